@@ -108,3 +108,7 @@ class SchemaVersionError(ArtefactError):
 
 class ReportError(VeilleError):
     """The pages cannot be made from the artefacts."""
+
+
+class VeilleWarning(UserWarning):
+    """Something that the reader of a result must know: a text that was cut, for instance."""

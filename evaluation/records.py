@@ -164,7 +164,9 @@ class PromptSet:
     def sentences(self, label: str) -> tuple[str, ...]:
         """What the text encoder reads for a class: every text in every template."""
         return tuple(
-            template.replace("{}", text) for text in self.texts[label] for template in self.templates
+            template.replace("{}", text)
+            for text in self.texts[label]
+            for template in self.templates
         )
 
     @property
@@ -503,5 +505,14 @@ class StudyResults:
     study: StudyRecord
     runs: tuple[RunRecord, ...]
     """In the order of ``study.cases``."""
+    failures: tuple[RunRecord, ...] = ()
+    """Later attempts that failed, of cases whose earlier result still stands in ``runs``."""
     folder: Path
     """The study's artefact folder."""
+
+    def is_current(self, run: RunRecord) -> bool:
+        """Whether a run was made on the photos and the split that study.json describes."""
+        return (
+            run.dataset_revision == self.study.dataset_revision
+            and run.split_digest == self.study.split_digest
+        )

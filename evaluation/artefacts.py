@@ -1,0 +1,269 @@
+"""The only reader and writer of artefact files.
+
+::
+
+    <artefacts>/<study>/study.json          what the cases share (StudyRecord)
+    <artefacts>/<study>/photos/*.webp       small copies of the photos, for the site
+    <artefacts>/<case id>/run.json          the outcome of a case (RunRecord)
+    <artefacts>/<case id>/predictions.csv   one row a test image, full precision
+    <artefacts>/<case id>/failure.json      a later attempt that failed; the result above stands
+
+A case id begins with its study's name, so a case's folder lies inside its study's.  Every
+file is written to a temporary name beside its place and renamed; ``run.json`` is written
+last, so a folder with a ``run.json`` is whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import errno
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cattrs
+import cattrs.preconf.json
+import numpy as np
+from cattrs.gen import make_dict_structure_fn
+from cattrs.strategies import configure_union_passthrough
+
+from evaluation.errors import ArtefactError, SchemaVersionError
+from evaluation.records import (
+    SCHEMA_VERSION,
+    Option,
+    Predictions,
+    RunRecord,
+    StudyRecord,
+    StudyResults,
+)
+
+T = TypeVar("T")
+
+_REMEDIES = {
+    errno.ENOSPC: "free some disk space, then run again: nothing that was there is harmed",
+    errno.EROFS: "choose a writable folder with --artefacts",
+    errno.EACCES: "choose a writable folder with --artefacts, or change its permissions",
+    errno.EPERM: "choose a writable folder with --artefacts, or change its permissions",
+    errno.ENOTDIR: "choose another folder with --artefacts: a file stands in the way",
+    errno.EEXIST: "choose another folder with --artefacts: a file stands in the way",
+}
+
+_CSV_HEAD = ("sample_id", "label", "predicted")
+
+
+def _converter() -> cattrs.Converter:
+    converter = cattrs.preconf.json.make_converter(forbid_extra_keys=True)
+    # An option is a str, int, float or bool and stays what it was; JSON keeps them apart.
+    configure_union_passthrough(Option | None, converter)
+    converter.register_structure_hook_factory(
+        lambda kind: getattr(kind, "__dataclass_fields__", None) is not None,
+        lambda kind: make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True),
+    )
+    return converter
+
+
+_CONVERTER = _converter()
+
+
+# ------------------------------------------------------------------------ writing
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns an operating system's refusal to write ``path`` into one clear line."""
+    try:
+        yield
+    except OSError as error:
+        remedy = _REMEDIES.get(error.errno or 0, "check the folder, then run again")
+        reason = (error.strerror or str(error)).lower()
+        raise ArtefactError(f"cannot be written: {reason}", where=path, remedy=remedy) from error
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a whole file or nothing: a reader never sees half of it.
+
+    Raises :class:`ArtefactError` when the folder is read-only, the disk full, …
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            # mkstemp makes files private; artefacts are as readable as any other file.
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(name, 0o666 & ~umask)  # noqa: PTH101 - the name is a str from mkstemp
+            os.replace(name, path)  # noqa: PTH105 - likewise
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(name)  # noqa: PTH108 - likewise
+            raise
+
+
+def to_json(record: object) -> str:
+    """A record as the text of an artefact file: keys sorted, NaN refused."""
+    plain = _CONVERTER.unstructure(record)
+    return json.dumps(plain, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def write_study(root: Path, study: StudyRecord) -> Path:
+    """Writes study.json and returns its path."""
+    path = root / study.name / "study.json"
+    write_bytes(path, to_json(study).encode())
+    return path
+
+
+def write_run(root: Path, run: RunRecord, predictions: Predictions | None) -> Path:
+    """Writes a case's files, ``run.json`` last, and returns the path of the record.
+
+    An attempt without predictions (``unavailable``, ``failed``) never harms the result of
+    an earlier one: it is then written beside it, as ``failure.json``.
+    """
+    folder = root / run.case
+    record, failure = folder / "run.json", folder / "failure.json"
+    if predictions is None:
+        path = failure if _holds_result(record) else record
+        write_bytes(path, to_json(run).encode())
+        return path
+    write_bytes(folder / "predictions.csv", predictions_to_csv(predictions).encode())
+    write_bytes(record, to_json(run).encode())
+    with writing(failure):
+        failure.unlink(missing_ok=True)
+    return record
+
+
+def _holds_result(record: Path) -> bool:
+    # Whatever cannot be read is no result to protect, and is replaced.
+    with suppress(ArtefactError):
+        return read_run(record).status == "ok"
+    return False
+
+
+def predictions_to_csv(predictions: Predictions) -> str:
+    """One row a test image: id, true and predicted class, then a probability a class.
+
+    Probabilities are written with ``repr``: reading them back gives the same float64.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*_CSV_HEAD, *predictions.classes])
+    names = predictions.classes
+    for sample, label, guess, row in zip(
+        predictions.sample_ids,
+        predictions.labels,
+        predictions.predicted,
+        predictions.probabilities,
+        strict=True,
+    ):
+        writer.writerow([sample, names[label], names[guess], *(repr(float(p)) for p in row)])
+    return text.getvalue()
+
+
+# ------------------------------------------------------------------------ reading
+
+
+def read_json(path: Path, kind: type[T]) -> T:
+    """Reads one record.
+
+    Raises :class:`SchemaVersionError` for a version that this program does not know, and
+    :class:`ArtefactError` for a file that is absent, cut or not such a record.
+    """
+    again = "run `tox -e eval` again to write it anew"
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ArtefactError("no such artefact", where=path, remedy=again) from None
+    except OSError as error:
+        raise ArtefactError(
+            f"cannot be read: {error.strerror}", where=path, remedy="check its permissions"
+        ) from error
+    except ValueError as error:
+        raise ArtefactError(f"is not JSON ({error})", where=path, remedy=again) from error
+    _check_version(plain, path)
+    try:
+        return _CONVERTER.structure(plain, kind)
+    except (cattrs.BaseValidationError, TypeError, ValueError, KeyError) as error:
+        reason = "; ".join(cattrs.transform_error(error))
+        raise ArtefactError(
+            f"is not a {kind.__name__}: {reason}", where=path, remedy=again
+        ) from error
+
+
+def _check_version(plain: Any, path: Path) -> None:
+    version = plain.get("schema_version") if isinstance(plain, dict) else None
+    if version == SCHEMA_VERSION:
+        return
+    newer = isinstance(version, int) and version > SCHEMA_VERSION
+    remedy = "update veille-clip" if newer else "remove the folder and run `tox -e eval` again"
+    raise SchemaVersionError(
+        f"has schema version {version!r}; this program knows version {SCHEMA_VERSION}",
+        where=path,
+        remedy=remedy,
+    )
+
+
+def read_study(path: Path) -> StudyRecord:
+    """Reads a study.json."""
+    return read_json(path, StudyRecord)
+
+
+def read_run(path: Path) -> RunRecord:
+    """Reads a run.json."""
+    return read_json(path, RunRecord)
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Reads a predictions.csv; ``logits`` is None, since the file holds probabilities.
+
+    Raises :class:`ArtefactError` when the file is not such a table.
+    """
+    again = "run `tox -e eval` again to write it anew"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            head, *rows = csv.reader(file)
+    except (OSError, ValueError) as error:
+        raise ArtefactError(f"cannot be read ({error})", where=path, remedy=again) from error
+    if tuple(head[:3]) != _CSV_HEAD:
+        raise ArtefactError("is not a table of predictions", where=path, remedy=again)
+    classes = tuple(head[3:])
+    index = {name: i for i, name in enumerate(classes)}
+    try:
+        return Predictions(
+            classes=classes,
+            sample_ids=tuple(row[0] for row in rows),
+            labels=np.array([index[row[1]] for row in rows], dtype=np.int64),
+            probabilities=np.array([[float(p) for p in row[3:]] for row in rows], dtype=np.float64),
+        )
+    except (KeyError, ValueError, IndexError) as error:
+        raise ArtefactError(f"has a bad row ({error})", where=path, remedy=again) from error
+
+
+def read_results(root: Path) -> tuple[StudyResults, ...]:
+    """Every study under ``root`` with the cases that ran, studies in alphabetical order.
+
+    A folder that does not exist holds no study.  Raises as :func:`read_json` does.
+    """
+    return tuple(_read_study_results(path.parent) for path in sorted(root.glob("*/study.json")))
+
+
+def _read_study_results(folder: Path) -> StudyResults:
+    study = read_study(folder / "study.json")
+    cases = [folder.parent / case for case in study.cases]
+    return StudyResults(
+        study=study,
+        runs=tuple(_read_present(case / "run.json" for case in cases)),
+        failures=tuple(_read_present(case / "failure.json" for case in cases)),
+        folder=folder,
+    )
+
+
+def _read_present(paths: Iterable[Path]) -> Iterator[RunRecord]:
+    return (read_run(path) for path in paths if path.is_file())

@@ -1,0 +1,443 @@
+"""The only place where the stages meet: from a study to its records.
+
+:func:`open_study` reads the photos, splits them and resolves the prompt sets once;
+:func:`run_case` scores one case and writes its artefacts.  Both take plain values: pytest
+is one caller among others.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import platformdirs
+
+from evaluation import artefacts, provenance
+from evaluation.data import (
+    load_dataset,
+    open_photo,
+    resolve_prompts,
+    split_dataset,
+    write_thumbnail,
+)
+from evaluation.errors import DataError, VeilleError, WeightsUnavailable
+from evaluation.records import (
+    FOLDS,
+    Availability,
+    Case,
+    Dataset,
+    FloatArray,
+    Head,
+    IntArray,
+    ModelSpec,
+    Predictions,
+    Provenance,
+    RunRecord,
+    Sample,
+    SampleCard,
+    Split,
+    Status,
+    Study,
+    StudyRecord,
+    Support,
+    Timings,
+)
+from evaluation.reference import load_reference
+
+if TYPE_CHECKING:
+    from evaluation.embeddings import EmbeddingRun, EmbeddingStore
+    from evaluation.models import Classifier
+
+Advance = Callable[[str, int, int], None]
+"""Called with what is being done, how much is done, and how much there is."""
+
+
+def _silent(_what: str, _done: int, _total: int) -> None:
+    """The progress of those who do not watch."""
+
+
+def default_cache() -> Path:
+    """Where models and embeddings are kept: ``$VEILLE_CACHE``, or the user's cache folder."""
+    chosen = os.environ.get("VEILLE_CACHE")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("veille-clip"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How to run, as opposed to what: none of it changes a result beyond rounding."""
+
+    artefacts: Path = Path("artefacts")
+    cache: Path = field(default_factory=default_cache)
+    device: str = "auto"
+    precision: str = "fp32"
+    offline: bool = False
+    batch_size: int = 32
+    progress: Advance = _silent
+
+
+@dataclass(slots=True, kw_only=True)
+class OpenStudy:
+    """A study whose photos were read, split and given their prompts."""
+
+    study: Study
+    """With its prompt sets resolved: every class has its texts."""
+    dataset: Dataset
+    split: Split
+    settings: Settings
+    _models: dict[str, Classifier] = field(default_factory=dict)
+    _store: EmbeddingStore | None = None
+
+    @property
+    def store(self) -> EmbeddingStore:
+        """The embeddings store, opened at its first use."""
+        if self._store is None:
+            from evaluation.embeddings import EmbeddingStore  # noqa: PLC0415 - keeps start-up short
+
+            self._store = EmbeddingStore(self.settings.cache / "embeddings.sqlite")
+        return self._store
+
+    def model(self, spec: ModelSpec) -> Classifier:
+        """The loaded model; only the last one is kept, since cases come model by model."""
+        if spec.name not in self._models:
+            from evaluation.models import load_model  # noqa: PLC0415 - imports torch
+
+            self._models.clear()
+            self._models[spec.name] = load_model(
+                spec,
+                cache=self.settings.cache,
+                device=self.settings.device,
+                precision=self.settings.precision,
+                offline=self.settings.offline,
+            )
+        return self._models[spec.name]
+
+    def samples(self, ids: Sequence[str]) -> tuple[Sample, ...]:
+        """The samples of these ids, in their order."""
+        known = {sample.id: sample for sample in self.dataset.samples}
+        return tuple(known[one] for one in ids)
+
+    def labels(self, ids: Sequence[str]) -> IntArray:
+        """(N,) class indices of these ids."""
+        index = {name: i for i, name in enumerate(self.dataset.classes)}
+        return np.array([index[sample.label] for sample in self.samples(ids)], dtype=np.int64)
+
+    def cases(self) -> tuple[Case, ...]:
+        """Every case of the study, with resolved prompts."""
+        return self.study.cases()
+
+    def case(self, name: str) -> Case:
+        """The case of that name ("embedded/noms"); KeyError if there is none."""
+        return {case.name: case for case in self.cases()}[name]
+
+
+# ------------------------------------------------------------------ the study
+
+
+def read_data(study: Study, settings: Settings) -> OpenStudy:
+    """Reads and splits the photos and resolves the prompt sets; writes nothing.
+
+    Raises :class:`DataError` when the data cannot be used at all, or when a prompt set
+    does not fit the classes.
+    """
+    root = study.dataset.root
+    if root is None:
+        raise DataError(
+            "the study does not say where its photos are",
+            where=study.file,
+            remedy="give their folder with --data-root",
+        )
+    dataset = load_dataset(
+        study.dataset,
+        name=study.name,
+        root=root,
+        cache=settings.cache,
+        progress=lambda done, total: settings.progress("reading photos", done, total),
+    )
+    split = split_dataset(dataset, study.split)
+    prompts = tuple(resolve_prompts(one, dataset, split) for one in study.prompts)
+    return OpenStudy(
+        study=replace(study, prompts=prompts), dataset=dataset, split=split, settings=settings
+    )
+
+
+def open_study(study: Study, settings: Settings) -> OpenStudy:
+    """:func:`read_data`, then writes ``study.json`` and the small copies of the photos."""
+    opened = read_data(study, settings)
+    artefacts.write_study(settings.artefacts, _study_record(opened))
+    return opened
+
+
+def _study_record(opened: OpenStudy) -> StudyRecord:
+    study, dataset, split = opened.study, opened.dataset, opened.split
+    return StudyRecord(
+        name=study.name,
+        title=study.title,
+        question=study.question,
+        dataset_kind=dataset.kind,
+        dataset_revision=dataset.revision,
+        licence=study.dataset.licence,
+        origin=study.dataset.origin,
+        redistributable=study.dataset.redistributable,
+        classes=dataset.classes,
+        samples=_sample_cards(opened),
+        missing=dataset.missing,
+        duplicates=split.duplicates,
+        split_digest=split.digest,
+        seed=split.seed,
+        cases=tuple(case.id for case in opened.cases()),
+        thresholds=study.thresholds,
+        reference=None if study.reference is None else load_reference(study.reference),
+    )
+
+
+def _sample_cards(opened: OpenStudy) -> tuple[SampleCard, ...]:
+    folder = opened.settings.artefacts / opened.study.name / "photos"
+    parts = {fold: set(getattr(opened.split, fold)) for fold in FOLDS}
+    cards = []
+    used = [
+        (fold, sample)
+        for sample in opened.dataset.samples
+        for fold in FOLDS
+        if sample.id in parts[fold]
+    ]
+    for done, (fold, sample) in enumerate(used, start=1):
+        with artefacts.writing(folder):
+            photo = write_thumbnail(sample, folder)
+        opened.settings.progress("small copies of the photos", done, len(used))
+        cards.append(
+            SampleCard(
+                id=sample.id,
+                label=sample.label,
+                fold=fold,
+                photo=f"photos/{photo}",
+                width=sample.width,
+                height=sample.height,
+                subcategory=sample.subcategory,
+                title=sample.title,
+            )
+        )
+    return tuple(cards)
+
+
+# ------------------------------------------------------------------- the case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What a case that ran to its end gives."""
+
+    predictions: Predictions
+    head: Head
+    timings: Timings
+    weights_digest: str
+    device: str
+    precision: str
+
+
+def run_case(case: Case, opened: OpenStudy) -> RunRecord:
+    """Scores one case, writes its artefacts, and returns its record.
+
+    A case that cannot run is recorded too: ``unavailable`` when its weights cannot be had,
+    ``failed`` otherwise.  What is our own fault is recorded, then raised.  An
+    :class:`ArtefactError` (disk full, folder read-only) is raised: it could not be recorded.
+    """
+    started, clock = datetime.now(UTC), time.perf_counter()
+    record = _blank_record(case, opened, started)
+    try:
+        outcome = _predict(case, opened)
+    except VeilleError as error:
+        status: Status = "unavailable" if isinstance(error, WeightsUnavailable) else "failed"
+        record = replace(record, status=status, error=str(error))
+        return _write(record, None, opened, clock)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        _write(replace(record, status="failed", error=reason), None, opened, clock)
+        raise
+    return _write(_scored(record, outcome), outcome.predictions, opened, clock)
+
+
+def _blank_record(case: Case, opened: OpenStudy, started: datetime) -> RunRecord:
+    commit, dirty = provenance.commit()
+    study = opened.study
+    # The data root is left out of the command: a record may be published, a path may not.
+    root = " --data-root DOSSIER" if study.dataset.kind == "flipkart" else ""
+    return RunRecord(
+        study=case.study,
+        case=case.id,
+        model=case.model,
+        prompts=case.prompts,
+        dataset_revision=opened.dataset.revision,
+        split_digest=opened.split.digest,
+        seed=opened.split.seed,
+        status="ok",
+        classes=opened.dataset.classes,
+        provenance=Provenance(
+            commit=commit,
+            dirty=dirty,
+            versions=provenance.versions(),
+            device=opened.settings.device,
+            precision=opened.settings.precision,
+            hardware=provenance.processor(),
+            weights_digest=None,
+            started=started.isoformat(timespec="seconds"),
+            seconds=0.0,
+            command=f'tox -e eval -- --study {case.study}{root} -k "{case.name}"',
+        ),
+    )
+
+
+def _predict(case: Case, opened: OpenStudy) -> _Outcome:
+    model = opened.model(case.model)
+    parts = {fold: getattr(opened.split, fold) for fold in FOLDS}
+    needed = FOLDS if model.needs_training else ("test",)
+    run, rows = _embed(opened, model, {fold: parts[fold] for fold in needed})
+
+    clock = time.perf_counter()
+    head = model.head(
+        opened.dataset.classes,
+        prompts=case.prompts,
+        train=_support(opened, rows, "train"),
+        validation=_support(opened, rows, "validation"),
+        seed=opened.split.seed,
+    )
+    head_seconds = time.perf_counter() - clock
+    return _Outcome(
+        predictions=_predictions(opened, head, rows["test"]),
+        head=head,
+        timings=Timings(
+            images_embedded=run.embedded,
+            images_reused=run.reused,
+            embed_seconds=run.seconds,
+            head_seconds=head_seconds,
+            images_per_second=opened.store.throughput(model.fingerprint),
+        ),
+        weights_digest=model.weights_digest,
+        device=model.device,
+        precision=model.precision,
+    )
+
+
+def _embed(
+    opened: OpenStudy, model: Classifier, parts: Mapping[str, tuple[str, ...]]
+) -> tuple[EmbeddingRun, dict[str, FloatArray]]:
+    """All parts in one pass over the store, then cut at their borders."""
+    from evaluation.embeddings import embed  # noqa: PLC0415 - keeps start-up short
+
+    ids = [one for part in parts.values() for one in part]
+    label = f"embedding with {model.spec.name}"
+    run = embed(
+        opened.samples(ids),
+        model,
+        opened.store,
+        load=lambda sample: open_photo(sample.image),
+        batch_size=opened.settings.batch_size,
+        progress=lambda done: opened.settings.progress(label, done, len(ids)),
+    )
+    borders = np.cumsum([len(part) for part in parts.values()])[:-1]
+    return run, dict(zip(parts, np.split(run.embeddings, borders), strict=True))
+
+
+def _support(opened: OpenStudy, rows: Mapping[str, FloatArray], fold: str) -> Support | None:
+    if fold not in rows:
+        return None
+    return Support(embeddings=rows[fold], labels=opened.labels(getattr(opened.split, fold)))
+
+
+def _predictions(opened: OpenStudy, head: Head, embeddings: FloatArray) -> Predictions:
+    from evaluation.scoring import softmax  # noqa: PLC0415 - imports scipy
+
+    logits = head.logits(embeddings)
+    return Predictions(
+        classes=opened.dataset.classes,
+        sample_ids=opened.split.test,
+        labels=opened.labels(opened.split.test),
+        probabilities=softmax(logits),
+        logits=logits,
+    )
+
+
+def _scored(record: RunRecord, outcome: _Outcome) -> RunRecord:
+    from evaluation.scoring import score  # noqa: PLC0415 - imports scikit-learn
+
+    clock = time.perf_counter()
+    scores = score(outcome.predictions)
+    timings = replace(outcome.timings, score_seconds=time.perf_counter() - clock)
+    return replace(
+        record,
+        warnings=outcome.head.warnings,
+        metrics=scores.metrics,
+        per_class=scores.per_class,
+        confusion=scores.confusion,
+        chosen=outcome.head.chosen,
+        timings=timings,
+        provenance=replace(
+            record.provenance,
+            device=outcome.device,
+            precision=outcome.precision,
+            weights_digest=outcome.weights_digest,
+        ),
+    )
+
+
+def _write(
+    record: RunRecord, predictions: Predictions | None, opened: OpenStudy, clock: float
+) -> RunRecord:
+    finished = replace(
+        record,
+        provenance=replace(
+            record.provenance,
+            seconds=time.perf_counter() - clock,
+            peak_memory_mb=provenance.peak_memory_mb(),
+        ),
+    )
+    artefacts.write_run(opened.settings.artefacts, finished, predictions)
+    return finished
+
+
+# ------------------------------------------------------------------- the check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCheck:
+    """Whether a model of the study could run here."""
+
+    model: ModelSpec
+    cases: tuple[str, ...]
+    availability: Availability
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyCheck:
+    """What :func:`check_study` found."""
+
+    opened: OpenStudy | None
+    """None when the data cannot be used; ``error`` then says why."""
+    error: VeilleError | None
+    models: tuple[ModelCheck, ...]
+
+
+def check_study(study: Study, settings: Settings) -> StudyCheck:
+    """Reads the data and asks after the weights; writes, loads and downloads nothing."""
+    from evaluation.models import availability  # noqa: PLC0415 - imports open_clip
+
+    opened: OpenStudy | None = None
+    error: VeilleError | None = None
+    try:
+        opened = read_data(study, settings)
+    except VeilleError as found:
+        error = found
+    models = tuple(
+        ModelCheck(
+            model=spec,
+            cases=tuple(case.name for case in study.cases() if case.model == spec),
+            availability=availability(spec, cache=settings.cache, offline=settings.offline),
+        )
+        for spec in study.models
+    )
+    return StudyCheck(opened=opened, error=error, models=models)
