@@ -220,6 +220,15 @@ def read_run(path: Path) -> RunRecord:
     return read_json(path, RunRecord)
 
 
+def read_attempt(root: Path, case: str) -> RunRecord | None:
+    """The last attempt at a case, whether it came out or not; None if there was none."""
+    for name in ("failure.json", "run.json"):
+        path = root / case / name
+        if path.is_file():
+            return read_run(path)
+    return None
+
+
 def read_predictions(path: Path) -> Predictions:
     """Reads a predictions.csv; ``logits`` is None, since the file holds probabilities.
 

@@ -1,0 +1,180 @@
+"""The ``veille`` command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from evaluation.config import list_studies, load_study
+from evaluation.errors import VeilleError
+from evaluation.scaffold import write_new_study
+
+if TYPE_CHECKING:
+    from evaluation.run import OpenStudy, StudyCheck
+
+_EPILOG = """\b
+The usual way:
+  tox -e eval                                   score the demo study, offline
+  tox -e eval -- --study NAME --data-root DIR   score another one
+  tox -e site                                   build the site from the results
+
+\b
+Results lie in artefacts/ and are all that the site reads.  Models and
+embeddings are cached in $VEILLE_CACHE, or in your user cache folder.
+"""
+
+
+class _OneLine(click.Group):
+    """Says what went wrong in its own lines; a traceback is kept for our own faults."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except VeilleError as error:
+            _fail(error)
+
+
+def _fail(error: VeilleError) -> NoReturn:
+    for line in str(error).splitlines():
+        click.secho(f"error: {line}", fg="red", err=True)
+    sys.exit(2)
+
+
+@click.group(cls=_OneLine, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="veille-clip", prog_name="veille")
+def main() -> None:
+    """Is zero-shot CLIP good enough for your own categories?
+
+    A study is a question, some photos in classes, and the models and prompt sets that are
+    tried on them.  This command lists, checks and creates studies, and writes the report's
+    pages; the scoring itself is a pytest suite (tox -e eval).
+    """
+
+
+@main.command()
+def studies() -> None:
+    """List the studies that can be run, shipped ones and your own."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("study", "title", "file"):
+        table.add_column(name, overflow="fold")
+    broken = []
+    for summary in list_studies():
+        table.add_row(summary.name, summary.title, str(summary.file))
+        if summary.error:
+            broken.append(summary.error)
+    Console().print(table)
+    for error in broken:
+        click.secho(f"error: {error}", fg="red", err=True)
+
+
+@main.command()
+@click.argument("study")
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the photos.")
+@click.option("--offline", is_flag=True, help="Ask as if there were no network.")
+def check(study: str, data_root: Path | None, offline: bool) -> None:
+    """Validate STUDY (a name or a path): configuration, photos, prompt sets, weights.
+
+    Says what would run, what is unavailable and why, and how much would be downloaded.
+    Nothing is downloaded, embedded or written besides the cache of decoded photos.  Exits
+    with 2 when the study could not run.
+    """
+    from evaluation.run import Settings, check_study  # noqa: PLC0415 - imports NumPy and more
+    from evaluation.terminal import progress_bars  # noqa: PLC0415
+
+    found = load_study(study, data_root=data_root)
+    click.echo(f"study     {found.name}: {found.title}\nfile      {found.file}")
+    with progress_bars() as advance:
+        result = check_study(found, Settings(offline=offline, progress=advance))
+    if result.opened is not None:
+        _print_data(result.opened)
+    _print_models(result)
+    if result.error is not None:
+        raise result.error
+
+
+def _print_data(opened: OpenStudy) -> None:
+    dataset, split = opened.dataset, opened.split
+    click.echo(
+        f"photos    {len(dataset.samples)} in {len(dataset.classes)} classes: "
+        f"{len(split.train)} train, {len(split.validation)} validation, {len(split.test)} test"
+    )
+    for photo in dataset.missing:
+        click.secho(f"missing   {photo.path} ({photo.label}): {photo.reason}", fg="yellow")
+    for group in split.duplicates:
+        click.echo(f"same      {', '.join(group)}: equal pixels, kept in one part")
+    for prompts in opened.study.prompts:
+        texts = [len(prompts.sentences(label)) for label in dataset.classes]
+        spread = str(min(texts)) if min(texts) == max(texts) else f"{min(texts)} to {max(texts)}"
+        click.echo(f"prompts   {prompts.name}: {spread} text(s) a class")
+
+
+def _print_models(result: StudyCheck) -> None:
+    for one in result.models:
+        ready = one.availability
+        if ready.ready:
+            state = click.style("would run", fg="green")
+        elif ready.download_bytes is not None:
+            state = click.style(f"would download {ready.download_bytes / 1e6:.0f} MB", fg="yellow")
+        else:
+            state = click.style("unavailable", fg="red")
+        reason = f" ({ready.reason})" if ready.reason else ""
+        click.echo(f"model     {one.model.name}: {state}{reason}")
+        for case in one.cases:
+            click.echo(f"  case    {case}")
+
+
+@main.command()
+@click.option(
+    "--output", type=click.Path(path_type=Path), required=True, help="Folder of the pages."
+)
+@click.option(
+    "--artefacts",
+    type=click.Path(path_type=Path),
+    default=Path("artefacts"),
+    show_default=True,
+    help="Folder of the results.",
+)
+@click.option(
+    "--photos",
+    type=click.Choice(["all", "redistributable"]),
+    default="all",
+    show_default=True,
+    help="Which photos the pages may show.",
+)
+def report(output: Path, artefacts: Path, photos: str) -> None:
+    """Write the report's generated pages as Markdown files, for any site generator."""
+    from evaluation.report import write_report  # noqa: PLC0415 - needs the `site` extra
+
+    pages = write_report(artefacts, output, photos=photos)
+    click.echo(f"{len(pages)} files written to {output}")
+
+
+@main.command()
+@click.argument("study")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder that holds one folder a class, or train/val/test folders that do.",
+)
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    default=Path("studies"),
+    show_default=True,
+    help="Folder in which the study's own folder is made.",
+)
+def new(study: str, images: Path, into: Path) -> None:
+    """Write the study named STUDY from a folder of class folders, ready to edit."""
+    file = write_new_study(study, images, into)
+    click.echo(
+        f"{file} written; edit it and the texts beside it, then:\n"
+        f"  veille check {study}\n"
+        f"  tox -e eval -- --study {study}"
+    )

@@ -1,0 +1,157 @@
+"""Writes a new study from a folder of class folders, ready to edit."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import tomlkit
+from tomlkit.items import Table
+
+from evaluation.errors import VeilleError
+
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_PARTS = {"train", "val", "validation", "test"}
+
+
+def write_new_study(name: str, images: Path, parent: Path) -> Path:
+    """Writes ``<parent>/<name>/study.toml`` and two prompt sets; returns the study file.
+
+    ``images`` holds one folder a class, or train/val/test folders that do.  Raises
+    :class:`VeilleError` when the name is not a slug, the study exists, the folder has no
+    class, or nothing can be written.
+    """
+    if not _SLUG.fullmatch(name):
+        raise VeilleError(
+            f"{name!r} cannot be a study's name",
+            remedy="use lower-case letters, digits and hyphens, such as my-products",
+        )
+    folder = parent / name
+    if folder.exists():
+        raise VeilleError(
+            "this study exists already", where=folder, remedy="choose another name, or remove it"
+        )
+    classes = class_folders(images)
+    files = {
+        "study.toml": _study_text(name, images.resolve()),
+        "prompts/noms.toml": _names_text(),
+        "prompts/descriptions.toml": _descriptions_text(classes),
+    }
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        # Whole or not at all: a study that lacks a file would be refused later.
+        draft = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=parent))
+        try:
+            for path, text in files.items():
+                (draft / path).parent.mkdir(exist_ok=True)
+                (draft / path).write_text(text, encoding="utf-8")
+            draft.chmod(0o755)
+            draft.rename(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    except OSError as error:
+        raise VeilleError(
+            f"cannot be written: {(error.strerror or str(error)).lower()}",
+            where=folder,
+            remedy="choose a writable folder with --into",
+        ) from error
+    return folder / "study.toml"
+
+
+def class_folders(images: Path) -> tuple[str, ...]:
+    """Names of the class folders, in alphabetical order, found as the loader finds them."""
+    if not images.is_dir():
+        raise VeilleError("no such folder", where=images, remedy="give --images a folder")
+    folders = _visible_folders(images)
+    if folders and {folder.name.lower() for folder in folders} <= _PARTS:
+        folders = [child for folder in folders for child in _visible_folders(folder)]
+    names = sorted({folder.name for folder in folders})
+    if len(names) < 2:  # noqa: PLR2004 - a choice needs two
+        raise VeilleError(
+            f"holds {len(names)} class folder(s), and a choice needs two",
+            where=images,
+            remedy="make one folder a class, with its photos inside",
+        )
+    return tuple(names)
+
+
+def _visible_folders(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+
+
+def _study_text(name: str, images: Path) -> str:
+    document = tomlkit.document()
+    document.add(tomlkit.comment("A study: the question, the photos, and what is tried on them."))
+    document.add(tomlkit.comment(f"Check it with `veille check {name}`."))
+    document["schema"] = 1
+    document["title"] = name.replace("-", " ").capitalize()
+    document["question"] = (
+        "CLIP, sans aucun entraînement, suffit-il face à un modèle supervisé sur ces photos ?"
+    )
+    document["prompts"] = ["noms", "descriptions"]
+
+    dataset = tomlkit.table()
+    dataset["kind"] = "folder"
+    dataset["root"] = str(images)
+    dataset["licence"] = "à préciser"
+    dataset["origin"] = "à préciser"
+    dataset["redistributable"] = False
+    dataset["redistributable"].comment("true: the photos may be shown on a published site")
+    document["dataset"] = dataset
+
+    split = tomlkit.table()
+    split["seed"] = 42
+    split["test_share"] = 0.2
+    split["test_share"].comment("or test_per_class = 30")
+    split["validation_share"] = 0.2
+    document["split"] = split
+
+    models = tomlkit.aot()
+    models.append(_model("embedded", "clip", "", "Modèle embarqué (hors ligne)"))
+    models.append(
+        _model(
+            "embedded-supervised",
+            "supervised",
+            "tf_efficientnet_lite2",
+            "EfficientNet-Lite2 et régression logistique",
+        )
+    )
+    document["models"] = models
+    return tomlkit.dumps(document)
+
+
+def _model(name: str, kind: str, architecture: str, title: str) -> Table:
+    table = tomlkit.table()
+    table["name"] = name
+    table["kind"] = kind
+    if architecture:
+        table["architecture"] = architecture
+    table["weights"] = "embedded"
+    table["title"] = title
+    return table
+
+
+def _names_text() -> str:
+    document = tomlkit.document()
+    document.add(tomlkit.comment("What a zero-shot model reads: the class names as they stand."))
+    document["title"] = "Noms des catégories"
+    document["language"] = "en"
+    document["derive"] = "class-names"
+    return tomlkit.dumps(document)
+
+
+def _descriptions_text(classes: Sequence[str]) -> str:
+    document = tomlkit.document()
+    document.add(tomlkit.comment("Describe each class as a photo would show it; several texts"))
+    document.add(tomlkit.comment("a class are averaged. In English: most text encoders read it."))
+    document["title"] = "Descriptions détaillées"
+    document["language"] = "en"
+    document["source"] = "à préciser"
+    texts = tomlkit.table()
+    for label in classes:
+        texts[label] = [f"{label}: to be described"]
+    document["texts"] = texts
+    return tomlkit.dumps(document)

@@ -1,0 +1,246 @@
+"""pytest is the runner: options, one case a parameter, one record a case, a final table."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import pytest
+
+from evaluation.artefacts import read_attempt, read_predictions
+from evaluation.config import load_study
+from evaluation.errors import ArtefactError, VeilleError, VeilleWarning
+from evaluation.records import Case, Predictions, RunRecord, Study, Threshold
+from evaluation.run import Advance, OpenStudy, Settings, open_study, run_case
+from evaluation.terminal import progress_bars, results_table
+
+_STUDIES = pytest.StashKey[tuple[Study, ...]]()
+_CASES = pytest.StashKey[tuple[Case, ...]]()
+_OPENED = pytest.StashKey[dict[str, OpenStudy]]()
+_RECORDS = pytest.StashKey[dict[str, RunRecord]]()
+
+DEFAULT_STUDY = "demo"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What may follow ``tox -e eval --``, besides pytest's own options."""
+    group = parser.getgroup("veille", "veille-clip: what is scored, and where")
+    group.addoption(
+        "--study",
+        action="append",
+        metavar="NAME|PATH",
+        help=f"study to run: a name of `veille studies`, or a path (default: {DEFAULT_STUDY})",
+    )
+    group.addoption(
+        "--data-root", type=Path, metavar="DIR", help="folder of the photos, instead of the study's"
+    )
+    group.addoption("--models", metavar="A,B", help="only these models of the study")
+    group.addoption("--prompts", metavar="A,B", help="only these prompt sets of the study")
+    group.addoption("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
+    group.addoption("--precision", default="fp32", choices=["fp32", "bf16", "fp16"])
+    group.addoption("--batch-size", type=int, default=32, metavar="N")
+    group.addoption(
+        "--artefacts",
+        type=Path,
+        default=Path("artefacts"),
+        metavar="DIR",
+        help="where results are written (default: artefacts)",
+    )
+    group.addoption("--offline", action="store_true", help="never touch the network")
+
+
+# ------------------------------------------------------------------ collection
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Reads the studies: a mistake in one ends the run with its lines and no traceback."""
+    names = config.getoption("--study") or [DEFAULT_STUDY]
+    root: Path | None = config.getoption("--data-root")
+    with _one_clear_line():
+        if root is not None and len(names) > 1:
+            raise VeilleError(
+                "--data-root was given with several studies", remedy="run one study at a time"
+            )
+        studies = tuple(load_study(name, data_root=root) for name in names)
+        cases = tuple(case for study in studies for case in _wanted_cases(config, study))
+    config.stash[_STUDIES] = studies
+    config.stash[_CASES] = cases
+    config.stash[_OPENED] = {}
+    config.stash[_RECORDS] = {}
+
+
+def _wanted_cases(config: pytest.Config, study: Study) -> tuple[Case, ...]:
+    models = _names(config, "--models", {model.name for model in study.models})
+    prompts = _names(config, "--prompts", {prompts.name for prompts in study.prompts})
+    return tuple(
+        case
+        for case in study.cases()
+        if (models is None or case.model.name in models)
+        and (prompts is None or (case.prompts is not None and case.prompts.name in prompts))
+    )
+
+
+def _names(config: pytest.Config, option: str, known: set[str]) -> set[str] | None:
+    text: str | None = config.getoption(option)
+    if text is None:
+        return None
+    wanted = {name.strip() for name in text.split(",") if name.strip()}
+    unknown = sorted(wanted - known)
+    if unknown:
+        raise VeilleError(
+            f"unknown name {', '.join(unknown)}",
+            where=option,
+            remedy=f"choose among {', '.join(sorted(known))}",
+        )
+    return wanted
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test that asks for a case is made once a case."""
+    if "case" in metafunc.fixturenames:
+        cases = metafunc.config.stash[_CASES]
+        metafunc.parametrize("case", cases, ids=lambda case: case.id, scope="session")
+
+
+@contextmanager
+def _one_clear_line() -> Iterator[None]:
+    try:
+        yield
+    except VeilleError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+# -------------------------------------------------------------------- opening
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """With pytest-xdist the controller opens the studies first: a mistake in the data is
+    then said once, and the workers find the decoded photos in the cache.
+    """
+    config = session.config
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        _open_all(config, {study.name for study in config.stash[_STUDIES]})
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Opens the studies that will run, before any case: their mistakes end the run at once."""
+    if session.config.option.collectonly:
+        return
+    wanted = {
+        item.callspec.params["case"].study
+        for item in session.items
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
+    }
+    _open_all(session.config, wanted)
+
+
+def _open_all(config: pytest.Config, names: set[str]) -> None:
+    with _one_clear_line():
+        for study in config.stash[_STUDIES]:
+            if study.name in names and study.name not in config.stash[_OPENED]:
+                with watched(config) as advance:
+                    opened = open_study(study, _settings(config, advance))
+                config.stash[_OPENED][study.name] = opened
+
+
+def _settings(config: pytest.Config, advance: Advance) -> Settings:
+    return Settings(
+        artefacts=config.getoption("--artefacts"),
+        device=config.getoption("--device"),
+        precision=config.getoption("--precision"),
+        offline=config.getoption("--offline"),
+        batch_size=config.getoption("--batch-size"),
+        progress=advance,
+    )
+
+
+@contextmanager
+def watched(config: pytest.Config) -> Iterator[Advance]:
+    """Progress bars on the terminal, past pytest's capture; nothing when it is not one."""
+    capture = config.pluginmanager.getplugin("capturemanager")
+    uncaptured = capture.global_and_fixture_disabled() if capture else nullcontext()
+    with uncaptured, progress_bars() as advance:
+        yield advance
+
+
+# ------------------------------------------------------------------- fixtures
+
+
+@pytest.fixture(scope="session")
+def record(case: Case, pytestconfig: pytest.Config) -> RunRecord:
+    """The record of a case that ran; the case is skipped when its weights cannot be had."""
+    run = _record_of(pytestconfig, case)
+    if run.status == "unavailable":
+        pytest.skip(run.error or "unavailable")
+    if run.status == "failed":
+        pytest.fail(run.error or "failed", pytrace=False)
+    return run
+
+
+@pytest.fixture(scope="session")
+def predictions(record: RunRecord, pytestconfig: pytest.Config) -> Predictions:
+    """What the case's predictions.csv holds: the claims are made of the stored artefact."""
+    folder: Path = pytestconfig.getoption("--artefacts") / record.case
+    return read_predictions(folder / "predictions.csv")
+
+
+@pytest.fixture(scope="session")
+def thresholds(case: Case, pytestconfig: pytest.Config) -> tuple[Threshold, ...]:
+    """The floors that the study declares for this case."""
+    study = pytestconfig.stash[_OPENED][case.study].study
+    return tuple(one for one in study.thresholds if one.case == case.name)
+
+
+@pytest.fixture(scope="session")
+def other(case: Case, pytestconfig: pytest.Config) -> Callable[[str], RunRecord]:
+    """The record of another case of the same study, scored now if it was not yet."""
+
+    def find(name: str) -> RunRecord:
+        return _record_of(pytestconfig, pytestconfig.stash[_OPENED][case.study].case(name))
+
+    return find
+
+
+def _record_of(config: pytest.Config, case: Case) -> RunRecord:
+    records, opened = config.stash[_RECORDS], config.stash[_OPENED][case.study]
+    if case.id not in records:
+        try:
+            with watched(config) as advance:
+                opened.settings = _settings(config, advance)
+                records[case.id] = run_case(opened.case(case.name), opened)
+        except ArtefactError as error:
+            # Nothing can be recorded any more: every other case would say the same.
+            pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+        for text in records[case.id].warnings:
+            warnings.warn(f"{case.id}: {text}", VeilleWarning, stacklevel=1)
+    return records[case.id]
+
+
+# -------------------------------------------------------------------- summary
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remembers which cases were run, in their order; pytest-xdist sends reports here too."""
+    _, bracket, rest = report.nodeid.partition("[")
+    if bracket:
+        _SEEN.setdefault(rest.removesuffix("]"))
+
+
+_SEEN: dict[str, None] = {}
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """The final table, and where the artefacts are."""
+    root: Path = config.getoption("--artefacts")
+    runs = [run for case in _SEEN if (run := read_attempt(root, case)) is not None]
+    if not runs:
+        return
+    terminalreporter.section("results")
+    terminalreporter.write(results_table(runs, terminalreporter.isatty))
+    terminalreporter.write_line(f"artefacts: {root.resolve()}")
+    terminalreporter.write_line("read them as a site: tox -e site (build), tox -e serve (live)")

@@ -1,0 +1,88 @@
+"""What a person sees on the terminal: progress bars and the table of results."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from evaluation.records import Metric, RunRecord
+
+if TYPE_CHECKING:
+    from evaluation.run import Advance
+
+
+@contextmanager
+def progress_bars() -> Iterator[Advance]:
+    """A bar for each kind of work on standard error; nothing when it is not a terminal."""
+    console = Console(stderr=True)
+    bars: dict[str, TaskID] = {}
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+
+        def advance(what: str, done: int, total: int) -> None:
+            if what not in bars:
+                bars[what] = progress.add_task(what, total=total)
+            progress.update(bars[what], completed=done, total=total)
+
+        yield advance
+
+
+def results_table(runs: Sequence[RunRecord], colour: bool, width: int = 110) -> str:
+    """The final table: a row a case, with its interval, speed, and what went wrong."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("study", "model", "prompt set"):
+        table.add_column(name, overflow="fold")
+    for name in ("accuracy [95 % interval]", "macro-F1", "images/s"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for run in runs:
+        prompts = run.prompts.name if run.prompts else "—"
+        table.add_row(run.study, run.model.name, prompts, *_outcome(run))
+    text = io.StringIO()
+    console = Console(file=text, width=width, force_terminal=colour, no_color=not colour)
+    console.print(table)
+    for run in runs:
+        if run.status != "ok":
+            console.print(f"{run.case}: {run.error}", markup=False, highlight=False, soft_wrap=True)
+    return text.getvalue()
+
+
+def _outcome(run: RunRecord) -> tuple[str, str, str]:
+    if run.status != "ok":
+        return run.status, "", ""
+    speed = run.timings.images_per_second
+    return (
+        _interval(run.metric("accuracy")),
+        _number(run.metric("macro_f1")),
+        "—" if speed is None else f"{speed:.1f}",
+    )
+
+
+def _number(metric: Metric | None) -> str:
+    return "—" if metric is None or metric.value is None else f"{metric.value:.3f}"
+
+
+def _interval(metric: Metric | None) -> str:
+    if metric is None or metric.low is None or metric.high is None:
+        return _number(metric)
+    return f"{_number(metric)} [{metric.low:.3f}, {metric.high:.3f}]"
