@@ -1,0 +1,47 @@
+"""What several rooms' tests share: records that look like real ones, and photos made here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or fills the user's cache, except through the fixture ``models_cache``."""
+    monkeypatch.setenv("VEILLE_CACHE", str(tmp_path / "veille-cache"))
+
+
+@pytest.fixture(scope="session")
+def models_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for the session, so that the embedded model is assembled once."""
+    return tmp_path_factory.mktemp("models-cache")
+
+
+@pytest.fixture(scope="session")
+def flipkart_root() -> Path:
+    """The Flipkart sample, which is not ours to ship: skipped where it is absent."""
+    root = Path(os.environ.get("VEILLE_FLIPKART", REPOSITORY.parent / "shared" / "flipkart"))
+    if not root.is_dir():
+        pytest.skip(f"the Flipkart sample is not at {root} (set VEILLE_FLIPKART)")
+    return root
+
+
+@pytest.fixture
+def make_photo() -> Callable[..., Path]:
+    """Writes a small photo whose pixels depend on the seed alone."""
+
+    def make(path: Path, seed: int = 0, size: tuple[int, int] = (40, 30)) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
+        Image.fromarray(pixels).save(path)
+        return path
+
+    return make

@@ -1,0 +1,278 @@
+"""Artefact files: whole or absent, read back as they were, refused when unknown."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evaluation import artefacts
+from evaluation.errors import ArtefactError, SchemaVersionError
+from evaluation.records import (
+    ClassScores,
+    Metric,
+    MissingPhoto,
+    ModelSpec,
+    Predictions,
+    PromptSet,
+    Provenance,
+    Reference,
+    ReferenceScores,
+    ReferenceSystem,
+    RunRecord,
+    SampleCard,
+    StudyRecord,
+    Threshold,
+    Timings,
+)
+
+METRIC = Metric(name="accuracy", value=2 / 3, low=0.2, high=0.9, n=3, method="wilson")
+
+
+def make_run(**changes: object) -> RunRecord:
+    run = RunRecord(
+        study="s",
+        case="s/m/p",
+        model=ModelSpec(
+            name="m",
+            kind="clip",
+            weights="embedded",
+            title="Modèle",
+            options={"a": 1, "b": 1.0, "c": True, "d": "x"},
+        ),
+        prompts=PromptSet(name="p", title="P", language="en", texts={"é": ("a", "b"), "z": ("c",)}),
+        dataset_revision="r",
+        split_digest="d",
+        seed=42,
+        status="ok",
+        classes=("é", "z"),
+        metrics=(METRIC,),
+        per_class=(
+            ClassScores(
+                label="é",
+                precision=Metric(name="precision", value=None, n=0),
+                recall=METRIC,
+                f1=METRIC,
+                support=3,
+            ),
+        ),
+        confusion=((2, 1), (0, 0)),
+        warnings=("cut",),
+        chosen={"C": 0.3},
+        timings=Timings(images_embedded=3, images_per_second=12.5),
+        provenance=Provenance(
+            commit=None,
+            dirty=None,
+            versions={"torch": "2"},
+            device="cpu",
+            precision="fp32",
+            hardware="x",
+            weights_digest=None,
+            started="2026-01-01T00:00:00+00:00",
+            seconds=1.5,
+        ),
+    )
+    return replace(run, **changes)
+
+
+def make_study(**changes: object) -> StudyRecord:
+    study = StudyRecord(
+        name="s",
+        title="S",
+        question="?",
+        dataset_kind="folder",
+        dataset_revision="r",
+        licence="l",
+        origin="o",
+        redistributable=True,
+        classes=("é", "z"),
+        samples=(
+            SampleCard(id="1", label="é", fold="test", photo="photos/1.webp", width=3, height=4),
+        ),
+        missing=(MissingPhoto(id="2", label="z", path="z/2.jpg", reason="file not found"),),
+        duplicates=(("1", "3"),),
+        split_digest="d",
+        seed=42,
+        cases=("s/m/p", "s/n"),
+        thresholds=(Threshold(case="m/p", metric="accuracy", minimum=0.5),),
+        reference=Reference(
+            study="s",
+            source="slides",
+            slide="back-up",
+            test_images=210,
+            classes=("é",),
+            systems=(
+                ReferenceSystem(
+                    name="x",
+                    title="X",
+                    kind="clip",
+                    prompts="p",
+                    accuracy=0.857,
+                    per_class=(ReferenceScores(label="é", precision=None, recall=0.8, f1=0.77),),
+                ),
+            ),
+        ),
+    )
+    return replace(study, **changes)
+
+
+def make_predictions(probabilities: list[list[float]] | None = None) -> Predictions:
+    rows = probabilities or [[0.1, 0.9], [1 / 3, 2 / 3], [0.5, 0.5]]
+    return Predictions(
+        classes=("é, quoted", "z"),
+        sample_ids=tuple(f"photo {i}" for i in range(len(rows))),
+        labels=np.array([0, 1, 0][: len(rows)]),
+        probabilities=np.array(rows),
+    )
+
+
+def test_records_come_back_as_they_were(tmp_path: Path) -> None:
+    """A record that was written and read is equal to itself, types of options included."""
+    run, study = make_run(), make_study()
+    artefacts.write_study(tmp_path, study)
+    path = artefacts.write_run(tmp_path, run, make_predictions())
+    read = artefacts.read_run(path)
+    assert read == run
+    assert {k: type(v) for k, v in read.model.options.items()} == {
+        "a": int,
+        "b": float,
+        "c": bool,
+        "d": str,
+    }
+    assert artefacts.read_study(tmp_path / "s" / "study.json") == study
+
+
+@given(
+    st.lists(
+        st.floats(min_value=0, max_value=1, allow_subnormal=True).map(lambda p: [p, 1 - p]),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_probabilities_keep_every_bit(rows: list[list[float]]) -> None:
+    """A probability read from predictions.csv is the float64 that was written."""
+    predictions = make_predictions(rows)
+    text = artefacts.predictions_to_csv(predictions)
+    back = [[float(p) for p in line.split(",")[-2:]] for line in text.splitlines()[1:]]
+    assert back == predictions.probabilities.tolist()
+
+
+def test_predictions_come_back_as_they_were(tmp_path: Path) -> None:
+    """Ids, labels, classes with commas and predicted classes survive the file."""
+    predictions = make_predictions()
+    artefacts.write_run(tmp_path, make_run(), predictions)
+    read = artefacts.read_predictions(tmp_path / "s" / "m" / "p" / "predictions.csv")
+    assert (read.classes, read.sample_ids) == (predictions.classes, predictions.sample_ids)
+    assert read.labels.tolist() == predictions.labels.tolist()
+    assert read.predicted.tolist() == [1, 1, 0]
+
+
+def test_results_list_the_cases_that_ran_in_the_order_of_the_study(tmp_path: Path) -> None:
+    """A case without run.json is absent, and a folder without study.json is no study."""
+    artefacts.write_study(tmp_path, make_study())
+    artefacts.write_run(tmp_path, make_run(case="s/n", prompts=None), make_predictions())
+    (tmp_path / "stray").mkdir()
+    (results,) = artefacts.read_results(tmp_path)
+    assert [run.case for run in results.runs] == ["s/n"]
+    assert artefacts.read_results(tmp_path / "nowhere") == ()
+
+
+def test_a_failed_attempt_does_not_harm_an_earlier_result(tmp_path: Path) -> None:
+    """The earlier files stay byte for byte; the failure is beside them until a run succeeds."""
+    artefacts.write_study(tmp_path, make_study())
+    artefacts.write_run(tmp_path, make_run(), make_predictions())
+    folder = tmp_path / "s" / "m" / "p"
+    before = {name: (folder / name).read_bytes() for name in ("run.json", "predictions.csv")}
+    failed = make_run(status="failed", error="wrong checkpoint", metrics=())
+    artefacts.write_run(tmp_path, failed, None)
+
+    (results,) = artefacts.read_results(tmp_path)
+    assert results.failures == (failed,)
+    assert artefacts.read_attempt(tmp_path, "s/m/p") == failed
+    assert before == {name: (folder / name).read_bytes() for name in before}
+
+    artefacts.write_run(tmp_path, make_run(), make_predictions())
+    assert artefacts.read_results(tmp_path)[0].failures == ()
+
+
+def test_a_first_failure_is_the_record(tmp_path: Path) -> None:
+    """With no earlier result, run.json holds the failure and there are no predictions."""
+    failed = make_run(status="unavailable", error="no network", metrics=())
+    path = artefacts.write_run(tmp_path, failed, None)
+    assert path.name == "run.json"
+    assert artefacts.read_attempt(tmp_path, "s/m/p") == failed
+    assert not (path.parent / "predictions.csv").exists()
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None])
+def test_unknown_versions_are_refused_with_the_remedy(tmp_path: Path, version: object) -> None:
+    """A file of another schema version is not guessed at."""
+    path = artefacts.write_study(tmp_path, make_study())
+    plain = json.loads(path.read_text())
+    plain["schema_version"] = version
+    path.write_text(json.dumps(plain))
+    with pytest.raises(SchemaVersionError, match=r"study\.json: has schema version .*; ") as caught:
+        artefacts.read_study(path)
+    assert ("update veille-clip" in str(caught.value)) == (version == 2)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema_version": 1}'])
+def test_a_file_that_is_no_record_is_named(tmp_path: Path, text: str) -> None:
+    """A cut or foreign file gives one line with its path."""
+    path = tmp_path / "run.json"
+    path.write_text(text)
+    with pytest.raises(ArtefactError) as caught:
+        artefacts.read_run(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_keys_are_refused(tmp_path: Path) -> None:
+    """A key that the schema does not know is named."""
+    path = artefacts.write_study(tmp_path, make_study())
+    plain = json.loads(path.read_text())
+    plain["extra"] = 1
+    path.write_text(json.dumps(plain))
+    with pytest.raises(ArtefactError, match="extra"):
+        artefacts.read_study(path)
+
+
+def test_not_a_number_is_refused() -> None:
+    """JSON has no NaN: a metric that is not a number cannot be written."""
+    with pytest.raises(ValueError, match="JSON"):
+        artefacts.to_json(make_run(metrics=(replace(METRIC, value=float("nan")),)))
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [(errno.ENOSPC, "free some disk space"), (errno.EROFS, "choose a writable folder")],
+)
+def test_a_refused_write_leaves_the_earlier_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, remedy: str
+) -> None:
+    """A full or read-only disk gives one line with the remedy, and harms nothing."""
+    path = artefacts.write_study(tmp_path, make_study())
+    before = path.read_bytes()
+
+    def refuse(_handle: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(ArtefactError, match=remedy):
+        artefacts.write_study(tmp_path, make_study(title="new"))
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == ["study.json"]
+
+
+def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+    """A file where the artefact folder should be gives one line."""
+    (tmp_path / "s").write_text("I am a file")
+    with pytest.raises(ArtefactError, match="a file stands in the way"):
+        artefacts.write_study(tmp_path, make_study())
