@@ -8,129 +8,13 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation import artefacts
 from evaluation.errors import ArtefactError, SchemaVersionError
-from evaluation.records import (
-    ClassScores,
-    Metric,
-    MissingPhoto,
-    ModelSpec,
-    Predictions,
-    PromptSet,
-    Provenance,
-    Reference,
-    ReferenceScores,
-    ReferenceSystem,
-    RunRecord,
-    SampleCard,
-    StudyRecord,
-    Threshold,
-    Timings,
-)
-
-METRIC = Metric(name="accuracy", value=2 / 3, low=0.2, high=0.9, n=3, method="wilson")
-
-
-def make_run(**changes: object) -> RunRecord:
-    run = RunRecord(
-        study="s",
-        case="s/m/p",
-        model=ModelSpec(
-            name="m",
-            kind="clip",
-            weights="embedded",
-            title="Modèle",
-            options={"a": 1, "b": 1.0, "c": True, "d": "x"},
-        ),
-        prompts=PromptSet(name="p", title="P", language="en", texts={"é": ("a", "b"), "z": ("c",)}),
-        dataset_revision="r",
-        split_digest="d",
-        seed=42,
-        status="ok",
-        classes=("é", "z"),
-        metrics=(METRIC,),
-        per_class=(
-            ClassScores(
-                label="é",
-                precision=Metric(name="precision", value=None, n=0),
-                recall=METRIC,
-                f1=METRIC,
-                support=3,
-            ),
-        ),
-        confusion=((2, 1), (0, 0)),
-        warnings=("cut",),
-        chosen={"C": 0.3},
-        timings=Timings(images_embedded=3, images_per_second=12.5),
-        provenance=Provenance(
-            commit=None,
-            dirty=None,
-            versions={"torch": "2"},
-            device="cpu",
-            precision="fp32",
-            hardware="x",
-            weights_digest=None,
-            started="2026-01-01T00:00:00+00:00",
-            seconds=1.5,
-        ),
-    )
-    return replace(run, **changes)
-
-
-def make_study(**changes: object) -> StudyRecord:
-    study = StudyRecord(
-        name="s",
-        title="S",
-        question="?",
-        dataset_kind="folder",
-        dataset_revision="r",
-        licence="l",
-        origin="o",
-        redistributable=True,
-        classes=("é", "z"),
-        samples=(
-            SampleCard(id="1", label="é", fold="test", photo="photos/1.webp", width=3, height=4),
-        ),
-        missing=(MissingPhoto(id="2", label="z", path="z/2.jpg", reason="file not found"),),
-        duplicates=(("1", "3"),),
-        split_digest="d",
-        seed=42,
-        cases=("s/m/p", "s/n"),
-        thresholds=(Threshold(case="m/p", metric="accuracy", minimum=0.5),),
-        reference=Reference(
-            study="s",
-            source="slides",
-            slide="back-up",
-            test_images=210,
-            classes=("é",),
-            systems=(
-                ReferenceSystem(
-                    name="x",
-                    title="X",
-                    kind="clip",
-                    prompts="p",
-                    accuracy=0.857,
-                    per_class=(ReferenceScores(label="é", precision=None, recall=0.8, f1=0.77),),
-                ),
-            ),
-        ),
-    )
-    return replace(study, **changes)
-
-
-def make_predictions(probabilities: list[list[float]] | None = None) -> Predictions:
-    rows = probabilities or [[0.1, 0.9], [1 / 3, 2 / 3], [0.5, 0.5]]
-    return Predictions(
-        classes=("é, quoted", "z"),
-        sample_ids=tuple(f"photo {i}" for i in range(len(rows))),
-        labels=np.array([0, 1, 0][: len(rows)]),
-        probabilities=np.array(rows),
-    )
+from tests.factories import METRIC, make_predictions, make_run, make_study
 
 
 def test_records_come_back_as_they_were(tmp_path: Path) -> None:

@@ -1,0 +1,42 @@
+"""The table that a run ends with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from evaluation.records import Metric, Timings
+from evaluation.terminal import progress_bars, results_table
+from tests.factories import make_run
+
+
+def test_a_row_says_accuracy_with_its_interval_and_the_speed() -> None:
+    """Model, prompt set, accuracy with interval, macro-F1, images a second."""
+    run = make_run(
+        metrics=(
+            Metric(name="accuracy", value=0.6429, low=0.576, high=0.7047, n=210),
+            Metric(name="macro_f1", value=0.61, n=210),
+        )
+    )
+    table = results_table([run, replace(run, prompts=None, timings=Timings())], colour=False)
+    assert "0.643 [0.576, 0.705]" in table
+    assert "0.610" in table
+    assert "12.5" in table
+    assert table.count("—") == 2
+    assert "\x1b" not in table
+
+
+def test_a_case_that_did_not_come_out_says_why() -> None:
+    """The reason is not cut to a column's width, and brackets are not markup."""
+    reason = "weights [tag] cannot be had " + "x" * 200
+    table = results_table([make_run(status="unavailable", error=reason, metrics=())], colour=False)
+    assert "unavailable" in table
+    assert reason in table
+
+
+def test_bars_are_quiet_when_it_is_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    """Nothing is printed into a log file."""
+    with progress_bars() as advance:
+        advance("embedding", 1, 2)
+    assert capfd.readouterr() == ("", "")
