@@ -1,0 +1,274 @@
+"""`tox -e eval` as a user runs it: pytest in a process of its own, on real models."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from sklearn.metrics import accuracy_score, f1_score
+
+from tests.conftest import REPOSITORY
+
+SUITES = REPOSITORY / "evaluation" / "suites"
+
+TINY = "tiny"
+STUDY = """
+schema = 1
+title = "Essai"
+question = "Suffit-il ?"
+prompts = ["noms", "descriptions"]
+
+[dataset]
+kind = "folder"
+root = "photos"
+
+[split]
+seed = 1
+test_share = 0.4
+validation_share = 0.2
+
+[[models]]
+name = "tiny"
+kind = "clip"
+weights = "tiny"
+title = "Tout petit"
+
+{more}
+"""
+
+
+def tiny_model(folder: Path, width: int = 32) -> None:
+    """A folder that open_clip writes and reads: a ViT of a few kilobytes, random weights."""
+    config = {
+        "embed_dim": 16,
+        "vision_cfg": {"image_size": 32, "layers": 1, "width": width, "patch_size": 16,
+                       "head_width": 16},
+        "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 1,
+                     "layers": 1},
+    }  # fmt: skip
+    torch.manual_seed(0)
+    model = open_clip.model.CLIP(**config)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
+    preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3}
+    text = json.dumps({"model_cfg": config, "preprocess_cfg": preprocess})
+    (folder / "open_clip_config.json").write_text(text)
+
+
+@pytest.fixture
+def study(tmp_path: Path, make_photo: Callable[..., Path]) -> Path:
+    """A folder study of three classes with a tiny model: runs in seconds, offline."""
+    folder = tmp_path / "essai"
+    for c, label in enumerate(("Lamps", "Mugs", "Rugs")):
+        for i in range(10):
+            make_photo(folder / "photos" / label / f"{i}.png", seed=100 * c + i)
+    tiny_model(folder / "tiny")
+    (folder / "prompts").mkdir()
+    (folder / "prompts" / "noms.toml").write_text(
+        'title = "Noms"\nlanguage = "en"\nderive = "class-names"\n'
+    )
+    (folder / "prompts" / "descriptions.toml").write_text(
+        'title = "Descriptions"\nlanguage = "en"\n[texts]\n'
+        'Lamps = ["a lamp"]\nMugs = ["a mug", "a cup"]\nRugs = ["a rug"]\n'
+    )
+    write_study(folder)
+    return folder
+
+
+def write_study(folder: Path, more: str = "") -> None:
+    (folder / "study.toml").write_text(STUDY.format(more=more))
+
+
+def run(tmp_path: Path, *options: object) -> subprocess.CompletedProcess[str]:
+    """The suites in a process of their own, as tox starts them."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", SUITES, "--color=no"]
+    return subprocess.run(
+        [*map(str, command), "--artefacts", str(tmp_path / "artefacts"), *map(str, options)],
+        cwd=tmp_path,
+        env={**os.environ, "VEILLE_CACHE": str(tmp_path / "cache"), "COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def read(tmp_path: Path, case: str) -> dict:
+    return json.loads((tmp_path / "artefacts" / case / "run.json").read_text())
+
+
+def test_a_study_is_scored_and_its_numbers_can_be_recomputed(tmp_path: Path, study: Path) -> None:
+    """Exit 0, a table, and run.json says what scikit-learn says of predictions.csv."""
+    done = run(tmp_path, "--study", study)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "artefacts:" in done.stdout
+    for case in ("essai/tiny/noms", "essai/tiny/descriptions"):
+        with (tmp_path / "artefacts" / case / "predictions.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        truth = [row["label"] for row in rows]
+        guess = [max(("Lamps", "Mugs", "Rugs"), key=lambda c: float(row[c])) for row in rows]
+        metrics = {m["name"]: m["value"] for m in read(tmp_path, case)["metrics"]}
+        assert len(rows) == 12
+        assert metrics["accuracy"] == pytest.approx(accuracy_score(truth, guess), abs=1e-9)
+        assert metrics["macro_f1"] == pytest.approx(
+            f1_score(truth, guess, average="macro", zero_division=0), abs=1e-9
+        )
+        assert "tiny" in done.stdout
+
+
+def test_predictions_are_those_of_a_direct_computation(tmp_path: Path, study: Path) -> None:
+    """The case agrees with open_clip and numpy used by hand on the same files."""
+    assert run(tmp_path, "--study", study, "--prompts", "descriptions").returncode == 0
+    model, preprocess = open_clip.create_model_from_pretrained(f"local-dir:{study / 'tiny'}")
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{study / 'tiny'}")
+    texts = {"Lamps": ["a lamp"], "Mugs": ["a mug", "a cup"], "Rugs": ["a rug"]}
+    with torch.no_grad():
+        heads = []
+        for sentences in texts.values():
+            rows = model.encode_text(tokenizer(sentences)).numpy()
+            rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+            mean = rows.mean(axis=0)
+            heads.append(mean / np.linalg.norm(mean))
+        table = tmp_path / "artefacts" / "essai" / "tiny" / "descriptions" / "predictions.csv"
+        with table.open() as file:
+            for row in csv.DictReader(file):
+                image = Image.open(study / "photos" / row["sample_id"]).convert("RGB")
+                pixels = preprocess(image).unsqueeze(0)
+                vector = model.encode_image(pixels).numpy()[0]
+                vector /= np.linalg.norm(vector)
+                logits = float(model.logit_scale.exp()) * (np.array(heads) @ vector)
+                expected = np.exp(logits - logits.max())
+                expected /= expected.sum()
+                assert [float(row[name]) for name in texts] == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_new_text_embeds_no_image(tmp_path: Path, study: Path) -> None:
+    """The second run finds every image in the store; new photos alone are embedded."""
+    assert run(tmp_path, "--study", study, "--prompts", "noms").returncode == 0
+    assert read(tmp_path, "essai/tiny/noms")["timings"]["images_embedded"] == 12
+    texts = study / "prompts" / "descriptions.toml"
+    texts.write_text(texts.read_text().replace("a rug", "a very soft rug"))
+    assert run(tmp_path, "--study", study, "--prompts", "descriptions").returncode == 0
+    timings = read(tmp_path, "essai/tiny/descriptions")["timings"]
+    assert (timings["images_embedded"], timings["images_reused"]) == (0, 12)
+
+
+def test_cases_are_chosen_by_expression(tmp_path: Path, study: Path) -> None:
+    """`-k` works on the readable ids, and only the chosen case is scored."""
+    done = run(tmp_path, "--study", study, "-k", "descriptions and not supervised")
+    assert done.returncode == 0, done.stdout
+    cases = sorted(path.parent.name for path in (tmp_path / "artefacts").rglob("run.json"))
+    assert cases == ["descriptions"]
+
+
+def test_workers_share_the_work(tmp_path: Path, study: Path) -> None:
+    """Under pytest-xdist the same artefacts are written and the table is whole."""
+    done = run(tmp_path, "--study", study, "-n", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("essai ") >= 2
+    assert len(list((tmp_path / "artefacts").rglob("predictions.csv"))) == 2
+
+
+def test_a_floor_that_is_missed_fails_the_run(tmp_path: Path, study: Path) -> None:
+    """A declared threshold is an assertion: exit 1, one line with both numbers, no traceback."""
+    write_study(study, '[[thresholds]]\ncase = "tiny/noms"\nmetric = "accuracy"\nminimum = 0.999\n')
+    done = run(tmp_path, "--study", study)
+    assert done.returncode == 1
+    assert "below the declared 0.999" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def one_line(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """The run was refused, in a line that has these words, without a traceback."""
+    text = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert any(all(word in line for word in words) for line in text.splitlines()), text
+    assert "Traceback" not in text
+    assert "INTERNALERROR" not in text
+
+
+def test_mistakes_in_a_study_are_said_in_one_line_each(tmp_path: Path, study: Path) -> None:
+    """Unknown study, unknown key, unknown name: named with the remedy, nothing is written."""
+    one_line(run(tmp_path, "--study", "nowhere"), "nowhere", "demo")
+    one_line(run(tmp_path, "--study", study, "--prompts", "nom"), "nom", "descriptions")
+    write_study(study, "[splitt]\nseed = 1\n")
+    one_line(run(tmp_path, "--study", study), "study.toml", "splitt", "split")
+    assert not (tmp_path / "artefacts").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('Lamps = ["a lamp"]\nMugs = ["a mug"]\n', ("Rugs",)),
+        ('Lamps = ["l"]\nMugs = ["m"]\nRugs = ["r"]\nLamp = ["x"]\n', ("Lamp", "Lamps")),
+    ],
+)
+def test_texts_that_do_not_fit_the_classes_are_refused(
+    tmp_path: Path, study: Path, text: str, words: tuple[str, ...]
+) -> None:
+    """A class without a text, or a text for an unknown class, ends the run before scoring."""
+    head = 'title = "D"\nlanguage = "en"\n[texts]\n'
+    (study / "prompts" / "descriptions.toml").write_text(head + text)
+    one_line(run(tmp_path, "--study", study), *words)
+    one_line(run(tmp_path, "--study", study, "-n", "2"), *words)
+    assert not (tmp_path / "artefacts").exists()
+
+
+def test_an_empty_class_is_refused(tmp_path: Path, study: Path) -> None:
+    """A class folder without a photo is named."""
+    (study / "photos" / "Vases").mkdir()
+    one_line(run(tmp_path, "--study", study), "Vases")
+
+
+def test_a_truncated_photo_is_listed_and_the_rest_is_scored(tmp_path: Path, study: Path) -> None:
+    """A broken photo is in study.json with its reason; the run ends well."""
+    photo = study / "photos" / "Mugs" / "3.png"
+    photo.write_bytes(photo.read_bytes()[:400])
+    done = run(tmp_path, "--study", study)
+    assert done.returncode == 0, done.stdout
+    card = json.loads((tmp_path / "artefacts" / "essai" / "study.json").read_text())
+    assert [one["path"] for one in card["missing"]] == ["Mugs/3.png"]
+    assert card["missing"][0]["reason"]
+
+
+def test_a_wrong_checkpoint_fails_and_harms_no_result(tmp_path: Path, study: Path) -> None:
+    """The failure is recorded beside the earlier result, which stays byte for byte."""
+    assert run(tmp_path, "--study", study).returncode == 0
+    folder = tmp_path / "artefacts" / "essai" / "tiny" / "noms"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    weights = (study / "tiny" / "open_clip_model.safetensors").read_bytes()
+    tiny_model(study / "tiny", width=64)
+    (study / "tiny" / "open_clip_model.safetensors").write_bytes(weights)
+
+    one_line(run(tmp_path, "--study", study), "tiny", "architecture")
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert json.loads(after.pop("failure.json"))["status"] == "failed"
+    assert after == before
+
+
+def test_artefacts_that_cannot_be_written_end_the_run(tmp_path: Path, study: Path) -> None:
+    """A file where the artefacts should be: one line that names it and the option."""
+    (tmp_path / "artefacts").write_text("I am a file")
+    one_line(run(tmp_path, "--study", study), "artefacts", "--artefacts")
+
+
+def test_a_missing_weights_file_is_unavailable_and_skipped(tmp_path: Path, study: Path) -> None:
+    """The case is recorded as unavailable with its reason; the other model's cases run."""
+    more = '[[models]]\nname = "gone"\nkind = "clip"\narchitecture = "ViT-B-32"\n'
+    write_study(study, more + 'weights = "gone.safetensors"\ntitle = "Absent"\n')
+    done = run(tmp_path, "--study", study)
+    assert done.returncode == 0, done.stdout
+    assert "gone.safetensors" in done.stdout
+    assert read(tmp_path, "essai/gone/noms")["status"] == "unavailable"
+    assert read(tmp_path, "essai/tiny/noms")["status"] == "ok"
