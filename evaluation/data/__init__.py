@@ -1,0 +1,8 @@
+"""Photos and their classes: from files to samples, a split, and resolved prompts."""
+
+from evaluation.data.loading import load_dataset
+from evaluation.data.photos import open_photo, write_thumbnail
+from evaluation.data.prompts import resolve_prompts
+from evaluation.data.split import split_dataset
+
+__all__ = ["load_dataset", "open_photo", "resolve_prompts", "split_dataset", "write_thumbnail"]

@@ -1,0 +1,143 @@
+"""Reading every photo once, in threads, and remembering what was found.
+
+What decoding tells (size, digest of the pixels, or why it failed) depends on the bytes alone.
+It is kept in ``photos.sqlite`` of the cache folder, keyed by their digest, so that a second
+run reads the files but decodes none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.data.photos import DECODER, PhotoFacts, inspect_photo
+from evaluation.errors import StoreError
+
+Progress = Callable[[int, int], None]
+"""Told how many photos are done, of how many."""
+
+BATCH = 256
+"""Facts written in one transaction: what a kill can lose."""
+BUSY_SECONDS = 60.0
+"""How long a process waits for another one's transaction."""
+MAX_WORKERS = 8
+"""Decoding is bound by the processor, reading by the disk; more threads only cost memory."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS photos (
+    decoder TEXT NOT NULL, digest TEXT NOT NULL, pixels TEXT NOT NULL,
+    width INTEGER NOT NULL, height INTEGER NOT NULL, reason TEXT,
+    PRIMARY KEY (decoder, digest)
+) WITHOUT ROWID
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected:
+    """A file as found on this disk: its digest, and what decoding it tells."""
+
+    digest: str
+    facts: PhotoFacts
+    fresh: bool = False
+    """Whether it was decoded just now, and its facts are worth keeping."""
+
+
+def inspect_photos(
+    paths: Sequence[Path], cache: Path, progress: Progress | None = None
+) -> tuple[Inspected, ...]:
+    """Inspect photos, decoding only those whose bytes were never seen.
+
+    Raises:
+        StoreError: The cache cannot be read or written.
+
+    """
+    with _database(cache) as database:
+        known = _known(database)
+        found: dict[int, Inspected] = {}
+        unwritten: dict[str, PhotoFacts] = {}
+        try:
+            for index, photo in _inspected(paths, known):
+                found[index] = photo
+                if photo.fresh:
+                    unwritten[photo.digest] = photo.facts
+                if len(unwritten) >= BATCH:
+                    _remember(database, unwritten)
+                    unwritten = {}
+                if progress is not None:
+                    progress(len(found), len(paths))
+        finally:
+            _remember(database, unwritten)
+    return tuple(found[index] for index in range(len(paths)))
+
+
+def _inspected(
+    paths: Sequence[Path], known: Mapping[str, PhotoFacts]
+) -> Iterator[tuple[int, Inspected]]:
+    workers = min(MAX_WORKERS, os.cpu_count() or 1)
+    executor = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="inspect")
+    try:
+        futures = {
+            executor.submit(_inspect, path, known): index for index, path in enumerate(paths)
+        }
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:  # an interrupted run does not decode the rest first
+        executor.shutdown(cancel_futures=True)
+
+
+def _inspect(path: Path, known: Mapping[str, PhotoFacts]) -> Inspected:
+    try:
+        with path.open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+            if digest in known:
+                return Inspected(digest=digest, facts=known[digest])
+            handle.seek(0)
+            return Inspected(digest=digest, facts=inspect_photo(handle), fresh=True)
+    except FileNotFoundError:
+        return Inspected(digest="", facts=PhotoFacts(reason="file not found"))
+    except OSError as error:  # of this disk and this day: not to be remembered
+        reason = f"cannot be read ({error.strerror or error})"
+        return Inspected(digest="", facts=PhotoFacts(reason=reason))
+
+
+@contextlib.contextmanager
+def _database(cache: Path) -> Iterator[sqlite3.Connection]:
+    file = cache / "photos.sqlite"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with contextlib.closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as database:
+            database.execute(_SCHEMA)
+            yield database
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(
+            f"the facts about the photos cannot be kept ({error})",
+            where=file,
+            remedy="free disk space, make the folder writable, or delete the file: it is rebuilt",
+        ) from error
+
+
+def _known(database: sqlite3.Connection) -> dict[str, PhotoFacts]:
+    rows = database.execute(
+        "SELECT digest, pixels, width, height, reason FROM photos WHERE decoder = ?", (DECODER,)
+    )
+    return {
+        digest: PhotoFacts(pixels=pixels, width=width, height=height, reason=reason)
+        for digest, pixels, width, height, reason in rows
+    }
+
+
+def _remember(database: sqlite3.Connection, found: Mapping[str, PhotoFacts]) -> None:
+    with database:
+        database.executemany(
+            "INSERT OR IGNORE INTO photos VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (DECODER, digest, facts.pixels, facts.width, facts.height, facts.reason)
+                for digest, facts in found.items()
+            ],
+        )

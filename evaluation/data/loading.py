@@ -1,0 +1,124 @@
+"""From a declaration to a data set: list the photos, inspect each, set the bad ones aside."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from evaluation.data.folders import list_folder
+from evaluation.data.inspection import Inspected, Progress, inspect_photos
+from evaluation.data.listing import ListedPhoto, locate, quoted
+from evaluation.data.tables import list_flipkart, list_table
+from evaluation.errors import DataError
+from evaluation.records import Dataset, DatasetSpec, MissingPhoto, Sample, digest_of
+
+LISTERS = {"flipkart": list_flipkart, "table": list_table, "folder": list_folder}
+
+
+def load_dataset(
+    spec: DatasetSpec,
+    *,
+    name: str,
+    root: Path,
+    cache: Path,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Load the photos that a study declares; each one is decoded once, ever, per cache.
+
+    Args:
+        spec: What the study declares.
+        name: Of the study.
+        root: The data root.
+        cache: Folder of what is remembered about photos (``photos.sqlite``).
+        progress: Told how many photos are inspected, of how many.
+
+    Returns:
+        The data set, its classes in alphabetical order and its samples by id; photos that are
+        absent or unreadable are listed in ``missing``.
+
+    Raises:
+        DataError: The data cannot be used at all, or a class has no readable photo.
+        StoreError: The cache cannot be read or written.
+
+    """
+    root = root.expanduser().absolute()
+    if not root.is_dir():
+        raise DataError(
+            "the data root is not a folder" if root.exists() else "no data there",
+            where=root,
+            remedy="give the folder of the photos with --data-root",
+        )
+    listed = sorted(LISTERS[spec.kind](spec, root), key=lambda photo: photo.id)
+    where = root / (spec.csv or spec.images)
+    paths = [locate(root, photo.path, where=where) for photo in listed]
+    inspected = inspect_photos(paths, cache, progress)
+    samples = tuple(_samples(listed, paths, inspected))
+    missing = tuple(_missing(listed, inspected))
+    classes = tuple(sorted({photo.label for photo in listed}))
+    _refuse_empty_classes(classes, samples, missing, where)
+    return Dataset(
+        name=name,
+        kind=spec.kind,
+        classes=classes,
+        samples=samples,
+        missing=missing,
+        revision=digest_of([[sample.id, sample.label, sample.digest] for sample in samples]),
+    )
+
+
+def _samples(
+    listed: Sequence[ListedPhoto], paths: Sequence[Path], inspected: Sequence[Inspected]
+) -> list[Sample]:
+    return [
+        Sample(
+            id=photo.id,
+            image=path,
+            label=photo.label,
+            digest=found.digest,
+            pixels=found.facts.pixels,
+            width=found.facts.width,
+            height=found.facts.height,
+            subcategory=photo.subcategory,
+            title=photo.title,
+            fold=photo.fold,
+        )
+        for photo, path, found in zip(listed, paths, inspected, strict=True)
+        if found.facts.reason is None
+    ]
+
+
+def _missing(listed: Sequence[ListedPhoto], inspected: Sequence[Inspected]) -> list[MissingPhoto]:
+    return [
+        MissingPhoto(id=photo.id, label=photo.label, path=photo.path, reason=found.facts.reason)
+        for photo, found in zip(listed, inspected, strict=True)
+        if found.facts.reason is not None
+    ]
+
+
+def _refuse_empty_classes(
+    classes: Sequence[str],
+    samples: Sequence[Sample],
+    missing: Sequence[MissingPhoto],
+    where: object,
+) -> None:
+    if not samples:
+        first = missing[0]
+        raise DataError(
+            f"none of the {len(missing)} photos can be read ({first.path}: {first.reason})",
+            where=where,
+            remedy="check dataset.images and --data-root",
+        )
+    counts = Counter(sample.label for sample in samples)
+    empty = [label for label in classes if not counts[label]]
+    if empty:
+        lost = sum(photo.label in empty for photo in missing)
+        raise DataError(
+            f"no readable photo in the class {quoted(empty)} ({lost} missing or unreadable)",
+            where=where,
+            remedy="restore its photos or take the class out",
+        )
+    if len(classes) == 1:
+        raise DataError(
+            f"only one class, {classes[0]!r}", where=where, remedy="give two classes or more"
+        )

@@ -1,0 +1,106 @@
+"""Reading published figures that stand beside the measured ones: quoted, never recomputed."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cattrs
+
+from evaluation.errors import ConfigError, Mistake
+from evaluation.records import Reference, ReferenceScores, ReferenceSystem
+
+SCHEMA = 1
+"""Version of the reference files that this program reads."""
+
+_converter = cattrs.Converter(forbid_extra_keys=True)
+_REMEDY = "see evaluation/studies/flipkart/slides.toml for the shape of the file"
+
+
+def load_reference(path: Path) -> Reference:
+    """Read a file of published figures.
+
+    Raises:
+        ConfigError: With every mistake of the file.
+
+    """
+    raw = _read(path)
+    schema = raw.pop("schema", None)
+    if schema != SCHEMA:
+        raise ConfigError([_mistake(path, "schema", f"is {schema}", f"write schema = {SCHEMA}")])
+    try:
+        reference = _converter.structure(_with_rows(raw), Reference)
+    except (cattrs.BaseValidationError, ValueError, TypeError, KeyError) as error:
+        problems = cattrs.transform_error(error, path="")
+        raise ConfigError([_mistake(path, "", problem, _REMEDY) for problem in problems]) from error
+    mistakes = list(_mistakes(reference, path))
+    if mistakes:
+        raise ConfigError(mistakes)
+    return reference
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except tomllib.TOMLDecodeError as error:
+        problem, remedy = f"not TOML: {error}", "correct the syntax there"
+    except UnicodeDecodeError as error:
+        problem, remedy = f"not UTF-8 text (byte {error.start})", "save the file as UTF-8"
+    except OSError as error:
+        problem, remedy = f"cannot be read: {error.strerror}", "correct `reference` in study.toml"
+    raise ConfigError([_mistake(path, "", problem, remedy)])
+
+
+def _mistake(path: Path, key: str, problem: str, remedy: str) -> Mistake:
+    return Mistake(file=str(path), key=key, problem=problem, remedy=remedy)
+
+
+def _with_rows(raw: dict[str, Any]) -> dict[str, Any]:
+    """The file's tables keyed by class, as rows in the order of ``classes``.
+
+    A figure that the source does not give is left out of the file, and is None in the record.
+    """
+    systems = []
+    for system in raw.get("systems", ()):
+        scores = dict(system.get("per_class", {}))
+        rows = [{"label": label, **_figures(values)} for label, values in scores.items()]
+        order = {label: position for position, label in enumerate(raw.get("classes", ()))}
+        rows.sort(key=lambda row: order.get(row["label"], len(order)))
+        systems.append({"prompts": None, **system, "per_class": rows})
+    return {**raw, "systems": systems}
+
+
+def _figures(values: dict[str, Any]) -> dict[str, Any]:
+    return {"precision": None, "recall": None, "f1": None, **values}
+
+
+def _mistakes(reference: Reference, path: Path) -> Iterator[Mistake]:
+    for system in reference.systems:
+        key = f"systems.{system.name}"
+        labels = [row.label for row in system.per_class]
+        if sorted(labels) != sorted(reference.classes):
+            yield _mistake(
+                path,
+                f"{key}.per_class",
+                f"has figures of {', '.join(labels) or 'no class'}",
+                f"give those of {', '.join(reference.classes)}",
+            )
+        for where, value in _values(system):
+            if not 0 <= value <= 1:
+                yield _mistake(path, f"{key}.{where}", f"is {value:g}", "write it between 0 and 1")
+    if not reference.systems:
+        yield _mistake(path, "systems", "no system", "add a [[systems]] table")
+
+
+def _values(system: ReferenceSystem) -> Iterator[tuple[str, float]]:
+    yield "accuracy", system.accuracy
+    for row in system.per_class:
+        for name, value in _row_values(row).items():
+            if value is not None:
+                yield f"{row.label}.{name}", value
+
+
+def _row_values(row: ReferenceScores) -> dict[str, float | None]:
+    return {"precision": row.precision, "recall": row.recall, "f1": row.f1}
