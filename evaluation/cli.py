@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from evaluation.config import list_studies, load_study
 from evaluation.errors import VeilleError
@@ -57,23 +54,25 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(short_help="List the studies that can be run.")
 def studies() -> None:
     """List the studies that can be run, shipped ones and your own."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("study", "title", "file"):
-        table.add_column(name, overflow="fold")
-    broken = []
-    for summary in list_studies():
-        table.add_row(summary.name, summary.title, str(summary.file))
+    found = list_studies()
+    width = max((len(summary.name) for summary in found), default=0)
+    for summary in found:
+        click.echo(f"{summary.name:<{width}}  {summary.title}")
+        click.secho(f"{'':<{width}}  {_short(summary.file)}", dim=True)
         if summary.error:
-            broken.append(summary.error)
-    Console().print(table)
-    for error in broken:
-        click.secho(f"error: {error}", fg="red", err=True)
+            click.secho(f"error: {summary.error}", fg="red", err=True)
 
 
-@main.command()
+def _short(path: Path) -> Path:
+    """Relative to the working directory when it lies inside."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+@main.command(short_help="Validate a study: its files, photos, texts and weights.")
 @click.argument("study")
 @click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the photos.")
 @click.option("--offline", is_flag=True, help="Ask as if there were no network.")
@@ -88,7 +87,7 @@ def check(study: str, data_root: Path | None, offline: bool) -> None:
     from evaluation.terminal import progress_bars  # noqa: PLC0415
 
     found = load_study(study, data_root=data_root)
-    click.echo(f"study     {found.name}: {found.title}\nfile      {found.file}")
+    click.echo(f"study     {found.name}: {found.title}\nfile      {_short(found.file)}")
     with progress_bars() as advance:
         result = check_study(found, Settings(offline=offline, progress=advance))
     if result.opened is not None:
@@ -129,7 +128,7 @@ def _print_models(result: StudyCheck) -> None:
             click.echo(f"  case    {case}")
 
 
-@main.command()
+@main.command(short_help="Write the report's pages as Markdown files.")
 @click.option(
     "--output", type=click.Path(path_type=Path), required=True, help="Folder of the pages."
 )
@@ -155,7 +154,7 @@ def report(output: Path, artefacts: Path, photos: str) -> None:
     click.echo(f"{len(pages)} files written to {output}")
 
 
-@main.command()
+@main.command(short_help="Write a new study from a folder of class folders.")
 @click.argument("study")
 @click.option(
     "--images",

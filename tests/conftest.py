@@ -45,3 +45,25 @@ def make_photo() -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+def study(tmp_path: Path, make_photo: Callable[..., Path]) -> Path:
+    """A folder study of three classes with a tiny model: runs in seconds, offline."""
+    from tests.studies import tiny_model, write_study  # noqa: PLC0415 - imports torch
+
+    folder = tmp_path / "essai"
+    for c, label in enumerate(("Lamps", "Mugs", "Rugs")):
+        for i in range(10):
+            make_photo(folder / "photos" / label / f"{i}.png", seed=100 * c + i)
+    tiny_model(folder / "tiny")
+    (folder / "prompts").mkdir()
+    (folder / "prompts" / "noms.toml").write_text(
+        'title = "Noms"\nlanguage = "en"\nderive = "class-names"\n'
+    )
+    (folder / "prompts" / "descriptions.toml").write_text(
+        'title = "Descriptions"\nlanguage = "en"\n[texts]\n'
+        'Lamps = ["a lamp"]\nMugs = ["a mug", "a cup"]\nRugs = ["a rug"]\n'
+    )
+    write_study(folder)
+    return folder

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,79 +14,12 @@ import open_clip
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 from sklearn.metrics import accuracy_score, f1_score
 
 from tests.conftest import REPOSITORY
+from tests.studies import tiny_model, write_study
 
 SUITES = REPOSITORY / "evaluation" / "suites"
-
-TINY = "tiny"
-STUDY = """
-schema = 1
-title = "Essai"
-question = "Suffit-il ?"
-prompts = ["noms", "descriptions"]
-
-[dataset]
-kind = "folder"
-root = "photos"
-
-[split]
-seed = 1
-test_share = 0.4
-validation_share = 0.2
-
-[[models]]
-name = "tiny"
-kind = "clip"
-weights = "tiny"
-title = "Tout petit"
-
-{more}
-"""
-
-
-def tiny_model(folder: Path, width: int = 32) -> None:
-    """A folder that open_clip writes and reads: a ViT of a few kilobytes, random weights."""
-    config = {
-        "embed_dim": 16,
-        "vision_cfg": {"image_size": 32, "layers": 1, "width": width, "patch_size": 16,
-                       "head_width": 16},
-        "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 1,
-                     "layers": 1},
-    }  # fmt: skip
-    torch.manual_seed(0)
-    model = open_clip.model.CLIP(**config)
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(model.state_dict(), folder / "open_clip_model.safetensors")
-    preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3}
-    text = json.dumps({"model_cfg": config, "preprocess_cfg": preprocess})
-    (folder / "open_clip_config.json").write_text(text)
-
-
-@pytest.fixture
-def study(tmp_path: Path, make_photo: Callable[..., Path]) -> Path:
-    """A folder study of three classes with a tiny model: runs in seconds, offline."""
-    folder = tmp_path / "essai"
-    for c, label in enumerate(("Lamps", "Mugs", "Rugs")):
-        for i in range(10):
-            make_photo(folder / "photos" / label / f"{i}.png", seed=100 * c + i)
-    tiny_model(folder / "tiny")
-    (folder / "prompts").mkdir()
-    (folder / "prompts" / "noms.toml").write_text(
-        'title = "Noms"\nlanguage = "en"\nderive = "class-names"\n'
-    )
-    (folder / "prompts" / "descriptions.toml").write_text(
-        'title = "Descriptions"\nlanguage = "en"\n[texts]\n'
-        'Lamps = ["a lamp"]\nMugs = ["a mug", "a cup"]\nRugs = ["a rug"]\n'
-    )
-    write_study(folder)
-    return folder
-
-
-def write_study(folder: Path, more: str = "") -> None:
-    (folder / "study.toml").write_text(STUDY.format(more=more))
 
 
 def run(tmp_path: Path, *options: object) -> subprocess.CompletedProcess[str]:

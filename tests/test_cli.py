@@ -1,0 +1,110 @@
+"""The `veille` command, as a user types it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from evaluation.cli import main
+from tests.studies import write_study
+
+
+def veille(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_help_says_what_each_command_does() -> None:
+    """Every command has its line, uncut, and the usual way is shown."""
+    done = veille("--help")
+    assert done.exit_code == 0
+    assert "..." not in done.output
+    for word in ("check", "new", "report", "studies", "tox -e eval", "tox -e site"):
+        assert word in done.output
+
+
+def test_studies_lists_the_shipped_ones() -> None:
+    """The demo and the slides' study can always be run."""
+    done = veille("studies")
+    assert done.exit_code == 0
+    assert "demo" in done.output
+    assert "flipkart" in done.output
+
+
+def test_check_says_what_would_run(study: Path) -> None:
+    """Photos, parts, texts and models of a sound study; exit 0."""
+    done = veille("check", study)
+    assert done.exit_code == 0, done.output
+    assert "30 in 3 classes" in done.output
+    assert "tiny: would run" in done.output
+    assert "tiny/descriptions" in done.output
+
+
+def test_check_names_what_is_unavailable(study: Path) -> None:
+    """Weights that are not there are no mistake: they are named with the reason."""
+    write_study(
+        study,
+        '[[models]]\nname = "gone"\nkind = "clip"\narchitecture = "ViT-B-32"\n'
+        'weights = "gone.safetensors"\ntitle = "Absent"\n',
+    )
+    done = veille("check", study)
+    assert done.exit_code == 0
+    assert "gone: unavailable" in done.output
+
+
+def test_check_refuses_data_that_cannot_be_used(study: Path) -> None:
+    """An empty class folder: the models are still listed, then one line and exit 2."""
+    (study / "photos" / "Vases").mkdir()
+    done = veille("check", study)
+    assert done.exit_code == 2
+    assert "Vases" in done.output
+    assert "tiny" in done.output
+
+
+def test_an_unknown_study_is_one_line() -> None:
+    """The line names the studies that there are."""
+    done = veille("check", "flipcart")
+    assert done.exit_code == 2
+    assert "flipkart" in done.output
+    assert len(done.output.splitlines()) == 1
+
+
+def test_flipkart_without_a_data_root_says_how_to_give_it() -> None:
+    """The photos are not shipped: the remedy is the option."""
+    done = veille("check", "flipkart")
+    assert done.exit_code == 2
+    assert "--data-root" in done.output
+
+
+def test_new_writes_a_study_that_check_accepts(
+    tmp_path: Path, make_photo: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a folder of class folders to a checked study in two commands."""
+    for c, label in enumerate("AB"):
+        for i in range(6):
+            make_photo(tmp_path / "images" / label / f"{i}.png", seed=10 * c + i)
+    monkeypatch.chdir(tmp_path)
+    assert veille("new", "mine", "--images", "images").exit_code == 0
+    done = veille("check", "mine")
+    assert done.exit_code == 0, done.output
+    assert "12 in 2 classes" in done.output
+
+
+def test_report_writes_pages(tmp_path: Path) -> None:
+    """Without a result the pages are still written, with the slides' figures."""
+    done = veille("report", "--output", tmp_path / "pages", "--artefacts", tmp_path / "none")
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "pages" / "index.md").is_file()
+
+
+def test_report_refuses_artefacts_of_another_version(tmp_path: Path) -> None:
+    """One line with the file and the remedy."""
+    folder = tmp_path / "artefacts" / "s"
+    folder.mkdir(parents=True)
+    (folder / "study.json").write_text(json.dumps({"schema_version": 99}))
+    done = veille("report", "--output", tmp_path / "pages", "--artefacts", folder.parent)
+    assert done.exit_code == 2
+    assert "update veille-clip" in done.output
