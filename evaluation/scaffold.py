@@ -98,14 +98,14 @@ def _study_text(name: str, images: Path) -> str:
     dataset["root"] = str(images)
     dataset["licence"] = "à préciser"
     dataset["origin"] = "à préciser"
-    dataset["redistributable"] = False
-    dataset["redistributable"].comment("true: the photos may be shown on a published site")
+    dataset["redistributable"] = tomlkit.item(False).comment(
+        "true: the photos may be shown on a published site"
+    )
     document["dataset"] = dataset
 
     split = tomlkit.table()
     split["seed"] = 42
-    split["test_share"] = 0.2
-    split["test_share"].comment("or test_per_class = 30")
+    split["test_share"] = tomlkit.item(0.2).comment("or test_per_class = 30")
     split["validation_share"] = 0.2
     document["split"] = split
 
