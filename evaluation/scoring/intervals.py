@@ -1,0 +1,184 @@
+"""Confidence intervals: Wilson for proportions, stratified BCa bootstrap for the rest.
+
+The bootstrap here works on *units*: images, or groups of near-duplicate photos that are
+resampled together.  A unit's content is a vector of counts that add up over units (how
+often class 3 was predicted, …), and a statistic is a function of the sums.  Units with
+the same content in the same stratum are one row with a multiplicity, so that resampling n
+images is one multinomial draw: exact, and independent of the order of the images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+from statsmodels.stats.proportion import proportion_confint
+
+from evaluation.records import FloatArray, IntArray, Metric
+
+CONFIDENCE = 0.95
+RESAMPLES = 9_999
+SEED = 0
+
+# Sums of the same counts in another order differ by rounding; a tie is a tie.
+_TIE = 1e-12
+
+Statistic = Callable[[FloatArray], FloatArray]
+"""(..., K) sums of contents to (..., S) values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A confidence interval and how it was made."""
+
+    low: float
+    high: float
+    method: str
+
+
+def wilson(count: float, n: float, *, confidence: float = CONFIDENCE) -> Interval:
+    """Wilson's score interval of a proportion ``count / n`` (Wilson 1927), n > 0."""
+    low, high = proportion_confint(count, n, alpha=1 - confidence, method="wilson")
+    # At 0 and n successes the bound is 0 or 1 but for rounding.
+    return Interval(
+        low=0.0 if count == 0 else max(0.0, float(low)),
+        high=1.0 if count == n else min(1.0, float(high)),
+        method="wilson",
+    )
+
+
+def proportion(name: str, count: int, n: int) -> Metric:
+    """A proportion with Wilson's interval; its value is None when n is 0."""
+    if n == 0:
+        return Metric(name=name, value=None, n=0)
+    interval = wilson(count, n)
+    return Metric(
+        name=name,
+        value=count / n,
+        low=interval.low,
+        high=interval.high,
+        n=n,
+        method=interval.method,
+    )
+
+
+# ---------------------------------------------------------------------- bootstrap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Units:
+    """What the bootstrap resamples, equal units told once."""
+
+    strata: IntArray
+    """(U,) resampling keeps the number of units of each stratum."""
+    multiplicity: IntArray
+    """(U,) how many units are like this one."""
+    content: FloatArray
+    """(U, K) what one such unit adds to the sums."""
+
+    @property
+    def total(self) -> FloatArray:
+        """(K,) the sums over all units."""
+        result: FloatArray = self.multiplicity @ self.content
+        return result
+
+    def left_out(self) -> FloatArray:
+        """(U, K) the sums when one unit of that row is left out."""
+        return self.total - self.content
+
+
+def units_of(strata: IntArray, content: FloatArray, groups: IntArray | None = None) -> Units:
+    """The units of N images: the images themselves, or groups of them.
+
+    Parameters: ``strata`` (N,) and ``content`` (N, K); ``groups`` (N,), equal numbers for
+    images that are resampled together.  A group whose images lie in several strata belongs
+    to the one where most of them lie (the lowest of equals).
+    """
+    if groups is not None:
+        strata, content = _gather(strata, content, groups)
+    table = np.column_stack([strata.astype(np.float64), content])
+    rows, multiplicity = np.unique(table, axis=0, return_counts=True)
+    return Units(strata=rows[:, 0].astype(np.int64), multiplicity=multiplicity, content=rows[:, 1:])
+
+
+def _gather(strata: IntArray, content: FloatArray, groups: IntArray) -> tuple[IntArray, FloatArray]:
+    _, members = np.unique(groups, return_inverse=True)
+    names, inverse = np.unique(strata, return_inverse=True)
+    votes = np.zeros((members.max() + 1, names.size))
+    np.add.at(votes, (members, inverse), 1)
+    sums = np.zeros((members.max() + 1, content.shape[1]))
+    np.add.at(sums, members, content)
+    return names[votes.argmax(axis=1)], sums
+
+
+def resample(units: Units, *, resamples: int = RESAMPLES, seed: int = SEED) -> FloatArray:
+    """(B, K) sums of B resamples with replacement within each stratum."""
+    generator = np.random.default_rng(seed)
+    sums = np.zeros((resamples, units.content.shape[1]))
+    for stratum in np.unique(units.strata):
+        here = units.strata == stratum
+        times = units.multiplicity[here]
+        drawn = generator.multinomial(times.sum(), times / times.sum(), size=resamples)
+        content = units.content[here]
+        used = content.any(axis=0)  # few of the columns, when there are many classes
+        sums[:, used] += drawn @ content[:, used]
+    return sums
+
+
+def bootstrap(
+    units: Units,
+    statistic: Statistic,
+    *,
+    confidence: float = CONFIDENCE,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> tuple[Interval, ...]:
+    """BCa intervals of S statistics from the same resamples (Efron 1987).
+
+    The acceleration is the multi-sample one of ``scipy.stats.bootstrap`` (Davison & Hinkley
+    1997, section 3.2.2).  Where BCa is undefined, because no resample differs or because all
+    lie on one side of the value, the interval is the percentile one and its method says so.
+    """
+    values = statistic(units.total[None, :])[0]
+    replicates = statistic(resample(units, resamples=resamples, seed=seed))
+    accelerations = _accelerations(units, statistic(units.left_out()))
+    return tuple(
+        _bca(value, column, float(acceleration), confidence)
+        for value, column, acceleration in zip(values, replicates.T, accelerations, strict=True)
+    )
+
+
+def _accelerations(units: Units, jackknife: FloatArray) -> FloatArray:
+    """(S,) Skewness of the influence of single units, from the (U, S) leave-one-out values."""
+    numerator = np.zeros(jackknife.shape[1])
+    denominator = np.zeros(jackknife.shape[1])
+    for stratum in np.unique(units.strata):
+        here = units.strata == stratum
+        times = units.multiplicity[here]
+        n = times.sum()
+        if n == 1:  # it is in every resample: it moves nothing
+            continue
+        influence = (n - 1) * (times @ jackknife[here] / n - jackknife[here])
+        numerator += times @ influence**3 / n**3
+        denominator += times @ influence**2 / n**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result: FloatArray = numerator / denominator**1.5 / 6
+    return result
+
+
+def _bca(value: float, replicates: FloatArray, acceleration: float, confidence: float) -> Interval:
+    tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
+    below = np.mean(replicates < value - _TIE)
+    up_to = np.mean(replicates <= value + _TIE)
+    bias = ndtri((below + up_to) / 2)
+    shifted = bias + ndtri(tails)
+    with np.errstate(invalid="ignore"):
+        levels = ndtr(bias + shifted / (1 - acceleration * shifted))
+    degenerate = np.ptp(replicates) <= _TIE
+    method = "bootstrap-bca"
+    if degenerate or not np.isfinite(levels).all() or not np.isfinite(bias):
+        levels, method = tails, "bootstrap-percentile"
+    low, high = np.quantile(replicates, levels)
+    return Interval(low=float(low), high=float(high), method=method)
