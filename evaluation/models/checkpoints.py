@@ -1,0 +1,35 @@
+"""Checkpoint files: their digest, and what is told when one does not fit."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 (hexadecimal) of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def one_line(error: BaseException, limit: int = 200) -> str:
+    """The first line of an error, shortened, with its type when it says nothing else."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def describe_mismatch(text: str) -> str:
+    """PyTorch's account of a state dict that does not fit, in a few words."""
+    missing = re.search(r"Missing key\(s\) in state_dict: (.*?)\. *(?:\n|$)", text, re.DOTALL)
+    unexpected = re.search(r"Unexpected key\(s\) in state_dict: (.*?)\. *(?:\n|$)", text, re.DOTALL)
+    shapes = re.findall(r"size mismatch for ([^:]+):", text)
+    names = [re.findall(r'"([^"]+)"', found[1]) if found else [] for found in (missing, unexpected)]
+    counts = [
+        f"{len(found)} {what} ({found[0]}…)"
+        for found, what in zip(
+            (*names, shapes), ("tensors missing", "unexpected", "of another shape"), strict=True
+        )
+        if found
+    ]
+    return ", ".join(counts) or one_line(ValueError(text))

@@ -1,0 +1,495 @@
+"""Zero-shot models: everything that open_clip can build, from wherever its weights come."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable
+from evaluation.models import embedded
+from evaluation.models.base import check_options, fingerprint_of
+from evaluation.models.checkpoints import describe_mismatch, file_digest, one_line
+from evaluation.models.devices import check_precision, pick_device
+from evaluation.models.hub import (
+    HUB_CONFIG,
+    HUB_WEIGHTS,
+    cached_file,
+    cached_pretrained,
+    fetch_pretrained,
+    fetch_repository,
+    hub_offline,
+)
+from evaluation.models.text import TextEncoder, class_embeddings, cut_sentences
+from evaluation.records import Availability, Head, ModelSpec, PromptSet, Support
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+HUB = "hf-hub:"
+CHECKPOINT_SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
+OPTIONS: Mapping[str, type] = {"quick_gelu": bool, "resize_mode": str}
+RESIZE_MODES = ("shortest", "longest", "squash")
+
+
+# -------------------------------------------------------------- where weights are
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A checkpoint on this machine, and how open_clip is told to build it."""
+
+    model: str
+    """open_clip's model name: an architecture, ``local-dir:…`` or ``hf-hub:…``."""
+    pretrained: str | None = None
+    """A tag or a file, for an architecture."""
+    checkpoint: Path
+    config: Mapping[str, Any]
+    """open_clip's model configuration."""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """Further arguments of ``create_model_from_pretrained``."""
+    local: bool
+    """Whether nothing of it may need the network."""
+
+
+def is_path(weights: str) -> bool:
+    """Whether the weights are meant as a file or folder, existing or not."""
+    return Path(weights).is_absolute() or weights.endswith(CHECKPOINT_SUFFIXES)
+
+
+def find_source(spec: ModelSpec, *, cache: Path, offline: bool) -> Source:
+    """The checkpoint of a model, assembled or fetched when needed.
+
+    Raises:
+        WeightsUnavailable: it cannot be had.
+        ModelError: the declaration makes no sense.
+
+    """
+    if spec.weights == "embedded":
+        return _folder_source(spec, embedded.assemble(cache))
+    if spec.weights.startswith(HUB):
+        return _hub_source(spec, offline=offline)
+    if is_path(spec.weights):
+        path = Path(spec.weights)
+        if not path.exists():
+            raise WeightsUnavailable(
+                "no such checkpoint", where=path, remedy="check the path in the study file"
+            )
+        return _folder_source(spec, path) if path.is_dir() else _file_source(spec, path)
+    return _tag_source(spec, offline=offline)
+
+
+def _folder_source(spec: ModelSpec, folder: Path) -> Source:
+    from open_clip.factory import _find_checkpoint_in_dir  # noqa: PLC0415 - open_clip's own choice
+
+    _no_architecture(spec)
+    path = folder / HUB_CONFIG
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
+        text = dict(config["text_cfg"])
+        _ = config["vision_cfg"], config["embed_dim"]
+    except FileNotFoundError as error:
+        raise WeightsUnavailable(
+            f"the folder has no {HUB_CONFIG}",
+            where=folder,
+            remedy="give a folder made by open_clip",
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"not an open_clip configuration ({one_line(error)})", where=path
+        ) from error
+    checkpoint = _find_checkpoint_in_dir(folder)
+    if checkpoint is None:
+        raise WeightsUnavailable(
+            "the folder has no checkpoint", where=folder, remedy=f"put {HUB_WEIGHTS[0]} there"
+        )
+    overrides: dict[str, Any] = {}
+    if text.get("hf_model_name") and (folder / embedded.TEXT_CONFIG_FILE).is_file():
+        # The text tower's configuration lies in the folder: the hub need not be asked.
+        text |= {"hf_model_name": str(folder), "hf_model_pretrained": False}
+        overrides["text_cfg"] = text
+    return Source(
+        model=f"local-dir:{folder}",
+        checkpoint=Path(checkpoint),
+        config=config,
+        overrides=overrides,
+        local=True,
+    )
+
+
+def _hub_source(spec: ModelSpec, *, offline: bool) -> Source:
+    from open_clip.factory import get_model_config  # noqa: PLC0415 - slow to import
+
+    _no_architecture(spec)
+    checkpoint = fetch_repository(spec.weights.removeprefix(HUB), offline=offline)
+    try:
+        with hub_offline():
+            config = get_model_config(spec.weights)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"its {HUB_CONFIG} cannot be read ({one_line(error)})", where=spec.weights
+        ) from error
+    return Source(model=spec.weights, checkpoint=checkpoint, config=config, local=False)
+
+
+def _file_source(spec: ModelSpec, path: Path) -> Source:
+    config = _architecture_config(spec)
+    return Source(
+        model=spec.architecture,
+        pretrained=str(path),
+        checkpoint=path,
+        config=config,
+        overrides=_published_preprocessing(spec.architecture),
+        local=True,
+    )
+
+
+def _tag_source(spec: ModelSpec, *, offline: bool) -> Source:
+    config = _architecture_config(spec)
+    tag = _tag(spec)
+    what = f"{spec.architecture}, {spec.weights}"
+    return Source(
+        model=spec.architecture,
+        pretrained=spec.weights,
+        checkpoint=fetch_pretrained(tag, what=what, offline=offline),
+        config=config,
+        # open_clip only warns when the architecture's activation is not the one that the
+        # weights were trained with, and goes on with the wrong one.
+        overrides={"force_quick_gelu": True} if tag.get("quick_gelu") else {},
+        local=False,
+    )
+
+
+def _no_architecture(spec: ModelSpec) -> None:
+    if spec.architecture:
+        raise ModelError(
+            "these weights say their architecture themselves",
+            where=spec.name,
+            remedy=f'remove architecture = "{spec.architecture}"',
+        )
+
+
+def _architecture_config(spec: ModelSpec) -> Mapping[str, Any]:
+    import open_clip  # noqa: PLC0415 - slow to import
+
+    config: Mapping[str, Any] | None = open_clip.get_model_config(spec.architecture)
+    if config is None:
+        known = open_clip.list_models()
+        raise ModelError(
+            f'open_clip has no architecture "{spec.architecture}"',
+            where=spec.name,
+            remedy=_nearest(spec.architecture, known),
+        )
+    return config
+
+
+def _tag(spec: ModelSpec) -> Mapping[str, Any]:
+    from open_clip.pretrained import (  # noqa: PLC0415 - slow to import
+        get_pretrained_cfg,
+        list_pretrained_tags_by_model,
+    )
+
+    tag: Mapping[str, Any] = get_pretrained_cfg(spec.architecture, spec.weights)
+    if not tag:
+        raise ModelError(
+            f'open_clip has no weights "{spec.weights}" for {spec.architecture}',
+            where=spec.name,
+            remedy=_nearest(spec.weights, list_pretrained_tags_by_model(spec.architecture)),
+        )
+    return tag
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    if not known:
+        return "it has none at all: give a local file"
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)[:3]
+    return f"the nearest it has: {', '.join(near)}"
+
+
+def _published_preprocessing(architecture: str) -> dict[str, Any]:
+    """The preprocessing of an architecture's published weights, when they all agree.
+
+    open_clip would give any file OpenAI's mean and deviation, which is wrong for SigLIP,
+    MobileCLIP, PE… whose own weights all say otherwise.
+    """
+    from open_clip.pretrained import (  # noqa: PLC0415 - slow to import
+        get_pretrained_cfg,
+        list_pretrained_tags_by_model,
+    )
+
+    keys = ("mean", "std", "interpolation", "resize_mode")
+    tags = [
+        get_pretrained_cfg(architecture, tag) for tag in list_pretrained_tags_by_model(architecture)
+    ]
+    found = [{f"image_{key}": tag[key] for key in keys} for tag in tags]
+    return found[0] if found and all(one == found[0] for one in found) else {}
+
+
+# ------------------------------------------------------------------- availability
+
+
+def availability(spec: ModelSpec, *, offline: bool) -> Availability:
+    """Whether the weights are here; builds and fetches nothing."""
+    if spec.weights == "embedded":
+        reason = embedded.check_sources()
+        return _ready() if reason is None else Availability(ready=False, reason=reason)
+    if is_path(spec.weights):
+        if Path(spec.weights).exists():
+            return _ready()
+        return Availability(
+            ready=False, reason=f"{spec.weights}: no such checkpoint; check the path in the study"
+        )
+    return _cached_availability(spec, offline=offline)
+
+
+def _cached_availability(spec: ModelSpec, *, offline: bool) -> Availability:
+    try:
+        found = _cached(spec)
+    except VeilleError as error:
+        return Availability(ready=False, reason=str(error))
+    if found is not None:
+        return _ready()
+    reason = (
+        "not in the cache and --offline forbids to fetch it; run once without --offline, or give"
+        " a local file"
+        if offline
+        else "not in the cache; the first run fetches it"
+    )
+    return Availability(ready=False, reason=reason)
+
+
+def _ready() -> Availability:
+    return Availability(ready=True, download_bytes=0)
+
+
+def _cached(spec: ModelSpec) -> Path | None:
+    if spec.weights.startswith(HUB):
+        repository = spec.weights.removeprefix(HUB)
+        return cached_file(repository, (HUB_CONFIG,)) and cached_file(repository, HUB_WEIGHTS)
+    _architecture_config(spec)
+    return cached_pretrained(_tag(spec))
+
+
+# ---------------------------------------------------------------------- the model
+
+
+class ClipClassifier:
+    """A zero-shot model of open_clip; see :class:`evaluation.models.base.Classifier`."""
+
+    needs_training = False
+
+    def __init__(
+        self, spec: ModelSpec, source: Source, *, device: torch.device, precision: str
+    ) -> None:
+        self.spec = spec
+        self.device = str(device)
+        self.precision = precision
+        self.weights_digest = file_digest(source.checkpoint)
+        self.dim = int(source.config["embed_dim"])
+        self.model, self._transform = _build(spec, source, device=device, precision=precision)
+        self._device = device
+        self._channels_last = _is_convolutional(self.model.visual)
+        if self._channels_last:
+            import torch  # noqa: PLC0415 - slow to import
+
+            self.model.visual.to(memory_format=torch.channels_last)
+        self._texts = TextEncoder(self.model, _tokenizer(spec, source), device=device)
+        self.fingerprint = fingerprint_of(
+            weights=self.weights_digest,
+            architecture={
+                "library": "open_clip",
+                "embed_dim": source.config["embed_dim"],
+                "vision": source.config["vision_cfg"],
+                "quick_gelu": _quick_gelu(spec, source),
+            },
+            preprocess=self.model.visual.preprocess_cfg,
+            precision=precision,
+        )
+
+    def preprocess(self, image: Image.Image) -> torch.Tensor:
+        """See :meth:`Classifier.preprocess`."""
+        result: torch.Tensor = self._transform(image)
+        return result
+
+    def embed_images(self, batch: torch.Tensor) -> NDArray[np.float32]:
+        """See :meth:`Classifier.embed_images`; the embeddings have unit length."""
+        import torch  # noqa: PLC0415 - slow to import
+        from open_clip import get_input_dtype  # noqa: PLC0415
+
+        layout = torch.channels_last if self._channels_last else torch.contiguous_format
+        with torch.inference_mode():
+            images = batch.to(
+                self._device, dtype=get_input_dtype(self.precision), memory_format=layout
+            )
+            features = self.model.encode_image(images).float()
+            features = torch.nn.functional.normalize(features, dim=-1)
+        result: NDArray[np.float32] = features.cpu().numpy()
+        return result
+
+    def head(
+        self,
+        classes: tuple[str, ...],
+        *,
+        prompts: PromptSet | None,
+        train: Support | None,  # noqa: ARG002 - a zero-shot model learns nothing
+        validation: Support | None,  # noqa: ARG002
+        seed: int,  # noqa: ARG002
+    ) -> Head:
+        """The zero-shot head: mean text embedding of each class, times the logit scale.
+
+        A bias is that of the sigmoid loss (SigLIP, Zhai et al. 2023); it moves all classes
+        alike.
+
+        Raises :class:`ModelError` when a class has no text.
+        """
+        if prompts is None:
+            raise ModelError(
+                "a zero-shot model needs a prompt set",
+                where=self.spec.name,
+                remedy="declare one in the study file",
+            )
+        weight = class_embeddings(self._texts, classes, prompts)
+        scale = float(self.model.logit_scale.detach().double().exp())
+        bias = getattr(self.model, "logit_bias", None)
+        offset = 0.0 if bias is None else float(bias.detach().double())
+        return Head(
+            weight=scale * weight,
+            bias=np.full(len(classes), offset),
+            chosen={"logit_scale": scale},
+            warnings=cut_sentences(self._texts, classes, prompts),
+        )
+
+
+def load_clip(
+    spec: ModelSpec, *, cache: Path, device: str, precision: str, offline: bool
+) -> ClipClassifier:
+    """Loads a zero-shot model; see :func:`evaluation.models.load_model`."""
+    check_options(spec, OPTIONS)
+    _check_resize_mode(spec)
+    place, precision = pick_device(device), check_precision(precision)
+    source = find_source(spec, cache=cache, offline=offline)
+    with hub_offline(offline or source.local):
+        return ClipClassifier(spec, source, device=place, precision=precision)
+
+
+def _check_resize_mode(spec: ModelSpec) -> None:
+    if spec.options.get("resize_mode", "squash") not in RESIZE_MODES:
+        raise ModelError(
+            f'unknown resize_mode "{spec.options["resize_mode"]}"',
+            where=spec.name,
+            remedy=f"choose one of {', '.join(RESIZE_MODES)}",
+        )
+
+
+def _quick_gelu(spec: ModelSpec, source: Source) -> bool:
+    return bool(
+        spec.options.get("quick_gelu")
+        or source.overrides.get("force_quick_gelu")
+        or source.config.get("quick_gelu")
+    )
+
+
+def _build(
+    spec: ModelSpec, source: Source, *, device: torch.device, precision: str
+) -> tuple[Any, Any]:
+    import open_clip  # noqa: PLC0415 - slow to import
+
+    arguments = dict(source.overrides)
+    arguments["force_quick_gelu"] = _quick_gelu(spec, source)
+    if "resize_mode" in spec.options:
+        arguments["image_resize_mode"] = spec.options["resize_mode"]
+    with _telling(spec, source):
+        model, transform = open_clip.create_model_from_pretrained(
+            source.model,
+            source.pretrained,
+            precision=precision,
+            device=device,
+            weights_only=True,
+            **arguments,
+        )
+    model.eval()
+    return model, transform
+
+
+def _tokenizer(spec: ModelSpec, source: Source) -> Any:
+    import open_clip  # noqa: PLC0415 - slow to import
+
+    try:
+        return open_clip.get_tokenizer(source.model)
+    except Exception as error:  # transformers and the hub raise many kinds
+        raise WeightsUnavailable(
+            f"the tokenizer cannot be had ({one_line(error)})",
+            where=spec.name,
+            remedy="run once with the network, or give a folder that holds the tokenizer's files",
+        ) from error
+
+
+def _is_convolutional(tower: torch.nn.Module) -> bool:
+    """Whether it is worth laying out images channels last: more than a patch embedding."""
+    import torch  # noqa: PLC0415 - slow to import
+
+    return sum(isinstance(module, torch.nn.Conv2d) for module in tower.modules()) > 1
+
+
+# ------------------------------------------------------------------------- errors
+
+
+@contextlib.contextmanager
+def _telling(spec: ModelSpec, source: Source) -> Iterator[None]:
+    """Turns what PyTorch, safetensors and open_clip raise into one line."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _loading_error(spec, source, error) from error
+
+
+def _loading_error(spec: ModelSpec, source: Source, error: Exception) -> ModelError:
+    what = spec.architecture or source.config.get("name") or "its own configuration"
+    text = str(error)
+    if "Error(s) in loading state_dict" in text:
+        return WeightsMismatch(
+            f"the checkpoint does not fit {what}: {describe_mismatch(text)}",
+            where=source.checkpoint,
+            remedy="declare the architecture that it was trained with",
+        )
+    if "TorchScript" in text:
+        return ModelError(
+            "a TorchScript archive, which cannot be read without running its code",
+            where=source.checkpoint,
+            remedy="convert it to .safetensors",
+        )
+    unreadable = (
+        "PytorchStreamReader",
+        "Weights only load failed",
+        "Ran out of input",
+        "invalid load key",
+    )
+    if type(error).__name__ == "SafetensorError" or any(sign in text for sign in unreadable):
+        return ModelError(
+            "the checkpoint is damaged, cut short, or not a file of plain tensors",
+            where=source.checkpoint,
+            remedy="fetch or write it again, if possible as .safetensors",
+        )
+    if type(error).__module__.startswith(("huggingface_hub", "requests", "httpx")):
+        return WeightsUnavailable(
+            f"a part of the model cannot be fetched ({one_line(error)})",
+            where=spec.name,
+            remedy="run once with the network",
+        )
+    if isinstance(error, (KeyError, AttributeError, IndexError, TypeError, StopIteration)):
+        return WeightsMismatch(
+            f"the checkpoint does not look like one of {what} ({one_line(error)})",
+            where=source.checkpoint,
+            remedy="declare the architecture that it was trained with",
+        )
+    return ModelError(f"cannot be loaded ({one_line(error)})", where=source.checkpoint)

