@@ -1,0 +1,22 @@
+"""From records to a site: the only room that speaks French.
+
+::
+
+    artefacts ──► view ──► pages/*.py ──► templates/*.jinja ──► plugin.py (MkDocs)
+                  (which     (page models:    (words, no           disk.py   (files)
+                   cases      formatted text)   arithmetic)
+                   count)
+
+    french.py     numbers, dates and lists as French typography writes them
+    links.py      relative addresses, slugs
+    tables.py     tables as templates print them        scores.py   tables of results
+    charts.py     Vega-Lite to SVG                       sentences.py  prose made of numbers
+    markup.py     everything printed is inert            render.py   the pure function
+
+:func:`write_report` is what ``veille report`` calls.
+"""
+
+from evaluation.report.disk import write_pages, write_report
+from evaluation.report.render import Pages, Section, navigation, render
+
+__all__ = ["Pages", "Section", "navigation", "render", "write_pages", "write_report"]

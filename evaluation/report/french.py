@@ -1,0 +1,144 @@
+"""Numbers, dates and lists as French typography writes them.
+
+Two spaces that do not break are used: U+00A0 before a colon and inside « », and the narrow
+U+202F before ; ! ? % and between thousands (Imprimerie nationale; CLDR's ``fr`` locale).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+NBSP = "\u00a0"
+THIN = "\u202f"
+MINUS = "\u2212"
+DASH = "\u2014"
+"""Stands where a number is undefined."""
+
+_MONTHS = (
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+)
+_MINUTE, _HOUR = 60, 3600
+
+
+def decimal(value: float, digits: int = 3) -> str:
+    """0.857 as "0,857"; a value that rounds to zero has no sign."""
+    text = f"{abs(value):.{digits}f}"
+    whole, _, fraction = text.partition(".")
+    sign = MINUS if value < 0 and float(text) else ""
+    return sign + _thousands(whole) + (f",{fraction}" if fraction else "")
+
+
+def count(value: int) -> str:
+    """1050 as "1 050"."""
+    return decimal(value, 0)
+
+
+def _thousands(digits: str) -> str:
+    return re.sub(r"(?<=\d)(?=(\d{3})+$)", THIN, digits)
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """0.857 as "85,7 %"."""
+    return f"{decimal(100 * share, digits)}{THIN}%"
+
+
+def interval(low: float, high: float, digits: int = 1) -> str:
+    """Shares (0.803, 0.898) as "[80,3 ; 89,8]", in percent."""
+    return f"[{decimal(100 * low, digits)}{THIN};{NBSP}{decimal(100 * high, digits)}]"
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """28.6 as "+28,6", −3.2 as "−3,2", 0 as "0,0"."""
+    text = decimal(value, digits)
+    return text if text.startswith(MINUS) or not re.search("[1-9]", text) else f"+{text}"
+
+
+def points(difference: float, digits: int = 1) -> str:
+    """The signed difference of two shares, in percentage points: "+28,6 points"."""
+    return f"{signed(100 * difference, digits)}{NBSP}{_points(difference, digits)}"
+
+
+def gap(difference: float, digits: int = 1) -> str:
+    """The size of the difference of two shares: "28,6 points"."""
+    size = abs(difference)
+    return f"{decimal(100 * size, digits)}{NBSP}{_points(difference, digits)}"
+
+
+def _points(difference: float, digits: int) -> str:
+    # The French plural begins at two.
+    return "points" if round(abs(100 * difference), digits) >= 2 else "point"  # noqa: PLR2004
+
+
+def plural(number: int, one: str, several: str | None = None) -> str:
+    """A count with its noun: "0 photo", "1 photo", "1 050 photos"."""
+    noun = one if abs(number) < 2 else several or f"{one}s"  # noqa: PLR2004 - French plural
+    return f"{count(number)}{NBSP}{noun}"
+
+
+def date(moment: str) -> str:
+    """An ISO 8601 date or instant as "23 novembre 2026"."""
+    when = datetime.fromisoformat(moment)
+    day = "1er" if when.day == 1 else str(when.day)
+    return f"{day}{NBSP}{_MONTHS[when.month - 1]}{NBSP}{when.year}"
+
+
+def instant(moment: str) -> str:
+    """An ISO 8601 instant as "23 novembre 2026 à 14 h 05 UTC"; a date alone has no hour."""
+    when = datetime.fromisoformat(moment)
+    if len(moment) <= len("2026-11-23"):
+        return date(moment)
+    zone = "" if when.tzinfo is None else f"{NBSP}{when.tzname() or ''}"
+    return f"{date(moment)} à {when.hour}{NBSP}h{NBSP}{when.minute:02d}{zone}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as "450 ms", "3,2 s", "3 min 12 s" or "2 h 05 min"."""
+    if seconds < 0.9995:  # noqa: PLR2004 - would be written "1 000 ms"
+        return f"{decimal(1000 * seconds, 0)}{NBSP}ms"
+    if seconds < _MINUTE - 0.05:
+        return f"{decimal(seconds, 1)}{NBSP}s"
+    whole = round(seconds)
+    if whole < _HOUR:
+        return f"{whole // _MINUTE}{NBSP}min{NBSP}{whole % _MINUTE:02d}{NBSP}s"
+    return f"{whole // _HOUR}{NBSP}h{NBSP}{whole % _HOUR // _MINUTE:02d}{NBSP}min"
+
+
+def listing(items: Sequence[str], last: str = "et") -> str:
+    """("a", "b", "c") as "a, b et c"."""
+    if len(items) < 2:  # noqa: PLR2004 - nothing to join
+        return "".join(items)
+    return f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def quote(text: str) -> str:
+    """The text between « and »."""
+    return f"«{NBSP}{text}{NBSP}»"
+
+
+def sentence_case(text: str) -> str:
+    """The text with a capital first letter; the rest is left alone."""
+    return text[:1].upper() + text[1:]
+
+
+def typeset(text: str) -> str:
+    """French text typed on an ordinary keyboard, with the spaces and apostrophes it should have.
+
+    For titles and questions that a study's author writes; never for code or for English.
+    """
+    text = re.sub(r"(?<=\w)'(?=\w)", "’", text)
+    text = re.sub(r"(?<=\S) ([;!?%])", rf"{THIN}\1", text)
+    text = re.sub(r"(?<=\S) ([:»])", rf"{NBSP}\1", text)
+    return re.sub(r"« (?=\S)", f"«{NBSP}", text)

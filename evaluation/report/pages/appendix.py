@@ -1,0 +1,93 @@
+"""Every run of every study, the words explained, the sources and the licences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluation.records import Reference, RunRecord
+from evaluation.report import french, links
+from evaluation.report.pages import Fact, Page
+from evaluation.report.pages.home import quoted_tables
+from evaluation.report.tables import Cell, Column, Group, Row, Table, head
+from evaluation.report.view import STATUS, StudyView, shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppendixPage:
+    """The appendices."""
+
+    runs: Table | None
+    quoted: tuple[Table, ...]
+    source: str
+    slide: str
+    licences: tuple[Fact, ...]
+    withheld: bool
+    """Whether some study's photos are kept out of this site."""
+
+
+def build(views: tuple[StudyView, ...], reference: Reference | None) -> Page:
+    """The appendices."""
+    quoted = reference or next((view.reference for view in views if view.reference), None)
+    return Page(
+        uri=links.APPENDIX,
+        title="Annexes",
+        template="annexes.md.jinja",
+        model=AppendixPage(
+            runs=_runs(views),
+            quoted=() if quoted is None else quoted_tables(quoted),
+            source="" if quoted is None else french.typeset(quoted.source),
+            slide="" if quoted is None else french.typeset(quoted.slide),
+            licences=tuple(
+                Fact(
+                    label=view.title,
+                    text=french.typeset(
+                        ". ".join(
+                            part.rstrip(". ")
+                            for part in (view.study.licence, view.study.origin)
+                            if part
+                        )
+                        + "."
+                    ),
+                )
+                for view in views
+                if view.study.licence or view.study.origin
+            ),
+            withheld=any(not view.photos_shown for view in views),
+        ),
+    )
+
+
+def _runs(views: tuple[StudyView, ...]) -> Table | None:
+    groups = tuple(
+        Group(title=view.title, rows=tuple(_row(view, run) for run in view.results.runs))
+        for view in views
+        if view.results.runs
+    )
+    if not groups:
+        return None
+    return Table(
+        id="executions",
+        caption="Toutes les exécutions",
+        columns=(
+            Column(text="Identifiant", numeric=False),
+            Column(text="État", numeric=False),
+            Column(text="Exactitude"),
+            Column(text="Date", numeric=False),
+            Column(text="Durée"),
+        ),
+        groups=groups,
+        kind="plain",
+    )
+
+
+def _row(view: StudyView, run: RunRecord) -> Row:
+    return Row(
+        cells=(
+            head(run.case, href=view.run_href(links.APPENDIX, run)),
+            Cell(text=STATUS[run.status]),
+            Cell(text=shown(run.metric("accuracy"))),
+            Cell(text=french.date(run.provenance.started)),
+            Cell(text=french.duration(run.provenance.seconds)),
+        ),
+        kind="missing" if run.status != "ok" else "",
+    )

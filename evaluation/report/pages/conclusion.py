@@ -1,0 +1,86 @@
+"""What the measured numbers allow one to say, and where to go from there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluation.report import french
+from evaluation.report.pages import Page
+from evaluation.report.sentences import (
+    Sentence,
+    against_chance,
+    against_reference,
+    answer,
+    class_effects,
+    number,
+    prompt_effects,
+    say,
+    weakest,
+    without_empty,
+)
+from evaluation.report.view import Absence, StudyView, best
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConclusionPage:
+    """The page of conclusions."""
+
+    title: str
+    question: str
+    answer: Sentence
+    findings: tuple[Sentence, ...]
+    beside: tuple[Sentence, ...]
+    """Published figures and measured ones."""
+    subcategories: Sentence
+    """What the slides' perspective of sub-categories gives here; empty if it was not tried."""
+    absences: tuple[Absence, ...]
+    test_images: str
+
+
+def build(view: StudyView) -> Page:
+    """The page of conclusions."""
+    uri = view.page("conclusion")
+    return Page(
+        uri=uri,
+        title="Conclusion et perspectives",
+        template="conclusion.md.jinja",
+        model=ConclusionPage(
+            title=view.title,
+            question=view.question,
+            answer=answer(view, uri),
+            findings=without_empty(
+                (
+                    *prompt_effects(view, uri),
+                    *class_effects(view, uri),
+                    *_weakest(view, uri),
+                    against_chance(view),
+                )
+            ),
+            beside=against_reference(view, uri),
+            subcategories=_subcategories(view, uri),
+            absences=view.absences,
+            test_images=french.plural(view.test_images, "photo"),
+        ),
+    )
+
+
+def _weakest(view: StudyView, source: str) -> tuple[Sentence, ...]:
+    tops = (best(view.zero_shot), best(view.supervised))
+    return tuple(weakest(view, run, source) for run in tops if run is not None)
+
+
+def _subcategories(view: StudyView, source: str) -> Sentence:
+    runs = tuple(
+        run
+        for run in view.zero_shot
+        if run.prompts is not None and run.prompts.derive == "subcategories"
+    )
+    top = best(runs)
+    if top is None or top.prompts is None:
+        return ()
+    return say(
+        f"C’est fait ici pour les textes, avec le jeu "
+        f"{french.quote(french.typeset(top.prompts.title))}\u00a0: ",
+        number(view, top, source),
+        f" avec {french.typeset(top.model.title)}.",
+    )

@@ -1,0 +1,393 @@
+"""The photos: class cards, counts, what is missing, and a gallery for each class."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from evaluation.records import FOLDS, MissingPhoto, SampleCard
+from evaluation.report import charts, french, links
+from evaluation.report.charts import Chart, Count, Key
+from evaluation.report.pages import Fact, Link, Page
+from evaluation.report.tables import Cell, Column, Group, Row, Table, head, simple
+from evaluation.report.view import StudyView
+
+PARTS = {"train": "apprentissage", "validation": "validation", "test": "test"}
+"""French names of the parts of the split."""
+
+THUMBNAIL = 320
+"""Longest side of the small copies, pixels."""
+
+_COVER = 4
+_TOP_SUBCATEGORIES = 6
+
+WITHHELD = (
+    "La licence de ces photos ne permet pas de les republier\u00a0: ce site n’en montre aucune. "
+    "Les chiffres, eux, portent bien sur toutes les photos."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photo:
+    """A small photo with its caption."""
+
+    src: str
+    width: str
+    """Of the small copy, pixels."""
+    height: str
+    alt: str
+    title: str
+    """Its title in the data, or its id."""
+    subcategory: str
+    part: str
+    """In French."""
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassCard:
+    """A class at a glance."""
+
+    label: str
+    href: str
+    total: str
+    parts: str
+    cover: tuple[Photo, ...]
+    subcategories: tuple[str, ...]
+    more: str
+    """How many sub-categories are not named, or ""."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetPage:
+    """The data set's page."""
+
+    title: str
+    intro: str
+    facts: tuple[Fact, ...]
+    withheld: str
+    """Why no photo is shown, or ""."""
+    cards: tuple[ClassCard, ...]
+    chart: Chart
+    counts: Table
+    subcategories: Table | None
+    missing: Table | None
+    missing_count: str
+    duplicates: tuple[tuple[Photo, ...], ...]
+    duplicate_ids: tuple[str, ...]
+    """One line a group, when no photo is shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """The photos of a class in one part of the split."""
+
+    anchor: str
+    title: str
+    photos: tuple[Photo, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassPage:
+    """The gallery of a class."""
+
+    label: str
+    study: Link
+    others: tuple[Link, ...]
+    total: str
+    withheld: str
+    parts: tuple[Part, ...]
+
+
+def build(view: StudyView) -> Page:
+    """The page of the data set."""
+    uri = view.page("donnees")
+    return Page(
+        uri=uri,
+        title="Jeu de données",
+        template="donnees.md.jinja",
+        model=DatasetPage(
+            title=view.title,
+            intro=_intro(view),
+            facts=_facts(view),
+            withheld="" if view.photos_shown else WITHHELD,
+            cards=tuple(_card(view, label, uri) for label in view.study.classes),
+            chart=_chart(view),
+            counts=_counts(view, uri),
+            subcategories=_subcategories(view),
+            missing=_missing(view),
+            missing_count=french.plural(len(view.study.missing), "photo"),
+            duplicates=_duplicates(view, uri) if view.photos_shown else (),
+            duplicate_ids=() if view.photos_shown else _duplicate_ids(view),
+        ),
+    )
+
+
+def build_class(view: StudyView, label: str) -> Page:
+    """The gallery of a class; the navigation does not name it, the data set's page does."""
+    uri = view.class_page(label)
+    groups = [(fold, view.samples(label, fold)) for fold in reversed(FOLDS)]
+    return Page(
+        uri=uri,
+        title="",
+        template="categorie.md.jinja",
+        model=ClassPage(
+            label=label,
+            study=Link(
+                text=f"Jeu de données{french.NBSP}: {view.title}",
+                href=links.href(uri, view.page("donnees")),
+            ),
+            others=tuple(
+                Link(text=other, href=links.href(uri, view.class_page(other)))
+                for other in view.study.classes
+                if other != label
+            ),
+            total=french.plural(len(view.samples(label)), "photo"),
+            withheld="" if view.photos_shown else WITHHELD,
+            parts=tuple(
+                Part(
+                    anchor=fold,
+                    title=f"{french.sentence_case(PARTS[fold])} "
+                    f"({french.plural(len(cards), 'photo')})",
+                    photos=tuple(photo(view, card, uri) for card in cards)
+                    if view.photos_shown
+                    else (),
+                )
+                for fold, cards in groups
+                if cards
+            ),
+        ),
+    )
+
+
+def photo(view: StudyView, card: SampleCard, source: str) -> Photo:
+    """A card's photo as page ``source`` shows it."""
+    scale = min(1.0, THUMBNAIL / max(card.width, card.height, 1))
+    title = card.title or card.id
+    return Photo(
+        src=links.href(source, f"{view.folder}/{card.photo}"),
+        width=str(max(1, round(card.width * scale))),
+        height=str(max(1, round(card.height * scale))),
+        alt=f"Photo de la catégorie {french.quote(card.label)}\u00a0: {title}",
+        title=title,
+        subcategory=card.subcategory or "",
+        part=PARTS[card.fold],
+        id=card.id,
+    )
+
+
+# ------------------------------------------------------------------------ overview
+
+
+def _intro(view: StudyView) -> str:
+    study = view.study
+    parts = [
+        f"{french.plural(sum(card.fold == fold for card in study.samples), 'photo')} "
+        f"{'d’' if fold == 'train' else 'de '}{PARTS[fold]}"
+        for fold in FOLDS
+        if any(card.fold == fold for card in study.samples)
+    ]
+    return (
+        f"{french.plural(len(study.samples), 'photo')} réparties en "
+        f"{french.plural(len(study.classes), 'catégorie')}\u00a0: {french.listing(parts)}. "
+        "Seules les photos de test notent les modèles\u202f; celles d’apprentissage et de "
+        "validation ne servent qu’à l’approche supervisée, et aux textes tirés des "
+        "sous-catégories."
+    )
+
+
+def _facts(view: StudyView) -> tuple[Fact, ...]:
+    study = view.study
+    facts = [
+        Fact(label="Origine", text=french.typeset(study.origin)),
+        Fact(label="Licence", text=french.typeset(study.licence)),
+        Fact(label="Empreinte des données", text=study.dataset_revision[:12], code=True),
+        Fact(label="Empreinte du découpage", text=study.split_digest[:12], code=True),
+    ]
+    return tuple(fact for fact in facts if fact.text)
+
+
+def _card(view: StudyView, label: str, source: str) -> ClassCard:
+    cards = view.samples(label)
+    cover = [card for card in cards if card.fold == "test"] or list(cards)
+    # Photos spread over the class say more of it than its first four.
+    step = max(1, len(cover) // _COVER)
+    named = Counter(card.subcategory for card in cards if card.subcategory).most_common()
+    rest = len(named) - _TOP_SUBCATEGORIES
+    return ClassCard(
+        label=label,
+        href=links.href(source, view.class_page(label)),
+        total=french.plural(len(cards), "photo"),
+        parts=", ".join(
+            f"{french.count(sum(card.fold == fold for card in cards))} {PARTS[fold]}"
+            for fold in FOLDS
+        ),
+        cover=tuple(photo(view, card, source) for card in cover[::step][:_COVER])
+        if view.photos_shown
+        else (),
+        subcategories=tuple(name for name, _ in named[:_TOP_SUBCATEGORIES]),
+        more=f"et {french.plural(rest, 'autre')}" if rest > 0 else "",
+    )
+
+
+def _numbers(view: StudyView) -> dict[tuple[str, str], int]:
+    return dict(Counter((card.label, card.fold) for card in view.study.samples))
+
+
+def _chart(view: StudyView) -> Chart:
+    numbers = _numbers(view)
+    counts = [
+        Count(label=label, part=fold, number=numbers.get((label, fold), 0))
+        for label in view.study.classes
+        for fold in FOLDS
+    ]
+    wide, narrow = charts.count_plot(counts, view.draw)
+    totals = [len(view.samples(label)) for label in view.study.classes]
+    return Chart(
+        id="effectifs",
+        title="Photos de chaque catégorie, par partie",
+        alt=f"Barres empilées\u00a0: chaque catégorie compte de {french.count(min(totals))} à "
+        f"{french.plural(max(totals), 'photo')}. Le tableau qui suit donne les nombres.",
+        wide=wide,
+        narrow=narrow,
+        keys=tuple(Key(kind=fold, text=PARTS[fold]) for fold in FOLDS),
+        table=simple(
+            "effectifs-donnees",
+            "Données de la figure",
+            ("Catégorie", *(french.sentence_case(PARTS[fold]) for fold in FOLDS)),
+            tuple(
+                (label, *(french.count(numbers.get((label, fold), 0)) for fold in FOLDS))
+                for label in view.study.classes
+            ),
+        ),
+    )
+
+
+def _counts(view: StudyView, source: str) -> Table:
+    numbers = _numbers(view)
+    absent = Counter(one.label for one in view.study.missing)
+    rows = [
+        Row(
+            cells=(
+                head(label, href=links.href(source, view.class_page(label))),
+                *(Cell(text=french.count(numbers.get((label, fold), 0))) for fold in FOLDS),
+                Cell(text=french.count(len(view.samples(label)))),
+                Cell(text=french.count(absent[label])),
+            )
+        )
+        for label in view.study.classes
+    ]
+    total = Row(
+        kind="best",
+        cells=(
+            head("Total"),
+            *(
+                Cell(
+                    text=french.count(
+                        sum(numbers.get((label, fold), 0) for label in view.study.classes)
+                    )
+                )
+                for fold in FOLDS
+            ),
+            Cell(text=french.count(len(view.study.samples))),
+            Cell(text=french.count(len(view.study.missing))),
+        ),
+    )
+    return Table(
+        id="nombres",
+        caption="Nombre de photos",
+        columns=(
+            Column(text="Catégorie", numeric=False),
+            *(Column(text=french.sentence_case(PARTS[fold])) for fold in FOLDS),
+            Column(text="Utilisables"),
+            Column(text="Inutilisables"),
+        ),
+        groups=(Group(rows=(*rows, total)),),
+        kind="scores",
+    )
+
+
+def _subcategories(view: StudyView) -> Table | None:
+    if not any(card.subcategory for card in view.study.samples):
+        return None
+    rows = []
+    for label in view.study.classes:
+        named = Counter(card.subcategory for card in view.samples(label) if card.subcategory)
+        text = ", ".join(f"{name} ({french.count(times)})" for name, times in named.most_common())
+        rows.append((label, french.count(len(named)), text or french.DASH))
+    return Table(
+        id="sous-categories",
+        caption="Sous-catégories et nombre de photos de chacune",
+        columns=(
+            Column(text="Catégorie", numeric=False),
+            Column(text="Nombre"),
+            Column(text="Sous-catégories", numeric=False),
+        ),
+        groups=(
+            Group(
+                rows=tuple(
+                    Row(cells=(head(label), Cell(text=number), Cell(text=text)))
+                    for label, number, text in rows
+                )
+            ),
+        ),
+        kind="plain",
+    )
+
+
+# ------------------------------------------------------------- missing, duplicates
+
+_REASONS = {
+    "file not found": "fichier introuvable",
+    "truncated": "photo tronquée",
+    "damaged": "photo abîmée",
+    "not a photo": "ce n’est pas une photo d’un format connu",
+    "cannot be read": "fichier illisible",
+}
+"""How a reason of the record begins, and what it means; the record's own words follow."""
+
+
+def _reason(one: MissingPhoto) -> Cell:
+    said = next((words for start, words in _REASONS.items() if one.reason.startswith(start)), "")
+    return Cell(text=said or one.reason, lang="" if said else "en", title=one.reason)
+
+
+def _missing(view: StudyView) -> Table | None:
+    if not view.study.missing:
+        return None
+    return Table(
+        id="inutilisables",
+        caption="Photos que les données nomment et qui ne peuvent pas servir",
+        columns=(
+            Column(text="Fichier", numeric=False),
+            Column(text="Catégorie", numeric=False),
+            Column(text="Raison", numeric=False),
+        ),
+        groups=(
+            Group(
+                rows=tuple(
+                    Row(
+                        cells=(
+                            head(one.path),
+                            Cell(text=one.label),
+                            _reason(one),
+                        )
+                    )
+                    for one in view.study.missing
+                )
+            ),
+        ),
+        kind="plain",
+    )
+
+
+def _duplicates(view: StudyView, source: str) -> tuple[tuple[Photo, ...], ...]:
+    cards = {card.id: card for card in view.study.samples}
+    return tuple(
+        tuple(photo(view, cards[one], source) for one in group if one in cards)
+        for group in view.study.duplicates
+    )
+
+
+def _duplicate_ids(view: StudyView) -> tuple[str, ...]:
+    return tuple(french.listing(group) for group in view.study.duplicates)

@@ -1,0 +1,52 @@
+"""The home page: each study's first screen, or what to do when there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluation.records import Reference
+from evaluation.report import french, links
+from evaluation.report.pages import Link, Page
+from evaluation.report.pages.summary import Summary, summary
+from evaluation.report.quoted import SlideTables
+from evaluation.report.tables import Table
+from evaluation.report.view import StudyView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """What the home page says."""
+
+    studies: tuple[Summary, ...]
+    quoted: tuple[Table, ...]
+    """The slides' tables, shown while nothing has been measured on the same data."""
+    source: str
+    """Where the quoted figures come from; "" when none are shown."""
+    reading: tuple[Link, ...]
+    """The pages to read first."""
+
+
+def build(views: tuple[StudyView, ...], reference: Reference | None) -> Page:
+    """The home page."""
+    quoted = reference if not views else None
+    return Page(
+        uri=links.HOME,
+        title="Accueil",
+        template="accueil.md.jinja",
+        model=Home(
+            studies=tuple(summary(view, links.HOME) for view in views),
+            quoted=() if quoted is None else quoted_tables(quoted),
+            source="" if quoted is None else french.typeset(quoted.source),
+            reading=(
+                Link(text="Le contexte", href="contexte.html", hint="la question de départ"),
+                Link(text="CLIP expliqué", href="veille-clip.html", hint="en deux écrans"),
+                Link(text="Annexes", href="annexes.html", hint="exécutions, glossaire, licences"),
+            ),
+        ),
+    )
+
+
+def quoted_tables(reference: Reference) -> tuple[Table, ...]:
+    """The slides' two tables, without any measured figure."""
+    tables = SlideTables(reference=reference, classes=reference.classes)
+    return tables.precision_recall(), tables.f1()

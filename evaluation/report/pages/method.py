@@ -1,0 +1,258 @@
+"""How the numbers were made, and the record of every case: what it takes to repeat them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from evaluation.records import RunRecord, Threshold
+from evaluation.report import french
+from evaluation.report.pages import Fact, Page
+from evaluation.report.pages.dataset import PARTS
+from evaluation.report.pages.supervised import chosen_facts
+from evaluation.report.tables import Cell, Column, Group, Row, Table, head
+from evaluation.report.view import METRICS, STATUS, StudyView
+
+DEFINITIONS = (
+    ("Exactitude", "part des photos de test bien classées (en anglais, accuracy)."),
+    (
+        "Rappel d’une catégorie",
+        "part de ses photos que le modèle a bien rangées dans cette catégorie.",
+    ),
+    (
+        "Précision d’une catégorie",
+        "part de vraies parmi les photos que le modèle y a rangées\u202f; indéfinie si aucune.",
+    ),
+    ("F1 d’une catégorie", "moyenne harmonique de sa précision et de son rappel."),
+    ("F1 macro", "moyenne des F1 des catégories, chacune comptant autant."),
+    ("Exactitude équilibrée", "moyenne des rappels des catégories."),
+    (
+        "Exactitude parmi les deux premières",
+        "part des photos dont la vraie catégorie est l’une des deux les plus probables.",
+    ),
+)
+
+INTERVALS = {
+    "wilson": "intervalle de Wilson (1927)",
+    "bootstrap-bca": "bootstrap BCa (Efron, 1987), tirages à l’intérieur de chaque catégorie",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDetails:
+    """Everything that a record says of how a case was run."""
+
+    anchor: str
+    case: str
+    title: str
+    status: str
+    error: str
+    facts: tuple[Fact, ...]
+    chosen: tuple[Fact, ...]
+    versions: tuple[Fact, ...]
+    warnings: tuple[str, ...]
+    command: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodPage:
+    """The page of methods."""
+
+    title: str
+    name: str
+    facts: tuple[Fact, ...]
+    split: Table
+    definitions: tuple[Fact, ...]
+    intervals: tuple[str, ...]
+    thresholds: Table | None
+    runs: tuple[RunDetails, ...]
+    """Cases in their order, then later attempts that failed."""
+    test_images: str
+    duplicates: str
+
+
+def build(view: StudyView) -> Page:
+    """The page of methods."""
+    study = view.study
+    methods = dict.fromkeys(
+        INTERVALS.get(metric.method, metric.method)
+        for run in view.scored
+        for metric in run.metrics
+        if metric.method
+    )
+    return Page(
+        uri=view.page("methode"),
+        title="Méthode et limites",
+        template="methode.md.jinja",
+        model=MethodPage(
+            title=view.title,
+            name=study.name,
+            facts=(
+                Fact(label="Étude", text=study.name, code=True),
+                Fact(label="Graine du découpage", text=str(study.seed), code=True),
+                Fact(label="Empreinte des données", text=study.dataset_revision, code=True),
+                Fact(label="Empreinte du découpage", text=study.split_digest, code=True),
+                Fact(label="Version du format des résultats", text=str(study.schema_version)),
+            ),
+            split=_split(view),
+            definitions=tuple(
+                Fact(label=label, text=text)
+                for label, text in DEFINITIONS
+                if label not in METRICS.values() or _measured(view, label)
+            ),
+            intervals=tuple(methods),
+            thresholds=_thresholds(study.thresholds),
+            runs=(
+                *(details(view, run) for run in view.results.runs),
+                *(details(view, run, later=True) for run in view.results.failures),
+            ),
+            test_images=french.plural(view.test_images, "photo"),
+            duplicates=french.plural(len(study.duplicates), "groupe"),
+        ),
+    )
+
+
+def _measured(view: StudyView, label: str) -> bool:
+    names = [name for name, french_name in METRICS.items() if french_name == label]
+    return any(run.metric(name) for run in view.scored for name in names)
+
+
+def _split(view: StudyView) -> Table:
+    rows = []
+    for fold, title in PARTS.items():
+        cards = [card for card in view.study.samples if card.fold == fold]
+        numbers = [sum(card.label == label for card in cards) for label in view.study.classes]
+        each = (
+            french.count(min(numbers))
+            if min(numbers) == max(numbers)
+            else f"{french.count(min(numbers))} à {french.count(max(numbers))}"
+        )
+        rows.append(
+            Row(
+                cells=(
+                    head(french.sentence_case(title)),
+                    Cell(text=french.count(len(cards))),
+                    Cell(text=each),
+                )
+            )
+        )
+    return Table(
+        id="decoupage",
+        caption="Découpage des photos",
+        columns=(
+            Column(text="Partie", numeric=False),
+            Column(text="Photos"),
+            Column(text="Par catégorie"),
+        ),
+        groups=(Group(rows=tuple(rows)),),
+    )
+
+
+def _thresholds(thresholds: tuple[Threshold, ...]) -> Table | None:
+    if not thresholds:
+        return None
+    return Table(
+        id="planchers",
+        caption="Planchers que l’étude déclare, vérifiés à chaque évaluation",
+        columns=(
+            Column(text="Cas", numeric=False),
+            Column(text="Mesure", numeric=False),
+            Column(text="Plancher"),
+        ),
+        groups=(
+            Group(
+                rows=tuple(
+                    Row(
+                        cells=(
+                            head(one.case),
+                            Cell(text=METRICS.get(one.metric, one.metric)),
+                            Cell(text=_floor(one)),
+                        )
+                    )
+                    for one in thresholds
+                )
+            ),
+        ),
+    )
+
+
+def _floor(threshold: Threshold) -> str:
+    if threshold.over is None:
+        return french.percent(threshold.minimum)
+    return f"{french.points(threshold.minimum)} de plus que {threshold.over}"
+
+
+# ---------------------------------------------------------------------------- runs
+
+
+def details(view: StudyView, run: RunRecord, *, later: bool = False) -> RunDetails:
+    """A case's record; ``later`` for an attempt that failed after an earlier success."""
+    origin = run.provenance
+    anchor = view.run_anchor(run)
+    files = ("run.json", "predictions.csv") if run.status == "ok" else ("run.json",)
+    return RunDetails(
+        anchor=f"{anchor}-echec" if later else anchor,
+        case=run.case,
+        title=view.case_title(run),
+        status=STATUS[run.status]
+        if view.results.is_current(run) or run.status != "ok"
+        else "à refaire",
+        error=run.error or "",
+        facts=tuple(fact for fact in _run_facts(run) if fact.text),
+        chosen=chosen_facts(run, "")[1:],
+        versions=tuple(
+            Fact(label=name, text=version, code=True)
+            for name, version in sorted(origin.versions.items())
+        ),
+        warnings=run.warnings,
+        command=origin.command,
+        files=("failure.json",) if later else files,
+    )
+
+
+def _run_facts(run: RunRecord) -> tuple[Fact, ...]:
+    origin, timings = run.provenance, run.timings
+    commit = origin.commit or ""
+    if commit and origin.dirty:
+        commit += " (avec des modifications non enregistrées)"
+    memory = (
+        "" if origin.peak_memory_mb is None else f"{french.decimal(origin.peak_memory_mb, 0)} Mio"
+    )
+    speed = (
+        ""
+        if timings.images_per_second is None
+        else f"{french.decimal(timings.images_per_second, 1)} photos par seconde"
+    )
+    return (
+        Fact(label="Début", text=french.instant(origin.started)),
+        Fact(label="Durée", text=french.duration(origin.seconds)),
+        Fact(
+            label="Photos encodées dans cette exécution", text=french.count(timings.images_embedded)
+        ),
+        Fact(label="Photos reprises du cache", text=french.count(timings.images_reused)),
+        Fact(label="Encodage des photos", text=french.duration(timings.embed_seconds)),
+        Fact(
+            label="Encodage des textes, ou apprentissage",
+            text=french.duration(timings.head_seconds),
+        ),
+        Fact(label="Vitesse d’encodage", text=speed),
+        Fact(label="Mémoire au plus haut", text=memory),
+        Fact(label="Matériel", text=origin.hardware, lang="en"),
+        Fact(label="Appareil", text=f"{origin.device}, {origin.precision}", code=True),
+        Fact(label="Architecture", text=run.model.architecture, code=True),
+        Fact(label="Poids", text=_weights(run), code=True),
+        Fact(label="Empreinte des poids", text=origin.weights_digest or "", code=True),
+        Fact(
+            label="Empreinte des textes", text=run.prompts.digest if run.prompts else "", code=True
+        ),
+        Fact(label="Empreinte des données", text=run.dataset_revision, code=True),
+        Fact(label="Empreinte du découpage", text=run.split_digest, code=True),
+        Fact(label="Version du programme", text=commit, code=True),
+    )
+
+
+def _weights(run: RunRecord) -> str:
+    """What the study asks for; of a file on somebody's disk, its name alone."""
+    path = PurePath(run.model.weights)
+    return path.name if path.is_absolute() else run.model.weights

@@ -1,0 +1,104 @@
+"""The classical approach: what was trained, what it chose, and how it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluation.records import Option, RunRecord
+from evaluation.report import french
+from evaluation.report.pages import Fact, Page
+from evaluation.report.scores import class_table, confusion_table
+from evaluation.report.sentences import Sentence, number, say, weakest
+from evaluation.report.tables import Table
+from evaluation.report.view import Absence, StudyView, shown
+
+CHOSEN = {
+    "C": "Régularisation retenue (C, inverse de sa force)",
+    "validation_accuracy": "Exactitude sur la validation",
+}
+"""French names of what a supervised model chooses on validation."""
+
+_SHARES = frozenset({"validation_accuracy"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisedCase:
+    """One supervised model's section."""
+
+    anchor: str
+    title: str
+    lead: Sentence
+    weakest: Sentence
+    facts: tuple[Fact, ...]
+    warnings: tuple[str, ...]
+    classes: Table
+    confusion: Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupervisedPage:
+    """The page of the classical approach."""
+
+    title: str
+    train: str
+    validation: str
+    cases: tuple[SupervisedCase, ...]
+    absences: tuple[Absence, ...]
+
+
+def build(view: StudyView) -> Page | None:
+    """The page, or None when the study declares no supervised case."""
+    declared = {run.case for run in view.results.runs if run.model.kind == "supervised"}
+    if not declared:
+        return None
+    uri = view.page("approche-classique")
+    folds = [card.fold for card in view.study.samples]
+    return Page(
+        uri=uri,
+        title="Approche classique",
+        template="approche-classique.md.jinja",
+        model=SupervisedPage(
+            title=view.title,
+            train=french.plural(folds.count("train"), "photo"),
+            validation=french.plural(folds.count("validation"), "photo"),
+            cases=tuple(_case(view, run, uri) for run in view.supervised),
+            absences=tuple(one for one in view.absences if one.case in declared),
+        ),
+    )
+
+
+def _case(view: StudyView, run: RunRecord, source: str) -> SupervisedCase:
+    return SupervisedCase(
+        anchor=view.case_slugs[run.case],
+        title=view.case_title(run),
+        lead=say(
+            "Exactitude sur le test\u00a0: ",
+            number(view, run, source),
+            f"\u202f; F1 macro\u00a0: {shown(run.metric('macro_f1'))}.",
+        ),
+        weakest=weakest(view, run, source),
+        facts=chosen_facts(run, view.run_href(source, run)),
+        warnings=run.warnings,
+        classes=class_table(view, run, source, None),
+        confusion=confusion_table(view, run),
+    )
+
+
+def chosen_facts(run: RunRecord, href: str) -> tuple[Fact, ...]:
+    """What a model chose on validation, in words."""
+    facts = [Fact(label="Tronc", text=run.model.architecture or run.model.name, code=True)]
+    facts += [
+        Fact(label=CHOSEN.get(name, name), text=_option(name, chosen), href=href)
+        for name, chosen in run.chosen.items()
+    ]
+    return tuple(facts)
+
+
+def _option(name: str, chosen: Option) -> str:
+    if isinstance(chosen, bool):
+        return "oui" if chosen else "non"
+    if isinstance(chosen, float) and name in _SHARES:
+        return french.percent(chosen)
+    if isinstance(chosen, float):
+        return f"{chosen:.4g}".replace(".", ",").replace("-", french.MINUS)
+    return french.count(chosen) if isinstance(chosen, int) else chosen

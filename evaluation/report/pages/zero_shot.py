@@ -1,0 +1,262 @@
+"""CLIP without training: the texts of each prompt set, and what each changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluation.records import PromptSet, RunRecord
+from evaluation.report import charts, french
+from evaluation.report.charts import Change, Chart
+from evaluation.report.pages import Fact, Page
+from evaluation.report.scores import class_table, confusion_table, share_cell
+from evaluation.report.sentences import Sentence, number, recall_changes, say, weakest
+from evaluation.report.tables import Cell, Column, Group, Row, Table, head, simple
+from evaluation.report.view import (
+    METRICS,
+    Absence,
+    StudyView,
+    best,
+    trace,
+    value,
+)
+
+LANGUAGES = {"en": "anglais", "fr": "français", "de": "allemand", "es": "espagnol"}
+_SHORT = 3
+"""A class with more texts than this shows them folded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassTexts:
+    """The texts of a class, exactly as they were written."""
+
+    label: str
+    texts: tuple[str, ...]
+    summary: str
+    """What the folded list is called; "" when it is shown whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSection:
+    """One model with one prompt set."""
+
+    anchor: str
+    title: str
+    lead: Sentence
+    weakest: Sentence
+    warnings: tuple[str, ...]
+    change: Chart | None
+    classes: Table
+    confusion: Table
+    open: bool
+    """Whether the confusion matrix is unfolded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptSection:
+    """One prompt set."""
+
+    anchor: str
+    title: str
+    facts: tuple[Fact, ...]
+    lang: str
+    templates: tuple[str, ...]
+    """Empty when the texts are read as they are."""
+    example: str
+    """The first sentence that the text encoder reads, when there are templates."""
+    texts: tuple[ClassTexts, ...]
+    models: tuple[ModelSection, ...]
+    absences: tuple[Absence, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZeroShotPage:
+    """The page of zero-shot cases."""
+
+    title: str
+    baseline: str
+    overview: Table | None
+    sections: tuple[PromptSection, ...]
+
+
+def build(view: StudyView) -> Page | None:
+    """The page, or None when no zero-shot case has a record."""
+    if not view.prompt_sets:
+        return None
+    uri = view.page("clip-zero-shot")
+    names = {prompts.name: french.typeset(prompts.title) for prompts in view.prompt_sets}
+    return Page(
+        uri=uri,
+        title="CLIP zero-shot",
+        template="clip-zero-shot.md.jinja",
+        model=ZeroShotPage(
+            title=view.title,
+            baseline=names.get(view.baseline or "", ""),
+            overview=_overview(view, uri),
+            sections=tuple(_section(view, prompts, uri) for prompts in view.prompt_sets),
+        ),
+    )
+
+
+def _overview(view: StudyView, source: str) -> Table | None:
+    """Accuracy of each model (rows) with each prompt set (columns)."""
+    if not view.zero_shot:
+        return None
+    cases = {
+        (run.model.name, run.prompts.name): run for run in view.zero_shot if run.prompts is not None
+    }
+    models = {run.model.name: french.typeset(run.model.title) for run in view.zero_shot}
+    return Table(
+        id="formulations",
+        caption=f"{METRICS['accuracy']} de chaque modèle avec chaque jeu de textes",
+        columns=(
+            Column(text="Modèle", numeric=False),
+            *(Column(text=french.typeset(prompts.title)) for prompts in view.prompt_sets),
+        ),
+        groups=(
+            Group(
+                rows=tuple(
+                    Row(
+                        cells=(
+                            head(title),
+                            *(
+                                _accuracy(view, cases.get((name, prompts.name)), source)
+                                for prompts in view.prompt_sets
+                            ),
+                        )
+                    )
+                    for name, title in models.items()
+                )
+            ),
+        ),
+        kind="scores",
+    )
+
+
+def _accuracy(view: StudyView, run: RunRecord | None, source: str) -> Cell:
+    if run is None:
+        return share_cell(None)
+    cell = share_cell(run.metric("accuracy"), trace(run))
+    return Cell(text=cell.text, note=cell.note, title=cell.title, href=view.run_href(source, run))
+
+
+# ----------------------------------------------------------------------- prompt set
+
+
+def _section(view: StudyView, prompts: PromptSet, source: str) -> PromptSection:
+    runs = tuple(
+        run
+        for run in view.zero_shot
+        if run.prompts is not None and run.prompts.name == prompts.name
+    )
+    top = best(runs)
+    ids = {
+        run.case
+        for run in view.results.runs
+        if run.prompts is not None and run.prompts.name == prompts.name
+    }
+    templates = () if prompts.templates == ("{}",) else prompts.templates
+    return PromptSection(
+        anchor=f"textes-{view.prompt_slugs[prompts.name]}",
+        title=french.typeset(prompts.title),
+        facts=_facts(prompts),
+        lang=prompts.language,
+        templates=templates,
+        example=_example(view, prompts) if templates else "",
+        texts=tuple(
+            _class_texts(label, prompts.texts[label])
+            for label in view.study.classes
+            if prompts.texts.get(label)
+        ),
+        models=tuple(_model(view, run, source, unfolded=run is top) for run in runs),
+        absences=tuple(one for one in view.absences if one.case in ids),
+    )
+
+
+def _facts(prompts: PromptSet) -> tuple[Fact, ...]:
+    numbers = [len(texts) for texts in prompts.texts.values()]
+    spread = ""
+    if numbers:
+        low, high = min(numbers), max(numbers)
+        spread = french.count(low) if low == high else f"{french.count(low)} à {french.count(high)}"
+    facts = [
+        Fact(label="Langue des textes", text=LANGUAGES.get(prompts.language, prompts.language)),
+        Fact(label="Textes par catégorie", text=spread),
+        Fact(
+            label="Gabarits",
+            text=french.count(len(prompts.templates)) if prompts.templates != ("{}",) else "aucun",
+        ),
+        Fact(label="Source", text=french.typeset(prompts.source)),
+    ]
+    return tuple(fact for fact in facts if fact.text)
+
+
+def _example(view: StudyView, prompts: PromptSet) -> str:
+    label = next((one for one in view.study.classes if prompts.texts.get(one)), None)
+    return "" if label is None else prompts.sentences(label)[0]
+
+
+def _class_texts(label: str, texts: tuple[str, ...]) -> ClassTexts:
+    folded = len(texts) > _SHORT
+    return ClassTexts(
+        label=label,
+        texts=texts,
+        summary=french.plural(len(texts), "texte") if folded else "",
+    )
+
+
+# ---------------------------------------------------------------------------- model
+
+
+def _model(view: StudyView, run: RunRecord, source: str, *, unfolded: bool) -> ModelSection:
+    base = view.twin(run)
+    compared = base is not None and base is not run
+    return ModelSection(
+        anchor=view.case_slugs[run.case],
+        title=french.typeset(run.model.title),
+        lead=_lead(view, run, base if compared else None, source),
+        weakest=weakest(view, run, source),
+        warnings=run.warnings,
+        change=_change(view, run, base) if base is not None and compared else None,
+        classes=class_table(view, run, source, base),
+        confusion=confusion_table(view, run),
+        open=unfolded,
+    )
+
+
+def _lead(view: StudyView, run: RunRecord, base: RunRecord | None, source: str) -> Sentence:
+    pieces = say("Exactitude\u00a0: ", number(view, run, source))
+    if base is None or base.prompts is None:
+        return say(pieces, ".")
+    gap = value(run, "accuracy") - value(base, "accuracy")
+    names = french.quote(french.typeset(base.prompts.title))
+    return say(pieces, f", soit {french.points(gap)} par rapport à {names}.")
+
+
+def _change(view: StudyView, run: RunRecord, base: RunRecord) -> Chart | None:
+    changes = recall_changes(base, run)
+    if not changes or base.prompts is None:
+        return None
+    ordered = sorted(changes.items(), key=lambda one: -one[1])
+    wide, narrow = charts.change_plot(
+        [Change(label=label, points=100 * change) for label, change in ordered], view.draw
+    )
+    names = french.quote(french.typeset(base.prompts.title))
+    up = sum(change > 0 for change in changes.values())
+    down = sum(change < 0 for change in changes.values())
+    return Chart(
+        id=f"ecarts-{view.case_slugs[run.case]}",
+        title=f"Rappel gagné ou perdu par rapport à {names}, en points",
+        alt=f"{view.case_title(run)}\u00a0: "
+        f"{french.plural(up, 'catégorie gagne', 'catégories gagnent')} en rappel, "
+        f"{french.plural(down, 'en perd', 'en perdent')}. De "
+        f"{french.quote(ordered[0][0])} ({french.points(ordered[0][1])}) à "
+        f"{french.quote(ordered[-1][0])} ({french.points(ordered[-1][1])}).",
+        wide=wide,
+        narrow=narrow,
+        table=simple(
+            f"ecarts-{view.case_slugs[run.case]}-donnees",
+            "Données de la figure",
+            ("Catégorie", "Écart de rappel (points)"),
+            tuple((label, french.signed(100 * change)) for label, change in ordered),
+        ),
+    )

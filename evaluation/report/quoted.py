@@ -1,0 +1,134 @@
+"""The slides' two tables: published figures, labelled as quoted, and measured ones under them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluation.records import (
+    ClassScores,
+    Metric,
+    Reference,
+    ReferenceScores,
+    ReferenceSystem,
+    RunRecord,
+)
+from evaluation.report import french
+from evaluation.report.scores import NEVER, NOT_MEASURED
+from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head
+from evaluation.report.view import StudyView, matches, trace
+
+NOT_GIVEN = "la source ne donne pas ce chiffre"
+
+Scores = ClassScores | ReferenceScores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlideTables:
+    """Makes both tables for one page; without ``view`` they hold the quoted figures alone."""
+
+    reference: Reference | None
+    classes: tuple[str, ...]
+    view: StudyView | None = None
+    source: str = ""
+    """The page that links to the runs."""
+
+    def precision_recall(self) -> Table:
+        """Precision / recall of each class, for each system."""
+        return Table(
+            id="precision-rappel",
+            caption="Précision / rappel par catégorie",
+            columns=(
+                Column(text="Système", numeric=False),
+                *(Column(text=label) for label in self.classes),
+            ),
+            groups=self._groups(f1=False),
+            note=self._note(),
+            kind="scores",
+        )
+
+    def f1(self) -> Table:
+        """Accuracy, then the F1 of each class, for each system."""
+        return Table(
+            id="exactitude-f1",
+            caption="Exactitude, puis F1 par catégorie",
+            columns=(
+                Column(text="Système", numeric=False),
+                Column(text="Exactitude"),
+                *(Column(text=label, note="F1") for label in self.classes),
+            ),
+            groups=self._groups(f1=True),
+            note=self._note(),
+            kind="scores",
+        )
+
+    def _note(self) -> str:
+        if self.reference is None:
+            return ""
+        return (
+            f"Lignes {french.quote('Diapositives')}\u00a0: chiffres cités, non mesurés ici, sur "
+            f"{french.plural(self.reference.test_images, 'photo')} de test. "
+            f"Source\u00a0: {french.typeset(self.reference.source)}. "
+            f"{french.typeset(self.reference.slide)}."
+        )
+
+    def _groups(self, *, f1: bool) -> tuple[Group, ...]:
+        runs = () if self.view is None else self.view.scored
+        groups, beside = [], set[str]()
+        for system in self.reference.systems if self.reference else ():
+            twins = [run for run in runs if matches(system, run)]
+            beside.update(run.case for run in twins)
+            rows = (self._quoted(system, f1=f1), *(self._measured(run, f1=f1) for run in twins))
+            groups.append(Group(title=french.typeset(system.title), rows=rows))
+        rest = tuple(self._measured(run, f1=f1) for run in runs if run.case not in beside)
+        if rest:
+            groups.append(Group(title="Autres cas mesurés" if groups else "", rows=rest))
+        return tuple(groups)
+
+    def _quoted(self, system: ReferenceSystem, *, f1: bool) -> Row:
+        known = {scores.label: scores for scores in system.per_class}
+        return Row(
+            kind="quoted",
+            cells=(
+                head("Diapositives", note="chiffres cités"),
+                *([Cell(text=french.decimal(system.accuracy))] if f1 else []),
+                *(_cell(known.get(label), NOT_GIVEN, f1=f1) for label in self.classes),
+            ),
+        )
+
+    def _measured(self, run: RunRecord, *, f1: bool) -> Row:
+        assert self.view is not None  # noqa: S101 - a run comes from a view
+        known = {scores.label: scores for scores in run.per_class}
+        found = run.metric("accuracy")
+        text = french.DASH if found is None else _number(found, digits=3)
+        return Row(
+            kind="measured",
+            cells=(
+                head(
+                    self.view.case_title(run),
+                    href=self.view.run_href(self.source, run),
+                    title=trace(run),
+                    note="mesuré ici",
+                ),
+                *([Cell(text=text, title=trace(run))] if f1 else []),
+                *(_cell(known.get(label), NOT_MEASURED, f1=f1) for label in self.classes),
+            ),
+        )
+
+
+def _cell(scores: Scores | None, reason: str, *, f1: bool) -> Cell:
+    if scores is None:
+        return absent(reason)
+    if f1:
+        text = _number(scores.f1)
+        return absent(reason) if text == french.DASH else Cell(text=text)
+    undefined = isinstance(scores, ClassScores) and scores.precision.value is None
+    return Cell(
+        text=f"{_number(scores.precision)} / {_number(scores.recall)}",
+        title=NEVER if undefined else "",
+    )
+
+
+def _number(value: Metric | float | None, digits: int = 2) -> str:
+    if isinstance(value, Metric):
+        value = value.value
+    return french.DASH if value is None else french.decimal(value, digits)

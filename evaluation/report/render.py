@@ -1,0 +1,120 @@
+"""From results to pages: a pure function, whatever the site generator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from evaluation.errors import ReportError
+from evaluation.records import Reference, StudyResults
+from evaluation.report import links
+from evaluation.report.charts import vega_svg
+from evaluation.report.markup import Templates
+from evaluation.report.pages import (
+    Page,
+    appendix,
+    comparison,
+    conclusion,
+    dataset,
+    home,
+    method,
+    summary,
+    supervised,
+    zero_shot,
+)
+from evaluation.report.view import Draw, Photos, StudyView
+
+Pages = Mapping[str, str | Path]
+"""Uri to the text of a page, or to the file to copy there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A study's pages in the navigation, in reading order."""
+
+    title: str
+    pages: tuple[tuple[str, str], ...]
+    """(title, uri)"""
+
+
+def render(
+    results: tuple[StudyResults, ...],
+    reference: Reference | None,
+    *,
+    templates: Path,
+    photos: Photos = "all",
+    draw: Draw = vega_svg,
+) -> Pages:
+    """Every generated page, and the photos that they show.
+
+    ``reference`` holds published figures, shown by themselves while no study has results.
+    With ``photos="redistributable"`` the photos of a study that may not be republished are
+    left out, and its pages say so.  Raises :class:`ReportError` naming the template and the
+    line when a template is wrong.
+    """
+    source = Templates(templates)
+    views = _views(results, photos, draw)
+    pages = [home.build(views, reference), appendix.build(views, reference)]
+    for view in views:
+        pages += _study_pages(view)
+        pages += [dataset.build_class(view, label) for label in view.study.classes]
+    made: dict[str, str | Path] = {
+        page.uri: source.fill(page.template, {"page": page.model}) for page in pages
+    }
+    for view in views:
+        made |= _photos(view)
+    return made
+
+
+def navigation(results: tuple[StudyResults, ...]) -> tuple[Section, ...]:
+    """One section a study, in the order of ``results``."""
+    return tuple(
+        Section(
+            title=view.title,
+            pages=tuple((page.title, page.uri) for page in _study_pages(view)),
+        )
+        for view in _views(results, "all", lambda _spec: "<svg></svg>")
+    )
+
+
+def _views(results: tuple[StudyResults, ...], photos: Photos, draw: Draw) -> tuple[StudyView, ...]:
+    folders = links.slugs(one.study.name for one in results)
+    return tuple(
+        StudyView(
+            results=one,
+            folder=f"{links.STUDIES}/{folders[one.study.name]}",
+            draw=draw,
+            photos_shown=photos == "all" or one.study.redistributable,
+        )
+        for one in results
+    )
+
+
+def _study_pages(view: StudyView) -> list[Page]:
+    pages = (
+        summary.build(view),
+        dataset.build(view),
+        supervised.build(view),
+        zero_shot.build(view),
+        comparison.build(view),
+        conclusion.build(view),
+        method.build(view),
+    )
+    return [page for page in pages if page is not None]
+
+
+def _photos(view: StudyView) -> dict[str, str | Path]:
+    if not view.photos_shown:
+        return {}
+    found: dict[str, str | Path] = {}
+    for card in view.study.samples:
+        path = PurePosixPath(card.photo)
+        if path.is_absolute() or ".." in path.parts:
+            raise ReportError(
+                f"photo {card.photo!r} lies outside the study's folder",
+                where=view.results.folder / "study.json",
+                remedy="run `tox -e eval` again to write it anew",
+            )
+        found[f"{view.folder}/{card.photo}"] = view.results.folder / path
+    return found

@@ -1,0 +1,288 @@
+"""Sentences made from measured numbers, each number with the run that it comes from.
+
+What they may claim is narrow.  Two accuracies are said to differ when their 95 % intervals do
+not overlap; otherwise the sentence says that these photos do not tell.  Nothing is called
+significant: overlap of intervals is not a paired test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from evaluation.records import Metric, RunRecord
+from evaluation.report import french
+from evaluation.report.view import StudyView, best, bounds, shown, trace, value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A piece of a sentence; a measured number links to its run."""
+
+    text: str
+    href: str = ""
+    title: str = ""
+
+
+Sentence = tuple[Part, ...]
+
+
+def say(*pieces: str | Part | Sentence) -> Sentence:
+    """Pieces joined into one sentence."""
+    parts: list[Part] = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            parts.append(Part(text=piece))
+        elif isinstance(piece, Part):
+            parts.append(piece)
+        else:
+            parts.extend(piece)
+    return tuple(parts)
+
+
+def plain(sentence: Sentence) -> str:
+    """The sentence as text."""
+    return "".join(part.text for part in sentence)
+
+
+def separated(one: Metric | None, other: Metric | None) -> bool:
+    """Whether the 95 % intervals of two metrics do not overlap; False if either has none."""
+    if one is None or other is None:
+        return False
+    if None in (one.low, one.high, other.low, other.high):
+        return False
+    assert one.low is not None  # noqa: S101 - for mypy, which does not follow `in`
+    assert one.high is not None  # noqa: S101
+    assert other.low is not None  # noqa: S101
+    assert other.high is not None  # noqa: S101
+    return one.low > other.high or other.low > one.high
+
+
+def number(view: StudyView, run: RunRecord, source: str, metric: str = "accuracy") -> Part:
+    """A metric with its interval, linked to its run: "64,3 % [57,6 ; 70,5]"."""
+    found = run.metric(metric)
+    limits = bounds(found)
+    text = shown(found) + (f"{french.NBSP}{limits}" if limits else "")
+    return Part(text=text, href=view.run_href(source, run), title=trace(run))
+
+
+def answer(view: StudyView, source: str) -> Sentence:
+    """The study's question answered in one sentence."""
+    zero_shot, supervised = best(view.zero_shot), best(view.supervised)
+    photos = french.plural(view.test_images, "photo")
+    if zero_shot is None and supervised is None:
+        return say("Aucun cas n’a encore de résultat comparable sur ces photos.")
+    if zero_shot is None or supervised is None:
+        only = zero_shot or supervised
+        assert only is not None  # noqa: S101 - one of the two is there
+        how = "Sans aucune photo d’exemple" if only.model.kind == "clip" else "Après apprentissage"
+        return say(
+            f"{how}, {view.said(only)} classe correctement ",
+            number(view, only, source),
+            f" des {photos} de test.",
+        )
+    return say(
+        f"Sans aucune photo d’exemple, {view.said(zero_shot)} classe correctement ",
+        number(view, zero_shot, source),
+        f" des {photos} de test, contre ",
+        number(view, supervised, source),
+        f" pour {view.said(supervised)}, qui a appris sur des photos étiquetées\u00a0: ",
+        _verdict(supervised, zero_shot),
+        ".",
+    )
+
+
+def _verdict(one: RunRecord, other: RunRecord, metric: str = "accuracy") -> str:
+    """The gap between two cases, and whether the intervals tell them apart."""
+    gap = value(one, metric) - value(other, metric)
+    if gap == 0:
+        return "les deux sont à égalité"
+    told = separated(one.metric(metric), other.metric(metric))
+    means = (
+        "et les intervalles à 95\u202f% ne se recouvrent pas"
+        if told
+        else "mais les intervalles à 95\u202f% se recouvrent, et ces photos ne suffisent pas à "
+        "les départager"
+    )
+    return f"{french.gap(gap)} d’écart, {means}"
+
+
+def prompt_effects(view: StudyView, source: str) -> tuple[Sentence, ...]:
+    """For each zero-shot model, what its best prompt set changes against the baseline."""
+    sentences = []
+    for name in dict.fromkeys(run.model.name for run in view.zero_shot):
+        runs = tuple(run for run in view.zero_shot if run.model.name == name)
+        others = tuple(run for run in runs if run is not view.twin(run))
+        base = view.twin(runs[0])
+        top = best(others)
+        if base is None or top is None or base.prompts is None or top.prompts is None:
+            continue
+        sentences.append(_effect(view, base, top, source))
+    return tuple(sentences)
+
+
+def _effect(view: StudyView, base: RunRecord, top: RunRecord, source: str) -> Sentence:
+    assert base.prompts is not None  # noqa: S101 - the caller checked
+    assert top.prompts is not None  # noqa: S101
+    change = value(top, "accuracy") - value(base, "accuracy")
+    model = view.model_title(top)
+    texts = french.quote(french.typeset(top.prompts.title))
+    names = french.quote(french.typeset(base.prompts.title))
+    if change == 0:
+        lead = f"les textes {texts} ne changent pas l’exactitude obtenue avec {names}"
+    elif change > 0:
+        lead = f"les textes {texts} font mieux que {names}"
+    else:
+        lead = f"aucun jeu de textes ne fait mieux que {names}\u202f; le suivant est {texts}"
+    return say(
+        f"Pour {french.quote(model)}, {lead}\u00a0: ",
+        number(view, top, source),
+        " contre ",
+        number(view, base, source),
+        f"\u202f; {_verdict(top, base)}." if change else ".",
+    )
+
+
+def class_effects(view: StudyView, source: str) -> tuple[Sentence, ...]:
+    """Which class each model's best prompt set helps most, and which it hurts most."""
+    sentences = []
+    for name in dict.fromkeys(run.model.name for run in view.zero_shot):
+        runs = tuple(run for run in view.zero_shot if run.model.name == name)
+        base = view.twin(runs[0])
+        top = best(tuple(run for run in runs if run is not base))
+        if base is None or top is None or top.prompts is None:
+            continue
+        changes = recall_changes(base, top)
+        if changes:
+            sentences.append(_class_effect(view, base, top, changes, source))
+    return tuple(sentences)
+
+
+def recall_changes(base: RunRecord, run: RunRecord) -> dict[str, float]:
+    """Class to the change of its recall from ``base`` to ``run``; undefined ones left out."""
+    before = {row.label: row.recall.value for row in base.per_class}
+    after = {row.label: row.recall.value for row in run.per_class}
+    return {
+        label: new - old
+        for label, new in after.items()
+        if new is not None and (old := before.get(label)) is not None
+    }
+
+
+def _class_effect(
+    view: StudyView, base: RunRecord, top: RunRecord, changes: dict[str, float], source: str
+) -> Sentence:
+    assert top.prompts is not None  # noqa: S101 - the caller checked
+    gain = max(changes, key=lambda label: changes[label])
+    loss = min(changes, key=lambda label: changes[label])
+    model, texts = view.model_title(top), french.quote(french.typeset(top.prompts.title))
+    pieces: list[str | Part | Sentence] = [f"Catégorie par catégorie ({model}, {texts}), "]
+    if changes[gain] > 0:
+        pieces += [
+            f"c’est {french.quote(gain)} qui y gagne le plus (rappel de ",
+            _recall(view, base, gain, source),
+            " à ",
+            _recall(view, top, gain, source),
+            ")",
+        ]
+    else:
+        pieces += ["aucune n’y gagne"]
+    if changes[loss] < 0:
+        pieces += [
+            f"\u202f; {french.quote(loss)} y perd le plus (de ",
+            _recall(view, base, loss, source),
+            " à ",
+            _recall(view, top, loss, source),
+            ").",
+        ]
+    else:
+        pieces += ["\u202f; aucune n’y perd."]
+    return say(*pieces)
+
+
+def _recall(view: StudyView, run: RunRecord, label: str, source: str) -> Part:
+    row = next(row for row in run.per_class if row.label == label)
+    return Part(text=shown(row.recall), href=view.run_href(source, run), title=trace(run))
+
+
+def weakest(view: StudyView, run: RunRecord, source: str) -> Sentence:
+    """The class that a case recognises least, and its most frequent confusion."""
+    rows = [row for row in run.per_class if row.recall.value is not None]
+    if not rows:
+        return ()
+    row = min(rows, key=lambda row: row.recall.value or 0.0)
+    pieces: list[str | Part | Sentence] = [
+        f"Pour {view.said(run)}, la catégorie la moins bien reconnue est ",
+        f"{french.quote(row.label)} (rappel de ",
+        _recall(view, run, row.label, source),
+        ")",
+    ]
+    found = largest_confusion(run)
+    if found is not None:
+        true, guess, times = found
+        pieces.append(
+            f"\u202f; la confusion la plus fréquente prend {french.quote(true)} pour "
+            f"{french.quote(guess)} ({french.plural(times, 'photo')})"
+        )
+    return say(*pieces, ".")
+
+
+def largest_confusion(run: RunRecord) -> tuple[str, str, int] | None:
+    """The off-diagonal cell of highest count (true class, predicted class, count), if any."""
+    cells = [
+        (times, -i, -j)
+        for i, row in enumerate(run.confusion)
+        for j, times in enumerate(row)
+        if i != j and times
+    ]
+    if not cells:
+        return None
+    times, i, j = max(cells)
+    return run.classes[-i], run.classes[-j], times
+
+
+def against_chance(view: StudyView) -> Sentence:
+    """Whether every case does better than a draw."""
+    chance = french.percent(view.chance)
+    near = [
+        french.quote(view.case_title(run))
+        for run in view.scored
+        if (found := run.metric("accuracy")) is None
+        or found.low is None
+        or found.low <= view.chance
+    ]
+    if not view.scored:
+        return ()
+    if not near:
+        return say(
+            f"Tous les cas font mieux que le hasard ({chance}), qui est hors de leurs intervalles."
+        )
+    verb = "se distinguent" if len(near) > 1 else "se distingue"
+    return say(f"{french.listing(near)} ne {verb} pas du hasard ({chance}).")
+
+
+def against_reference(view: StudyView, source: str) -> tuple[Sentence, ...]:
+    """For each published system, the measured case that stands beside it."""
+    reference = view.reference
+    sentences = []
+    for system in reference.systems if reference else ():
+        run = best(view.measured(system))
+        if run is None:
+            continue
+        gap = value(run, "accuracy") - system.accuracy
+        sentences.append(
+            say(
+                f"Les diapositives annoncent {french.percent(system.accuracy)} pour "
+                f"{french.quote(french.typeset(system.title))}\u202f; le meilleur cas "
+                f"mesuré ici dans la même situation, {french.quote(view.case_title(run))}, "
+                "atteint ",
+                number(view, run, source),
+                f" ({french.points(gap)}).",
+            )
+        )
+    return tuple(sentences)
+
+
+def without_empty(sentences: Iterable[Sentence]) -> tuple[Sentence, ...]:
+    """The sentences that say something."""
+    return tuple(sentence for sentence in sentences if sentence)

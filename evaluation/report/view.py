@@ -1,0 +1,306 @@
+"""A study as the pages see it: which cases count, how they are called, where they are told.
+
+Every page asks the same questions of a :class:`StudyResults`; they are answered here once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from evaluation.records import (
+    Metric,
+    PromptSet,
+    Reference,
+    ReferenceSystem,
+    RunRecord,
+    SampleCard,
+    StudyRecord,
+    StudyResults,
+)
+from evaluation.report import french, links
+
+Photos = Literal["all", "redistributable"]
+Draw = Callable[[Mapping[str, Any]], str]
+"""From a Vega-Lite specification to the text of an SVG."""
+
+BASELINE = "noms"
+"""Name of the prompt set that the others are compared with, where a study has it."""
+
+METRICS = {
+    "accuracy": "Exactitude",
+    "balanced_accuracy": "Exactitude équilibrée",
+    "macro_f1": "F1 macro",
+    "top2_accuracy": "Exactitude parmi les deux premières",
+}
+"""French names of the metrics; one that is not here keeps the name it has in the record."""
+
+STATUS = {"ok": "évalué", "unavailable": "indisponible", "failed": "en échec"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """A declared case that has no result to show, and why."""
+
+    case: str
+    title: str
+    status: str
+    """In French."""
+    reason: str
+    reason_lang: str
+    """Language of the reason: records speak English."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyView:
+    """One study's results with the names, addresses and selections that pages share."""
+
+    results: StudyResults
+    folder: str
+    """Where its pages are, "etudes/flipkart"."""
+    draw: Draw
+    photos_shown: bool
+    """Whether its photos may be copied into the site."""
+
+    # ------------------------------------------------------------------- names
+
+    @property
+    def study(self) -> StudyRecord:
+        """The study's card."""
+        return self.results.study
+
+    @cached_property
+    def title(self) -> str:
+        """Its title, with French typography."""
+        return french.typeset(self.study.title)
+
+    @cached_property
+    def question(self) -> str:
+        """Its question, with French typography."""
+        return french.typeset(self.study.question)
+
+    def page(self, name: str) -> str:
+        """The uri of one of its pages: "comparaison" as "etudes/flipkart/comparaison.md"."""
+        return f"{self.folder}/{name}.md"
+
+    def class_page(self, label: str) -> str:
+        """The uri of the gallery of a class."""
+        return self.page(f"categories/{self.class_slugs[label]}")
+
+    @cached_property
+    def class_slugs(self) -> Mapping[str, str]:
+        """Class to the part of an address that stands for it."""
+        return links.slugs(self.study.classes)
+
+    @cached_property
+    def case_slugs(self) -> Mapping[str, str]:
+        """Case id to the part of an anchor that stands for it."""
+        return links.slugs(
+            dict.fromkeys((*self.study.cases, *(run.case for run in self.results.runs)))
+        )
+
+    @cached_property
+    def prompt_slugs(self) -> Mapping[str, str]:
+        """Prompt set to the part of an anchor that stands for it."""
+        return links.slugs(prompts.name for prompts in self.prompt_sets)
+
+    @cached_property
+    def _model_titles(self) -> Mapping[str, str]:
+        """Model to its title, less a last parenthesis where the rest is enough to tell it."""
+        full = {run.model.name: french.typeset(run.model.title) for run in self.results.runs}
+        short = {name: re.sub(r"\s+\([^()]*\)$", "", title) for name, title in full.items()}
+        times = Counter(short.values())
+        return {name: short[name] if times[short[name]] == 1 else full[name] for name in full}
+
+    def model_title(self, run: RunRecord) -> str:
+        """A model as the pages call it: "Modèle embarqué"."""
+        return self._model_titles[run.model.name]
+
+    def case_title(self, run: RunRecord) -> str:
+        """A case as the pages call it: "Modèle embarqué · Descriptions"."""
+        model = self.model_title(run)
+        return model if run.prompts is None else f"{model} · {french.typeset(run.prompts.title)}"
+
+    def said(self, run: RunRecord) -> str:
+        """A case in the middle of a sentence."""
+        return f"le cas {french.quote(self.case_title(run))}"
+
+    # ------------------------------------------------------------------- cases
+
+    @cached_property
+    def scored(self) -> tuple[RunRecord, ...]:
+        """Cases with a result on the photos and the split that the card describes."""
+        return tuple(
+            run for run in self.results.runs if run.status == "ok" and self.results.is_current(run)
+        )
+
+    @cached_property
+    def stale(self) -> tuple[RunRecord, ...]:
+        """Cases with a result on other photos, or on another split: not comparable."""
+        return tuple(
+            run
+            for run in self.results.runs
+            if run.status == "ok" and not self.results.is_current(run)
+        )
+
+    @property
+    def zero_shot(self) -> tuple[RunRecord, ...]:
+        """Scored zero-shot cases."""
+        return tuple(run for run in self.scored if run.model.kind == "clip")
+
+    @property
+    def supervised(self) -> tuple[RunRecord, ...]:
+        """Scored supervised cases."""
+        return tuple(run for run in self.scored if run.model.kind == "supervised")
+
+    @cached_property
+    def prompt_sets(self) -> tuple[PromptSet, ...]:
+        """The prompt sets of the cases with a record, resolved, in the order of the cases."""
+        found = {run.prompts.name: run.prompts for run in self.results.runs if run.prompts}
+        # A set is resolved in the records of cases that ran; those come last, and win.
+        found |= {run.prompts.name: run.prompts for run in self.scored if run.prompts}
+        return tuple(found.values())
+
+    @cached_property
+    def baseline(self) -> str | None:
+        """The prompt set that the others are compared with."""
+        sets = self.prompt_sets
+        named = [one.name for one in sets if one.name == BASELINE]
+        derived = [one.name for one in sets if one.derive == "class-names"]
+        return next(iter((*named, *derived, *(one.name for one in sets))), None)
+
+    def twin(self, run: RunRecord) -> RunRecord | None:
+        """The scored case of the same model with the baseline prompt set."""
+        return next(
+            (
+                other
+                for other in self.zero_shot
+                if other.model.name == run.model.name
+                and other.prompts is not None
+                and other.prompts.name == self.baseline
+            ),
+            None,
+        )
+
+    @cached_property
+    def absences(self) -> tuple[Absence, ...]:
+        """Declared cases without a comparable result: unavailable, failed, stale, never run."""
+        records = {run.case: run for run in self.results.runs}
+        scored = {run.case for run in self.scored}
+        return tuple(
+            self._absence(case, records.get(case))
+            for case in self.study.cases
+            if case not in scored
+        )
+
+    def _absence(self, case: str, run: RunRecord | None) -> Absence:
+        if run is None:
+            return Absence(
+                case=case,
+                title=case,
+                status="pas encore évalué",
+                reason="aucun résultat n’est enregistré",
+                reason_lang="",
+            )
+        if run.status == "ok":
+            return Absence(
+                case=case,
+                title=self.case_title(run),
+                status="à refaire",
+                reason="le résultat enregistré porte sur d’autres photos ou un autre découpage",
+                reason_lang="",
+            )
+        return Absence(
+            case=case,
+            title=self.case_title(run),
+            status=STATUS[run.status],
+            reason=run.error or "",
+            reason_lang="en",
+        )
+
+    # ----------------------------------------------------------------- numbers
+
+    def run_href(self, source: str, run: RunRecord) -> str:
+        """From page ``source`` to the record of a case."""
+        return links.href(source, self.page("methode"), self.run_anchor(run))
+
+    def run_anchor(self, run: RunRecord) -> str:
+        """The anchor of a case's record on the page of methods."""
+        return f"execution-{self.case_slugs[run.case]}"
+
+    @cached_property
+    def test_images(self) -> int:
+        """How many photos the cases are scored on."""
+        return sum(card.fold == "test" for card in self.study.samples)
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of a draw among the classes."""
+        return 1 / len(self.study.classes)
+
+    @cached_property
+    def last_run(self) -> str | None:
+        """When the most recent scored case began, ISO 8601."""
+        return max((run.provenance.started for run in self.scored), default=None)
+
+    def samples(self, label: str, fold: str | None = None) -> tuple[SampleCard, ...]:
+        """The photos of a class, in one part of the split or in all."""
+        return tuple(
+            card for card in self.study.samples if card.label == label and fold in (None, card.fold)
+        )
+
+    # --------------------------------------------------------------- reference
+
+    @property
+    def reference(self) -> Reference | None:
+        """The published figures that apply to this study."""
+        return self.study.reference
+
+    def counterpart(self, run: RunRecord) -> ReferenceSystem | None:
+        """The published system that a case stands beside."""
+        systems = self.reference.systems if self.reference else ()
+        return next((system for system in systems if matches(system, run)), None)
+
+    def measured(self, system: ReferenceSystem) -> tuple[RunRecord, ...]:
+        """The scored cases that stand beside a published system."""
+        return tuple(run for run in self.scored if matches(system, run))
+
+
+def matches(system: ReferenceSystem, run: RunRecord) -> bool:
+    """Whether a case stands beside a published system."""
+    prompts = None if run.prompts is None else run.prompts.name
+    return system.kind == run.model.kind and system.prompts == prompts
+
+
+def trace(run: RunRecord) -> str:
+    """Where a number of this case comes from, as a tooltip."""
+    return f"Exécution {run.case}, {french.instant(run.provenance.started)}"
+
+
+def value(run: RunRecord, metric: str) -> float:
+    """A metric's value for sorting: an undefined one is below all others."""
+    found = run.metric(metric)
+    return -1.0 if found is None or found.value is None else found.value
+
+
+def best(runs: tuple[RunRecord, ...]) -> RunRecord | None:
+    """The case of highest accuracy, the first of equals."""
+    return max(runs, key=lambda run: value(run, "accuracy"), default=None)
+
+
+def shown(metric: Metric | None) -> str:
+    """A share as "85,7 %", or a dash when it is undefined."""
+    if metric is None or metric.value is None:
+        return french.DASH
+    return french.percent(metric.value)
+
+
+def bounds(metric: Metric | None) -> str:
+    """A share's 95 % interval as "[80,3 ; 89,8]", or "" when it has none."""
+    if metric is None or metric.low is None or metric.high is None:
+        return ""
+    return french.interval(metric.low, metric.high)
