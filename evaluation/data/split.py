@@ -1,6 +1,8 @@
 """Cutting a data set into train, validation and test.
 
-Stratified and seeded; the order of the files plays no part.  Photos with the same pixels
+Stratified and seeded; the order of the files plays no part.  Every class has the exact size
+asked for, and its sub-categories, where known, their share of it to the nearest photo or so:
+each part is a systematic sample of the class sorted by sub-category.  Photos with the same pixels
 always fall on one side, whatever their classes: a copy in train would be recognised in test.
 
 When the data brings its own split, that split is kept.  A part that it lacks is carved out of
@@ -129,11 +131,29 @@ def _deal(
     for label in sorted(counts):
         # One generator a class: a new class does not move the photos of the others.
         key = int.from_bytes(hashlib.sha256(label.encode()).digest()[:8], "big")
-        ids = [sample.id for sample in singles if sample.label == label]
-        order = np.random.default_rng([seed, key]).permutation(len(ids))
-        places = [part for part in left for _ in range(left[part][label])]
-        parts |= {ids[index]: part for index, part in zip(order, places, strict=True)}
+        rng = np.random.default_rng([seed, key])
+        ids = _by_subcategory([sample for sample in singles if sample.label == label], rng)
+        parts |= dict.fromkeys(ids, "train")
+        for part in sizes:
+            drawn = _every_kth(ids, left[part][label], rng)
+            parts |= dict.fromkeys(drawn, part)
+            ids = [one for one in ids if one not in drawn]
     return parts
+
+
+def _by_subcategory(samples: Sequence[Sample], rng: np.random.Generator) -> list[str]:
+    """Ids in random order within each sub-category, the sub-categories one after the other."""
+    shuffled = [samples[index] for index in rng.permutation(len(samples))]
+    return [sample.id for sample in sorted(shuffled, key=lambda one: one.subcategory or "")]
+
+
+def _every_kth(ids: Sequence[str], count: int, rng: np.random.Generator) -> set[str]:
+    """A systematic sample: evenly spaced from a random start (Cochran 1977, chapter 8)."""
+    if count == 0:
+        return set()
+    start = int(rng.integers(len(ids)))
+    # In whole numbers: a rounded position could fall on the same photo twice.
+    return {ids[(step * len(ids) + start) // count] for step in range(count)}
 
 
 def _deal_copies(
