@@ -99,10 +99,15 @@ class Count:
 
 def interval_plot(bars: Sequence[Bar], chance: float, draw: Draw) -> tuple[Markup, Markup]:
     """Accuracy of each case with its interval, chance and published figures, wide and narrow."""
-    return (
-        _svg(draw(_interval_spec(bars, chance, narrow=False)), "i"),
-        _svg(draw(_interval_spec(bars, chance, narrow=True)), "n"),
-    )
+    specs = (_interval_spec(bars, narrow=narrow) for narrow in (False, True))
+    wide, narrow = (_with_chance(spec, chance) for spec in specs)
+    return _svg(draw(wide), "i"), _svg(draw(narrow), "n")
+
+
+def score_plot(bars: Sequence[Bar], draw: Draw) -> tuple[Markup, Markup]:
+    """A score between 0 and 1 of each class beside its published figure, wide and narrow."""
+    wide, narrow = (_interval_spec(bars, narrow=one, share=False) for one in (False, True))
+    return _svg(draw(wide), "i"), _svg(draw(narrow), "n")
 
 
 def change_plot(changes: Sequence[Change], draw: Draw) -> tuple[Markup, Markup]:
@@ -172,12 +177,19 @@ def _rows(narrow: bool, field: str = "label") -> Spec:
 def _over(text: Spec, dy: int = -15) -> Spec:
     """Names of the lines, written over them."""
     return {
-        "mark": {"type": "text", "align": "left", "dy": dy, "fontSize": 13, "color": _INK},
+        "mark": {
+            "type": "text",
+            "align": "left",
+            "dy": dy,
+            "fontSize": 13,
+            "color": _INK,
+            "limit": NARROW,
+        },
         "encoding": {"x": {"value": 0}, "text": text},
     }
 
 
-def _interval_spec(bars: Sequence[Bar], chance: float, *, narrow: bool) -> Spec:
+def _interval_spec(bars: Sequence[Bar], *, narrow: bool, share: bool = True) -> Spec:
     values = [
         {
             "label": bar.label,
@@ -187,11 +199,11 @@ def _interval_spec(bars: Sequence[Bar], chance: float, *, narrow: bool) -> Spec:
             "high": bar.value if bar.high is None else bar.high,
             "kind": bar.kind,
             "quoted": bar.quoted,
-            "text": french.percent(bar.value),
+            "text": french.percent(bar.value) if share else french.decimal(bar.value, 2),
         }
         for bar in bars
     ]
-    spec = _frame(values, narrow=narrow, step=52 if narrow else 46)
+    spec = _frame(values, narrow=narrow, step=52 if narrow else 46 if share else 32)
     colour = {
         "field": "kind",
         "type": "nominal",
@@ -207,16 +219,16 @@ def _interval_spec(bars: Sequence[Bar], chance: float, *, narrow: bool) -> Spec:
     x = {
         "field": "value",
         "type": "quantitative",
-        "scale": {"domain": [0, 1]},
-        "axis": {"format": ".0%", "title": None, "values": [0, 0.25, 0.5, 0.75, 1]},
+        # A narrow screen keeps room for the figures on the right.
+        "scale": {"domain": [0, 1], "range": [0, NARROW - 56 if narrow else WIDE]},
+        "axis": {
+            "format": ".0%" if share else ".2f",
+            "title": None,
+            "values": [0, 0.25, 0.5, 0.75, 1],
+        },
     }
     spec["encoding"] = {"y": _rows(narrow)}
     spec["layer"] = [
-        {
-            "data": {"values": [{"chance": chance}]},
-            "mark": {"type": "rule", "strokeDash": [3, 4], "color": _QUIET, "strokeWidth": 1.5},
-            "encoding": {"x": {"field": "chance", "type": "quantitative"}, "y": None},
-        },
         {
             "mark": {"type": "rule", "strokeWidth": 4, "opacity": 0.45, "strokeCap": "round"},
             "encoding": {
@@ -254,7 +266,6 @@ def _interval_spec(bars: Sequence[Bar], chance: float, *, narrow: bool) -> Spec:
                 "fontSize": 14,
                 "fontWeight": "bold",
                 "color": _INK,
-                "dy": -15 if narrow else 0,
                 "dx": 0 if narrow else 62,
             },
             "encoding": {
@@ -266,6 +277,16 @@ def _interval_spec(bars: Sequence[Bar], chance: float, *, narrow: bool) -> Spec:
     if narrow:
         spec["layer"].append(_over({"field": "name"}))
     return spec
+
+
+def _with_chance(spec: Spec, chance: float) -> Spec:
+    """The plot with a dotted line where a draw among the classes would stand."""
+    line = {
+        "data": {"values": [{"chance": chance}]},
+        "mark": {"type": "rule", "strokeDash": [3, 4], "color": _QUIET, "strokeWidth": 1.5},
+        "encoding": {"x": {"field": "chance", "type": "quantitative"}, "y": None},
+    }
+    return {**spec, "layer": [line, *spec["layer"]]}
 
 
 def _change_spec(changes: Sequence[Change], *, narrow: bool) -> Spec:
@@ -285,7 +306,12 @@ def _change_spec(changes: Sequence[Change], *, narrow: bool) -> Spec:
         "field": "value",
         "type": "quantitative",
         "scale": {"domain": [-reach, reach]},
-        "axis": {"title": "points", "format": "+.0f", "tickCount": 5},
+        "axis": {
+            "title": "points",
+            "format": "+.0f",
+            "tickCount": 5,
+            "labelExpr": "datum.value == 0 ? '0' : datum.label",
+        },
     }
     sign = {
         "field": "sign",

@@ -68,7 +68,7 @@ def render(
 
 
 def navigation(results: tuple[StudyResults, ...]) -> tuple[Section, ...]:
-    """One section a study, in the order of ``results``."""
+    """One section a study; those with published figures beside them come first."""
     return tuple(
         Section(
             title=view.title,
@@ -80,6 +80,8 @@ def navigation(results: tuple[StudyResults, ...]) -> tuple[Section, ...]:
 
 def _views(results: tuple[StudyResults, ...], photos: Photos, draw: Draw) -> tuple[StudyView, ...]:
     folders = links.slugs(one.study.name for one in results)
+    # The study that the published figures are about is the one that readers come for.
+    ordered = sorted(results, key=lambda one: one.study.reference is None)
     return tuple(
         StudyView(
             results=one,
@@ -87,7 +89,7 @@ def _views(results: tuple[StudyResults, ...], photos: Photos, draw: Draw) -> tup
             draw=draw,
             photos_shown=photos == "all" or one.study.redistributable,
         )
-        for one in results
+        for one in ordered
     )
 
 

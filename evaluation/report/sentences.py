@@ -131,7 +131,8 @@ def _effect(view: StudyView, base: RunRecord, top: RunRecord, source: str) -> Se
     if change == 0:
         lead = f"les textes {texts} ne changent pas l’exactitude obtenue avec {names}"
     elif change > 0:
-        lead = f"les textes {texts} font mieux que {names}"
+        ahead = separated(base.metric("accuracy"), top.metric("accuracy"))
+        lead = f"les textes {texts} {'font mieux que' if ahead else 'arrivent devant'} {names}"
     else:
         lead = f"aucun jeu de textes ne fait mieux que {names}\u202f; le suivant est {texts}"
     return say(

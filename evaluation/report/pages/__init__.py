@@ -36,3 +36,5 @@ class Fact:
     href: str = ""
     lang: str = ""
     code: bool = False
+    wide: bool = False
+    """Whether the text is long enough to want a line of its own."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evaluation.records import RunRecord
-from evaluation.report import french
-from evaluation.report.charts import Chart
+from evaluation.records import ReferenceSystem, RunRecord
+from evaluation.report import charts, french
+from evaluation.report.charts import Bar, Chart, Key
 from evaluation.report.pages import Link, Page
 from evaluation.report.pages.summary import interval_chart
 from evaluation.report.quoted import SlideTables
 from evaluation.report.scores import cases_table
 from evaluation.report.sentences import Sentence, against_reference
-from evaluation.report.tables import Table
-from evaluation.report.view import Absence, StudyView
+from evaluation.report.tables import Table, simple
+from evaluation.report.view import Absence, StudyView, best
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,8 @@ class ComparisonPage:
     absences: tuple[Absence, ...]
     precision_recall: Table | None
     f1: Table | None
+    scores: tuple[Chart, ...]
+    """F1 of each class beside the published one, for each system that has both."""
     source: str
     """Where the quoted figures come from; "" when there are none."""
     slide: str
@@ -53,6 +55,7 @@ def build(view: StudyView) -> Page:
             absences=view.absences,
             precision_recall=tables.precision_recall() if filled else None,
             f1=tables.f1() if filled else None,
+            scores=_score_charts(view),
             source="" if reference is None else french.typeset(reference.source),
             slide="" if reference is None else french.typeset(reference.slide),
             against=against_reference(view, uri),
@@ -70,3 +73,55 @@ def _confusion_link(view: StudyView, run: RunRecord) -> Link:
     return Link(
         text=view.case_title(run), href=f"{page}.html#confusion-{view.case_slugs[run.case]}"
     )
+
+
+def _score_charts(view: StudyView) -> tuple[Chart, ...]:
+    systems = view.reference.systems if view.reference else ()
+    pairs = [(system, best(view.measured(system))) for system in systems]
+    return tuple(
+        _score_chart(view, system, run, number)
+        for number, (system, run) in enumerate(pairs, start=1)
+        if run is not None
+    )
+
+
+def _score_chart(view: StudyView, system: ReferenceSystem, run: RunRecord, number: int) -> Chart:
+    quoted = {row.label: row.f1 for row in system.per_class}
+    bars = [
+        Bar(
+            label=row.label,
+            kind=run.model.kind,
+            value=row.f1.value,
+            low=row.f1.low,
+            high=row.f1.high,
+            quoted=quoted.get(row.label),
+        )
+        for row in run.per_class
+        if row.f1.value is not None
+    ]
+    wide, narrow = charts.score_plot(bars, view.draw)
+    cited, measured = french.typeset(system.title), view.case_title(run)
+    ahead = sum(bar.quoted is not None and bar.value >= bar.quoted for bar in bars)
+    return Chart(
+        id=f"f1-{number}",
+        title=f"F1 par catégorie\u00a0: {french.quote(cited)}, cité, et "
+        f"{french.quote(measured)}, mesuré",
+        alt=f"Le F1 mesuré atteint ou dépasse le F1 cité pour {french.count(ahead)} "
+        f"des {french.plural(len(bars), 'catégorie')}. Les données de la figure suivent.",
+        wide=wide,
+        narrow=narrow,
+        keys=(
+            Key(kind=run.model.kind, text="mesuré ici, avec son intervalle à 95\u202f%"),
+            Key(kind="quoted", text="chiffre cité des diapositives"),
+        ),
+        table=simple(
+            f"f1-{number}-donnees",
+            "Données de la figure",
+            ("Catégorie", "Diapositives (cité)", "Mesuré ici"),
+            tuple((bar.label, _score(bar.quoted), _score(bar.value)) for bar in bars),
+        ),
+    )
+
+
+def _score(value: float | None) -> str:
+    return french.DASH if value is None else french.decimal(value, 2)

@@ -79,8 +79,8 @@ def _subcategories(view: StudyView, source: str) -> Sentence:
     if top is None or top.prompts is None:
         return ()
     return say(
-        f"C’est fait ici pour les textes, avec le jeu "
+        "C’est fait ici pour les textes, avec le jeu "
         f"{french.quote(french.typeset(top.prompts.title))}\u00a0: ",
         number(view, top, source),
-        f" avec {french.typeset(top.model.title)}.",
+        f" avec {french.quote(view.model_title(top))}.",
     )

@@ -199,8 +199,8 @@ def _intro(view: StudyView) -> str:
 def _facts(view: StudyView) -> tuple[Fact, ...]:
     study = view.study
     facts = [
-        Fact(label="Origine", text=french.typeset(study.origin)),
-        Fact(label="Licence", text=french.typeset(study.licence)),
+        Fact(label="Origine", text=french.typeset(study.origin), wide=True),
+        Fact(label="Licence", text=french.typeset(study.licence), wide=True),
         Fact(label="Empreinte des données", text=study.dataset_revision[:12], code=True),
         Fact(label="Empreinte du découpage", text=study.split_digest[:12], code=True),
     ]

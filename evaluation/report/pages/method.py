@@ -91,8 +91,10 @@ def build(view: StudyView) -> Page:
             facts=(
                 Fact(label="Étude", text=study.name, code=True),
                 Fact(label="Graine du découpage", text=str(study.seed), code=True),
-                Fact(label="Empreinte des données", text=study.dataset_revision, code=True),
-                Fact(label="Empreinte du découpage", text=study.split_digest, code=True),
+                Fact(
+                    label="Empreinte des données", text=study.dataset_revision, code=True, wide=True
+                ),
+                Fact(label="Empreinte du découpage", text=study.split_digest, code=True, wide=True),
                 Fact(label="Version du format des résultats", text=str(study.schema_version)),
             ),
             split=_split(view),
@@ -242,13 +244,13 @@ def _run_facts(run: RunRecord) -> tuple[Fact, ...]:
         Fact(label="Appareil", text=f"{origin.device}, {origin.precision}", code=True),
         Fact(label="Architecture", text=run.model.architecture, code=True),
         Fact(label="Poids", text=_weights(run), code=True),
-        Fact(label="Empreinte des poids", text=origin.weights_digest or "", code=True),
+        Fact(label="Empreinte des poids", text=origin.weights_digest or "", code=True, wide=True),
         Fact(
             label="Empreinte des textes", text=run.prompts.digest if run.prompts else "", code=True
         ),
-        Fact(label="Empreinte des données", text=run.dataset_revision, code=True),
-        Fact(label="Empreinte du découpage", text=run.split_digest, code=True),
-        Fact(label="Version du programme", text=commit, code=True),
+        Fact(label="Empreinte des données", text=run.dataset_revision, code=True, wide=True),
+        Fact(label="Empreinte du découpage", text=run.split_digest, code=True, wide=True),
+        Fact(label="Version du programme", text=commit, code=True, wide=True),
     )
 
 

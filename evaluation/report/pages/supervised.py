@@ -15,6 +15,8 @@ from evaluation.report.view import Absence, StudyView, shown
 CHOSEN = {
     "C": "Régularisation retenue (C, inverse de sa force)",
     "validation_accuracy": "Exactitude sur la validation",
+    "train_images": "Photos d’apprentissage",
+    "validation_images": "Photos de validation",
 }
 """French names of what a supervised model chooses on validation."""
 

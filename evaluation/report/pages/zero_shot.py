@@ -104,7 +104,7 @@ def _overview(view: StudyView, source: str) -> Table | None:
     cases = {
         (run.model.name, run.prompts.name): run for run in view.zero_shot if run.prompts is not None
     }
-    models = {run.model.name: french.typeset(run.model.title) for run in view.zero_shot}
+    models = {run.model.name: view.model_title(run) for run in view.zero_shot}
     return Table(
         id="formulations",
         caption=f"{METRICS['accuracy']} de chaque modèle avec chaque jeu de textes",
@@ -185,7 +185,7 @@ def _facts(prompts: PromptSet) -> tuple[Fact, ...]:
             label="Gabarits",
             text=french.count(len(prompts.templates)) if prompts.templates != ("{}",) else "aucun",
         ),
-        Fact(label="Source", text=french.typeset(prompts.source)),
+        Fact(label="Source", text=french.typeset(prompts.source), wide=True),
     ]
     return tuple(fact for fact in facts if fact.text)
 
@@ -212,7 +212,7 @@ def _model(view: StudyView, run: RunRecord, source: str, *, unfolded: bool) -> M
     compared = base is not None and base is not run
     return ModelSection(
         anchor=view.case_slugs[run.case],
-        title=french.typeset(run.model.title),
+        title=view.model_title(run),
         lead=_lead(view, run, base if compared else None, source),
         weakest=weakest(view, run, source),
         warnings=run.warnings,
