@@ -8,6 +8,7 @@
     ├── ModelError            a model cannot do what the study asks of it
     │   ├── WeightsUnavailable    the weights cannot be had here (case status: unavailable)
     │   └── WeightsMismatch       the checkpoint does not fit the architecture
+    ├── ComparisonError       cases that were not scored on the same images
     ├── StoreError            the embeddings store cannot be read or written
     ├── ArtefactError         an artefact cannot be read or written
     │   └── SchemaVersionError    an artefact of a version that this program does not know
@@ -92,6 +93,10 @@ class WeightsUnavailable(ModelError):
 
 class WeightsMismatch(ModelError):
     """The checkpoint's tensors do not fit the architecture."""
+
+
+class ComparisonError(VeilleError):
+    """Cases cannot be compared: they were not scored on the same images or classes."""
 
 
 class StoreError(VeilleError):

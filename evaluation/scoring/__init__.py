@@ -2,6 +2,9 @@
 
 metrics      one case: accuracy, recalls, macro-F1, … each with its interval
 intervals    Wilson and BCa intervals, of images or of groups of near duplicates
+paired       tests of two or more cases on the same images, and what n images can show
+comparison   every pair of a study's cases, corrected; ties and ranks
+findings     the conclusions, as data
 """
 
 from evaluation.scoring.metrics import Scores, score, softmax

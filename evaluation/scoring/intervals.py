@@ -10,13 +10,13 @@ images is one multinomial draw: exact, and independent of the order of the image
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 from statsmodels.stats.proportion import proportion_confint
 
-from evaluation.records import FloatArray, IntArray, Metric
+from evaluation.records import BoolArray, FloatArray, IntArray, Metric
 
 CONFIDENCE = 0.95
 RESAMPLES = 9_999
@@ -53,10 +53,47 @@ def proportion(name: str, count: int, n: int) -> Metric:
     """A proportion with Wilson's interval; its value is None when n is 0."""
     if n == 0:
         return Metric(name=name, value=None, n=0)
-    interval = wilson(count, n)
+    return metric(name, count / n, n, wilson(count, n))
+
+
+def share(name: str, hits: BoolArray, groups: IntArray | None = None) -> Metric:
+    """The share of (N,) images that are hits, with Wilson's interval.
+
+    With ``groups`` (N,), images of equal number count as one: n is divided by the design
+    effect before it enters the interval (Korn & Graubard 1998), which is then called
+    "wilson-clustered".
+    """
+    count, n = int(hits.sum()), hits.size
+    if groups is None or np.unique(groups).size == n:
+        return proportion(name, count, n)
+    effect = design_effect(hits.astype(np.float64), groups)
+    interval = wilson(count / effect, n / effect)
+    return metric(name, count / n, n, replace(interval, method="wilson-clustered"))
+
+
+def design_effect(values: FloatArray, groups: IntArray) -> float:
+    """By how much groups inflate the variance of the mean of (N,) values, at least 1.
+
+    The variance of the mean as a ratio over groups, divided by that of independent images
+    (Kish 1965).  When all values are equal it cannot be seen, and is the largest possible:
+    that of groups whose images are copies.
+    """
+    _, members = np.unique(groups, return_inverse=True)
+    sizes = np.bincount(members)
+    residuals = values - values.mean()
+    alone = float(residuals @ residuals)
+    if alone <= _TIE or sizes.size == 1:
+        return float(sizes @ sizes / values.size)
+    sums = np.bincount(members, weights=residuals)
+    between = sizes.size / (sizes.size - 1) * float(sums @ sums)
+    return max(1.0, between / alone)
+
+
+def metric(name: str, value: float, n: int, interval: Interval) -> Metric:
+    """A value and its interval as one number."""
     return Metric(
         name=name,
-        value=count / n,
+        value=float(value),
         low=interval.low,
         high=interval.high,
         n=n,

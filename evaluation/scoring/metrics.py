@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.special
 from sklearn.metrics import (
-    accuracy_score,
     confusion_matrix,
     f1_score,
     precision_recall_fscore_support,
@@ -21,8 +20,15 @@ from sklearn.metrics import (
 )
 
 from evaluation.errors import DataError, ModelError
-from evaluation.records import ClassScores, FloatArray, IntArray, Metric, Predictions
-from evaluation.scoring.intervals import Interval, bootstrap, proportion, units_of
+from evaluation.records import (
+    BoolArray,
+    ClassScores,
+    FloatArray,
+    IntArray,
+    Metric,
+    Predictions,
+)
+from evaluation.scoring.intervals import Interval, bootstrap, metric, share, units_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,41 +49,35 @@ def softmax(logits: FloatArray) -> FloatArray:
     return result
 
 
-def score(predictions: Predictions) -> Scores:
+def score(predictions: Predictions, groups: IntArray | None = None) -> Scores:
     """Scores a case.
 
     Classes that were neither present nor predicted are left out of the macro means, as in
     scikit-learn; balanced accuracy is the mean recall of the classes present.  Top-2
     accuracy is omitted below three classes, where it is 1 whatever the model.
 
+    ``groups`` (N,) gives near-duplicate photos equal numbers: intervals then count a group as
+    one, and are wider; values do not change.
+
     Raises :class:`DataError` when there is no image, :class:`ModelError` when the
     probabilities are not finite, or do not fit the images and classes.
     """
     check(predictions)
     labels, predicted = predictions.labels, predictions.predicted
-    every_class = np.arange(len(predictions.classes))
-    confusion = confusion_matrix(labels, predicted, labels=every_class)
-    f1_intervals, balanced_interval, macro_interval = _intervals(labels, predicted, every_class)
-    n = labels.size
-    top2 = proportion("top2_accuracy", int(in_top(predictions, 2).sum()), n)
+    n, c = predictions.probabilities.shape
+    confusion = confusion_matrix(labels, predicted, labels=np.arange(c))
+    f1, balanced, macro = _bootstrap(labels, predicted, c, groups)
+    mean_recall = recall_score(labels, predicted, labels=np.unique(labels), average="macro")
+    macro_f1 = f1_score(labels, predicted, average="macro", zero_division=0)
     return Scores(
         metrics=(
-            proportion("accuracy", accuracy_score(labels, predicted, normalize=False), n),
-            *([top2] if every_class.size > 2 else []),  # noqa: PLR2004 - explained above
-            _with_interval(
-                "balanced_accuracy",
-                recall_score(labels, predicted, labels=np.unique(labels), average="macro"),
-                n,
-                balanced_interval,
-            ),
-            _with_interval(
-                "macro_f1",
-                f1_score(labels, predicted, average="macro", zero_division=0),
-                n,
-                macro_interval,
-            ),
+            share("accuracy", predicted == labels, groups),
+            # Of two classes, both are in the top two.
+            *([share("top2_accuracy", in_top(predictions, 2), groups)] if c > 2 else []),  # noqa: PLR2004
+            metric("balanced_accuracy", mean_recall, n, balanced),
+            metric("macro_f1", macro_f1, n, macro),
         ),
-        per_class=_per_class(predictions, confusion, f1_intervals),
+        per_class=_per_class(predictions, f1, groups),
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
     )
 
@@ -107,7 +107,7 @@ def check(predictions: Predictions) -> None:
         )
 
 
-def in_top(predictions: Predictions, k: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def in_top(predictions: Predictions, k: int) -> BoolArray:
     """(N,) whether the true class is among the k most probable, the first of equals first.
 
     scikit-learn's ``top_k_accuracy_score`` prefers the *last* of equals: its top 2 might
@@ -117,24 +117,22 @@ def in_top(predictions: Predictions, k: int) -> np.ndarray[tuple[int], np.dtype[
     own = np.take_along_axis(probabilities, predictions.labels[:, None], axis=1)
     earlier = np.arange(probabilities.shape[1]) < predictions.labels[:, None]
     before = (probabilities > own) | ((probabilities == own) & earlier)
-    result: np.ndarray[tuple[int], np.dtype[np.bool_]] = before.sum(axis=1) < k
+    result: BoolArray = before.sum(axis=1) < k
     return result
 
 
-def _intervals(
-    labels: IntArray, predicted: IntArray, every_class: IntArray
+def _bootstrap(
+    labels: IntArray, predicted: IntArray, c: int, groups: IntArray | None
 ) -> tuple[tuple[Interval, ...], Interval, Interval]:
-    """Of each class's F1, of balanced accuracy and of macro-F1, from the same resamples."""
-    c = every_class.size
-    truth = (labels[:, None] == every_class).astype(np.float64)
-    guess = (predicted[:, None] == every_class).astype(np.float64)
-    units = units_of(labels, np.hstack([truth * guess, truth, guess]))
-    present = units.total[c : 2 * c] > 0
-    seen = present | (units.total[2 * c :] > 0)
+    """Intervals of each class's F1, of balanced accuracy and of macro-F1: same resamples."""
+    truth, guess = np.eye(c)[labels], np.eye(c)[predicted]
+    units = units_of(labels, np.hstack([truth * guess, truth, guess]), groups)
+    _, support, named = np.split(units.total, 3)
+    present, seen = support > 0, support + named > 0
 
     def statistic(sums: FloatArray) -> FloatArray:
-        hits, support, named = sums[:, :c], sums[:, c : 2 * c], sums[:, 2 * c :]
-        # A jackknife sample may lose the only image of a class: 0 of 0 counts as 0.
+        hits, support, named = np.split(sums, 3, axis=1)
+        # A resample may lose the only image of a class: 0 of 0 counts as 0.
         recalls = hits / np.maximum(support, 1)
         f1 = 2 * hits / np.maximum(support + named, 1)
         balanced = recalls[:, present].mean(axis=1)
@@ -145,41 +143,28 @@ def _intervals(
     return tuple(f1_intervals), balanced, macro
 
 
-def _with_interval(name: str, value: float, n: int, interval: Interval) -> Metric:
-    return Metric(
-        name=name,
-        value=float(value),
-        low=interval.low,
-        high=interval.high,
-        n=n,
-        method=interval.method,
-    )
-
-
 def _per_class(
-    predictions: Predictions, confusion: IntArray, f1_intervals: tuple[Interval, ...]
+    predictions: Predictions, intervals: tuple[Interval, ...], groups: IntArray | None
 ) -> tuple[ClassScores, ...]:
+    labels, predicted = predictions.labels, predictions.predicted
+    every_class = range(len(predictions.classes))
     _, _, f1, supports = precision_recall_fscore_support(
-        predictions.labels,
-        predictions.predicted,
-        labels=np.arange(len(predictions.classes)),
-        zero_division=0,
+        labels, predicted, labels=every_class, zero_division=0
     )
-    named = confusion.sum(axis=0)
-    rows = []
-    for i, label in enumerate(predictions.classes):
-        hits, support = int(confusion[i, i]), int(supports[i])
-        # A class neither present nor predicted has no F1.
-        absent = support + named[i] == 0
-        rows.append(
-            ClassScores(
-                label=label,
-                precision=proportion("precision", hits, int(named[i])),
-                recall=proportion("recall", hits, support),
-                f1=Metric(name="f1", value=None, n=0)
-                if absent
-                else _with_interval("f1", f1[i], support, f1_intervals[i]),
-                support=support,
-            )
+    right = labels == predicted
+
+    def share_among(name: str, images: BoolArray) -> Metric:
+        return share(name, right[images], None if groups is None else groups[images])
+
+    return tuple(
+        ClassScores(
+            label=predictions.classes[i],
+            precision=share_among("precision", predicted == i),
+            recall=share_among("recall", labels == i),
+            f1=metric("f1", f1[i], int(supports[i]), intervals[i])
+            if supports[i] or (predicted == i).any()
+            else Metric(name="f1", value=None, n=0),  # neither present nor predicted
+            support=int(supports[i]),
         )
-    return tuple(rows)
+        for i in every_class
+    )

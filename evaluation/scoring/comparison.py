@@ -1,0 +1,344 @@
+"""All cases of a study on the same images: who beats whom, and who shares a rank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+
+from evaluation.errors import ComparisonError
+from evaluation.records import (
+    BoolArray,
+    CaseComparison,
+    IntArray,
+    PairedTest,
+    Power,
+    Predictions,
+    RankedCase,
+    Verdict,
+)
+from evaluation.scoring.intervals import Interval, design_effect, share
+from evaluation.scoring.paired import (
+    ALPHA,
+    McNemar,
+    cochran_q,
+    detectable_gap,
+    holm,
+    mcnemar,
+    power,
+    sign_flip,
+    smallest_gap,
+    tango,
+)
+
+MARGIN = 0.10
+"""Two cases are a tie when no test separates them and gaps of 10 points are excluded: beyond,
+the images are too few to call them equal."""
+
+_GAPS = (0.02, 0.03, 0.05, 0.07, 0.10, 0.15)
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Aligned:
+    """Cases on the same images, in the same order."""
+
+    cases: tuple[str, ...]
+    sample_ids: tuple[str, ...]
+    classes: tuple[str, ...]
+    labels: IntArray
+    """(N,)"""
+    predictions: Mapping[str, Predictions]
+    """Of each case, rows in the order of ``sample_ids``."""
+
+    @property
+    def correct(self) -> BoolArray:
+        """(K, N) whether a case is right on an image."""
+        guesses = [self.predictions[case].predicted for case in self.cases]
+        result: BoolArray = np.stack(guesses) == self.labels
+        return result
+
+
+def align(predictions: Mapping[str, Predictions]) -> Aligned:
+    """Puts the images of every case in the order of the first one's.
+
+    Raises :class:`ComparisonError` when cases differ in their images, labels or classes; it
+    says which cases and which images.
+    """
+    if not predictions:
+        raise ComparisonError("there is no case to compare", remedy="run the study first")
+    first, reference = next(iter(predictions.items()))
+    _refuse_repeats(first, reference)
+    for case, other in predictions.items():
+        _refuse_repeats(case, other)
+        _refuse_other_images(first, reference, case, other)
+    return Aligned(
+        cases=tuple(predictions),
+        sample_ids=reference.sample_ids,
+        classes=reference.classes,
+        labels=reference.labels,
+        predictions={
+            case: _in_order(one, reference.sample_ids) for case, one in predictions.items()
+        },
+    )
+
+
+def _refuse_repeats(case: str, predictions: Predictions) -> None:
+    if len(set(predictions.sample_ids)) < len(predictions.sample_ids):
+        raise ComparisonError("an image was scored twice", where=case, remedy="run the case again")
+
+
+def _refuse_other_images(a: str, ours: Predictions, b: str, theirs: Predictions) -> None:
+    again = "run both again on the same data and split"
+    where = f"{a} and {b}"
+    if ours.classes != theirs.classes:
+        raise ComparisonError("have different classes", where=where, remedy=again)
+    only_a = sorted(set(ours.sample_ids) - set(theirs.sample_ids))
+    only_b = sorted(set(theirs.sample_ids) - set(ours.sample_ids))
+    if only_a or only_b:
+        sides = [
+            f"{len(ids)} only in {case} ({_some(ids)})"
+            for case, ids in ((a, only_a), (b, only_b))
+            if ids
+        ]
+        raise ComparisonError(
+            f"were not scored on the same images: {', '.join(sides)}", where=where, remedy=again
+        )
+    labels = dict(zip(theirs.sample_ids, theirs.labels, strict=True))
+    changed = [
+        one for one, label in zip(ours.sample_ids, ours.labels, strict=True) if labels[one] != label
+    ]
+    if changed:
+        raise ComparisonError(
+            f"have different labels for {len(changed)} images ({_some(changed)})",
+            where=where,
+            remedy=again,
+        )
+
+
+def _some(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:_SHOWN]) + (", …" if len(ids) > _SHOWN else "")
+
+
+def _in_order(predictions: Predictions, ids: tuple[str, ...]) -> Predictions:
+    if predictions.sample_ids == ids:
+        return predictions
+    place = {one: i for i, one in enumerate(predictions.sample_ids)}
+    order = np.array([place[one] for one in ids])
+    return replace(
+        predictions,
+        sample_ids=ids,
+        labels=predictions.labels[order],
+        probabilities=predictions.probabilities[order],
+        logits=None if predictions.logits is None else predictions.logits[order],
+    )
+
+
+def disagreements(aligned: Aligned, a: str, b: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Ids of the images that only ``a`` gets right, and of those that only ``b`` does."""
+    right_a = aligned.predictions[a].predicted == aligned.labels
+    right_b = aligned.predictions[b].predicted == aligned.labels
+    ids = np.array(aligned.sample_ids, dtype=object)
+    return tuple(ids[right_a & ~right_b]), tuple(ids[right_b & ~right_a])
+
+
+# --------------------------------------------------------------------- comparison
+
+
+def compare(
+    aligned: Aligned,
+    groups: IntArray | None = None,
+    *,
+    alpha: float = ALPHA,
+    margin: float = MARGIN,
+) -> CaseComparison:
+    """Cochran's Q, every pair by McNemar with Holm's correction, and the ranks.
+
+    Holm's correction of the pairs keeps the chance of any false separation below ``alpha`` by
+    itself; Q is the answer to the global question, and no gate.  ``groups`` (N,) gives
+    near-duplicate photos equal numbers: tests and intervals count a group as one (Q does not).
+
+    Raises :class:`ComparisonError` with fewer than two cases.
+    """
+    if len(aligned.cases) < 2:  # noqa: PLR2004 - it takes two
+        raise ComparisonError(
+            "takes two cases or more", where="a comparison", remedy="run another case"
+        )
+    n = aligned.labels.size
+    pairs = pair_tests(aligned, groups, alpha=alpha, margin=margin)
+    discordance = float(np.median([(pair.only_a + pair.only_b) / n for pair in pairs]))
+    q = cochran_q(aligned.correct)
+    return CaseComparison(
+        n=n,
+        alpha=alpha,
+        margin=margin,
+        cases=_ranked(aligned, pairs, groups),
+        cochran_q=q.q,
+        cochran_df=q.df,
+        cochran_p=q.p,
+        pairs=pairs,
+        discordance=discordance,
+        detectable_gap=detectable_gap(discordance, n, alpha=alpha),
+        power=tuple(
+            Power(gap=gap, power=power(gap, discordance, n, alpha=alpha))
+            for gap in _GAPS
+            if gap <= discordance
+        ),
+        clustered=groups is not None,
+    )
+
+
+def pair_tests(
+    aligned: Aligned,
+    groups: IntArray | None = None,
+    *,
+    alpha: float = ALPHA,
+    margin: float = MARGIN,
+) -> tuple[PairedTest, ...]:
+    """Every pair of cases, best first, corrected for all of them; see :func:`compare`."""
+    names, correct = aligned.cases, aligned.correct
+    pairs = combinations(_best_first(correct), 2)
+    raw = [paired_test(names[i], names[j], correct[i], correct[j], groups) for i, j in pairs]
+    return conclude(raw, alpha=alpha, margin=margin)
+
+
+def _best_first(correct: BoolArray) -> IntArray:
+    """(K,) the cases by falling accuracy; equals stay in the study's order."""
+    result: IntArray = np.argsort(-correct.sum(axis=1), kind="stable")
+    return result
+
+
+def paired_test(
+    a: str, b: str, right_a: BoolArray, right_b: BoolArray, groups: IntArray | None = None
+) -> PairedTest:
+    """One pair, uncorrected: ``p_holm`` is ``p_mid``, and the verdict still "inconclusive"."""
+    difference = right_a.astype(np.int64) - right_b
+    only_a, only_b, n = int((difference > 0).sum()), int((difference < 0).sum()), difference.size
+    p, interval = _tested(difference, groups)
+    return PairedTest(
+        a=a,
+        b=b,
+        n=n,
+        only_a=only_a,
+        only_b=only_b,
+        gap=(only_a - only_b) / n,
+        low=interval.low,
+        high=interval.high,
+        p_exact=p.p_exact,
+        p_mid=p.p_mid,
+        p_holm=p.p_mid,
+        smallest_gap=smallest_gap(only_a + only_b, n),
+        verdict="inconclusive",
+    )
+
+
+def _tested(difference: IntArray, groups: IntArray | None) -> tuple[McNemar, Interval]:
+    only_a, only_b, n = int((difference > 0).sum()), int((difference < 0).sum()), difference.size
+    if groups is None:
+        return mcnemar(only_a, only_b), tango(only_a, only_b, n)
+    _, members = np.unique(groups, return_inverse=True)
+    net = np.bincount(members, weights=difference).astype(np.int64)
+    effect = design_effect(difference.astype(np.float64), groups)
+    interval = tango(only_a / effect, only_b / effect, n / effect)
+    return sign_flip(net), replace(interval, method="tango-clustered")
+
+
+def conclude(
+    pairs: Sequence[PairedTest], *, alpha: float = ALPHA, margin: float = MARGIN
+) -> tuple[PairedTest, ...]:
+    """Corrects a family of pairs and gives each its verdict."""
+    corrected = holm(np.array([pair.p_mid for pair in pairs]))
+    return tuple(
+        replace(
+            pair,
+            p_holm=float(p),
+            verdict=verdict(separated=bool(p < alpha), low=pair.low, high=pair.high, margin=margin),
+        )
+        for pair, p in zip(pairs, corrected, strict=True)
+    )
+
+
+def verdict(*, separated: bool, low: float, high: float, margin: float = MARGIN) -> Verdict:
+    """What a pair's corrected test and interval allow to say.
+
+    A tie needs an interval that holds 0 and no gap of ``margin``, either way: the absence of
+    evidence alone is no evidence of absence.
+    """
+    if separated:
+        return "better"
+    if -margin < low <= 0 <= high < margin:
+        return "tie"
+    return "inconclusive"
+
+
+# -------------------------------------------------------------------------- ranks
+
+
+def _ranked(
+    aligned: Aligned, pairs: Sequence[PairedTest], groups: IntArray | None
+) -> tuple[RankedCase, ...]:
+    correct = aligned.correct
+    order = _best_first(correct)
+    names = [aligned.cases[i] for i in order]
+    beaten = {(pair.a, pair.b) for pair in pairs if pair.verdict == "better"}
+    letters = tie_groups(names, beaten)
+    return tuple(
+        RankedCase(
+            case=name,
+            accuracy=share("accuracy", correct[i], groups),
+            rank=1 + sum((other, name) in beaten for other in names),
+            worst_rank=len(names) - sum((name, other) in beaten for other in names),
+            groups=letters[name],
+        )
+        for i, name in zip(order, names, strict=True)
+    )
+
+
+def tie_groups(names: Sequence[str], separated: set[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Compact letter display (Piepho 2004): letters of each case, best first.
+
+    "Not separated" is not transitive: A may tie with B and B with C while A beats C.  A
+    letter stands for a largest set of cases of which no test separates any two, so two cases
+    share a letter exactly when no test separates them; here A is "a", B "a" and "b", C "b".
+    """
+    tied = {
+        one: {
+            other
+            for other in names
+            if other != one and not {(one, other), (other, one)} & separated
+        }
+        for one in names
+    }
+    place = {name: i for i, name in enumerate(names)}
+    groups = sorted(
+        sorted(place[name] for name in group) for group in _cliques(set(), set(names), set(), tied)
+    )
+    return {
+        name: tuple(_letter(k) for k, group in enumerate(groups) if place[name] in group)
+        for name in names
+    }
+
+
+def _cliques(
+    chosen: set[str], possible: set[str], seen: set[str], tied: Mapping[str, set[str]]
+) -> list[set[str]]:
+    """The largest sets of mutually tied cases (Bron & Kerbosch 1973, with a pivot)."""
+    if not possible and not seen:
+        return [chosen]
+    # The pivot's choice changes the speed alone; sorted, so that runs are alike.
+    pivot = max(sorted(possible | seen), key=lambda one: len(tied[one] & possible))
+    found = []
+    for one in sorted(possible - tied[pivot]):
+        found += _cliques(chosen | {one}, possible & tied[one], seen & tied[one], tied)
+        possible = possible - {one}
+        seen = seen | {one}
+    return found
+
+
+def _letter(k: int) -> str:
+    """a, b, …, z, aa, ab, …"""
+    alphabet = "abcdefghijklmnopqrstuvwxyz"
+    rest, last = divmod(k, len(alphabet))
+    return alphabet[last] if rest == 0 else _letter(rest - 1) + alphabet[last]

@@ -1,0 +1,174 @@
+"""Conclusions as data: which questions a study's tests answer, and how.
+
+The report writes the sentences; nothing here knows a model by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from evaluation.records import CaseComparison, Finding, FindingTopic, ModelKind, PairedTest
+from evaluation.scoring.comparison import MARGIN, verdict
+from evaluation.scoring.intervals import Interval
+from evaluation.scoring.paired import ALPHA, holm, mcnemar, tango
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """What the questions need to know of a case."""
+
+    case: str
+    model: str
+    kind: ModelKind
+    prompts: str | None
+    """Name of its prompt set; None for a supervised model."""
+
+
+def find(
+    comparison: CaseComparison,
+    contenders: Sequence[Contender],
+    *,
+    names: str | None = None,
+    controls: Sequence[str] = (),
+) -> tuple[Finding, ...]:
+    """The study's conclusions, in the order of its questions.
+
+    ``names`` is the prompt set of the class names, over which the others are judged;
+    ``controls`` are those of random words, over which only prompt sets that say something are.
+    Every p-value is corrected for all pairs of the comparison, so that reading any number of
+    findings keeps the chance of a false one below ``comparison.alpha``.
+    """
+    known = {one.case: one for one in contenders}
+    ranked = [known[case.case] for case in comparison.cases if case.case in known]
+    real = [one for one in ranked if one.prompts not in controls]
+    tests = {frozenset((pair.a, pair.b)): pair for pair in comparison.pairs}
+
+    def ask(topic: FindingTopic, subject: Contender, other: Contender) -> Finding:
+        return _finding(topic, subject.case, tests[frozenset((subject.case, other.case))])
+
+    found = [_leaders(comparison, real)] if len(real) > 1 else []
+    found += [ask("models", a, b) for a, b in _rival_models(real)]
+    for one in real:
+        if one.kind != "clip" or one.prompts == names:
+            continue
+        twins = [other for other in ranked if other.model == one.model]
+        found += [ask("prompts", one, other) for other in twins if other.prompts == names]
+        found += [ask("control", one, other) for other in twins if other.prompts in controls]
+    zero_shot = [one for one in real if one.kind == "clip"]
+    trained = [one for one in real if one.kind == "supervised"]
+    found += [ask("training", one, zero_shot[0]) for one in trained if zero_shot]
+    return tuple(found)
+
+
+def _finding(topic: FindingTopic, subject: str, pair: PairedTest) -> Finding:
+    return Finding(
+        topic=topic,
+        verdict=pair.verdict,
+        a=pair.a,
+        b=pair.b,
+        subject=subject,
+        gap=pair.gap,
+        low=pair.low,
+        high=pair.high,
+        p=pair.p_holm,
+        n=pair.n,
+    )
+
+
+def _leaders(comparison: CaseComparison, real: Sequence[Contender]) -> Finding:
+    """The best case against the next one, with all that no test separates from the best."""
+    best = real[0].case
+    against = {pair.b: pair for pair in comparison.pairs if pair.a == best}
+    members = tuple(one.case for one in real[1:] if against[one.case].verdict != "better")
+    following = against[real[1].case]
+    return replace(_finding("leaders", best, following), members=(best, *members))
+
+
+def _rival_models(real: Sequence[Contender]) -> list[tuple[Contender, Contender]]:
+    """Zero-shot models side by side, each with its most accurate prompt set, best first."""
+    best: dict[str, Contender] = {}
+    for one in real:
+        if one.kind == "clip":
+            best.setdefault(one.model, one)
+    models = list(best.values())
+    return [(models[0], other) for other in models[1:]]
+
+
+# -------------------------------------------------------------------- quoted results
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotedCount:
+    """A published result on n images, of which only the number of right ones is known."""
+
+    name: str
+    correct: int
+
+
+def find_quoted(
+    counts: Sequence[QuotedCount], n: int, *, alpha: float = ALPHA, margin: float = MARGIN
+) -> tuple[Finding, ...]:
+    """What published counts alone allow to say, whatever images the systems shared.
+
+    The overlap of two systems' errors is unknown, so each pair is tested at every possible
+    one.  "better" holds when even the least favourable overlap separates them, corrected for all
+    pairs; "tie" when no overlap would, even uncorrected, nor shows a gap of ``margin``;
+    "inconclusive" otherwise.  ``low`` and ``high`` cover the intervals of all overlaps; ``p`` is
+    the least favourable one, corrected, except for a tie: the most favourable, uncorrected.
+    """
+    ordered = sorted(counts, key=lambda one: -one.correct)
+    pairs = [(a, b) for i, a in enumerate(ordered) for b in ordered[i + 1 :]]
+    spans = [_overlaps(a.correct, b.correct, n) for a, b in pairs]
+    worst = holm(np.array([p_high for _, p_high, _ in spans]))
+    return tuple(
+        _quoted(a, b, n, span, float(p), alpha=alpha, margin=margin)
+        for (a, b), span, p in zip(pairs, spans, worst, strict=True)
+    )
+
+
+def _overlaps(a: int, b: int, n: int) -> tuple[float, float, Interval]:
+    """Lowest and highest mid-p, and the span of the intervals, over all possible overlaps."""
+    # c images are right with the second only: at most all that the first gets wrong.
+    possible = range(min(n - a, b) + 1)
+    p = [mcnemar(a - b + c, c).p_mid for c in possible]
+    intervals = [tango(a - b + c, c, n) for c in possible]
+    return (
+        min(p),
+        max(p),
+        Interval(
+            low=min(one.low for one in intervals),
+            high=max(one.high for one in intervals),
+            method="tango",
+        ),
+    )
+
+
+def _quoted(
+    a: QuotedCount,
+    b: QuotedCount,
+    n: int,
+    span: tuple[float, float, Interval],
+    worst: float,
+    *,
+    alpha: float,
+    margin: float,
+) -> Finding:
+    p_low, _, interval = span
+    found = verdict(separated=worst < alpha, low=interval.low, high=interval.high, margin=margin)
+    if found == "tie" and p_low < alpha:
+        found = "inconclusive"
+    return Finding(
+        topic="quoted",
+        verdict=found,
+        a=a.name,
+        b=b.name,
+        subject=a.name,
+        gap=(a.correct - b.correct) / n,
+        low=interval.low,
+        high=interval.high,
+        p=p_low if found == "tie" else worst,
+        n=n,
+    )

@@ -1,0 +1,202 @@
+"""Tests of two or more cases on the same images.
+
+``b`` images are right with the first case only, ``c`` with the second only, of ``n``;
+the images on which both agree tell nothing about the difference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import scipy.optimize
+import scipy.stats
+from statsmodels.stats.contingency_tables import cochrans_q as _cochrans_q
+from statsmodels.stats.contingency_tables import mcnemar as _mcnemar
+
+from evaluation.records import BoolArray, FloatArray, IntArray, MeanGain
+from evaluation.scoring.intervals import CONFIDENCE, Interval
+
+ALPHA = 0.05
+
+_BESIDE = 1e-10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McNemar:
+    """p-values that the two cases have the same accuracy, two-sided."""
+
+    p_exact: float
+    p_mid: float
+
+
+def mcnemar(b: int, c: int) -> McNemar:
+    """McNemar's exact and mid-p tests (Fagerland, Lydersen & Laake 2013).
+
+    Both p are 1 when no image is disputed.
+    """
+    if b == c == 0:
+        return McNemar(p_exact=1.0, p_mid=1.0)
+    exact = float(_mcnemar([[0, b], [c, 0]], exact=True).pvalue)
+    probability = float(scipy.stats.binom.pmf(min(b, c), b + c, 0.5))
+    # Half the probability of the observed table; it is in both tails unless b = c.
+    return McNemar(p_exact=exact, p_mid=exact - (probability / 2 if b == c else probability))
+
+
+def sign_flip(net: IntArray) -> McNemar:
+    """McNemar's tests when images come in groups that are counted as one.
+
+    ``net`` (G,) is b - c within each group.  Under the null hypothesis the sign of each
+    group's net is a fair coin; the distribution of the sum is exact (by convolution), and is
+    that of :func:`mcnemar` when every group has one image.
+    """
+    sizes, times = np.unique(np.abs(net[net != 0]), return_counts=True)
+    if sizes.size == 0:
+        return McNemar(p_exact=1.0, p_mid=1.0)
+    pmf = np.ones(1)
+    for size, count in zip(sizes, times, strict=True):
+        steps = np.zeros(2 * size * count + 1)
+        steps[:: 2 * size] = scipy.stats.binom.pmf(np.arange(count + 1), count, 0.5)
+        pmf = np.convolve(pmf, steps)
+    distance = np.abs(np.arange(pmf.size) - pmf.size // 2)
+    observed = abs(int(net.sum()))
+    exact = min(1.0, float(pmf[distance >= observed].sum()))
+    return McNemar(p_exact=exact, p_mid=exact - float(pmf[distance == observed].sum()) / 2)
+
+
+def tango(b: float, c: float, n: float, *, confidence: float = CONFIDENCE) -> Interval:
+    """Score interval of the difference (b - c) / n of paired proportions (Tango 1998)."""
+    z2 = scipy.stats.chi2.ppf(confidence, 1)
+    gap = (b - c) / n
+
+    def excess(delta: float) -> float:
+        """Squared score minus its critical value, times the variance: 0 at both bounds."""
+        linear = -b - c + (2 * n - b + c) * delta
+        root = np.sqrt(max(0.0, linear**2 + 8 * n * c * delta * (1 - delta)))
+        rate = (root - linear) / (4 * n)
+        variance = n * (2 * rate + delta * (1 - delta))
+        return float((b - c - n * delta) ** 2 - z2 * variance)
+
+    # Without a disputed image the score is 0 / 0 at the gap itself: start beside it.
+    low, high = gap - _BESIDE, gap + _BESIDE
+    low = -1.0 if low <= -1 else scipy.optimize.brentq(excess, -1.0, low, xtol=_BESIDE / 100)
+    high = 1.0 if high >= 1 else scipy.optimize.brentq(excess, high, 1.0, xtol=_BESIDE / 100)
+    return Interval(low=float(low), high=float(high), method="tango")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CochranQ:
+    """Cochran's Q test that K cases have the same accuracy."""
+
+    q: float
+    df: int
+    p: float
+
+
+def cochran_q(correct: BoolArray) -> CochranQ:
+    """Cochran's Q (1950) of (K, N) right answers; p is 1 when all cases agree everywhere."""
+    cases = correct.shape[0]
+    if (correct == correct[0]).all():
+        return CochranQ(q=0.0, df=cases - 1, p=1.0)
+    result = _cochrans_q(correct.T.astype(np.int64))
+    return CochranQ(q=float(result.statistic), df=cases - 1, p=float(result.pvalue))
+
+
+def holm(p: FloatArray) -> FloatArray:
+    """Holm's correction (1979) of (M,) p-values; M may be 0.
+
+    statsmodels has it too (``multipletests``), but runs a full garbage collection each time.
+    """
+    order = np.argsort(p)
+    left = np.arange(p.size, 0, -1)
+    corrected = np.empty(p.size)
+    corrected[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * left))
+    return corrected
+
+
+# -------------------------------------------------------------- what n can show
+
+
+def critical_count(disputed: IntArray, *, alpha: float = ALPHA) -> IntArray:
+    """The largest min(b, c) with mid-p < alpha given b + c; -1 where there is none."""
+    disputed = np.asarray(disputed)
+    binom = scipy.stats.binom
+    candidate = np.asarray(binom.ppf(alpha / 2, disputed, 0.5)).astype(np.int64)
+    # Twice the mid-tail is cdf(c) + cdf(c - 1); the quantile itself, or the one below, passes.
+    tail = binom.cdf(candidate, disputed, 0.5) + binom.cdf(candidate - 1, disputed, 0.5)
+    passes = (tail < alpha) & (2 * candidate < disputed)
+    result: IntArray = np.where(passes, candidate, candidate - 1)
+    return result
+
+
+@cache  # 190 pairs of 20 cases share few totals
+def smallest_gap(disputed: int, n: int, *, alpha: float = ALPHA) -> float | None:
+    """The smallest gap with mid-p < alpha when ``disputed`` of n images are; None if none."""
+    fewest = int(critical_count(np.array([disputed]), alpha=alpha)[0])
+    return None if fewest < 0 else (disputed - 2 * fewest) / n
+
+
+def power(gap: float, discordance: float, n: int, *, alpha: float = ALPHA) -> float:
+    """Probability that the mid-p test sees a true ``gap`` on n images.
+
+    ``discordance`` is the expected share of disputed images, at least ``gap``.  Exact: summed
+    over the number of disputed images and over how they fall.
+    """
+    binom = scipy.stats.binom
+    disputed = np.arange(n + 1)
+    weight = binom.pmf(disputed, n, discordance)
+    disputed, weight = disputed[weight > 1e-12], weight[weight > 1e-12]  # noqa: PLR2004 - negligible
+    fewest = critical_count(disputed, alpha=alpha)
+    share = (discordance + gap) / (2 * discordance) if discordance > 0 else 0.5
+    rejected = binom.cdf(fewest, disputed, share) + binom.cdf(fewest, disputed, 1 - share)
+    return float(weight @ np.where(fewest < 0, 0.0, rejected))
+
+
+def detectable_gap(
+    discordance: float, n: int, *, wanted: float = 0.8, alpha: float = ALPHA
+) -> float | None:
+    """The smallest true gap that is seen with probability ``wanted``; None if none is."""
+    if discordance <= 0 or power(discordance, discordance, n, alpha=alpha) < wanted:
+        return None
+    return float(
+        scipy.optimize.brentq(
+            lambda gap: power(gap, discordance, n, alpha=alpha) - wanted, 0.0, discordance
+        )
+    )
+
+
+# ----------------------------------------------------------- repetitions and images
+
+
+def mean_gain(correct: BoolArray, baseline: BoolArray | None = None) -> MeanGain:
+    """Mean accuracy of S repetitions of a method on N images, over a case's on the same images.
+
+    ``correct`` is (S, N) and ``baseline`` (N,); without it the gain is the mean accuracy
+    itself.  Repetitions (seeds, supports) and images are both samples: the variance is the sum of
+    the two one-way variances, which counts their interaction twice and errs on the wide side
+    (Owen 2007, "The pigeonhole bootstrap"); t quantiles with Satterthwaite's degrees of freedom.
+    Repetitions that are all the same, or a single one, add no variance of their own.
+    """
+    difference = correct.astype(np.float64)
+    if baseline is not None:
+        difference = difference - baseline
+    repetitions, n = difference.shape
+    gain = float(difference.mean())
+    by_image = float(difference.mean(axis=0).var(ddof=1) / n) if n > 1 else 0.0
+    by_seed = float(difference.mean(axis=1).var(ddof=1) / repetitions) if repetitions > 1 else 0.0
+    variance = by_image + by_seed
+    if variance == 0:
+        p = 1.0 if gain == 0 else 0.0
+        return MeanGain(gain=gain, low=gain, high=gain, p=p, n=n, repetitions=repetitions)
+    df = variance**2 / (by_image**2 / max(n - 1, 1) + by_seed**2 / max(repetitions - 1, 1))
+    t = scipy.stats.t(df)
+    half = t.ppf((1 + CONFIDENCE) / 2) * variance**0.5
+    return MeanGain(
+        gain=gain,
+        low=gain - half,
+        high=gain + half,
+        p=float(2 * t.sf(abs(gain) / variance**0.5)),
+        n=n,
+        repetitions=repetitions,
+    )

@@ -1,0 +1,142 @@
+"""Conclusions as data: the slides' counts, the opposite, the null, and no case by name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from evaluation.records import Finding
+from evaluation.scoring.comparison import align, compare
+from evaluation.scoring.findings import Contender, QuotedCount, find, find_quoted
+from tests.scoring.test_comparison import from_correct, with_counts
+
+CONTENDERS = (
+    Contender(case="tower/names", model="tower", kind="clip", prompts="names"),
+    Contender(case="tower/long", model="tower", kind="clip", prompts="long"),
+    Contender(case="tower/noise", model="tower", kind="clip", prompts="noise"),
+    Contender(case="trunk", model="trunk", kind="supervised", prompts=None),
+)
+
+
+def findings(**counts: int) -> dict[str, Finding]:
+    """Of nested cases on 210 images: tower/names, tower/long, tower/noise and trunk."""
+    cases = with_counts(210, **{f"tower/{name}": count for name, count in counts.items()})
+    cases = {name.replace("tower/trunk", "trunk"): one for name, one in cases.items()}
+    found = find(compare(align(cases)), CONTENDERS, names="names", controls=("noise",))
+    return {finding.topic: finding for finding in found}
+
+
+def quoted(**counts: int) -> dict[tuple[str, str], Finding]:
+    counted = [QuotedCount(name=name, correct=count) for name, count in counts.items()]
+    return {(f.a, f.b): f for f in find_quoted(counted, 210)}
+
+
+def test_the_slides_counts_say_a_tie_and_two_winners() -> None:
+    """180, 177 and 117 of 210: a tie at the top, both beat the names."""
+    found = findings(names=117, long=177, trunk=180)
+    assert found["leaders"].members == ("trunk", "tower/long")
+    assert found["leaders"].verdict == "tie"
+    prompts = found["prompts"]
+    assert (prompts.subject, prompts.a, prompts.b) == ("tower/long",) * 2 + ("tower/names",)
+    assert (prompts.verdict, round(prompts.gap, 3)) == ("better", 0.286)
+    training = found["training"]
+    assert (training.subject, training.b, training.verdict) == ("trunk", "tower/long", "tie")
+
+
+def test_opposite_counts_say_the_opposite() -> None:
+    """Descriptions that harm: the names are the better ones, the descriptions the subject."""
+    found = findings(names=177, long=117, trunk=60)
+    prompts = found["prompts"]
+    assert (prompts.a, prompts.subject, prompts.verdict) == ("tower/names", "tower/long", "better")
+    training = found["training"]
+    assert (training.a, training.subject) == ("tower/names", "trunk")
+    assert training.verdict == "better"
+    assert found["leaders"].members == ("tower/names",)
+
+
+def test_null_data_separates_nothing() -> None:
+    """Fair coins on 40 images: no finding says better, and none dares to say tie."""
+    generator = np.random.default_rng(4)
+    cases = {one.case: from_correct(generator.random(40) < 0.5) for one in CONTENDERS}
+    found = find(compare(align(cases)), CONTENDERS, names="names", controls=("noise",))
+    assert {finding.verdict for finding in found} == {"inconclusive"}
+
+
+def test_descriptions_must_beat_random_words() -> None:
+    """The control is asked for, and neither leads nor is judged itself."""
+    found = findings(names=117, noise=176, long=177)
+    control = found["control"]
+    assert (control.subject, control.b, control.verdict) == ("tower/long", "tower/noise", "tie")
+    assert "tower/noise" not in found["leaders"].members
+    assert found["prompts"].subject == "tower/long"
+
+
+def test_models_meet_with_their_best_prompts() -> None:
+    """Two zero-shot models: one finding, each with its most accurate prompt set."""
+    contenders = [
+        Contender(case=f"{model}/{prompts}", model=model, kind="clip", prompts=prompts)
+        for model in ("m", "w")
+        for prompts in ("names", "long")
+    ]
+    counts = {"m/names": 100, "m/long": 150, "w/names": 190, "w/long": 120}
+    comparison = compare(align(with_counts(210, **counts)))
+    models = [f for f in find(comparison, contenders, names="names") if f.topic == "models"]
+    assert [(f.a, f.b, f.verdict) for f in models] == [("w/names", "m/long", "better")]
+
+
+def test_findings_do_not_depend_on_names() -> None:
+    """Cases of any other name give the same findings with those names."""
+    rename = {"tower": "x", "trunk": "y"}
+    cases = with_counts(210, **{"tower/names": 117, "tower/long": 177, "trunk": 180})
+    renamed = {name.replace("tower", "x").replace("trunk", "y"): c for name, c in cases.items()}
+    others = [
+        Contender(
+            case=one.case.replace("tower", "x").replace("trunk", "y"),
+            model=rename[one.model],
+            kind=one.kind,
+            prompts=one.prompts,
+        )
+        for one in CONTENDERS
+    ]
+    ours = find(compare(align(cases)), CONTENDERS, names="names")
+    theirs = find(compare(align(renamed)), others, names="names")
+    assert [(f.topic, f.verdict, f.p) for f in ours] == [(f.topic, f.verdict, f.p) for f in theirs]
+
+
+def test_the_quoted_slides_hold_whatever_the_overlap() -> None:
+    """From the counts alone: DenseNet and descriptions always tie, both always beat names."""
+    found = quoted(densenet=180, names=117, descriptions=177)
+    tie = found["densenet", "descriptions"]
+    assert (tie.verdict, tie.p, round(tie.gap, 3)) == ("tie", 0.125, 0.014)
+    assert tie.low < 0 < tie.high < 0.10
+    for winner in ("densenet", "descriptions"):
+        finding = found[winner, "names"]
+        assert finding.verdict == "better"
+        assert finding.p < 2e-7
+        assert finding.low > 0.18
+
+
+def test_every_possible_overlap_agrees_with_the_quoted_verdicts() -> None:
+    """Images built with each overlap in turn: the measured verdict is the quoted one."""
+    for c in range(0, 31, 5):
+        densenet = np.arange(210) < 180
+        descriptions = np.arange(210) < 180
+        descriptions[: 3 + c] = False  # right with DenseNet only
+        descriptions[180 : 180 + c] = True  # right with the descriptions only
+        assert descriptions.sum() == 177
+        pair = compare(align({"d": from_correct(densenet), "t": from_correct(descriptions)})).pairs[
+            0
+        ]
+        assert (pair.only_a, pair.only_b, pair.verdict) == (3 + c, c, "tie")
+
+
+def test_counts_that_leave_it_open_are_inconclusive() -> None:
+    """180 against 168: significant when the errors nest, not when they are disjoint."""
+    assert quoted(a=180, b=168)["a", "b"].verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("n", [10, 30])
+def test_few_quoted_images_are_inconclusive(n: int) -> None:
+    """Equal counts on few images are no tie."""
+    same = [QuotedCount(name=name, correct=n // 2) for name in "ab"]
+    assert find_quoted(same, n)[0].verdict == "inconclusive"
