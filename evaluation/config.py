@@ -34,6 +34,8 @@ SCHEMA = 1
 SHIPPED = Path(__file__).parent / "studies"
 """The studies that come with the program."""
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "top2_accuracy")
+"""What a threshold may be about: the metrics of a run record."""
 WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
 
 Derive = Literal["class-names", "subcategories"]
@@ -445,8 +447,8 @@ def _model(table: _Table) -> ModelSpec:
     table.finish()
     if weights and not architecture and _needs_architecture(kind, weights):
         table.wrong("architecture", "is missing", f"say which architecture {weights!r} belongs to")
-    if kind == "clip" and weights == "embedded" and architecture:
-        table.wrong("architecture", "the embedded model has its own", "delete the line")
+    if kind == "clip" and architecture and _says_architecture(weights):
+        table.wrong("architecture", f"the weights {weights!r} say their own", "delete the line")
     return ModelSpec(
         name=name,
         kind=kind or "clip",
@@ -459,15 +461,17 @@ def _model(table: _Table) -> ModelSpec:
 
 def _needs_architecture(kind: ModelKind | None, weights: str) -> bool:
     """A folder or a hub name may hold its own configuration; a tag or a file does not."""
-    if kind == "supervised":
-        return True
-    if weights == "embedded" or weights.startswith("hf-hub:"):
+    if _says_architecture(weights):
         return False
-    return not _is_path(weights) or weights.endswith(WEIGHT_SUFFIXES)
+    return kind == "supervised" or not _is_path(weights) or weights.endswith(WEIGHT_SUFFIXES)
+
+
+def _says_architecture(weights: str) -> bool:
+    return weights == "embedded" or weights.startswith("hf-hub:")
 
 
 def _is_path(weights: str) -> bool:
-    if weights == "embedded" or weights.startswith("hf-hub:"):
+    if _says_architecture(weights):
         return False
     return weights.startswith((".", "~")) or "/" in weights or weights.endswith(WEIGHT_SUFFIXES)
 
@@ -592,7 +596,8 @@ def _thresholds(
 def _threshold(table: _Table, cases: Sequence[str]) -> Threshold:
     case = table.required_text("case")
     over = table.optional_text("over")
-    metric = table.required_text("metric")
+    table.required("metric", 'metric = "accuracy"')
+    metric = table.choice("metric", METRICS) or ""
     table.required("minimum", "minimum = 0.6")
     minimum = table.number("minimum")
     table.finish()

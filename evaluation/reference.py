@@ -31,7 +31,12 @@ def load_reference(path: Path) -> Reference:
     if schema != SCHEMA:
         raise ConfigError([_mistake(path, "schema", f"is {schema}", f"write schema = {SCHEMA}")])
     try:
-        reference = _converter.structure(_with_rows(raw), Reference)
+        rows = _with_rows(raw)
+    except (AttributeError, TypeError, ValueError) as error:  # a number where a table belongs
+        shape = [_mistake(path, "systems", "not tables of figures by class", _REMEDY)]
+        raise ConfigError(shape) from error
+    try:
+        reference = _converter.structure(rows, Reference)
     except (cattrs.BaseValidationError, ValueError, TypeError, KeyError) as error:
         problems = cattrs.transform_error(error, path="")
         raise ConfigError([_mistake(path, "", problem, _REMEDY) for problem in problems]) from error
