@@ -198,6 +198,8 @@ def _study_record(opened: OpenStudy) -> StudyRecord:
 
 def _sample_cards(opened: OpenStudy) -> tuple[SampleCard, ...]:
     folder = opened.settings.artefacts / opened.study.name / "photos"
+    with artefacts.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     parts = {fold: set(getattr(opened.split, fold)) for fold in FOLDS}
     cards = []
     used = [
@@ -207,8 +209,7 @@ def _sample_cards(opened: OpenStudy) -> tuple[SampleCard, ...]:
         if sample.id in parts[fold]
     ]
     for done, (fold, sample) in enumerate(used, start=1):
-        with artefacts.writing(folder):
-            photo = write_thumbnail(sample, folder)
+        photo = write_thumbnail(sample, folder)
         opened.settings.progress("small copies of the photos", done, len(used))
         cards.append(
             SampleCard(

@@ -27,7 +27,7 @@ validation_share = 0.2
 [[models]]
 name = "tiny"
 kind = "clip"
-weights = "tiny"
+weights = "./tiny"
 title = "Tout petit"
 
 {more}
