@@ -5,6 +5,8 @@ intervals    Wilson and BCa intervals, of images or of groups of near duplicates
 paired       tests of two or more cases on the same images, and what n images can show
 comparison   every pair of a study's cases, corrected; ties and ranks
 findings     the conclusions, as data
+calibration  can the probabilities be believed, before and after one temperature
+abstention   risk and coverage; how much of a catalogue can be classified without a look
 """
 
 from evaluation.scoring.metrics import Scores, score, softmax

@@ -1,0 +1,243 @@
+"""Leaving doubtful images to a person: what is gained, and how much can be automated."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.stats
+from scipy.special import digamma, ndtri
+
+from evaluation.records import (
+    Abstention,
+    Automation,
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Metric,
+    Predictions,
+    RiskPoint,
+)
+from evaluation.scoring.calibration import stratified_folds
+from evaluation.scoring.intervals import (
+    CONFIDENCE,
+    LARGE,
+    SEED,
+    Interval,
+    bca,
+    metric,
+    resample,
+    share,
+    units_of,
+)
+from evaluation.scoring.paired import ALPHA
+
+TARGET = 0.95
+"""The precision that a shop asks for."""
+
+_POINTS = 200
+_RESAMPLES = 1_999
+_PARTS = 200
+_STEPS = 20  # coverages of 5, 10, …, 100 %
+_STARTS = (4, 9, 14)  # 25, 50 and 75 %
+
+
+def abstain(
+    case: str,
+    test: Predictions,
+    validation: Predictions | None = None,
+    groups: IntArray | None = None,
+    *,
+    target: float = TARGET,
+) -> Abstention:
+    """Risk-coverage curve, its area, and the share of the catalogue that can be automated.
+
+    Confidence is the probability of the predicted class.  ``groups`` (N,) gives near-duplicate
+    photos equal numbers: intervals count a group as one.
+    """
+    confidence, right = _read(test)
+    return Abstention(
+        case=case,
+        curve=risk_coverage(confidence, right),
+        aurc=aurc(confidence, right, test.labels, groups),
+        automation=automate(test, validation, groups, target=target),
+    )
+
+
+def _read(predictions: Predictions) -> tuple[FloatArray, BoolArray]:
+    return predictions.probabilities.max(axis=1), predictions.predicted == predictions.labels
+
+
+# -------------------------------------------------------------- risk and coverage
+
+
+def _levels(confidence: FloatArray) -> tuple[FloatArray, IntArray]:
+    """Distinct confidences, highest first, and the level of each image."""
+    levels, where = np.unique(-confidence, return_inverse=True)
+    return -levels, where
+
+
+def risk_coverage(
+    confidence: FloatArray, right: BoolArray, *, points: int = _POINTS
+) -> tuple[RiskPoint, ...]:
+    """The curve at every distinct confidence, thinned to ``points`` of them, the last kept."""
+    levels, where = _levels(confidence)
+    accepted = np.cumsum(np.bincount(where))
+    wrong = np.cumsum(np.bincount(where, weights=~right))
+    kept = np.unique(np.linspace(0, levels.size - 1, points).round().astype(np.int64))
+    return tuple(
+        RiskPoint(
+            coverage=float(accepted[i] / confidence.size),
+            risk=float(wrong[i] / accepted[i]),
+            threshold=float(levels[i]),
+        )
+        for i in kept
+    )
+
+
+def aurc(
+    confidence: FloatArray,
+    right: BoolArray,
+    strata: IntArray,
+    groups: IntArray | None = None,
+) -> Metric:
+    """Mean risk over all coverages k / N (Geifman & El-Yaniv 2017), with its interval.
+
+    Images of equal confidence are taken in random order, on average.  The interval is BCa up to
+    2000 images; beyond, that of a jackknife over 200 parts (method "jackknife").
+    """
+    n = confidence.size
+    levels, where = _levels(confidence)
+    order = np.argsort(where, kind="stable")
+    starts = np.searchsorted(where[order], np.arange(levels.size))
+
+    def areas(copies: FloatArray) -> FloatArray:
+        """(B, 1) areas when image i is there (B, N) copies[:, i] times."""
+        total = np.add.reduceat(copies[:, order], starts, axis=1)
+        wrong = np.add.reduceat((copies * ~right)[:, order], starts, axis=1)
+        return _area(wrong, total)[:, None]
+
+    value = areas(np.ones((1, n)))[0]
+    if n <= LARGE:
+        # A unit's content is the images that it holds: sums of contents count copies.
+        units = units_of(strata, np.eye(n), groups)
+        drawn = resample(units, resamples=_RESAMPLES)
+        interval = bca(value, areas(drawn), units, areas(units.left_out()))[0]
+    else:
+        parts = _parts(np.arange(n) if groups is None else groups)
+        left_out = areas((parts != np.arange(_PARTS)[:, None]).astype(np.float64))
+        spread = float(((_PARTS - 1) * left_out.var(ddof=0)) ** 0.5)
+        half = float(ndtri((1 + CONFIDENCE) / 2)) * spread
+        interval = Interval(
+            low=max(0.0, float(value[0]) - half), high=float(value[0]) + half, method="jackknife"
+        )
+    return metric("aurc", value[0], n, interval)
+
+
+def _area(wrong: FloatArray, total: FloatArray) -> FloatArray:
+    """(B,) mean risk, from the (B, L) errors and images of each level of confidence.
+
+    Within a level of w images and share e of errors, the k-th image is met with
+    (E + j e) / (n + j) errors on average, E of n before it: summed over j = 1..w this is
+    w e + (E - e n) (H(n + w) - H(n)), H the harmonic numbers.
+    """
+    after = np.cumsum(total, axis=1)
+    before = after - total
+    errors = np.cumsum(wrong, axis=1) - wrong
+    share_wrong = wrong / np.maximum(total, 1)
+    harmonic = digamma(after + 1) - digamma(before + 1)
+    risks = wrong + (errors - share_wrong * before) * harmonic
+    result: FloatArray = risks.sum(axis=1) / np.maximum(after[:, -1], 1)
+    return result
+
+
+def _parts(units: IntArray) -> IntArray:
+    """(N,) part of the jackknife in which each image lies; a unit lies in one part."""
+    shuffled = np.random.default_rng(SEED).permutation(np.unique(units).size)
+    result: IntArray = shuffled[np.unique(units, return_inverse=True)[1]] % _PARTS
+    return result
+
+
+# --------------------------------------------------------------------- automation
+
+
+def automate(
+    test: Predictions,
+    validation: Predictions | None = None,
+    groups: IntArray | None = None,
+    *,
+    target: float = TARGET,
+) -> Automation:
+    """The share of the catalogue that is classified at a precision of ``target``.
+
+    The threshold is the one of the largest coverage with that precision on ``validation``;
+    without it, each fifth of the test images gets the threshold of the four others.  Either
+    way no image is judged by a threshold that saw its label, so the many thresholds looked at
+    do not flatter the precision that is reported.
+    """
+    confidence, right = _read(test)
+    if validation is not None:
+        chosen = _threshold(*_read(validation), target)
+        thresholds = np.full(confidence.size, chosen)
+    else:
+        thresholds = np.empty(confidence.size)
+        fold = stratified_folds(test)
+        for i in np.unique(fold):
+            others = fold != i
+            thresholds[~others] = _threshold(confidence[others], right[others], target)
+    accepted = confidence >= thresholds
+    certified = certify(confidence, right, target=target)
+    used = float(np.median(thresholds))
+    return Automation(
+        target=target,
+        threshold=used if np.isfinite(used) else None,
+        chosen_on="cross-fitting" if validation is None else "validation",
+        coverage=share("coverage", accepted, groups),
+        precision=share("precision", right[accepted], None if groups is None else groups[accepted]),
+        certified_coverage=0.0 if certified is None else certified.coverage,
+        certified_threshold=None if certified is None else certified.threshold,
+    )
+
+
+def _threshold(confidence: FloatArray, right: BoolArray, target: float) -> float:
+    """The lowest confidence down to which the precision is ``target``; infinite if none is."""
+    levels, where = _levels(confidence)
+    accepted = np.cumsum(np.bincount(where, minlength=levels.size))
+    hits = np.cumsum(np.bincount(where, weights=right, minlength=levels.size))
+    good = np.flatnonzero(hits >= target * accepted)
+    return float(levels[good[-1]]) if good.size else np.inf
+
+
+def certify(
+    confidence: FloatArray, right: BoolArray, *, target: float = TARGET, alpha: float = ALPHA
+) -> RiskPoint | None:
+    """The largest coverage whose precision exceeds ``target`` with confidence 1 - alpha.
+
+    Fixed-sequence testing from several starts (Angelopoulos et al. 2021, "Learn then Test"):
+    coverages of 25, 50 and 75 %, alpha / 3 each, are tested by the binomial tail; a start that
+    passes goes on, 5 % further at a time, until a test fails.  Coverages, unlike thresholds
+    picked by their precision, do not depend on the labels, so all that pass may be believed at
+    once.
+    """
+    levels, where = _levels(confidence)
+    accepted = np.cumsum(np.bincount(where))
+    wrong = np.cumsum(np.bincount(where, weights=~right))
+    # The level at which each coverage is reached; a level is taken whole.
+    wanted = np.arange(1, _STEPS + 1) / _STEPS * confidence.size
+    at = np.searchsorted(accepted, np.ceil(wanted - 1e-9))
+    p = np.asarray(scipy.stats.binom.cdf(wrong[at], accepted[at], 1 - target))
+    passed = [_last_pass(p, start, alpha / len(_STARTS)) for start in _STARTS]
+    best = max(passed)
+    if best < 0:
+        return None
+    i = at[best]
+    return RiskPoint(
+        coverage=float(accepted[i] / confidence.size),
+        risk=float(wrong[i] / accepted[i]),
+        threshold=float(levels[i]),
+    )
+
+
+def _last_pass(p: FloatArray, start: int, alpha: float) -> int:
+    """Index of the last of the tests from ``start`` on that pass in a row; -1 if none."""
+    failed = np.flatnonzero(p[start:] > alpha)
+    passes = int(failed[0]) if failed.size else p.size - start
+    return start + passes - 1 if passes else -1
