@@ -33,6 +33,8 @@ def inert(value: object) -> Markup:
     """
     if isinstance(value, Markup):
         return value
+    if isinstance(value, jinja2.Undefined):
+        str(value)  # raises the undefined variable's own error
     if not isinstance(value, str):
         raise TypeError(f"a template prints {value!r}, which is not text")
     plain = re.sub(r"\s*[\n\r\t\v\f\x85\u2028\u2029]\s*", " ", value)
@@ -71,7 +73,9 @@ class Templates:
             raise self._fault(error, error.name or name, error.lineno) from error
         except jinja2.TemplateNotFound as error:
             raise ReportError(
-                "no such template", where=self._folder / str(error), remedy="restore the file"
+                "no such template",
+                where=self._folder / (error.name or name),
+                remedy="restore the file",
             ) from error
         except (jinja2.TemplateError, TypeError, ValueError, LookupError) as error:
             raise self._fault(error, *self._place(error, name)) from error

@@ -116,7 +116,7 @@ def _score_chart(view: StudyView, system: ReferenceSystem, run: RunRecord, numbe
         ),
         table=simple(
             f"f1-{number}-donnees",
-            "Données de la figure",
+            f"F1 en chiffres\u00a0: {french.quote(cited)} et {french.quote(measured)}",
             ("Catégorie", "Diapositives (cité)", "Mesuré ici"),
             tuple((bar.label, _score(bar.quoted), _score(bar.value)) for bar in bars),
         ),

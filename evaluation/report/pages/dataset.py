@@ -253,7 +253,7 @@ def _chart(view: StudyView) -> Chart:
         keys=tuple(Key(kind=fold, text=PARTS[fold]) for fold in FOLDS),
         table=simple(
             "effectifs-donnees",
-            "Données de la figure",
+            "Photos de chaque catégorie, en chiffres",
             ("Catégorie", *(french.sentence_case(PARTS[fold]) for fold in FOLDS)),
             tuple(
                 (label, *(french.count(numbers.get((label, fold), 0)) for fold in FOLDS))

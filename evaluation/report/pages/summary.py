@@ -118,7 +118,7 @@ def interval_chart(view: StudyView) -> Chart:
     ]
     wide, narrow = charts.interval_plot(bars, view.chance, view.draw)
     return Chart(
-        id="exactitude",
+        id=f"exactitude-{links.slug(view.study.name)}",
         title=f"Part des {french.plural(view.test_images, 'photo')} de test bien classées",
         alt=_alt(view, runs),
         wide=wide,
@@ -167,26 +167,23 @@ def _alt(view: StudyView, runs: list[RunRecord]) -> str:
 
 
 def _chart_table(view: StudyView, runs: list[RunRecord], bars: list[Bar]) -> Table:
+    none = french.DASH
     rows = []
     for run in runs:
-        system = view.counterpart(run)
-        rows.append(
-            (
-                view.case_title(run),
-                shown(run.metric("accuracy")),
-                bounds(run.metric("accuracy")) or french.DASH,
-                french.percent(system.accuracy) if system else french.DASH,
-            )
-        )
+        found, system = run.metric("accuracy"), view.counterpart(run)
+        cited = french.percent(system.accuracy) if system else none
+        rows.append((view.case_title(run), shown(found), bounds(found) or none, cited))
     rows += [
-        (bar.label.replace("\n", " "), french.DASH, french.DASH, french.percent(bar.value))
+        (bar.label.replace("\n", " "), none, none, french.percent(bar.value))
         for bar in bars
         if bar.kind == "reference"
     ]
-    rows.append(("Hasard", french.percent(view.chance), french.DASH, french.DASH))
+    rows.append(("Hasard", french.percent(view.chance), none, none))
+    columns = ("Cas", "Exactitude", "Intervalle à 95\u202f%", "Diapositives (cité)")
+    used = len(columns) if view.reference else len(columns) - 1
     return simple(
-        "exactitude-donnees",
-        "Données de la figure",
-        ("Cas", "Exactitude", "Intervalle à 95\u202f%", "Diapositives (cité)"),
-        tuple(rows),
+        f"exactitude-{links.slug(view.study.name)}-donnees",
+        f"{view.title}\u00a0: exactitude de chaque cas, en chiffres",
+        columns[:used],
+        tuple(row[:used] for row in rows),
     )

@@ -255,7 +255,7 @@ def _change(view: StudyView, run: RunRecord, base: RunRecord) -> Chart | None:
         narrow=narrow,
         table=simple(
             f"ecarts-{view.case_slugs[run.case]}-donnees",
-            "Données de la figure",
+            f"{view.case_title(run)}\u00a0: écarts de rappel, en chiffres",
             ("Catégorie", "Écart de rappel (points)"),
             tuple((label, french.signed(100 * change)) for label, change in ordered),
         ),

@@ -258,7 +258,7 @@ def shop(folder: Path, *, redistributable: bool = True) -> StudyResults:
     )
     runs = (
         run_record(
-            name, classes, embedded(), sets["noms"], confusion=confusion_of((9, 0, 4, 6), 10)
+            name, classes, embedded(), sets["noms"], confusion=confusion_of((10, 0, 4, 6), 10)
         ),
         run_record(
             name,

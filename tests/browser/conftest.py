@@ -1,0 +1,112 @@
+"""Headless Chromium on the built site, from a disk and under a base URL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.report import builder
+from tests.report.conftest import build_site, write_artefacts
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Chromium of the system; skipped, with the reason, where there is none."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = os.environ.get("VEILLE_CHROMIUM") or shutil.which("chromium")
+    if path is None:
+        pytest.skip("no chromium: install Debian's, or give its path in VEILLE_CHROMIUM")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of two studies, in a folder called repo."""
+    root = tmp_path_factory.mktemp("artefacts")
+    write_artefacts(root, builder.shop(root), builder.second(root))
+    output = tmp_path_factory.mktemp("browser") / "repo"
+    done = build_site(output, root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return output
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_arguments: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture(scope="session")
+def served(site: Path) -> Iterator[str]:
+    """The site under /repo/, as GitHub Pages publishes it."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site.parent)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/repo/"
+    server.shutdown()
+    thread.join()
+
+
+OpenPage = Callable[..., "Page"]
+
+
+@pytest.fixture
+def open_page(chromium: Browser, site: Path) -> Iterator[OpenPage]:
+    """Opens a page; afterwards nothing may have failed, complained, or gone elsewhere."""
+    contexts: list[Any] = []
+    faults: list[str] = []
+
+    def opened(uri: str, *, base: str = "", width: int = 1440, scheme: str = "light") -> Page:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 844},
+            color_scheme="dark" if scheme == "dark" else "light",
+            locale="fr-FR",
+        )
+        contexts.append(context)
+        page = context.new_page()
+        base = base or site.as_uri() + "/"
+
+        def request(one: Any) -> None:
+            if not one.url.startswith((base, "data:", "blob:", "about:")):
+                faults.append(f"{uri} asks for {one.url}")
+
+        page.on("request", request)
+        page.on("requestfailed", lambda one: faults.append(f"{uri}: {one.url} failed"))
+        page.on("pageerror", lambda error: faults.append(f"{uri}: {error}"))
+        page.on(
+            "console",
+            lambda line: (
+                faults.append(f"{uri}: {line.text}") if line.type in {"error", "warning"} else None
+            ),
+        )
+        page.goto(base + uri)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert faults == []

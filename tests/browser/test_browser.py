@@ -1,0 +1,154 @@
+"""The site as people meet it: in a browser, on a phone, in the dark, from a disk."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.conftest import OpenPage
+
+pytestmark = pytest.mark.browser
+
+STUDY = "etudes/boutique"
+PAGES = (
+    "index.html",
+    "contexte.html",
+    "veille-clip.html",
+    "annexes.html",
+    f"{STUDY}/index.html",
+    f"{STUDY}/donnees.html",
+    f"{STUDY}/categories/home-decor-festive-needs.html",
+    f"{STUDY}/approche-classique.html",
+    f"{STUDY}/clip-zero-shot.html",
+    f"{STUDY}/comparaison.html",
+    f"{STUDY}/conclusion.html",
+    f"{STUDY}/methode.html",
+)
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+BACKGROUND = "getComputedStyle(document.body).backgroundColor"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("uri", PAGES)
+def test_every_page_fits_and_is_quiet(
+    open_page: OpenPage, uri: str, width: int, scheme: str
+) -> None:
+    """No error, no request to another host, no horizontal scroll, in either scheme."""
+    page = open_page(uri, width=width, scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    assert page.evaluate(OVERFLOW) == 0
+    red = int(str(page.evaluate(BACKGROUND)).split("(")[1].split(",")[0])
+    assert red > 200 if scheme == "light" else red < 60
+
+
+@pytest.mark.parametrize("where", ["disk", "server"])
+def test_search_finds_a_class(open_page: OpenPage, served: str, where: str) -> None:
+    """Typing a class's name leads to its page, from a disk and under a base URL."""
+    page = open_page("annexes.html", base=served if where == "server" else "")
+    page.locator(".md-search__input").click()
+    page.keyboard.type("Festive Needs")
+    result = page.locator(".md-search-result__link", has_text="Festive Needs").first
+    result.wait_for(timeout=15_000)
+    with page.expect_navigation():
+        result.click()
+    assert "etudes/boutique/" in page.url
+    assert "Festive Needs" in page.locator("article").inner_text()
+
+
+def test_every_page_works_under_a_base_url(open_page: OpenPage, served: str) -> None:
+    """Following the navigation under /repo/ never leaves it."""
+    page = open_page("index.html", base=served)
+    page.locator(".md-tabs__link", has_text="Boutique").click()
+    page.locator(".md-nav__link:visible", has_text="Comparaison").first.click()
+    page.wait_for_url("**/repo/etudes/boutique/comparaison.html")
+    page.locator("article a.md-nav__link, .md-footer__link--next").first.click()
+    page.wait_for_url("**/repo/etudes/boutique/conclusion.html")
+
+
+def test_colour_scheme_can_be_chosen(open_page: OpenPage) -> None:
+    """The reader's choice goes before the system's."""
+    page = open_page("index.html")
+    before = page.evaluate(BACKGROUND)
+    page.locator("label[title='Passer au mode clair']").click()
+    page.locator("label[title='Passer au mode sombre']").click()
+    assert page.evaluate(BACKGROUND) != before
+
+
+def test_photos_open_and_can_be_walked_through(open_page: OpenPage) -> None:
+    """A photo opens larger; arrows go on, Escape gives the focus back."""
+    page = open_page(f"{STUDY}/categories/home-decor-festive-needs.html")
+    page.locator("a.v-photo").first.click()
+    dialog = page.locator("dialog.v-lightbox")
+    assert dialog.is_visible()
+    assert "1 sur 19" in dialog.inner_text()
+    assert '<script>alert("x")</script>' in dialog.inner_text()
+    page.keyboard.press("ArrowRight")
+    assert "2 sur 19" in dialog.inner_text()
+    assert dialog.locator("img").evaluate("one => one.decode().then(() => one.naturalWidth)") > 0
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+    focused = "document.activeElement === document.querySelectorAll('a.v-photo')[1]"
+    assert page.evaluate(focused)
+
+
+def test_a_number_leads_to_its_unfolded_record(open_page: OpenPage) -> None:
+    """Following a number shows the run that it comes from."""
+    page = open_page(f"{STUDY}/index.html")
+    page.locator("a.v-number").first.click()
+    page.wait_for_url("**/methode.html#execution-boutique-embedded-descriptions")
+    record = page.locator("#execution-boutique-embedded-descriptions")
+    record.wait_for()
+    assert record.get_attribute("open") is not None
+    assert record.locator("code", has_text="tox -e eval").is_visible()
+
+
+@pytest.mark.parametrize(("width", "shown"), [(390, "narrow"), (1440, "wide")])
+def test_one_drawing_of_each_chart_is_shown(open_page: OpenPage, width: int, shown: str) -> None:
+    """The drawing fits the screen, and its words are large enough to be read."""
+    page = open_page(f"{STUDY}/comparaison.html", width=width)
+    drawings = page.locator(".v-chart__drawing:visible")
+    assert drawings.count() == page.locator(".v-chart").count() > 1
+    for one in drawings.all():
+        assert f"v-chart__drawing--{shown}" in (one.get_attribute("class") or "")
+    height = page.locator(".v-chart__drawing:visible text").first.evaluate(
+        "one => one.getBoundingClientRect().height"
+    )
+    assert height >= 11
+
+
+def test_accessibility_faults_of_the_theme_are_mended(open_page: OpenPage) -> None:
+    """The search dialog has a name, wide tables take the focus, the footer can be read."""
+    page = open_page(f"{STUDY}/comparaison.html", width=390)
+    assert page.locator(".md-search[role=dialog]").get_attribute("aria-label")
+    for table in page.locator(".v-table").all():
+        assert table.get_attribute("tabindex") == "0"
+        assert table.get_attribute("role") == "region"
+        named = table.get_attribute("aria-labelledby") or ""
+        assert page.locator(f"[id='{named}']").count() == 1
+    contrast = page.evaluate(
+        """() => {
+          const light = (colour) => {
+            const [r, g, b] = colour.match(/[\\d.]+/g).map(Number).map((one) => {
+              const share = one / 255;
+              return share <= .03928 ? share / 12.92 : ((share + .055) / 1.055) ** 2.4;
+            });
+            return .2126 * r + .7152 * g + .0722 * b;
+          };
+          const text = getComputedStyle(document.querySelector(".md-copyright")).color;
+          const footer = document.querySelector(".md-footer-meta");
+          const ground = getComputedStyle(footer).backgroundColor;
+          const [a, b] = [light(text), light(ground)].sort((x, y) => y - x);
+          return (a + .05) / (b + .05);
+        }"""
+    )
+    assert contrast > 4.5
+
+
+def test_first_screen_is_light(open_page: OpenPage, served: str) -> None:
+    """The first screen of the home page weighs less than 600 kB."""
+    page = open_page("index.html", base=served)
+    page.wait_for_load_state("networkidle")
+    weight = page.evaluate(
+        "performance.getEntries().reduce((sum, one) => sum + (one.decodedBodySize || 0), 0)"
+    )
+    assert 50_000 < weight < 600_000

@@ -1,0 +1,98 @@
+"""Results, and the site that is built from them once for all tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluation import artefacts
+from evaluation.records import StudyResults
+from evaluation.report.render import Pages, render
+from tests.report import builder
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATES = ROOT / "templates"
+
+
+def placeholder(spec: Mapping[str, Any]) -> str:
+    """Stands for a drawing: fast, and the same whatever the version of Vega-Lite."""
+    return f'<svg width="1" height="1" viewBox="0 0 {spec["width"]} 1"><g></g></svg>'
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> StudyResults:
+    return builder.shop(tmp_path)
+
+
+@pytest.fixture
+def toys(tmp_path: Path) -> StudyResults:
+    return builder.second(tmp_path)
+
+
+@pytest.fixture
+def pages(shop: StudyResults, toys: StudyResults) -> Pages:
+    """The pages of both studies."""
+    return render((shop, toys), builder.reference(), templates=TEMPLATES, draw=placeholder)
+
+
+def write_artefacts(root: Path, *results: StudyResults) -> Path:
+    """The artefact folder that gives these results when it is read."""
+    for one in results:
+        builder.paint(root / one.study.name, one.study.samples)
+        artefacts.write_study(root, one.study)
+        for run in one.runs:
+            path = root / run.case / "run.json"
+            artefacts.write_bytes(path, artefacts.to_json(run).encode())
+    return root
+
+
+def build_site(
+    output: Path, artefacts_folder: Path, config: str = "mkdocs.yml", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Runs `mkdocs build --strict`, on the repository's own mkdocs.yml unless told otherwise."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
+    return subprocess.run(
+        [*command, "--config-file", config, "--site-dir", str(output)],
+        cwd=ROOT,
+        env=os.environ
+        | {"VEILLE_ARTEFACTS": str(artefacts_folder), "NO_MKDOCS_2_WARNING": "1"}
+        | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of two studies, built once."""
+    root = tmp_path_factory.mktemp("artefacts")
+    write_artefacts(root, builder.shop(root), builder.second(root))
+    output = tmp_path_factory.mktemp("site") / "repo"
+    done = build_site(output, root)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return output
+
+
+BuildSite = Callable[..., Path]
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> BuildSite:
+    """Builds the site of some results."""
+
+    def make(*results: StudyResults, **environment: str) -> Path:
+        root = write_artefacts(tmp_path / "artefacts", *results)
+        output = tmp_path / "site"
+        done = build_site(output, root, **environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return output
+
+    return make

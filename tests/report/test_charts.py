@@ -1,0 +1,89 @@
+"""Charts: what is drawn, in French, and safely."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from evaluation.report import charts
+from evaluation.report.charts import Bar, Change, Count
+
+SVG = "{http://www.w3.org/2000/svg}"
+HOSTILE = 'A & <b> "x" | {{ y }}'
+
+
+def texts(drawing: str) -> list[str]:
+    return [one.text or "" for one in ET.fromstring(drawing).iter(f"{SVG}text")]  # noqa: S314 - ours
+
+
+BARS = (
+    Bar(label=HOSTILE, kind="clip", value=0.643, low=0.576, high=0.705, quoted=0.843),
+    Bar(label="Supervisé", kind="supervised", value=0.876, low=0.825, high=0.914),
+    Bar(label="Cité seul", kind="reference", value=0.557),
+)
+
+
+@pytest.mark.parametrize("side", [0, 1], ids=["wide", "narrow"])
+def test_interval_plot_names_every_case_with_its_value(side: int) -> None:
+    """Each line has its name and its value, in French; names cannot be markup."""
+    drawing = charts.interval_plot(BARS, 1 / 7, charts.vega_svg)[side]
+    said = texts(drawing)
+    for expected in (HOSTILE, "Supervisé", "Cité seul", "64,3\u202f%", "87,6\u202f%"):
+        assert expected in said
+    assert "<b>" not in drawing
+
+
+def test_axis_numbers_are_french() -> None:
+    """The axis of shares reads 25 %, with a French space; scores have a comma."""
+    wide, _ = charts.interval_plot(BARS, 0.1, charts.vega_svg)
+    assert any(re.fullmatch(r"25[\u00a0\u202f]%", one) for one in texts(wide))
+    wide, _ = charts.score_plot(BARS, charts.vega_svg)
+    assert "0,25" in texts(wide)
+    assert "0,64" in texts(wide)
+
+
+def test_change_plot_signs_its_bars() -> None:
+    """Gains and losses are told by sign as well as by colour, zero has none."""
+    changes = [
+        Change(label="a", points=12.3),
+        Change(label="b", points=-4.0),
+        Change(label="c", points=0),
+    ]
+    said = texts(charts.change_plot(changes, charts.vega_svg)[0])
+    assert {"+12,3", "\u22124,0", "0,0"} <= set(said)
+
+
+def test_count_plot_names_each_class_once() -> None:
+    """Stacked bars of a narrow screen do not repeat a class's name."""
+    counts = [
+        Count(label=label, part=part, number=3)
+        for label in ("Ours", "Trains")
+        for part in ("train", "validation", "test")
+    ]
+    for drawing in charts.count_plot(counts, charts.vega_svg):
+        assert texts(drawing).count("Ours") == 1
+
+
+def test_drawings_follow_the_colour_scheme() -> None:
+    """Every colour is a variable of the style sheet."""
+    for drawing in charts.interval_plot(BARS, 0.1, charts.vega_svg):
+        colours = set(re.findall(r'(?:fill|stroke)="([^"]+)"', drawing))
+        assert colours - {"none", "transparent"}
+        assert all(one.startswith("var(--v-") for one in colours - {"none", "transparent"})
+
+
+def test_identifiers_are_not_shared() -> None:
+    """Two drawings on one page have no identifier in common."""
+    wide, narrow = charts.interval_plot(BARS, 0.1, charts.vega_svg)
+    other, _ = charts.interval_plot(BARS[:2], 0.1, charts.vega_svg)
+    found = [set(re.findall(r'\bid="([^"]+)"', one)) for one in (wide, narrow, other)]
+    assert sum(map(len, found)) == len(set.union(*found))
+
+
+def test_drawing_is_hidden_from_screen_readers() -> None:
+    """Words replace the drawing: it is not read mark by mark."""
+    for drawing in charts.interval_plot(BARS, 0.1, charts.vega_svg):
+        assert drawing.startswith("<svg ")
+        assert 'aria-hidden="true"' in drawing.split(">", 1)[0]

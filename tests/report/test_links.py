@@ -1,0 +1,39 @@
+"""Addresses inside the site."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evaluation.report import links
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "anchor", "expected"),
+    [
+        ("index.md", "annexes.md", "", "annexes.html"),
+        ("etudes/a/index.md", "annexes.md", "x", "../../annexes.html#x"),
+        ("etudes/a/categories/b.md", "etudes/a/donnees.md", "", "../donnees.html"),
+        ("etudes/a/methode.md", "etudes/a/methode.md", "run", "#run"),
+        ("index.md", "etudes/a/photos/é.webp", "", "etudes/a/photos/%C3%A9.webp"),
+    ],
+)
+def test_href_is_relative(source: str, target: str, anchor: str, expected: str) -> None:
+    """Addresses start at the page that holds them: no base URL is assumed."""
+    assert links.href(source, target, anchor) == expected
+
+
+def test_slug() -> None:
+    """Accents go, words stay."""
+    assert links.slug("Home Decor & Festive Needs") == "home-decor-festive-needs"
+    assert links.slug("L’été indien") == "lete-indien"
+
+
+@given(st.lists(st.text(max_size=12), unique=True, max_size=12))
+def test_slugs_differ_and_are_plain(names: list[str]) -> None:
+    """Different names have different slugs, whatever the names."""
+    found = links.slugs(names)
+    assert set(found) == set(names)
+    assert len(set(found.values())) == len(names)
+    assert all(set(one) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for one in found.values())

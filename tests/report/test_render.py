@@ -1,0 +1,228 @@
+"""The pure function: which pages there are, and what they say."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evaluation.errors import ReportError
+from evaluation.records import StudyResults
+from evaluation.report import links
+from evaluation.report.render import Pages, navigation, render
+from tests.report import builder
+from tests.report.conftest import TEMPLATES, placeholder
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def page(pages: Pages, uri: str) -> str:
+    text = pages[uri]
+    assert isinstance(text, str)
+    return text
+
+
+def only(results: StudyResults, **options: object) -> Pages:
+    return render((results,), None, templates=TEMPLATES, draw=placeholder, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "index.md",
+        "annexes.md",
+        "etudes/boutique/approche-classique.md",
+        "etudes/boutique/clip-zero-shot.md",
+        "etudes/boutique/comparaison.md",
+        "etudes/boutique/conclusion.md",
+        "etudes/jouets/index.md",
+        "etudes/jouets/methode.md",
+    ],
+)
+def test_golden_pages(pages: Pages, uri: str) -> None:
+    """Pages are what they were; VEILLE_UPDATE_GOLDEN=1 accepts what they have become."""
+    path = GOLDEN / uri.replace("/", "__")
+    if os.environ.get("VEILLE_UPDATE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(page(pages, uri), encoding="utf-8")
+    assert page(pages, uri) == path.read_text(encoding="utf-8")
+
+
+def test_golden_home_without_results() -> None:
+    """Without artefacts the home page shows the quoted figures and says how to score."""
+    text = page(render((), builder.reference(), templates=TEMPLATES, draw=placeholder), links.HOME)
+    path = GOLDEN / "sans-resultat.md"
+    if os.environ.get("VEILLE_UPDATE_GOLDEN"):
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8")
+    assert "tox -e eval" in text
+    assert "0,857" in text
+
+
+def test_rendering_is_pure(shop: StudyResults) -> None:
+    """Equal results give equal pages."""
+    assert only(shop) == only(shop)
+
+
+def test_every_photo_is_copied_once(shop: StudyResults, pages: Pages) -> None:
+    """Each small copy has its place, under its study."""
+    copied = {uri: path for uri, path in pages.items() if isinstance(path, Path)}
+    for card in shop.study.samples:
+        assert copied[f"etudes/boutique/{card.photo}"] == shop.folder / card.photo
+
+
+def test_photos_that_may_not_be_republished_stay_out(tmp_path: Path) -> None:
+    """Only redistributable photos: none of the others is copied or named, and pages say why."""
+    results = builder.shop(tmp_path, redistributable=False)
+    pages = only(results, photos="redistributable")
+    assert not [path for path in pages.values() if isinstance(path, Path)]
+    texts = [text for text in pages.values() if isinstance(text, str)]
+    assert not any("<img" in text for text in texts)
+    for uri in ("donnees.md", f"categories/{links.slug(builder.AWKWARD[0])}.md"):
+        assert "ne permet pas de les republier" in page(pages, f"etudes/boutique/{uri}")
+    assert "0-train-0 et 0-train-1" in page(pages, "etudes/boutique/donnees.md")
+    shown = only(builder.shop(tmp_path), photos="redistributable")
+    assert any(isinstance(path, Path) for path in shown.values())
+
+
+@pytest.mark.parametrize("photo", ["../../etc/passwd", "/etc/passwd"])
+def test_photo_outside_the_study_is_refused(shop: StudyResults, photo: str) -> None:
+    """A record cannot make the site copy a file from elsewhere."""
+    first, *others = shop.study.samples
+    results = builder.without(shop, samples=(replace(first, photo=photo), *others))
+    with pytest.raises(ReportError, match="outside the study's folder"):
+        only(results)
+
+
+def test_navigation_has_no_empty_page(shop: StudyResults, toys: StudyResults) -> None:
+    """Each study has its section; a page without matter is left out of it."""
+    first, second = navigation((toys, shop))
+    assert first.title == "Boutique d’essai"  # the study with published figures comes first
+    assert [title for title, _ in second.pages] == [
+        "Résumé",
+        "Jeu de données",
+        "Approche classique",
+        "CLIP zero-shot",
+        "Comparaison",
+        "Conclusion et perspectives",
+        "Méthode et limites",
+    ]
+    zero_shot_only = builder.without(replace(toys, runs=toys.runs[:1]), cases=toys.study.cases[:1])
+    (section,) = navigation((zero_shot_only,))
+    assert "Approche classique" not in [title for title, _ in section.pages]
+    supervised_only = builder.without(replace(toys, runs=toys.runs[1:]), cases=toys.study.cases[1:])
+    (section,) = navigation((supervised_only,))
+    assert "CLIP zero-shot" not in [title for title, _ in section.pages]
+
+
+def test_navigation_names_pages_that_are_rendered(shop: StudyResults, pages: Pages) -> None:
+    """What the navigation names exists."""
+    (section,) = navigation((shop,))
+    assert {uri for _, uri in section.pages} <= set(pages)
+
+
+def test_hostile_data_cannot_become_markup(pages: Pages) -> None:
+    """Titles and class names never open a tag, a heading, a table cell or a code span."""
+    for uri, text in pages.items():
+        if not isinstance(text, str):
+            continue
+        assert "<script" not in text
+        assert "<b>Montres" not in text
+        assert "alert(" not in text or "&#60;script&#62;alert(&#34;x&#34;)" in text
+        assert not re.search(r"^# Titre", text, flags=re.MULTILINE), uri
+
+
+def test_an_undefined_precision_is_a_dash_with_its_reason(pages: Pages) -> None:
+    """A class that was never predicted has no precision, and the page says why."""
+    text = page(pages, "etudes/boutique/clip-zero-shot.md")
+    assert 'title="précision indéfinie\u00a0: cette catégorie n’a jamais été prédite">—' in text
+
+
+def test_cases_without_result_are_shown_with_their_reason(pages: Pages) -> None:
+    """Unavailable and failed cases are told on the first screen and in the comparison."""
+    for uri in ("index.md", "etudes/boutique/index.md", "etudes/boutique/comparaison.md"):
+        text = page(pages, uri)
+        assert "--offline forbids the network" in text
+        assert "logits are not finite" in text
+
+
+def test_a_cut_text_is_told(pages: Pages) -> None:
+    """A warning of the model is on the page of its prompt set and in its record."""
+    for name in ("clip-zero-shot", "methode"):
+        text = page(pages, f"etudes/boutique/{name}.md")
+        assert "is cut at 77 tokens" in text
+        assert "X &#38; &#60;Y&#62;" in text
+
+
+def test_quoted_figures_are_labelled(pages: Pages) -> None:
+    """Every quoted row says so, and the source stands under the table."""
+    text = page(pages, "etudes/boutique/comparaison.md")
+    rows = re.findall(r'<tr class="v-row--quoted">.*?</tr>', text)
+    assert len(rows) == 6  # three systems, two tables
+    assert all("Diapositives<small>chiffres cités</small>" in row for row in rows)
+    assert "Auteur, «\u00a0Veille technique\u00a0», 2024" in text
+
+
+def test_quoted_and_measured_figures_stand_together(pages: Pages) -> None:
+    """A measured case stands in the group of the system it compares with, others apart."""
+    text = page(pages, "etudes/boutique/comparaison.md")
+    table = text[text.index('id="precision-rappel"') :]
+    groups = re.findall(r"<tbody>(.*?)</tbody>", table[: table.index("</table>")], re.DOTALL)
+    titles = [re.search(r"<span>(.*?)</span>", group) for group in groups]
+    assert [found[1] for found in titles if found] == [
+        "DenseNet201 avec augmentation",
+        "CLIP, descriptions",
+        "CLIP, gabarits",
+        "Autres cas mesurés",
+    ]
+    assert "EfficientNet-Lite2" in groups[0]
+    assert "Modèle embarqué · Descriptions" in groups[1]
+    assert "v-row--measured" not in groups[2]
+    assert "Modèle embarqué · Noms" in groups[3]
+
+
+def test_a_study_without_published_figures_has_the_same_tables(pages: Pages) -> None:
+    """Nothing is quoted where nothing was published."""
+    text = page(pages, "etudes/jouets/comparaison.md")
+    assert 'id="precision-rappel"' in text
+    assert "Diapositives" not in text
+
+
+def test_failed_attempts_do_not_hide_an_earlier_result(toys: StudyResults) -> None:
+    """A later failure is told beside the result that stands."""
+    failed = replace(
+        toys.runs[0], status="failed", error="disk full", metrics=(), per_class=(), confusion=()
+    )
+    pages = only(replace(toys, failures=(failed,)))
+    assert "disk full" in page(pages, "etudes/jouets/comparaison.md")
+    assert "98,3\u202f%" in page(pages, "etudes/jouets/comparaison.md")
+    text = page(pages, "etudes/jouets/methode.md")
+    assert 'id="execution-jouets-embedded-noms-echec"' in text
+    assert "failure.json" in text or "failure&#46;json" in text
+
+
+def test_a_study_whose_cases_are_all_unavailable_has_its_pages(shop: StudyResults) -> None:
+    """Nothing measured: the pages stand, and give the reasons."""
+    pages = only(replace(shop, runs=shop.runs[2:4]))
+    text = page(pages, "etudes/boutique/conclusion.md")
+    assert "Aucun cas n’a encore de résultat comparable" in text
+    assert "forbids the network" in text
+
+
+def test_a_local_path_of_weights_is_not_published(toys: StudyResults) -> None:
+    """Of a checkpoint on somebody's disk, the page gives the name alone."""
+    run = replace(toys.runs[0], model=replace(toys.runs[0].model, weights="/home/eve/clip.pt"))
+    text = page(only(replace(toys, runs=(run,))), "etudes/jouets/methode.md")
+    assert "clip.pt" in text
+    assert "/home" not in text
+
+
+def test_a_thousand_photos_are_counted_in_french(toys: StudyResults) -> None:
+    """Counts have their narrow space."""
+    card = toys.study.samples[0]
+    samples = tuple(replace(card, id=str(i), fold="test") for i in range(1050))
+    text = page(only(builder.without(toys, samples=samples)), "etudes/jouets/index.md")
+    assert "1\u202f050\u00a0photos" in text
