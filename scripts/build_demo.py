@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -259,7 +258,7 @@ CHOSEN: dict[str, dict[str, tuple[str, ...]]] = {  # class, sub-category, stamps
 }
 
 
-def main() -> int:
+def main() -> None:
     """Build the photos and their table; the folder of the stamps is the only argument."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("stamps", type=Path, help="folder of Tux Paint's stamps")
@@ -267,14 +266,12 @@ def main() -> int:
     arguments = parser.parse_args()
     absent = [stamp for *_, stamp in chosen() if not stamp_file(arguments.stamps, stamp).is_file()]
     if absent:
-        print(f"no {absent[0]}.png in {arguments.stamps} ({len(absent)} absent)", file=sys.stderr)
-        return 1
+        parser.error(f"no {absent[0]}.png in {arguments.stamps} ({len(absent)} absent)")
     rows = [build(arguments.stamps, arguments.output, *entry) for entry in chosen()]
     with (arguments.output / "photos.csv").open("w", encoding="utf-8", newline="") as handle:
         writer = csv.DictWriter(handle, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(sorted(rows, key=lambda row: row["path"]))
-    return 0
 
 
 def chosen() -> Iterator[tuple[str, str, str]]:
@@ -330,4 +327,4 @@ def tidy(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -29,7 +29,9 @@ EXACT_PIXELS = 16_000_000
 REDUCED_SIDE = 1024
 """The shortest side (pixels) that a reduced photo keeps at least."""
 BOMB_PIXELS = 200_000_000
-"""Above this size only a photo that need not be decoded in full is opened."""
+"""Above this size nothing is decoded in full."""
+BOMB_PIXELS_STREAMED = 1_000_000_000
+"""The same for a JPEG that is reduced row by row, whose memory grows with its width alone."""
 THUMBNAIL_SIDE = 320
 """Longest side (pixels) of the small copies that the site shows."""
 THUMBNAIL_QUALITY = 80
@@ -173,17 +175,17 @@ def _open_header(handle: BinaryIO) -> Image.Image:
     # Pillow's guard against decompression bombs is a module-wide number that warns at 89
     # megapixels; ours is the check below.  It is read while the header is, and only then.
     with _header_lock:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        pillows, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
             image = Image.open(handle, formats=_readable_formats())
         finally:
-            Image.MAX_IMAGE_PIXELS = limit
+            Image.MAX_IMAGE_PIXELS = pillows
     width, height = image.size
     streamed = _is_jpeg(image) and not image.info.get("progressive")
-    if width * height > BOMB_PIXELS and not streamed:
-        millions = round(width * height / 1e6)
-        limit_millions = BOMB_PIXELS // 10**6
-        raise _Unreadable(f"too large: {millions} megapixels, at most {limit_millions} are decoded")
+    limit = BOMB_PIXELS_STREAMED if streamed else BOMB_PIXELS
+    if width * height > limit:
+        size, most = round(width * height / 1e6), limit // 10**6
+        raise _Unreadable(f"too large: {size} megapixels, at most {most} are decoded")
     return image
 
 
