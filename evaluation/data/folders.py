@@ -59,7 +59,7 @@ def _list_classes(parent: Path, top: Path, root: Path, fold: Fold | None) -> Ite
             where=parent,
             remedy="put the photos of each class into a folder that bears its name",
         )
-    photos = {folder: sorted(_photos(folder)) for folder in classes}
+    photos = {folder: list(_photos(folder)) for folder in classes}
     empty = [folder.name for folder, files in photos.items() if not files]
     if empty:
         raise DataError(
@@ -80,29 +80,28 @@ def _list_classes(parent: Path, top: Path, root: Path, fold: Fold | None) -> Ite
 
 
 def _folders(parent: Path) -> list[Path]:
-    try:
-        return sorted(
-            entry
-            for entry in parent.iterdir()
-            if entry.is_dir() and not entry.name.startswith((".", "__"))
-        )
-    except OSError as error:
-        raise DataError(
-            f"cannot list the folder ({error.strerror or error})",
-            where=parent,
-            remedy="correct dataset.images or --data-root",
-        ) from error
+    return [entry for entry in _entries(parent) if entry.is_dir()]
 
 
 def _photos(folder: Path) -> Iterator[Path]:
     # Links to folders are not followed: they could lead out of the root, or in a circle.
-    for entry in folder.iterdir():
-        if entry.name.startswith((".", "__")):
-            continue
+    for entry in _entries(folder):
         if entry.is_dir() and not entry.is_symlink():
             yield from _photos(entry)
         elif entry.suffix.casefold() in PHOTO_SUFFIXES:
             yield entry
+
+
+def _entries(folder: Path) -> list[Path]:
+    """What lies in a folder, by name; what systems hide there is none of ours."""
+    try:
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith((".", "__")))
+    except OSError as error:
+        raise DataError(
+            f"cannot list the folder ({error.strerror or error})",
+            where=folder,
+            remedy="make it readable, or correct dataset.images or --data-root",
+        ) from error
 
 
 def _refuse_mixture(top: Path, folds: dict[Path, Fold | None]) -> None:

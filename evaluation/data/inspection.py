@@ -111,15 +111,22 @@ def _database(cache: Path) -> Iterator[sqlite3.Connection]:
     file = cache / "photos.sqlite"
     try:
         cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(file, error.strerror or str(error)) from error
+    try:
         with contextlib.closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as database:
             database.execute(_SCHEMA)
             yield database
-    except (sqlite3.Error, OSError) as error:
-        raise StoreError(
-            f"the facts about the photos cannot be kept ({error})",
-            where=file,
-            remedy="free disk space, make the folder writable, or delete the file: it is rebuilt",
-        ) from error
+    except sqlite3.Error as error:
+        raise _unusable(file, str(error)) from error
+
+
+def _unusable(file: Path, reason: str) -> StoreError:
+    return StoreError(
+        f"the facts about the photos cannot be kept ({reason})",
+        where=file,
+        remedy="free disk space, make the folder writable, or delete the file: it is rebuilt",
+    )
 
 
 def _known(database: sqlite3.Connection) -> dict[str, PhotoFacts]:

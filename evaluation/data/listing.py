@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import posixpath
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -41,6 +42,8 @@ def inside(root: Path, relative: str, *, where: object) -> str:
         DataError: The path is absolute, or climbs out of the root.
 
     """
+    if "\0" in relative:
+        raise DataError(f"the path {relative!r} holds a NUL", where=where, remedy="correct it")
     tidy = posixpath.normpath(relative.strip().replace("\\", "/"))
     absolute = tidy.startswith("/") or bool(PureWindowsPath(tidy).drive)
     if absolute or tidy == ".." or tidy.startswith("../"):
@@ -56,7 +59,9 @@ def locate(root: Path, relative: str, *, where: object) -> Path:
 
     """
     spellings = (relative, composed(relative), unicodedata.normalize("NFD", relative))
-    path = next((root / name for name in spellings if (root / name).exists()), root / relative)
+    # os.path.exists, unlike Path.exists, takes what it may not look at for absent.
+    found = (name for name in spellings if os.path.exists(root / name))  # noqa: PTH110 - see above
+    path = root / next(found, relative)
     try:
         resolved = path.resolve()
     except (OSError, RuntimeError):  # a loop of links: opening it will say so

@@ -333,6 +333,7 @@ def test_table_may_begin_with_a_byte_order_mark(shop: Path, load: Callable[..., 
         ("path,label,sort,title\na/../../up.png,M,,\n", "leaves the data root"),
         ("path,label,sort,title\n..\\up.png,M,,\n", "leaves the data root"),
         ("path,label,sort,title\n/etc/passwd,M,,\n", "leaves the data root"),
+        ("path,label,sort,title\nMugs/\0.png,M,,\n", "NUL"),
         ("path,label,sort,title\nC:\\a.png,M,,\n", "leaves the data root"),
     ],
 )
@@ -585,6 +586,35 @@ def test_cache_that_cannot_be_made_is_one_line(
     (tmp_path / "cache").write_text("")
     with pytest.raises(StoreError, match="cannot be kept"):
         load()
+
+
+def test_overlong_path_is_listed(shop: Path, load: Callable[..., Dataset]) -> None:
+    """A name that no file can have is a missing photo."""
+    write_table(shop, f"path,label,sort,title\n{'x' * 5000},M,,\nMugs/a.png,M,,\nRugs/a.png,R,,\n")
+    [missing] = load(TABLE).missing
+    assert "cannot be read" in missing.reason
+
+
+def test_error_of_the_progress_is_not_the_caches(shop: Path, load: Callable[..., Dataset]) -> None:
+    """A closed terminal is reported as what it is."""
+
+    def closed(_done: int, _total: int) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        load(progress=closed)
+    assert len(load().samples) == len(list(shop.rglob("*.png")))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may list everything")
+def test_class_folder_without_permission_is_refused(
+    shop: Path, load: Callable[..., Dataset]
+) -> None:
+    """Its photos cannot even be listed."""
+    (shop / "Mugs").chmod(0)
+    with pytest.raises(DataError, match="cannot list the folder"):
+        load()
+    (shop / "Mugs").chmod(0o755)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
