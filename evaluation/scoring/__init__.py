@@ -7,6 +7,7 @@ comparison   every pair of a study's cases, corrected; ties and ranks
 findings     the conclusions, as data
 calibration  can the probabilities be believed, before and after one temperature
 abstention   risk and coverage; how much of a catalogue can be classified without a look
+prompts      what prompt sets change, by text and by class, and the price of choosing them
 """
 
 from evaluation.scoring.metrics import Scores, score, softmax

@@ -1,0 +1,301 @@
+"""What prompt sets change, text by text, class by class, and how much of it is choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Literal, TypeVar
+
+import numpy as np
+import scipy.linalg
+import scipy.stats
+
+from evaluation.errors import ComparisonError
+from evaluation.records import (
+    BoolArray,
+    ClassGain,
+    FloatArray,
+    IntArray,
+    Predictions,
+    PromptChoice,
+    PromptGain,
+    TextEffect,
+    TextPair,
+    VarianceSource,
+)
+from evaluation.scoring.comparison import Aligned
+from evaluation.scoring.intervals import bootstrap, resample, share, units_of
+from evaluation.scoring.paired import holm, mcnemar, tango
+
+NEAR_IDENTICAL = 0.95
+
+_RESAMPLES = 1_999
+_FLAT = 1e-24
+
+_Row = TypeVar("_Row", ClassGain, TextEffect)
+_Source = Literal["model", "prompts", "interaction"]
+
+
+# ------------------------------------------------------------------ class by class
+
+
+def prompt_gain(aligned: Aligned, a: str, b: str) -> PromptGain:
+    """What case ``a`` changes in each class's recall over case ``b``, same images.
+
+    Tango intervals; mid-p McNemar tests, corrected for the classes (Holm).
+    """
+    right_a, right_b = (aligned.predictions[case].predicted == aligned.labels for case in (a, b))
+    rows = [
+        _class_gain(label, right_a[here], right_b[here])
+        for i, label in enumerate(aligned.classes)
+        if (here := aligned.labels == i).any()  # no test image, no recall
+    ]
+    return PromptGain(a=a, b=b, classes=_corrected(rows))
+
+
+def _class_gain(label: str, right_a: BoolArray, right_b: BoolArray) -> ClassGain:
+    n = right_a.size
+    only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+    interval, p = tango(only_a, only_b, n), mcnemar(only_a, only_b).p_mid
+    return ClassGain(
+        label=label,
+        n=n,
+        only_a=only_a,
+        only_b=only_b,
+        gain=(only_a - only_b) / n,
+        low=interval.low,
+        high=interval.high,
+        p_mid=p,
+        p_holm=p,
+    )
+
+
+def _corrected(rows: Sequence[_Row]) -> tuple[_Row, ...]:
+    """The rows with Holm's correction for all of them."""
+    p_holm = holm(np.array([row.p_mid for row in rows]))
+    return tuple(replace(row, p_holm=float(p)) for row, p in zip(rows, p_holm, strict=True))
+
+
+# -------------------------------------------------------------------- text by text
+
+
+def text_effects(
+    predictions: Predictions,
+    texts: Mapping[str, Sequence[str]],
+    logits_without: Callable[[str, int], FloatArray | None],
+) -> tuple[TextEffect, ...]:
+    """What each text of a class brings: the predictions with it against those without it.
+
+    ``logits_without(label, i)`` gives the (N, C) logits, or any scores of the same order, of
+    the same images when text ``i`` of the class ``label`` is left out; None skips the text, as
+    for a class that has no other.  Tango intervals; mid-p McNemar tests, corrected for all texts
+    (Holm).
+    """
+    with_it = predictions.predicted == predictions.labels
+    rows = []
+    for c, label in enumerate(predictions.classes):
+        for i, text in enumerate(texts[label]):
+            logits = logits_without(label, i)
+            if logits is not None:
+                without = logits.argmax(axis=1) == predictions.labels
+                rows.append(_text_effect(label, text, with_it, without, predictions.labels == c))
+    return _corrected(rows)
+
+
+def _text_effect(
+    label: str, text: str, with_it: BoolArray, without: BoolArray, own: BoolArray
+) -> TextEffect:
+    n = with_it.size
+    only_with, only_without = int((with_it & ~without).sum()), int((without & ~with_it).sum())
+    interval, p = tango(only_with, only_without, n), mcnemar(only_with, only_without).p_mid
+    return TextEffect(
+        label=label,
+        text=text,
+        n=n,
+        only_with=only_with,
+        only_without=only_without,
+        effect=(only_with - only_without) / n,
+        low=interval.low,
+        high=interval.high,
+        p_mid=p,
+        p_holm=p,
+        own_recall=float(with_it[own].mean() - without[own].mean()) if own.any() else 0.0,
+    )
+
+
+def near_identical(
+    classes: Sequence[str], embeddings: FloatArray, *, threshold: float = NEAR_IDENTICAL
+) -> tuple[TextPair, ...]:
+    """Pairs of classes whose (C, D) text embeddings have at least this cosine, closest first."""
+    unit = embeddings.astype(np.float64)
+    unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
+    cosines = unit @ unit.T
+    pairs = [
+        TextPair(a=classes[i], b=classes[j], cosine=float(cosines[i, j]))
+        for i, j in combinations(range(len(classes)), 2)
+        if cosines[i, j] >= threshold
+    ]
+    return tuple(sorted(pairs, key=lambda pair: -pair.cosine))
+
+
+# ------------------------------------------------------------ models against texts
+
+
+def variance_split(
+    correct: Mapping[tuple[str, str], BoolArray], labels: IntArray
+) -> tuple[VarianceSource, ...]:
+    """How much of the differences in accuracy comes from models, prompt sets, and their meeting.
+
+    ``correct`` maps (model, prompt set) to its (N,) right answers on the same images, every
+    model with every prompt set.  The two-way table of accuracies is split into sums of squares;
+    shares have BCa intervals over images, resampled within class.  Each source is tested by
+    Wald's statistic with the covariance of the cells over images (Grizzle, Starmer & Koch 1969),
+    referred to Hotelling's F: cells share their images, which an ordinary ANOVA ignores.
+
+    Raises :class:`ComparisonError` when a cell is missing, or there is one model or one prompt
+    set only.
+    """
+    models, sets = (tuple(dict.fromkeys(key[i] for key in correct)) for i in (0, 1))
+    missing = [f"{m}/{p}" for m in models for p in sets if (m, p) not in correct]
+    if missing or min(len(models), len(sets)) < 2:  # noqa: PLR2004 - nothing varies
+        raise ComparisonError(
+            f"there is no result for {', '.join(missing)}"
+            if missing
+            else f"{len(models)} models and {len(sets)} prompt sets do not make a table",
+            where="variance between models and prompt sets",
+            remedy="score two models or more with the same two prompt sets or more",
+        )
+    cells = np.column_stack([correct[m, p] for m in models for p in sets]).astype(np.float64)
+    contrasts = _contrasts(len(models), len(sets))
+    units = units_of(labels, np.column_stack([cells, np.ones(labels.size)]))
+    intervals = bootstrap(
+        units,
+        lambda sums: _shares(sums[:, :-1] / np.maximum(sums[:, -1:], 1), contrasts),
+        resamples=_RESAMPLES,
+    )
+    accuracies = cells.mean(axis=0)
+    shares = _shares(accuracies[None, :], contrasts)[0]
+    covariance = _covariance(cells, labels)
+    return tuple(
+        replace(
+            _source(name, contrast, accuracies, covariance, labels.size),
+            share=float(part),
+            low=interval.low,
+            high=interval.high,
+        )
+        for (name, contrast), part, interval in zip(
+            contrasts.items(), shares, intervals, strict=True
+        )
+    )
+
+
+def _contrasts(models: int, sets: int) -> dict[_Source, FloatArray]:
+    """Orthonormal contrasts (df, models x sets) of each source; together they span all of them."""
+    by_model, by_set = _helmert(models), _helmert(sets)
+    same_model, same_set = (np.full((1, k), k**-0.5) for k in (models, sets))
+    return {
+        "model": np.kron(by_model, same_set),
+        "prompts": np.kron(same_model, by_set),
+        "interaction": np.kron(by_model, by_set),
+    }
+
+
+def _helmert(k: int) -> FloatArray:
+    result: FloatArray = scipy.linalg.helmert(k)
+    return result
+
+
+def _shares(accuracies: FloatArray, contrasts: Mapping[_Source, FloatArray]) -> FloatArray:
+    """(B, 3) shares of the sum of squares of (B, cells) accuracies; a third each when it is 0."""
+    squares = np.stack(
+        [((accuracies @ contrast.T) ** 2).sum(axis=1) for contrast in contrasts.values()], axis=1
+    )
+    total = squares.sum(axis=1, keepdims=True)
+    # Rounding alone leaves some 1e-32 between equal accuracies.
+    flat = total < _FLAT
+    result: FloatArray = np.where(flat, 1 / 3, squares / np.where(flat, 1, total))
+    return result
+
+
+def _covariance(cells: FloatArray, labels: IntArray) -> FloatArray:
+    """(cells, cells) covariance of the accuracies, images sampled within class."""
+    n = labels.size
+    _, members = np.unique(labels, return_inverse=True)
+    means = np.stack([np.bincount(members, weights=column) for column in cells.T], axis=1)
+    residuals = cells - (means / np.bincount(members)[:, None])[members]
+    # Half an image's worth of doubt: cells that are always right still vary elsewhere.
+    result: FloatArray = (residuals.T @ residuals / n + np.eye(cells.shape[1]) / (2 * n)) / n
+    return result
+
+
+def _source(
+    name: _Source,
+    contrast: FloatArray,
+    accuracies: FloatArray,
+    covariance: FloatArray,
+    n: int,
+) -> VarianceSource:
+    """Effect and test of one source; its share of the variance is left to the caller."""
+    effects, noise = contrast @ accuracies, contrast @ covariance @ contrast.T
+    df = contrast.shape[0]
+    wald = float(effects @ np.linalg.solve(noise, effects))
+    p = float(scipy.stats.f.sf(wald * (n - df) / (df * (n - 1)), df, n - df)) if n > df else 1.0
+    excess = float(effects @ effects - np.trace(noise))
+    return VarianceSource(
+        source=name,
+        share=0.0,
+        low=0.0,
+        high=1.0,
+        effect=(max(0.0, excess) / accuracies.size) ** 0.5,
+        df=df,
+        wald=wald,
+        p=p,
+    )
+
+
+# ----------------------------------------------------------------- choosing prompts
+
+
+def choose_prompts(
+    model: str,
+    validation: Mapping[str, BoolArray],
+    test: Mapping[str, BoolArray],
+    test_labels: IntArray,
+) -> PromptChoice:
+    """Chooses a prompt set on validation and reports it on test, beside the choice on test.
+
+    ``validation`` and ``test`` map each prompt set to its right answers.  The optimism is how
+    much the accuracy of the best one on a resample of the test images exceeds its accuracy on
+    the test images themselves, on average (Efron 1983).
+
+    Raises :class:`ComparisonError` when the two do not hold the same prompt sets.
+    """
+    if set(validation) != set(test) or not test:
+        alone = sorted(set(validation) ^ set(test))
+        raise ComparisonError(
+            f"prompt sets {', '.join(alone) or 'none'} were not scored on both parts",
+            where=model,
+            remedy="score every prompt set on validation and on test",
+        )
+    names = tuple(test)
+    right = np.stack([test[name] for name in names])
+    chosen = max(names, key=lambda name: validation[name].mean())
+    best = names[int(right.mean(axis=1).argmax())]
+    return PromptChoice(
+        model=model,
+        candidates=names,
+        chosen=chosen,
+        validation=share("accuracy", validation[chosen]),
+        test=share("accuracy", test[chosen]),
+        best_on_test=best,
+        best_test=share("accuracy", test[best]),
+        optimism=_optimism(right, test_labels),
+    )
+
+
+def _optimism(right: BoolArray, labels: IntArray) -> float:
+    units = units_of(labels, right.T.astype(np.float64))
+    accuracies = resample(units, resamples=_RESAMPLES) / labels.size
+    best = accuracies.argmax(axis=1)
+    return float(np.mean(accuracies.max(axis=1) - right.mean(axis=1)[best]))
