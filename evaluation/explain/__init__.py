@@ -1,0 +1,24 @@
+"""Explanations: maps of what speaks for a class, what they are worth, and which photos.
+
+``base`` says what a model must show; ``recorder`` and ``towers`` look into it;
+``attention_gradient``, ``cam`` and ``rise`` are the methods, ``methods`` says which apply;
+``faithfulness`` and ``randomisation`` measure them; ``geometry``, ``overlay`` and ``summary``
+bring a map to the reader; ``selection`` chooses the photos and ``cache`` keeps what costs;
+``case`` puts it all together.
+"""
+
+from __future__ import annotations
+
+from evaluation.explain.base import ImageModel
+from evaluation.explain.cache import MapCache
+from evaluation.explain.case import CaseStamp, explain_case, planned_passes
+from evaluation.explain.selection import select_photos
+
+__all__ = [
+    "CaseStamp",
+    "ImageModel",
+    "MapCache",
+    "explain_case",
+    "planned_passes",
+    "select_photos",
+]

@@ -1,0 +1,115 @@
+"""What a model must show to be explained, and what is explained of it.
+
+A CLIP model and a supervised CNN are the same thing here: a differentiable function from
+pixels to an embedding, and a linear head over it (:class:`evaluation.records.Head`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.errors import ModelError
+from evaluation.records import Head
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+    Score = Callable[[torch.Tensor], torch.Tensor]
+    """(B, D) embeddings to (B, C) scores, one a class; differentiable."""
+
+Float32Array = NDArray[np.float32]
+Progress = Callable[[int, int], None]
+"""Called with how many forward passes are done, and how many there are."""
+
+
+class ImageModel(Protocol):
+    """A loaded model as the explanations need it."""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over weights, architecture, preprocessing and precision."""
+
+    @property
+    def image_tower(self) -> torch.nn.Module:
+        """The module that :meth:`forward` runs: an open_clip tower, or a timm trunk."""
+
+    @property
+    def preprocessing(self) -> Mapping[str, Any]:
+        """How a photo becomes pixels, under the keys of open_clip's ``PreprocessCfg``.
+
+        ``size`` (an int, or height and width), ``resize_mode`` ("shortest", "longest" or
+        "squash"), ``mean`` and ``std``.
+        """
+
+    def preprocess(self, image: Image.Image) -> torch.Tensor:
+        """RGB photo to (3, H, W) float32."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(B, 3, H, W) to (B, D) embeddings: those of ``embed_images``, differentiable.
+
+        Neither inference mode nor ``no_grad``; the pixels are moved to the model's device and
+        precision inside, and the embeddings are float32 (float64 for a float64 model).
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class InputMaps:
+    """Relevance over the pixels that the model read: one map an image and class."""
+
+    values: Float32Array
+    """(B, C, h, w), signed: what is above zero speaks for the class."""
+    extent: tuple[float, float]
+    """Height and width, in input pixels, that the h x w cells cover from the top left.
+
+    Less than the input when the side is no multiple of the patch: 384 pixels hold 27 patches
+    of 14, and the last 6 pixels are never read.
+    """
+
+    def of(self, image: int) -> Float32Array:
+        """(C, h, w): the maps of one image."""
+        maps: Float32Array = self.values[image]
+        return maps
+
+
+def margins(logits: torch.Tensor) -> torch.Tensor:
+    """(B, C) logits to (B, C) margins: z_c minus the log-sum-exp of the other classes'.
+
+    It is the log-odds of the softmax probability, log p_c / (1 - p_c).  The cosine alone
+    would show what makes an image like *any* text; the margin, what tells this class from the
+    others.
+
+    Raises :class:`ModelError` when there is only one class.
+    """
+    import torch  # noqa: PLC0415 - slow to import
+
+    count = logits.shape[-1]
+    if count < 2:  # noqa: PLR2004 - a choice needs two
+        raise ModelError("a margin needs at least two classes", remedy="add one to the study")
+    own = torch.eye(count, dtype=torch.bool, device=logits.device)
+    rows = logits.unsqueeze(-2).expand(*logits.shape[:-1], count, count)
+    return logits - rows.masked_fill(own, -torch.inf).logsumexp(-1)
+
+
+def head_logits(head: Head) -> Score:
+    """The head as a differentiable function: (B, D) embeddings to (B, C) logits."""
+    import torch  # noqa: PLC0415 - slow to import
+
+    weight = torch.from_numpy(np.array(head.weight))
+    bias = torch.from_numpy(np.array(head.bias))
+
+    def logits(embeddings: torch.Tensor) -> torch.Tensor:
+        return embeddings @ weight.to(embeddings).T + bias.to(embeddings)
+
+    return logits
+
+
+def margin_score(head: Head) -> Score:
+    """What every map explains: the margin of each class; see :func:`margins`."""
+    logits = head_logits(head)
+    return lambda embeddings: margins(logits(embeddings))

@@ -1,0 +1,155 @@
+"""Method B: class activation maps on a spatial layer.
+
+- ``hirescam``: the sum over channels of activation * gradient (Draelos and Carin 2020).  On
+  a tower that ends in an average pool and a linear head it is exact: the map adds up to the
+  score, but for the bias.
+- ``gradcam``: the gradient is averaged over positions first (Selvaraju et al., ICCV 2017);
+  the same map where the gradient is uniform, as behind an average pool.
+
+Maps are signed: Grad-CAM's ReLU is left to whoever draws them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+
+from evaluation.errors import ModelError
+from evaluation.explain.base import ImageModel, InputMaps
+from evaluation.explain.towers import SpatialLayer, inspect_tower, token_layout
+
+if TYPE_CHECKING:
+    import torch
+
+    from evaluation.explain.base import Score
+
+_SEQUENCE, _SPATIAL = 3, 4
+"""Dimensions of a batch of token sequences, and of feature maps."""
+
+
+def class_activation(
+    model: ImageModel,
+    score: Score,
+    pixels: torch.Tensor,
+    *,
+    kind: Literal["hirescam", "gradcam"] = "hirescam",
+    layer: SpatialLayer | None = None,
+) -> InputMaps:
+    """Maps of every class on one layer, in one forward and one batched backward pass.
+
+    Args:
+        model: The model.
+        score: What is explained.
+        pixels: (B, 3, H, W).
+        kind: "hirescam" or "gradcam".
+        layer: The tower's last feature map when None.  A layer of tokens is fine as well: that
+            of a ViT's last block where the patches still count is its first norm (``ln_1``,
+            ``norm1``).
+
+    Raises:
+        ModelError: the tower has no such layer, or its gradient is zero everywhere: the
+            output of the last block of a ViT whose class token alone is read, for instance.
+
+    """
+    import torch  # noqa: PLC0415 - slow to import
+
+    layer = layer or inspect_tower(model).spatial
+    if layer is None:
+        raise no_spatial_layer()
+    inputs = pixels.detach().clone().requires_grad_()
+    with torch.enable_grad(), _output_of(model.image_tower, layer.name) as seen:
+        scores = score(model.forward(inputs))
+    activation = seen[-1]
+    gradient = _gradient(scores, activation)
+    if gradient is None:
+        raise _zero_gradient(layer)
+    size = (pixels.shape[-2], pixels.shape[-1])
+    activation, gradient, extent = _channels_first(
+        model.image_tower, layer, activation.detach(), gradient, size
+    )
+    if not gradient.any():
+        raise _zero_gradient(layer)
+    if kind == "gradcam":
+        gradient = gradient.mean(dim=(-2, -1), keepdim=True)
+    values = (gradient * activation).sum(dim=-3).transpose(0, 1)
+    return InputMaps(values=values.float().cpu().numpy(), extent=extent)
+
+
+def no_spatial_layer() -> ModelError:
+    """What is told of a tower that turns its feature maps into tokens."""
+    return ModelError(
+        "the image tower reads tokens and ends in no feature map",
+        remedy="use attention-gradient, chefer or rise",
+    )
+
+
+def _zero_gradient(layer: SpatialLayer) -> ModelError:
+    return ModelError(
+        f'the scores have no gradient by the layer "{layer.name}": a map of it would be empty',
+        remedy="name an earlier layer (the last block's first norm), or use rise",
+    )
+
+
+@contextmanager
+def _output_of(tower: torch.nn.Module, name: str) -> Iterator[list[torch.Tensor]]:
+    """What a module returns at each of its calls."""
+    try:
+        module = tower.get_submodule(name)
+    except AttributeError:
+        raise ModelError(
+            f'the image tower has no layer "{name}"', remedy="name none: the last one is found"
+        ) from None
+    seen: list[torch.Tensor] = []
+    hook = module.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    try:
+        yield seen
+    finally:
+        hook.remove()
+
+
+def _gradient(scores: torch.Tensor, activation: torch.Tensor) -> torch.Tensor | None:
+    """(C, *activation.shape), or None when the scores do not depend on it."""
+    import torch  # noqa: PLC0415 - slow to import
+
+    images, classes = scores.shape
+    directions = torch.eye(classes, dtype=scores.dtype, device=scores.device)
+    (gradient,) = torch.autograd.grad(
+        scores,
+        activation,
+        grad_outputs=directions.unsqueeze(1).expand(classes, images, classes),
+        is_grads_batched=True,
+        allow_unused=True,
+    )
+    return gradient
+
+
+def _channels_first(
+    tower: torch.nn.Module,
+    layer: SpatialLayer,
+    activation: torch.Tensor,
+    gradient: torch.Tensor,
+    size: tuple[int, int],
+) -> tuple[torch.Tensor, torch.Tensor, tuple[float, float]]:
+    """Both as (…, K, h, w), and the input pixels that h x w covers."""
+    whole = (float(size[0]), float(size[1]))
+    if activation.ndim == _SPATIAL:
+        if layer.channels_last:
+            return activation.movedim(-1, -3), gradient.movedim(-1, -3), whole
+        return activation, gradient, whole
+    if activation.ndim != _SEQUENCE:
+        raise ModelError(
+            f'the layer "{layer.name}" returns neither a feature map nor tokens',
+            remedy="name another layer, or none",
+        )
+    layout = token_layout(tower, activation.shape[1], size)
+    pair = [
+        _over_grid(tokens[..., layout.prefix :, :].transpose(-1, -2), layout.grid)
+        for tokens in (activation, gradient)
+    ]
+    return pair[0], pair[1], layout.extent
+
+
+def _over_grid(tokens: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
+    """(…, h * w) to (…, h, w)."""
+    return tokens.reshape(*tokens.shape[:-1], *grid)

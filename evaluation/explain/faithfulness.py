@@ -1,0 +1,240 @@
+"""Does the model agree with the map?  Deletion and insertion, against two controls.
+
+Pixels are taken away in the order of the map (deletion) or given back (insertion), and the
+probability of the explained class is followed (Petsiuk et al. 2018).  A faithful map makes it
+fall, or rise, at once.  What stands in place of a pixel matters: both a blur and the photo's
+mean colour are tried (white would be no change at all on a white ground).
+
+Two maps that know nothing of the model run the same course on the same photos: smooth noise,
+and the distance to the centre, where products are.  A method beats a control when the 95 %
+interval of the paired difference lies on the right side of zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.explain.base import Float32Array, ImageModel, head_logits
+from evaluation.records import Faithfulness, Head, Metric
+
+if TYPE_CHECKING:
+    import torch
+
+Baseline = Literal["blur", "mean"]
+Measure = Literal["deletion", "insertion"]
+BASELINES: tuple[Baseline, ...] = ("blur", "mean")
+MEASURES: tuple[Measure, ...] = ("deletion", "insertion")
+CONTROLS = ("random", "centre")
+RESAMPLES = 2000
+_BLUR_SHARE = 1 / 10
+"""Standard deviation of the blur, as a share of the input's side: no object survives it."""
+_NOISE_CELLS = 7
+"""Of the random control on each side: as smooth as the maps that it stands beside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Curves:
+    """One photo's curves under one map: (steps + 1,) probabilities for each kind of curve."""
+
+    values: Mapping[tuple[Measure, Baseline], NDArray[np.float64]]
+
+    def area(self, measure: Measure, baseline: Baseline) -> float:
+        """Area under the curve, 0 to 1, by the trapezoidal rule."""
+        curve = self.values[measure, baseline]
+        return float((curve[:-1] + curve[1:]).mean() / 2)
+
+
+def curves_of(
+    model: ImageModel,
+    head: Head,
+    pixels: torch.Tensor,
+    target: int,
+    order: NDArray[np.intp],
+    *,
+    steps: int,
+    batch_size: int = 32,
+) -> Curves:
+    """The deletion and insertion curves of one photo, with both baselines.
+
+    Args:
+        model: The model.
+        head: Its classifier.
+        pixels: (3, H, W): what the model reads.
+        target: The class whose probability is followed.
+        order: (H * W,) indices of the pixels, the most relevant first; see :func:`ranking`.
+        steps: Equal steps from nothing to everything.
+        batch_size: Images a forward pass.
+
+    """
+    import torch  # noqa: PLC0415 - slow to import
+
+    count = pixels.shape[-2] * pixels.shape[-1]
+    rank = torch.empty(count, dtype=torch.long)
+    rank[torch.from_numpy(order.copy())] = torch.arange(count)
+    rank = rank.view(pixels.shape[-2:])
+    borders = [round(count * step / steps) for step in range(steps + 1)]
+    top = torch.stack([rank < border for border in borders]).unsqueeze(1)
+    values: dict[tuple[Measure, Baseline], NDArray[np.float64]] = {}
+    for baseline in BASELINES:
+        hidden = _baseline(pixels, baseline)
+        deleted = torch.where(top, hidden, pixels)
+        # Both ends of an insertion are those of the deletion: they are not run again.
+        inserted = torch.where(top[1:-1], pixels, hidden)
+        probabilities = _probabilities(
+            model, head, torch.cat([deleted, inserted]), target, batch_size
+        )
+        deletion, middle = probabilities[: steps + 1], probabilities[steps + 1 :]
+        values["deletion", baseline] = deletion
+        values["insertion", baseline] = np.concatenate([deletion[-1:], middle, deletion[:1]])
+    return Curves(values=values)
+
+
+def forward_passes(steps: int) -> int:
+    """Images that the curves of one photo under one map take."""
+    return len(BASELINES) * (2 * steps)
+
+
+def ranking(values: Float32Array, size: tuple[int, int], *, seed: int = 0) -> NDArray[np.intp]:
+    """(H * W,) indices of the pixels of an input, the most relevant first.
+
+    The map is enlarged bilinearly; pixels of equal relevance come in random order, since any
+    order of the image itself would favour one side of it.
+
+    Args:
+        values: (h, w) over the input.
+        size: Height and width of the input.
+        seed: Of the order among equals.
+
+    """
+    large = _enlarged(values, size).ravel()
+    shuffled = np.random.default_rng(seed).permutation(len(large))
+    return shuffled[np.argsort(-large[shuffled], kind="stable")]
+
+
+def control_map(name: str, *, seed: int) -> Float32Array:
+    """(h, w) of a control: "random", which the seed draws, or "centre"."""
+    if name == "random":
+        rng = np.random.default_rng(seed)
+        return rng.random((_NOISE_CELLS, _NOISE_CELLS)).astype(np.float32)
+    axis = np.linspace(-1, 1, 33)
+    return -np.hypot(axis[:, None], axis[None, :]).astype(np.float32)
+
+
+def summarise_curves(
+    curves: Mapping[str, Sequence[Curves]], *, seed: int = 0
+) -> tuple[Faithfulness, ...]:
+    """The mean curves of every method and control, and which controls a method beats.
+
+    Args:
+        curves: Method or control to one :class:`Curves` a photo, on the same photos.
+        seed: Of the bootstrap.
+
+    """
+    rows = []
+    for baseline in BASELINES:
+        for measure in MEASURES:
+            areas = {
+                name: np.array([one.area(measure, baseline) for one in found])
+                for name, found in curves.items()
+            }
+            for name, found in curves.items():
+                kept = np.mean([one.values[measure, baseline] for one in found], axis=0)
+                rows.append(
+                    Faithfulness(
+                        method=name,
+                        measure=measure,
+                        baseline=baseline,
+                        area=mean_metric(f"{measure}-area", areas[name], seed=seed),
+                        beats=_beaten(name, areas, measure, seed),
+                        curve=tuple(round(float(p), 5) for p in kept),
+                    )
+                )
+    return tuple(rows)
+
+
+def mean_metric(name: str, values: NDArray[np.float64], *, seed: int = 0) -> Metric:
+    """A mean with its 95 % percentile bootstrap interval over photos; no interval for one."""
+    low, high = _interval(values, seed)
+    return Metric(
+        name=name,
+        value=float(values.mean()),
+        low=low,
+        high=high,
+        n=len(values),
+        method="" if low is None else "bootstrap-percentile",
+    )
+
+
+def _beaten(
+    name: str, areas: Mapping[str, NDArray[np.float64]], measure: Measure, seed: int
+) -> tuple[str, ...]:
+    if name in CONTROLS:
+        return ()
+    sign = -1 if measure == "deletion" else 1
+    beaten = []
+    for control in CONTROLS:
+        if control not in areas:
+            continue
+        low, _ = _interval(sign * (areas[name] - areas[control]), seed)
+        if low is not None and low > 0:
+            beaten.append(control)
+    return tuple(beaten)
+
+
+def _interval(values: NDArray[np.float64], seed: int) -> tuple[float | None, float | None]:
+    if len(values) < 2:  # noqa: PLR2004 - one photo says nothing of the others
+        return None, None
+    drawn = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
+    low, high = np.quantile(values[drawn].mean(axis=1), (0.025, 0.975))
+    return float(low), float(high)
+
+
+# ---------------------------------------------------------------------- the pixels
+
+
+def _probabilities(
+    model: ImageModel, head: Head, images: torch.Tensor, target: int, batch_size: int
+) -> NDArray[np.float64]:
+    import torch  # noqa: PLC0415 - slow to import
+
+    logits = head_logits(head)
+    parts = []
+    with torch.no_grad():
+        for some in torch.split(images, batch_size):
+            rows = logits(model.forward(some).double()).softmax(dim=-1)
+            parts.append(rows[:, target].cpu().numpy())
+    return np.concatenate(parts)
+
+
+def _baseline(pixels: torch.Tensor, baseline: Baseline) -> torch.Tensor:
+    if baseline == "mean":
+        return pixels.mean(dim=(-2, -1), keepdim=True).expand_as(pixels)
+    return _blurred(pixels, max(pixels.shape[-2:]) * _BLUR_SHARE)
+
+
+def _blurred(pixels: torch.Tensor, sigma: float) -> torch.Tensor:
+    """A Gaussian blur, the border repeated outwards."""
+    import torch  # noqa: PLC0415 - slow to import
+
+    radius = min(int(3 * sigma), min(pixels.shape[-2:]) - 1)
+    x = torch.arange(-radius, radius + 1, dtype=pixels.dtype, device=pixels.device)
+    kernel = torch.exp(-(x**2) / (2 * sigma**2))
+    kernel = (kernel / kernel.sum()).repeat(len(pixels), 1)
+    conv, channels = torch.nn.functional.conv2d, len(pixels)
+    padded = torch.nn.functional.pad(pixels[None], [radius] * 4, mode="replicate")
+    rows = conv(padded, kernel[:, None, None, :], groups=channels)
+    return conv(rows, kernel[:, None, :, None], groups=channels)[0]
+
+
+def _enlarged(values: Float32Array, size: tuple[int, int]) -> Float32Array:
+    import torch  # noqa: PLC0415 - slow to import
+
+    small = torch.from_numpy(np.ascontiguousarray(values))[None, None]
+    large = torch.nn.functional.interpolate(small, size=size, mode="bilinear", align_corners=False)
+    result: Float32Array = large[0, 0].numpy()
+    return result

@@ -1,0 +1,159 @@
+"""From the pixels that a model read back to the photo's own, exactly.
+
+A photo is resized, then cropped or padded at its centre, before a model reads it.  The
+inverse is plain arithmetic on pixel centres, following torchvision's and open_clip's own
+rounding; nothing is stretched over what the model did not see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.errors import ModelError
+from evaluation.explain.base import Float32Array
+
+Size = tuple[int, int]
+"""Width and height, pixels, as Pillow has them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geometry:
+    """How one photo was laid into a model's input."""
+
+    photo: Size
+    resized: Size
+    offset: tuple[int, int]
+    """Left and top of the input within the resized photo; negative where it was padded."""
+    input: Size
+
+    @classmethod
+    def of(cls, preprocessing: Mapping[str, Any], photo: Size) -> Geometry:
+        """The geometry of a photo under open_clip's preprocessing.
+
+        Args:
+            preprocessing: ``size`` and ``resize_mode`` of open_clip's ``PreprocessCfg``.
+            photo: Width and height after the EXIF orientation.
+
+        Raises:
+            ModelError: the resize mode is unknown.
+
+        """
+        size = preprocessing["size"]
+        height, width = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+        mode = preprocessing.get("resize_mode") or "shortest"
+        resized = _resized(mode, photo, (width, height))
+        return cls(
+            photo=photo,
+            resized=resized,
+            offset=(_offset(resized[0], width), _offset(resized[1], height)),
+            input=(width, height),
+        )
+
+    def to_input(self, x: float, y: float) -> tuple[float, float]:
+        """A point of the photo in input pixels; both count from the top left corner."""
+        return (
+            x * self.resized[0] / self.photo[0] - self.offset[0],
+            y * self.resized[1] / self.photo[1] - self.offset[1],
+        )
+
+    def to_photo(self, x: float, y: float) -> tuple[float, float]:
+        """A point of the input in the photo's pixels: the inverse of :meth:`to_input`."""
+        return (
+            (x + self.offset[0]) * self.photo[0] / self.resized[0],
+            (y + self.offset[1]) * self.photo[1] / self.resized[1],
+        )
+
+    def seen(self, extent: tuple[float, float] | None = None) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of what was read, as shares of the photo's sides.
+
+        ``extent`` is the height and width that was read of the input, all of it when None.
+        """
+        height, width = extent or (self.input[1], self.input[0])
+        left, top = self.to_photo(0, 0)
+        right, bottom = self.to_photo(width, height)
+        return (
+            max(0.0, left / self.photo[0]),
+            max(0.0, top / self.photo[1]),
+            min(1.0, right / self.photo[0]),
+            min(1.0, bottom / self.photo[1]),
+        )
+
+    def lay_out(
+        self,
+        values: Float32Array,
+        *,
+        extent: tuple[float, float] | None = None,
+        size: Size | None = None,
+    ) -> tuple[Float32Array, NDArray[np.bool_]]:
+        """Maps of the input on the whole photo, bilinear between the centres of their cells.
+
+        Args:
+            values: (…, h, w) over the input.
+            extent: Height and width in input pixels that the cells cover, from the top left.
+            size: Width and height of the result; the photo's own when None.
+
+        Returns:
+            (…, height, width) values, 0 where nothing was seen, and (height, width) whether
+            the pixel's centre was read by the model.
+
+        """
+        covered = extent or (float(self.input[1]), float(self.input[0]))
+        width, height = size or self.photo
+        x, _ = self.to_input((np.arange(width) + 0.5) * self.photo[0] / width, 0)  # type: ignore[arg-type]
+        _, y = self.to_input(0, (np.arange(height) + 0.5) * self.photo[1] / height)  # type: ignore[arg-type]
+        seen = _within(np.asarray(y), covered[0])[:, None] & _within(np.asarray(x), covered[1])
+        rows = _weights(np.asarray(y), values.shape[-2], covered[0])
+        columns = _weights(np.asarray(x), values.shape[-1], covered[1])
+        placed = rows @ np.asarray(values, dtype=np.float64) @ columns.T
+        return np.where(seen, placed, 0.0).astype(np.float32), seen
+
+
+def _resized(mode: str, photo: Size, target: Size) -> Size:
+    """Size of the photo once resized, with the rounding of whoever resizes it."""
+    if mode == "squash":
+        return target
+    width, height = photo
+    ratios = (width / target[0], height / target[1])
+    if mode == "longest":  # open_clip's ResizeKeepRatio
+        ratio = max(ratios)
+    elif mode == "shortest" and target[0] == target[1]:  # torchvision's Resize
+        # torchvision cuts the longer side down to an integer, where open_clip rounds.
+        if width <= height:
+            return target[0], int(target[0] * height / width)
+        return int(target[0] * width / height), target[0]
+    elif mode == "shortest":  # open_clip's ResizeKeepRatio
+        ratio = min(ratios)
+    else:
+        raise ModelError(
+            f'unknown resize mode "{mode}"', remedy="choose one of shortest, longest, squash"
+        )
+    return round(width / ratio), round(height / ratio)
+
+
+def _offset(resized: int, target: int) -> int:
+    """Where the input begins: torchvision's CenterCrop, open_clip's CenterCropOrPad."""
+    if resized < target:
+        return -((target - resized) // 2)
+    return round((resized - target) / 2)
+
+
+def _within(points: NDArray[np.float64], side: float) -> NDArray[np.bool_]:
+    result: NDArray[np.bool_] = (points >= 0) & (points < side)
+    return result
+
+
+def _weights(points: NDArray[np.float64], cells: int, covered: float) -> NDArray[np.float64]:
+    """(points, cells) of bilinear interpolation between the centres of cells."""
+    place = np.clip(points * cells / covered - 0.5, 0, cells - 1)
+    low = np.floor(place).astype(int)
+    high = np.minimum(low + 1, cells - 1)
+    result = np.zeros((len(points), cells))
+    index = np.arange(len(points))
+    np.add.at(result, (index, low), 1 - (place - low))
+    np.add.at(result, (index, high), place - low)
+    return result

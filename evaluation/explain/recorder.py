@@ -1,0 +1,116 @@
+"""Recording attention while a model runs, without changing what it computes.
+
+open_clip, timm and PyTorch all end in ``torch.nn.functional.scaled_dot_product_attention``,
+which returns no weights.  It is replaced for the time of one forward pass by the same
+computation in the open, whose weights, values and outputs are kept, with their graph.
+``nn.MultiheadAttention`` has a native path of its own when nothing needs a gradient: it is
+switched off meanwhile.
+
+With o = A v, the gradient of a score S by the weights follows from the one by the output:
+dS/dA[i, j] = <dS/do[i], v[j]>.  The (B, H, Q, D) gradient is much smaller than the
+(B, H, Q, K) one, and that is what the methods ask for.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+_LOCK = threading.RLock()
+"""PyTorch's function is global: one thread records at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RecordedAttention:
+    """One attention of a forward pass: B images, H heads, Q queries, K keys."""
+
+    weights: torch.Tensor
+    """(B, H, Q, K), rows sum to 1."""
+    values: torch.Tensor
+    """(B, H, K, D)"""
+    output: torch.Tensor
+    """(B, H, Q, D): weights @ values, the tensor that the model goes on with."""
+
+    def weight_gradient(self, output_gradient: torch.Tensor) -> torch.Tensor:
+        """(…, B, H, Q, D) gradient by the output to (…, B, H, Q, K) by the weights."""
+        return output_gradient @ self.values.detach().transpose(-2, -1)
+
+
+@contextmanager
+def recording() -> Iterator[list[RecordedAttention]]:
+    """The attentions of this thread's forward passes, in the order they are computed.
+
+    PyTorch's own functions are restored whatever happens inside.  Other threads may compute
+    attention meanwhile: it is theirs, and is neither changed nor recorded.
+    """
+    import torch  # noqa: PLC0415 - slow to import
+    from torch.nn import functional  # noqa: PLC0415
+
+    records: list[RecordedAttention] = []
+    with _LOCK:
+        plain = functional.scaled_dot_product_attention
+        fast = torch.backends.mha.get_fastpath_enabled()
+        owner = threading.get_ident()
+
+        def recorded(  # noqa: PLR0917 - the signature is PyTorch's
+            query: torch.Tensor,
+            key: torch.Tensor,
+            value: torch.Tensor,
+            attn_mask: torch.Tensor | None = None,
+            dropout_p: float = 0.0,
+            is_causal: bool = False,
+            scale: float | None = None,
+            enable_gqa: bool = False,
+        ) -> torch.Tensor:
+            if threading.get_ident() != owner:
+                return plain(
+                    query, key, value, attn_mask, dropout_p, is_causal,
+                    scale=scale, enable_gqa=enable_gqa,
+                )  # fmt: skip
+            if enable_gqa:
+                # Several heads share keys and values: each gets its own view of them.
+                key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
+                value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
+            weights = _weights(query, key, attn_mask, is_causal=is_causal, scale=scale)
+            used = functional.dropout(weights, dropout_p) if dropout_p else weights
+            output = used @ value
+            records.append(RecordedAttention(weights=weights, values=value, output=output))
+            return output
+
+        functional.scaled_dot_product_attention = recorded
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            yield records
+        finally:
+            functional.scaled_dot_product_attention = plain
+            torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def _weights(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    mask: torch.Tensor | None,
+    *,
+    is_causal: bool,
+    scale: float | None,
+) -> torch.Tensor:
+    """The softmax of PyTorch's reference: a boolean mask is True where attention may go."""
+    import torch  # noqa: PLC0415 - slow to import
+
+    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scores = query @ key.transpose(-2, -1) * factor
+    if is_causal:
+        ones = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device)
+        scores = scores.masked_fill(~ones.tril(), -torch.inf)
+    if mask is not None:
+        scores = (
+            scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask
+        )
+    return scores.softmax(dim=-1)

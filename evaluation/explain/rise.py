@@ -1,0 +1,189 @@
+"""Method C: RISE, the method for any model, and the reference for the others.
+
+Half of the image is hidden by a random soft mask, many times over, and a class's score is
+compared with what was left to see (Petsiuk, Das and Saenko, "RISE: Randomized Input Sampling
+for Explanation of Black-box Models", BMVC 2018).  Nothing of the model is looked at, so a
+CLIP and a CNN can be compared; every image and model of one resolution sees the same masks.
+
+Two choices of ours.  The map is the covariance of score and mask over the variance of the
+mask, in place of their mean product: the same expectation but for a constant and a scale,
+without the noise that the score's mean would bring.  What is hidden shows the image's own
+mean colour: zero would paint a frame of grey into the white of product photos.
+
+The embeddings of the masked images do not depend on the texts: they are what costs, and what
+is worth keeping (:class:`MaskedEmbeddings`).  Another prompt set costs a matrix product.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.errors import ModelError
+from evaluation.explain.base import Float32Array, ImageModel, InputMaps, Progress
+
+if TYPE_CHECKING:
+    import torch
+
+    from evaluation.explain.base import Score
+
+MAP_SIDE = 64
+"""Cells of a map at most, on the longer side: masks are much smoother."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiseSettings:
+    """What makes the masks; equal settings and resolution give equal masks."""
+
+    masks: int = 500
+    """Forward passes an image."""
+    cells: int = 7
+    """Cells of a mask on each side, before it is enlarged and shifted."""
+    keep: float = 0.5
+    """Probability that a cell is shown."""
+    seed: int = 0
+
+
+def shared_masks(settings: RiseSettings, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """(N, H, W) masks, 0 (hidden) to 255 (shown), for images of ``size`` (height, width).
+
+    Made once for each resolution; one byte a pixel: 500 masks of 260 x 260 take 34 MB.
+    """
+    return _masks(settings.masks, settings.cells, settings.keep, settings.seed, size)
+
+
+@lru_cache(maxsize=1)
+def _masks(
+    count: int, cells: int, keep: float, seed: int, size: tuple[int, int]
+) -> NDArray[np.uint8]:
+    import torch  # noqa: PLC0415 - slow to import
+
+    if count < 2 or not 0 < keep < 1:  # noqa: PLR2004 - a covariance needs two
+        raise ModelError("RISE needs two masks at least, and a share to keep between 0 and 1")
+    rng = np.random.default_rng(seed)
+    height, width = size
+    step = (math.ceil(height / cells), math.ceil(width / cells))
+    large = ((cells + 1) * step[0], (cells + 1) * step[1])
+    masks = np.empty((count, height, width), dtype=np.uint8)
+    for i in range(count):
+        grid = torch.from_numpy((rng.random((1, 1, cells, cells)) < keep).astype(np.float32))
+        smooth = torch.nn.functional.interpolate(
+            grid, size=large, mode="bilinear", align_corners=False
+        )
+        top, left = int(rng.integers(step[0])), int(rng.integers(step[1]))
+        shifted = smooth[0, 0, top : top + height, left : left + width]
+        masks[i] = (255 * shifted).round().to(torch.uint8).numpy()
+    masks.setflags(write=False)
+    return masks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MaskedEmbeddings:
+    """The embeddings of one image under every mask: all that the model has to be run for."""
+
+    values: Float32Array
+    """(N, D), in the order of the masks."""
+    settings: RiseSettings
+    size: tuple[int, int]
+    """Height and width of the input."""
+
+
+def embed_masked(
+    model: ImageModel,
+    pixels: torch.Tensor,
+    settings: RiseSettings,
+    *,
+    batch_size: int = 32,
+    progress: Progress | None = None,
+) -> MaskedEmbeddings:
+    """Runs the model on one image under every mask.
+
+    Args:
+        model: The model.
+        pixels: (3, H, W): one image.
+        settings: Of the masks.
+        batch_size: Masked images a forward pass.
+        progress: Told how many masks are done.
+
+    """
+    import torch  # noqa: PLC0415 - slow to import
+
+    size = (pixels.shape[-2], pixels.shape[-1])
+    masks = shared_masks(settings, size)
+    hidden = pixels.mean(dim=(-2, -1), keepdim=True)
+    parts = []
+    for start in range(0, len(masks), batch_size):
+        # copied: PyTorch warns of arrays that may not be written to
+        some = torch.from_numpy(masks[start : start + batch_size].copy()).to(pixels) / 255
+        with torch.no_grad():
+            embeddings = model.forward(hidden + some.unsqueeze(1) * (pixels - hidden))
+        parts.append(embeddings.float().cpu().numpy())
+        if progress is not None:
+            progress(start + len(some), len(masks))
+    return MaskedEmbeddings(values=np.concatenate(parts), settings=settings, size=size)
+
+
+def rise_maps(masked: MaskedEmbeddings, score: Score) -> InputMaps:
+    """The maps of one image, (1, C, h, w): how a class's score goes with what is shown.
+
+    In units of the score: the gain expected of showing that place rather than hiding it.
+    """
+    import torch  # noqa: PLC0415 - slow to import
+
+    with torch.no_grad():
+        scores = score(torch.from_numpy(masked.values)).double().numpy()
+    weights = ((scores - scores.mean(axis=0)) / len(scores)).astype(np.float32)
+    masks = shared_masks(masked.settings, masked.size)
+    height, width = masked.size
+    covariance = np.zeros((scores.shape[1], height, width), dtype=np.float32)
+    total, squares = (np.zeros(masked.size, dtype=np.float64) for _ in range(2))
+    for start in range(0, len(masks), 64):
+        some = masks[start : start + 64].astype(np.float32) / 255
+        covariance += np.tensordot(weights[start : start + 64].T, some, axes=1)
+        total += some.sum(axis=0)
+        squares += (some**2).sum(axis=0)
+    variance = squares / len(masks) - (total / len(masks)) ** 2
+    values = (covariance / np.maximum(variance, 1e-6)).astype(np.float32)
+    return InputMaps(values=_reduced(values)[None], extent=(float(height), float(width)))
+
+
+def rise(
+    model: ImageModel,
+    score: Score,
+    pixels: torch.Tensor,
+    *,
+    settings: RiseSettings | None = None,
+    batch_size: int = 32,
+    progress: Progress | None = None,
+) -> InputMaps:
+    """RISE's maps of (B, 3, H, W) images; arguments as in :func:`embed_masked`."""
+    chosen = settings or RiseSettings()
+    maps = []
+    for i, image in enumerate(pixels):
+
+        def tell(done: int, total: int, before: int = i) -> None:
+            if progress is not None:
+                progress(before * total + done, len(pixels) * total)
+
+        masked = embed_masked(model, image, chosen, batch_size=batch_size, progress=tell)
+        maps.append(rise_maps(masked, score))
+    return InputMaps(values=np.concatenate([one.values for one in maps]), extent=maps[0].extent)
+
+
+def _reduced(values: NDArray[np.float32]) -> Float32Array:
+    """(C, H, W) averaged over equal cells, at most ``MAP_SIDE`` on the longer side."""
+    import torch  # noqa: PLC0415 - slow to import
+
+    height, width = values.shape[1:]
+    factor = max(height, width) / MAP_SIDE
+    if factor <= 1:
+        return values
+    size = (max(1, round(height / factor)), max(1, round(width / factor)))
+    small = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(values), size)
+    result: Float32Array = small.numpy().astype(np.float32)
+    return result

@@ -1,0 +1,105 @@
+"""Which photos are explained: a rule, not a taste.
+
+A pure function of the predictions.  Equal confidences are told apart by the order of the
+test set, so the same predictions always give the same photos.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from itertools import zip_longest
+
+import numpy as np
+
+from evaluation.records import ExplainSpec, Predictions, SelectedPhoto, SelectionReason
+
+_Choice = tuple[int, SelectionReason]
+"""Row of the predictions, and why."""
+
+
+def select_photos(predictions: Predictions, spec: ExplainSpec) -> tuple[SelectedPhoto, ...]:
+    """The photos of a case that are explained, those that matter most first.
+
+    For each class the photos shared by all cases, and the most confident wrong, the most
+    confident right and the least confident right ones; for the largest confusions, the most
+    confident photo of each pair.  A photo chosen by several rules comes once, with all its
+    reasons.  Where the cap is too small, every rule and class loses its last photos first.
+
+    Args:
+        predictions: N test photos.
+        spec: How many of each.
+
+    Returns:
+        At most ``spec.cap`` photos.
+
+    """
+    rules = (
+        list(_shared(predictions, spec.shared_per_class)),
+        list(_confusions(predictions, spec.confusions, spec.photos_per_rule)),
+        list(_of_each_class(predictions, spec.photos_per_rule, "surest-wrong")),
+        list(_of_each_class(predictions, spec.photos_per_rule, "surest-right")),
+        list(_of_each_class(predictions, spec.photos_per_rule, "least-sure-right")),
+    )
+    reasons: dict[int, list[SelectionReason]] = {}
+    for turn in zip_longest(*rules):
+        for choice in turn:
+            if choice is not None and (choice[0] in reasons or len(reasons) < spec.cap):
+                reasons.setdefault(choice[0], []).append(choice[1])
+    return tuple(
+        SelectedPhoto(sample_id=predictions.sample_ids[row], reasons=tuple(found))
+        for row, found in reasons.items()
+    )
+
+
+def _shared(predictions: Predictions, count: int) -> Iterator[_Choice]:
+    """The same photos in every case: those of each class whose ids hash lowest."""
+
+    def order(row: np.integer) -> bytes:
+        return hashlib.sha256(predictions.sample_ids[row].encode()).digest()
+
+    ranked = [
+        sorted(np.flatnonzero(predictions.labels == c), key=order)[:count]
+        for c in range(len(predictions.classes))
+    ]
+    for turn in zip_longest(*ranked):
+        for c, row in enumerate(turn):
+            if row is not None:
+                yield int(row), SelectionReason(rule="shared", label=predictions.classes[c])
+
+
+def _of_each_class(predictions: Predictions, count: int, rule: str) -> Iterator[_Choice]:
+    """Class by class, then the second photo of each class, …"""
+    right = predictions.predicted == predictions.labels
+    confidence = predictions.probabilities.max(axis=1)
+    eligible = ~right if rule == "surest-wrong" else right
+    keys = confidence if rule == "least-sure-right" else -confidence
+    ranked = []
+    for c in range(len(predictions.classes)):
+        rows = np.flatnonzero(eligible & (predictions.labels == c))
+        ranked.append(rows[np.argsort(keys[rows], kind="stable")][:count])
+    for turn in zip_longest(*ranked):
+        for c, row in enumerate(turn):
+            if row is not None:
+                label = predictions.classes[c]
+                yield int(row), SelectionReason(rule=rule, label=label)  # type: ignore[arg-type]
+
+
+def _confusions(predictions: Predictions, pairs: int, count: int) -> Iterator[_Choice]:
+    """The largest cells of the confusion matrix off its diagonal, the first of equals."""
+    labels, predicted = predictions.labels, predictions.predicted
+    size = len(predictions.classes)
+    matrix = np.zeros((size, size), dtype=np.int64)
+    np.add.at(matrix, (labels, predicted), 1)
+    np.fill_diagonal(matrix, 0)
+    for cell in np.argsort(-matrix.ravel(), kind="stable")[:pairs]:
+        true, guess = divmod(int(cell), size)
+        if matrix[true, guess] == 0:
+            return
+        rows = np.flatnonzero((labels == true) & (predicted == guess))
+        confidence = predictions.probabilities[rows, guess]
+        reason = SelectionReason(
+            rule="confusion", label=predictions.classes[true], predicted=predictions.classes[guess]
+        )
+        for row in rows[np.argsort(-confidence, kind="stable")][:count]:
+            yield int(row), reason

@@ -1,0 +1,72 @@
+"""What a map shows, in numbers: the report turns them into a sentence."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.explain.base import Float32Array
+from evaluation.records import MapSummary
+
+_NINTHS = 3
+_ROUNDED = 4
+"""Decimals: a map is no more exact, and a record that does not change is a short diff."""
+
+
+def summarise(values: Float32Array) -> MapSummary:
+    """Where the mass of a map lies, over what the model saw.
+
+    Args:
+        values: (h, w), signed; its cells have equal areas.
+
+    """
+    signed = np.asarray(values, dtype=np.float64)
+    mass = np.clip(signed, 0, None)
+    against = float(np.clip(-signed, 0, None).sum())
+    total = float(mass.sum())
+    if total == 0:
+        return MapSummary(
+            empty=True, centre_share=0.0, top_row=1, top_column=1, top_share=0.0, half_area=0.0,
+            against_share=1.0 if against else 0.0,
+        )  # fmt: skip
+    mass /= total
+    ninths = _bands(mass.shape[0], _NINTHS) @ mass @ _bands(mass.shape[1], _NINTHS).T
+    row, column = divmod(int(ninths.argmax()), _NINTHS)
+    middle = _middle(mass.shape[0]) @ mass @ _middle(mass.shape[1])
+    return MapSummary(
+        empty=False,
+        centre_share=round(float(middle), _ROUNDED),
+        top_row=row,
+        top_column=column,
+        top_share=round(float(ninths[row, column]), _ROUNDED),
+        half_area=round(_half_area(mass), _ROUNDED),
+        against_share=round(against / (against + total), _ROUNDED),
+    )
+
+
+def _bands(cells: int, bands: int) -> NDArray[np.float64]:
+    """(bands, cells): the share of each cell that lies in each of equal bands."""
+    edges = np.linspace(0, cells, bands + 1)
+    return np.stack([_overlap(cells, edges[i], edges[i + 1]) for i in range(bands)])
+
+
+def _middle(cells: int) -> NDArray[np.float64]:
+    """(cells,): the share of each cell that lies in the middle half."""
+    return _overlap(cells, cells / 4, 3 * cells / 4)
+
+
+def _overlap(cells: int, low: float, high: float) -> NDArray[np.float64]:
+    index = np.arange(cells)
+    result: NDArray[np.float64] = np.clip(
+        np.minimum(index + 1, high) - np.maximum(index, low), 0, None
+    )
+    return result
+
+
+def _half_area(mass: NDArray[np.float64]) -> float:
+    """Share of the cells, the heaviest first, that add up to half; the last one in part."""
+    heaviest = np.sort(mass.ravel())[::-1]
+    sums = np.cumsum(heaviest)
+    last = int(np.searchsorted(sums, 0.5))
+    before = sums[last - 1] if last else 0.0
+    return float((last + (0.5 - before) / heaviest[last]) / mass.size)
