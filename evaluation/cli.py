@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import click
 
@@ -146,7 +146,7 @@ def _print_models(result: StudyCheck) -> None:
     show_default=True,
     help="Which photos the pages may show.",
 )
-def report(output: Path, artefacts: Path, photos: str) -> None:
+def report(output: Path, artefacts: Path, photos: Literal["all", "redistributable"]) -> None:
     """Write the report's generated pages as Markdown files, for any site generator."""
     from evaluation.report import write_report  # noqa: PLC0415 - needs the `site` extra
 

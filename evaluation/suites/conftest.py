@@ -129,12 +129,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Opens the studies that will run, before any case: their mistakes end the run at once."""
     if session.config.option.collectonly:
         return
-    wanted = {
-        item.callspec.params["case"].study
-        for item in session.items
-        if isinstance(item, pytest.Function) and hasattr(item, "callspec")
-    }
-    _open_all(session.config, wanted)
+    callspecs = (getattr(item, "callspec", None) for item in session.items)
+    cases = (callspec.params.get("case") for callspec in callspecs if callspec)
+    _open_all(session.config, {case.study for case in cases if isinstance(case, Case)})
 
 
 def _open_all(config: pytest.Config, names: set[str]) -> None:
@@ -241,6 +238,6 @@ def pytest_terminal_summary(
     if not runs:
         return
     terminalreporter.section("results")
-    terminalreporter.write(results_table(runs, terminalreporter.isatty))
+    terminalreporter.write(results_table(runs, colour=bool(terminalreporter.isatty)))
     terminalreporter.write_line(f"artefacts: {root.resolve()}")
     terminalreporter.write_line("read them as a site: tox -e site (build), tox -e serve (live)")
