@@ -6,11 +6,20 @@ import hashlib
 import re
 from pathlib import Path
 
+from evaluation.errors import ModelError
+
 
 def file_digest(path: Path) -> str:
-    """SHA-256 (hexadecimal) of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 (hexadecimal) of a file's bytes; raises :class:`ModelError` if it has none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(
+            f"the checkpoint cannot be read ({error.strerror})",
+            where=path,
+            remedy="check that it is a file, and its permissions",
+        ) from error
 
 
 def one_line(error: BaseException, limit: int = 200) -> str:

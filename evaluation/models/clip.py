@@ -6,7 +6,7 @@ import contextlib
 import difflib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +21,12 @@ from evaluation.models.devices import check_precision, pick_device
 from evaluation.models.hub import (
     HUB_CONFIG,
     HUB_WEIGHTS,
-    cached_file,
     cached_pretrained,
+    cached_repository,
     fetch_pretrained,
     fetch_repository,
     hub_offline,
+    require_hub,
 )
 from evaluation.models.text import TextEncoder, class_embeddings, cut_sentences
 from evaluation.records import Availability, Head, ModelSpec, PromptSet, Support
@@ -50,7 +51,7 @@ class Source:
     model: str
     """open_clip's model name: an architecture, ``local-dir:…`` or ``hf-hub:…``."""
     pretrained: str | None = None
-    """A tag or a file, for an architecture."""
+    """The checkpoint again, for an architecture."""
     checkpoint: Path
     config: Mapping[str, Any]
     """open_clip's model configuration."""
@@ -58,6 +59,8 @@ class Source:
     """Further arguments of ``create_model_from_pretrained``."""
     local: bool
     """Whether nothing of it may need the network."""
+    sealed: str | None = None
+    """SHA-256 that the checkpoint must have, when it is known."""
 
 
 def is_path(weights: str) -> bool:
@@ -74,7 +77,8 @@ def find_source(spec: ModelSpec, *, cache: Path, offline: bool) -> Source:
 
     """
     if spec.weights == "embedded":
-        return _folder_source(spec, embedded.assemble(cache))
+        folder = embedded.assemble(cache)
+        return replace(_folder_source(spec, folder), sealed=embedded.sealed_digest(folder))
     if spec.weights.startswith(HUB):
         return _hub_source(spec, offline=offline)
     if is_path(spec.weights):
@@ -156,14 +160,16 @@ def _tag_source(spec: ModelSpec, *, offline: bool) -> Source:
     config = _architecture_config(spec)
     tag = _tag(spec)
     what = f"{spec.architecture}, {spec.weights}"
+    checkpoint = fetch_pretrained(tag, what=what, offline=offline)
     return Source(
         model=spec.architecture,
-        pretrained=spec.weights,
-        checkpoint=fetch_pretrained(tag, what=what, offline=offline),
+        # The file and not the tag: what is loaded is what was digested.
+        pretrained=str(checkpoint),
+        checkpoint=checkpoint,
         config=config,
         # open_clip only warns when the architecture's activation is not the one that the
         # weights were trained with, and goes on with the wrong one.
-        overrides={"force_quick_gelu": True} if tag.get("quick_gelu") else {},
+        overrides=_preprocessing(tag) | {"force_quick_gelu": bool(tag.get("quick_gelu"))},
         local=False,
     )
 
@@ -225,12 +231,16 @@ def _published_preprocessing(architecture: str) -> dict[str, Any]:
         list_pretrained_tags_by_model,
     )
 
-    keys = ("mean", "std", "interpolation", "resize_mode")
-    tags = [
-        get_pretrained_cfg(architecture, tag) for tag in list_pretrained_tags_by_model(architecture)
+    found = [
+        _preprocessing(get_pretrained_cfg(architecture, tag))
+        for tag in list_pretrained_tags_by_model(architecture)
     ]
-    found = [{f"image_{key}": tag[key] for key in keys} for tag in tags]
     return found[0] if found and all(one == found[0] for one in found) else {}
+
+
+def _preprocessing(tag: Mapping[str, Any]) -> dict[str, Any]:
+    """A pretrained tag's preprocessing, as arguments of ``create_model_from_pretrained``."""
+    return {f"image_{key}": tag[key] for key in ("mean", "std", "interpolation", "resize_mode")}
 
 
 # ------------------------------------------------------------------- availability
@@ -272,8 +282,7 @@ def _ready() -> Availability:
 
 def _cached(spec: ModelSpec) -> Path | None:
     if spec.weights.startswith(HUB):
-        repository = spec.weights.removeprefix(HUB)
-        return cached_file(repository, (HUB_CONFIG,)) and cached_file(repository, HUB_WEIGHTS)
+        return cached_repository(spec.weights.removeprefix(HUB))
     _architecture_config(spec)
     return cached_pretrained(_tag(spec))
 
@@ -292,7 +301,7 @@ class ClipClassifier:
         self.spec = spec
         self.device = str(device)
         self.precision = precision
-        self.weights_digest = file_digest(source.checkpoint)
+        self.weights_digest = _checked_digest(source)
         self.dim = int(source.config["embed_dim"])
         self.model, self._transform = _build(spec, source, device=device, precision=precision)
         self._device = device
@@ -376,8 +385,26 @@ def load_clip(
     _check_resize_mode(spec)
     place, precision = pick_device(device), check_precision(precision)
     source = find_source(spec, cache=cache, offline=offline)
-    with hub_offline(offline or source.local):
-        return ClipClassifier(spec, source, device=place, precision=precision)
+    with hub_offline():
+        try:
+            # With everything in the caches no request is made, not even to ask for news.
+            return ClipClassifier(spec, source, device=place, precision=precision)
+        except WeightsUnavailable:
+            if offline or source.local:
+                raise
+    require_hub(spec.name)
+    return ClipClassifier(spec, source, device=place, precision=precision)
+
+
+def _checked_digest(source: Source) -> str:
+    digest = file_digest(source.checkpoint)
+    if source.sealed not in (None, digest):
+        raise WeightsMismatch(
+            "the checkpoint has changed since it was assembled",
+            where=source.checkpoint,
+            remedy="delete its folder: it is assembled again",
+        )
+    return digest
 
 
 def _check_resize_mode(spec: ModelSpec) -> None:
@@ -468,28 +495,45 @@ def _loading_error(spec: ModelSpec, source: Source, error: Exception) -> ModelEr
             where=source.checkpoint,
             remedy="convert it to .safetensors",
         )
-    unreadable = (
-        "PytorchStreamReader",
-        "Weights only load failed",
-        "Ran out of input",
-        "invalid load key",
-    )
-    if type(error).__name__ == "SafetensorError" or any(sign in text for sign in unreadable):
-        return ModelError(
-            "the checkpoint is damaged, cut short, or not a file of plain tensors",
-            where=source.checkpoint,
-            remedy="fetch or write it again, if possible as .safetensors",
-        )
-    if type(error).__module__.startswith(("huggingface_hub", "requests", "httpx")):
+    if _needs_network(error):
         return WeightsUnavailable(
             f"a part of the model cannot be fetched ({one_line(error)})",
             where=spec.name,
             remedy="run once with the network",
         )
-    if isinstance(error, (KeyError, AttributeError, IndexError, TypeError, StopIteration)):
+    if _is_unreadable(error):
+        return ModelError(
+            "the checkpoint is damaged, cut short, or not a file of plain tensors",
+            where=source.checkpoint,
+            remedy="fetch or write it again, if possible as .safetensors",
+        )
+    if isinstance(error, _ODD_CONTENT):
         return WeightsMismatch(
             f"the checkpoint does not look like one of {what} ({one_line(error)})",
             where=source.checkpoint,
             remedy="declare the architecture that it was trained with",
         )
     return ModelError(f"cannot be loaded ({one_line(error)})", where=source.checkpoint)
+
+
+_ODD_CONTENT = (
+    KeyError, AttributeError, IndexError, TypeError, StopIteration, AssertionError, ValueError,
+)  # fmt: skip
+"""What open_clip meets when it looks into a checkpoint of something else."""
+
+
+def _needs_network(error: BaseException) -> bool:
+    """Whether open_clip, or transformers below it, would have had to fetch something."""
+    signs = ("Failed to download", "Failed initial config", "couldn't connect", "outgoing traffic")
+    hub = type(error).__module__.startswith(("huggingface_hub", "httpx"))
+    return hub or any(sign in str(error) for sign in signs)
+
+
+def _is_unreadable(error: BaseException) -> bool:
+    """Whether the file is no checkpoint at all, or half of one."""
+    signs = ("PytorchStreamReader", "Weights only load failed", "invalid load key")
+    return (
+        type(error).__name__ == "SafetensorError"
+        or isinstance(error, (EOFError, OSError))
+        or any(sign in str(error) for sign in signs)
+    )

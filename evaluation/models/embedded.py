@@ -15,6 +15,7 @@ once, and one may be killed at any moment.
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import importlib.util
 import json
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable
-from evaluation.models.checkpoints import file_digest
+from evaluation.models.checkpoints import file_digest, one_line
 
 if TYPE_CHECKING:
     import torch
@@ -75,6 +76,7 @@ TOKENIZER_FILES = (
     "vocab.txt",
 )
 TEXT_CONFIG_FILE = "config.json"
+_ENCODER = "model.safetensors"
 
 
 # ------------------------------------------------------------------- the packages
@@ -219,6 +221,11 @@ def _is_complete(folder: Path) -> bool:
         return False
 
 
+def sealed_digest(folder: Path) -> str:
+    """SHA-256 (hexadecimal) of the assembled checkpoint as it was written."""
+    return str(json.loads((folder / SEAL_FILE).read_text(encoding="utf-8"))["weights"])
+
+
 def _assemble_into(folder: Path) -> None:
     work = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", suffix=".partial", dir=folder.parent))
     try:
@@ -230,18 +237,16 @@ def _assemble_into(folder: Path) -> None:
 
 
 def _write_checkpoint(work: Path, folder: Path) -> None:
-    from safetensors.torch import save_file  # noqa: PLC0415 - slow to import
-
     source = text_folder()
     for name in (*TOKENIZER_FILES, TEXT_CONFIG_FILE):
         _copy(source / name, work / name)
-    state = _checkpoint_state(work)
-    save_file(state, work / WEIGHTS_FILE)
+    _save(_checkpoint_state(work), work / WEIGHTS_FILE)
     config = {"model_cfg": model_config(folder), "preprocess_cfg": PREPROCESS}
     (work / CONFIG_FILE).write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
     seal = {
         "folder": str(folder),
         "files": {path.name: path.stat().st_size for path in sorted(work.iterdir())},
+        "weights": file_digest(work / WEIGHTS_FILE),
         "sources": {path.name: file_digest(path) for path in (trunk_file(), source / _ENCODER)},
     }
     (work / SEAL_FILE).write_text(json.dumps(seal, indent=2, sort_keys=True), encoding="utf-8")
@@ -251,7 +256,14 @@ def _write_checkpoint(work: Path, folder: Path) -> None:
     work.chmod(0o755)
 
 
-_ENCODER = "model.safetensors"
+def _save(state: State, path: Path) -> None:
+    from safetensors import SafetensorError  # noqa: PLC0415 - slow to import
+    from safetensors.torch import save_file  # noqa: PLC0415
+
+    try:
+        save_file(state, path)
+    except SafetensorError as error:  # it wraps a full disk, without its errno
+        raise OSError(errno.EIO, one_line(error), str(path)) from error
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -51,14 +51,18 @@ def cached_pretrained(tag: Mapping[str, Any]) -> Path | None:
     """The file of an open_clip pretrained tag, when it is in the cache."""
     if tag.get("hf_hub"):
         repository, name = str(tag["hf_hub"]).rsplit("/", 1)
-        names = (name, _safe_name(name)) if name else HUB_WEIGHTS
-        return cached_file(repository, names)
+        return cached_file(repository, _alternatives(name))
     path = Path("~/.cache/clip").expanduser() / PurePosixPath(str(tag["url"])).name
     return path if path.is_file() else None
 
 
-def _safe_name(name: str) -> str:
-    return str(PurePosixPath(name).with_suffix(".safetensors"))
+def _alternatives(name: str) -> tuple[str, ...]:
+    """The names under which open_clip would take a file of the hub, in its order."""
+    if name in ("", HUB_WEIGHTS[1]):
+        return HUB_WEIGHTS
+    if name.endswith((".bin", ".pth")):
+        return (str(PurePosixPath(name).with_suffix(".safetensors")), name)
+    return (name,)
 
 
 def fetch_pretrained(tag: Mapping[str, Any], *, what: str, offline: bool) -> Path:
@@ -68,30 +72,57 @@ def fetch_pretrained(tag: Mapping[str, Any], *, what: str, offline: bool) -> Pat
     """
     from open_clip import download_pretrained  # noqa: PLC0415 - slow to import
 
-    if offline:
-        found = cached_pretrained(tag)
-        if found is None:
-            raise not_cached(what)
+    found = cached_pretrained(tag)
+    if found is not None:
         return found
+    if offline:
+        raise not_cached(what)
     with _fetching(what):
+        if tag.get("hf_hub"):
+            _reach_hub()
         return Path(download_pretrained(dict(tag)))
 
 
 def fetch_repository(repository: str, *, offline: bool) -> Path:
-    """The weights of a hub repository (its configuration is fetched first).
+    """The weights of a hub repository, downloaded with its configuration when needed.
 
     Raises :class:`WeightsUnavailable` when they cannot be had.
     """
     from open_clip.pretrained import download_pretrained_from_hf  # noqa: PLC0415
 
+    found = cached_repository(repository)
+    if found is not None:
+        return found
     what = f"hf-hub:{repository}"
-    if offline and not (
-        cached_file(repository, (HUB_CONFIG,)) and cached_file(repository, HUB_WEIGHTS)
-    ):
+    if offline:
         raise not_cached(what)
-    with hub_offline(offline), _fetching(what):
+    with _fetching(what):
+        _reach_hub()
         download_pretrained_from_hf(repository, filename=HUB_CONFIG)
         return Path(download_pretrained_from_hf(repository))
+
+
+def cached_repository(repository: str) -> Path | None:
+    """The weights of a hub repository, when they and its configuration are in the cache."""
+    if cached_file(repository, (HUB_CONFIG,)) is None:
+        return None
+    return cached_file(repository, HUB_WEIGHTS)
+
+
+def require_hub(what: str) -> None:
+    """Raises :class:`WeightsUnavailable` when the hub does not answer."""
+    with _fetching(what):
+        _reach_hub()
+
+
+def _reach_hub() -> None:
+    """One request, so that a dead network is known at once.
+
+    huggingface_hub would try each file six times, half a minute for every file.
+    """
+    from huggingface_hub import constants, get_session  # noqa: PLC0415 - slow to import
+
+    get_session().head(constants.ENDPOINT, timeout=10)
 
 
 def not_cached(what: str) -> WeightsUnavailable:
