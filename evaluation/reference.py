@@ -38,8 +38,10 @@ def load_reference(path: Path) -> Reference:
     try:
         reference = _converter.structure(rows, Reference)
     except (cattrs.BaseValidationError, ValueError, TypeError, KeyError) as error:
-        problems = cattrs.transform_error(error, path="")
-        raise ConfigError([_mistake(path, "", problem, _REMEDY) for problem in problems]) from error
+        # cattrs says "problem @ .path.to[0].key".
+        found = [text.partition(" @ .") for text in cattrs.transform_error(error, path="")]
+        mistakes = [_mistake(path, key, problem, _REMEDY) for problem, _, key in found]
+        raise ConfigError(mistakes) from error
     mistakes = list(_mistakes(reference, path))
     if mistakes:
         raise ConfigError(mistakes)
