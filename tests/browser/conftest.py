@@ -55,6 +55,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says nothing of a browser that left before the answer."""
+
+
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_arguments: object) -> None:
         """Says nothing."""
@@ -63,7 +68,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def served(site: Path) -> Iterator[str]:
     """The site under /repo/, as GitHub Pages publishes it."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site.parent)))
+    server = _Server(("127.0.0.1", 0), partial(_Quiet, directory=str(site.parent)))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/repo/"
@@ -95,7 +100,13 @@ def open_page(chromium: Browser, site: Path) -> Iterator[OpenPage]:
                 faults.append(f"{uri} asks for {one.url}")
 
         page.on("request", request)
-        page.on("requestfailed", lambda one: faults.append(f"{uri}: {one.url} failed"))
+
+        def failed(one: Any) -> None:
+            # Leaving a page cancels what it was still loading: that is no fault of the page.
+            if one.failure != "net::ERR_ABORTED":
+                faults.append(f"{uri}: {one.url} failed ({one.failure})")
+
+        page.on("requestfailed", failed)
         page.on("pageerror", lambda error: faults.append(f"{uri}: {error}"))
         page.on(
             "console",
