@@ -3,9 +3,11 @@
 ::
 
     <artefacts>/<study>/study.json          what the cases share (StudyRecord)
+    <artefacts>/<study>/comparison.json     what is concluded from them (StudyComparison)
     <artefacts>/<study>/photos/*.webp       small copies of the photos, for the site
     <artefacts>/<case id>/run.json          the outcome of a case (RunRecord)
     <artefacts>/<case id>/predictions.csv   one row a test image, full precision
+    <artefacts>/<case id>/validation.csv    the same of the validation images
     <artefacts>/<case id>/failure.json      a later attempt that failed; the result above stands
 
 A case id begins with its study's name, so a case's folder lies inside its study's.  Every
@@ -38,6 +40,7 @@ from evaluation.records import (
     Option,
     Predictions,
     RunRecord,
+    StudyComparison,
     StudyRecord,
     StudyResults,
 )
@@ -121,7 +124,19 @@ def write_study(root: Path, study: StudyRecord) -> Path:
     return path
 
 
-def write_run(root: Path, run: RunRecord, predictions: Predictions | None) -> Path:
+def write_comparison(root: Path, comparison: StudyComparison) -> Path:
+    """Writes comparison.json and returns its path."""
+    path = root / comparison.study / "comparison.json"
+    write_bytes(path, to_json(comparison).encode())
+    return path
+
+
+def write_run(
+    root: Path,
+    run: RunRecord,
+    predictions: Predictions | None,
+    validation: Predictions | None = None,
+) -> Path:
     """Writes a case's files, ``run.json`` last, and returns the path of the record.
 
     An attempt without predictions (``unavailable``, ``failed``) never harms the result of
@@ -133,7 +148,10 @@ def write_run(root: Path, run: RunRecord, predictions: Predictions | None) -> Pa
         path = failure if _holds_result(record) else record
         write_bytes(path, to_json(run).encode())
         return path
-    write_bytes(folder / "predictions.csv", predictions_to_csv(predictions).encode())
+    tables = {"predictions.csv": predictions, "validation.csv": validation}
+    for name, table in tables.items():
+        if table is not None:
+            write_bytes(folder / name, predictions_to_csv(table).encode())
     write_bytes(record, to_json(run).encode())
     with writing(failure):
         failure.unlink(missing_ok=True)
@@ -215,6 +233,11 @@ def read_study(path: Path) -> StudyRecord:
     return read_json(path, StudyRecord)
 
 
+def read_comparison(path: Path) -> StudyComparison:
+    """Reads a comparison.json."""
+    return read_json(path, StudyComparison)
+
+
 def read_run(path: Path) -> RunRecord:
     """Reads a run.json."""
     return read_json(path, RunRecord)
@@ -266,10 +289,18 @@ def read_results(root: Path) -> tuple[StudyResults, ...]:
 def _read_study_results(folder: Path) -> StudyResults:
     study = read_study(folder / "study.json")
     cases = [folder.parent / case for case in study.cases]
+    runs = tuple(_read_present(case / "run.json" for case in cases))
+    comparison = folder / "comparison.json"
     return StudyResults(
         study=study,
-        runs=tuple(_read_present(case / "run.json" for case in cases)),
+        runs=runs,
         failures=tuple(_read_present(case / "failure.json" for case in cases)),
+        predictions={
+            run.case: read_predictions(folder.parent / run.case / "predictions.csv")
+            for run in runs
+            if run.status == "ok"
+        },
+        comparison=read_comparison(comparison) if comparison.is_file() else None,
         folder=folder,
     )
 

@@ -508,6 +508,10 @@ class StudyResults:
     """In the order of ``study.cases``."""
     failures: tuple[RunRecord, ...] = ()
     """Later attempts that failed, of cases whose earlier result still stands in ``runs``."""
+    predictions: Mapping[str, Predictions] = field(default_factory=dict)
+    """Case id to what it says of each test image, for the runs that came out."""
+    comparison: StudyComparison | None = None
+    """What is concluded from the cases; None when there are not two to compare."""
     folder: Path
     """The study's artefact folder."""
 
