@@ -62,7 +62,8 @@ class SupervisedClassifier:
         self.device = str(device)
         self.precision = precision
         self.weights_digest = file_digest(checkpoint)
-        self.dim = int(trunk.num_features)
+        # Some trunks have one more layer between the pooling and the classifier.
+        self.dim = int(getattr(trunk, "head_hidden_size", None) or trunk.num_features)
         self._device = device
         self._dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[
             precision
