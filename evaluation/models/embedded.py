@@ -76,6 +76,8 @@ TOKENIZER_FILES = (
     "vocab.txt",
 )
 TEXT_CONFIG_FILE = "config.json"
+DIGEST_LENGTH = 64
+"""Of a SHA-256 in hexadecimal."""
 _ENCODER = "model.safetensors"
 
 
@@ -214,7 +216,7 @@ def _is_complete(folder: Path) -> bool:
         sizes: dict[str, int] = seal["files"]
         # The text tower's configuration is named by an absolute path: a cache that was moved
         # is assembled again.
-        return seal["folder"] == str(folder) and all(
+        return (seal["folder"], len(seal["weights"])) == (str(folder), DIGEST_LENGTH) and all(
             (folder / name).stat().st_size == size for name, size in sizes.items()
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

@@ -51,7 +51,7 @@ def test_two_processes_at_once_assemble_one_model(assembly: Assembly) -> None:
 
 def _fake_checkpoint(work: Path, folder: Path) -> None:
     (work / "weights").write_bytes(b"x" * 10)
-    seal = {"folder": str(folder), "files": {"weights": 10}, "weights": "0"}
+    seal = {"folder": str(folder), "files": {"weights": 10}, "weights": "0" * 64}
     (work / embedded.SEAL_FILE).write_text(json.dumps(seal))
 
 
@@ -89,7 +89,9 @@ def test_a_process_killed_while_assembling_leaves_nothing_behind(
     assert not list(tmp_path.glob("*.partial"))
 
 
-@pytest.mark.parametrize("harm", ["a file cut short", "a file removed", "the cache moved"])
+@pytest.mark.parametrize(
+    "harm", ["a file cut short", "a file removed", "the seal of another program", "the cache moved"]
+)
 def test_a_damaged_model_is_assembled_again(
     harm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +103,9 @@ def test_a_damaged_model_is_assembled_again(
         (folder / "weights").write_bytes(b"x")
     elif harm == "a file removed":
         (folder / "weights").unlink()
+    elif harm == "the seal of another program":
+        seal = {"folder": str(folder), "files": {"weights": 10}}
+        (folder / embedded.SEAL_FILE).write_text(json.dumps(seal))
     else:
         shutil.move(cache, tmp_path / "after")
         cache = tmp_path / "after"
@@ -108,6 +113,7 @@ def test_a_damaged_model_is_assembled_again(
     seal = json.loads((again / embedded.SEAL_FILE).read_text())
     assert again.parent == cache
     assert seal["folder"] == str(again)
+    assert seal["weights"] == "0" * 64
     assert (again / "weights").read_bytes() == b"x" * 10
 
 
