@@ -33,6 +33,7 @@ from evaluation.records import (
     Case,
     Dataset,
     FloatArray,
+    Fold,
     Head,
     IntArray,
     ModelSpec,
@@ -234,6 +235,8 @@ class _Outcome:
     """What a case that ran to its end gives."""
 
     predictions: Predictions
+    validation: Predictions | None
+    """The same of the validation part, on which choices are made; None when it is empty."""
     head: Head
     timings: Timings
     weights_digest: str
@@ -255,12 +258,12 @@ def run_case(case: Case, opened: OpenStudy) -> RunRecord:
     except VeilleError as error:
         status: Status = "unavailable" if isinstance(error, WeightsUnavailable) else "failed"
         record = replace(record, status=status, error=str(error))
-        return _write(record, None, opened, clock)
+        return _write(record, opened, clock)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        _write(replace(record, status="failed", error=reason), None, opened, clock)
+        _write(replace(record, status="failed", error=reason), opened, clock)
         raise
-    return _write(_scored(record, outcome), outcome.predictions, opened, clock)
+    return _write(_scored(record, outcome), opened, clock, outcome)
 
 
 def _blank_record(case: Case, opened: OpenStudy, started: datetime) -> RunRecord:
@@ -296,20 +299,21 @@ def _blank_record(case: Case, opened: OpenStudy, started: datetime) -> RunRecord
 def _predict(case: Case, opened: OpenStudy) -> _Outcome:
     model = opened.model(case.model)
     parts = {fold: getattr(opened.split, fold) for fold in FOLDS}
-    needed = FOLDS if model.needs_training else ("test",)
-    run, rows = _embed(opened, model, {fold: parts[fold] for fold in needed})
+    needed = FOLDS if model.needs_training else ("validation", "test")
+    run, rows = embed_parts(opened, model, {fold: parts[fold] for fold in needed})
 
     clock = time.perf_counter()
     head = model.head(
         opened.dataset.classes,
         prompts=case.prompts,
-        train=_support(opened, rows, "train"),
-        validation=_support(opened, rows, "validation"),
+        train=support(opened, rows, "train"),
+        validation=support(opened, rows, "validation"),
         seed=opened.split.seed,
     )
     head_seconds = time.perf_counter() - clock
     return _Outcome(
-        predictions=_predictions(opened, head, rows["test"]),
+        predictions=predict(opened, head, rows, "test"),
+        validation=predict(opened, head, rows, "validation") if opened.split.validation else None,
         head=head,
         timings=Timings(
             images_embedded=run.embedded,
@@ -324,10 +328,10 @@ def _predict(case: Case, opened: OpenStudy) -> _Outcome:
     )
 
 
-def _embed(
-    opened: OpenStudy, model: Classifier, parts: Mapping[str, tuple[str, ...]]
-) -> tuple[EmbeddingRun, dict[str, FloatArray]]:
-    """All parts in one pass over the store, then cut at their borders."""
+def embed_parts(
+    opened: OpenStudy, model: Classifier, parts: Mapping[Fold, tuple[str, ...]]
+) -> tuple[EmbeddingRun, dict[Fold, FloatArray]]:
+    """Embeddings of each part, (N, D): one pass over the store, then cut at the borders."""
     from evaluation.embeddings import embed  # noqa: PLC0415 - keeps start-up short
 
     ids = [one for part in parts.values() for one in part]
@@ -344,20 +348,25 @@ def _embed(
     return run, dict(zip(parts, np.split(run.embeddings, borders), strict=True))
 
 
-def _support(opened: OpenStudy, rows: Mapping[str, FloatArray], fold: str) -> Support | None:
+def support(opened: OpenStudy, rows: Mapping[Fold, FloatArray], fold: Fold) -> Support | None:
+    """The embeddings of a part with their labels; None when that part was not embedded."""
     if fold not in rows:
         return None
     return Support(embeddings=rows[fold], labels=opened.labels(getattr(opened.split, fold)))
 
 
-def _predictions(opened: OpenStudy, head: Head, embeddings: FloatArray) -> Predictions:
+def predict(
+    opened: OpenStudy, head: Head, rows: Mapping[Fold, FloatArray], fold: Fold
+) -> Predictions:
+    """What a head says of a part's embeddings."""
     from evaluation.scoring import softmax  # noqa: PLC0415 - imports scipy
 
-    logits = head.logits(embeddings)
+    ids: tuple[str, ...] = getattr(opened.split, fold)
+    logits = head.logits(rows[fold])
     return Predictions(
         classes=opened.dataset.classes,
-        sample_ids=opened.split.test,
-        labels=opened.labels(opened.split.test),
+        sample_ids=ids,
+        labels=opened.labels(ids),
         probabilities=softmax(logits),
         logits=logits,
     )
@@ -387,7 +396,7 @@ def _scored(record: RunRecord, outcome: _Outcome) -> RunRecord:
 
 
 def _write(
-    record: RunRecord, predictions: Predictions | None, opened: OpenStudy, clock: float
+    record: RunRecord, opened: OpenStudy, clock: float, outcome: _Outcome | None = None
 ) -> RunRecord:
     finished = replace(
         record,
@@ -397,7 +406,8 @@ def _write(
             peak_memory_mb=provenance.peak_memory_mb(),
         ),
     )
-    artefacts.write_run(opened.settings.artefacts, finished, predictions)
+    tables = (outcome.predictions, outcome.validation) if outcome else (None, None)
+    artefacts.write_run(opened.settings.artefacts, finished, *tables)
     return finished
 
 

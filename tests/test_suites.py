@@ -88,12 +88,12 @@ def test_predictions_are_those_of_a_direct_computation(tmp_path: Path, study: Pa
 def test_a_new_text_embeds_no_image(tmp_path: Path, study: Path) -> None:
     """The second run finds every image in the store; new photos alone are embedded."""
     assert run(tmp_path, "--study", study, "--prompts", "noms").returncode == 0
-    assert read(tmp_path, "essai/tiny/noms")["timings"]["images_embedded"] == 12
+    assert read(tmp_path, "essai/tiny/noms")["timings"]["images_embedded"] == 18
     texts = study / "prompts" / "descriptions.toml"
     texts.write_text(texts.read_text().replace("a rug", "a very soft rug"))
     assert run(tmp_path, "--study", study, "--prompts", "descriptions").returncode == 0
     timings = read(tmp_path, "essai/tiny/descriptions")["timings"]
-    assert (timings["images_embedded"], timings["images_reused"]) == (0, 12)
+    assert (timings["images_embedded"], timings["images_reused"]) == (0, 18)
 
 
 def test_cases_are_chosen_by_expression(tmp_path: Path, study: Path) -> None:
