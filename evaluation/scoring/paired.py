@@ -191,7 +191,7 @@ def mean_gain(correct: BoolArray, baseline: BoolArray | None = None) -> MeanGain
         return MeanGain(gain=gain, low=gain, high=gain, p=p, n=n, repetitions=repetitions)
     df = variance**2 / (by_image**2 / max(n - 1, 1) + by_seed**2 / max(repetitions - 1, 1))
     t = scipy.stats.t(df)
-    half = t.ppf((1 + CONFIDENCE) / 2) * variance**0.5
+    half = float(t.ppf((1 + CONFIDENCE) / 2)) * variance**0.5
     return MeanGain(
         gain=gain,
         low=gain - half,
