@@ -1,0 +1,261 @@
+"""What the models say of the data: doubtful labels, classes that overlap, near duplicates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import scipy.sparse
+import scipy.stats
+from sklearn.neighbors import NearestNeighbors
+
+from evaluation.errors import ComparisonError
+from evaluation.records import (
+    BoolArray,
+    ClassVariety,
+    CleanedAccuracy,
+    DataAudit,
+    EmbeddingAudit,
+    FloatArray,
+    IntArray,
+    Metric,
+    Predictions,
+    Suspect,
+)
+from evaluation.scoring.comparison import Aligned
+from evaluation.scoring.intervals import CONFIDENCE, Interval, metric, share
+
+NEIGHBOURS = 10
+NEAR_DUPLICATE_COSINE = 0.98
+NEAR_DUPLICATE_BITS = 4
+
+_CHUNK = 1_024
+
+
+# ------------------------------------------------------------------------- labels
+
+
+def audit_labels(aligned: Aligned) -> DataAudit:
+    """Photos that every case puts, with confidence, in another class; accuracies without them.
+
+    ``aligned`` should hold one case a model: several prompt sets of one model agree in their
+    errors, and would outvote the others.  A model is confident of a class when it gives it at
+    least the probability that it gives it on average on the photos labelled so (confident
+    learning, Northcutt, Jiang & Chuang 2021): a threshold of its own for each model and class,
+    which asks for no calibration.  A suspect is named otherwise by every case, whose
+    probabilities exceed these thresholds on average: were each asked to exceed its own, many
+    models would find fewer suspects than two.
+
+    The accuracies without the suspects are an upper bound: photos were set aside *because* all
+    models miss them, whether their label is wrong or they are hard.
+
+    Raises :class:`ComparisonError` with fewer than two cases.
+    """
+    if len(aligned.cases) < 2:  # noqa: PLR2004 - one model's opinion is no agreement
+        raise ComparisonError(
+            "takes two models or more", where="an audit of the labels", remedy="score another"
+        )
+    confidence = np.mean([_confidence(one) for one in aligned.predictions.values()], axis=0)
+    doubted = ~aligned.correct.any(axis=0) & (confidence >= 0)
+    suspects = [_suspect(aligned, int(i)) for i in np.flatnonzero(doubted)]
+    return DataAudit(
+        cases=aligned.cases,
+        suspects=tuple(sorted(suspects, key=lambda one: one.label_probability)),
+        accuracies=tuple(
+            CleanedAccuracy(
+                case=case,
+                everything=share("accuracy", right),
+                without=share("accuracy", right[~doubted]),
+            )
+            for case, right in zip(aligned.cases, aligned.correct, strict=True)
+        ),
+    )
+
+
+def _confidence(predictions: Predictions) -> FloatArray:
+    """(N,) probability of the class named, minus its mean on the photos labelled so.
+
+    A class that no photo is labelled with has no such mean: 1 stands for it.
+    """
+    labels = predictions.labels
+    usual = np.ones(len(predictions.classes))
+    for c in np.unique(labels):
+        usual[c] = predictions.probabilities[labels == c, c].mean()
+    result: FloatArray = predictions.probabilities.max(axis=1) - usual[predictions.predicted]
+    return result
+
+
+def _suspect(aligned: Aligned, i: int) -> Suspect:
+    label = int(aligned.labels[i])
+    named = {
+        case: aligned.classes[int(one.predicted[i])] for case, one in aligned.predictions.items()
+    }
+    classes = set(named.values())
+    given = [float(one.probabilities[i, label]) for one in aligned.predictions.values()]
+    return Suspect(
+        sample_id=aligned.sample_ids[i],
+        label=aligned.classes[label],
+        predicted=named,
+        consensus=classes.pop() if len(classes) == 1 else None,
+        label_probability=float(np.mean(given)),
+    )
+
+
+# ------------------------------------------------------------------------ classes
+
+
+def audit_embeddings(
+    model: str,
+    embeddings: FloatArray,
+    labels: IntArray,
+    classes: Sequence[str],
+    *,
+    recalls: Mapping[str, Metric] | None = None,
+    neighbours: int = NEIGHBOURS,
+) -> EmbeddingAudit:
+    """Overlap of the classes and variety within them, from (N, D) embeddings.
+
+    Overlap: among the nearest neighbours (cosine) of a class's photos, the share that belongs to
+    each class.  Variety: mean cosine distance between two photos of a class.  ``recalls`` maps
+    classes to a case's recalls, to stand beside their variety.
+    """
+    unit = _unit(embeddings)
+    k = min(neighbours, labels.size - 1)
+    overlap = _overlap(unit, labels, len(classes), k)
+    rows = tuple(
+        ClassVariety(
+            label=name,
+            variety=_variety(unit[labels == c]),
+            purity=float(overlap[c, c]),
+            recall=None if recalls is None else recalls.get(name),
+        )
+        for c, name in enumerate(classes)
+    )
+    correlation, p = _rank_correlation(rows)
+    return EmbeddingAudit(
+        model=model,
+        neighbours=k,
+        overlap=tuple(tuple(float(x) for x in row) for row in overlap),
+        classes=rows,
+        variety_recall=correlation,
+        variety_recall_p=p,
+    )
+
+
+def _unit(embeddings: FloatArray) -> FloatArray:
+    x = embeddings.astype(np.float64)
+    result: FloatArray = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-300)
+    return result
+
+
+def _overlap(unit: FloatArray, labels: IntArray, classes: int, k: int) -> FloatArray:
+    """(C, C) rows sum to 1; a class without photos, or photos without neighbours, only to 0."""
+    counts = np.zeros((classes, classes))
+    if k > 0:
+        # Asked about its own points, it leaves out the point itself.
+        nearest = NearestNeighbors(n_neighbors=k, metric="cosine").fit(unit)
+        found = nearest.kneighbors(return_distance=False)
+        np.add.at(counts, (np.repeat(labels, k), labels[found].ravel()), 1)
+    result: FloatArray = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return result
+
+
+def _variety(unit: FloatArray) -> Metric:
+    """Mean pairwise cosine distance of (N, D) unit vectors, with its jackknife interval."""
+    n = unit.shape[0]
+    if n < 2:  # noqa: PLR2004 - it takes a pair
+        return Metric(name="variety", value=None, n=n)
+    total = unit.sum(axis=0)
+    square = float(total @ total)
+    value = 1 - (square - n) / (n * (n - 1))
+    if n < 3:  # noqa: PLR2004 - leaving one out leaves no pair
+        return Metric(name="variety", value=value, n=n)
+    without = 1 - (square - 2 * unit @ total + 1 - (n - 1)) / ((n - 1) * (n - 2))
+    error = ((n - 1) / n * float(np.sum((without - without.mean()) ** 2))) ** 0.5
+    half = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * error
+    # A cosine distance lies between 0 and 2.
+    interval = Interval(low=max(0.0, value - half), high=min(2.0, value + half), method="jackknife")
+    return metric("variety", value, n, interval)
+
+
+def _rank_correlation(rows: Sequence[ClassVariety]) -> tuple[float | None, float | None]:
+    """Spearman's correlation of variety and recall, with its permutation p-value."""
+    pairs = [
+        (row.variety.value, row.recall.value)
+        for row in rows
+        if row.recall is not None and row.variety.value is not None and row.recall.value is not None
+    ]
+    if len(pairs) < 3:  # noqa: PLR2004 - two points always agree
+        return None, None
+    ranks = scipy.stats.rankdata(np.array(pairs), axis=0)
+    ranks = ranks - ranks.mean(axis=0)
+    scale = float(np.sqrt(np.prod(np.sum(ranks**2, axis=0))))
+    if scale == 0:
+        return None, None
+    found = scipy.stats.permutation_test(
+        (ranks[:, 0],),
+        lambda x, axis: np.sum(x * ranks[:, 1], axis=axis) / scale,
+        permutation_type="pairings",
+        vectorized=True,
+        n_resamples=9_999,
+        rng=np.random.default_rng(0),
+    )
+    return float(found.statistic), float(found.pvalue)
+
+
+# ---------------------------------------------------------------- near duplicates
+
+
+def difference_hash(grey: FloatArray) -> BoolArray:
+    """The 64 bits of a photo shrunk to (8, 9) grey values: is each brighter than its left one?
+
+    Robust to scale, compression and brightness (dHash, Krawetz 2013).
+    """
+    return np.asarray(grey[:, 1:] > grey[:, :-1]).ravel()
+
+
+def near_duplicates(
+    *,
+    embeddings: FloatArray | None = None,
+    hashes: BoolArray | None = None,
+    cosine: float = NEAR_DUPLICATE_COSINE,
+    bits: int = NEAR_DUPLICATE_BITS,
+) -> IntArray:
+    """(N,) group of each photo: equal numbers for photos that are nearly the same.
+
+    Two photos are when their (N, D) embeddings have at least this cosine, or their (N, B) hashes
+    differ in at most ``bits``; groups are what such pairs connect.  The cosine that marks a
+    duplicate is the model's own: look at the groups before believing them.
+    """
+    found: list[tuple[IntArray, IntArray]] = []
+    n = 0
+    if embeddings is not None:
+        n = embeddings.shape[0]
+        found += _close(_unit(embeddings), cosine)
+    if hashes is not None:
+        n = hashes.shape[0]
+        # As signs, hashes that differ in b of B bits have the dot product B - 2 b.
+        found += _close(np.where(hashes, 1.0, -1.0), hashes.shape[1] - 2 * bits - 0.5)
+    rows = np.concatenate([pair[0] for pair in found]) if found else np.empty(0, dtype=np.int64)
+    columns = np.concatenate([pair[1] for pair in found]) if found else rows
+    graph = scipy.sparse.coo_array((np.ones(rows.size), (rows, columns)), shape=(n, n))
+    result: IntArray = scipy.sparse.csgraph.connected_components(graph, directed=False)[1]
+    return result
+
+
+def _close(vectors: FloatArray, least: float) -> list[tuple[IntArray, IntArray]]:
+    """Pairs whose dot product is at least this, a block of rows at a time."""
+    found: list[tuple[IntArray, IntArray]] = []
+    for start in range(0, vectors.shape[0], _CHUNK):
+        block = vectors[start : start + _CHUNK] @ vectors.T
+        rows, columns = np.nonzero(block >= least)
+        found.append((rows + start, columns))
+    return found
+
+
+def group_members(ids: Sequence[str], groups: IntArray) -> tuple[tuple[str, ...], ...]:
+    """The ids of each group of two photos or more, in the order of their first ones."""
+    members: dict[int, list[str]] = {}
+    for one, group in zip(ids, groups, strict=True):
+        members.setdefault(int(group), []).append(one)
+    return tuple(tuple(group) for group in members.values() if len(group) > 1)
