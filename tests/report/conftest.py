@@ -47,8 +47,9 @@ def write_artefacts(root: Path, *results: StudyResults) -> Path:
         builder.paint(root / one.study.name, one.study.samples)
         artefacts.write_study(root, one.study)
         for run in one.runs:
-            path = root / run.case / "run.json"
-            artefacts.write_bytes(path, artefacts.to_json(run).encode())
+            artefacts.write_run(root, run, one.predictions.get(run.case))
+        if one.comparison is not None:
+            artefacts.write_comparison(root, one.comparison)
     return root
 
 
