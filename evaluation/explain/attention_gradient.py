@@ -18,14 +18,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import ImageModel, InputMaps
+from evaluation.explain.base import ImageModel, InputMaps, Score, to_array
 from evaluation.explain.recorder import RecordedAttention, recording
 from evaluation.explain.towers import TokenLayout, token_layout
 
 if TYPE_CHECKING:
     import torch
-
-    from evaluation.explain.base import Score
 
 GRADIENT_BYTES = 256 * 2**20
 """At most, for the gradients of one backward pass: with many classes or a large tower, the
@@ -46,13 +44,13 @@ def attention_gradient(model: ImageModel, score: Score, pixels: torch.Tensor) ->
     """
     records, scores = _run(model, score, pixels)
     record = _last_used(records, scores)
-    layout = token_layout(model.image_tower, record.weights.shape[-1], _size(pixels))
     parts = []
     for (gradient,) in _output_gradients(scores, [record]):
         if gradient is None:
             raise _no_gradient()
         weighted = record.weights.detach() * record.weight_gradient(gradient)
         parts.append(weighted.sum(dim=(-3, -2)))
+    layout = token_layout(model.image_tower, record.weights.shape[-1], _size(pixels))
     return _to_maps(parts, layout)
 
 
@@ -66,7 +64,6 @@ def chefer(model: ImageModel, score: Score, pixels: torch.Tensor) -> InputMaps:
     Arguments and errors are those of :func:`attention_gradient`.
     """
     records, scores = _run(model, score, pixels)
-    layout = token_layout(model.image_tower, records[0].weights.shape[-1], _size(pixels))
     parts = []
     for gradients in _output_gradients(scores, records):
         used = [
@@ -77,6 +74,7 @@ def chefer(model: ImageModel, score: Score, pixels: torch.Tensor) -> InputMaps:
         if not used:
             raise _no_gradient()
         parts.append(_relevance(used))
+    layout = token_layout(model.image_tower, records[0].weights.shape[-1], _size(pixels))
     return _to_maps(parts, layout)
 
 
@@ -195,7 +193,7 @@ def _to_maps(parts: Sequence[torch.Tensor], layout: TokenLayout) -> InputMaps:
         raise _no_gradient()
     values = patches.transpose(0, 1)
     values = values.reshape(*values.shape[:-1], *layout.grid)
-    return InputMaps(values=values.float().cpu().numpy(), extent=layout.extent)
+    return InputMaps(values=to_array(values), extent=layout.extent)
 
 
 def _size(pixels: torch.Tensor) -> tuple[int, int]:

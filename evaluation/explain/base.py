@@ -14,16 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
-from evaluation.records import Head
+from evaluation.records import FloatArray, Head
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-    Score = Callable[[torch.Tensor], torch.Tensor]
-    """(B, D) embeddings to (B, C) scores, one a class; differentiable."""
-
 Float32Array = NDArray[np.float32]
+Score = Callable[["torch.Tensor"], "torch.Tensor"]
+"""(B, D) embeddings to (B, C) scores, one a class; differentiable."""
 Progress = Callable[[int, int], None]
 """Called with how many forward passes are done, and how many there are."""
 
@@ -62,8 +61,11 @@ class ImageModel(Protocol):
 class InputMaps:
     """Relevance over the pixels that the model read: one map an image and class."""
 
-    values: Float32Array
-    """(B, C, h, w), signed: what is above zero speaks for the class."""
+    values: FloatArray
+    """(B, C, h, w) float32, signed: what is above zero speaks for the class.
+
+    float64 for a float64 model.
+    """
     extent: tuple[float, float]
     """Height and width, in input pixels, that the h x w cells cover from the top left.
 
@@ -71,10 +73,19 @@ class InputMaps:
     of 14, and the last 6 pixels are never read.
     """
 
-    def of(self, image: int) -> Float32Array:
+    def of(self, image: int) -> FloatArray:
         """(C, h, w): the maps of one image."""
-        maps: Float32Array = self.values[image]
+        maps: FloatArray = self.values[image]
         return maps
+
+
+def to_array(tensor: torch.Tensor) -> FloatArray:
+    """A tensor in single precision, or in double if it is so itself."""
+    import torch  # noqa: PLC0415 - slow to import
+
+    wide = tensor if tensor.dtype == torch.float64 else tensor.float()
+    array: FloatArray = wide.detach().cpu().numpy()
+    return array
 
 
 def margins(logits: torch.Tensor) -> torch.Tensor:

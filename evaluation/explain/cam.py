@@ -16,13 +16,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import ImageModel, InputMaps
+from evaluation.explain.base import ImageModel, InputMaps, Score, to_array
 from evaluation.explain.towers import SpatialLayer, inspect_tower, token_layout
 
 if TYPE_CHECKING:
     import torch
-
-    from evaluation.explain.base import Score
 
 _SEQUENCE, _SPATIAL = 3, 4
 """Dimensions of a batch of token sequences, and of feature maps."""
@@ -73,7 +71,7 @@ def class_activation(
     if kind == "gradcam":
         gradient = gradient.mean(dim=(-2, -1), keepdim=True)
     values = (gradient * activation).sum(dim=-3).transpose(0, 1)
-    return InputMaps(values=values.float().cpu().numpy(), extent=extent)
+    return InputMaps(values=to_array(values), extent=extent)
 
 
 def no_spatial_layer() -> ModelError:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import ImageModel, InputMaps, margin_score
+from evaluation.explain.base import ImageModel, InputMaps, Score, margin_score
 from evaluation.explain.cache import MapCache, head_digest, key_of
 from evaluation.explain.faithfulness import (
     BASELINES,
@@ -39,6 +39,7 @@ from evaluation.records import (
     ExplainMethod,
     ExplainSpec,
     Faithfulness,
+    FloatArray,
     Head,
     MethodCard,
     Metric,
@@ -51,8 +52,6 @@ from evaluation.records import (
 if TYPE_CHECKING:
     import torch
     from PIL import Image
-
-    from evaluation.explain.base import Score
 
 Advance = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is."""
@@ -113,11 +112,16 @@ def explain_case(
 
     """
     selected = select_photos(predictions, spec)
+    rows = {name: row for row, name in enumerate(predictions.sample_ids)}
+    explained = {
+        one.sample_id: _explained_classes(predictions, rows[one.sample_id]) for one in selected
+    }
     explainer = _Explainer(
         model=model,
         head=head,
         spec=spec,
         samples={sample.id: sample for sample in samples},
+        explained=explained,
         load=load,
         cache=cache,
         batch_size=batch_size,
@@ -128,11 +132,9 @@ def explain_case(
     usable = tuple(card.method for card in cards if card.applies)
     explainer.total = planned_passes(spec, usable, len(selected))
     cards, usable = explainer.try_out(cards, selected)
-    rows = {name: row for row, name in enumerate(predictions.sample_ids)}
     photos = tuple(
         explainer.photo(one, rows[one.sample_id], predictions, usable, write) for one in selected
     )
-    targets = {one.sample_id: int(predictions.predicted[rows[one.sample_id]]) for one in selected}
     return CaseExplanation(
         study=stamp.study,
         case=stamp.case,
@@ -143,9 +145,14 @@ def explain_case(
         spec=spec,
         methods=cards,
         photos=photos,
-        faithfulness=explainer.faithfulness(usable, targets),
-        randomisation=explainer.randomisation(usable, targets),
+        faithfulness=explainer.faithfulness(usable),
+        randomisation=explainer.randomisation(usable),
     )
+
+
+def _explained_classes(predictions: Predictions, row: int) -> tuple[int, ...]:
+    """The predicted class, and the true one if it differs."""
+    return tuple(dict.fromkeys((int(predictions.predicted[row]), int(predictions.labels[row]))))
 
 
 def planned_passes(spec: ExplainSpec, methods: Sequence[ExplainMethod], photos: int) -> int:
@@ -180,6 +187,8 @@ class _Explainer:
     head: Head
     spec: ExplainSpec
     samples: Mapping[str, Sample]
+    explained: Mapping[str, tuple[int, ...]]
+    """Of each chosen photo, the classes whose maps are made: the predicted one first."""
     load: Callable[[Sample], Image.Image]
     cache: MapCache
     batch_size: int
@@ -188,7 +197,6 @@ class _Explainer:
     total: int = 0
     _done: int = 0
     _tower: Tower | None = None
-    _score: Score | None = None
     _head_digest: str = ""
     _opened: tuple[str, torch.Tensor] | None = None
     """The last photo that was decoded, with its id."""
@@ -199,11 +207,11 @@ class _Explainer:
     def settings(self) -> RiseSettings:
         return RiseSettings(masks=self.spec.masks, seed=self.spec.seed)
 
-    @property
-    def score(self) -> Score:
-        if self._score is None:
-            self._score = margin_score(self.head)
-        return self._score
+    def score(self, sample: Sample) -> Score:
+        """The margins of the classes that are explained of a photo, (B, D) to (B, c)."""
+        margins, classes = margin_score(self.head), list(self.explained[sample.id])
+        # Every further class of chefer costs most of a forward pass.
+        return lambda embeddings: margins(embeddings)[:, classes]
 
     @property
     def tower(self) -> Tower:
@@ -276,9 +284,11 @@ class _Explainer:
     # ----------------------------------------------------------------------- maps
 
     def maps(self, method: ExplainMethod, sample: Sample) -> InputMaps:
-        """(1, C, h, w) of one photo, from the cache if it is there."""
+        """(1, c, h, w) of one photo and its explained classes, from the cache if it is there."""
         settings = asdict(self.settings) if method == "rise" else {}
-        key = self._key("maps", sample, method=method, settings=settings)
+        key = self._key(
+            "maps", sample, method=method, settings=settings, classes=self.explained[sample.id]
+        )
         known = self.cache.arrays(key)
         if known is not None:
             height, width = (float(side) for side in known["extent"])
@@ -290,7 +300,9 @@ class _Explainer:
 
     def _gradient_maps(self, method: ExplainMethod, sample: Sample) -> InputMaps:
         # One photo at a time: the attention of a large tower takes hundreds of megabytes.
-        return class_maps(method, self.model, self.tower, self.score, self.pixels(sample)[None])
+        return class_maps(
+            method, self.model, self.tower, self.score(sample), self.pixels(sample)[None]
+        )
 
     def _rise(self, sample: Sample) -> InputMaps:
         """RISE from embeddings that every prompt set of the model shares."""
@@ -317,7 +329,7 @@ class _Explainer:
             masked = MaskedEmbeddings(
                 values=known["values"], settings=self.settings, size=self.tower.input_size
             )
-        return rise_maps(masked, self.score)
+        return rise_maps(masked, self.score(sample))
 
     # --------------------------------------------------------------------- photos
 
@@ -332,19 +344,26 @@ class _Explainer:
         """One photo with its maps: the predicted class's, and the true one's if it differs."""
         sample = self.samples[selected.sample_id]
         geometry = Geometry.of(self.model.preprocessing, (sample.width, sample.height))
-        predicted, true = int(predictions.predicted[row]), int(predictions.labels[row])
-        explained = list(dict.fromkeys((predicted, true)))
+        explained = self.explained[sample.id]
         drawn: list[ClassMap] = []
         extent: tuple[float, float] | None = None
         for method in methods:
             maps = self.maps(method, sample)
             extent = extent or maps.extent
-            drawn += _draw(method, maps, explained, geometry, sample, predictions.classes, write)
+            drawn += _draw(
+                method,
+                maps,
+                explained=explained,
+                geometry=geometry,
+                sample=sample,
+                classes=predictions.classes,
+                write=write,
+            )
             self.step(_passes(method, self.spec))
         return ExplainedPhoto(
             sample_id=selected.sample_id,
-            label=predictions.classes[true],
-            predicted=predictions.classes[predicted],
+            label=predictions.classes[predictions.labels[row]],
+            predicted=predictions.classes[explained[0]],
             probabilities=tuple(float(p) for p in predictions.probabilities[row]),
             reasons=selected.reasons,
             seen=geometry.seen(extent),
@@ -353,21 +372,20 @@ class _Explainer:
 
     # --------------------------------------------------------------- faithfulness
 
-    def faithfulness(
-        self, methods: Sequence[ExplainMethod], targets: Mapping[str, int]
-    ) -> tuple[Faithfulness, ...]:
+    def faithfulness(self, methods: Sequence[ExplainMethod]) -> tuple[Faithfulness, ...]:
         """Deletion and insertion of the predicted class, on the first photos."""
-        ids = list(targets)[: self.spec.faithfulness_photos]
+        ids = list(self.explained)[: self.spec.faithfulness_photos]
         if not ids or not methods:
             return ()
         curves: dict[str, list[Curves]] = {name: [] for name in (*methods, *CONTROLS)}
         for one in ids:
             for name, found in curves.items():
-                found.append(self._curves(name, self.samples[one], targets[one]))
+                found.append(self._curves(name, self.samples[one]))
                 self.step(forward_passes(self.spec.curve_steps))
         return summarise_curves(curves, seed=self.spec.seed)
 
-    def _curves(self, name: str, sample: Sample, target: int) -> Curves:
+    def _curves(self, name: str, sample: Sample) -> Curves:
+        target = self.explained[sample.id][0]
         settings = {"steps": self.spec.curve_steps, "seed": self.spec.seed}
         if name == "rise":
             settings |= {"masks": self.spec.masks}
@@ -382,26 +400,24 @@ class _Explainer:
             self.head,
             self.pixels(sample),
             target,
-            ranking(self._relevance(name, sample, target, seed), self.tower.input_size, seed=seed),
+            ranking(self._relevance(name, sample, seed), self.tower.input_size, seed=seed),
             steps=self.spec.curve_steps,
             batch_size=self.batch_size,
         )
         self.cache.put_arrays(key, {"-".join(kind): curves.values[kind] for kind in kinds})
         return curves
 
-    def _relevance(self, name: str, sample: Sample, target: int, seed: int) -> NDArray[Any]:
+    def _relevance(self, name: str, sample: Sample, seed: int) -> FloatArray:
         if name in CONTROLS:
             return control_map(name, seed=seed)
-        method: ExplainMethod = name  # type: ignore[assignment] - one of the methods
-        return self.maps(method, sample).values[0, target]
+        maps: FloatArray = self.maps(cast("ExplainMethod", name), sample).of(0)[0]
+        return maps
 
     # -------------------------------------------------------------- randomisation
 
-    def randomisation(
-        self, methods: Sequence[ExplainMethod], targets: Mapping[str, int]
-    ) -> tuple[Randomisation, ...]:
-        """What is left of the maps of all classes when the weights are shuffled."""
-        ids = list(targets)[: self.spec.randomisation_photos]
+    def randomisation(self, methods: Sequence[ExplainMethod]) -> tuple[Randomisation, ...]:
+        """What is left of the maps when the weights are shuffled."""
+        ids = list(self.explained)[: self.spec.randomisation_photos]
         if not ids:
             return ()
         return tuple(
@@ -418,9 +434,17 @@ class _Explainer:
         return replace(mean_metric("spearman", values), low=None, high=None, method="")
 
     def _similar(self, method: ExplainMethod, share: float, sample: Sample) -> NDArray[np.float64]:
-        """(C,) similarities of a photo's maps before and after."""
+        """(c,) similarities of a photo's maps before and after."""
         settings = asdict(self.settings) if method == "rise" else {}
-        key = self._key("randomised", sample, method=method, settings=settings, share=share)
+        key = self._key(
+            "randomised",
+            sample,
+            method=method,
+            settings=settings,
+            share=share,
+            classes=self.explained[sample.id],
+            seed=self.spec.seed,
+        )
         known = self.cache.arrays(key)
         if known is None:
             trained = self.maps(method, sample).values[0]
@@ -433,13 +457,13 @@ class _Explainer:
 
     def _shuffled_maps(
         self, method: ExplainMethod, sample: Sample, shape: tuple[int, ...]
-    ) -> NDArray[np.float32]:
+    ) -> FloatArray:
         try:
             maps = class_maps(
                 method,
                 self.model,
                 self.tower,
-                self.score,
+                self.score(sample),
                 self.pixels(sample)[None],
                 settings=self.settings,
                 batch_size=self.batch_size,
@@ -448,20 +472,21 @@ class _Explainer:
         except ModelError:
             # Shuffled weights may leave no gradient, or overflow: nothing is left of the map.
             return np.zeros(shape, dtype=np.float32)
-        return maps.values[0]
+        return maps.of(0)
 
 
 def _draw(
     method: ExplainMethod,
     maps: InputMaps,
+    *,
     explained: Sequence[int],
     geometry: Geometry,
     sample: Sample,
     classes: Sequence[str],
     write: Callable[[str, bytes], None],
 ) -> list[ClassMap]:
-    """Writes the overlays of some classes, all on the same scale."""
-    values = maps.values[0, list(explained)]
+    """Writes the overlays of the explained classes, all on the same scale."""
+    values = maps.of(0)
     size = display_size(geometry.photo)
     placed, seen = geometry.lay_out(values, extent=maps.extent, size=size)
     scale = float(max(0.0, placed.max()))
@@ -485,7 +510,7 @@ def _draw(
     return drawn
 
 
-def _visible(placed: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _visible(placed: FloatArray, seen: NDArray[np.bool_]) -> FloatArray:
     """(…, height, width) cut to the rectangle that was seen; the padding is left out."""
     rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
     if not len(rows):
@@ -493,7 +518,7 @@ def _visible(placed: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np
     return placed[..., rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _check_finite(values: NDArray[np.float32], method: str) -> None:
+def _check_finite(values: FloatArray, method: str) -> None:
     if not np.isfinite(values).all():
         raise ModelError(
             f"the map of {method} is not finite", remedy="use rise, or --precision fp32"

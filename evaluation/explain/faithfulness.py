@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.explain.base import Float32Array, ImageModel, head_logits
-from evaluation.records import Faithfulness, Head, Metric
+from evaluation.explain.base import ImageModel, head_logits
+from evaluation.records import Faithfulness, FloatArray, Head, Metric
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +32,7 @@ MEASURES: tuple[Measure, ...] = ("deletion", "insertion")
 CONTROLS = ("random", "centre")
 RESAMPLES = 2000
 _BLUR_SHARE = 1 / 10
-"""Standard deviation of the blur, as a share of the input's side: no object survives it."""
+"""Standard deviation of the blur, as a share of the input's side: shapes go, colours stay."""
 _NOISE_CELLS = 7
 """Of the random control on each side: as smooth as the maps that it stands beside."""
 
@@ -99,7 +99,7 @@ def forward_passes(steps: int) -> int:
     return len(BASELINES) * (2 * steps)
 
 
-def ranking(values: Float32Array, size: tuple[int, int], *, seed: int = 0) -> NDArray[np.intp]:
+def ranking(values: FloatArray, size: tuple[int, int], *, seed: int = 0) -> NDArray[np.intp]:
     """(H * W,) indices of the pixels of an input, the most relevant first.
 
     The map is enlarged bilinearly; pixels of equal relevance come in random order, since any
@@ -116,7 +116,7 @@ def ranking(values: Float32Array, size: tuple[int, int], *, seed: int = 0) -> ND
     return shuffled[np.argsort(-large[shuffled], kind="stable")]
 
 
-def control_map(name: str, *, seed: int) -> Float32Array:
+def control_map(name: str, *, seed: int) -> FloatArray:
     """(h, w) of a control: "random", which the seed draws, or "centre"."""
     if name == "random":
         rng = np.random.default_rng(seed)
@@ -231,10 +231,10 @@ def _blurred(pixels: torch.Tensor, sigma: float) -> torch.Tensor:
     return conv(rows, kernel[:, None, :, None], groups=channels)[0]
 
 
-def _enlarged(values: Float32Array, size: tuple[int, int]) -> Float32Array:
+def _enlarged(values: FloatArray, size: tuple[int, int]) -> FloatArray:
     import torch  # noqa: PLC0415 - slow to import
 
     small = torch.from_numpy(np.ascontiguousarray(values))[None, None]
     large = torch.nn.functional.interpolate(small, size=size, mode="bilinear", align_corners=False)
-    result: Float32Array = large[0, 0].numpy()
+    result: FloatArray = large[0, 0].numpy()
     return result

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import Float32Array
+from evaluation.records import FloatArray
 
 Size = tuple[int, int]
 """Width and height, pixels, as Pillow has them."""
@@ -85,11 +85,11 @@ class Geometry:
 
     def lay_out(
         self,
-        values: Float32Array,
+        values: FloatArray,
         *,
         extent: tuple[float, float] | None = None,
         size: Size | None = None,
-    ) -> tuple[Float32Array, NDArray[np.bool_]]:
+    ) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Maps of the input on the whole photo, bilinear between the centres of their cells.
 
         Args:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from evaluation.errors import ModelError
 from evaluation.explain.attention_gradient import attention_gradient, chefer
-from evaluation.explain.base import ImageModel, InputMaps, Progress
+from evaluation.explain.base import ImageModel, InputMaps, Progress, Score
 from evaluation.explain.cam import class_activation, no_spatial_layer
 from evaluation.explain.rise import RiseSettings, rise
 from evaluation.explain.towers import Tower
@@ -18,8 +18,6 @@ from evaluation.records import EXPLAIN_METHODS, ExplainMethod
 
 if TYPE_CHECKING:
     import torch
-
-    from evaluation.explain.base import Score
 
 
 def refusal(method: ExplainMethod, tower: Tower) -> ModelError | None:
@@ -41,10 +39,18 @@ def refusal(method: ExplainMethod, tower: Tower) -> ModelError | None:
 
 
 def own_method(tower: Tower) -> ExplainMethod:
-    """The method that reads a tower from inside: what an empty list of methods begins with."""
+    """The method that reads a tower from inside: what an empty list of methods begins with.
+
+    Where the last attention is a pool, its own gradient is more faithful than relevance through
+    all layers; where a class token is read, it is the other way round (deletion and insertion
+    on the toy models of the tests).
+    """
     if tower.spatial is not None:
         return "hirescam"
-    return "rise" if tower.layout is None else "chefer"
+    if tower.layout is None:
+        return "rise"
+    _, _, queries, keys = tower.attentions[-1]
+    return "chefer" if queries == keys else "attention-gradient"
 
 
 def resolve_methods(methods: tuple[ExplainMethod, ...], tower: Tower) -> tuple[ExplainMethod, ...]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from evaluation.explain.base import Float32Array
+from evaluation.records import FloatArray
 
 SIDE = 320
 """Of the longer side, pixels: that of the photos' small copies."""
@@ -53,13 +53,13 @@ def display_size(photo: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(photo[0] * factor)), max(1, round(photo[1] * factor))
 
 
-def colours(values: Float32Array, scale: float) -> NDArray[np.uint8]:
+def colours(values: FloatArray, scale: float) -> NDArray[np.uint8]:
     """(h, w) values to (h, w, 3) colours: 0 and below is the darkest, ``scale`` the brightest."""
     shares = np.clip(values / scale, 0, 1) if scale > 0 else np.zeros_like(values)
     return INFERNO[(255 * shares).round().astype(np.intp)]
 
 
-def render(values: Float32Array, seen: NDArray[np.bool_], scale: float) -> bytes:
+def render(values: FloatArray, seen: NDArray[np.bool_], scale: float) -> bytes:
     """A WebP of at most ``MAX_BYTES``: opaque colours where the model saw, hatching elsewhere.
 
     Args:

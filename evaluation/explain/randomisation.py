@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.explain.base import Float32Array
+from evaluation.records import FloatArray
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +63,7 @@ def randomised(tower: torch.nn.Module, share: float, *, seed: int = 0) -> Iterat
                 one.copy_(before)
 
 
-def similarity(maps: Float32Array, others: Float32Array) -> NDArray[np.float64]:
+def similarity(maps: FloatArray, others: FloatArray) -> NDArray[np.float64]:
     """(N,) Spearman's correlations of (N, h, w) maps, a flat map with any other being 0."""
     result = np.zeros(len(maps))
     for i, (one, other) in enumerate(zip(maps, others, strict=True)):

@@ -25,12 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import Float32Array, ImageModel, InputMaps, Progress
+from evaluation.explain.base import Float32Array, ImageModel, InputMaps, Progress, Score
 
 if TYPE_CHECKING:
     import torch
-
-    from evaluation.explain.base import Score
 
 MAP_SIDE = 64
 """Cells of a map at most, on the longer side: masks are much smoother."""

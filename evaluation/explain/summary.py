@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.explain.base import Float32Array
-from evaluation.records import MapSummary
+from evaluation.records import FloatArray, MapSummary
 
 _NINTHS = 3
 _ROUNDED = 4
 """Decimals: a map is no more exact, and a record that does not change is a short diff."""
 
 
-def summarise(values: Float32Array) -> MapSummary:
+def summarise(values: FloatArray) -> MapSummary:
     """Where the mass of a map lies, over what the model saw.
 
     Args:

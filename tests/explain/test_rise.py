@@ -1,0 +1,127 @@
+"""RISE: the same masks for all, and the truth where it is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from evaluation.errors import ModelError
+from evaluation.explain.base import head_logits
+from evaluation.explain.rise import RiseSettings, embed_masked, rise, rise_maps, shared_masks
+from evaluation.records import Head
+from tests.explain.models import PlainModel
+
+
+class Window(torch.nn.Module):
+    """Sees the mean of one rectangle of the image, and nothing else."""
+
+    def __init__(self, rows: slice, columns: slice) -> None:
+        super().__init__()
+        self.rows, self.columns = rows, columns
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return pixels[:, :, self.rows, self.columns].mean(dim=(1, 2, 3))[:, None]
+
+
+def window_model() -> tuple[PlainModel, Head]:
+    model = PlainModel(Window(slice(8, 16), slice(36, 44)), 48, normalise=False)
+    return model, Head(weight=np.array([[1.0], [-1.0]]), bias=np.zeros(2))
+
+
+def bright_window() -> torch.Tensor:
+    pixels = torch.zeros(3, 48, 48)
+    pixels[:, 8:16, 36:44] = 1
+    return pixels
+
+
+def test_masks_are_made_once_for_each_resolution() -> None:
+    """Every image and model of one input size sees the very same ones."""
+    settings = RiseSettings(masks=9, seed=4)
+    first = shared_masks(settings, (30, 40))
+    assert shared_masks(RiseSettings(masks=9, seed=4), (30, 40)) is first
+    assert first.shape == (9, 30, 40)
+    assert not first.flags.writeable
+    again = shared_masks(RiseSettings(masks=9, seed=5), (30, 40))
+    assert (again != first).mean() > 0.5
+
+
+def test_masks_show_the_share_they_are_told_to() -> None:
+    masks = shared_masks(RiseSettings(masks=400, keep=0.3), (56, 56))
+    assert masks.mean() / 255 == pytest.approx(0.3, abs=0.02)
+    # Not one place is shown more than another.
+    assert abs(masks.mean(axis=0) / 255 - 0.3).max() < 0.12
+
+
+def test_the_map_finds_the_window_that_the_model_sees() -> None:
+    """Its peak lies there, it is positive for the class and negative for the other."""
+    model, head = window_model()
+    maps = rise(
+        model, head_logits(head), bright_window()[None], settings=RiseSettings(masks=800, cells=6)
+    ).values
+    y, x = np.unravel_index(maps[0, 0].argmax(), (48, 48))
+    assert 6 <= y < 18
+    assert 34 <= x < 46
+    np.testing.assert_allclose(maps[0, 1], -maps[0, 0], atol=1e-6)
+    inside = maps[0, 0, 8:16, 36:44].mean()
+    away = maps[0, 0, 30:, :20]
+    assert inside > 0.5
+    assert abs(away.mean()) < 0.1 * inside
+
+
+def test_a_constant_added_to_the_scores_changes_nothing() -> None:
+    """A covariance needs no baseline: logits of 100 do not drown the map in noise."""
+    model, head = window_model()
+    masked = embed_masked(model, bright_window(), RiseSettings(masks=60))
+    plain = rise_maps(masked, head_logits(head)).values
+    shifted = rise_maps(masked, head_logits(Head(weight=head.weight, bias=np.full(2, 100.0))))
+    np.testing.assert_allclose(plain, shifted.values, atol=1e-4)
+
+
+def test_each_mask_costs_one_image_and_progress_says_so() -> None:
+    model, head = window_model()
+    told: list[tuple[int, int]] = []
+    rise(
+        model,
+        head_logits(head),
+        torch.stack([bright_window()] * 2),
+        settings=RiseSettings(masks=25),
+        batch_size=10,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert model.images == 50
+    assert told == [(10, 50), (20, 50), (25, 50), (35, 50), (45, 50), (50, 50)]
+
+
+def test_another_head_costs_no_forward_pass() -> None:
+    """The embeddings of the masked images do not depend on the texts."""
+    model, head = window_model()
+    masked = embed_masked(model, bright_window(), RiseSettings(masks=60))
+    model.images = 0
+    doubled = rise_maps(masked, head_logits(Head(weight=2 * head.weight, bias=head.bias)))
+    assert model.images == 0
+    np.testing.assert_allclose(
+        doubled.values, 2 * rise_maps(masked, head_logits(head)).values, rtol=1e-5
+    )
+
+
+def test_what_is_hidden_shows_the_image_s_mean_colour() -> None:
+    """A flat image looks the same under every mask: its map is nothing but rounding."""
+    model, head = window_model()
+    flat = torch.full((3, 48, 48), 0.8)
+    maps = rise(model, head_logits(head), flat[None], settings=RiseSettings(masks=30))
+    assert abs(maps.values).max() < 1e-5
+
+
+def test_maps_of_a_large_input_are_reduced() -> None:
+    model = PlainModel(Window(slice(0, 9), slice(0, 9)), (96, 192), normalise=False)
+    head = Head(weight=np.array([[1.0], [-1.0]]), bias=np.zeros(2))
+    maps = rise(model, head_logits(head), torch.rand(1, 3, 96, 192), settings=RiseSettings(masks=8))
+    assert maps.values.shape == (1, 2, 32, 64)
+    assert maps.extent == (96, 192)
+
+
+@pytest.mark.parametrize("wrong", [{"masks": 1}, {"keep": 0.0}, {"keep": 1.0}])
+def test_settings_that_hide_nothing_or_all_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ModelError, match="two masks"):
+        shared_masks(RiseSettings(**wrong), (20, 20))  # type: ignore[arg-type]
