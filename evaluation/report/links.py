@@ -11,11 +11,16 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import Literal
 from urllib.parse import quote
 
 HOME = "index.md"
 APPENDIX = "annexes.md"
 STUDIES = "etudes"
+EXPLORER = "explorateur"
+
+Agreement = Literal["a", "b", "aucun", "deux"]
+"""Which of two cases is right on a photo: only the first, only the second, neither, both."""
 
 
 def slug(text: str) -> str:
@@ -43,3 +48,33 @@ def href(source: str, target: str, anchor: str = "") -> str:
     if source == target and anchor:
         return fragment
     return quote(posixpath.relpath(page, posixpath.dirname(source) or ".")) + fragment
+
+
+def explorer_pair(study: str, a: str, b: str, side: Agreement, *, source: str = "") -> str:
+    """The photos of a study on which two cases agree, or disagree, in one way.
+
+    ``study`` is its folder, "etudes/flipkart"; ``source`` the page that links, one of the
+    study's own when it is not given.
+    """
+    return _explorer(study, source, {"a": a, "b": b, "accord": side})
+
+
+def explorer_cell(study: str, case: str, truth: str, predicted: str, *, source: str = "") -> str:
+    """The photos of one class that a case puts in one class: a cell of its confusions."""
+    return _explorer(study, source, {"cas": case, "vrai": truth, "predit": predicted})
+
+
+def explorer_photo(study: str, sample_id: str, *, source: str = "") -> str:
+    """One photo with all that is said of it."""
+    return _explorer(study, source, {"id": sample_id})
+
+
+def _explorer(study: str, source: str, state: dict[str, str]) -> str:
+    page = f"{study}/{EXPLORER}.md"
+    # As encodeURIComponent writes it: the page reads its state with decodeURIComponent.
+    fragment = "&".join(f"{key}={quote(value, safe=_UNRESERVED)}" for key, value in state.items())
+    return href(source or page, f"{study}/{EXPLORER}.html", fragment)
+
+
+_UNRESERVED = "!'()*"
+"""What encodeURIComponent leaves alone and urllib does not."""

@@ -37,3 +37,14 @@ def test_slugs_differ_and_are_plain(names: list[str]) -> None:
     assert set(found) == set(names)
     assert len(set(found.values())) == len(names)
     assert all(set(one) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for one in found.values())
+
+
+def test_explorer_addresses_hold_their_state_in_the_fragment() -> None:
+    """Values are written as encodeURIComponent does, from any page of the site."""
+    pair = links.explorer_pair("etudes/s", "s/m/a b", "s/é&#", "a")
+    assert pair == "explorateur.html#a=s%2Fm%2Fa%20b&b=s%2F%C3%A9%26%23&accord=a"
+    cell = links.explorer_cell("etudes/s", "c", "<b>", "x=1", source="index.md")
+    assert cell == "etudes/s/explorateur.html#cas=c&vrai=%3Cb%3E&predit=x%3D1"
+    assert links.explorer_photo("etudes/s", "(1)!", source="etudes/s/audit.md") == (
+        "explorateur.html#id=(1)!"
+    )
