@@ -168,10 +168,11 @@ def automate(
 ) -> Automation:
     """The share of the catalogue that is classified at a precision of ``target``.
 
-    The threshold is the one of the largest coverage with that precision on ``validation``;
-    without it, each fifth of the test images gets the threshold of the four others.  Either
-    way no image is judged by a threshold that saw its label, so the many thresholds looked at
-    do not flatter the precision that is reported.
+    The threshold is the one of the largest coverage whose precision on ``validation`` is the
+    target even with one error more (the correction of conformal risk control, Angelopoulos et
+    al. 2024); without a validation part, each fifth of the test images gets the threshold of the
+    four others.  Either way no image is judged by a threshold that saw its label, so the many
+    thresholds looked at do not flatter the precision that is reported.
     """
     confidence, right = _read(test)
     if validation is not None:
@@ -198,11 +199,15 @@ def automate(
 
 
 def _threshold(confidence: FloatArray, right: BoolArray, target: float) -> float:
-    """The lowest confidence down to which the precision is ``target``; infinite if none is."""
+    """The lowest confidence down to which the precision is ``target``; infinite if none is.
+
+    Counted with one error more, for the image that is to be judged: the best of many thresholds
+    looks better than it is.
+    """
     levels, where = _levels(confidence)
     accepted = np.cumsum(np.bincount(where, minlength=levels.size))
     hits = np.cumsum(np.bincount(where, weights=right, minlength=levels.size))
-    good = np.flatnonzero(hits >= target * accepted)
+    good = np.flatnonzero(hits >= target * (accepted + 1))
     return float(levels[good[-1]]) if good.size else np.inf
 
 

@@ -19,6 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # publishes none
 
 from evaluation.errors import DataError
 from evaluation.records import (
@@ -127,7 +128,9 @@ def few_shot(
     for method in used:
         points = []
         for size in sizes:
-            points.append(_point(method, size, setting))
+            # Thousands of small products: threads would spend their time waiting for each other.
+            with threadpool_limits(limits=1, user_api="blas"):
+                points.append(_point(method, size, setting))
             progress(len(curves) * len(sizes) + len(points), total)
         curves.append(_curve(method.name, points, int(counts.max())))
     right = setting.right_zero_shot

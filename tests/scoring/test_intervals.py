@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from evaluation.scoring.intervals import Units, bootstrap, resample, units_of, wilson
+from evaluation.scoring.intervals import (
+    Units,
+    bootstrap,
+    design_effect,
+    resample,
+    share,
+    units_of,
+    wilson,
+)
 
 COVERAGE_ROUNDS = 600
 
@@ -123,3 +131,50 @@ def test_a_group_across_classes_belongs_to_most_of_its_images() -> None:
     """Two images of class 1 and one of class 0: the group is a unit of class 1."""
     units = units_of(np.array([0, 1, 1]), np.ones((3, 1)), np.array([7, 7, 7]))
     assert (units.strata.tolist(), units.content.tolist()) == ([1], [[3.0]])
+
+
+def test_copies_of_photos_bring_no_precision() -> None:
+    """Every image three times, as groups: Wilson's interval of single images, nearly."""
+    hits = np.arange(100) < 80
+    once = share("accuracy", hits)
+    thrice = share("accuracy", np.repeat(hits, 3), np.repeat(np.arange(100), 3))
+    assert (thrice.value, thrice.n, thrice.method) == (0.8, 300, "wilson-clustered")
+    assert (thrice.low, thrice.high) == pytest.approx((once.low, once.high), abs=0.002)
+
+
+def test_groups_of_one_image_change_nothing() -> None:
+    """Wilson's interval as it is, and its name."""
+    hits = np.arange(50) < 20
+    assert share("accuracy", hits, np.arange(50)) == share("accuracy", hits)
+
+
+def test_groups_that_are_all_right_count_as_one_each() -> None:
+    """No variation to judge by: 10 groups of 5 right images are at most 10 images."""
+    metric = share("accuracy", np.ones(50, dtype=bool), np.arange(50) // 5)
+    assert (metric.low, metric.high) == pytest.approx((wilson(10, 10).low, 1.0))
+
+
+def test_independent_groups_inflate_little() -> None:
+    """The design effect of unrelated images in pairs is 1, give or take, and never below."""
+    generator = np.random.default_rng(0)
+    effects = [
+        design_effect(generator.random(200).round(), np.arange(200) // 2) for _ in range(100)
+    ]
+    assert min(effects) >= 1
+    assert np.mean(effects) < 1.1
+
+
+def test_clustered_wilson_covers_about_95_percent() -> None:
+    """100 pairs of photos that agree nine times in ten: covered 92-98 %, naively far less."""
+    generator = np.random.default_rng(0)
+    groups = np.arange(200) // 2
+    covered, naive = 0, 0
+    for _ in range(COVERAGE_ROUNDS):
+        first, own = generator.random(100) < 0.8, generator.random(100) < 0.8
+        second = np.where(generator.random(100) < 0.9, first, own)
+        hits = np.column_stack([first, second]).ravel()
+        clustered, alone = share("accuracy", hits, groups), share("accuracy", hits)
+        covered += clustered.low <= 0.8 <= clustered.high
+        naive += alone.low <= 0.8 <= alone.high
+    assert 0.92 <= covered / COVERAGE_ROUNDS <= 0.98
+    assert naive / COVERAGE_ROUNDS < 0.88

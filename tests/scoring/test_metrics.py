@@ -205,3 +205,22 @@ def test_a_label_outside_the_classes_is_refused() -> None:
     """Index 3 of 3 classes."""
     with pytest.raises(DataError, match="outside the 3 classes"):
         score(make_predictions([3], [[0.2, 0.3, 0.5]]))
+
+
+def test_near_duplicates_widen_every_interval_and_change_no_value() -> None:
+    """Each image twice: the same values, intervals as wide as those of single images."""
+    once = random_predictions(105, 7, skill=1.5)
+    twice = make_predictions(np.repeat(once.labels, 2), np.repeat(once.probabilities, 2, axis=0))
+    single, naive = metrics(score(once)), metrics(score(twice))
+    grouped = metrics(score(twice, groups=np.arange(210) // 2))
+    for name, metric in grouped.items():
+        assert metric.value == naive[name].value
+        width = metric.high - metric.low
+        assert width == pytest.approx(single[name].high - single[name].low, rel=0.06)
+        assert width > 1.2 * (naive[name].high - naive[name].low)
+
+
+def test_groups_of_one_image_change_no_score() -> None:
+    """Without near duplicates nothing is clustered."""
+    predictions = random_predictions(60, 4, skill=1)
+    assert score(predictions, groups=np.arange(60)) == score(predictions)
