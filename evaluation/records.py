@@ -635,7 +635,7 @@ class Finding:
     low: float
     high: float
     p: float
-    """Holm-corrected mid-p."""
+    """Holm-corrected mid-p; of a quoted tie, the uncorrected one of the most favourable overlap."""
     n: int
     members: tuple[str, ...] = ()
     """``leaders``: the cases that no test separates from the best one, which comes first."""
@@ -1149,7 +1149,7 @@ class Randomisation:
     share: float
     """Of the tower's weights that were shuffled, the last ones first; 1 for all."""
     similarity: Metric
-    """Spearman's correlation with the map of the trained model, mean over photos and classes."""
+    """Spearman's correlation with the map of the trained model, mean over the maps shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
