@@ -17,6 +17,7 @@ from evaluation.report.pages import (
     comparison,
     conclusion,
     dataset,
+    explorer,
     home,
     method,
     summary,
@@ -46,7 +47,7 @@ def render(
     photos: Photos = "all",
     draw: Draw = vega_svg,
 ) -> Pages:
-    """Every generated page, and the photos that they show.
+    """Every generated page, the data of its scripts, and the photos that they show.
 
     ``reference`` holds published figures, shown by themselves while no study has results.
     With ``photos="redistributable"`` the photos of a study that may not be republished are
@@ -63,6 +64,7 @@ def render(
         page.uri: source.fill(page.template, {"page": page.model}) for page in pages
     }
     for view in views:
+        made |= explorer.data_files(view)
         made |= _photos(view)
     return made
 
@@ -100,6 +102,7 @@ def _study_pages(view: StudyView) -> list[Page]:
         supervised.build(view),
         zero_shot.build(view),
         comparison.build(view),
+        explorer.build(view),
         conclusion.build(view),
         method.build(view),
     )

@@ -20,6 +20,7 @@ PAGES = (
     f"{STUDY}/approche-classique.html",
     f"{STUDY}/clip-zero-shot.html",
     f"{STUDY}/comparaison.html",
+    f"{STUDY}/explorateur.html",
     f"{STUDY}/conclusion.html",
     f"{STUDY}/methode.html",
 )
@@ -62,7 +63,7 @@ def test_every_page_works_under_a_base_url(open_page: OpenPage, served: str) -> 
     page.locator(".md-nav__link:visible", has_text="Comparaison").first.click()
     page.wait_for_url("**/repo/etudes/boutique/comparaison.html")
     page.locator("article a.md-nav__link, .md-footer__link--next").first.click()
-    page.wait_for_url("**/repo/etudes/boutique/conclusion.html")
+    page.wait_for_url("**/repo/etudes/boutique/explorateur.html")
 
 
 def test_colour_scheme_can_be_chosen(open_page: OpenPage) -> None:

@@ -107,6 +107,7 @@ def test_navigation_has_no_empty_page(shop: StudyResults, toys: StudyResults) ->
         "Approche classique",
         "CLIP zero-shot",
         "Comparaison",
+        "Explorateur",
         "Conclusion et perspectives",
         "Méthode et limites",
     ]
@@ -127,9 +128,9 @@ def test_navigation_names_pages_that_are_rendered(shop: StudyResults, pages: Pag
 def test_hostile_data_cannot_become_markup(pages: Pages) -> None:
     """Titles and class names never open a tag, a heading, a table cell or a code span."""
     for uri, text in pages.items():
-        if not isinstance(text, str):
+        if not isinstance(text, str) or not uri.endswith(".md"):
             continue
-        assert "<script" not in text
+        assert not re.search(r"<script(?! src=\"[./]*assets/\w+\.js\" defer></script>)", text)
         assert "<b>Montres" not in text
         assert "alert(" not in text or "&#60;script&#62;alert(&#34;x&#34;)" in text
         assert not re.search(r"^# Titre", text, flags=re.MULTILINE), uri
@@ -224,5 +225,6 @@ def test_a_thousand_photos_are_counted_in_french(toys: StudyResults) -> None:
     """Counts have their narrow space."""
     card = toys.study.samples[0]
     samples = tuple(replace(card, id=str(i), fold="test") for i in range(1050))
-    text = page(only(builder.without(toys, samples=samples)), "etudes/jouets/index.md")
+    results = builder.without(replace(toys, predictions={}), samples=samples)
+    text = page(only(results), "etudes/jouets/index.md")
     assert "1\u202f050\u00a0photos" in text
