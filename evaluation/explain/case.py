@@ -196,6 +196,7 @@ class _Explainer:
     advance: Advance
     total: int = 0
     _done: int = 0
+    _told: int = 0
     _tower: Tower | None = None
     _head_digest: str = ""
     _opened: tuple[str, torch.Tensor] | None = None
@@ -232,7 +233,12 @@ class _Explainer:
 
     def step(self, passes: int) -> None:
         self._done += passes
-        self.advance(self.label, min(self._done, self.total), self.total)
+        self._tell(self._done)
+
+    def _tell(self, done: int) -> None:
+        # A method is tried out before its turn: what is told never goes back.
+        self._told = max(self._told, min(done, self.total))
+        self.advance(self.label, self._told, self.total)
 
     def _key(self, kind: str, sample: Sample, **more: object) -> str:
         self._head_digest = self._head_digest or head_digest(self.head)
@@ -320,9 +326,7 @@ class _Explainer:
                 self.pixels(sample),
                 self.settings,
                 batch_size=self.batch_size,
-                progress=lambda done, _: self.advance(
-                    self.label, min(before + done, self.total), self.total
-                ),
+                progress=lambda done, _: self._tell(before + done),
             )
             self.cache.put_arrays(key, {"values": masked.values})
         else:

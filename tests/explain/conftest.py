@@ -19,8 +19,8 @@ from evaluation.records import ExplainMethod, Head
 from tests.explain.models import PlainModel, toy
 from tests.explain.shapes import SIDE, Scenes, make_scenes
 
-SCENES = 20
-RISE = RiseSettings(masks=250, cells=8)
+SCENES = 24
+RISE = RiseSettings(masks=500, cells=8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
