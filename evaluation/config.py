@@ -38,7 +38,7 @@ METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "top2_accuracy")
 """What a threshold may be about: the metrics of a run record."""
 WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
 
-Derive = Literal["class-names", "subcategories"]
+Derive = Literal["class-names", "subcategories", "random-words"]
 Choice = TypeVar("Choice", bound=str)
 Toml = Mapping[str, Any]
 
@@ -516,6 +516,7 @@ def _prompt_sets(study: _Table, models: Sequence[ModelSpec]) -> tuple[PromptSet,
             study.wrong("prompts", f"{name!r}: no file prompts/{name}.toml", f"add it; {hint}")
         elif (raw := _read_toml(file, study.mistakes)) is not None:
             prompts.append(_prompt_set(name, _Table(raw, file, study.mistakes)))
+    _refuse_unknown_like(study, prompts)
     return tuple(prompts)
 
 
@@ -536,10 +537,34 @@ def _prompt_set(name: str, table: _Table) -> PromptSet:
         texts=texts,
         templates=_templates(table),
         derive=derive,
+        like=table.optional_text("like"),
+        seed=table.integer("seed", 0) or 0,
         source=table.text("source"),
     )
+    _check_control(table, prompts)
     table.finish()
     return prompts
+
+
+def _check_control(table: _Table, prompts: PromptSet) -> None:
+    """Random words take the measure of another set; no other set does."""
+    control = prompts.derive == "random-words"
+    if control and prompts.like is None:
+        table.wrong("like", "is missing", 'name a prompt set of the study: like = "descriptions"')
+    for key in ("like", "seed"):
+        if table.has(key) and not control:
+            table.wrong(key, 'goes with derive = "random-words" alone', "delete the line")
+
+
+def _refuse_unknown_like(study: _Table, prompts: Sequence[PromptSet]) -> None:
+    known = [one.name for one in prompts if one.derive != "random-words"]
+    for one in prompts:
+        if one.like is not None and one.like not in known:
+            study.wrong(
+                "prompts",
+                f"{one.name!r} is like {one.like!r}, which this study does not use",
+                f"add it to prompts, or choose among {', '.join(known) or 'none'}",
+            )
 
 
 def _class_texts(table: _Table) -> dict[str, tuple[str, ...]]:

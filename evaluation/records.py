@@ -58,6 +58,9 @@ class Sample:
     """Pixels, after the EXIF orientation was applied."""
     height: int
     """Pixels, after the EXIF orientation was applied."""
+    look: str = ""
+    """What the photo looks like from afar (``data.look``), by which near duplicates are known;
+    "" if it was not computed."""
     subcategory: str | None = None
     title: str | None = None
     fold: Fold | None = None
@@ -99,7 +102,10 @@ class Split:
     test: tuple[str, ...]
     seed: int
     duplicates: tuple[tuple[str, ...], ...] = ()
-    """Groups of ids whose photos have the same pixels; each group lies in one part."""
+    """Groups of ids whose photos have the same pixels.  Each lies in one part, but for a copy
+    that the data itself puts on another side: that one is then in no part."""
+    near_duplicates: tuple[tuple[str, ...], ...] = ()
+    """Groups of ids whose photos look the same, exact copies included; kept together likewise."""
 
     @property
     def digest(self) -> str:
@@ -157,8 +163,12 @@ class PromptSet:
     """Class to its texts; empty until resolved when ``derive`` is set."""
     templates: tuple[str, ...] = ("{}",)
     """Each holds one ``{}`` that a text of the class replaces."""
-    derive: Literal["class-names", "subcategories"] | None = None
+    derive: Literal["class-names", "subcategories", "random-words"] | None = None
     """Where the texts come from when the file does not spell them."""
+    like: str | None = None
+    """``random-words``: the prompt set whose numbers of texts and of words are matched."""
+    seed: int = 0
+    """``random-words``: of the draw."""
     source: str = ""
     """Who wrote the texts, in French, as the site shows it."""
 
@@ -453,6 +463,7 @@ class StudyRecord:
     samples: tuple[SampleCard, ...]
     missing: tuple[MissingPhoto, ...]
     duplicates: tuple[tuple[str, ...], ...]
+    near_duplicates: tuple[tuple[str, ...], ...] = ()
     split_digest: str
     seed: int
     cases: tuple[str, ...]

@@ -161,7 +161,7 @@ def read_data(study: Study, settings: Settings) -> OpenStudy:
         progress=lambda done, total: settings.progress("reading photos", done, total),
     )
     split = split_dataset(dataset, study.split)
-    prompts = tuple(resolve_prompts(one, dataset, split) for one in study.prompts)
+    prompts = tuple(resolve_prompts(one, dataset, split, study.prompts) for one in study.prompts)
     return OpenStudy(
         study=replace(study, prompts=prompts), dataset=dataset, split=split, settings=settings
     )
@@ -189,6 +189,7 @@ def _study_record(opened: OpenStudy) -> StudyRecord:
         samples=_sample_cards(opened),
         missing=dataset.missing,
         duplicates=split.duplicates,
+        near_duplicates=split.near_duplicates,
         split_digest=split.digest,
         seed=split.seed,
         cases=tuple(case.id for case in opened.cases()),

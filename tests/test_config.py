@@ -426,3 +426,32 @@ def test_configuration_needs_no_heavy_package() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+CONTROL = 'title = "T"\nlanguage = "en"\nderive = "random-words"\n'
+
+
+def test_a_control_is_like_another_set(write: Write) -> None:
+    """Random words keep the name of the set that they take the measure of."""
+    write(names=CONTROL + 'like = "descriptions"\nseed = 3\n')
+    (control, _) = load_study("boutique").prompts
+    assert (control.derive, control.like, control.seed) == ("random-words", "descriptions", 3)
+
+
+@pytest.mark.parametrize(
+    ("names", "key", "problem"),
+    [
+        (CONTROL, "like", "is missing"),
+        (CONTROL + 'like = "absent"\n', "prompts", "does not use"),
+        (CONTROL + 'like = "noms"\n', "prompts", "does not use"),
+        (NAMES + 'like = "descriptions"\n', "like", "random-words"),
+    ],
+)
+def test_a_control_that_is_like_nothing_is_refused(
+    write: Write, names: str, key: str, problem: str
+) -> None:
+    """The set must be named, be used by the study, and be no control itself."""
+    write(names=names)
+    ((found, said),) = mistakes_of()
+    assert found == key
+    assert problem in said

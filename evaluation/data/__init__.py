@@ -2,7 +2,14 @@
 
 from evaluation.data.loading import load_dataset
 from evaluation.data.photos import open_photo, write_thumbnail
-from evaluation.data.prompts import resolve_prompts
+from evaluation.data.prompts import random_words, resolve_prompts
 from evaluation.data.split import split_dataset
 
-__all__ = ["load_dataset", "open_photo", "resolve_prompts", "split_dataset", "write_thumbnail"]
+__all__ = [
+    "load_dataset",
+    "open_photo",
+    "random_words",
+    "resolve_prompts",
+    "split_dataset",
+    "write_thumbnail",
+]

@@ -30,9 +30,9 @@ MAX_WORKERS = 8
 """Decoding is bound by the processor, reading by the disk; more threads only cost memory."""
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS photos (
+CREATE TABLE IF NOT EXISTS looks (
     decoder TEXT NOT NULL, digest TEXT NOT NULL, pixels TEXT NOT NULL,
-    width INTEGER NOT NULL, height INTEGER NOT NULL, reason TEXT,
+    width INTEGER NOT NULL, height INTEGER NOT NULL, look TEXT NOT NULL, reason TEXT,
     PRIMARY KEY (decoder, digest)
 ) WITHOUT ROWID
 """
@@ -131,20 +131,21 @@ def _unusable(file: Path, reason: str) -> StoreError:
 
 def _known(database: sqlite3.Connection) -> dict[str, PhotoFacts]:
     rows = database.execute(
-        "SELECT digest, pixels, width, height, reason FROM photos WHERE decoder = ?", (DECODER,)
+        "SELECT digest, pixels, width, height, look, reason FROM looks WHERE decoder = ?",
+        (DECODER,),
     )
     return {
-        digest: PhotoFacts(pixels=pixels, width=width, height=height, reason=reason)
-        for digest, pixels, width, height, reason in rows
+        digest: PhotoFacts(pixels=pixels, width=width, height=height, look=look, reason=reason)
+        for digest, pixels, width, height, look, reason in rows
     }
 
 
 def _remember(database: sqlite3.Connection, found: Mapping[str, PhotoFacts]) -> None:
     with database:
         database.executemany(
-            "INSERT OR IGNORE INTO photos VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO looks VALUES (?, ?, ?, ?, ?, ?, ?)",
             [
-                (DECODER, digest, facts.pixels, facts.width, facts.height, facts.reason)
-                for digest, facts in found.items()
+                (DECODER, digest, one.pixels, one.width, one.height, one.look, one.reason)
+                for digest, one in found.items()
             ],
         )

@@ -79,6 +79,7 @@ def _samples(
             pixels=found.facts.pixels,
             width=found.facts.width,
             height=found.facts.height,
+            look=found.facts.look,
             subcategory=photo.subcategory,
             title=photo.title,
             fold=photo.fold,

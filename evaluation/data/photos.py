@@ -21,6 +21,7 @@ import numpy as np
 import PIL
 from PIL import Image, JpegImagePlugin
 
+from evaluation.data.look import look_of
 from evaluation.errors import ArtefactError, DataError
 from evaluation.records import Sample
 
@@ -36,7 +37,7 @@ THUMBNAIL_SIDE = 320
 """Longest side (pixels) of the small copies that the site shows."""
 THUMBNAIL_QUALITY = 80
 
-DECODER = f"1/{PIL.__version__}"
+DECODER = f"2/{PIL.__version__}"
 """Changes when the pixels of a photo may: facts found by another decoder are found again."""
 
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "PPM")
@@ -66,6 +67,8 @@ class PhotoFacts:
     width: int = 0
     """Of the photo as stored, after its EXIF orientation, before any reduction."""
     height: int = 0
+    look: str = ""
+    """What it looks like from afar: see ``data.look``."""
     reason: str | None = None
 
 
@@ -111,7 +114,7 @@ def inspect_photo(handle: BinaryIO) -> PhotoFacts:
         return PhotoFacts(reason=str(error))
     content = hashlib.sha256(f"{image.width}x{image.height}\n".encode())
     content.update(image.tobytes())
-    return PhotoFacts(pixels=content.hexdigest(), width=width, height=height)
+    return PhotoFacts(pixels=content.hexdigest(), width=width, height=height, look=look_of(image))
 
 
 def write_thumbnail(sample: Sample, folder: Path) -> str:

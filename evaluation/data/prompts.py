@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
 
 from evaluation.data.listing import meant, quoted
 from evaluation.errors import DataError
 from evaluation.records import Dataset, PromptSet, Sample, Split
 
+WORDS = (Path(__file__).parent / "words.txt").read_text(encoding="utf-8").split()
+"""Common English words that describe no product: controls are made of them."""
 MINIMUM_PHOTOS = 2
 """A sub-category seen on fewer train photos is a seller's shelf or a slip, not a part."""
 
 
-def resolve_prompts(prompts: PromptSet, dataset: Dataset, split: Split) -> PromptSet:
+def resolve_prompts(
+    prompts: PromptSet, dataset: Dataset, split: Split, others: Sequence[PromptSet] = ()
+) -> PromptSet:
     """The prompt set with the texts of every class of the data set, in its order.
 
     ``derive = "class-names"`` gives each class its own name.  ``derive = "subcategories"``
@@ -22,6 +30,8 @@ def resolve_prompts(prompts: PromptSet, dataset: Dataset, split: Split) -> Promp
     train alone: the test photos must not write their own question), the most frequent first.
     A name that repeats the class's ("JMD Home Furnishing", of Home Furnishing) tells nothing
     new and is left out beside others; a class without any keeps its own name.
+    ``derive = "random-words"`` is the control of WaffleCLIP: see :func:`random_words`; the set
+    that it is like is looked for among ``others``.
 
     Raises:
         DataError: A class has no text, or a text stands for a class that the data does not
@@ -32,8 +42,35 @@ def resolve_prompts(prompts: PromptSet, dataset: Dataset, split: Split) -> Promp
         return replace(prompts, texts={label: (label,) for label in dataset.classes})
     if prompts.derive == "subcategories":
         return replace(prompts, texts=_subcategories(dataset, split))
+    if prompts.derive == "random-words":
+        like = next(one for one in others if one.name == prompts.like)
+        measured = resolve_prompts(like, dataset, split)
+        drawn = random_words(measured, dataset.classes, prompts.seed)
+        return replace(prompts, texts=drawn.texts, templates=measured.templates)
     _refuse_mismatch(prompts, dataset)
     return replace(prompts, texts={label: prompts.texts[label] for label in dataset.classes})
+
+
+def random_words(like: PromptSet, classes: Sequence[str], seed: int) -> PromptSet:
+    """``like`` with each text replaced by the class name and random words, as many in all.
+
+    The control of WaffleCLIP (Roth et al., ICCV 2023): if a description helps because of what
+    it says, it beats words that say nothing.  A text shorter than the name is the name alone.
+    The words depend on the seed and the class alone, whatever the machine.
+    """
+    texts = {label: _waffle(label, like.texts[label], seed) for label in classes}
+    return replace(like, texts=texts, derive="random-words", like=like.name, seed=seed)
+
+
+def _waffle(label: str, texts: Sequence[str], seed: int) -> tuple[str, ...]:
+    key = int.from_bytes(hashlib.sha256(label.encode()).digest()[:8], "big")
+    rng = np.random.default_rng([seed, key])
+    drawn = []
+    for text in texts:
+        missing = len(text.split()) - len(label.split())
+        words = rng.choice(WORDS, size=missing) if missing > 0 else ()
+        drawn.append(f"{label}, {' '.join(words)}" if missing > 0 else label)
+    return tuple(drawn)
 
 
 def _subcategories(dataset: Dataset, split: Split) -> Mapping[str, tuple[str, ...]]:

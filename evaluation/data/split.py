@@ -2,7 +2,7 @@
 
 Stratified and seeded; the order of the files plays no part.  Every class has the exact size
 asked for, and its sub-categories, where known, their share of it to the nearest photo or so:
-each part is a systematic sample of the class sorted by sub-category.  Photos with the same pixels
+each part is a systematic sample of the class sorted by sub-category.  Photos that look the same
 always fall on one side, whatever their classes: a copy in train would be recognised in test.
 
 When the data brings its own split, that split is kept.  A part that it lacks is carved out of
@@ -19,6 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from evaluation.data.listing import SHOWN, quoted
+from evaluation.data.look import alike
 from evaluation.errors import DataError
 from evaluation.records import FOLDS, Dataset, Fold, Sample, Split, SplitSpec
 
@@ -45,7 +46,7 @@ def split_dataset(dataset: Dataset, spec: SplitSpec) -> Split:
         DataError: A class has too few photos, or copies make the sizes impossible.
 
     """
-    groups = _same_pixels(dataset.samples)
+    groups = _near_duplicates(dataset.samples)
     given, pool = _given_parts(groups)
     held_out: tuple[Fold, ...] = ("test", "validation")
     carved = [part for part in held_out if part not in given.values()]
@@ -58,7 +59,8 @@ def split_dataset(dataset: Dataset, spec: SplitSpec) -> Split:
         validation=_ids(dataset, parts, "validation"),
         test=_ids(dataset, parts, "test"),
         seed=spec.seed,
-        duplicates=tuple(tuple(sample.id for sample in group) for group in _copies(groups)),
+        duplicates=_members(_same_pixels(dataset.samples)),
+        near_duplicates=_members(groups),
     )
 
 
@@ -68,6 +70,23 @@ def _same_pixels(samples: Sequence[Sample]) -> list[Group]:
     for sample in sorted(samples, key=lambda sample: sample.id):
         groups[sample.pixels].append(sample)
     return [tuple(group) for group in groups.values()]
+
+
+def _near_duplicates(samples: Sequence[Sample]) -> list[Group]:
+    """Samples grouped by what connects them: the same pixels, or looks that are alike."""
+    exact = _same_pixels(samples)
+    leader = list(range(len(exact)))
+    for i, j in alike([group[0].look for group in exact]):
+        old, new = leader[j], leader[i]
+        leader = [new if one == old else one for one in leader]
+    groups: dict[int, list[Sample]] = defaultdict(list)
+    for first, group in zip(leader, exact, strict=True):
+        groups[first] += group
+    return [tuple(sorted(group, key=lambda sample: sample.id)) for group in groups.values()]
+
+
+def _members(groups: Iterable[Group]) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(sample.id for sample in group) for group in _copies(groups))
 
 
 def _copies(groups: Iterable[Group]) -> list[Group]:

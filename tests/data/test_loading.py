@@ -548,7 +548,7 @@ def test_what_was_decoded_before_an_interruption_is_kept(
     with pytest.raises(KeyboardInterrupt):
         load(progress=interrupt)
     with sqlite3.connect(tmp_path / "cache" / "photos.sqlite") as database:
-        [(count,)] = database.execute("SELECT count(*) FROM photos")
+        [(count,)] = database.execute("SELECT count(*) FROM looks")
     assert count == 3
     assert len(load().samples) == len(list(shop.rglob("*.png")))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.config import load_study
-from evaluation.data import load_dataset, resolve_prompts, split_dataset
+from evaluation.data import load_dataset, random_words, resolve_prompts, split_dataset
 from evaluation.errors import DataError
 from evaluation.records import Dataset, PromptSet, Sample, Split
 
@@ -131,12 +131,20 @@ def test_equally_frequent_names_are_sorted() -> None:
 
 @pytest.mark.data
 def test_prompt_sets_of_flipkart_fit(flipkart_root: Path, tmp_path: Path) -> None:
-    """All four resolve; no seller's shelf becomes a sub-category; the slides' words are kept."""
+    """All resolve; no seller's shelf becomes a sub-category; the slides' words are kept."""
     study = load_study("flipkart", data_root=flipkart_root)
     dataset = load_dataset(study.dataset, name="flipkart", root=flipkart_root, cache=tmp_path)
     split = split_dataset(dataset, study.split)
-    resolved = {one.name: resolve_prompts(one, dataset, split) for one in study.prompts}
-    assert list(resolved) == ["noms", "descriptions", "gabarits", "sous-categories"]
+    resolved = {
+        one.name: resolve_prompts(one, dataset, split, study.prompts) for one in study.prompts
+    }
+    assert list(resolved) == [
+        "noms",
+        "descriptions",
+        "gabarits",
+        "sous-categories",
+        "mots-au-hasard",
+    ]
     assert all(tuple(one.texts) == dataset.classes for one in resolved.values())
     assert resolved["descriptions"].texts["Watches"] == ("Wrist Watches",)
     assert len(resolved["gabarits"].sentences("Watches")) > 1
@@ -156,4 +164,31 @@ def test_prompt_sets_of_the_demo_fit(tmp_path: Path) -> None:
     split = split_dataset(dataset, study.split)
     assert len(split.test) == 56
     for one in study.prompts:
-        assert tuple(resolve_prompts(one, dataset, split).texts) == dataset.classes
+        assert tuple(resolve_prompts(one, dataset, split, study.prompts).texts) == dataset.classes
+
+
+def test_random_words_take_the_measure_of_the_descriptions() -> None:
+    """Each text begins with the class name and has as many words as the one it stands for."""
+    dataset, split = data_of({"Rugs": [None], "Tea Mugs": [None]})
+    like = prompts(
+        name="descriptions",
+        templates=("a photo of {}",),
+        texts={"Rugs": ("a soft warm rug", "mat"), "Tea Mugs": ("coffee mugs and cups",)},
+    )
+    control = prompts(derive="random-words", like="descriptions")
+    resolved = resolve_prompts(control, dataset, split, (like, control))
+    assert resolved.templates == like.templates
+    for label, texts in resolved.texts.items():
+        assert [text.startswith(label) for text in texts] == [True] * len(like.texts[label])
+        assert [len(text.split()) for text in texts] == [
+            max(len(text.split()), len(label.split())) for text in like.texts[label]
+        ]
+
+
+def test_random_words_depend_on_the_seed_alone() -> None:
+    """The same seed gives the same words, another seed others, whatever the other classes."""
+    like = prompts(texts={"Rugs": ("a b c d e f",), "Mugs": ("a b c d e f",)})
+    first, again, other = (random_words(like, ("Rugs", "Mugs"), seed) for seed in (0, 0, 1))
+    assert first.texts == again.texts
+    assert first.texts["Rugs"] != other.texts["Rugs"]
+    assert random_words(like, ("Rugs",), 0).texts["Rugs"] == first.texts["Rugs"]
