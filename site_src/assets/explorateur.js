@@ -28,7 +28,8 @@
     const format = new Intl.NumberFormat("fr-FR", {
       style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits,
     });
-    return (share) => format.format(share);
+    // The narrow space of the rest of the site, whatever the browser's own is.
+    return (share) => format.format(share).replace(/\s%/, "\u202f%");
   };
   const [rough, fine] = [percent(1), percent(2)];
   const photos = (number) => `${whole.format(number)}\u00a0photo${number < 2 ? "" : "s"}`;
