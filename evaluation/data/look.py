@@ -19,6 +19,9 @@ HASH_BITS = 4
 COLOUR_LEVELS = 3.0
 """… and their colours differ by at most this, of 255, on average.  Both were chosen by looking at
 pairs of product photos: variants of a product (another print, another colour) begin at 4."""
+COLOUR_PEAK = 35
+"""… and by at most this in any one cell: on a white page the mean hides a small product that is
+another.  The one pair of product photos that are the same has 29, the next pair 67."""
 
 _GRID = 8
 _HASH_BYTES = _GRID * _GRID // 8
@@ -46,8 +49,9 @@ def alike(looks: Sequence[str]) -> list[tuple[int, int]]:
     for i in range(len(known) - 1):
         # Hashes first: they leave few photos whose colours have to be looked at.
         rest = np.flatnonzero(_differing(signs[i], signs[i + 1 :]) <= HASH_BITS) + i + 1
-        apart = np.abs(colours[rest] - colours[i]).mean(axis=1)
-        pairs += [(known[i], known[int(j)]) for j in rest[apart <= COLOUR_LEVELS]]
+        apart = np.abs(colours[rest] - colours[i])
+        same = (apart.mean(axis=1) <= COLOUR_LEVELS) & (apart.max(axis=1) <= COLOUR_PEAK)
+        pairs += [(known[i], known[int(j)]) for j in rest[same]]
     return pairs
 
 

@@ -41,6 +41,21 @@ def test_another_colour_is_another_product() -> None:
     assert alike(pictures) == []
 
 
+def test_small_products_on_white_are_told_apart() -> None:
+    """The page is nine tenths white: neither another colour nor a dial more is lost in it."""
+
+    def page(*shapes: tuple[str, tuple[int, int, int, int], tuple[int, int, int]]) -> str:
+        picture = Image.new("RGB", (200, 200), "white")
+        for shape, box, colour in shapes:
+            getattr(ImageDraw.Draw(picture), shape)(box, fill=colour)
+        return look_of(picture)
+
+    dot, strap = (85, 85, 115, 115), ("rectangle", (95, 20, 105, 180), (60, 60, 60))
+    red, blue = page(("ellipse", dot, (200, 30, 30))), page(("ellipse", dot, (30, 30, 200)))
+    assert alike([red, blue]) == []
+    assert alike([page(strap), page(strap, ("ellipse", dot, (120, 60, 20)))]) == []
+
+
 def test_a_photo_without_a_look_is_like_none() -> None:
     """Samples of other sources may have no look."""
     assert alike(["", "", look_of(scene(1))]) == []
