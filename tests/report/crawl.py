@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -21,6 +23,9 @@ RESOURCES = {
     "use": ("href", "xlink:href"),
 }
 """Attributes that make a browser fetch something."""
+
+EXPLORER = "explorateur.html"
+"""The only page whose fragment is no anchor but what it shows."""
 
 
 @dataclass
@@ -99,5 +104,32 @@ def _problem(
     target = (source.parent / unquote(url.path)).resolve() if url.path else source
     if not target.is_file():
         yield f"{name}: {address} leads nowhere"
+    elif target.name == EXPLORER and "=" in url.fragment:
+        yield from (f"{name}: {address}: {fault}" for fault in _asked_in_vain(target, url.fragment))
     elif url.fragment and target in pages and unquote(url.fragment) not in pages[target].ids:
         yield f"{name}: {address} has no such anchor"
+
+
+def _asked_in_vain(explorer: Path, fragment: str) -> Iterator[str]:
+    """What a link asks of the explorer, whose state is in the fragment, and it does not have."""
+    known = _explored(explorer)
+    for pair in fragment.split("&"):
+        key, _, value = pair.partition("=")
+        if unquote(value) not in known.get(key, ()):
+            yield f"no {key} is called {unquote(value)!r}"
+
+
+@cache
+def _explored(explorer: Path) -> dict[str, set[str]]:
+    """The values that each key of the explorer's state may have, from its data files."""
+    calls = [path.read_text(encoding="utf-8") for path in explorer.parent.glob("donnees/*-*.js")]
+    parts = [json.loads(call[call.index("(") + 1 : call.rindex(")")]) for call in calls]
+    (head,) = (part["head"] for part in parts if "head" in part)
+    cases, classes = {case["id"] for case in head["cases"]}, set(head["classes"])
+    return {
+        "id": {one for part in parts for one in part["ids"]},
+        **dict.fromkeys(("cas", "a", "b"), cases),
+        **dict.fromkeys(("vrai", "predit"), classes),
+        "accord": {"a", "b", "aucun", "deux"},
+        "verdict": {"juste", "faux"},
+    }

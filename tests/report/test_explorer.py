@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from evaluation.report.render import Pages, navigation, render
 from evaluation.report.view import StudyView
 from tests.report import builder
 from tests.report.conftest import ROOT, TEMPLATES, placeholder
+from tests.report.crawl import problems
 
 PAGE = "etudes/jouets/explorateur.md"
 DATA = "etudes/jouets/donnees/explorateur-0.js"
@@ -241,3 +243,21 @@ def test_a_new_result_is_not_read_from_an_old_file(toys: StudyResults) -> None:
     before, after = (re.findall(r"\?[0-9a-f]{8}", text(only(one), PAGE)) for one in (toys, again))
     assert len(before) == len(after) == 1
     assert before != after
+
+
+def test_the_crawler_knows_what_the_explorer_can_open(toys: StudyResults, tmp_path: Path) -> None:
+    """A link to a case, a class or a photo that the data do not hold is a dead link."""
+    (tmp_path / "donnees").mkdir()
+    (tmp_path / "donnees/explorateur-0.js").write_text(text(only(toys), DATA), encoding="utf-8")
+    (tmp_path / "explorateur.html").write_text(
+        '<a href="#id=0-test-1">x</a><a href="explorateur.html#vrai=Ours&accord=deux">x</a>'
+        '<a href="explorateur.html#id=9-test-1">x</a><a href="explorateur.html#vrai=Ourse">x</a>'
+        '<a href="explorateur.html#cas=jouets%2Fparti&accord=c">x</a>',
+        encoding="utf-8",
+    )
+    assert [one.split(": ")[-1] for one in problems(tmp_path)] == [
+        "no id is called '9-test-1'",
+        "no vrai is called 'Ourse'",
+        "no cas is called 'jouets/parti'",
+        "no accord is called 'c'",
+    ]
