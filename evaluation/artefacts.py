@@ -283,10 +283,11 @@ def read_results(root: Path) -> tuple[StudyResults, ...]:
 
     A folder that does not exist holds no study.  Raises as :func:`read_json` does.
     """
-    return tuple(_read_study_results(path.parent) for path in sorted(root.glob("*/study.json")))
+    return tuple(read_study_results(path.parent) for path in sorted(root.glob("*/study.json")))
 
 
-def _read_study_results(folder: Path) -> StudyResults:
+def read_study_results(folder: Path) -> StudyResults:
+    """One study with the cases that ran, from its artefact folder."""
     study = read_study(folder / "study.json")
     cases = [folder.parent / case for case in study.cases]
     runs = tuple(_read_present(case / "run.json" for case in cases))

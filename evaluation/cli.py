@@ -10,7 +10,9 @@ import click
 
 from evaluation.config import list_studies, load_study
 from evaluation.errors import VeilleError
+from evaluation.records import PairedTest, StudyComparison
 from evaluation.scaffold import write_new_study
+from evaluation.terminal import pairs_table, progress_bars, ranking
 
 if TYPE_CHECKING:
     from evaluation.run import OpenStudy, StudyCheck
@@ -83,8 +85,7 @@ def check(study: str, data_root: Path | None, offline: bool) -> None:
     Nothing is downloaded, embedded or written besides the cache of decoded photos.  Exits
     with 2 when the study could not run.
     """
-    from evaluation.run import Settings, check_study  # noqa: PLC0415 - imports NumPy and more
-    from evaluation.terminal import progress_bars  # noqa: PLC0415
+    from evaluation.run import Settings, check_study  # noqa: PLC0415 - imports the data stage
 
     found = load_study(study, data_root=data_root)
     click.echo(f"study     {found.name}: {found.title}\nfile      {_short(found.file)}")
@@ -126,6 +127,81 @@ def _print_models(result: StudyCheck) -> None:
         click.echo(f"model     {one.model.name}: {state}{reason}")
         for case in one.cases:
             click.echo(f"  case    {case}")
+
+
+@main.command(short_help="Compare a study's cases: ties, gaps, corrected tests.")
+@click.argument("study")
+@click.argument("cases", nargs=-1)
+@click.option(
+    "--artefacts",
+    type=click.Path(path_type=Path),
+    default=Path("artefacts"),
+    show_default=True,
+    help="Folder of the results.",
+)
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the photos.")
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Also: learning curves, effect of each text, random words, audit, retrieval.",
+)
+@click.option("--device", default="auto", show_default=True, help="For --deep.")
+def compare(  # noqa: PLR0917 - click passes them by name
+    study: str,
+    cases: tuple[str, ...],
+    artefacts: Path,
+    data_root: Path | None,
+    deep: bool,
+    device: str,
+) -> None:
+    """Compare the scored cases of STUDY on the same photos, and write comparison.json.
+
+    With two or more CASES (embedded/noms, or demo/embedded/noms), only their pairs are shown.
+    --deep needs the photos and the models again; image embeddings come from the store.
+    """
+    found = _compared(study, artefacts, data_root, deep=deep, device=device)
+    if found.comparison is None:
+        raise VeilleError(
+            "fewer than two cases were scored", where=study, remedy="score another one: tox -e eval"
+        )
+    click.echo(ranking(found.comparison, study, colour=False))
+    click.echo(pairs_table(_wanted_pairs(found, cases), study, colour=False))
+
+
+def _compared(
+    study: str, artefacts: Path, data_root: Path | None, *, deep: bool, device: str
+) -> StudyComparison:
+    from evaluation.analyse import analyse, analyse_deeply  # noqa: PLC0415 - imports SciPy
+    from evaluation.run import Settings, open_study  # noqa: PLC0415
+
+    if deep:
+        declared = load_study(study, data_root=data_root)
+        with progress_bars() as advance:
+            settings = Settings(artefacts=artefacts, device=device, progress=advance)
+            found = analyse_deeply(open_study(declared, settings))
+    else:
+        found = analyse(artefacts, study)
+    if found is None:
+        raise VeilleError(
+            "no case was scored on the photos as they are now",
+            where=study,
+            remedy=f"run tox -e eval -- --study {study}",
+        )
+    return found
+
+
+def _wanted_pairs(found: StudyComparison, cases: tuple[str, ...]) -> tuple[PairedTest, ...]:
+    pairs = found.comparison.pairs if found.comparison else ()
+    known = {name for pair in pairs for name in (pair.a, pair.b)}
+    wanted = {case if case in known else f"{found.study}/{case}" for case in cases}
+    unknown = sorted(wanted - known)
+    if unknown or len(wanted) == 1:
+        raise VeilleError(
+            f"no scored case {', '.join(unknown)}" if unknown else "one case is no pair",
+            where=found.study,
+            remedy=f"choose two or more among {', '.join(sorted(known))}",
+        )
+    return tuple(pair for pair in pairs if not wanted or {pair.a, pair.b} <= wanted)
 
 
 @main.command(short_help="Write the report's pages as Markdown files.")

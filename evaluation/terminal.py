@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from evaluation.records import Metric, RunRecord
+from evaluation.records import CaseComparison, Metric, PairedTest, RunRecord
 
 if TYPE_CHECKING:
     from evaluation.run import Advance
@@ -64,6 +64,49 @@ def results_table(runs: Sequence[RunRecord], colour: bool, width: int = 110) -> 
     for run in runs:
         if run.status != "ok":
             console.print(f"{run.case}: {run.error}", markup=False, highlight=False, soft_wrap=True)
+    return text.getvalue()
+
+
+def ranking(comparison: CaseComparison, study: str, colour: bool, width: int = 110) -> str:
+    """Who is ahead of whom: cases that share a letter are not separated by any test."""
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        title=f"{study}: cases that share a letter are tied (McNemar, Holm; n = {comparison.n})",
+        title_justify="left",
+        title_style="",
+    )
+    for name in ("rank", "case", "accuracy [95 % interval]", "tied"):
+        table.add_column(name, justify="right" if name == "rank" else "left", no_wrap=True)
+    for one in comparison.cases:
+        name = one.case.removeprefix(f"{study}/")
+        table.add_row(str(one.rank), name, _interval(one.accuracy), " ".join(one.groups))
+    return _drawn(table, colour, width)
+
+
+def pairs_table(pairs: Sequence[PairedTest], study: str, colour: bool, width: int = 140) -> str:
+    """Each pair: gap with Tango's interval, disputed images, corrected p, verdict."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("ahead", overflow="fold")
+    table.add_column("behind", overflow="fold")
+    for name in ("gap in points [95 % interval]", "only first", "only second", "p (Holm)"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for one in pairs:
+        gap = f"{100 * one.gap:.1f} [{100 * one.low:.1f}, {100 * one.high:.1f}]"
+        counts = (str(one.only_a), str(one.only_b))
+        names = (name.removeprefix(f"{study}/") for name in (one.a, one.b))
+        table.add_row(*names, gap, *counts, _p(one.p_holm), one.verdict)
+    return _drawn(table, colour, width)
+
+
+def _p(value: float) -> str:
+    return f"{value:.4f}" if value >= 0.0001 else f"{value:.0e}"  # noqa: PLR2004 - what fits
+
+
+def _drawn(table: Table, colour: bool, width: int) -> str:
+    text = io.StringIO()
+    Console(file=text, width=width, force_terminal=colour, no_color=not colour).print(table)
     return text.getvalue()
 
 

@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from evaluation.cli import main
+from evaluation.config import load_study
+from evaluation.run import Settings, open_study, run_case
 from tests.studies import write_study
 
 
@@ -108,3 +110,39 @@ def test_report_refuses_artefacts_of_another_version(tmp_path: Path) -> None:
     done = veille("report", "--output", tmp_path / "pages", "--artefacts", folder.parent)
     assert done.exit_code == 2
     assert "update veille-clip" in done.output
+
+
+@pytest.fixture
+def scored(tmp_path: Path, study: Path) -> Path:
+    """Artefacts of the tests' study, every case scored."""
+    settings = Settings(artefacts=tmp_path / "artefacts", cache=tmp_path / "cache")
+    opened = open_study(load_study(str(study)), settings)
+    for case in opened.cases():
+        assert run_case(case, opened).status == "ok"
+    return settings.artefacts
+
+
+def test_compare_shows_ranks_and_pairs(scored: Path) -> None:
+    """From artefacts alone: who is tied with whom, and each pair's gap with its interval."""
+    done = veille("compare", "essai", "--artefacts", scored)
+    assert done.exit_code == 0, done.output
+    assert "share a letter are tied" in done.output
+    assert "p (Holm)" in done.output
+    assert (scored / "essai" / "comparison.json").is_file()
+
+
+def test_compare_of_two_cases_shows_their_pair(scored: Path) -> None:
+    """Cases may be named with their study or without."""
+    done = veille("compare", "essai", "tiny/noms", "essai/tiny/descriptions", "--artefacts", scored)
+    assert done.exit_code == 0, done.output
+    refused = veille("compare", "essai", "tiny/nom", "--artefacts", scored)
+    assert refused.exit_code == 2
+    assert "essai/tiny/noms" in refused.output
+
+
+def test_compare_needs_scored_cases(tmp_path: Path, study: Path) -> None:
+    """Nothing was scored: one line with the command that scores."""
+    done = veille("compare", study.name, "--artefacts", tmp_path / "artefacts")
+    assert done.exit_code == 2
+    assert "tox -e eval" in done.output
+    assert len(done.output.splitlines()) == 1

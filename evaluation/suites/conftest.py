@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.analyse import analyse
 from evaluation.artefacts import read_attempt, read_predictions
 from evaluation.config import load_study
 from evaluation.errors import ArtefactError, VeilleError, VeilleWarning
 from evaluation.records import Case, Predictions, RunRecord, Study, Threshold
 from evaluation.run import Advance, OpenStudy, Settings, open_study, run_case
-from evaluation.terminal import progress_bars, results_table
+from evaluation.terminal import progress_bars, ranking, results_table
 
 _STUDIES = pytest.StashKey[tuple[Study, ...]]()
 _CASES = pytest.StashKey[tuple[Case, ...]]()
@@ -238,6 +239,21 @@ def pytest_terminal_summary(
     if not runs:
         return
     terminalreporter.section("results")
-    terminalreporter.write(results_table(runs, colour=bool(terminalreporter.isatty)))
+    colour = bool(terminalreporter.isatty)
+    terminalreporter.write(results_table(runs, colour=colour))
+    for study in dict.fromkeys(run.study for run in runs):
+        with _said(terminalreporter), watched(config):
+            found = analyse(root, study)
+            if found is not None and found.comparison is not None:
+                terminalreporter.write(ranking(found.comparison, study, colour=colour))
     terminalreporter.write_line(f"artefacts: {root.resolve()}")
     terminalreporter.write_line("read them as a site: tox -e site (build), tox -e serve (live)")
+
+
+@contextmanager
+def _said(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """The scores stand, whatever becomes of their comparison."""
+    try:
+        yield
+    except VeilleError as error:
+        terminalreporter.write_line(f"the cases cannot be compared: {error}", red=True)
