@@ -15,7 +15,8 @@ from evaluation.errors import DataError
 from evaluation.records import Dataset, PromptSet, Sample, Split
 
 WORDS = (Path(__file__).parent / "words.txt").read_text(encoding="utf-8").split()
-"""Common English words that describe no product: controls are made of them."""
+"""Common English words that name no product and are in no class, sub-category or description of
+the shipped studies: controls are made of them."""
 MINIMUM_PHOTOS = 2
 """A sub-category seen on fewer train photos is a seller's shelf or a slip, not a part."""
 
@@ -35,7 +36,7 @@ def resolve_prompts(
 
     Raises:
         DataError: A class has no text, or a text stands for a class that the data does not
-            have; all of them at once.
+            have; all of them at once.  Or the set that a control is like is not there.
 
     """
     if prompts.derive == "class-names":
@@ -43,8 +44,7 @@ def resolve_prompts(
     if prompts.derive == "subcategories":
         return replace(prompts, texts=_subcategories(dataset, split))
     if prompts.derive == "random-words":
-        like = next(one for one in others if one.name == prompts.like)
-        measured = resolve_prompts(like, dataset, split)
+        measured = resolve_prompts(_like(prompts, others), dataset, split)
         drawn = random_words(measured, dataset.classes, prompts.seed)
         return replace(prompts, texts=drawn.texts, templates=measured.templates)
     _refuse_mismatch(prompts, dataset)
@@ -55,11 +55,24 @@ def random_words(like: PromptSet, classes: Sequence[str], seed: int) -> PromptSe
     """``like`` with each text replaced by the class name and random words, as many in all.
 
     The control of WaffleCLIP (Roth et al., ICCV 2023): if a description helps because of what
-    it says, it beats words that say nothing.  A text shorter than the name is the name alone.
+    it says, it beats words that say nothing.  Theirs read "Watches, which has ..."; ours leave
+    out "which has", two words that a short description has no room for.  As theirs, the words are
+    drawn with replacement.  A text shorter than the name is the name alone.
     The words depend on the seed and the class alone, whatever the machine.
     """
     texts = {label: _waffle(label, like.texts[label], seed) for label in classes}
     return replace(like, texts=texts, derive="random-words", like=like.name, seed=seed)
+
+
+def _like(control: PromptSet, others: Sequence[PromptSet]) -> PromptSet:
+    for one in others:
+        if one.name == control.like and one.derive != "random-words":
+            return one
+    raise DataError(
+        f"there is no prompt set {control.like!r} to take the measure of",
+        where=f"prompt set {control.name!r}",
+        remedy="list it in the study's prompts, or correct like",
+    )
 
 
 def _waffle(label: str, texts: Sequence[str], seed: int) -> tuple[str, ...]:

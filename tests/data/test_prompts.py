@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from evaluation.config import load_study
 from evaluation.data import load_dataset, random_words, resolve_prompts, split_dataset
+from evaluation.data.prompts import WORDS
 from evaluation.errors import DataError
 from evaluation.records import Dataset, PromptSet, Sample, Split
 
@@ -192,3 +194,42 @@ def test_random_words_depend_on_the_seed_alone() -> None:
     assert first.texts == again.texts
     assert first.texts["Rugs"] != other.texts["Rugs"]
     assert random_words(like, ("Rugs",), 0).texts["Rugs"] == first.texts["Rugs"]
+
+
+def test_random_words_are_the_same_on_every_machine() -> None:
+    """Pinned: a control that changes is another case, and its cached scores would be wrong."""
+    like = prompts(texts={"Tea Mugs": ("one two three four five six",)})
+    assert random_words(like, ("Tea Mugs",), 0).texts == {
+        "Tea Mugs": ("Tea Mugs, height issue firm away",)
+    }
+
+
+@pytest.mark.parametrize("others", [(), (prompts(name="descriptions", derive="random-words"),)])
+def test_a_control_without_its_measure_is_refused(others: tuple[PromptSet, ...]) -> None:
+    """Absent, or a control itself: neither has a length to match."""
+    dataset, split = data_of({"Rugs": [None], "Mugs": [None]})
+    control = prompts(derive="random-words", like="descriptions")
+    with pytest.raises(DataError, match="no prompt set 'descriptions' to take the measure of"):
+        resolve_prompts(control, dataset, split, others)
+
+
+def test_random_words_say_nothing_of_the_shipped_studies() -> None:
+    """None is, in singular or plural, a word of a class, a sub-category or a written text."""
+    written = set()
+    for name in ("demo", "flipkart"):
+        for one in load_study(name).prompts:
+            for label, texts in one.texts.items():
+                written |= set(re.findall("[a-z]+", " ".join((label, *texts)).casefold()))
+    assert {"watches", "accessories", "birds"} <= written
+    assert len(set(WORDS)) == len(WORDS) >= 250
+    assert not [word for word in WORDS if {word, f"{word}s", word.rstrip("s")} & written]
+
+
+@pytest.mark.data
+def test_random_words_say_nothing_of_the_shelves(flipkart_root: Path, tmp_path: Path) -> None:
+    """Nor is one a word of a sub-category of Flipkart."""
+    study = load_study("flipkart", data_root=flipkart_root)
+    dataset = load_dataset(study.dataset, name="x", root=flipkart_root, cache=tmp_path)
+    shelves = " ".join(one.subcategory or "" for one in dataset.samples).casefold()
+    assert "curtains" in shelves
+    assert not set(WORDS) & set(re.findall("[a-z]+", shelves))
