@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -534,6 +535,30 @@ def test_other_decoder_decodes_again(
     )
     load()
     assert len(decoded) == len(list(shop.rglob("*.png")))
+
+
+def test_a_cache_from_before_the_looks_is_not_misread(
+    tmp_path: Path, shop: Path, load: Callable[..., Dataset]
+) -> None:
+    """Its table is left alone: every photo is decoded anew, and gets its look."""
+    digests = [sample.digest for sample in load().samples]
+    file = tmp_path / "cache" / "photos.sqlite"
+    file.unlink()
+    with contextlib.closing(sqlite3.connect(file)) as database, database:
+        database.execute(
+            "CREATE TABLE photos (decoder TEXT NOT NULL, digest TEXT NOT NULL, "
+            "pixels TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, reason TEXT, "
+            "PRIMARY KEY (decoder, digest)) WITHOUT ROWID"
+        )
+        database.executemany(
+            "INSERT INTO photos VALUES (?, ?, 'old', 1, 1, NULL)",
+            [(photos.DECODER, digest) for digest in digests],
+        )
+    samples = load().samples
+    assert [sample.digest for sample in samples] == digests
+    assert len(samples) == len(list(shop.rglob("*.png")))
+    assert all(len(sample.look) == 2 * (8 + 8 * 8 * 3) for sample in samples)
+    assert {(sample.width, sample.height) for sample in samples} == {(40, 30)}
 
 
 def test_what_was_decoded_before_an_interruption_is_kept(
