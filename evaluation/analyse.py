@@ -104,7 +104,7 @@ def analyse(root: Path, name: str) -> StudyComparison | None:
             comparison,
             [_contender(run) for run in evidence.runs.values()],
             names=names[0] if names else None,
-            controls=controls,
+            controls=_measured_by(evidence),
         )
         if comparison
         else ()
@@ -235,6 +235,12 @@ def _contender(run: RunRecord) -> Contender:
 def _prompts_made_from(evidence: _Evidence, derive: str) -> list[str]:
     sets = [run.prompts for run in evidence.runs.values() if run.prompts]
     return list(dict.fromkeys(one.name for one in sets if one.derive == derive))
+
+
+def _measured_by(evidence: _Evidence) -> dict[str, str | None]:
+    """Each set of random words, and the prompt set whose measure they take."""
+    sets = [run.prompts for run in evidence.runs.values() if run.prompts]
+    return {one.name: one.like for one in sets if one.derive == "random-words"}
 
 
 def _quoted(reference: Reference | None) -> tuple[Finding, ...]:

@@ -5,7 +5,7 @@ The report writes the sentences; nothing here knows a model by name.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,15 +32,17 @@ def find(
     contenders: Sequence[Contender],
     *,
     names: str | None = None,
-    controls: Sequence[str] = (),
+    controls: Mapping[str, str | None] | None = None,
 ) -> tuple[Finding, ...]:
     """The study's conclusions, in the order of its questions.
 
     ``names`` is the prompt set of the class names, over which the others are judged;
-    ``controls`` are those of random words, over which only prompt sets that say something are.
+    ``controls`` maps each set of random words to the set whose measure they take, and which has
+    to be better than they are.
     Every p-value is corrected for all pairs of the comparison, so that reading any number of
     findings keeps the chance of a false one below ``comparison.alpha``.
     """
+    controls = controls or {}
     known = {one.case: one for one in contenders}
     ranked = [known[case.case] for case in comparison.cases if case.case in known]
     real = [one for one in ranked if one.prompts not in controls]
@@ -56,7 +58,11 @@ def find(
             continue
         twins = [other for other in ranked if other.model == one.model]
         found += [ask("prompts", one, other) for other in twins if other.prompts == names]
-        found += [ask("control", one, other) for other in twins if other.prompts in controls]
+        found += [
+            ask("control", one, other)
+            for other in twins
+            if one.prompts is not None and controls.get(other.prompts or "") == one.prompts
+        ]
     zero_shot = [one for one in real if one.kind == "clip"]
     trained = [one for one in real if one.kind == "supervised"]
     found += [ask("training", one, zero_shot[0]) for one in trained if zero_shot]
