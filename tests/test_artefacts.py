@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from evaluation import artefacts
 from evaluation.errors import ArtefactError, SchemaVersionError
+from tests.conftest import REPOSITORY
 from tests.factories import METRIC, make_predictions, make_run, make_study
 
 
@@ -160,3 +161,12 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "s").write_text("I am a file")
     with pytest.raises(ArtefactError, match="a file stands in the way"):
         artefacts.write_study(tmp_path, make_study())
+
+
+def test_artefacts_of_the_first_version_are_still_read() -> None:
+    """Files written before a key was added keep their meaning."""
+    (results,) = artefacts.read_results(REPOSITORY / "tests" / "artefacts_v1")
+    assert results.study == make_study()
+    assert results.runs == (make_run(),)
+    assert results.predictions["s/m/p"].sample_ids == make_predictions().sample_ids
+    assert results.comparison is None
