@@ -24,7 +24,7 @@ from evaluation.report.view import Draw
 WIDE, NARROW = 560, 310
 """Widths of the plotting area, pixels."""
 
-_INK, _QUIET, _GRID = "var(--v-ink)", "var(--v-quiet)", "var(--v-grid)"
+INK, QUIET, GRID = "var(--v-ink)", "var(--v-quiet)", "var(--v-grid)"
 COLOURS = {
     "clip": "var(--v-zero-shot)",
     "supervised": "var(--v-supervised)",
@@ -101,35 +101,36 @@ def interval_plot(bars: Sequence[Bar], chance: float, draw: Draw) -> tuple[Marku
     """Accuracy of each case with its interval, chance and published figures, wide and narrow."""
     specs = (_interval_spec(bars, narrow=narrow) for narrow in (False, True))
     wide, narrow = (_with_chance(spec, chance) for spec in specs)
-    return _svg(draw(wide), "i"), _svg(draw(narrow), "n")
+    return svg(draw(wide), "i"), svg(draw(narrow), "n")
 
 
 def score_plot(bars: Sequence[Bar], draw: Draw) -> tuple[Markup, Markup]:
     """A score between 0 and 1 of each class beside its published figure, wide and narrow."""
     wide, narrow = (_interval_spec(bars, narrow=one, share=False) for one in (False, True))
-    return _svg(draw(wide), "i"), _svg(draw(narrow), "n")
+    return svg(draw(wide), "i"), svg(draw(narrow), "n")
 
 
 def change_plot(changes: Sequence[Change], draw: Draw) -> tuple[Markup, Markup]:
     """Gains and losses around zero, in percentage points, wide and narrow."""
     return (
-        _svg(draw(_change_spec(changes, narrow=False)), "i"),
-        _svg(draw(_change_spec(changes, narrow=True)), "n"),
+        svg(draw(_change_spec(changes, narrow=False)), "i"),
+        svg(draw(_change_spec(changes, narrow=True)), "n"),
     )
 
 
 def count_plot(counts: Sequence[Count], draw: Draw) -> tuple[Markup, Markup]:
     """Photos of each class in each part of the split, stacked, wide and narrow."""
     return (
-        _svg(draw(_count_spec(counts, narrow=False)), "i"),
-        _svg(draw(_count_spec(counts, narrow=True)), "n"),
+        svg(draw(_count_spec(counts, narrow=False)), "i"),
+        svg(draw(_count_spec(counts, narrow=True)), "n"),
     )
 
 
 # ------------------------------------------------------------------ specifications
 
 
-def _frame(values: Sequence[Mapping[str, Any]], *, narrow: bool, step: int) -> Spec:
+def frame(values: Sequence[Mapping[str, Any]], *, narrow: bool, step: int) -> Spec:
+    """What every drawing shares: its data, its size (``step`` pixels a line) and its type."""
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "width": NARROW if narrow else WIDE,
@@ -142,12 +143,12 @@ def _frame(values: Sequence[Mapping[str, Any]], *, narrow: bool, step: int) -> S
             "font": "Atkinson Hyperlegible Next, system-ui, sans-serif",
             "view": {"stroke": None},
             "axis": {
-                "labelColor": _INK,
-                "titleColor": _QUIET,
+                "labelColor": INK,
+                "titleColor": QUIET,
                 "titleFontWeight": "normal",
                 "labelFontSize": 13,
                 "titleFontSize": 13,
-                "gridColor": _GRID,
+                "gridColor": GRID,
                 "domain": False,
                 "ticks": False,
                 "labelPadding": 8,
@@ -156,7 +157,7 @@ def _frame(values: Sequence[Mapping[str, Any]], *, narrow: bool, step: int) -> S
     }
 
 
-def _rows(narrow: bool, field: str = "label") -> Spec:
+def rows(narrow: bool, field: str = "label") -> Spec:
     """The vertical axis: names on the left, or over each line where the screen is narrow."""
     axis = {
         "title": None,
@@ -174,7 +175,7 @@ def _rows(narrow: bool, field: str = "label") -> Spec:
     }
 
 
-def _over(text: Spec, dy: int = -15) -> Spec:
+def over(text: Spec, dy: int = -15) -> Spec:
     """Names of the lines, written over them."""
     return {
         "mark": {
@@ -182,7 +183,7 @@ def _over(text: Spec, dy: int = -15) -> Spec:
             "align": "left",
             "dy": dy,
             "fontSize": 13,
-            "color": _INK,
+            "color": INK,
             "limit": NARROW,
         },
         "encoding": {"x": {"value": 0}, "text": text},
@@ -203,7 +204,7 @@ def _interval_spec(bars: Sequence[Bar], *, narrow: bool, share: bool = True) -> 
         }
         for bar in bars
     ]
-    spec = _frame(values, narrow=narrow, step=52 if narrow else 46 if share else 32)
+    spec = frame(values, narrow=narrow, step=52 if narrow else 46 if share else 32)
     colour = {
         "field": "kind",
         "type": "nominal",
@@ -227,7 +228,7 @@ def _interval_spec(bars: Sequence[Bar], *, narrow: bool, share: bool = True) -> 
             "values": [0, 0.25, 0.5, 0.75, 1],
         },
     }
-    spec["encoding"] = {"y": _rows(narrow)}
+    spec["encoding"] = {"y": rows(narrow)}
     spec["layer"] = [
         {
             "mark": {"type": "rule", "strokeWidth": 4, "opacity": 0.45, "strokeCap": "round"},
@@ -265,7 +266,7 @@ def _interval_spec(bars: Sequence[Bar], *, narrow: bool, share: bool = True) -> 
                 "align": "right",
                 "fontSize": 14,
                 "fontWeight": "bold",
-                "color": _INK,
+                "color": INK,
                 "dx": 0 if narrow else 62,
             },
             "encoding": {
@@ -275,7 +276,7 @@ def _interval_spec(bars: Sequence[Bar], *, narrow: bool, share: bool = True) -> 
         },
     ]
     if narrow:
-        spec["layer"].append(_over({"field": "name"}))
+        spec["layer"].append(over({"field": "name"}))
     return spec
 
 
@@ -283,7 +284,7 @@ def _with_chance(spec: Spec, chance: float) -> Spec:
     """The plot with a dotted line where a draw among the classes would stand."""
     line = {
         "data": {"values": [{"chance": chance}]},
-        "mark": {"type": "rule", "strokeDash": [3, 4], "color": _QUIET, "strokeWidth": 1.5},
+        "mark": {"type": "rule", "strokeDash": [3, 4], "color": QUIET, "strokeWidth": 1.5},
         "encoding": {"x": {"field": "chance", "type": "quantitative"}, "y": None},
     }
     return {**spec, "layer": [line, *spec["layer"]]}
@@ -300,8 +301,8 @@ def _change_spec(changes: Sequence[Change], *, narrow: bool) -> Spec:
         for change in changes
     ]
     reach = max([10.0, *(abs(change.points) for change in changes)]) * 1.25
-    spec = _frame(values, narrow=narrow, step=48 if narrow else 32)
-    spec["encoding"] = {"y": _rows(narrow)}
+    spec = frame(values, narrow=narrow, step=48 if narrow else 32)
+    spec["encoding"] = {"y": rows(narrow)}
     x = {
         "field": "value",
         "type": "quantitative",
@@ -326,7 +327,7 @@ def _change_spec(changes: Sequence[Change], *, narrow: bool) -> Spec:
         },
         {
             "data": {"values": [{"zero": 0}]},
-            "mark": {"type": "rule", "color": _QUIET},
+            "mark": {"type": "rule", "color": QUIET},
             "encoding": {"x": {"field": "zero", "type": "quantitative"}, "y": None},
         },
         *(
@@ -338,7 +339,7 @@ def _change_spec(changes: Sequence[Change], *, narrow: bool) -> Spec:
                     "dx": dx,
                     "dy": 4 if narrow else 0,
                     "fontSize": 13,
-                    "color": _INK,
+                    "color": INK,
                 },
                 "encoding": {"x": x, "text": {"field": "text"}},
             }
@@ -349,7 +350,7 @@ def _change_spec(changes: Sequence[Change], *, narrow: bool) -> Spec:
         ),
     ]
     if narrow:
-        spec["layer"].append(_over({"field": "label"}, dy=-14))
+        spec["layer"].append(over({"field": "label"}, dy=-14))
     return spec
 
 
@@ -364,14 +365,14 @@ def _count_spec(counts: Sequence[Count], *, narrow: bool) -> Spec:
         }
         for one in counts
     ]
-    spec = _frame(values, narrow=narrow, step=48 if narrow else 30)
+    spec = frame(values, narrow=narrow, step=48 if narrow else 30)
     x = {
         "field": "number",
         "type": "quantitative",
         "stack": "zero",
         "axis": {"title": "photos", "format": ",d", "tickCount": 5, "tickMinStep": 1},
     }
-    spec["encoding"] = {"y": _rows(narrow)}
+    spec["encoding"] = {"y": rows(narrow)}
     spec["layer"] = [
         {
             "mark": {
@@ -394,7 +395,7 @@ def _count_spec(counts: Sequence[Count], *, narrow: bool) -> Spec:
         },
     ]
     if narrow:
-        names = _over({"field": "label"}, dy=-12)
+        names = over({"field": "label"}, dy=-12)
         names["transform"] = [{"aggregate": [], "groupby": ["label"]}]
         spec["layer"].append(names)
     return spec
@@ -416,7 +417,7 @@ def vega_svg(spec: Mapping[str, Any]) -> str:
     return _draw(json.dumps(spec, sort_keys=True))
 
 
-def _svg(text: str, prefix: str) -> Markup:
+def svg(text: str, prefix: str) -> Markup:
     """An SVG that fills its place in the page, hidden from screen readers: words replace it."""
     text = re.sub(r"^.*?<svg", "<svg", text, count=1, flags=re.DOTALL)
     found = re.match(r'<svg[^>]*?viewBox="0 0 (?P<width>[\d.]+) [\d.]+"[^>]*>', text)
