@@ -77,6 +77,25 @@ def gap(difference: float, digits: int = 1) -> str:
     return f"{decimal(100 * size, digits)}{NBSP}{_points(difference, digits)}"
 
 
+def p_value(p: float) -> str:
+    """A p-value as "p = 0,012", "p < 0,001" below a thousandth, "p = 1" when it rounds to it."""
+    if p < 0.0005:  # noqa: PLR2004 - would be written "0,000"
+        return f"p{NBSP}<{NBSP}0,001"
+    return f"p{NBSP}={NBSP}{'1' if p >= 0.9995 else decimal(p)}"  # noqa: PLR2004 - likewise
+
+
+def bare_p(p: float) -> str:
+    """A p-value where a heading says so: "0,012", "< 0,001"."""
+    return p_value(p).removeprefix(f"p{NBSP}").removeprefix(f"={NBSP}")
+
+
+def numbers(low: float | None, high: float | None, digits: int) -> str:
+    """An interval of numbers that are no shares, "[0,31 ; 0,42]"; "" when there is none."""
+    if low is None or high is None:
+        return ""
+    return f"[{decimal(low, digits)}{THIN};{NBSP}{decimal(high, digits)}]"
+
+
 def _points(difference: float, digits: int) -> str:
     # The French plural begins at two.
     return "points" if round(abs(100 * difference), digits) >= 2 else "point"  # noqa: PLR2004

@@ -22,6 +22,9 @@ EXPLORER = "explorateur"
 Agreement = Literal["a", "b", "aucun", "deux"]
 """Which of two cases is right on a photo: only the first, only the second, neither, both."""
 
+_UNRESERVED = "!'()*"
+"""What encodeURIComponent leaves alone and urllib does not."""
+
 
 def slug(text: str) -> str:
     """A text as part of an address: "Home Decor & Festive Needs" as "home-decor-festive-needs"."""
@@ -74,7 +77,3 @@ def _explorer(study: str, source: str, state: dict[str, str]) -> str:
     # As encodeURIComponent writes it: the page reads its state with decodeURIComponent.
     fragment = "&".join(f"{key}={quote(value, safe=_UNRESERVED)}" for key, value in state.items())
     return href(source or page, f"{study}/{EXPLORER}.html", fragment)
-
-
-_UNRESERVED = "!'()*"
-"""What encodeURIComponent leaves alone and urllib does not."""

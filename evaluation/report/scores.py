@@ -6,12 +6,19 @@ from collections.abc import Mapping
 
 from evaluation.records import ClassScores, Metric, RunRecord
 from evaluation.report import french, links
+from evaluation.report.matrix import rank_cell
 from evaluation.report.sentences import recall_changes
 from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, absent, head
 from evaluation.report.view import METRICS, StudyView, bounds, shown, trace, value
 
 NEVER = "précision indéfinie\u00a0: cette catégorie n’a jamais été prédite"
 NOT_MEASURED = "cette catégorie n’est pas dans le résultat"
+
+RANKS = (
+    "Le rang compte les cas qu’un test trouve meilleurs. Deux cas qui partagent une lettre sont "
+    "ex æquo\u00a0: aucun test ne les sépare. Le vrai rang est dans la fourchette indiquée avec "
+    "95\u202f% de confiance. "
+)
 
 _SUMMARY = ("accuracy", "macro_f1", "balanced_accuracy", "top2_accuracy")
 
@@ -30,10 +37,12 @@ def cases_table(view: StudyView, source: str) -> Table:
     """Every case with its metrics, best accuracy first; those without a result at the end."""
     order = sorted(view.scored, key=lambda run: -value(run, "accuracy"))
     metrics = tuple(name for name in _SUMMARY if any(run.metric(name) for run in order))
+    ranked = view.comparison is not None and view.comparison.comparison is not None
     rows = [
         Row(
             cells=(
                 head(view.case_title(run), href=view.run_href(source, run), title=trace(run)),
+                *((rank_cell(view, run.case),) if ranked else ()),
                 *(share_cell(run.metric(name), trace(run)) for name in metrics),
                 _speed(run),
             )
@@ -46,7 +55,7 @@ def cases_table(view: StudyView, source: str) -> Table:
                 head(absence.title),
                 Cell(
                     text=f"{french.sentence_case(absence.status)}\u00a0: {absence.reason}",
-                    span=str(len(metrics) + 1),
+                    span=str(len(metrics) + 1 + ranked),
                     kind="missing",
                     lang=absence.reason_lang,
                 ),
@@ -60,12 +69,13 @@ def cases_table(view: StudyView, source: str) -> Table:
         caption=f"Tous les cas, sur les mêmes {french.plural(view.test_images, 'photo')} de test",
         columns=(
             Column(text="Cas", numeric=False),
+            *((Column(text="Rang"),) if ranked else ()),
             *(Column(text=METRICS[name]) for name in metrics),
             Column(text="Vitesse", note="photos par seconde"),
         ),
         groups=(Group(rows=tuple(rows)),),
-        note="Entre crochets, l’intervalle à 95\u202f%. Chaque nom de cas mène à son "
-        "exécution\u00a0: versions, empreintes, durées, commande.",
+        note=f"{RANKS if ranked else ''}Entre crochets, l’intervalle à 95\u202f%. Chaque nom de "
+        "cas mène à son exécution\u00a0: versions, empreintes, durées, commande.",
         kind="scores",
     )
 

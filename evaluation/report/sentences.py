@@ -1,8 +1,8 @@
 """Sentences made from measured numbers, each number with the run that it comes from.
 
-What they may claim is narrow.  Two accuracies are said to differ when their 95 % intervals do
-not overlap; otherwise the sentence says that these photos do not tell.  Nothing is called
-significant: overlap of intervals is not a paired test.
+What they may claim is narrow.  Where the cases were compared, two of them are said to differ
+when their paired test says so.  Otherwise two accuracies are said to differ when their 95 %
+intervals do not overlap, and nothing is called significant: overlap is not a paired test.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from evaluation.records import Metric, RunRecord
+from evaluation.records import Metric, PairedTest, RunRecord
 from evaluation.report import french
 from evaluation.report.view import StudyView, best, bounds, shown, trace, value
 
@@ -68,7 +68,7 @@ def number(view: StudyView, run: RunRecord, source: str, metric: str = "accuracy
 
 def answer(view: StudyView, source: str) -> Sentence:
     """The study's question answered in one sentence."""
-    zero_shot, supervised = best(view.zero_shot), best(view.supervised)
+    zero_shot, supervised = best(view.described), best(view.supervised)
     photos = french.plural(view.test_images, "photo")
     if zero_shot is None and supervised is None:
         return say("Aucun cas n’a encore de résultat comparable sur ces photos.")
@@ -87,17 +87,20 @@ def answer(view: StudyView, source: str) -> Sentence:
         f" des {photos} de test, contre ",
         number(view, supervised, source),
         f" pour {view.said(supervised)}, qui a appris sur des photos étiquetées\u00a0: ",
-        _verdict(supervised, zero_shot),
+        _verdict(view, supervised, zero_shot),
         ".",
     )
 
 
-def _verdict(one: RunRecord, other: RunRecord, metric: str = "accuracy") -> str:
-    """The gap between two cases, and whether the intervals tell them apart."""
-    gap = value(one, metric) - value(other, metric)
+def _verdict(view: StudyView, one: RunRecord, other: RunRecord) -> str:
+    """The gap between two cases, and whether their test, or else the intervals, separates them."""
+    pair = view.pair(one.case, other.case)
+    if pair is not None:
+        return _tested(pair)
+    gap = value(one, "accuracy") - value(other, "accuracy")
     if gap == 0:
         return "les deux sont à égalité"
-    told = separated(one.metric(metric), other.metric(metric))
+    told = separated(one.metric("accuracy"), other.metric("accuracy"))
     means = (
         "et les intervalles à 95\u202f% ne se recouvrent pas"
         if told
@@ -105,6 +108,16 @@ def _verdict(one: RunRecord, other: RunRecord, metric: str = "accuracy") -> str:
         "les départager"
     )
     return f"{french.gap(gap)} d’écart, {means}"
+
+
+def _tested(pair: PairedTest) -> str:
+    gap = "même exactitude" if pair.gap == 0 else f"{french.gap(pair.gap)} d’écart"
+    limits = f"(IC 95\u202f% {french.interval(pair.low, pair.high)})"
+    return {
+        "better": f"{gap} {limits}, et le test apparié les sépare",
+        "tie": f"{gap} {limits}, et rien ne les sépare sur ces images",
+        "inconclusive": f"{gap} {limits}, et on ne peut pas conclure sur ces images",
+    }[pair.verdict]
 
 
 def prompt_effects(view: StudyView, source: str) -> tuple[Sentence, ...]:
@@ -140,7 +153,7 @@ def _effect(view: StudyView, base: RunRecord, top: RunRecord, source: str) -> Se
         number(view, top, source),
         " contre ",
         number(view, base, source),
-        f"\u202f; {_verdict(top, base)}." if change else ".",
+        f"\u202f; {_verdict(view, top, base)}." if change else ".",
     )
 
 

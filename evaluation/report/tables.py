@@ -7,7 +7,9 @@ from typing import Literal
 
 from evaluation.report.french import DASH
 
-Kind = Literal["", "measured", "quoted", "missing", "best", "hit", "error"]
+Kind = Literal[
+    "", "measured", "quoted", "missing", "best", "hit", "error", "better", "worse", "tie", "open"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +31,10 @@ class Cell:
     """How many columns it covers."""
     lang: str = ""
     """Language of the text when it is not French."""
+    tag: str = ""
+    """A word that says what the number means: "meilleur", "égalité"."""
+    id: str = ""
+    """Its anchor, when something links to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +74,7 @@ class Table:
     """Printed under the table."""
     spanner: str = ""
     """Printed above all columns but the first: "Catégorie prédite"."""
-    kind: Literal["", "confusion", "scores", "plain"] = ""
+    kind: Literal["", "confusion", "scores", "plain", "matrix"] = ""
 
     @property
     def span(self) -> str:

@@ -14,11 +14,13 @@ from typing import Any, Literal
 
 from evaluation.records import (
     Metric,
+    PairedTest,
     PromptSet,
     Reference,
     ReferenceSystem,
     RunRecord,
     SampleCard,
+    StudyComparison,
     StudyRecord,
     StudyResults,
 )
@@ -30,6 +32,9 @@ Draw = Callable[[Mapping[str, Any]], str]
 
 BASELINE = "noms"
 """Name of the prompt set that the others are compared with, where a study has it."""
+
+CONTROL = "random-words"
+"""What the texts of a control are made from."""
 
 METRICS = {
     "accuracy": "Exactitude",
@@ -125,6 +130,15 @@ class StudyView:
         model = self.model_title(run)
         return model if run.prompts is None else f"{model} · {french.typeset(run.prompts.title)}"
 
+    def case_name(self, case: str) -> str:
+        """A case by its id, as the pages call it; the id itself when it has no record."""
+        run = self.runs.get(case)
+        return case if run is None else self.case_title(run)
+
+    def model_name(self, model: str) -> str:
+        """A model by its name in the study, as the pages call it."""
+        return self._model_titles.get(model, model)
+
     def said(self, run: RunRecord) -> str:
         """A case in the middle of a sentence."""
         return f"le cas {french.quote(self.case_title(run))}"
@@ -139,6 +153,11 @@ class StudyView:
         )
 
     @cached_property
+    def runs(self) -> Mapping[str, RunRecord]:
+        """Case id to its record."""
+        return {run.case: run for run in self.results.runs}
+
+    @cached_property
     def stale(self) -> tuple[RunRecord, ...]:
         """Cases with a result on other photos, or on another split: not comparable."""
         return tuple(
@@ -151,6 +170,20 @@ class StudyView:
     def zero_shot(self) -> tuple[RunRecord, ...]:
         """Scored zero-shot cases."""
         return tuple(run for run in self.scored if run.model.kind == "clip")
+
+    @property
+    def described(self) -> tuple[RunRecord, ...]:
+        """Scored zero-shot cases whose texts mean something: random words are a control."""
+        return tuple(
+            run
+            for run in self.zero_shot
+            if run.prompts is not None and str(run.prompts.derive) != CONTROL
+        )
+
+    @cached_property
+    def controls(self) -> frozenset[str]:
+        """Ids of the scored zero-shot cases that are not described."""
+        return frozenset(run.case for run in self.zero_shot) - {run.case for run in self.described}
 
     @property
     def supervised(self) -> tuple[RunRecord, ...]:
@@ -252,6 +285,44 @@ class StudyView:
         return tuple(
             card for card in self.study.samples if card.label == label and fold in (None, card.fold)
         )
+
+    # -------------------------------------------------------------- comparison
+
+    @cached_property
+    def comparison(self) -> StudyComparison | None:
+        """What was concluded from these very cases; None when it was from others."""
+        found = self.results.comparison
+        if found is None or set(found.inputs) != {run.case for run in self.scored}:
+            return None
+        current = (self.study.dataset_revision, self.study.split_digest)
+        return found if (found.dataset_revision, found.split_digest) == current else None
+
+    @cached_property
+    def _pairs(self) -> Mapping[frozenset[str], PairedTest]:
+        compared = self.comparison.comparison if self.comparison else None
+        return {frozenset((pair.a, pair.b)): pair for pair in (compared.pairs if compared else ())}
+
+    def pair(self, one: str, other: str) -> PairedTest | None:
+        """The test of two cases, by their ids; None when they were not compared."""
+        return self._pairs.get(frozenset((one, other)))
+
+    @property
+    def alpha(self) -> float:
+        """The level of the tests."""
+        compared = self.comparison.comparison if self.comparison else None
+        return compared.alpha if compared else 0.05
+
+    def explorable(self, *cases: str) -> bool:
+        """Whether the page of the photos knows what these cases say."""
+        return all(case in self.results.predictions for case in cases)
+
+    def pair_href(self, source: str, one: str, other: str) -> str:
+        """From page ``source`` to the cell of the matrix where ``one`` faces ``other``."""
+        return links.href(source, self.page("comparaison"), self.pair_anchor(one, other))
+
+    def pair_anchor(self, one: str, other: str) -> str:
+        """The anchor of that cell; slugs have no double hyphen, so no two pairs share one."""
+        return f"paire-{self.case_slugs[one]}--{self.case_slugs[other]}"
 
     # --------------------------------------------------------------- reference
 

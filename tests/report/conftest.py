@@ -14,7 +14,7 @@ import pytest
 from evaluation import artefacts
 from evaluation.records import StudyResults
 from evaluation.report.render import Pages, render
-from tests.report import builder
+from tests.report import analysed, builder
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "templates"
@@ -27,7 +27,7 @@ def placeholder(spec: Mapping[str, Any]) -> str:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> StudyResults:
-    return builder.shop(tmp_path)
+    return analysed.shop(tmp_path)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def build_site(
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of two studies, built once."""
     root = tmp_path_factory.mktemp("artefacts")
-    write_artefacts(root, builder.shop(root), builder.second(root))
+    write_artefacts(root, analysed.shop(root), builder.second(root))
     output = tmp_path_factory.mktemp("site") / "repo"
     done = build_site(output, root)
     assert done.returncode == 0, done.stdout + done.stderr

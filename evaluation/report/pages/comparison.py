@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from evaluation.records import ReferenceSystem, RunRecord
 from evaluation.report import charts, french
 from evaluation.report.charts import Bar, Chart, Key
+from evaluation.report.findings import findings
+from evaluation.report.matrix import global_test, matrix, pairs_table, power_table, sensitivity
 from evaluation.report.pages import Link, Page
 from evaluation.report.pages.summary import interval_chart
 from evaluation.report.quoted import SlideTables
@@ -17,12 +19,29 @@ from evaluation.report.view import Absence, StudyView, best
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PairedTests:
+    """Who beats whom, and what these images can show."""
+
+    whole: Sentence
+    sensitivity: Sentence
+    clustered: bool
+    """Whether near-duplicate photos count as one."""
+    margin: str
+    matrix: Table
+    pairs: Table
+    power: Table | None
+    leaders: tuple[Sentence, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ComparisonPage:
     """The page of comparison."""
 
     title: str
     chart: Chart | None
     cases: Table
+    tests: PairedTests | None
+    """None while the cases have not been compared."""
     absences: tuple[Absence, ...]
     precision_recall: Table | None
     f1: Table | None
@@ -52,6 +71,7 @@ def build(view: StudyView) -> Page:
             title=view.title,
             chart=interval_chart(view) if runs else None,
             cases=cases_table(view, uri),
+            tests=_tests(view, uri),
             absences=view.absences,
             precision_recall=tables.precision_recall() if filled else None,
             f1=tables.f1() if filled else None,
@@ -65,6 +85,22 @@ def build(view: StudyView) -> Page:
                 for run in view.results.failures
             ),
         ),
+    )
+
+
+def _tests(view: StudyView, source: str) -> PairedTests | None:
+    compared = view.comparison.comparison if view.comparison else None
+    if compared is None:
+        return None
+    return PairedTests(
+        whole=global_test(compared),
+        sensitivity=sensitivity(compared),
+        clustered=compared.clustered,
+        margin=french.gap(compared.margin, 0),
+        matrix=matrix(view, compared, source),
+        pairs=pairs_table(view, compared, source),
+        power=power_table(compared),
+        leaders=findings(view, source, "leaders", "training"),
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.report import french
+from evaluation.report.findings import class_findings, findings
 from evaluation.report.pages import Page
+from evaluation.report.pages.prompts import choices
 from evaluation.report.sentences import (
     Sentence,
     against_chance,
@@ -31,6 +33,12 @@ class ConclusionPage:
     findings: tuple[Sentence, ...]
     beside: tuple[Sentence, ...]
     """Published figures and measured ones."""
+    quoted: tuple[Sentence, ...]
+    """What the published counts alone allow one to say."""
+    tested: bool
+    """Whether the cases were compared by paired tests."""
+    optimism: tuple[Sentence, ...]
+    """By how much choosing texts on test flatters."""
     subcategories: Sentence
     """What the slides' perspective of sub-categories gives here; empty if it was not tried."""
     absences: tuple[Absence, ...]
@@ -49,14 +57,12 @@ def build(view: StudyView) -> Page:
             question=view.question,
             answer=answer(view, uri),
             findings=without_empty(
-                (
-                    *prompt_effects(view, uri),
-                    *class_effects(view, uri),
-                    *_weakest(view, uri),
-                    against_chance(view),
-                )
+                (*_effects(view, uri), *_weakest(view, uri), against_chance(view))
             ),
             beside=against_reference(view, uri),
+            quoted=findings(view, uri, "quoted"),
+            tested=view.comparison is not None,
+            optimism=choices(view),
             subcategories=_subcategories(view, uri),
             absences=view.absences,
             test_images=french.plural(view.test_images, "photo"),
@@ -64,8 +70,15 @@ def build(view: StudyView) -> Page:
     )
 
 
+def _effects(view: StudyView, source: str) -> tuple[Sentence, ...]:
+    """What the tests conclude; what the intervals show while there are none."""
+    if view.comparison is None:
+        return (*prompt_effects(view, source), *class_effects(view, source))
+    return (*findings(view, source), *class_findings(view, source))
+
+
 def _weakest(view: StudyView, source: str) -> tuple[Sentence, ...]:
-    tops = (best(view.zero_shot), best(view.supervised))
+    tops = (best(view.described), best(view.supervised))
     return tuple(weakest(view, run, source) for run in tops if run is not None)
 
 

@@ -38,6 +38,51 @@ INTERVALS = {
 }
 
 
+_PAIRED = (
+    "Les cas sont comparés sur les mêmes photos\u00a0: Q de Cochran (1950) pour l’ensemble, "
+    "test de McNemar (1947), exact et mid-p (Fagerland, Lydersen et Laake, 2013), pour chaque "
+    "paire, avec la correction de Holm (1979)\u202f; l’intervalle de chaque écart est celui "
+    "de Tango (1998). Les lettres des groupes suivent Piepho (2004), la fourchette du vrai "
+    "rang Mogstad, Romano, Shaikh et Wilhelm (2024)."
+)
+_CLUSTERED = (
+    "Des photos presque identiques comptent pour une seule\u00a0: le test change le signe de "
+    "groupes entiers, et l’intervalle tient compte de leur effet de plan."
+)
+_QUOTED = (
+    "Pour les chiffres cités, dont on ne connaît que le compte, le test est refait pour "
+    "chaque recouvrement possible des erreurs de deux systèmes."
+)
+_TEXTS = (
+    "Les gains par catégorie et l’effet de chaque texte passent les mêmes tests, corrigés à "
+    "l’intérieur de chaque tableau\u202f; l’optimisme d’un choix fait sur le test est estimé "
+    "par bootstrap (Efron, 1983)."
+)
+_VARIANCE = (
+    "Le partage des différences entre modèle, textes et interaction est celui d’une analyse "
+    "de proportions appariées (Grizzle, Starmer et Koch, 1969)."
+)
+_CONTROL = "Le témoin de mots au hasard suit WaffleCLIP (Roth et al., ICCV 2023)."
+_CALIBRATION = (
+    "Calibration\u00a0: score de Brier (1950), log-vraisemblance, ECE (Guo et al., ICML 2017) "
+    "comparée à ce qu’elle vaudrait pour des probabilités parfaites\u202f; la température "
+    "n’est jamais réglée sur les photos qu’elle sert à juger."
+)
+_ABSTENTION = (
+    "Abstention\u00a0: courbe du risque selon la part classée et AURC (Geifman et El-Yaniv, "
+    "NeurIPS 2017)\u202f; la part garantie vient de tests exacts en séquence fixe."
+)
+_FEW_SHOT = (
+    "Courbes d’apprentissage\u00a0: GDA (Wang et al., ICLR 2024), sonde partie des textes "
+    "(LP++, Huang et al., CVPR 2024), régression logistique et plus proches voisins, "
+    "plusieurs tirages des photos étiquetées, réglés sur elles seules."
+)
+_AUDIT = (
+    "Étiquettes douteuses\u00a0: apprentissage confiant (Northcutt, Jiang et Chuang, 2021), "
+    "d’accord entre tous les modèles."
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDetails:
     """Everything that a record says of how a case was run."""
@@ -65,6 +110,10 @@ class MethodPage:
     split: Table
     definitions: tuple[Fact, ...]
     intervals: tuple[str, ...]
+    tests: tuple[str, ...]
+    """How the cases were compared, with sources; none while they were not."""
+    systematic: bool
+    """Whether each part is a systematic sample over sub-categories."""
     thresholds: Table | None
     runs: tuple[RunDetails, ...]
     """Cases in their order, then later attempts that failed."""
@@ -104,6 +153,8 @@ def build(view: StudyView) -> Page:
                 if label not in METRICS.values() or _measured(view, label)
             ),
             intervals=tuple(methods),
+            tests=tests_said(view),
+            systematic=any(card.subcategory for card in study.samples),
             thresholds=_thresholds(study.thresholds),
             runs=(
                 *(details(view, run) for run in view.results.runs),
@@ -113,6 +164,26 @@ def build(view: StudyView) -> Page:
             duplicates=french.plural(len(study.duplicates), "groupe"),
         ),
     )
+
+
+def tests_said(view: StudyView) -> tuple[str, ...]:
+    """The tests that the study's comparison rests on, those alone that were made."""
+    found = view.comparison
+    if found is None:
+        return ()
+    made = (
+        (found.comparison is not None, _PAIRED),
+        (found.comparison is not None and found.comparison.clustered, _CLUSTERED),
+        (any(one.topic == "quoted" for one in found.findings), _QUOTED),
+        (bool(found.prompts), _TEXTS),
+        (bool(found.variance), _VARIANCE),
+        (bool(found.control or view.controls), _CONTROL),
+        (bool(found.calibration), _CALIBRATION),
+        (bool(found.abstention), _ABSTENTION),
+        (bool(found.few_shot), _FEW_SHOT),
+        (found.audit is not None and bool(found.audit.accuracies), _AUDIT),
+    )
+    return tuple(text for there, text in made if there)
 
 
 def _measured(view: StudyView, label: str) -> bool:

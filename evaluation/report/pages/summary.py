@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from evaluation.records import RunRecord
 from evaluation.report import charts, french, links
 from evaluation.report.charts import Bar, Chart, Key
+from evaluation.report.findings import headlines
 from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.sentences import Sentence, answer
 from evaluation.report.tables import Table, simple
@@ -24,6 +25,8 @@ class Summary:
     title: str
     question: str
     answer: Sentence
+    findings: tuple[Sentence, ...]
+    """What the tests say first; none while the cases have not been compared."""
     chart: Chart | None
     """None when no case has a result."""
     facts: tuple[Fact, ...]
@@ -41,6 +44,7 @@ def summary(view: StudyView, source: str) -> Summary:
         title=view.title,
         question=view.question,
         answer=answer(view, source),
+        findings=headlines(view, source),
         chart=interval_chart(view) if view.scored else None,
         facts=_facts(view, source),
         links=_links(view, source),

@@ -1,0 +1,281 @@
+"""The data as the models see them: doubtful labels, classes that overlap, photos too alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluation.records import DataAudit, EmbeddingAudit, Metric, SampleCard, Suspect
+from evaluation.report import french, links
+from evaluation.report.pages import Page
+from evaluation.report.pages.dataset import WITHHELD, Photo, photo
+from evaluation.report.scores import gallery_href, share_cell
+from evaluation.report.sentences import Sentence, say
+from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head
+from evaluation.report.view import StudyView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuspectCard:
+    """A photo whose label every model doubts."""
+
+    photo: Photo | None
+    """None when the photos may not be shown."""
+    name: str
+    href: str
+    """To all that is said of it; "" without a page of the photos."""
+    label: str
+    verdict: str
+    said: tuple[tuple[str, str], ...]
+    """(case, class it names)"""
+    doubt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAudit:
+    """What one model's embeddings say."""
+
+    anchor: str
+    title: str
+    overlap: Table
+    said: Sentence
+    variety: Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPage:
+    """The page of the audit."""
+
+    title: str
+    withheld: str
+    suspects: tuple[SuspectCard, ...]
+    suspects_said: Sentence
+    accuracies: Table | None
+    models: tuple[ModelAudit, ...]
+    duplicates: tuple[tuple[Photo, ...], ...]
+    duplicate_ids: tuple[str, ...]
+
+
+def build(view: StudyView) -> Page | None:
+    """The page, or None when nothing was audited."""
+    found = view.comparison.audit if view.comparison else None
+    if found is None:
+        return None
+    # One model alone cannot doubt a label; such an audit may still hold something else.
+    asked = len(found.cases) > 1 and bool(found.accuracies)
+    if not (asked or found.embeddings or found.near_duplicates):
+        return None
+    uri = view.page("audit")
+    known = {card.id: card for card in view.study.samples}
+    groups = tuple(
+        tuple(known[one] for one in group if one in known) for group in found.near_duplicates
+    )
+    return Page(
+        uri=uri,
+        title="Audit des données",
+        template="audit.md.jinja",
+        model=AuditPage(
+            title=view.title,
+            withheld="" if view.photos_shown else WITHHELD,
+            suspects=tuple(
+                _suspect(view, one, known[one.sample_id], uri)
+                for one in found.suspects
+                if one.sample_id in known
+            ),
+            suspects_said=_suspects_said(view, found) if asked else (),
+            accuracies=_accuracies(view, found, uri) if asked else None,
+            models=tuple(_model(view, one, uri) for one in found.embeddings),
+            duplicates=tuple(
+                tuple(photo(view, card, uri) for card in group) for group in groups if group
+            )
+            if view.photos_shown
+            else (),
+            duplicate_ids=()
+            if view.photos_shown
+            else tuple(french.listing([card.id for card in group]) for group in groups if group),
+        ),
+    )
+
+
+# ------------------------------------------------------------------------- suspects
+
+
+def _suspects_said(view: StudyView, found: DataAudit) -> Sentence:
+    asked = french.listing([french.quote(view.case_name(case)) for case in found.cases])
+    number = len(found.suspects)
+    if not number:
+        return say(f"Aucune photo n’est placée ailleurs, avec confiance, par {asked} à la fois.")
+    agreed = sum(one.consensus is not None for one in found.suspects)
+    verb = "est placée" if number == 1 else "sont placées"
+    tail = (
+        "toutes dans une même autre catégorie"
+        if agreed == number
+        else f"dont {french.count(agreed)} dans une même autre catégorie"
+    )
+    if number == 1:
+        tail = "dans la même autre catégorie" if agreed else "mais pas dans la même catégorie"
+    return say(
+        f"{french.plural(number, 'photo')} {verb} ailleurs, avec confiance, par {asked} à la "
+        f"fois, {tail}."
+    )
+
+
+def _suspect(view: StudyView, one: Suspect, card: SampleCard, source: str) -> SuspectCard:
+    consensus = one.consensus
+    return SuspectCard(
+        photo=photo(view, card, source) if view.photos_shown else None,
+        name=card.title or card.id,
+        href=links.explorer_photo(view.folder, card.id, source=source)
+        if view.explorable(*one.predicted)
+        else "",
+        label=one.label,
+        verdict="ambiguë\u00a0: les modèles ne s’accordent pas"
+        if consensus is None
+        else f"étiquette à vérifier\u00a0: tous disent {french.quote(consensus)}",
+        said=tuple((view.case_name(case), label) for case, label in one.predicted.items()),
+        doubt=f"{french.percent(one.label_probability)} de probabilité pour son étiquette",
+    )
+
+
+def _accuracies(view: StudyView, found: DataAudit, source: str) -> Table:
+    return Table(
+        id="exactitude-sans-suspects",
+        caption="Exactitude avec et sans les photos suspectes",
+        columns=(
+            Column(text="Cas", numeric=False),
+            Column(text="Toutes les photos de test"),
+            Column(text="Sans les suspectes"),
+            Column(text="Écart", note="points"),
+        ),
+        groups=(
+            Group(
+                rows=tuple(
+                    Row(
+                        cells=(
+                            head(
+                                view.case_name(one.case),
+                                href=view.run_href(source, view.runs[one.case]),
+                            ),
+                            share_cell(one.everything),
+                            share_cell(one.without),
+                            _difference(one.everything, one.without),
+                        )
+                    )
+                    for one in found.accuracies
+                )
+            ),
+        ),
+        note="Sans les suspectes, l’exactitude est un majorant\u00a0: on retire des photos que "
+        "tous ratent, que leur étiquette soit fausse ou qu’elles soient difficiles.",
+        kind="scores",
+    )
+
+
+def _difference(before: Metric, after: Metric) -> Cell:
+    if before.value is None or after.value is None:
+        return absent("valeur indéfinie")
+    return Cell(text=french.signed(100 * (after.value - before.value)))
+
+
+# -------------------------------------------------------------------------- classes
+
+
+def _model(view: StudyView, one: EmbeddingAudit, source: str) -> ModelAudit:
+    anchor = links.slug(one.model)
+    return ModelAudit(
+        anchor=f"vecteurs-{anchor}",
+        title=view.model_name(one.model),
+        overlap=_overlap(view, one, anchor),
+        said=_variety_said(one, view.alpha),
+        variety=_variety(view, one, anchor, source),
+    )
+
+
+def _overlap(view: StudyView, one: EmbeddingAudit, anchor: str) -> Table:
+    labels = [row.label for row in one.classes]
+    return Table(
+        id=f"voisins-{anchor}",
+        caption=f"{view.model_name(one.model)}\u00a0: à quelles catégories appartiennent les "
+        f"{french.plural(one.neighbours, 'photo')} les plus proches, en pour cent",
+        columns=(
+            Column(text="Catégorie de la photo", numeric=False),
+            *(Column(text=label) for label in labels),
+        ),
+        groups=(
+            Group(
+                rows=tuple(
+                    Row(
+                        cells=(
+                            head(label),
+                            *(_neighbours(share, same=i == j) for j, share in enumerate(row)),
+                        )
+                    )
+                    for i, (label, row) in enumerate(zip(labels, one.overlap, strict=True))
+                )
+            ),
+        ),
+        note="La diagonale, encadrée, est la part de voisines de la même catégorie\u202f; hors "
+        "d’elle, deux catégories se mêlent d’autant plus que le nombre est grand.",
+        spanner="Catégorie des voisines",
+        kind="confusion",
+    )
+
+
+def _neighbours(share: float, *, same: bool) -> Cell:
+    text = french.decimal(100 * share, 0)
+    return Cell(
+        text=text,
+        kind="hit" if same else "error" if text != "0" else "",
+        shade=f"{share:.3f}" if share else "",
+    )
+
+
+def _variety_said(one: EmbeddingAudit, alpha: float) -> Sentence:
+    rho, p = one.variety_recall, one.variety_recall_p
+    if rho is None or p is None:
+        return ()
+    numbers = f"(corrélation de Spearman {french.decimal(rho, 2)}, {french.p_value(p)})"
+    if p >= alpha:
+        return say(
+            "Rien ne montre, sur ces catégories, qu’une catégorie variée soit plus difficile "
+            f"ou plus facile {numbers}."
+        )
+    word = "moins bien" if rho < 0 else "mieux"
+    return say(f"Plus une catégorie est variée, {word} elle est reconnue {numbers}.")
+
+
+def _variety(view: StudyView, one: EmbeddingAudit, anchor: str, source: str) -> Table:
+    recalled = any(row.recall is not None for row in one.classes)
+    return Table(
+        id=f"variete-{anchor}",
+        caption=f"{view.model_name(one.model)}\u00a0: variété de chaque catégorie",
+        columns=(
+            Column(text="Catégorie", numeric=False),
+            Column(text="Variété", note="distance cosinus moyenne"),
+            Column(text="Voisines de la même catégorie"),
+            *((Column(text="Rappel"),) if recalled else ()),
+        ),
+        groups=(
+            Group(
+                rows=tuple(
+                    Row(
+                        cells=(
+                            head(row.label, href=gallery_href(view, row.label, source)),
+                            _distance(row.variety),
+                            Cell(text=french.percent(row.purity, 0)),
+                            *((share_cell(row.recall),) if recalled else ()),
+                        )
+                    )
+                    for row in sorted(one.classes, key=lambda row: -(row.variety.value or 0.0))
+                )
+            ),
+        ),
+        kind="scores",
+    )
+
+
+def _distance(metric: Metric) -> Cell:
+    if metric.value is None:
+        return absent("il faut deux photos")
+    return Cell(
+        text=french.decimal(metric.value, 2), note=french.numbers(metric.low, metric.high, 2)
+    )

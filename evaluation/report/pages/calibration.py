@@ -1,0 +1,423 @@
+"""Can the probabilities be believed, and how much of a catalogue can be left to a case?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluation.records import (
+    Abstention,
+    Automation,
+    Calibration,
+    CalibrationScores,
+    Metric,
+    StudyComparison,
+)
+from evaluation.report import curves, french
+from evaluation.report.charts import Chart, Key
+from evaluation.report.curves import Bin
+from evaluation.report.pages import Page
+from evaluation.report.scores import share_cell
+from evaluation.report.sentences import Part, Sentence, say
+from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head, simple
+from evaluation.report.view import StudyView, bounds, shown, trace
+
+CHOSEN_ON = {
+    "validation": "choisi sur la validation",
+    "cross-fitting": "choisi sur les autres photos de test, à tour de rôle",
+}
+FITTED_ON = {"validation": "validation", "cross-fitting": "test, à tour de rôle"}
+
+_NO_THRESHOLD = "aucun seuil ne promet la précision voulue"
+
+_ROWS = 12
+"""Rows of the table of a curve: the drawing has more points than a reader wants figures."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseCalibration:
+    """One case's probabilities."""
+
+    anchor: str
+    title: str
+    said: tuple[Sentence, ...]
+    reliability: Chart | None
+    coverage: Chart | None
+    open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationPage:
+    """The page of calibration and abstention."""
+
+    title: str
+    automation: tuple[Sentence, ...]
+    decisions: Table | None
+    scores: Table | None
+    cases: tuple[CaseCalibration, ...]
+
+
+def build(view: StudyView) -> Page | None:
+    """The page, or None when nothing is known of the probabilities."""
+    found = view.comparison
+    if found is None or not (found.calibration or found.abstention):
+        return None
+    uri = view.page("calibration")
+    order = _order(view)
+    calibrated = {one.case: one for one in found.calibration}
+    abstained = {one.case: one for one in found.abstention}
+    return Page(
+        uri=uri,
+        title="Calibration et abstention",
+        template="calibration.md.jinja",
+        model=CalibrationPage(
+            title=view.title,
+            automation=tuple(
+                automation_said(view, abstained[case], uri)
+                for case in _one_a_model(view, found, order)
+            ),
+            decisions=_decisions(view, [abstained[one] for one in order if one in abstained], uri),
+            scores=_scores(view, [calibrated[one] for one in order if one in calibrated], uri),
+            cases=tuple(
+                _case(view, case, calibrated.get(case), abstained.get(case), first=i == 0)
+                for i, case in enumerate(
+                    one for one in order if one in calibrated or one in abstained
+                )
+            ),
+        ),
+    )
+
+
+def _order(view: StudyView) -> tuple[str, ...]:
+    """Case ids, best accuracy first."""
+
+    def accuracy(case: str) -> float:
+        found = view.runs[case].metric("accuracy")
+        return -(found.value or 0.0) if found else 0.0
+
+    return tuple(sorted((run.case for run in view.scored), key=accuracy))
+
+
+def _one_a_model(
+    view: StudyView, found: StudyComparison, order: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The best case of each model: what the validation chose, where it had to choose."""
+    chosen = {one.model: one.choice.chosen for one in found.prompts if one.choice is not None}
+    known = {one.case for one in found.abstention}
+    kept: dict[str, str] = {}
+    for case in order:
+        run = view.runs[case]
+        wanted = chosen.get(run.model.name)
+        fits = wanted is None or (run.prompts is not None and run.prompts.name == wanted)
+        if case in known and case not in view.controls and fits:
+            kept.setdefault(run.model.name, case)
+    return tuple(kept.values())
+
+
+# ---------------------------------------------------------------------- abstention
+
+
+def automation_said(view: StudyView, one: Abstention, source: str) -> Sentence:
+    """How much of the catalogue a case may classify alone, in a sentence."""
+    found = one.automation
+    target = french.percent(found.target, 0)
+    name = french.quote(view.case_name(one.case))
+    run = view.runs[one.case]
+    if not _usable(found):
+        return say(
+            f"Avec {name}, aucun seuil de confiance ne promet {target} de précision\u00a0: "
+            f"rien ne peut être classé automatiquement à ce niveau. {_certified(found)}"
+        )
+    coverage = Part(text=shown(found.coverage), href=view.run_href(source, run), title=trace(run))
+    reached = f"{shown(found.precision)}{_limits(found.precision)}"
+    if _missed(found):
+        return say(
+            f"Avec {name}, le seuil {CHOSEN_ON[found.chosen_on]} pour {target} de précision ne "
+            "tient pas sa promesse\u00a0: il classe ",
+            coverage,
+            f" du catalogue, mais avec {reached} de bonnes réponses seulement. {_certified(found)}",
+        )
+    return say(
+        f"Avec {name}, on peut classer automatiquement ",
+        coverage,
+        f" du catalogue à {target} de précision{_limits(found.coverage)}\u00a0: le seuil, "
+        f"{CHOSEN_ON[found.chosen_on]}, donne sur le test {reached} de bonnes réponses parmi les "
+        f"photos classées. {_certified(found)}",
+    )
+
+
+def _usable(found: Automation) -> bool:
+    """Whether there is a threshold, and photos above it.
+
+    With cross-fitting most of the folds may find none while another does: what that one
+    accepts is no answer.
+    """
+    return found.threshold is not None and bool(found.coverage.value)
+
+
+def _missed(found: Automation) -> bool:
+    """Whether the photos of the test deny the precision that the threshold promised."""
+    high = found.precision.high
+    return high is not None and high < found.target
+
+
+def _limits(metric: Metric) -> str:
+    limits = bounds(metric)
+    return f" (IC 95\u202f% {limits})" if limits else ""
+
+
+def _certified(found: Automation) -> str:
+    if not found.certified_coverage:
+        return (
+            f"Aucune part n’est garantie à {french.percent(found.target, 0)} avec "
+            "95\u202f% de confiance."
+        )
+    return (
+        f"Avec 95\u202f% de confiance, c’est garanti pour "
+        f"{french.percent(found.certified_coverage)} du catalogue."
+    )
+
+
+def _decisions(view: StudyView, found: list[Abstention], source: str) -> Table | None:
+    if not found:
+        return None
+    target = french.percent(found[0].automation.target, 0)
+    return Table(
+        id="decisions",
+        caption=f"Ce qu’on peut classer sans relecture, à {target} de précision",
+        columns=(
+            Column(text="Cas", numeric=False),
+            Column(text="Part classée"),
+            Column(text="Précision obtenue"),
+            Column(text="Part garantie", note="à 95\u202f% de confiance"),
+            Column(text="Seuil de confiance"),
+            Column(text="AURC", note="plus bas est mieux"),
+        ),
+        groups=(Group(rows=tuple(_decision(view, one, source) for one in found)),),
+        note="Le seuil est choisi sans voir les photos qu’il sert à juger. La part garantie vient "
+        "d’une suite de tests exacts, qui s’arrête au premier échec. AURC\u00a0: aire sous la "
+        "courbe du risque en fonction de la part classée.",
+        kind="scores",
+    )
+
+
+def _decision(view: StudyView, one: Abstention, source: str) -> Row:
+    found, run = one.automation, view.runs[one.case]
+    return Row(
+        cells=(
+            head(view.case_name(one.case), href=view.run_href(source, run), title=trace(run)),
+            *(
+                share_cell(metric) if _usable(found) else absent(_NO_THRESHOLD)
+                for metric in (found.coverage, found.precision)
+            ),
+            Cell(text=french.percent(found.certified_coverage)),
+            absent(_NO_THRESHOLD)
+            if found.threshold is None
+            else Cell(text=french.decimal(found.threshold, 2)),
+            _decimal(one.aurc),
+        )
+    )
+
+
+def _decimal(metric: Metric, digits: int = 3) -> Cell:
+    if metric.value is None:
+        return absent("valeur indéfinie")
+    limits = french.numbers(metric.low, metric.high, digits)
+    return Cell(text=french.decimal(metric.value, digits), note=limits)
+
+
+# --------------------------------------------------------------------- calibration
+
+
+def _scores(view: StudyView, found: list[Calibration], source: str) -> Table | None:
+    if not found:
+        return None
+    return Table(
+        id="scores-de-calibration",
+        caption="Ce que valent les probabilités",
+        columns=(
+            Column(text="Cas", numeric=False),
+            Column(text="Brier"),
+            Column(text="NLL", note="nats"),
+            Column(text="Confiance moyenne"),
+            Column(text="ECE"),
+            Column(text="Température"),
+            Column(text="ECE après"),
+            Column(text="NLL après", note="nats"),
+        ),
+        groups=(Group(rows=tuple(_score(view, one, source) for one in found)),),
+        note="Brier et NLL\u00a0: plus bas est mieux. ECE\u00a0: écart moyen entre confiance et "
+        "réussite\u202f; sous lui, jusqu’où irait l’ECE de probabilités parfaites sur autant de "
+        "photos (95\u202f% des cas). Une température supérieure à 1 adoucit des probabilités trop "
+        "tranchées.",
+        kind="scores",
+    )
+
+
+def _score(view: StudyView, one: Calibration, source: str) -> Row:
+    run = view.runs[one.case]
+    return Row(
+        cells=(
+            head(view.case_name(one.case), href=view.run_href(source, run), title=trace(run)),
+            _decimal(one.before.brier),
+            _decimal(one.before.nll),
+            Cell(text=french.percent(one.before.confidence)),
+            _ece(one.before),
+            Cell(text=french.decimal(one.temperature, 2), note=FITTED_ON[one.fitted_on]),
+            _ece(one.after),
+            _decimal(one.after.nll),
+        )
+    )
+
+
+def _ece(scores: CalibrationScores) -> Cell:
+    beyond = scores.ece > scores.ece_null_high
+    return Cell(
+        text=french.percent(scores.ece),
+        tag="mal calibré" if beyond else "compatible",
+        kind="worse" if beyond else "tie",
+        note=f"hasard\u00a0: jusqu’à {french.percent(scores.ece_null_high)}",
+        title="Au-delà de ce que le hasard explique" if beyond else "Le hasard l’explique",
+    )
+
+
+# --------------------------------------------------------------------------- cases
+
+
+def _case(
+    view: StudyView,
+    case: str,
+    calibration: Calibration | None,
+    abstention: Abstention | None,
+    *,
+    first: bool,
+) -> CaseCalibration:
+    slug = view.case_slugs[case]
+    return CaseCalibration(
+        anchor=f"calibration-{slug}",
+        title=view.case_name(case),
+        said=(calibration_said(calibration),) if calibration else (),
+        reliability=_reliability(view, calibration, slug) if calibration else None,
+        coverage=_coverage(view, abstention, slug) if abstention else None,
+        open=first,
+    )
+
+
+def calibration_said(one: Calibration) -> Sentence:
+    """Whether the probabilities are too sure, too modest, or as they should be."""
+
+    def state(scores: CalibrationScores) -> str:
+        if scores.ece <= scores.ece_null_high:
+            return "compatibles avec une calibration parfaite"
+        right = _accuracy(scores)
+        return "trop sûres" if scores.confidence > right else "trop modestes"
+
+    return say(
+        f"Telles quelles, ses probabilités sont {state(one.before)} (confiance moyenne "
+        f"{french.percent(one.before.confidence)}, exactitude "
+        f"{french.percent(_accuracy(one.before))})\u202f; après une température de "
+        f"{french.decimal(one.temperature, 2)}, elles sont {state(one.after)}."
+    )
+
+
+def _accuracy(scores: CalibrationScores) -> float:
+    """Share of right answers, from the bins: each image is in one."""
+    total = sum(one.accuracy.n for one in scores.bins)
+    right = sum((one.accuracy.value or 0.0) * one.accuracy.n for one in scores.bins)
+    return right / total if total else 0.0
+
+
+def _reliability(view: StudyView, one: Calibration, slug: str) -> Chart:
+    bins = [
+        Bin(
+            confidence=found.confidence,
+            accuracy=found.accuracy.value,
+            low=found.accuracy.low if found.accuracy.low is not None else found.accuracy.value,
+            high=found.accuracy.high if found.accuracy.high is not None else found.accuracy.value,
+            after=after,
+        )
+        for after, scores in ((False, one.before), (True, one.after))
+        for found in scores.bins
+        if found.confidence is not None and found.accuracy.value is not None
+    ]
+    wide, narrow = curves.reliability_plot(bins, view.draw)
+    return Chart(
+        id=f"fiabilite-{slug}",
+        title="Diagramme de fiabilité\u00a0: réussite selon la confiance",
+        alt=f"{view.case_name(one.case)}\u00a0: ECE de {french.percent(one.before.ece)} avant "
+        f"température, {french.percent(one.after.ece)} après. Sur la diagonale, la confiance "
+        "dirait vrai\u202f; en dessous, le modèle est trop sûr de lui.",
+        wide=wide,
+        narrow=narrow,
+        keys=(
+            Key(kind="line-0", text="telles quelles"),
+            Key(kind="line-1", text="après température"),
+            Key(kind="chance", text="calibration parfaite"),
+        ),
+        table=Table(
+            id=f"fiabilite-{slug}-donnees",
+            caption=f"{view.case_name(one.case)}\u00a0: fiabilité, en chiffres",
+            columns=(
+                Column(text="Confiance", numeric=False),
+                Column(text="Photos"),
+                Column(text="Confiance moyenne"),
+                Column(text="Bonnes réponses"),
+            ),
+            groups=tuple(
+                Group(
+                    title=title,
+                    rows=tuple(
+                        Row(
+                            cells=(
+                                head(french.interval(found.low, found.high, 0) + "\u202f%"),
+                                Cell(text=french.count(found.accuracy.n)),
+                                Cell(text=french.percent(found.confidence or 0.0)),
+                                Cell(text=shown(found.accuracy), note=bounds(found.accuracy)),
+                            )
+                        )
+                        for found in scores.bins
+                        if found.confidence is not None
+                    ),
+                )
+                for title, scores in (
+                    ("Telles quelles", one.before),
+                    ("Après température", one.after),
+                )
+            ),
+            kind="scores",
+        ),
+    )
+
+
+def _coverage(view: StudyView, one: Abstention, slug: str) -> Chart:
+    points = [(point.coverage, 1 - point.risk) for point in one.curve]
+    target = one.automation.target
+    wide, narrow = curves.coverage_plot(points, target, view.draw)
+    step = max(1, -(-len(one.curve) // _ROWS))
+    # From the end: the whole catalogue is always in the table.
+    kept = one.curve[::-1][::step][::-1]
+    return Chart(
+        id=f"couverture-{slug}",
+        title="Précision selon la part du catalogue classée sans relecture",
+        alt=f"{view.case_name(one.case)}\u00a0: de {french.percent(points[0][1])} de précision "
+        f"sur les {french.percent(points[0][0])} de photos les plus sûres à "
+        f"{french.percent(points[-1][1])} sur {french.percent(points[-1][0])}.",
+        wide=wide,
+        narrow=narrow,
+        keys=(
+            Key(kind="line-0", text="photos classées de la plus sûre à la moins sûre"),
+            Key(kind="chance", text=f"{french.percent(target, 0)} de précision"),
+        ),
+        table=simple(
+            f"couverture-{slug}-donnees",
+            f"{view.case_name(one.case)}\u00a0: précision et part classée, en chiffres",
+            ("Part classée", "Précision", "Confiance d’au moins"),
+            tuple(
+                (
+                    french.percent(point.coverage),
+                    french.percent(1 - point.risk),
+                    french.decimal(point.threshold, 3),
+                )
+                for point in kept
+            ),
+        ),
+    )

@@ -1,0 +1,457 @@
+"""What the texts do: class by class, text by text, against random words, chosen honestly."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from evaluation.records import (
+    ClassGain,
+    MeanGain,
+    PromptChoice,
+    PromptDiagnosis,
+    PromptGain,
+    StudyComparison,
+    TextEffect,
+    TextPair,
+)
+from evaluation.report import curves, french, links
+from evaluation.report.charts import Chart, Key
+from evaluation.report.curves import Gain
+from evaluation.report.findings import class_finding, gains_anchor, tell
+from evaluation.report.pages import Page
+from evaluation.report.scores import gallery_href
+from evaluation.report.sentences import Sentence, say
+from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, head, simple
+from evaluation.report.view import StudyView, bounds, shown
+
+TRUNCATED = re.compile(r"\btruncat|\bcut\b", re.IGNORECASE)
+"""How a model's warning says that it did not read a text to its end."""
+
+SOURCES = {"model": "Modèle", "prompts": "Jeu de textes", "interaction": "Interaction"}
+
+_MANY = 24
+"""A longer table of texts is folded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gains:
+    """What one prompt set changes over the names, class by class."""
+
+    anchor: str
+    title: str
+    said: Sentence
+    chart: Chart
+    table: Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effects:
+    """What each text of a prompt set brings."""
+
+    anchor: str
+    title: str
+    table: Table
+    summary: str
+    """What the folded table is called; "" when it is shown whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPrompts:
+    """One model's prompt sets."""
+
+    anchor: str
+    title: str
+    findings: tuple[Sentence, ...]
+    choice: Sentence
+    """Empty when there was nothing to choose on validation."""
+    gains: tuple[Gains, ...]
+    effects: tuple[Effects, ...]
+    near_identical: tuple[Sentence, ...]
+    truncated: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptsPage:
+    """The page of prompts."""
+
+    title: str
+    models: tuple[ModelPrompts, ...]
+    variance: Table | None
+    variance_said: Sentence
+    controls: tuple[Sentence, ...]
+
+
+def build(view: StudyView) -> Page | None:
+    """The page, or None when nothing is known of the prompt sets but their scores."""
+    found = view.comparison
+    if found is None:
+        return None
+    uri = view.page("prompts")
+    models = tuple(_model(view, found, one, uri) for one in found.prompts if _has_matter(view, one))
+    controls = tuple(_control(view, case, gain) for case, gain in found.control.items())
+    if not (models or found.variance or controls):
+        return None
+    return Page(
+        uri=uri,
+        title="Prompts",
+        template="prompts.md.jinja",
+        model=PromptsPage(
+            title=view.title,
+            models=models,
+            variance=_variance(found),
+            variance_said=_variance_said(found, view.alpha),
+            controls=controls,
+        ),
+    )
+
+
+def _has_matter(view: StudyView, one: PromptDiagnosis) -> bool:
+    found = one.gains or one.choice or any(one.effects.values()) or any(one.near_identical.values())
+    return bool(found or _truncated(view, one.model))
+
+
+def _model(
+    view: StudyView, found: StudyComparison, one: PromptDiagnosis, source: str
+) -> ModelPrompts:
+    cases = {run.case for run in view.scored if run.model.name == one.model}
+    anchor = links.slug(one.model)
+    return ModelPrompts(
+        anchor=f"modele-{anchor}",
+        title=view.model_name(one.model),
+        findings=tuple(
+            tell(view, finding, source)
+            for finding in found.findings
+            if finding.topic in {"prompts", "control"} and finding.subject in cases
+        ),
+        choice=() if one.choice is None else _choice(view, one.choice),
+        gains=tuple(_gains(view, gain, source) for gain in one.gains),
+        effects=tuple(
+            _effects(view, case, effects) for case, effects in one.effects.items() if effects
+        ),
+        near_identical=tuple(
+            _near_identical(view, case, pairs)
+            for case, pairs in one.near_identical.items()
+            if pairs
+        ),
+        truncated=_truncated(view, one.model),
+    )
+
+
+def _truncated(view: StudyView, model: str) -> tuple[str, ...]:
+    return tuple(
+        dict.fromkeys(
+            warning
+            for run in view.scored
+            if run.model.name == model
+            for warning in run.warnings
+            if TRUNCATED.search(warning)
+        )
+    )
+
+
+# -------------------------------------------------------------------------- choice
+
+
+def choices(view: StudyView) -> tuple[Sentence, ...]:
+    """For each model, the prompt set chosen on validation, and what a choice on test flatters."""
+    found = view.comparison.prompts if view.comparison else ()
+    return tuple(
+        say(f"Pour {french.quote(view.model_name(one.model))}, ", _choice(view, one.choice))
+        for one in found
+        if one.choice is not None
+    )
+
+
+def _choice(view: StudyView, choice: PromptChoice) -> Sentence:
+    def title(prompts: str) -> str:
+        found = next((one for one in view.prompt_sets if one.name == prompts), None)
+        return french.quote(prompts if found is None else french.typeset(found.title))
+
+    number = f"{shown(choice.test)}{french.NBSP}{bounds(choice.test)}".strip()
+    rival = (
+        "C’est aussi le meilleur sur le test"
+        if choice.chosen == choice.best_on_test
+        else f"Le meilleur sur le test est {title(choice.best_on_test)} ({shown(choice.best_test)})"
+    )
+    flattery = french.gap(choice.optimism)
+    cost = (
+        "le choisir d’après le test ne flatterait pas son résultat"
+        if flattery == french.gap(0.0)
+        else f"le choisir d’après le test flatterait son résultat de {flattery} en moyenne"
+    )
+    return say(
+        f"{title(choice.chosen)}, choisi sur la validation parmi "
+        f"{french.plural(len(choice.candidates), 'jeu', 'jeux')} de textes, y obtient "
+        f"{shown(choice.validation)}, et {number} sur le test\u00a0: c’est ce chiffre qu’il faut "
+        f"retenir. {rival}\u202f; {cost}."
+    )
+
+
+# --------------------------------------------------------------------------- gains
+
+
+def _gains(view: StudyView, gain: PromptGain, source: str) -> Gains:
+    anchor = gains_anchor(view, gain)
+    ordered = sorted(gain.classes, key=lambda row: -row.gain)
+    title = f"{_set(view, gain.a)} au lieu de {_set(view, gain.b)}"
+    return Gains(
+        anchor=anchor,
+        title=title,
+        said=class_finding(view, gain, source),
+        chart=_gain_chart(view, gain, ordered, f"{anchor}-figure"),
+        table=_gain_table(view, gain, ordered, source, f"{anchor}-tests"),
+    )
+
+
+def _set(view: StudyView, case: str) -> str:
+    run = view.runs.get(case)
+    if run is None or run.prompts is None:
+        return french.quote(view.case_name(case))
+    return french.quote(french.typeset(run.prompts.title))
+
+
+def _gain_chart(view: StudyView, gain: PromptGain, ordered: list[ClassGain], id_: str) -> Chart:
+    gains = [
+        Gain(
+            label=row.label,
+            points=100 * row.gain,
+            low=100 * row.low,
+            high=100 * row.high,
+            shown=row.p_holm < view.alpha,
+        )
+        for row in ordered
+    ]
+    wide, narrow = curves.gain_plot(gains, view.draw)
+    told = sum(one.shown for one in gains)
+    return Chart(
+        id=id_,
+        title="Rappel gagné ou perdu, en points, avec son intervalle à 95\u202f%",
+        alt=f"{view.case_name(gain.a)} contre {view.case_name(gain.b)}\u00a0: "
+        f"{french.plural(told, 'changement démontré', 'changements démontrés')} sur "
+        f"{french.plural(len(gains), 'catégorie')}, de {french.signed(gains[0].points)} pour "
+        f"{french.quote(gains[0].label)} à {french.signed(gains[-1].points)} pour "
+        f"{french.quote(gains[-1].label)}.",
+        wide=wide,
+        narrow=narrow,
+        keys=(
+            Key(kind="clip", text="gain démontré"),
+            Key(kind="loss", text="perte démontrée"),
+            Key(kind="open", text="non démontré"),
+        ),
+        table=simple(
+            f"{id_}-donnees",
+            f"{view.case_name(gain.a)}\u00a0: gains de rappel, en chiffres",
+            ("Catégorie", "Gain (points)", "Intervalle à 95\u202f%"),
+            tuple(
+                (
+                    row.label,
+                    french.signed(100 * row.gain),
+                    french.interval(row.low, row.high),
+                )
+                for row in ordered
+            ),
+        ),
+    )
+
+
+def _gain_table(
+    view: StudyView, gain: PromptGain, ordered: list[ClassGain], source: str, id_: str
+) -> Table:
+    return Table(
+        id=id_,
+        caption=f"{view.case_name(gain.a)}\u00a0: les tests, catégorie par catégorie",
+        columns=(
+            Column(text="Catégorie", numeric=False),
+            Column(text="Gain de rappel", note="points"),
+            Column(text="Photos gagnées"),
+            Column(text="Photos perdues"),
+            Column(text="Photos de test"),
+            Column(text="p", note="mid-p"),
+            Column(text="p corrigé", note="Holm"),
+            Column(text="Verdict"),
+        ),
+        groups=(
+            Group(
+                rows=tuple(
+                    Row(
+                        cells=(
+                            head(row.label, href=gallery_href(view, row.label, source)),
+                            Cell(
+                                text=french.signed(100 * row.gain),
+                                note=french.interval(row.low, row.high),
+                            ),
+                            Cell(text=french.count(row.only_a)),
+                            Cell(text=french.count(row.only_b)),
+                            Cell(text=french.count(row.n)),
+                            Cell(text=french.bare_p(row.p_mid)),
+                            Cell(text=french.bare_p(row.p_holm)),
+                            verdict_cell(row.gain, row.p_holm, view.alpha),
+                        )
+                    )
+                    for row in ordered
+                )
+            ),
+        ),
+        note="Gagnées\u00a0: bien classées avec ces textes seulement\u202f; perdues\u00a0: bien "
+        "classées avec les autres seulement. La correction porte sur les catégories du tableau.",
+        kind="scores",
+    )
+
+
+def verdict_cell(effect: float, p: float, alpha: float) -> Cell:
+    """Whether a corrected test shows an effect, in words."""
+    if p >= alpha:
+        return Cell(text="non démontré")
+    kind: Kind = "hit" if effect > 0 else "error"
+    return Cell(text="gain démontré" if effect > 0 else "perte démontrée", kind=kind)
+
+
+# --------------------------------------------------------------------------- texts
+
+
+def _effects(view: StudyView, case: str, effects: tuple[TextEffect, ...]) -> Effects:
+    slug = view.case_slugs[case]
+    run = view.runs[case]
+    lang = run.prompts.language if run.prompts else ""
+    ordered = sorted(effects, key=lambda one: -one.effect)
+    many = len(ordered) > _MANY
+    return Effects(
+        anchor=f"textes-{slug}",
+        title=f"Ce que chaque texte apporte\u00a0: {_set(view, case)}",
+        summary=french.plural(len(ordered), "texte") if many else "",
+        table=Table(
+            id=f"textes-{slug}-tableau",
+            caption="Exactitude avec le texte, moins l’exactitude sans lui",
+            columns=(
+                Column(text="Texte", numeric=False),
+                Column(text="Catégorie", numeric=False),
+                Column(text="Effet", note="points"),
+                Column(text="Sur sa catégorie", note="points de rappel"),
+                Column(text="Photos gagnées"),
+                Column(text="Photos perdues"),
+                Column(text="p corrigé", note="Holm"),
+                Column(text="Verdict"),
+            ),
+            groups=(
+                Group(
+                    rows=tuple(
+                        Row(
+                            cells=(
+                                Cell(text=one.text, lang=lang),
+                                head(one.label),
+                                Cell(
+                                    text=french.signed(100 * one.effect),
+                                    note=french.interval(one.low, one.high),
+                                ),
+                                Cell(text=french.signed(100 * one.own_recall)),
+                                Cell(text=french.count(one.only_with)),
+                                Cell(text=french.count(one.only_without)),
+                                Cell(text=french.bare_p(one.p_holm)),
+                                verdict_cell(one.effect, one.p_holm, view.alpha),
+                            )
+                        )
+                        for one in ordered
+                    )
+                ),
+            ),
+            note="Chaque texte est retiré à son tour\u202f; une catégorie qui n’en a qu’un garde "
+            "alors son nom. Un effet négatif désigne un texte à retirer.",
+            kind="plain",
+        ),
+    )
+
+
+def _near_identical(view: StudyView, case: str, pairs: tuple[TextPair, ...]) -> Sentence:
+    said = "\u202f; ".join(
+        f"{french.quote(pair.a)} et {french.quote(pair.b)} "
+        f"(cosinus {french.decimal(pair.cosine, 2)})"
+        for pair in pairs
+    )
+    return say(f"{_set(view, case)}\u00a0: {said}.")
+
+
+# ------------------------------------------------------------------------- control
+
+
+def _control(view: StudyView, case: str, gain: MeanGain) -> Sentence:
+    run = view.runs.get(case)
+    model = french.quote(view.model_title(run)) if run else french.quote(case)
+    draws = french.plural(gain.repetitions, "tirage")
+    words = f"{draws} de mots au hasard de même longueur, en moyenne"
+    numbers = (
+        f"{french.points(gain.gain)}, IC 95\u202f% {french.interval(gain.low, gain.high)}, "
+        f"{french.p_value(gain.p)}"
+    )
+    subject = f"pour {model}, {_set(view, case)}"
+    if gain.p >= view.alpha:
+        return say(
+            f"{french.sentence_case(subject)}\u00a0: on ne peut pas conclure face à {words}, "
+            f"sur ces {french.plural(gain.n, 'image')} ({numbers})."
+        )
+    better = "mieux" if gain.gain > 0 else "moins bien"
+    return say(f"{french.sentence_case(subject)} fait {better} que {words} ({numbers}).")
+
+
+# ------------------------------------------------------------------------ variance
+
+
+def _variance(found: StudyComparison) -> Table | None:
+    if not found.variance:
+        return None
+    return Table(
+        id="variance",
+        caption="D’où viennent les différences d’exactitude entre modèles et jeux de textes",
+        columns=(
+            Column(text="Source", numeric=False),
+            Column(text="Part des différences"),
+            Column(text="Effet typique", note="points"),
+            Column(text="Degrés de liberté"),
+            Column(text="χ² de Wald"),
+            Column(text="p"),
+        ),
+        groups=(
+            Group(
+                rows=tuple(
+                    Row(
+                        cells=(
+                            head(SOURCES[one.source]),
+                            Cell(
+                                text=french.percent(one.share, 0),
+                                note=french.interval(one.low, one.high, 0),
+                            ),
+                            Cell(text=french.decimal(100 * one.effect, 1)),
+                            Cell(text=french.count(one.df)),
+                            Cell(text=french.decimal(one.wald, 1)),
+                            Cell(text=french.bare_p(one.p)),
+                        )
+                    )
+                    for one in found.variance
+                )
+            ),
+        ),
+        note="Parts de la somme des carrés entre les cas, avec leur intervalle à 95\u202f% en "
+        "pour cent\u202f; l’effet typique est débarrassé du bruit dû aux images.",
+        kind="scores",
+    )
+
+
+def _variance_said(found: StudyComparison, alpha: float) -> Sentence:
+    if not found.variance:
+        return ()
+    top = max(found.variance, key=lambda one: one.share)
+    subject = {
+        "model": "le choix du modèle",
+        "prompts": "le choix des textes",
+        "interaction": "l’accord entre un modèle et des textes",
+    }[top.source]
+    certain = [SOURCES[one.source].lower() for one in found.variance if one.p < alpha]
+    tail = (
+        f"Sont démontrés\u00a0: {french.listing(certain)}."
+        if certain
+        else "Aucune de ces sources n’est démontrée."
+    )
+    return say(
+        f"Ce qui compte le plus ici, c’est {subject} ({french.percent(top.share, 0)} des "
+        f"différences, IC 95\u202f% {french.interval(top.low, top.high, 0)}). {tail}"
+    )

@@ -1,0 +1,109 @@
+"""Finding a product's photo from its title, and its title from its photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluation.records import Metric, Retrieval
+from evaluation.report import french
+from evaluation.report.pages import Page
+from evaluation.report.scores import share_cell
+from evaluation.report.sentences import Sentence, say
+from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head
+from evaluation.report.view import StudyView, bounds, shown
+
+DIRECTIONS = {
+    "image-to-title": "De la photo au titre",
+    "title-to-image": "Du titre à la photo",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrievalPage:
+    """The page of retrieval."""
+
+    title: str
+    said: tuple[Sentence, ...]
+    table: Table
+
+
+def build(view: StudyView) -> Page | None:
+    """The page, or None when no title was sought."""
+    found = view.comparison.retrieval if view.comparison else ()
+    if not found:
+        return None
+    return Page(
+        uri=view.page("recherche"),
+        title="Recherche par titre",
+        template="recherche.md.jinja",
+        model=RetrievalPage(
+            title=view.title,
+            said=tuple(_said(view, one) for one in found),
+            table=_table(view, found),
+        ),
+    )
+
+
+def _said(view: StudyView, one: Retrieval) -> Sentence:
+    model, among = french.quote(view.model_name(one.model)), french.count(one.candidates)
+    limits = bounds(one.recall_at_1)
+    interval = f" (IC 95\u202f% {limits})" if limits else ""
+    if one.direction == "title-to-image":
+        return say(
+            f"Avec {model}, la bonne photo arrive première pour {shown(one.recall_at_1)} des "
+            f"titres{interval}, et parmi les cinq premières pour {shown(one.recall_at_5)}, sur "
+            f"{among} photos."
+        )
+    return say(
+        f"Avec {model}, le bon titre arrive premier pour {shown(one.recall_at_1)} des photos"
+        f"{interval}, et parmi les cinq premiers pour {shown(one.recall_at_5)}, sur "
+        f"{among} titres."
+    )
+
+
+def _table(view: StudyView, found: tuple[Retrieval, ...]) -> Table:
+    directions = dict.fromkeys(one.direction for one in found)
+    return Table(
+        id="recherche-tableau",
+        caption="Recherche dans les photos et les titres de test",
+        columns=(
+            Column(text="Modèle", numeric=False),
+            Column(text="R@1", note="trouvé premier"),
+            Column(text="R@5", note="dans les cinq premiers"),
+            Column(text="Rang médian"),
+            Column(text="Candidats"),
+            Column(text="R@1 au hasard"),
+        ),
+        groups=tuple(
+            Group(
+                title=DIRECTIONS[direction],
+                rows=tuple(_row(view, one) for one in found if one.direction == direction),
+            )
+            for direction in directions
+        ),
+        note="Entre crochets, l’intervalle à 95\u202f%. Rang médian\u00a0: 1 est le mieux.",
+        kind="scores",
+    )
+
+
+def _row(view: StudyView, one: Retrieval) -> Row:
+    return Row(
+        cells=(
+            head(view.model_name(one.model)),
+            share_cell(one.recall_at_1),
+            share_cell(one.recall_at_5),
+            _rank(one.median_rank),
+            Cell(text=french.count(one.candidates)),
+            Cell(text=french.percent(1 / one.candidates) if one.candidates else french.DASH),
+        )
+    )
+
+
+def _rank(metric: Metric) -> Cell:
+    if metric.value is None:
+        return absent("valeur indéfinie")
+    digits = 0 if metric.value == int(metric.value) else 1
+    return Cell(
+        text=french.decimal(metric.value, digits),
+        note=french.numbers(metric.low, metric.high, digits),
+    )
