@@ -4,10 +4,12 @@ A map of the rooms; import-linter holds the order:
 
 - ``errors``, ``records``    what everything speaks: exceptions, and frozen values
 - ``config``                 study.toml -> Study, every mistake at once
-- ``data``, ``models``, ``embeddings``, ``scoring``, ``artefacts``, ``reference``
+- ``data``, ``models``, ``embeddings``, ``explain``, ``scoring``, ``artefacts``, ``reference``,
+  ``provenance``, ``scaffold``
                              the stages; they never import each other
-- ``run``                    the only place where the stages meet
+- ``run``, ``analyse``       where the stages meet: to score a case, to compare the cases
 - ``report``                 artefacts -> pages; never imports torch
+- ``terminal``               progress bars and tables
 - ``suites``, ``cli``        pytest cases, and the ``veille`` command
 - ``studies``                the shipped studies (data)
 """
