@@ -1019,13 +1019,13 @@ class ExplainSpec:
     """Pairs (true class, predicted class) that are shown: the most frequent ones."""
     shared_per_class: int = 1
     """Photos of each class that are explained whatever the case, so that cases compare."""
-    cap: int = 40
+    cap: int = 32
     """Photos of a case, at most."""
-    masks: int = 500
+    masks: int = 300
     """Of RISE: forward passes a photo and model; a further prompt set costs none."""
     faithfulness_photos: int = 12
     """Photos whose deletion and insertion curves are drawn; 0 for none."""
-    curve_steps: int = 12
+    curve_steps: int = 10
     """Steps of a curve, from the whole photo to none of it."""
     randomisation_photos: int = 2
     """Photos explained again with random weights; 0 for none."""

@@ -2,9 +2,9 @@
 
 ``base`` says what a model must show; ``recorder`` and ``towers`` look into it;
 ``attention_gradient``, ``cam`` and ``rise`` are the methods, ``methods`` says which apply;
-``faithfulness`` and ``randomisation`` measure them; ``geometry``, ``overlay`` and ``summary``
-bring a map to the reader; ``selection`` chooses the photos and ``cache`` keeps what costs;
-``case`` puts it all together.
+``faithfulness`` and ``randomisation`` measure them; ``geometry``, ``overlay``, ``summary``
+and ``drawing`` bring a map to the reader; ``selection`` chooses the photos, ``cache`` and
+``computed`` keep what costs; ``case`` puts it all together.
 """
 
 from __future__ import annotations

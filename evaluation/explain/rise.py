@@ -38,7 +38,7 @@ MAP_SIDE = 64
 class RiseSettings:
     """What makes the masks; equal settings and resolution give equal masks."""
 
-    masks: int = 500
+    masks: int = 300
     """Forward passes an image."""
     cells: int = 7
     """Cells of a mask on each side, before it is enlarged and shifted."""
@@ -50,12 +50,12 @@ class RiseSettings:
 def shared_masks(settings: RiseSettings, size: tuple[int, int]) -> NDArray[np.uint8]:
     """(N, H, W) masks, 0 (hidden) to 255 (shown), for images of ``size`` (height, width).
 
-    Made once for each resolution; one byte a pixel: 500 masks of 260 x 260 take 34 MB.
+    Made once for each resolution; one byte a pixel: 300 masks of 260 x 260 take 20 MB.
     """
     return _masks(settings.masks, settings.cells, settings.keep, settings.seed, size)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _masks(
     count: int, cells: int, keep: float, seed: int, size: tuple[int, int]
 ) -> NDArray[np.uint8]:

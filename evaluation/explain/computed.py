@@ -1,0 +1,260 @@
+"""Maps, curves and similarities of one model and head, each computed once and then kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.errors import ModelError
+from evaluation.explain.base import ImageModel, InputMaps, Progress, Score, margin_score
+from evaluation.explain.cache import MapCache, head_digest, key_of
+from evaluation.explain.faithfulness import (
+    BASELINES,
+    CONTROLS,
+    MEASURES,
+    Curves,
+    control_map,
+    curves_of,
+    ranking,
+)
+from evaluation.explain.methods import class_maps
+from evaluation.explain.randomisation import randomised, similarity
+from evaluation.explain.rise import MaskedEmbeddings, RiseSettings, embed_masked, rise_maps
+from evaluation.explain.towers import SpatialLayer, TokenLayout, Tower, inspect_tower
+from evaluation.records import ExplainMethod, ExplainSpec, FloatArray, Head, Sample
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+_KINDS = tuple((measure, baseline) for measure in MEASURES for baseline in BASELINES)
+
+
+@dataclass(kw_only=True)
+class Explainer:
+    """One model and head, with a cache; photos are decoded only when something is missing."""
+
+    model: ImageModel
+    head: Head
+    spec: ExplainSpec
+    load: Callable[[Sample], Image.Image]
+    """Opens a photo as RGB."""
+    cache: MapCache
+    batch_size: int
+    _opened: tuple[str, torch.Tensor] | None = None
+    """The last photo that was decoded, with its id."""
+
+    @cached_property
+    def tower(self) -> Tower:
+        """What the tower is made of; looked at once for each model."""
+        key = key_of("tower", model=self.model.fingerprint)
+        known = self.cache.plain(key)
+        if known is not None:
+            return _tower_of(known)
+        tower = inspect_tower(self.model)
+        self.cache.put_plain(key, asdict(tower))
+        return tower
+
+    def maps(
+        self,
+        method: ExplainMethod,
+        sample: Sample,
+        classes: tuple[int, ...],
+        *,
+        progress: Progress | None = None,
+    ) -> InputMaps:
+        """(1, c, h, w): the maps of some classes of one photo.
+
+        Args:
+            method: Which one.
+            sample: The photo.
+            classes: Indices of c classes.
+            progress: Told of RISE's masks.
+
+        Raises:
+            ModelError: the method does not apply, or its map is empty or not finite.
+
+        """
+        key = self._key(
+            "maps", sample, method=method, classes=classes, settings=self._settings_of(method)
+        )
+        known = self.cache.arrays(key)
+        if known is not None:
+            height, width = (float(side) for side in known["extent"])
+            return InputMaps(values=known["values"], extent=(height, width))
+        if method == "rise":
+            maps = self._rise(sample, classes, progress)
+        else:
+            maps = self._computed(method, sample, classes)
+        _check_finite(maps.values, method)
+        self.cache.put_arrays(key, {"values": maps.values, "extent": np.array(maps.extent)})
+        return maps
+
+    def curves(self, name: str, sample: Sample, classes: tuple[int, ...]) -> Curves:
+        """Deletion and insertion of the first class, by a method's map or a control's."""
+        settings = {"steps": self.spec.curve_steps, "seed": self.spec.seed}
+        settings |= self._settings_of(name)
+        key = self._key("curves", sample, method=name, target=classes[0], settings=settings)
+        known = self.cache.arrays(key)
+        if known is not None:
+            return Curves(values={kind: known["-".join(kind)] for kind in _KINDS})
+        # Another random control for each photo, the same for every method.
+        seed = int(sample.digest[:12], 16) ^ self.spec.seed
+        curves = curves_of(
+            self.model,
+            self.head,
+            self._pixels(sample),
+            classes[0],
+            ranking(self._relevance(name, sample, classes, seed), self.tower.input_size, seed=seed),
+            steps=self.spec.curve_steps,
+            batch_size=self.batch_size,
+        )
+        self.cache.put_arrays(key, {"-".join(kind): curves.values[kind] for kind in _KINDS})
+        return curves
+
+    def similarities(
+        self, method: ExplainMethod, sample: Sample, classes: tuple[int, ...], share: float
+    ) -> NDArray[np.float64]:
+        """(c,) Spearman's correlations of the maps with those of shuffled weights."""
+        key = self._key(
+            "randomised",
+            sample,
+            method=method,
+            classes=classes,
+            share=share,
+            settings={"seed": self.spec.seed} | self._settings_of(method),
+        )
+        known = self.cache.arrays(key)
+        if known is not None:
+            return known["similarity"]
+        trained = self.maps(method, sample, classes).of(0)
+        with randomised(self.model.image_tower, share, seed=self.spec.seed):
+            shuffled = self._shuffled(method, sample, classes, trained.shape)
+        found = similarity(trained, shuffled)
+        self.cache.put_arrays(key, {"similarity": found})
+        return found
+
+    # ---------------------------------------------------------------------- parts
+
+    @property
+    def _masks(self) -> RiseSettings:
+        return RiseSettings(masks=self.spec.masks, seed=self.spec.seed)
+
+    def _settings_of(self, method: str) -> dict[str, Any]:
+        return asdict(self._masks) if method == "rise" else {}
+
+    @cached_property
+    def _head_digest(self) -> str:
+        return head_digest(self.head)
+
+    def _key(self, kind: str, sample: Sample, **more: object) -> str:
+        return key_of(
+            kind,
+            model=self.model.fingerprint,
+            image=sample.digest,
+            head=self._head_digest,
+            **more,
+        )
+
+    def _score(self, classes: tuple[int, ...]) -> Score:
+        """The margins of some classes: every further one costs chefer most of a forward pass."""
+        margins = margin_score(self.head)
+        return lambda embeddings: margins(embeddings)[:, list(classes)]
+
+    def _pixels(self, sample: Sample) -> torch.Tensor:
+        """(3, H, W) of a photo."""
+        if self._opened is None or self._opened[0] != sample.id:
+            self._opened = (sample.id, self.model.preprocess(self.load(sample)))
+        return self._opened[1]
+
+    def _computed(
+        self, method: ExplainMethod, sample: Sample, classes: tuple[int, ...]
+    ) -> InputMaps:
+        # One photo at a time: the attention of a large tower takes hundreds of megabytes.
+        return class_maps(
+            method,
+            self.model,
+            self.tower,
+            self._score(classes),
+            self._pixels(sample)[None],
+            settings=self._masks,
+            batch_size=self.batch_size,
+        )
+
+    def _rise(
+        self, sample: Sample, classes: tuple[int, ...], progress: Progress | None
+    ) -> InputMaps:
+        """RISE from embeddings that every prompt set of the model shares."""
+        settings = self._masks
+        key = key_of(
+            "masked",
+            model=self.model.fingerprint,
+            image=sample.digest,
+            settings=asdict(settings),
+        )
+        known = self.cache.arrays(key)
+        if known is not None:
+            masked = MaskedEmbeddings(
+                values=known["values"], settings=settings, size=self.tower.input_size
+            )
+        else:
+            masked = embed_masked(
+                self.model,
+                self._pixels(sample),
+                settings,
+                batch_size=self.batch_size,
+                progress=progress,
+            )
+            self.cache.put_arrays(key, {"values": masked.values})
+        return rise_maps(masked, self._score(classes))
+
+    def _relevance(
+        self, name: str, sample: Sample, classes: tuple[int, ...], seed: int
+    ) -> FloatArray:
+        if name in CONTROLS:
+            return control_map(name, seed=seed)
+        found: FloatArray = self.maps(cast("ExplainMethod", name), sample, classes).of(0)[0]
+        return found
+
+    def _shuffled(
+        self,
+        method: ExplainMethod,
+        sample: Sample,
+        classes: tuple[int, ...],
+        shape: tuple[int, ...],
+    ) -> FloatArray:
+        try:
+            maps = self._computed(method, sample, classes)
+            _check_finite(maps.values, method)
+        except ModelError:
+            # Shuffled weights may leave no gradient, or overflow: nothing is left of the map.
+            return np.zeros(shape, dtype=np.float32)
+        return maps.of(0)
+
+
+def _check_finite(values: FloatArray, method: str) -> None:
+    if not np.isfinite(values).all():
+        raise ModelError(
+            f"the map of {method} is not finite", remedy="use rise, or --precision fp32"
+        )
+
+
+def _tower_of(plain: Mapping[str, Any]) -> Tower:
+    layout, spatial = plain["layout"], plain["spatial"]
+    return Tower(
+        attentions=tuple(tuple(shape) for shape in plain["attentions"]),
+        layout=None
+        if layout is None
+        else TokenLayout(
+            prefix=layout["prefix"],
+            grid=(layout["grid"][0], layout["grid"][1]),
+            extent=(layout["extent"][0], layout["extent"][1]),
+        ),
+        spatial=None if spatial is None else SpatialLayer(**spatial),
+        input_size=(plain["input_size"][0], plain["input_size"][1]),
+    )
