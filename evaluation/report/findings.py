@@ -15,6 +15,8 @@ from evaluation.report.view import StudyView, best
 
 MEASURED: tuple[FindingTopic, ...] = ("leaders", "models", "training", "prompts", "control")
 
+_SIDES: tuple[FindingTopic, ...] = ("models", "training")
+
 Pieces = tuple[str | Part | Sentence, ...]
 
 
@@ -26,16 +28,16 @@ def findings(view: StudyView, source: str, *topics: FindingTopic) -> tuple[Sente
 
 
 def _said_by_another(finding: Finding, others: Sequence[Finding]) -> bool:
-    """Whether two leaders that nothing separates are told of again, with what they are."""
-    return (
-        finding.topic == "leaders"
-        and finding.verdict != "better"
-        and len(finding.members) == 2  # noqa: PLR2004 - the best and the next, no other
-        and any(
-            one.topic in {"training", "models"} and {one.a, one.b} == {finding.a, finding.b}
-            for one in others
-        )
-    )
+    """Whether another sentence on the same pair says as much, or more.
+
+    A leader that beats all the others beats the next one; of two leaders that nothing separates,
+    it is worth more to say what they are.
+    """
+    twins = [one for one in others if {one.a, one.b} == {finding.a, finding.b}]
+    if finding.topic in _SIDES:
+        return any(one.topic == "leaders" and one.members == (one.a,) for one in twins)
+    alone = finding.topic == "leaders" and set(finding.members) == {finding.a, finding.b}
+    return alone and any(one.topic in _SIDES for one in twins)
 
 
 def tell(view: StudyView, finding: Finding, source: str) -> Sentence:
@@ -69,11 +71,11 @@ def proof(view: StudyView, finding: Finding, source: str) -> Sentence:
 
 
 def _interval(finding: Finding | ClassGain | PairedTest) -> str:
-    return f"IC 95\u202f% {french.interval(finding.low, finding.high)}"
+    return f"IC\u00a095\u202f% {french.interval(finding.low, finding.high)}"
 
 
 def _corrected(p: float) -> str:
-    return french.p_value(p).replace("p", "p corrigé", 1)
+    return french.p_value(p).replace("p", f"p{french.NBSP}corrigé", 1)
 
 
 def _evidence(view: StudyView, finding: Finding, source: str, text: str) -> Part:
@@ -191,25 +193,31 @@ def _prompts(view: StudyView, finding: Finding, source: str) -> Pieces:
 
 def _control(view: StudyView, finding: Finding, source: str) -> Pieces:
     subject, model = _texts(view, finding.subject), _model(view, finding.subject)
-    words = "des mots au hasard de même longueur"
+    words = f"mots au hasard{_as_long(view, finding)}"
     numbers = proof(view, finding, source)
     ahead = finding.subject == finding.a
     if finding.verdict == "better" and ahead:
-        return (
-            f"pour {model}, {subject} fait mieux que {words} ",
-            numbers,
-            "\u00a0: ce que disent ces textes compte",
-        )
+        lead = f"pour {model}, {subject} fait mieux que des {words} "
+        return (lead, numbers, "\u00a0: ce que disent ces textes compte")
     if finding.verdict == "better":
-        return (f"pour {model}, {subject} fait moins bien que {words} ", numbers)
+        return (f"pour {model}, {subject} fait moins bien que des {words} ", numbers)
     if finding.verdict == "tie":
-        lead = f"pour {model}, rien ne sépare {subject} de mots au hasard de même longueur "
-        tail = "\u00a0: rien ne montre que ce que disent ces textes compte"
-        return (lead, f"{_images(finding)} ", numbers, tail)
+        lead = f"pour {model}, rien ne sépare {subject} de {words} {_images(finding)} "
+        return (lead, numbers, "\u00a0: rien ne montre que ce que disent ces textes compte")
     return (
-        f"pour {model}, on ne peut pas conclure entre {subject} et {words} {_images(finding)} ",
+        f"pour {model}, on ne peut pas conclure entre {subject} et des {words} ",
+        f"{_images(finding)} ",
         numbers,
     )
+
+
+def _as_long(view: StudyView, finding: Finding) -> str:
+    """Said of random words that were drawn to be as long as the subject's texts."""
+    other = finding.b if finding.subject == finding.a else finding.a
+    subject, control = view.runs.get(finding.subject), view.runs.get(other)
+    if subject is None or subject.prompts is None or control is None or control.prompts is None:
+        return ""
+    return " de même longueur" if control.prompts.like == subject.prompts.name else ""
 
 
 def _quoted(view: StudyView, finding: Finding, source: str) -> Pieces:

@@ -174,7 +174,7 @@ def pairs_table(view: StudyView, compared: CaseComparison, source: str) -> Table
         columns=(
             Column(text="Meilleur cas", numeric=False),
             Column(text="Autre cas", numeric=False),
-            Column(text="Écart", note="points, IC 95\u202f%"),
+            Column(text="Écart", note="points, IC\u00a095\u202f%"),
             Column(text="Seul le premier a raison", note="photos"),
             Column(text="Seul le second a raison", note="photos"),
             Column(text="p exact"),

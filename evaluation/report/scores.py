@@ -20,6 +20,8 @@ RANKS = (
     "95\u202f% de confiance. "
 )
 
+OPENS = " Chaque nombre mène à ses photos."
+
 _SUMMARY = ("accuracy", "macro_f1", "balanced_accuracy", "top2_accuracy")
 
 
@@ -161,10 +163,7 @@ def confusion_table(view: StudyView, run: RunRecord) -> Table:
                     Row(
                         cells=(
                             head(label),
-                            *(
-                                _confusion_cell(run, i, j, times, sum(row))
-                                for j, times in enumerate(row)
-                            ),
+                            *(_confusion_cell(view, run, i, j, sum(row)) for j in range(len(row))),
                         )
                     )
                     for i, (label, row) in enumerate(zip(run.classes, run.confusion, strict=True))
@@ -172,18 +171,23 @@ def confusion_table(view: StudyView, run: RunRecord) -> Table:
             ),
         ),
         note="Chaque ligne répartit les photos d’une catégorie selon ce que le modèle en a dit"
-        "\u202f; la diagonale, encadrée, compte les photos bien classées.",
+        "\u202f; la diagonale, encadrée, compte les photos bien classées."
+        f"{OPENS if view.explorable(run.case) else ''}",
         spanner="Catégorie prédite",
         kind="confusion",
     )
 
 
-def _confusion_cell(run: RunRecord, i: int, j: int, times: int, total: int) -> Cell:
+def _confusion_cell(view: StudyView, run: RunRecord, i: int, j: int, total: int) -> Cell:
+    times, known = run.confusion[i][j], view.explorable(run.case)
     true, guess = french.quote(run.classes[i]), french.quote(run.classes[j])
     said = "bien reconnues" if i == j else f"prises pour {guess}"
     return Cell(
         text=french.count(times),
         title=f"{french.count(times)} sur {french.plural(total, 'photo')} de {true} {said}",
+        href=links.explorer_cell(view.folder, run.case, run.classes[i], run.classes[j])
+        if times and known
+        else "",
         kind="hit" if i == j else "error" if times else "",
         shade=f"{times / total:.3f}" if times else "",
     )

@@ -112,7 +112,7 @@ def _verdict(view: StudyView, one: RunRecord, other: RunRecord) -> str:
 
 def _tested(pair: PairedTest) -> str:
     gap = "même exactitude" if pair.gap == 0 else f"{french.gap(pair.gap)} d’écart"
-    limits = f"(IC 95\u202f% {french.interval(pair.low, pair.high)})"
+    limits = f"(IC\u00a095\u202f% {french.interval(pair.low, pair.high)})"
     return {
         "better": f"{gap} {limits}, et le test apparié les sépare",
         "tie": f"{gap} {limits}, et rien ne les sépare sur ces images",

@@ -177,7 +177,7 @@ class StudyView:
         return tuple(
             run
             for run in self.zero_shot
-            if run.prompts is not None and str(run.prompts.derive) != CONTROL
+            if run.prompts is not None and run.prompts.derive != CONTROL
         )
 
     @cached_property

@@ -7,8 +7,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from evaluation.report import charts
+from evaluation.report import charts, curves
 from evaluation.report.charts import Bar, Change, Count
+from evaluation.report.curves import Bin, Gain, LearningPoint, Level
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = 'A & <b> "x" | {{ y }}'
@@ -87,3 +88,60 @@ def test_drawing_is_hidden_from_screen_readers() -> None:
     for drawing in charts.interval_plot(BARS, 0.1, charts.vega_svg):
         assert drawing.startswith("<svg ")
         assert 'aria-hidden="true"' in drawing.split(">", 1)[0]
+
+
+# ---------------------------------------------------------------- charts of the tests
+
+GAINS = (
+    Gain(label=HOSTILE, points=12.0, low=3.0, high=22.0, shown=True),
+    Gain(label="Sacs", points=-5.0, low=-12.0, high=3.0, shown=False),
+)
+BINS = (
+    Bin(confidence=0.3, accuracy=0.2, low=0.1, high=0.4, after=False),
+    Bin(confidence=0.8, accuracy=0.7, low=0.6, high=0.8, after=True),
+)
+LEARNING = tuple(
+    LearningPoint(line=line, shots=shots, mean=0.5, low=0.4, high=0.6)
+    for line in (0, 1, 3)
+    for shots in ("1", "2", "toutes")
+)
+PLOTS = {
+    "gains": lambda: curves.gain_plot(GAINS, charts.vega_svg),
+    "reliability": lambda: curves.reliability_plot(BINS, charts.vega_svg),
+    "coverage": lambda: curves.coverage_plot([(0.1, 1.0), (1.0, 0.8)], 0.95, charts.vega_svg),
+    "learning": lambda: curves.learning_plot(
+        LEARNING, Level(value=0.7, low=0.6, high=0.8), charts.vega_svg
+    ),
+}
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_curves_follow_the_colour_scheme(plot: str) -> None:
+    """Every colour of every plot is a variable of the style sheet, wide and narrow."""
+    for drawing in PLOTS[plot]():
+        colours = set(re.findall(r'(?:fill|stroke)="([^"]+)"', drawing)) - {"none", "transparent"}
+        assert colours
+        assert all(one.startswith("var(--v-") for one in colours)
+
+
+def test_gain_plot_names_and_signs_its_lines() -> None:
+    """Gains are signed; one that no test shows is hollow, whatever its size."""
+    for drawing in curves.gain_plot(GAINS, charts.vega_svg):
+        assert {HOSTILE, "Sacs", "+12,0", "\u22125,0"} <= set(texts(drawing))
+        assert "<b>" not in drawing
+        assert drawing.count('fill="var(--v-ground)"') == 1
+
+
+def test_learning_plot_tells_its_lines_without_colour() -> None:
+    """Each method has its own dashes; the axis names the sizes in their order."""
+    wide, _ = curves.learning_plot(LEARNING, None, charts.vega_svg)
+    dashes = set(re.findall(r'stroke-dasharray="([^"]+)"', wide))
+    assert dashes == {",".join(map(str, curves.LINES[line][2])) for line in (0, 1, 3)}
+    said = texts(wide)
+    assert said.index("1") < said.index("2") < said.index("toutes")
+
+
+def test_coverage_plot_keeps_its_target_in_view() -> None:
+    """The axis reaches below the lowest precision and the target."""
+    wide, _ = curves.coverage_plot([(0.1, 1.0), (1.0, 0.62)], 0.95, charts.vega_svg)
+    assert any(re.fullmatch(r"60[\u00a0\u202f]%", one) for one in texts(wide))

@@ -30,8 +30,8 @@ DESCRIBED = "«\u00a0Modèle embarqué · Descriptions\u00a0»"
 NAMED = "«\u00a0Modèle embarqué · Noms des catégories\u00a0»"
 NETWORK = "«\u00a0EfficientNet-Lite2 figé et régression logistique\u00a0»"
 MODEL = "«\u00a0Modèle embarqué\u00a0»"
-PROOF = "(écart 1,4\u00a0point, IC 95\u202f% [−2,7\u202f;\u00a05,7]"
-CORRECTED = f"{PROOF}, p corrigé\u00a0=\u00a00,012)"
+PROOF = "(écart 1,4\u00a0point, IC\u00a095\u202f% [−2,7\u202f;\u00a05,7]"
+CORRECTED = f"{PROOF}, p\u00a0corrigé\u00a0=\u00a00,012)"
 ON = "sur ces 210\u00a0images"
 
 
@@ -60,6 +60,16 @@ def finding(
         n=210,
     )
     return replace(one, **changes)  # type: ignore[arg-type]
+
+
+def with_control(view: StudyView) -> StudyView:
+    """The names' case as random words as long as the descriptions."""
+    run = view.runs[NAMES]
+    assert run.prompts is not None
+    words = replace(run, prompts=replace(run.prompts, derive="random-words", like="descriptions"))
+    return view_of(
+        replace(view.results, runs=tuple(words if one is run else one for one in view.scored))
+    )
 
 
 def told(view: StudyView, one: Finding) -> str:
@@ -104,7 +114,7 @@ def told(view: StudyView, one: Finding) -> str:
             (
                 f"Les textes «\u00a0Descriptions\u00a0» améliorent {MODEL} de 1,4\u00a0point par "
                 "rapport à «\u00a0Noms des catégories\u00a0» "
-                "(IC 95\u202f% [−2,7\u202f;\u00a05,7], p corrigé\u00a0=\u00a00,012)."
+                "(IC\u00a095\u202f% [−2,7\u202f;\u00a05,7], p\u00a0corrigé\u00a0=\u00a00,012)."
             ),
         ),
         (
@@ -114,7 +124,7 @@ def told(view: StudyView, one: Finding) -> str:
             (
                 f"Les textes «\u00a0Descriptions\u00a0» dégradent {MODEL} de 1,4\u00a0point par "
                 "rapport à «\u00a0Noms des catégories\u00a0» "
-                "(IC 95\u202f% [−2,7\u202f;\u00a05,7], p corrigé\u00a0=\u00a00,012)."
+                "(IC\u00a095\u202f% [−2,7\u202f;\u00a05,7], p\u00a0corrigé\u00a0=\u00a00,012)."
             ),
         ),
         (
@@ -182,6 +192,8 @@ def test_sentences_about_texts(
 ) -> None:
     """Each verdict has its sentence, which says who is ahead, by how much, and how sure."""
     a, b = (TEXTS, NAMES) if ahead else (NAMES, TEXTS)
+    if topic == "control":
+        view = with_control(view)
     assert told(view, finding(topic, verdict, a, b, TEXTS)) == expected
 
 
@@ -256,7 +268,7 @@ def test_sentences_about_the_leaders(
 def test_equal_accuracies_are_said_equal(view: StudyView) -> None:
     """A gap of zero is no gap of 0,0 points."""
     said = told(view, finding("training", "tie", TRAINED, TEXTS, TRAINED, gap=0.0))
-    assert "(même exactitude, IC 95\u202f% " in said
+    assert "(même exactitude, IC\u00a095\u202f% " in said
     assert "écart" not in said
 
 
@@ -321,6 +333,13 @@ def test_every_measured_sentence_leads_to_its_cell(view: StudyView) -> None:
             assert links == [f"comparaison.html#{view.pair_anchor(one.a, one.b)}"]
 
 
+def test_random_words_of_another_length_are_not_said_as_long(view: StudyView) -> None:
+    """Only a control drawn for these very texts is of their length."""
+    one = finding("control", "better", TEXTS, NAMES, TEXTS)
+    assert "au hasard de même longueur" in told(with_control(view), one)
+    assert "des mots au hasard (écart" in told(view, one)
+
+
 def test_no_sentence_knows_a_model(tmp_path: Path) -> None:
     """Titles come from the records: another title, another sentence."""
     shop = analysed.shop(tmp_path)
@@ -337,12 +356,23 @@ def test_no_sentence_knows_a_model(tmp_path: Path) -> None:
         assert word not in said
 
 
-def test_the_same_pair_is_not_told_twice(view: StudyView) -> None:
-    """Two leaders that nothing separates are told of once, with what they are."""
+def test_the_same_pair_is_not_told_twice(shop: StudyResults) -> None:
+    """Leaders that nothing separates are told of by what they are; a sole leader as such."""
+    view = view_of(shop)
     said = [plain(one) for one in findings.findings(view, SOURCE)]
     assert not any("En tête" in one for one in said)
     assert sum("(entraîné)" in one for one in said) == 1
     assert any("En tête" in plain(one) for one in findings.findings(view, SOURCE, "leaders"))
+    assert shop.comparison is not None
+    ahead = replace(
+        shop.comparison,
+        findings=(
+            finding("leaders", "better", TRAINED, TEXTS, TRAINED, members=(TRAINED,)),
+            finding("training", "better", TRAINED, TEXTS, TRAINED),
+        ),
+    )
+    (only,) = findings.findings(view_of(replace(shop, comparison=ahead)), SOURCE)
+    assert "fait mieux que tous les autres cas" in plain(only)
 
 
 @pytest.mark.parametrize(

@@ -140,3 +140,25 @@ def test_quote_does_not_break() -> None:
     """The signs stay with the text they surround."""
     assert not re.search(r"[« ] |[ ]»", french.quote("mot").replace(N, ""))
     assert french.quote("mot") == f"«{N}mot{N}»"
+
+
+@pytest.mark.parametrize(
+    ("p", "expected"),
+    [
+        (0.012, f"p{N}={N}0,012"),
+        (0.0004, f"p{N}<{N}0,001"),
+        (0.0005, f"p{N}={N}0,001"),
+        (0.9996, f"p{N}={N}1"),
+        (1.0, f"p{N}={N}1"),
+    ],
+)
+def test_p_value(p: float, expected: str) -> None:
+    """Three decimals; what would be written 0,000 or 1,000 is not."""
+    assert french.p_value(p) == expected
+    assert french.bare_p(p) == expected.removeprefix(f"p{N}").removeprefix(f"={N}")
+
+
+def test_numbers() -> None:
+    """Intervals of numbers that are no shares; none when there is no interval."""
+    assert french.numbers(0.305, 0.42, 2) == f"[0,30{T};{N}0,42]"
+    assert french.numbers(None, 0.42, 2) == ""

@@ -162,7 +162,7 @@ def _missed(found: Automation) -> bool:
 
 def _limits(metric: Metric) -> str:
     limits = bounds(metric)
-    return f" (IC 95\u202f% {limits})" if limits else ""
+    return f" (IC\u00a095\u202f% {limits})" if limits else ""
 
 
 def _certified(found: Automation) -> str:
@@ -212,7 +212,7 @@ def _decision(view: StudyView, one: Abstention, source: str) -> Row:
             Cell(text=french.percent(found.certified_coverage)),
             absent(_NO_THRESHOLD)
             if found.threshold is None
-            else Cell(text=french.decimal(found.threshold, 2)),
+            else Cell(text=french.decimal(found.threshold, 3)),
             _decimal(one.aurc),
         )
     )
@@ -405,7 +405,7 @@ def _coverage(view: StudyView, one: Abstention, slug: str) -> Chart:
         narrow=narrow,
         keys=(
             Key(kind="line-0", text="photos classées de la plus sûre à la moins sûre"),
-            Key(kind="chance", text=f"{french.percent(target, 0)} de précision"),
+            Key(kind="level", text=f"{french.percent(target, 0)} de précision"),
         ),
         table=simple(
             f"couverture-{slug}-donnees",

@@ -100,7 +100,7 @@ def _tests(view: StudyView, source: str) -> PairedTests | None:
         matrix=matrix(view, compared, source),
         pairs=pairs_table(view, compared, source),
         power=power_table(compared),
-        leaders=findings(view, source, "leaders", "training"),
+        leaders=findings(view, source, "leaders"),
     )
 
 

@@ -103,7 +103,7 @@ def _zero_shot(view: StudyView, one: FewShot, source: str) -> Sentence:
 
 def break_even(curve: LearningCurve) -> Sentence:
     """From how many labels a class a method beats zero-shot."""
-    name = french.quote(_method(curve.method))
+    name = french.quote(METHODS.get(curve.method, curve.method))
     if curve.break_even is None:
         most = max(curve.points, key=lambda point: point.images)
         return say(
@@ -129,11 +129,21 @@ def _gain(curve: LearningCurve, shots: int) -> str:
     if point is None or point.over_zero_shot is None:
         return ""
     gain = point.over_zero_shot
-    return f" ({french.points(gain.gain)}, IC 95\u202f% {french.interval(gain.low, gain.high)})"
+    return (
+        f" ({french.points(gain.gain)}, IC\u00a095\u202f% {french.interval(gain.low, gain.high)})"
+    )
 
 
-def _method(name: str) -> str:
-    return METHODS.get(name, name)
+def _method(name: str, one: FewShot) -> str:
+    # Without texts there is no zero-shot classifier to add.
+    alone = name == "gda" and one.zero_shot is None
+    return "GDA" if alone else METHODS.get(name, name)
+
+
+def _line(name: str) -> int:
+    """The same line for a method, whatever the others of the plot."""
+    names = list(METHODS)
+    return names.index(name) % len(LINES) if name in names else len(LINES) - 1
 
 
 def _shots(point: FewShotPoint) -> str:
@@ -143,13 +153,13 @@ def _shots(point: FewShotPoint) -> str:
 def _chart(view: StudyView, one: FewShot, anchor: str) -> Chart:
     points = [
         LearningPoint(
-            line=i % len(LINES),
+            line=_line(curve.method),
             shots=_shots(point),
             mean=point.mean,
             low=point.low,
             high=point.high,
         )
-        for i, curve in enumerate(one.curves)
+        for curve in one.curves
         for point in curve.points
     ]
     zero = one.zero_shot
@@ -164,16 +174,16 @@ def _chart(view: StudyView, one: FewShot, anchor: str) -> Chart:
     )
     wide, narrow = curves.learning_plot(points, level, view.draw)
     ends = "\u202f; ".join(
-        f"{_method(curve.method)}\u00a0: {french.percent(curve.points[0].mean)} à "
+        f"{_method(curve.method, one)}\u00a0: {french.percent(curve.points[0].mean)} à "
         f"{french.percent(curve.points[-1].mean)}"
         for curve in one.curves
     )
     keys = [
-        Key(kind=f"line-{i % len(LINES)}", text=_method(curve.method))
-        for i, curve in enumerate(one.curves)
+        Key(kind=f"line-{_line(curve.method)}", text=_method(curve.method, one))
+        for curve in one.curves
     ]
     if level:
-        keys.append(Key(kind="chance", text="zero-shot, sans étiquette"))
+        keys.append(Key(kind="level", text="zero-shot, sans étiquette"))
     return Chart(
         id=f"apprentissage-{anchor}",
         title="Exactitude sur le test selon le nombre d’étiquettes, avec bandes à 95\u202f%",
@@ -185,7 +195,7 @@ def _chart(view: StudyView, one: FewShot, anchor: str) -> Chart:
         table=simple(
             f"apprentissage-{anchor}-donnees",
             f"{view.model_name(one.model)}\u00a0: exactitude moyenne, en chiffres",
-            ("Photos par catégorie", *(_method(curve.method) for curve in one.curves)),
+            ("Photos par catégorie", *(_method(curve.method, one) for curve in one.curves)),
             _means(one),
         ),
     )
@@ -217,7 +227,7 @@ def _table(view: StudyView, one: FewShot, anchor: str) -> Table:
         ),
         groups=tuple(
             Group(
-                title=_method(curve.method),
+                title=_method(curve.method, one),
                 rows=tuple(_point(point, view.alpha) for point in curve.points),
             )
             for curve in one.curves

@@ -125,7 +125,9 @@ def _model(
             if finding.topic in {"prompts", "control"} and finding.subject in cases
         ),
         choice=() if one.choice is None else _choice(view, one.choice),
-        gains=tuple(_gains(view, gain, source) for gain in one.gains),
+        gains=tuple(
+            _gains(view, gain, source) for gain in one.gains if gain.a not in view.controls
+        ),
         effects=tuple(
             _effects(view, case, effects) for case, effects in one.effects.items() if effects
         ),
@@ -380,7 +382,7 @@ def _control(view: StudyView, case: str, gain: MeanGain) -> Sentence:
     draws = french.plural(gain.repetitions, "tirage")
     words = f"{draws} de mots au hasard de même longueur, en moyenne"
     numbers = (
-        f"{french.points(gain.gain)}, IC 95\u202f% {french.interval(gain.low, gain.high)}, "
+        f"{french.points(gain.gain)}, IC\u00a095\u202f% {french.interval(gain.low, gain.high)}, "
         f"{french.p_value(gain.p)}"
     )
     subject = f"pour {model}, {_set(view, case)}"
@@ -453,5 +455,5 @@ def _variance_said(found: StudyComparison, alpha: float) -> Sentence:
     )
     return say(
         f"Ce qui compte le plus ici, c’est {subject} ({french.percent(top.share, 0)} des "
-        f"différences, IC 95\u202f% {french.interval(top.low, top.high, 0)}). {tail}"
+        f"différences, IC\u00a095\u202f% {french.interval(top.low, top.high, 0)}). {tail}"
     )

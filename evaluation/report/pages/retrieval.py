@@ -47,7 +47,7 @@ def build(view: StudyView) -> Page | None:
 def _said(view: StudyView, one: Retrieval) -> Sentence:
     model, among = french.quote(view.model_name(one.model)), french.count(one.candidates)
     limits = bounds(one.recall_at_1)
-    interval = f" (IC 95\u202f% {limits})" if limits else ""
+    interval = f" (IC\u00a095\u202f% {limits})" if limits else ""
     if one.direction == "title-to-image":
         return say(
             f"Avec {model}, la bonne photo arrive première pour {shown(one.recall_at_1)} des "
