@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.browser.conftest import OpenPage
@@ -21,6 +23,11 @@ PAGES = (
     f"{STUDY}/clip-zero-shot.html",
     f"{STUDY}/comparaison.html",
     f"{STUDY}/explorateur.html",
+    f"{STUDY}/prompts.html",
+    f"{STUDY}/calibration.html",
+    f"{STUDY}/etiquettes.html",
+    f"{STUDY}/audit.html",
+    f"{STUDY}/recherche.html",
     f"{STUDY}/conclusion.html",
     f"{STUDY}/methode.html",
 )
@@ -153,3 +160,19 @@ def test_first_screen_is_light(open_page: OpenPage, served: str) -> None:
         "performance.getEntries().reduce((sum, one) => sum + (one.decodedBodySize || 0), 0)"
     )
     assert 50_000 < weight < 600_000
+
+
+def test_a_conclusion_leads_to_its_cell_and_the_cell_to_its_photos(open_page: OpenPage) -> None:
+    """From a sentence to the matrix, and from its number to the photos that make it."""
+    page = open_page(f"{STUDY}/conclusion.html")
+    page.locator(".v-findings a.v-number[href*='paire-']").first.click()
+    page.wait_for_url("**/comparaison.html#paire-*")
+    cell = page.locator("td:target")
+    assert cell.locator(".v-tag").inner_text() in {"meilleur", "on ne sait pas", "égalité"}
+    cell.locator("a").click()
+    page.wait_for_url("**/explorateur.html#a=*&accord=a")
+    shown = page.locator(".v-explorer__cards > li")
+    shown.first.wait_for()
+    told = re.match(r"\d+", page.locator(".v-explorer__count").inner_text())
+    assert told is not None
+    assert int(told[0]) == shown.count()

@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 import markdown
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
@@ -39,6 +39,7 @@ words = st.text(
 )
 
 
+@settings(deadline=None)  # the first page of a process loads Markdown
 @given(words)
 def test_inert_text_survives_markdown_and_html(text: str) -> None:
     """Whatever the data say, a heading, a paragraph and an attribute say the same."""

@@ -324,7 +324,7 @@ def _effects(view: StudyView, case: str, effects: tuple[TextEffect, ...]) -> Eff
         summary=french.plural(len(ordered), "texte") if many else "",
         table=Table(
             id=f"textes-{slug}-tableau",
-            caption="Exactitude avec le texte, moins l’exactitude sans lui",
+            caption=f"{_set(view, case)}\u00a0: exactitude avec le texte, moins sans lui",
             columns=(
                 Column(text="Texte", numeric=False),
                 Column(text="Catégorie", numeric=False),
@@ -358,7 +358,7 @@ def _effects(view: StudyView, case: str, effects: tuple[TextEffect, ...]) -> Eff
                 ),
             ),
             note="Chaque texte est retiré à son tour\u202f; une catégorie qui n’en a qu’un garde "
-            "alors son nom. Un effet négatif désigne un texte à retirer.",
+            "alors son nom. Un effet négatif démontré désigne un texte à retirer.",
             kind="plain",
         ),
     )
