@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 import torch
@@ -15,6 +15,16 @@ from evaluation.records import Head
 from tests.explain.models import ATTENTION, HYBRID, PlainModel, random_head, toy
 
 FAMILIES = ATTENTION | HYBRID
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_behind() -> Iterator[None]:
+    """Whatever a test does, PyTorch is afterwards what it was when it was imported."""
+    plain = functional.scaled_dot_product_attention
+    torch.backends.mha.set_fastpath_enabled(True)
+    yield
+    assert torch.backends.mha.get_fastpath_enabled()
+    assert functional.scaled_dot_product_attention is plain
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -44,17 +54,15 @@ def test_a_frozen_model_without_gradients_is_recorded_too(name: str) -> None:
     for parameter in model.image_tower.parameters():
         parameter.requires_grad_(requires_grad=False)
     layers = 4 + (name == "map")
-    before = torch.backends.mha.get_fastpath_enabled()
     with torch.inference_mode(), recording() as records:
         assert not torch.backends.mha.get_fastpath_enabled()
         model.forward(torch.zeros(1, 3, 64, 64))
     assert len(records) == layers
-    assert torch.backends.mha.get_fastpath_enabled() == before
+    assert torch.backends.mha.get_fastpath_enabled()
 
 
 def test_torch_s_functions_are_restored_after_an_exception() -> None:
     plain = functional.scaled_dot_product_attention
-    fast = torch.backends.mha.get_fastpath_enabled()
 
     def fail_while_recording() -> None:
         with recording():
@@ -64,7 +72,7 @@ def test_torch_s_functions_are_restored_after_an_exception() -> None:
     with pytest.raises(ZeroDivisionError):
         fail_while_recording()
     assert functional.scaled_dot_product_attention is plain
-    assert torch.backends.mha.get_fastpath_enabled() == fast
+    assert torch.backends.mha.get_fastpath_enabled()
 
 
 def test_recordings_within_a_recording_are_their_own() -> None:

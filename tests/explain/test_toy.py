@@ -6,8 +6,10 @@ game, deletion and insertion, and the randomisation of weights and labels (Adeba
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +31,7 @@ from evaluation.records import ExplainMethod, Faithfulness, Head
 from tests.explain.conftest import RISE, Explained
 from tests.explain.models import TOYS, PlainModel, toy
 from tests.explain.shapes import SIDE, make_scenes
+from tests.explain.train_toy import config, write_tokenizer
 
 pytestmark = pytest.mark.slow
 METHODS: tuple[ExplainMethod, ...] = ("attention-gradient", "chefer", "rise")
@@ -84,6 +87,20 @@ def test_the_checkpoints_are_small() -> None:
     files = [path for path in TOYS.rglob("*") if path.is_file()]
     assert {path.suffix for path in files} == {".json", ".safetensors"}
     assert sum(path.stat().st_size for path in files) <= 2_000_000
+
+
+@pytest.mark.parametrize(("name", "pooling"), [("cls", "cls"), ("map", "map"), ("random", "cls")])
+def test_the_checkpoints_are_those_of_the_script(name: str, pooling: str, tmp_path: Path) -> None:
+    """Same configuration and tokenizer: who trains them anew replaces them like for like."""
+    model, _ = toy(name)
+    shipped = json.loads((TOYS / name / "open_clip_config.json").read_text())
+    assert shipped["model_cfg"] == config(pooling)
+    assert shipped["preprocess_cfg"]["size"] == [SIDE, SIDE]
+    write_tokenizer(tmp_path)
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        assert (tmp_path / file).read_text() == (TOYS / name / file).read_text()
+    assert hasattr(model.image_tower, "attn_pool")
+    assert (model.image_tower.attn_pool is not None) == (pooling == "map")
 
 
 # --------------------------------------------------------------- class discrimination
