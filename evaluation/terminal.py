@@ -69,19 +69,14 @@ def results_table(runs: Sequence[RunRecord], colour: bool, width: int = 110) -> 
 
 def ranking(comparison: CaseComparison, study: str, colour: bool, width: int = 110) -> str:
     """Who is ahead of whom: cases that share a letter are not separated by any test."""
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        title=f"{study}: cases that share a letter are tied (McNemar, Holm; n = {comparison.n})",
-        title_justify="left",
-        title_style="",
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("rank", "case", "accuracy [95 % interval]", "tied"):
         table.add_column(name, justify="right" if name == "rank" else "left", no_wrap=True)
     for one in comparison.cases:
         name = one.case.removeprefix(f"{study}/")
         table.add_row(str(one.rank), name, _interval(one.accuracy), " ".join(one.groups))
-    return _drawn(table, colour, width)
+    heading = f"{study}: cases that share a letter are tied (McNemar, Holm; n = {comparison.n})"
+    return f"{heading}\n{_drawn(table, colour, width)}"
 
 
 def pairs_table(pairs: Sequence[PairedTest], study: str, colour: bool, width: int = 140) -> str:
