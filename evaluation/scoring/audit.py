@@ -1,17 +1,15 @@
-"""What the models say of the data: doubtful labels, classes that overlap, near duplicates."""
+"""What the models say of the data: doubtful labels, classes that overlap."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import scipy.sparse
 import scipy.stats
 from sklearn.neighbors import NearestNeighbors
 
 from evaluation.errors import ComparisonError
 from evaluation.records import (
-    BoolArray,
     ClassVariety,
     CleanedAccuracy,
     DataAudit,
@@ -26,10 +24,6 @@ from evaluation.scoring.comparison import Aligned
 from evaluation.scoring.intervals import CONFIDENCE, Interval, metric, share
 
 NEIGHBOURS = 10
-NEAR_DUPLICATE_COSINE = 0.98
-NEAR_DUPLICATE_BITS = 4
-
-_CHUNK = 1_024
 
 
 # ------------------------------------------------------------------------- labels
@@ -201,61 +195,3 @@ def _rank_correlation(rows: Sequence[ClassVariety]) -> tuple[float | None, float
         rng=np.random.default_rng(0),
     )
     return float(found.statistic), float(found.pvalue)
-
-
-# ---------------------------------------------------------------- near duplicates
-
-
-def difference_hash(grey: FloatArray) -> BoolArray:
-    """The 64 bits of a photo shrunk to (8, 9) grey values: is each brighter than its left one?
-
-    Robust to scale, compression and brightness (dHash, Krawetz 2013).
-    """
-    return np.asarray(grey[:, 1:] > grey[:, :-1]).ravel()
-
-
-def near_duplicates(
-    *,
-    embeddings: FloatArray | None = None,
-    hashes: BoolArray | None = None,
-    cosine: float = NEAR_DUPLICATE_COSINE,
-    bits: int = NEAR_DUPLICATE_BITS,
-) -> IntArray:
-    """(N,) group of each photo: equal numbers for photos that are nearly the same.
-
-    Two photos are when their (N, D) embeddings have at least this cosine, or their (N, B) hashes
-    differ in at most ``bits``; groups are what such pairs connect.  The cosine that marks a
-    duplicate is the model's own: look at the groups before believing them.
-    """
-    found: list[tuple[IntArray, IntArray]] = []
-    n = 0
-    if embeddings is not None:
-        n = embeddings.shape[0]
-        found += _close(_unit(embeddings), cosine)
-    if hashes is not None:
-        n = hashes.shape[0]
-        # As signs, hashes that differ in b of B bits have the dot product B - 2 b.
-        found += _close(np.where(hashes, 1.0, -1.0), hashes.shape[1] - 2 * bits - 0.5)
-    rows = np.concatenate([pair[0] for pair in found]) if found else np.empty(0, dtype=np.int64)
-    columns = np.concatenate([pair[1] for pair in found]) if found else rows
-    graph = scipy.sparse.coo_array((np.ones(rows.size), (rows, columns)), shape=(n, n))
-    result: IntArray = scipy.sparse.csgraph.connected_components(graph, directed=False)[1]
-    return result
-
-
-def _close(vectors: FloatArray, least: float) -> list[tuple[IntArray, IntArray]]:
-    """Pairs whose dot product is at least this, a block of rows at a time."""
-    found: list[tuple[IntArray, IntArray]] = []
-    for start in range(0, vectors.shape[0], _CHUNK):
-        block = vectors[start : start + _CHUNK] @ vectors.T
-        rows, columns = np.nonzero(block >= least)
-        found.append((rows + start, columns))
-    return found
-
-
-def group_members(ids: Sequence[str], groups: IntArray) -> tuple[tuple[str, ...], ...]:
-    """The ids of each group of two photos or more, in the order of their first ones."""
-    members: dict[int, list[str]] = {}
-    for one, group in zip(ids, groups, strict=True):
-        members.setdefault(int(group), []).append(one)
-    return tuple(tuple(group) for group in members.values() if len(group) > 1)

@@ -15,9 +15,6 @@ from evaluation.scoring import softmax
 from evaluation.scoring.audit import (
     audit_embeddings,
     audit_labels,
-    difference_hash,
-    group_members,
-    near_duplicates,
 )
 from evaluation.scoring.comparison import align
 from tests.scoring.test_metrics import make_predictions
@@ -207,50 +204,3 @@ def test_a_class_of_one_photo_has_no_variety() -> None:
     assert audit.classes[0].variety.value is None
     assert audit.classes[1].variety.value == pytest.approx(1 - 0.5**0.5)
     assert audit.classes[1].variety.low is None
-
-
-# ---------------------------------------------------------------- near duplicates
-
-
-def test_embeddings_of_high_cosine_are_near_duplicates() -> None:
-    """A chain connects: 0 ~ 1 ~ 2 are one group though 0 and 2 are farther apart."""
-    angles = np.deg2rad([0, 10, 20, 90, 180])
-    embeddings = np.column_stack([np.cos(angles), np.sin(angles)]) * [[1], [2], [3], [4], [5]]
-    groups = near_duplicates(embeddings=embeddings)
-    assert group_members(["p", "q", "r", "s", "t"], groups) == (("p", "q", "r"),)
-    assert len(set(groups.tolist())) == 3
-
-
-def test_hashes_within_four_bits_are_near_duplicates() -> None:
-    """4 bits apart are, 5 are not."""
-    hashes = np.zeros((3, 64), dtype=bool)
-    hashes[1, :4] = True
-    hashes[2, -5:] = True
-    assert group_members(["p", "q", "r"], near_duplicates(hashes=hashes)) == (("p", "q"),)
-
-
-def test_either_sign_is_enough() -> None:
-    """Two photos by embedding, two by hash: one group of three."""
-    embeddings = np.array([[1.0, 0.0], [1.0, 0.01], [0.0, 1.0]])
-    hashes = np.zeros((3, 64), dtype=bool)
-    hashes[0] = True
-    groups = near_duplicates(embeddings=embeddings, hashes=hashes)
-    assert len(set(groups.tolist())) == 1
-
-
-def test_many_photos_are_compared_in_blocks() -> None:
-    """Pairs are found across the blocks of rows."""
-    generator = np.random.default_rng(0)
-    embeddings = generator.normal(size=(2500, 32))
-    embeddings[2400] = embeddings[3]
-    members = group_members([str(i) for i in range(2500)], near_duplicates(embeddings=embeddings))
-    assert members == (("3", "2400"),)
-
-
-def test_the_difference_hash_ignores_brightness() -> None:
-    """Bits are comparisons of neighbours; a brighter copy has the same ones."""
-    grey = np.random.default_rng(0).random((8, 9)) * 100
-    bits = difference_hash(grey)
-    assert bits.shape == (64,)
-    assert bits[0] == (grey[0, 1] > grey[0, 0])
-    assert (difference_hash(grey * 1.5 + 20) == bits).all()

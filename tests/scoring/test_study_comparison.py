@@ -15,8 +15,6 @@ from evaluation.scoring.abstention import abstain
 from evaluation.scoring.audit import (
     audit_embeddings,
     audit_labels,
-    group_members,
-    near_duplicates,
 )
 from evaluation.scoring.calibration import calibrate
 from evaluation.scoring.comparison import align, compare
@@ -113,9 +111,7 @@ def everything() -> StudyComparison:
         audit=replace(
             audit_labels(align({c: predictions[c] for c in ("s/t/long", "s/u/long")})),
             embeddings=(audit_embeddings("t", embeddings, LABELS, CLASSES, recalls=recalls),),
-            near_duplicates=group_members(
-                aligned.sample_ids, near_duplicates(embeddings=embeddings, cosine=0.999)
-            ),
+            near_duplicates=(aligned.sample_ids[:2],),
         ),
         retrieval=retrieve("t", embeddings, embeddings, [f"title {i}" for i in range(N)]),
     )
