@@ -1,0 +1,468 @@
+"""What the comparison of a study's cases gives: comparison.json holds a StudyComparison.
+
+Shares, gaps and effects are fractions (0.05 is 5 points); intervals are at 95 %.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from evaluation.records.base import SCHEMA_VERSION
+from evaluation.records.scores import Metric
+
+Verdict = Literal["better", "tie", "inconclusive"]
+"""better: a test separates the two, and the first is the better one.
+tie: none does, and a gap as large as the study's margin is excluded both ways.
+inconclusive: none does, and the images are too few, or too split, to say that they are equal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedTest:
+    """Two cases on the same images; ``a`` is the one with the higher accuracy."""
+
+    a: str
+    b: str
+    n: int
+    only_a: int
+    """Images that only ``a`` gets right."""
+    only_b: int
+    gap: float
+    """Accuracy of ``a`` minus that of ``b``, ≥ 0."""
+    low: float
+    """Tango's score interval of the gap (1998)."""
+    high: float
+    p_exact: float
+    """McNemar's exact conditional test."""
+    p_mid: float
+    """McNemar's mid-p test (Fagerland, Lydersen & Laake 2013)."""
+    p_holm: float
+    """``p_mid`` corrected for every pair of the comparison (Holm 1979)."""
+    smallest_gap: float | None
+    """The smallest gap with mid-p < 0.05, uncorrected, had as many images been disputed;
+    None when no gap could be: fewer than five disputed images."""
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankedCase:
+    """A case's place among those it was compared with."""
+
+    case: str
+    accuracy: Metric
+    rank: int
+    """1 + the number of cases that a test finds better."""
+    worst_rank: int
+    """Number of cases − the number that a test finds worse: [rank, worst_rank] holds the true
+    rank with 95 % confidence (Mogstad, Romano, Shaikh & Wilhelm 2024)."""
+    groups: tuple[str, ...]
+    """Letters "a", "b", …: two cases share a letter exactly when no test separates them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Power:
+    """The chance that one pair's mid-p test sees a true gap."""
+
+    gap: float
+    power: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseComparison:
+    """All cases on the same images."""
+
+    n: int
+    alpha: float
+    """Of every test."""
+    margin: float
+    """Gaps below it are too small to matter: see :data:`Verdict`."""
+    cases: tuple[RankedCase, ...]
+    """Best accuracy first."""
+    cochran_q: float
+    """Cochran's Q (1950): are all accuracies equal?"""
+    cochran_df: int
+    cochran_p: float
+    pairs: tuple[PairedTest, ...]
+    """Every pair, best first."""
+    discordance: float
+    """Median share of images on which one case of a pair is right and the other wrong."""
+    detectable_gap: float | None
+    """The gap that one test sees four times in five at this n and discordance; None when
+    there is none."""
+    power: tuple[Power, ...]
+    """At this n and discordance."""
+    clustered: bool = False
+    """Whether near-duplicate photos were counted as one."""
+
+
+FindingTopic = Literal["leaders", "models", "prompts", "control", "training", "quoted"]
+"""What a finding is about: the best case and those no test separates from it, two models with
+their best prompts, a prompt set over the class names, a prompt set over random words of the
+same length, a supervised model over the best zero-shot one, or two published results."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A conclusion as data: the report writes the sentence."""
+
+    topic: FindingTopic
+    verdict: Verdict
+    a: str
+    """The one with the higher accuracy (case id, or name of a quoted system), unless
+    ``subject`` says otherwise."""
+    b: str
+    subject: str
+    """The one that the question is about: the descriptions, the supervised model, …; equal to
+    ``a`` or ``b``."""
+    gap: float
+    """Accuracy of ``a`` minus that of ``b``."""
+    low: float
+    high: float
+    p: float
+    """Holm-corrected mid-p; of a quoted tie, the uncorrected one of the most favourable overlap."""
+    n: int
+    members: tuple[str, ...] = ()
+    """``leaders``: the cases that no test separates from the best one, which comes first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityBin:
+    """Images whose confidence lies in ]low, high]."""
+
+    low: float
+    high: float
+    confidence: float | None
+    """Their mean confidence; None when there are none."""
+    accuracy: Metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationScores:
+    """How far probabilities can be believed."""
+
+    brier: Metric
+    """Mean of Σ_c (p_c − y_c)², between 0 and 2 (Brier 1950)."""
+    nll: Metric
+    """Mean −log p of the true class, in nats."""
+    ece: float
+    """Expected calibration error of the most probable class, equal-width bins."""
+    ece_null_mean: float
+    """Its mean, and its 95th percentile, had these very confidences been perfectly calibrated."""
+    ece_null_high: float
+    bins: tuple[ReliabilityBin, ...]
+    confidence: float
+    """Mean probability of the predicted class; above the accuracy: overconfident."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """A case's probabilities as they are, and after one temperature."""
+
+    case: str
+    before: CalibrationScores
+    after: CalibrationScores
+    temperature: float
+    """Above 1: the probabilities were too sharp.  With cross-fitting, the mean of the folds'."""
+    fitted_on: Literal["validation", "cross-fitting"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskPoint:
+    """A point of the risk-coverage curve."""
+
+    coverage: float
+    """Share of the images classified: those with a confidence of at least ``threshold``."""
+    risk: float
+    """Share of errors among them."""
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Automation:
+    """How much of the catalogue can be classified without a look, at a target precision."""
+
+    target: float
+    """The precision wanted: 0.95."""
+    threshold: float | None
+    """Classify what is at least this confident; None when no threshold reached the target."""
+    chosen_on: Literal["validation", "cross-fitting"]
+    coverage: Metric
+    """Share of the test images that are classified; ``threshold`` never saw them."""
+    precision: Metric
+    """Share of right ones among them."""
+    certified_coverage: float
+    """The largest coverage at which the precision exceeds the target with 95 % confidence, by
+    fixed-sequence testing on the test images; 0 when none does."""
+    certified_threshold: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Abstention:
+    """What a case gains by leaving doubtful images to a person."""
+
+    case: str
+    curve: tuple[RiskPoint, ...]
+    aurc: Metric
+    """Area under the risk-coverage curve (Geifman & El-Yaniv 2017): lower is better."""
+    automation: Automation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassGain:
+    """What a prompt set changes in one class's recall."""
+
+    label: str
+    n: int
+    only_a: int
+    only_b: int
+    gain: float
+    """Recall with ``a`` minus recall with ``b``."""
+    low: float
+    high: float
+    p_mid: float
+    p_holm: float
+    """Corrected for the classes of this prompt set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptGain:
+    """A prompt set against another, same model, class by class."""
+
+    a: str
+    b: str
+    classes: tuple[ClassGain, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextEffect:
+    """What one text of a class brings: accuracy with it minus accuracy without it."""
+
+    label: str
+    text: str
+    n: int
+    only_with: int
+    only_without: int
+    effect: float
+    low: float
+    high: float
+    p_mid: float
+    p_holm: float
+    """Corrected for the texts of the prompt set."""
+    own_recall: float
+    """The same for the recall of its own class."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextPair:
+    """Two classes whose texts say nearly the same to the model."""
+
+    a: str
+    b: str
+    cosine: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VarianceSource:
+    """A share of the differences between the accuracies of all models × prompt sets."""
+
+    source: Literal["model", "prompts", "interaction"]
+    share: float
+    """Of the sum of squares between the cells."""
+    low: float
+    high: float
+    effect: float
+    """Root mean square effect in accuracy, once the noise of the images is taken away."""
+    df: int
+    wald: float
+    """Wald's chi-square that there is none (Grizzle, Starmer & Koch 1969)."""
+    p: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptChoice:
+    """Prompt sets chosen on validation and scored on test, beside the choice made on test."""
+
+    model: str
+    candidates: tuple[str, ...]
+    chosen: str
+    """The best on validation; the first of equals."""
+    validation: Metric
+    test: Metric
+    """Of ``chosen``: the number to report."""
+    best_on_test: str
+    best_test: Metric
+    """Of ``best_on_test``: what a choice on test would have reported."""
+    optimism: float
+    """By how much the accuracy of the best on test overstates it (bootstrap, Efron 1983)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptDiagnosis:
+    """Everything that is known of one model's prompt sets."""
+
+    model: str
+    gains: tuple[PromptGain, ...] = ()
+    effects: Mapping[str, tuple[TextEffect, ...]] = field(default_factory=dict)
+    """Case id to the effects of its texts."""
+    near_identical: Mapping[str, tuple[TextPair, ...]] = field(default_factory=dict)
+    """Case id to the classes that its texts hardly tell apart."""
+    choice: PromptChoice | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeanGain:
+    """Several repetitions (seeds) of a method against one case, on the same images."""
+
+    gain: float
+    """Mean accuracy over the repetitions, minus the case's."""
+    low: float
+    high: float
+    p: float
+    n: int
+    repetitions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FewShotPoint:
+    """A method at a number of labelled images a class."""
+
+    shots: int | None
+    """None: all there are."""
+    images: int
+    """Labelled images in all."""
+    accuracies: tuple[float, ...]
+    """On the test images, one a seed."""
+    mean: float
+    low: float
+    """Band of the mean over supports and images: twice crossed t interval."""
+    high: float
+    over_zero_shot: MeanGain | None
+    """None without a zero-shot classifier."""
+    p_holm: float | None
+    """Of ``over_zero_shot``, corrected for the points of the curve."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearningCurve:
+    """A method over growing supports."""
+
+    method: str
+    """"logistic", "gda", "text-probe" or "knn"."""
+    points: tuple[FewShotPoint, ...]
+    break_even: int | None
+    """Fewest shots from which the method beats zero-shot, there and at every larger number
+    tried, each by a corrected test; None when it never does.  When only all the images do,
+    it is the size of the largest class's support."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FewShot:
+    """Learning curves on one model's embeddings."""
+
+    model: str
+    zero_shot_case: str | None
+    zero_shot: Metric | None
+    curves: tuple[LearningCurve, ...]
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A photo that every model puts, with confidence, in another class than its label."""
+
+    sample_id: str
+    label: str
+    predicted: Mapping[str, str]
+    """Case id to the class it names."""
+    consensus: str | None
+    """The class that all name: the label is likely wrong; None when they name several: the
+    photo is ambiguous."""
+    label_probability: float
+    """Mean probability that the cases give to the label."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanedAccuracy:
+    """A case's accuracy with and without the suspects."""
+
+    case: str
+    everything: Metric
+    without: Metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassVariety:
+    """How scattered the photos of a class are, beside how well it is recognised."""
+
+    label: str
+    variety: Metric
+    """Mean pairwise cosine distance of its embeddings."""
+    purity: float
+    """Mean share of its photos' nearest neighbours that are of the same class."""
+    recall: Metric | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingAudit:
+    """What one model's embeddings say of the classes."""
+
+    model: str
+    neighbours: int
+    """How many nearest neighbours were looked at."""
+    overlap: tuple[tuple[float, ...], ...]
+    """(C, C): row class's mean share of neighbours in the column class; rows sum to 1."""
+    classes: tuple[ClassVariety, ...]
+    variety_recall: float | None
+    """Spearman's correlation between variety and recall over the classes; None when undefined."""
+    variety_recall_p: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataAudit:
+    """The labels and photos, as the models see them."""
+
+    cases: tuple[str, ...]
+    """That were asked; one a model."""
+    suspects: tuple[Suspect, ...]
+    accuracies: tuple[CleanedAccuracy, ...]
+    embeddings: tuple[EmbeddingAudit, ...] = ()
+    near_duplicates: tuple[tuple[str, ...], ...] = ()
+    """Groups of ids of photos that are nearly the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrieval:
+    """Finding the title of a photo among all titles, or the photo of a title."""
+
+    model: str
+    direction: Literal["image-to-title", "title-to-image"]
+    recall_at_1: Metric
+    recall_at_5: Metric
+    median_rank: Metric
+    """1 is best."""
+    candidates: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyComparison:
+    """All that is concluded from a study's cases: what comparison.json holds."""
+
+    schema_version: int = SCHEMA_VERSION
+    study: str
+    dataset_revision: str
+    split_digest: str
+    inputs: Mapping[str, str]
+    """Case id to the digest of its predictions: the comparison is current while they are."""
+    comparison: CaseComparison | None
+    """None with fewer than two cases."""
+    findings: tuple[Finding, ...] = ()
+    calibration: tuple[Calibration, ...] = ()
+    abstention: tuple[Abstention, ...] = ()
+    prompts: tuple[PromptDiagnosis, ...] = ()
+    variance: tuple[VarianceSource, ...] = ()
+    control: Mapping[str, MeanGain] = field(default_factory=dict)
+    """Case id to its gain over random words of the same length, over several seeds."""
+    few_shot: tuple[FewShot, ...] = ()
+    audit: DataAudit | None = None
+    retrieval: tuple[Retrieval, ...] = ()

@@ -1,0 +1,30 @@
+"""Names and types that every record uses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+SCHEMA_VERSION = 1
+"""Version of the artefact files that this program writes."""
+
+Fold = Literal["train", "validation", "test"]
+FOLDS: tuple[Fold, ...] = ("train", "validation", "test")
+
+Status = Literal["ok", "unavailable", "failed"]
+ModelKind = Literal["clip", "supervised"]
+DatasetKind = Literal["flipkart", "folder", "table"]
+Option = str | int | float | bool
+FloatArray = NDArray[np.floating[Any]]
+IntArray = NDArray[np.integer[Any]]
+BoolArray = NDArray[np.bool_]
+
+
+def digest_of(value: object) -> str:
+    """The SHA-256 (hexadecimal) of a JSON-serialisable value, whatever its key order."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,81 @@
+"""The photos, and the parts they are split into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.records.base import DatasetKind, Fold, digest_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One readable photo with its class."""
+
+    id: str
+    """Stable across machines: it never contains a path of this one."""
+    image: Path
+    """Absolute path of the photo."""
+    label: str
+    """Its class, as spelt in the data."""
+    digest: str
+    """SHA-256 (hexadecimal) of the file's bytes: the key of its embeddings."""
+    pixels: str
+    """SHA-256 (hexadecimal) of its decoded RGB pixels: equal for exact duplicates."""
+    width: int
+    """Pixels, after the EXIF orientation was applied."""
+    height: int
+    """Pixels, after the EXIF orientation was applied."""
+    look: str = ""
+    """What the photo looks like from afar (``data.look``), by which near duplicates are known;
+    "" if it was not computed."""
+    subcategory: str | None = None
+    title: str | None = None
+    fold: Fold | None = None
+    """Set when the data itself assigns the photo to a part of the split."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingPhoto:
+    """A photo that the data lists and that cannot be used."""
+
+    id: str
+    label: str
+    path: str
+    """Relative to the data root."""
+    reason: str
+    """One line, in English: "file not found", "truncated JPEG", …"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """The photos of a study, with what is missing from them."""
+
+    name: str
+    kind: DatasetKind
+    classes: tuple[str, ...]
+    """In the order of every matrix and probability column."""
+    samples: tuple[Sample, ...]
+    missing: tuple[MissingPhoto, ...] = ()
+    revision: str
+    """SHA-256 over ids, labels and image bytes: changes when a photo changes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Sample ids of the three parts, each in the data set's order."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+    seed: int
+    duplicates: tuple[tuple[str, ...], ...] = ()
+    """Groups of ids whose photos have the same pixels.  Each lies in one part, but for a copy
+    that the data itself puts on another side: that one is then in no part."""
+    near_duplicates: tuple[tuple[str, ...], ...] = ()
+    """Groups of ids whose photos look the same, exact copies included; kept together likewise."""
+
+    @property
+    def digest(self) -> str:
+        """Identifies the split: two runs are comparable when it is the same."""
+        return digest_of([self.train, self.validation, self.test])

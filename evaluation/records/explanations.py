@@ -1,0 +1,194 @@
+"""Maps of what speaks for a class, and what they are worth: what attention.json holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from evaluation.records.base import SCHEMA_VERSION
+from evaluation.records.scores import Metric
+
+ExplainMethod = Literal["attention-gradient", "chefer", "hirescam", "gradcam", "rise"]
+EXPLAIN_METHODS: tuple[ExplainMethod, ...] = (
+    "attention-gradient",
+    "chefer",
+    "hirescam",
+    "gradcam",
+    "rise",
+)
+SelectionRule = Literal["shared", "confusion", "surest-wrong", "surest-right", "least-sure-right"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainSpec:
+    """Which photos of a case are explained, how, and how the maps are checked."""
+
+    methods: tuple[ExplainMethod, ...] = ()
+    """Empty for the tower's own method, then RISE, which alone compares models."""
+    photos_per_rule: int = 1
+    """Of each class, for each rule of the selection."""
+    confusions: int = 3
+    """Pairs (true class, predicted class) that are shown: the most frequent ones."""
+    shared_per_class: int = 1
+    """Photos of each class that are explained whatever the case, so that cases compare."""
+    cap: int = 32
+    """Photos of a case, at most."""
+    masks: int = 300
+    """Of RISE: forward passes a photo and model; a further prompt set costs none."""
+    faithfulness_photos: int = 12
+    """Photos whose deletion and insertion curves are drawn; 0 for none."""
+    curve_steps: int = 10
+    """Steps of a curve, from the whole photo to none of it."""
+    randomisation_photos: int = 2
+    """Photos explained again with random weights; 0 for none."""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectionReason:
+    """Why a photo was chosen: a rule, never a taste."""
+
+    rule: SelectionRule
+    label: str
+    """The true class it was chosen for."""
+    predicted: str | None = None
+    """The class it is confused with; None but for ``confusion``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectedPhoto:
+    """A photo that the rules chose."""
+
+    sample_id: str
+    reasons: tuple[SelectionReason, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapSummary:
+    """What a map shows, in numbers: the text for those who cannot see it.
+
+    The mass of a map is its part above zero; a uniform map has a ``centre_share`` of 0.25, a
+    ``top_share`` of 0.11 and a ``half_area`` of 0.5.
+    """
+
+    empty: bool
+    """Whether nothing speaks for the class; every share is then 0."""
+    centre_share: float
+    """Share of the mass in the middle quarter of what was seen (half its width and height)."""
+    top_row: int
+    """Of the ninth of what was seen that holds most mass: 0 top, 1 middle, 2 bottom."""
+    top_column: int
+    """0 left, 1 middle, 2 right."""
+    top_share: float
+    """Share of the mass in that ninth."""
+    half_area: float
+    """The smallest share of what was seen that holds half of the mass."""
+    against_share: float
+    """Of all that counts, the share that speaks against the class."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassMap:
+    """One map of a photo: what speaks for one class, by one method."""
+
+    method: ExplainMethod
+    label: str
+    """The class that is explained: the predicted one, or the true one."""
+    overlay: str
+    """WebP with transparency, relative to the case's folder: "attention/….webp"."""
+    width: int
+    """Of the overlay, pixels: the whole photo, on the scale of its small copy."""
+    height: int
+    peak: float
+    """The map's own maximum, in units of the score for ``rise``."""
+    scale: float
+    """The value of the brightest colour: the maps of a photo and method share it."""
+    summary: MapSummary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedPhoto:
+    """A photo with its maps: of the predicted class, and of the true one if it differs."""
+
+    sample_id: str
+    label: str
+    predicted: str
+    probabilities: tuple[float, ...]
+    """In the order of the classes."""
+    reasons: tuple[SelectionReason, ...]
+    seen: tuple[float, float, float, float]
+    """Left, top, right and bottom of what the model read, as shares of the photo's sides."""
+    maps: tuple[ClassMap, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodCard:
+    """A method, as this model allows it."""
+
+    method: ExplainMethod
+    applies: bool
+    reason: str = ""
+    """Why it does not apply, naming one that does; one line, in English."""
+    layer: str = ""
+    """The layer that a CAM reads."""
+    grid: tuple[int, int] | None = None
+    """Rows and columns of its maps, before they are laid on the photo."""
+    forward_passes: int = 0
+    """What all class maps of one photo took, measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faithfulness:
+    """Deletion or insertion: does the model change its mind where the map says?"""
+
+    method: str
+    """An :data:`ExplainMethod`, or a control: "random" or "centre"."""
+    measure: Literal["deletion", "insertion"]
+    """Deletion is better low, insertion better high."""
+    baseline: Literal["blur", "mean"]
+    """What stands in place of a deleted pixel."""
+    area: Metric
+    """Mean area under the curve of the class's probability."""
+    beats: tuple[str, ...] = ()
+    """Controls that it beats on the same photos: the 95 % interval of the difference is on
+    the right side of zero."""
+    curve: tuple[float, ...] = ()
+    """Mean probability at each step, from 0 to the whole of the photo."""
+
+    @property
+    def faithful(self) -> bool:
+        """Whether it beats both controls."""
+        return set(self.beats) >= {"random", "centre"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Randomisation:
+    """How much of a map is left when the weights are drawn at random, from the output down.
+
+    A map that stays shows the photo, not the model (Adebayo et al. 2018).
+    """
+
+    method: ExplainMethod
+    share: float
+    """Of the tower's weights that were shuffled, the last ones first; 1 for all."""
+    similarity: Metric
+    """Spearman's correlation with the map of the trained model, mean over the maps shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseExplanation:
+    """The maps of a case and what they are worth: what attention.json holds."""
+
+    schema_version: int = SCHEMA_VERSION
+    study: str
+    case: str
+    dataset_revision: str
+    split_digest: str
+    fingerprint: str
+    """Of the model."""
+    classes: tuple[str, ...]
+    spec: ExplainSpec
+    methods: tuple[MethodCard, ...]
+    photos: tuple[ExplainedPhoto, ...]
+    faithfulness: tuple[Faithfulness, ...] = ()
+    randomisation: tuple[Randomisation, ...] = ()

@@ -1,0 +1,81 @@
+"""What the report reads: the card of a study, and its results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from evaluation.records.analysis import StudyComparison
+from evaluation.records.base import SCHEMA_VERSION, DatasetKind, Fold
+from evaluation.records.data import MissingPhoto
+from evaluation.records.reference import Reference
+from evaluation.records.runs import RunRecord
+from evaluation.records.scores import Predictions
+from evaluation.records.study import Threshold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleCard:
+    """A photo as the site shows it."""
+
+    id: str
+    label: str
+    fold: Fold
+    photo: str
+    """Its small copy, relative to the study's artefact folder."""
+    width: int
+    """Of the original, pixels."""
+    height: int
+    subcategory: str | None = None
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRecord:
+    """What the cases of a study share: what study.json holds."""
+
+    schema_version: int = SCHEMA_VERSION
+    name: str
+    title: str
+    question: str
+    dataset_kind: DatasetKind
+    dataset_revision: str
+    licence: str
+    origin: str
+    redistributable: bool
+    classes: tuple[str, ...]
+    samples: tuple[SampleCard, ...]
+    missing: tuple[MissingPhoto, ...]
+    duplicates: tuple[tuple[str, ...], ...]
+    near_duplicates: tuple[tuple[str, ...], ...] = ()
+    split_digest: str
+    seed: int
+    cases: tuple[str, ...]
+    """Ids of the cases that the study declares, whether they ran or not."""
+    thresholds: tuple[Threshold, ...]
+    reference: Reference | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyResults:
+    """One study as the report reads it: its card, and the record of each case that ran."""
+
+    study: StudyRecord
+    runs: tuple[RunRecord, ...]
+    """In the order of ``study.cases``."""
+    failures: tuple[RunRecord, ...] = ()
+    """Later attempts that failed, of cases whose earlier result still stands in ``runs``."""
+    predictions: Mapping[str, Predictions] = field(default_factory=dict)
+    """Case id to what it says of each test image, for the runs that came out."""
+    comparison: StudyComparison | None = None
+    """What is concluded from the cases; None when there are not two to compare."""
+    folder: Path
+    """The study's artefact folder."""
+
+    def is_current(self, run: RunRecord) -> bool:
+        """Whether a run was made on the photos and the split that study.json describes."""
+        return (
+            run.dataset_revision == self.study.dataset_revision
+            and run.split_digest == self.study.split_digest
+        )

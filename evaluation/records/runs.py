@@ -1,0 +1,87 @@
+"""The outcome of one case: what run.json holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from evaluation.records.base import SCHEMA_VERSION, Option, Status
+from evaluation.records.scores import ClassScores, Metric
+from evaluation.records.study import ModelSpec, PromptSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Where the time of a case went (seconds), and how fast the images were embedded."""
+
+    images_embedded: int = 0
+    """Images embedded in this run; 0 when the store had them all."""
+    images_reused: int = 0
+    """Images whose embedding came from the store."""
+    embed_seconds: float = 0.0
+    """Decoding and embedding, in this run."""
+    head_seconds: float = 0.0
+    """Text encoding, or fitting."""
+    score_seconds: float = 0.0
+    images_per_second: float | None = None
+    """Measured when the store was filled, perhaps in an earlier run; None if unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What it takes to explain or repeat a number."""
+
+    commit: str | None
+    """Git commit of the program; None outside a checkout."""
+    dirty: bool | None
+    versions: Mapping[str, str]
+    """Package to version."""
+    device: str
+    """"cpu", "cuda:0", …"""
+    precision: str
+    """"fp32", "bf16" or "fp16"."""
+    hardware: str
+    """Processor or card, and how many cores."""
+    weights_digest: str | None
+    """SHA-256 (hexadecimal) of the checkpoint; None when it could not be had."""
+    started: str
+    """ISO 8601, UTC."""
+    seconds: float
+    """Wall time of the case."""
+    peak_memory_mb: float | None = None
+    """Peak resident memory of the process, MiB."""
+    command: str = ""
+    """How to repeat the run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """The outcome of one case: what run.json holds."""
+
+    schema_version: int = SCHEMA_VERSION
+    study: str
+    case: str
+    """The case's id: "flipkart/embedded/noms"."""
+    model: ModelSpec
+    prompts: PromptSet | None
+    """Resolved: its texts are those that were read."""
+    dataset_revision: str
+    split_digest: str
+    seed: int
+    status: Status
+    error: str | None = None
+    """One line, for ``unavailable`` and ``failed``."""
+    warnings: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    per_class: tuple[ClassScores, ...] = ()
+    confusion: tuple[tuple[int, ...], ...] = ()
+    """(C, C): rows are the true classes, columns the predicted ones."""
+    chosen: Mapping[str, Option] = field(default_factory=dict)
+    """What the model chose on validation."""
+    timings: Timings = field(default_factory=Timings)
+    provenance: Provenance
+
+    def metric(self, name: str) -> Metric | None:
+        """The metric of that name, if the case has it."""
+        return next((metric for metric in self.metrics if metric.name == name), None)

@@ -1,0 +1,52 @@
+"""What a case says of each image, and the numbers made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluation.records.base import FloatArray, IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Predictions:
+    """What a case says of each test image."""
+
+    classes: tuple[str, ...]
+    sample_ids: tuple[str, ...]
+    labels: IntArray
+    """(N,) indices into ``classes``: the truth."""
+    probabilities: FloatArray
+    """(N, C) float64, rows sum to 1."""
+    logits: FloatArray | None = None
+    """(N, C) float64, already multiplied by the model's scale; None when read from a file."""
+
+    @property
+    def predicted(self) -> IntArray:
+        """(N,) indices into ``classes``: the most probable one, the first of equals."""
+        result: IntArray = self.probabilities.argmax(axis=1)
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A number with its 95 % interval and the count it rests on."""
+
+    name: str
+    value: float | None
+    """None when it is undefined: the precision of a class that was never predicted."""
+    low: float | None = None
+    high: float | None = None
+    n: int
+    method: str = ""
+    """How the interval was made: "wilson", "bootstrap-bca", or "" when there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassScores:
+    """One class's row of the classification report."""
+
+    label: str
+    precision: Metric
+    recall: Metric
+    f1: Metric
+    support: int

@@ -1,0 +1,153 @@
+"""A study as its files declare it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from evaluation.records.base import DatasetKind, ModelKind, Option, digest_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSpec:
+    """Where the photos are and how to read them, as the study declares it."""
+
+    kind: DatasetKind
+    root: Path | None = None
+    """Absolute; None when only ``--data-root`` can tell."""
+    csv: str | None = None
+    """``table`` and ``flipkart``: the CSV file, relative to the root."""
+    images: str = ""
+    """Folder of the photos, relative to the root."""
+    path_column: str = "path"
+    label_column: str = "label"
+    subcategory_column: str | None = None
+    title_column: str | None = None
+    licence: str = ""
+    origin: str = ""
+    redistributable: bool = False
+    """Whether the photos may be shown on a published site."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitSpec:
+    """Sizes of the test and validation parts: a count per class, or a share of each class."""
+
+    seed: int = 0
+    test_per_class: int | None = None
+    validation_per_class: int | None = None
+    test_share: float = 0.2
+    """Used when ``test_per_class`` is None."""
+    validation_share: float = 0.2
+    """Used when ``validation_per_class`` is None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptSet:
+    """The texts that describe each class to a zero-shot model."""
+
+    name: str
+    title: str
+    """In French, as the site shows it."""
+    language: str
+    """Of the texts: "en", "fr", …"""
+    texts: Mapping[str, tuple[str, ...]]
+    """Class to its texts; empty until resolved when ``derive`` is set."""
+    templates: tuple[str, ...] = ("{}",)
+    """Each holds one ``{}`` that a text of the class replaces."""
+    derive: Literal["class-names", "subcategories", "random-words"] | None = None
+    """Where the texts come from when the file does not spell them."""
+    like: str | None = None
+    """``random-words``: the prompt set whose numbers of texts and of words are matched."""
+    seed: int = 0
+    """``random-words``: of the draw."""
+    source: str = ""
+    """Who wrote the texts, in French, as the site shows it."""
+
+    def sentences(self, label: str) -> tuple[str, ...]:
+        """What the text encoder reads for a class: every text in every template."""
+        return tuple(
+            template.replace("{}", text)
+            for text in self.texts[label]
+            for template in self.templates
+        )
+
+    @property
+    def digest(self) -> str:
+        """Identifies the texts: the order of the classes does not matter, of the texts does."""
+        return digest_of([{k: list(v) for k, v in self.texts.items()}, list(self.templates)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """A model as a study declares it."""
+
+    name: str
+    kind: ModelKind
+    architecture: str = ""
+    """open_clip's, torchvision's or timm's name; "" when the weights say it."""
+    weights: str
+    """"embedded", an open_clip tag, "hf-hub:owner/name", or an absolute path."""
+    title: str
+    """In French, as the site shows it."""
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """A floor that the study declares: below it the suite fails."""
+
+    case: str
+    """Case id without the study: "embedded/descriptions"."""
+    metric: str
+    """Name of a metric of the run record."""
+    minimum: float
+    """Of the metric, or of its gain over the case ``over``."""
+    over: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One (model, prompt set) pair of a study; a supervised model has no prompt set."""
+
+    study: str
+    model: ModelSpec
+    prompts: PromptSet | None
+
+    @property
+    def name(self) -> str:
+        """Within the study: "embedded/descriptions", or "embedded-supervised"."""
+        return self.model.name if self.prompts is None else f"{self.model.name}/{self.prompts.name}"
+
+    @property
+    def id(self) -> str:
+        """Across studies, and the folder of its artefacts: "flipkart/embedded/noms"."""
+        return f"{self.study}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """A question, the photos, and what is tried on them."""
+
+    name: str
+    title: str
+    question: str
+    file: Path
+    """The study.toml it was read from."""
+    dataset: DatasetSpec
+    split: SplitSpec
+    models: tuple[ModelSpec, ...]
+    prompts: tuple[PromptSet, ...]
+    thresholds: tuple[Threshold, ...] = ()
+    reference: Path | None = None
+    """A file of published figures to stand beside the measured ones."""
+
+    def cases(self) -> tuple[Case, ...]:
+        """Every case, in the order of the file: models first, then prompt sets."""
+        return tuple(
+            Case(study=self.name, model=model, prompts=prompts)
+            for model in self.models
+            for prompts in (self.prompts if model.kind == "clip" else (None,))
+        )
