@@ -7,7 +7,7 @@
                    cases      formatted text)   arithmetic)
                    count)
 
-    french.py     numbers, dates and lists as French typography writes them
+    wording.py     numbers, dates and lists as French typography writes them
     links.py      relative addresses, slugs
     tables.py     tables as templates print them        scores.py   tables of results
     charts.py     Vega-Lite to SVG                       sentences.py  prose made of numbers

@@ -17,7 +17,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from evaluation.report import french
+from evaluation.report import wording
 from evaluation.report.tables import Table
 from evaluation.report.view import Draw
 
@@ -200,7 +200,7 @@ def _interval_spec(bars: Sequence[Bar], *, narrow: bool, share: bool = True) -> 
             "high": bar.value if bar.high is None else bar.high,
             "kind": bar.kind,
             "quoted": bar.quoted,
-            "text": french.percent(bar.value) if share else french.decimal(bar.value, 2),
+            "text": wording.percent(bar.value) if share else wording.decimal(bar.value, 2),
         }
         for bar in bars
     ]
@@ -296,7 +296,7 @@ def _change_spec(changes: Sequence[Change], *, narrow: bool) -> Spec:
             "label": change.label,
             "value": change.points,
             "sign": "loss" if change.points < 0 else "gain",
-            "text": french.signed(change.points),
+            "text": wording.signed(change.points),
         }
         for change in changes
     ]

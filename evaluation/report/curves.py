@@ -12,7 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from evaluation.report import french
+from evaluation.report import wording
 from evaluation.report.charts import (
     COLOURS,
     INK,
@@ -140,7 +140,7 @@ def _gain_spec(gains: Sequence[Gain], *, narrow: bool) -> Spec:
             "low": one.low,
             "high": one.high,
             "sign": ("loss" if one.points < 0 else "gain") if one.shown else "open",
-            "text": french.signed(one.points),
+            "text": wording.signed(one.points),
         }
         for one in gains
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evaluation.records import ClassGain, Finding, FindingTopic, PairedTest, PromptGain
-from evaluation.report import french, links
+from evaluation.report import links, wording
 from evaluation.report.sentences import Part, Sentence, say
 from evaluation.report.view import StudyView, best
 
@@ -44,7 +44,7 @@ def tell(view: StudyView, finding: Finding, source: str) -> Sentence:
     """One conclusion as a sentence."""
     pieces = _TELLERS[finding.topic](view, finding, source)
     first, *others = say(*pieces, ".")
-    capital = Part(text=french.sentence_case(first.text), href=first.href, title=first.title)
+    capital = Part(text=wording.sentence_case(first.text), href=first.href, title=first.title)
     return (capital, *others)
 
 
@@ -65,17 +65,17 @@ def headlines(view: StudyView, source: str) -> tuple[Sentence, ...]:
 
 def proof(view: StudyView, finding: Finding, source: str) -> Sentence:
     """The numbers behind a claim: "(écart 8,1 points, IC 95 % [2,1 ; 14,0], p corrigé …)"."""
-    gap = "même exactitude" if finding.gap == 0 else f"écart {french.gap(finding.gap)}"
+    gap = "même exactitude" if finding.gap == 0 else f"écart {wording.gap(finding.gap)}"
     corrected = f", {_corrected(finding.p)}" if finding.verdict == "better" else ""
     return say("(", _evidence(view, finding, source, gap), f", {_interval(finding)}{corrected})")
 
 
 def _interval(finding: Finding | ClassGain | PairedTest) -> str:
-    return f"IC\u00a095\u202f% {french.interval(finding.low, finding.high)}"
+    return f"IC\u00a095\u202f% {wording.interval(finding.low, finding.high)}"
 
 
 def _corrected(p: float) -> str:
-    return french.p_value(p).replace("p", f"p{french.NBSP}corrigé", 1)
+    return wording.p_value(p).replace("p", f"p{wording.NBSP}corrigé", 1)
 
 
 def _evidence(view: StudyView, finding: Finding, source: str, text: str) -> Part:
@@ -93,20 +93,20 @@ def _evidence(view: StudyView, finding: Finding, source: str, text: str) -> Part
     return Part(
         text=text,
         href=view.pair_href(source, finding.a, finding.b),
-        title=f"{french.plural(pair.only_a, 'photo')} que seul le premier classe bien, "
-        f"{french.count(pair.only_b)} que seul le second",
+        title=f"{wording.plural(pair.only_a, 'photo')} que seul le premier classe bien, "
+        f"{wording.count(pair.only_b)} que seul le second",
     )
 
 
 def _images(finding: Finding) -> str:
-    return f"sur ces {french.plural(finding.n, 'image')}"
+    return f"sur ces {wording.plural(finding.n, 'image')}"
 
 
 # ------------------------------------------------------------------------- patterns
 
 
 def _name(view: StudyView, case: str) -> str:
-    return french.quote(view.case_name(case))
+    return wording.quote(view.case_name(case))
 
 
 def _texts(view: StudyView, case: str) -> str:
@@ -114,12 +114,12 @@ def _texts(view: StudyView, case: str) -> str:
     run = view.runs.get(case)
     if run is None or run.prompts is None:
         return _name(view, case)
-    return french.quote(french.typeset(run.prompts.title))
+    return wording.quote(wording.typeset(run.prompts.title))
 
 
 def _model(view: StudyView, case: str) -> str:
     run = view.runs.get(case)
-    return _name(view, case) if run is None else french.quote(view.model_title(run))
+    return _name(view, case) if run is None else wording.quote(view.model_title(run))
 
 
 def _compare(
@@ -140,7 +140,7 @@ def _compare(
 def _leaders(view: StudyView, finding: Finding, source: str) -> Pieces:
     best, following = _name(view, finding.a), _name(view, finding.b)
     others = [one for one in finding.members if one not in {finding.a, finding.b}]
-    named = french.listing([_name(view, one) for one in others])
+    named = wording.listing([_name(view, one) for one in others])
     numbers = proof(view, finding, source)
     if finding.verdict == "better":
         if not others:
@@ -184,7 +184,7 @@ def _prompts(view: StudyView, finding: Finding, source: str) -> Pieces:
         verb = "améliorent" if subject == finding.a else "dégradent"
         return (
             f"les textes {_texts(view, subject)} {verb} {model} de ",
-            _evidence(view, finding, source, french.gap(finding.gap)),
+            _evidence(view, finding, source, wording.gap(finding.gap)),
             f" par rapport à {_texts(view, base)} ({_interval(finding)}, {_corrected(finding.p)})",
         )
     a, b = _texts(view, finding.a), _texts(view, finding.b)
@@ -222,10 +222,10 @@ def _as_long(view: StudyView, finding: Finding) -> str:
 
 def _quoted(view: StudyView, finding: Finding, source: str) -> Pieces:
     titles = {
-        system.name: french.quote(french.typeset(system.title))
+        system.name: wording.quote(wording.typeset(system.title))
         for system in (view.reference.systems if view.reference else ())
     }
-    a, b = (titles.get(one, french.quote(one)) for one in (finding.a, finding.b))
+    a, b = (titles.get(one, wording.quote(one)) for one in (finding.a, finding.b))
     lead = "d’après les comptes des diapositives, "
     told = _compare(view, finding, source, a, b, lead=lead)
     if finding.verdict == "better":
@@ -272,7 +272,7 @@ def class_finding(view: StudyView, gain: PromptGain, source: str) -> Sentence:
     if not shown:
         tail = (
             "aucun changement n’est démontré sur "
-            f"{french.plural(len(gain.classes), 'catégorie prise', 'catégories prises')} "
+            f"{wording.plural(len(gain.classes), 'catégorie prise', 'catégories prises')} "
             "une à une"
         )
         parts = [say(Part(text=tail, href=_gains_href(view, gain, source)))]
@@ -290,7 +290,7 @@ def class_finding(view: StudyView, gain: PromptGain, source: str) -> Sentence:
 
 
 def _others(number: int) -> str:
-    return "l’autre" if number == 1 else f"les {french.count(number)} autres"
+    return "l’autre" if number == 1 else f"les {wording.count(number)} autres"
 
 
 def _shown_classes(
@@ -299,9 +299,9 @@ def _shown_classes(
     pieces: list[str | Part] = []
     for row in rows:
         pieces += [
-            f"{french.quote(row.label)} (",
+            f"{wording.quote(row.label)} (",
             Part(
-                text=french.points(row.gain),
+                text=wording.points(row.gain),
                 href=_gains_href(view, gain, source),
                 title=f"{_interval(row)}, {_corrected(row.p_holm)}",
             ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evaluation.records import CaseComparison, PairedTest, RankedCase
-from evaluation.report import french, links
+from evaluation.report import links, wording
 from evaluation.report.sentences import Sentence, say
 from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, head, simple
 from evaluation.report.view import StudyView
@@ -20,7 +20,7 @@ def rank_cell(view: StudyView, case: str) -> Cell:
     compared = view.comparison.comparison if view.comparison else None
     found = next((one for one in (compared.cases if compared else ()) if one.case == case), None)
     if compared is None or found is None:
-        return Cell(text=french.DASH, kind="missing")
+        return Cell(text=wording.DASH, kind="missing")
     beside = [one for one in compared.cases if one != found and set(one.groups) & set(found.groups)]
     return Cell(
         text=_ordinal(found.rank),
@@ -28,20 +28,22 @@ def rank_cell(view: StudyView, case: str) -> Cell:
         kind="tie" if beside else "",
         note=f"groupe {', '.join(found.groups)} · {_span(found)}",
         title="Aucun test ne le sépare de "
-        f"{french.listing([french.quote(view.case_name(one.case)) for one in beside])}"
+        f"{wording.listing([wording.quote(view.case_name(one.case)) for one in beside])}"
         if beside
         else "Un test le sépare de chacun des autres",
     )
 
 
 def _ordinal(rank: int) -> str:
-    return "1er" if rank == 1 else f"{french.count(rank)}e"
+    return "1er" if rank == 1 else f"{wording.count(rank)}e"
 
 
 def _span(found: RankedCase) -> str:
     if found.rank == found.worst_rank:
-        return f"vrai rang{french.NBSP}: {french.count(found.rank)}"
-    return f"vrai rang{french.NBSP}: {french.count(found.rank)} à {french.count(found.worst_rank)}"
+        return f"vrai rang{wording.NBSP}: {wording.count(found.rank)}"
+    return (
+        f"vrai rang{wording.NBSP}: {wording.count(found.rank)} à {wording.count(found.worst_rank)}"
+    )
 
 
 # ---------------------------------------------------------------------- the whole
@@ -50,9 +52,9 @@ def _span(found: RankedCase) -> str:
 def global_test(compared: CaseComparison) -> Sentence:
     """Cochran's Q: are all accuracies equal?"""
     q = (
-        f"Q de Cochran{french.NBSP}= {french.decimal(compared.cochran_q, 1)}, "
-        f"{french.plural(compared.cochran_df, 'degré', 'degrés')} de liberté, "
-        f"{french.p_value(compared.cochran_p)}"
+        f"Q de Cochran{wording.NBSP}= {wording.decimal(compared.cochran_q, 1)}, "
+        f"{wording.plural(compared.cochran_df, 'degré', 'degrés')} de liberté, "
+        f"{wording.p_value(compared.cochran_p)}"
     )
     if compared.cochran_p < compared.alpha:
         return say(f"Pris ensemble, les cas ne se valent pas ({q}).")
@@ -61,8 +63,8 @@ def global_test(compared: CaseComparison) -> Sentence:
 
 def sensitivity(compared: CaseComparison) -> Sentence:
     """The smallest gap that these images can show."""
-    images = french.plural(compared.n, "image")
-    disputed = french.percent(compared.discordance, 0)
+    images = wording.plural(compared.n, "image")
+    disputed = wording.percent(compared.discordance, 0)
     lead = (
         f"Deux cas se contredisent sur {disputed} des {images} (médiane des paires, l’un ayant "
         "raison et l’autre tort)"
@@ -74,7 +76,7 @@ def sensitivity(compared: CaseComparison) -> Sentence:
         )
     return say(
         f"{lead}\u00a0: un test seul y voit, quatre fois sur cinq, un écart vrai de "
-        f"{french.gap(compared.detectable_gap)}. En dessous, l’absence de différence ne prouve "
+        f"{wording.gap(compared.detectable_gap)}. En dessous, l’absence de différence ne prouve "
         "rien."
     )
 
@@ -85,11 +87,11 @@ def power_table(compared: CaseComparison) -> Table | None:
         return None
     return simple(
         "puissance",
-        f"Chance de voir un écart vrai avec {french.plural(compared.n, 'image')}",
+        f"Chance de voir un écart vrai avec {wording.plural(compared.n, 'image')}",
         ("Écart vrai", "Chance qu’un test le voie"),
-        tuple((french.gap(one.gap), french.percent(one.power, 0)) for one in compared.power),
+        tuple((wording.gap(one.gap), wording.percent(one.power, 0)) for one in compared.power),
         note="Un test seul, au seuil de "
-        f"{french.percent(compared.alpha, 0)}\u202f; la correction de Holm pour toutes les paires "
+        f"{wording.percent(compared.alpha, 0)}\u202f; la correction de Holm pour toutes les paires "
         "en demande davantage.",
     )
 
@@ -100,7 +102,7 @@ def power_table(compared: CaseComparison) -> Table | None:
 def matrix(view: StudyView, compared: CaseComparison, source: str) -> Table:
     """Each case against each other; a cell leads to the photos that its row alone gets right."""
     names = [one.case for one in compared.cases]
-    numbers = {case: french.count(i) for i, case in enumerate(names, start=1)}
+    numbers = {case: wording.count(i) for i, case in enumerate(names, start=1)}
     return Table(
         id="qui-bat-qui-tableau",
         caption="Écart d’exactitude du cas de la ligne sur celui de la colonne, en points",
@@ -131,7 +133,7 @@ def matrix(view: StudyView, compared: CaseComparison, source: str) -> Table:
 def _face_to_face(view: StudyView, one: str, other: str, source: str) -> Cell:
     pair = view.pair(one, other)
     if one == other or pair is None:
-        return Cell(text=french.DASH, kind="missing")
+        return Cell(text=wording.DASH, kind="missing")
     ahead = pair.a == one
     gap, low, high = (
         (pair.gap, pair.low, pair.high) if ahead else (-pair.gap, -pair.high, -pair.low)
@@ -139,11 +141,11 @@ def _face_to_face(view: StudyView, one: str, other: str, source: str) -> Cell:
     right, wrong = (pair.only_a, pair.only_b) if ahead else (pair.only_b, pair.only_a)
     kind, tag = _verdict(pair, ahead=ahead)
     return Cell(
-        text=french.signed(100 * gap),
+        text=wording.signed(100 * gap),
         tag=tag,
-        note=f"{french.interval(low, high)} · {french.p_value(pair.p_holm)}",
-        title=f"{french.plural(right, 'photo')} que seul {french.quote(view.case_name(one))} "
-        f"classe bien, {french.count(wrong)} que seul {french.quote(view.case_name(other))}",
+        note=f"{wording.interval(low, high)} · {wording.p_value(pair.p_holm)}",
+        title=f"{wording.plural(right, 'photo')} que seul {wording.quote(view.case_name(one))} "
+        f"classe bien, {wording.count(wrong)} que seul {wording.quote(view.case_name(other))}",
         href=_photos(view, one, other, right, source),
         kind=kind,
         id=view.pair_anchor(one, other),
@@ -198,19 +200,19 @@ def _pair(view: StudyView, pair: PairedTest, source: str) -> Row:
             head(view.case_name(pair.a)),
             Cell(text=view.case_name(pair.b)),
             Cell(
-                text=french.signed(100 * pair.gap),
-                note=french.interval(pair.low, pair.high),
+                text=wording.signed(100 * pair.gap),
+                note=wording.interval(pair.low, pair.high),
             ),
             Cell(
-                text=french.count(pair.only_a),
+                text=wording.count(pair.only_a),
                 href=_photos(view, pair.a, pair.b, pair.only_a, source),
             ),
             Cell(
-                text=french.count(pair.only_b),
+                text=wording.count(pair.only_b),
                 href=_photos(view, pair.b, pair.a, pair.only_b, source),
             ),
-            *(Cell(text=french.bare_p(p)) for p in (pair.p_exact, pair.p_mid, pair.p_holm)),
-            Cell(text=french.DASH if smallest is None else french.decimal(100 * smallest, 1)),
+            *(Cell(text=wording.bare_p(p)) for p in (pair.p_exact, pair.p_mid, pair.p_holm)),
+            Cell(text=wording.DASH if smallest is None else wording.decimal(100 * smallest, 1)),
             Cell(text=VERDICTS[pair.verdict]),
         )
     )

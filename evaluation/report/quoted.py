@@ -12,7 +12,7 @@ from evaluation.records import (
     ReferenceSystem,
     RunRecord,
 )
-from evaluation.report import french
+from evaluation.report import wording
 from evaluation.report.scores import NEVER, NOT_MEASURED
 from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head
 from evaluation.report.view import StudyView, matches, trace
@@ -65,10 +65,10 @@ class SlideTables:
         if self.reference is None:
             return ""
         return (
-            f"Lignes {french.quote('Diapositives')}\u00a0: chiffres cités, non mesurés ici, sur "
-            f"{french.plural(self.reference.test_images, 'photo')} de test. "
-            f"Source\u00a0: {french.typeset(self.reference.source)}. "
-            f"{french.typeset(self.reference.slide)}."
+            f"Lignes {wording.quote('Diapositives')}\u00a0: chiffres cités, non mesurés ici, sur "
+            f"{wording.plural(self.reference.test_images, 'photo')} de test. "
+            f"Source\u00a0: {wording.typeset(self.reference.source)}. "
+            f"{wording.typeset(self.reference.slide)}."
         )
 
     def _groups(self, *, f1: bool) -> tuple[Group, ...]:
@@ -78,7 +78,7 @@ class SlideTables:
             twins = [run for run in runs if matches(system, run)]
             beside.update(run.case for run in twins)
             rows = (self._quoted(system, f1=f1), *(self._measured(run, f1=f1) for run in twins))
-            groups.append(Group(title=french.typeset(system.title), rows=rows))
+            groups.append(Group(title=wording.typeset(system.title), rows=rows))
         rest = tuple(self._measured(run, f1=f1) for run in runs if run.case not in beside)
         if rest:
             groups.append(Group(title="Autres cas mesurés" if groups else "", rows=rest))
@@ -90,7 +90,7 @@ class SlideTables:
             kind="quoted",
             cells=(
                 head("Diapositives", note="chiffres cités"),
-                *([Cell(text=french.decimal(system.accuracy))] if f1 else []),
+                *([Cell(text=wording.decimal(system.accuracy))] if f1 else []),
                 *(_cell(known.get(label), NOT_GIVEN, f1=f1) for label in self.classes),
             ),
         )
@@ -99,7 +99,7 @@ class SlideTables:
         assert self.view is not None  # noqa: S101 - a run comes from a view
         known = {scores.label: scores for scores in run.per_class}
         found = run.metric("accuracy")
-        text = french.DASH if found is None else _number(found, digits=3)
+        text = wording.DASH if found is None else _number(found, digits=3)
         return Row(
             kind="measured",
             cells=(
@@ -120,7 +120,7 @@ def _cell(scores: Scores | None, reason: str, *, f1: bool) -> Cell:
         return absent(reason)
     if f1:
         text = _number(scores.f1)
-        return absent(reason) if text == french.DASH else Cell(text=text)
+        return absent(reason) if text == wording.DASH else Cell(text=text)
     undefined = isinstance(scores, ClassScores) and scores.precision.value is None
     return Cell(
         text=f"{_number(scores.precision)} / {_number(scores.recall)}",
@@ -131,4 +131,4 @@ def _cell(scores: Scores | None, reason: str, *, f1: bool) -> Cell:
 def _number(value: Metric | float | None, digits: int = 2) -> str:
     if isinstance(value, Metric):
         value = value.value
-    return french.DASH if value is None else french.decimal(value, digits)
+    return wording.DASH if value is None else wording.decimal(value, digits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evaluation.records import ClassScores, Metric, RunRecord
-from evaluation.report import french, links
+from evaluation.report import links, wording
 from evaluation.report.matrix import rank_cell
 from evaluation.report.sentences import recall_changes
 from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, absent, head
@@ -56,7 +56,7 @@ def cases_table(view: StudyView, source: str) -> Table:
             cells=(
                 head(absence.title),
                 Cell(
-                    text=f"{french.sentence_case(absence.status)}\u00a0: {absence.reason}",
+                    text=f"{wording.sentence_case(absence.status)}\u00a0: {absence.reason}",
                     span=str(len(metrics) + 1 + ranked),
                     kind="missing",
                     lang=absence.reason_lang,
@@ -68,7 +68,7 @@ def cases_table(view: StudyView, source: str) -> Table:
     ]
     return Table(
         id="cas",
-        caption=f"Tous les cas, sur les mêmes {french.plural(view.test_images, 'photo')} de test",
+        caption=f"Tous les cas, sur les mêmes {wording.plural(view.test_images, 'photo')} de test",
         columns=(
             Column(text="Cas", numeric=False),
             *((Column(text="Rang"),) if ranked else ()),
@@ -86,7 +86,7 @@ def _speed(run: RunRecord) -> Cell:
     speed = run.timings.images_per_second
     if speed is None:
         return absent("vitesse inconnue")
-    return Cell(text=french.decimal(speed, 1), title=trace(run))
+    return Cell(text=wording.decimal(speed, 1), title=trace(run))
 
 
 # ------------------------------------------------------------------------- classes
@@ -128,7 +128,7 @@ def _class_row(
             *change,
             share_cell(row.precision, tip) if row.precision.value is not None else absent(NEVER),
             share_cell(row.f1, tip),
-            Cell(text=french.count(row.support)),
+            Cell(text=wording.count(row.support)),
         )
     )
 
@@ -137,7 +137,7 @@ def _change_cell(change: float | None, tip: str) -> Cell:
     if change is None:
         return absent(NOT_MEASURED)
     kind: Kind = "hit" if change > 0 else "error" if change < 0 else ""
-    return Cell(text=french.signed(100 * change), title=tip, kind=kind)
+    return Cell(text=wording.signed(100 * change), title=tip, kind=kind)
 
 
 def gallery_href(view: StudyView, label: str, source: str) -> str:
@@ -180,11 +180,11 @@ def confusion_table(view: StudyView, run: RunRecord) -> Table:
 
 def _confusion_cell(view: StudyView, run: RunRecord, i: int, j: int, total: int) -> Cell:
     times, known = run.confusion[i][j], view.explorable(run.case)
-    true, guess = french.quote(run.classes[i]), french.quote(run.classes[j])
+    true, guess = wording.quote(run.classes[i]), wording.quote(run.classes[j])
     said = "bien reconnues" if i == j else f"prises pour {guess}"
     return Cell(
-        text=french.count(times),
-        title=f"{french.count(times)} sur {french.plural(total, 'photo')} de {true} {said}",
+        text=wording.count(times),
+        title=f"{wording.count(times)} sur {wording.plural(total, 'photo')} de {true} {said}",
         href=links.explorer_cell(view.folder, run.case, run.classes[i], run.classes[j])
         if times and known
         else "",

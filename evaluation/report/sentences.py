@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from evaluation.records import Metric, PairedTest, RunRecord
-from evaluation.report import french
+from evaluation.report import wording
 from evaluation.report.view import StudyView, best, bounds, shown, trace, value
 
 
@@ -62,14 +62,14 @@ def number(view: StudyView, run: RunRecord, source: str, metric: str = "accuracy
     """A metric with its interval, linked to its run: "64,3 % [57,6 ; 70,5]"."""
     found = run.metric(metric)
     limits = bounds(found)
-    text = shown(found) + (f"{french.NBSP}{limits}" if limits else "")
+    text = shown(found) + (f"{wording.NBSP}{limits}" if limits else "")
     return Part(text=text, href=view.run_href(source, run), title=trace(run))
 
 
 def answer(view: StudyView, source: str) -> Sentence:
     """The study's question answered in one sentence."""
     zero_shot, supervised = best(view.described), best(view.supervised)
-    photos = french.plural(view.test_images, "photo")
+    photos = wording.plural(view.test_images, "photo")
     if zero_shot is None and supervised is None:
         return say("Aucun cas n’a encore de résultat comparable sur ces photos.")
     if zero_shot is None or supervised is None:
@@ -107,12 +107,12 @@ def _verdict(view: StudyView, one: RunRecord, other: RunRecord) -> str:
         else "mais les intervalles à 95\u202f% se recouvrent, et ces photos ne suffisent pas à "
         "les départager"
     )
-    return f"{french.gap(gap)} d’écart, {means}"
+    return f"{wording.gap(gap)} d’écart, {means}"
 
 
 def _tested(pair: PairedTest) -> str:
-    gap = "même exactitude" if pair.gap == 0 else f"{french.gap(pair.gap)} d’écart"
-    limits = f"(IC\u00a095\u202f% {french.interval(pair.low, pair.high)})"
+    gap = "même exactitude" if pair.gap == 0 else f"{wording.gap(pair.gap)} d’écart"
+    limits = f"(IC\u00a095\u202f% {wording.interval(pair.low, pair.high)})"
     return {
         "better": f"{gap} {limits}, et le test apparié les sépare",
         "tie": f"{gap} {limits}, et rien ne les sépare sur ces images",
@@ -139,8 +139,8 @@ def _effect(view: StudyView, base: RunRecord, top: RunRecord, source: str) -> Se
     assert top.prompts is not None  # noqa: S101
     change = value(top, "accuracy") - value(base, "accuracy")
     model = view.model_title(top)
-    texts = french.quote(french.typeset(top.prompts.title))
-    names = french.quote(french.typeset(base.prompts.title))
+    texts = wording.quote(wording.typeset(top.prompts.title))
+    names = wording.quote(wording.typeset(base.prompts.title))
     if change == 0:
         lead = f"les textes {texts} ne changent pas l’exactitude obtenue avec {names}"
     elif change > 0:
@@ -149,7 +149,7 @@ def _effect(view: StudyView, base: RunRecord, top: RunRecord, source: str) -> Se
     else:
         lead = f"aucun jeu de textes ne fait mieux que {names}\u202f; le suivant est {texts}"
     return say(
-        f"Pour {french.quote(model)}, {lead}\u00a0: ",
+        f"Pour {wording.quote(model)}, {lead}\u00a0: ",
         number(view, top, source),
         " contre ",
         number(view, base, source),
@@ -189,11 +189,11 @@ def _class_effect(
     assert top.prompts is not None  # noqa: S101 - the caller checked
     gain = max(changes, key=lambda label: changes[label])
     loss = min(changes, key=lambda label: changes[label])
-    model, texts = view.model_title(top), french.quote(french.typeset(top.prompts.title))
+    model, texts = view.model_title(top), wording.quote(wording.typeset(top.prompts.title))
     pieces: list[str | Part | Sentence] = [f"Catégorie par catégorie ({model}, {texts}), "]
     if changes[gain] > 0:
         pieces += [
-            f"c’est {french.quote(gain)} qui y gagne le plus (rappel de ",
+            f"c’est {wording.quote(gain)} qui y gagne le plus (rappel de ",
             _recall(view, base, gain, source),
             " à ",
             _recall(view, top, gain, source),
@@ -203,7 +203,7 @@ def _class_effect(
         pieces += ["aucune n’y gagne"]
     if changes[loss] < 0:
         pieces += [
-            f"\u202f; {french.quote(loss)} y perd le plus (de ",
+            f"\u202f; {wording.quote(loss)} y perd le plus (de ",
             _recall(view, base, loss, source),
             " à ",
             _recall(view, top, loss, source),
@@ -227,7 +227,7 @@ def weakest(view: StudyView, run: RunRecord, source: str) -> Sentence:
     row = min(rows, key=lambda row: row.recall.value or 0.0)
     pieces: list[str | Part | Sentence] = [
         f"Pour {view.said(run)}, la catégorie la moins bien reconnue est ",
-        f"{french.quote(row.label)} (rappel de ",
+        f"{wording.quote(row.label)} (rappel de ",
         _recall(view, run, row.label, source),
         ")",
     ]
@@ -235,8 +235,8 @@ def weakest(view: StudyView, run: RunRecord, source: str) -> Sentence:
     if found is not None:
         true, guess, times = found
         pieces.append(
-            f"\u202f; la confusion la plus fréquente prend {french.quote(true)} pour "
-            f"{french.quote(guess)} ({french.plural(times, 'photo')})"
+            f"\u202f; la confusion la plus fréquente prend {wording.quote(true)} pour "
+            f"{wording.quote(guess)} ({wording.plural(times, 'photo')})"
         )
     return say(*pieces, ".")
 
@@ -257,9 +257,9 @@ def largest_confusion(run: RunRecord) -> tuple[str, str, int] | None:
 
 def against_chance(view: StudyView) -> Sentence:
     """Whether every case does better than a draw."""
-    chance = french.percent(view.chance)
+    chance = wording.percent(view.chance)
     near = [
-        french.quote(view.case_title(run))
+        wording.quote(view.case_title(run))
         for run in view.scored
         if (found := run.metric("accuracy")) is None
         or found.low is None
@@ -272,7 +272,7 @@ def against_chance(view: StudyView) -> Sentence:
             f"Tous les cas font mieux que le hasard ({chance}), qui est hors de leurs intervalles."
         )
     verb = "se distinguent" if len(near) > 1 else "se distingue"
-    return say(f"{french.listing(near)} ne {verb} pas du hasard ({chance}).")
+    return say(f"{wording.listing(near)} ne {verb} pas du hasard ({chance}).")
 
 
 def against_reference(view: StudyView, source: str) -> tuple[Sentence, ...]:
@@ -286,12 +286,12 @@ def against_reference(view: StudyView, source: str) -> tuple[Sentence, ...]:
         gap = value(run, "accuracy") - system.accuracy
         sentences.append(
             say(
-                f"Les diapositives annoncent {french.percent(system.accuracy)} pour "
-                f"{french.quote(french.typeset(system.title))}\u202f; le meilleur cas "
-                f"mesuré ici dans la même situation, {french.quote(view.case_title(run))}, "
+                f"Les diapositives annoncent {wording.percent(system.accuracy)} pour "
+                f"{wording.quote(wording.typeset(system.title))}\u202f; le meilleur cas "
+                f"mesuré ici dans la même situation, {wording.quote(view.case_title(run))}, "
                 "atteint ",
                 number(view, run, source),
-                f" ({french.points(gap)}).",
+                f" ({wording.points(gap)}).",
             )
         )
     return tuple(sentences)

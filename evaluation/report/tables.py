@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from evaluation.report.french import DASH
+from evaluation.report.wording import DASH
 
 Kind = Literal[
     "", "measured", "quoted", "missing", "best", "hit", "error", "better", "worse", "tie", "open"

@@ -24,7 +24,7 @@ from evaluation.records import (
     StudyRecord,
     StudyResults,
 )
-from evaluation.report import french, links
+from evaluation.report import links, wording
 
 Photos = Literal["all", "redistributable"]
 Draw = Callable[[Mapping[str, Any]], str]
@@ -81,12 +81,12 @@ class StudyView:
     @cached_property
     def title(self) -> str:
         """Its title, with French typography."""
-        return french.typeset(self.study.title)
+        return wording.typeset(self.study.title)
 
     @cached_property
     def question(self) -> str:
         """Its question, with French typography."""
-        return french.typeset(self.study.question)
+        return wording.typeset(self.study.question)
 
     def page(self, name: str) -> str:
         """The uri of one of its pages: "comparaison" as "etudes/flipkart/comparaison.md"."""
@@ -116,7 +116,7 @@ class StudyView:
     @cached_property
     def _model_titles(self) -> Mapping[str, str]:
         """Model to its title, less a last parenthesis where the rest is enough to tell it."""
-        full = {run.model.name: french.typeset(run.model.title) for run in self.results.runs}
+        full = {run.model.name: wording.typeset(run.model.title) for run in self.results.runs}
         short = {name: re.sub(r"\s+\([^()]*\)$", "", title) for name, title in full.items()}
         times = Counter(short.values())
         return {name: short[name] if times[short[name]] == 1 else full[name] for name in full}
@@ -128,7 +128,7 @@ class StudyView:
     def case_title(self, run: RunRecord) -> str:
         """A case as the pages call it: "Modèle embarqué · Descriptions"."""
         model = self.model_title(run)
-        return model if run.prompts is None else f"{model} · {french.typeset(run.prompts.title)}"
+        return model if run.prompts is None else f"{model} · {wording.typeset(run.prompts.title)}"
 
     def case_name(self, case: str) -> str:
         """A case by its id, as the pages call it; the id itself when it has no record."""
@@ -141,7 +141,7 @@ class StudyView:
 
     def said(self, run: RunRecord) -> str:
         """A case in the middle of a sentence."""
-        return f"le cas {french.quote(self.case_title(run))}"
+        return f"le cas {wording.quote(self.case_title(run))}"
 
     # ------------------------------------------------------------------- cases
 
@@ -349,7 +349,7 @@ def matches(system: ReferenceSystem, run: RunRecord) -> bool:
 
 def trace(run: RunRecord) -> str:
     """Where a number of this case comes from, as a tooltip."""
-    return f"Exécution {run.case}, {french.instant(run.provenance.started)}"
+    return f"Exécution {run.case}, {wording.instant(run.provenance.started)}"
 
 
 def value(run: RunRecord, metric: str) -> float:
@@ -366,12 +366,12 @@ def best(runs: tuple[RunRecord, ...]) -> RunRecord | None:
 def shown(metric: Metric | None) -> str:
     """A share as "85,7 %", or a dash when it is undefined."""
     if metric is None or metric.value is None:
-        return french.DASH
-    return french.percent(metric.value)
+        return wording.DASH
+    return wording.percent(metric.value)
 
 
 def bounds(metric: Metric | None) -> str:
     """A share's 95 % interval as "[80,3 ; 89,8]", or "" when it has none."""
     if metric is None or metric.low is None or metric.high is None:
         return ""
-    return french.interval(metric.low, metric.high)
+    return wording.interval(metric.low, metric.high)

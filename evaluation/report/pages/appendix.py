@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import Reference, RunRecord
-from evaluation.report import french, links
+from evaluation.report import links, wording
 from evaluation.report.pages import Fact, Page
 from evaluation.report.pages.home import quoted_tables
 from evaluation.report.tables import Cell, Column, Group, Row, Table, head
@@ -35,12 +35,12 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Page:
         model=AppendixPage(
             runs=_runs(views),
             quoted=() if quoted is None else quoted_tables(quoted),
-            source="" if quoted is None else french.typeset(quoted.source),
-            slide="" if quoted is None else french.typeset(quoted.slide),
+            source="" if quoted is None else wording.typeset(quoted.source),
+            slide="" if quoted is None else wording.typeset(quoted.slide),
             licences=tuple(
                 Fact(
                     label=view.title,
-                    text=french.typeset(
+                    text=wording.typeset(
                         ". ".join(
                             part.rstrip(". ")
                             for part in (view.study.licence, view.study.origin)
@@ -86,8 +86,8 @@ def _row(view: StudyView, run: RunRecord) -> Row:
             head(run.case, href=view.run_href(links.APPENDIX, run)),
             Cell(text=STATUS[run.status]),
             Cell(text=shown(run.metric("accuracy"))),
-            Cell(text=french.date(run.provenance.started)),
-            Cell(text=french.duration(run.provenance.seconds)),
+            Cell(text=wording.date(run.provenance.started)),
+            Cell(text=wording.duration(run.provenance.seconds)),
         ),
         kind="missing" if run.status != "ok" else "",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import DataAudit, EmbeddingAudit, Metric, SampleCard, Suspect
-from evaluation.report import french, links
+from evaluation.report import links, wording
 from evaluation.report.pages import Page
 from evaluation.report.pages.dataset import WITHHELD, Photo, photo
 from evaluation.report.scores import gallery_href, share_cell
@@ -91,7 +91,7 @@ def build(view: StudyView) -> Page | None:
             else (),
             duplicate_ids=()
             if view.photos_shown
-            else tuple(french.listing([card.id for card in group]) for group in groups if group),
+            else tuple(wording.listing([card.id for card in group]) for group in groups if group),
         ),
     )
 
@@ -100,7 +100,7 @@ def build(view: StudyView) -> Page | None:
 
 
 def _suspects_said(view: StudyView, found: DataAudit) -> Sentence:
-    asked = french.listing([french.quote(view.case_name(case)) for case in found.cases])
+    asked = wording.listing([wording.quote(view.case_name(case)) for case in found.cases])
     number = len(found.suspects)
     if not number:
         return say(f"Aucune photo n’est placée ailleurs, avec confiance, par {asked} à la fois.")
@@ -109,12 +109,12 @@ def _suspects_said(view: StudyView, found: DataAudit) -> Sentence:
     tail = (
         "toutes dans une même autre catégorie"
         if agreed == number
-        else f"dont {french.count(agreed)} dans une même autre catégorie"
+        else f"dont {wording.count(agreed)} dans une même autre catégorie"
     )
     if number == 1:
         tail = "dans la même autre catégorie" if agreed else "mais pas dans la même catégorie"
     return say(
-        f"{french.plural(number, 'photo')} {verb} ailleurs, avec confiance, par {asked} à la "
+        f"{wording.plural(number, 'photo')} {verb} ailleurs, avec confiance, par {asked} à la "
         f"fois, {tail}."
     )
 
@@ -130,9 +130,9 @@ def _suspect(view: StudyView, one: Suspect, card: SampleCard, source: str) -> Su
         label=one.label,
         verdict="ambiguë\u00a0: les modèles ne s’accordent pas"
         if consensus is None
-        else f"étiquette à vérifier\u00a0: tous disent {french.quote(consensus)}",
+        else f"étiquette à vérifier\u00a0: tous disent {wording.quote(consensus)}",
         said=tuple((view.case_name(case), label) for case, label in one.predicted.items()),
-        doubt=f"{french.percent(one.label_probability)} de probabilité pour son étiquette",
+        doubt=f"{wording.percent(one.label_probability)} de probabilité pour son étiquette",
     )
 
 
@@ -173,7 +173,7 @@ def _accuracies(view: StudyView, found: DataAudit, source: str) -> Table:
 def _difference(before: Metric, after: Metric) -> Cell:
     if before.value is None or after.value is None:
         return absent("valeur indéfinie")
-    return Cell(text=french.signed(100 * (after.value - before.value)))
+    return Cell(text=wording.signed(100 * (after.value - before.value)))
 
 
 # -------------------------------------------------------------------------- classes
@@ -195,7 +195,7 @@ def _overlap(view: StudyView, one: EmbeddingAudit, anchor: str) -> Table:
     return Table(
         id=f"voisins-{anchor}",
         caption=f"{view.model_name(one.model)}\u00a0: à quelles catégories appartiennent les "
-        f"{french.plural(one.neighbours, 'photo')} les plus proches, en pour cent",
+        f"{wording.plural(one.neighbours, 'photo')} les plus proches, en pour cent",
         columns=(
             Column(text="Catégorie de la photo", numeric=False),
             *(Column(text=label) for label in labels),
@@ -221,7 +221,7 @@ def _overlap(view: StudyView, one: EmbeddingAudit, anchor: str) -> Table:
 
 
 def _neighbours(share: float, *, same: bool) -> Cell:
-    text = french.decimal(100 * share, 0)
+    text = wording.decimal(100 * share, 0)
     return Cell(
         text=text,
         kind="hit" if same else "error" if text != "0" else "",
@@ -233,7 +233,7 @@ def _variety_said(one: EmbeddingAudit, alpha: float) -> Sentence:
     rho, p = one.variety_recall, one.variety_recall_p
     if rho is None or p is None:
         return ()
-    numbers = f"(corrélation de Spearman {french.decimal(rho, 2)}, {french.p_value(p)})"
+    numbers = f"(corrélation de Spearman {wording.decimal(rho, 2)}, {wording.p_value(p)})"
     if p >= alpha:
         return say(
             "Rien ne montre, sur ces catégories, qu’une catégorie variée soit plus difficile "
@@ -261,7 +261,7 @@ def _variety(view: StudyView, one: EmbeddingAudit, anchor: str, source: str) -> 
                         cells=(
                             head(row.label, href=gallery_href(view, row.label, source)),
                             _distance(row.variety),
-                            Cell(text=french.percent(row.purity, 0)),
+                            Cell(text=wording.percent(row.purity, 0)),
                             *((share_cell(row.recall),) if recalled else ()),
                         )
                     )
@@ -277,5 +277,5 @@ def _distance(metric: Metric) -> Cell:
     if metric.value is None:
         return absent("il faut deux photos")
     return Cell(
-        text=french.decimal(metric.value, 2), note=french.numbers(metric.low, metric.high, 2)
+        text=wording.decimal(metric.value, 2), note=wording.numbers(metric.low, metric.high, 2)
     )

@@ -12,7 +12,7 @@ from evaluation.records import (
     Metric,
     StudyComparison,
 )
-from evaluation.report import curves, french
+from evaluation.report import curves, wording
 from evaluation.report.charts import Chart, Key
 from evaluation.report.curves import Bin
 from evaluation.report.pages import Page
@@ -119,8 +119,8 @@ def _one_a_model(
 def automation_said(view: StudyView, one: Abstention, source: str) -> Sentence:
     """How much of the catalogue a case may classify alone, in a sentence."""
     found = one.automation
-    target = french.percent(found.target, 0)
-    name = french.quote(view.case_name(one.case))
+    target = wording.percent(found.target, 0)
+    name = wording.quote(view.case_name(one.case))
     run = view.runs[one.case]
     if not _usable(found):
         return say(
@@ -168,19 +168,19 @@ def _limits(metric: Metric) -> str:
 def _certified(found: Automation) -> str:
     if not found.certified_coverage:
         return (
-            f"Aucune part n’est garantie à {french.percent(found.target, 0)} avec "
+            f"Aucune part n’est garantie à {wording.percent(found.target, 0)} avec "
             "95\u202f% de confiance."
         )
     return (
         f"Avec 95\u202f% de confiance, c’est garanti pour "
-        f"{french.percent(found.certified_coverage)} du catalogue."
+        f"{wording.percent(found.certified_coverage)} du catalogue."
     )
 
 
 def _decisions(view: StudyView, found: list[Abstention], source: str) -> Table | None:
     if not found:
         return None
-    target = french.percent(found[0].automation.target, 0)
+    target = wording.percent(found[0].automation.target, 0)
     return Table(
         id="decisions",
         caption=f"Ce qu’on peut classer sans relecture, à {target} de précision",
@@ -209,10 +209,10 @@ def _decision(view: StudyView, one: Abstention, source: str) -> Row:
                 share_cell(metric) if _usable(found) else absent(_NO_THRESHOLD)
                 for metric in (found.coverage, found.precision)
             ),
-            Cell(text=french.percent(found.certified_coverage)),
+            Cell(text=wording.percent(found.certified_coverage)),
             absent(_NO_THRESHOLD)
             if found.threshold is None
-            else Cell(text=french.decimal(found.threshold, 3)),
+            else Cell(text=wording.decimal(found.threshold, 3)),
             _decimal(one.aurc),
         )
     )
@@ -221,8 +221,8 @@ def _decision(view: StudyView, one: Abstention, source: str) -> Row:
 def _decimal(metric: Metric, digits: int = 3) -> Cell:
     if metric.value is None:
         return absent("valeur indéfinie")
-    limits = french.numbers(metric.low, metric.high, digits)
-    return Cell(text=french.decimal(metric.value, digits), note=limits)
+    limits = wording.numbers(metric.low, metric.high, digits)
+    return Cell(text=wording.decimal(metric.value, digits), note=limits)
 
 
 # --------------------------------------------------------------------- calibration
@@ -260,9 +260,9 @@ def _score(view: StudyView, one: Calibration, source: str) -> Row:
             head(view.case_name(one.case), href=view.run_href(source, run), title=trace(run)),
             _decimal(one.before.brier),
             _decimal(one.before.nll),
-            Cell(text=french.percent(one.before.confidence)),
+            Cell(text=wording.percent(one.before.confidence)),
             _ece(one.before),
-            Cell(text=french.decimal(one.temperature, 2), note=FITTED_ON[one.fitted_on]),
+            Cell(text=wording.decimal(one.temperature, 2), note=FITTED_ON[one.fitted_on]),
             _ece(one.after),
             _decimal(one.after.nll),
         )
@@ -272,10 +272,10 @@ def _score(view: StudyView, one: Calibration, source: str) -> Row:
 def _ece(scores: CalibrationScores) -> Cell:
     beyond = scores.ece > scores.ece_null_high
     return Cell(
-        text=french.percent(scores.ece),
+        text=wording.percent(scores.ece),
         tag="mal calibré" if beyond else "compatible",
         kind="worse" if beyond else "tie",
-        note=f"hasard\u00a0: jusqu’à {french.percent(scores.ece_null_high)}",
+        note=f"hasard\u00a0: jusqu’à {wording.percent(scores.ece_null_high)}",
         title="Au-delà de ce que le hasard explique" if beyond else "Le hasard l’explique",
     )
 
@@ -313,9 +313,9 @@ def calibration_said(one: Calibration) -> Sentence:
 
     return say(
         f"Telles quelles, ses probabilités sont {state(one.before)} (confiance moyenne "
-        f"{french.percent(one.before.confidence)}, exactitude "
-        f"{french.percent(_accuracy(one.before))})\u202f; après une température de "
-        f"{french.decimal(one.temperature, 2)}, elles sont {state(one.after)}."
+        f"{wording.percent(one.before.confidence)}, exactitude "
+        f"{wording.percent(_accuracy(one.before))})\u202f; après une température de "
+        f"{wording.decimal(one.temperature, 2)}, elles sont {state(one.after)}."
     )
 
 
@@ -343,8 +343,8 @@ def _reliability(view: StudyView, one: Calibration, slug: str) -> Chart:
     return Chart(
         id=f"fiabilite-{slug}",
         title="Diagramme de fiabilité\u00a0: réussite selon la confiance",
-        alt=f"{view.case_name(one.case)}\u00a0: ECE de {french.percent(one.before.ece)} avant "
-        f"température, {french.percent(one.after.ece)} après. Sur la diagonale, la confiance "
+        alt=f"{view.case_name(one.case)}\u00a0: ECE de {wording.percent(one.before.ece)} avant "
+        f"température, {wording.percent(one.after.ece)} après. Sur la diagonale, la confiance "
         "dirait vrai\u202f; en dessous, le modèle est trop sûr de lui.",
         wide=wide,
         narrow=narrow,
@@ -368,9 +368,9 @@ def _reliability(view: StudyView, one: Calibration, slug: str) -> Chart:
                     rows=tuple(
                         Row(
                             cells=(
-                                head(french.interval(found.low, found.high, 0) + "\u202f%"),
-                                Cell(text=french.count(found.accuracy.n)),
-                                Cell(text=french.percent(found.confidence or 0.0)),
+                                head(wording.interval(found.low, found.high, 0) + "\u202f%"),
+                                Cell(text=wording.count(found.accuracy.n)),
+                                Cell(text=wording.percent(found.confidence or 0.0)),
                                 Cell(text=shown(found.accuracy), note=bounds(found.accuracy)),
                             )
                         )
@@ -398,14 +398,14 @@ def _coverage(view: StudyView, one: Abstention, slug: str) -> Chart:
     return Chart(
         id=f"couverture-{slug}",
         title="Précision selon la part du catalogue classée sans relecture",
-        alt=f"{view.case_name(one.case)}\u00a0: de {french.percent(points[0][1])} de précision "
-        f"sur les {french.percent(points[0][0])} de photos les plus sûres à "
-        f"{french.percent(points[-1][1])} sur {french.percent(points[-1][0])}.",
+        alt=f"{view.case_name(one.case)}\u00a0: de {wording.percent(points[0][1])} de précision "
+        f"sur les {wording.percent(points[0][0])} de photos les plus sûres à "
+        f"{wording.percent(points[-1][1])} sur {wording.percent(points[-1][0])}.",
         wide=wide,
         narrow=narrow,
         keys=(
             Key(kind="line-0", text="photos classées de la plus sûre à la moins sûre"),
-            Key(kind="level", text=f"{french.percent(target, 0)} de précision"),
+            Key(kind="level", text=f"{wording.percent(target, 0)} de précision"),
         ),
         table=simple(
             f"couverture-{slug}-donnees",
@@ -413,9 +413,9 @@ def _coverage(view: StudyView, one: Abstention, slug: str) -> Chart:
             ("Part classée", "Précision", "Confiance d’au moins"),
             tuple(
                 (
-                    french.percent(point.coverage),
-                    french.percent(1 - point.risk),
-                    french.decimal(point.threshold, 3),
+                    wording.percent(point.coverage),
+                    wording.percent(1 - point.risk),
+                    wording.decimal(point.threshold, 3),
                 )
                 for point in kept
             ),

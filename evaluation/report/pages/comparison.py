@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import ReferenceSystem, RunRecord
-from evaluation.report import charts, french
+from evaluation.report import charts, wording
 from evaluation.report.charts import Bar, Chart, Key
 from evaluation.report.findings import findings
 from evaluation.report.matrix import global_test, matrix, pairs_table, power_table, sensitivity
@@ -76,8 +76,8 @@ def build(view: StudyView) -> Page:
             precision_recall=tables.precision_recall() if filled else None,
             f1=tables.f1() if filled else None,
             scores=_score_charts(view),
-            source="" if reference is None else french.typeset(reference.source),
-            slide="" if reference is None else french.typeset(reference.slide),
+            source="" if reference is None else wording.typeset(reference.source),
+            slide="" if reference is None else wording.typeset(reference.slide),
             against=against_reference(view, uri),
             confusions=tuple(_confusion_link(view, run) for run in runs),
             failures=tuple(
@@ -96,7 +96,7 @@ def _tests(view: StudyView, source: str) -> PairedTests | None:
         whole=global_test(compared),
         sensitivity=sensitivity(compared),
         clustered=compared.clustered,
-        margin=french.gap(compared.margin, 0),
+        margin=wording.gap(compared.margin, 0),
         matrix=matrix(view, compared, source),
         pairs=pairs_table(view, compared, source),
         power=power_table(compared),
@@ -136,14 +136,14 @@ def _score_chart(view: StudyView, system: ReferenceSystem, run: RunRecord, numbe
         if row.f1.value is not None
     ]
     wide, narrow = charts.score_plot(bars, view.draw)
-    cited, measured = french.typeset(system.title), view.case_title(run)
+    cited, measured = wording.typeset(system.title), view.case_title(run)
     ahead = sum(bar.quoted is not None and bar.value >= bar.quoted for bar in bars)
     return Chart(
         id=f"f1-{number}",
-        title=f"F1 par catégorie\u00a0: {french.quote(cited)}, cité, et "
-        f"{french.quote(measured)}, mesuré",
-        alt=f"Le F1 mesuré atteint ou dépasse le F1 cité pour {french.count(ahead)} "
-        f"des {french.plural(len(bars), 'catégorie')}. Les données de la figure suivent.",
+        title=f"F1 par catégorie\u00a0: {wording.quote(cited)}, cité, et "
+        f"{wording.quote(measured)}, mesuré",
+        alt=f"Le F1 mesuré atteint ou dépasse le F1 cité pour {wording.count(ahead)} "
+        f"des {wording.plural(len(bars), 'catégorie')}. Les données de la figure suivent.",
         wide=wide,
         narrow=narrow,
         keys=(
@@ -152,7 +152,7 @@ def _score_chart(view: StudyView, system: ReferenceSystem, run: RunRecord, numbe
         ),
         table=simple(
             f"f1-{number}-donnees",
-            f"F1 en chiffres\u00a0: {french.quote(cited)} et {french.quote(measured)}",
+            f"F1 en chiffres\u00a0: {wording.quote(cited)} et {wording.quote(measured)}",
             ("Catégorie", "Diapositives (cité)", "Mesuré ici"),
             tuple((bar.label, _score(bar.quoted), _score(bar.value)) for bar in bars),
         ),
@@ -160,4 +160,4 @@ def _score_chart(view: StudyView, system: ReferenceSystem, run: RunRecord, numbe
 
 
 def _score(value: float | None) -> str:
-    return french.DASH if value is None else french.decimal(value, 2)
+    return wording.DASH if value is None else wording.decimal(value, 2)

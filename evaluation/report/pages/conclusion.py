@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evaluation.report import french
+from evaluation.report import wording
 from evaluation.report.findings import class_findings, findings
 from evaluation.report.pages import Page
 from evaluation.report.pages.prompts import choices
@@ -65,7 +65,7 @@ def build(view: StudyView) -> Page:
             optimism=choices(view),
             subcategories=_subcategories(view, uri),
             absences=view.absences,
-            test_images=french.plural(view.test_images, "photo"),
+            test_images=wording.plural(view.test_images, "photo"),
         ),
     )
 
@@ -93,7 +93,7 @@ def _subcategories(view: StudyView, source: str) -> Sentence:
         return ()
     return say(
         "C’est fait ici pour les textes, avec le jeu "
-        f"{french.quote(french.typeset(top.prompts.title))}\u00a0: ",
+        f"{wording.quote(wording.typeset(top.prompts.title))}\u00a0: ",
         number(view, top, source),
-        f" avec {french.quote(view.model_title(top))}.",
+        f" avec {wording.quote(view.model_title(top))}.",
     )

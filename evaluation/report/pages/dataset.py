@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from evaluation.records import FOLDS, MissingPhoto, SampleCard
-from evaluation.report import charts, french, links
+from evaluation.report import charts, links, wording
 from evaluation.report.charts import Chart, Count, Key
 from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.tables import Cell, Column, Group, Row, Table, head, simple
@@ -116,7 +116,7 @@ def build(view: StudyView) -> Page:
             counts=_counts(view, uri),
             subcategories=_subcategories(view),
             missing=_missing(view),
-            missing_count=french.plural(len(view.study.missing), "photo"),
+            missing_count=wording.plural(len(view.study.missing), "photo"),
             duplicates=_duplicates(view, uri) if view.photos_shown else (),
             duplicate_ids=() if view.photos_shown else _duplicate_ids(view),
         ),
@@ -134,7 +134,7 @@ def build_class(view: StudyView, label: str) -> Page:
         model=ClassPage(
             label=label,
             study=Link(
-                text=f"Jeu de données{french.NBSP}: {view.title}",
+                text=f"Jeu de données{wording.NBSP}: {view.title}",
                 href=links.href(uri, view.page("donnees")),
             ),
             others=tuple(
@@ -142,13 +142,13 @@ def build_class(view: StudyView, label: str) -> Page:
                 for other in view.study.classes
                 if other != label
             ),
-            total=french.plural(len(view.samples(label)), "photo"),
+            total=wording.plural(len(view.samples(label)), "photo"),
             withheld="" if view.photos_shown else WITHHELD,
             parts=tuple(
                 Part(
                     anchor=fold,
-                    title=f"{french.sentence_case(PARTS[fold])} "
-                    f"({french.plural(len(cards), 'photo')})",
+                    title=f"{wording.sentence_case(PARTS[fold])} "
+                    f"({wording.plural(len(cards), 'photo')})",
                     photos=tuple(photo(view, card, uri) for card in cards)
                     if view.photos_shown
                     else (),
@@ -168,7 +168,7 @@ def photo(view: StudyView, card: SampleCard, source: str) -> Photo:
         src=links.href(source, f"{view.folder}/{card.photo}"),
         width=str(max(1, round(card.width * scale))),
         height=str(max(1, round(card.height * scale))),
-        alt=f"Photo de la catégorie {french.quote(card.label)}\u00a0: {title}",
+        alt=f"Photo de la catégorie {wording.quote(card.label)}\u00a0: {title}",
         title=title,
         subcategory=card.subcategory or "",
         part=PARTS[card.fold],
@@ -182,14 +182,14 @@ def photo(view: StudyView, card: SampleCard, source: str) -> Photo:
 def _intro(view: StudyView) -> str:
     study = view.study
     parts = [
-        f"{french.plural(sum(card.fold == fold for card in study.samples), 'photo')} "
+        f"{wording.plural(sum(card.fold == fold for card in study.samples), 'photo')} "
         f"{'d’' if fold == 'train' else 'de '}{PARTS[fold]}"
         for fold in FOLDS
         if any(card.fold == fold for card in study.samples)
     ]
     return (
-        f"{french.plural(len(study.samples), 'photo')} réparties en "
-        f"{french.plural(len(study.classes), 'catégorie')}\u00a0: {french.listing(parts)}. "
+        f"{wording.plural(len(study.samples), 'photo')} réparties en "
+        f"{wording.plural(len(study.classes), 'catégorie')}\u00a0: {wording.listing(parts)}. "
         "Seules les photos de test notent les modèles\u202f; celles d’apprentissage et de "
         "validation ne servent qu’à l’approche supervisée, et aux textes tirés des "
         "sous-catégories."
@@ -199,8 +199,8 @@ def _intro(view: StudyView) -> str:
 def _facts(view: StudyView) -> tuple[Fact, ...]:
     study = view.study
     facts = [
-        Fact(label="Origine", text=french.typeset(study.origin), wide=True),
-        Fact(label="Licence", text=french.typeset(study.licence), wide=True),
+        Fact(label="Origine", text=wording.typeset(study.origin), wide=True),
+        Fact(label="Licence", text=wording.typeset(study.licence), wide=True),
         Fact(label="Empreinte des données", text=study.dataset_revision[:12], code=True),
         Fact(label="Empreinte du découpage", text=study.split_digest[:12], code=True),
     ]
@@ -217,16 +217,16 @@ def _card(view: StudyView, label: str, source: str) -> ClassCard:
     return ClassCard(
         label=label,
         href=links.href(source, view.class_page(label)),
-        total=french.plural(len(cards), "photo"),
+        total=wording.plural(len(cards), "photo"),
         parts=", ".join(
-            f"{french.count(sum(card.fold == fold for card in cards))} {PARTS[fold]}"
+            f"{wording.count(sum(card.fold == fold for card in cards))} {PARTS[fold]}"
             for fold in FOLDS
         ),
         cover=tuple(photo(view, card, source) for card in cover[::step][:_COVER])
         if view.photos_shown
         else (),
         subcategories=tuple(name for name, _ in named[:_TOP_SUBCATEGORIES]),
-        more=f"et {french.plural(rest, 'autre')}" if rest > 0 else "",
+        more=f"et {wording.plural(rest, 'autre')}" if rest > 0 else "",
     )
 
 
@@ -246,17 +246,17 @@ def _chart(view: StudyView) -> Chart:
     return Chart(
         id="effectifs",
         title="Photos de chaque catégorie, par partie",
-        alt=f"Barres empilées\u00a0: chaque catégorie compte de {french.count(min(totals))} à "
-        f"{french.plural(max(totals), 'photo')}. Le tableau qui suit donne les nombres.",
+        alt=f"Barres empilées\u00a0: chaque catégorie compte de {wording.count(min(totals))} à "
+        f"{wording.plural(max(totals), 'photo')}. Le tableau qui suit donne les nombres.",
         wide=wide,
         narrow=narrow,
         keys=tuple(Key(kind=fold, text=PARTS[fold]) for fold in FOLDS),
         table=simple(
             "effectifs-donnees",
             "Photos de chaque catégorie, en chiffres",
-            ("Catégorie", *(french.sentence_case(PARTS[fold]) for fold in FOLDS)),
+            ("Catégorie", *(wording.sentence_case(PARTS[fold]) for fold in FOLDS)),
             tuple(
-                (label, *(french.count(numbers.get((label, fold), 0)) for fold in FOLDS))
+                (label, *(wording.count(numbers.get((label, fold), 0)) for fold in FOLDS))
                 for label in view.study.classes
             ),
         ),
@@ -270,9 +270,9 @@ def _counts(view: StudyView, source: str) -> Table:
         Row(
             cells=(
                 head(label, href=links.href(source, view.class_page(label))),
-                *(Cell(text=french.count(numbers.get((label, fold), 0))) for fold in FOLDS),
-                Cell(text=french.count(len(view.samples(label)))),
-                Cell(text=french.count(absent[label])),
+                *(Cell(text=wording.count(numbers.get((label, fold), 0))) for fold in FOLDS),
+                Cell(text=wording.count(len(view.samples(label)))),
+                Cell(text=wording.count(absent[label])),
             )
         )
         for label in view.study.classes
@@ -283,14 +283,14 @@ def _counts(view: StudyView, source: str) -> Table:
             head("Total"),
             *(
                 Cell(
-                    text=french.count(
+                    text=wording.count(
                         sum(numbers.get((label, fold), 0) for label in view.study.classes)
                     )
                 )
                 for fold in FOLDS
             ),
-            Cell(text=french.count(len(view.study.samples))),
-            Cell(text=french.count(len(view.study.missing))),
+            Cell(text=wording.count(len(view.study.samples))),
+            Cell(text=wording.count(len(view.study.missing))),
         ),
     )
     return Table(
@@ -298,7 +298,7 @@ def _counts(view: StudyView, source: str) -> Table:
         caption="Nombre de photos",
         columns=(
             Column(text="Catégorie", numeric=False),
-            *(Column(text=french.sentence_case(PARTS[fold])) for fold in FOLDS),
+            *(Column(text=wording.sentence_case(PARTS[fold])) for fold in FOLDS),
             Column(text="Utilisables"),
             Column(text="Inutilisables"),
         ),
@@ -313,8 +313,8 @@ def _subcategories(view: StudyView) -> Table | None:
     rows = []
     for label in view.study.classes:
         named = Counter(card.subcategory for card in view.samples(label) if card.subcategory)
-        text = ", ".join(f"{name} ({french.count(times)})" for name, times in named.most_common())
-        rows.append((label, french.count(len(named)), text or french.DASH))
+        text = ", ".join(f"{name} ({wording.count(times)})" for name, times in named.most_common())
+        rows.append((label, wording.count(len(named)), text or wording.DASH))
     return Table(
         id="sous-categories",
         caption="Sous-catégories et nombre de photos de chacune",
@@ -390,4 +390,4 @@ def _duplicates(view: StudyView, source: str) -> tuple[tuple[Photo, ...], ...]:
 
 
 def _duplicate_ids(view: StudyView) -> tuple[str, ...]:
-    return tuple(french.listing(group) for group in view.study.duplicates)
+    return tuple(wording.listing(group) for group in view.study.duplicates)

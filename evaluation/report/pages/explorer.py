@@ -18,7 +18,7 @@ import numpy as np
 
 from evaluation.errors import ReportError
 from evaluation.records import FloatArray, IntArray, Predictions, RunRecord, SampleCard
-from evaluation.report import french, links
+from evaluation.report import links, wording
 from evaluation.report.pages import Link, Page
 from evaluation.report.pages.dataset import THUMBNAIL, WITHHELD
 from evaluation.report.view import StudyView, value
@@ -112,10 +112,10 @@ def data_files(view: StudyView) -> dict[str, str]:
 
 
 def _intro(data: _Data) -> str:
-    photos = french.plural(len(data.cards), "photo")
+    photos = wording.plural(len(data.cards), "photo")
     if len(data.runs) == 1:
         return f"{photos} de test, et ce qu’en dit le seul cas évalué."
-    return f"{photos} de test, et ce qu’en disent {french.count(len(data.runs))} cas."
+    return f"{photos} de test, et ce qu’en disent {wording.count(len(data.runs))} cas."
 
 
 def _options(names: Iterable[str]) -> tuple[Option, ...]:

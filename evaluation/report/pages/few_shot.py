@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import FewShot, FewShotPoint, LearningCurve
-from evaluation.report import curves, french, links
+from evaluation.report import curves, links, wording
 from evaluation.report.charts import Chart, Key
 from evaluation.report.curves import LINES, LearningPoint, Level
 from evaluation.report.pages import Page
@@ -91,8 +91,8 @@ def _zero_shot(view: StudyView, one: FewShot, source: str) -> Sentence:
     if one.zero_shot is None or one.zero_shot_case is None:
         return ()
     run = view.runs.get(one.zero_shot_case)
-    name = french.quote(view.case_name(one.zero_shot_case))
-    text = f"{shown(one.zero_shot)}{french.NBSP}{bounds(one.zero_shot)}".strip()
+    name = wording.quote(view.case_name(one.zero_shot_case))
+    text = f"{shown(one.zero_shot)}{wording.NBSP}{bounds(one.zero_shot)}".strip()
     number = (
         Part(text=text)
         if run is None
@@ -103,23 +103,23 @@ def _zero_shot(view: StudyView, one: FewShot, source: str) -> Sentence:
 
 def break_even(curve: LearningCurve) -> Sentence:
     """From how many labels a class a method beats zero-shot."""
-    name = french.quote(METHODS.get(curve.method, curve.method))
+    name = wording.quote(METHODS.get(curve.method, curve.method))
     if curve.break_even is None:
         most = max(curve.points, key=lambda point: point.images)
         return say(
             f"{name} ne bat jamais le zero-shot de façon démontrée, même avec "
-            f"{french.plural(most.images, 'photo étiquetée', 'photos étiquetées')} en tout."
+            f"{wording.plural(most.images, 'photo étiquetée', 'photos étiquetées')} en tout."
         )
     tried = [point.shots for point in curve.points if point.shots is not None]
     only_all = curve.break_even not in tried
     if only_all:
         return say(
             f"{name} ne bat le zero-shot qu’avec toutes les étiquettes (jusqu’à "
-            f"{french.plural(curve.break_even, 'photo')} par catégorie)."
+            f"{wording.plural(curve.break_even, 'photo')} par catégorie)."
         )
     return say(
         f"{name} bat le zero-shot à partir de "
-        f"{french.plural(curve.break_even, 'photo étiquetée', 'photos étiquetées')} "
+        f"{wording.plural(curve.break_even, 'photo étiquetée', 'photos étiquetées')} "
         f"par catégorie{_gain(curve, curve.break_even)}."
     )
 
@@ -130,7 +130,7 @@ def _gain(curve: LearningCurve, shots: int) -> str:
         return ""
     gain = point.over_zero_shot
     return (
-        f" ({french.points(gain.gain)}, IC\u00a095\u202f% {french.interval(gain.low, gain.high)})"
+        f" ({wording.points(gain.gain)}, IC\u00a095\u202f% {wording.interval(gain.low, gain.high)})"
     )
 
 
@@ -147,7 +147,7 @@ def _line(name: str) -> int:
 
 
 def _shots(point: FewShotPoint) -> str:
-    return ALL if point.shots is None else french.count(point.shots)
+    return ALL if point.shots is None else wording.count(point.shots)
 
 
 def _chart(view: StudyView, one: FewShot, anchor: str) -> Chart:
@@ -174,8 +174,8 @@ def _chart(view: StudyView, one: FewShot, anchor: str) -> Chart:
     )
     wide, narrow = curves.learning_plot(points, level, view.draw)
     ends = "\u202f; ".join(
-        f"{_method(curve.method, one)}\u00a0: {french.percent(curve.points[0].mean)} à "
-        f"{french.percent(curve.points[-1].mean)}"
+        f"{_method(curve.method, one)}\u00a0: {wording.percent(curve.points[0].mean)} à "
+        f"{wording.percent(curve.points[-1].mean)}"
         for curve in one.curves
     )
     keys = [
@@ -204,12 +204,12 @@ def _chart(view: StudyView, one: FewShot, anchor: str) -> Chart:
 def _means(one: FewShot) -> tuple[tuple[str, ...], ...]:
     sizes = dict.fromkeys(_shots(point) for curve in one.curves for point in curve.points)
     means = {
-        (curve.method, _shots(point)): french.percent(point.mean)
+        (curve.method, _shots(point)): wording.percent(point.mean)
         for curve in one.curves
         for point in curve.points
     }
     return tuple(
-        (size, *(means.get((curve.method, size), french.DASH) for curve in one.curves))
+        (size, *(means.get((curve.method, size), wording.DASH) for curve in one.curves))
         for size in sizes
     )
 
@@ -232,7 +232,7 @@ def _table(view: StudyView, one: FewShot, anchor: str) -> Table:
             )
             for curve in one.curves
         ),
-        note=f"Moyenne de {french.plural(len(one.seeds), 'tirage')} des photos étiquetées, prises "
+        note=f"Moyenne de {wording.plural(len(one.seeds), 'tirage')} des photos étiquetées, prises "
         "dans la partie d’apprentissage\u202f; l’incertitude est celle des tirages et des images "
         "à la fois. Les réglages sont choisis sur les seules photos étiquetées.",
         kind="scores",
@@ -246,15 +246,15 @@ def _point(point: FewShotPoint, alpha: float) -> Row:
     return Row(
         cells=(
             head(_shots(point)),
-            Cell(text=french.count(point.images)),
-            Cell(text=french.percent(point.mean), note=french.interval(point.low, point.high)),
-            Cell(text=french.DASH)
+            Cell(text=wording.count(point.images)),
+            Cell(text=wording.percent(point.mean), note=wording.interval(point.low, point.high)),
+            Cell(text=wording.DASH)
             if gain is None
             else Cell(
-                text=french.signed(100 * gain.gain),
-                note=french.interval(gain.low, gain.high),
+                text=wording.signed(100 * gain.gain),
+                note=wording.interval(gain.low, gain.high),
                 kind=kind,
             ),
-            Cell(text=french.DASH if p is None else french.bare_p(p)),
+            Cell(text=wording.DASH if p is None else wording.bare_p(p)),
         )
     )

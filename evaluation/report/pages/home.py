@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import Reference
-from evaluation.report import french, links
+from evaluation.report import links, wording
 from evaluation.report.pages import Link, Page
 from evaluation.report.pages.summary import Summary, summary
 from evaluation.report.quoted import SlideTables
@@ -36,7 +36,7 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Page:
         model=Home(
             studies=tuple(summary(view, links.HOME) for view in views),
             quoted=() if quoted is None else quoted_tables(quoted),
-            source="" if quoted is None else french.typeset(quoted.source),
+            source="" if quoted is None else wording.typeset(quoted.source),
             reading=(
                 Link(text="Le contexte", href="contexte.html", hint="la question de départ"),
                 Link(text="CLIP expliqué", href="veille-clip.html", hint="en deux écrans"),

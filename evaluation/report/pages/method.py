@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from evaluation.records import RunRecord, Threshold
-from evaluation.report import french
+from evaluation.report import wording
 from evaluation.report.pages import Fact, Page
 from evaluation.report.pages.dataset import PARTS
 from evaluation.report.pages.supervised import chosen_facts
@@ -160,8 +160,8 @@ def build(view: StudyView) -> Page:
                 *(details(view, run) for run in view.results.runs),
                 *(details(view, run, later=True) for run in view.results.failures),
             ),
-            test_images=french.plural(view.test_images, "photo"),
-            duplicates=french.plural(len(study.duplicates), "groupe"),
+            test_images=wording.plural(view.test_images, "photo"),
+            duplicates=wording.plural(len(study.duplicates), "groupe"),
         ),
     )
 
@@ -197,15 +197,15 @@ def _split(view: StudyView) -> Table:
         cards = [card for card in view.study.samples if card.fold == fold]
         numbers = [sum(card.label == label for card in cards) for label in view.study.classes]
         each = (
-            french.count(min(numbers))
+            wording.count(min(numbers))
             if min(numbers) == max(numbers)
-            else f"{french.count(min(numbers))} à {french.count(max(numbers))}"
+            else f"{wording.count(min(numbers))} à {wording.count(max(numbers))}"
         )
         rows.append(
             Row(
                 cells=(
-                    head(french.sentence_case(title)),
-                    Cell(text=french.count(len(cards))),
+                    head(wording.sentence_case(title)),
+                    Cell(text=wording.count(len(cards))),
                     Cell(text=each),
                 )
             )
@@ -252,8 +252,8 @@ def _thresholds(thresholds: tuple[Threshold, ...]) -> Table | None:
 
 def _floor(threshold: Threshold) -> str:
     if threshold.over is None:
-        return french.percent(threshold.minimum)
-    return f"{french.points(threshold.minimum)} de plus que {threshold.over}"
+        return wording.percent(threshold.minimum)
+    return f"{wording.points(threshold.minimum)} de plus que {threshold.over}"
 
 
 # ---------------------------------------------------------------------------- runs
@@ -290,24 +290,25 @@ def _run_facts(run: RunRecord) -> tuple[Fact, ...]:
     if commit and origin.dirty:
         commit += " (avec des modifications non enregistrées)"
     memory = (
-        "" if origin.peak_memory_mb is None else f"{french.decimal(origin.peak_memory_mb, 0)} Mio"
+        "" if origin.peak_memory_mb is None else f"{wording.decimal(origin.peak_memory_mb, 0)} Mio"
     )
     speed = (
         ""
         if timings.images_per_second is None
-        else f"{french.decimal(timings.images_per_second, 1)} photos par seconde"
+        else f"{wording.decimal(timings.images_per_second, 1)} photos par seconde"
     )
     return (
-        Fact(label="Début", text=french.instant(origin.started)),
-        Fact(label="Durée", text=french.duration(origin.seconds)),
+        Fact(label="Début", text=wording.instant(origin.started)),
+        Fact(label="Durée", text=wording.duration(origin.seconds)),
         Fact(
-            label="Photos encodées dans cette exécution", text=french.count(timings.images_embedded)
+            label="Photos encodées dans cette exécution",
+            text=wording.count(timings.images_embedded),
         ),
-        Fact(label="Photos reprises du cache", text=french.count(timings.images_reused)),
-        Fact(label="Encodage des photos", text=french.duration(timings.embed_seconds)),
+        Fact(label="Photos reprises du cache", text=wording.count(timings.images_reused)),
+        Fact(label="Encodage des photos", text=wording.duration(timings.embed_seconds)),
         Fact(
             label="Encodage des textes, ou apprentissage",
-            text=french.duration(timings.head_seconds),
+            text=wording.duration(timings.head_seconds),
         ),
         Fact(label="Vitesse d’encodage", text=speed),
         Fact(label="Mémoire au plus haut", text=memory),

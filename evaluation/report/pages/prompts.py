@@ -15,7 +15,7 @@ from evaluation.records import (
     TextEffect,
     TextPair,
 )
-from evaluation.report import curves, french, links
+from evaluation.report import curves, links, wording
 from evaluation.report.charts import Chart, Key
 from evaluation.report.curves import Gain
 from evaluation.report.findings import class_finding, gains_anchor, tell
@@ -159,7 +159,7 @@ def choices(view: StudyView) -> tuple[Sentence, ...]:
     """For each model, the prompt set chosen on validation, and what a choice on test flatters."""
     found = view.comparison.prompts if view.comparison else ()
     return tuple(
-        say(f"Pour {french.quote(view.model_name(one.model))}, ", _choice(view, one.choice))
+        say(f"Pour {wording.quote(view.model_name(one.model))}, ", _choice(view, one.choice))
         for one in found
         if one.choice is not None
     )
@@ -168,23 +168,23 @@ def choices(view: StudyView) -> tuple[Sentence, ...]:
 def _choice(view: StudyView, choice: PromptChoice) -> Sentence:
     def title(prompts: str) -> str:
         found = next((one for one in view.prompt_sets if one.name == prompts), None)
-        return french.quote(prompts if found is None else french.typeset(found.title))
+        return wording.quote(prompts if found is None else wording.typeset(found.title))
 
-    number = f"{shown(choice.test)}{french.NBSP}{bounds(choice.test)}".strip()
+    number = f"{shown(choice.test)}{wording.NBSP}{bounds(choice.test)}".strip()
     rival = (
         "C’est aussi le meilleur sur le test"
         if choice.chosen == choice.best_on_test
         else f"Le meilleur sur le test est {title(choice.best_on_test)} ({shown(choice.best_test)})"
     )
-    flattery = french.gap(choice.optimism)
+    flattery = wording.gap(choice.optimism)
     cost = (
         "le choisir d’après le test ne flatterait pas son résultat"
-        if flattery == french.gap(0.0)
+        if flattery == wording.gap(0.0)
         else f"le choisir d’après le test flatterait son résultat de {flattery} en moyenne"
     )
     return say(
         f"{title(choice.chosen)}, choisi sur la validation parmi "
-        f"{french.plural(len(choice.candidates), 'jeu', 'jeux')} de textes, y obtient "
+        f"{wording.plural(len(choice.candidates), 'jeu', 'jeux')} de textes, y obtient "
         f"{shown(choice.validation)}, et {number} sur le test\u00a0: c’est ce chiffre qu’il faut "
         f"retenir. {rival}\u202f; {cost}."
     )
@@ -209,8 +209,8 @@ def _gains(view: StudyView, gain: PromptGain, source: str) -> Gains:
 def _set(view: StudyView, case: str) -> str:
     run = view.runs.get(case)
     if run is None or run.prompts is None:
-        return french.quote(view.case_name(case))
-    return french.quote(french.typeset(run.prompts.title))
+        return wording.quote(view.case_name(case))
+    return wording.quote(wording.typeset(run.prompts.title))
 
 
 def _gain_chart(view: StudyView, gain: PromptGain, ordered: list[ClassGain], id_: str) -> Chart:
@@ -230,10 +230,10 @@ def _gain_chart(view: StudyView, gain: PromptGain, ordered: list[ClassGain], id_
         id=id_,
         title="Rappel gagné ou perdu, en points, avec son intervalle à 95\u202f%",
         alt=f"{view.case_name(gain.a)} contre {view.case_name(gain.b)}\u00a0: "
-        f"{french.plural(told, 'changement démontré', 'changements démontrés')} sur "
-        f"{french.plural(len(gains), 'catégorie')}, de {french.signed(gains[0].points)} pour "
-        f"{french.quote(gains[0].label)} à {french.signed(gains[-1].points)} pour "
-        f"{french.quote(gains[-1].label)}.",
+        f"{wording.plural(told, 'changement démontré', 'changements démontrés')} sur "
+        f"{wording.plural(len(gains), 'catégorie')}, de {wording.signed(gains[0].points)} pour "
+        f"{wording.quote(gains[0].label)} à {wording.signed(gains[-1].points)} pour "
+        f"{wording.quote(gains[-1].label)}.",
         wide=wide,
         narrow=narrow,
         keys=(
@@ -248,8 +248,8 @@ def _gain_chart(view: StudyView, gain: PromptGain, ordered: list[ClassGain], id_
             tuple(
                 (
                     row.label,
-                    french.signed(100 * row.gain),
-                    french.interval(row.low, row.high),
+                    wording.signed(100 * row.gain),
+                    wording.interval(row.low, row.high),
                 )
                 for row in ordered
             ),
@@ -280,14 +280,14 @@ def _gain_table(
                         cells=(
                             head(row.label, href=gallery_href(view, row.label, source)),
                             Cell(
-                                text=french.signed(100 * row.gain),
-                                note=french.interval(row.low, row.high),
+                                text=wording.signed(100 * row.gain),
+                                note=wording.interval(row.low, row.high),
                             ),
-                            Cell(text=french.count(row.only_a)),
-                            Cell(text=french.count(row.only_b)),
-                            Cell(text=french.count(row.n)),
-                            Cell(text=french.bare_p(row.p_mid)),
-                            Cell(text=french.bare_p(row.p_holm)),
+                            Cell(text=wording.count(row.only_a)),
+                            Cell(text=wording.count(row.only_b)),
+                            Cell(text=wording.count(row.n)),
+                            Cell(text=wording.bare_p(row.p_mid)),
+                            Cell(text=wording.bare_p(row.p_holm)),
                             verdict_cell(row.gain, row.p_holm, view.alpha),
                         )
                     )
@@ -321,7 +321,7 @@ def _effects(view: StudyView, case: str, effects: tuple[TextEffect, ...]) -> Eff
     return Effects(
         anchor=f"textes-{slug}",
         title=f"Ce que chaque texte apporte\u00a0: {_set(view, case)}",
-        summary=french.plural(len(ordered), "texte") if many else "",
+        summary=wording.plural(len(ordered), "texte") if many else "",
         table=Table(
             id=f"textes-{slug}-tableau",
             caption=f"{_set(view, case)}\u00a0: exactitude avec le texte, moins sans lui",
@@ -343,13 +343,13 @@ def _effects(view: StudyView, case: str, effects: tuple[TextEffect, ...]) -> Eff
                                 Cell(text=one.text, lang=lang),
                                 head(one.label),
                                 Cell(
-                                    text=french.signed(100 * one.effect),
-                                    note=french.interval(one.low, one.high),
+                                    text=wording.signed(100 * one.effect),
+                                    note=wording.interval(one.low, one.high),
                                 ),
-                                Cell(text=french.signed(100 * one.own_recall)),
-                                Cell(text=french.count(one.only_with)),
-                                Cell(text=french.count(one.only_without)),
-                                Cell(text=french.bare_p(one.p_holm)),
+                                Cell(text=wording.signed(100 * one.own_recall)),
+                                Cell(text=wording.count(one.only_with)),
+                                Cell(text=wording.count(one.only_without)),
+                                Cell(text=wording.bare_p(one.p_holm)),
                                 verdict_cell(one.effect, one.p_holm, view.alpha),
                             )
                         )
@@ -366,8 +366,8 @@ def _effects(view: StudyView, case: str, effects: tuple[TextEffect, ...]) -> Eff
 
 def _near_identical(view: StudyView, case: str, pairs: tuple[TextPair, ...]) -> Sentence:
     said = "\u202f; ".join(
-        f"{french.quote(pair.a)} et {french.quote(pair.b)} "
-        f"(cosinus {french.decimal(pair.cosine, 2)})"
+        f"{wording.quote(pair.a)} et {wording.quote(pair.b)} "
+        f"(cosinus {wording.decimal(pair.cosine, 2)})"
         for pair in pairs
     )
     return say(f"{_set(view, case)}\u00a0: {said}.")
@@ -378,21 +378,21 @@ def _near_identical(view: StudyView, case: str, pairs: tuple[TextPair, ...]) -> 
 
 def _control(view: StudyView, case: str, gain: MeanGain) -> Sentence:
     run = view.runs.get(case)
-    model = french.quote(view.model_title(run)) if run else french.quote(case)
-    draws = french.plural(gain.repetitions, "tirage")
+    model = wording.quote(view.model_title(run)) if run else wording.quote(case)
+    draws = wording.plural(gain.repetitions, "tirage")
     words = f"{draws} de mots au hasard de même longueur, en moyenne"
     numbers = (
-        f"{french.points(gain.gain)}, IC\u00a095\u202f% {french.interval(gain.low, gain.high)}, "
-        f"{french.p_value(gain.p)}"
+        f"{wording.points(gain.gain)}, IC\u00a095\u202f% {wording.interval(gain.low, gain.high)}, "
+        f"{wording.p_value(gain.p)}"
     )
     subject = f"pour {model}, {_set(view, case)}"
     if gain.p >= view.alpha:
         return say(
-            f"{french.sentence_case(subject)}\u00a0: on ne peut pas conclure face à {words}, "
-            f"sur ces {french.plural(gain.n, 'image')} ({numbers})."
+            f"{wording.sentence_case(subject)}\u00a0: on ne peut pas conclure face à {words}, "
+            f"sur ces {wording.plural(gain.n, 'image')} ({numbers})."
         )
     better = "mieux" if gain.gain > 0 else "moins bien"
-    return say(f"{french.sentence_case(subject)} fait {better} que {words} ({numbers}).")
+    return say(f"{wording.sentence_case(subject)} fait {better} que {words} ({numbers}).")
 
 
 # ------------------------------------------------------------------------ variance
@@ -419,13 +419,13 @@ def _variance(found: StudyComparison) -> Table | None:
                         cells=(
                             head(SOURCES[one.source]),
                             Cell(
-                                text=french.percent(one.share, 0),
-                                note=french.interval(one.low, one.high, 0),
+                                text=wording.percent(one.share, 0),
+                                note=wording.interval(one.low, one.high, 0),
                             ),
-                            Cell(text=french.decimal(100 * one.effect, 1)),
-                            Cell(text=french.count(one.df)),
-                            Cell(text=french.decimal(one.wald, 1)),
-                            Cell(text=french.bare_p(one.p)),
+                            Cell(text=wording.decimal(100 * one.effect, 1)),
+                            Cell(text=wording.count(one.df)),
+                            Cell(text=wording.decimal(one.wald, 1)),
+                            Cell(text=wording.bare_p(one.p)),
                         )
                     )
                     for one in found.variance
@@ -449,11 +449,11 @@ def _variance_said(found: StudyComparison, alpha: float) -> Sentence:
     }[top.source]
     certain = [SOURCES[one.source].lower() for one in found.variance if one.p < alpha]
     tail = (
-        f"Sont démontrés\u00a0: {french.listing(certain)}."
+        f"Sont démontrés\u00a0: {wording.listing(certain)}."
         if certain
         else "Aucune de ces sources n’est démontrée."
     )
     return say(
-        f"Ce qui compte le plus ici, c’est {subject} ({french.percent(top.share, 0)} des "
-        f"différences, IC\u00a095\u202f% {french.interval(top.low, top.high, 0)}). {tail}"
+        f"Ce qui compte le plus ici, c’est {subject} ({wording.percent(top.share, 0)} des "
+        f"différences, IC\u00a095\u202f% {wording.interval(top.low, top.high, 0)}). {tail}"
     )

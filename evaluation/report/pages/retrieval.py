@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import Metric, Retrieval
-from evaluation.report import french
+from evaluation.report import wording
 from evaluation.report.pages import Page
 from evaluation.report.scores import share_cell
 from evaluation.report.sentences import Sentence, say
@@ -45,7 +45,7 @@ def build(view: StudyView) -> Page | None:
 
 
 def _said(view: StudyView, one: Retrieval) -> Sentence:
-    model, among = french.quote(view.model_name(one.model)), french.count(one.candidates)
+    model, among = wording.quote(view.model_name(one.model)), wording.count(one.candidates)
     limits = bounds(one.recall_at_1)
     interval = f" (IC\u00a095\u202f% {limits})" if limits else ""
     if one.direction == "title-to-image":
@@ -93,8 +93,8 @@ def _row(view: StudyView, one: Retrieval) -> Row:
             share_cell(one.recall_at_1),
             share_cell(one.recall_at_5),
             _rank(one.median_rank),
-            Cell(text=french.count(one.candidates)),
-            Cell(text=french.percent(1 / one.candidates) if one.candidates else french.DASH),
+            Cell(text=wording.count(one.candidates)),
+            Cell(text=wording.percent(1 / one.candidates) if one.candidates else wording.DASH),
         )
     )
 
@@ -104,6 +104,6 @@ def _rank(metric: Metric) -> Cell:
         return absent("valeur indéfinie")
     digits = 0 if metric.value == int(metric.value) else 1
     return Cell(
-        text=french.decimal(metric.value, digits),
-        note=french.numbers(metric.low, metric.high, digits),
+        text=wording.decimal(metric.value, digits),
+        note=wording.numbers(metric.low, metric.high, digits),
     )

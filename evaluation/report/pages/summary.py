@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import RunRecord
-from evaluation.report import charts, french, links
+from evaluation.report import charts, links, wording
 from evaluation.report.charts import Bar, Chart, Key
 from evaluation.report.findings import headlines
 from evaluation.report.pages import Fact, Link, Page
@@ -50,7 +50,7 @@ def summary(view: StudyView, source: str) -> Summary:
         links=_links(view, source),
         absences=view.absences,
         home=Link(
-            text=f"L’étude {french.quote(view.title)} en détail",
+            text=f"L’étude {wording.quote(view.title)} en détail",
             href=links.href(source, view.page("index")),
         ),
     )
@@ -65,11 +65,11 @@ def build(view: StudyView) -> Page:
 def _facts(view: StudyView, source: str) -> tuple[Fact, ...]:
     data = links.href(source, view.page("donnees"))
     facts = [
-        Fact(label="Photos de test", text=french.count(view.test_images), href=data),
-        Fact(label="Catégories", text=french.count(len(view.study.classes)), href=data),
+        Fact(label="Photos de test", text=wording.count(view.test_images), href=data),
+        Fact(label="Catégories", text=wording.count(len(view.study.classes)), href=data),
         Fact(
             label="Cas évalués",
-            text=f"{french.count(len(view.scored))} sur {french.count(len(view.study.cases))}",
+            text=f"{wording.count(len(view.scored))} sur {wording.count(len(view.study.cases))}",
             href=links.href(source, view.page("comparaison")),
         ),
     ]
@@ -77,7 +77,7 @@ def _facts(view: StudyView, source: str) -> tuple[Fact, ...]:
         facts.append(
             Fact(
                 label="Dernière évaluation",
-                text=french.date(view.last_run),
+                text=wording.date(view.last_run),
                 href=links.href(source, view.page("methode")),
             )
         )
@@ -114,7 +114,7 @@ def interval_chart(view: StudyView) -> Chart:
     ]
     bars += [
         Bar(
-            label=f"{french.typeset(system.title)}\n(diapositives)",
+            label=f"{wording.typeset(system.title)}\n(diapositives)",
             kind="reference",
             value=system.accuracy,
         )
@@ -123,7 +123,7 @@ def interval_chart(view: StudyView) -> Chart:
     wide, narrow = charts.interval_plot(bars, view.chance, view.draw)
     return Chart(
         id=f"exactitude-{links.slug(view.study.name)}",
-        title=f"Part des {french.plural(view.test_images, 'photo')} de test bien classées",
+        title=f"Part des {wording.plural(view.test_images, 'photo')} de test bien classées",
         alt=_alt(view, runs),
         wide=wide,
         narrow=narrow,
@@ -153,7 +153,7 @@ def _keys(view: StudyView, bars: list[Bar]) -> tuple[Key, ...]:
         ("supervised", "modèle supervisé", "supervised" in kinds),
         ("quoted", "chiffre cité des diapositives", quoted),
         ("interval", "intervalle à 95\u202f%", True),
-        ("chance", f"hasard ({french.percent(view.chance)})", True),
+        ("chance", f"hasard ({wording.percent(view.chance)})", True),
     ]
     return tuple(Key(kind=kind, text=text) for kind, text, present in keys if present)
 
@@ -164,25 +164,25 @@ def _alt(view: StudyView, runs: list[RunRecord]) -> str:
         found = run.metric("accuracy")
         said.append(f"{view.case_title(run)}\u00a0: {shown(found)} {bounds(found)}".strip())
     return (
-        f"Exactitude de {french.plural(len(runs), 'cas', 'cas')}, du meilleur au moins bon. "
-        f"{french.sentence_case(SEPARATOR.join(said))}. "
-        f"Le hasard donnerait {french.percent(view.chance)}."
+        f"Exactitude de {wording.plural(len(runs), 'cas', 'cas')}, du meilleur au moins bon. "
+        f"{wording.sentence_case(SEPARATOR.join(said))}. "
+        f"Le hasard donnerait {wording.percent(view.chance)}."
     )
 
 
 def _chart_table(view: StudyView, runs: list[RunRecord], bars: list[Bar]) -> Table:
-    none = french.DASH
+    none = wording.DASH
     rows = []
     for run in runs:
         found, system = run.metric("accuracy"), view.counterpart(run)
-        cited = french.percent(system.accuracy) if system else none
+        cited = wording.percent(system.accuracy) if system else none
         rows.append((view.case_title(run), shown(found), bounds(found) or none, cited))
     rows += [
-        (bar.label.replace("\n", " "), none, none, french.percent(bar.value))
+        (bar.label.replace("\n", " "), none, none, wording.percent(bar.value))
         for bar in bars
         if bar.kind == "reference"
     ]
-    rows.append(("Hasard", french.percent(view.chance), none, none))
+    rows.append(("Hasard", wording.percent(view.chance), none, none))
     columns = ("Cas", "Exactitude", "Intervalle à 95\u202f%", "Diapositives (cité)")
     used = len(columns) if view.reference else len(columns) - 1
     return simple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import Option, RunRecord
-from evaluation.report import french
+from evaluation.report import wording
 from evaluation.report.pages import Fact, Page
 from evaluation.report.scores import class_table, confusion_table
 from evaluation.report.sentences import Sentence, number, say, weakest
@@ -61,8 +61,8 @@ def build(view: StudyView) -> Page | None:
         template="approche-classique.md.jinja",
         model=SupervisedPage(
             title=view.title,
-            train=french.plural(folds.count("train"), "photo"),
-            validation=french.plural(folds.count("validation"), "photo"),
+            train=wording.plural(folds.count("train"), "photo"),
+            validation=wording.plural(folds.count("validation"), "photo"),
             cases=tuple(_case(view, run, uri) for run in view.supervised),
             absences=tuple(one for one in view.absences if one.case in declared),
         ),
@@ -100,7 +100,7 @@ def _option(name: str, chosen: Option) -> str:
     if isinstance(chosen, bool):
         return "oui" if chosen else "non"
     if isinstance(chosen, float) and name in _SHARES:
-        return french.percent(chosen)
+        return wording.percent(chosen)
     if isinstance(chosen, float):
-        return f"{chosen:.4g}".replace(".", ",").replace("-", french.MINUS)
-    return french.count(chosen) if isinstance(chosen, int) else chosen
+        return f"{chosen:.4g}".replace(".", ",").replace("-", wording.MINUS)
+    return wording.count(chosen) if isinstance(chosen, int) else chosen

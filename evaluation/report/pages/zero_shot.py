@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import PromptSet, RunRecord
-from evaluation.report import charts, french
+from evaluation.report import charts, wording
 from evaluation.report.charts import Change, Chart
 from evaluation.report.pages import Fact, Page
 from evaluation.report.scores import class_table, confusion_table, share_cell
@@ -83,7 +83,7 @@ def build(view: StudyView) -> Page | None:
     if not view.prompt_sets:
         return None
     uri = view.page("clip-zero-shot")
-    names = {prompts.name: french.typeset(prompts.title) for prompts in view.prompt_sets}
+    names = {prompts.name: wording.typeset(prompts.title) for prompts in view.prompt_sets}
     return Page(
         uri=uri,
         title="CLIP zero-shot",
@@ -110,7 +110,7 @@ def _overview(view: StudyView, source: str) -> Table | None:
         caption=f"{METRICS['accuracy']} de chaque modèle avec chaque jeu de textes",
         columns=(
             Column(text="Modèle", numeric=False),
-            *(Column(text=french.typeset(prompts.title)) for prompts in view.prompt_sets),
+            *(Column(text=wording.typeset(prompts.title)) for prompts in view.prompt_sets),
         ),
         groups=(
             Group(
@@ -157,7 +157,7 @@ def _section(view: StudyView, prompts: PromptSet, source: str) -> PromptSection:
     templates = () if prompts.templates == ("{}",) else prompts.templates
     return PromptSection(
         anchor=f"textes-{view.prompt_slugs[prompts.name]}",
-        title=french.typeset(prompts.title),
+        title=wording.typeset(prompts.title),
         facts=_facts(prompts),
         lang=prompts.language,
         templates=templates,
@@ -177,15 +177,17 @@ def _facts(prompts: PromptSet) -> tuple[Fact, ...]:
     spread = ""
     if numbers:
         low, high = min(numbers), max(numbers)
-        spread = french.count(low) if low == high else f"{french.count(low)} à {french.count(high)}"
+        spread = (
+            wording.count(low) if low == high else f"{wording.count(low)} à {wording.count(high)}"
+        )
     facts = [
         Fact(label="Langue des textes", text=LANGUAGES.get(prompts.language, prompts.language)),
         Fact(label="Textes par catégorie", text=spread),
         Fact(
             label="Gabarits",
-            text=french.count(len(prompts.templates)) if prompts.templates != ("{}",) else "aucun",
+            text=wording.count(len(prompts.templates)) if prompts.templates != ("{}",) else "aucun",
         ),
-        Fact(label="Source", text=french.typeset(prompts.source), wide=True),
+        Fact(label="Source", text=wording.typeset(prompts.source), wide=True),
     ]
     return tuple(fact for fact in facts if fact.text)
 
@@ -200,7 +202,7 @@ def _class_texts(label: str, texts: tuple[str, ...]) -> ClassTexts:
     return ClassTexts(
         label=label,
         texts=texts,
-        summary=french.plural(len(texts), "texte") if folded else "",
+        summary=wording.plural(len(texts), "texte") if folded else "",
     )
 
 
@@ -228,8 +230,8 @@ def _lead(view: StudyView, run: RunRecord, base: RunRecord | None, source: str) 
     if base is None or base.prompts is None:
         return say(pieces, ".")
     gap = value(run, "accuracy") - value(base, "accuracy")
-    names = french.quote(french.typeset(base.prompts.title))
-    return say(pieces, f", soit {french.points(gap)} par rapport à {names}.")
+    names = wording.quote(wording.typeset(base.prompts.title))
+    return say(pieces, f", soit {wording.points(gap)} par rapport à {names}.")
 
 
 def _change(view: StudyView, run: RunRecord, base: RunRecord) -> Chart | None:
@@ -240,23 +242,23 @@ def _change(view: StudyView, run: RunRecord, base: RunRecord) -> Chart | None:
     wide, narrow = charts.change_plot(
         [Change(label=label, points=100 * change) for label, change in ordered], view.draw
     )
-    names = french.quote(french.typeset(base.prompts.title))
+    names = wording.quote(wording.typeset(base.prompts.title))
     up = sum(change > 0 for change in changes.values())
     down = sum(change < 0 for change in changes.values())
     return Chart(
         id=f"ecarts-{view.case_slugs[run.case]}",
         title=f"Rappel gagné ou perdu par rapport à {names}, en points",
         alt=f"{view.case_title(run)}\u00a0: "
-        f"{french.plural(up, 'catégorie gagne', 'catégories gagnent')} en rappel, "
-        f"{french.plural(down, 'en perd', 'en perdent')}. De "
-        f"{french.quote(ordered[0][0])} ({french.points(ordered[0][1])}) à "
-        f"{french.quote(ordered[-1][0])} ({french.points(ordered[-1][1])}).",
+        f"{wording.plural(up, 'catégorie gagne', 'catégories gagnent')} en rappel, "
+        f"{wording.plural(down, 'en perd', 'en perdent')}. De "
+        f"{wording.quote(ordered[0][0])} ({wording.points(ordered[0][1])}) à "
+        f"{wording.quote(ordered[-1][0])} ({wording.points(ordered[-1][1])}).",
         wide=wide,
         narrow=narrow,
         table=simple(
             f"ecarts-{view.case_slugs[run.case]}-donnees",
             f"{view.case_title(run)}\u00a0: écarts de rappel, en chiffres",
             ("Catégorie", "Écart de rappel (points)"),
-            tuple((label, french.signed(100 * change)) for label, change in ordered),
+            tuple((label, wording.signed(100 * change)) for label, change in ordered),
         ),
     )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.report import french
+from evaluation.report import wording
 
 N, T = "\u00a0", "\u202f"
 
@@ -26,22 +26,22 @@ N, T = "\u00a0", "\u202f"
 )
 def test_decimal(value: float, digits: int, expected: str) -> None:
     """A comma, narrow spaces between thousands, a true minus sign, no minus zero."""
-    assert french.decimal(value, digits) == expected
+    assert wording.decimal(value, digits) == expected
 
 
 @given(st.floats(-1e9, 1e9), st.integers(0, 6))
 def test_decimal_can_be_read_back(value: float, digits: int) -> None:
     """A formatted number is the rounded value, whatever its size and sign."""
-    text = french.decimal(value, digits)
-    plain = text.replace(T, "").replace(",", ".").replace(french.MINUS, "-")
+    text = wording.decimal(value, digits)
+    plain = text.replace(T, "").replace(",", ".").replace(wording.MINUS, "-")
     assert float(plain) == float(f"{value:.{digits}f}")
 
 
 def test_percent_and_interval() -> None:
     """Percentages have a narrow space before their sign, intervals no break inside."""
-    assert french.percent(0.857) == f"85,7{T}%"
-    assert french.percent(1) == f"100,0{T}%"
-    assert french.interval(0.803, 0.898) == f"[80,3{T};{N}89,8]"
+    assert wording.percent(0.857) == f"85,7{T}%"
+    assert wording.percent(1) == f"100,0{T}%"
+    assert wording.interval(0.803, 0.898) == f"[80,3{T};{N}89,8]"
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def test_percent_and_interval() -> None:
 )
 def test_points(difference: float, expected: str) -> None:
     """Differences are signed, in points; the French plural begins at two, as it is printed."""
-    assert french.points(difference) == expected
+    assert wording.points(difference) == expected
 
 
 def test_gap_has_no_sign() -> None:
     """The size of a difference is the same in both directions."""
-    assert french.gap(-0.15) == french.gap(0.15) == f"15,0{N}points"
+    assert wording.gap(-0.15) == wording.gap(0.15) == f"15,0{N}points"
 
 
 @pytest.mark.parametrize(
@@ -71,12 +71,12 @@ def test_gap_has_no_sign() -> None:
 )
 def test_plural(number: int, expected: str) -> None:
     """Zero and one are singular in French."""
-    assert french.plural(number, "photo") == expected
+    assert wording.plural(number, "photo") == expected
 
 
 def test_plural_irregular() -> None:
     """A noun may give its own plural."""
-    assert french.plural(2, "cas", "cas") == f"2{N}cas"
+    assert wording.plural(2, "cas", "cas") == f"2{N}cas"
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,14 @@ def test_plural_irregular() -> None:
 )
 def test_date(moment: str, expected: str) -> None:
     """Dates are spelt, the first of a month is an ordinal."""
-    assert french.date(moment) == expected
+    assert wording.date(moment) == expected
 
 
 def test_instant() -> None:
     """An instant has its hour and its zone; a date alone has none."""
     expected = f"23{N}novembre{N}2026 à 14{N}h{N}05{N}UTC"
-    assert french.instant("2026-11-23T14:05:09+00:00") == expected
-    assert french.instant("2026-11-23") == french.date("2026-11-23")
+    assert wording.instant("2026-11-23T14:05:09+00:00") == expected
+    assert wording.instant("2026-11-23") == wording.date("2026-11-23")
 
 
 @pytest.mark.parametrize(
@@ -111,14 +111,14 @@ def test_instant() -> None:
 )
 def test_duration(seconds: float, expected: str) -> None:
     """Each size has its unit, and rounding never gives sixty of one."""
-    assert french.duration(seconds) == expected
+    assert wording.duration(seconds) == expected
 
 
 def test_listing() -> None:
     """The last item is joined by « et »."""
-    assert french.listing(()) == ""
-    assert french.listing(("a",)) == "a"
-    assert french.listing(("a", "b", "c")) == "a, b et c"
+    assert wording.listing(()) == ""
+    assert wording.listing(("a",)) == "a"
+    assert wording.listing(("a", "b", "c")) == "a, b et c"
 
 
 @pytest.mark.parametrize(
@@ -132,14 +132,14 @@ def test_listing() -> None:
 )
 def test_typeset(typed: str, expected: str) -> None:
     """Text typed on an ordinary keyboard gets its spaces and apostrophes, once."""
-    assert french.typeset(typed) == expected
-    assert french.typeset(expected) == expected
+    assert wording.typeset(typed) == expected
+    assert wording.typeset(expected) == expected
 
 
 def test_quote_does_not_break() -> None:
     """The signs stay with the text they surround."""
-    assert not re.search(r"[« ] |[ ]»", french.quote("mot").replace(N, ""))
-    assert french.quote("mot") == f"«{N}mot{N}»"
+    assert not re.search(r"[« ] |[ ]»", wording.quote("mot").replace(N, ""))
+    assert wording.quote("mot") == f"«{N}mot{N}»"
 
 
 @pytest.mark.parametrize(
@@ -154,11 +154,11 @@ def test_quote_does_not_break() -> None:
 )
 def test_p_value(p: float, expected: str) -> None:
     """Three decimals; what would be written 0,000 or 1,000 is not."""
-    assert french.p_value(p) == expected
-    assert french.bare_p(p) == expected.removeprefix(f"p{N}").removeprefix(f"={N}")
+    assert wording.p_value(p) == expected
+    assert wording.bare_p(p) == expected.removeprefix(f"p{N}").removeprefix(f"={N}")
 
 
 def test_numbers() -> None:
     """Intervals of numbers that are no shares; none when there is no interval."""
-    assert french.numbers(0.305, 0.42, 2) == f"[0,30{T};{N}0,42]"
-    assert french.numbers(None, 0.42, 2) == ""
+    assert wording.numbers(0.305, 0.42, 2) == f"[0,30{T};{N}0,42]"
+    assert wording.numbers(None, 0.42, 2) == ""
