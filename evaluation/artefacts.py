@@ -9,21 +9,27 @@
     <artefacts>/<case id>/predictions.csv   one row a test image, full precision
     <artefacts>/<case id>/validation.csv    the same of the validation images
     <artefacts>/<case id>/failure.json      a later attempt that failed; the result above stands
+    <artefacts>/<case id>/attention.json    maps and what they are worth (CaseExplanation)
+    <artefacts>/<case id>/attention/*.webp  its overlays
+    <artefacts>/<case id>/attention-failure.json   why the last maps could not be made
+    <artefacts>/<case id>/suggestion.json   new texts, tried on validation (Suggestion)
+    <artefacts>/<case id>/suggestion/*.webp its overlays
 
 A case id begins with its study's name, so a case's folder lies inside its study's.  Every
 file is written to a temporary name beside its place and renamed; ``run.json`` is written
-last, so a folder with a ``run.json`` is whole.
+last, so a folder with a ``run.json`` is whole, and so are a record and its overlays.
 """
 
 from __future__ import annotations
 
 import csv
 import errno
+import hashlib
 import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,12 +43,15 @@ from cattrs.strategies import configure_union_passthrough
 from evaluation.errors import ArtefactError, SchemaVersionError
 from evaluation.records import (
     SCHEMA_VERSION,
+    CaseExplanation,
+    ExplainFailure,
     Option,
     Predictions,
     RunRecord,
     StudyComparison,
     StudyRecord,
     StudyResults,
+    Suggestion,
 )
 
 T = TypeVar("T")
@@ -56,6 +65,7 @@ _REMEDIES = {
     errno.EEXIST: "choose another folder with --artefacts: a file stands in the way",
 }
 
+_AGAIN = "run `tox -e eval` again to write it anew"
 _CSV_HEAD = ("sample_id", "label", "predicted")
 
 
@@ -165,6 +175,65 @@ def _holds_result(record: Path) -> bool:
     return False
 
 
+def write_explanation(
+    root: Path, explanation: CaseExplanation, overlays: Mapping[str, bytes]
+) -> Path:
+    """Writes a case's maps, attention.json after its overlays, and returns its path.
+
+    Args:
+        root: The artefacts.
+        explanation: The record.
+        overlays: Every overlay that it names, relative to the case's folder.
+
+    """
+    path = root / explanation.case / "attention.json"
+    _write_with_overlays(path, explanation, overlays)
+    failure = path.with_name("attention-failure.json")
+    with writing(failure):
+        failure.unlink(missing_ok=True)
+    return path
+
+
+def write_explain_failure(root: Path, failure: ExplainFailure) -> Path:
+    """Writes attention-failure.json beside the maps that stand, if any; returns its path."""
+    path = root / failure.case / "attention-failure.json"
+    write_bytes(path, to_json(failure).encode())
+    return path
+
+
+def write_suggestion(root: Path, suggestion: Suggestion, overlays: Mapping[str, bytes]) -> Path:
+    """Writes suggestion.json after its overlays, as :func:`write_explanation` does."""
+    path = root / suggestion.case / "suggestion.json"
+    _write_with_overlays(path, suggestion, overlays)
+    return path
+
+
+def _write_with_overlays(path: Path, record: object, overlays: Mapping[str, bytes]) -> None:
+    """Overlays, then the record, then away with the overlays that it does not name."""
+    for name, content in overlays.items():
+        overlay = path.parent / name
+        # Overlays are named after their content: one that is there is the same.
+        if not overlay.is_file():
+            write_bytes(overlay, content)
+    write_bytes(path, to_json(record).encode())
+    kept = {path.parent / name for name in overlays}
+    for overlay in path.with_suffix("").glob("*.webp"):
+        if overlay not in kept:
+            with writing(overlay):
+                overlay.unlink(missing_ok=True)
+
+
+def predictions_digest(root: Path, case: str) -> str:
+    """SHA-256 (hexadecimal) of a case's predictions.csv."""
+    path = root / case / "predictions.csv"
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ArtefactError(
+            f"cannot be read ({error.strerror})", where=path, remedy=_AGAIN
+        ) from error
+
+
 def predictions_to_csv(predictions: Predictions) -> str:
     """One row a test image: id, true and predicted class, then a probability a class.
 
@@ -188,13 +257,12 @@ def predictions_to_csv(predictions: Predictions) -> str:
 # ------------------------------------------------------------------------ reading
 
 
-def read_json(path: Path, kind: type[T]) -> T:
-    """Reads one record.
+def read_json(path: Path, kind: type[T], *, again: str = _AGAIN) -> T:
+    """Reads one record; ``again`` says how to write it anew.
 
     Raises :class:`SchemaVersionError` for a version that this program does not know, and
     :class:`ArtefactError` for a file that is absent, cut or not such a record.
     """
-    again = "run `tox -e eval` again to write it anew"
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -243,6 +311,21 @@ def read_run(path: Path) -> RunRecord:
     return read_json(path, RunRecord)
 
 
+def read_explanation(path: Path) -> CaseExplanation:
+    """Reads an attention.json."""
+    return read_json(path, CaseExplanation, again="run `veille explain STUDY` to write it anew")
+
+
+def read_explain_failure(path: Path) -> ExplainFailure:
+    """Reads an attention-failure.json."""
+    return read_json(path, ExplainFailure, again="run `veille explain STUDY` to write it anew")
+
+
+def read_suggestion(path: Path) -> Suggestion:
+    """Reads a suggestion.json."""
+    return read_json(path, Suggestion, again="run `veille suggest STUDY` to write it anew")
+
+
 def read_attempt(root: Path, case: str) -> RunRecord | None:
     """The last attempt at a case, whether it came out or not; None if there was none."""
     for name in ("failure.json", "run.json"):
@@ -257,7 +340,7 @@ def read_predictions(path: Path) -> Predictions:
 
     Raises :class:`ArtefactError` when the file is not such a table.
     """
-    again = "run `tox -e eval` again to write it anew"
+    again = _AGAIN
     try:
         with path.open(encoding="utf-8", newline="") as file:
             head, *rows = csv.reader(file)
@@ -291,19 +374,58 @@ def read_study_results(folder: Path) -> StudyResults:
     study = read_study(folder / "study.json")
     cases = [folder.parent / case for case in study.cases]
     runs = tuple(_read_present(case / "run.json" for case in cases))
+    scored = {run.case: folder.parent / run.case for run in runs if run.status == "ok"}
     comparison = folder / "comparison.json"
     return StudyResults(
         study=study,
         runs=runs,
         failures=tuple(_read_present(case / "failure.json" for case in cases)),
         predictions={
-            run.case: read_predictions(folder.parent / run.case / "predictions.csv")
-            for run in runs
-            if run.status == "ok"
+            case: read_predictions(where / "predictions.csv") for case, where in scored.items()
         },
         comparison=read_comparison(comparison) if comparison.is_file() else None,
+        explanations=_explanations(folder.parent, study, scored),
+        explain_failures=_read_each(scored, "attention-failure.json", read_explain_failure),
+        suggestions=_suggestions(study, runs, scored),
         folder=folder,
     )
+
+
+def _explanations(
+    root: Path, study: StudyRecord, scored: Mapping[str, Path]
+) -> dict[str, CaseExplanation]:
+    """The maps that were made from the predictions as they are now."""
+    return {
+        case: one
+        for case, one in _read_each(scored, "attention.json", read_explanation).items()
+        if _is_about(one, study) and one.predictions_digest == predictions_digest(root, case)
+    }
+
+
+def _suggestions(
+    study: StudyRecord, runs: Iterable[RunRecord], scored: Mapping[str, Path]
+) -> dict[str, Suggestion]:
+    """What was suggested instead of the texts as they are now."""
+    texts = {run.case: run.prompts.digest for run in runs if run.prompts}
+    return {
+        case: one
+        for case, one in _read_each(scored, "suggestion.json", read_suggestion).items()
+        if _is_about(one, study) and one.prompts_digest == texts.get(case)
+    }
+
+
+def _is_about(found: CaseExplanation | Suggestion, study: StudyRecord) -> bool:
+    """Whether a record was made on the photos and the split that study.json describes."""
+    return (found.dataset_revision, found.split_digest) == (
+        study.dataset_revision,
+        study.split_digest,
+    )
+
+
+def _read_each(folders: Mapping[str, Path], name: str, read: Callable[[Path], T]) -> dict[str, T]:
+    """One record a case, of the cases that have it."""
+    paths = {case: folder / name for case, folder in folders.items()}
+    return {case: read(path) for case, path in paths.items() if path.is_file()}
 
 
 def _read_present(paths: Iterable[Path]) -> Iterator[RunRecord]:

@@ -7,21 +7,34 @@ from dataclasses import replace
 import numpy as np
 
 from evaluation.records import (
+    CaseExplanation,
+    ClassMap,
     ClassScores,
+    ClassSuggestion,
+    ExplainedPhoto,
+    ExplainSpec,
+    Faithfulness,
+    MapSummary,
+    MethodCard,
     Metric,
     MissingPhoto,
     ModelSpec,
     Predictions,
     PromptSet,
     Provenance,
+    Randomisation,
     Reference,
     ReferenceScores,
     ReferenceSystem,
     RunRecord,
     SampleCard,
+    SelectionReason,
     StudyRecord,
+    Suggestion,
     Threshold,
     Timings,
+    UncoveredSubcategory,
+    ValidationConfusion,
 )
 
 METRIC = Metric(name="accuracy", value=2 / 3, low=0.2, high=0.9, n=3, method="wilson")
@@ -122,3 +135,102 @@ def make_predictions(probabilities: list[list[float]] | None = None) -> Predicti
         labels=np.array([0, 1, 0][: len(rows)]),
         probabilities=np.array(rows),
     )
+
+
+def make_explanation(**changes: object) -> CaseExplanation:
+    overlay = ClassMap(
+        method="chefer",
+        label="é",
+        overlay="attention/a.webp",
+        width=3,
+        height=4,
+        peak=1.5,
+        scale=2.0,
+        summary=MapSummary(
+            empty=False,
+            centre_share=0.4,
+            top_row=0,
+            top_column=2,
+            top_share=0.3,
+            half_area=0.2,
+            against_share=0.1,
+        ),
+    )
+    found = CaseExplanation(
+        study="s",
+        case="s/m/p",
+        dataset_revision="r",
+        split_digest="d",
+        fingerprint="f",
+        classes=("é", "z"),
+        spec=ExplainSpec(methods=("chefer", "hirescam")),
+        methods=(
+            MethodCard(method="chefer", applies=True, grid=(7, 7), forward_passes=1),
+            MethodCard(method="hirescam", applies=False, reason="no; use chefer"),
+        ),
+        photos=(
+            ExplainedPhoto(
+                sample_id="photo 1",
+                label="z",
+                predicted="é",
+                probabilities=(0.75, 0.25),
+                reasons=(SelectionReason(rule="confusion", label="z", predicted="é"),),
+                seen=(0.0, 0.25, 1.0, 0.75),
+                maps=(overlay, replace(overlay, label="z", overlay="attention/b.webp")),
+            ),
+        ),
+        faithfulness=(
+            Faithfulness(
+                method="chefer", measure="deletion", baseline="blur", area=METRIC, beats=("random",)
+            ),
+        ),
+        randomisation=(Randomisation(method="chefer", share=1.0, similarity=METRIC, case="s/m/p"),),
+    )
+    return replace(found, **changes)
+
+
+def make_suggestion(**changes: object) -> Suggestion:
+    prompts = make_run().prompts
+    assert prompts is not None
+    found = Suggestion(
+        study="s",
+        case="s/m/p",
+        prompts_digest=prompts.digest,
+        dataset_revision="r",
+        split_digest="d",
+        fingerprint="f",
+        far=0.4,
+        classes=(
+            ClassSuggestion(
+                label="é",
+                texts=("a", "b"),
+                photos=3,
+                correct=1,
+                correct_after=2,
+                confusions=(
+                    ValidationConfusion(
+                        label="é", predicted="z", count=2, photos=make_explanation().photos
+                    ),
+                ),
+                uncovered=(
+                    UncoveredSubcategory(
+                        name="C",
+                        text="c",
+                        train_photos=4,
+                        validation_photos=2,
+                        validation_errors=1,
+                        nearest_text="b",
+                        similarity=0.3,
+                        added=True,
+                    ),
+                ),
+            ),
+        ),
+        proposal=replace(prompts, name="p-2", texts={"é": ("a", "b", "c"), "z": ("c",)}),
+        before=METRIC,
+        after=METRIC,
+        gain=replace(METRIC, low=-0.1),
+        only_after=1,
+        p_mid=0.5,
+    )
+    return replace(found, **changes)

@@ -14,8 +14,16 @@ from hypothesis import strategies as st
 
 from evaluation import artefacts
 from evaluation.errors import ArtefactError, SchemaVersionError
+from evaluation.records import CaseExplanation, ExplainFailure
 from tests.conftest import REPOSITORY
-from tests.factories import METRIC, make_predictions, make_run, make_study
+from tests.factories import (
+    METRIC,
+    make_explanation,
+    make_predictions,
+    make_run,
+    make_study,
+    make_suggestion,
+)
 
 
 def test_records_come_back_as_they_were(tmp_path: Path) -> None:
@@ -170,3 +178,96 @@ def test_artefacts_of_the_first_version_are_still_read() -> None:
     assert results.runs == (make_run(),)
     assert results.predictions["s/m/p"].sample_ids == make_predictions().sample_ids
     assert results.comparison is None
+
+
+# ----------------------------------------------------------------------- explanations
+
+OVERLAYS = {"attention/a.webp": b"A", "attention/b.webp": b"B"}
+
+
+def explained(root: Path) -> CaseExplanation:
+    """A scored case with its maps; the record that was written."""
+    artefacts.write_study(root, make_study())
+    artefacts.write_run(root, make_run(), make_predictions())
+    found = make_explanation(predictions_digest=artefacts.predictions_digest(root, "s/m/p"))
+    artefacts.write_explanation(root, found, OVERLAYS)
+    return found
+
+
+def test_maps_come_back_as_they_were(tmp_path: Path) -> None:
+    """attention.json gives back the record that was written, and each overlay is a file."""
+    found = explained(tmp_path)
+    (results,) = artefacts.read_results(tmp_path)
+    assert results.explanations == {"s/m/p": found}
+    folder = tmp_path / "s" / "m" / "p"
+    assert {name: (folder / name).read_bytes() for name in OVERLAYS} == OVERLAYS
+
+
+def test_maps_of_other_photos_texts_or_splits_are_not_shown(tmp_path: Path) -> None:
+    """What was made from other predictions says nothing of these."""
+    found = explained(tmp_path)
+    for change in ({"dataset_revision": "x"}, {"split_digest": "x"}, {"predictions_digest": "x"}):
+        artefacts.write_explanation(tmp_path, replace(found, **change), OVERLAYS)
+        assert artefacts.read_results(tmp_path)[0].explanations == {}
+    artefacts.write_explanation(tmp_path, found, OVERLAYS)
+    artefacts.write_run(tmp_path, make_run(), make_predictions([[0.5, 0.5]]))
+    assert artefacts.read_results(tmp_path)[0].explanations == {}
+
+
+def test_overlays_that_no_record_names_are_removed_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the new record stands, the earlier one and all its overlays are there."""
+    found = explained(tmp_path)
+    folder = tmp_path / "s" / "m" / "p"
+    new = {"attention/a.webp": b"A", "attention/c.webp": b"C"}
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+        with pytest.raises(ArtefactError, match="free some disk space"):
+            artefacts.write_explanation(tmp_path, found, new)
+    assert artefacts.read_explanation(folder / "attention.json") == found
+    assert {one.name for one in (folder / "attention").iterdir()} == {"a.webp", "b.webp"}
+    artefacts.write_explanation(tmp_path, found, new)
+    assert {one.name for one in (folder / "attention").iterdir()} == {"a.webp", "c.webp"}
+
+
+def test_a_failure_to_explain_stands_beside_the_maps_until_they_are_made_again(
+    tmp_path: Path,
+) -> None:
+    """Nothing of the scored case nor of its earlier maps is touched."""
+    found = explained(tmp_path)
+    folder = tmp_path / "s" / "m" / "p"
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    failure = ExplainFailure(study="s", case="s/m/p", error="no memory")
+    artefacts.write_explain_failure(tmp_path, failure)
+    (results,) = artefacts.read_results(tmp_path)
+    assert results.explain_failures == {"s/m/p": failure}
+    assert results.explanations == {"s/m/p": found}
+    assert before == {name: (folder / name).read_bytes() for name in before}
+    artefacts.write_explanation(tmp_path, found, OVERLAYS)
+    assert artefacts.read_results(tmp_path)[0].explain_failures == {}
+
+
+@pytest.mark.parametrize("name", ["attention.json", "attention-failure.json", "suggestion.json"])
+def test_a_broken_explanation_is_one_clear_line(tmp_path: Path, name: str) -> None:
+    """The file is named, with the command that writes it anew; an unknown version too."""
+    explained(tmp_path)
+    path = tmp_path / "s" / "m" / "p" / name
+    path.write_text('{"schema_version": 1, "case": ')
+    with pytest.raises(ArtefactError, match=f"{name}: is not JSON .*veille (explain|suggest)"):
+        artefacts.read_results(tmp_path)
+    path.write_text('{"schema_version": 2}')
+    with pytest.raises(SchemaVersionError, match="update veille-clip"):
+        artefacts.read_results(tmp_path)
+
+
+def test_a_suggestion_is_shown_while_its_texts_are_those_of_the_case(tmp_path: Path) -> None:
+    """It comes back as it was, and is about no other texts."""
+    explained(tmp_path)
+    found = make_suggestion()
+    artefacts.write_suggestion(tmp_path, found, {"suggestion/a.webp": b"A"})
+    assert artefacts.read_results(tmp_path)[0].suggestions == {"s/m/p": found}
+    assert (tmp_path / "s" / "m" / "p" / "suggestion" / "a.webp").is_file()
+    for change in ({"prompts_digest": "x"}, {"split_digest": "x"}):
+        artefacts.write_suggestion(tmp_path, replace(found, **change), {})
+        assert artefacts.read_results(tmp_path)[0].suggestions == {}

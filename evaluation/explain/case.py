@@ -59,6 +59,7 @@ class CaseStamp:
     case: str
     dataset_revision: str
     split_digest: str
+    predictions_digest: str = ""
 
 
 def explain_case(
@@ -119,6 +120,7 @@ def explain_case(
         case=stamp.case,
         dataset_revision=stamp.dataset_revision,
         split_digest=stamp.split_digest,
+        predictions_digest=stamp.predictions_digest,
         fingerprint=model.fingerprint,
         classes=predictions.classes,
         spec=spec,

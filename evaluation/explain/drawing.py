@@ -47,8 +47,10 @@ def draw(
     stem = hashlib.sha256(sample.id.encode()).hexdigest()[:16]
     drawn = []
     for i, c in enumerate(explained):
-        name = f"{FOLDER}/{stem}-{method}-{c}.webp"
-        write(name, render(placed[i], seen, scale))
+        content = render(placed[i], seen, scale)
+        # The content too is in the name: a record never shows another one's overlay.
+        name = f"{FOLDER}/{stem}-{method}-{c}-{hashlib.sha256(content).hexdigest()[:8]}.webp"
+        write(name, content)
         drawn.append(
             ClassMap(
                 method=method,

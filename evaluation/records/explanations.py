@@ -1,4 +1,4 @@
-"""Maps of what speaks for a class, and what they are worth: what attention.json holds."""
+"""Maps of what speaks for a class, what they are worth, and what they suggest to write."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 
 from evaluation.records.base import SCHEMA_VERSION
 from evaluation.records.scores import Metric
+from evaluation.records.study import PromptSet
 
 ExplainMethod = Literal["attention-gradient", "chefer", "hirescam", "gradcam", "rise"]
 EXPLAIN_METHODS: tuple[ExplainMethod, ...] = (
@@ -172,7 +173,9 @@ class Randomisation:
     share: float
     """Of the tower's weights that were shuffled, the last ones first; 1 for all."""
     similarity: Metric
-    """Spearman's correlation with the map of the trained model, mean over the maps shown."""
+    """Spearman's correlation with the map of the trained model, mean over the maps compared."""
+    case: str = ""
+    """The case whose classifier was explained: the test is of the model, and done once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,9 +189,105 @@ class CaseExplanation:
     split_digest: str
     fingerprint: str
     """Of the model."""
+    predictions_digest: str = ""
+    """SHA-256 of the predictions.csv that the photos were chosen from."""
     classes: tuple[str, ...]
     spec: ExplainSpec
     methods: tuple[MethodCard, ...]
     photos: tuple[ExplainedPhoto, ...]
     faithfulness: tuple[Faithfulness, ...] = ()
     randomisation: tuple[Randomisation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainFailure:
+    """Why a scored case has no maps, or only older ones: what attention-failure.json holds."""
+
+    schema_version: int = SCHEMA_VERSION
+    study: str
+    case: str
+    error: str
+    """One line, in English: what, where, remedy."""
+
+
+# ----------------------------------------------------------------------- suggestion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationConfusion:
+    """A class taken for another one on validation, with photos that show it."""
+
+    label: str
+    predicted: str
+    count: int
+    photos: tuple[ExplainedPhoto, ...]
+    """Some of them, the surest first; overlays are relative to the case's folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UncoveredSubcategory:
+    """A second-level category of the training photos that no text of its class names."""
+
+    name: str
+    text: str
+    """As the proposal writes it."""
+    train_photos: int
+    validation_photos: int
+    validation_errors: int
+    nearest_text: str
+    """Of its own class's texts."""
+    similarity: float
+    """Cosine of the text embeddings of the two."""
+    added: bool
+    """Whether the proposal adds it: only to classes that validation photos are lost from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassSuggestion:
+    """What validation says of one class, and what its texts leave out."""
+
+    label: str
+    texts: tuple[str, ...]
+    """Those of the case."""
+    photos: int
+    """On validation."""
+    correct: int
+    correct_after: int | None
+    """With the proposal; None without one."""
+    confusions: tuple[ValidationConfusion, ...]
+    """The largest first."""
+    uncovered: tuple[UncoveredSubcategory, ...]
+    """Those that validation loses most photos of first, then the most frequent ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """New texts for a case, tried on validation alone: what suggestion.json holds."""
+
+    schema_version: int = SCHEMA_VERSION
+    study: str
+    case: str
+    """The model with its best prompt set on validation: where the suggestion starts from."""
+    prompts_digest: str
+    """Of that prompt set."""
+    dataset_revision: str
+    split_digest: str
+    fingerprint: str
+    """Of the model."""
+    far: float
+    """A sub-category is far from its class's texts when no cosine exceeds this: the 90th
+    centile of the cosines of sub-categories with the nearest texts of other classes."""
+    classes: tuple[ClassSuggestion, ...]
+    proposal: PromptSet | None
+    """None when no text is missing."""
+    before: Metric
+    """Accuracy on validation, with the case's own texts."""
+    after: Metric | None
+    """The same with the proposal."""
+    gain: Metric | None
+    """``after`` minus ``before`` on the same photos, with Tango's interval of the pairs."""
+    only_before: int = 0
+    """Validation photos that only the case's own texts get right."""
+    only_after: int = 0
+    p_mid: float | None = None
+    """McNemar's mid-p test."""

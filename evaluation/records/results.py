@@ -9,6 +9,7 @@ from pathlib import Path
 from evaluation.records.analysis import StudyComparison
 from evaluation.records.base import SCHEMA_VERSION, DatasetKind, Fold
 from evaluation.records.data import MissingPhoto
+from evaluation.records.explanations import CaseExplanation, ExplainFailure, Suggestion
 from evaluation.records.reference import Reference
 from evaluation.records.runs import RunRecord
 from evaluation.records.scores import Predictions
@@ -70,6 +71,13 @@ class StudyResults:
     """Case id to what it says of each test image, for the runs that came out."""
     comparison: StudyComparison | None = None
     """What is concluded from the cases; None when there are not two to compare."""
+    explanations: Mapping[str, CaseExplanation] = field(default_factory=dict)
+    """Case id to its maps, of the runs that came out: those made from the very predictions
+    above, on the photos and the split that study.json describes."""
+    explain_failures: Mapping[str, ExplainFailure] = field(default_factory=dict)
+    """Case id to why its last maps could not be made; earlier ones may still stand."""
+    suggestions: Mapping[str, Suggestion] = field(default_factory=dict)
+    """Case id to what was suggested to write instead of its texts."""
     folder: Path
     """The study's artefact folder."""
 
