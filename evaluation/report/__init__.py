@@ -1,4 +1,4 @@
-"""From records to a site: the only room that speaks French.
+"""From records to a site: the only room that speaks French, and English.
 
 ::
 
@@ -7,7 +7,7 @@
                    cases      formatted text)   arithmetic)
                    count)
 
-    wording.py     numbers, dates and lists as French typography writes them
+    language.py   messages, and their translation   wording.py   numbers, dates and lists
     links.py      relative addresses, slugs
     tables.py     tables as templates print them        scores.py   tables of results
     charts.py     Vega-Lite to SVG                       sentences.py  prose made of numbers

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from evaluation.records import ClassGain, Finding, FindingTopic, PairedTest, PromptGain
 from evaluation.report import links, wording
-from evaluation.report.sentences import Part, Sentence, say
+from evaluation.report.sentences import Part, Sentence, joined
 from evaluation.report.view import StudyView, best
 
 MEASURED: tuple[FindingTopic, ...] = ("leaders", "models", "training", "prompts", "control")
@@ -43,7 +43,7 @@ def _said_by_another(finding: Finding, others: Sequence[Finding]) -> bool:
 def tell(view: StudyView, finding: Finding, source: str) -> Sentence:
     """One conclusion as a sentence."""
     pieces = _TELLERS[finding.topic](view, finding, source)
-    first, *others = say(*pieces, ".")
+    first, *others = joined(*pieces, ".")
     capital = Part(text=wording.sentence_case(first.text), href=first.href, title=first.title)
     return (capital, *others)
 
@@ -67,7 +67,7 @@ def proof(view: StudyView, finding: Finding, source: str) -> Sentence:
     """The numbers behind a claim: "(écart 8,1 points, IC 95 % [2,1 ; 14,0], p corrigé …)"."""
     gap = "même exactitude" if finding.gap == 0 else f"écart {wording.gap(finding.gap)}"
     corrected = f", {_corrected(finding.p)}" if finding.verdict == "better" else ""
-    return say("(", _evidence(view, finding, source, gap), f", {_interval(finding)}{corrected})")
+    return joined("(", _evidence(view, finding, source, gap), f", {_interval(finding)}{corrected})")
 
 
 def _interval(finding: Finding | ClassGain | PairedTest) -> str:
@@ -275,13 +275,13 @@ def class_finding(view: StudyView, gain: PromptGain, source: str) -> Sentence:
             f"{wording.plural(len(gain.classes), 'catégorie prise', 'catégories prises')} "
             "une à une"
         )
-        parts = [say(Part(text=tail, href=_gains_href(view, gain, source)))]
+        parts = [joined(Part(text=tail, href=_gains_href(view, gain, source)))]
     elif rest:
-        parts.append(say(f"rien de démontré pour {_others(rest)}"))
+        parts.append(joined(f"rien de démontré pour {_others(rest)}"))
     pieces: list[str | Sentence] = []
     for part in parts:
         pieces += [part, "\u202f; "]
-    return say(
+    return joined(
         f"Catégorie par catégorie, {_texts(view, gain.a)} au lieu de {_texts(view, gain.b)} "
         f"({view.case_name(gain.a).partition(' · ')[0]})\u00a0: ",
         *pieces[:-1],
@@ -308,7 +308,7 @@ def _shown_classes(
             ")",
             ", ",
         ]
-    return say(f"{word} sur ", *pieces[:-1])
+    return joined(f"{word} sur ", *pieces[:-1])
 
 
 def _gains_href(view: StudyView, gain: PromptGain, source: str) -> str:

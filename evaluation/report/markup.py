@@ -18,6 +18,7 @@ import jinja2
 from markupsafe import Markup
 
 from evaluation.errors import ReportError
+from evaluation.report.language import nt, t
 
 _SPECIAL = re.compile(r"[&<>\"'`*_{}\[\]#!|~\\^]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -42,6 +43,20 @@ def inert(value: object) -> Markup:
     return Markup(_SPECIAL.sub(lambda found: f"&#{ord(found[0])};", plain))  # noqa: S704 - escaped
 
 
+def template_t(text: str, /, **slots: object) -> Markup:
+    """What templates call ``t``: a message of theirs is markup, what fills its slots is not."""
+    return Markup(t(text, **_inert(slots)))  # noqa: S704 - the message is the template's own
+
+
+def template_nt(n: int, one: str, several: str, /, **slots: object) -> Markup:
+    """What templates call ``nt``; slot ``{n}`` is the number."""
+    return Markup(nt(n, one, several, **_inert(slots)))  # noqa: S704 - likewise
+
+
+def _inert(slots: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(inert(value)) for name, value in slots.items()}
+
+
 class Templates:
     """A folder of Jinja templates that print only text, and know no arithmetic."""
 
@@ -60,6 +75,7 @@ class Templates:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.globals |= {"t": template_t, "nt": template_nt}
 
     def fill(self, name: str, values: Mapping[str, object]) -> str:
         """The text of template ``name``.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evaluation.records import CaseComparison, PairedTest, RankedCase
 from evaluation.report import links, wording
-from evaluation.report.sentences import Sentence, say
+from evaluation.report.sentences import Sentence, joined
 from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, head, simple
 from evaluation.report.view import StudyView
 
@@ -57,8 +57,8 @@ def global_test(compared: CaseComparison) -> Sentence:
         f"{wording.p_value(compared.cochran_p)}"
     )
     if compared.cochran_p < compared.alpha:
-        return say(f"Pris ensemble, les cas ne se valent pas ({q}).")
-    return say(f"Pris ensemble, rien ne montre que les cas diffèrent ({q}).")
+        return joined(f"Pris ensemble, les cas ne se valent pas ({q}).")
+    return joined(f"Pris ensemble, rien ne montre que les cas diffèrent ({q}).")
 
 
 def sensitivity(compared: CaseComparison) -> Sentence:
@@ -70,11 +70,11 @@ def sensitivity(compared: CaseComparison) -> Sentence:
         "raison et l’autre tort)"
     )
     if compared.detectable_gap is None:
-        return say(
+        return joined(
             f"{lead}\u00a0: à ce compte, aucun écart ne se verrait quatre fois sur cinq dans un "
             "seul test."
         )
-    return say(
+    return joined(
         f"{lead}\u00a0: un test seul y voit, quatre fois sur cinq, un écart vrai de "
         f"{wording.gap(compared.detectable_gap)}. En dessous, l’absence de différence ne prouve "
         "rien."

@@ -7,11 +7,12 @@ intervals do not overlap, and nothing is called significant: overlap is not a pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from evaluation.records import Metric, PairedTest, RunRecord
 from evaluation.report import wording
+from evaluation.report.language import SLOT, counted, translated
 from evaluation.report.view import StudyView, best, bounds, shown, trace, value
 
 
@@ -27,12 +28,47 @@ class Part:
 Sentence = tuple[Part, ...]
 
 
-def say(*pieces: str | Part | Sentence) -> Sentence:
-    """Pieces joined into one sentence."""
+Slot = str | Part | Sentence
+
+
+def say(message: str, /, **slots: Slot) -> Sentence:
+    """A message in the current language, its slots filled with text, numbers or sentences.
+
+    The message is whole, so that another language may order its slots as it must::
+
+        say("{case} classe bien {accuracy} des photos.", case=…, accuracy=number(view, run, uri))
+
+    A text in a slot is already said: :func:`~evaluation.report.language.t` made it, or a
+    function of ``wording``, or it is a name.  Raises :class:`TypeError` when ``slots`` are not
+    those of the message.
+    """
+    return _filled(translated(message, slots), slots)
+
+
+def nsay(n: int, one: str, several: str, /, **slots: Slot) -> Sentence:
+    """:func:`say`, with a form for one and a form for several; slot ``{n}`` is the number."""
+    text = counted(n, one, several)
+    return _filled(text, {"n": wording.count(n), **slots})
+
+
+def _filled(text: str, slots: Mapping[str, Slot]) -> Sentence:
+    pieces: list[Slot] = []
+    for place, piece in enumerate(SLOT.split(text)):
+        if place % 2 == 0:
+            pieces.append(piece)
+        elif piece in slots:
+            pieces.append(slots[piece])
+        else:
+            raise TypeError(f"slot {piece!r} of {text!r} has no value")
+    return joined(*pieces)
+
+
+def joined(*pieces: Slot) -> Sentence:
+    """Pieces put end to end: sentences that follow each other, never parts of one."""
     parts: list[Part] = []
     for piece in pieces:
         if isinstance(piece, str):
-            parts.append(Part(text=piece))
+            parts += [Part(text=piece)] if piece else []
         elif isinstance(piece, Part):
             parts.append(piece)
         else:
@@ -71,17 +107,17 @@ def answer(view: StudyView, source: str) -> Sentence:
     zero_shot, supervised = best(view.described), best(view.supervised)
     photos = wording.plural(view.test_images, "photo")
     if zero_shot is None and supervised is None:
-        return say("Aucun cas n’a encore de résultat comparable sur ces photos.")
+        return joined("Aucun cas n’a encore de résultat comparable sur ces photos.")
     if zero_shot is None or supervised is None:
         only = zero_shot or supervised
         assert only is not None  # noqa: S101 - one of the two is there
         how = "Sans aucune photo d’exemple" if only.model.kind == "clip" else "Après apprentissage"
-        return say(
+        return joined(
             f"{how}, {view.said(only)} classe correctement ",
             number(view, only, source),
             f" des {photos} de test.",
         )
-    return say(
+    return joined(
         f"Sans aucune photo d’exemple, {view.said(zero_shot)} classe correctement ",
         number(view, zero_shot, source),
         f" des {photos} de test, contre ",
@@ -148,7 +184,7 @@ def _effect(view: StudyView, base: RunRecord, top: RunRecord, source: str) -> Se
         lead = f"les textes {texts} {'font mieux que' if ahead else 'arrivent devant'} {names}"
     else:
         lead = f"aucun jeu de textes ne fait mieux que {names}\u202f; le suivant est {texts}"
-    return say(
+    return joined(
         f"Pour {wording.quote(model)}, {lead}\u00a0: ",
         number(view, top, source),
         " contre ",
@@ -211,7 +247,7 @@ def _class_effect(
         ]
     else:
         pieces += ["\u202f; aucune n’y perd."]
-    return say(*pieces)
+    return joined(*pieces)
 
 
 def _recall(view: StudyView, run: RunRecord, label: str, source: str) -> Part:
@@ -238,7 +274,7 @@ def weakest(view: StudyView, run: RunRecord, source: str) -> Sentence:
             f"\u202f; la confusion la plus fréquente prend {wording.quote(true)} pour "
             f"{wording.quote(guess)} ({wording.plural(times, 'photo')})"
         )
-    return say(*pieces, ".")
+    return joined(*pieces, ".")
 
 
 def largest_confusion(run: RunRecord) -> tuple[str, str, int] | None:
@@ -268,11 +304,11 @@ def against_chance(view: StudyView) -> Sentence:
     if not view.scored:
         return ()
     if not near:
-        return say(
+        return joined(
             f"Tous les cas font mieux que le hasard ({chance}), qui est hors de leurs intervalles."
         )
     verb = "se distinguent" if len(near) > 1 else "se distingue"
-    return say(f"{wording.listing(near)} ne {verb} pas du hasard ({chance}).")
+    return joined(f"{wording.listing(near)} ne {verb} pas du hasard ({chance}).")
 
 
 def against_reference(view: StudyView, source: str) -> tuple[Sentence, ...]:
@@ -285,7 +321,7 @@ def against_reference(view: StudyView, source: str) -> tuple[Sentence, ...]:
             continue
         gap = value(run, "accuracy") - system.accuracy
         sentences.append(
-            say(
+            joined(
                 f"Les diapositives annoncent {wording.percent(system.accuracy)} pour "
                 f"{wording.quote(wording.typeset(system.title))}\u202f; le meilleur cas "
                 f"mesuré ici dans la même situation, {wording.quote(view.case_title(run))}, "

@@ -1,7 +1,9 @@
-"""Numbers, dates and lists as French typography writes them.
+"""Numbers, dates and lists as the current language writes them.
 
-Two spaces that do not break are used: U+00A0 before a colon and inside « », and the narrow
+French uses two spaces that do not break: U+00A0 before a colon and inside « », and the narrow
 U+202F before ; ! ? % and between thousands (Imprimerie nationale; CLDR's ``fr`` locale).
+English is British: 1,050 photos, 85.7%, 23 November 2026.  Examples below are French where
+they do not say otherwise.
 """
 
 from __future__ import annotations
@@ -10,54 +12,72 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
+from evaluation.report.language import THIN, Language, current, grouped
+
 NBSP = "\u00a0"
-THIN = "\u202f"
 MINUS = "\u2212"
 DASH = "\u2014"
 """Stands where a number is undefined."""
 
-_MONTHS = (
-    "janvier",
-    "février",
-    "mars",
-    "avril",
-    "mai",
-    "juin",
-    "juillet",
-    "août",
-    "septembre",
-    "octobre",
-    "novembre",
-    "décembre",
-)
+_MONTHS: dict[Language, tuple[str, ...]] = {
+    "fr": (
+        "janvier",
+        "février",
+        "mars",
+        "avril",
+        "mai",
+        "juin",
+        "juillet",
+        "août",
+        "septembre",
+        "octobre",
+        "novembre",
+        "décembre",
+    ),
+    "en": (
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ),
+}
+_LAST: dict[Language, dict[str, str]] = {
+    "fr": {"et": "et", "ou": "ou"},
+    "en": {"et": "and", "ou": "or"},
+}
 _MINUTE, _HOUR = 60, 3600
 
 
 def decimal(value: float, digits: int = 3) -> str:
-    """0.857 as "0,857"; a value that rounds to zero has no sign."""
+    """0.857 as "0,857", in English "0.857"; a value that rounds to zero has no sign."""
     text = f"{abs(value):.{digits}f}"
     whole, _, fraction = text.partition(".")
     sign = MINUS if value < 0 and float(text) else ""
-    return sign + _thousands(whole) + (f",{fraction}" if fraction else "")
+    comma = "," if current() == "fr" else "."
+    return sign + grouped(whole) + (f"{comma}{fraction}" if fraction else "")
 
 
 def count(value: int) -> str:
-    """1050 as "1 050"."""
+    """1050 as "1 050", in English "1,050"."""
     return decimal(value, 0)
 
 
-def _thousands(digits: str) -> str:
-    return re.sub(r"(?<=\d)(?=(\d{3})+$)", THIN, digits)
-
-
 def percent(share: float, digits: int = 1) -> str:
-    """0.857 as "85,7 %"."""
-    return f"{decimal(100 * share, digits)}{THIN}%"
+    """0.857 as "85,7 %", in English "85.7%"."""
+    return f"{decimal(100 * share, digits)}{THIN if current() == 'fr' else ''}%"
 
 
 def interval(low: float, high: float, digits: int = 1) -> str:
-    """Shares (0.803, 0.898) as "[80,3 ; 89,8]", in percent."""
-    return f"[{decimal(100 * low, digits)}{THIN};{NBSP}{decimal(100 * high, digits)}]"
+    """Shares (0.803, 0.898) as "[80,3 ; 89,8]", in percent; in English "[80.3, 89.8]"."""
+    return numbers(100 * low, 100 * high, digits)
 
 
 def signed(value: float, digits: int = 1) -> str:
@@ -80,7 +100,7 @@ def gap(difference: float, digits: int = 1) -> str:
 def p_value(p: float) -> str:
     """A p-value as "p = 0,012", "p < 0,001" below a thousandth, "p = 1" when it rounds to it."""
     if p < 0.0005:  # noqa: PLR2004 - would be written "0,000"
-        return f"p{NBSP}<{NBSP}0,001"
+        return f"p{NBSP}<{NBSP}{decimal(0.001)}"
     return f"p{NBSP}={NBSP}{'1' if p >= 0.9995 else decimal(p)}"  # noqa: PLR2004 - likewise
 
 
@@ -93,12 +113,15 @@ def numbers(low: float | None, high: float | None, digits: int) -> str:
     """An interval of numbers that are no shares, "[0,31 ; 0,42]"; "" when there is none."""
     if low is None or high is None:
         return ""
-    return f"[{decimal(low, digits)}{THIN};{NBSP}{decimal(high, digits)}]"
+    between = f"{THIN};{NBSP}" if current() == "fr" else f",{NBSP}"
+    return f"[{decimal(low, digits)}{between}{decimal(high, digits)}]"
 
 
 def _points(difference: float, digits: int) -> str:
-    # The French plural begins at two.
-    return "points" if round(abs(100 * difference), digits) >= 2 else "point"  # noqa: PLR2004
+    size = abs(100 * difference)
+    if current() == "en":  # "1 point", "1.0 points", "0.5 points"
+        return "point" if f"{size:.{digits}f}" == "1" else "points"
+    return "points" if round(size, digits) >= 2 else "point"  # noqa: PLR2004 - French plural
 
 
 def plural(number: int, one: str, several: str | None = None) -> str:
@@ -108,18 +131,23 @@ def plural(number: int, one: str, several: str | None = None) -> str:
 
 
 def date(moment: str) -> str:
-    """An ISO 8601 date or instant as "23 novembre 2026"."""
+    """An ISO 8601 date or instant as "23 novembre 2026", in English "23 November 2026"."""
     when = datetime.fromisoformat(moment)
-    day = "1er" if when.day == 1 else str(when.day)
-    return f"{day}{NBSP}{_MONTHS[when.month - 1]}{NBSP}{when.year}"
+    day = "1er" if when.day == 1 and current() == "fr" else str(when.day)
+    return f"{day}{NBSP}{_MONTHS[current()][when.month - 1]}{NBSP}{when.year}"
 
 
 def instant(moment: str) -> str:
-    """An ISO 8601 instant as "23 novembre 2026 à 14 h 05 UTC"; a date alone has no hour."""
+    """An ISO 8601 instant as "23 novembre 2026 à 14 h 05 UTC"; a date alone has no hour.
+
+    In English "23 November 2026 at 14:05 UTC".
+    """
     when = datetime.fromisoformat(moment)
     if len(moment) <= len("2026-11-23"):
         return date(moment)
     zone = "" if when.tzinfo is None else f"{NBSP}{when.tzname() or ''}"
+    if current() == "en":
+        return f"{date(moment)} at {when.hour:02d}:{when.minute:02d}{zone}"
     return f"{date(moment)} à {when.hour}{NBSP}h{NBSP}{when.minute:02d}{zone}"
 
 
@@ -136,14 +164,16 @@ def duration(seconds: float) -> str:
 
 
 def listing(items: Sequence[str], last: str = "et") -> str:
-    """("a", "b", "c") as "a, b et c"."""
+    """("a", "b", "c") as "a, b et c", in English "a, b and c"; ``last`` is "et" or "ou"."""
     if len(items) < 2:  # noqa: PLR2004 - nothing to join
         return "".join(items)
-    return f"{', '.join(items[:-1])} {last} {items[-1]}"
+    return f"{', '.join(items[:-1])} {_LAST[current()][last]} {items[-1]}"
 
 
 def quote(text: str) -> str:
-    """The text between « and »."""
+    """The text between « and », in English between “ and ”."""
+    if current() == "en":
+        return f"“{text}”"
     return f"«{NBSP}{text}{NBSP}»"
 
 

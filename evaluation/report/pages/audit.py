@@ -9,7 +9,7 @@ from evaluation.report import links, wording
 from evaluation.report.pages import Page
 from evaluation.report.pages.dataset import WITHHELD, Photo, photo
 from evaluation.report.scores import gallery_href, share_cell
-from evaluation.report.sentences import Sentence, say
+from evaluation.report.sentences import Sentence, joined
 from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head
 from evaluation.report.view import StudyView
 
@@ -103,7 +103,7 @@ def _suspects_said(view: StudyView, found: DataAudit) -> Sentence:
     asked = wording.listing([wording.quote(view.case_name(case)) for case in found.cases])
     number = len(found.suspects)
     if not number:
-        return say(f"Aucune photo n’est placée ailleurs, avec confiance, par {asked} à la fois.")
+        return joined(f"Aucune photo n’est placée ailleurs, avec confiance, par {asked} à la fois.")
     agreed = sum(one.consensus is not None for one in found.suspects)
     verb = "est placée" if number == 1 else "sont placées"
     tail = (
@@ -113,7 +113,7 @@ def _suspects_said(view: StudyView, found: DataAudit) -> Sentence:
     )
     if number == 1:
         tail = "dans la même autre catégorie" if agreed else "mais pas dans la même catégorie"
-    return say(
+    return joined(
         f"{wording.plural(number, 'photo')} {verb} ailleurs, avec confiance, par {asked} à la "
         f"fois, {tail}."
     )
@@ -235,12 +235,12 @@ def _variety_said(one: EmbeddingAudit, alpha: float) -> Sentence:
         return ()
     numbers = f"(corrélation de Spearman {wording.decimal(rho, 2)}, {wording.p_value(p)})"
     if p >= alpha:
-        return say(
+        return joined(
             "Rien ne montre, sur ces catégories, qu’une catégorie variée soit plus difficile "
             f"ou plus facile {numbers}."
         )
     word = "moins bien" if rho < 0 else "mieux"
-    return say(f"Plus une catégorie est variée, {word} elle est reconnue {numbers}.")
+    return joined(f"Plus une catégorie est variée, {word} elle est reconnue {numbers}.")
 
 
 def _variety(view: StudyView, one: EmbeddingAudit, anchor: str, source: str) -> Table:

@@ -17,7 +17,7 @@ from evaluation.report.charts import Chart, Key
 from evaluation.report.curves import Bin
 from evaluation.report.pages import Page
 from evaluation.report.scores import share_cell
-from evaluation.report.sentences import Part, Sentence, say
+from evaluation.report.sentences import Part, Sentence, joined
 from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head, simple
 from evaluation.report.view import StudyView, bounds, shown, trace
 
@@ -123,20 +123,20 @@ def automation_said(view: StudyView, one: Abstention, source: str) -> Sentence:
     name = wording.quote(view.case_name(one.case))
     run = view.runs[one.case]
     if not _usable(found):
-        return say(
+        return joined(
             f"Avec {name}, aucun seuil de confiance ne promet {target} de précision\u00a0: "
             f"rien ne peut être classé automatiquement à ce niveau. {_certified(found)}"
         )
     coverage = Part(text=shown(found.coverage), href=view.run_href(source, run), title=trace(run))
     reached = f"{shown(found.precision)}{_limits(found.precision)}"
     if _missed(found):
-        return say(
+        return joined(
             f"Avec {name}, le seuil {CHOSEN_ON[found.chosen_on]} pour {target} de précision ne "
             "tient pas sa promesse\u00a0: il classe ",
             coverage,
             f" du catalogue, mais avec {reached} de bonnes réponses seulement. {_certified(found)}",
         )
-    return say(
+    return joined(
         f"Avec {name}, on peut classer automatiquement ",
         coverage,
         f" du catalogue à {target} de précision{_limits(found.coverage)}\u00a0: le seuil, "
@@ -311,7 +311,7 @@ def calibration_said(one: Calibration) -> Sentence:
         right = _accuracy(scores)
         return "trop sûres" if scores.confidence > right else "trop modestes"
 
-    return say(
+    return joined(
         f"Telles quelles, ses probabilités sont {state(one.before)} (confiance moyenne "
         f"{wording.percent(one.before.confidence)}, exactitude "
         f"{wording.percent(_accuracy(one.before))})\u202f; après une température de "

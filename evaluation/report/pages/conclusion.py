@@ -14,9 +14,9 @@ from evaluation.report.sentences import (
     against_reference,
     answer,
     class_effects,
+    joined,
     number,
     prompt_effects,
-    say,
     weakest,
     without_empty,
 )
@@ -91,7 +91,7 @@ def _subcategories(view: StudyView, source: str) -> Sentence:
     top = best(runs)
     if top is None or top.prompts is None:
         return ()
-    return say(
+    return joined(
         "C’est fait ici pour les textes, avec le jeu "
         f"{wording.quote(wording.typeset(top.prompts.title))}\u00a0: ",
         number(view, top, source),

@@ -9,7 +9,7 @@ from evaluation.report import curves, links, wording
 from evaluation.report.charts import Chart, Key
 from evaluation.report.curves import LINES, LearningPoint, Level
 from evaluation.report.pages import Page
-from evaluation.report.sentences import Part, Sentence, say
+from evaluation.report.sentences import Part, Sentence, joined
 from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, head, simple
 from evaluation.report.view import StudyView, bounds, shown, trace
 
@@ -98,7 +98,7 @@ def _zero_shot(view: StudyView, one: FewShot, source: str) -> Sentence:
         if run is None
         else Part(text=text, href=view.run_href(source, run), title=trace(run))
     )
-    return say(f"Sans aucune étiquette, {name} obtient ", number, ".")
+    return joined(f"Sans aucune étiquette, {name} obtient ", number, ".")
 
 
 def break_even(curve: LearningCurve) -> Sentence:
@@ -106,18 +106,18 @@ def break_even(curve: LearningCurve) -> Sentence:
     name = wording.quote(METHODS.get(curve.method, curve.method))
     if curve.break_even is None:
         most = max(curve.points, key=lambda point: point.images)
-        return say(
+        return joined(
             f"{name} ne bat jamais le zero-shot de façon démontrée, même avec "
             f"{wording.plural(most.images, 'photo étiquetée', 'photos étiquetées')} en tout."
         )
     tried = [point.shots for point in curve.points if point.shots is not None]
     only_all = curve.break_even not in tried
     if only_all:
-        return say(
+        return joined(
             f"{name} ne bat le zero-shot qu’avec toutes les étiquettes (jusqu’à "
             f"{wording.plural(curve.break_even, 'photo')} par catégorie)."
         )
-    return say(
+    return joined(
         f"{name} bat le zero-shot à partir de "
         f"{wording.plural(curve.break_even, 'photo étiquetée', 'photos étiquetées')} "
         f"par catégorie{_gain(curve, curve.break_even)}."

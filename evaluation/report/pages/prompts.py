@@ -21,7 +21,7 @@ from evaluation.report.curves import Gain
 from evaluation.report.findings import class_finding, gains_anchor, tell
 from evaluation.report.pages import Page
 from evaluation.report.scores import gallery_href
-from evaluation.report.sentences import Sentence, say
+from evaluation.report.sentences import Sentence, joined
 from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, head, simple
 from evaluation.report.view import StudyView, bounds, shown
 
@@ -159,7 +159,7 @@ def choices(view: StudyView) -> tuple[Sentence, ...]:
     """For each model, the prompt set chosen on validation, and what a choice on test flatters."""
     found = view.comparison.prompts if view.comparison else ()
     return tuple(
-        say(f"Pour {wording.quote(view.model_name(one.model))}, ", _choice(view, one.choice))
+        joined(f"Pour {wording.quote(view.model_name(one.model))}, ", _choice(view, one.choice))
         for one in found
         if one.choice is not None
     )
@@ -182,7 +182,7 @@ def _choice(view: StudyView, choice: PromptChoice) -> Sentence:
         if flattery == wording.gap(0.0)
         else f"le choisir d’après le test flatterait son résultat de {flattery} en moyenne"
     )
-    return say(
+    return joined(
         f"{title(choice.chosen)}, choisi sur la validation parmi "
         f"{wording.plural(len(choice.candidates), 'jeu', 'jeux')} de textes, y obtient "
         f"{shown(choice.validation)}, et {number} sur le test\u00a0: c’est ce chiffre qu’il faut "
@@ -370,7 +370,7 @@ def _near_identical(view: StudyView, case: str, pairs: tuple[TextPair, ...]) -> 
         f"(cosinus {wording.decimal(pair.cosine, 2)})"
         for pair in pairs
     )
-    return say(f"{_set(view, case)}\u00a0: {said}.")
+    return joined(f"{_set(view, case)}\u00a0: {said}.")
 
 
 # ------------------------------------------------------------------------- control
@@ -387,12 +387,12 @@ def _control(view: StudyView, case: str, gain: MeanGain) -> Sentence:
     )
     subject = f"pour {model}, {_set(view, case)}"
     if gain.p >= view.alpha:
-        return say(
+        return joined(
             f"{wording.sentence_case(subject)}\u00a0: on ne peut pas conclure face à {words}, "
             f"sur ces {wording.plural(gain.n, 'image')} ({numbers})."
         )
     better = "mieux" if gain.gain > 0 else "moins bien"
-    return say(f"{wording.sentence_case(subject)} fait {better} que {words} ({numbers}).")
+    return joined(f"{wording.sentence_case(subject)} fait {better} que {words} ({numbers}).")
 
 
 # ------------------------------------------------------------------------ variance
@@ -453,7 +453,7 @@ def _variance_said(found: StudyComparison, alpha: float) -> Sentence:
         if certain
         else "Aucune de ces sources n’est démontrée."
     )
-    return say(
+    return joined(
         f"Ce qui compte le plus ici, c’est {subject} ({wording.percent(top.share, 0)} des "
         f"différences, IC\u00a095\u202f% {wording.interval(top.low, top.high, 0)}). {tail}"
     )

@@ -8,7 +8,7 @@ from evaluation.records import Metric, Retrieval
 from evaluation.report import wording
 from evaluation.report.pages import Page
 from evaluation.report.scores import share_cell
-from evaluation.report.sentences import Sentence, say
+from evaluation.report.sentences import Sentence, joined
 from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head
 from evaluation.report.view import StudyView, bounds, shown
 
@@ -49,12 +49,12 @@ def _said(view: StudyView, one: Retrieval) -> Sentence:
     limits = bounds(one.recall_at_1)
     interval = f" (IC\u00a095\u202f% {limits})" if limits else ""
     if one.direction == "title-to-image":
-        return say(
+        return joined(
             f"Avec {model}, la bonne photo arrive première pour {shown(one.recall_at_1)} des "
             f"titres{interval}, et parmi les cinq premières pour {shown(one.recall_at_5)}, sur "
             f"{among} photos."
         )
-    return say(
+    return joined(
         f"Avec {model}, le bon titre arrive premier pour {shown(one.recall_at_1)} des photos"
         f"{interval}, et parmi les cinq premiers pour {shown(one.recall_at_5)}, sur "
         f"{among} titres."

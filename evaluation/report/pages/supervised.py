@@ -8,7 +8,7 @@ from evaluation.records import Option, RunRecord
 from evaluation.report import wording
 from evaluation.report.pages import Fact, Page
 from evaluation.report.scores import class_table, confusion_table
-from evaluation.report.sentences import Sentence, number, say, weakest
+from evaluation.report.sentences import Sentence, joined, number, weakest
 from evaluation.report.tables import Table
 from evaluation.report.view import Absence, StudyView, shown
 
@@ -73,7 +73,7 @@ def _case(view: StudyView, run: RunRecord, source: str) -> SupervisedCase:
     return SupervisedCase(
         anchor=view.case_slugs[run.case],
         title=view.case_title(run),
-        lead=say(
+        lead=joined(
             "Exactitude sur le test\u00a0: ",
             number(view, run, source),
             f"\u202f; F1 macro\u00a0: {shown(run.metric('macro_f1'))}.",

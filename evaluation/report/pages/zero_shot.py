@@ -9,7 +9,7 @@ from evaluation.report import charts, wording
 from evaluation.report.charts import Change, Chart
 from evaluation.report.pages import Fact, Page
 from evaluation.report.scores import class_table, confusion_table, share_cell
-from evaluation.report.sentences import Sentence, number, recall_changes, say, weakest
+from evaluation.report.sentences import Sentence, joined, number, recall_changes, weakest
 from evaluation.report.tables import Cell, Column, Group, Row, Table, head, simple
 from evaluation.report.view import (
     METRICS,
@@ -226,12 +226,12 @@ def _model(view: StudyView, run: RunRecord, source: str, *, unfolded: bool) -> M
 
 
 def _lead(view: StudyView, run: RunRecord, base: RunRecord | None, source: str) -> Sentence:
-    pieces = say("Exactitude\u00a0: ", number(view, run, source))
+    pieces = joined("Exactitude\u00a0: ", number(view, run, source))
     if base is None or base.prompts is None:
-        return say(pieces, ".")
+        return joined(pieces, ".")
     gap = value(run, "accuracy") - value(base, "accuracy")
     names = wording.quote(wording.typeset(base.prompts.title))
-    return say(pieces, f", soit {wording.points(gap)} par rapport à {names}.")
+    return joined(pieces, f", soit {wording.points(gap)} par rapport à {names}.")
 
 
 def _change(view: StudyView, run: RunRecord, base: RunRecord) -> Chart | None:
