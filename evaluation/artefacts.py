@@ -8,6 +8,7 @@
     <artefacts>/<case id>/run.json          the outcome of a case (RunRecord)
     <artefacts>/<case id>/predictions.csv   one row a test image, full precision
     <artefacts>/<case id>/validation.csv    the same of the validation images
+    <artefacts>/<case id>/projection.json   test photos and class texts in the plane
     <artefacts>/<case id>/failure.json      a later attempt that failed; the result above stands
     <artefacts>/<case id>/attention.json    maps and what they are worth (CaseExplanation)
     <artefacts>/<case id>/attention/*.webp  its overlays
@@ -47,6 +48,7 @@ from evaluation.records import (
     ExplainFailure,
     Option,
     Predictions,
+    Projection,
     RunRecord,
     StudyComparison,
     StudyRecord,
@@ -121,10 +123,11 @@ def write_bytes(path: Path, content: bytes) -> None:
             raise
 
 
-def to_json(record: object) -> str:
+def to_json(record: object, indent: int | None = 1) -> str:
     """A record as the text of an artefact file: keys sorted, NaN refused."""
     plain = _CONVERTER.unstructure(record)
-    return json.dumps(plain, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(plain, sort_keys=True, indent=indent, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n"
 
 
 def write_study(root: Path, study: StudyRecord) -> Path:
@@ -146,6 +149,7 @@ def write_run(
     run: RunRecord,
     predictions: Predictions | None,
     validation: Predictions | None = None,
+    projection: Projection | None = None,
 ) -> Path:
     """Writes a case's files, ``run.json`` last, and returns the path of the record.
 
@@ -162,10 +166,19 @@ def write_run(
     for name, table in tables.items():
         if table is not None:
             write_bytes(folder / name, predictions_to_csv(table).encode())
+    _write_projection(folder / "projection.json", projection)
     write_bytes(record, to_json(run).encode())
     with writing(failure):
         failure.unlink(missing_ok=True)
     return record
+
+
+def _write_projection(path: Path, projection: Projection | None) -> None:
+    if projection is not None:
+        write_bytes(path, to_json(projection, indent=None).encode())
+        return
+    with writing(path):  # one that an earlier result left would not be of this one
+        path.unlink(missing_ok=True)
 
 
 def _holds_result(record: Path) -> bool:
@@ -326,6 +339,11 @@ def read_suggestion(path: Path) -> Suggestion:
     return read_json(path, Suggestion, again="run `veille suggest STUDY` to write it anew")
 
 
+def read_projection(path: Path) -> Projection:
+    """Reads a projection.json."""
+    return read_json(path, Projection)
+
+
 def read_attempt(root: Path, case: str) -> RunRecord | None:
     """The last attempt at a case, whether it came out or not; None if there was none."""
     for name in ("failure.json", "run.json"):
@@ -387,6 +405,7 @@ def read_study_results(folder: Path) -> StudyResults:
         explanations=_explanations(folder.parent, study, scored),
         explain_failures=_read_each(scored, "attention-failure.json", read_explain_failure),
         suggestions=_suggestions(study, runs, scored),
+        projections=_read_each(scored, "projection.json", read_projection),
         folder=folder,
     )
 

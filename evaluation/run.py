@@ -38,6 +38,7 @@ from evaluation.records import (
     IntArray,
     ModelSpec,
     Predictions,
+    Projection,
     Provenance,
     RunRecord,
     Sample,
@@ -238,6 +239,7 @@ class _Outcome:
     predictions: Predictions
     validation: Predictions | None
     """The same of the validation part, on which choices are made; None when it is empty."""
+    projection: Projection | None
     head: Head
     timings: Timings
     weights_digest: str
@@ -315,6 +317,7 @@ def _predict(case: Case, opened: OpenStudy) -> _Outcome:
     return _Outcome(
         predictions=predict(opened, head, rows, "test"),
         validation=predict(opened, head, rows, "validation") if opened.split.validation else None,
+        projection=_project(case, opened, head, rows["test"]),
         head=head,
         timings=Timings(
             images_embedded=run.embedded,
@@ -327,6 +330,16 @@ def _predict(case: Case, opened: OpenStudy) -> _Outcome:
         device=model.device,
         precision=model.precision,
     )
+
+
+def _project(
+    case: Case, opened: OpenStudy, head: Head, embeddings: FloatArray
+) -> Projection | None:
+    from evaluation.scoring.projection import project  # noqa: PLC0415 - as the other scores
+
+    # A row of a zero-shot head is the embedding of a class's texts, times the logit scale.
+    texts = None if case.prompts is None else head.weight
+    return project(case.id, opened.split.test, opened.dataset.classes, embeddings, texts)
 
 
 def embed_parts(
@@ -407,8 +420,12 @@ def _write(
             peak_memory_mb=provenance.peak_memory_mb(),
         ),
     )
-    tables = (outcome.predictions, outcome.validation) if outcome else (None, None)
-    artefacts.write_run(opened.settings.artefacts, finished, *tables)
+    found = (
+        (outcome.predictions, outcome.validation, outcome.projection)
+        if outcome
+        else (None, None, None)
+    )
+    artefacts.write_run(opened.settings.artefacts, finished, *found)
     return finished
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from evaluation import artefacts
 from evaluation.errors import ArtefactError, SchemaVersionError
-from evaluation.records import CaseExplanation, ExplainFailure
+from evaluation.records import CaseExplanation, ExplainFailure, Projection
 from tests.conftest import REPOSITORY
 from tests.factories import (
     METRIC,
@@ -271,3 +271,23 @@ def test_a_suggestion_is_shown_while_its_texts_are_those_of_the_case(tmp_path: P
     for change in ({"prompts_digest": "x"}, {"split_digest": "x"}):
         artefacts.write_suggestion(tmp_path, replace(found, **change), {})
         assert artefacts.read_results(tmp_path)[0].suggestions == {}
+
+
+def test_a_projection_comes_back_and_never_outlives_its_result(tmp_path: Path) -> None:
+    """It is read with the study; a later result without one leaves none behind."""
+    study = make_study(cases=("s/m/p",))
+    artefacts.write_study(tmp_path, study)
+    projection = Projection(
+        case="s/m/p",
+        explained=(0.4, 0.2),
+        classes=("a", "b"),
+        sample_ids=("x", "y", "z"),
+        photos=((0.5, 0.0), (-0.25, 0.125), (-0.25, -0.125)),
+        texts=((0.1, 0.2), (-0.1, -0.2)),
+        texts_shown=0.5,
+        gap=0.8,
+    )
+    artefacts.write_run(tmp_path, make_run(), make_predictions(), projection=projection)
+    assert artefacts.read_study_results(tmp_path / "s").projections == {"s/m/p": projection}
+    artefacts.write_run(tmp_path, make_run(), make_predictions())
+    assert artefacts.read_study_results(tmp_path / "s").projections == {}

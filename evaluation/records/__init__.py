@@ -4,7 +4,7 @@ Arrays are NumPy arrays and are never written to after construction.  N is a num
 images, C of classes, D the dimension of an embedding.  A module may use those above it:
 
 ``base``, ``data``, ``study``, ``models``, ``scores``, ``runs``, ``reference``, ``analysis``,
-``explanations``, ``results``.
+``explanations``, ``projection``, ``results``.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ from evaluation.records.explanations import (
     ValidationConfusion,
 )
 from evaluation.records.models import Availability, Head, Support
+from evaluation.records.projection import Point, Projection
 from evaluation.records.reference import Reference, ReferenceScores, ReferenceSystem
 from evaluation.records.results import SampleCard, StudyRecord, StudyResults
 from evaluation.records.runs import Provenance, RunRecord, Timings
@@ -138,8 +139,10 @@ __all__ = [
     "ModelSpec",
     "Option",
     "PairedTest",
+    "Point",
     "Power",
     "Predictions",
+    "Projection",
     "PromptChoice",
     "PromptDiagnosis",
     "PromptGain",

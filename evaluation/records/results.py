@@ -10,6 +10,7 @@ from evaluation.records.analysis import StudyComparison
 from evaluation.records.base import SCHEMA_VERSION, DatasetKind, Fold
 from evaluation.records.data import MissingPhoto
 from evaluation.records.explanations import CaseExplanation, ExplainFailure, Suggestion
+from evaluation.records.projection import Projection
 from evaluation.records.reference import Reference
 from evaluation.records.runs import RunRecord
 from evaluation.records.scores import Predictions
@@ -78,6 +79,8 @@ class StudyResults:
     """Case id to why its last maps could not be made; earlier ones may still stand."""
     suggestions: Mapping[str, Suggestion] = field(default_factory=dict)
     """Case id to what was suggested to write instead of its texts."""
+    projections: Mapping[str, Projection] = field(default_factory=dict)
+    """Case id to its photos and texts in the plane, of the runs that came out and have one."""
     folder: Path
     """The study's artefact folder."""
 

@@ -11,6 +11,7 @@ prompts      what prompt sets change, by text and by class, and the price of cho
 fewshot      from how many labelled images training beats zero-shot
 audit        doubtful labels, overlapping classes, near duplicates
 retrieval    photo to title and title to photo
+projection   photos and class texts in the plane
 """
 
 from evaluation.scoring.metrics import Scores, score, softmax

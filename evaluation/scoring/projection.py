@@ -1,0 +1,94 @@
+"""Photos and class texts on the two axes along which the photos differ most.
+
+Principal components, and not UMAP: they need no seed and no further package, the same linear
+map carries the texts, and the share of the variance that is lost is known.
+
+Photos and texts are centred apart.  In a dual encoder they lie in two distant cones, the
+modality gap (Liang et al., NeurIPS 2022), and on common axes that gap would be all there is to
+see.  To take their mean away from the texts changes no decision, since it changes the logits of
+a photo by the same amount for every class; to take theirs away from the photos changes the
+logits of a class by a constant.  Distances to the texts are then read as preferences between
+classes, not as the model's own scores.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from evaluation.records import FloatArray, Projection
+
+_AXES = 2
+
+
+def project(
+    case: str,
+    sample_ids: tuple[str, ...],
+    classes: tuple[str, ...],
+    embeddings: FloatArray,
+    texts: FloatArray | None = None,
+) -> Projection | None:
+    """The plane of a case; None when the photos do not span one.
+
+    Args:
+        case: Its id.
+        sample_ids: N photos.
+        classes: C names.
+        embeddings: (N, D) of the photos, of any length but zero.
+        texts: (C, D) of the classes, of any length but zero; None for a model without texts.
+
+    """
+    photos = _unit(embeddings)
+    if len(photos) <= _AXES:
+        return None
+    middle = photos.mean(axis=0)
+    _, values, axes = np.linalg.svd(photos - middle, full_matrices=False)
+    variance = values**2
+    if len(variance) < _AXES or variance[1] <= variance[0] * np.finfo(np.float64).eps:
+        return None
+    plane = _oriented(axes[:_AXES])
+    shares = variance / variance.sum()
+    told = Projection(
+        case=case,
+        explained=(float(shares[0]), float(shares[1])),
+        classes=classes,
+        sample_ids=sample_ids,
+        photos=_points((photos - middle) @ plane.T),
+    )
+    return told if texts is None else _with_texts(told, _unit(texts), middle, plane)
+
+
+def _with_texts(
+    told: Projection, texts: FloatArray, photos_middle: FloatArray, plane: FloatArray
+) -> Projection:
+    middle = texts.mean(axis=0)
+    apart = texts - middle
+    flat = apart @ plane.T
+    whole = float((apart**2).sum())
+    return replace(
+        told,
+        texts=_points(flat),
+        texts_shown=float((flat**2).sum()) / whole if whole else None,
+        gap=float(np.linalg.norm(photos_middle - middle)),
+    )
+
+
+def _unit(rows: FloatArray) -> FloatArray:
+    wide = np.asarray(rows, dtype=np.float64)
+    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
+    result: FloatArray = wide / np.where(lengths == 0, 1.0, lengths)
+    return result
+
+
+def _oriented(axes: FloatArray) -> FloatArray:
+    """Each axis with its largest coordinate positive: an SVD leaves its sign open."""
+    largest = np.abs(axes).argmax(axis=1)
+    signs = np.sign(axes[np.arange(len(axes)), largest])
+    result: FloatArray = axes * signs[:, None]
+    return result
+
+
+def _points(rows: FloatArray) -> tuple[tuple[float, float], ...]:
+    # Six decimals of a length below 2: far below a pixel, and stable across machines.
+    return tuple((round(float(x), 6), round(float(y), 6)) for x, y in rows)
