@@ -129,6 +129,39 @@ def _print_models(result: StudyCheck) -> None:
             click.echo(f"  case    {case}")
 
 
+@main.command(short_help="Fetch a study's photos into a folder.")
+@click.argument("study")
+@click.option(
+    "--root", type=click.Path(path_type=Path), required=True, help="Folder to put them in."
+)
+@click.option("--archive", help="Address or ZIP file, instead of the one that the study declares.")
+def data(study: str, root: Path, archive: str | None) -> None:
+    """Fetch the photos of STUDY from the archive that it declares, and check them.
+
+    A download that was cut goes on from where it was; what is in the folder already is neither
+    fetched again nor overwritten.  Needs room for the archive and for the photos.
+    """
+    from evaluation.data import fetch_dataset  # noqa: PLC0415 - keeps the other commands short
+
+    spec = load_study(study, data_root=root).dataset
+
+    def announce(total: int | None, here: int) -> None:
+        size = "of unknown size" if total is None else f"of {total / 1e6:.0f} MB"
+        known = f", {here / 1e6:.0f} MB of it are here" if here else ""
+        click.echo(f"archive   {archive or spec.archive}\n          {size}{known}")
+
+    with progress_bars() as advance:
+        found = fetch_dataset(
+            spec, name=study, root=root, source=archive, announce=announce, watch=advance
+        )
+    done = f"{found.written} files written" if found.written else "already there"
+    kept = f", {found.kept} left as they were" if found.kept else ""
+    click.echo(f"photos    {found.photos} listed in {root}: {done}{kept}")
+    for path in found.missing:
+        click.secho(f"missing   {path}: not in the archive", fg="yellow")
+    click.echo(f"then      veille check {study} --data-root {root}")
+
+
 @main.command(short_help="Compare a study's cases: ties, gaps, corrected tests.")
 @click.argument("study")
 @click.argument("cases", nargs=-1)

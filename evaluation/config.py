@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal, TypeVar, cast, get_args
+from urllib.parse import urlsplit
 
 from evaluation.errors import ConfigError, Mistake
 from evaluation.records import (
@@ -353,8 +354,8 @@ def _study_name(table: _Table) -> str:
 # A data set kind's keys, beside those of every kind.
 _KIND_KEYS: Mapping[DatasetKind, tuple[str, ...]] = {
     "folder": (),
-    "flipkart": ("csv",),
-    "table": ("csv", "path_column", "label_column", "subcategory_column", "title_column"),
+    "flipkart": ("csv", "rows"),
+    "table": ("csv", "rows", "path_column", "label_column", "subcategory_column", "title_column"),
 }
 
 
@@ -379,9 +380,20 @@ def _dataset(table: _Table, data_root: Path | None) -> DatasetSpec:
         licence=table.text("licence"),
         origin=table.text("origin"),
         redistributable=table.boolean("redistributable"),
+        archive=_address(table, "archive"),
+        rows=table.integer("rows", 1),
     )
     table.finish()
     return spec
+
+
+def _address(table: _Table, key: str) -> str | None:
+    value = table.optional_text(key)
+    parts = urlsplit(value or "")
+    if value and (parts.scheme not in ("http", "https") or not parts.netloc or " " in value):
+        table.wrong(key, f"{value!r} is no address", "write https://… with spaces as %20")
+        return None
+    return value
 
 
 def _root(table: _Table, data_root: Path | None) -> Path | None:

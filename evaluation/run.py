@@ -20,6 +20,7 @@ import platformdirs
 
 from evaluation import artefacts, provenance
 from evaluation.data import (
+    fetch_hint,
     load_dataset,
     open_photo,
     resolve_prompts,
@@ -152,7 +153,7 @@ def read_data(study: Study, settings: Settings) -> OpenStudy:
         raise DataError(
             "the study does not say where its photos are",
             where=study.file,
-            remedy="give their folder with --data-root",
+            remedy=f"give their folder with --data-root{fetch_hint(study.dataset, study.name)}",
         )
     dataset = load_dataset(
         study.dataset,

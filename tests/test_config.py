@@ -112,6 +112,15 @@ def test_study_is_read_into_records(write: Write) -> None:
     assert descriptions.sentences("Lamps") == ("a photo of a lamp", "a lamp on a table")
 
 
+def test_an_archive_is_an_address(write: Write) -> None:
+    """http or https, without spaces; the length of a table is for kinds that have one."""
+    write(STUDY.replace('root = "photos"', 'archive = "https://example.org/a%20b.zip"'))
+    assert load_study("boutique").dataset.archive == "https://example.org/a%20b.zip"
+    for wrong in ("ftp://example.org/a.zip", "a.zip", "https://example.org/a b.zip", "https://"):
+        write(STUDY.replace('root = "photos"', f'archive = "{wrong}"\nrows = 3'))
+        assert [key for key, _ in mistakes_of()] == ["dataset.rows", "dataset.archive"]
+
+
 def test_shares_have_defaults(write: Write) -> None:
     """A study without sizes is split by shares, a fifth each."""
     write(STUDY.replace("test_per_class = 4\nvalidation_per_class = 2\n", ""))

@@ -1,11 +1,15 @@
 """Photos and their classes: from files to samples, a split, and resolved prompts."""
 
-from evaluation.data.loading import load_dataset
+from evaluation.data.fetching import Fetched, fetch_dataset
+from evaluation.data.loading import fetch_hint, load_dataset
 from evaluation.data.photos import open_photo, write_thumbnail
 from evaluation.data.prompts import random_words, resolve_prompts
 from evaluation.data.split import split_dataset
 
 __all__ = [
+    "Fetched",
+    "fetch_dataset",
+    "fetch_hint",
     "load_dataset",
     "open_photo",
     "random_words",

@@ -47,7 +47,7 @@ def load_dataset(
         raise DataError(
             "the data root is not a folder" if root.exists() else "no data there",
             where=root,
-            remedy="give the folder of the photos with --data-root",
+            remedy=f"give the folder of the photos with --data-root{fetch_hint(spec, name)}",
         )
     listed = sorted(LISTERS[spec.kind](spec, root), key=lambda photo: photo.id)
     where = root / (spec.csv or spec.images)
@@ -65,6 +65,11 @@ def load_dataset(
         missing=missing,
         revision=digest_of([[sample.id, sample.label, sample.digest] for sample in samples]),
     )
+
+
+def fetch_hint(spec: DatasetSpec, name: str) -> str:
+    """The end of a remedy: how photos that are not here can be had, when they can."""
+    return f"; to fetch them: veille data {name} --root DIR" if spec.archive else ""
 
 
 def _samples(

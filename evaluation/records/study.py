@@ -29,6 +29,10 @@ class DatasetSpec:
     origin: str = ""
     redistributable: bool = False
     """Whether the photos may be shown on a published site."""
+    archive: str | None = None
+    """Address of a ZIP archive of the photos, which ``veille data`` fetches."""
+    rows: int | None = None
+    """``table`` and ``flipkart``: how many photos the archive's CSV file lists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,178 @@
+"""From the address that a study declares to its photos in a folder, and a check of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluation.data.archive import Extracted, extract
+from evaluation.data.download import PAUSES, Announce, download, writing
+from evaluation.data.listing import ListedPhoto, locate
+from evaluation.data.loading import LISTERS
+from evaluation.errors import DataError
+from evaluation.records import DatasetSpec
+
+MEMORY = ".veille-data.json"
+"""In the data root: which archive it was filled from, and what that archive lacked."""
+UNFINISHED = ".veille-archive"
+"""In the data root: the archive while it is fetched."""
+
+Watch = Callable[[str, int, int], None]
+"""Told what is being done, how much is done, and how much there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What a data root holds after :func:`fetch_dataset`."""
+
+    photos: int
+    """Listed, missing ones included."""
+    missing: tuple[str, ...]
+    """Listed photos that the folder lacks, as paths below the root."""
+    written: int
+    """Files written now; 0 when everything was there."""
+    kept: int
+    """Files that were there and were left as they are."""
+
+
+def fetch_dataset(
+    spec: DatasetSpec,
+    *,
+    name: str,
+    root: Path,
+    source: str | None = None,
+    announce: Announce | None = None,
+    watch: Watch | None = None,
+    pauses: Sequence[float] = PAUSES,
+) -> Fetched:
+    """Fills a folder with a study's photos, unless it is filled; overwrites no file of it.
+
+    Args:
+        spec: What the study declares.
+        name: Of the study.
+        root: The data root to fill.
+        source: An address, or an archive that is here, instead of ``spec.archive``.
+        announce: Told the size of the archive before its first byte.
+        watch: Told how the work goes on.
+        pauses: See :func:`evaluation.data.download.download`.
+
+    Raises:
+        DataError: No address, a server that does not give the archive, an archive that is not
+            the study's or is unsafe, a table of another length, a full disk.
+
+    """
+    root = root.expanduser().absolute()
+    source = source or spec.archive
+    if source is None:
+        raise DataError(
+            "the study does not say where its photos can be fetched",
+            where=name,
+            remedy='write archive = "https://…" in its [dataset], or give --archive',
+        )
+    if (found := _filled(spec, root, source)) is not None:
+        return found
+    local = Path(source).expanduser() if "://" not in source else None
+    archive = local or _fetched(source, root, announce, watch, pauses)
+    extracted = _extracted(archive, spec, root, watch, disposable=local is None)
+    photos = _listed(spec, root)
+    missing = _absent(photos, root)
+    _remember(root, source, missing)
+    if local is None:
+        _drop(root)
+    return Fetched(
+        photos=len(photos), missing=missing, written=extracted.written, kept=extracted.kept
+    )
+
+
+def _fetched(
+    url: str,
+    root: Path,
+    announce: Announce | None,
+    watch: Watch | None,
+    pauses: Sequence[float],
+) -> Path:
+    """The archive beside its photos to be: on the disk that has to have room for them."""
+    archive = root / UNFINISHED / "archive.zip"
+    if archive.is_file():  # an earlier call fetched it and could not extract it
+        return archive
+    with writing(root):
+        archive.parent.mkdir(parents=True, exist_ok=True)
+
+    def megabytes(done: int, total: int) -> None:
+        if watch is not None:
+            watch("fetching the archive (MB)", done // 1_000_000, total // 1_000_000)
+
+    download(url, archive, announce=announce, progress=megabytes, pauses=pauses)
+    return archive
+
+
+def _extracted(
+    archive: Path, spec: DatasetSpec, root: Path, watch: Watch | None, *, disposable: bool
+) -> Extracted:
+    def files(done: int, total: int) -> None:
+        if watch is not None:
+            watch("extracting", done, total)
+
+    try:
+        return extract(archive, spec, root, verify=lambda: _listed(spec, root), progress=files)
+    except DataError as error:
+        # What could not be written may be tried again; a wrong archive stays a wrong one.
+        if disposable and error.where in (str(archive), str(root / (spec.csv or ""))):
+            _drop(root)
+        raise
+
+
+def _drop(root: Path) -> None:
+    shutil.rmtree(root / UNFINISHED, ignore_errors=True)
+
+
+# ----------------------------------------------------------------------- checking
+
+
+def _filled(spec: DatasetSpec, root: Path, source: str) -> Fetched | None:
+    """What is there, when nothing more can be had from the archive; None otherwise."""
+    if spec.csv is None and _memory(root).get("source") != source:
+        return None  # a folder of class folders does not say when it is complete
+    if spec.csv is not None and not (root / spec.csv).is_file():
+        return None
+    photos = _listed(spec, root)
+    missing = _absent(photos, root)
+    known: Sequence[str] = _memory(root).get("missing", ())
+    if set(missing) - set(known if _memory(root).get("source") == source else ()):
+        return None
+    return Fetched(photos=len(photos), missing=missing, written=0, kept=0)
+
+
+def _listed(spec: DatasetSpec, root: Path) -> tuple[ListedPhoto, ...]:
+    photos = LISTERS[spec.kind](spec, root)
+    if spec.rows is not None and len(photos) != spec.rows:
+        raise DataError(
+            f"it lists {len(photos)} photos, not the {spec.rows} that the study declares",
+            where=root / (spec.csv or ""),
+            remedy="choose an empty folder with --root, or correct dataset.rows",
+        )
+    return photos
+
+
+def _absent(photos: Sequence[ListedPhoto], root: Path) -> tuple[str, ...]:
+    return tuple(
+        photo.path for photo in photos if not locate(root, photo.path, where=root).is_file()
+    )
+
+
+def _memory(root: Path) -> dict[str, Any]:
+    try:
+        found = json.loads((root / MEMORY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _remember(root: Path, source: str, missing: Sequence[str]) -> None:
+    text = json.dumps({"source": source, "missing": list(missing)}, ensure_ascii=False, indent=1)
+    with writing(root / MEMORY):
+        (root / MEMORY).write_text(text + "\n", encoding="utf-8")
