@@ -35,7 +35,7 @@ IN_TEMPLATES = {"t", "nt"}
 _STRING = r'"((?:[^"\\]|\\.)*)"'
 _SCRIPT = re.compile(rf"\bt\(\s*{_STRING}|\bnt\([^,()]+,\s*{_STRING},\s*{_STRING}", re.DOTALL)
 _SLOT = re.compile(r"\{([a-z]\w*)\}")
-_FRENCH = re.compile(r"[«»]|\b(?:le|la|les|des|une|est|sont|avec|dans|sur|par|qui|que)\b|\bn[o°] ")
+_FRENCH = re.compile(r"[«»]|\b(?:le|la|les|des|une|est|sont|avec|dans|sur|par|qui|que)\b")
 
 
 def main(*arguments: str) -> int:

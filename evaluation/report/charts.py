@@ -13,11 +13,12 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from markupsafe import Markup
 
 from evaluation.report import wording
+from evaluation.report.language import Language, current, t
 from evaluation.report.tables import Table
 from evaluation.report.view import Draw
 
@@ -35,6 +36,11 @@ COLOURS = {
     "validation": "var(--v-validation)",
     "test": "var(--v-test)",
 }
+FormatLocale = Literal["fr-FR", "en-GB"]
+
+LOCALES: Mapping[Language, FormatLocale] = {"fr": "fr-FR", "en": "en-GB"}
+"""How Vega calls the number formats of the languages."""
+
 _SHAPES = {"clip": "circle", "supervised": "square", "reference": "diamond"}
 
 Spec = dict[str, Any]
@@ -308,7 +314,7 @@ def _change_spec(changes: Sequence[Change], *, narrow: bool) -> Spec:
         "type": "quantitative",
         "scale": {"domain": [-reach, reach]},
         "axis": {
-            "title": "points",
+            "title": t("points"),
             "format": "+.0f",
             "tickCount": 5,
             "labelExpr": "datum.value == 0 ? '0' : datum.label",
@@ -370,7 +376,7 @@ def _count_spec(counts: Sequence[Count], *, narrow: bool) -> Spec:
         "field": "number",
         "type": "quantitative",
         "stack": "zero",
-        "axis": {"title": "photos", "format": ",d", "tickCount": 5, "tickMinStep": 1},
+        "axis": {"title": t("photos"), "format": ",d", "tickCount": 5, "tickMinStep": 1},
     }
     spec["encoding"] = {"y": rows(narrow)}
     spec["layer"] = [
@@ -405,16 +411,19 @@ def _count_spec(counts: Sequence[Count], *, narrow: bool) -> Spec:
 
 
 @cache
-def _draw(text: str) -> str:
+def _draw(text: str, locale: FormatLocale) -> str:
     import vl_convert  # noqa: PLC0415 - 0.7 s, and no page without a chart needs it
 
-    drawn: str = vl_convert.vegalite_to_svg(text, format_locale="fr-FR")
+    drawn: str = vl_convert.vegalite_to_svg(text, format_locale=locale)
     return drawn
 
 
 def vega_svg(spec: Mapping[str, Any]) -> str:
-    """Draws a Vega-Lite specification, French numbers; equal specifications are drawn once."""
-    return _draw(json.dumps(spec, sort_keys=True))
+    """Draws a Vega-Lite specification, with the numbers of the current language.
+
+    Equal specifications are drawn once.
+    """
+    return _draw(json.dumps(spec, sort_keys=True), LOCALES[current()])
 
 
 def svg(text: str, prefix: str) -> Markup:

@@ -25,6 +25,7 @@ from evaluation.report.charts import (
     rows,
     svg,
 )
+from evaluation.report.language import t
 from evaluation.report.view import Draw
 
 LINES = (
@@ -153,7 +154,7 @@ def _gain_spec(gains: Sequence[Gain], *, narrow: bool) -> Spec:
         "type": "quantitative",
         "scale": {"domain": [-reach, reach], "range": [0, (NARROW if narrow else WIDE) - 56]},
         "axis": {
-            "title": "points de rappel",
+            "title": t("points de rappel"),
             "format": "+.0f",
             "tickCount": 5,
             "labelExpr": "datum.value == 0 ? '0' : datum.label",
@@ -193,7 +194,10 @@ def _gain_spec(gains: Sequence[Gain], *, narrow: bool) -> Spec:
                 },
                 "encoding": {"x": x, "color": colour},
             }
-            for test, filled in (("datum.sign != 'open'", True), ("datum.sign == 'open'", False))
+            for test, filled in (
+                ("datum.sign != 'open'", True),
+                ("datum.sign == 'open'", False),
+            )
         ),
         {
             "mark": {
@@ -228,8 +232,8 @@ def _reliability_spec(bins: Sequence[Bin], *, narrow: bool) -> Spec:
     ]
     side = _SQUARE[narrow]
     spec = _plane(values, side, side)
-    x = _share_axis("confidence", "confiance du modèle", narrow=narrow)
-    y = _share_axis("accuracy", "part de bonnes réponses")
+    x = _share_axis("confidence", t("confiance du modèle"), narrow=narrow)
+    y = _share_axis("accuracy", t("part de bonnes réponses"))
     colour = {
         "field": "state",
         "type": "nominal",
@@ -274,8 +278,8 @@ def _coverage_spec(points: Sequence[tuple[float, float]], target: float, *, narr
     low = min([target, *(precision for _, precision in points)])
     # Ten points of air under the curve, whole tens, and never above 80 %.
     floor = min(0.8, max(0.0, int(10 * low - 0.5) / 10))
-    x = _share_axis("coverage", "part classée sans relecture", narrow=narrow)
-    y = _share_axis("precision", "précision", low=floor)
+    x = _share_axis("coverage", t("part classée sans relecture"), narrow=narrow)
+    y = _share_axis("precision", t("précision"), low=floor)
     spec = _plane(values, NARROW - 60 if narrow else WIDE - 60, _HEIGHT[narrow])
     spec["layer"] = [
         {
@@ -315,7 +319,7 @@ def _learning_spec(points: Sequence[LearningPoint], level: Level | None, *, narr
         "type": "ordinal",
         "sort": order,
         "scale": {"type": "point", "padding": 0.2},
-        "axis": {"title": "photos étiquetées par catégorie", "labelAngle": 0, "grid": False},
+        "axis": {"title": t("photos étiquetées par catégorie"), "labelAngle": 0, "grid": False},
     }
     lows = [one["low"] for one in values] + ([level.low] if level else [])
     floor = max(0.0, int(10 * min(lows, default=0.0)) / 10)

@@ -1,4 +1,4 @@
-"""Conclusions in French, chosen by the tests: one sentence for each topic and verdict.
+"""Conclusions in words, chosen by the tests: one sentence for each topic and verdict.
 
 A sentence knows no model by name: titles come from the records, and what it may claim comes
 from :class:`~evaluation.records.Finding`.  Its first number leads to the evidence.
@@ -10,14 +10,13 @@ from collections.abc import Sequence
 
 from evaluation.records import ClassGain, Finding, FindingTopic, PairedTest, PromptGain
 from evaluation.report import links, wording
-from evaluation.report.sentences import Part, Sentence, joined
+from evaluation.report.language import nt, t
+from evaluation.report.sentences import Part, Sentence, Slot, joined, nsay, say
 from evaluation.report.view import StudyView, best
 
 MEASURED: tuple[FindingTopic, ...] = ("leaders", "models", "training", "prompts", "control")
 
 _SIDES: tuple[FindingTopic, ...] = ("models", "training")
-
-Pieces = tuple[str | Part | Sentence, ...]
 
 
 def findings(view: StudyView, source: str, *topics: FindingTopic) -> tuple[Sentence, ...]:
@@ -42,8 +41,7 @@ def _said_by_another(finding: Finding, others: Sequence[Finding]) -> bool:
 
 def tell(view: StudyView, finding: Finding, source: str) -> Sentence:
     """One conclusion as a sentence."""
-    pieces = _TELLERS[finding.topic](view, finding, source)
-    first, *others = joined(*pieces, ".")
+    first, *others = joined(_TELLERS[finding.topic](view, finding, source), ".")
     capital = Part(text=wording.sentence_case(first.text), href=first.href, title=first.title)
     return (capital, *others)
 
@@ -65,17 +63,21 @@ def headlines(view: StudyView, source: str) -> tuple[Sentence, ...]:
 
 def proof(view: StudyView, finding: Finding, source: str) -> Sentence:
     """The numbers behind a claim: "(écart 8,1 points, IC 95 % [2,1 ; 14,0], p corrigé …)"."""
-    gap = "même exactitude" if finding.gap == 0 else f"écart {wording.gap(finding.gap)}"
-    corrected = f", {_corrected(finding.p)}" if finding.verdict == "better" else ""
-    return joined("(", _evidence(view, finding, source, gap), f", {_interval(finding)}{corrected})")
+    gap = (
+        t("même exactitude") if finding.gap == 0 else t("écart {gap}", gap=wording.gap(finding.gap))
+    )
+    evidence, interval = _evidence(view, finding, source, gap), _interval(finding)
+    if finding.verdict == "better":
+        return joined("(", evidence, f", {interval}, {_corrected(finding.p)})")
+    return joined("(", evidence, f", {interval})")
 
 
 def _interval(finding: Finding | ClassGain | PairedTest) -> str:
-    return f"IC\u00a095\u202f% {wording.interval(finding.low, finding.high)}"
+    return t("IC\u00a095\u202f% {interval}", interval=wording.interval(finding.low, finding.high))
 
 
 def _corrected(p: float) -> str:
-    return wording.p_value(p).replace("p", f"p{wording.NBSP}corrigé", 1)
+    return wording.p_value(p, t("p\u00a0corrigé"))
 
 
 def _evidence(view: StudyView, finding: Finding, source: str, text: str) -> Part:
@@ -85,7 +87,7 @@ def _evidence(view: StudyView, finding: Finding, source: str, text: str) -> Part
         return Part(
             text=text,
             href=links.href(source, comparison, "exactitude-et-f1"),
-            title="Calculé sur les comptes des diapositives",
+            title=t("Calculé sur les comptes des diapositives"),
         )
     pair = view.pair(finding.a, finding.b)
     if pair is None:
@@ -93,13 +95,16 @@ def _evidence(view: StudyView, finding: Finding, source: str, text: str) -> Part
     return Part(
         text=text,
         href=view.pair_href(source, finding.a, finding.b),
-        title=f"{wording.plural(pair.only_a, 'photo')} que seul le premier classe bien, "
-        f"{wording.count(pair.only_b)} que seul le second",
+        title=t(
+            "{only_a} que seul le premier classe bien, {only_b} que seul le second",
+            only_a=nt(pair.only_a, "{n}\u00a0photo", "{n}\u00a0photos"),
+            only_b=wording.count(pair.only_b),
+        ),
     )
 
 
 def _images(finding: Finding) -> str:
-    return f"sur ces {wording.plural(finding.n, 'image')}"
+    return nt(finding.n, "sur cette image", "sur ces {n}\u00a0images")
 
 
 # ------------------------------------------------------------------------- patterns
@@ -124,112 +129,155 @@ def _model(view: StudyView, case: str) -> str:
 
 def _compare(
     view: StudyView, finding: Finding, source: str, a: str, b: str, *, lead: str = ""
-) -> Pieces:
+) -> Sentence:
     """The three verdicts on two things; ``a`` is the one ahead."""
     numbers = proof(view, finding, source)
     if finding.verdict == "better":
-        return (f"{lead}{a} fait mieux que {b} ", numbers)
+        return say("{lead}{a} fait mieux que {b} {numbers}", lead=lead, a=a, b=b, numbers=numbers)
     if finding.verdict == "tie":
-        return (f"{lead}rien ne sépare {a} de {b} {_images(finding)} ", numbers)
-    return (f"{lead}on ne peut pas conclure entre {a} et {b} {_images(finding)} ", numbers)
+        return say(
+            "{lead}rien ne sépare {a} de {b} {images} {numbers}",
+            lead=lead,
+            a=a,
+            b=b,
+            images=_images(finding),
+            numbers=numbers,
+        )
+    return say(
+        "{lead}on ne peut pas conclure entre {a} et {b} {images} {numbers}",
+        lead=lead,
+        a=a,
+        b=b,
+        images=_images(finding),
+        numbers=numbers,
+    )
 
 
 # --------------------------------------------------------------------------- topics
 
 
-def _leaders(view: StudyView, finding: Finding, source: str) -> Pieces:
-    best, following = _name(view, finding.a), _name(view, finding.b)
+def _leaders(view: StudyView, finding: Finding, source: str) -> Sentence:
+    first, following = _name(view, finding.a), _name(view, finding.b)
     others = [one for one in finding.members if one not in {finding.a, finding.b}]
     named = wording.listing([_name(view, one) for one in others])
     numbers = proof(view, finding, source)
-    if finding.verdict == "better":
-        if not others:
-            return (
-                f"{best} fait mieux que tous les autres cas\u202f; le suivant est {following} ",
-                numbers,
-            )
-        return (
-            f"{best} fait mieux que {following} ",
-            numbers,
-            f", mais aucun test ne le sépare de {named}",
+    if finding.verdict == "better" and not others:
+        return say(
+            "{first} fait mieux que tous les autres cas\u202f; le suivant est {following} "
+            "{numbers}",
+            first=first,
+            following=following,
+            numbers=numbers,
         )
-    also = f"\u202f; aucun test ne sépare non plus {best} de {named}" if others else ""
-    if finding.verdict == "tie":
-        return (f"en tête, rien ne sépare {best} de {following} {_images(finding)} ", numbers, also)
-    return (
-        f"en tête, on ne peut pas conclure entre {best} et {following} {_images(finding)} ",
-        numbers,
-        also,
+    if finding.verdict == "better":
+        return say(
+            "{first} fait mieux que {following} {numbers}, mais aucun test ne le sépare de "
+            "{others}",
+            first=first,
+            following=following,
+            numbers=numbers,
+            others=named,
+        )
+    lead = t("en tête, ")
+    told = _compare(view, finding, source, first, following, lead=lead)
+    if not others:
+        return told
+    return say(
+        "{told}\u202f; aucun test ne sépare non plus {first} de {others}",
+        told=told,
+        first=first,
+        others=named,
     )
 
 
-def _models(view: StudyView, finding: Finding, source: str) -> Pieces:
+def _models(view: StudyView, finding: Finding, source: str) -> Sentence:
     a, b = _name(view, finding.a), _name(view, finding.b)
-    return _compare(view, finding, source, a, b, lead="chaque modèle avec ses meilleurs textes, ")
+    return _compare(
+        view, finding, source, a, b, lead=t("chaque modèle avec ses meilleurs textes, ")
+    )
 
 
-def _training(view: StudyView, finding: Finding, source: str) -> Pieces:
+def _training(view: StudyView, finding: Finding, source: str) -> Sentence:
     def said(case: str) -> str:
-        how = "entraîné" if case == finding.subject else "sans exemple"
+        how = t("entraîné") if case == finding.subject else t("sans exemple")
         return f"{_name(view, case)} ({how})"
 
     return _compare(view, finding, source, said(finding.a), said(finding.b))
 
 
-def _prompts(view: StudyView, finding: Finding, source: str) -> Pieces:
+def _prompts(view: StudyView, finding: Finding, source: str) -> Sentence:
     subject = finding.subject
     base = finding.b if subject == finding.a else finding.a
     model = _model(view, subject)
-    if finding.verdict == "better":
-        verb = "améliorent" if subject == finding.a else "dégradent"
-        return (
-            f"les textes {_texts(view, subject)} {verb} {model} de ",
-            _evidence(view, finding, source, wording.gap(finding.gap)),
-            f" par rapport à {_texts(view, base)} ({_interval(finding)}, {_corrected(finding.p)})",
+    if finding.verdict != "better":
+        a, b = _texts(view, finding.a), _texts(view, finding.b)
+        return _compare(view, finding, source, a, b, lead=t("pour {model}, ", model=model))
+    slots: dict[str, Slot] = {
+        "texts": _texts(view, subject),
+        "model": model,
+        "gap": _evidence(view, finding, source, wording.gap(finding.gap)),
+        "base": _texts(view, base),
+        "proof": f"{_interval(finding)}, {_corrected(finding.p)}",
+    }
+    if subject == finding.a:
+        return say(
+            "les textes {texts} améliorent {model} de {gap} par rapport à {base} ({proof})",
+            **slots,
         )
-    a, b = _texts(view, finding.a), _texts(view, finding.b)
-    return _compare(view, finding, source, a, b, lead=f"pour {model}, ")
-
-
-def _control(view: StudyView, finding: Finding, source: str) -> Pieces:
-    subject, model = _texts(view, finding.subject), _model(view, finding.subject)
-    words = f"mots au hasard{_as_long(view, finding)}"
-    numbers = proof(view, finding, source)
-    ahead = finding.subject == finding.a
-    if finding.verdict == "better" and ahead:
-        lead = f"pour {model}, {subject} fait mieux que des {words} "
-        return (lead, numbers, "\u00a0: ce que disent ces textes compte")
-    if finding.verdict == "better":
-        return (f"pour {model}, {subject} fait moins bien que des {words} ", numbers)
-    if finding.verdict == "tie":
-        lead = f"pour {model}, rien ne sépare {subject} de {words} {_images(finding)} "
-        return (lead, numbers, "\u00a0: rien ne montre que ce que disent ces textes compte")
-    return (
-        f"pour {model}, on ne peut pas conclure entre {subject} et des {words} ",
-        f"{_images(finding)} ",
-        numbers,
+    return say(
+        "les textes {texts} dégradent {model} de {gap} par rapport à {base} ({proof})", **slots
     )
 
 
-def _as_long(view: StudyView, finding: Finding) -> str:
-    """Said of random words that were drawn to be as long as the subject's texts."""
+def _control(view: StudyView, finding: Finding, source: str) -> Sentence:
+    slots: dict[str, Slot] = {
+        "model": _model(view, finding.subject),
+        "texts": _texts(view, finding.subject),
+        "words": _random_words(view, finding),
+        "numbers": proof(view, finding, source),
+    }
+    if finding.verdict == "better" and finding.subject == finding.a:
+        return say(
+            "pour {model}, {texts} fait mieux que des {words} {numbers}\u00a0: ce que disent ces "
+            "textes compte",
+            **slots,
+        )
+    if finding.verdict == "better":
+        return say("pour {model}, {texts} fait moins bien que des {words} {numbers}", **slots)
+    slots["images"] = _images(finding)
+    if finding.verdict == "tie":
+        return say(
+            "pour {model}, rien ne sépare {texts} de {words} {images} {numbers}\u00a0: rien ne "
+            "montre que ce que disent ces textes compte",
+            **slots,
+        )
+    return say(
+        "pour {model}, on ne peut pas conclure entre {texts} et des {words} {images} {numbers}",
+        **slots,
+    )
+
+
+def _random_words(view: StudyView, finding: Finding) -> str:
+    """What random words are called: they may have been drawn as long as the subject's texts."""
     other = finding.b if finding.subject == finding.a else finding.a
     subject, control = view.runs.get(finding.subject), view.runs.get(other)
-    if subject is None or subject.prompts is None or control is None or control.prompts is None:
-        return ""
-    return " de même longueur" if control.prompts.like == subject.prompts.name else ""
+    texts = subject.prompts if subject else None
+    random = control.prompts if control else None
+    if texts is not None and random is not None and random.like == texts.name:
+        return t("mots au hasard de même longueur")
+    return t("mots au hasard")
 
 
-def _quoted(view: StudyView, finding: Finding, source: str) -> Pieces:
+def _quoted(view: StudyView, finding: Finding, source: str) -> Sentence:
     titles = {
         system.name: wording.quote(wording.typeset(system.title))
         for system in (view.reference.systems if view.reference else ())
     }
     a, b = (titles.get(one, wording.quote(one)) for one in (finding.a, finding.b))
-    lead = "d’après les comptes des diapositives, "
+    lead = t("d’après les comptes des diapositives, ")
     told = _compare(view, finding, source, a, b, lead=lead)
     if finding.verdict == "better":
-        return (*told, ", quelles que soient les images que les deux ratent ensemble")
+        return say("{told}, quelles que soient les images que les deux ratent ensemble", told=told)
     return told
 
 
@@ -260,55 +308,50 @@ def class_findings(view: StudyView, source: str) -> tuple[Sentence, ...]:
 def class_finding(view: StudyView, gain: PromptGain, source: str) -> Sentence:
     """Which classes a prompt set is shown to help, and to hurt, over another."""
     shown = [row for row in gain.classes if row.p_holm < view.alpha]
-    parts = [
-        _shown_classes(view, gain, source, word, rows)
-        for word, rows in (
-            ("gain démontré", sorted((r for r in shown if r.gain > 0), key=lambda r: -r.gain)),
-            ("perte démontrée", sorted((r for r in shown if r.gain < 0), key=lambda r: r.gain)),
-        )
-        if rows
-    ]
+    gained = sorted((row for row in shown if row.gain > 0), key=lambda row: -row.gain)
+    lost = sorted((row for row in shown if row.gain < 0), key=lambda row: row.gain)
+    parts: list[Sentence] = []
+    if gained:
+        rows = _shown_classes(view, gain, source, gained)
+        parts.append(say("gain démontré sur {classes}", classes=rows))
+    if lost:
+        rows = _shown_classes(view, gain, source, lost)
+        parts.append(say("perte démontrée sur {classes}", classes=rows))
     rest = len(gain.classes) - len(shown)
     if not shown:
-        tail = (
-            "aucun changement n’est démontré sur "
-            f"{wording.plural(len(gain.classes), 'catégorie prise', 'catégories prises')} "
-            "une à une"
+        tail = nt(
+            len(gain.classes),
+            "aucun changement n’est démontré sur {n}\u00a0catégorie prise une à une",
+            "aucun changement n’est démontré sur {n}\u00a0catégories prises une à une",
         )
         parts = [joined(Part(text=tail, href=_gains_href(view, gain, source)))]
     elif rest:
-        parts.append(joined(f"rien de démontré pour {_others(rest)}"))
-    pieces: list[str | Sentence] = []
-    for part in parts:
-        pieces += [part, "\u202f; "]
-    return joined(
-        f"Catégorie par catégorie, {_texts(view, gain.a)} au lieu de {_texts(view, gain.b)} "
-        f"({view.case_name(gain.a).partition(' · ')[0]})\u00a0: ",
-        *pieces[:-1],
-        ".",
+        parts.append(
+            nsay(rest, "rien de démontré pour l’autre", "rien de démontré pour les {n} autres")
+        )
+    separator = wording.clauses(("", ""))
+    pieces: list[Slot] = [piece for part in parts for piece in (part, separator)]
+    return say(
+        "Catégorie par catégorie, {texts} au lieu de {base} ({model})\u00a0: {changes}.",
+        texts=_texts(view, gain.a),
+        base=_texts(view, gain.b),
+        model=view.case_name(gain.a).partition(" · ")[0],
+        changes=joined(*pieces[:-1]),
     )
 
 
-def _others(number: int) -> str:
-    return "l’autre" if number == 1 else f"les {wording.count(number)} autres"
-
-
 def _shown_classes(
-    view: StudyView, gain: PromptGain, source: str, word: str, rows: list[ClassGain]
+    view: StudyView, gain: PromptGain, source: str, rows: list[ClassGain]
 ) -> Sentence:
-    pieces: list[str | Part] = []
+    pieces: list[Slot] = []
     for row in rows:
-        pieces += [
-            f"{wording.quote(row.label)} (",
-            Part(
-                text=wording.points(row.gain),
-                href=_gains_href(view, gain, source),
-                title=f"{_interval(row)}, {_corrected(row.p_holm)}",
-            ),
-            ")",
-            ", ",
-        ]
-    return joined(f"{word} sur ", *pieces[:-1])
+        points = Part(
+            text=wording.points(row.gain),
+            href=_gains_href(view, gain, source),
+            title=f"{_interval(row)}, {_corrected(row.p_holm)}",
+        )
+        pieces += [f"{wording.quote(row.label)} (", points, ")", ", "]
+    return joined(*pieces[:-1])
 
 
 def _gains_href(view: StudyView, gain: PromptGain, source: str) -> str:

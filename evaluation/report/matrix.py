@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from evaluation.records import CaseComparison, PairedTest, RankedCase
 from evaluation.report import links, wording
-from evaluation.report.sentences import Sentence, joined
+from evaluation.report.language import message, nt, t
+from evaluation.report.sentences import Sentence, say
 from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, head, simple
 from evaluation.report.view import StudyView
 
-VERDICTS = {"better": "meilleur", "tie": "égalité", "inconclusive": "on ne sait pas"}
+VERDICTS = {
+    "better": message("meilleur"),
+    "tie": message("égalité"),
+    "inconclusive": message("on ne sait pas"),
+}
 """Of the first of a pair on the second."""
 
 
@@ -23,26 +28,26 @@ def rank_cell(view: StudyView, case: str) -> Cell:
         return Cell(text=wording.DASH, kind="missing")
     beside = [one for one in compared.cases if one != found and set(one.groups) & set(found.groups)]
     return Cell(
-        text=_ordinal(found.rank),
-        tag="ex æquo" if beside else "",
+        text=wording.ordinal(found.rank),
+        tag=t("ex æquo") if beside else "",
         kind="tie" if beside else "",
-        note=f"groupe {', '.join(found.groups)} · {_span(found)}",
-        title="Aucun test ne le sépare de "
-        f"{wording.listing([wording.quote(view.case_name(one.case)) for one in beside])}"
+        note=t("groupe {join} · {span}", join=", ".join(found.groups), span=_span(found)),
+        title=t(
+            "Aucun test ne le sépare de {listing}",
+            listing=wording.listing([wording.quote(view.case_name(one.case)) for one in beside]),
+        )
         if beside
-        else "Un test le sépare de chacun des autres",
+        else t("Un test le sépare de chacun des autres"),
     )
-
-
-def _ordinal(rank: int) -> str:
-    return "1er" if rank == 1 else f"{wording.count(rank)}e"
 
 
 def _span(found: RankedCase) -> str:
     if found.rank == found.worst_rank:
-        return f"vrai rang{wording.NBSP}: {wording.count(found.rank)}"
-    return (
-        f"vrai rang{wording.NBSP}: {wording.count(found.rank)} à {wording.count(found.worst_rank)}"
+        return t("vrai rang\u00a0: {rank}", rank=wording.count(found.rank))
+    return t(
+        "vrai rang\u00a0: {rank} à {worst_rank}",
+        rank=wording.count(found.rank),
+        worst_rank=wording.count(found.worst_rank),
     )
 
 
@@ -51,33 +56,39 @@ def _span(found: RankedCase) -> str:
 
 def global_test(compared: CaseComparison) -> Sentence:
     """Cochran's Q: are all accuracies equal?"""
-    q = (
-        f"Q de Cochran{wording.NBSP}= {wording.decimal(compared.cochran_q, 1)}, "
-        f"{wording.plural(compared.cochran_df, 'degré', 'degrés')} de liberté, "
-        f"{wording.p_value(compared.cochran_p)}"
+    q = t(
+        "Q de Cochran\u00a0= {cochran_q}, {cochran_df} de liberté, {cochran_p}",
+        cochran_q=wording.decimal(compared.cochran_q, 1),
+        cochran_df=nt(compared.cochran_df, "{n}\u00a0degré", "{n}\u00a0degrés"),
+        cochran_p=wording.p_value(compared.cochran_p),
     )
     if compared.cochran_p < compared.alpha:
-        return joined(f"Pris ensemble, les cas ne se valent pas ({q}).")
-    return joined(f"Pris ensemble, rien ne montre que les cas diffèrent ({q}).")
+        return say("Pris ensemble, les cas ne se valent pas ({q}).", q=q)
+    return say("Pris ensemble, rien ne montre que les cas diffèrent ({q}).", q=q)
 
 
 def sensitivity(compared: CaseComparison) -> Sentence:
     """The smallest gap that these images can show."""
-    images = wording.plural(compared.n, "image")
+    images = nt(compared.n, "{n}\u00a0image", "{n}\u00a0images")
     disputed = wording.percent(compared.discordance, 0)
-    lead = (
-        f"Deux cas se contredisent sur {disputed} des {images} (médiane des paires, l’un ayant "
-        "raison et l’autre tort)"
+    lead = t(
+        "Deux cas se contredisent sur {disputed} des {images} (médiane des "
+        "paires, l’un ayant raison et l’autre tort)",
+        disputed=disputed,
+        images=images,
     )
     if compared.detectable_gap is None:
-        return joined(
-            f"{lead}\u00a0: à ce compte, aucun écart ne se verrait quatre fois sur cinq dans un "
-            "seul test."
+        return say(
+            "{lead}\u00a0: à ce compte, aucun écart ne se verrait quatre fois sur "
+            "cinq dans un seul test.",
+            lead=lead,
         )
-    return joined(
-        f"{lead}\u00a0: un test seul y voit, quatre fois sur cinq, un écart vrai de "
-        f"{wording.gap(compared.detectable_gap)}. En dessous, l’absence de différence ne prouve "
-        "rien."
+    return say(
+        "{lead}\u00a0: un test seul y voit, quatre fois sur cinq, un écart vrai "
+        "de {detectable_gap}. En dessous, l’absence de différence ne "
+        "prouve rien.",
+        lead=lead,
+        detectable_gap=wording.gap(compared.detectable_gap),
     )
 
 
@@ -87,12 +98,17 @@ def power_table(compared: CaseComparison) -> Table | None:
         return None
     return simple(
         "puissance",
-        f"Chance de voir un écart vrai avec {wording.plural(compared.n, 'image')}",
-        ("Écart vrai", "Chance qu’un test le voie"),
+        t(
+            "Chance de voir un écart vrai avec {n}",
+            n=nt(compared.n, "{n}\u00a0image", "{n}\u00a0images"),
+        ),
+        (t("Écart vrai"), t("Chance qu’un test le voie")),
         tuple((wording.gap(one.gap), wording.percent(one.power, 0)) for one in compared.power),
-        note="Un test seul, au seuil de "
-        f"{wording.percent(compared.alpha, 0)}\u202f; la correction de Holm pour toutes les paires "
-        "en demande davantage.",
+        note=t(
+            "Un test seul, au seuil de {alpha}\u202f; la correction de Holm pour "
+            "toutes les paires en demande davantage.",
+            alpha=wording.percent(compared.alpha, 0),
+        ),
     )
 
 
@@ -105,9 +121,9 @@ def matrix(view: StudyView, compared: CaseComparison, source: str) -> Table:
     numbers = {case: wording.count(i) for i, case in enumerate(names, start=1)}
     return Table(
         id="qui-bat-qui-tableau",
-        caption="Écart d’exactitude du cas de la ligne sur celui de la colonne, en points",
+        caption=t("Écart d’exactitude du cas de la ligne sur celui de la colonne, en points"),
         columns=(
-            Column(text="Cas", numeric=False),
+            Column(text=t("Cas"), numeric=False),
             *(Column(text=f"{numbers[case]}. {view.case_name(case)}") for case in names),
         ),
         groups=(
@@ -123,9 +139,11 @@ def matrix(view: StudyView, compared: CaseComparison, source: str) -> Table:
                 )
             ),
         ),
-        note="Dans chaque case\u00a0: l’écart, le verdict, l’intervalle à 95\u202f% et p après "
-        "correction de Holm. Le nombre mène aux photos que le cas de la ligne est seul des deux à "
-        "bien classer.",
+        note=t(
+            "Dans chaque case\u00a0: l’écart, le verdict, l’intervalle à 95\u202f% et p "
+            "après correction de Holm. Le nombre mène aux photos que le cas de "
+            "la ligne est seul des deux à bien classer."
+        ),
         kind="matrix",
     )
 
@@ -144,8 +162,13 @@ def _face_to_face(view: StudyView, one: str, other: str, source: str) -> Cell:
         text=wording.signed(100 * gap),
         tag=tag,
         note=f"{wording.interval(low, high)} · {wording.p_value(pair.p_holm)}",
-        title=f"{wording.plural(right, 'photo')} que seul {wording.quote(view.case_name(one))} "
-        f"classe bien, {wording.count(wrong)} que seul {wording.quote(view.case_name(other))}",
+        title=t(
+            "{right} que seul {case_name} classe bien, {wrong} que seul {case_name2}",
+            right=nt(right, "{n}\u00a0photo", "{n}\u00a0photos"),
+            case_name=wording.quote(view.case_name(one)),
+            wrong=wording.count(wrong),
+            case_name2=wording.quote(view.case_name(other)),
+        ),
         href=_photos(view, one, other, right, source),
         kind=kind,
         id=view.pair_anchor(one, other),
@@ -154,8 +177,8 @@ def _face_to_face(view: StudyView, one: str, other: str, source: str) -> Cell:
 
 def _verdict(pair: PairedTest, *, ahead: bool) -> tuple[Kind, str]:
     if pair.verdict == "better":
-        return ("better", "meilleur") if ahead else ("worse", "moins bon")
-    return ("tie", "égalité") if pair.verdict == "tie" else ("open", "on ne sait pas")
+        return ("better", t("meilleur")) if ahead else ("worse", t("moins bon"))
+    return ("tie", t("égalité")) if pair.verdict == "tie" else ("open", t("on ne sait pas"))
 
 
 def _photos(view: StudyView, one: str, other: str, number: int, source: str) -> str:
@@ -172,23 +195,26 @@ def pairs_table(view: StudyView, compared: CaseComparison, source: str) -> Table
     """Every pair in figures, best first."""
     return Table(
         id="paires",
-        caption="Toutes les paires, en chiffres",
+        caption=t("Toutes les paires, en chiffres"),
         columns=(
-            Column(text="Meilleur cas", numeric=False),
-            Column(text="Autre cas", numeric=False),
-            Column(text="Écart", note="points, IC\u00a095\u202f%"),
-            Column(text="Seul le premier a raison", note="photos"),
-            Column(text="Seul le second a raison", note="photos"),
-            Column(text="p exact"),
-            Column(text="p médian"),
-            Column(text="p de Holm"),
-            Column(text="Plus petit écart visible", note="points"),
-            Column(text="Verdict", numeric=False),
+            Column(text=t("Meilleur cas"), numeric=False),
+            Column(text=t("Autre cas"), numeric=False),
+            Column(text=t("Écart"), note=t("points, IC\u00a095\u202f%")),
+            Column(text=t("Seul le premier a raison"), note=t("photos")),
+            Column(text=t("Seul le second a raison"), note=t("photos")),
+            Column(text=t("p exact")),
+            Column(text=t("p médian")),
+            Column(text=t("p de Holm")),
+            Column(text=t("Plus petit écart visible"), note=t("points")),
+            Column(text=t("Verdict"), numeric=False),
         ),
         groups=(Group(rows=tuple(_pair(view, one, source) for one in compared.pairs)),),
-        note="p exact et p médian (mid-p) de McNemar, sans correction\u202f; p de Holm tient "
-        "compte de toutes les paires. Le plus petit écart visible est celui qu’un test seul aurait "
-        "séparé avec autant de photos disputées.",
+        note=t(
+            "p exact et p médian (mid-p) de McNemar, sans correction\u202f; p de "
+            "Holm tient compte de toutes les paires. Le plus petit écart "
+            "visible est celui qu’un test seul aurait séparé avec autant de "
+            "photos disputées."
+        ),
         kind="scores",
     )
 
@@ -213,6 +239,6 @@ def _pair(view: StudyView, pair: PairedTest, source: str) -> Row:
             ),
             *(Cell(text=wording.bare_p(p)) for p in (pair.p_exact, pair.p_mid, pair.p_holm)),
             Cell(text=wording.DASH if smallest is None else wording.decimal(100 * smallest, 1)),
-            Cell(text=VERDICTS[pair.verdict]),
+            Cell(text=t(VERDICTS[pair.verdict])),
         )
     )

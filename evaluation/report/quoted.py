@@ -13,11 +13,12 @@ from evaluation.records import (
     RunRecord,
 )
 from evaluation.report import wording
+from evaluation.report.language import message, nt, t
 from evaluation.report.scores import NEVER, NOT_MEASURED
 from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head
 from evaluation.report.view import StudyView, matches, trace
 
-NOT_GIVEN = "la source ne donne pas ce chiffre"
+NOT_GIVEN = message("la source ne donne pas ce chiffre")
 
 Scores = ClassScores | ReferenceScores
 
@@ -36,9 +37,9 @@ class SlideTables:
         """Precision / recall of each class, for each system."""
         return Table(
             id="precision-rappel",
-            caption="Précision / rappel par catégorie",
+            caption=t("Précision / rappel par catégorie"),
             columns=(
-                Column(text="Système", numeric=False),
+                Column(text=t("Système"), numeric=False),
                 *(Column(text=label) for label in self.classes),
             ),
             groups=self._groups(f1=False),
@@ -50,10 +51,10 @@ class SlideTables:
         """Accuracy, then the F1 of each class, for each system."""
         return Table(
             id="exactitude-f1",
-            caption="Exactitude, puis F1 par catégorie",
+            caption=t("Exactitude, puis F1 par catégorie"),
             columns=(
-                Column(text="Système", numeric=False),
-                Column(text="Exactitude"),
+                Column(text=t("Système"), numeric=False),
+                Column(text=t("Exactitude")),
                 *(Column(text=label, note="F1") for label in self.classes),
             ),
             groups=self._groups(f1=True),
@@ -64,11 +65,13 @@ class SlideTables:
     def _note(self) -> str:
         if self.reference is None:
             return ""
-        return (
-            f"Lignes {wording.quote('Diapositives')}\u00a0: chiffres cités, non mesurés ici, sur "
-            f"{wording.plural(self.reference.test_images, 'photo')} de test. "
-            f"Source\u00a0: {wording.typeset(self.reference.source)}. "
-            f"{wording.typeset(self.reference.slide)}."
+        return t(
+            "Lignes {quote}\u00a0: chiffres cités, non mesurés ici, sur "
+            "{test_images} de test. Source\u00a0: {source}. {slide}.",
+            quote=wording.quote(t("Diapositives")),
+            test_images=nt(self.reference.test_images, "{n}\u00a0photo", "{n}\u00a0photos"),
+            source=wording.typeset(self.reference.source),
+            slide=wording.typeset(self.reference.slide),
         )
 
     def _groups(self, *, f1: bool) -> tuple[Group, ...]:
@@ -81,7 +84,7 @@ class SlideTables:
             groups.append(Group(title=wording.typeset(system.title), rows=rows))
         rest = tuple(self._measured(run, f1=f1) for run in runs if run.case not in beside)
         if rest:
-            groups.append(Group(title="Autres cas mesurés" if groups else "", rows=rest))
+            groups.append(Group(title=t("Autres cas mesurés") if groups else "", rows=rest))
         return tuple(groups)
 
     def _quoted(self, system: ReferenceSystem, *, f1: bool) -> Row:
@@ -89,9 +92,9 @@ class SlideTables:
         return Row(
             kind="quoted",
             cells=(
-                head("Diapositives", note="chiffres cités"),
+                head(t("Diapositives"), note=t("chiffres cités")),
                 *([Cell(text=wording.decimal(system.accuracy))] if f1 else []),
-                *(_cell(known.get(label), NOT_GIVEN, f1=f1) for label in self.classes),
+                *(_cell(known.get(label), t(NOT_GIVEN), f1=f1) for label in self.classes),
             ),
         )
 
@@ -107,10 +110,10 @@ class SlideTables:
                     self.view.case_title(run),
                     href=self.view.run_href(self.source, run),
                     title=trace(run),
-                    note="mesuré ici",
+                    note=t("mesuré ici"),
                 ),
                 *([Cell(text=text, title=trace(run))] if f1 else []),
-                *(_cell(known.get(label), NOT_MEASURED, f1=f1) for label in self.classes),
+                *(_cell(known.get(label), t(NOT_MEASURED), f1=f1) for label in self.classes),
             ),
         )
 
@@ -124,7 +127,7 @@ def _cell(scores: Scores | None, reason: str, *, f1: bool) -> Cell:
     undefined = isinstance(scores, ClassScores) and scores.precision.value is None
     return Cell(
         text=f"{_number(scores.precision)} / {_number(scores.recall)}",
-        title=NEVER if undefined else "",
+        title=t(NEVER) if undefined else "",
     )
 
 

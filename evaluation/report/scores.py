@@ -6,21 +6,22 @@ from collections.abc import Mapping
 
 from evaluation.records import ClassScores, Metric, RunRecord
 from evaluation.report import links, wording
+from evaluation.report.language import message, nt, t
 from evaluation.report.matrix import rank_cell
 from evaluation.report.sentences import recall_changes
 from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, absent, head
-from evaluation.report.view import METRICS, StudyView, bounds, shown, trace, value
+from evaluation.report.view import StudyView, bounds, metric_title, shown, trace, value
 
-NEVER = "précision indéfinie\u00a0: cette catégorie n’a jamais été prédite"
-NOT_MEASURED = "cette catégorie n’est pas dans le résultat"
+NEVER = message("précision indéfinie\u00a0: cette catégorie n’a jamais été prédite")
+NOT_MEASURED = message("cette catégorie n’est pas dans le résultat")
 
-RANKS = (
-    "Le rang compte les cas qu’un test trouve meilleurs. Deux cas qui partagent une lettre sont "
-    "ex æquo\u00a0: aucun test ne les sépare. Le vrai rang est dans la fourchette indiquée avec "
-    "95\u202f% de confiance. "
+RANKS = message(
+    "Le rang compte les cas qu’un test trouve meilleurs. Deux cas qui "
+    "partagent une lettre sont ex æquo\u00a0: aucun test ne les sépare. Le "
+    "vrai rang est dans la fourchette indiquée avec 95\u202f% de confiance. "
 )
 
-OPENS = " Chaque nombre mène à ses photos."
+OPENS = message(" Chaque nombre mène à ses photos.")
 
 _SUMMARY = ("accuracy", "macro_f1", "balanced_accuracy", "top2_accuracy")
 
@@ -28,7 +29,7 @@ _SUMMARY = ("accuracy", "macro_f1", "balanced_accuracy", "top2_accuracy")
 def share_cell(metric: Metric | None, title: str = "", kind: Kind = "") -> Cell:
     """A share in percent with its interval under it."""
     if metric is None or metric.value is None:
-        return absent("valeur indéfinie" if metric else "non mesuré")
+        return absent(t("valeur indéfinie") if metric else t("non mesuré"))
     return Cell(text=shown(metric), note=bounds(metric), title=title, kind=kind)
 
 
@@ -56,7 +57,11 @@ def cases_table(view: StudyView, source: str) -> Table:
             cells=(
                 head(absence.title),
                 Cell(
-                    text=f"{wording.sentence_case(absence.status)}\u00a0: {absence.reason}",
+                    text=t(
+                        "{status}\u00a0: {reason}",
+                        status=wording.sentence_case(absence.status),
+                        reason=absence.reason,
+                    ),
                     span=str(len(metrics) + 1 + ranked),
                     kind="missing",
                     lang=absence.reason_lang,
@@ -68,16 +73,22 @@ def cases_table(view: StudyView, source: str) -> Table:
     ]
     return Table(
         id="cas",
-        caption=f"Tous les cas, sur les mêmes {wording.plural(view.test_images, 'photo')} de test",
+        caption=t(
+            "Tous les cas, sur les mêmes {test_images} de test",
+            test_images=nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos"),
+        ),
         columns=(
-            Column(text="Cas", numeric=False),
-            *((Column(text="Rang"),) if ranked else ()),
-            *(Column(text=METRICS[name]) for name in metrics),
-            Column(text="Vitesse", note="photos par seconde"),
+            Column(text=t("Cas"), numeric=False),
+            *((Column(text=t("Rang")),) if ranked else ()),
+            *(Column(text=metric_title(name)) for name in metrics),
+            Column(text=t("Vitesse"), note=t("photos par seconde")),
         ),
         groups=(Group(rows=tuple(rows)),),
-        note=f"{RANKS if ranked else ''}Entre crochets, l’intervalle à 95\u202f%. Chaque nom de "
-        "cas mène à son exécution\u00a0: versions, empreintes, durées, commande.",
+        note=t(
+            "{ranks}Entre crochets, l’intervalle à 95\u202f%. Chaque nom de cas "
+            "mène à son exécution\u00a0: versions, empreintes, durées, commande.",
+            ranks=t(RANKS) if ranked else "",
+        ),
         kind="scores",
     )
 
@@ -85,7 +96,7 @@ def cases_table(view: StudyView, source: str) -> Table:
 def _speed(run: RunRecord) -> Cell:
     speed = run.timings.images_per_second
     if speed is None:
-        return absent("vitesse inconnue")
+        return absent(t("vitesse inconnue"))
     return Cell(text=wording.decimal(speed, 1), title=trace(run))
 
 
@@ -96,16 +107,16 @@ def class_table(view: StudyView, run: RunRecord, source: str, base: RunRecord | 
     """Precision, recall and F1 of each class; with ``base``, what recall gained over it."""
     changes = recall_changes(base, run) if base is not None and base is not run else {}
     columns = [
-        Column(text="Catégorie", numeric=False),
-        Column(text="Rappel"),
-        *([Column(text="Écart de rappel", note="points")] if changes else []),
-        Column(text="Précision"),
+        Column(text=t("Catégorie"), numeric=False),
+        Column(text=t("Rappel")),
+        *([Column(text=t("Écart de rappel"), note=t("points"))] if changes else []),
+        Column(text=t("Précision")),
         Column(text="F1"),
-        Column(text="Photos de test"),
+        Column(text=t("Photos de test")),
     ]
     return Table(
         id=f"classes-{view.case_slugs[run.case]}",
-        caption=f"{view.case_title(run)}\u00a0: catégorie par catégorie",
+        caption=t("{case_title}\u00a0: catégorie par catégorie", case_title=view.case_title(run)),
         columns=tuple(columns),
         groups=(
             Group(rows=tuple(_class_row(view, run, row, changes, source) for row in run.per_class)),
@@ -126,7 +137,7 @@ def _class_row(
             head(row.label, href=gallery_href(view, row.label, source)),
             share_cell(row.recall, tip),
             *change,
-            share_cell(row.precision, tip) if row.precision.value is not None else absent(NEVER),
+            share_cell(row.precision, tip) if row.precision.value is not None else absent(t(NEVER)),
             share_cell(row.f1, tip),
             Cell(text=wording.count(row.support)),
         )
@@ -135,7 +146,7 @@ def _class_row(
 
 def _change_cell(change: float | None, tip: str) -> Cell:
     if change is None:
-        return absent(NOT_MEASURED)
+        return absent(t(NOT_MEASURED))
     kind: Kind = "hit" if change > 0 else "error" if change < 0 else ""
     return Cell(text=wording.signed(100 * change), title=tip, kind=kind)
 
@@ -152,9 +163,9 @@ def confusion_table(view: StudyView, run: RunRecord) -> Table:
     """True classes in rows, predicted ones in columns, shaded by the share of the row."""
     return Table(
         id=f"confusion-{view.case_slugs[run.case]}",
-        caption=f"Matrice de confusion\u00a0: {view.case_title(run)}",
+        caption=t("Matrice de confusion\u00a0: {case_title}", case_title=view.case_title(run)),
         columns=(
-            Column(text="Vraie catégorie", numeric=False),
+            Column(text=t("Vraie catégorie"), numeric=False),
             *(Column(text=label) for label in run.classes),
         ),
         groups=(
@@ -170,10 +181,13 @@ def confusion_table(view: StudyView, run: RunRecord) -> Table:
                 )
             ),
         ),
-        note="Chaque ligne répartit les photos d’une catégorie selon ce que le modèle en a dit"
-        "\u202f; la diagonale, encadrée, compte les photos bien classées."
-        f"{OPENS if view.explorable(run.case) else ''}",
-        spanner="Catégorie prédite",
+        note=t(
+            "Chaque ligne répartit les photos d’une catégorie selon ce que le "
+            "modèle en a dit\u202f; la diagonale, encadrée, compte les photos bien "
+            "classées.{opens}",
+            opens=t(OPENS) if view.explorable(run.case) else "",
+        ),
+        spanner=t("Catégorie prédite"),
         kind="confusion",
     )
 
@@ -181,10 +195,16 @@ def confusion_table(view: StudyView, run: RunRecord) -> Table:
 def _confusion_cell(view: StudyView, run: RunRecord, i: int, j: int, total: int) -> Cell:
     times, known = run.confusion[i][j], view.explorable(run.case)
     true, guess = wording.quote(run.classes[i]), wording.quote(run.classes[j])
-    said = "bien reconnues" if i == j else f"prises pour {guess}"
+    said = t("bien reconnues") if i == j else t("prises pour {guess}", guess=guess)
     return Cell(
         text=wording.count(times),
-        title=f"{wording.count(times)} sur {wording.plural(total, 'photo')} de {true} {said}",
+        title=t(
+            "{times} sur {total} de {true} {said}",
+            times=wording.count(times),
+            total=nt(total, "{n}\u00a0photo", "{n}\u00a0photos"),
+            true=true,
+            said=said,
+        ),
         href=links.explorer_cell(view.folder, run.case, run.classes[i], run.classes[j])
         if times and known
         else "",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from evaluation.records import Metric, PairedTest, RunRecord
 from evaluation.report import wording
-from evaluation.report.language import SLOT, counted, translated
+from evaluation.report.language import SLOT, counted, nt, t, translated
 from evaluation.report.view import StudyView, best, bounds, shown, trace, value
 
 
@@ -105,26 +105,34 @@ def number(view: StudyView, run: RunRecord, source: str, metric: str = "accuracy
 def answer(view: StudyView, source: str) -> Sentence:
     """The study's question answered in one sentence."""
     zero_shot, supervised = best(view.described), best(view.supervised)
-    photos = wording.plural(view.test_images, "photo")
+    photos = nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos")
     if zero_shot is None and supervised is None:
-        return joined("Aucun cas n’a encore de résultat comparable sur ces photos.")
+        return say("Aucun cas n’a encore de résultat comparable sur ces photos.")
     if zero_shot is None or supervised is None:
         only = zero_shot or supervised
         assert only is not None  # noqa: S101 - one of the two is there
-        how = "Sans aucune photo d’exemple" if only.model.kind == "clip" else "Après apprentissage"
-        return joined(
-            f"{how}, {view.said(only)} classe correctement ",
-            number(view, only, source),
-            f" des {photos} de test.",
+        how = (
+            t("Sans aucune photo d’exemple")
+            if only.model.kind == "clip"
+            else t("Après apprentissage")
         )
-    return joined(
-        f"Sans aucune photo d’exemple, {view.said(zero_shot)} classe correctement ",
-        number(view, zero_shot, source),
-        f" des {photos} de test, contre ",
-        number(view, supervised, source),
-        f" pour {view.said(supervised)}, qui a appris sur des photos étiquetées\u00a0: ",
-        _verdict(view, supervised, zero_shot),
-        ".",
+        return say(
+            "{how}, {said} classe correctement {number} des {photos} de test.",
+            how=how,
+            said=view.said(only),
+            number=number(view, only, source),
+            photos=photos,
+        )
+    return say(
+        "Sans aucune photo d’exemple, {said} classe correctement {number} "
+        "des {photos} de test, contre {trained} pour {other}, qui a appris "
+        "sur des photos étiquetées\u00a0: {verdict}.",
+        said=view.said(zero_shot),
+        number=number(view, zero_shot, source),
+        photos=photos,
+        trained=number(view, supervised, source),
+        other=view.said(supervised),
+        verdict=_verdict(view, supervised, zero_shot),
     )
 
 
@@ -135,25 +143,27 @@ def _verdict(view: StudyView, one: RunRecord, other: RunRecord) -> str:
         return _tested(pair)
     gap = value(one, "accuracy") - value(other, "accuracy")
     if gap == 0:
-        return "les deux sont à égalité"
+        return t("les deux sont à égalité")
     told = separated(one.metric("accuracy"), other.metric("accuracy"))
     means = (
-        "et les intervalles à 95\u202f% ne se recouvrent pas"
+        t("et les intervalles à 95\u202f% ne se recouvrent pas")
         if told
-        else "mais les intervalles à 95\u202f% se recouvrent, et ces photos ne suffisent pas à "
-        "les départager"
+        else t(
+            "mais les intervalles à 95\u202f% se recouvrent, et ces photos ne "
+            "suffisent pas à les départager"
+        )
     )
-    return f"{wording.gap(gap)} d’écart, {means}"
+    return t("{gap} d’écart, {means}", gap=wording.gap(gap), means=means)
 
 
 def _tested(pair: PairedTest) -> str:
-    gap = "même exactitude" if pair.gap == 0 else f"{wording.gap(pair.gap)} d’écart"
-    limits = f"(IC\u00a095\u202f% {wording.interval(pair.low, pair.high)})"
-    return {
-        "better": f"{gap} {limits}, et le test apparié les sépare",
-        "tie": f"{gap} {limits}, et rien ne les sépare sur ces images",
-        "inconclusive": f"{gap} {limits}, et on ne peut pas conclure sur ces images",
-    }[pair.verdict]
+    gap = t("même exactitude") if pair.gap == 0 else t("{gap} d’écart", gap=wording.gap(pair.gap))
+    limits = t("(IC\u00a095\u202f% {interval})", interval=wording.interval(pair.low, pair.high))
+    if pair.verdict == "better":
+        return t("{gap} {limits}, et le test apparié les sépare", gap=gap, limits=limits)
+    if pair.verdict == "tie":
+        return t("{gap} {limits}, et rien ne les sépare sur ces images", gap=gap, limits=limits)
+    return t("{gap} {limits}, et on ne peut pas conclure sur ces images", gap=gap, limits=limits)
 
 
 def prompt_effects(view: StudyView, source: str) -> tuple[Sentence, ...]:
@@ -178,19 +188,31 @@ def _effect(view: StudyView, base: RunRecord, top: RunRecord, source: str) -> Se
     texts = wording.quote(wording.typeset(top.prompts.title))
     names = wording.quote(wording.typeset(base.prompts.title))
     if change == 0:
-        lead = f"les textes {texts} ne changent pas l’exactitude obtenue avec {names}"
+        lead = t(
+            "les textes {texts} ne changent pas l’exactitude obtenue avec {names}",
+            texts=texts,
+            names=names,
+        )
+    elif change > 0 and separated(base.metric("accuracy"), top.metric("accuracy")):
+        lead = t("les textes {texts} font mieux que {names}", texts=texts, names=names)
     elif change > 0:
-        ahead = separated(base.metric("accuracy"), top.metric("accuracy"))
-        lead = f"les textes {texts} {'font mieux que' if ahead else 'arrivent devant'} {names}"
+        lead = t("les textes {texts} arrivent devant {names}", texts=texts, names=names)
     else:
-        lead = f"aucun jeu de textes ne fait mieux que {names}\u202f; le suivant est {texts}"
-    return joined(
-        f"Pour {wording.quote(model)}, {lead}\u00a0: ",
-        number(view, top, source),
-        " contre ",
-        number(view, base, source),
-        f"\u202f; {_verdict(view, top, base)}." if change else ".",
+        lead = t(
+            "aucun jeu de textes ne fait mieux que {names}\u202f; le suivant est {texts}",
+            names=names,
+            texts=texts,
+        )
+    told = say(
+        "Pour {model}, {lead}\u00a0: {accuracy} contre {baseline}",
+        model=wording.quote(model),
+        lead=lead,
+        accuracy=number(view, top, source),
+        baseline=number(view, base, source),
     )
+    if not change:
+        return joined(told, ".")
+    return say("{told}\u202f; {verdict}.", told=told, verdict=_verdict(view, top, base))
 
 
 def class_effects(view: StudyView, source: str) -> tuple[Sentence, ...]:
@@ -225,29 +247,39 @@ def _class_effect(
     assert top.prompts is not None  # noqa: S101 - the caller checked
     gain = max(changes, key=lambda label: changes[label])
     loss = min(changes, key=lambda label: changes[label])
-    model, texts = view.model_title(top), wording.quote(wording.typeset(top.prompts.title))
-    pieces: list[str | Part | Sentence] = [f"Catégorie par catégorie ({model}, {texts}), "]
-    if changes[gain] > 0:
-        pieces += [
-            f"c’est {wording.quote(gain)} qui y gagne le plus (rappel de ",
-            _recall(view, base, gain, source),
-            " à ",
-            _recall(view, top, gain, source),
-            ")",
-        ]
-    else:
-        pieces += ["aucune n’y gagne"]
-    if changes[loss] < 0:
-        pieces += [
-            f"\u202f; {wording.quote(loss)} y perd le plus (de ",
-            _recall(view, base, loss, source),
-            " à ",
-            _recall(view, top, loss, source),
-            ").",
-        ]
-    else:
-        pieces += ["\u202f; aucune n’y perd."]
-    return joined(*pieces)
+    recall = {
+        label: say(
+            "{before} à {after}",
+            before=_recall(view, base, label, source),
+            after=_recall(view, top, label, source),
+        )
+        for label in (gain, loss)
+    }
+    gains = (
+        say(
+            "c’est {label} qui y gagne le plus (rappel de {before_to_after})",
+            label=wording.quote(gain),
+            before_to_after=recall[gain],
+        )
+        if changes[gain] > 0
+        else say("aucune n’y gagne")
+    )
+    losses = (
+        say(
+            "{label} y perd le plus (de {before_to_after})",
+            label=wording.quote(loss),
+            before_to_after=recall[loss],
+        )
+        if changes[loss] < 0
+        else say("aucune n’y perd")
+    )
+    return say(
+        "Catégorie par catégorie ({model}, {texts}), {gains}\u202f; {losses}.",
+        model=view.model_title(top),
+        texts=wording.quote(wording.typeset(top.prompts.title)),
+        gains=gains,
+        losses=losses,
+    )
 
 
 def _recall(view: StudyView, run: RunRecord, label: str, source: str) -> Part:
@@ -261,20 +293,23 @@ def weakest(view: StudyView, run: RunRecord, source: str) -> Sentence:
     if not rows:
         return ()
     row = min(rows, key=lambda row: row.recall.value or 0.0)
-    pieces: list[str | Part | Sentence] = [
-        f"Pour {view.said(run)}, la catégorie la moins bien reconnue est ",
-        f"{wording.quote(row.label)} (rappel de ",
-        _recall(view, run, row.label, source),
-        ")",
-    ]
+    least = say(
+        "Pour {case}, la catégorie la moins bien reconnue est {label} (rappel de {recall})",
+        case=view.said(run),
+        label=wording.quote(row.label),
+        recall=_recall(view, run, row.label, source),
+    )
     found = largest_confusion(run)
-    if found is not None:
-        true, guess, times = found
-        pieces.append(
-            f"\u202f; la confusion la plus fréquente prend {wording.quote(true)} pour "
-            f"{wording.quote(guess)} ({wording.plural(times, 'photo')})"
-        )
-    return joined(*pieces, ".")
+    if found is None:
+        return joined(least, ".")
+    true, guess, times = found
+    return say(
+        "{least}\u202f; la confusion la plus fréquente prend {true} pour {guess} ({times}).",
+        least=least,
+        true=wording.quote(true),
+        guess=wording.quote(guess),
+        times=nt(times, "{n}\u00a0photo", "{n}\u00a0photos"),
+    )
 
 
 def largest_confusion(run: RunRecord) -> tuple[str, str, int] | None:
@@ -304,11 +339,17 @@ def against_chance(view: StudyView) -> Sentence:
     if not view.scored:
         return ()
     if not near:
-        return joined(
-            f"Tous les cas font mieux que le hasard ({chance}), qui est hors de leurs intervalles."
+        return say(
+            "Tous les cas font mieux que le hasard ({chance}), qui est hors de leurs intervalles.",
+            chance=chance,
         )
-    verb = "se distinguent" if len(near) > 1 else "se distingue"
-    return joined(f"{wording.listing(near)} ne {verb} pas du hasard ({chance}).")
+    return nsay(
+        len(near),
+        "{cases} ne se distingue pas du hasard ({chance}).",
+        "{cases} ne se distinguent pas du hasard ({chance}).",
+        cases=wording.listing(near),
+        chance=chance,
+    )
 
 
 def against_reference(view: StudyView, source: str) -> tuple[Sentence, ...]:
@@ -321,13 +362,15 @@ def against_reference(view: StudyView, source: str) -> tuple[Sentence, ...]:
             continue
         gap = value(run, "accuracy") - system.accuracy
         sentences.append(
-            joined(
-                f"Les diapositives annoncent {wording.percent(system.accuracy)} pour "
-                f"{wording.quote(wording.typeset(system.title))}\u202f; le meilleur cas "
-                f"mesuré ici dans la même situation, {wording.quote(view.case_title(run))}, "
-                "atteint ",
-                number(view, run, source),
-                f" ({wording.points(gap)}).",
+            say(
+                "Les diapositives annoncent {accuracy} pour {title}\u202f; le meilleur "
+                "cas mesuré ici dans la même situation, {case_title}, atteint "
+                "{number} ({gap}).",
+                accuracy=wording.percent(system.accuracy),
+                title=wording.quote(wording.typeset(system.title)),
+                case_title=wording.quote(view.case_title(run)),
+                number=number(view, run, source),
+                gap=wording.points(gap),
             )
         )
     return tuple(sentences)

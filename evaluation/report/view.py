@@ -25,6 +25,7 @@ from evaluation.records import (
     StudyResults,
 )
 from evaluation.report import links, wording
+from evaluation.report.language import message, t
 
 Photos = Literal["all", "redistributable"]
 Draw = Callable[[Mapping[str, Any]], str]
@@ -37,14 +38,18 @@ CONTROL = "random-words"
 """What the texts of a control are made from."""
 
 METRICS = {
-    "accuracy": "Exactitude",
-    "balanced_accuracy": "Exactitude équilibrée",
-    "macro_f1": "F1 macro",
-    "top2_accuracy": "Exactitude parmi les deux premières",
+    "accuracy": message("Exactitude"),
+    "balanced_accuracy": message("Exactitude équilibrée"),
+    "macro_f1": message("F1 macro"),
+    "top2_accuracy": message("Exactitude parmi les deux premières"),
 }
-"""French names of the metrics; one that is not here keeps the name it has in the record."""
+"""Names of the metrics; one that is not here keeps the name it has in the record."""
 
-STATUS = {"ok": "évalué", "unavailable": "indisponible", "failed": "en échec"}
+STATUS = {
+    "ok": message("évalué"),
+    "unavailable": message("indisponible"),
+    "failed": message("en échec"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +59,7 @@ class Absence:
     case: str
     title: str
     status: str
-    """In French."""
+    """In the language of the page."""
     reason: str
     reason_lang: str
     """Language of the reason: records speak English."""
@@ -141,7 +146,7 @@ class StudyView:
 
     def said(self, run: RunRecord) -> str:
         """A case in the middle of a sentence."""
-        return f"le cas {wording.quote(self.case_title(run))}"
+        return t("le cas {case_title}", case_title=wording.quote(self.case_title(run)))
 
     # ------------------------------------------------------------------- cases
 
@@ -235,22 +240,22 @@ class StudyView:
             return Absence(
                 case=case,
                 title=case,
-                status="pas encore évalué",
-                reason="aucun résultat n’est enregistré",
+                status=t("pas encore évalué"),
+                reason=t("aucun résultat n’est enregistré"),
                 reason_lang="",
             )
         if run.status == "ok":
             return Absence(
                 case=case,
                 title=self.case_title(run),
-                status="à refaire",
-                reason="le résultat enregistré porte sur d’autres photos ou un autre découpage",
+                status=t("à refaire"),
+                reason=t("le résultat enregistré porte sur d’autres photos ou un autre découpage"),
                 reason_lang="",
             )
         return Absence(
             case=case,
             title=self.case_title(run),
-            status=STATUS[run.status],
+            status=t(STATUS[run.status]),
             reason=run.error or "",
             reason_lang="en",
         )
@@ -341,6 +346,11 @@ class StudyView:
         return tuple(run for run in self.scored if matches(system, run))
 
 
+def metric_title(name: str) -> str:
+    """What the pages call a metric."""
+    return t(METRICS[name]) if name in METRICS else name
+
+
 def matches(system: ReferenceSystem, run: RunRecord) -> bool:
     """Whether a case stands beside a published system."""
     prompts = None if run.prompts is None else run.prompts.name
@@ -349,7 +359,11 @@ def matches(system: ReferenceSystem, run: RunRecord) -> bool:
 
 def trace(run: RunRecord) -> str:
     """Where a number of this case comes from, as a tooltip."""
-    return f"Exécution {run.case}, {wording.instant(run.provenance.started)}"
+    return t(
+        "Exécution {case}, {started}",
+        case=run.case,
+        started=wording.instant(run.provenance.started),
+    )
 
 
 def value(run: RunRecord, metric: str) -> float:

@@ -9,7 +9,7 @@ they do not say otherwise.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from evaluation.report.language import THIN, Language, current, grouped
@@ -53,6 +53,7 @@ _LAST: dict[Language, dict[str, str]] = {
     "fr": {"et": "et", "ou": "ou"},
     "en": {"et": "and", "ou": "or"},
 }
+_ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 _MINUTE, _HOUR = 60, 3600
 
 
@@ -68,6 +69,25 @@ def decimal(value: float, digits: int = 3) -> str:
 def count(value: int) -> str:
     """1050 as "1 050", in English "1,050"."""
     return decimal(value, 0)
+
+
+def significant(value: float, digits: int = 4) -> str:
+    """A number with so many significant digits: 0.0123456 as "0,01235", 1e-06 as "1e−06"."""
+    text = f"{value:.{digits}g}".replace("-", MINUS)
+    return text.replace(".", ",") if current() == "fr" else text
+
+
+def span(low: int, high: int) -> str:
+    """(2, 5) as "2 à 5", in English "2 to 5"."""
+    return f"{count(low)} {'à' if current() == 'fr' else 'to'} {count(high)}"
+
+
+def ordinal(rank: int) -> str:
+    """1 as "1er", 2 as "2e"; in English "1st", "2nd"."""
+    if current() == "fr":
+        return "1er" if rank == 1 else f"{count(rank)}e"
+    teens = 11 <= rank % 100 <= 13  # noqa: PLR2004 - eleventh, twelfth, thirteenth
+    return f"{count(rank)}{'th' if teens else _ENDINGS.get(rank % 10, 'th')}"
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -97,11 +117,14 @@ def gap(difference: float, digits: int = 1) -> str:
     return f"{decimal(100 * size, digits)}{NBSP}{_points(difference, digits)}"
 
 
-def p_value(p: float) -> str:
-    """A p-value as "p = 0,012", "p < 0,001" below a thousandth, "p = 1" when it rounds to it."""
+def p_value(p: float, name: str = "p") -> str:
+    """A p-value as "p = 0,012", "p < 0,001" below a thousandth, "p = 1" when it rounds to it.
+
+    ``name`` stands for "p": "p corrigé".
+    """
     if p < 0.0005:  # noqa: PLR2004 - would be written "0,000"
-        return f"p{NBSP}<{NBSP}{decimal(0.001)}"
-    return f"p{NBSP}={NBSP}{'1' if p >= 0.9995 else decimal(p)}"  # noqa: PLR2004 - likewise
+        return f"{name}{NBSP}<{NBSP}{decimal(0.001)}"
+    return f"{name}{NBSP}={NBSP}{'1' if p >= 0.9995 else decimal(p)}"  # noqa: PLR2004 - likewise
 
 
 def bare_p(p: float) -> str:
@@ -168,6 +191,11 @@ def listing(items: Sequence[str], last: str = "et") -> str:
     if len(items) < 2:  # noqa: PLR2004 - nothing to join
         return "".join(items)
     return f"{', '.join(items[:-1])} {_LAST[current()][last]} {items[-1]}"
+
+
+def clauses(items: Iterable[str]) -> str:
+    """("a", "b") as "a ; b", in English "a; b"."""
+    return (f"{THIN}; " if current() == "fr" else "; ").join(items)
 
 
 def quote(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ from evaluation.report.language import nt, speaking, t
 from evaluation.report.markup import Templates
 from evaluation.report.sentences import Part, nsay, plain, say
 from tests.report.conftest import ROOT
+from tests.report.test_prose import spacing_faults
 
 N, T = "\u00a0", "\u202f"
 
@@ -196,6 +198,13 @@ def test_every_message_is_translated(script: ModuleType) -> None:
     found, known = script.messages(ROOT), script.translations(script.CATALOGUE)
     assert script.faults(found, known) == []
     assert script.CATALOGUE.read_bytes() == script.written(found, known), "run `tox -e messages`"
+
+
+def test_messages_have_french_spacing(script: ModuleType) -> None:
+    """What templates and modules say in French is spaced as hand-written pages are."""
+    found = script.messages(ROOT)
+    said = [text for one in found for text in ((one,) if isinstance(one, str) else one)]
+    assert spacing_faults("\n".join(re.sub(r"\{\w+\}", "x", text) for text in said)) == []
 
 
 def test_messages_are_found(script: ModuleType) -> None:

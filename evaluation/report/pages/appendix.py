@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from evaluation.records import Reference, RunRecord
 from evaluation.report import links, wording
+from evaluation.report.language import t
 from evaluation.report.pages import Fact, Page
 from evaluation.report.pages.home import quoted_tables
 from evaluation.report.tables import Cell, Column, Group, Row, Table, head
@@ -30,7 +31,7 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Page:
     quoted = reference or next((view.reference for view in views if view.reference), None)
     return Page(
         uri=links.APPENDIX,
-        title="Annexes",
+        title=t("Annexes"),
         template="annexes.md.jinja",
         model=AppendixPage(
             runs=_runs(views),
@@ -67,13 +68,13 @@ def _runs(views: tuple[StudyView, ...]) -> Table | None:
         return None
     return Table(
         id="executions",
-        caption="Toutes les exécutions",
+        caption=t("Toutes les exécutions"),
         columns=(
-            Column(text="Identifiant", numeric=False),
-            Column(text="État", numeric=False),
-            Column(text="Exactitude"),
-            Column(text="Date", numeric=False),
-            Column(text="Durée"),
+            Column(text=t("Identifiant"), numeric=False),
+            Column(text=t("État"), numeric=False),
+            Column(text=t("Exactitude")),
+            Column(text=t("Date"), numeric=False),
+            Column(text=t("Durée")),
         ),
         groups=groups,
         kind="plain",
@@ -84,7 +85,7 @@ def _row(view: StudyView, run: RunRecord) -> Row:
     return Row(
         cells=(
             head(run.case, href=view.run_href(links.APPENDIX, run)),
-            Cell(text=STATUS[run.status]),
+            Cell(text=t(STATUS[run.status])),
             Cell(text=shown(run.metric("accuracy"))),
             Cell(text=wording.date(run.provenance.started)),
             Cell(text=wording.duration(run.provenance.seconds)),

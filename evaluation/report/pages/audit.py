@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from evaluation.records import DataAudit, EmbeddingAudit, Metric, SampleCard, Suspect
 from evaluation.report import links, wording
+from evaluation.report.language import nt, t
 from evaluation.report.pages import Page
 from evaluation.report.pages.dataset import WITHHELD, Photo, photo
 from evaluation.report.scores import gallery_href, share_cell
-from evaluation.report.sentences import Sentence, joined
+from evaluation.report.sentences import Sentence, say
 from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head
 from evaluation.report.view import StudyView
 
@@ -71,11 +72,11 @@ def build(view: StudyView) -> Page | None:
     )
     return Page(
         uri=uri,
-        title="Audit des données",
+        title=t("Audit des données"),
         template="audit.md.jinja",
         model=AuditPage(
             title=view.title,
-            withheld="" if view.photos_shown else WITHHELD,
+            withheld="" if view.photos_shown else t(WITHHELD),
             suspects=tuple(
                 _suspect(view, one, known[one.sample_id], uri)
                 for one in found.suspects
@@ -103,19 +104,25 @@ def _suspects_said(view: StudyView, found: DataAudit) -> Sentence:
     asked = wording.listing([wording.quote(view.case_name(case)) for case in found.cases])
     number = len(found.suspects)
     if not number:
-        return joined(f"Aucune photo n’est placée ailleurs, avec confiance, par {asked} à la fois.")
+        return say(
+            "Aucune photo n’est placée ailleurs, avec confiance, par {asked} à la fois.",
+            asked=asked,
+        )
     agreed = sum(one.consensus is not None for one in found.suspects)
-    verb = "est placée" if number == 1 else "sont placées"
+    verb = t("est placée") if number == 1 else t("sont placées")
     tail = (
-        "toutes dans une même autre catégorie"
+        t("toutes dans une même autre catégorie")
         if agreed == number
-        else f"dont {wording.count(agreed)} dans une même autre catégorie"
+        else t("dont {agreed} dans une même autre catégorie", agreed=wording.count(agreed))
     )
     if number == 1:
-        tail = "dans la même autre catégorie" if agreed else "mais pas dans la même catégorie"
-    return joined(
-        f"{wording.plural(number, 'photo')} {verb} ailleurs, avec confiance, par {asked} à la "
-        f"fois, {tail}."
+        tail = t("dans la même autre catégorie") if agreed else t("mais pas dans la même catégorie")
+    return say(
+        "{number} {verb} ailleurs, avec confiance, par {asked} à la fois, {tail}.",
+        number=nt(number, "{n}\u00a0photo", "{n}\u00a0photos"),
+        verb=verb,
+        asked=asked,
+        tail=tail,
     )
 
 
@@ -128,23 +135,29 @@ def _suspect(view: StudyView, one: Suspect, card: SampleCard, source: str) -> Su
         if view.explorable(*one.predicted)
         else "",
         label=one.label,
-        verdict="ambiguë\u00a0: les modèles ne s’accordent pas"
+        verdict=t("ambiguë\u00a0: les modèles ne s’accordent pas")
         if consensus is None
-        else f"étiquette à vérifier\u00a0: tous disent {wording.quote(consensus)}",
+        else t(
+            "étiquette à vérifier\u00a0: tous disent {consensus}",
+            consensus=wording.quote(consensus),
+        ),
         said=tuple((view.case_name(case), label) for case, label in one.predicted.items()),
-        doubt=f"{wording.percent(one.label_probability)} de probabilité pour son étiquette",
+        doubt=t(
+            "{label_probability} de probabilité pour son étiquette",
+            label_probability=wording.percent(one.label_probability),
+        ),
     )
 
 
 def _accuracies(view: StudyView, found: DataAudit, source: str) -> Table:
     return Table(
         id="exactitude-sans-suspects",
-        caption="Exactitude avec et sans les photos suspectes",
+        caption=t("Exactitude avec et sans les photos suspectes"),
         columns=(
-            Column(text="Cas", numeric=False),
-            Column(text="Toutes les photos de test"),
-            Column(text="Sans les suspectes"),
-            Column(text="Écart", note="points"),
+            Column(text=t("Cas"), numeric=False),
+            Column(text=t("Toutes les photos de test")),
+            Column(text=t("Sans les suspectes")),
+            Column(text=t("Écart"), note=t("points")),
         ),
         groups=(
             Group(
@@ -164,15 +177,18 @@ def _accuracies(view: StudyView, found: DataAudit, source: str) -> Table:
                 )
             ),
         ),
-        note="Sans les suspectes, l’exactitude est un majorant\u00a0: on retire des photos que "
-        "tous ratent, que leur étiquette soit fausse ou qu’elles soient difficiles.",
+        note=t(
+            "Sans les suspectes, l’exactitude est un majorant\u00a0: on retire des "
+            "photos que tous ratent, que leur étiquette soit fausse ou "
+            "qu’elles soient difficiles."
+        ),
         kind="scores",
     )
 
 
 def _difference(before: Metric, after: Metric) -> Cell:
     if before.value is None or after.value is None:
-        return absent("valeur indéfinie")
+        return absent(t("valeur indéfinie"))
     return Cell(text=wording.signed(100 * (after.value - before.value)))
 
 
@@ -194,10 +210,14 @@ def _overlap(view: StudyView, one: EmbeddingAudit, anchor: str) -> Table:
     labels = [row.label for row in one.classes]
     return Table(
         id=f"voisins-{anchor}",
-        caption=f"{view.model_name(one.model)}\u00a0: à quelles catégories appartiennent les "
-        f"{wording.plural(one.neighbours, 'photo')} les plus proches, en pour cent",
+        caption=t(
+            "{model_name}\u00a0: à quelles catégories appartiennent les "
+            "{neighbours} les plus proches, en pour cent",
+            model_name=view.model_name(one.model),
+            neighbours=nt(one.neighbours, "{n}\u00a0photo", "{n}\u00a0photos"),
+        ),
         columns=(
-            Column(text="Catégorie de la photo", numeric=False),
+            Column(text=t("Catégorie de la photo"), numeric=False),
             *(Column(text=label) for label in labels),
         ),
         groups=(
@@ -213,9 +233,12 @@ def _overlap(view: StudyView, one: EmbeddingAudit, anchor: str) -> Table:
                 )
             ),
         ),
-        note="La diagonale, encadrée, est la part de voisines de la même catégorie\u202f; hors "
-        "d’elle, deux catégories se mêlent d’autant plus que le nombre est grand.",
-        spanner="Catégorie des voisines",
+        note=t(
+            "La diagonale, encadrée, est la part de voisines de la même "
+            "catégorie\u202f; hors d’elle, deux catégories se mêlent d’autant plus "
+            "que le nombre est grand."
+        ),
+        spanner=t("Catégorie des voisines"),
         kind="confusion",
     )
 
@@ -233,26 +256,35 @@ def _variety_said(one: EmbeddingAudit, alpha: float) -> Sentence:
     rho, p = one.variety_recall, one.variety_recall_p
     if rho is None or p is None:
         return ()
-    numbers = f"(corrélation de Spearman {wording.decimal(rho, 2)}, {wording.p_value(p)})"
+    numbers = t(
+        "(corrélation de Spearman {rho}, {p})", rho=wording.decimal(rho, 2), p=wording.p_value(p)
+    )
     if p >= alpha:
-        return joined(
-            "Rien ne montre, sur ces catégories, qu’une catégorie variée soit plus difficile "
-            f"ou plus facile {numbers}."
+        return say(
+            "Rien ne montre, sur ces catégories, qu’une catégorie variée soit "
+            "plus difficile ou plus facile {numbers}.",
+            numbers=numbers,
         )
-    word = "moins bien" if rho < 0 else "mieux"
-    return joined(f"Plus une catégorie est variée, {word} elle est reconnue {numbers}.")
+    word = t("moins bien") if rho < 0 else t("mieux")
+    return say(
+        "Plus une catégorie est variée, {word} elle est reconnue {numbers}.",
+        word=word,
+        numbers=numbers,
+    )
 
 
 def _variety(view: StudyView, one: EmbeddingAudit, anchor: str, source: str) -> Table:
     recalled = any(row.recall is not None for row in one.classes)
     return Table(
         id=f"variete-{anchor}",
-        caption=f"{view.model_name(one.model)}\u00a0: variété de chaque catégorie",
+        caption=t(
+            "{model_name}\u00a0: variété de chaque catégorie", model_name=view.model_name(one.model)
+        ),
         columns=(
-            Column(text="Catégorie", numeric=False),
-            Column(text="Variété", note="distance cosinus moyenne"),
-            Column(text="Voisines de la même catégorie"),
-            *((Column(text="Rappel"),) if recalled else ()),
+            Column(text=t("Catégorie"), numeric=False),
+            Column(text=t("Variété"), note=t("distance cosinus moyenne")),
+            Column(text=t("Voisines de la même catégorie")),
+            *((Column(text=t("Rappel")),) if recalled else ()),
         ),
         groups=(
             Group(
@@ -275,7 +307,7 @@ def _variety(view: StudyView, one: EmbeddingAudit, anchor: str, source: str) -> 
 
 def _distance(metric: Metric) -> Cell:
     if metric.value is None:
-        return absent("il faut deux photos")
+        return absent(t("il faut deux photos"))
     return Cell(
         text=wording.decimal(metric.value, 2), note=wording.numbers(metric.low, metric.high, 2)
     )

@@ -15,19 +15,20 @@ from evaluation.records import (
 from evaluation.report import curves, wording
 from evaluation.report.charts import Chart, Key
 from evaluation.report.curves import Bin
+from evaluation.report.language import message, t
 from evaluation.report.pages import Page
 from evaluation.report.scores import share_cell
-from evaluation.report.sentences import Part, Sentence, joined
+from evaluation.report.sentences import Part, Sentence, say
 from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head, simple
 from evaluation.report.view import StudyView, bounds, shown, trace
 
 CHOSEN_ON = {
-    "validation": "choisi sur la validation",
-    "cross-fitting": "choisi sur les autres photos de test, à tour de rôle",
+    "validation": message("choisi sur la validation"),
+    "cross-fitting": message("choisi sur les autres photos de test, à tour de rôle"),
 }
-FITTED_ON = {"validation": "validation", "cross-fitting": "test, à tour de rôle"}
+FITTED_ON = {"validation": message("validation"), "cross-fitting": message("test, à tour de rôle")}
 
-_NO_THRESHOLD = "aucun seuil ne promet la précision voulue"
+_NO_THRESHOLD = message("aucun seuil ne promet la précision voulue")
 
 _ROWS = 12
 """Rows of the table of a curve: the drawing has more points than a reader wants figures."""
@@ -67,7 +68,7 @@ def build(view: StudyView) -> Page | None:
     abstained = {one.case: one for one in found.abstention}
     return Page(
         uri=uri,
-        title="Calibration et abstention",
+        title=t("Calibration et abstention"),
         template="calibration.md.jinja",
         model=CalibrationPage(
             title=view.title,
@@ -123,25 +124,40 @@ def automation_said(view: StudyView, one: Abstention, source: str) -> Sentence:
     name = wording.quote(view.case_name(one.case))
     run = view.runs[one.case]
     if not _usable(found):
-        return joined(
-            f"Avec {name}, aucun seuil de confiance ne promet {target} de précision\u00a0: "
-            f"rien ne peut être classé automatiquement à ce niveau. {_certified(found)}"
+        return say(
+            "Avec {name}, aucun seuil de confiance ne promet {target} de "
+            "précision\u00a0: rien ne peut être classé automatiquement à ce niveau. "
+            "{certified}",
+            name=name,
+            target=target,
+            certified=_certified(found),
         )
     coverage = Part(text=shown(found.coverage), href=view.run_href(source, run), title=trace(run))
     reached = f"{shown(found.precision)}{_limits(found.precision)}"
     if _missed(found):
-        return joined(
-            f"Avec {name}, le seuil {CHOSEN_ON[found.chosen_on]} pour {target} de précision ne "
-            "tient pas sa promesse\u00a0: il classe ",
-            coverage,
-            f" du catalogue, mais avec {reached} de bonnes réponses seulement. {_certified(found)}",
+        return say(
+            "Avec {name}, le seuil {chosen_on} pour {target} de précision ne "
+            "tient pas sa promesse\u00a0: il classe {coverage} du catalogue, mais "
+            "avec {reached} de bonnes réponses seulement. {certified}",
+            name=name,
+            chosen_on=t(CHOSEN_ON[found.chosen_on]),
+            target=target,
+            coverage=coverage,
+            reached=reached,
+            certified=_certified(found),
         )
-    return joined(
-        f"Avec {name}, on peut classer automatiquement ",
-        coverage,
-        f" du catalogue à {target} de précision{_limits(found.coverage)}\u00a0: le seuil, "
-        f"{CHOSEN_ON[found.chosen_on]}, donne sur le test {reached} de bonnes réponses parmi les "
-        f"photos classées. {_certified(found)}",
+    return say(
+        "Avec {name}, on peut classer automatiquement {coverage} du "
+        "catalogue à {target} de précision{limits}\u00a0: le seuil, "
+        "{chosen_on}, donne sur le test {reached} de bonnes réponses parmi "
+        "les photos classées. {certified}",
+        name=name,
+        coverage=coverage,
+        target=target,
+        limits=_limits(found.coverage),
+        chosen_on=t(CHOSEN_ON[found.chosen_on]),
+        reached=reached,
+        certified=_certified(found),
     )
 
 
@@ -162,18 +178,18 @@ def _missed(found: Automation) -> bool:
 
 def _limits(metric: Metric) -> str:
     limits = bounds(metric)
-    return f" (IC\u00a095\u202f% {limits})" if limits else ""
+    return t(" (IC\u00a095\u202f% {limits})", limits=limits) if limits else ""
 
 
 def _certified(found: Automation) -> str:
     if not found.certified_coverage:
-        return (
-            f"Aucune part n’est garantie à {wording.percent(found.target, 0)} avec "
-            "95\u202f% de confiance."
+        return t(
+            "Aucune part n’est garantie à {target} avec 95\u202f% de confiance.",
+            target=wording.percent(found.target, 0),
         )
-    return (
-        f"Avec 95\u202f% de confiance, c’est garanti pour "
-        f"{wording.percent(found.certified_coverage)} du catalogue."
+    return t(
+        "Avec 95\u202f% de confiance, c’est garanti pour {certified_coverage} du catalogue.",
+        certified_coverage=wording.percent(found.certified_coverage),
     )
 
 
@@ -183,19 +199,22 @@ def _decisions(view: StudyView, found: list[Abstention], source: str) -> Table |
     target = wording.percent(found[0].automation.target, 0)
     return Table(
         id="decisions",
-        caption=f"Ce qu’on peut classer sans relecture, à {target} de précision",
+        caption=t("Ce qu’on peut classer sans relecture, à {target} de précision", target=target),
         columns=(
-            Column(text="Cas", numeric=False),
-            Column(text="Part classée"),
-            Column(text="Précision obtenue"),
-            Column(text="Part garantie", note="à 95\u202f% de confiance"),
-            Column(text="Seuil de confiance"),
-            Column(text="AURC", note="plus bas est mieux"),
+            Column(text=t("Cas"), numeric=False),
+            Column(text=t("Part classée")),
+            Column(text=t("Précision obtenue")),
+            Column(text=t("Part garantie"), note=t("à 95\u202f% de confiance")),
+            Column(text=t("Seuil de confiance")),
+            Column(text=t("AURC"), note=t("plus bas est mieux")),
         ),
         groups=(Group(rows=tuple(_decision(view, one, source) for one in found)),),
-        note="Le seuil est choisi sans voir les photos qu’il sert à juger. La part garantie vient "
-        "d’une suite de tests exacts, qui s’arrête au premier échec. AURC\u00a0: aire sous la "
-        "courbe du risque en fonction de la part classée.",
+        note=t(
+            "Le seuil est choisi sans voir les photos qu’il sert à juger. La "
+            "part garantie vient d’une suite de tests exacts, qui s’arrête au "
+            "premier échec. AURC\u00a0: aire sous la courbe du risque en fonction "
+            "de la part classée."
+        ),
         kind="scores",
     )
 
@@ -206,11 +225,11 @@ def _decision(view: StudyView, one: Abstention, source: str) -> Row:
         cells=(
             head(view.case_name(one.case), href=view.run_href(source, run), title=trace(run)),
             *(
-                share_cell(metric) if _usable(found) else absent(_NO_THRESHOLD)
+                share_cell(metric) if _usable(found) else absent(t(_NO_THRESHOLD))
                 for metric in (found.coverage, found.precision)
             ),
             Cell(text=wording.percent(found.certified_coverage)),
-            absent(_NO_THRESHOLD)
+            absent(t(_NO_THRESHOLD))
             if found.threshold is None
             else Cell(text=wording.decimal(found.threshold, 3)),
             _decimal(one.aurc),
@@ -220,7 +239,7 @@ def _decision(view: StudyView, one: Abstention, source: str) -> Row:
 
 def _decimal(metric: Metric, digits: int = 3) -> Cell:
     if metric.value is None:
-        return absent("valeur indéfinie")
+        return absent(t("valeur indéfinie"))
     limits = wording.numbers(metric.low, metric.high, digits)
     return Cell(text=wording.decimal(metric.value, digits), note=limits)
 
@@ -233,22 +252,25 @@ def _scores(view: StudyView, found: list[Calibration], source: str) -> Table | N
         return None
     return Table(
         id="scores-de-calibration",
-        caption="Ce que valent les probabilités",
+        caption=t("Ce que valent les probabilités"),
         columns=(
-            Column(text="Cas", numeric=False),
-            Column(text="Brier"),
-            Column(text="NLL", note="nats"),
-            Column(text="Confiance moyenne"),
-            Column(text="ECE"),
-            Column(text="Température"),
-            Column(text="ECE après"),
-            Column(text="NLL après", note="nats"),
+            Column(text=t("Cas"), numeric=False),
+            Column(text=t("Brier")),
+            Column(text=t("NLL"), note=t("nats")),
+            Column(text=t("Confiance moyenne")),
+            Column(text=t("ECE")),
+            Column(text=t("Température")),
+            Column(text=t("ECE après")),
+            Column(text=t("NLL après"), note=t("nats")),
         ),
         groups=(Group(rows=tuple(_score(view, one, source) for one in found)),),
-        note="Brier et NLL\u00a0: plus bas est mieux. ECE\u00a0: écart moyen entre confiance et "
-        "réussite\u202f; sous lui, jusqu’où irait l’ECE de probabilités parfaites sur autant de "
-        "photos (95\u202f% des cas). Une température supérieure à 1 adoucit des probabilités trop "
-        "tranchées.",
+        note=t(
+            "Brier et NLL\u00a0: plus bas est mieux. ECE\u00a0: écart moyen entre "
+            "confiance et réussite\u202f; sous lui, jusqu’où irait l’ECE de "
+            "probabilités parfaites sur autant de photos (95\u202f% des cas). Une "
+            "température supérieure à 1 adoucit des probabilités trop "
+            "tranchées."
+        ),
         kind="scores",
     )
 
@@ -262,7 +284,7 @@ def _score(view: StudyView, one: Calibration, source: str) -> Row:
             _decimal(one.before.nll),
             Cell(text=wording.percent(one.before.confidence)),
             _ece(one.before),
-            Cell(text=wording.decimal(one.temperature, 2), note=FITTED_ON[one.fitted_on]),
+            Cell(text=wording.decimal(one.temperature, 2), note=t(FITTED_ON[one.fitted_on])),
             _ece(one.after),
             _decimal(one.after.nll),
         )
@@ -273,10 +295,13 @@ def _ece(scores: CalibrationScores) -> Cell:
     beyond = scores.ece > scores.ece_null_high
     return Cell(
         text=wording.percent(scores.ece),
-        tag="mal calibré" if beyond else "compatible",
+        tag=t("mal calibré") if beyond else t("compatible"),
         kind="worse" if beyond else "tie",
-        note=f"hasard\u00a0: jusqu’à {wording.percent(scores.ece_null_high)}",
-        title="Au-delà de ce que le hasard explique" if beyond else "Le hasard l’explique",
+        note=t(
+            "hasard\u00a0: jusqu’à {ece_null_high}",
+            ece_null_high=wording.percent(scores.ece_null_high),
+        ),
+        title=t("Au-delà de ce que le hasard explique") if beyond else t("Le hasard l’explique"),
     )
 
 
@@ -307,15 +332,19 @@ def calibration_said(one: Calibration) -> Sentence:
 
     def state(scores: CalibrationScores) -> str:
         if scores.ece <= scores.ece_null_high:
-            return "compatibles avec une calibration parfaite"
+            return t("compatibles avec une calibration parfaite")
         right = _accuracy(scores)
-        return "trop sûres" if scores.confidence > right else "trop modestes"
+        return t("trop sûres") if scores.confidence > right else t("trop modestes")
 
-    return joined(
-        f"Telles quelles, ses probabilités sont {state(one.before)} (confiance moyenne "
-        f"{wording.percent(one.before.confidence)}, exactitude "
-        f"{wording.percent(_accuracy(one.before))})\u202f; après une température de "
-        f"{wording.decimal(one.temperature, 2)}, elles sont {state(one.after)}."
+    return say(
+        "Telles quelles, ses probabilités sont {state} (confiance moyenne "
+        "{confidence}, exactitude {accuracy})\u202f; après une température de "
+        "{temperature}, elles sont {state2}.",
+        state=state(one.before),
+        confidence=wording.percent(one.before.confidence),
+        accuracy=wording.percent(_accuracy(one.before)),
+        temperature=wording.decimal(one.temperature, 2),
+        state2=state(one.after),
     )
 
 
@@ -342,25 +371,32 @@ def _reliability(view: StudyView, one: Calibration, slug: str) -> Chart:
     wide, narrow = curves.reliability_plot(bins, view.draw)
     return Chart(
         id=f"fiabilite-{slug}",
-        title="Diagramme de fiabilité\u00a0: réussite selon la confiance",
-        alt=f"{view.case_name(one.case)}\u00a0: ECE de {wording.percent(one.before.ece)} avant "
-        f"température, {wording.percent(one.after.ece)} après. Sur la diagonale, la confiance "
-        "dirait vrai\u202f; en dessous, le modèle est trop sûr de lui.",
+        title=t("Diagramme de fiabilité\u00a0: réussite selon la confiance"),
+        alt=t(
+            "{case_name}\u00a0: ECE de {ece} avant température, {ece2} après. Sur "
+            "la diagonale, la confiance dirait vrai\u202f; en dessous, le modèle "
+            "est trop sûr de lui.",
+            case_name=view.case_name(one.case),
+            ece=wording.percent(one.before.ece),
+            ece2=wording.percent(one.after.ece),
+        ),
         wide=wide,
         narrow=narrow,
         keys=(
-            Key(kind="line-0", text="telles quelles"),
-            Key(kind="line-1", text="après température"),
-            Key(kind="chance", text="calibration parfaite"),
+            Key(kind="line-0", text=t("telles quelles")),
+            Key(kind="line-1", text=t("après température")),
+            Key(kind="chance", text=t("calibration parfaite")),
         ),
         table=Table(
             id=f"fiabilite-{slug}-donnees",
-            caption=f"{view.case_name(one.case)}\u00a0: fiabilité, en chiffres",
+            caption=t(
+                "{case_name}\u00a0: fiabilité, en chiffres", case_name=view.case_name(one.case)
+            ),
             columns=(
-                Column(text="Confiance", numeric=False),
-                Column(text="Photos"),
-                Column(text="Confiance moyenne"),
-                Column(text="Bonnes réponses"),
+                Column(text=t("Confiance"), numeric=False),
+                Column(text=t("Photos")),
+                Column(text=t("Confiance moyenne")),
+                Column(text=t("Bonnes réponses")),
             ),
             groups=tuple(
                 Group(
@@ -379,8 +415,8 @@ def _reliability(view: StudyView, one: Calibration, slug: str) -> Chart:
                     ),
                 )
                 for title, scores in (
-                    ("Telles quelles", one.before),
-                    ("Après température", one.after),
+                    (t("Telles quelles"), one.before),
+                    (t("Après température"), one.after),
                 )
             ),
             kind="scores",
@@ -397,20 +433,29 @@ def _coverage(view: StudyView, one: Abstention, slug: str) -> Chart:
     kept = one.curve[::-1][::step][::-1]
     return Chart(
         id=f"couverture-{slug}",
-        title="Précision selon la part du catalogue classée sans relecture",
-        alt=f"{view.case_name(one.case)}\u00a0: de {wording.percent(points[0][1])} de précision "
-        f"sur les {wording.percent(points[0][0])} de photos les plus sûres à "
-        f"{wording.percent(points[-1][1])} sur {wording.percent(points[-1][0])}.",
+        title=t("Précision selon la part du catalogue classée sans relecture"),
+        alt=t(
+            "{case_name}\u00a0: de {points} de précision sur les {points2} de "
+            "photos les plus sûres à {points3} sur {points4}.",
+            case_name=view.case_name(one.case),
+            points=wording.percent(points[0][1]),
+            points2=wording.percent(points[0][0]),
+            points3=wording.percent(points[-1][1]),
+            points4=wording.percent(points[-1][0]),
+        ),
         wide=wide,
         narrow=narrow,
         keys=(
-            Key(kind="line-0", text="photos classées de la plus sûre à la moins sûre"),
-            Key(kind="level", text=f"{wording.percent(target, 0)} de précision"),
+            Key(kind="line-0", text=t("photos classées de la plus sûre à la moins sûre")),
+            Key(kind="level", text=t("{target} de précision", target=wording.percent(target, 0))),
         ),
         table=simple(
             f"couverture-{slug}-donnees",
-            f"{view.case_name(one.case)}\u00a0: précision et part classée, en chiffres",
-            ("Part classée", "Précision", "Confiance d’au moins"),
+            t(
+                "{case_name}\u00a0: précision et part classée, en chiffres",
+                case_name=view.case_name(one.case),
+            ),
+            (t("Part classée"), t("Précision"), t("Confiance d’au moins")),
             tuple(
                 (
                     wording.percent(point.coverage),

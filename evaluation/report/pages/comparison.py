@@ -8,6 +8,7 @@ from evaluation.records import ReferenceSystem, RunRecord
 from evaluation.report import charts, wording
 from evaluation.report.charts import Bar, Chart, Key
 from evaluation.report.findings import findings
+from evaluation.report.language import nt, t
 from evaluation.report.matrix import global_test, matrix, pairs_table, power_table, sensitivity
 from evaluation.report.pages import Link, Page
 from evaluation.report.pages.summary import interval_chart
@@ -65,7 +66,7 @@ def build(view: StudyView) -> Page:
     filled = bool(runs or reference)
     return Page(
         uri=uri,
-        title="Comparaison",
+        title=t("Comparaison"),
         template="comparaison.md.jinja",
         model=ComparisonPage(
             title=view.title,
@@ -140,20 +141,31 @@ def _score_chart(view: StudyView, system: ReferenceSystem, run: RunRecord, numbe
     ahead = sum(bar.quoted is not None and bar.value >= bar.quoted for bar in bars)
     return Chart(
         id=f"f1-{number}",
-        title=f"F1 par catégorie\u00a0: {wording.quote(cited)}, cité, et "
-        f"{wording.quote(measured)}, mesuré",
-        alt=f"Le F1 mesuré atteint ou dépasse le F1 cité pour {wording.count(ahead)} "
-        f"des {wording.plural(len(bars), 'catégorie')}. Les données de la figure suivent.",
+        title=t(
+            "F1 par catégorie\u00a0: {cited}, cité, et {measured}, mesuré",
+            cited=wording.quote(cited),
+            measured=wording.quote(measured),
+        ),
+        alt=t(
+            "Le F1 mesuré atteint ou dépasse le F1 cité pour {ahead} des "
+            "{bars}. Les données de la figure suivent.",
+            ahead=wording.count(ahead),
+            bars=nt(len(bars), "{n}\u00a0catégorie", "{n}\u00a0catégories"),
+        ),
         wide=wide,
         narrow=narrow,
         keys=(
-            Key(kind=run.model.kind, text="mesuré ici, avec son intervalle à 95\u202f%"),
-            Key(kind="quoted", text="chiffre cité des diapositives"),
+            Key(kind=run.model.kind, text=t("mesuré ici, avec son intervalle à 95\u202f%")),
+            Key(kind="quoted", text=t("chiffre cité des diapositives")),
         ),
         table=simple(
             f"f1-{number}-donnees",
-            f"F1 en chiffres\u00a0: {wording.quote(cited)} et {wording.quote(measured)}",
-            ("Catégorie", "Diapositives (cité)", "Mesuré ici"),
+            t(
+                "F1 en chiffres\u00a0: {cited} et {measured}",
+                cited=wording.quote(cited),
+                measured=wording.quote(measured),
+            ),
+            (t("Catégorie"), t("Diapositives (cité)"), t("Mesuré ici")),
             tuple((bar.label, _score(bar.quoted), _score(bar.value)) for bar in bars),
         ),
     )

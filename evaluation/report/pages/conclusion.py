@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from evaluation.report import wording
 from evaluation.report.findings import class_findings, findings
+from evaluation.report.language import nt, t
 from evaluation.report.pages import Page
 from evaluation.report.pages.prompts import choices
 from evaluation.report.sentences import (
@@ -14,9 +15,9 @@ from evaluation.report.sentences import (
     against_reference,
     answer,
     class_effects,
-    joined,
     number,
     prompt_effects,
+    say,
     weakest,
     without_empty,
 )
@@ -50,7 +51,7 @@ def build(view: StudyView) -> Page:
     uri = view.page("conclusion")
     return Page(
         uri=uri,
-        title="Conclusion et perspectives",
+        title=t("Conclusion et perspectives"),
         template="conclusion.md.jinja",
         model=ConclusionPage(
             title=view.title,
@@ -65,7 +66,7 @@ def build(view: StudyView) -> Page:
             optimism=choices(view),
             subcategories=_subcategories(view, uri),
             absences=view.absences,
-            test_images=wording.plural(view.test_images, "photo"),
+            test_images=nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos"),
         ),
     )
 
@@ -91,9 +92,9 @@ def _subcategories(view: StudyView, source: str) -> Sentence:
     top = best(runs)
     if top is None or top.prompts is None:
         return ()
-    return joined(
-        "C’est fait ici pour les textes, avec le jeu "
-        f"{wording.quote(wording.typeset(top.prompts.title))}\u00a0: ",
-        number(view, top, source),
-        f" avec {wording.quote(view.model_title(top))}.",
+    return say(
+        "C’est fait ici pour les textes, avec le jeu {title}\u00a0: {number} avec {model_title}.",
+        title=wording.quote(wording.typeset(top.prompts.title)),
+        number=number(view, top, source),
+        model_title=wording.quote(view.model_title(top)),
     )

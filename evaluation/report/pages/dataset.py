@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from evaluation.records import FOLDS, MissingPhoto, SampleCard
 from evaluation.report import charts, links, wording
 from evaluation.report.charts import Chart, Count, Key
+from evaluation.report.language import message, nt, t
 from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.tables import Cell, Column, Group, Row, Table, head, simple
 from evaluation.report.view import StudyView
 
-PARTS = {"train": "apprentissage", "validation": "validation", "test": "test"}
-"""French names of the parts of the split."""
+PARTS = {
+    "train": message("apprentissage"),
+    "validation": message("validation"),
+    "test": message("test"),
+}
+"""Names of the parts of the split."""
 
 THUMBNAIL = 320
 """Longest side of the small copies, pixels."""
@@ -21,9 +26,10 @@ THUMBNAIL = 320
 _COVER = 4
 _TOP_SUBCATEGORIES = 6
 
-WITHHELD = (
-    "La licence de ces photos ne permet pas de les republier\u00a0: ce site n’en montre aucune. "
-    "Les chiffres, eux, portent bien sur toutes les photos."
+WITHHELD = message(
+    "La licence de ces photos ne permet pas de les republier\u00a0: ce site "
+    "n’en montre aucune. Les chiffres, eux, portent bien sur toutes "
+    "les photos."
 )
 
 
@@ -104,19 +110,19 @@ def build(view: StudyView) -> Page:
     uri = view.page("donnees")
     return Page(
         uri=uri,
-        title="Jeu de données",
+        title=t("Jeu de données"),
         template="donnees.md.jinja",
         model=DatasetPage(
             title=view.title,
             intro=_intro(view),
             facts=_facts(view),
-            withheld="" if view.photos_shown else WITHHELD,
+            withheld="" if view.photos_shown else t(WITHHELD),
             cards=tuple(_card(view, label, uri) for label in view.study.classes),
             chart=_chart(view),
             counts=_counts(view, uri),
             subcategories=_subcategories(view),
             missing=_missing(view),
-            missing_count=wording.plural(len(view.study.missing), "photo"),
+            missing_count=nt(len(view.study.missing), "{n}\u00a0photo", "{n}\u00a0photos"),
             duplicates=_duplicates(view, uri) if view.photos_shown else (),
             duplicate_ids=() if view.photos_shown else _duplicate_ids(view),
         ),
@@ -134,7 +140,7 @@ def build_class(view: StudyView, label: str) -> Page:
         model=ClassPage(
             label=label,
             study=Link(
-                text=f"Jeu de données{wording.NBSP}: {view.title}",
+                text=t("Jeu de données\u00a0: {title}", title=view.title),
                 href=links.href(uri, view.page("donnees")),
             ),
             others=tuple(
@@ -142,13 +148,16 @@ def build_class(view: StudyView, label: str) -> Page:
                 for other in view.study.classes
                 if other != label
             ),
-            total=wording.plural(len(view.samples(label)), "photo"),
-            withheld="" if view.photos_shown else WITHHELD,
+            total=nt(len(view.samples(label)), "{n}\u00a0photo", "{n}\u00a0photos"),
+            withheld="" if view.photos_shown else t(WITHHELD),
             parts=tuple(
                 Part(
                     anchor=fold,
-                    title=f"{wording.sentence_case(PARTS[fold])} "
-                    f"({wording.plural(len(cards), 'photo')})",
+                    title=t(
+                        "{part} ({photos})",
+                        part=wording.sentence_case(t(PARTS[fold])),
+                        photos=nt(len(cards), "{n}\u00a0photo", "{n}\u00a0photos"),
+                    ),
                     photos=tuple(photo(view, card, uri) for card in cards)
                     if view.photos_shown
                     else (),
@@ -168,10 +177,14 @@ def photo(view: StudyView, card: SampleCard, source: str) -> Photo:
         src=links.href(source, f"{view.folder}/{card.photo}"),
         width=str(max(1, round(card.width * scale))),
         height=str(max(1, round(card.height * scale))),
-        alt=f"Photo de la catégorie {wording.quote(card.label)}\u00a0: {title}",
+        alt=t(
+            "Photo de la catégorie {label}\u00a0: {title}",
+            label=wording.quote(card.label),
+            title=title,
+        ),
         title=title,
         subcategory=card.subcategory or "",
-        part=PARTS[card.fold],
+        part=t(PARTS[card.fold]),
         id=card.id,
     )
 
@@ -182,27 +195,36 @@ def photo(view: StudyView, card: SampleCard, source: str) -> Photo:
 def _intro(view: StudyView) -> str:
     study = view.study
     parts = [
-        f"{wording.plural(sum(card.fold == fold for card in study.samples), 'photo')} "
-        f"{'d’' if fold == 'train' else 'de '}{PARTS[fold]}"
+        _photos_in(fold, photos)
         for fold in FOLDS
-        if any(card.fold == fold for card in study.samples)
+        if (photos := sum(card.fold == fold for card in study.samples))
     ]
-    return (
-        f"{wording.plural(len(study.samples), 'photo')} réparties en "
-        f"{wording.plural(len(study.classes), 'catégorie')}\u00a0: {wording.listing(parts)}. "
-        "Seules les photos de test notent les modèles\u202f; celles d’apprentissage et de "
-        "validation ne servent qu’à l’approche supervisée, et aux textes tirés des "
-        "sous-catégories."
+    return t(
+        "{samples} réparties en {classes}\u00a0: {parts}. Seules les photos de "
+        "test notent les modèles\u202f; celles d’apprentissage et de validation "
+        "ne servent qu’à l’approche supervisée, et aux textes tirés des "
+        "sous-catégories.",
+        samples=nt(len(study.samples), "{n}\u00a0photo", "{n}\u00a0photos"),
+        classes=nt(len(study.classes), "{n}\u00a0catégorie", "{n}\u00a0catégories"),
+        parts=wording.listing(parts),
     )
+
+
+def _photos_in(fold: str, number: int) -> str:
+    if fold == "train":
+        return nt(number, "{n}\u00a0photo d’apprentissage", "{n}\u00a0photos d’apprentissage")
+    if fold == "validation":
+        return nt(number, "{n}\u00a0photo de validation", "{n}\u00a0photos de validation")
+    return nt(number, "{n}\u00a0photo de test", "{n}\u00a0photos de test")
 
 
 def _facts(view: StudyView) -> tuple[Fact, ...]:
     study = view.study
     facts = [
-        Fact(label="Origine", text=wording.typeset(study.origin), wide=True),
-        Fact(label="Licence", text=wording.typeset(study.licence), wide=True),
-        Fact(label="Empreinte des données", text=study.dataset_revision[:12], code=True),
-        Fact(label="Empreinte du découpage", text=study.split_digest[:12], code=True),
+        Fact(label=t("Origine"), text=wording.typeset(study.origin), wide=True),
+        Fact(label=t("Licence"), text=wording.typeset(study.licence), wide=True),
+        Fact(label=t("Empreinte des données"), text=study.dataset_revision[:12], code=True),
+        Fact(label=t("Empreinte du découpage"), text=study.split_digest[:12], code=True),
     ]
     return tuple(fact for fact in facts if fact.text)
 
@@ -217,16 +239,16 @@ def _card(view: StudyView, label: str, source: str) -> ClassCard:
     return ClassCard(
         label=label,
         href=links.href(source, view.class_page(label)),
-        total=wording.plural(len(cards), "photo"),
+        total=nt(len(cards), "{n}\u00a0photo", "{n}\u00a0photos"),
         parts=", ".join(
-            f"{wording.count(sum(card.fold == fold for card in cards))} {PARTS[fold]}"
+            f"{wording.count(sum(card.fold == fold for card in cards))} {t(PARTS[fold])}"
             for fold in FOLDS
         ),
         cover=tuple(photo(view, card, source) for card in cover[::step][:_COVER])
         if view.photos_shown
         else (),
         subcategories=tuple(name for name, _ in named[:_TOP_SUBCATEGORIES]),
-        more=f"et {wording.plural(rest, 'autre')}" if rest > 0 else "",
+        more=t("et {rest}", rest=nt(rest, "{n}\u00a0autre", "{n}\u00a0autres")) if rest > 0 else "",
     )
 
 
@@ -245,16 +267,20 @@ def _chart(view: StudyView) -> Chart:
     totals = [len(view.samples(label)) for label in view.study.classes]
     return Chart(
         id="effectifs",
-        title="Photos de chaque catégorie, par partie",
-        alt=f"Barres empilées\u00a0: chaque catégorie compte de {wording.count(min(totals))} à "
-        f"{wording.plural(max(totals), 'photo')}. Le tableau qui suit donne les nombres.",
+        title=t("Photos de chaque catégorie, par partie"),
+        alt=t(
+            "Barres empilées\u00a0: chaque catégorie compte de {totals} à "
+            "{totals2}. Le tableau qui suit donne les nombres.",
+            totals=wording.count(min(totals)),
+            totals2=nt(max(totals), "{n}\u00a0photo", "{n}\u00a0photos"),
+        ),
         wide=wide,
         narrow=narrow,
-        keys=tuple(Key(kind=fold, text=PARTS[fold]) for fold in FOLDS),
+        keys=tuple(Key(kind=fold, text=t(PARTS[fold])) for fold in FOLDS),
         table=simple(
             "effectifs-donnees",
-            "Photos de chaque catégorie, en chiffres",
-            ("Catégorie", *(wording.sentence_case(PARTS[fold]) for fold in FOLDS)),
+            t("Photos de chaque catégorie, en chiffres"),
+            (t("Catégorie"), *(wording.sentence_case(t(PARTS[fold])) for fold in FOLDS)),
             tuple(
                 (label, *(wording.count(numbers.get((label, fold), 0)) for fold in FOLDS))
                 for label in view.study.classes
@@ -280,7 +306,7 @@ def _counts(view: StudyView, source: str) -> Table:
     total = Row(
         kind="best",
         cells=(
-            head("Total"),
+            head(t("Total")),
             *(
                 Cell(
                     text=wording.count(
@@ -295,12 +321,12 @@ def _counts(view: StudyView, source: str) -> Table:
     )
     return Table(
         id="nombres",
-        caption="Nombre de photos",
+        caption=t("Nombre de photos"),
         columns=(
-            Column(text="Catégorie", numeric=False),
-            *(Column(text=wording.sentence_case(PARTS[fold])) for fold in FOLDS),
-            Column(text="Utilisables"),
-            Column(text="Inutilisables"),
+            Column(text=t("Catégorie"), numeric=False),
+            *(Column(text=wording.sentence_case(t(PARTS[fold]))) for fold in FOLDS),
+            Column(text=t("Utilisables")),
+            Column(text=t("Inutilisables")),
         ),
         groups=(Group(rows=(*rows, total)),),
         kind="scores",
@@ -317,11 +343,11 @@ def _subcategories(view: StudyView) -> Table | None:
         rows.append((label, wording.count(len(named)), text or wording.DASH))
     return Table(
         id="sous-categories",
-        caption="Sous-catégories et nombre de photos de chacune",
+        caption=t("Sous-catégories et nombre de photos de chacune"),
         columns=(
-            Column(text="Catégorie", numeric=False),
-            Column(text="Nombre"),
-            Column(text="Sous-catégories", numeric=False),
+            Column(text=t("Catégorie"), numeric=False),
+            Column(text=t("Nombre")),
+            Column(text=t("Sous-catégories"), numeric=False),
         ),
         groups=(
             Group(
@@ -338,11 +364,11 @@ def _subcategories(view: StudyView) -> Table | None:
 # ------------------------------------------------------------- missing, duplicates
 
 _REASONS = {
-    "file not found": "fichier introuvable",
-    "truncated": "photo tronquée",
-    "damaged": "photo abîmée",
-    "not a photo": "ce n’est pas une photo d’un format connu",
-    "cannot be read": "fichier illisible",
+    "file not found": message("fichier introuvable"),
+    "truncated": message("photo tronquée"),
+    "damaged": message("photo abîmée"),
+    "not a photo": message("ce n’est pas une photo d’un format connu"),
+    "cannot be read": message("fichier illisible"),
 }
 """How a reason of the record begins, and what it means; the record's own words follow."""
 
@@ -357,11 +383,11 @@ def _missing(view: StudyView) -> Table | None:
         return None
     return Table(
         id="inutilisables",
-        caption="Photos que les données nomment et qui ne peuvent pas servir",
+        caption=t("Photos que les données nomment et qui ne peuvent pas servir"),
         columns=(
-            Column(text="Fichier", numeric=False),
-            Column(text="Catégorie", numeric=False),
-            Column(text="Raison", numeric=False),
+            Column(text=t("Fichier"), numeric=False),
+            Column(text=t("Catégorie"), numeric=False),
+            Column(text=t("Raison"), numeric=False),
         ),
         groups=(
             Group(

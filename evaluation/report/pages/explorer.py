@@ -19,6 +19,7 @@ import numpy as np
 from evaluation.errors import ReportError
 from evaluation.records import FloatArray, IntArray, Predictions, RunRecord, SampleCard
 from evaluation.report import links, wording
+from evaluation.report.language import nt, t
 from evaluation.report.pages import Link, Page
 from evaluation.report.pages.dataset import THUMBNAIL, WITHHELD
 from evaluation.report.view import StudyView, value
@@ -73,11 +74,11 @@ def build(view: StudyView) -> Page | None:
     uri = view.page("explorateur")
     return Page(
         uri=uri,
-        title="Explorateur",
+        title=t("Explorateur"),
         template="explorateur.md.jinja",
         model=ExplorerPage(
             intro=_intro(data),
-            withheld="" if view.photos_shown else WITHHELD,
+            withheld="" if view.photos_shown else t(WITHHELD),
             precision=_precision(len(view.study.classes)),
             study=view.folder,
             sources=" ".join(f"{links.href(uri, target)}?{data.version}" for target in data.places),
@@ -88,7 +89,7 @@ def build(view: StudyView) -> Page | None:
             subcategories=_options(data.subcategories),
             paired=len(data.runs) > 1,
             galleries=Link(
-                text="les galeries de chaque catégorie",
+                text=t("les galeries de chaque catégorie"),
                 href=links.href(uri, view.page("donnees"), "categories"),
             ),
         ),
@@ -112,10 +113,14 @@ def data_files(view: StudyView) -> dict[str, str]:
 
 
 def _intro(data: _Data) -> str:
-    photos = wording.plural(len(data.cards), "photo")
+    photos = nt(len(data.cards), "{n}\u00a0photo", "{n}\u00a0photos")
     if len(data.runs) == 1:
-        return f"{photos} de test, et ce qu’en dit le seul cas évalué."
-    return f"{photos} de test, et ce qu’en disent {wording.count(len(data.runs))} cas."
+        return t("{photos} de test, et ce qu’en dit le seul cas évalué.", photos=photos)
+    return t(
+        "{photos} de test, et ce qu’en disent {runs} cas.",
+        photos=photos,
+        runs=wording.count(len(data.runs)),
+    )
 
 
 def _options(names: Iterable[str]) -> tuple[Option, ...]:
@@ -123,15 +128,18 @@ def _options(names: Iterable[str]) -> tuple[Option, ...]:
 
 
 def _precision(classes: int) -> str:
-    rounded = (
-        "Les probabilités sont arrondies au centième de pour cent\u202f; le verdict, lui, "
-        "vient des probabilités entières."
+    rounded = t(
+        "Les probabilités sont arrondies au centième de pour cent\u202f; le "
+        "verdict, lui, vient des probabilités entières."
     )
     if classes <= SHOWN:
         return rounded
-    return (
-        f"{rounded} De chaque photo et de chaque cas, seules les {SHOWN} probabilités les plus "
-        "hautes et celle de la vraie catégorie sont gardées ici."
+    return t(
+        "{rounded} De chaque photo et de chaque cas, seules les {shown} "
+        "probabilités les plus hautes et celle de la vraie catégorie sont "
+        "gardées ici.",
+        rounded=rounded,
+        shown=wording.count(SHOWN),
     )
 
 

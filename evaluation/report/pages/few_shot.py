@@ -8,27 +8,32 @@ from evaluation.records import FewShot, FewShotPoint, LearningCurve
 from evaluation.report import curves, links, wording
 from evaluation.report.charts import Chart, Key
 from evaluation.report.curves import LINES, LearningPoint, Level
+from evaluation.report.language import message, nt, t
 from evaluation.report.pages import Page
-from evaluation.report.sentences import Part, Sentence, joined
+from evaluation.report.sentences import Part, Sentence, say
 from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, head, simple
 from evaluation.report.view import StudyView, bounds, shown, trace
 
 METHODS = {
-    "logistic": "Régression logistique",
-    "gda": "GDA et zero-shot",
-    "text-probe": "Sonde partie des textes",
-    "knn": "k plus proches voisins",
+    "logistic": message("Régression logistique"),
+    "gda": message("GDA et zero-shot"),
+    "text-probe": message("Sonde partie des textes"),
+    "knn": message("k plus proches voisins"),
 }
-"""French names of the methods; one that is not here keeps its own."""
+"""Names of the methods; one that is not here keeps its own."""
 
 DEFINITIONS = {
-    "logistic": "un classifieur linéaire sur les vecteurs des photos étiquetées",
-    "gda": "une analyse discriminante gaussienne, ajoutée aux textes (Wang et al., ICLR 2024)",
-    "text-probe": "un classifieur linéaire qui part des textes (LP++, Huang et al., CVPR 2024)",
-    "knn": "le vote des photos étiquetées les plus proches",
+    "logistic": message("un classifieur linéaire sur les vecteurs des photos étiquetées"),
+    "gda": message(
+        "une analyse discriminante gaussienne, ajoutée aux textes (Wang et al., ICLR 2024)"
+    ),
+    "text-probe": message(
+        "un classifieur linéaire qui part des textes (LP++, Huang et al., CVPR 2024)"
+    ),
+    "knn": message("le vote des photos étiquetées les plus proches"),
 }
 
-ALL = "toutes"
+ALL = message("toutes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +68,13 @@ def build(view: StudyView) -> Page | None:
     used = dict.fromkeys(curve.method for one in found for curve in one.curves)
     return Page(
         uri=uri,
-        title="Combien d’étiquettes\u202f?",
+        title=t("Combien d’étiquettes\u202f?"),
         template="etiquettes.md.jinja",
         model=FewShotPage(
             title=view.title,
-            methods=tuple((METHODS[one], DEFINITIONS[one]) for one in used if one in DEFINITIONS),
+            methods=tuple(
+                (t(METHODS[one]), t(DEFINITIONS[one])) for one in used if one in DEFINITIONS
+            ),
             models=tuple(_model(view, one, uri) for one in found),
         ),
     )
@@ -98,29 +105,33 @@ def _zero_shot(view: StudyView, one: FewShot, source: str) -> Sentence:
         if run is None
         else Part(text=text, href=view.run_href(source, run), title=trace(run))
     )
-    return joined(f"Sans aucune étiquette, {name} obtient ", number, ".")
+    return say("Sans aucune étiquette, {name} obtient {number}.", name=name, number=number)
 
 
 def break_even(curve: LearningCurve) -> Sentence:
     """From how many labels a class a method beats zero-shot."""
-    name = wording.quote(METHODS.get(curve.method, curve.method))
+    name = wording.quote(_named(curve.method))
     if curve.break_even is None:
         most = max(curve.points, key=lambda point: point.images)
-        return joined(
-            f"{name} ne bat jamais le zero-shot de façon démontrée, même avec "
-            f"{wording.plural(most.images, 'photo étiquetée', 'photos étiquetées')} en tout."
+        return say(
+            "{name} ne bat jamais le zero-shot de façon démontrée, même avec {images} en tout.",
+            name=name,
+            images=nt(most.images, "{n}\u00a0photo étiquetée", "{n}\u00a0photos étiquetées"),
         )
     tried = [point.shots for point in curve.points if point.shots is not None]
     only_all = curve.break_even not in tried
     if only_all:
-        return joined(
-            f"{name} ne bat le zero-shot qu’avec toutes les étiquettes (jusqu’à "
-            f"{wording.plural(curve.break_even, 'photo')} par catégorie)."
+        return say(
+            "{name} ne bat le zero-shot qu’avec toutes les étiquettes (jusqu’à "
+            "{break_even} par catégorie).",
+            name=name,
+            break_even=nt(curve.break_even, "{n}\u00a0photo", "{n}\u00a0photos"),
         )
-    return joined(
-        f"{name} bat le zero-shot à partir de "
-        f"{wording.plural(curve.break_even, 'photo étiquetée', 'photos étiquetées')} "
-        f"par catégorie{_gain(curve, curve.break_even)}."
+    return say(
+        "{name} bat le zero-shot à partir de {break_even} par catégorie{gain}.",
+        name=name,
+        break_even=nt(curve.break_even, "{n}\u00a0photo étiquetée", "{n}\u00a0photos étiquetées"),
+        gain=_gain(curve, curve.break_even),
     )
 
 
@@ -129,15 +140,21 @@ def _gain(curve: LearningCurve, shots: int) -> str:
     if point is None or point.over_zero_shot is None:
         return ""
     gain = point.over_zero_shot
-    return (
-        f" ({wording.points(gain.gain)}, IC\u00a095\u202f% {wording.interval(gain.low, gain.high)})"
+    return t(
+        " ({gain}, IC\u00a095\u202f% {interval})",
+        gain=wording.points(gain.gain),
+        interval=wording.interval(gain.low, gain.high),
     )
+
+
+def _named(method: str) -> str:
+    return t(METHODS[method]) if method in METHODS else method
 
 
 def _method(name: str, one: FewShot) -> str:
     # Without texts there is no zero-shot classifier to add.
     alone = name == "gda" and one.zero_shot is None
-    return "GDA" if alone else METHODS.get(name, name)
+    return t("GDA") if alone else _named(name)
 
 
 def _line(name: str) -> int:
@@ -147,7 +164,7 @@ def _line(name: str) -> int:
 
 
 def _shots(point: FewShotPoint) -> str:
-    return ALL if point.shots is None else wording.count(point.shots)
+    return t(ALL) if point.shots is None else wording.count(point.shots)
 
 
 def _chart(view: StudyView, one: FewShot, anchor: str) -> Chart:
@@ -173,9 +190,13 @@ def _chart(view: StudyView, one: FewShot, anchor: str) -> Chart:
         )
     )
     wide, narrow = curves.learning_plot(points, level, view.draw)
-    ends = "\u202f; ".join(
-        f"{_method(curve.method, one)}\u00a0: {wording.percent(curve.points[0].mean)} à "
-        f"{wording.percent(curve.points[-1].mean)}"
+    ends = wording.clauses(
+        t(
+            "{method}\u00a0: {mean} à {mean2}",
+            method=_method(curve.method, one),
+            mean=wording.percent(curve.points[0].mean),
+            mean2=wording.percent(curve.points[-1].mean),
+        )
         for curve in one.curves
     )
     keys = [
@@ -183,19 +204,25 @@ def _chart(view: StudyView, one: FewShot, anchor: str) -> Chart:
         for curve in one.curves
     ]
     if level:
-        keys.append(Key(kind="level", text="zero-shot, sans étiquette"))
+        keys.append(Key(kind="level", text=t("zero-shot, sans étiquette")))
     return Chart(
         id=f"apprentissage-{anchor}",
-        title="Exactitude sur le test selon le nombre d’étiquettes, avec bandes à 95\u202f%",
-        alt=f"{view.model_name(one.model)}, de la plus petite à la plus grande quantité "
-        f"d’étiquettes. {ends}.",
+        title=t("Exactitude sur le test selon le nombre d’étiquettes, avec bandes à 95\u202f%"),
+        alt=t(
+            "{model_name}, de la plus petite à la plus grande quantité d’étiquettes. {ends}.",
+            model_name=view.model_name(one.model),
+            ends=ends,
+        ),
         wide=wide,
         narrow=narrow,
         keys=tuple(keys),
         table=simple(
             f"apprentissage-{anchor}-donnees",
-            f"{view.model_name(one.model)}\u00a0: exactitude moyenne, en chiffres",
-            ("Photos par catégorie", *(_method(curve.method, one) for curve in one.curves)),
+            t(
+                "{model_name}\u00a0: exactitude moyenne, en chiffres",
+                model_name=view.model_name(one.model),
+            ),
+            (t("Photos par catégorie"), *(_method(curve.method, one) for curve in one.curves)),
             _means(one),
         ),
     )
@@ -217,13 +244,16 @@ def _means(one: FewShot) -> tuple[tuple[str, ...], ...]:
 def _table(view: StudyView, one: FewShot, anchor: str) -> Table:
     return Table(
         id=f"apprentissage-{anchor}-tests",
-        caption=f"{view.model_name(one.model)}\u00a0: chaque point, et ce qu’il gagne",
+        caption=t(
+            "{model_name}\u00a0: chaque point, et ce qu’il gagne",
+            model_name=view.model_name(one.model),
+        ),
         columns=(
-            Column(text="Photos par catégorie", numeric=False),
-            Column(text="Photos étiquetées"),
-            Column(text="Exactitude moyenne"),
-            Column(text="Gain sur le zero-shot", note="points"),
-            Column(text="p corrigé", note="Holm"),
+            Column(text=t("Photos par catégorie"), numeric=False),
+            Column(text=t("Photos étiquetées")),
+            Column(text=t("Exactitude moyenne")),
+            Column(text=t("Gain sur le zero-shot"), note=t("points")),
+            Column(text=t("p corrigé"), note=t("Holm")),
         ),
         groups=tuple(
             Group(
@@ -232,9 +262,13 @@ def _table(view: StudyView, one: FewShot, anchor: str) -> Table:
             )
             for curve in one.curves
         ),
-        note=f"Moyenne de {wording.plural(len(one.seeds), 'tirage')} des photos étiquetées, prises "
-        "dans la partie d’apprentissage\u202f; l’incertitude est celle des tirages et des images "
-        "à la fois. Les réglages sont choisis sur les seules photos étiquetées.",
+        note=t(
+            "Moyenne de {seeds} des photos étiquetées, prises dans la partie "
+            "d’apprentissage\u202f; l’incertitude est celle des tirages et des "
+            "images à la fois. Les réglages sont choisis sur les seules photos "
+            "étiquetées.",
+            seeds=nt(len(one.seeds), "{n}\u00a0tirage", "{n}\u00a0tirages"),
+        ),
         kind="scores",
     )
 

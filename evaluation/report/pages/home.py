@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from evaluation.records import Reference
 from evaluation.report import links, wording
+from evaluation.report.language import t
 from evaluation.report.pages import Link, Page
 from evaluation.report.pages.summary import Summary, summary
 from evaluation.report.quoted import SlideTables
@@ -31,16 +32,20 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Page:
     quoted = reference if not views else None
     return Page(
         uri=links.HOME,
-        title="Accueil",
+        title=t("Accueil"),
         template="accueil.md.jinja",
         model=Home(
             studies=tuple(summary(view, links.HOME) for view in views),
             quoted=() if quoted is None else quoted_tables(quoted),
             source="" if quoted is None else wording.typeset(quoted.source),
             reading=(
-                Link(text="Le contexte", href="contexte.html", hint="la question de départ"),
-                Link(text="CLIP expliqué", href="veille-clip.html", hint="en deux écrans"),
-                Link(text="Annexes", href="annexes.html", hint="exécutions, glossaire, licences"),
+                Link(text=t("Le contexte"), href="contexte.html", hint=t("la question de départ")),
+                Link(text=t("CLIP expliqué"), href="veille-clip.html", hint=t("en deux écrans")),
+                Link(
+                    text=t("Annexes"),
+                    href="annexes.html",
+                    hint=t("exécutions, glossaire, licences"),
+                ),
             ),
         ),
     )

@@ -7,79 +7,99 @@ from pathlib import PurePath
 
 from evaluation.records import RunRecord, Threshold
 from evaluation.report import wording
+from evaluation.report.language import message, nt, t
 from evaluation.report.pages import Fact, Page
 from evaluation.report.pages.dataset import PARTS
 from evaluation.report.pages.supervised import chosen_facts
 from evaluation.report.tables import Cell, Column, Group, Row, Table, head
-from evaluation.report.view import METRICS, STATUS, StudyView
+from evaluation.report.view import METRICS, STATUS, StudyView, metric_title
 
 DEFINITIONS = (
-    ("Exactitude", "part des photos de test bien classées (en anglais, accuracy)."),
     (
-        "Rappel d’une catégorie",
-        "part de ses photos que le modèle a bien rangées dans cette catégorie.",
+        message("Exactitude"),
+        message("part des photos de test bien classées (en anglais, accuracy)."),
     ),
     (
-        "Précision d’une catégorie",
-        "part de vraies parmi les photos que le modèle y a rangées\u202f; indéfinie si aucune.",
+        message("Rappel d’une catégorie"),
+        message("part de ses photos que le modèle a bien rangées dans cette catégorie."),
     ),
-    ("F1 d’une catégorie", "moyenne harmonique de sa précision et de son rappel."),
-    ("F1 macro", "moyenne des F1 des catégories, chacune comptant autant."),
-    ("Exactitude équilibrée", "moyenne des rappels des catégories."),
     (
-        "Exactitude parmi les deux premières",
-        "part des photos dont la vraie catégorie est l’une des deux les plus probables.",
+        message("Précision d’une catégorie"),
+        message(
+            "part de vraies parmi les photos que le modèle y a rangées\u202f; indéfinie si aucune."
+        ),
+    ),
+    (
+        message("F1 d’une catégorie"),
+        message("moyenne harmonique de sa précision et de son rappel."),
+    ),
+    (message("F1 macro"), message("moyenne des F1 des catégories, chacune comptant autant.")),
+    (message("Exactitude équilibrée"), message("moyenne des rappels des catégories.")),
+    (
+        message("Exactitude parmi les deux premières"),
+        message("part des photos dont la vraie catégorie est l’une des deux les plus probables."),
     ),
 )
 
 INTERVALS = {
-    "wilson": "intervalle de Wilson (1927)",
-    "bootstrap-bca": "bootstrap BCa (Efron, 1987), tirages à l’intérieur de chaque catégorie",
+    "wilson": message("intervalle de Wilson (1927)"),
+    "bootstrap-bca": message(
+        "bootstrap BCa (Efron, 1987), tirages à l’intérieur de chaque catégorie"
+    ),
 }
 
 
-_PAIRED = (
-    "Les cas sont comparés sur les mêmes photos\u00a0: Q de Cochran (1950) pour l’ensemble, "
-    "test de McNemar (1947), exact et mid-p (Fagerland, Lydersen et Laake, 2013), pour chaque "
-    "paire, avec la correction de Holm (1979)\u202f; l’intervalle de chaque écart est celui "
-    "de Tango (1998). Les lettres des groupes suivent Piepho (2004), la fourchette du vrai "
-    "rang Mogstad, Romano, Shaikh et Wilhelm (2024)."
+_PAIRED = message(
+    "Les cas sont comparés sur les mêmes photos\u00a0: Q de Cochran (1950) "
+    "pour l’ensemble, test de McNemar (1947), exact et mid-p "
+    "(Fagerland, Lydersen et Laake, 2013), pour chaque paire, avec la "
+    "correction de Holm (1979)\u202f; l’intervalle de chaque écart est "
+    "celui de Tango (1998). Les lettres des groupes suivent Piepho "
+    "(2004), la fourchette du vrai rang Mogstad, Romano, Shaikh et "
+    "Wilhelm (2024)."
 )
-_CLUSTERED = (
-    "Des photos presque identiques comptent pour une seule\u00a0: le test change le signe de "
-    "groupes entiers, et l’intervalle tient compte de leur effet de plan."
+_CLUSTERED = message(
+    "Des photos presque identiques comptent pour une seule\u00a0: le test "
+    "change le signe de groupes entiers, et l’intervalle tient compte "
+    "de leur effet de plan."
 )
-_QUOTED = (
-    "Pour les chiffres cités, dont on ne connaît que le compte, le test est refait pour "
-    "chaque recouvrement possible des erreurs de deux systèmes."
+_QUOTED = message(
+    "Pour les chiffres cités, dont on ne connaît que le compte, le "
+    "test est refait pour chaque recouvrement possible des erreurs de "
+    "deux systèmes."
 )
-_TEXTS = (
-    "Les gains par catégorie et l’effet de chaque texte passent les mêmes tests, corrigés à "
-    "l’intérieur de chaque tableau\u202f; l’optimisme d’un choix fait sur le test est estimé "
-    "par bootstrap (Efron, 1983)."
+_TEXTS = message(
+    "Les gains par catégorie et l’effet de chaque texte passent les "
+    "mêmes tests, corrigés à l’intérieur de chaque tableau\u202f; "
+    "l’optimisme d’un choix fait sur le test est estimé par bootstrap "
+    "(Efron, 1983)."
 )
-_VARIANCE = (
-    "Le partage des différences entre modèle, textes et interaction est celui d’une analyse "
-    "de proportions appariées (Grizzle, Starmer et Koch, 1969)."
+_VARIANCE = message(
+    "Le partage des différences entre modèle, textes et interaction "
+    "est celui d’une analyse de proportions appariées (Grizzle, "
+    "Starmer et Koch, 1969)."
 )
-_CONTROL = "Le témoin de mots au hasard suit WaffleCLIP (Roth et al., ICCV 2023)."
-_CALIBRATION = (
-    "Calibration\u00a0: score de Brier (1950), log-vraisemblance, ECE (Guo et al., ICML 2017) "
-    "comparée à ce qu’elle vaudrait pour des probabilités parfaites\u202f; la température "
-    "n’est jamais réglée sur les photos qu’elle sert à juger."
+_CONTROL = message("Le témoin de mots au hasard suit WaffleCLIP (Roth et al., ICCV 2023).")
+_CALIBRATION = message(
+    "Calibration\u00a0: score de Brier (1950), log-vraisemblance, ECE (Guo "
+    "et al., ICML 2017) comparée à ce qu’elle vaudrait pour des "
+    "probabilités parfaites\u202f; la température n’est jamais réglée sur "
+    "les photos qu’elle sert à juger."
 )
-_ABSTENTION = (
-    "Abstention\u00a0: courbe du risque selon la part classée et AURC (Geifman et El-Yaniv, "
-    "NeurIPS 2017)\u202f; la part garantie vient de tests exacts en séquence fixe."
+_ABSTENTION = message(
+    "Abstention\u00a0: courbe du risque selon la part classée et AURC "
+    "(Geifman et El-Yaniv, NeurIPS 2017)\u202f; la part garantie vient de "
+    "tests exacts en séquence fixe."
 )
-_FEW_SHOT = (
-    "Courbes d’apprentissage\u00a0: GDA (Wang et al., ICLR 2024), sonde partie des textes "
-    "(LP++, Huang et al., CVPR 2024), régression logistique et plus proches voisins, "
-    "plusieurs tirages des photos étiquetées, réglés sur elles seules."
+_FEW_SHOT = message(
+    "Courbes d’apprentissage\u00a0: GDA (Wang et al., ICLR 2024), sonde "
+    "partie des textes (LP++, Huang et al., CVPR 2024), régression "
+    "logistique et plus proches voisins, plusieurs tirages des photos "
+    "étiquetées, réglés sur elles seules."
 )
-_AUDIT = (
-    "Étiquettes douteuses\u00a0: apprentissage confiant (Northcutt, Jiang et Chuang, 2021), "
-    "d’accord entre tous les modèles."
+_AUDIT = message(
+    "Étiquettes douteuses\u00a0: apprentissage confiant (Northcutt, Jiang "
+    "et Chuang, 2021), d’accord entre tous les modèles."
 )
 
 
@@ -125,30 +145,35 @@ def build(view: StudyView) -> Page:
     """The page of methods."""
     study = view.study
     methods = dict.fromkeys(
-        INTERVALS.get(metric.method, metric.method)
+        t(INTERVALS[metric.method]) if metric.method in INTERVALS else metric.method
         for run in view.scored
         for metric in run.metrics
         if metric.method
     )
     return Page(
         uri=view.page("methode"),
-        title="Méthode et limites",
+        title=t("Méthode et limites"),
         template="methode.md.jinja",
         model=MethodPage(
             title=view.title,
             name=study.name,
             facts=(
-                Fact(label="Étude", text=study.name, code=True),
-                Fact(label="Graine du découpage", text=str(study.seed), code=True),
+                Fact(label=t("Étude"), text=study.name, code=True),
+                Fact(label=t("Graine du découpage"), text=str(study.seed), code=True),
                 Fact(
-                    label="Empreinte des données", text=study.dataset_revision, code=True, wide=True
+                    label=t("Empreinte des données"),
+                    text=study.dataset_revision,
+                    code=True,
+                    wide=True,
                 ),
-                Fact(label="Empreinte du découpage", text=study.split_digest, code=True, wide=True),
-                Fact(label="Version du format des résultats", text=str(study.schema_version)),
+                Fact(
+                    label=t("Empreinte du découpage"), text=study.split_digest, code=True, wide=True
+                ),
+                Fact(label=t("Version du format des résultats"), text=str(study.schema_version)),
             ),
             split=_split(view),
             definitions=tuple(
-                Fact(label=label, text=text)
+                Fact(label=t(label), text=t(text))
                 for label, text in DEFINITIONS
                 if label not in METRICS.values() or _measured(view, label)
             ),
@@ -160,8 +185,8 @@ def build(view: StudyView) -> Page:
                 *(details(view, run) for run in view.results.runs),
                 *(details(view, run, later=True) for run in view.results.failures),
             ),
-            test_images=wording.plural(view.test_images, "photo"),
-            duplicates=wording.plural(len(study.duplicates), "groupe"),
+            test_images=nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos"),
+            duplicates=nt(len(study.duplicates), "{n}\u00a0groupe", "{n}\u00a0groupes"),
         ),
     )
 
@@ -183,11 +208,11 @@ def tests_said(view: StudyView) -> tuple[str, ...]:
         (bool(found.few_shot), _FEW_SHOT),
         (found.audit is not None and bool(found.audit.accuracies), _AUDIT),
     )
-    return tuple(text for there, text in made if there)
+    return tuple(t(text) for there, text in made if there)
 
 
 def _measured(view: StudyView, label: str) -> bool:
-    names = [name for name, french_name in METRICS.items() if french_name == label]
+    names = [name for name, title in METRICS.items() if title == label]
     return any(run.metric(name) for run in view.scored for name in names)
 
 
@@ -199,12 +224,12 @@ def _split(view: StudyView) -> Table:
         each = (
             wording.count(min(numbers))
             if min(numbers) == max(numbers)
-            else f"{wording.count(min(numbers))} à {wording.count(max(numbers))}"
+            else wording.span(min(numbers), max(numbers))
         )
         rows.append(
             Row(
                 cells=(
-                    head(wording.sentence_case(title)),
+                    head(wording.sentence_case(t(title))),
                     Cell(text=wording.count(len(cards))),
                     Cell(text=each),
                 )
@@ -212,11 +237,11 @@ def _split(view: StudyView) -> Table:
         )
     return Table(
         id="decoupage",
-        caption="Découpage des photos",
+        caption=t("Découpage des photos"),
         columns=(
-            Column(text="Partie", numeric=False),
-            Column(text="Photos"),
-            Column(text="Par catégorie"),
+            Column(text=t("Partie"), numeric=False),
+            Column(text=t("Photos")),
+            Column(text=t("Par catégorie")),
         ),
         groups=(Group(rows=tuple(rows)),),
     )
@@ -227,11 +252,11 @@ def _thresholds(thresholds: tuple[Threshold, ...]) -> Table | None:
         return None
     return Table(
         id="planchers",
-        caption="Planchers que l’étude déclare, vérifiés à chaque évaluation",
+        caption=t("Planchers que l’étude déclare, vérifiés à chaque évaluation"),
         columns=(
-            Column(text="Cas", numeric=False),
-            Column(text="Mesure", numeric=False),
-            Column(text="Plancher"),
+            Column(text=t("Cas"), numeric=False),
+            Column(text=t("Mesure"), numeric=False),
+            Column(text=t("Plancher")),
         ),
         groups=(
             Group(
@@ -239,7 +264,7 @@ def _thresholds(thresholds: tuple[Threshold, ...]) -> Table | None:
                     Row(
                         cells=(
                             head(one.case),
-                            Cell(text=METRICS.get(one.metric, one.metric)),
+                            Cell(text=metric_title(one.metric)),
                             Cell(text=_floor(one)),
                         )
                     )
@@ -253,7 +278,11 @@ def _thresholds(thresholds: tuple[Threshold, ...]) -> Table | None:
 def _floor(threshold: Threshold) -> str:
     if threshold.over is None:
         return wording.percent(threshold.minimum)
-    return f"{wording.points(threshold.minimum)} de plus que {threshold.over}"
+    return t(
+        "{minimum} de plus que {over}",
+        minimum=wording.points(threshold.minimum),
+        over=threshold.over,
+    )
 
 
 # ---------------------------------------------------------------------------- runs
@@ -268,9 +297,9 @@ def details(view: StudyView, run: RunRecord, *, later: bool = False) -> RunDetai
         anchor=f"{anchor}-echec" if later else anchor,
         case=run.case,
         title=view.case_title(run),
-        status=STATUS[run.status]
+        status=t(STATUS[run.status])
         if view.results.is_current(run) or run.status != "ok"
-        else "à refaire",
+        else t("à refaire"),
         error=run.error or "",
         facts=tuple(fact for fact in _run_facts(run) if fact.text),
         chosen=chosen_facts(run, "")[1:],
@@ -288,41 +317,50 @@ def _run_facts(run: RunRecord) -> tuple[Fact, ...]:
     origin, timings = run.provenance, run.timings
     commit = origin.commit or ""
     if commit and origin.dirty:
-        commit += " (avec des modifications non enregistrées)"
+        commit += t(" (avec des modifications non enregistrées)")
     memory = (
-        "" if origin.peak_memory_mb is None else f"{wording.decimal(origin.peak_memory_mb, 0)} Mio"
+        ""
+        if origin.peak_memory_mb is None
+        else t("{peak_memory_mb} Mio", peak_memory_mb=wording.decimal(origin.peak_memory_mb, 0))
     )
     speed = (
         ""
         if timings.images_per_second is None
-        else f"{wording.decimal(timings.images_per_second, 1)} photos par seconde"
+        else t(
+            "{images_per_second} photos par seconde",
+            images_per_second=wording.decimal(timings.images_per_second, 1),
+        )
     )
     return (
-        Fact(label="Début", text=wording.instant(origin.started)),
-        Fact(label="Durée", text=wording.duration(origin.seconds)),
+        Fact(label=t("Début"), text=wording.instant(origin.started)),
+        Fact(label=t("Durée"), text=wording.duration(origin.seconds)),
         Fact(
-            label="Photos encodées dans cette exécution",
+            label=t("Photos encodées dans cette exécution"),
             text=wording.count(timings.images_embedded),
         ),
-        Fact(label="Photos reprises du cache", text=wording.count(timings.images_reused)),
-        Fact(label="Encodage des photos", text=wording.duration(timings.embed_seconds)),
+        Fact(label=t("Photos reprises du cache"), text=wording.count(timings.images_reused)),
+        Fact(label=t("Encodage des photos"), text=wording.duration(timings.embed_seconds)),
         Fact(
-            label="Encodage des textes, ou apprentissage",
+            label=t("Encodage des textes, ou apprentissage"),
             text=wording.duration(timings.head_seconds),
         ),
-        Fact(label="Vitesse d’encodage", text=speed),
-        Fact(label="Mémoire au plus haut", text=memory),
-        Fact(label="Matériel", text=origin.hardware, lang="en"),
-        Fact(label="Appareil", text=f"{origin.device}, {origin.precision}", code=True),
-        Fact(label="Architecture", text=run.model.architecture, code=True),
-        Fact(label="Poids", text=_weights(run), code=True),
-        Fact(label="Empreinte des poids", text=origin.weights_digest or "", code=True, wide=True),
+        Fact(label=t("Vitesse d’encodage"), text=speed),
+        Fact(label=t("Mémoire au plus haut"), text=memory),
+        Fact(label=t("Matériel"), text=origin.hardware, lang="en"),
+        Fact(label=t("Appareil"), text=f"{origin.device}, {origin.precision}", code=True),
+        Fact(label=t("Architecture"), text=run.model.architecture, code=True),
+        Fact(label=t("Poids"), text=_weights(run), code=True),
         Fact(
-            label="Empreinte des textes", text=run.prompts.digest if run.prompts else "", code=True
+            label=t("Empreinte des poids"), text=origin.weights_digest or "", code=True, wide=True
         ),
-        Fact(label="Empreinte des données", text=run.dataset_revision, code=True, wide=True),
-        Fact(label="Empreinte du découpage", text=run.split_digest, code=True, wide=True),
-        Fact(label="Version du programme", text=commit, code=True, wide=True),
+        Fact(
+            label=t("Empreinte des textes"),
+            text=run.prompts.digest if run.prompts else "",
+            code=True,
+        ),
+        Fact(label=t("Empreinte des données"), text=run.dataset_revision, code=True, wide=True),
+        Fact(label=t("Empreinte du découpage"), text=run.split_digest, code=True, wide=True),
+        Fact(label=t("Version du programme"), text=commit, code=True, wide=True),
     )
 
 

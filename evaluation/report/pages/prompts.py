@@ -19,16 +19,21 @@ from evaluation.report import curves, links, wording
 from evaluation.report.charts import Chart, Key
 from evaluation.report.curves import Gain
 from evaluation.report.findings import class_finding, gains_anchor, tell
+from evaluation.report.language import message, nt, t
 from evaluation.report.pages import Page
 from evaluation.report.scores import gallery_href
-from evaluation.report.sentences import Sentence, joined
+from evaluation.report.sentences import Sentence, say
 from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, head, simple
 from evaluation.report.view import StudyView, bounds, shown
 
 TRUNCATED = re.compile(r"\btruncat|\bcut\b", re.IGNORECASE)
 """How a model's warning says that it did not read a text to its end."""
 
-SOURCES = {"model": "Modèle", "prompts": "Jeu de textes", "interaction": "Interaction"}
+SOURCES = {
+    "model": message("Modèle"),
+    "prompts": message("Jeu de textes"),
+    "interaction": message("Interaction"),
+}
 
 _MANY = 24
 """A longer table of texts is folded."""
@@ -94,7 +99,7 @@ def build(view: StudyView) -> Page | None:
         return None
     return Page(
         uri=uri,
-        title="Prompts",
+        title=t("Prompts"),
         template="prompts.md.jinja",
         model=PromptsPage(
             title=view.title,
@@ -159,7 +164,11 @@ def choices(view: StudyView) -> tuple[Sentence, ...]:
     """For each model, the prompt set chosen on validation, and what a choice on test flatters."""
     found = view.comparison.prompts if view.comparison else ()
     return tuple(
-        joined(f"Pour {wording.quote(view.model_name(one.model))}, ", _choice(view, one.choice))
+        say(
+            "Pour {model_name}, {choice}",
+            model_name=wording.quote(view.model_name(one.model)),
+            choice=_choice(view, one.choice),
+        )
         for one in found
         if one.choice is not None
     )
@@ -172,21 +181,33 @@ def _choice(view: StudyView, choice: PromptChoice) -> Sentence:
 
     number = f"{shown(choice.test)}{wording.NBSP}{bounds(choice.test)}".strip()
     rival = (
-        "C’est aussi le meilleur sur le test"
+        t("C’est aussi le meilleur sur le test")
         if choice.chosen == choice.best_on_test
-        else f"Le meilleur sur le test est {title(choice.best_on_test)} ({shown(choice.best_test)})"
+        else t(
+            "Le meilleur sur le test est {title} ({best_test})",
+            title=title(choice.best_on_test),
+            best_test=shown(choice.best_test),
+        )
     )
     flattery = wording.gap(choice.optimism)
     cost = (
-        "le choisir d’après le test ne flatterait pas son résultat"
+        t("le choisir d’après le test ne flatterait pas son résultat")
         if flattery == wording.gap(0.0)
-        else f"le choisir d’après le test flatterait son résultat de {flattery} en moyenne"
+        else t(
+            "le choisir d’après le test flatterait son résultat de {flattery} en moyenne",
+            flattery=flattery,
+        )
     )
-    return joined(
-        f"{title(choice.chosen)}, choisi sur la validation parmi "
-        f"{wording.plural(len(choice.candidates), 'jeu', 'jeux')} de textes, y obtient "
-        f"{shown(choice.validation)}, et {number} sur le test\u00a0: c’est ce chiffre qu’il faut "
-        f"retenir. {rival}\u202f; {cost}."
+    return say(
+        "{title}, choisi sur la validation parmi {candidates} de textes, y "
+        "obtient {validation}, et {number} sur le test\u00a0: c’est ce chiffre "
+        "qu’il faut retenir. {rival}\u202f; {cost}.",
+        title=title(choice.chosen),
+        candidates=nt(len(choice.candidates), "{n}\u00a0jeu", "{n}\u00a0jeux"),
+        validation=shown(choice.validation),
+        number=number,
+        rival=rival,
+        cost=cost,
     )
 
 
@@ -196,7 +217,7 @@ def _choice(view: StudyView, choice: PromptChoice) -> Sentence:
 def _gains(view: StudyView, gain: PromptGain, source: str) -> Gains:
     anchor = gains_anchor(view, gain)
     ordered = sorted(gain.classes, key=lambda row: -row.gain)
-    title = f"{_set(view, gain.a)} au lieu de {_set(view, gain.b)}"
+    title = t("{set} au lieu de {set2}", set=_set(view, gain.a), set2=_set(view, gain.b))
     return Gains(
         anchor=anchor,
         title=title,
@@ -228,23 +249,30 @@ def _gain_chart(view: StudyView, gain: PromptGain, ordered: list[ClassGain], id_
     told = sum(one.shown for one in gains)
     return Chart(
         id=id_,
-        title="Rappel gagné ou perdu, en points, avec son intervalle à 95\u202f%",
-        alt=f"{view.case_name(gain.a)} contre {view.case_name(gain.b)}\u00a0: "
-        f"{wording.plural(told, 'changement démontré', 'changements démontrés')} sur "
-        f"{wording.plural(len(gains), 'catégorie')}, de {wording.signed(gains[0].points)} pour "
-        f"{wording.quote(gains[0].label)} à {wording.signed(gains[-1].points)} pour "
-        f"{wording.quote(gains[-1].label)}.",
+        title=t("Rappel gagné ou perdu, en points, avec son intervalle à 95\u202f%"),
+        alt=t(
+            "{case_name} contre {case_name2}\u00a0: {told} sur {gains}, de {points} "
+            "pour {label} à {points2} pour {label2}.",
+            case_name=view.case_name(gain.a),
+            case_name2=view.case_name(gain.b),
+            told=nt(told, "{n}\u00a0changement démontré", "{n}\u00a0changements démontrés"),
+            gains=nt(len(gains), "{n}\u00a0catégorie", "{n}\u00a0catégories"),
+            points=wording.signed(gains[0].points),
+            label=wording.quote(gains[0].label),
+            points2=wording.signed(gains[-1].points),
+            label2=wording.quote(gains[-1].label),
+        ),
         wide=wide,
         narrow=narrow,
         keys=(
-            Key(kind="clip", text="gain démontré"),
-            Key(kind="loss", text="perte démontrée"),
-            Key(kind="open", text="non démontré"),
+            Key(kind="clip", text=t("gain démontré")),
+            Key(kind="loss", text=t("perte démontrée")),
+            Key(kind="open", text=t("non démontré")),
         ),
         table=simple(
             f"{id_}-donnees",
-            f"{view.case_name(gain.a)}\u00a0: gains de rappel, en chiffres",
-            ("Catégorie", "Gain (points)", "Intervalle à 95\u202f%"),
+            t("{case_name}\u00a0: gains de rappel, en chiffres", case_name=view.case_name(gain.a)),
+            (t("Catégorie"), t("Gain (points)"), t("Intervalle à 95\u202f%")),
             tuple(
                 (
                     row.label,
@@ -262,16 +290,19 @@ def _gain_table(
 ) -> Table:
     return Table(
         id=id_,
-        caption=f"{view.case_name(gain.a)}\u00a0: les tests, catégorie par catégorie",
+        caption=t(
+            "{case_name}\u00a0: les tests, catégorie par catégorie",
+            case_name=view.case_name(gain.a),
+        ),
         columns=(
-            Column(text="Catégorie", numeric=False),
-            Column(text="Gain de rappel", note="points"),
-            Column(text="Photos gagnées"),
-            Column(text="Photos perdues"),
-            Column(text="Photos de test"),
+            Column(text=t("Catégorie"), numeric=False),
+            Column(text=t("Gain de rappel"), note=t("points")),
+            Column(text=t("Photos gagnées")),
+            Column(text=t("Photos perdues")),
+            Column(text=t("Photos de test")),
             Column(text="p", note="mid-p"),
-            Column(text="p corrigé", note="Holm"),
-            Column(text="Verdict"),
+            Column(text=t("p corrigé"), note=t("Holm")),
+            Column(text=t("Verdict")),
         ),
         groups=(
             Group(
@@ -295,8 +326,11 @@ def _gain_table(
                 )
             ),
         ),
-        note="Gagnées\u00a0: bien classées avec ces textes seulement\u202f; perdues\u00a0: bien "
-        "classées avec les autres seulement. La correction porte sur les catégories du tableau.",
+        note=t(
+            "Gagnées\u00a0: bien classées avec ces textes seulement\u202f; perdues\u00a0: "
+            "bien classées avec les autres seulement. La correction porte sur "
+            "les catégories du tableau."
+        ),
         kind="scores",
     )
 
@@ -304,9 +338,9 @@ def _gain_table(
 def verdict_cell(effect: float, p: float, alpha: float) -> Cell:
     """Whether a corrected test shows an effect, in words."""
     if p >= alpha:
-        return Cell(text="non démontré")
+        return Cell(text=t("non démontré"))
     kind: Kind = "hit" if effect > 0 else "error"
-    return Cell(text="gain démontré" if effect > 0 else "perte démontrée", kind=kind)
+    return Cell(text=t("gain démontré") if effect > 0 else t("perte démontrée"), kind=kind)
 
 
 # --------------------------------------------------------------------------- texts
@@ -320,20 +354,22 @@ def _effects(view: StudyView, case: str, effects: tuple[TextEffect, ...]) -> Eff
     many = len(ordered) > _MANY
     return Effects(
         anchor=f"textes-{slug}",
-        title=f"Ce que chaque texte apporte\u00a0: {_set(view, case)}",
-        summary=wording.plural(len(ordered), "texte") if many else "",
+        title=t("Ce que chaque texte apporte\u00a0: {set}", set=_set(view, case)),
+        summary=nt(len(ordered), "{n}\u00a0texte", "{n}\u00a0textes") if many else "",
         table=Table(
             id=f"textes-{slug}-tableau",
-            caption=f"{_set(view, case)}\u00a0: exactitude avec le texte, moins sans lui",
+            caption=t(
+                "{set}\u00a0: exactitude avec le texte, moins sans lui", set=_set(view, case)
+            ),
             columns=(
-                Column(text="Texte", numeric=False),
-                Column(text="Catégorie", numeric=False),
-                Column(text="Effet", note="points"),
-                Column(text="Sur sa catégorie", note="points de rappel"),
-                Column(text="Photos gagnées"),
-                Column(text="Photos perdues"),
-                Column(text="p corrigé", note="Holm"),
-                Column(text="Verdict"),
+                Column(text=t("Texte"), numeric=False),
+                Column(text=t("Catégorie"), numeric=False),
+                Column(text=t("Effet"), note=t("points")),
+                Column(text=t("Sur sa catégorie"), note=t("points de rappel")),
+                Column(text=t("Photos gagnées")),
+                Column(text=t("Photos perdues")),
+                Column(text=t("p corrigé"), note=t("Holm")),
+                Column(text=t("Verdict")),
             ),
             groups=(
                 Group(
@@ -357,20 +393,27 @@ def _effects(view: StudyView, case: str, effects: tuple[TextEffect, ...]) -> Eff
                     )
                 ),
             ),
-            note="Chaque texte est retiré à son tour\u202f; une catégorie qui n’en a qu’un garde "
-            "alors son nom. Un effet négatif démontré désigne un texte à retirer.",
+            note=t(
+                "Chaque texte est retiré à son tour\u202f; une catégorie qui n’en a "
+                "qu’un garde alors son nom. Un effet négatif démontré désigne un "
+                "texte à retirer."
+            ),
             kind="plain",
         ),
     )
 
 
 def _near_identical(view: StudyView, case: str, pairs: tuple[TextPair, ...]) -> Sentence:
-    said = "\u202f; ".join(
-        f"{wording.quote(pair.a)} et {wording.quote(pair.b)} "
-        f"(cosinus {wording.decimal(pair.cosine, 2)})"
+    said = wording.clauses(
+        t(
+            "{a} et {b} (cosinus {cosine})",
+            a=wording.quote(pair.a),
+            b=wording.quote(pair.b),
+            cosine=wording.decimal(pair.cosine, 2),
+        )
         for pair in pairs
     )
-    return joined(f"{_set(view, case)}\u00a0: {said}.")
+    return say("{set}\u00a0: {said}.", set=_set(view, case), said=said)
 
 
 # ------------------------------------------------------------------------- control
@@ -379,20 +422,31 @@ def _near_identical(view: StudyView, case: str, pairs: tuple[TextPair, ...]) -> 
 def _control(view: StudyView, case: str, gain: MeanGain) -> Sentence:
     run = view.runs.get(case)
     model = wording.quote(view.model_title(run)) if run else wording.quote(case)
-    draws = wording.plural(gain.repetitions, "tirage")
-    words = f"{draws} de mots au hasard de même longueur, en moyenne"
-    numbers = (
-        f"{wording.points(gain.gain)}, IC\u00a095\u202f% {wording.interval(gain.low, gain.high)}, "
-        f"{wording.p_value(gain.p)}"
+    draws = nt(gain.repetitions, "{n}\u00a0tirage", "{n}\u00a0tirages")
+    words = t("{draws} de mots au hasard de même longueur, en moyenne", draws=draws)
+    numbers = t(
+        "{gain}, IC\u00a095\u202f% {interval}, {p}",
+        gain=wording.points(gain.gain),
+        interval=wording.interval(gain.low, gain.high),
+        p=wording.p_value(gain.p),
     )
-    subject = f"pour {model}, {_set(view, case)}"
+    subject = t("pour {model}, {set}", model=model, set=_set(view, case))
     if gain.p >= view.alpha:
-        return joined(
-            f"{wording.sentence_case(subject)}\u00a0: on ne peut pas conclure face à {words}, "
-            f"sur ces {wording.plural(gain.n, 'image')} ({numbers})."
+        return say(
+            "{subject}\u00a0: on ne peut pas conclure face à {words}, sur ces {n} ({numbers}).",
+            subject=wording.sentence_case(subject),
+            words=words,
+            n=nt(gain.n, "{n}\u00a0image", "{n}\u00a0images"),
+            numbers=numbers,
         )
-    better = "mieux" if gain.gain > 0 else "moins bien"
-    return joined(f"{wording.sentence_case(subject)} fait {better} que {words} ({numbers}).")
+    better = t("mieux") if gain.gain > 0 else t("moins bien")
+    return say(
+        "{subject} fait {better} que {words} ({numbers}).",
+        subject=wording.sentence_case(subject),
+        better=better,
+        words=words,
+        numbers=numbers,
+    )
 
 
 # ------------------------------------------------------------------------ variance
@@ -403,13 +457,13 @@ def _variance(found: StudyComparison) -> Table | None:
         return None
     return Table(
         id="variance",
-        caption="D’où viennent les différences d’exactitude entre modèles et jeux de textes",
+        caption=t("D’où viennent les différences d’exactitude entre modèles et jeux de textes"),
         columns=(
-            Column(text="Source", numeric=False),
-            Column(text="Part des différences"),
-            Column(text="Effet typique", note="points"),
-            Column(text="Degrés de liberté"),
-            Column(text="χ² de Wald"),
+            Column(text=t("Source"), numeric=False),
+            Column(text=t("Part des différences")),
+            Column(text=t("Effet typique"), note=t("points")),
+            Column(text=t("Degrés de liberté")),
+            Column(text=t("χ² de Wald")),
             Column(text="p"),
         ),
         groups=(
@@ -417,7 +471,7 @@ def _variance(found: StudyComparison) -> Table | None:
                 rows=tuple(
                     Row(
                         cells=(
-                            head(SOURCES[one.source]),
+                            head(t(SOURCES[one.source])),
                             Cell(
                                 text=wording.percent(one.share, 0),
                                 note=wording.interval(one.low, one.high, 0),
@@ -432,8 +486,11 @@ def _variance(found: StudyComparison) -> Table | None:
                 )
             ),
         ),
-        note="Parts de la somme des carrés entre les cas, avec leur intervalle à 95\u202f% en "
-        "pour cent\u202f; l’effet typique est débarrassé du bruit dû aux images.",
+        note=t(
+            "Parts de la somme des carrés entre les cas, avec leur intervalle "
+            "à 95\u202f% en pour cent\u202f; l’effet typique est débarrassé du bruit dû "
+            "aux images."
+        ),
         kind="scores",
     )
 
@@ -443,17 +500,21 @@ def _variance_said(found: StudyComparison, alpha: float) -> Sentence:
         return ()
     top = max(found.variance, key=lambda one: one.share)
     subject = {
-        "model": "le choix du modèle",
-        "prompts": "le choix des textes",
-        "interaction": "l’accord entre un modèle et des textes",
+        "model": t("le choix du modèle"),
+        "prompts": t("le choix des textes"),
+        "interaction": t("l’accord entre un modèle et des textes"),
     }[top.source]
-    certain = [SOURCES[one.source].lower() for one in found.variance if one.p < alpha]
+    certain = [t(SOURCES[one.source]).lower() for one in found.variance if one.p < alpha]
     tail = (
-        f"Sont démontrés\u00a0: {wording.listing(certain)}."
+        t("Sont démontrés\u00a0: {certain}.", certain=wording.listing(certain))
         if certain
-        else "Aucune de ces sources n’est démontrée."
+        else t("Aucune de ces sources n’est démontrée.")
     )
-    return joined(
-        f"Ce qui compte le plus ici, c’est {subject} ({wording.percent(top.share, 0)} des "
-        f"différences, IC\u00a095\u202f% {wording.interval(top.low, top.high, 0)}). {tail}"
+    return say(
+        "Ce qui compte le plus ici, c’est {subject} ({share} des "
+        "différences, IC\u00a095\u202f% {interval}). {tail}",
+        subject=subject,
+        share=wording.percent(top.share, 0),
+        interval=wording.interval(top.low, top.high, 0),
+        tail=tail,
     )

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 from evaluation.records import Metric, Retrieval
 from evaluation.report import wording
+from evaluation.report.language import message, t
 from evaluation.report.pages import Page
 from evaluation.report.scores import share_cell
-from evaluation.report.sentences import Sentence, joined
+from evaluation.report.sentences import Sentence, say
 from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head
 from evaluation.report.view import StudyView, bounds, shown
 
 DIRECTIONS = {
-    "image-to-title": "De la photo au titre",
-    "title-to-image": "Du titre à la photo",
+    "image-to-title": message("De la photo au titre"),
+    "title-to-image": message("Du titre à la photo"),
 }
 
 
@@ -34,7 +35,7 @@ def build(view: StudyView) -> Page | None:
         return None
     return Page(
         uri=view.page("recherche"),
-        title="Recherche par titre",
+        title=t("Recherche par titre"),
         template="recherche.md.jinja",
         model=RetrievalPage(
             title=view.title,
@@ -47,17 +48,27 @@ def build(view: StudyView) -> Page | None:
 def _said(view: StudyView, one: Retrieval) -> Sentence:
     model, among = wording.quote(view.model_name(one.model)), wording.count(one.candidates)
     limits = bounds(one.recall_at_1)
-    interval = f" (IC\u00a095\u202f% {limits})" if limits else ""
+    interval = t(" (IC\u00a095\u202f% {limits})", limits=limits) if limits else ""
     if one.direction == "title-to-image":
-        return joined(
-            f"Avec {model}, la bonne photo arrive première pour {shown(one.recall_at_1)} des "
-            f"titres{interval}, et parmi les cinq premières pour {shown(one.recall_at_5)}, sur "
-            f"{among} photos."
+        return say(
+            "Avec {model}, la bonne photo arrive première pour {recall_at_1} "
+            "des titres{interval}, et parmi les cinq premières pour "
+            "{recall_at_5}, sur {among} photos.",
+            model=model,
+            recall_at_1=shown(one.recall_at_1),
+            interval=interval,
+            recall_at_5=shown(one.recall_at_5),
+            among=among,
         )
-    return joined(
-        f"Avec {model}, le bon titre arrive premier pour {shown(one.recall_at_1)} des photos"
-        f"{interval}, et parmi les cinq premiers pour {shown(one.recall_at_5)}, sur "
-        f"{among} titres."
+    return say(
+        "Avec {model}, le bon titre arrive premier pour {recall_at_1} des "
+        "photos{interval}, et parmi les cinq premiers pour {recall_at_5}, "
+        "sur {among} titres.",
+        model=model,
+        recall_at_1=shown(one.recall_at_1),
+        interval=interval,
+        recall_at_5=shown(one.recall_at_5),
+        among=among,
     )
 
 
@@ -65,23 +76,23 @@ def _table(view: StudyView, found: tuple[Retrieval, ...]) -> Table:
     directions = dict.fromkeys(one.direction for one in found)
     return Table(
         id="recherche-tableau",
-        caption="Recherche dans les photos et les titres de test",
+        caption=t("Recherche dans les photos et les titres de test"),
         columns=(
-            Column(text="Modèle", numeric=False),
-            Column(text="R@1", note="trouvé premier"),
-            Column(text="R@5", note="dans les cinq premiers"),
-            Column(text="Rang médian"),
-            Column(text="Candidats"),
-            Column(text="R@1 au hasard"),
+            Column(text=t("Modèle"), numeric=False),
+            Column(text="R@1", note=t("trouvé premier")),
+            Column(text="R@5", note=t("dans les cinq premiers")),
+            Column(text=t("Rang médian")),
+            Column(text=t("Candidats")),
+            Column(text=t("R@1 au hasard")),
         ),
         groups=tuple(
             Group(
-                title=DIRECTIONS[direction],
+                title=t(DIRECTIONS[direction]),
                 rows=tuple(_row(view, one) for one in found if one.direction == direction),
             )
             for direction in directions
         ),
-        note="Entre crochets, l’intervalle à 95\u202f%. Rang médian\u00a0: 1 est le mieux.",
+        note=t("Entre crochets, l’intervalle à 95\u202f%. Rang médian\u00a0: 1 est le mieux."),
         kind="scores",
     )
 
@@ -101,7 +112,7 @@ def _row(view: StudyView, one: Retrieval) -> Row:
 
 def _rank(metric: Metric) -> Cell:
     if metric.value is None:
-        return absent("valeur indéfinie")
+        return absent(t("valeur indéfinie"))
     digits = 0 if metric.value == int(metric.value) else 1
     return Cell(
         text=wording.decimal(metric.value, digits),

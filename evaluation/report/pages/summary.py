@@ -8,12 +8,11 @@ from evaluation.records import RunRecord
 from evaluation.report import charts, links, wording
 from evaluation.report.charts import Bar, Chart, Key
 from evaluation.report.findings import headlines
+from evaluation.report.language import nt, t
 from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.sentences import Sentence, answer
 from evaluation.report.tables import Table, simple
 from evaluation.report.view import Absence, StudyView, bounds, shown, value
-
-SEPARATOR = "\u202f; "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +49,7 @@ def summary(view: StudyView, source: str) -> Summary:
         links=_links(view, source),
         absences=view.absences,
         home=Link(
-            text=f"L’étude {wording.quote(view.title)} en détail",
+            text=t("L’étude {title} en détail", title=wording.quote(view.title)),
             href=links.href(source, view.page("index")),
         ),
     )
@@ -59,24 +58,28 @@ def summary(view: StudyView, source: str) -> Summary:
 def build(view: StudyView) -> Page:
     """The study's first page."""
     uri = view.page("index")
-    return Page(uri=uri, title="Résumé", template="resume.md.jinja", model=summary(view, uri))
+    return Page(uri=uri, title=t("Résumé"), template="resume.md.jinja", model=summary(view, uri))
 
 
 def _facts(view: StudyView, source: str) -> tuple[Fact, ...]:
     data = links.href(source, view.page("donnees"))
     facts = [
-        Fact(label="Photos de test", text=wording.count(view.test_images), href=data),
-        Fact(label="Catégories", text=wording.count(len(view.study.classes)), href=data),
+        Fact(label=t("Photos de test"), text=wording.count(view.test_images), href=data),
+        Fact(label=t("Catégories"), text=wording.count(len(view.study.classes)), href=data),
         Fact(
-            label="Cas évalués",
-            text=f"{wording.count(len(view.scored))} sur {wording.count(len(view.study.cases))}",
+            label=t("Cas évalués"),
+            text=t(
+                "{scored} sur {cases}",
+                scored=wording.count(len(view.scored)),
+                cases=wording.count(len(view.study.cases)),
+            ),
             href=links.href(source, view.page("comparaison")),
         ),
     ]
     if view.last_run:
         facts.append(
             Fact(
-                label="Dernière évaluation",
+                label=t("Dernière évaluation"),
                 text=wording.date(view.last_run),
                 href=links.href(source, view.page("methode")),
             )
@@ -86,10 +89,14 @@ def _facts(view: StudyView, source: str) -> tuple[Fact, ...]:
 
 def _links(view: StudyView, source: str) -> tuple[Link, ...]:
     pages = [
-        ("donnees", "Voir les photos", "catégories, galeries, photos manquantes"),
-        ("clip-zero-shot", "Lire les textes", "ce que CLIP lit, et ce que chaque texte change"),
-        ("comparaison", "Comparer", "tous les cas, catégorie par catégorie"),
-        ("conclusion", "Conclure", "ce que les chiffres permettent de dire"),
+        ("donnees", t("Voir les photos"), t("catégories, galeries, photos manquantes")),
+        (
+            "clip-zero-shot",
+            t("Lire les textes"),
+            t("ce que CLIP lit, et ce que chaque texte change"),
+        ),
+        ("comparaison", t("Comparer"), t("tous les cas, catégorie par catégorie")),
+        ("conclusion", t("Conclure"), t("ce que les chiffres permettent de dire")),
     ]
     if not view.zero_shot:
         del pages[1]
@@ -114,7 +121,7 @@ def interval_chart(view: StudyView) -> Chart:
     ]
     bars += [
         Bar(
-            label=f"{wording.typeset(system.title)}\n(diapositives)",
+            label=t("{title}\n(diapositives)", title=wording.typeset(system.title)),
             kind="reference",
             value=system.accuracy,
         )
@@ -123,7 +130,10 @@ def interval_chart(view: StudyView) -> Chart:
     wide, narrow = charts.interval_plot(bars, view.chance, view.draw)
     return Chart(
         id=f"exactitude-{links.slug(view.study.name)}",
-        title=f"Part des {wording.plural(view.test_images, 'photo')} de test bien classées",
+        title=t(
+            "Part des {test_images} de test bien classées",
+            test_images=nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos"),
+        ),
         alt=_alt(view, runs),
         wide=wide,
         narrow=narrow,
@@ -149,11 +159,11 @@ def _keys(view: StudyView, bars: list[Bar]) -> tuple[Key, ...]:
     kinds = {bar.kind for bar in bars}
     quoted = "reference" in kinds or any(bar.quoted is not None for bar in bars)
     keys = [
-        ("clip", "CLIP zero-shot", "clip" in kinds),
-        ("supervised", "modèle supervisé", "supervised" in kinds),
-        ("quoted", "chiffre cité des diapositives", quoted),
-        ("interval", "intervalle à 95\u202f%", True),
-        ("chance", f"hasard ({wording.percent(view.chance)})", True),
+        ("clip", t("CLIP zero-shot"), "clip" in kinds),
+        ("supervised", t("modèle supervisé"), "supervised" in kinds),
+        ("quoted", t("chiffre cité des diapositives"), quoted),
+        ("interval", t("intervalle à 95\u202f%"), True),
+        ("chance", t("hasard ({chance})", chance=wording.percent(view.chance)), True),
     ]
     return tuple(Key(kind=kind, text=text) for kind, text, present in keys if present)
 
@@ -163,10 +173,11 @@ def _alt(view: StudyView, runs: list[RunRecord]) -> str:
     for run in runs:
         found = run.metric("accuracy")
         said.append(f"{view.case_title(run)}\u00a0: {shown(found)} {bounds(found)}".strip())
-    return (
-        f"Exactitude de {wording.plural(len(runs), 'cas', 'cas')}, du meilleur au moins bon. "
-        f"{wording.sentence_case(SEPARATOR.join(said))}. "
-        f"Le hasard donnerait {wording.percent(view.chance)}."
+    return t(
+        "Exactitude de {runs}, du meilleur au moins bon. {join}. Le hasard donnerait {chance}.",
+        runs=nt(len(runs), "{n}\u00a0cas", "{n}\u00a0cas"),
+        join=wording.sentence_case(wording.clauses(said)),
+        chance=wording.percent(view.chance),
     )
 
 
@@ -182,12 +193,12 @@ def _chart_table(view: StudyView, runs: list[RunRecord], bars: list[Bar]) -> Tab
         for bar in bars
         if bar.kind == "reference"
     ]
-    rows.append(("Hasard", wording.percent(view.chance), none, none))
-    columns = ("Cas", "Exactitude", "Intervalle à 95\u202f%", "Diapositives (cité)")
+    rows.append((t("Hasard"), wording.percent(view.chance), none, none))
+    columns = (t("Cas"), t("Exactitude"), t("Intervalle à 95\u202f%"), t("Diapositives (cité)"))
     used = len(columns) if view.reference else len(columns) - 1
     return simple(
         f"exactitude-{links.slug(view.study.name)}-donnees",
-        f"{view.title}\u00a0: exactitude de chaque cas, en chiffres",
+        t("{title}\u00a0: exactitude de chaque cas, en chiffres", title=view.title),
         columns[:used],
         tuple(row[:used] for row in rows),
     )

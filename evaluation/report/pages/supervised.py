@@ -6,17 +6,18 @@ from dataclasses import dataclass
 
 from evaluation.records import Option, RunRecord
 from evaluation.report import wording
+from evaluation.report.language import message, nt, t
 from evaluation.report.pages import Fact, Page
 from evaluation.report.scores import class_table, confusion_table
-from evaluation.report.sentences import Sentence, joined, number, weakest
+from evaluation.report.sentences import Sentence, number, say, weakest
 from evaluation.report.tables import Table
 from evaluation.report.view import Absence, StudyView, shown
 
 CHOSEN = {
-    "C": "Régularisation retenue (C, inverse de sa force)",
-    "validation_accuracy": "Exactitude sur la validation",
-    "train_images": "Photos d’apprentissage",
-    "validation_images": "Photos de validation",
+    "C": message("Régularisation retenue (C, inverse de sa force)"),
+    "validation_accuracy": message("Exactitude sur la validation"),
+    "train_images": message("Photos d’apprentissage"),
+    "validation_images": message("Photos de validation"),
 }
 """French names of what a supervised model chooses on validation."""
 
@@ -57,12 +58,12 @@ def build(view: StudyView) -> Page | None:
     folds = [card.fold for card in view.study.samples]
     return Page(
         uri=uri,
-        title="Approche classique",
+        title=t("Approche classique"),
         template="approche-classique.md.jinja",
         model=SupervisedPage(
             title=view.title,
-            train=wording.plural(folds.count("train"), "photo"),
-            validation=wording.plural(folds.count("validation"), "photo"),
+            train=nt(folds.count("train"), "{n}\u00a0photo", "{n}\u00a0photos"),
+            validation=nt(folds.count("validation"), "{n}\u00a0photo", "{n}\u00a0photos"),
             cases=tuple(_case(view, run, uri) for run in view.supervised),
             absences=tuple(one for one in view.absences if one.case in declared),
         ),
@@ -73,10 +74,10 @@ def _case(view: StudyView, run: RunRecord, source: str) -> SupervisedCase:
     return SupervisedCase(
         anchor=view.case_slugs[run.case],
         title=view.case_title(run),
-        lead=joined(
-            "Exactitude sur le test\u00a0: ",
-            number(view, run, source),
-            f"\u202f; F1 macro\u00a0: {shown(run.metric('macro_f1'))}.",
+        lead=say(
+            "Exactitude sur le test\u00a0: {number}\u202f; F1 macro\u00a0: {metric}.",
+            number=number(view, run, source),
+            metric=shown(run.metric("macro_f1")),
         ),
         weakest=weakest(view, run, source),
         facts=chosen_facts(run, view.run_href(source, run)),
@@ -88,9 +89,11 @@ def _case(view: StudyView, run: RunRecord, source: str) -> SupervisedCase:
 
 def chosen_facts(run: RunRecord, href: str) -> tuple[Fact, ...]:
     """What a model chose on validation, in words."""
-    facts = [Fact(label="Tronc", text=run.model.architecture or run.model.name, code=True)]
+    facts = [Fact(label=t("Tronc"), text=run.model.architecture or run.model.name, code=True)]
     facts += [
-        Fact(label=CHOSEN.get(name, name), text=_option(name, chosen), href=href)
+        Fact(
+            label=t(CHOSEN[name]) if name in CHOSEN else name, text=_option(name, chosen), href=href
+        )
         for name, chosen in run.chosen.items()
     ]
     return tuple(facts)
@@ -98,9 +101,9 @@ def chosen_facts(run: RunRecord, href: str) -> tuple[Fact, ...]:
 
 def _option(name: str, chosen: Option) -> str:
     if isinstance(chosen, bool):
-        return "oui" if chosen else "non"
+        return t("oui") if chosen else t("non")
     if isinstance(chosen, float) and name in _SHARES:
         return wording.percent(chosen)
     if isinstance(chosen, float):
-        return f"{chosen:.4g}".replace(".", ",").replace("-", wording.MINUS)
+        return wording.significant(chosen)
     return wording.count(chosen) if isinstance(chosen, int) else chosen

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from evaluation.records import PromptSet, RunRecord
 from evaluation.report import charts, wording
 from evaluation.report.charts import Change, Chart
+from evaluation.report.language import message, nt, t
 from evaluation.report.pages import Fact, Page
 from evaluation.report.scores import class_table, confusion_table, share_cell
-from evaluation.report.sentences import Sentence, joined, number, recall_changes, weakest
+from evaluation.report.sentences import Sentence, joined, number, recall_changes, say, weakest
 from evaluation.report.tables import Cell, Column, Group, Row, Table, head, simple
 from evaluation.report.view import (
-    METRICS,
     Absence,
     StudyView,
     best,
@@ -20,7 +20,12 @@ from evaluation.report.view import (
     value,
 )
 
-LANGUAGES = {"en": "anglais", "fr": "français", "de": "allemand", "es": "espagnol"}
+LANGUAGES = {
+    "en": message("anglais"),
+    "fr": message("français"),
+    "de": message("allemand"),
+    "es": message("espagnol"),
+}
 _SHORT = 3
 """A class with more texts than this shows them folded."""
 
@@ -86,7 +91,7 @@ def build(view: StudyView) -> Page | None:
     names = {prompts.name: wording.typeset(prompts.title) for prompts in view.prompt_sets}
     return Page(
         uri=uri,
-        title="CLIP zero-shot",
+        title=t("CLIP zero-shot"),
         template="clip-zero-shot.md.jinja",
         model=ZeroShotPage(
             title=view.title,
@@ -107,9 +112,9 @@ def _overview(view: StudyView, source: str) -> Table | None:
     models = {run.model.name: view.model_title(run) for run in view.zero_shot}
     return Table(
         id="formulations",
-        caption=f"{METRICS['accuracy']} de chaque modèle avec chaque jeu de textes",
+        caption=t("Exactitude de chaque modèle avec chaque jeu de textes"),
         columns=(
-            Column(text="Modèle", numeric=False),
+            Column(text=t("Modèle"), numeric=False),
             *(Column(text=wording.typeset(prompts.title)) for prompts in view.prompt_sets),
         ),
         groups=(
@@ -172,6 +177,10 @@ def _section(view: StudyView, prompts: PromptSet, source: str) -> PromptSection:
     )
 
 
+def _language(code: str) -> str:
+    return t(LANGUAGES[code]) if code in LANGUAGES else code
+
+
 def _facts(prompts: PromptSet) -> tuple[Fact, ...]:
     numbers = [len(texts) for texts in prompts.texts.values()]
     spread = ""
@@ -181,13 +190,15 @@ def _facts(prompts: PromptSet) -> tuple[Fact, ...]:
             wording.count(low) if low == high else f"{wording.count(low)} à {wording.count(high)}"
         )
     facts = [
-        Fact(label="Langue des textes", text=LANGUAGES.get(prompts.language, prompts.language)),
-        Fact(label="Textes par catégorie", text=spread),
+        Fact(label=t("Langue des textes"), text=_language(prompts.language)),
+        Fact(label=t("Textes par catégorie"), text=spread),
         Fact(
-            label="Gabarits",
-            text=wording.count(len(prompts.templates)) if prompts.templates != ("{}",) else "aucun",
+            label=t("Gabarits"),
+            text=wording.count(len(prompts.templates))
+            if prompts.templates != ("{}",)
+            else t("aucun"),
         ),
-        Fact(label="Source", text=wording.typeset(prompts.source), wide=True),
+        Fact(label=t("Source"), text=wording.typeset(prompts.source), wide=True),
     ]
     return tuple(fact for fact in facts if fact.text)
 
@@ -202,7 +213,7 @@ def _class_texts(label: str, texts: tuple[str, ...]) -> ClassTexts:
     return ClassTexts(
         label=label,
         texts=texts,
-        summary=wording.plural(len(texts), "texte") if folded else "",
+        summary=nt(len(texts), "{n}\u00a0texte", "{n}\u00a0textes") if folded else "",
     )
 
 
@@ -226,12 +237,17 @@ def _model(view: StudyView, run: RunRecord, source: str, *, unfolded: bool) -> M
 
 
 def _lead(view: StudyView, run: RunRecord, base: RunRecord | None, source: str) -> Sentence:
-    pieces = joined("Exactitude\u00a0: ", number(view, run, source))
+    pieces = say("Exactitude\u00a0: {number}", number=number(view, run, source))
     if base is None or base.prompts is None:
         return joined(pieces, ".")
     gap = value(run, "accuracy") - value(base, "accuracy")
     names = wording.quote(wording.typeset(base.prompts.title))
-    return joined(pieces, f", soit {wording.points(gap)} par rapport à {names}.")
+    return say(
+        "{pieces}, soit {gap} par rapport à {names}.",
+        pieces=pieces,
+        gap=wording.points(gap),
+        names=names,
+    )
 
 
 def _change(view: StudyView, run: RunRecord, base: RunRecord) -> Chart | None:
@@ -247,18 +263,24 @@ def _change(view: StudyView, run: RunRecord, base: RunRecord) -> Chart | None:
     down = sum(change < 0 for change in changes.values())
     return Chart(
         id=f"ecarts-{view.case_slugs[run.case]}",
-        title=f"Rappel gagné ou perdu par rapport à {names}, en points",
-        alt=f"{view.case_title(run)}\u00a0: "
-        f"{wording.plural(up, 'catégorie gagne', 'catégories gagnent')} en rappel, "
-        f"{wording.plural(down, 'en perd', 'en perdent')}. De "
-        f"{wording.quote(ordered[0][0])} ({wording.points(ordered[0][1])}) à "
-        f"{wording.quote(ordered[-1][0])} ({wording.points(ordered[-1][1])}).",
+        title=t("Rappel gagné ou perdu par rapport à {names}, en points", names=names),
+        alt=t(
+            "{case_title}\u00a0: {up} en rappel, {down}. De {ordered} ({ordered2}) "
+            "à {ordered3} ({ordered4}).",
+            case_title=view.case_title(run),
+            up=nt(up, "{n}\u00a0catégorie gagne", "{n}\u00a0catégories gagnent"),
+            down=nt(down, "{n}\u00a0en perd", "{n}\u00a0en perdent"),
+            ordered=wording.quote(ordered[0][0]),
+            ordered2=wording.points(ordered[0][1]),
+            ordered3=wording.quote(ordered[-1][0]),
+            ordered4=wording.points(ordered[-1][1]),
+        ),
         wide=wide,
         narrow=narrow,
         table=simple(
             f"ecarts-{view.case_slugs[run.case]}-donnees",
-            f"{view.case_title(run)}\u00a0: écarts de rappel, en chiffres",
-            ("Catégorie", "Écart de rappel (points)"),
+            t("{case_title}\u00a0: écarts de rappel, en chiffres", case_title=view.case_title(run)),
+            (t("Catégorie"), t("Écart de rappel (points)")),
             tuple((label, wording.signed(100 * change)) for label, change in ordered),
         ),
     )
