@@ -18,9 +18,12 @@ from urllib.parse import urlsplit
 
 from evaluation.errors import ConfigError, Mistake
 from evaluation.records import (
+    EXPLAIN_METHODS,
     Case,
     DatasetKind,
     DatasetSpec,
+    ExplainMethod,
+    ExplainSpec,
     ModelKind,
     ModelSpec,
     Option,
@@ -315,6 +318,7 @@ def _study(file: Path, data_root: Path | None, mistakes: list[Mistake]) -> Study
     prompts = _prompt_sets(table, models)
     reference = _reference(table)
     thresholds = _thresholds(table, name, models, prompts)
+    explain = _explain(table.table("explain")) if table.has("explain") else None
     table.finish()
     return Study(
         name=name,
@@ -327,6 +331,7 @@ def _study(file: Path, data_root: Path | None, mistakes: list[Mistake]) -> Study
         prompts=prompts,
         thresholds=thresholds,
         reference=reference,
+        explain=explain,
     )
 
 
@@ -433,6 +438,36 @@ def _split(table: _Table) -> SplitSpec:
         table.wrong("test_share", f"nothing is left to train ({shares:g} held out)", "lower it")
     table.finish()
     return spec
+
+
+# ------------------------------------------------------------------ explanations
+
+# The smallest value of each number of the [explain] table.
+_EXPLAIN_MINIMA = {
+    "photos_per_rule": 0,
+    "confusions": 0,
+    "shared_per_class": 0,
+    "cap": 1,
+    "masks": 2,
+    "rise_photos": 0,
+    "faithfulness_photos": 0,
+    "curve_steps": 2,
+    "randomisation_photos": 0,
+    "seed": 0,
+}
+
+
+def _explain(table: _Table) -> ExplainSpec:
+    methods = table.texts("methods")
+    for method in methods:
+        if method not in EXPLAIN_METHODS:
+            table.wrong("methods", f"{method!r} is unknown", _meant(method, EXPLAIN_METHODS))
+    numbers = {key: table.integer(key, minimum) for key, minimum in _EXPLAIN_MINIMA.items()}
+    table.finish()
+    return ExplainSpec(
+        methods=cast("tuple[ExplainMethod, ...]", methods),
+        **{key: value for key, value in numbers.items() if value is not None},
+    )
 
 
 # ----------------------------------------------------------------------- models

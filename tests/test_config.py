@@ -12,6 +12,7 @@ import pytest
 
 from evaluation.config import METRICS, SHIPPED, list_studies, load_study
 from evaluation.errors import ConfigError
+from evaluation.records import ExplainSpec
 
 STUDY = """
 schema = 1
@@ -464,3 +465,38 @@ def test_a_control_that_is_like_nothing_is_refused(
     ((found, said),) = mistakes_of()
     assert found == key
     assert problem in said
+
+
+def test_maps_are_made_of_a_study_that_asks_for_them(write: Write) -> None:
+    """Without the table there are none; an empty one takes every default."""
+    write()
+    assert load_study("boutique").explain is None
+    write(STUDY + "\n[explain]\n")
+    assert load_study("boutique").explain == ExplainSpec()
+    write(STUDY + '\n[explain]\nmethods = ["chefer", "rise"]\nmasks = 50\nrise_photos = 0\n')
+    assert load_study("boutique").explain == ExplainSpec(
+        methods=("chefer", "rise"), masks=50, rise_photos=0
+    )
+
+
+def test_every_mistake_about_maps_is_reported_at_once(write: Write) -> None:
+    """Unknown methods and keys are named with what was meant; numbers have their minimum."""
+    write(
+        STUDY
+        + '\n[explain]\nmethods = ["grad-cam", "rise"]\nmasks = 1\ncap = 0\nseed = "x"\nmask = 9\n'
+    )
+    assert mistakes_of() == [
+        ("explain.methods", "'grad-cam' is unknown"),
+        ("explain.cap", "0 is too small"),
+        ("explain.masks", "1 is too small"),
+        ("explain.seed", "is a text"),
+        ("explain.mask", "unknown key"),
+    ]
+
+
+def test_the_shipped_studies_ask_for_maps() -> None:
+    """With few enough masks that scoring them stays short."""
+    for name in ("demo", "flipkart"):
+        spec = load_study(name).explain
+        assert spec is not None
+        assert spec.masks <= 300

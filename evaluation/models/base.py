@@ -41,8 +41,16 @@ class Classifier(Protocol):
     precision: str
     """fp32, bf16 or fp16."""
 
+    image_tower: torch.nn.Module
+    """The module that :meth:`forward` runs: an open_clip tower, or a timm trunk."""
+    preprocessing: Mapping[str, Any]
+    """What :meth:`preprocess` does, under the keys of open_clip's ``PreprocessCfg``."""
+
     def preprocess(self, image: Image.Image) -> Tensor:
         """RGB photo to (3, H, W) float32; safe to call from several threads."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """(B, 3, H, W) to (B, D) float32: those of :meth:`embed_images`, differentiable."""
 
     def embed_images(self, batch: Tensor) -> NDArray[np.float32]:
         """(B, 3, H, W) float32 to (B, D) float32.

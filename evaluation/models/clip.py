@@ -310,6 +310,8 @@ class ClipClassifier:
             import torch  # noqa: PLC0415 - slow to import
 
             self.model.visual.to(memory_format=torch.channels_last)
+        self.image_tower: torch.nn.Module = self.model.visual
+        self.preprocessing: Mapping[str, Any] = self.model.visual.preprocess_cfg
         self._texts = TextEncoder(self.model, _tokenizer(spec, source), device=device)
         self.fingerprint = fingerprint_of(
             weights=self.weights_digest,
@@ -319,7 +321,7 @@ class ClipClassifier:
                 "vision": source.config["vision_cfg"],
                 "quick_gelu": _quick_gelu(spec, source),
             },
-            preprocess=self.model.visual.preprocess_cfg,
+            preprocess=self.preprocessing,
             precision=precision,
         )
 
@@ -331,17 +333,22 @@ class ClipClassifier:
     def embed_images(self, batch: torch.Tensor) -> NDArray[np.float32]:
         """See :meth:`Classifier.embed_images`; the embeddings have unit length."""
         import torch  # noqa: PLC0415 - slow to import
+
+        with torch.inference_mode():
+            result: NDArray[np.float32] = self.forward(batch).cpu().numpy()
+        return result
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """See :meth:`Classifier.forward`."""
+        import torch  # noqa: PLC0415 - slow to import
         from open_clip import get_input_dtype  # noqa: PLC0415
 
         layout = torch.channels_last if self._channels_last else torch.contiguous_format
-        with torch.inference_mode():
-            images = batch.to(
-                self._device, dtype=get_input_dtype(self.precision), memory_format=layout
-            )
-            features = self.model.encode_image(images).float()
-            features = torch.nn.functional.normalize(features, dim=-1)
-        result: NDArray[np.float32] = features.cpu().numpy()
-        return result
+        images = pixels.to(
+            self._device, dtype=get_input_dtype(self.precision), memory_format=layout
+        )
+        features = self.model.encode_image(images).float()
+        return torch.nn.functional.normalize(features, dim=-1)
 
     def head(
         self,

@@ -69,6 +69,8 @@ class SupervisedClassifier:
             precision
         ]
         self.trunk = trunk.to(device, self._dtype, memory_format=torch.channels_last).eval()
+        self.image_tower: torch.nn.Module = self.trunk
+        self.preprocessing = preprocess
         self._transform = _transform(preprocess)
         self.fingerprint = fingerprint_of(
             weights=self.weights_digest,
@@ -87,9 +89,16 @@ class SupervisedClassifier:
         import torch  # noqa: PLC0415 - slow to import
 
         with torch.inference_mode():
-            images = batch.to(self._device, self._dtype, memory_format=torch.channels_last)
-            result: NDArray[np.float32] = self.trunk(images).float().cpu().numpy()
+            result: NDArray[np.float32] = self.forward(batch).cpu().numpy()
         return result
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """See :meth:`Classifier.forward`."""
+        import torch  # noqa: PLC0415 - slow to import
+
+        images = pixels.to(self._device, self._dtype, memory_format=torch.channels_last)
+        features: torch.Tensor = self.trunk(images).float()
+        return features
 
     def head(
         self,

@@ -57,14 +57,11 @@ from evaluation.records.base import (
 )
 from evaluation.records.data import Dataset, MissingPhoto, Sample, Split
 from evaluation.records.explanations import (
-    EXPLAIN_METHODS,
     CaseExplanation,
     ClassMap,
     ClassSuggestion,
     ExplainedPhoto,
     ExplainFailure,
-    ExplainMethod,
-    ExplainSpec,
     Faithfulness,
     MapSummary,
     MethodCard,
@@ -83,8 +80,11 @@ from evaluation.records.results import SampleCard, StudyRecord, StudyResults
 from evaluation.records.runs import Provenance, RunRecord, Timings
 from evaluation.records.scores import ClassScores, Metric, Predictions
 from evaluation.records.study import (
+    EXPLAIN_METHODS,
     Case,
     DatasetSpec,
+    ExplainMethod,
+    ExplainSpec,
     ModelSpec,
     PromptSet,
     SplitSpec,

@@ -7,42 +7,9 @@ from typing import Literal
 
 from evaluation.records.base import SCHEMA_VERSION
 from evaluation.records.scores import Metric
-from evaluation.records.study import PromptSet
+from evaluation.records.study import ExplainMethod, ExplainSpec, PromptSet
 
-ExplainMethod = Literal["attention-gradient", "chefer", "hirescam", "gradcam", "rise"]
-EXPLAIN_METHODS: tuple[ExplainMethod, ...] = (
-    "attention-gradient",
-    "chefer",
-    "hirescam",
-    "gradcam",
-    "rise",
-)
 SelectionRule = Literal["shared", "confusion", "surest-wrong", "surest-right", "least-sure-right"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExplainSpec:
-    """Which photos of a case are explained, how, and how the maps are checked."""
-
-    methods: tuple[ExplainMethod, ...] = ()
-    """Empty for the tower's own method, then RISE, which alone compares models."""
-    photos_per_rule: int = 1
-    """Of each class, for each rule of the selection."""
-    confusions: int = 3
-    """Pairs (true class, predicted class) that are shown: the most frequent ones."""
-    shared_per_class: int = 1
-    """Photos of each class that are explained whatever the case, so that cases compare."""
-    cap: int = 32
-    """Photos of a case, at most."""
-    masks: int = 300
-    """Of RISE: forward passes a photo and model; a further prompt set costs none."""
-    faithfulness_photos: int = 12
-    """Photos whose deletion and insertion curves are drawn; 0 for none."""
-    curve_steps: int = 10
-    """Steps of a curve, from the whole photo to none of it."""
-    randomisation_photos: int = 2
-    """Photos explained again with random weights; 0 for none."""
-    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,15 @@ from typing import Literal
 
 from evaluation.records.base import DatasetKind, ModelKind, Option, digest_of
 
+ExplainMethod = Literal["attention-gradient", "chefer", "hirescam", "gradcam", "rise"]
+EXPLAIN_METHODS: tuple[ExplainMethod, ...] = (
+    "attention-gradient",
+    "chefer",
+    "hirescam",
+    "gradcam",
+    "rise",
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSpec:
@@ -113,6 +122,49 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainSpec:
+    """Which photos of a case are explained, how, and how the maps are checked."""
+
+    methods: tuple[ExplainMethod, ...] = ()
+    """Empty for the tower's own method, then RISE, which alone compares models."""
+    photos_per_rule: int = 1
+    """Of each class, for each rule of the selection."""
+    confusions: int = 3
+    """Pairs (true class, predicted class) that are shown: the most frequent ones."""
+    shared_per_class: int = 1
+    """Photos of each class that are explained whatever the case, so that cases compare."""
+    cap: int = 32
+    """Photos of a case, at most."""
+    masks: int = 300
+    """Of RISE: forward passes a photo and model; a further prompt set costs none."""
+    rise_photos: int = 8
+    """Photos explained by RISE, those of the curves included: the ones that all cases share
+    come first, so that a further prompt set costs little."""
+    faithfulness_photos: int = 8
+    """Photos whose deletion and insertion curves are drawn, shared ones first; 0 for none."""
+    curve_steps: int = 10
+    """Steps of a curve, from the whole photo to none of it."""
+    randomisation_photos: int = 2
+    """Photos explained again with random weights, once a model; 0 for none."""
+    seed: int = 0
+
+    def covers(self, other: ExplainSpec) -> bool:
+        """Whether maps made by this leave nothing to make by the other."""
+        return (
+            (self.methods, self.seed) == (other.methods, other.seed)
+            and self.photos_per_rule >= other.photos_per_rule
+            and self.confusions >= other.confusions
+            and self.shared_per_class >= other.shared_per_class
+            and self.cap >= other.cap
+            and self.masks >= other.masks
+            and self.rise_photos >= other.rise_photos
+            and self.faithfulness_photos >= other.faithfulness_photos
+            and self.curve_steps >= other.curve_steps
+            and self.randomisation_photos >= other.randomisation_photos
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One (model, prompt set) pair of a study; a supervised model has no prompt set."""
 
@@ -147,6 +199,8 @@ class Study:
     thresholds: tuple[Threshold, ...] = ()
     reference: Path | None = None
     """A file of published figures to stand beside the measured ones."""
+    explain: ExplainSpec | None = None
+    """Which maps are made of each case; None for none."""
 
     def cases(self) -> tuple[Case, ...]:
         """Every case, in the order of the file: models first, then prompt sets."""

@@ -181,6 +181,20 @@ def test_a_photo_has_one_embedding_in_any_batch(checkpoint: Path) -> None:
     assert np.linalg.norm(together, axis=1) == pytest.approx(np.ones(5), abs=1e-6)
 
 
+def test_its_forward_pass_is_differentiable_and_gives_the_embeddings(checkpoint: Path) -> None:
+    """What attention maps are made of: the same numbers, with a graph back to the pixels."""
+    model = _load(checkpoint)
+    images = torch.stack([model.preprocess(_photo(seed)) for seed in range(2)]).requires_grad_()
+    found = model.forward(images)
+    assert np.abs(found.detach().numpy() - model.embed_images(images.detach())).max() < 1e-6
+    found[0, 0].backward()
+    assert images.grad is not None
+    assert images.grad[0].any()
+    assert not images.grad[1].any()
+    assert model.image_tower is model.model.visual
+    assert {"size", "resize_mode", "mean", "std"} <= set(model.preprocessing)
+
+
 def test_a_sentence_beyond_the_context_is_counted(checkpoint: Path) -> None:
     """open_clip cuts in silence; the warning names the class and how much is lost."""
     texts = {"mug": ("a mug",), "rug": ("rug " * 10, "rug " * 11)}

@@ -211,6 +211,24 @@ def test_a_local_checkpoint_with_a_head_is_a_trunk(small: Any, tmp_path: Path) -
     assert head.weight.shape == (2, model.dim)
 
 
+def test_its_forward_pass_is_differentiable_and_gives_the_embeddings(
+    small: Any, tmp_path: Path
+) -> None:
+    """What attention maps are made of: the same numbers, with a graph back to the pixels."""
+    path = tmp_path / "small.safetensors"
+    save_file(small.state_dict(), path)
+    model = _load(_spec(path, SMALL))
+    images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    images.requires_grad_()
+    found = model.forward(images)
+    assert np.abs(found.detach().numpy() - model.embed_images(images.detach())).max() < 1e-5
+    found[0].sum().backward()
+    assert images.grad is not None
+    assert images.grad[0].any()
+    assert not images.grad[1].any()
+    assert {"size", "resize_mode", "mean", "std"} <= set(model.preprocessing)
+
+
 def test_two_files_have_two_fingerprints(small: Any, tmp_path: Path) -> None:
     """Other weights, another key."""
     save_file(small.state_dict(), tmp_path / "one.safetensors")
