@@ -77,7 +77,7 @@ def require_files(pages: Pages) -> None:
     for content in pages.values():
         if isinstance(content, Path) and not content.is_file():
             raise ReportError(
-                "no such small copy of a photo",
+                "no such small copy of a photo, or map of one",
                 where=content,
                 remedy="run `tox -e eval` again to make it anew",
             )

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from evaluation.errors import ReportError
 from evaluation.records import Reference, StudyResults
-from evaluation.report import links
+from evaluation.report import links, maps
 from evaluation.report.charts import vega_svg
 from evaluation.report.markup import Templates
 from evaluation.report.pages import (
@@ -71,6 +71,7 @@ def render(
     for view in views:
         made |= explorer.data_files(view)
         made |= _photos(view)
+        made |= maps.overlay_files(view)
     return made
 
 

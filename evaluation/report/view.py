@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from evaluation.records import (
+    CaseExplanation,
     Metric,
     PairedTest,
     PromptSet,
@@ -328,6 +329,14 @@ class StudyView:
     def pair_anchor(self, one: str, other: str) -> str:
         """The anchor of that cell; slugs have no double hyphen, so no two pairs share one."""
         return f"paire-{self.case_slugs[one]}--{self.case_slugs[other]}"
+
+    # ------------------------------------------------------------ explanations
+
+    @cached_property
+    def explanations(self) -> Mapping[str, CaseExplanation]:
+        """Case id to its maps, for the scored cases that have some."""
+        found = self.results.explanations
+        return {run.case: found[run.case] for run in self.scored if run.case in found}
 
     # --------------------------------------------------------------- reference
 

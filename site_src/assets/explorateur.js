@@ -43,6 +43,7 @@
     same: "Les cas A et B sont le même\u00a0: choisissez-en deux différents.",
     outside: "hors de la sélection",
     hidden: "photo non publiée",
+    maps: "Ce qui a compté\u00a0: ",
     right: "Juste",
     wrong: "Faux",
   };
@@ -59,7 +60,7 @@
       ids: new Array(number), titles: new Array(number), found: new Array(number),
       paths: new Array(number), sizes: new Uint16Array(2 * number),
       labels: new Uint16Array(number), shelves: new Uint16Array(number),
-      places: new Map(),
+      places: new Map(), maps: new Map(),
       said: head.cases.map(() => ({
         predicted: new Uint16Array(number),
         confidence: new Uint16Array(number),
@@ -94,6 +95,7 @@
         said.confidence[start + i] = probability(pairs, from.predicted[i]);
       });
     });
+    for (const [i, maps] of Object.entries(part.maps ?? {})) data.maps.set(start + Number(i), maps);
     loaded = start + part.ids.length;
     if (start === 0) ready();
     else grown();
@@ -373,7 +375,7 @@
   dialog.setAttribute("aria-labelledby", "v-panel-titre");
   dialog.innerHTML = `
     <div class="v-panel__body">
-      <div class="v-panel__photo"></div>
+      <div><div class="v-panel__photo"></div><div class="v-panel__maps"></div></div>
       <div class="v-panel__text">
         <h2 id="v-panel-titre" tabindex="-1" autofocus></h2>
         <dl class="v-facts"></dl>
@@ -442,11 +444,31 @@
     return row;
   };
 
+  /* What speaks for the classes, by the cases that the list is about. */
+  const maps = (at) => (state.accord ? [state.a, state.b] : [state.cas]).flatMap((which) => {
+    const found = (data.maps.get(at) ?? []).filter((it) => it[0] === which);
+    if (!found.length) return [];
+    const row = element("div", "v-maps__row");
+    row.append(...found.map(([, title, path, width, height, said]) => {
+      const figure = element("figure", "v-map");
+      const both = element("div", "v-map__picture");
+      const [photo, overlay] = [picture(at, true), element("img", "v-map__overlay")];
+      photo.alt = "";
+      [overlay.loading, overlay.width, overlay.height] = ["lazy", width, height];
+      [overlay.alt, overlay.src] = [said, data.base + path];
+      both.append(photo, overlay);
+      figure.append(both, element("figcaption", "", title));
+      return figure;
+    }));
+    return [element("h3", "", `${WORDS.maps}${data.cases[which].title}`), row];
+  });
+
   let current = -1;
   const show = (at) => {
     current = at;
     const big = picture(at, false);
     one(".v-panel__photo", dialog).replaceChildren(big);
+    one(".v-panel__maps", dialog).replaceChildren(...maps(at));
     one("h2", dialog).textContent = data.titles[at];
     const facts = [fact("Vraie catégorie", data.classes[data.labels[at]])];
     if (data.shelves[at] !== NONE) {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.report import analysed, builder
+from tests.report import builder, explained
 from tests.report.conftest import build_site, write_artefacts
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def chromium() -> Iterator[Browser]:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of two studies, in a folder called repo."""
     root = tmp_path_factory.mktemp("artefacts")
-    write_artefacts(root, analysed.shop(root), builder.second(root))
+    write_artefacts(root, explained.shop(root), builder.second(root))
     output = tmp_path_factory.mktemp("browser") / "repo"
     done = build_site(output, root)
     assert done.returncode == 0, done.stdout + done.stderr

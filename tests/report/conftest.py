@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from evaluation import artefacts
 from evaluation.records import StudyResults
 from evaluation.report.render import Pages, render
-from tests.report import analysed, builder
+from tests.report import builder, explained
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "templates"
@@ -27,7 +28,7 @@ def placeholder(spec: Mapping[str, Any]) -> str:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> StudyResults:
-    return analysed.shop(tmp_path)
+    return explained.shop(tmp_path)
 
 
 @pytest.fixture
@@ -50,6 +51,9 @@ def write_artefacts(root: Path, *results: StudyResults) -> Path:
             artefacts.write_run(root, run, one.predictions.get(run.case))
         if one.comparison is not None:
             artefacts.write_comparison(root, one.comparison)
+        for case, found in one.explanations.items():
+            current = replace(found, predictions_digest=artefacts.predictions_digest(root, case))
+            artefacts.write_explanation(root, current, explained.overlays(one, case))
     return root
 
 
@@ -75,7 +79,7 @@ def build_site(
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of two studies, built once."""
     root = tmp_path_factory.mktemp("artefacts")
-    write_artefacts(root, analysed.shop(root), builder.second(root))
+    write_artefacts(root, explained.shop(root), builder.second(root))
     output = tmp_path_factory.mktemp("site") / "repo"
     done = build_site(output, root)
     assert done.returncode == 0, done.stdout + done.stderr

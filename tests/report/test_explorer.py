@@ -14,10 +14,11 @@ import pytest
 
 from evaluation.errors import ReportError
 from evaluation.records import Predictions, StudyResults
+from evaluation.report import maps
 from evaluation.report.pages import explorer
 from evaluation.report.render import Pages, navigation, render
 from evaluation.report.view import StudyView
-from tests.report import builder
+from tests.report import builder, explained
 from tests.report.conftest import ROOT, TEMPLATES, placeholder
 from tests.report.crawl import problems
 
@@ -72,6 +73,40 @@ def test_data_are_what_the_tables_of_predictions_say(toys: StudyResults) -> None
         assert case["predicted"] == said.predicted.tolist()
         for pairs, row in zip(case["probabilities"], said.probabilities, strict=True):
             assert np.abs(unfold(pairs, 3) / 10_000 - row).max() <= 0.00005 + 1e-12
+
+
+def test_explained_photos_have_their_maps(toys: StudyResults) -> None:
+    """Each map of each case is in the data with its words, and its picture beside the pages."""
+    results = explained.explained(toys)
+    pages = only(results)
+    data = read(text(pages, DATA))
+    places = {one: i for i, one in enumerate(data["ids"])}
+    for number, (case, found) in enumerate(results.explanations.items()):
+        assert data["head"]["cases"][number]["id"] == case
+        for photo in found.photos:
+            listed = data["maps"][str(places[photo.sample_id])]
+            mine = [one for one in listed if one[0] == number]
+            assert [one[1] for one in mine] == [maps.title(one) for one in photo.maps]
+            for (_, _, path, width, height, said), one in zip(mine, photo.maps, strict=True):
+                assert (width, height) == (one.width, one.height)
+                assert one.label in said
+                source = toys.folder.parent / case / one.overlay
+                assert pages[f"etudes/jouets/{path}"] == source
+    assert "maps" not in read(text(only(toys), DATA))
+
+
+def test_maps_change_the_version_of_the_data(toys: StudyResults) -> None:
+    """A browser does not keep the data of before the maps."""
+    version = r"explorateur-0\.js\?(\w+)"
+    before, after = only(toys), only(explained.explained(toys))
+    assert re.findall(version, text(before, PAGE)) != re.findall(version, text(after, PAGE))
+
+
+def test_maps_of_photos_that_may_not_be_shown_stay_out(toys: StudyResults) -> None:
+    """Neither in the data nor among the files."""
+    pages = only(explained.explained(toys), photos="redistributable")
+    assert "maps" not in read(text(pages, DATA))
+    assert not [one for one in pages.values() if isinstance(one, Path)]
 
 
 def test_a_table_in_another_order_says_the_same(toys: StudyResults) -> None:

@@ -17,8 +17,16 @@ from functools import cached_property
 import numpy as np
 
 from evaluation.errors import ReportError
-from evaluation.records import FloatArray, IntArray, Predictions, RunRecord, SampleCard
-from evaluation.report import links, wording
+from evaluation.records import (
+    ClassMap,
+    ExplainedPhoto,
+    FloatArray,
+    IntArray,
+    Predictions,
+    RunRecord,
+    SampleCard,
+)
+from evaluation.report import links, maps, wording
 from evaluation.report.language import nt, t
 from evaluation.report.pages import Link, Page
 from evaluation.report.pages.dataset import THUMBNAIL, WITHHELD
@@ -58,6 +66,9 @@ class ExplorerPage:
     """Addresses of the data files, a space between them."""
     script: str
     style: str
+    maps_style: str
+    """"" where no photo is explained; so is the script."""
+    maps_script: str
     cases: tuple[Option, ...]
     classes: tuple[Option, ...]
     subcategories: tuple[Option, ...]
@@ -84,6 +95,8 @@ def build(view: StudyView) -> Page | None:
             sources=" ".join(f"{links.href(uri, target)}?{data.version}" for target in data.places),
             script=links.href(uri, "assets/explorateur.js"),
             style=links.href(uri, "assets/explorateur.css"),
+            maps_style=links.href(uri, "assets/cartes.css") if view.explanations else "",
+            maps_script=links.href(uri, "assets/cartes.js") if view.explanations else "",
             cases=_options(view.case_title(run) for run in data.runs),
             classes=_options(view.study.classes),
             subcategories=_options(data.subcategories),
@@ -201,6 +214,8 @@ class _Data:
         study = self.view.study
         told = [study.dataset_revision, study.split_digest, str(self.view.photos_shown)]
         told += [f"{run.case} {run.provenance.started}" for run in self.runs]
+        told += [one.overlay for found in self.view.explanations.values() for photo in found.photos
+                 for one in photo.maps]  # fmt: skip
         return f"{zlib.crc32(chr(10).join(told).encode()):08x}"
 
     @cached_property
@@ -259,6 +274,7 @@ class _Data:
                 }
                 for said in self.said
             ],
+            **({"maps": found} if (found := self._maps(start)) else {}),
         }
 
     def _head(self) -> Mapping[str, object]:
@@ -272,6 +288,28 @@ class _Data:
             "ranked": self.ranked,
             "cases": [{"id": run.case, "title": self.view.case_title(run)} for run in self.runs],
         }
+
+    def _maps(self, start: int) -> Mapping[str, list[list[object]]]:
+        """Place in the file of each explained photo to its maps.
+
+        A map is a list: place of the case, name, address, width, height, what it shows.
+        """
+        if not self.view.photos_shown:
+            return {}
+        here = {card.id: str(i) for i, card in enumerate(self.cards[start : start + CHUNK])}
+        found: dict[str, list[list[object]]] = {}
+        for case, run in enumerate(self.runs):
+            explanation = self.view.explanations.get(run.case)
+            for photo in explanation.photos if explanation else ():
+                if photo.sample_id in here:
+                    found.setdefault(here[photo.sample_id], []).extend(
+                        self._map(case, photo, one) for one in photo.maps
+                    )
+        return found
+
+    def _map(self, case: int, photo: ExplainedPhoto, one: ClassMap) -> list[object]:
+        address = maps.overlay_path(self.view, self.runs[case].case, one)
+        return [case, maps.title(one), address, one.width, one.height, maps.said(one, photo)]
 
     def _probabilities(self, said: _Said, start: int) -> Iterator[list[int]]:
         """Of each photo: class, probability, class, probability, … from the highest."""
