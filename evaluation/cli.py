@@ -12,10 +12,10 @@ from evaluation.config import list_studies, load_study
 from evaluation.errors import VeilleError
 from evaluation.records import PairedTest, StudyComparison
 from evaluation.scaffold import write_new_study
-from evaluation.terminal import pairs_table, progress_bars, ranking
+from evaluation.terminal import megabytes, pairs_table, progress_bars, ranking, weights_table
 
 if TYPE_CHECKING:
-    from evaluation.run import OpenStudy, StudyCheck
+    from evaluation.run import ModelCheck, OpenStudy, StudyCheck
 
 _EPILOG = """\b
 The usual way:
@@ -82,8 +82,9 @@ def check(study: str, data_root: Path | None, offline: bool) -> None:
     """Validate STUDY (a name or a path): configuration, photos, prompt sets, weights.
 
     Says what would run, what is unavailable and why, and how much would be downloaded.
-    Nothing is downloaded, embedded or written besides the cache of decoded photos.  Exits
-    with 2 when the study could not run.
+    Nothing is downloaded, embedded or written besides the cache of decoded photos; without
+    --offline, servers are asked how large weights that are not here are.  Exits with 2 when
+    the study could not run.
     """
     from evaluation.run import Settings, check_study  # noqa: PLC0415 - imports the data stage
 
@@ -120,7 +121,7 @@ def _print_models(result: StudyCheck) -> None:
         if ready.ready:
             state = click.style("would run", fg="green")
         elif ready.download_bytes is not None:
-            state = click.style(f"would download {ready.download_bytes / 1e6:.0f} MB", fg="yellow")
+            state = click.style(f"would download {megabytes(ready.download_bytes)}", fg="yellow")
         else:
             state = click.style("unavailable", fg="red")
         reason = f" ({ready.reason})" if ready.reason else ""
@@ -160,6 +161,41 @@ def data(study: str, root: Path, archive: str | None) -> None:
     for path in found.missing:
         click.secho(f"missing   {path}: not in the archive", fg="yellow")
     click.echo(f"then      veille check {study} --data-root {root}")
+
+
+@main.command(short_help="Fetch all the weights that a study needs, ahead of time.")
+@click.argument("study")
+@click.option("--offline", is_flag=True, help="Only say what is here and what is missing.")
+def weights(study: str, offline: bool) -> None:
+    """Fetch the weights of STUDY (a name or a path), so that its cases then run offline.
+
+    What is to be downloaded is said first.  A download that was cut goes on where it stopped,
+    and is checked; it lies in the caches that other tools share (HF_HOME, TORCH_HOME,
+    ~/.cache/clip).  HF_ENDPOINT names another server.  Exits with 1 when a model's weights
+    cannot be had.
+    """
+    from evaluation.run import Settings, announce_weights, fetch_weights  # noqa: PLC0415
+
+    found = load_study(study)
+    with progress_bars() as advance:
+        settings = Settings(offline=offline, progress=advance)
+        if not offline:
+            _announce(announce_weights(found, settings))
+        fetched = tuple(fetch_weights(spec, settings) for spec in found.models)
+    click.echo(weights_table(fetched, colour=False))
+    if any(one.state == "missing" for one in fetched):
+        sys.exit(1)
+
+
+def _announce(checks: tuple[ModelCheck, ...]) -> None:
+    sizes = [one.availability.download_bytes for one in checks if not one.availability.ready]
+    known = [size for size in sizes if size is not None]
+    for one in checks:
+        if not one.availability.ready and one.availability.download_bytes is not None:
+            size = megabytes(one.availability.download_bytes)
+            click.echo(f"to download  {one.model.name}: {size} ({one.model.weights})")
+    if len(known) > 1:
+        click.echo(f"to download  {megabytes(sum(known))} in all")
 
 
 @main.command(short_help="Compare a study's cases: ties, gaps, corrected tests.")

@@ -33,6 +33,7 @@ from evaluation.records import (
     Availability,
     Case,
     Dataset,
+    Fetched,
     FloatArray,
     Fold,
     Head,
@@ -94,6 +95,8 @@ class OpenStudy:
     split: Split
     settings: Settings
     _models: dict[str, Classifier] = field(default_factory=dict)
+    _unavailable: dict[str, WeightsUnavailable] = field(default_factory=dict)
+    """Models whose weights could not be had: their other cases need not ask again."""
     _store: EmbeddingStore | None = None
 
     @property
@@ -106,18 +109,28 @@ class OpenStudy:
         return self._store
 
     def model(self, spec: ModelSpec) -> Classifier:
-        """The loaded model; only the last one is kept, since cases come model by model."""
+        """The loaded model; only the last one is kept, since cases come model by model.
+
+        Raises :class:`ModelError`, for a model whose weights could not be had as it did first.
+        """
+        if spec.name in self._unavailable:
+            raise self._unavailable[spec.name]
         if spec.name not in self._models:
             from evaluation.models import load_model  # noqa: PLC0415 - imports torch
 
             self._models.clear()
-            self._models[spec.name] = load_model(
-                spec,
-                cache=self.settings.cache,
-                device=self.settings.device,
-                precision=self.settings.precision,
-                offline=self.settings.offline,
-            )
+            try:
+                self._models[spec.name] = load_model(
+                    spec,
+                    cache=self.settings.cache,
+                    device=self.settings.device,
+                    precision=self.settings.precision,
+                    offline=self.settings.offline,
+                    progress=self.settings.progress,
+                )
+            except WeightsUnavailable as error:
+                self._unavailable[spec.name] = error
+                raise
         return self._models[spec.name]
 
     def samples(self, ids: Sequence[str]) -> tuple[Sample, ...]:
@@ -454,15 +467,20 @@ class StudyCheck:
 
 def check_study(study: Study, settings: Settings) -> StudyCheck:
     """Reads the data and asks after the weights; writes, loads and downloads nothing."""
-    from evaluation.models import availability  # noqa: PLC0415 - imports open_clip
-
     opened: OpenStudy | None = None
     error: VeilleError | None = None
     try:
         opened = read_data(study, settings)
     except VeilleError as found:
         error = found
-    models = tuple(
+    return StudyCheck(opened=opened, error=error, models=announce_weights(study, settings))
+
+
+def announce_weights(study: Study, settings: Settings) -> tuple[ModelCheck, ...]:
+    """Whether each model of a study could run here, and how much it would download."""
+    from evaluation.models import availability  # noqa: PLC0415 - imports open_clip
+
+    return tuple(
         ModelCheck(
             model=spec,
             cases=tuple(case.name for case in study.cases() if case.model == spec),
@@ -470,4 +488,13 @@ def check_study(study: Study, settings: Settings) -> StudyCheck:
         )
         for spec in study.models
     )
-    return StudyCheck(opened=opened, error=error, models=models)
+
+
+# ----------------------------------------------------------------- the weights
+
+
+def fetch_weights(spec: ModelSpec, settings: Settings) -> Fetched:
+    """The weights of a model, had ahead of its cases; see :func:`evaluation.models.fetch`."""
+    from evaluation.models import fetch  # noqa: PLC0415 - imports open_clip
+
+    return fetch(spec, cache=settings.cache, offline=settings.offline, progress=settings.progress)

@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from evaluation.records import CaseComparison, Metric, PairedTest, RunRecord
+from evaluation.records import CaseComparison, Fetched, Metric, PairedTest, RunRecord
 
 if TYPE_CHECKING:
     from evaluation.run import Advance
@@ -65,6 +65,27 @@ def results_table(runs: Sequence[RunRecord], colour: bool, width: int = 110) -> 
         if run.status != "ok":
             console.print(f"{run.case}: {run.error}", markup=False, highlight=False, soft_wrap=True)
     return text.getvalue()
+
+
+def weights_table(fetched: Sequence[Fetched], colour: bool, width: int = 140) -> str:
+    """Each model's weights: how large, had from where; below, why some are missing."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("model", overflow="fold")
+    table.add_column("weights", overflow="fold")
+    table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    table.add_column("where", overflow="fold")
+    for one in fetched:
+        size = "—" if one.size is None else megabytes(one.size)
+        where = "" if one.path is None else str(one.path.parent)
+        table.add_row(one.model.name, one.model.weights, size, one.state, where)
+    reasons = [f"{one.model.name}: {one.reason}\n" for one in fetched if one.reason]
+    return _drawn(table, colour, width) + "".join(reasons)
+
+
+def megabytes(size: int) -> str:
+    """A number of bytes as "605 MB", or "0.4 MB"."""
+    return f"{size / 1e6:.0f} MB" if size >= 1e7 else f"{size / 1e6:.1f} MB"  # noqa: PLR2004 - two digits
 
 
 def ranking(comparison: CaseComparison, study: str, colour: bool, width: int = 110) -> str:

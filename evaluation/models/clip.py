@@ -18,14 +18,18 @@ from evaluation.models import embedded
 from evaluation.models.base import check_options, fingerprint_of
 from evaluation.models.checkpoints import describe_mismatch, file_digest, one_line
 from evaluation.models.devices import check_precision, pick_device
+from evaluation.models.downloads import Progress, RemoteFile, quiet
 from evaluation.models.hub import (
     HUB_CONFIG,
     HUB_WEIGHTS,
+    announced_pretrained,
+    announced_repository,
     cached_pretrained,
     cached_repository,
     fetch_pretrained,
     fetch_repository,
     hub_offline,
+    not_cached,
     require_hub,
 )
 from evaluation.models.text import TextEncoder, class_embeddings, cut_sentences
@@ -68,7 +72,9 @@ def is_path(weights: str) -> bool:
     return Path(weights).is_absolute() or weights.endswith(CHECKPOINT_SUFFIXES)
 
 
-def find_source(spec: ModelSpec, *, cache: Path, offline: bool) -> Source:
+def find_source(
+    spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = quiet
+) -> Source:
     """The checkpoint of a model, assembled or fetched when needed.
 
     Raises:
@@ -80,7 +86,7 @@ def find_source(spec: ModelSpec, *, cache: Path, offline: bool) -> Source:
         folder = embedded.assemble(cache)
         return replace(_folder_source(spec, folder), sealed=embedded.sealed_digest(folder))
     if spec.weights.startswith(HUB):
-        return _hub_source(spec, offline=offline)
+        return _hub_source(spec, offline=offline, progress=progress)
     if is_path(spec.weights):
         path = Path(spec.weights)
         if not path.exists():
@@ -88,7 +94,7 @@ def find_source(spec: ModelSpec, *, cache: Path, offline: bool) -> Source:
                 "no such checkpoint", where=path, remedy="check the path in the study file"
             )
         return _folder_source(spec, path) if path.is_dir() else _file_source(spec, path)
-    return _tag_source(spec, offline=offline)
+    return _tag_source(spec, offline=offline, progress=progress)
 
 
 def _folder_source(spec: ModelSpec, folder: Path) -> Source:
@@ -129,11 +135,13 @@ def _folder_source(spec: ModelSpec, folder: Path) -> Source:
     )
 
 
-def _hub_source(spec: ModelSpec, *, offline: bool) -> Source:
+def _hub_source(spec: ModelSpec, *, offline: bool, progress: Progress) -> Source:
     from open_clip.factory import get_model_config  # noqa: PLC0415 - slow to import
 
     _no_architecture(spec)
-    checkpoint = fetch_repository(spec.weights.removeprefix(HUB), offline=offline)
+    checkpoint = fetch_repository(
+        spec.weights.removeprefix(HUB), offline=offline, progress=progress
+    )
     try:
         with hub_offline():
             config = get_model_config(spec.weights)
@@ -156,11 +164,10 @@ def _file_source(spec: ModelSpec, path: Path) -> Source:
     )
 
 
-def _tag_source(spec: ModelSpec, *, offline: bool) -> Source:
+def _tag_source(spec: ModelSpec, *, offline: bool, progress: Progress) -> Source:
     config = _architecture_config(spec)
     tag = _tag(spec)
-    what = f"{spec.architecture}, {spec.weights}"
-    checkpoint = fetch_pretrained(tag, what=what, offline=offline)
+    checkpoint = fetch_pretrained(tag, what=_what(spec), offline=offline, progress=progress)
     return Source(
         model=spec.architecture,
         # The file and not the tag: what is loaded is what was digested.
@@ -172,6 +179,11 @@ def _tag_source(spec: ModelSpec, *, offline: bool) -> Source:
         overrides=_preprocessing(tag) | {"force_quick_gelu": bool(tag.get("quick_gelu"))},
         local=False,
     )
+
+
+def _what(spec: ModelSpec) -> str:
+    """The weights as messages name them: "ViT-B-32, openai"."""
+    return f"{spec.architecture}, {spec.weights}" if spec.architecture else spec.weights
 
 
 def _no_architecture(spec: ModelSpec) -> None:
@@ -247,7 +259,7 @@ def _preprocessing(tag: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def availability(spec: ModelSpec, *, offline: bool) -> Availability:
-    """Whether the weights are here; builds and fetches nothing."""
+    """Whether the weights are here, and how large they are otherwise; fetches nothing."""
     if spec.weights == "embedded":
         reason = embedded.check_sources()
         return _ready() if reason is None else Availability(ready=False, reason=reason)
@@ -257,34 +269,72 @@ def availability(spec: ModelSpec, *, offline: bool) -> Availability:
         return Availability(
             ready=False, reason=f"{spec.weights}: no such checkpoint; check the path in the study"
         )
-    return _cached_availability(spec, offline=offline)
-
-
-def _cached_availability(spec: ModelSpec, *, offline: bool) -> Availability:
     try:
-        found = _cached(spec)
+        if cached(spec) is not None:
+            return _ready()
+        if offline:
+            raise not_cached(_what(spec))
+        return Availability(
+            ready=False,
+            reason="not in the cache; the first run fetches it",
+            download_bytes=_announced(spec).size,
+        )
     except VeilleError as error:
         return Availability(ready=False, reason=str(error))
-    if found is not None:
-        return _ready()
-    reason = (
-        "not in the cache and --offline forbids to fetch it; run once without --offline, or give"
-        " a local file"
-        if offline
-        else "not in the cache; the first run fetches it"
-    )
-    return Availability(ready=False, reason=reason)
 
 
 def _ready() -> Availability:
     return Availability(ready=True, download_bytes=0)
 
 
-def _cached(spec: ModelSpec) -> Path | None:
+def cached(spec: ModelSpec) -> Path | None:
+    """The checkpoint of weights that are fetched, when it is in the cache.
+
+    Raises :class:`ModelError` for an architecture or a tag that open_clip does not know.
+    """
     if spec.weights.startswith(HUB):
         return cached_repository(spec.weights.removeprefix(HUB))
     _architecture_config(spec)
     return cached_pretrained(_tag(spec))
+
+
+def _announced(spec: ModelSpec) -> RemoteFile:
+    if spec.weights.startswith(HUB):
+        return announced_repository(spec.weights.removeprefix(HUB))
+    return announced_pretrained(_tag(spec), what=_what(spec))
+
+
+def fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = quiet) -> Path:
+    """The checkpoint of a model, with all that loading it needs, so that it loads offline.
+
+    Raises:
+        WeightsUnavailable: a part of it cannot be had.
+        ModelError: the declaration makes no sense.
+
+    """
+    source = find_source(spec, cache=cache, offline=offline, progress=progress)
+    with hub_offline():
+        try:
+            _fetch_texts(spec, source)
+        except WeightsUnavailable:
+            if offline or source.local:
+                raise
+        else:
+            return source.checkpoint
+    require_hub(spec.name)
+    _fetch_texts(spec, source)
+    return source.checkpoint
+
+
+def _fetch_texts(spec: ModelSpec, source: Source) -> None:
+    """The tokenizer, and the configuration of a text tower that comes from transformers."""
+    _tokenizer(spec, source)
+    text = {**source.config["text_cfg"], **source.overrides.get("text_cfg", {})}
+    if text.get("hf_model_name"):
+        from transformers import AutoConfig  # noqa: PLC0415 - slow to import
+
+        with _telling(spec, source):
+            AutoConfig.from_pretrained(text["hf_model_name"])
 
 
 # ---------------------------------------------------------------------- the model
@@ -385,13 +435,19 @@ class ClipClassifier:
 
 
 def load_clip(
-    spec: ModelSpec, *, cache: Path, device: str, precision: str, offline: bool
+    spec: ModelSpec,
+    *,
+    cache: Path,
+    device: str,
+    precision: str,
+    offline: bool,
+    progress: Progress = quiet,
 ) -> ClipClassifier:
     """Loads a zero-shot model; see :func:`evaluation.models.load_model`."""
     check_options(spec, OPTIONS)
     _check_resize_mode(spec)
     place, precision = pick_device(device), check_precision(precision)
-    source = find_source(spec, cache=cache, offline=offline)
+    source = find_source(spec, cache=cache, offline=offline, progress=progress)
     with hub_offline():
         try:
             # With everything in the caches no request is made, not even to ask for news.

@@ -154,6 +154,11 @@ def availability(spec: ModelSpec) -> Availability:
     return Availability(ready=True, download_bytes=0)
 
 
+def fetch(spec: ModelSpec) -> Path:
+    """The checkpoint file, had ahead of time; raises :class:`WeightsUnavailable`."""
+    return _checkpoint(spec)
+
+
 def _checkpoint(spec: ModelSpec) -> Path:
     """The checkpoint file; raises :class:`WeightsUnavailable` when it cannot be had."""
     if spec.weights == "embedded":

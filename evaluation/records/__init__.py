@@ -73,7 +73,7 @@ from evaluation.records.explanations import (
     UncoveredSubcategory,
     ValidationConfusion,
 )
-from evaluation.records.models import Availability, Head, Support
+from evaluation.records.models import Availability, Fetched, Head, Support
 from evaluation.records.projection import Point, Projection
 from evaluation.records.reference import Reference, ReferenceScores, ReferenceSystem
 from evaluation.records.results import SampleCard, StudyRecord, StudyResults
@@ -121,6 +121,7 @@ __all__ = [
     "ExplainSpec",
     "ExplainedPhoto",
     "Faithfulness",
+    "Fetched",
     "FewShot",
     "FewShotPoint",
     "Finding",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from evaluation.records.base import FloatArray, IntArray, Option
+from evaluation.records.study import ModelSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,3 +54,18 @@ class Availability:
     """Why it is not ready, with the remedy."""
     download_bytes: int | None = None
     """What the first run would fetch; None when unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """What became of a model's weights when they were fetched ahead of time."""
+
+    model: ModelSpec
+    state: Literal["packages", "local", "cached", "downloaded", "missing"]
+    """Installed packages, a file of the user's, the cache of before, the network, nowhere."""
+    reason: str = ""
+    """Why they are missing, with the remedy."""
+    size: int | None = None
+    """Of the checkpoint, bytes."""
+    path: Path | None = None
+    """The checkpoint."""
