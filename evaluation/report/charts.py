@@ -83,6 +83,8 @@ class Bar:
     high: float | None = None
     quoted: float | None = None
     """A published figure shown on the same line."""
+    letters: str = ""
+    """Of its groups: cases that no test separates share one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,10 +208,13 @@ def _interval_spec(bars: Sequence[Bar], *, narrow: bool, share: bool = True) -> 
             "high": bar.value if bar.high is None else bar.high,
             "kind": bar.kind,
             "quoted": bar.quoted,
+            "letters": bar.letters,
             "text": wording.percent(bar.value) if share else wording.decimal(bar.value, 2),
         }
         for bar in bars
     ]
+    lettered = any(bar.letters for bar in bars)
+    room = max(22, 11 * max(len(bar.letters) for bar in bars)) if lettered else 0
     spec = frame(values, narrow=narrow, step=52 if narrow else 46 if share else 32)
     colour = {
         "field": "kind",
@@ -227,7 +232,7 @@ def _interval_spec(bars: Sequence[Bar], *, narrow: bool, share: bool = True) -> 
         "field": "value",
         "type": "quantitative",
         # A narrow screen keeps room for the figures on the right.
-        "scale": {"domain": [0, 1], "range": [0, NARROW - 56 if narrow else WIDE]},
+        "scale": {"domain": [0, 1], "range": [0, NARROW - 56 - room if narrow else WIDE]},
         "axis": {
             "format": ".0%" if share else ".2f",
             "title": None,
@@ -273,7 +278,7 @@ def _interval_spec(bars: Sequence[Bar], *, narrow: bool, share: bool = True) -> 
                 "fontSize": 14,
                 "fontWeight": "bold",
                 "color": INK,
-                "dx": 0 if narrow else 62,
+                "dx": -room if narrow else 62,
             },
             "encoding": {
                 "x": {"value": NARROW if narrow else WIDE},
@@ -281,9 +286,29 @@ def _interval_spec(bars: Sequence[Bar], *, narrow: bool, share: bool = True) -> 
             },
         },
     ]
+    if lettered:
+        spec["layer"].append(_letters(narrow=narrow))
     if narrow:
         spec["layer"].append(over({"field": "name"}))
     return spec
+
+
+def _letters(*, narrow: bool) -> Spec:
+    """The letters of the ties, on the right of the figures."""
+    return {
+        "mark": {
+            "type": "text",
+            "align": "right" if narrow else "left",
+            "fontSize": 14,
+            "fontStyle": "italic",
+            "color": QUIET,
+            "dx": 0 if narrow else 74,
+        },
+        "encoding": {
+            "x": {"value": NARROW if narrow else WIDE},
+            "text": {"field": "letters"},
+        },
+    }
 
 
 def _with_chance(spec: Spec, chance: float) -> Spec:

@@ -53,18 +53,44 @@ def href(source: str, target: str, anchor: str = "") -> str:
     return quote(posixpath.relpath(page, posixpath.dirname(source) or ".")) + fragment
 
 
-def explorer_pair(study: str, a: str, b: str, side: Agreement, *, source: str = "") -> str:
-    """The photos of a study on which two cases agree, or disagree, in one way.
+def explorer_pair(
+    study: str, a: str, b: str, side: Agreement, *, truth: str = "", source: str = ""
+) -> str:
+    """The photos of a study, or of one class, on which two cases agree or disagree in one way.
 
     ``study`` is its folder, "etudes/flipkart"; ``source`` the page that links, one of the
     study's own when it is not given.
     """
-    return _explorer(study, source, {"a": a, "b": b, "accord": side})
+    return _explorer(study, source, {"vrai": truth, "a": a, "b": b, "accord": side})
+
+
+def explorer_case(
+    study: str,
+    case: str,
+    *,
+    truth: str = "",
+    predicted: str = "",
+    verdict: Literal["", "juste", "faux"] = "",
+    confidence: tuple[float, float] | None = None,
+    source: str = "",
+) -> str:
+    """The photos of which a case says something: of a class, in a class, right, this sure.
+
+    ``confidence`` holds two shares, both included.
+    """
+    bounds = "" if confidence is None else "-".join(_percent(one) for one in confidence)
+    state = {"cas": case, "vrai": truth, "predit": predicted, "verdict": verdict, "conf": bounds}
+    return _explorer(study, source, state)
+
+
+def _percent(share: float) -> str:
+    # The page knows confidences to seven decimals (pages/explorer.py).
+    return f"{100 * share:.5f}".rstrip("0").rstrip(".")
 
 
 def explorer_cell(study: str, case: str, truth: str, predicted: str, *, source: str = "") -> str:
     """The photos of one class that a case puts in one class: a cell of its confusions."""
-    return _explorer(study, source, {"cas": case, "vrai": truth, "predit": predicted})
+    return explorer_case(study, case, truth=truth, predicted=predicted, source=source)
 
 
 def explorer_photo(study: str, sample_id: str, *, source: str = "") -> str:
@@ -75,5 +101,7 @@ def explorer_photo(study: str, sample_id: str, *, source: str = "") -> str:
 def _explorer(study: str, source: str, state: dict[str, str]) -> str:
     page = f"{study}/{EXPLORER}.md"
     # As encodeURIComponent writes it: the page reads its state with decodeURIComponent.
-    fragment = "&".join(f"{key}={quote(value, safe=_UNRESERVED)}" for key, value in state.items())
+    fragment = "&".join(
+        f"{key}={quote(value, safe=_UNRESERVED)}" for key, value in state.items() if value
+    )
     return href(source or page, f"{study}/{EXPLORER}.html", fragment)

@@ -6,8 +6,20 @@ from evaluation.records import CaseComparison, PairedTest, RankedCase
 from evaluation.report import links, wording
 from evaluation.report.language import message, nt, t
 from evaluation.report.sentences import Sentence, say
-from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, head, simple
-from evaluation.report.view import StudyView
+from evaluation.report.tables import (
+    Cell,
+    Column,
+    Group,
+    Kind,
+    Row,
+    Table,
+    absent,
+    exact,
+    head,
+    measured,
+    simple,
+)
+from evaluation.report.view import StudyView, trace_all
 
 VERDICTS = {
     "better": message("meilleur"),
@@ -96,6 +108,7 @@ def power_table(compared: CaseComparison) -> Table | None:
     """The chance to see a true gap, for gaps of several sizes."""
     if not compared.power:
         return None
+    tip = trace_all(one.case for one in compared.cases)
     return simple(
         "puissance",
         t(
@@ -103,7 +116,13 @@ def power_table(compared: CaseComparison) -> Table | None:
             n=nt(compared.n, "{n}\u00a0image", "{n}\u00a0images"),
         ),
         (t("Écart vrai"), t("Chance qu’un test le voie")),
-        tuple((wording.gap(one.gap), wording.percent(one.power, 0)) for one in compared.power),
+        (
+            (
+                head(wording.gap(one.gap), value=one.gap),
+                measured(wording.percent(one.power, 0), one.power, title=tip),
+            )
+            for one in compared.power
+        ),
         note=t(
             "Un test seul, au seuil de {alpha}\u202f; la correction de Holm pour "
             "toutes les paires en demande davantage.",
@@ -172,6 +191,9 @@ def _face_to_face(view: StudyView, one: str, other: str, source: str) -> Cell:
         href=_photos(view, one, other, right, source),
         kind=kind,
         id=view.pair_anchor(one, other),
+        value=exact(gap),
+        low=exact(low),
+        high=exact(high),
     )
 
 
@@ -220,25 +242,36 @@ def pairs_table(view: StudyView, compared: CaseComparison, source: str) -> Table
 
 
 def _pair(view: StudyView, pair: PairedTest, source: str) -> Row:
-    smallest = pair.smallest_gap
+    smallest, tip = pair.smallest_gap, trace_all((pair.a, pair.b))
     return Row(
         cells=(
             head(view.case_name(pair.a)),
             Cell(text=view.case_name(pair.b)),
-            Cell(
-                text=wording.signed(100 * pair.gap),
+            measured(
+                wording.signed(100 * pair.gap),
+                pair.gap,
+                low=pair.low,
+                high=pair.high,
                 note=wording.interval(pair.low, pair.high),
+                title=tip,
             ),
             Cell(
                 text=wording.count(pair.only_a),
+                title=tip,
                 href=_photos(view, pair.a, pair.b, pair.only_a, source),
             ),
             Cell(
                 text=wording.count(pair.only_b),
+                title=tip,
                 href=_photos(view, pair.b, pair.a, pair.only_b, source),
             ),
-            *(Cell(text=wording.bare_p(p)) for p in (pair.p_exact, pair.p_mid, pair.p_holm)),
-            Cell(text=wording.DASH if smallest is None else wording.decimal(100 * smallest, 1)),
+            *(
+                measured(wording.bare_p(p), p, title=tip)
+                for p in (pair.p_exact, pair.p_mid, pair.p_holm)
+            ),
+            absent()
+            if smallest is None
+            else measured(wording.decimal(100 * smallest, 1), smallest, title=tip),
             Cell(text=t(VERDICTS[pair.verdict])),
         )
     )

@@ -15,7 +15,7 @@ from evaluation.records import (
 from evaluation.report import wording
 from evaluation.report.language import message, nt, t
 from evaluation.report.scores import NEVER, NOT_MEASURED
-from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head
+from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head, measured
 from evaluation.report.view import StudyView, matches, trace
 
 NOT_GIVEN = message("la source ne donne pas ce chiffre")
@@ -89,12 +89,17 @@ class SlideTables:
 
     def _quoted(self, system: ReferenceSystem, *, f1: bool) -> Row:
         known = {scores.label: scores for scores in system.per_class}
+        tip = "" if self.reference is None else wording.typeset(self.reference.source)
         return Row(
             kind="quoted",
             cells=(
                 head(t("Diapositives"), note=t("chiffres cités")),
-                *([Cell(text=wording.decimal(system.accuracy))] if f1 else []),
-                *(_cell(known.get(label), t(NOT_GIVEN), f1=f1) for label in self.classes),
+                *(
+                    [measured(wording.decimal(system.accuracy), system.accuracy, title=tip)]
+                    if f1
+                    else []
+                ),
+                *(_cell(known.get(label), t(NOT_GIVEN), tip, f1=f1) for label in self.classes),
             ),
         )
 
@@ -102,7 +107,6 @@ class SlideTables:
         assert self.view is not None  # noqa: S101 - a run comes from a view
         known = {scores.label: scores for scores in run.per_class}
         found = run.metric("accuracy")
-        text = wording.DASH if found is None else _number(found, digits=3)
         return Row(
             kind="measured",
             cells=(
@@ -112,22 +116,37 @@ class SlideTables:
                     title=trace(run),
                     note=t("mesuré ici"),
                 ),
-                *([Cell(text=text, title=trace(run))] if f1 else []),
-                *(_cell(known.get(label), t(NOT_MEASURED), f1=f1) for label in self.classes),
+                *([_score(found, t(NOT_MEASURED), trace(run), digits=3)] if f1 else []),
+                *(
+                    _cell(known.get(label), t(NOT_MEASURED), trace(run), f1=f1)
+                    for label in self.classes
+                ),
             ),
         )
 
 
-def _cell(scores: Scores | None, reason: str, *, f1: bool) -> Cell:
+def _cell(scores: Scores | None, reason: str, tip: str, *, f1: bool) -> Cell:
     if scores is None:
         return absent(reason)
     if f1:
-        text = _number(scores.f1)
-        return absent(reason) if text == wording.DASH else Cell(text=text)
+        return _score(scores.f1, reason, tip)
     undefined = isinstance(scores, ClassScores) and scores.precision.value is None
     return Cell(
         text=f"{_number(scores.precision)} / {_number(scores.recall)}",
-        title=t(NEVER) if undefined else "",
+        title=f"{t(NEVER)} ({tip})" if undefined else tip,
+    )
+
+
+def _score(found: Metric | float | None, reason: str, tip: str, digits: int = 2) -> Cell:
+    metric = found if isinstance(found, Metric) else Metric(name="", value=found, n=0)
+    if metric.value is None:
+        return absent(reason)
+    return measured(
+        wording.decimal(metric.value, digits),
+        metric.value,
+        low=metric.low,
+        high=metric.high,
+        title=tip,
     )
 
 

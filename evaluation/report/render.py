@@ -29,6 +29,7 @@ from evaluation.report.pages import (
     supervised,
     zero_shot,
 )
+from evaluation.report.pages.origin import origin
 from evaluation.report.view import Draw, Photos, StudyView
 
 Pages = Mapping[str, str | Path]
@@ -61,14 +62,17 @@ def render(
     """
     source = Templates(templates)
     views = _views(results, photos, draw)
-    pages = [home.build(views, reference), appendix.build(views, reference)]
-    for view in views:
-        pages += _study_pages(view)
-        pages += [dataset.build_class(view, label) for label in view.study.classes]
     made: dict[str, str | Path] = {
-        page.uri: source.fill(page.template, {"page": page.model}) for page in pages
+        page.uri: source.fill(page.template, {"page": page.model})
+        for page in (home.build(views, reference), appendix.build(views, reference))
     }
     for view in views:
+        pages = _study_pages(view)
+        pages += [dataset.build_class(view, label) for label in view.study.classes]
+        for page in pages:
+            made[page.uri] = source.fill(page.template, {"page": page.model}) + source.fill(
+                "origine.md.jinja", {"page": origin(view, page.uri)}
+            )
         made |= explorer.data_files(view)
         made |= _photos(view)
         made |= maps.overlay_files(view)

@@ -9,7 +9,7 @@ from evaluation.report import links, wording
 from evaluation.report.language import message, nt, t
 from evaluation.report.matrix import rank_cell
 from evaluation.report.sentences import recall_changes
-from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, absent, head
+from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, absent, head, measured
 from evaluation.report.view import StudyView, bounds, metric_title, shown, trace, value
 
 NEVER = message("précision indéfinie\u00a0: cette catégorie n’a jamais été prédite")
@@ -26,11 +26,27 @@ OPENS = message(" Chaque nombre mène à ses photos.")
 _SUMMARY = ("accuracy", "macro_f1", "balanced_accuracy", "top2_accuracy")
 
 
-def share_cell(metric: Metric | None, title: str = "", kind: Kind = "") -> Cell:
+def share_cell(metric: Metric | None, title: str = "", kind: Kind = "", href: str = "") -> Cell:
     """A share in percent with its interval under it."""
     if metric is None or metric.value is None:
         return absent(t("valeur indéfinie") if metric else t("non mesuré"))
-    return Cell(text=shown(metric), note=bounds(metric), title=title, kind=kind)
+    return measured(
+        shown(metric),
+        metric.value,
+        low=metric.low,
+        high=metric.high,
+        note=bounds(metric),
+        title=title,
+        kind=kind,
+        href=href,
+    )
+
+
+def right_href(view: StudyView, run: RunRecord, source: str) -> str:
+    """The photos that a case gets right: what its accuracy counts; "" without a page of them."""
+    if not view.explorable(run.case):
+        return ""
+    return links.explorer_case(view.folder, run.case, verdict="juste", source=source)
 
 
 # --------------------------------------------------------------------------- cases
@@ -46,7 +62,14 @@ def cases_table(view: StudyView, source: str) -> Table:
             cells=(
                 head(view.case_title(run), href=view.run_href(source, run), title=trace(run)),
                 *((rank_cell(view, run.case),) if ranked else ()),
-                *(share_cell(run.metric(name), trace(run)) for name in metrics),
+                *(
+                    share_cell(
+                        run.metric(name),
+                        trace(run),
+                        href=right_href(view, run, source) if name == "accuracy" else "",
+                    )
+                    for name in metrics
+                ),
                 _speed(run),
             )
         )
@@ -55,7 +78,7 @@ def cases_table(view: StudyView, source: str) -> Table:
     rows += [
         Row(
             cells=(
-                head(absence.title),
+                head(absence.title, href=_attempt_href(view, absence.case, source)),
                 Cell(
                     text=t(
                         "{status}\u00a0: {reason}",
@@ -93,11 +116,17 @@ def cases_table(view: StudyView, source: str) -> Table:
     )
 
 
+def _attempt_href(view: StudyView, case: str, source: str) -> str:
+    """To the record of a case without a result; "" when it never ran."""
+    run = next((one for one in view.results.runs if one.case == case), None)
+    return "" if run is None else view.run_href(source, run)
+
+
 def _speed(run: RunRecord) -> Cell:
     speed = run.timings.images_per_second
     if speed is None:
         return absent(t("vitesse inconnue"))
-    return Cell(text=wording.decimal(speed, 1), title=trace(run))
+    return measured(wording.decimal(speed, 1), speed, title=trace(run))
 
 
 # ------------------------------------------------------------------------- classes
@@ -129,17 +158,25 @@ def _class_row(
     view: StudyView, run: RunRecord, row: ClassScores, changes: Mapping[str, float], source: str
 ) -> Row:
     tip = trace(run)
+
+    def photos(**which: str) -> str:
+        if not view.explorable(run.case):
+            return ""
+        return links.explorer_case(view.folder, run.case, source=source, **which)  # type: ignore[arg-type]
+
     change = []
     if changes:
         change = [_change_cell(changes.get(row.label), tip)]
     return Row(
         cells=(
             head(row.label, href=gallery_href(view, row.label, source)),
-            share_cell(row.recall, tip),
+            share_cell(row.recall, tip, href=photos(truth=row.label, verdict="juste")),
             *change,
-            share_cell(row.precision, tip) if row.precision.value is not None else absent(t(NEVER)),
+            share_cell(row.precision, tip, href=photos(predicted=row.label))
+            if row.precision.value is not None
+            else absent(t(NEVER)),
             share_cell(row.f1, tip),
-            Cell(text=wording.count(row.support)),
+            Cell(text=wording.count(row.support), title=tip, href=photos(truth=row.label)),
         )
     )
 
@@ -148,7 +185,7 @@ def _change_cell(change: float | None, tip: str) -> Cell:
     if change is None:
         return absent(t(NOT_MEASURED))
     kind: Kind = "hit" if change > 0 else "error" if change < 0 else ""
-    return Cell(text=wording.signed(100 * change), title=tip, kind=kind)
+    return measured(wording.signed(100 * change), change, title=tip, kind=kind)
 
 
 def gallery_href(view: StudyView, label: str, source: str) -> str:

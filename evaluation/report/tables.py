@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from evaluation.report.wording import DASH
@@ -35,6 +36,12 @@ class Cell:
     """A word that says what the number means: "meilleur", "égalité"."""
     id: str = ""
     """Its anchor, when something links to it."""
+    value: str = ""
+    """What ``text`` says, unrounded and with a decimal point, where it is a number or a date:
+    for sorting and for CSV.  Shares lie between 0 and 1."""
+    low: str = ""
+    high: str = ""
+    """The bounds of its interval, likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +94,47 @@ class Table:
         return str(len(self.columns) - 1)
 
 
-def head(text: str, *, href: str = "", note: str = "", title: str = "") -> Cell:
-    """The cell that names its row."""
-    return Cell(text=text, head=True, href=href, note=note, title=title)
+def head(
+    text: str, *, href: str = "", note: str = "", title: str = "", value: float | None = None
+) -> Cell:
+    """The cell that names its row; ``value`` where the name is a number."""
+    return Cell(
+        text=text,
+        head=True,
+        href=href,
+        note=note,
+        title=title,
+        value="" if value is None else exact(value),
+    )
+
+
+def measured(
+    text: str,
+    value: float,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    note: str = "",
+    title: str = "",
+    kind: Kind = "",
+    href: str = "",
+) -> Cell:
+    """The cell of a number: as it is read, and as it was computed."""
+    return Cell(
+        text=text,
+        note=note,
+        title=title,
+        kind=kind,
+        href=href,
+        value=exact(value),
+        low="" if low is None else exact(low),
+        high="" if high is None else exact(high),
+    )
+
+
+def exact(value: float) -> str:
+    """The shortest decimal that reads back as the same float; a count has no point."""
+    return repr(value) if isinstance(value, int) else repr(float(value))
 
 
 def absent(reason: str = "") -> Cell:
@@ -101,11 +146,12 @@ def simple(
     id_: str,
     caption: str,
     columns: tuple[str, ...],
-    rows: tuple[tuple[str, ...], ...],
+    rows: Iterable[tuple[str | Cell, ...]],
     *,
+    title: str = "",
     note: str = "",
 ) -> Table:
-    """A table of plain text whose first column names the rows."""
+    """A plain table whose first column names the rows; ``title`` says where its texts are from."""
     first, *others = columns
     return Table(
         id=id_,
@@ -114,10 +160,18 @@ def simple(
         groups=(
             Group(
                 rows=tuple(
-                    Row(cells=(head(name), *(Cell(text=one) for one in values)))
+                    Row(cells=(_named(name), *(_cell(one, title) for one in values)))
                     for name, *values in rows
                 )
             ),
         ),
         note=note,
     )
+
+
+def _named(first: str | Cell) -> Cell:
+    return head(first) if isinstance(first, str) else replace(first, head=True)
+
+
+def _cell(one: str | Cell, title: str) -> Cell:
+    return Cell(text=one, title=title) if isinstance(one, str) else one

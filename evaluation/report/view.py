@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -271,6 +271,11 @@ class StudyView:
         """The anchor of a case's record on the page of methods."""
         return f"execution-{self.case_slugs[run.case]}"
 
+    @property
+    def data_trace(self) -> str:
+        """Where the numbers of photos come from, as a tooltip."""
+        return t("study.json, données {revision}", revision=self.study.dataset_revision[:12])
+
     @cached_property
     def test_images(self) -> int:
         """How many photos the cases are scored on."""
@@ -373,6 +378,11 @@ def trace(run: RunRecord) -> str:
         case=run.case,
         started=wording.instant(run.provenance.started),
     )
+
+
+def trace_all(cases: Iterable[str]) -> str:
+    """Where a number that several cases make comes from, as a tooltip."""
+    return t("Exécutions {cases}", cases=wording.listing(tuple(cases)))
 
 
 def value(run: RunRecord, metric: str) -> float:

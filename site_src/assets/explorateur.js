@@ -63,7 +63,7 @@
       places: new Map(), maps: new Map(),
       said: head.cases.map(() => ({
         predicted: new Uint16Array(number),
-        confidence: new Uint16Array(number),
+        confidence: new Float64Array(number), // percent
         probabilities: new Array(number),
       })),
       base: new URL(".", location.href.replace(/[?#].*$/s, "")).href,
@@ -92,7 +92,7 @@
       said.predicted.set(from.predicted, start);
       from.probabilities.forEach((pairs, i) => {
         said.probabilities[start + i] = pairs;
-        said.confidence[start + i] = probability(pairs, from.predicted[i]);
+        said.confidence[start + i] = 100 * from.confidence[i];
       });
     });
     for (const [i, maps] of Object.entries(part.maps ?? {})) data.maps.set(start + Number(i), maps);
@@ -196,8 +196,9 @@
     const words = folded(state.q).split(/\s+/).filter(Boolean);
     const [said, low, high] = [
       data.said[state.cas],
-      state.min === null ? -1 : state.min * data.scale / 100,
-      state.max === null ? Infinity : state.max * data.scale / 100,
+      // Bounds are included, and computers miss them by a hair.
+      (state.min ?? -1) - 1e-7,
+      (state.max ?? 101) + 1e-7,
     ];
     const agreed = {
       a: (a, b) => a && !b, b: (a, b) => b && !a, aucun: (a, b) => !a && !b, deux: (a, b) => a && b,
@@ -242,7 +243,7 @@
     const mark = element("span", "v-verdict__mark", ok ? "✓" : "✗");
     mark.setAttribute("aria-hidden", "true");
     const answer = ok ? WORDS.right : `${WORDS.wrong}\u00a0: ${data.classes[said.predicted[at]]}`;
-    const share = rough(said.confidence[at] / data.scale);
+    const share = rough(said.confidence[at] / 100);
     line.append(mark, element("span", "", prefix + answer), element("small", "", share));
     return line;
   };

@@ -27,6 +27,8 @@ RESOURCES = {
 EXPLORER = "explorateur.html"
 """The only page whose fragment is no anchor but what it shows."""
 
+_CONFIDENCES = re.compile(r"\d+(\.\d+)?-\d+(\.\d+)?")
+
 
 @dataclass
 class Html(HTMLParser):
@@ -115,6 +117,8 @@ def _asked_in_vain(explorer: Path, fragment: str) -> Iterator[str]:
     known = _explored(explorer)
     for pair in fragment.split("&"):
         key, _, value = pair.partition("=")
+        if key == "conf" and _CONFIDENCES.fullmatch(value):
+            continue
         if unquote(value) not in known.get(key, ()):
             yield f"no {key} is called {unquote(value)!r}"
 

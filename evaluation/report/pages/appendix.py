@@ -9,8 +9,9 @@ from evaluation.report import links, wording
 from evaluation.report.language import t
 from evaluation.report.pages import Fact, Page
 from evaluation.report.pages.home import quoted_tables
-from evaluation.report.tables import Cell, Column, Group, Row, Table, head
-from evaluation.report.view import STATUS, StudyView, shown
+from evaluation.report.scores import share_cell
+from evaluation.report.tables import Cell, Column, Group, Row, Table, head, measured
+from evaluation.report.view import STATUS, StudyView, trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +87,15 @@ def _row(view: StudyView, run: RunRecord) -> Row:
         cells=(
             head(run.case, href=view.run_href(links.APPENDIX, run)),
             Cell(text=t(STATUS[run.status])),
-            Cell(text=shown(run.metric("accuracy"))),
-            Cell(text=wording.date(run.provenance.started)),
-            Cell(text=wording.duration(run.provenance.seconds)),
+            share_cell(run.metric("accuracy"), trace(run)),
+            Cell(
+                text=wording.date(run.provenance.started),
+                value=run.provenance.started,
+                title=trace(run),
+            ),
+            measured(
+                wording.duration(run.provenance.seconds), run.provenance.seconds, title=trace(run)
+            ),
         ),
         kind="missing" if run.status != "ok" else "",
     )

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evaluation.records import DataAudit, EmbeddingAudit, Metric, SampleCard, Suspect
+from evaluation.records import (
+    CleanedAccuracy,
+    DataAudit,
+    EmbeddingAudit,
+    Metric,
+    SampleCard,
+    Suspect,
+)
 from evaluation.report import links, wording
 from evaluation.report.language import nt, t
 from evaluation.report.pages import Page
 from evaluation.report.pages.dataset import WITHHELD, Photo, photo
-from evaluation.report.scores import gallery_href, share_cell
+from evaluation.report.scores import gallery_href, right_href, share_cell
 from evaluation.report.sentences import Sentence, say
-from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head
-from evaluation.report.view import StudyView
+from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, exact, head, measured
+from evaluation.report.view import StudyView, trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,9 +175,13 @@ def _accuracies(view: StudyView, found: DataAudit, source: str) -> Table:
                                 view.case_name(one.case),
                                 href=view.run_href(source, view.runs[one.case]),
                             ),
-                            share_cell(one.everything),
-                            share_cell(one.without),
-                            _difference(one.everything, one.without),
+                            share_cell(
+                                one.everything,
+                                trace(view.runs[one.case]),
+                                href=right_href(view, view.runs[one.case], source),
+                            ),
+                            share_cell(one.without, trace(view.runs[one.case])),
+                            _difference(one, trace(view.runs[one.case])),
                         )
                     )
                     for one in found.accuracies
@@ -186,10 +197,11 @@ def _accuracies(view: StudyView, found: DataAudit, source: str) -> Table:
     )
 
 
-def _difference(before: Metric, after: Metric) -> Cell:
-    if before.value is None or after.value is None:
+def _difference(one: CleanedAccuracy, tip: str) -> Cell:
+    before, after = one.everything.value, one.without.value
+    if before is None or after is None:
         return absent(t("valeur indéfinie"))
-    return Cell(text=wording.signed(100 * (after.value - before.value)))
+    return measured(wording.signed(100 * (after - before)), after - before, title=tip)
 
 
 # -------------------------------------------------------------------------- classes
@@ -226,7 +238,10 @@ def _overlap(view: StudyView, one: EmbeddingAudit, anchor: str) -> Table:
                     Row(
                         cells=(
                             head(label),
-                            *(_neighbours(share, same=i == j) for j, share in enumerate(row)),
+                            *(
+                                _neighbours(share, _trace(one), same=i == j)
+                                for j, share in enumerate(row)
+                            ),
                         )
                     )
                     for i, (label, row) in enumerate(zip(labels, one.overlap, strict=True))
@@ -243,12 +258,19 @@ def _overlap(view: StudyView, one: EmbeddingAudit, anchor: str) -> Table:
     )
 
 
-def _neighbours(share: float, *, same: bool) -> Cell:
+def _trace(one: EmbeddingAudit) -> str:
+    """Where what a model's vectors say comes from, as a tooltip."""
+    return t("comparison.json, vecteurs de {model}", model=one.model)
+
+
+def _neighbours(share: float, tip: str, *, same: bool) -> Cell:
     text = wording.decimal(100 * share, 0)
     return Cell(
         text=text,
         kind="hit" if same else "error" if text != "0" else "",
         shade=f"{share:.3f}" if share else "",
+        title=tip,
+        value=exact(share),
     )
 
 
@@ -292,9 +314,9 @@ def _variety(view: StudyView, one: EmbeddingAudit, anchor: str, source: str) -> 
                     Row(
                         cells=(
                             head(row.label, href=gallery_href(view, row.label, source)),
-                            _distance(row.variety),
-                            Cell(text=wording.percent(row.purity, 0)),
-                            *((share_cell(row.recall),) if recalled else ()),
+                            _distance(row.variety, _trace(one)),
+                            measured(wording.percent(row.purity, 0), row.purity, title=_trace(one)),
+                            *((share_cell(row.recall, _trace(one)),) if recalled else ()),
                         )
                     )
                     for row in sorted(one.classes, key=lambda row: -(row.variety.value or 0.0))
@@ -305,9 +327,14 @@ def _variety(view: StudyView, one: EmbeddingAudit, anchor: str, source: str) -> 
     )
 
 
-def _distance(metric: Metric) -> Cell:
+def _distance(metric: Metric, tip: str) -> Cell:
     if metric.value is None:
         return absent(t("il faut deux photos"))
-    return Cell(
-        text=wording.decimal(metric.value, 2), note=wording.numbers(metric.low, metric.high, 2)
+    return measured(
+        wording.decimal(metric.value, 2),
+        metric.value,
+        low=metric.low,
+        high=metric.high,
+        note=wording.numbers(metric.low, metric.high, 2),
+        title=tip,
     )

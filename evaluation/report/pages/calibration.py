@@ -10,16 +10,28 @@ from evaluation.records import (
     Calibration,
     CalibrationScores,
     Metric,
+    ReliabilityBin,
     StudyComparison,
 )
-from evaluation.report import curves, wording
+from evaluation.report import curves, links, wording
 from evaluation.report.charts import Chart, Key
 from evaluation.report.curves import Bin
 from evaluation.report.language import message, t
 from evaluation.report.pages import Page
 from evaluation.report.scores import share_cell
 from evaluation.report.sentences import Part, Sentence, say
-from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head, simple
+from evaluation.report.tables import (
+    Cell,
+    Column,
+    Group,
+    Row,
+    Table,
+    absent,
+    exact,
+    head,
+    measured,
+    simple,
+)
 from evaluation.report.view import StudyView, bounds, shown, trace
 
 CHOSEN_ON = {
@@ -29,6 +41,9 @@ CHOSEN_ON = {
 FITTED_ON = {"validation": message("validation"), "cross-fitting": message("test, à tour de rôle")}
 
 _NO_THRESHOLD = message("aucun seuil ne promet la précision voulue")
+
+_FINEST = 1e-7
+"""The last decimal of the confidences that the page of the photos knows."""
 
 _ROWS = 12
 """Rows of the table of a curve: the drawing has more points than a reader wants figures."""
@@ -221,27 +236,49 @@ def _decisions(view: StudyView, found: list[Abstention], source: str) -> Table |
 
 def _decision(view: StudyView, one: Abstention, source: str) -> Row:
     found, run = one.automation, view.runs[one.case]
+    # Cross-fitting has a threshold a fold: no single one says which photos are classified.
+    threshold = found.threshold if found.chosen_on == "validation" else None
     return Row(
         cells=(
             head(view.case_name(one.case), href=view.run_href(source, run), title=trace(run)),
             *(
-                share_cell(metric) if _usable(found) else absent(t(_NO_THRESHOLD))
+                share_cell(metric, trace(run), href=_above(view, one.case, threshold))
+                if _usable(found)
+                else absent(t(_NO_THRESHOLD))
                 for metric in (found.coverage, found.precision)
             ),
-            Cell(text=wording.percent(found.certified_coverage)),
+            measured(
+                wording.percent(found.certified_coverage),
+                found.certified_coverage,
+                title=trace(run),
+                href=_above(view, one.case, found.certified_threshold),
+            ),
             absent(t(_NO_THRESHOLD))
             if found.threshold is None
-            else Cell(text=wording.decimal(found.threshold, 3)),
+            else measured(wording.decimal(found.threshold, 3), found.threshold, title=trace(run)),
             _decimal(one.aurc),
         )
     )
+
+
+def _above(view: StudyView, case: str, threshold: float | None) -> str:
+    """The photos of which a case is at least this sure; "" where there is no such page."""
+    if threshold is None or not view.explorable(case):
+        return ""
+    return links.explorer_case(view.folder, case, confidence=(threshold, 1.0))
 
 
 def _decimal(metric: Metric, digits: int = 3) -> Cell:
     if metric.value is None:
         return absent(t("valeur indéfinie"))
     limits = wording.numbers(metric.low, metric.high, digits)
-    return Cell(text=wording.decimal(metric.value, digits), note=limits)
+    return measured(
+        wording.decimal(metric.value, digits),
+        metric.value,
+        low=metric.low,
+        high=metric.high,
+        note=limits,
+    )
 
 
 # --------------------------------------------------------------------- calibration
@@ -282,9 +319,13 @@ def _score(view: StudyView, one: Calibration, source: str) -> Row:
             head(view.case_name(one.case), href=view.run_href(source, run), title=trace(run)),
             _decimal(one.before.brier),
             _decimal(one.before.nll),
-            Cell(text=wording.percent(one.before.confidence)),
+            measured(wording.percent(one.before.confidence), one.before.confidence),
             _ece(one.before),
-            Cell(text=wording.decimal(one.temperature, 2), note=t(FITTED_ON[one.fitted_on])),
+            measured(
+                wording.decimal(one.temperature, 2),
+                one.temperature,
+                note=t(FITTED_ON[one.fitted_on]),
+            ),
             _ece(one.after),
             _decimal(one.after.nll),
         )
@@ -295,6 +336,7 @@ def _ece(scores: CalibrationScores) -> Cell:
     beyond = scores.ece > scores.ece_null_high
     return Cell(
         text=wording.percent(scores.ece),
+        value=exact(scores.ece),
         tag=t("mal calibré") if beyond else t("compatible"),
         kind="worse" if beyond else "tie",
         note=t(
@@ -355,7 +397,17 @@ def _accuracy(scores: CalibrationScores) -> float:
     return right / total if total else 0.0
 
 
+def _between(view: StudyView, case: str, found: ReliabilityBin) -> str:
+    """The photos of a bin ]low, high]; "" when it holds none, or without a page of them."""
+    if not found.accuracy.n or not view.explorable(case):
+        return ""
+    # The page's bounds are both included: just above the lower one.
+    low = found.low + _FINEST if found.low else 0.0
+    return links.explorer_case(view.folder, case, confidence=(low, found.high))
+
+
 def _reliability(view: StudyView, one: Calibration, slug: str) -> Chart:
+    tip = trace(view.runs[one.case])
     bins = [
         Bin(
             confidence=found.confidence,
@@ -404,19 +456,28 @@ def _reliability(view: StudyView, one: Calibration, slug: str) -> Chart:
                     rows=tuple(
                         Row(
                             cells=(
-                                head(wording.interval(found.low, found.high, 0) + "\u202f%"),
-                                Cell(text=wording.count(found.accuracy.n)),
-                                Cell(text=wording.percent(found.confidence or 0.0)),
-                                Cell(text=shown(found.accuracy), note=bounds(found.accuracy)),
+                                head(
+                                    wording.interval(found.low, found.high, 0) + "\u202f%",
+                                    value=found.low,
+                                ),
+                                Cell(
+                                    text=wording.count(found.accuracy.n),
+                                    title=tip,
+                                    href="" if tempered else _between(view, one.case, found),
+                                ),
+                                measured(
+                                    wording.percent(found.confidence), found.confidence, title=tip
+                                ),
+                                share_cell(found.accuracy, tip),
                             )
                         )
                         for found in scores.bins
                         if found.confidence is not None
                     ),
                 )
-                for title, scores in (
-                    (t("Telles quelles"), one.before),
-                    (t("Après température"), one.after),
+                for title, scores, tempered in (
+                    (t("Telles quelles"), one.before, False),
+                    (t("Après température"), one.after, True),
                 )
             ),
             kind="scores",
@@ -425,6 +486,7 @@ def _reliability(view: StudyView, one: Calibration, slug: str) -> Chart:
 
 
 def _coverage(view: StudyView, one: Abstention, slug: str) -> Chart:
+    tip = trace(view.runs[one.case])
     points = [(point.coverage, 1 - point.risk) for point in one.curve]
     target = one.automation.target
     wide, narrow = curves.coverage_plot(points, target, view.draw)
@@ -458,9 +520,14 @@ def _coverage(view: StudyView, one: Abstention, slug: str) -> Chart:
             (t("Part classée"), t("Précision"), t("Confiance d’au moins")),
             tuple(
                 (
-                    wording.percent(point.coverage),
-                    wording.percent(1 - point.risk),
-                    wording.decimal(point.threshold, 3),
+                    measured(
+                        wording.percent(point.coverage),
+                        point.coverage,
+                        title=tip,
+                        href=_above(view, one.case, point.threshold),
+                    ),
+                    measured(wording.percent(1 - point.risk), 1 - point.risk, title=tip),
+                    measured(wording.decimal(point.threshold, 3), point.threshold, title=tip),
                 )
                 for point in kept
             ),

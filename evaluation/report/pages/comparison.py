@@ -15,8 +15,8 @@ from evaluation.report.pages.summary import interval_chart
 from evaluation.report.quoted import SlideTables
 from evaluation.report.scores import cases_table
 from evaluation.report.sentences import Sentence, against_reference
-from evaluation.report.tables import Table, simple
-from evaluation.report.view import Absence, StudyView, best
+from evaluation.report.tables import Cell, Table, absent, head, measured, simple
+from evaluation.report.view import Absence, StudyView, best, trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def build(view: StudyView) -> Page:
         template="comparaison.md.jinja",
         model=ComparisonPage(
             title=view.title,
-            chart=interval_chart(view) if runs else None,
+            chart=interval_chart(view, uri) if runs else None,
             cases=cases_table(view, uri),
             tests=_tests(view, uri),
             absences=view.absences,
@@ -137,14 +137,15 @@ def _score_chart(view: StudyView, system: ReferenceSystem, run: RunRecord, numbe
         if row.f1.value is not None
     ]
     wide, narrow = charts.score_plot(bars, view.draw)
-    cited, measured = wording.typeset(system.title), view.case_title(run)
+    source = wording.typeset(view.reference.source) if view.reference else ""
+    cited, own = wording.typeset(system.title), view.case_title(run)
     ahead = sum(bar.quoted is not None and bar.value >= bar.quoted for bar in bars)
     return Chart(
         id=f"f1-{number}",
         title=t(
             "F1 par catégorie\u00a0: {cited}, cité, et {measured}, mesuré",
             cited=wording.quote(cited),
-            measured=wording.quote(measured),
+            measured=wording.quote(own),
         ),
         alt=t(
             "Le F1 mesuré atteint ou dépasse le F1 cité pour {ahead} des "
@@ -163,13 +164,20 @@ def _score_chart(view: StudyView, system: ReferenceSystem, run: RunRecord, numbe
             t(
                 "F1 en chiffres\u00a0: {cited} et {measured}",
                 cited=wording.quote(cited),
-                measured=wording.quote(measured),
+                measured=wording.quote(own),
             ),
             (t("Catégorie"), t("Diapositives (cité)"), t("Mesuré ici")),
-            tuple((bar.label, _score(bar.quoted), _score(bar.value)) for bar in bars),
+            (
+                (
+                    head(bar.label),
+                    _score(bar.quoted, source),
+                    _score(bar.value, trace(run)),
+                )
+                for bar in bars
+            ),
         ),
     )
 
 
-def _score(value: float | None) -> str:
-    return wording.DASH if value is None else wording.decimal(value, 2)
+def _score(value: float | None, tip: str) -> Cell:
+    return absent() if value is None else measured(wording.decimal(value, 2), value, title=tip)

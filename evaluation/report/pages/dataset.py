@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from evaluation.records import FOLDS, MissingPhoto, SampleCard
+from evaluation.records import FOLDS, Fold, MissingPhoto, SampleCard
 from evaluation.report import charts, links, wording
 from evaluation.report.charts import Chart, Count, Key
 from evaluation.report.language import message, nt, t
@@ -285,6 +286,7 @@ def _chart(view: StudyView) -> Chart:
                 (label, *(wording.count(numbers.get((label, fold), 0)) for fold in FOLDS))
                 for label in view.study.classes
             ),
+            title=view.data_trace,
         ),
     )
 
@@ -296,9 +298,13 @@ def _counts(view: StudyView, source: str) -> Table:
         Row(
             cells=(
                 head(label, href=links.href(source, view.class_page(label))),
-                *(Cell(text=wording.count(numbers.get((label, fold), 0))) for fold in FOLDS),
-                Cell(text=wording.count(len(view.samples(label)))),
-                Cell(text=wording.count(absent[label])),
+                *(_number(view, label, fold, numbers, source) for fold in FOLDS),
+                Cell(
+                    text=wording.count(len(view.samples(label))),
+                    title=view.data_trace,
+                    href=links.href(source, view.class_page(label)),
+                ),
+                Cell(text=wording.count(absent[label]), title=view.data_trace),
             )
         )
         for label in view.study.classes
@@ -311,12 +317,13 @@ def _counts(view: StudyView, source: str) -> Table:
                 Cell(
                     text=wording.count(
                         sum(numbers.get((label, fold), 0) for label in view.study.classes)
-                    )
+                    ),
+                    title=view.data_trace,
                 )
                 for fold in FOLDS
             ),
-            Cell(text=wording.count(len(view.study.samples))),
-            Cell(text=wording.count(len(view.study.missing))),
+            Cell(text=wording.count(len(view.study.samples)), title=view.data_trace),
+            Cell(text=wording.count(len(view.study.missing)), title=view.data_trace),
         ),
     )
     return Table(
@@ -330,6 +337,17 @@ def _counts(view: StudyView, source: str) -> Table:
         ),
         groups=(Group(rows=(*rows, total)),),
         kind="scores",
+    )
+
+
+def _number(
+    view: StudyView, label: str, fold: Fold, numbers: Mapping[tuple[str, str], int], source: str
+) -> Cell:
+    number = numbers.get((label, fold), 0)
+    return Cell(
+        text=wording.count(number),
+        title=view.data_trace,
+        href=links.href(source, view.class_page(label), fold) if number else "",
     )
 
 
@@ -352,7 +370,13 @@ def _subcategories(view: StudyView) -> Table | None:
         groups=(
             Group(
                 rows=tuple(
-                    Row(cells=(head(label), Cell(text=number), Cell(text=text)))
+                    Row(
+                        cells=(
+                            head(label),
+                            Cell(text=number, title=view.data_trace),
+                            Cell(text=text, title=view.data_trace),
+                        )
+                    )
                     for label, number, text in rows
                 )
             ),

@@ -38,6 +38,9 @@ CHUNK = 1000
 SHOWN = 10
 """Probabilities kept for a photo and a case, the highest; that of its class is always kept."""
 
+DECIMALS = 7
+"""Of the confidences, by which photos are sifted."""
+
 _SCALE = 10_000
 """Probabilities are whole numbers of ten-thousandths: what is shown has two decimals of a %."""
 
@@ -270,6 +273,7 @@ class _Data:
             "cases": [
                 {
                     "predicted": said.predicted[start : start + CHUNK].tolist(),
+                    "confidence": self._confidence(said, start),
                     "probabilities": list(self._probabilities(said, start)),
                 }
                 for said in self.said
@@ -310,6 +314,11 @@ class _Data:
     def _map(self, case: int, photo: ExplainedPhoto, one: ClassMap) -> list[object]:
         address = maps.overlay_path(self.view, self.runs[case].case, one)
         return [case, maps.title(one), address, one.width, one.height, maps.said(one, photo)]
+
+    def _confidence(self, said: _Said, start: int) -> list[float]:
+        """Of each photo, fine enough to tell apart those of a model that is always sure."""
+        highest = said.probabilities[start : start + CHUNK].max(axis=1)
+        return [float(one) for one in np.round(highest, DECIMALS)]
 
     def _probabilities(self, said: _Said, start: int) -> Iterator[list[int]]:
         """Of each photo: class, probability, class, probability, … from the highest."""

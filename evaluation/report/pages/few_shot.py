@@ -11,7 +11,18 @@ from evaluation.report.curves import LINES, LearningPoint, Level
 from evaluation.report.language import message, nt, t
 from evaluation.report.pages import Page
 from evaluation.report.sentences import Part, Sentence, say
-from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, head, simple
+from evaluation.report.tables import (
+    Cell,
+    Column,
+    Group,
+    Kind,
+    Row,
+    Table,
+    absent,
+    head,
+    measured,
+    simple,
+)
 from evaluation.report.view import StudyView, bounds, shown, trace
 
 METHODS = {
@@ -228,10 +239,24 @@ def _chart(view: StudyView, one: FewShot, anchor: str) -> Chart:
     )
 
 
-def _means(one: FewShot) -> tuple[tuple[str, ...], ...]:
+def _trace(one: FewShot) -> str:
+    """Where the numbers of a model's curves come from, as a tooltip."""
+    if one.zero_shot_case is None:
+        return t("comparison.json, vecteurs de {model}", model=one.model)
+    return t(
+        "comparison.json, vecteurs de {model}, face à {case}",
+        model=one.model,
+        case=one.zero_shot_case,
+    )
+
+
+def _means(one: FewShot) -> tuple[tuple[str | Cell, ...], ...]:
+    tip = _trace(one)
     sizes = dict.fromkeys(_shots(point) for curve in one.curves for point in curve.points)
     means = {
-        (curve.method, _shots(point)): wording.percent(point.mean)
+        (curve.method, _shots(point)): measured(
+            wording.percent(point.mean), point.mean, low=point.low, high=point.high, title=tip
+        )
         for curve in one.curves
         for point in curve.points
     }
@@ -242,6 +267,7 @@ def _means(one: FewShot) -> tuple[tuple[str, ...], ...]:
 
 
 def _table(view: StudyView, one: FewShot, anchor: str) -> Table:
+    tip = _trace(one)
     return Table(
         id=f"apprentissage-{anchor}-tests",
         caption=t(
@@ -258,7 +284,7 @@ def _table(view: StudyView, one: FewShot, anchor: str) -> Table:
         groups=tuple(
             Group(
                 title=_method(curve.method, one),
-                rows=tuple(_point(point, view.alpha) for point in curve.points),
+                rows=tuple(_point(point, view.alpha, tip) for point in curve.points),
             )
             for curve in one.curves
         ),
@@ -273,22 +299,33 @@ def _table(view: StudyView, one: FewShot, anchor: str) -> Table:
     )
 
 
-def _point(point: FewShotPoint, alpha: float) -> Row:
+def _point(point: FewShotPoint, alpha: float, tip: str) -> Row:
     gain, p = point.over_zero_shot, point.p_holm
     told = p is not None and p < alpha
     kind: Kind = "" if gain is None or not told else "hit" if gain.gain > 0 else "error"
     return Row(
         cells=(
             head(_shots(point)),
-            Cell(text=wording.count(point.images)),
-            Cell(text=wording.percent(point.mean), note=wording.interval(point.low, point.high)),
-            Cell(text=wording.DASH)
+            Cell(text=wording.count(point.images), title=tip),
+            measured(
+                wording.percent(point.mean),
+                point.mean,
+                low=point.low,
+                high=point.high,
+                note=wording.interval(point.low, point.high),
+                title=tip,
+            ),
+            absent()
             if gain is None
-            else Cell(
-                text=wording.signed(100 * gain.gain),
+            else measured(
+                wording.signed(100 * gain.gain),
+                gain.gain,
+                low=gain.low,
+                high=gain.high,
                 note=wording.interval(gain.low, gain.high),
                 kind=kind,
+                title=tip,
             ),
-            Cell(text=wording.DASH if p is None else wording.bare_p(p)),
+            absent() if p is None else measured(wording.bare_p(p), p, title=tip),
         )
     )

@@ -11,7 +11,7 @@ from evaluation.report.language import message, nt, t
 from evaluation.report.pages import Fact, Page
 from evaluation.report.pages.dataset import PARTS
 from evaluation.report.pages.supervised import chosen_facts
-from evaluation.report.tables import Cell, Column, Group, Row, Table, head
+from evaluation.report.tables import Cell, Column, Group, Row, Table, head, measured
 from evaluation.report.view import METRICS, STATUS, StudyView, metric_title
 
 DEFINITIONS = (
@@ -230,8 +230,8 @@ def _split(view: StudyView) -> Table:
             Row(
                 cells=(
                     head(wording.sentence_case(t(title))),
-                    Cell(text=wording.count(len(cards))),
-                    Cell(text=each),
+                    Cell(text=wording.count(len(cards)), title=view.data_trace),
+                    Cell(text=each, title=view.data_trace),
                 )
             )
         )
@@ -265,7 +265,7 @@ def _thresholds(thresholds: tuple[Threshold, ...]) -> Table | None:
                         cells=(
                             head(one.case),
                             Cell(text=metric_title(one.metric)),
-                            Cell(text=_floor(one)),
+                            measured(_floor(one), one.minimum, title="study.json"),
                         )
                     )
                     for one in thresholds

@@ -23,8 +23,8 @@ from evaluation.report.language import message, nt, t
 from evaluation.report.pages import Page
 from evaluation.report.scores import gallery_href
 from evaluation.report.sentences import Sentence, say
-from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, head, simple
-from evaluation.report.view import StudyView, bounds, shown
+from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, head, measured, simple
+from evaluation.report.view import StudyView, bounds, shown, trace, trace_all
 
 TRUNCATED = re.compile(r"\btruncat|\bcut\b", re.IGNORECASE)
 """How a model's warning says that it did not read a text to its end."""
@@ -247,6 +247,7 @@ def _gain_chart(view: StudyView, gain: PromptGain, ordered: list[ClassGain], id_
     ]
     wide, narrow = curves.gain_plot(gains, view.draw)
     told = sum(one.shown for one in gains)
+    tip = trace_all((gain.a, gain.b))
     return Chart(
         id=id_,
         title=t("Rappel gagné ou perdu, en points, avec son intervalle à 95\u202f%"),
@@ -276,11 +277,18 @@ def _gain_chart(view: StudyView, gain: PromptGain, ordered: list[ClassGain], id_
             tuple(
                 (
                     row.label,
-                    wording.signed(100 * row.gain),
+                    measured(
+                        wording.signed(100 * row.gain),
+                        row.gain,
+                        low=row.low,
+                        high=row.high,
+                        title=tip,
+                    ),
                     wording.interval(row.low, row.high),
                 )
                 for row in ordered
             ),
+            title=tip,
         ),
     )
 
@@ -288,6 +296,7 @@ def _gain_chart(view: StudyView, gain: PromptGain, ordered: list[ClassGain], id_
 def _gain_table(
     view: StudyView, gain: PromptGain, ordered: list[ClassGain], source: str, id_: str
 ) -> Table:
+    tip = trace_all((gain.a, gain.b))
     return Table(
         id=id_,
         caption=t(
@@ -310,15 +319,27 @@ def _gain_table(
                     Row(
                         cells=(
                             head(row.label, href=gallery_href(view, row.label, source)),
-                            Cell(
-                                text=wording.signed(100 * row.gain),
+                            measured(
+                                wording.signed(100 * row.gain),
+                                row.gain,
+                                low=row.low,
+                                high=row.high,
                                 note=wording.interval(row.low, row.high),
+                                title=tip,
                             ),
-                            Cell(text=wording.count(row.only_a)),
-                            Cell(text=wording.count(row.only_b)),
-                            Cell(text=wording.count(row.n)),
-                            Cell(text=wording.bare_p(row.p_mid)),
-                            Cell(text=wording.bare_p(row.p_holm)),
+                            Cell(
+                                text=wording.count(row.only_a),
+                                title=tip,
+                                href=_disputed(view, gain.a, gain.b, row.label, row.only_a),
+                            ),
+                            Cell(
+                                text=wording.count(row.only_b),
+                                title=tip,
+                                href=_disputed(view, gain.b, gain.a, row.label, row.only_b),
+                            ),
+                            Cell(text=wording.count(row.n), title=tip),
+                            measured(wording.bare_p(row.p_mid), row.p_mid, title=tip),
+                            measured(wording.bare_p(row.p_holm), row.p_holm, title=tip),
                             verdict_cell(row.gain, row.p_holm, view.alpha),
                         )
                     )
@@ -335,6 +356,13 @@ def _gain_table(
     )
 
 
+def _disputed(view: StudyView, right: str, wrong: str, label: str, number: int) -> str:
+    """The photos of a class that only the first of two cases gets right."""
+    if not number or not view.explorable(right, wrong):
+        return ""
+    return links.explorer_pair(view.folder, right, wrong, "a", truth=label)
+
+
 def verdict_cell(effect: float, p: float, alpha: float) -> Cell:
     """Whether a corrected test shows an effect, in words."""
     if p >= alpha:
@@ -349,6 +377,7 @@ def verdict_cell(effect: float, p: float, alpha: float) -> Cell:
 def _effects(view: StudyView, case: str, effects: tuple[TextEffect, ...]) -> Effects:
     slug = view.case_slugs[case]
     run = view.runs[case]
+    tip = trace(run)
     lang = run.prompts.language if run.prompts else ""
     ordered = sorted(effects, key=lambda one: -one.effect)
     many = len(ordered) > _MANY
@@ -377,15 +406,26 @@ def _effects(view: StudyView, case: str, effects: tuple[TextEffect, ...]) -> Eff
                         Row(
                             cells=(
                                 Cell(text=one.text, lang=lang),
-                                head(one.label),
-                                Cell(
-                                    text=wording.signed(100 * one.effect),
-                                    note=wording.interval(one.low, one.high),
+                                head(
+                                    one.label,
+                                    href=links.explorer_case(view.folder, case, truth=one.label)
+                                    if view.explorable(case)
+                                    else "",
                                 ),
-                                Cell(text=wording.signed(100 * one.own_recall)),
-                                Cell(text=wording.count(one.only_with)),
-                                Cell(text=wording.count(one.only_without)),
-                                Cell(text=wording.bare_p(one.p_holm)),
+                                measured(
+                                    wording.signed(100 * one.effect),
+                                    one.effect,
+                                    low=one.low,
+                                    high=one.high,
+                                    note=wording.interval(one.low, one.high),
+                                    title=tip,
+                                ),
+                                measured(
+                                    wording.signed(100 * one.own_recall), one.own_recall, title=tip
+                                ),
+                                Cell(text=wording.count(one.only_with), title=tip),
+                                Cell(text=wording.count(one.only_without), title=tip),
+                                measured(wording.bare_p(one.p_holm), one.p_holm, title=tip),
                                 verdict_cell(one.effect, one.p_holm, view.alpha),
                             )
                         )
@@ -455,6 +495,7 @@ def _control(view: StudyView, case: str, gain: MeanGain) -> Sentence:
 def _variance(found: StudyComparison) -> Table | None:
     if not found.variance:
         return None
+    tip = f"comparison.json. {trace_all(found.inputs)}"
     return Table(
         id="variance",
         caption=t("D’où viennent les différences d’exactitude entre modèles et jeux de textes"),
@@ -472,14 +513,18 @@ def _variance(found: StudyComparison) -> Table | None:
                     Row(
                         cells=(
                             head(t(SOURCES[one.source])),
-                            Cell(
-                                text=wording.percent(one.share, 0),
+                            measured(
+                                wording.percent(one.share, 0),
+                                one.share,
+                                low=one.low,
+                                high=one.high,
                                 note=wording.interval(one.low, one.high, 0),
+                                title=tip,
                             ),
-                            Cell(text=wording.decimal(100 * one.effect, 1)),
-                            Cell(text=wording.count(one.df)),
-                            Cell(text=wording.decimal(one.wald, 1)),
-                            Cell(text=wording.bare_p(one.p)),
+                            measured(wording.decimal(100 * one.effect, 1), one.effect, title=tip),
+                            Cell(text=wording.count(one.df), title=tip),
+                            measured(wording.decimal(one.wald, 1), one.wald, title=tip),
+                            measured(wording.bare_p(one.p), one.p, title=tip),
                         )
                     )
                     for one in found.variance

@@ -10,7 +10,7 @@ from evaluation.report.language import message, t
 from evaluation.report.pages import Page
 from evaluation.report.scores import share_cell
 from evaluation.report.sentences import Sentence, say
-from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head
+from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head, measured
 from evaluation.report.view import StudyView, bounds, shown
 
 DIRECTIONS = {
@@ -98,23 +98,30 @@ def _table(view: StudyView, found: tuple[Retrieval, ...]) -> Table:
 
 
 def _row(view: StudyView, one: Retrieval) -> Row:
+    tip = t("comparison.json, vecteurs de {model}", model=one.model)
     return Row(
         cells=(
             head(view.model_name(one.model)),
-            share_cell(one.recall_at_1),
-            share_cell(one.recall_at_5),
-            _rank(one.median_rank),
-            Cell(text=wording.count(one.candidates)),
-            Cell(text=wording.percent(1 / one.candidates) if one.candidates else wording.DASH),
+            share_cell(one.recall_at_1, tip),
+            share_cell(one.recall_at_5, tip),
+            _rank(one.median_rank, tip),
+            Cell(text=wording.count(one.candidates), title=tip),
+            measured(wording.percent(1 / one.candidates), 1 / one.candidates, title=tip)
+            if one.candidates
+            else absent(),
         )
     )
 
 
-def _rank(metric: Metric) -> Cell:
+def _rank(metric: Metric, tip: str) -> Cell:
     if metric.value is None:
         return absent(t("valeur indéfinie"))
     digits = 0 if metric.value == int(metric.value) else 1
-    return Cell(
-        text=wording.decimal(metric.value, digits),
+    return measured(
+        wording.decimal(metric.value, digits),
+        metric.value,
+        low=metric.low,
+        high=metric.high,
         note=wording.numbers(metric.low, metric.high, digits),
+        title=tip,
     )

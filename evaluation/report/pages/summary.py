@@ -10,9 +10,10 @@ from evaluation.report.charts import Bar, Chart, Key
 from evaluation.report.findings import headlines
 from evaluation.report.language import nt, t
 from evaluation.report.pages import Fact, Link, Page
+from evaluation.report.scores import right_href, share_cell
 from evaluation.report.sentences import Sentence, answer
-from evaluation.report.tables import Table, simple
-from evaluation.report.view import Absence, StudyView, bounds, shown, value
+from evaluation.report.tables import Cell, Table, head, measured, simple
+from evaluation.report.view import Absence, StudyView, bounds, shown, trace, value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ def summary(view: StudyView, source: str) -> Summary:
         question=view.question,
         answer=answer(view, source),
         findings=headlines(view, source),
-        chart=interval_chart(view) if view.scored else None,
+        chart=interval_chart(view, source) if view.scored else None,
         facts=_facts(view, source),
         links=_links(view, source),
         absences=view.absences,
@@ -109,7 +110,7 @@ def _links(view: StudyView, source: str) -> tuple[Link, ...]:
 # ------------------------------------------------------------------------- figure
 
 
-def interval_chart(view: StudyView) -> Chart:
+def interval_chart(view: StudyView, source: str) -> Chart:
     """Accuracy of every case with its interval, chance, and the published figures."""
     runs = sorted(view.scored, key=lambda run: -value(run, "accuracy"))
     bars = [_bar(view, run) for run in runs]
@@ -138,7 +139,7 @@ def interval_chart(view: StudyView) -> Chart:
         wide=wide,
         narrow=narrow,
         keys=_keys(view, bars),
-        table=_chart_table(view, runs, bars),
+        table=_chart_table(view, runs, bars, source),
     )
 
 
@@ -152,6 +153,7 @@ def _bar(view: StudyView, run: RunRecord) -> Bar:
         low=found.low if found else None,
         high=found.high if found else None,
         quoted=system.accuracy if system else None,
+        letters=_letters(view, run),
     )
 
 
@@ -164,6 +166,7 @@ def _keys(view: StudyView, bars: list[Bar]) -> tuple[Key, ...]:
         ("quoted", t("chiffre cité des diapositives"), quoted),
         ("interval", t("intervalle à 95\u202f%"), True),
         ("chance", t("hasard ({chance})", chance=wording.percent(view.chance)), True),
+        ("letter", t("même lettre\u00a0: ex æquo, aucun test ne les sépare"), _tied(view)),
     ]
     return tuple(Key(kind=kind, text=text) for kind, text, present in keys if present)
 
@@ -172,7 +175,10 @@ def _alt(view: StudyView, runs: list[RunRecord]) -> str:
     said = []
     for run in runs:
         found = run.metric("accuracy")
-        said.append(f"{view.case_title(run)}\u00a0: {shown(found)} {bounds(found)}".strip())
+        number = f"{shown(found)} {bounds(found)}".strip()
+        if letters := _letters(view, run):
+            number = t("{number} (groupe {letters})", number=number, letters=letters)
+        said.append(f"{view.case_title(run)}\u00a0: {number}")
     return t(
         "Exactitude de {runs}, du meilleur au moins bon. {join}. Le hasard donnerait {chance}.",
         runs=nt(len(runs), "{n}\u00a0cas", "{n}\u00a0cas"),
@@ -181,24 +187,60 @@ def _alt(view: StudyView, runs: list[RunRecord]) -> str:
     )
 
 
-def _chart_table(view: StudyView, runs: list[RunRecord], bars: list[Bar]) -> Table:
+def _chart_table(view: StudyView, runs: list[RunRecord], bars: list[Bar], source: str) -> Table:
     none = wording.DASH
-    rows = []
+    cited = wording.typeset(view.reference.source) if view.reference else ""
+    rows: list[tuple[str | Cell, ...]] = []
     for run in runs:
         found, system = run.metric("accuracy"), view.counterpart(run)
-        cited = wording.percent(system.accuracy) if system else none
-        rows.append((view.case_title(run), shown(found), bounds(found) or none, cited))
+        rows.append(
+            (
+                head(view.case_title(run), href=view.run_href(source, run)),
+                share_cell(found, trace(run), href=right_href(view, run, source)),
+                bounds(found) or none,
+                _letters(view, run) or none,
+                _cited(system.accuracy, cited) if system else none,
+            )
+        )
     rows += [
-        (bar.label.replace("\n", " "), none, none, wording.percent(bar.value))
+        (bar.label.replace("\n", " "), none, none, none, _cited(bar.value, cited))
         for bar in bars
         if bar.kind == "reference"
     ]
-    rows.append((t("Hasard"), wording.percent(view.chance), none, none))
-    columns = (t("Cas"), t("Exactitude"), t("Intervalle à 95\u202f%"), t("Diapositives (cité)"))
-    used = len(columns) if view.reference else len(columns) - 1
+    chance = measured(wording.percent(view.chance), view.chance, title=view.data_trace)
+    rows.append((t("Hasard"), chance, none, none, none))
+    columns = {
+        t("Cas"): True,
+        t("Exactitude"): True,
+        t("Intervalle à 95\u202f%"): True,
+        t("Ex æquo"): _tied(view),
+        t("Diapositives (cité)"): view.reference is not None,
+    }
+    used = [i for i, shown_ in enumerate(columns.values()) if shown_]
     return simple(
         f"exactitude-{links.slug(view.study.name)}-donnees",
         t("{title}\u00a0: exactitude de chaque cas, en chiffres", title=view.title),
-        columns[:used],
-        tuple(row[:used] for row in rows),
+        tuple(name for name, shown_ in columns.items() if shown_),
+        (tuple(row[i] for i in used) for row in rows),
     )
+
+
+def _cited(accuracy: float, source: str) -> Cell:
+    return measured(wording.percent(accuracy), accuracy, title=source)
+
+
+# --------------------------------------------------------------------------- ties
+
+
+def _letters(view: StudyView, run: RunRecord) -> str:
+    """The letters of the groups of a case, "a, b": cases that no test separates share one."""
+    compared = view.comparison.comparison if view.comparison else None
+    found = next(
+        (one for one in (compared.cases if compared else ()) if one.case == run.case), None
+    )
+    return "" if found is None else ", ".join(found.groups)
+
+
+def _tied(view: StudyView) -> bool:
+    """Whether some cases were compared: letters then say which are tied."""
+    return any(_letters(view, run) for run in view.scored)

@@ -11,7 +11,7 @@ from evaluation.report.language import message, nt, t
 from evaluation.report.pages import Fact, Page
 from evaluation.report.scores import class_table, confusion_table, share_cell
 from evaluation.report.sentences import Sentence, joined, number, recall_changes, say, weakest
-from evaluation.report.tables import Cell, Column, Group, Row, Table, head, simple
+from evaluation.report.tables import Cell, Column, Group, Row, Table, head, measured, simple
 from evaluation.report.view import (
     Absence,
     StudyView,
@@ -140,8 +140,7 @@ def _overview(view: StudyView, source: str) -> Table | None:
 def _accuracy(view: StudyView, run: RunRecord | None, source: str) -> Cell:
     if run is None:
         return share_cell(None)
-    cell = share_cell(run.metric("accuracy"), trace(run))
-    return Cell(text=cell.text, note=cell.note, title=cell.title, href=view.run_href(source, run))
+    return share_cell(run.metric("accuracy"), trace(run), href=view.run_href(source, run))
 
 
 # ----------------------------------------------------------------------- prompt set
@@ -279,8 +278,11 @@ def _change(view: StudyView, run: RunRecord, base: RunRecord) -> Chart | None:
         narrow=narrow,
         table=simple(
             f"ecarts-{view.case_slugs[run.case]}-donnees",
-            t("{case_title}\u00a0: écarts de rappel, en chiffres", case_title=view.case_title(run)),
-            (t("Catégorie"), t("Écart de rappel (points)")),
-            tuple((label, wording.signed(100 * change)) for label, change in ordered),
+            f"{view.case_title(run)}\u00a0: écarts de rappel, en chiffres",
+            ("Catégorie", "Écart de rappel (points)"),
+            (
+                (label, measured(wording.signed(100 * change), change, title=trace(run)))
+                for label, change in ordered
+            ),
         ),
     )

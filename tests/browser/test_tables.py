@@ -1,0 +1,224 @@
+"""Tables sort, copy and download; what they count leads to as many photos."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser.conftest import OpenPage
+from tests.report import tree
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+pytestmark = pytest.mark.browser
+
+STUDY = "etudes/boutique"
+
+
+def column(table: Locator, place: int) -> list[str]:
+    """The printed cells of a column, small lines left out."""
+    found: list[str] = table.locator("tbody tr:not(.v-group)").evaluate_all(
+        """(rows, place) => rows.map((row) => {
+          const cell = row.cells[place]?.cloneNode(true);
+          cell?.querySelectorAll("small, .v-tag").forEach((one) => one.remove());
+          return cell ? cell.textContent.trim() : "";
+        })""",
+        place,
+    )
+    return found
+
+
+def order(text: str) -> float:
+    return float(re.sub(r"[^\d.,−]", "", text).replace("−", "-").replace(",", "."))
+
+
+def heading(table: Locator, name: str) -> Locator:
+    return table.locator("thead button", has_text=name).first
+
+
+def test_a_heading_sorts_french_decimals_and_missing_values_stay_last(open_page: OpenPage) -> None:
+    """By a metric: greatest first, then least first, then as the page had it."""
+    table = open_page(f"{STUDY}/comparaison.html").locator("#cas")
+    before = column(table, 0)
+    place = 2
+    button = heading(table, "Exactitude")
+    for _, direction, descending in ((1, "descending", True), (2, "ascending", False)):
+        button.click()
+        assert button.locator("xpath=..").get_attribute("aria-sort") == direction
+        numbers = [order(text) for text in column(table, place) if "%" in text]
+        assert numbers == sorted(numbers, reverse=descending)
+        assert len(set(numbers)) > 1
+        # Cases without a result have no number to be sorted by.
+        assert column(table, place)[len(numbers) :] == [""] * (len(before) - len(numbers))
+    button.click()
+    assert column(table, 0) == before
+    assert button.locator("xpath=..").get_attribute("aria-sort") is None
+
+
+def test_negative_numbers_and_p_values_sort_by_their_value(open_page: OpenPage) -> None:
+    """ "−20,0" comes before "+5,0", and "< 0,001" before "0,012"."""
+    page = open_page(f"{STUDY}/prompts.html")
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    table = page.locator("table[id$='-tests']").first
+    heading(table, "Gain de rappel").click()
+    gains = [order(text) for text in column(table, 1)]
+    assert gains == sorted(gains, reverse=True)
+    assert min(gains) < 0 < max(gains)
+    heading(table, "p corrigé").click()
+    values = [
+        float(one)
+        for one in table.locator("tbody td:nth-child(7)").evaluate_all(
+            "all => all.map((one) => one.dataset.value)"
+        )
+    ]
+    assert values == sorted(values, reverse=True)
+
+
+def test_dates_and_durations_sort(open_page: OpenPage) -> None:
+    """The appendices' runs sort inside their study, by date and by length."""
+    page = open_page("annexes.html")
+    table = page.locator("#executions")
+    groups = table.locator("tbody").count()
+    assert groups == 2
+    for name in ("Date", "Durée", "Identifiant", "État"):
+        heading(table, name).click()
+        assert table.locator("tbody > tr:first-child.v-group").count() == groups
+    sizes = table.locator("tbody").evaluate_all("all => all.map((one) => one.rows.length)")
+    assert sizes == [6, 3]
+
+
+def test_tables_sort_from_the_keyboard(open_page: OpenPage) -> None:
+    """Headings are buttons: Enter and the space bar sort."""
+    page = open_page(f"{STUDY}/donnees.html")
+    table = page.locator("#nombres")
+    button = heading(table, "Catégorie")
+    button.focus()
+    page.keyboard.press("Enter")
+    assert button.locator("xpath=..").get_attribute("aria-sort") == "ascending"
+    page.keyboard.press("Space")
+    assert button.locator("xpath=..").get_attribute("aria-sort") == "descending"
+    assert page.evaluate("document.activeElement.closest('th') !== null")
+
+
+def test_confusions_keep_their_order(open_page: OpenPage) -> None:
+    """Rows and columns of a confusion matrix face each other: nothing sorts them."""
+    page = open_page(f"{STUDY}/approche-classique.html")
+    assert page.locator(".v-table__table--confusion").count() == 1
+    assert page.locator(".v-table__table--confusion .v-sort").count() == 0
+
+
+def downloaded(page: Page, id_: str) -> tuple[str, list[list[str]]]:
+    with page.expect_download() as event:
+        page.locator(f".v-tools[data-table='{id_}'] [data-csv]").click()
+    text = Path(event.value.path()).read_text(encoding="utf-8-sig")
+    return event.value.suggested_filename, list(csv.reader(io.StringIO(text)))
+
+
+def test_a_table_downloads_with_exact_values(open_page: OpenPage) -> None:
+    """The file has a decimal point, unrounded values, and the bounds in columns of their own."""
+    page = open_page(f"{STUDY}/comparaison.html")
+    name, rows = downloaded(page, "cas")
+    assert name == "boutique-comparaison-cas.csv"
+    head, *body = rows
+    place = head.index("Exactitude")
+    assert head[place : place + 3] == [
+        "Exactitude",
+        "Exactitude – borne basse",
+        "Exactitude – borne haute",
+    ]
+    best = body[0]
+    assert float(best[place]) == 36 / 40
+    low, high = float(best[place + 1]), float(best[place + 2])
+    assert 0 < low < 0.9 < high < 1
+    assert len(best[place + 1]) > 10
+    assert all(len(row) == len(head) for row in body)
+
+
+def test_a_grouped_table_downloads_with_its_groups(open_page: OpenPage) -> None:
+    """The group of each row is a column; awkward names stay whole."""
+    page = open_page("annexes.html")
+    _, rows = downloaded(page, "executions")
+    assert rows[0][0] == "groupe"
+    assert {row[0] for row in rows[1:]} == {"Boutique d’essai", "Jouets"}
+    assert rows[1][4] == "2026-11-23T14:05:00+00:00" or "2026-11-23T14:05:00+00:00" in rows[1]
+    page = open_page(f"{STUDY}/donnees.html")
+    _, rows = downloaded(page, "nombres")
+    assert rows[2][0] == "<b>Montres</b> | à quartz"
+
+
+def test_a_table_is_copied(open_page: OpenPage) -> None:
+    """What is copied pastes into cells: a line a row, a tab between columns."""
+    page = open_page(f"{STUDY}/donnees.html")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tools = page.locator(".v-tools[data-table='nombres']")
+    tools.locator("[data-copy]").click()
+    tools.locator("[role=status]", has_text="Tableau copié.").wait_for()
+    lines = page.evaluate("navigator.clipboard.readText()").split("\n")
+    assert lines[0].split("\t")[0] == "Catégorie"
+    assert lines[-1].split("\t") == ["Total", "24", "12", "40", "76", "2"]
+
+
+def test_without_javascript_no_button_is_shown(site: Path) -> None:
+    """Buttons that could do nothing are hidden in the page as it is written."""
+    html = (site / STUDY / "comparaison.html").read_text(encoding="utf-8")
+    tools = [one for one in tree.read(html).find("div") if one.attributes.get("class") == "v-tools"]
+    assert tools
+    assert all("hidden" in one.attributes for one in tools)
+
+
+@pytest.mark.parametrize(
+    "uri", ["comparaison", "approche-classique", "clip-zero-shot", "prompts", "calibration"]
+)
+def test_a_number_of_photos_leads_to_as_many_photos(
+    open_page: OpenPage, site: Path, uri: str
+) -> None:
+    """Each count that links to the explorer: it shows exactly so many photos."""
+    page = tree.read((site / STUDY / f"{uri}.html").read_text(encoding="utf-8"))
+    links = {}
+    for cell in page.find("td"):
+        for link in cell.find("a"):
+            text, fragment = link.text(), link.attributes["href"].partition("#")[2]
+            if "explorateur.html" in link.attributes["href"] and text.isdigit():
+                links[fragment] = int(text)
+    assert links
+    explorer = open_page(f"{STUDY}/explorateur.html")
+    explorer.locator(".v-explorer__card").first.wait_for()
+    for fragment, number in links.items():
+        explorer.evaluate("(one) => { location.hash = one; }", fragment)
+        explorer.wait_for_function(
+            """(number) => parseInt(
+              document.querySelector('.v-explorer__count').textContent, 10) === number""",
+            arg=number,
+            timeout=2_000,
+        )
+
+
+def test_a_coverage_leads_to_the_photos_that_are_sure_enough(
+    open_page: OpenPage, site: Path
+) -> None:
+    """A point of the risk-coverage curve: its share of the photos, to the last one."""
+    page = tree.read((site / STUDY / "calibration.html").read_text(encoding="utf-8"))
+    tables = [
+        one for one in page.find("table") if one.attributes.get("id", "").startswith("couverture-")
+    ]
+    assert tables
+    explorer = open_page(f"{STUDY}/explorateur.html")
+    explorer.locator(".v-explorer__card").first.wait_for()
+    for table in tables:
+        for row in list(table.find("tr"))[1:]:
+            head = next(row.find("th"))
+            number = round(float(head.attributes["data-value"]) * 40)
+            fragment = next(head.find("a")).attributes["href"].partition("#")[2]
+            explorer.evaluate("(one) => { location.hash = one; }", fragment)
+            explorer.wait_for_function(
+                """(number) => parseInt(
+                  document.querySelector('.v-explorer__count').textContent, 10) === number""",
+                arg=number,
+                timeout=2_000,
+            )
