@@ -5,7 +5,7 @@ A map of the rooms; import-linter holds the order:
 - ``errors``, ``records``    what everything speaks: exceptions, and frozen values
 - ``config``                 study.toml -> Study, every mistake at once
 - ``data``, ``models``, ``embeddings``, ``explain``, ``scoring``, ``artefacts``, ``reference``,
-  ``provenance``, ``scaffold``
+  ``provenance``, ``cost``, ``scaffold``
                              the stages; they never import each other
 - ``run``, ``analyse``       where the stages meet: to score a case, to compare the cases
 - ``report``                 artefacts -> pages; never imports torch

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import DataError, ModelError, StoreError
-from evaluation.records import Sample
+from evaluation.records import EmbeddingCost, Lap, Sample
 
 if TYPE_CHECKING:
     import torch
@@ -55,6 +55,15 @@ CREATE TABLE fillings (
     seconds REAL NOT NULL
 ) WITHOUT ROWID;
 """
+# Came later, and is of use to no older program: its absence is no other version of the file.
+_COSTS = """
+CREATE TABLE IF NOT EXISTS costs (
+    fingerprint TEXT NOT NULL, device TEXT NOT NULL, images INTEGER NOT NULL,
+    seconds REAL NOT NULL, batch_size INTEGER NOT NULL, ms_per_image REAL,
+    resident_mb REAL, device_mb REAL, scope TEXT,
+    PRIMARY KEY (fingerprint, device)
+) WITHOUT ROWID
+"""
 _VECTOR = np.dtype("<f4")
 _KEYS_PER_QUERY = 500
 """Below SQLite's oldest limit of 999 variables in a statement."""
@@ -66,6 +75,8 @@ class Embedder(Protocol):
     fingerprint: str
     """Changes when the embedding of a photo would."""
     dim: int
+    device: str
+    """As PyTorch names it."""
 
     def preprocess(self, image: Image.Image) -> Tensor:
         """RGB photo to (3, H, W) float32; called from several threads."""
@@ -175,6 +186,46 @@ class EmbeddingStore:
             ).fetchone()
         return row[0] / row[1] if row and row[1] > 0 else None
 
+    def cost(self, fingerprint: str, device: str) -> EmbeddingCost | None:
+        """What embedding with a model on a device took, over all fillings; None if unknown."""
+        with self._reporting():
+            if not self._has_costs():
+                return None
+            row = self._connection.execute(
+                "SELECT images, seconds, batch_size, ms_per_image, resident_mb, device_mb, scope"
+                " FROM costs WHERE fingerprint = ? AND device = ?",
+                (fingerprint, device),
+            ).fetchone()
+        if row is None:
+            return None
+        memory = None if row[6] is None else Lap(resident_mb=row[4], device_mb=row[5], scope=row[6])
+        return EmbeddingCost(
+            images=row[0], seconds=row[1], batch_size=row[2], ms_per_image=row[3], memory=memory
+        )
+
+    def add_cost(self, fingerprint: str, device: str, cost: EmbeddingCost) -> None:
+        """Adds a filling's images and seconds to those before; the rest is replaced."""
+        memory = cost.memory or Lap(resident_mb=None, device_mb=None, scope="process")
+        with self._reporting(), self._transaction():
+            self._connection.execute(_COSTS)
+            self._connection.execute(
+                "INSERT INTO costs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (fingerprint, device) DO UPDATE"
+                " SET images = images + excluded.images, seconds = seconds + excluded.seconds,"
+                " batch_size = excluded.batch_size, ms_per_image = excluded.ms_per_image,"
+                " resident_mb = excluded.resident_mb, device_mb = excluded.device_mb,"
+                " scope = excluded.scope",
+                (
+                    *(fingerprint, device, cost.images, cost.seconds, cost.batch_size),
+                    *(cost.ms_per_image, memory.resident_mb, memory.device_mb),
+                    memory.scope if cost.memory else None,
+                ),
+            )
+
+    def _has_costs(self) -> bool:
+        query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'costs'"
+        return self._connection.execute(query).fetchone() is not None
+
     def _open(self) -> None:
         with self._reporting():
             if self._version() == 0:
@@ -261,6 +312,8 @@ class EmbeddingRun:
     """Photos whose embedding was there, or was made by another process meanwhile."""
     seconds: float
     """Decoding and embedding, without the wait for another process."""
+    batch_size: int
+    """Photos per forward pass: what was asked for, or what fitted into memory."""
 
 
 def embed(
@@ -276,22 +329,24 @@ def embed(
     """The embeddings of the samples, from the store where it has them.
 
     Photos that are missing are decoded by ``workers`` threads while the model works, one
-    batch ahead of it; each batch is stored at once, so that a kill loses one batch.  When
-    two processes need the same model's embeddings, one makes them and the other waits.
+    batch ahead of it; each batch is stored at once, so that a kill loses one batch.  A batch
+    that does not fit into memory is halved, and so are those that follow.  When two processes
+    need the same model's embeddings, one makes them and the other waits.
 
     Args:
         samples: N photos; photos of equal bytes are decoded once.
         classifier: The model.
         store: Where embeddings are kept.
         load: Opens a photo as RGB; called from several threads.
-        batch_size: Photos per forward pass.
+        batch_size: Photos per forward pass, at most.
         workers: Decoding threads.
         progress: Told how many of the samples have their embedding, as it grows to N.
 
     Raises:
         StoreError: the store cannot be read or written.
         DataError: a photo cannot be read any more.
-        ModelError: the model gives values that are not finite.
+        ModelError: the model gives values that are not finite, or one photo alone does not
+            fit into memory.
 
     """
     wanted: dict[str, Sample] = {}
@@ -301,6 +356,7 @@ def embed(
     report = _Progress(samples, progress)
     report(found)
     embedded, seconds = 0, 0.0
+    forward = _Forward(classifier, batch_size)
     if len(found) < len(wanted):
         with _filling(store, classifier.fingerprint):
             # Another process may have embedded them while we waited for the lock.
@@ -309,7 +365,7 @@ def embed(
             missing = [sample for digest, sample in wanted.items() if digest not in found]
             clock = time.perf_counter()
             for batch in _batches(missing, classifier, load, batch_size, workers):
-                vectors = _embed_batch(batch, classifier)
+                vectors = _embed_batch(batch, forward)
                 now = time.perf_counter()
                 store.put(classifier.fingerprint, vectors, seconds=now - clock)
                 seconds += now - clock
@@ -323,7 +379,17 @@ def embed(
         embedded=embedded,
         reused=len(wanted) - embedded,
         seconds=seconds,
+        batch_size=forward.limit,
     )
+
+
+def decode(
+    samples: Sequence[Sample], classifier: Embedder, *, load: Callable[[Sample], Image.Image]
+) -> Tensor:
+    """The samples as the model takes them, (N, 3, H, W) float32."""
+    import torch  # noqa: PLC0415 - reading the store needs no torch
+
+    return torch.stack([classifier.preprocess(load(sample)) for sample in samples])
 
 
 class _Progress:
@@ -389,9 +455,57 @@ def _batches(
         executor.shutdown(cancel_futures=True)
 
 
-def _embed_batch(batch: Sequence[_Decoded], classifier: Embedder) -> dict[str, FloatVectors]:
+class _Forward:
+    """The model, given as many photos at a time as fit into memory."""
+
+    def __init__(self, classifier: Embedder, limit: int) -> None:
+        self.classifier = classifier
+        self.limit = limit
+
+    def __call__(self, tensors: Sequence[Tensor]) -> FloatVectors:
+        rows: list[FloatVectors] = []
+        done = 0
+        while done < len(tensors):
+            few = tensors[done : done + self.limit]
+            vectors = self._tried(few)
+            if vectors is not None:
+                rows.append(vectors)
+                done += len(few)
+            elif len(few) > 1:
+                self.limit = len(few) // 2
+            else:
+                raise ModelError(
+                    f"a single photo does not fit into the memory of {self.classifier.device}",
+                    remedy="free some of it, or choose a smaller model, --device cpu or"
+                    " --precision bf16",
+                )
+        return np.concatenate(rows)
+
+    def _tried(self, tensors: Sequence[Tensor]) -> FloatVectors | None:
+        """The embeddings; None when they do not fit into memory."""
+        import torch  # noqa: PLC0415 - reading the store needs no torch
+
+        try:
+            return self.classifier.embed_images(torch.stack(list(tensors)))
+        except (MemoryError, RuntimeError) as error:
+            if not _is_out_of_memory(error):
+                raise
+        # Out of the handler, whose traceback holds what the pass had allocated.
+        if self.classifier.device.startswith("cuda"):
+            torch.cuda.empty_cache()
+        return None
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether memory is what lacked: CUDA has an exception for it, the CPU and MPS only say so."""
     import torch  # noqa: PLC0415 - reading the store needs no torch
 
+    signs = ("out of memory", "can't allocate memory", "not enough memory")
+    said = any(sign in str(error) for sign in signs)
+    return said or isinstance(error, (MemoryError, torch.OutOfMemoryError))
+
+
+def _embed_batch(batch: Sequence[_Decoded], forward: _Forward) -> dict[str, FloatVectors]:
     tensors = []
     for sample, future in batch:
         try:
@@ -403,7 +517,7 @@ def _embed_batch(batch: Sequence[_Decoded], classifier: Embedder) -> dict[str, F
                 where=sample.image,
                 remedy="put it back, then run again: what is embedded is kept",
             ) from error
-    vectors = classifier.embed_images(torch.stack(tensors))
+    vectors = forward(tensors)
     bad = ~np.isfinite(vectors).all(axis=1)
     if bad.any():
         raise ModelError(

@@ -19,6 +19,7 @@ import numpy as np
 import platformdirs
 
 from evaluation import artefacts, provenance
+from evaluation.cost import PeakMemory, seconds_of
 from evaluation.data import (
     fetch_hint,
     load_dataset,
@@ -33,11 +34,13 @@ from evaluation.records import (
     Availability,
     Case,
     Dataset,
+    EmbeddingCost,
     Fetched,
     FloatArray,
     Fold,
     Head,
     IntArray,
+    Lap,
     ModelSpec,
     Predictions,
     Projection,
@@ -268,19 +271,19 @@ def run_case(case: Case, opened: OpenStudy) -> RunRecord:
     ``failed`` otherwise.  What is our own fault is recorded, then raised.  An
     :class:`ArtefactError` (disk full, folder read-only) is raised: it could not be recorded.
     """
-    started, clock = datetime.now(UTC), time.perf_counter()
+    started, clock, memory = datetime.now(UTC), time.perf_counter(), PeakMemory()
     record = _blank_record(case, opened, started)
     try:
-        outcome = _predict(case, opened)
+        outcome = _predict(case, opened, memory)
     except VeilleError as error:
         status: Status = "unavailable" if isinstance(error, WeightsUnavailable) else "failed"
         record = replace(record, status=status, error=str(error))
-        return _write(record, opened, clock)
+        return _write(record, opened, clock, memory)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        _write(replace(record, status="failed", error=reason), opened, clock)
+        _write(replace(record, status="failed", error=reason), opened, clock, memory)
         raise
-    return _write(_scored(record, outcome), opened, clock, outcome)
+    return _write(_scored(record, outcome), opened, clock, memory, outcome)
 
 
 def _blank_record(case: Case, opened: OpenStudy, started: datetime) -> RunRecord:
@@ -313,11 +316,11 @@ def _blank_record(case: Case, opened: OpenStudy, started: datetime) -> RunRecord
     )
 
 
-def _predict(case: Case, opened: OpenStudy) -> _Outcome:
+def _predict(case: Case, opened: OpenStudy, memory: PeakMemory) -> _Outcome:
     model = opened.model(case.model)
     parts = {fold: getattr(opened.split, fold) for fold in FOLDS}
     needed = FOLDS if model.needs_training else ("validation", "test")
-    run, rows = embed_parts(opened, model, {fold: parts[fold] for fold in needed})
+    run, rows = embed_parts(opened, model, {fold: parts[fold] for fold in needed}, memory)
 
     clock = time.perf_counter()
     head = model.head(
@@ -328,6 +331,7 @@ def _predict(case: Case, opened: OpenStudy) -> _Outcome:
         seed=opened.split.seed,
     )
     head_seconds = time.perf_counter() - clock
+    cost = opened.store.cost(model.fingerprint, model.device)
     return _Outcome(
         predictions=predict(opened, head, rows, "test"),
         validation=predict(opened, head, rows, "validation") if opened.split.validation else None,
@@ -338,7 +342,9 @@ def _predict(case: Case, opened: OpenStudy) -> _Outcome:
             images_reused=run.reused,
             embed_seconds=run.seconds,
             head_seconds=head_seconds,
-            images_per_second=opened.store.throughput(model.fingerprint),
+            images_per_second=(cost and cost.images_per_second)
+            or opened.store.throughput(model.fingerprint),
+            embedding=cost,
         ),
         weights_digest=model.weights_digest,
         device=model.device,
@@ -357,11 +363,19 @@ def _project(
 
 
 def embed_parts(
-    opened: OpenStudy, model: Classifier, parts: Mapping[Fold, tuple[str, ...]]
+    opened: OpenStudy,
+    model: Classifier,
+    parts: Mapping[Fold, tuple[str, ...]],
+    memory: PeakMemory | None = None,
 ) -> tuple[EmbeddingRun, dict[Fold, FloatArray]]:
-    """Embeddings of each part, (N, D): one pass over the store, then cut at the borders."""
+    """Embeddings of each part, (N, D): one pass over the store, then cut at the borders.
+
+    What embedding took is added to the store, beside the embeddings.
+    """
     from evaluation.embeddings import embed  # noqa: PLC0415 - keeps start-up short
 
+    memory = memory or PeakMemory()
+    memory.lap()
     ids = [one for part in parts.values() for one in part]
     label = f"embedding with {model.spec.name}"
     run = embed(
@@ -372,8 +386,29 @@ def embed_parts(
         batch_size=opened.settings.batch_size,
         progress=lambda done: opened.settings.progress(label, done, len(ids)),
     )
+    if run.embedded:
+        _note_cost(opened, model, run, ids, memory.lap())
     borders = np.cumsum([len(part) for part in parts.values()])[:-1]
     return run, dict(zip(parts, np.split(run.embeddings, borders), strict=True))
+
+
+def _note_cost(
+    opened: OpenStudy, model: Classifier, run: EmbeddingRun, ids: Sequence[str], memory: Lap
+) -> None:
+    from evaluation.embeddings import decode  # noqa: PLC0415 - keeps start-up short
+
+    batch = decode(
+        opened.samples(ids[: run.batch_size]), model, load=lambda sample: open_photo(sample.image)
+    )
+    seconds = seconds_of(lambda: model.embed_images(batch))
+    cost = EmbeddingCost(
+        images=run.embedded,
+        seconds=run.seconds,
+        batch_size=run.batch_size,
+        ms_per_image=1000 * seconds / len(batch),
+        memory=memory,
+    )
+    opened.store.add_cost(model.fingerprint, model.device, cost)
 
 
 def support(opened: OpenStudy, rows: Mapping[Fold, FloatArray], fold: Fold) -> Support | None:
@@ -424,14 +459,21 @@ def _scored(record: RunRecord, outcome: _Outcome) -> RunRecord:
 
 
 def _write(
-    record: RunRecord, opened: OpenStudy, clock: float, outcome: _Outcome | None = None
+    record: RunRecord,
+    opened: OpenStudy,
+    clock: float,
+    memory: PeakMemory,
+    outcome: _Outcome | None = None,
 ) -> RunRecord:
+    peak = memory.peak()
     finished = replace(
         record,
         provenance=replace(
             record.provenance,
             seconds=time.perf_counter() - clock,
-            peak_memory_mb=provenance.peak_memory_mb(),
+            peak_memory_mb=peak.resident_mb,
+            peak_memory_scope=peak.scope,
+            device_memory_mb=peak.device_mb,
         ),
     )
     found = (

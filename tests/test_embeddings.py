@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from PIL import Image
 
 from evaluation.embeddings import EmbeddingStore, embed
 from evaluation.errors import DataError, ModelError, StoreError
-from evaluation.records import Sample
+from evaluation.records import EmbeddingCost, Lap, Sample
 
 DIM = 4
 
@@ -28,6 +29,7 @@ class FakeEmbedder:
     """Embeds a photo as its colour; counts what it was given."""
 
     dim = DIM
+    device = "cpu"
 
     def __init__(self, fingerprint: str = "model", pause: float = 0.0) -> None:
         self.fingerprint = fingerprint
@@ -346,6 +348,91 @@ def test_values_that_are_not_finite_are_never_stored(store: EmbeddingStore) -> N
     with pytest.raises(ModelError, match=r"1\.jpg: .*not finite"):
         embed(make_samples(3), Broken(), store, load=Loader())
     assert store.get("model", ["digest-0", "digest-1"]) == {}
+
+
+class Small(FakeEmbedder):
+    """A model on a device where only so many photos fit."""
+
+    def __init__(self, fits: int, error: Callable[[], Exception]) -> None:
+        super().__init__()
+        self.fits, self.error = fits, error
+        self.refused: list[int] = []
+
+    def embed_images(self, batch: torch.Tensor) -> np.ndarray:
+        if len(batch) > self.fits:
+            self.refused.append(len(batch))
+            raise self.error()
+        return super().embed_images(batch)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        lambda: torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        lambda: RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+        lambda: RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+        MemoryError,
+    ],
+    ids=["CUDA", "MPS", "CPU", "Python"],
+)
+def test_a_batch_that_does_not_fit_is_halved(
+    store: EmbeddingStore, error: Callable[[], Exception]
+) -> None:
+    """The same photos are tried again by halves; what fitted is remembered and reported."""
+    samples, model, load = make_samples(40), Small(5, error), Loader()
+    run = embed(samples, model, store, load=load, batch_size=16)
+    assert np.array_equal(run.embeddings, expected(samples))
+    assert model.refused == [16, 8]
+    assert model.batches == [4] * 10
+    assert run.batch_size == 4
+    assert len(load.opened) == 40  # nothing is decoded twice
+
+
+def test_a_photo_that_does_not_fit_is_one_line(store: EmbeddingStore) -> None:
+    """Down to one, then a line that names the device and what may help."""
+    model = Small(0, lambda: torch.OutOfMemoryError("CUDA out of memory."))
+    model.device = "cpu"
+    with pytest.raises(ModelError, match=r"a single photo does not fit .* of cpu") as caught:
+        embed(make_samples(9), model, store, load=Loader(), batch_size=8)
+    assert model.refused == [8, 4, 2, 1]
+    assert "--precision bf16" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_other_errors_of_the_model_are_no_lack_of_memory(store: EmbeddingStore) -> None:
+    """A fault of the model's own is not tried again with half of it."""
+    model = Small(0, lambda: RuntimeError("expected scalar type Half"))
+    with pytest.raises(RuntimeError, match="Half"):
+        embed(make_samples(4), model, store, load=Loader(), batch_size=4)
+    assert model.refused == [4]
+
+
+def test_costs_are_kept_by_model_and_device(store: EmbeddingStore) -> None:
+    """Images and seconds add up over fillings; what the last one measured replaces the rest."""
+    assert store.cost("a", "cpu") is None
+    first = EmbeddingCost(images=10, seconds=2.0, batch_size=8, ms_per_image=90.0)
+    lap = Lap(resident_mb=900.0, device_mb=None, scope="case")
+    last = EmbeddingCost(images=30, seconds=2.0, batch_size=4, ms_per_image=80.0, memory=lap)
+    store.add_cost("a", "cpu", first)
+    assert store.cost("a", "cpu") == first
+    store.add_cost("a", "cpu", last)
+    found = EmbeddingStore(store.path).cost("a", "cpu")
+    assert found == replace(last, images=40, seconds=4.0)
+    assert found is not None
+    assert found.images_per_second == pytest.approx(10)
+    assert store.cost("a", "cuda:0") is None
+    assert store.cost("b", "cpu") is None
+
+
+def test_a_store_of_before_the_costs_is_read_and_goes_on(store: EmbeddingStore) -> None:
+    """A file without that table has embeddings and no cost; the first cost makes the table."""
+    store.put("a", {"d": np.ones(3, np.float32)}, seconds=1)
+    names = {row[0] for row in store._connection.execute("SELECT name FROM sqlite_master")}
+    assert "costs" not in names
+    assert store.cost("a", "cpu") is None
+    store.add_cost("a", "cpu", EmbeddingCost(images=1, seconds=1.0, batch_size=1))
+    assert store.cost("a", "cpu") is not None
+    assert list(EmbeddingStore(store.path).get("a", ["d"])) == ["d"]
 
 
 def test_two_at_once_embed_each_photo_once(store: EmbeddingStore) -> None:

@@ -17,7 +17,7 @@ from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsU
 from evaluation.models import embedded
 from evaluation.models.base import check_options, fingerprint_of
 from evaluation.models.checkpoints import describe_mismatch, file_digest, one_line
-from evaluation.models.devices import check_precision, pick_device
+from evaluation.models.devices import check_precision, dtype_of, pick_device
 from evaluation.models.downloads import Progress, RemoteFile, quiet
 from evaluation.models.hub import (
     HUB_CONFIG,
@@ -500,13 +500,30 @@ def _build(
         model, transform = open_clip.create_model_from_pretrained(
             source.model,
             source.pretrained,
-            precision=precision,
-            device=device,
+            device="cpu",
             weights_only=True,
             **arguments,
         )
+        _move(model, device, precision)
     model.eval()
     return model, transform
+
+
+def _move(model: Any, device: torch.device, precision: str) -> None:
+    """Takes a model to its device and precision, all but the scale and bias of its logits.
+
+    open_clip's own conversion rounds them too in some models (a scale of 100 becomes 98.9 in
+    bf16, which changes every probability), and leaves CoCa with parameters of two types,
+    whose product PyTorch refuses.
+    """
+    exact = {
+        name: parameter.data.float()
+        for name in ("logit_scale", "logit_bias")
+        if (parameter := getattr(model, name, None)) is not None
+    }
+    model.to(device=device, dtype=dtype_of(precision))
+    for name, value in exact.items():
+        getattr(model, name).data = value.to(device)
 
 
 def _tokenizer(spec: ModelSpec, source: Source) -> Any:

@@ -36,6 +36,13 @@ def pick_device(name: str) -> torch.device:
     return torch.device(kind)
 
 
+def dtype_of(precision: str) -> torch.dtype:
+    """PyTorch's type of that precision."""
+    import torch  # noqa: PLC0415 - slow to import
+
+    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+
 def check_precision(name: str) -> str:
     """The precision itself; raises :class:`ModelError` when it is unknown."""
     if name not in PRECISIONS:

@@ -77,7 +77,7 @@ from evaluation.records.models import Availability, Fetched, Head, Support
 from evaluation.records.projection import Point, Projection
 from evaluation.records.reference import Reference, ReferenceScores, ReferenceSystem
 from evaluation.records.results import SampleCard, StudyRecord, StudyResults
-from evaluation.records.runs import Provenance, RunRecord, Timings
+from evaluation.records.runs import EmbeddingCost, Lap, Provenance, RunRecord, Scope, Timings
 from evaluation.records.scores import ClassScores, Metric, Predictions
 from evaluation.records.study import (
     EXPLAIN_METHODS,
@@ -116,6 +116,7 @@ __all__ = [
     "DatasetKind",
     "DatasetSpec",
     "EmbeddingAudit",
+    "EmbeddingCost",
     "ExplainFailure",
     "ExplainMethod",
     "ExplainSpec",
@@ -130,6 +131,7 @@ __all__ = [
     "Fold",
     "Head",
     "IntArray",
+    "Lap",
     "LearningCurve",
     "MapSummary",
     "MeanGain",
@@ -160,6 +162,7 @@ __all__ = [
     "RunRecord",
     "Sample",
     "SampleCard",
+    "Scope",
     "SelectedPhoto",
     "SelectionReason",
     "SelectionRule",

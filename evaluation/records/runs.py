@@ -4,10 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from evaluation.records.base import SCHEMA_VERSION, Option, Status
 from evaluation.records.scores import ClassScores, Metric
 from evaluation.records.study import ModelSpec, PromptSet
+
+Scope = Literal["case", "process"]
+"""Whose peak of memory: the case's own, or that of the process so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lap:
+    """Peak of memory over a stretch of work."""
+
+    resident_mb: float | None
+    """Resident memory of the process, MiB."""
+    device_mb: float | None
+    """What PyTorch had allocated on CUDA, MiB; None without."""
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingCost:
+    """What it takes to embed a photo with a model on a device, measured when it did."""
+
+    images: int
+    """Photos that were embedded."""
+    seconds: float
+    """Decoding and embedding them."""
+    batch_size: int
+    """Photos per forward pass: the largest that fitted."""
+    ms_per_image: float | None = None
+    """Of the model alone, on such a batch: no decoding, nothing else under way; milliseconds."""
+    memory: Lap | None = None
+    """While they were embedded: the loaded model is counted."""
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Decoding included; decoding and embedding overlap."""
+        return self.images / self.seconds if self.seconds > 0 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +61,8 @@ class Timings:
     score_seconds: float = 0.0
     images_per_second: float | None = None
     """Measured when the store was filled, perhaps in an earlier run; None if unknown."""
+    embedding: EmbeddingCost | None = None
+    """Measured on this device, perhaps in an earlier run; None if it was not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +87,11 @@ class Provenance:
     seconds: float
     """Wall time of the case."""
     peak_memory_mb: float | None = None
-    """Peak resident memory of the process, MiB."""
+    """Peak resident memory, MiB."""
+    peak_memory_scope: Scope = "process"
+    """Whose peak that is."""
+    device_memory_mb: float | None = None
+    """Peak of what PyTorch had allocated on CUDA, MiB; None without."""
     command: str = ""
     """How to repeat the run."""
 

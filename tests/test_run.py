@@ -1,0 +1,119 @@
+"""A case from end to end: what its record says of what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from evaluation import artefacts
+from evaluation.config import load_study
+from evaluation.records import FOLDS, RunRecord
+from evaluation.run import OpenStudy, Settings, embed_parts, open_study, run_case
+
+
+@pytest.fixture
+def opened(tmp_path: Path, study: Path) -> OpenStudy:
+    settings = Settings(
+        artefacts=tmp_path / "artefacts", cache=tmp_path / "cache", device="cpu", batch_size=8
+    )
+    return open_study(load_study(str(study)), settings)
+
+
+def run(opened: OpenStudy, name: str) -> RunRecord:
+    record = run_case(opened.case(name), opened)
+    assert record.status == "ok", record.error
+    return record
+
+
+def test_a_case_says_what_embedding_took(opened: OpenStudy) -> None:
+    """Batch, milliseconds a photo, images per second and memory, in run.json as returned."""
+    record = run(opened, "tiny/noms")
+    cost = record.timings.embedding
+    assert cost is not None
+    assert cost.images == record.timings.images_embedded > 8
+    assert (cost.batch_size, cost.seconds) == (8, record.timings.embed_seconds)
+    assert cost.ms_per_image is not None
+    assert 0 < cost.ms_per_image < 1000
+    assert record.timings.images_per_second == pytest.approx(cost.images / cost.seconds)
+    assert cost.memory is not None
+    assert cost.memory.resident_mb is not None
+    peak = record.provenance.peak_memory_mb
+    assert peak is not None
+    assert 50 < cost.memory.resident_mb <= peak
+    assert record.provenance.peak_memory_scope == cost.memory.scope
+    assert artefacts.read_run(opened.settings.artefacts / record.case / "run.json") == record
+
+
+def test_a_warm_case_keeps_what_was_measured(opened: OpenStudy) -> None:
+    """Another prompt set, all photos in the store: the cost is that of the filling."""
+    cold = run(opened, "tiny/noms")
+    warm = run(opened, "tiny/descriptions")
+    assert warm.timings.images_embedded == 0
+    assert warm.timings.embedding == cold.timings.embedding
+
+
+def test_a_cost_measured_elsewhere_is_not_this_device_s(opened: OpenStudy) -> None:
+    """Embeddings are shared between devices; what they cost is not."""
+    run(opened, "tiny/noms")
+    model = opened.model(opened.study.models[0])
+    assert opened.store.cost(model.fingerprint, "cpu") is not None
+    model.device = "cuda:0"
+    assert run(opened, "tiny/descriptions").timings.embedding is None
+
+
+def test_a_lack_of_memory_halves_the_batch_of_a_case(
+    opened: OpenStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The case runs to its end, gives the same predictions, and says which batch fitted."""
+    whole = run(opened, "tiny/noms")
+    other = replace(opened.settings, cache=opened.settings.cache.with_name("other"))
+    again = open_study(load_study(str(opened.study.file)), other)
+    model = again.model(again.study.models[0])
+    embed = model.embed_images
+
+    def scarce(batch: torch.Tensor) -> object:
+        if len(batch) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return embed(batch)
+
+    monkeypatch.setattr(model, "embed_images", scarce)
+    halved = run(again, "tiny/noms")
+    assert halved.timings.embedding is not None
+    assert halved.timings.embedding.batch_size == 2
+    assert [m.value for m in halved.metrics] == pytest.approx([m.value for m in whole.metrics])
+
+
+def test_a_photo_beyond_memory_fails_the_case_in_one_line(
+    opened: OpenStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record says so; nothing is raised."""
+    model = opened.model(opened.study.models[0])
+
+    def none(_batch: torch.Tensor) -> object:
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(model, "embed_images", none)
+    record = run_case(opened.case("tiny/noms"), opened)
+    assert record.status == "failed"
+    assert record.error is not None
+    assert "single photo does not fit" in record.error
+    assert record.provenance.peak_memory_mb is not None
+
+
+def test_ten_new_photos_embed_ten(
+    opened: OpenStudy, study: Path, make_photo: Callable[..., Path]
+) -> None:
+    """Adding ten photos to a study embeds ten photos, whatever becomes of its split."""
+    model = opened.model(opened.study.models[0])
+    run, _ = embed_parts(opened, model, {fold: getattr(opened.split, fold) for fold in FOLDS})
+    assert run.embedded == 30
+    for i in range(10):
+        make_photo(study / "photos" / "Mugs" / f"new-{i}.png", seed=900 + i)
+    grown = open_study(load_study(str(study)), opened.settings)
+    run, rows = embed_parts(grown, model, {fold: getattr(grown.split, fold) for fold in FOLDS})
+    assert (run.embedded, run.reused) == (10, 30)
+    assert sum(map(len, rows.values())) == 40
