@@ -299,6 +299,90 @@ def report(output: Path, artefacts: Path, photos: Literal["all", "redistributabl
     click.echo(f"{len(pages)} files written to {output}")
 
 
+_ARTEFACTS = click.option(
+    "--artefacts",
+    type=click.Path(path_type=Path),
+    default=Path("artefacts"),
+    show_default=True,
+    help="Folder of the results.",
+)
+_LANGUAGE = click.option(
+    "--language", type=click.Choice(["fr", "en"]), default="fr", show_default=True
+)
+_PHOTOS = click.option(
+    "--photos",
+    type=click.Choice(["all", "redistributable"]),
+    default="all",
+    show_default=True,
+    help="Which photos may be shown.",
+)
+
+
+@main.command(short_help="Write a study as a deck of slides.")
+@click.argument("study")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The HTML file; STUDY-slides.html unless only --pdf is given.",
+)
+@click.option(
+    "--pdf",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also, or only, a PDF of one slide a page (needs Chromium).",
+)
+@_LANGUAGE
+@_ARTEFACTS
+@_PHOTOS
+def slides(  # noqa: PLR0917 - click passes them by name
+    study: str,
+    output: Path | None,
+    pdf: Path | None,
+    language: Literal["fr", "en"],
+    artefacts: Path,
+    photos: Literal["all", "redistributable"],
+) -> None:
+    """Write STUDY as a deck of slides: one HTML file, to present or to print.
+
+    The file stands alone: it may be mailed, opened from a disk, and asks nothing of the
+    network.  Arrow keys go through the slides, P presents them.
+    """
+    from evaluation.report.paper import write_slides  # noqa: PLC0415 - needs the `site` extra
+
+    html = output or (None if pdf else Path(f"{study}-slides.html"))
+    write_slides(artefacts, study, html=html, pdf=pdf, language=language, photos=photos)
+    for path in (html, pdf):
+        if path is not None:
+            click.echo(f"{path} written")
+
+
+@main.command("pdf", short_help="Print a study's pages as one PDF.")
+@click.argument("study")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The PDF; STUDY.pdf unless given.",
+)
+@_LANGUAGE
+@_ARTEFACTS
+@_PHOTOS
+def print_study(
+    study: str,
+    output: Path | None,
+    language: Literal["fr", "en"],
+    artefacts: Path,
+    photos: Literal["all", "redistributable"],
+) -> None:
+    """Print the pages of STUDY as one PDF: cover, contents, page numbers, links.
+
+    Chromium or Chrome prints it: the one on the PATH, or the one that VEILLE_CHROMIUM names.
+    """
+    from evaluation.report.paper import write_pdf  # noqa: PLC0415 - needs the `site` extra
+
+    path = output or Path(f"{study}.pdf")
+    pages = write_pdf(artefacts, study, path, language=language, photos=photos)
+    click.echo(f"{path} written, {pages} pages")
+
+
 @main.command(short_help="Write a new study from a folder of class folders.")
 @click.argument("study")
 @click.option(

@@ -11,6 +11,8 @@
     links.py      relative addresses, slugs
     tables.py     tables as templates print them        scores.py   tables of results
     charts.py     Vega-Lite to SVG                       sentences.py  prose made of numbers
+    deck/         slides                                 booklet.py   a study on paper
+    standalone.py files that hold all they show          printing.py  Chromium; paper.py calls it
     markup.py     everything printed is inert            render.py   the pure function
 
 :func:`write_report` is what ``veille report`` calls.
