@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from evaluation.records import ReferenceSystem, RunRecord
 from evaluation.report import charts, wording
 from evaluation.report.charts import Bar, Chart, Key
+from evaluation.report.costs import cost_table
 from evaluation.report.findings import findings
 from evaluation.report.language import nt, t
 from evaluation.report.matrix import global_test, matrix, pairs_table, power_table, sensitivity
@@ -44,6 +45,7 @@ class ComparisonPage:
     tests: PairedTests | None
     """None while the cases have not been compared."""
     absences: tuple[Absence, ...]
+    costs: Table | None
     precision_recall: Table | None
     f1: Table | None
     scores: tuple[Chart, ...]
@@ -74,6 +76,7 @@ def build(view: StudyView) -> Page:
             cases=cases_table(view, uri),
             tests=_tests(view, uri),
             absences=view.absences,
+            costs=cost_table(view, uri),
             precision_recall=tables.precision_recall() if filled else None,
             f1=tables.f1() if filled else None,
             scores=_score_charts(view),

@@ -318,11 +318,7 @@ def _run_facts(run: RunRecord) -> tuple[Fact, ...]:
     commit = origin.commit or ""
     if commit and origin.dirty:
         commit += t(" (avec des modifications non enregistrées)")
-    memory = (
-        ""
-        if origin.peak_memory_mb is None
-        else t("{peak_memory_mb} Mio", peak_memory_mb=wording.decimal(origin.peak_memory_mb, 0))
-    )
+    memory = _mebibytes(origin.peak_memory_mb)
     speed = (
         ""
         if timings.images_per_second is None
@@ -345,7 +341,9 @@ def _run_facts(run: RunRecord) -> tuple[Fact, ...]:
             text=wording.duration(timings.head_seconds),
         ),
         Fact(label=t("Vitesse d’encodage"), text=speed),
-        Fact(label=t("Mémoire au plus haut"), text=memory),
+        Fact(label=t("Modèle seul"), text=_forward(run)),
+        Fact(label=_memory_label(run), text=memory),
+        Fact(label=t("Mémoire de la carte au plus haut"), text=_mebibytes(origin.device_memory_mb)),
         Fact(label=t("Matériel"), text=origin.hardware, lang="en"),
         Fact(label=t("Appareil"), text=f"{origin.device}, {origin.precision}", code=True),
         Fact(label=t("Architecture"), text=run.model.architecture, code=True),
@@ -361,6 +359,28 @@ def _run_facts(run: RunRecord) -> tuple[Fact, ...]:
         Fact(label=t("Empreinte des données"), text=run.dataset_revision, code=True, wide=True),
         Fact(label=t("Empreinte du découpage"), text=run.split_digest, code=True, wide=True),
         Fact(label=t("Version du programme"), text=commit, code=True, wide=True),
+    )
+
+
+def _mebibytes(value: float | None) -> str:
+    return "" if value is None else t("{memory} Mio", memory=wording.decimal(value, 0))
+
+
+def _memory_label(run: RunRecord) -> str:
+    """Whose peak it is: older records, and other systems than Linux, know the process's alone."""
+    if run.provenance.peak_memory_scope == "case":
+        return t("Mémoire au plus haut")
+    return t("Mémoire au plus haut, du processus")
+
+
+def _forward(run: RunRecord) -> str:
+    cost = run.timings.embedding
+    if cost is None or cost.ms_per_image is None:
+        return ""
+    return t(
+        "{ms} ms par photo, par lots de {batch_size}",
+        ms=wording.decimal(cost.ms_per_image, 1),
+        batch_size=wording.count(cost.batch_size),
     )
 
 

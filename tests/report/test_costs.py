@@ -1,0 +1,69 @@
+"""What cases cost, as the page of comparison shows it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from evaluation.records import EmbeddingCost, Lap, RunRecord, StudyResults, Timings
+from evaluation.report.costs import cost_table
+from evaluation.report.tables import Cell, Table
+from evaluation.report.view import StudyView
+from tests.report import builder
+from tests.report.conftest import placeholder
+
+
+def table_of(results: StudyResults) -> Table | None:
+    view = StudyView(results=results, folder="etudes/x", draw=placeholder, photos_shown=True)
+    return cost_table(view, view.page("comparaison"))
+
+
+def row_of(shop: StudyResults, cost: EmbeddingCost | None, **origin: object) -> tuple[Cell, ...]:
+    """The cells of a case that took this."""
+    run: RunRecord = shop.runs[0]
+    run = replace(
+        run,
+        timings=Timings(embedding=cost, head_seconds=1.25),
+        provenance=replace(run.provenance, **origin),  # type: ignore[arg-type]
+    )
+    table = table_of(replace(shop, runs=(run,)))
+    assert table is not None
+    return table.groups[0].rows[0].cells
+
+
+def test_what_was_measured_is_shown_with_its_unit(shop: StudyResults) -> None:
+    """Milliseconds, photos per second, batch, memory, seconds and device, exact in the data."""
+    cost = replace(
+        builder.embedding_cost(), memory=Lap(resident_mb=3000, device_mb=812.6, scope="case")
+    )
+    cells = row_of(shop, cost, device="cuda:0", precision="bf16")
+    assert [cell.text for cell in cells[1:]] == [
+        "142,8", "—", "32", "3\u202f000", "1,2", "cuda:0, bf16",
+    ]  # fmt: skip
+    assert cells[1].value == "142.83"
+    assert cells[4].note == "et 813 sur la carte"
+
+
+def test_a_record_of_before_shows_the_peak_of_its_process(shop: StudyResults) -> None:
+    """What was not measured is a dash with its reason; its memory is said to be the process's."""
+    cells = row_of(shop, None)
+    assert (cells[1].text, cells[3].text) == ("—", "—")
+    assert "non mesuré" in cells[1].title
+    assert (cells[4].text, cells[4].note) == ("1\u202f834", "du processus")
+    assert row_of(shop, None, peak_memory_mb=None)[4].kind == "missing"
+
+
+def test_the_note_explains_what_the_table_holds(shop: StudyResults) -> None:
+    """The machine is named; a peak of the process is explained when one is shown."""
+    table = table_of(shop)
+    assert table is not None
+    assert "Example CPU, 2 cores" in table.note
+    assert "Du processus" in table.note
+    measured = tuple(run for run in shop.runs if run.timings.embedding)
+    alone = table_of(replace(shop, runs=measured))
+    assert alone is not None
+    assert "Du processus" not in alone.note
+
+
+def test_nothing_is_said_without_a_result(shop: StudyResults) -> None:
+    """A study that was never run has no costs."""
+    assert table_of(replace(shop, runs=())) is None
