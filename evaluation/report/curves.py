@@ -86,6 +86,19 @@ class Level:
     high: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaithfulPoint:
+    """One point of a curve of deletion or of insertion."""
+
+    panel: str
+    """The measure, in words."""
+    line: str
+    """What :func:`faithful_line` gave."""
+    share: float
+    """Of the photo that is deleted, or shown."""
+    probability: float
+
+
 def gain_plot(gains: Sequence[Gain], draw: Draw) -> tuple[Markup, Markup]:
     """Gains with their intervals around zero, in points; hollow where no test shows them."""
     return _both(draw, lambda narrow: _gain_spec(gains, narrow=narrow))
@@ -375,3 +388,67 @@ def _level_layers(level: Level, y: Spec) -> list[Spec]:
             "encoding": {"y": {**y, "field": "value"}},
         },
     ]
+
+
+# -------------------------------------------------------------------- faithfulness
+
+_FAITHFUL: dict[str, tuple[str, list[int]]] = {
+    **{f"line-{i}": (colour, dashes) for i, (colour, _, dashes) in enumerate(LINES)},
+    "line-4": (INK, [1, 0]),
+    "control-random": (QUIET, [2, 3]),
+    "control-centre": (QUIET, [9, 4]),
+}
+"""Colour and dashes of the lines of :func:`faithfulness_plot`, by the kind of their key."""
+
+
+def faithful_line(names: Sequence[str], method: str) -> str:
+    """The line that stands for a method, or a control, among those of a chart."""
+    kind = f"control-{method}"
+    return kind if kind in _FAITHFUL else f"line-{names.index(method) % (len(LINES) + 1)}"
+
+
+def faithfulness_plot(points: Sequence[FaithfulPoint], draw: Draw) -> tuple[Markup, Markup]:
+    """Mean probability against the share of the photo, a panel a measure, a line a method."""
+    return _both(draw, lambda narrow: _faithfulness_spec(points, narrow=narrow))
+
+
+def _faithfulness_spec(points: Sequence[FaithfulPoint], *, narrow: bool) -> Spec:
+    values = [
+        {
+            "panel": one.panel,
+            "line": one.line,
+            "share": one.share,
+            "probability": one.probability,
+        }
+        for one in points
+    ]
+    used = [kind for kind in _FAITHFUL if any(one.line == kind for one in points)]
+    by_line = {"field": "line", "type": "nominal", "legend": None}
+    spec = _plane(values, NARROW - 60 if narrow else WIDE // 2 - 40, 150)
+    spec["mark"] = {"type": "line", "strokeWidth": 2.5}
+    spec["encoding"] = {
+        "facet": {
+            "field": "panel",
+            "type": "nominal",
+            "columns": 1 if narrow else 2,
+            "sort": list(dict.fromkeys(one.panel for one in points)),
+            "title": None,
+            "header": {
+                "labelColor": INK,
+                "labelFontSize": 13,
+                "labelFontWeight": "bold",
+                "labelAnchor": "start",
+            },
+        },
+        "x": _share_axis("share", t("part de la photo"), narrow=narrow),
+        "y": _share_axis("probability", t("probabilité"), narrow=True),
+        "color": {
+            **by_line,
+            "scale": {"domain": used, "range": [_FAITHFUL[kind][0] for kind in used]},
+        },
+        "strokeDash": {
+            **by_line,
+            "scale": {"domain": used, "range": [_FAITHFUL[kind][1] for kind in used]},
+        },
+    }
+    return spec

@@ -329,11 +329,12 @@ def map_of(
     *,
     card: SampleCard,
     source: str,
+    alone: bool = False,
 ) -> Map:
-    """A map of a photo, as page ``source`` shows it."""
+    """A map of a photo, as page ``source`` shows it; ``alone``, without the other class's."""
     told = said(one, explained)
     photo = photo_picture(view, card, source)
-    beside = sum(other.method == one.method for other in explained.maps) > 1
+    beside = not alone and sum(other.method == one.method for other in explained.maps) > 1
     return Map(
         label=one.label,
         caption=caption(one, beside=beside),

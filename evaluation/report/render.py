@@ -19,6 +19,7 @@ from evaluation.report.pages import (
     comparison,
     conclusion,
     dataset,
+    explain,
     explorer,
     few_shot,
     home,
@@ -69,6 +70,7 @@ def render(
     for view in views:
         pages = _study_pages(view)
         pages += [dataset.build_class(view, label) for label in view.study.classes]
+        pages += [explain.build_case(view, case) for case in view.explanations]
         for page in pages:
             made[page.uri] = source.fill(page.template, {"page": page.model}) + source.fill(
                 "origine.md.jinja", {"page": origin(view, page.uri)}
@@ -112,6 +114,7 @@ def _study_pages(view: StudyView) -> list[Page]:
         supervised.build(view),
         zero_shot.build(view),
         comparison.build(view),
+        explain.build(view),
         explorer.build(view),
         prompts.build(view),
         calibration.build(view),

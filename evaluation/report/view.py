@@ -291,6 +291,11 @@ class StudyView:
         """When the most recent scored case began, ISO 8601."""
         return max((run.provenance.started for run in self.scored), default=None)
 
+    @cached_property
+    def cards(self) -> Mapping[str, SampleCard]:
+        """Sample id to its card."""
+        return {card.id: card for card in self.study.samples}
+
     def samples(self, label: str, fold: str | None = None) -> tuple[SampleCard, ...]:
         """The photos of a class, in one part of the split or in all."""
         return tuple(

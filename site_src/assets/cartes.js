@@ -15,12 +15,15 @@
     try { localStorage.setItem(KEY, value); } catch { /* see above */ }
   };
 
+  const format = new Intl.NumberFormat(root.lang || "fr", { style: "percent" });
+  // The narrow space of the rest of the site, whatever the browser's own is.
+  const percent = (share) => format.format(share).replace(/\s%/, "\u202f%");
+
   const apply = (value) => {
     root.style.setProperty("--v-map-opacity", String(value / 100));
     for (const form of sliders) {
       const [input, output] = [form.querySelector("input"), form.querySelector("output")];
-      // The narrow space of the rest of the site.
-      const text = `${value}\u202f%`;
+      const text = percent(value / 100);
       input.value = String(value);
       input.setAttribute("aria-valuetext", text);
       output.textContent = text;

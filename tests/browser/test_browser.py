@@ -22,6 +22,8 @@ PAGES = (
     f"{STUDY}/approche-classique.html",
     f"{STUDY}/clip-zero-shot.html",
     f"{STUDY}/comparaison.html",
+    f"{STUDY}/explicabilite.html",
+    f"{STUDY}/explicabilite/boutique-embedded-descriptions.html",
     f"{STUDY}/explorateur.html",
     f"{STUDY}/prompts.html",
     f"{STUDY}/calibration.html",
@@ -70,7 +72,7 @@ def test_every_page_works_under_a_base_url(open_page: OpenPage, served: str) -> 
     page.locator(".md-nav__link:visible", has_text="Comparaison").first.click()
     page.wait_for_url("**/repo/etudes/boutique/comparaison.html")
     page.locator("article a.md-nav__link, .md-footer__link--next").first.click()
-    page.wait_for_url("**/repo/etudes/boutique/explorateur.html")
+    page.wait_for_url("**/repo/etudes/boutique/explicabilite.html")
 
 
 def test_colour_scheme_can_be_chosen(open_page: OpenPage) -> None:

@@ -41,6 +41,8 @@ def only(results: StudyResults, **options: object) -> Pages:
         "etudes/boutique/comparaison.md",
         "etudes/boutique/conclusion.md",
         "etudes/boutique/etiquettes.md",
+        "etudes/boutique/explicabilite.md",
+        "etudes/boutique/explicabilite/boutique-embedded-supervised.md",
         "etudes/boutique/prompts.md",
         "etudes/boutique/recherche.md",
         "etudes/jouets/index.md",
