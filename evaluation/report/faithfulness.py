@@ -6,7 +6,8 @@ of its difference with each control, on the same photos, is on the right side of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from evaluation.records import CaseExplanation, Faithfulness, Randomisation
 from evaluation.report import curves, wording
@@ -14,8 +15,9 @@ from evaluation.report.charts import Chart, Key
 from evaluation.report.curves import FaithfulPoint
 from evaluation.report.language import message, nt, t
 from evaluation.report.maps import method_name
-from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, absent, head
-from evaluation.report.view import StudyView
+from evaluation.report.sentences import Part, Sentence, say
+from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, absent, head, measured
+from evaluation.report.view import StudyView, trace
 
 CONTROLS = ("random", "centre")
 
@@ -32,7 +34,7 @@ LITTLE, MUCH = 0.3, 0.7
 the second, it has stayed."""
 
 
-def measured(explanation: CaseExplanation) -> tuple[str, ...]:
+def measured_methods(explanation: CaseExplanation) -> tuple[str, ...]:
     """The methods and the controls that were measured, methods first."""
     found = dict.fromkeys(one.method for one in explanation.faithfulness)
     return (
@@ -80,7 +82,9 @@ def best_method(explanations: Iterable[CaseExplanation]) -> str | None:
 def verdicts(explanation: CaseExplanation) -> tuple[str, ...]:
     """For each method, whether its maps show where what counts is."""
     return tuple(
-        _verdict(explanation, method) for method in measured(explanation) if method not in CONTROLS
+        _verdict(explanation, method)
+        for method in measured_methods(explanation)
+        if method not in CONTROLS
     )
 
 
@@ -142,7 +146,12 @@ def table(view: StudyView, explanation: CaseExplanation) -> Table | None:
             ),
         ),
         groups=(
-            Group(rows=tuple(_row(explanation, method, shown) for method in measured(explanation))),
+            Group(
+                rows=tuple(
+                    _row(view, explanation, method, shown)
+                    for method in measured_methods(explanation)
+                )
+            ),
         ),
         note=t(
             "Aire sous la courbe de la probabilité de la catégorie, entre 0 et 1, avec son "
@@ -157,29 +166,36 @@ def _has(explanation: CaseExplanation, measure: tuple[str, str]) -> bool:
     return any((one.measure, one.baseline) == measure for one in explanation.faithfulness)
 
 
-def _row(explanation: CaseExplanation, method: str, shown: list[tuple[str, str]]) -> Row:
+def _row(
+    view: StudyView, explanation: CaseExplanation, method: str, shown: list[tuple[str, str]]
+) -> Row:
+    source = trace(view.runs[explanation.case])
     found = {
         (one.measure, one.baseline): one for one in explanation.faithfulness if one.method == method
     }
     return Row(
         cells=(
             head(method_name(method)),
-            *(_cell(found[one]) if one in found else absent() for one in shown),
+            *(_cell(found[one], source) if one in found else absent() for one in shown),
         ),
         kind="missing" if method in CONTROLS else "",
     )
 
 
-def _cell(one: Faithfulness) -> Cell:
+def _cell(one: Faithfulness, source: str) -> Cell:
     if one.area.value is None:
         return absent(t("valeur indéfinie"))
     said, kind = _beaten(one)
-    return Cell(
-        text=wording.decimal(one.area.value, 3),
+    cell = measured(
+        wording.decimal(one.area.value, 3),
+        one.area.value,
+        low=one.area.low,
+        high=one.area.high,
         note=wording.numbers(one.area.low, one.area.high, 3),
-        tag=said,
+        title=source,
         kind=kind,
     )
+    return replace(cell, tag=said)
 
 
 def _beaten(one: Faithfulness) -> tuple[str, Kind]:
@@ -198,7 +214,9 @@ def overview(view: StudyView) -> Table | None:
     """Each case (rows) and method (columns): in how many measures both controls are beaten."""
     cases = [one for one in view.explanations.values() if one.faithfulness]
     methods = tuple(
-        dict.fromkeys(method for one in cases for method in measured(one) if method not in CONTROLS)
+        dict.fromkeys(
+            method for one in cases for method in measured_methods(one) if method not in CONTROLS
+        )
     )
     if not methods:
         return None
@@ -215,7 +233,7 @@ def overview(view: StudyView) -> Table | None:
                     Row(
                         cells=(
                             head(view.case_name(one.case)),
-                            *(_won(one, method) for method in methods),
+                            *(_won(view, one, method) for method in methods),
                         )
                     )
                     for one in cases
@@ -226,7 +244,7 @@ def overview(view: StudyView) -> Table | None:
     )
 
 
-def _won(explanation: CaseExplanation, method: str) -> Cell:
+def _won(view: StudyView, explanation: CaseExplanation, method: str) -> Cell:
     won, of = score(explanation, method)
     if not of:
         return absent(t("cette méthode n’a pas été mesurée sur ce cas"))
@@ -235,11 +253,13 @@ def _won(explanation: CaseExplanation, method: str) -> Cell:
         said = (t("fidèle"), "better")
     elif won == 0:
         said = (t("ne bat pas les témoins"), "worse")
-    return Cell(
-        text=t("{won} sur {of}", won=wording.count(won), of=wording.count(of)),
-        tag=said[0],
+    cell = measured(
+        t("{won} sur {of}", won=wording.count(won), of=wording.count(of)),
+        won,
+        title=trace(view.runs[explanation.case]),
         kind=said[1],
     )
+    return replace(cell, tag=said[0])
 
 
 # -------------------------------------------------------------------------- curves
@@ -250,7 +270,7 @@ def chart(view: StudyView, explanation: CaseExplanation) -> Chart | None:
     rows = [one for one in explanation.faithfulness if len(one.curve) > 1]
     if not rows:
         return None
-    names = [one for one in measured(explanation) if any(row.method == one for row in rows)]
+    names = [one for one in measured_methods(explanation) if any(row.method == one for row in rows)]
     points = [
         FaithfulPoint(
             panel=t(MEASURES[row.measure, row.baseline]),
@@ -302,6 +322,7 @@ def _curve_table(
                     {one.method: one.curve for one in rows
                      if (one.measure, one.baseline) == measure},
                     names,
+                    trace(view.runs[explanation.case]),
                 ),
             )
             for measure in MEASURES
@@ -311,14 +332,16 @@ def _curve_table(
     )  # fmt: skip
 
 
-def _curve_rows(found: dict[str, tuple[float, ...]], names: list[str]) -> tuple[Row, ...]:
+def _curve_rows(
+    found: dict[str, tuple[float, ...]], names: list[str], source: str
+) -> tuple[Row, ...]:
     steps = max(len(curve) for curve in found.values())
     return tuple(
         Row(
             cells=(
-                head(wording.percent(i / (steps - 1), 0)),
+                head(wording.percent(i / (steps - 1), 0), value=i / (steps - 1)),
                 *(
-                    Cell(text=wording.percent(found[one][i]))
+                    measured(wording.percent(found[one][i]), found[one][i], title=source)
                     if one in found and len(found[one]) == steps
                     else absent()
                     for one in names
@@ -332,46 +355,55 @@ def _curve_rows(found: dict[str, tuple[float, ...]], names: list[str]) -> tuple[
 # ------------------------------------------------------------------- randomisation
 
 
-def randomisations(view: StudyView) -> tuple[tuple[str, tuple[Randomisation, ...]], ...]:
+def randomisations(view: StudyView) -> Mapping[str, tuple[Randomisation, ...]]:
     """Model to what is left of its maps; the test is of the model, and done once."""
     found: dict[str, tuple[Randomisation, ...]] = {}
     for case, one in view.explanations.items():
         if one.randomisation:
-            found.setdefault(view.runs[case].model.name, one.randomisation)
-    return tuple(found.items())
+            rows = tuple(row if row.case else replace(row, case=case) for row in one.randomisation)
+            found.setdefault(view.runs[case].model.name, rows)
+    return found
 
 
-def randomisation_said(name: str, rows: tuple[Randomisation, ...]) -> tuple[str, ...]:
-    """For each method, what is left of a model's maps once all its weights are shuffled."""
-    last: dict[str, Randomisation] = {}
-    for row in rows:
-        if row.similarity.value is not None and row.share >= last.get(row.method, row).share:
-            last[row.method] = row
-    return tuple(_left(name, row) for row in last.values())
+def randomisation_said(view: StudyView, source: str) -> tuple[Sentence, ...]:
+    """For each model and method, what is left of the maps once the weights are shuffled."""
+    said = []
+    for name, rows in randomisations(view).items():
+        last: dict[str, Randomisation] = {}
+        for row in rows:
+            if row.similarity.value is not None and row.share >= last.get(row.method, row).share:
+                last[row.method] = row
+        said += [_left(view, view.model_name(name), row, source) for row in last.values()]
+    return tuple(said)
 
 
-def _left(name: str, row: Randomisation) -> str:
-    value = abs(row.similarity.value or 0.0)
-    values = {
+def _left(view: StudyView, name: str, row: Randomisation, source: str) -> Sentence:
+    value = row.similarity.value or 0.0
+    run = view.runs.get(row.case)
+    values: dict[str, str | Part] = {
         "model": name,
         "method": method_name(row.method),
         "share": wording.percent(row.share, 0),
-        "value": wording.decimal(row.similarity.value or 0.0, 2),
+        "value": Part(
+            text=wording.decimal(value, 2),
+            href="" if run is None else view.run_href(source, run),
+            title="" if run is None else trace(run),
+        ),
     }
-    if value <= LITTLE:
-        return t(
+    if abs(value) <= LITTLE:
+        return say(
             "{model}, {method}\u00a0: quand {share} des poids sont mélangés, il ne reste presque "
             "rien de la carte (corrélation {value}). Elle vient donc de ce que le modèle a appris.",
             **values,
         )
-    if value >= MUCH:
-        return t(
+    if abs(value) >= MUCH:
+        return say(
             "{model}, {method}\u00a0: quand {share} des poids sont mélangés, la carte reste "
             "presque la même (corrélation {value}). Elle montre la photo plus que le modèle\u00a0: "
             "il ne faut rien en conclure.",
             **values,
         )
-    return t(
+    return say(
         "{model}, {method}\u00a0: quand {share} des poids sont mélangés, il reste une part de la "
         "carte (corrélation {value}). Cette part tient à la photo ou à l’architecture, non à ce "
         "que le modèle a appris.",
@@ -382,7 +414,7 @@ def _left(name: str, row: Randomisation) -> str:
 def randomisation_table(view: StudyView) -> Table | None:
     """Correlation with the map of the trained model, as ever more weights are shuffled."""
     found = randomisations(view)
-    shares = sorted({row.share for _, rows in found for row in rows})
+    shares = sorted({row.share for rows in found.values() for row in rows})
     if not shares:
         return None
     return Table(
@@ -402,13 +434,13 @@ def randomisation_table(view: StudyView) -> Table | None:
                     Row(
                         cells=(
                             head(method_name(method)),
-                            *(_correlation(rows, method, share) for share in shares),
+                            *(_correlation(view, rows, method, share) for share in shares),
                         )
                     )
                     for method in dict.fromkeys(row.method for row in rows)
                 ),
             )
-            for name, rows in found
+            for name, rows in found.items()
         ),
         note=t(
             "Corrélation de rang (Spearman) avec la carte du modèle entraîné, moyenne sur les "
@@ -419,11 +451,15 @@ def randomisation_table(view: StudyView) -> Table | None:
     )
 
 
-def _correlation(rows: tuple[Randomisation, ...], method: str, share: float) -> Cell:
+def _correlation(
+    view: StudyView, rows: tuple[Randomisation, ...], method: str, share: float
+) -> Cell:
     for row in rows:
         if (row.method, row.share) == (method, share) and row.similarity.value is not None:
-            return Cell(
-                text=wording.decimal(row.similarity.value, 2),
+            return measured(
+                wording.decimal(row.similarity.value, 2),
+                row.similarity.value,
                 note=nt(row.similarity.n, "{n}\u00a0carte", "{n}\u00a0cartes"),
+                title=trace(view.runs[row.case]) if row.case in view.runs else row.case,
             )
     return absent(t("non mesuré"))

@@ -28,6 +28,7 @@ from evaluation.report import faithfulness, maps
 from evaluation.report.language import speaking
 from evaluation.report.pages import explain
 from evaluation.report.render import Pages, render
+from evaluation.report.sentences import plain
 from evaluation.report.view import StudyView
 from tests.factories import make_explanation
 from tests.report import builder, explained
@@ -193,14 +194,19 @@ def test_a_method_is_labelled_by_its_measures(
         (0.8, "presque la même"),
     ],
 )
-def test_what_is_left_of_a_map_chooses_the_sentence(value: float, wanted: str) -> None:
+def test_what_is_left_of_a_map_chooses_the_sentence(
+    toys: StudyResults, value: float, wanted: str
+) -> None:
     """Little, some, or all of the map is left once the weights are shuffled."""
     rows = tuple(
         Randomisation(method="chefer", share=share, similarity=Metric(name="s", value=one, n=2))
         for share, one in ((0.5, 0.99), (1.0, value), (0.75, 0.98))
     )
-    (said,) = faithfulness.randomisation_said("M", rows)
-    assert wanted in said
+    results = replace(toys, explanations={toys.runs[0].case: make_explanation(randomisation=rows)})
+    (said,) = faithfulness.randomisation_said(view_of(results), "etudes/jouets/explicabilite.md")
+    assert wanted in plain(said)
+    (number,) = (part for part in said if part.href)
+    assert number.text == f"{value:.2f}".replace(".", ",").replace("-", "\u2212")
 
 
 def test_the_most_faithful_method_is_chosen() -> None:

@@ -23,8 +23,9 @@ from evaluation.report.language import nt, t
 from evaluation.report.maps import MethodText
 from evaluation.report.pages import Link, Page
 from evaluation.report.pages.dataset import WITHHELD
+from evaluation.report.sentences import Sentence
 from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head
-from evaluation.report.view import Absence, StudyView, best
+from evaluation.report.view import Absence, StudyView, best, trace
 
 _EXAMPLES = 3
 """Right and wrong answers of the study's page; the others are on the page of their case."""
@@ -83,7 +84,7 @@ class ExplainPage:
     faithfulness: Table | None
     curves: Chart | None
     randomisation: Table | None
-    randomised: tuple[str, ...]
+    randomised: tuple[Sentence, ...]
     methods: tuple[MethodText, ...]
     applies: Table
 
@@ -134,11 +135,7 @@ def build(view: StudyView) -> Page | None:
             faithfulness=faithfulness.table(view, explanation),
             curves=faithfulness.chart(view, explanation),
             randomisation=faithfulness.randomisation_table(view),
-            randomised=tuple(
-                said
-                for name, rows in faithfulness.randomisations(view)
-                for said in faithfulness.randomisation_said(view.model_name(name), rows)
-            ),
+            randomised=faithfulness.randomisation_said(view, uri),
             methods=tuple(maps.method_text(one) for one in _methods(view)),
             applies=_applies(view),
         ),
@@ -518,7 +515,7 @@ def _applies(view: StudyView) -> Table:
                     Row(
                         cells=(
                             head(view.model_name(name)),
-                            *(_card(one, method) for method in methods),
+                            *(_card(view, one, method) for method in methods),
                         )
                     )
                     for name, one in models.items()
@@ -533,7 +530,7 @@ def _applies(view: StudyView) -> Table:
     )
 
 
-def _card(explanation: CaseExplanation, method: ExplainMethod) -> Cell:
+def _card(view: StudyView, explanation: CaseExplanation, method: ExplainMethod) -> Cell:
     card = next((one for one in explanation.methods if one.method == method), None)
     if card is None:
         return absent(t("non demandée pour ce modèle"))
@@ -550,5 +547,5 @@ def _card(explanation: CaseExplanation, method: ExplainMethod) -> Cell:
             columns=wording.count(card.grid[1]),
             passes=passes,
         ),
-        title=card.layer,
+        title=card.layer or trace(view.runs[explanation.case]),
     )
