@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import jinja2
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from evaluation.errors import ReportError
@@ -57,6 +58,29 @@ def _inert(slots: Mapping[str, object]) -> dict[str, str]:
     return {name: str(inert(value)) for name, value in slots.items()}
 
 
+class Compiled(jinja2.BytecodeCache):
+    """Compiled templates, kept for the life of the process: a template is compiled once.
+
+    An entry whose source has changed is not used: Jinja compares checksums.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Fills the bucket of a template that was compiled before."""
+        if (found := self._known.get(bucket.key)) is not None:
+            bucket.bytecode_from_string(found)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keeps what was compiled."""
+        self._known[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
+"""Of the whole process: a site that is built again, while it is served, compiles what changed."""
+
+
 class Templates:
     """A folder of Jinja templates that print only text, and know no arithmetic."""
 
@@ -74,6 +98,7 @@ class Templates:
             finalize=inert,
             trim_blocks=True,
             lstrip_blocks=True,
+            bytecode_cache=COMPILED,
         )
         self._environment.globals |= {"t": template_t, "nt": template_nt}
 

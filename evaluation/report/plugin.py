@@ -16,27 +16,35 @@ In ``mkdocs.yml``::
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
+from jinja2 import Environment
 from mkdocs.config import base
 from mkdocs.config import config_options as options
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
-from mkdocs.plugins import BasePlugin
+from mkdocs.plugins import BasePlugin, get_plugin_logger
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 from evaluation.artefacts import read_results
 from evaluation.errors import VeilleError
-from evaluation.records import StudyResults
+from evaluation.report import serving
 from evaluation.report.disk import (
     default_reference,
     default_templates,
     read_reference,
     require_files,
 )
-from evaluation.report.render import Section, navigation, render
+from evaluation.report.markup import COMPILED
+from evaluation.report.render import Pages, Section, navigation, render
 from evaluation.report.view import Photos
+
+log = get_plugin_logger("veille")
+
+Command = Literal["build", "gh-deploy", "serve"]
 
 STUDIES = "{studies}"
 """The entry of ``nav`` that the studies' sections replace."""
@@ -54,8 +62,24 @@ class VeilleConfig(base.Config):  # type: ignore[no-untyped-call]
 class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
     """Adds the report's pages to a site."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._serving = False
+        self._fault = ""
+        self._last: Pages = {}
+        self._sections: tuple[Section, ...] = ()
+
+    def on_startup(self, *, command: Command, dirty: bool) -> None:
+        """Knows whether it serves; with this method a plugin lives as long as the server."""
+        del dirty
+        self._serving = command == "serve"
+
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
         """Watches what the pages are made from."""
+        if self._serving:
+            # Only what exists can be watched: the first evaluation then shows by itself.
+            with suppress(OSError):
+                self._artefacts(config).mkdir(parents=True, exist_ok=True)
         for path in (self._artefacts(config), self._templates(), self._reference()):
             if path.exists():
                 config.watch.append(str(path))
@@ -63,24 +87,63 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
 
     def on_files(self, files: Files, /, *, config: MkDocsConfig) -> Files:
         """Adds the generated pages and the photos that they show, and fills ``nav``."""
-        try:
-            results = read_results(self._artefacts(config))
-            pages = render(
-                results,
-                read_reference(self._reference()),
-                templates=self._templates(),
-                photos=cast("Photos", self.config.photos),
-            )
-            require_files(pages)
-        except VeilleError as error:
-            raise PluginError(str(error)) from error
+        pages = self._pages(config)
         for uri, content in pages.items():
             if isinstance(content, Path):
                 files.append(File.generated(config, uri, abs_src_path=str(content)))
             else:
                 files.append(File.generated(config, uri, content=content))
-        config.nav = _fill(config.nav, results)
+        config.nav = _fill(config.nav, self._sections)
         return files
+
+    def on_env(self, env: Environment, /, *, config: MkDocsConfig, files: Files) -> Environment:
+        """The theme's templates need no second compilation when the site is built again."""
+        del config, files
+        env.bytecode_cache = COMPILED
+        return env
+
+    def on_post_page(self, output: str, /, *, page: Page, config: MkDocsConfig) -> str:
+        """Tells a fault on every page."""
+        del page, config
+        return serving.over(output, self._fault) if self._fault else output
+
+    def on_post_template(
+        self, output_content: str, /, *, template_name: str, config: MkDocsConfig
+    ) -> str:
+        """Tells it where there is no page any more, too."""
+        del config
+        told = self._fault and template_name.endswith(".html")
+        return serving.over(output_content, self._fault) if told else output_content
+
+    def _pages(self, config: MkDocsConfig) -> Pages:
+        """The pages; while it serves, those that came out last when there is a fault."""
+        try:
+            self._last, self._sections = self._made(config)
+        except VeilleError as error:
+            if not self._serving:
+                raise PluginError(str(error)) from error
+            self._fault = str(error)
+            log.error(self._fault)  # noqa: TRY400 - one line: it is no fault of the program
+        except Exception as error:
+            if not self._serving:
+                raise
+            self._fault = f"{type(error).__name__}: {error}"
+            log.exception("the pages could not be made")
+        else:
+            self._fault = ""
+            return self._last
+        return serving.still_there(self._last) if self._last else serving.nothing_yet()
+
+    def _made(self, config: MkDocsConfig) -> tuple[Pages, tuple[Section, ...]]:
+        results = read_results(self._artefacts(config))
+        pages = render(
+            results,
+            read_reference(self._reference()),
+            templates=self._templates(),
+            photos=cast("Photos", self.config.photos),
+        )
+        require_files(pages)
+        return pages, navigation(results)
 
     def _artefacts(self, config: MkDocsConfig) -> Path:
         return Path(config.config_file_path).parent / self.config.artefacts
@@ -92,12 +155,12 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
         return Path(self.config.reference) if self.config.reference else default_reference()
 
 
-def _fill(nav: Any, results: tuple[StudyResults, ...]) -> list[Any]:
+def _fill(nav: Any, sections: tuple[Section, ...]) -> list[Any]:
     """``nav`` with each study's section where ``{studies}`` stood."""
     if not isinstance(nav, list) or STUDIES not in nav:
         raise PluginError(f'nav has no "{STUDIES}" entry; add it where the studies should stand')
     place = nav.index(STUDIES)
-    return [*nav[:place], *map(_entry, navigation(results)), *nav[place + 1 :]]
+    return [*nav[:place], *map(_entry, sections), *nav[place + 1 :]]
 
 
 def _entry(section: Section) -> dict[str, list[dict[str, str]]]:
