@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from evaluation.explain.base import ImageModel
 from evaluation.explain.cache import MapCache
-from evaluation.explain.case import CaseStamp, explain_case, planned_passes
+from evaluation.explain.case import CaseStamp, Plan, explain_case, planned_passes
 from evaluation.explain.selection import select_photos
 
 __all__ = [
     "CaseStamp",
     "ImageModel",
     "MapCache",
+    "Plan",
     "explain_case",
     "planned_passes",
     "select_photos",

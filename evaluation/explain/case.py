@@ -10,14 +10,13 @@ import numpy as np
 
 from evaluation.errors import ModelError
 from evaluation.explain.base import ImageModel
-from evaluation.explain.cache import MapCache
+from evaluation.explain.cache import MapCache, key_of
 from evaluation.explain.computed import Explainer
 from evaluation.explain.drawing import draw
 from evaluation.explain.faithfulness import (
     CONTROLS,
     Curves,
     forward_passes,
-    mean_metric,
     summarise_curves,
 )
 from evaluation.explain.geometry import Geometry
@@ -112,9 +111,13 @@ def explain_case(
         label=f"attention maps of {stamp.case}",
         advance=progress,
     )
-    ids = [one.sample_id for one in selected]
-    cards, methods = work.methods(ids)
-    photos = tuple(work.photo(one, methods) for one in selected)
+    plan = Plan.of(selected, spec)
+    cards, methods = work.methods(plan)
+    photos = tuple(
+        work.photo(one, used)
+        for one in selected
+        if (used := plan.methods_of(one.sample_id, methods)) or not methods
+    )
     return CaseExplanation(
         study=stamp.study,
         case=stamp.case,
@@ -126,24 +129,58 @@ def explain_case(
         spec=spec,
         methods=cards,
         photos=photos,
-        faithfulness=work.faithfulness(methods, ids[: spec.faithfulness_photos]),
-        randomisation=work.randomisation(methods, ids[: spec.randomisation_photos]),
+        faithfulness=work.faithfulness(methods, plan.curves),
+        randomisation=work.randomisation(methods, plan.randomised, stamp.case),
     )
 
 
-def planned_passes(spec: ExplainSpec, methods: Sequence[ExplainMethod], photos: int) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Which of the selected photos are explained how; shared ones come first everywhere."""
+
+    photos: tuple[str, ...]
+    """All of them, ids."""
+    rise: tuple[str, ...]
+    """Those that RISE explains too."""
+    curves: tuple[str, ...]
+    """Those whose deletion and insertion is measured."""
+    randomised: tuple[str, ...]
+    """Those that are explained again with shuffled weights."""
+
+    @classmethod
+    def of(cls, selected: Sequence[SelectedPhoto], spec: ExplainSpec) -> Plan:
+        """The plan of a case."""
+        first = sorted(selected, key=lambda one: not _is_shared(one))
+        ids = tuple(one.sample_id for one in first)
+        return cls(
+            photos=ids,
+            rise=ids[: max(spec.rise_photos, spec.faithfulness_photos)],
+            curves=ids[: spec.faithfulness_photos],
+            randomised=ids[: spec.randomisation_photos],
+        )
+
+    def methods_of(
+        self, sample_id: str, methods: Sequence[ExplainMethod]
+    ) -> tuple[ExplainMethod, ...]:
+        """Of the methods that apply, those that a photo is explained by."""
+        return tuple(one for one in methods if one != "rise" or sample_id in self.rise)
+
+
+def _is_shared(photo: SelectedPhoto) -> bool:
+    return any(reason.rule == "shared" for reason in photo.reasons)
+
+
+def planned_passes(spec: ExplainSpec, methods: Sequence[ExplainMethod], plan: Plan) -> int:
     """Forward passes that explaining a case takes when the cache is empty.
 
     A gradient method counts as three: its backward pass costs about two.
     """
-    maps = sum(_passes(method, spec) for method in methods)
+    maps = sum(
+        _passes(method, spec) for one in plan.photos for method in plan.methods_of(one, methods)
+    )
     curves = (len(methods) + len(CONTROLS)) * forward_passes(spec.curve_steps)
     again = sum(_passes(method, spec) * len(_shares(method)) for method in methods)
-    return (
-        photos * maps
-        + min(photos, spec.faithfulness_photos) * curves
-        + min(photos, spec.randomisation_photos) * again
-    )
+    return maps + len(plan.curves) * curves + len(plan.randomised) * again
 
 
 def _passes(method: ExplainMethod, spec: ExplainSpec) -> int:
@@ -193,19 +230,19 @@ class _Work:
 
     # -------------------------------------------------------------------- methods
 
-    def methods(
-        self, ids: Sequence[str]
-    ) -> tuple[tuple[MethodCard, ...], tuple[ExplainMethod, ...]]:
+    def methods(self, plan: Plan) -> tuple[tuple[MethodCard, ...], tuple[ExplainMethod, ...]]:
         """What the model allows of the methods asked for, and those that it allows."""
         tower = self.explainer.tower
         cards = []
-        allowed = resolve_methods(self.spec.methods, tower)
+        asked = resolve_methods(self.spec.methods, tower)
+        allowed = [one for one in asked if one != "rise" or plan.rise]
         self.total = planned_passes(
-            self.spec, [one for one in allowed if refusal(one, tower) is None], len(ids)
+            self.spec, [one for one in allowed if refusal(one, tower) is None], plan
         )
         for method in allowed:
             card = self._card(method)
-            cards.append(self._tried_out(card, ids[0]) if card.applies and ids else card)
+            on = plan.rise if method == "rise" else plan.photos
+            cards.append(self._tried_out(card, on[0]) if card.applies and on else card)
         return tuple(cards), tuple(card.method for card in cards if card.applies)
 
     def _card(self, method: ExplainMethod) -> MethodCard:
@@ -285,21 +322,50 @@ class _Work:
         return summarise_curves(curves, seed=self.spec.seed)
 
     def randomisation(
-        self, methods: Sequence[ExplainMethod], ids: Sequence[str]
+        self, methods: Sequence[ExplainMethod], ids: Sequence[str], case: str
     ) -> tuple[Randomisation, ...]:
-        """What is left of the maps when the weights are shuffled."""
+        """What is left of the maps when the weights are shuffled.
+
+        It is the model that is tested: what was found with the texts of one case stands for
+        the others.
+        """
+        steps = [
+            (method, share) for method in methods for share in (_shares(method) if ids else ())
+        ]
+        key = key_of(
+            "randomisation",
+            model=self.explainer.model.fingerprint,
+            images=[self.samples[one].digest for one in ids],
+            classes=self.predictions.classes,
+            steps=steps,
+            masks=self.spec.masks,
+            seed=self.spec.seed,
+        )
+        cache = self.explainer.cache
+        known = cache.plain(key)
+        if known is None:
+            found = [(case, *self._left(method, share, ids)) for method, share in steps]
+            cache.put_plain(key, found)
+            known = found
+        else:
+            self.step(sum(_passes(method, self.spec) for method, _ in steps) * len(ids))
         return tuple(
-            Randomisation(method=method, share=share, similarity=self._left(method, share, ids))
-            for method in methods
-            for share in (_shares(method) if ids else ())
+            Randomisation(
+                method=method,
+                share=share,
+                # No interval: the classes of a photo are no independent draws.
+                similarity=Metric(name="spearman", value=value, n=n),
+                case=one,
+            )
+            for (method, share), (one, value, n) in zip(steps, known, strict=True)
         )
 
-    def _left(self, method: ExplainMethod, share: float, ids: Sequence[str]) -> Metric:
+    def _left(self, method: ExplainMethod, share: float, ids: Sequence[str]) -> tuple[float, int]:
+        """The mean correlation over the maps of some photos, and how many maps they are."""
         values = []
         for one in ids:
             classes = self.classes_of(one)
             values.append(self.explainer.similarities(method, self.samples[one], classes, share))
             self.step(_passes(method, self.spec))
-        # No interval: the classes of a photo are no independent draws.
-        metric = mean_metric("spearman", np.concatenate(values))
-        return replace(metric, low=None, high=None, method="")
+        together = np.concatenate(values)
+        return float(together.mean()), len(together)

@@ -14,13 +14,12 @@ from evaluation.errors import ModelError
 from evaluation.explain.base import ImageModel, InputMaps, Progress, Score, margin_score
 from evaluation.explain.cache import MapCache, head_digest, key_of
 from evaluation.explain.faithfulness import (
-    BASELINES,
     CONTROLS,
-    MEASURES,
     Curves,
     control_map,
-    curves_of,
+    embed_curves,
     ranking,
+    read_curves,
 )
 from evaluation.explain.methods import class_maps
 from evaluation.explain.randomisation import randomised, similarity
@@ -31,8 +30,6 @@ from evaluation.records import ExplainMethod, ExplainSpec, FloatArray, Head, Sam
 if TYPE_CHECKING:
     import torch
     from PIL import Image
-
-_KINDS = tuple((measure, baseline) for measure in MEASURES for baseline in BASELINES)
 
 
 @dataclass(kw_only=True)
@@ -97,25 +94,46 @@ class Explainer:
 
     def curves(self, name: str, sample: Sample, classes: tuple[int, ...]) -> Curves:
         """Deletion and insertion of the first class, by a method's map or a control's."""
-        settings = {"steps": self.spec.curve_steps, "seed": self.spec.seed}
-        settings |= self._settings_of(name)
-        key = self._key("curves", sample, method=name, target=classes[0], settings=settings)
-        known = self.cache.arrays(key)
-        if known is not None:
-            return Curves(values={kind: known["-".join(kind)] for kind in _KINDS})
         # Another random control for each photo, the same for every method.
         seed = int(sample.digest[:12], 16) ^ self.spec.seed
-        curves = curves_of(
+        settings = {"steps": self.spec.curve_steps, "seed": self.spec.seed}
+        if name in CONTROLS:
+            key = key_of(
+                "control",
+                model=self.model.fingerprint,
+                image=sample.digest,
+                method=name,
+                settings=settings,
+            )
+            return self._curves(key, lambda: control_map(name, seed=seed), sample, classes[0], seed)
+        method = cast("ExplainMethod", name)
+        key = self._key(
+            "curves",
+            sample,
+            method=name,
+            target=classes[0],
+            settings=settings | self._settings_of(method),
+        )
+        return self._curves(
+            key, lambda: self.maps(method, sample, classes).of(0)[0], sample, classes[0], seed
+        )
+
+    def _curves(
+        self, key: str, relevance: Callable[[], FloatArray], sample: Sample, target: int, seed: int
+    ) -> Curves:
+        known = self.cache.arrays(key)
+        if known is not None:
+            return read_curves(known["values"], self.head, target)
+        order = ranking(relevance(), self.tower.input_size, seed=seed)
+        found = embed_curves(
             self.model,
-            self.head,
             self._pixels(sample),
-            classes[0],
-            ranking(self._relevance(name, sample, classes, seed), self.tower.input_size, seed=seed),
+            order,
             steps=self.spec.curve_steps,
             batch_size=self.batch_size,
         )
-        self.cache.put_arrays(key, {"-".join(kind): curves.values[kind] for kind in _KINDS})
-        return curves
+        self.cache.put_arrays(key, {"values": found})
+        return read_curves(found, self.head, target)
 
     def similarities(
         self, method: ExplainMethod, sample: Sample, classes: tuple[int, ...], share: float
@@ -212,14 +230,6 @@ class Explainer:
             )
             self.cache.put_arrays(key, {"values": masked.values})
         return rise_maps(masked, self._score(classes))
-
-    def _relevance(
-        self, name: str, sample: Sample, classes: tuple[int, ...], seed: int
-    ) -> FloatArray:
-        if name in CONTROLS:
-            return control_map(name, seed=seed)
-        found: FloatArray = self.maps(cast("ExplainMethod", name), sample, classes).of(0)[0]
-        return found
 
     def _shuffled(
         self,

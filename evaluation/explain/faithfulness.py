@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.explain.base import ImageModel, head_logits
+from evaluation.explain.base import ImageModel, head_logits, to_array
 from evaluation.records import Faithfulness, FloatArray, Head, Metric
 
 if TYPE_CHECKING:
@@ -49,6 +49,61 @@ class Curves:
         return float((curve[:-1] + curve[1:]).mean() / 2)
 
 
+def embed_curves(
+    model: ImageModel,
+    pixels: torch.Tensor,
+    order: NDArray[np.intp],
+    *,
+    steps: int,
+    batch_size: int = 32,
+) -> FloatArray:
+    """(:func:`forward_passes`, D) embeddings of all that the curves of one photo look at.
+
+    They know nothing of classes: those of a control serve every prompt set.
+
+    Args:
+        model: The model.
+        pixels: (3, H, W): what the model reads.
+        order: (H * W,) indices of the pixels, the most relevant first; see :func:`ranking`.
+        steps: Equal steps from nothing to everything.
+        batch_size: Images a forward pass.
+
+    """
+    import torch  # noqa: PLC0415 - slow to import
+
+    count = pixels.shape[-2] * pixels.shape[-1]
+    rank = torch.empty(count, dtype=torch.long)
+    rank[torch.from_numpy(order.copy())] = torch.arange(count)
+    rank = rank.view(pixels.shape[-2:])
+    borders = [round(count * step / steps) for step in range(steps + 1)]
+    top = torch.stack([rank < border for border in borders]).unsqueeze(1)
+    parts = []
+    for baseline in BASELINES:
+        hidden = _baseline(pixels, baseline)
+        deleted = torch.where(top, hidden, pixels)
+        # Both ends of an insertion are those of the deletion: they are not run again.
+        inserted = torch.where(top[1:-1], pixels, hidden)
+        for some in torch.split(torch.cat([deleted, inserted]), batch_size):
+            with torch.no_grad():
+                parts.append(to_array(model.forward(some)))
+    return np.concatenate(parts)
+
+
+def read_curves(embeddings: FloatArray, head: Head, target: int) -> Curves:
+    """The curves of one class, from what :func:`embed_curves` gave."""
+    import torch  # noqa: PLC0415 - slow to import
+
+    logits = head_logits(head)(torch.from_numpy(embeddings).double())
+    probabilities = logits.softmax(dim=-1)[:, target].numpy()
+    values: dict[tuple[Measure, Baseline], NDArray[np.float64]] = {}
+    for baseline, part in zip(BASELINES, np.split(probabilities, len(BASELINES)), strict=True):
+        steps = len(part) // 2
+        deletion, middle = part[: steps + 1], part[steps + 1 :]
+        values["deletion", baseline] = deletion
+        values["insertion", baseline] = np.concatenate([deletion[-1:], middle, deletion[:1]])
+    return Curves(values=values)
+
+
 def curves_of(
     model: ImageModel,
     head: Head,
@@ -71,27 +126,8 @@ def curves_of(
         batch_size: Images a forward pass.
 
     """
-    import torch  # noqa: PLC0415 - slow to import
-
-    count = pixels.shape[-2] * pixels.shape[-1]
-    rank = torch.empty(count, dtype=torch.long)
-    rank[torch.from_numpy(order.copy())] = torch.arange(count)
-    rank = rank.view(pixels.shape[-2:])
-    borders = [round(count * step / steps) for step in range(steps + 1)]
-    top = torch.stack([rank < border for border in borders]).unsqueeze(1)
-    values: dict[tuple[Measure, Baseline], NDArray[np.float64]] = {}
-    for baseline in BASELINES:
-        hidden = _baseline(pixels, baseline)
-        deleted = torch.where(top, hidden, pixels)
-        # Both ends of an insertion are those of the deletion: they are not run again.
-        inserted = torch.where(top[1:-1], pixels, hidden)
-        probabilities = _probabilities(
-            model, head, torch.cat([deleted, inserted]), target, batch_size
-        )
-        deletion, middle = probabilities[: steps + 1], probabilities[steps + 1 :]
-        values["deletion", baseline] = deletion
-        values["insertion", baseline] = np.concatenate([deletion[-1:], middle, deletion[:1]])
-    return Curves(values=values)
+    embeddings = embed_curves(model, pixels, order, steps=steps, batch_size=batch_size)
+    return read_curves(embeddings, head, target)
 
 
 def forward_passes(steps: int) -> int:
@@ -195,20 +231,6 @@ def _interval(values: NDArray[np.float64], seed: int) -> tuple[float | None, flo
 
 
 # ---------------------------------------------------------------------- the pixels
-
-
-def _probabilities(
-    model: ImageModel, head: Head, images: torch.Tensor, target: int, batch_size: int
-) -> NDArray[np.float64]:
-    import torch  # noqa: PLC0415 - slow to import
-
-    logits = head_logits(head)
-    parts = []
-    with torch.no_grad():
-        for some in torch.split(images, batch_size):
-            rows = logits(model.forward(some).double()).softmax(dim=-1)
-            parts.append(rows[:, target].cpu().numpy())
-    return np.concatenate(parts)
 
 
 def _baseline(pixels: torch.Tensor, baseline: Baseline) -> torch.Tensor:

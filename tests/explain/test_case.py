@@ -15,7 +15,14 @@ from PIL import Image
 
 from evaluation import artefacts
 from evaluation.errors import StoreError
-from evaluation.explain import CaseStamp, MapCache, explain_case, planned_passes, select_photos
+from evaluation.explain import (
+    CaseStamp,
+    MapCache,
+    Plan,
+    explain_case,
+    planned_passes,
+    select_photos,
+)
 from evaluation.explain.base import head_logits
 from evaluation.explain.overlay import MAX_BYTES
 from evaluation.records import CaseExplanation, ExplainSpec, Head, Predictions, Sample
@@ -211,6 +218,46 @@ def test_another_prompt_set_costs_rise_nothing(bench: Bench, cache: MapCache) ->
     assert again.photos[0].maps[0].peak != first.photos[0].maps[0].peak
 
 
+def test_rise_explains_the_shared_photos_first(bench: Bench, cache: MapCache) -> None:
+    """It costs most: the others have the cheap methods alone; curves are of its photos."""
+    spec = replace(SPEC, cap=9, rise_photos=4, faithfulness_photos=3, randomisation_photos=0)
+    found = bench.explain(cache, bench.predictions(wrong=(2, 5)), spec)
+    by_rise = [p for p in found.photos if {m.method for m in p.maps} == {"chefer", "rise"}]
+    assert len(by_rise) == 4
+    assert all(any(r.rule == "shared" for r in p.reasons) for p in by_rise)
+    assert {m.method for p in found.photos for m in p.maps if p not in by_rise} == {"chefer"}
+    assert {row.area.n for row in found.faithfulness} == {3}
+    without = replace(spec, rise_photos=0, faithfulness_photos=0)
+    assert [c.method for c in bench.explain(cache, bench.predictions(), without).methods] == [
+        "chefer"
+    ]
+
+
+def test_photos_that_only_rise_could_explain_are_as_many_as_it_may(
+    bench: Bench, cache: MapCache
+) -> None:
+    spec = replace(SPEC, methods=("rise",), cap=9, rise_photos=2, faithfulness_photos=0)
+    found = bench.explain(cache, bench.predictions(), replace(spec, randomisation_photos=0))
+    assert len(found.photos) == 2
+    assert all(photo.maps for photo in found.photos)
+
+
+def test_controls_and_randomisation_are_computed_once_a_model(
+    bench: Bench, cache: MapCache
+) -> None:
+    """Another prompt set pays for its own maps and their curves, and names whose test it quotes."""
+    predictions = bench.predictions()
+    first = bench.explain(cache, predictions)
+    other = Head(weight=bench.head.weight[::-1].copy(), bias=bench.head.bias)
+    again = bench.explain(cache, predictions, head=other)
+    assert again.randomisation == first.randomisation
+    assert {row.case for row in again.randomisation} == {"s/m/p"}
+    # chefer on each photo; the curves of chefer and rise, not those of the two controls.
+    assert bench.model.images == 5 + 3 * 2 * 2 * 2 * SPEC.curve_steps
+    controls = [row for row in again.faithfulness if row.method in {"random", "centre"}]
+    assert controls != [row for row in first.faithfulness if row.method in {"random", "centre"}]
+
+
 @pytest.mark.parametrize(
     "change",
     [{"masks": 25}, {"seed": 1}, {"curve_steps": 5}],
@@ -240,7 +287,8 @@ def test_the_cost_is_announced_and_progress_reaches_it(bench: Bench, cache: MapC
     maps = 5 * (3 + 24)
     curves = 3 * 4 * 2 * 2 * 4
     again = 4 * 3 + 24
-    assert planned_passes(SPEC, ("chefer", "rise"), 5) == maps + curves + again
+    plan = Plan.of(select_photos(bench.predictions(), SPEC), SPEC)
+    assert planned_passes(SPEC, ("chefer", "rise"), plan) == maps + curves + again
     label, done, total = bench.told[-1]
     assert label == "attention maps of s/m/p"
     assert done == total == maps + curves + again
