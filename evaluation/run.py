@@ -100,6 +100,8 @@ class OpenStudy:
     _models: dict[str, Classifier] = field(default_factory=dict)
     _unavailable: dict[str, WeightsUnavailable] = field(default_factory=dict)
     """Models whose weights could not be had: their other cases need not ask again."""
+    _heads: dict[str, Head] = field(default_factory=dict)
+    """Case id to its head: the last one is kept, for what follows the scoring."""
     _store: EmbeddingStore | None = None
 
     @property
@@ -135,6 +137,19 @@ class OpenStudy:
                 self._unavailable[spec.name] = error
                 raise
         return self._models[spec.name]
+
+    def head(self, case: Case) -> Head:
+        """The classifier of a case: the one just made, or made again from stored embeddings.
+
+        Raises as :func:`run_case` records it.
+        """
+        if case.id not in self._heads:
+            _predict(case, self, PeakMemory())
+        return self._heads[case.id]
+
+    def keep_head(self, case: Case, head: Head) -> None:
+        """Keeps the head of the case that was last scored."""
+        self._heads = {case.id: head}
 
     def samples(self, ids: Sequence[str]) -> tuple[Sample, ...]:
         """The samples of these ids, in their order."""
@@ -332,6 +347,7 @@ def _predict(case: Case, opened: OpenStudy, memory: PeakMemory) -> _Outcome:
     )
     head_seconds = time.perf_counter() - clock
     cost = opened.store.cost(model.fingerprint, model.device)
+    opened.keep_head(case, head)
     return _Outcome(
         predictions=predict(opened, head, rows, "test"),
         validation=predict(opened, head, rows, "validation") if opened.split.validation else None,

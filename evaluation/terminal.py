@@ -19,7 +19,14 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from evaluation.records import CaseComparison, Fetched, Metric, PairedTest, RunRecord
+from evaluation.records import (
+    CaseComparison,
+    CaseExplanation,
+    Fetched,
+    Metric,
+    PairedTest,
+    RunRecord,
+)
 
 if TYPE_CHECKING:
     from evaluation.run import Advance
@@ -114,6 +121,29 @@ def pairs_table(pairs: Sequence[PairedTest], study: str, colour: bool, width: in
         names = (name.removeprefix(f"{study}/") for name in (one.a, one.b))
         table.add_row(*names, gap, *counts, _p(one.p_holm), one.verdict)
     return _drawn(table, colour, width)
+
+
+def faithfulness_table(found: CaseExplanation, colour: bool, width: int = 110) -> str:
+    """What the maps of a case are worth: areas under the curves, beside the two controls."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("method", no_wrap=True)
+    rows = {(row.method, row.measure, row.baseline): row for row in found.faithfulness}
+    kinds = list(dict.fromkeys((row.measure, row.baseline) for row in found.faithfulness))
+    for measure, baseline in kinds:
+        table.add_column(f"{measure}, {baseline}", justify="right", no_wrap=True)
+    table.add_column("beats both controls", no_wrap=True)
+    for method in dict.fromkeys(row.method for row in found.faithfulness):
+        kept = [rows[method, *kind] for kind in kinds]
+        control = method in {"random", "centre"}
+        faithful = f"{sum(row.faithful for row in kept)} of {len(kept)}"
+        table.add_row(
+            method, *(_interval(row.area) for row in kept), "control" if control else faithful
+        )
+    heading = f"{found.case}: {len(found.photos)} photos explained; deletion is better low"
+    lines = [
+        f"{card.method} does not apply: {card.reason}" for card in found.methods if not card.applies
+    ]
+    return "\n".join([heading, *lines, _drawn(table, colour, width)])
 
 
 def _p(value: float) -> str:

@@ -10,16 +10,18 @@ and ``drawing`` bring a map to the reader; ``selection`` chooses the photos, ``c
 from __future__ import annotations
 
 from evaluation.explain.base import ImageModel
-from evaluation.explain.cache import MapCache
-from evaluation.explain.case import CaseStamp, Plan, explain_case, planned_passes
+from evaluation.explain.cache import ALGORITHMS, MapCache
+from evaluation.explain.case import CaseStamp, Plan, explain_case, methods_of, planned_passes
 from evaluation.explain.selection import select_photos
 
 __all__ = [
+    "ALGORITHMS",
     "CaseStamp",
     "ImageModel",
     "MapCache",
     "Plan",
     "explain_case",
+    "methods_of",
     "planned_passes",
     "select_photos",
 ]

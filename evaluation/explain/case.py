@@ -10,8 +10,8 @@ import numpy as np
 
 from evaluation.errors import ModelError
 from evaluation.explain.base import ImageModel
-from evaluation.explain.cache import MapCache, key_of
-from evaluation.explain.computed import Explainer
+from evaluation.explain.cache import ALGORITHMS, MapCache, key_of
+from evaluation.explain.computed import Explainer, tower_of
 from evaluation.explain.drawing import draw
 from evaluation.explain.faithfulness import (
     CONTROLS,
@@ -124,6 +124,7 @@ def explain_case(
         dataset_revision=stamp.dataset_revision,
         split_digest=stamp.split_digest,
         predictions_digest=stamp.predictions_digest,
+        algorithms=ALGORITHMS,
         fingerprint=model.fingerprint,
         classes=predictions.classes,
         spec=spec,
@@ -190,6 +191,13 @@ def _passes(method: ExplainMethod, spec: ExplainSpec) -> int:
 def _shares(method: ExplainMethod) -> tuple[float, ...]:
     # RISE would cost as much again at every step: its end is what counts.
     return SHARES[-1:] if method == "rise" else SHARES
+
+
+def methods_of(model: ImageModel, spec: ExplainSpec, cache: MapCache) -> tuple[ExplainMethod, ...]:
+    """The methods of a specification that a model allows."""
+    tower = tower_of(model, cache)
+    asked = resolve_methods(spec.methods, tower)
+    return tuple(one for one in asked if refusal(one, tower) is None)
 
 
 @dataclass(slots=True, kw_only=True)

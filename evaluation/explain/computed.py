@@ -48,14 +48,8 @@ class Explainer:
 
     @cached_property
     def tower(self) -> Tower:
-        """What the tower is made of; looked at once for each model."""
-        key = key_of("tower", model=self.model.fingerprint)
-        known = self.cache.plain(key)
-        if known is not None:
-            return _tower_of(known)
-        tower = inspect_tower(self.model)
-        self.cache.put_plain(key, asdict(tower))
-        return tower
+        """What the tower is made of."""
+        return tower_of(self.model, self.cache)
 
     def maps(
         self,
@@ -254,7 +248,18 @@ def _check_finite(values: FloatArray, method: str) -> None:
         )
 
 
-def _tower_of(plain: Mapping[str, Any]) -> Tower:
+def tower_of(model: ImageModel, cache: MapCache) -> Tower:
+    """What the tower of a model is made of; looked at once for each model."""
+    key = key_of("tower", model=model.fingerprint)
+    known = cache.plain(key)
+    if known is not None:
+        return _read_tower(known)
+    tower = inspect_tower(model)
+    cache.put_plain(key, asdict(tower))
+    return tower
+
+
+def _read_tower(plain: Mapping[str, Any]) -> Tower:
     layout, spatial = plain["layout"], plain["spatial"]
     return Tower(
         attentions=tuple(tuple(shape) for shape in plain["attentions"]),

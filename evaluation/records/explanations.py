@@ -158,6 +158,8 @@ class CaseExplanation:
     """Of the model."""
     predictions_digest: str = ""
     """SHA-256 of the predictions.csv that the photos were chosen from."""
+    algorithms: int = 0
+    """Version of what the program computes as a map."""
     classes: tuple[str, ...]
     spec: ExplainSpec
     methods: tuple[MethodCard, ...]

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from evaluation.analyse import analyse
-from evaluation.artefacts import read_attempt, read_predictions
+from evaluation.artefacts import read_attempt, read_explain_failure, read_predictions
+from evaluation.attention import try_to_explain
 from evaluation.config import load_study
 from evaluation.errors import ArtefactError, VeilleError, VeilleWarning
 from evaluation.records import Case, Predictions, RunRecord, Study, Threshold
@@ -50,6 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where results are written (default: artefacts)",
     )
     group.addoption("--offline", action="store_true", help="never touch the network")
+    group.addoption("--no-maps", action="store_true", help="make no attention maps")
 
 
 # ------------------------------------------------------------------ collection
@@ -209,12 +211,21 @@ def _record_of(config: pytest.Config, case: Case) -> RunRecord:
             with watched(config) as advance:
                 opened.settings = _settings(config, advance)
                 records[case.id] = run_case(opened.case(case.name), opened)
+                _explain(config, records[case.id], opened)
         except ArtefactError as error:
             # Nothing can be recorded any more: every other case would say the same.
             pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
         for text in records[case.id].warnings:
             warnings.warn(f"{case.id}: {text}", VeilleWarning, stacklevel=1)
     return records[case.id]
+
+
+def _explain(config: pytest.Config, run: RunRecord, opened: OpenStudy) -> None:
+    """The maps that the study declares of a scored case; what fails is in the summary."""
+    spec = opened.study.explain
+    if spec is None or run.status != "ok" or config.getoption("--no-maps"):
+        return
+    try_to_explain(opened.case(run.case.partition("/")[2]), opened, spec)
 
 
 # -------------------------------------------------------------------- summary
@@ -241,6 +252,11 @@ def pytest_terminal_summary(
     terminalreporter.section("results")
     colour = bool(terminalreporter.isatty)
     terminalreporter.write(results_table(runs, colour=colour))
+    for run in runs:
+        failure = root / run.case / "attention-failure.json"
+        if run.status == "ok" and failure.is_file():
+            line = f"{run.case} was scored; its maps failed: {read_explain_failure(failure).error}"
+            terminalreporter.write_line(line, red=True)
     for study in dict.fromkeys(run.study for run in runs):
         with _said(terminalreporter), watched(config):
             found = analyse(root, study)
