@@ -74,6 +74,16 @@ class Explained:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """Texts of a class, the first ones quoted."""
+
+    texts: tuple[str, ...]
+    more: str
+    """How many more there are, or ""."""
+    lang: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
     """What one case says of a photo that others are asked about as well."""
 
@@ -83,11 +93,8 @@ class Variant:
     verdict: str
     probability: str
     """Of the true class."""
-    texts: tuple[str, ...]
-    """Those of the true class; empty for a supervised model."""
-    more: str
-    """How many more there are, or ""."""
-    lang: str
+    words: Words
+    """The texts of the true class; none for a supervised model."""
     method: str
     map: Map | None
 
@@ -110,6 +117,16 @@ class Compared:
 def case_page(view: StudyView, case: str) -> str:
     """The uri of the page of a case's explained photos."""
     return view.page(f"explicabilite/{view.case_slugs[case]}")
+
+
+def case_link(view: StudyView, case: str, source: str) -> Link | None:
+    """From page ``source`` to what counted in the errors of a case; None without maps."""
+    if case not in view.explanations:
+        return None
+    return Link(
+        text=t("Ce qui, dans la photo, a compté dans ces erreurs"),
+        href=links.href(source, case_page(view, case), "erreurs"),
+    )
 
 
 def anchors(explanation: CaseExplanation) -> Mapping[str, str]:
@@ -306,8 +323,6 @@ def variant(
     card = card_of(view, run.case, photo)
     drawn = [one for one in photo.maps if one.label == photo.label]
     found = next((one for one in drawn if one.method == method), next(iter(drawn), None))
-    texts = () if run.prompts is None else run.prompts.texts.get(photo.label, ())
-    rest = len(texts) - _TEXTS
     return Variant(
         title=title,
         href=links.href(source, case_page(view, run.case), anchors(explanation)[photo.sample_id]),
@@ -316,11 +331,19 @@ def variant(
         if photo.label == photo.predicted
         else t("✗ pris pour «\u00a0{label}\u00a0»", label=photo.predicted),
         probability=wording.percent(truth(explanation, photo)),
-        texts=texts[:_TEXTS],
-        more=nt(rest, "et {n} autre texte", "et {n} autres textes") if rest > 0 else "",
-        lang="" if run.prompts is None else run.prompts.language,
+        words=words(() if run.prompts is None else run.prompts.texts.get(photo.label, ()), run),
         method="" if found is None else maps.method_name(found.method),
         map=None
         if found is None
         else maps.map_of(view, run.case, photo, found, card=card, source=source, alone=True),
+    )
+
+
+def words(texts: tuple[str, ...], run: RunRecord) -> Words:
+    """Texts of a case as they are quoted."""
+    rest = len(texts) - _TEXTS
+    return Words(
+        texts=texts[:_TEXTS],
+        more=nt(rest, "et {n} autre texte", "et {n} autres textes") if rest > 0 else "",
+        lang="" if run.prompts is None else run.prompts.language,
     )

@@ -7,7 +7,7 @@ sentence is all there is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -299,18 +299,27 @@ def overlay_files(view: StudyView) -> Mapping[str, Path]:
     if not view.photos_shown:
         return {}
     found: dict[str, Path] = {}
-    for case, explanation in view.explanations.items():
+    for case, photo in _explained(view):
         folder = view.results.folder.parent / case
-        for one in (one for photo in explanation.photos for one in photo.maps):
+        for one in photo.maps:
             path = PurePosixPath(one.overlay)
             if path.is_absolute() or ".." in path.parts:
                 raise ReportError(
                     f"map {one.overlay!r} lies outside the folder of the case",
-                    where=folder / "attention.json",
+                    where=folder,
                     remedy="run `tox -e eval` again to write it anew",
                 )
             found[overlay_uri(view, case, one)] = folder / path
     return found
+
+
+def _explained(view: StudyView) -> Iterator[tuple[str, ExplainedPhoto]]:
+    """Case and photo, of the maps and of the suggestions."""
+    for case, explanation in view.explanations.items():
+        yield from ((case, photo) for photo in explanation.photos)
+    for case, suggestion in view.suggestions.items():
+        for one in suggestion.classes:
+            yield from ((case, photo) for pair in one.confusions for photo in pair.photos)
 
 
 def photo_picture(view: StudyView, card: SampleCard, source: str) -> Picture | None:

@@ -24,6 +24,7 @@ from evaluation.records import (
     StudyComparison,
     StudyRecord,
     StudyResults,
+    Suggestion,
 )
 from evaluation.report import links, wording
 from evaluation.report.language import message, t
@@ -346,6 +347,12 @@ class StudyView:
     def explanations(self) -> Mapping[str, CaseExplanation]:
         """Case id to its maps, for the scored cases that have some."""
         found = self.results.explanations
+        return {run.case: found[run.case] for run in self.scored if run.case in found}
+
+    @cached_property
+    def suggestions(self) -> Mapping[str, Suggestion]:
+        """Case id to what is suggested to write instead of its texts."""
+        found = self.results.suggestions
         return {run.case: found[run.case] for run in self.scored if run.case in found}
 
     # --------------------------------------------------------------- reference

@@ -54,6 +54,9 @@ def write_artefacts(root: Path, *results: StudyResults) -> Path:
         for case, found in one.explanations.items():
             current = replace(found, predictions_digest=artefacts.predictions_digest(root, case))
             artefacts.write_explanation(root, current, explained.overlays(one, case))
+        for case, suggestion in one.suggestions.items():
+            overlays = explained.suggestion_overlays(one, case)
+            artefacts.write_suggestion(root, suggestion, overlays)
     return root
 
 

@@ -20,6 +20,7 @@ from evaluation.explain.summary import summarise
 from evaluation.records import (
     CaseExplanation,
     ClassMap,
+    ClassSuggestion,
     ExplainedPhoto,
     ExplainMethod,
     ExplainSpec,
@@ -30,7 +31,11 @@ from evaluation.records import (
     Randomisation,
     RunRecord,
     SampleCard,
+    SelectionReason,
     StudyResults,
+    Suggestion,
+    UncoveredSubcategory,
+    ValidationConfusion,
 )
 from tests.report import analysed, builder
 
@@ -38,6 +43,9 @@ Files = Mapping[str, bytes]
 """Name of an overlay, relative to the folder of its case, to its content."""
 
 SPEC = ExplainSpec(cap=14, faithfulness_photos=6)
+
+SUGGESTED = "boutique/embedded/descriptions"
+"""The case that texts are suggested for."""
 
 METHODS = (
     MethodCard(
@@ -55,7 +63,11 @@ METHODS = (
 def shop(folder: Path, *, redistributable: bool = True) -> StudyResults:
     """:func:`analysed.shop` with its maps, whose records are made once."""
     results = analysed.shop(folder, redistributable=redistributable)
-    return replace(results, explanations=_shop_explanations())
+    return replace(
+        results,
+        explanations=_shop_explanations(),
+        suggestions={SUGGESTED: suggestion(results, SUGGESTED)},
+    )
 
 
 @cache
@@ -130,6 +142,8 @@ def maps(
     labels: tuple[str, ...],
     run: RunRecord,
     files: dict[str, bytes] | None,
+    *,
+    folder: str = "attention",
 ) -> list[ClassMap]:
     """The maps of a photo by one method, one a class, all on the same scale."""
     width, height = display_size((card.width, card.height))
@@ -142,7 +156,7 @@ def maps(
     scale = float(max(one[visible].max() for one in drawn))
     made = []
     for label, values in zip(classes, drawn, strict=True):
-        name = f"attention/{card.id}-{method}-{run.classes.index(label)}.webp"
+        name = f"{folder}/{card.id}-{method}-{run.classes.index(label)}.webp"
         if files is not None:
             files[name] = render(np.where(visible, values, 0), visible, scale)
         rows, columns = np.flatnonzero(visible.any(1)), np.flatnonzero(visible.any(0))
@@ -210,3 +224,102 @@ def randomisation() -> tuple[Randomisation, ...]:
         for method, values in left.items()
         for share, value in values.items()
     )
+
+
+# --------------------------------------------------------------------- suggestion
+
+
+def suggestion_overlays(results: StudyResults, case: str) -> Files:
+    """The overlays of a suggestion."""
+    files: dict[str, bytes] = {}
+    suggestion(results, case, files)
+    return files
+
+
+def suggestion(
+    results: StudyResults, case: str, files: dict[str, bytes] | None = None
+) -> Suggestion:
+    """Two photos of the first class gained on validation, one lost; too few to conclude."""
+    run = next(run for run in results.runs if run.case == case)
+    assert run.prompts is not None
+    first, second, *others = run.classes
+    proposal = replace(
+        run.prompts,
+        name="descriptions-precises",
+        texts={**run.prompts.texts, first: (*run.prompts.texts[first], "Candles & lanterns")},
+    )
+    accuracy = Metric(name="accuracy", value=8 / 12, low=0.39, high=0.86, n=12, method="wilson")
+    return Suggestion(
+        study=results.study.name,
+        case=case,
+        prompts_digest=run.prompts.digest,
+        dataset_revision=run.dataset_revision,
+        split_digest=run.split_digest,
+        fingerprint="e5" * 32,
+        far=0.42,
+        classes=(
+            ClassSuggestion(
+                label=first,
+                texts=run.prompts.texts[first],
+                photos=3,
+                correct=1,
+                correct_after=3,
+                confusions=(_taken_for(results, run, first, second, files),),
+                uncovered=(
+                    UncoveredSubcategory(
+                        name="Candles",
+                        text="Candles & lanterns",
+                        train_photos=4,
+                        validation_photos=2,
+                        validation_errors=2,
+                        nearest_text=run.prompts.texts[first][0],
+                        similarity=0.31,
+                        added=True,
+                    ),
+                ),
+            ),
+            *(
+                ClassSuggestion(
+                    label=label,
+                    texts=run.prompts.texts[label],
+                    photos=3,
+                    correct=3,
+                    correct_after=2 if label == second else 3,
+                    confusions=(),
+                    uncovered=(),
+                )
+                for label in (second, *others)
+            ),
+        ),
+        proposal=proposal,
+        before=accuracy,
+        after=replace(accuracy, value=9 / 12, low=0.47, high=0.91),
+        gain=Metric(name="gain", value=1 / 12, low=-0.2, high=0.35, n=12, method="tango"),
+        only_before=1,
+        only_after=2,
+        p_mid=0.69,
+    )
+
+
+def _taken_for(
+    results: StudyResults,
+    run: RunRecord,
+    label: str,
+    predicted: str,
+    files: dict[str, bytes] | None,
+) -> ValidationConfusion:
+    card = next(
+        one for one in results.study.samples if (one.label, one.fold) == (label, "validation")
+    )
+    chances = {label: 0.2, predicted: 0.6}
+    rest = 0.2 / (len(run.classes) - 2)
+    photo = ExplainedPhoto(
+        sample_id=card.id,
+        label=label,
+        predicted=predicted,
+        probabilities=tuple(chances.get(one, rest) for one in run.classes),
+        reasons=(SelectionReason(rule="confusion", label=label, predicted=predicted),),
+        seen=seen(card),
+        maps=tuple(maps(card, "hirescam", (predicted, label), run, files, folder="suggestion")),
+    )
+    return ValidationConfusion(label=label, predicted=predicted, count=2, photos=(photo,))

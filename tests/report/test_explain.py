@@ -24,7 +24,7 @@ from evaluation.records import (
     SelectionReason,
     StudyResults,
 )
-from evaluation.report import faithfulness, maps
+from evaluation.report import faithfulness, maps, suggestions
 from evaluation.report.language import speaking
 from evaluation.report.pages import explain
 from evaluation.report.render import Pages, render
@@ -242,6 +242,11 @@ def test_maps_are_copied_beside_the_pages(shop: StudyResults) -> None:
         for photo in found.photos
         for one in photo.maps
     }
+    wanted |= {
+        shop.folder.parent / case / name
+        for case in shop.suggestions
+        for name in explained.suggestion_overlays(shop, case)
+    }
     assert set(copied.values()) == wanted
     assert len(copied) == len(wanted)
 
@@ -344,8 +349,8 @@ def test_what_a_description_changed_is_told(shop: StudyResults) -> None:
     changes = []
     for one in compared:
         base, described = one.variants
-        assert base.texts == (one.label,)
-        assert described.texts == (f"Things of {one.label}, and more",)
+        assert base.words.texts == (one.label,)
+        assert described.words.texts == (f"Things of {one.label}, and more",)
         (said,) = one.said
         assert f"passe de {base.probability} à {described.probability}" in said
         found = re.search(r"\(([+−\u2212]?[\d,]+)", said)
@@ -379,3 +384,71 @@ def test_numbers_of_the_faithfulness_table(shop: StudyResults) -> None:
     shown = {cell.text for cell in rows["RISE"]}
     assert shown == {f"{one.area.value:.3f}".replace(".", ",") for one in areas}
     assert all(re.fullmatch(r"\[0,\d{3}\u202f;\u00a00,\d{3}\]", c.note) for c in rows["RISE"])
+
+
+def test_a_suggestion_is_told_with_its_measure(shop: StudyResults) -> None:
+    """What validation gains, with its interval; the texts added; what nothing names."""
+    (section,) = suggestions.sections(view_of(shop), PAGE)
+    said = plain(section.said)
+    assert f"passe de 66,7{T}% à 75,0{T}%" in said
+    assert f"IC{N}95{T}% [−20,0{T};{N}35,0]".replace("−", "\u2212") in said
+    assert "2 photos gagnées, 1 perdue" in said
+    assert "ne suffisent pas" in section.verdict
+    (only_class,) = section.classes  # the others have nothing to tell
+    assert "1 sur 3" in only_class.summary
+    assert "3 avec la proposition" in only_class.summary
+    assert only_class.added.texts == ("Candles & lanterns",)
+    (confusion,) = only_class.confusions
+    assert [one.label for one in confusion.photos[0].maps] == list(builder.AWKWARD[1::-1])
+    assert only_class.uncovered is not None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "wanted"),
+    [(0.01, 0.2, "Le gain est établi"), (-0.2, -0.01, "à écarter"), (-0.1, 0.1, "contient zéro")],
+)
+def test_the_interval_chooses_what_is_said_of_a_proposal(
+    shop: StudyResults, low: float, high: float, wanted: str
+) -> None:
+    """A gain, a loss, or nothing that these photos can show."""
+    found = shop.suggestions[explained.SUGGESTED]
+    assert found.gain is not None
+    changed = replace(found, gain=replace(found.gain, low=low, high=high))
+    results = replace(shop, suggestions={explained.SUGGESTED: changed})
+    (section,) = suggestions.sections(view_of(results), PAGE)
+    assert wanted in section.verdict
+
+
+def test_a_suggestion_without_proposal_says_so(shop: StudyResults) -> None:
+    """Where no text is missing, there is nothing to try."""
+    found = replace(shop.suggestions[explained.SUGGESTED], proposal=None, after=None, gain=None)
+    results = replace(shop, suggestions={explained.SUGGESTED: found})
+    (section,) = suggestions.sections(view_of(results), PAGE)
+    assert "rien n’est proposé" in section.verdict
+    assert f"ces textes en classent bien 66,7{T}%" in plain(section.said)
+
+
+def test_errors_lead_to_their_maps(shop: StudyResults) -> None:
+    """From the comparison and beside each matrix of confusion, to the page of the case."""
+    pages = only(shop)
+    target = "explicabilite/boutique-embedded-descriptions.html#erreurs"
+    for name in ("comparaison", "clip-zero-shot"):
+        page = text(pages, f"etudes/boutique/{name}.md")
+        assert target.replace("#", "&#35;") in page or target in page
+    assert "ont compté" not in text(
+        only(replace(shop, explanations={})), "etudes/boutique/comparaison.md"
+    )
+
+
+def test_rise_on_some_photos_is_told(shop: StudyResults) -> None:
+    """Where RISE explains but some of the photos, the page says how many."""
+    found = shop.explanations[CASE]
+    some = tuple(
+        photo
+        if i < 3
+        else replace(photo, maps=tuple(one for one in photo.maps if one.method != "rise"))
+        for i, photo in enumerate(found.photos)
+    )
+    assert "RISE, qui demande" not in text(only(shop), CASE_PAGE)
+    page = text(only(replace(shop, explanations={CASE: replace(found, photos=some)})), CASE_PAGE)
+    assert "n’explique que 3 d’entre elles" in page

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import ReferenceSystem, RunRecord
-from evaluation.report import charts, wording
+from evaluation.report import charts, links, wording
 from evaluation.report.charts import Bar, Chart, Key
 from evaluation.report.costs import cost_table
+from evaluation.report.explained import case_page
 from evaluation.report.findings import findings
 from evaluation.report.language import nt, t
 from evaluation.report.matrix import global_test, matrix, pairs_table, power_table, sensitivity
@@ -55,6 +56,8 @@ class ComparisonPage:
     slide: str
     against: tuple[Sentence, ...]
     confusions: tuple[Link, ...]
+    maps: tuple[Link, ...]
+    """To what counted in the errors of each case that has maps."""
     failures: tuple[Link, ...]
     """Later attempts that failed while an earlier result stands."""
 
@@ -84,6 +87,14 @@ def build(view: StudyView) -> Page:
             slide="" if reference is None else wording.typeset(reference.slide),
             against=against_reference(view, uri),
             confusions=tuple(_confusion_link(view, run) for run in runs),
+            maps=tuple(
+                Link(
+                    text=view.case_title(run),
+                    href=links.href(uri, case_page(view, run.case), "erreurs"),
+                )
+                for run in runs
+                if run.case in view.explanations
+            ),
             failures=tuple(
                 Link(text=view.case_title(run), href=view.run_href(uri, run), hint=run.error or "")
                 for run in view.results.failures

@@ -16,7 +16,7 @@ from evaluation.records import (
     ExplainMethod,
     RunRecord,
 )
-from evaluation.report import explained, faithfulness, links, maps, wording
+from evaluation.report import explained, faithfulness, links, maps, suggestions, wording
 from evaluation.report.charts import Chart
 from evaluation.report.explained import Compared, Explained, Variant
 from evaluation.report.language import nt, t
@@ -24,6 +24,7 @@ from evaluation.report.maps import MethodText
 from evaluation.report.pages import Link, Page
 from evaluation.report.pages.dataset import WITHHELD
 from evaluation.report.sentences import Sentence
+from evaluation.report.suggestions import SuggestionSection
 from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head
 from evaluation.report.view import Absence, StudyView, best, trace
 
@@ -79,6 +80,7 @@ class ExplainPage:
     failures: tuple[Absence, ...]
     across: Across | None
     prompts: tuple[PromptChange, ...]
+    suggestions: tuple[SuggestionSection, ...]
     verdicts: tuple[str, ...]
     overview: Table | None
     faithfulness: Table | None
@@ -130,6 +132,7 @@ def build(view: StudyView) -> Page | None:
             failures=failures,
             across=_across(view, uri),
             prompts=_prompt_changes(view, uri),
+            suggestions=suggestions.sections(view, uri),
             verdicts=faithfulness.verdicts(explanation),
             overview=faithfulness.overview(view) if len(view.explanations) > 1 else None,
             faithfulness=faithfulness.table(view, explanation),
@@ -167,7 +170,9 @@ def build_case(view: StudyView, case: str) -> Page:
             ),
             assets=_assets(uri),
             withheld="" if view.photos_shown else t(WITHHELD),
-            lead=_selection_said(explanation),
+            lead=" ".join(
+                one for one in (_selection_said(explanation), _rise_said(explanation)) if one
+            ),
             right=explained.photos(view, explanation, right, uri),
             wrong=explained.photos(view, explanation, wrong, uri),
             verdicts=faithfulness.verdicts(explanation),
@@ -280,6 +285,18 @@ def _selection_said(explanation: CaseExplanation) -> str:
     )
 
 
+def _rise_said(explanation: CaseExplanation) -> str:
+    """On how many photos RISE was run, where that is not all of them."""
+    done = sum(any(one.method == "rise" for one in photo.maps) for photo in explanation.photos)
+    if done in (0, len(explanation.photos)):
+        return ""
+    return nt(
+        done,
+        "RISE, qui demande des centaines de lectures, n’explique que {n} d’entre elles.",
+        "RISE, qui demande des centaines de lectures, n’explique que {n} d’entre elles.",
+    )
+
+
 # ------------------------------------------------------------------- side by side
 
 
@@ -290,7 +307,6 @@ def _across(view: StudyView, source: str) -> Across | None:
     ids = explained.shared(found)
     if len(runs) < 2 or not ids:  # noqa: PLR2004 - nothing to set side by side
         return None
-    rise = all("rise" in maps.methods_of(one) for one in found)
     compared = tuple(
         _compared(
             view,
@@ -300,15 +316,18 @@ def _across(view: StudyView, source: str) -> Across | None:
                     view,
                     run,
                     sample,
-                    method="rise" if rise else faithfulness.best_method([one]) or "rise",
+                    method="rise",
                     title=view.case_title(run),
                     source=source,
                 )
-                for run, one in zip(runs, found, strict=True)
+                for run in runs
             ),
             source,
         )
         for sample in ids
+    )
+    rise = all(
+        variant.method == maps.method_name("rise") for one in compared for variant in one.variants
     )
     lead = (
         t(
@@ -319,8 +338,8 @@ def _across(view: StudyView, source: str) -> Across | None:
         if rise
         else t(
             "De chaque modèle, le cas le plus exact. Les cartes sont celles de la vraie "
-            "catégorie, chacune par la méthode la plus fidèle de son modèle, et à sa propre "
-            "échelle\u00a0: on y compare les endroits, avec prudence, et non les forces."
+            "catégorie, par RISE là où elle a été faite, sinon par la méthode propre du "
+            "modèle\u00a0: on y compare les endroits, avec prudence, et non les forces."
         )
     )
     return Across(

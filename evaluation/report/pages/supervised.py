@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from evaluation.records import Option, RunRecord
 from evaluation.report import wording
+from evaluation.report.explained import case_link
 from evaluation.report.language import message, nt, t
-from evaluation.report.pages import Fact, Page
+from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.scores import class_table, confusion_table
 from evaluation.report.sentences import Sentence, number, say, weakest
 from evaluation.report.tables import Table
@@ -36,6 +37,8 @@ class SupervisedCase:
     warnings: tuple[str, ...]
     classes: Table
     confusion: Table
+    maps: Link | None
+    """To the maps of its errors, if it has some."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,7 @@ def _case(view: StudyView, run: RunRecord, source: str) -> SupervisedCase:
         warnings=run.warnings,
         classes=class_table(view, run, source, None),
         confusion=confusion_table(view, run),
+        maps=case_link(view, run.case, source),
     )
 
 

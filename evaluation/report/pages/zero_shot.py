@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from evaluation.records import PromptSet, RunRecord
 from evaluation.report import charts, wording
 from evaluation.report.charts import Change, Chart
+from evaluation.report.explained import case_link
 from evaluation.report.language import message, nt, t
-from evaluation.report.pages import Fact, Page
+from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.scores import class_table, confusion_table, share_cell
 from evaluation.report.sentences import Sentence, joined, number, recall_changes, say, weakest
 from evaluation.report.tables import Cell, Column, Group, Row, Table, head, measured, simple
@@ -52,6 +53,8 @@ class ModelSection:
     change: Chart | None
     classes: Table
     confusion: Table
+    maps: Link | None
+    """To the maps of its errors, if it has some."""
     open: bool
     """Whether the confusion matrix is unfolded."""
 
@@ -231,6 +234,7 @@ def _model(view: StudyView, run: RunRecord, source: str, *, unfolded: bool) -> M
         change=_change(view, run, base) if base is not None and compared else None,
         classes=class_table(view, run, source, base),
         confusion=confusion_table(view, run),
+        maps=case_link(view, run.case, source),
         open=unfolded,
     )
 
