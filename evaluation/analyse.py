@@ -413,7 +413,8 @@ def _bench(opened: OpenStudy, spec: ModelSpec, evidence: _Evidence) -> _Bench:
 
 def _with_model(found: StudyComparison, bench: _Bench, chosen: str) -> StudyComparison:
     """The comparison with what one model's embeddings and texts add to it."""
-    heads = {case: bench.head(run.prompts) for case, run in bench.runs.items()}
+    # Only what texts do is looked into: a trained head is as it was scored.
+    heads = {case: bench.head(run.prompts) for case, run in bench.runs.items() if run.prompts}
     model = bench.spec.name
     return replace(
         found,
@@ -424,7 +425,7 @@ def _with_model(found: StudyComparison, bench: _Bench, chosen: str) -> StudyComp
         control={**found.control, **_controls(bench, heads)},
         few_shot=(
             *(one for one in found.few_shot if one.model != model),
-            _few_shot(bench, chosen, heads[chosen]),
+            *_few_shot(bench, chosen, heads.get(chosen)),
         ),
         audit=_with_embeddings(found, bench, chosen),
         retrieval=(
@@ -486,18 +487,22 @@ def _controls(bench: _Bench, heads: Mapping[str, Head]) -> dict[str, MeanGain]:
     return gains
 
 
-def _few_shot(bench: _Bench, chosen: str, head: Head) -> FewShot:
-    zero_shot = bench.spec.kind == "clip"
+def _few_shot(bench: _Bench, chosen: str, head: Head | None) -> tuple[FewShot, ...]:
+    """Learning curves over a model's features; none where the features know every label."""
+    training = bench.spec.training
+    if training is not None and training.regime == "finetune":
+        return ()
     label = f"learning curves of {bench.spec.name}"
-    return few_shot(
+    found = few_shot(
         bench.spec.name,
         bench.part("train"),
         bench.part("test"),
         bench.opened.dataset.classes,
-        zero_shot=head if zero_shot else None,
-        zero_shot_case=chosen if zero_shot else None,
+        zero_shot=head,
+        zero_shot_case=chosen if head else None,
         progress=lambda done, total: bench.opened.settings.progress(label, done, total),
     )
+    return (found,)
 
 
 def _retrieval(bench: _Bench) -> tuple[Retrieval, ...]:

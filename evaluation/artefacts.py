@@ -9,6 +9,7 @@
     <artefacts>/<case id>/predictions.csv   one row a test image, full precision
     <artefacts>/<case id>/validation.csv    the same of the validation images
     <artefacts>/<case id>/projection.json   test photos and class texts in the plane
+    <artefacts>/<case id>/augmentation/*.webp   augmented views of one training photo
     <artefacts>/<case id>/failure.json      a later attempt that failed; the result above stands
     <artefacts>/<case id>/attention.json    maps and what they are worth (CaseExplanation)
     <artefacts>/<case id>/attention/*.webp  its overlays
@@ -149,9 +150,13 @@ def write_run(
     run: RunRecord,
     predictions: Predictions | None,
     validation: Predictions | None = None,
+    *,
     projection: Projection | None = None,
+    views: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Writes a case's files, ``run.json`` last, and returns the path of the record.
+
+    ``views`` are the pictures that ``run.training`` names, relative to the case's folder.
 
     An attempt without predictions (``unavailable``, ``failed``) never harms the result of
     an earlier one: it is then written beside it, as ``failure.json``.
@@ -167,7 +172,9 @@ def write_run(
         if table is not None:
             write_bytes(folder / name, predictions_to_csv(table).encode())
     _write_projection(folder / "projection.json", projection)
+    _write_overlays(folder, views or {})
     write_bytes(record, to_json(run).encode())
+    _forget_overlays(folder / "augmentation", views or {})
     with writing(failure):
         failure.unlink(missing_ok=True)
     return record
@@ -223,14 +230,23 @@ def write_suggestion(root: Path, suggestion: Suggestion, overlays: Mapping[str, 
 
 def _write_with_overlays(path: Path, record: object, overlays: Mapping[str, bytes]) -> None:
     """Overlays, then the record, then away with the overlays that it does not name."""
+    _write_overlays(path.parent, overlays)
+    write_bytes(path, to_json(record).encode())
+    _forget_overlays(path.with_suffix(""), overlays)
+
+
+def _write_overlays(case: Path, overlays: Mapping[str, bytes]) -> None:
     for name, content in overlays.items():
-        overlay = path.parent / name
+        overlay = case / name
         # Overlays are named after their content: one that is there is the same.
         if not overlay.is_file():
             write_bytes(overlay, content)
-    write_bytes(path, to_json(record).encode())
-    kept = {path.parent / name for name in overlays}
-    for overlay in path.with_suffix("").glob("*.webp"):
+
+
+def _forget_overlays(folder: Path, overlays: Mapping[str, bytes]) -> None:
+    """Removes those of an earlier record."""
+    kept = {folder.parent / name for name in overlays}
+    for overlay in folder.glob("*.webp"):
         if overlay not in kept:
             with writing(overlay):
                 overlay.unlink(missing_ok=True)

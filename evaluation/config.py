@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from evaluation.errors import ConfigError, Mistake
 from evaluation.records import (
     EXPLAIN_METHODS,
+    AugmentationSpec,
     Case,
     DatasetKind,
     DatasetSpec,
@@ -28,9 +29,11 @@ from evaluation.records import (
     ModelSpec,
     Option,
     PromptSet,
+    Regime,
     SplitSpec,
     Study,
     Threshold,
+    TrainingSpec,
 )
 
 SCHEMA = 1
@@ -213,6 +216,15 @@ class _Table:
             self.wrong(key, f"{value} is not a number", "write a finite number")
             return None
         return None if value is None else float(value)
+
+    def within(self, key: str, low: float, high: float, *, open_low: bool = False) -> float | None:
+        """A number from ``low`` to ``high``; with ``open_low`` above ``low``."""
+        value = self.number(key)
+        if value is not None and not (low < value <= high or (value == low and not open_low)):
+            bounds = f"{'above' if open_low else 'from'} {low:g} to {high:g}"
+            self.wrong(key, f"{value:g} is out of range", f"write a number {bounds}")
+            return None
+        return value
 
     def share(self, key: str) -> float | None:
         value = self.number(key)
@@ -491,6 +503,7 @@ def _model(table: _Table) -> ModelSpec:
     weights = table.required_text("weights")
     options = _options(table.table("options"))
     title = table.required_text("title")
+    training, augmentation = _learning(table, kind)
     table.finish()
     if weights and not architecture and _needs_architecture(kind, weights):
         table.wrong("architecture", "is missing", f"say which architecture {weights!r} belongs to")
@@ -503,6 +516,8 @@ def _model(table: _Table) -> ModelSpec:
         weights=_local(weights, table.file.parent),
         title=title,
         options=options,
+        training=training,
+        augmentation=augmentation,
     )
 
 
@@ -526,6 +541,120 @@ def _is_path(weights: str) -> bool:
 def _local(weights: str, folder: Path) -> str:
     """Weights as ModelSpec has them: a path becomes absolute."""
     return str((folder / Path(weights).expanduser()).resolve()) if _is_path(weights) else weights
+
+
+# What only one regime reads, beside what every trained one does.
+_REGIME_KEYS: Mapping[Regime, tuple[str, ...]] = {
+    "logistic": (),
+    "head": ("views",),
+    "finetune": ("blocks", "ema"),
+}
+_TRAINED_KEYS = (
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "weight_decay",
+    "label_smoothing",
+    "warmup_epochs",
+    "patience",
+)
+
+
+def _learning(
+    model: _Table, kind: ModelKind | None
+) -> tuple[TrainingSpec | None, AugmentationSpec | None]:
+    """``[models.training]`` and ``[models.augmentation]``, of a supervised model."""
+    for key in ("training", "augmentation"):
+        if kind == "clip" and model.has(key):
+            model.wrong(key, "a clip model is not trained", "delete the table")
+    training = _training(model.table("training")) if model.has("training") else None
+    augmentation = _augmentation(model.table("augmentation")) if model.has("augmentation") else None
+    if kind == "supervised":
+        _refuse_useless_views(model, training or TrainingSpec(), augmentation)
+    return training, augmentation
+
+
+def _training(table: _Table) -> TrainingSpec:
+    default = TrainingSpec()
+    regimes: tuple[Regime, ...] = get_args(Regime)
+    table.required("regime", f"regime = one of {', '.join(regimes)}")
+    regime = table.choice("regime", regimes)
+    _refuse_keys_of_others(table, regime)
+    spec = TrainingSpec(
+        regime=regime or "logistic",
+        views=table.integer("views", 1) or default.views,
+        epochs=table.integer("epochs", 1),
+        batch_size=table.integer("batch_size", 1),
+        learning_rate=table.within("learning_rate", 0, 100, open_low=True),
+        weight_decay=table.within("weight_decay", 0, 100),
+        label_smoothing=table.within("label_smoothing", 0, 0.9) or 0.0,
+        warmup_epochs=_given(table.integer("warmup_epochs", 0), default.warmup_epochs),
+        patience=table.integer("patience", 1),
+        blocks=_blocks(table),
+        ema=table.share("ema"),
+    )
+    table.finish()
+    return spec
+
+
+def _given(value: int | None, default: int) -> int:
+    return default if value is None else value
+
+
+def _blocks(table: _Table) -> int | None:
+    """A number of last blocks, or "all"."""
+    if table.raw.get("blocks") == "all":
+        table.text("blocks")  # read, hence known
+        return None
+    return _given(table.integer("blocks", 1), cast("int", TrainingSpec().blocks))
+
+
+def _refuse_keys_of_others(table: _Table, regime: Regime | None) -> None:
+    if regime is None:
+        return
+    own = (*_REGIME_KEYS[regime], *(() if regime == "logistic" else _TRAINED_KEYS))
+    for key in (*_TRAINED_KEYS, *(one for keys in _REGIME_KEYS.values() for one in keys)):
+        if table.has(key) and key not in own:
+            table.wrong(key, f"the regime {regime} has no such key", "delete the line")
+
+
+def _augmentation(table: _Table) -> AugmentationSpec:
+    default = AugmentationSpec()
+    spec = AugmentationSpec(
+        flip=table.boolean("flip"),
+        crop=table.within("crop", 0, 1, open_low=True) or default.crop,
+        rotation=table.within("rotation", 0, 180) or default.rotation,
+        colour=table.within("colour", 0, 1) or default.colour,
+        randaugment=table.integer("randaugment", 0) or default.randaugment,
+        magnitude=_given(table.integer("magnitude", 0), default.magnitude),
+        erasing=table.within("erasing", 0, 1) or default.erasing,
+    )
+    if spec.magnitude > _MAGNITUDES:
+        table.wrong("magnitude", f"{spec.magnitude} is too large", f"write at most {_MAGNITUDES}")
+    table.finish()
+    return spec
+
+
+_MAGNITUDES = 30
+"""RandAugment's scale ends there."""
+
+
+def _refuse_useless_views(
+    model: _Table, training: TrainingSpec, augmentation: AugmentationSpec | None
+) -> None:
+    if augmentation is not None and training.regime == "logistic":
+        model.wrong(
+            "augmentation",
+            "a logistic regression learns from the photos as they are",
+            'write [models.training] regime = "head" or "finetune", or delete the table',
+        )
+    declared = model.raw.get("training")
+    if augmentation is None and isinstance(declared, dict) and "views" in declared:
+        model.wrong(
+            "training.views",
+            "views would all be the same photo",
+            "add [models.augmentation], or delete the line",
+        )
 
 
 def _options(table: _Table) -> dict[str, Option]:

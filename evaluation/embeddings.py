@@ -18,7 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -314,6 +314,15 @@ class EmbeddingRun:
     """Decoding and embedding, without the wait for another process."""
     batch_size: int
     """Photos per forward pass: what was asked for, or what fitted into memory."""
+
+    def and_also(self, other: EmbeddingRun) -> EmbeddingRun:
+        """These embeddings, with what another run cost added."""
+        return replace(
+            self,
+            embedded=self.embedded + other.embedded,
+            reused=self.reused + other.reused,
+            seconds=self.seconds + other.seconds,
+        )
 
 
 def embed(

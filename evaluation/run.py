@@ -7,13 +7,15 @@ is one caller among others.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import platformdirs
@@ -54,18 +56,28 @@ from evaluation.records import (
     StudyRecord,
     Support,
     Timings,
+    TrainingPhotos,
+    TrainingRecord,
 )
 from evaluation.reference import load_reference
 
 if TYPE_CHECKING:
     from evaluation.embeddings import EmbeddingRun, EmbeddingStore
-    from evaluation.models import Classifier
+    from evaluation.models import Classifier, TrainingViews
 
-Advance = Callable[[str, int, int], None]
-"""Called with what is being done, how much is done, and how much there is."""
+VIEWS = 8
+"""Images that show an augmentation: a photo as it is read, then views of it."""
+VIEW_QUALITY = 80
 
 
-def _silent(_what: str, _done: int, _total: int) -> None:
+class Advance(Protocol):
+    """Called with what is being done, how much is done, how much there is, and how it goes."""
+
+    def __call__(self, what: str, done: int, total: int, note: str = "", /) -> None:
+        """For instance: "embedding with x", 32, 210; or with a note, the loss of a training."""
+
+
+def _silent(_what: str, _done: int, _total: int, _note: str = "", /) -> None:
     """The progress of those who do not watch."""
 
 
@@ -85,6 +97,8 @@ class Settings:
     precision: str = "fp32"
     offline: bool = False
     batch_size: int = 32
+    resume: bool = True
+    """Whether an interrupted training is continued, and a finished one taken as it is."""
     progress: Advance = _silent
 
 
@@ -132,6 +146,11 @@ class OpenStudy:
                     precision=self.settings.precision,
                     offline=self.settings.offline,
                     progress=self.settings.progress,
+                    photos=self.training_photos(),
+                    resume=self.settings.resume,
+                    watch=lambda done, total, note: self.settings.progress(
+                        f"training {spec.name}", done, total, note
+                    ),
                 )
             except WeightsUnavailable as error:
                 self._unavailable[spec.name] = error
@@ -150,6 +169,16 @@ class OpenStudy:
     def keep_head(self, case: Case, head: Head) -> None:
         """Keeps the head of the case that was last scored."""
         self._heads = {case.id: head}
+
+    def training_photos(self) -> TrainingPhotos:
+        """What a model may learn from: the test part is not in it."""
+        return TrainingPhotos(
+            classes=self.dataset.classes,
+            train=self.samples(self.split.train),
+            validation=self.samples(self.split.validation),
+            load=lambda sample: open_photo(sample.image),
+            seed=self.split.seed,
+        )
 
     def samples(self, ids: Sequence[str]) -> tuple[Sample, ...]:
         """The samples of these ids, in their order."""
@@ -272,6 +301,10 @@ class _Outcome:
     validation: Predictions | None
     """The same of the validation part, on which choices are made; None when it is empty."""
     projection: Projection | None
+    photo: str
+    """Id of the training photo whose views are shown; "" when there are none."""
+    views: Mapping[str, bytes]
+    """File name to WebP: see :meth:`Classifier.pictures`."""
     head: Head
     timings: Timings
     weights_digest: str
@@ -334,24 +367,32 @@ def _blank_record(case: Case, opened: OpenStudy, started: datetime) -> RunRecord
 def _predict(case: Case, opened: OpenStudy, memory: PeakMemory) -> _Outcome:
     model = opened.model(case.model)
     parts = {fold: getattr(opened.split, fold) for fold in FOLDS}
-    needed = FOLDS if model.needs_training else ("validation", "test")
+    plain = model.needs_training and model.views is None
+    needed = FOLDS if plain else ("validation", "test")
     run, rows = embed_parts(opened, model, {fold: parts[fold] for fold in needed}, memory)
+    learnt = support(opened, rows, "train")
+    if model.views is not None:
+        augmented, learnt = _embed_views(opened, model, model.views)
+        run = run.and_also(augmented)
 
     clock = time.perf_counter()
     head = model.head(
         opened.dataset.classes,
         prompts=case.prompts,
-        train=support(opened, rows, "train"),
+        train=learnt,
         validation=support(opened, rows, "validation"),
         seed=opened.split.seed,
     )
     head_seconds = time.perf_counter() - clock
+    views = _views(opened, model)
     cost = opened.store.cost(model.fingerprint, model.device)
     opened.keep_head(case, head)
     return _Outcome(
         predictions=predict(opened, head, rows, "test"),
         validation=predict(opened, head, rows, "validation") if opened.split.validation else None,
         projection=_project(case, opened, head, rows["test"]),
+        photo=opened.split.train[0] if views else "",
+        views=views,
         head=head,
         timings=Timings(
             images_embedded=run.embedded,
@@ -427,6 +468,42 @@ def _note_cost(
     opened.store.add_cost(model.fingerprint, model.device, cost)
 
 
+def _embed_views(
+    opened: OpenStudy, model: Classifier, views: TrainingViews
+) -> tuple[EmbeddingRun, Support]:
+    """The training photos as K augmented views each: one row a view, (N x K, D)."""
+    from evaluation.embeddings import embed  # noqa: PLC0415 - keeps start-up short
+
+    ids = opened.split.train
+    each = views.dim // model.dim
+    label = f"embedding augmented views with {model.spec.name}"
+    run = embed(
+        opened.samples(ids),
+        views,
+        opened.store,
+        load=lambda sample: open_photo(sample.image),
+        # As many images in memory as for plain photos.
+        batch_size=max(1, opened.settings.batch_size // each),
+        progress=lambda done: opened.settings.progress(label, done, len(ids)),
+    )
+    rows = run.embeddings.reshape(len(ids) * each, model.dim)
+    return run, Support(embeddings=rows, labels=np.repeat(opened.labels(ids), each))
+
+
+def _views(opened: OpenStudy, model: Classifier) -> dict[str, bytes]:
+    """What augmentation makes of the first training photo, as files named after their content."""
+    if not opened.split.train:
+        return {}
+    (sample,) = opened.samples(opened.split.train[:1])
+    files = {}
+    for picture in model.pictures(open_photo(sample.image), VIEWS):
+        content = io.BytesIO()
+        picture.save(content, "WEBP", quality=VIEW_QUALITY, method=4)
+        name = hashlib.sha256(content.getvalue()).hexdigest()[:16]
+        files[f"augmentation/{name}.webp"] = content.getvalue()
+    return files
+
+
 def support(opened: OpenStudy, rows: Mapping[Fold, FloatArray], fold: Fold) -> Support | None:
     """The embeddings of a part with their labels; None when that part was not embedded."""
     if fold not in rows:
@@ -464,6 +541,7 @@ def _scored(record: RunRecord, outcome: _Outcome) -> RunRecord:
         per_class=scores.per_class,
         confusion=scores.confusion,
         chosen=outcome.head.chosen,
+        training=_training(outcome),
         timings=timings,
         provenance=replace(
             record.provenance,
@@ -472,6 +550,12 @@ def _scored(record: RunRecord, outcome: _Outcome) -> RunRecord:
             weights_digest=outcome.weights_digest,
         ),
     )
+
+
+def _training(outcome: _Outcome) -> TrainingRecord | None:
+    """How the head came about, with the views that show it."""
+    told = outcome.head.training
+    return None if told is None else replace(told, photo=outcome.photo, views=tuple(outcome.views))
 
 
 def _write(
@@ -492,12 +576,14 @@ def _write(
             device_memory_mb=peak.device_mb,
         ),
     )
-    found = (
-        (outcome.predictions, outcome.validation, outcome.projection)
-        if outcome
-        else (None, None, None)
+    artefacts.write_run(
+        opened.settings.artefacts,
+        finished,
+        outcome.predictions if outcome else None,
+        outcome.validation if outcome else None,
+        projection=outcome.projection if outcome else None,
+        views=outcome.views if outcome else None,
     )
-    artefacts.write_run(opened.settings.artefacts, finished, *found)
     return finished
 
 

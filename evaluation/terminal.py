@@ -47,10 +47,11 @@ def progress_bars() -> Iterator[Advance]:
         disable=not console.is_terminal,
     ) as progress:
 
-        def advance(what: str, done: int, total: int) -> None:
+        def advance(what: str, done: int, total: int, note: str = "") -> None:
             if what not in bars:
                 bars[what] = progress.add_task(what, total=total)
-            progress.update(bars[what], completed=done, total=total)
+            told = f"{what}: {note}" if note else what
+            progress.update(bars[what], completed=done, total=total, description=told)
 
         yield advance
 

@@ -1,22 +1,23 @@
 """Models: from a declaration to something that embeds photos and makes a classifier.
 
 ``base`` says what a model is; ``clip`` (with ``text``) builds the zero-shot ones with
-open_clip, ``embedded`` assembles the offline one, ``supervised`` puts a trained head on a
-frozen trunk; ``hub``, ``downloads``, ``checkpoints`` and ``devices`` are what they share.
+open_clip, ``embedded`` assembles the offline one, ``supervised`` trains a head on a trunk, and
+perhaps the trunk; ``hub``, ``downloads``, ``checkpoints`` and ``devices`` are what they share.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from evaluation.errors import VeilleError
 from evaluation.models import clip, supervised
-from evaluation.models.base import Classifier
+from evaluation.models.base import Classifier, TrainingViews
 from evaluation.models.downloads import Progress, quiet
-from evaluation.records import Availability, Fetched, ModelSpec
+from evaluation.records import Availability, Fetched, ModelSpec, TrainingPhotos
 
-__all__ = ["Classifier", "availability", "fetch", "load_model"]
+__all__ = ["Classifier", "TrainingViews", "availability", "fetch", "load_model"]
 
 
 def availability(spec: ModelSpec, *, cache: Path, offline: bool) -> Availability:  # noqa: ARG001
@@ -31,7 +32,7 @@ def availability(spec: ModelSpec, *, cache: Path, offline: bool) -> Availability
 
     """
     if spec.kind == "supervised":
-        return supervised.availability(spec)
+        return supervised.availability(spec, offline=offline)
     return clip.availability(spec, offline=offline)
 
 
@@ -52,19 +53,27 @@ def fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = q
         path = _fetch(spec, cache=cache, offline=offline, progress=progress)
     except VeilleError as error:
         return Fetched(model=spec, state="missing", reason=str(error))
+    state: Literal["packages", "random", "local", "cached", "downloaded"]
     if spec.weights == "embedded":
-        state: Literal["packages", "local", "cached", "downloaded"] = "packages"
+        state = "packages"
+    elif path is None:
+        state = "random"
     elif clip.is_path(spec.weights):
         state = "local"
     else:
         state = "cached" if before.ready else "downloaded"
-    return Fetched(model=spec, state=state, size=path.stat().st_size, path=path)
+    size = None if path is None else path.stat().st_size
+    return Fetched(model=spec, state=state, size=size, path=path)
 
 
-def _fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress) -> Path:
+def _fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress) -> Path | None:
     if spec.kind == "supervised":
-        return supervised.fetch(spec)
+        return supervised.fetch(spec, offline=offline)
     return clip.fetch(spec, cache=cache, offline=offline, progress=progress)
+
+
+def _unwatched(_done: int, _total: int, _note: str) -> None:
+    """The progress of those who do not watch."""
 
 
 def load_model(
@@ -75,8 +84,13 @@ def load_model(
     precision: str = "fp32",
     offline: bool = False,
     progress: Progress = quiet,
+    photos: TrainingPhotos | None = None,
+    resume: bool = True,
+    watch: Callable[[int, int, str], None] = _unwatched,
 ) -> Classifier:
     """A model ready to embed; its weights are assembled or fetched when they are not here.
+
+    A model whose trunk learns is trained here, or found trained in the cache.
 
     Args:
         spec: The model.
@@ -85,6 +99,9 @@ def load_model(
         precision: "fp32", "bf16" or "fp16".
         offline: Never to use the network.
         progress: Told of the megabytes of each download.
+        photos: What a model may learn from before it embeds anything.
+        resume: Whether an interrupted training is continued, and a finished one taken as it is.
+        watch: Told of a training: the epochs that are done, how many there are, their numbers.
 
     Raises:
         WeightsUnavailable: the weights cannot be had here and now.
@@ -93,7 +110,16 @@ def load_model(
 
     """
     if spec.kind == "supervised":
-        return supervised.load_supervised(spec, device=device, precision=precision)
+        return supervised.load_supervised(
+            spec,
+            cache=cache,
+            device=device,
+            precision=precision,
+            offline=offline,
+            photos=photos,
+            resume=resume,
+            watch=watch,
+        )
     return clip.load_clip(
         spec,
         cache=cache,

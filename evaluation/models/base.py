@@ -21,6 +21,22 @@ FINGERPRINT_VERSION = 1
 """Raised when this program changes what it computes from the same weights."""
 
 
+class TrainingViews(Protocol):
+    """K augmented views of a training photo, embedded together as K x D numbers."""
+
+    fingerprint: str
+    """Of the model, the augmentation, K and the seed."""
+    dim: int
+    """K x D."""
+    device: str
+
+    def preprocess(self, image: Image.Image) -> Tensor:
+        """RGB photo to (K, 3, H, W) float32; safe to call from several threads."""
+
+    def embed_images(self, batch: Tensor) -> NDArray[np.float32]:
+        """(B, K, 3, H, W) float32 to (B, K x D) float32."""
+
+
 class Classifier(Protocol):
     """A loaded model: it embeds photos, and makes a linear head over the embeddings.
 
@@ -35,7 +51,8 @@ class Classifier(Protocol):
     dim: int
     """D: of an embedding."""
     needs_training: bool
-    """Whether :meth:`head` fits labelled embeddings rather than reading prompts."""
+    """Whether :meth:`head` fits labelled embeddings; otherwise it reads prompts, or the model
+    has learnt already."""
     device: str
     """As PyTorch names it: cpu, cuda:0, mps."""
     precision: str
@@ -45,6 +62,10 @@ class Classifier(Protocol):
     """The module that :meth:`forward` runs: an open_clip tower, or a timm trunk."""
     preprocessing: Mapping[str, Any]
     """What :meth:`preprocess` does, under the keys of open_clip's ``PreprocessCfg``."""
+
+    @property
+    def views(self) -> TrainingViews | None:
+        """What :meth:`head` fits instead of the training photos as they are."""
 
     def preprocess(self, image: Image.Image) -> Tensor:
         """RGB photo to (3, H, W) float32; safe to call from several threads."""
@@ -57,6 +78,12 @@ class Classifier(Protocol):
 
         Of unit length for a CLIP model; the trunk's pooled features, as they are, for a
         supervised one.
+        """
+
+    def pictures(self, image: Image.Image, count: int) -> tuple[Image.Image, ...]:
+        """The photo as the model reads it, then ``count - 1`` of its augmented views.
+
+        Nothing for a model that is trained without augmentation, or not at all.
         """
 
     def head(
@@ -73,7 +100,8 @@ class Classifier(Protocol):
         Args:
             classes: C names, in the order of the head's rows.
             prompts: What a CLIP model reads; a supervised one ignores it.
-            train: What a supervised model learns from; a CLIP model ignores it.
+            train: What a supervised model learns from, K rows a photo if it has views; a CLIP
+                model, or one that has learnt already, ignores it.
             validation: What its hyper-parameters are chosen on.
             seed: Of whatever is random.
 

@@ -344,6 +344,7 @@ class ClipClassifier:
     """A zero-shot model of open_clip; see :class:`evaluation.models.base.Classifier`."""
 
     needs_training = False
+    views = None
 
     def __init__(
         self, spec: ModelSpec, source: Source, *, device: torch.device, precision: str
@@ -399,6 +400,10 @@ class ClipClassifier:
         )
         features = self.model.encode_image(images).float()
         return torch.nn.functional.normalize(features, dim=-1)
+
+    def pictures(self, image: Image.Image, count: int) -> tuple[Image.Image, ...]:  # noqa: ARG002
+        """Nothing: it is not trained."""
+        return ()
 
     def head(
         self,

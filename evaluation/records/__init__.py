@@ -3,8 +3,8 @@
 Arrays are NumPy arrays and are never written to after construction.  N is a number of
 images, C of classes, D the dimension of an embedding.  A module may use those above it:
 
-``base``, ``data``, ``study``, ``models``, ``scores``, ``runs``, ``reference``, ``analysis``,
-``explanations``, ``projection``, ``results``.
+``base``, ``data``, ``training``, ``study``, ``models``, ``scores``, ``runs``, ``reference``,
+``analysis``, ``explanations``, ``projection``, ``results``.
 """
 
 from __future__ import annotations
@@ -91,12 +91,21 @@ from evaluation.records.study import (
     Study,
     Threshold,
 )
+from evaluation.records.training import (
+    AugmentationSpec,
+    Regime,
+    TrainingEpoch,
+    TrainingPhotos,
+    TrainingRecord,
+    TrainingSpec,
+)
 
 __all__ = [
     "EXPLAIN_METHODS",
     "FOLDS",
     "SCHEMA_VERSION",
     "Abstention",
+    "AugmentationSpec",
     "Automation",
     "Availability",
     "BoolArray",
@@ -156,6 +165,7 @@ __all__ = [
     "Reference",
     "ReferenceScores",
     "ReferenceSystem",
+    "Regime",
     "ReliabilityBin",
     "Retrieval",
     "RiskPoint",
@@ -180,6 +190,10 @@ __all__ = [
     "TextPair",
     "Threshold",
     "Timings",
+    "TrainingEpoch",
+    "TrainingPhotos",
+    "TrainingRecord",
+    "TrainingSpec",
     "UncoveredSubcategory",
     "ValidationConfusion",
     "VarianceSource",

@@ -11,6 +11,7 @@ import numpy as np
 
 from evaluation.records.base import FloatArray, IntArray, Option
 from evaluation.records.study import ModelSpec
+from evaluation.records.training import TrainingRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,6 +36,8 @@ class Head:
     """What was chosen on the way, for the record: {"C": 0.3, "validation_accuracy": 0.9}."""
     warnings: tuple[str, ...] = ()
     """One line each, in English: a text beyond the context length, no convergence, …"""
+    training: TrainingRecord | None = None
+    """How it was trained, when it was epoch by epoch."""
 
     def logits(self, embeddings: FloatArray) -> FloatArray:
         """(N, D) embeddings to (N, C) logits, in float64."""
@@ -61,8 +64,9 @@ class Fetched:
     """What became of a model's weights when they were fetched ahead of time."""
 
     model: ModelSpec
-    state: Literal["packages", "local", "cached", "downloaded", "missing"]
-    """Installed packages, a file of the user's, the cache of before, the network, nowhere."""
+    state: Literal["packages", "random", "local", "cached", "downloaded", "missing"]
+    """Installed packages, a draw, a file of the user's, the cache of before, the network,
+    nowhere."""
     reason: str = ""
     """Why they are missing, with the remedy."""
     size: int | None = None

@@ -9,6 +9,7 @@ from typing import Literal
 from evaluation.records.base import SCHEMA_VERSION, Option, Status
 from evaluation.records.scores import ClassScores, Metric
 from evaluation.records.study import ModelSpec, PromptSet
+from evaluation.records.training import TrainingRecord
 
 Scope = Literal["case", "process"]
 """Whose peak of memory: the case's own, or that of the process so far."""
@@ -121,6 +122,8 @@ class RunRecord:
     """(C, C): rows are the true classes, columns the predicted ones."""
     chosen: Mapping[str, Option] = field(default_factory=dict)
     """What the model chose on validation."""
+    training: TrainingRecord | None = None
+    """Of a model that was trained epoch by epoch."""
     timings: Timings = field(default_factory=Timings)
     provenance: Provenance
 

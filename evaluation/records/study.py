@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from evaluation.records.base import DatasetKind, ModelKind, Option, digest_of
+from evaluation.records.training import AugmentationSpec, TrainingSpec
 
 ExplainMethod = Literal["attention-gradient", "chefer", "hirescam", "gradcam", "rise"]
 EXPLAIN_METHODS: tuple[ExplainMethod, ...] = (
@@ -100,12 +101,18 @@ class ModelSpec:
     name: str
     kind: ModelKind
     architecture: str = ""
-    """open_clip's, torchvision's or timm's name; "" when the weights say it."""
+    """open_clip's, torchvision's or timm's name; "" when the weights say it.  Of a supervised
+    model: torchvision's where both have it, unless "timm:" or "torchvision:" comes first."""
     weights: str
-    """"embedded", an open_clip tag, "hf-hub:owner/name", or an absolute path."""
+    """"embedded", an open_clip tag, "hf-hub:owner/name", or an absolute path; of a supervised
+    model also "imagenet" and "random"."""
     title: str
     """In French, as the site shows it."""
     options: Mapping[str, Option] = field(default_factory=dict)
+    training: TrainingSpec | None = None
+    """Of a supervised model; None: a logistic regression."""
+    augmentation: AugmentationSpec | None = None
+    """Of a supervised model that is trained on augmented views."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

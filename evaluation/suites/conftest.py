@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -52,6 +53,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--offline", action="store_true", help="never touch the network")
     group.addoption("--no-maps", action="store_true", help="make no attention maps")
+    group.addoption(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="continue an interrupted training, and take a finished one as it is (the default);"
+        " --no-resume trains anew",
+    )
 
 
 # ------------------------------------------------------------------ collection
@@ -153,6 +161,7 @@ def _settings(config: pytest.Config, advance: Advance) -> Settings:
         precision=config.getoption("--precision"),
         offline=config.getoption("--offline"),
         batch_size=config.getoption("--batch-size"),
+        resume=config.getoption("--resume"),
         progress=advance,
     )
 

@@ -1,4 +1,4 @@
-"""Supervised baselines: the trunk's features, and the logistic regression on them."""
+"""Supervised models: the trunks of both libraries, and where their weights come from."""
 
 from __future__ import annotations
 
@@ -9,149 +9,17 @@ import numpy as np
 import pytest
 import timm
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+import torchvision
+from PIL import Image
 from safetensors.torch import save_file
-from scipy.special import softmax
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable
-from evaluation.models import availability, embedded, load_model, supervised
-from evaluation.records import Head, ModelSpec, Support
+from evaluation.models import availability, embedded, load_model
+from evaluation.models.supervised.trunks import architecture_of, create_trunk
+from evaluation.records import ModelSpec, Support
+from tests.models.clouds import class_names as _names
 
 SMALL = "mobilenetv3_small_050"
-
-
-def _support(seed: int, n: int, classes: int, dim: int = 20, noise: float = 1.5) -> Support:
-    """Gaussian clouds around fixed centres, on features of very different scales."""
-    centres = np.random.default_rng(99).normal(size=(classes, dim))
-    rng = np.random.default_rng(seed)
-    labels = np.arange(n) % classes
-    rows = centres[labels] + noise * rng.normal(size=(n, dim))
-    return Support(
-        embeddings=(rows * np.logspace(-2, 2, dim) + 5).astype(np.float32), labels=labels
-    )
-
-
-def _names(classes: int) -> tuple[str, ...]:
-    return tuple(f"class {c}" for c in range(classes))
-
-
-def _fit(train: Support, validation: Support | None, classes: int, **more: Any) -> Head:
-    return supervised.fit_logistic_regression(_names(classes), train, validation, seed=0, **more)
-
-
-# ----------------------------------------------------------- logistic regression
-
-
-@pytest.mark.parametrize(("classes", "n"), [(2, 40), (5, 200), (5, 15)])
-def test_it_is_scikit_learn_s_regression_on_standardised_features(classes: int, n: int) -> None:
-    """Same probabilities as a plain pipeline, for more photos than features and for fewer."""
-    train, test = _support(1, n, classes), _support(2, 50, classes)
-    head = _fit(train, None, classes)
-    plain = make_pipeline(
-        StandardScaler(),
-        LogisticRegression(C=supervised.DEFAULT_STRENGTH, tol=1e-8, max_iter=10000),
-    ).fit(train.embeddings.astype(float), train.labels)
-    expected = plain.predict_proba(test.embeddings.astype(float))
-    found = softmax(head.logits(test.embeddings), axis=1)
-    assert np.abs(found - expected).max() < 1e-5
-    assert expected.max() - expected.min() > 0.05
-
-
-def test_the_regularisation_is_chosen_on_validation() -> None:
-    """The best C on validation, the most regularised of equals, as trying each one shows."""
-    train, validation = _support(1, 60, 4, noise=3), _support(2, 80, 4, noise=3)
-    head = _fit(train, validation, 4)
-    scores = {}
-    for strength in supervised.STRENGTHS:
-        plain = make_pipeline(
-            StandardScaler(), LogisticRegression(C=strength, tol=1e-8, max_iter=10000)
-        ).fit(train.embeddings.astype(float), train.labels)
-        scores[strength] = plain.score(validation.embeddings.astype(float), validation.labels)
-    best = max(scores.values())
-    assert len(set(scores.values())) > 1
-    assert head.chosen["C"] == min(c for c, score in scores.items() if score == best)
-    assert head.chosen["validation_accuracy"] == pytest.approx(best)
-    assert head.chosen["validation_images"] == 80
-    assert head.chosen["train_images"] == 60
-    assert head.warnings == ()
-
-
-def test_the_head_is_fitted_on_the_training_part_alone() -> None:
-    """With the same choice of C, the validation photos leave no trace in the weights."""
-    train, validation = _support(1, 60, 3), _support(2, 30, 3)
-    with_validation = _fit(train, validation, 3)
-    chosen = with_validation.chosen["C"]
-    fits = supervised._fit_all(train, 3, (float(chosen),), seed=0, max_iterations=2000)
-    assert np.array_equal(with_validation.weight, fits[float(chosen)].head.weight)
-
-
-@settings(max_examples=15, deadline=None)
-@given(st.integers(0, 10_000), st.integers(2, 4))
-def test_the_order_of_the_photos_does_not_matter(seed: int, classes: int) -> None:
-    """The optimum is unique: shuffled photos give the same logits."""
-    train = _support(seed, 24, classes)
-    order = np.random.default_rng(seed).permutation(24)
-    shuffled = Support(embeddings=train.embeddings[order], labels=train.labels[order])
-    one, other = _fit(train, None, classes), _fit(shuffled, None, classes)
-    difference = one.logits(train.embeddings) - other.logits(train.embeddings)
-    assert np.abs(difference).max() < 1e-4
-
-
-def test_two_fits_are_equal_to_the_bit() -> None:
-    """Nothing is random."""
-    train, validation = _support(1, 60, 3), _support(2, 30, 3)
-    one, other = _fit(train, validation, 3), _fit(train, validation, 3)
-    assert np.array_equal(one.weight, other.weight)
-    assert np.array_equal(one.bias, other.bias)
-
-
-def test_a_constant_feature_counts_for_nothing() -> None:
-    """It is neither divided by zero nor given a weight."""
-    train = _support(1, 30, 3)
-    rows = np.concatenate([train.embeddings, np.full((30, 1), 7.0, np.float32)], axis=1)
-    head = _fit(Support(embeddings=rows, labels=train.labels), None, 3)
-    assert np.isfinite(head.weight).all()
-    assert head.weight[:, -1] == pytest.approx([0, 0, 0], abs=1e-12)
-
-
-def test_without_validation_the_record_says_so() -> None:
-    """C is then a default, and a warning tells it."""
-    empty = Support(embeddings=np.empty((0, 20), np.float32), labels=np.empty(0, np.int64))
-    for validation in (None, empty):
-        head = _fit(_support(1, 30, 3), validation, 3)
-        assert head.chosen["C"] == supervised.DEFAULT_STRENGTH
-        assert "validation_accuracy" not in head.chosen
-        assert "not chosen" in head.warnings[0]
-
-
-def test_a_fit_that_does_not_converge_is_a_warning() -> None:
-    """Too few iterations: the head is given, with a line that says so."""
-    head = _fit(_support(1, 60, 4), _support(2, 20, 4), 4, max_iterations=1)
-    assert any("did not converge in 1 iterations" in line for line in head.warnings)
-
-
-def test_what_cannot_be_learnt_is_refused() -> None:
-    """A class without training photo is named; one class alone is no choice."""
-    train = _support(1, 20, 2)
-    with pytest.raises(ModelError, match='no training photo of the class "class 2"'):
-        _fit(train, None, 3)
-    lonely = Support(embeddings=train.embeddings, labels=np.zeros(20, np.int64))
-    with pytest.raises(ModelError, match="at least two classes"):
-        _fit(lonely, None, 1)
-
-
-def test_one_photo_a_class_is_enough_to_fit() -> None:
-    """The smallest training part that means something."""
-    head = _fit(_support(1, 3, 3, noise=0.1), None, 3)
-    assert head.weight.shape == (3, 20)
-    assert (head.logits(_support(1, 3, 3, noise=0.1).embeddings).argmax(axis=1) == range(3)).all()
-
-
-# ---------------------------------------------------------------------- the trunk
 
 
 def _spec(weights: object, architecture: str = "", **options: Any) -> ModelSpec:
@@ -254,7 +122,9 @@ def test_trouble_is_one_line(small: Any, tmp_path: Path) -> None:
     path = tmp_path / "small.safetensors"
     save_file(small.state_dict(), path)
     assert "does not fit resnet18" in _refused(WeightsMismatch, _spec(path, "resnet18"))
-    assert "timm has no" in _refused(ModelError, _spec(path, "resnet18000"))
+    assert "torchvision or timm has no" in _refused(ModelError, _spec(path, "resnet18000"))
+    assert "timm has no" in _refused(ModelError, _spec(path, "timm:resnet18000"))
+    assert "unknown library" in _refused(ModelError, _spec(path, "keras:resnet18"))
     assert "no such" in _refused(WeightsUnavailable, _spec(tmp_path / "absent.pt", SMALL))
     assert "max_iterations" in _refused(ModelError, _spec(path, SMALL, max_iteration=3))
     assert "embedded weights" in _refused(ModelError, _spec("embedded", "resnet18"))
@@ -277,3 +147,118 @@ def test_a_supervised_model_needs_a_training_part(small: Any, tmp_path: Path) ->
     save_file(small.state_dict(), path)
     with pytest.raises(ModelError, match="needs a training part"):
         _load(_spec(path, SMALL)).head(_names(2), prompts=None, train=None, validation=None, seed=0)
+
+
+# ------------------------------------------------------------------ both libraries
+
+
+def _architecture(name: str) -> tuple[str, str]:
+    found = architecture_of(_spec("random", name))
+    return found.library, found.name
+
+
+def test_a_name_that_both_libraries_have_is_torchvision_s() -> None:
+    """The slides' DenseNet201 is torchvision's; a prefix asks for the other one."""
+    assert _architecture("densenet201") == ("torchvision", "densenet201")
+    assert _architecture("timm:densenet201") == ("timm", "densenet201")
+    assert _architecture("torchvision:resnet18") == ("torchvision", "resnet18")
+    assert _architecture(embedded.TRUNK) == ("timm", embedded.TRUNK)
+
+
+@pytest.mark.parametrize(
+    ("name", "dim", "size"),
+    [
+        ("densenet121", 1024, 64),
+        ("shufflenet_v2_x0_5", 1024, 64),
+        ("mobilenet_v3_small", 1024, 64),
+        ("vit_b_32", 768, 224),
+        ("convnext_tiny", 768, 64),
+        ("googlenet", 1024, 64),
+        ("timm:test_vit", 64, 160),
+        ("timm:test_resnet", 96, 64),
+    ],
+)
+def test_any_architecture_is_a_trunk(name: str, dim: int, size: int) -> None:
+    """Whatever its last layer is called, what comes out is what that layer would read."""
+    trunk = create_trunk(_spec("random", name))
+    with torch.inference_mode():
+        features = trunk.module.eval()(torch.zeros(2, 3, size, size))
+    assert features.shape == (2, trunk.dim) == (2, dim)
+
+
+def test_the_features_are_those_of_torchvision_s_own_model(tmp_path: Path) -> None:
+    """A checkpoint with its head, through torchvision's layers up to that head."""
+    torch.manual_seed(0)
+    whole = torchvision.models.shufflenet_v2_x0_5(weights=None).eval()
+    torch.save(whole.state_dict(), tmp_path / "whole.pth")
+    model = _load(_spec(tmp_path / "whole.pth", "shufflenet_v2_x0_5"))
+    images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        logits = whole(images).numpy()
+    features = model.embed_images(images)
+    again = features @ whole.fc.weight.detach().numpy().T + whole.fc.bias.detach().numpy()
+    assert np.abs(again - logits).max() < 1e-4
+
+
+def test_a_densenet_s_old_names_are_understood(tmp_path: Path) -> None:
+    """torchvision's published DenseNets are older than the names of its layers."""
+    torch.manual_seed(0)
+    whole = torchvision.models.densenet121(weights=None)
+    old = {
+        name.replace("norm1.", "norm.1.").replace("conv1.", "conv.1.").replace("norm2.", "norm.2.")
+        .replace("conv2.", "conv.2.") if "denselayer" in name else name: value
+        for name, value in whole.state_dict().items()
+    }  # fmt: skip
+    assert set(old) != set(whole.state_dict())
+    save_file(old, tmp_path / "old.safetensors")
+    model = _load(_spec(tmp_path / "old.safetensors", "densenet121"))
+    name = "features.denseblock1.denselayer1.conv1.weight"
+    assert torch.equal(model.trunk.state_dict()[name], whole.state_dict()[name])
+
+
+def test_random_weights_are_those_of_their_seed() -> None:
+    """Two builds are equal, another seed is another model, and torch's own draws are untouched."""
+    torch.manual_seed(1)
+    before = torch.rand(1)
+    torch.manual_seed(1)
+    one, again = (_load(_spec("random", "timm:test_resnet")) for _ in range(2))
+    other = _load(_spec("random", "timm:test_resnet", seed=7))
+    assert torch.equal(torch.rand(1), before)
+    assert one.fingerprint == again.fingerprint
+    assert one.fingerprint != other.fingerprint
+
+
+def test_photos_are_read_in_the_declared_size() -> None:
+    """The option ``size`` changes what is read and the key; an impossible one is one line."""
+    model = _load(_spec("random", "timm:test_resnet", size=64))
+    assert model.preprocess(Image.new("RGB", (90, 80))).shape == (3, 64, 64)
+    assert model.fingerprint != _load(_spec("random", "timm:test_resnet")).fingerprint
+    assert "100 pixels" in _refused(ModelError, _spec("random", "vit_b_32", size=100))
+
+
+def test_imagenet_weights_without_network_are_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One line that names both remedies, for torchvision and for timm, asked first or loaded."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    for name in ("densenet201", "timm:densenet201"):
+        line = _refused(WeightsUnavailable, _spec("imagenet", name))
+        assert "network" in line
+        assert "local file" in line
+        found = availability(_spec("imagenet", name), cache=tmp_path, offline=True)
+        assert (found.ready, found.reason) == (False, line)
+    online = availability(_spec("imagenet", "densenet201"), cache=tmp_path, offline=False)
+    assert online.download_bytes == pytest.approx(77.4 * 2**20, rel=0.01)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_number_of_classes_is_said(small: Any, tmp_path: Path) -> None:
+    """A local checkpoint's own head is left out, and the record tells it."""
+    save_file(small.state_dict(), tmp_path / "ten.safetensors")
+    model = _load(_spec(tmp_path / "ten.safetensors", SMALL))
+    rows = np.random.default_rng(0).normal(size=(6, model.dim)).astype(np.float32)
+    train = Support(embeddings=rows, labels=np.arange(6) % 2)
+    head = model.head(_names(2), prompts=None, train=train, validation=None, seed=0)
+    (line,) = (one for one in head.warnings if "head" in one)
+    assert "10 classes" in line
+    assert "the study has 2" in line

@@ -1,0 +1,15 @@
+"""Supervised models: a trunk of torchvision or timm, and a head that learns the classes.
+
+``trunks`` builds any architecture less its last layer, ``weights`` fills it; ``classifier``
+puts a head on it in one of three regimes: ``logistic`` (a regression on frozen features),
+``heads`` (gradient descent on embedded views that ``augmentation`` makes) and ``finetune``
+(the last ``blocks`` learn too, with a checkpoint each epoch in ``saves``).  ``schedule`` is
+what the last two share.
+"""
+
+from __future__ import annotations
+
+from evaluation.models.supervised.classifier import SupervisedClassifier, load_supervised
+from evaluation.models.supervised.weights import availability, fetch
+
+__all__ = ["SupervisedClassifier", "availability", "fetch", "load_supervised"]

@@ -1,0 +1,543 @@
+"""The ``finetune`` regime: the last blocks of a trunk, or all of it, learn with the head.
+
+AdamW with a warm-up and a cosine descent; the head starts as a linear probe, so that the first
+steps do not spoil what the trunk knows (LP-FT, Kumar et al. 2022).  The epoch that does best on
+validation is kept.  An epoch depends on the weights before it and on (seed, epoch) alone: its
+order, its views and its dropout are drawn anew from them, which is why an interrupted training
+continues exactly as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evaluation.errors import ModelError
+from evaluation.models.checkpoints import file_digest
+from evaluation.models.supervised.augmentation import Augmentation
+from evaluation.models.supervised.blocks import last_parts
+from evaluation.models.supervised.logistic import check_support, fit_logistic_regression
+from evaluation.models.supervised.saves import Saves
+from evaluation.models.supervised.schedule import (
+    Plan,
+    Watch,
+    best_of,
+    is_over,
+    plan_of,
+    require_finite,
+    told,
+)
+from evaluation.models.supervised.weights import Loaded
+from evaluation.records import (
+    Head,
+    ModelSpec,
+    Sample,
+    Support,
+    TrainingEpoch,
+    TrainingPhotos,
+    TrainingRecord,
+    TrainingSpec,
+    digest_of,
+)
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+    from torch import nn
+
+VERSION = 1
+"""Raised when the same declaration trains otherwise: what is in the caches is then left."""
+EPOCHS = 10
+BATCH_SIZE = 32
+LEARNING_RATE = 3e-4
+WEIGHT_DECAY = 0.05
+DECODERS = 2
+"""Threads that decode photos ahead of the training."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuned:
+    """A trunk that learnt, with its head."""
+
+    digest: str
+    """SHA-256 (hexadecimal) of the file of its weights."""
+    head: Head
+
+
+def finetune(
+    loaded: Loaded,
+    spec: ModelSpec,
+    photos: TrainingPhotos,
+    *,
+    transform: Any,
+    folder: Path,
+    device: torch.device,
+    resume: bool,
+    watch: Watch,
+) -> Tuned:
+    """Trains a trunk, or finds it trained, and leaves the best epoch's weights in it.
+
+    One process at a time trains a model; another that wants it waits, and finds it.
+
+    Args:
+        loaded: The trunk to start from; its module is changed in place.
+        spec: The model, with its training and augmentation.
+        photos: What it may learn from.
+        transform: From a photo to what the trunk reads, without augmentation.
+        folder: Where trainings are kept.
+        device: Where it is trained.
+        resume: Whether to continue, or to take as it is, what an earlier training left.
+        watch: Told of the epochs.
+
+    Raises:
+        ModelError: a class has no training photo, the loss is no number, or a checkpoint
+            cannot be written.
+
+    """
+    from filelock import FileLock  # noqa: PLC0415 - not in the site's environment
+
+    place = folder / _key(loaded, spec, photos, device)[:32]
+    saves = Saves(place)
+    asked = time.time()
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(place.with_suffix(".lock"))
+        lock.acquire()
+    except OSError as error:
+        raise ModelError(
+            f"the cache of trainings cannot be written ({error.strerror})",
+            where=folder,
+            remedy="make it writable, or choose another with VEILLE_CACHE",
+        ) from error
+    try:
+        result = saves.result()
+        # Without --resume an earlier result is left aside, but not that of a process that has
+        # trained the very same model while this one waited for it.
+        if result is None or not (resume or result["ended"] >= asked):
+            if not resume:
+                saves.clear()
+            trainer = _Trainer(loaded, spec, photos, transform=transform, device=device)
+            result = _train(trainer, saves, watch)
+        return _tuned(result, saves, loaded, photos)
+    finally:
+        lock.release()
+
+
+def _key(loaded: Loaded, spec: ModelSpec, photos: TrainingPhotos, device: torch.device) -> str:
+    """Equal exactly when a training would give the same weights, rounding apart."""
+    parts = {"train": photos.train, "validation": photos.validation}
+    return digest_of(
+        {
+            "version": VERSION,
+            "weights": loaded.digest,
+            "architecture": loaded.trunk.architecture.identity,
+            "preprocess": dict(loaded.trunk.preprocess),
+            "training": asdict(spec.training or TrainingSpec()),
+            "augmentation": asdict(spec.augmentation) if spec.augmentation else None,
+            "classes": list(photos.classes),
+            **{name: [[one.digest, one.label] for one in part] for name, part in parts.items()},
+            "seed": photos.seed,
+            "device": device.type,
+        }
+    )
+
+
+def _train(trainer: _Trainer, saves: Saves, watch: Watch) -> dict[str, Any]:
+    """All the epochs that are still to do; returns what is told of the training."""
+    info: dict[str, Any] = {"epochs": [], "best": "", "seconds": 0.0}
+    last = saves.last_epoch()
+    if last is None:
+        saves.clear()
+        trainer.start()
+    else:
+        info, tensors = last
+        trainer.restore(tensors, info)
+    epochs = [TrainingEpoch(**one) for one in info["epochs"]]
+    if epochs:
+        watch(len(epochs), trainer.plan.epochs, told(epochs[-1]))
+    while not is_over(epochs, trainer.plan):
+        clock = time.perf_counter()
+        epochs.append(trainer.run_epoch(len(epochs) + 1))
+        if best_of(epochs) is epochs[-1]:
+            info["best"] = saves.write_best(len(epochs), trainer.weights())
+        info["epochs"] = [asdict(one) for one in epochs]
+        info["seconds"] += time.perf_counter() - clock
+        saves.write_epoch(len(epochs), {**info, **trainer.scalars()}, trainer.tensors())
+        watch(len(epochs), trainer.plan.epochs, told(epochs[-1]))
+    result = {
+        "best": info["best"],
+        "ended": time.time(),
+        "record": asdict(
+            TrainingRecord(
+                regime="finetune",
+                epochs=tuple(epochs),
+                best_epoch=best_of(epochs).epoch,
+                stopped_early=len(epochs) < trainer.plan.epochs,
+                trained_parameters=trainer.trained_parameters,
+                frozen_parameters=trainer.parameters - trainer.trained_parameters,
+                seconds=info["seconds"],
+                device=trainer.device.type,
+            )
+        ),
+    }
+    saves.finish(result)
+    return result
+
+
+def _tuned(
+    result: Mapping[str, Any], saves: Saves, loaded: Loaded, photos: TrainingPhotos
+) -> Tuned:
+    """Fills the trunk with the kept weights, and says how they came about."""
+    from safetensors.torch import load_file  # noqa: PLC0415 - imports torch
+
+    told_of = dict(result["record"])
+    epochs = tuple(TrainingEpoch(**one) for one in told_of.pop("epochs"))
+    told_of["views"] = tuple(told_of["views"])
+    record = TrainingRecord(epochs=epochs, **told_of)
+    file = saves.folder / result["best"]
+    tensors = load_file(file)
+    weight, bias = tensors.pop("head.weight"), tensors.pop("head.bias")
+    loaded.trunk.module.load_state_dict(
+        {name.removeprefix("trunk."): value for name, value in tensors.items()}
+    )
+    kept = next(one for one in epochs if one.epoch == record.best_epoch)
+    chosen: dict[str, Any] = {"best_epoch": kept.epoch, "train_images": len(photos.train)}
+    if kept.validation_accuracy is not None:
+        chosen["validation_accuracy"] = kept.validation_accuracy
+        chosen["validation_images"] = len(photos.validation)
+    return Tuned(
+        digest=file_digest(file),
+        head=Head(
+            weight=weight.double().numpy(),
+            bias=bias.double().numpy(),
+            chosen=chosen,
+            warnings=() if photos.validation else ("no validation part: the last epoch was kept",),
+            training=record,
+        ),
+    )
+
+
+class _Trainer:
+    """A network, its optimiser and its photos: what an epoch changes."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        spec: ModelSpec,
+        photos: TrainingPhotos,
+        *,
+        transform: Any,
+        device: torch.device,
+    ) -> None:
+        import torch  # noqa: PLC0415 - slow to import
+        from torch import nn  # noqa: PLC0415
+
+        training = spec.training or TrainingSpec()
+        self.plan = _plan(training)
+        self.device = device
+        self._spec, self._photos, self._transform = spec, photos, transform
+        self._pretrained, self._dim = loaded.pretrained, loaded.trunk.dim
+        self._augmentation = (
+            Augmentation(spec.augmentation, loaded.trunk.preprocess, seed=photos.seed)
+            if spec.augmentation
+            else None
+        )
+        index = {label: number for number, label in enumerate(photos.classes)}
+        self._labels = {one.id: index[one.label] for one in (*photos.train, *photos.validation)}
+        trunk = loaded.trunk.module
+        self._network = nn.Sequential(
+            OrderedDict(trunk=trunk, head=nn.Linear(loaded.trunk.dim, len(photos.classes)))
+        ).to(device)
+        self._network.to(memory_format=torch.channels_last)
+        self._learning = _choose_what_learns(self._network, trunk, training.blocks)
+        self._whole = training.blocks is None
+        weights = [one for one in self._network.parameters() if one.requires_grad]
+        self.trained_parameters = sum(one.numel() for one in weights)
+        self.parameters = sum(one.numel() for one in self._network.parameters())
+        decay = WEIGHT_DECAY if training.weight_decay is None else training.weight_decay
+        self._optimiser = torch.optim.AdamW(
+            [
+                {"params": [one for one in weights if one.ndim > 1], "weight_decay": decay},
+                # Biases and normalisations are not decayed (Goyal et al. 2017, section 5.3).
+                {"params": [one for one in weights if one.ndim <= 1], "weight_decay": 0.0},
+            ],
+            lr=self.plan.learning_rate,
+        )
+        half = device.type == "cuda" and not torch.cuda.is_bf16_supported()
+        self._mixed = torch.float16 if half else torch.bfloat16
+        self._scaler = torch.amp.GradScaler(device.type, enabled=half)
+        self._decay = training.ema
+        self._average: dict[str, torch.Tensor] = {}
+
+    # ------------------------------------------------------------- start and state
+
+    def start(self) -> None:
+        """The head's first weights: a linear probe of a pretrained trunk, else small ones."""
+        import torch  # noqa: PLC0415 - slow to import
+
+        head = self._network.get_submodule("head")
+        labels = np.array([self._labels[one.id] for one in self._photos.train], dtype=np.int64)
+        if self._pretrained:
+            support = Support(embeddings=self._features(self._photos.train), labels=labels)
+            probe = fit_logistic_regression(
+                self._photos.classes, support, self._probe_validation(), seed=self._photos.seed
+            )
+            weight, bias = torch.from_numpy(probe.weight), torch.from_numpy(probe.bias)
+        else:
+            check_support(
+                self._photos.classes, Support(embeddings=np.zeros((len(labels), 1)), labels=labels)
+            )
+            generator = torch.Generator().manual_seed(self._photos.seed)
+            shape = (len(self._photos.classes), self._dim)
+            weight = torch.randn(shape, generator=generator) * 0.01
+            bias = torch.zeros(len(self._photos.classes))
+        head.load_state_dict({"weight": weight.float(), "bias": bias.float()})
+        if self._decay is not None:
+            self._average = {key: one.clone() for key, one in self._network.state_dict().items()}
+
+    def _probe_validation(self) -> Support | None:
+        part = self._photos.validation
+        if not part:
+            return None
+        labels = np.array([self._labels[one.id] for one in part], dtype=np.int64)
+        return Support(embeddings=self._features(part), labels=labels)
+
+    def weights(self) -> Mapping[str, torch.Tensor]:
+        """What would be kept if this epoch were the best."""
+        return self._average or self._network.state_dict()
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """All that the next epoch depends on."""
+        found = {f"network.{key}": one for key, one in self._network.state_dict().items()}
+        found |= {f"average.{key}": one for key, one in self._average.items()}
+        for number, state in self._optimiser.state_dict()["state"].items():
+            found |= {f"optimiser.{number}.{key}": one for key, one in state.items()}
+        return found
+
+    def scalars(self) -> dict[str, Any]:
+        """The rest of it."""
+        return {"scaler": self._scaler.state_dict()}
+
+    def restore(self, tensors: Mapping[str, torch.Tensor], info: Mapping[str, Any]) -> None:
+        """Back to where :meth:`tensors` and :meth:`scalars` were taken."""
+        network, average = _below("network.", tensors), _below("average.", tensors)
+        self._network.load_state_dict(network)
+        self._average = {key: one.to(self.device) for key, one in average.items()}
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for name, one in _below("optimiser.", tensors).items():
+            number, _, key = name.partition(".")
+            state.setdefault(int(number), {})[key] = one
+        groups = self._optimiser.state_dict()["param_groups"]
+        self._optimiser.load_state_dict({"state": state, "param_groups": groups})
+        self._scaler.load_state_dict(info["scaler"])
+
+    # -------------------------------------------------------------------- an epoch
+
+    def run_epoch(self, number: int) -> TrainingEpoch:
+        """One pass over the training photos, then one over the validation photos."""
+        photos = self._photos.train
+        rng = np.random.default_rng([self._photos.seed, number])
+        order = [photos[one] for one in rng.permutation(len(photos))]
+        # Batches of about the same size: a last one of a single photo has no statistics.
+        count = -(-len(order) // self.plan.batch_size)
+        batches = [
+            [order[one] for one in rows] for rows in np.array_split(range(len(order)), count)
+        ]
+        loss_sum, hits, rate = 0.0, 0, 0.0
+        with self._own_randomness(number):
+            self._set_training()
+            for step, (batch, images) in enumerate(self._decoded(batches)):
+                rate = self.plan.rate((number - 1) * count + step, count)
+                pixels = self._stack([self._training_view(image, number) for image in images])
+                loss, right = self._step(pixels, batch, rate, number)
+                loss_sum += loss * len(batch)
+                hits += right
+        return TrainingEpoch(
+            epoch=number,
+            learning_rate=rate,
+            train_loss=loss_sum / len(order),
+            train_accuracy=hits / len(order),
+            **self._validate(number),
+        )
+
+    def _training_view(self, image: Image.Image, number: int) -> torch.Tensor:
+        if self._augmentation is not None:
+            return self._augmentation.view(image, number)
+        plain: torch.Tensor = self._transform(image)
+        return plain
+
+    def _step(
+        self, pixels: torch.Tensor, batch: Sequence[Sample], rate: float, epoch: int
+    ) -> tuple[float, int]:
+        """One step down; the loss and the right answers before it."""
+        import torch  # noqa: PLC0415 - slow to import
+
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        truth = torch.tensor([self._labels[one.id] for one in batch], device=self.device)
+        with self._autocast():
+            logits = self._network(pixels)
+            loss = torch.nn.functional.cross_entropy(
+                logits.float(), truth, label_smoothing=self.plan.label_smoothing
+            )
+        value = float(loss.item())
+        require_finite(value, epoch=epoch, plan=self.plan, where=self._spec.name)
+        self._optimiser.zero_grad()
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self._scaler.step(self._optimiser)
+        self._scaler.update()
+        self._follow()
+        return value, int((logits.argmax(dim=1) == truth).sum())
+
+    def _follow(self) -> None:
+        """The moving average takes a step towards the weights (Polyak and Juditsky 1992)."""
+        import torch  # noqa: PLC0415 - slow to import
+
+        if self._decay is None:
+            return
+        with torch.no_grad():
+            for key, value in self._network.state_dict().items():
+                if value.is_floating_point():
+                    self._average[key].lerp_(value, 1 - self._decay)
+                else:
+                    self._average[key].copy_(value)
+
+    def _validate(self, epoch: int) -> dict[str, float]:
+        import torch  # noqa: PLC0415 - slow to import
+
+        part = self._photos.validation
+        if not part:
+            return {}
+        logits = self._outputs(part, self.weights())
+        truth = torch.tensor([self._labels[one.id] for one in part])
+        loss = float(torch.nn.functional.cross_entropy(logits, truth).item())
+        require_finite(loss, epoch=epoch, plan=self.plan, where=self._spec.name)
+        accuracy = float((logits.argmax(dim=1) == truth).double().mean().item())
+        return {"validation_loss": loss, "validation_accuracy": accuracy}
+
+    # ------------------------------------------------------------------ forward passes
+
+    def _outputs(self, part: Sequence[Sample], weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """(N, C) logits of photos as they are."""
+        import torch  # noqa: PLC0415 - slow to import
+
+        self._network.eval()
+        with torch.inference_mode():
+            rows = [
+                torch.func.functional_call(self._network, dict(weights), (pixels,)).float().cpu()
+                for pixels in self._plain(part)
+            ]
+        return torch.cat(rows)
+
+    def _features(self, part: Sequence[Sample]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """(N, D) pooled features of photos as they are."""
+        import torch  # noqa: PLC0415 - slow to import
+
+        self._network.eval()
+        trunk = self._network.get_submodule("trunk")
+        with torch.inference_mode():
+            rows = [trunk(pixels).float().cpu().numpy() for pixels in self._plain(part)]
+        return np.concatenate(rows)
+
+    def _plain(self, part: Sequence[Sample]) -> Iterator[torch.Tensor]:
+        size = self.plan.batch_size
+        batches = [part[start : start + size] for start in range(0, len(part), size)]
+        for _, images in self._decoded(batches):
+            yield self._stack([self._transform(image) for image in images])
+
+    def _stack(self, pixels: Sequence[torch.Tensor]) -> torch.Tensor:
+        import torch  # noqa: PLC0415 - slow to import
+
+        return torch.stack(list(pixels)).to(self.device, memory_format=torch.channels_last)
+
+    def _decoded(
+        self, batches: Sequence[Sequence[Sample]]
+    ) -> Iterator[tuple[Sequence[Sample], list[Image.Image]]]:
+        """Batches with their photos, which threads decode one batch ahead."""
+        ahead: deque[tuple[Sequence[Sample], list[Future[Image.Image]]]] = deque()
+        executor = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
+        try:
+            for batch in batches:
+                ahead.append((batch, [executor.submit(self._photos.load, one) for one in batch]))
+                if len(ahead) > 1:
+                    yield _opened(*ahead.popleft())
+            while ahead:
+                yield _opened(*ahead.popleft())
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+    # ------------------------------------------------------------------------ modes
+
+    def _set_training(self) -> None:
+        """What learns is in training mode.
+
+        Normalisations learn their statistics when the whole network learns; those of a few
+        blocks keep the trunk's, which come from many more photos than a batch.
+        """
+        from torch import nn  # noqa: PLC0415 - slow to import
+
+        self._network.eval()
+        for part in self._learning:
+            part.train()
+            for one in part.modules():
+                if isinstance(one, nn.modules.batchnorm._BatchNorm) and not self._whole:  # noqa: SLF001
+                    one.eval()
+
+    @contextlib.contextmanager
+    def _own_randomness(self, epoch: int) -> Iterator[None]:
+        """Dropout is drawn from (seed, epoch), and kernels are those that repeat themselves."""
+        import torch  # noqa: PLC0415 - slow to import
+
+        devices = [self.device] if self.device.type == "cuda" else []
+        backend = torch.backends.cudnn
+        with (
+            torch.random.fork_rng(devices=devices),
+            backend.flags(enabled=backend.enabled, benchmark=False, deterministic=True),
+        ):
+            torch.manual_seed(int(digest_of([self._photos.seed, epoch])[:12], 16))
+            yield
+
+    @contextlib.contextmanager
+    def _autocast(self) -> Iterator[None]:
+        import torch  # noqa: PLC0415 - slow to import
+
+        enabled = self.device.type == "cuda"
+        with torch.autocast(self.device.type, dtype=self._mixed, enabled=enabled):
+            yield
+
+
+def _plan(training: TrainingSpec) -> Plan:
+    return plan_of(training, epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
+
+
+def _choose_what_learns(
+    network: nn.Module, trunk: nn.Module, blocks: int | None
+) -> list[nn.Module]:
+    """Freezes the rest; returns the parts that learn, the head among them."""
+    if blocks is None:
+        return [network]
+    parts = [*last_parts(trunk, blocks), network.get_submodule("head")]
+    network.requires_grad_(requires_grad=False)
+    for part in parts:
+        part.requires_grad_(requires_grad=True)
+    return parts
+
+
+def _below(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {
+        name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)
+    }
+
+
+def _opened(
+    batch: Sequence[Sample], photos: Sequence[Future[Image.Image]]
+) -> tuple[Sequence[Sample], list[Image.Image]]:
+    return batch, [one.result() for one in photos]

@@ -1,0 +1,264 @@
+"""The ``head`` regime: a linear head learnt by gradient descent on embedded views."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.models.supervised.logistic import check_support, has_images
+from evaluation.models.supervised.schedule import (
+    Plan,
+    Watch,
+    best_of,
+    is_over,
+    merit,
+    plan_of,
+    require_finite,
+    told,
+    unwatched,
+)
+from evaluation.records import Head, Support, TrainingEpoch, TrainingRecord, TrainingSpec
+
+if TYPE_CHECKING:
+    import torch
+
+EPOCHS = 40
+BATCH_SIZE = 64
+LEARNING_RATE = 1e-3
+WEIGHT_DECAYS = (0.3, 1.0, 3.0, 10.0, 30.0)
+"""Decoupled decays (AdamW, Loshchilov and Hutter 2019) that are tried on validation."""
+DEFAULT_WEIGHT_DECAY = 3.0
+"""Used when there is no validation part to choose on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Features:
+    """A part's standardised features and labels, as tensors."""
+
+    rows: torch.Tensor
+    labels: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """What every weight decay is tried on."""
+
+    train: _Features
+    validation: _Features | None
+    classes: int
+    plan: Plan
+    seed: int
+    where: object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """A training with one weight decay."""
+
+    decay: float
+    epochs: tuple[TrainingEpoch, ...]
+    weight: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    """Of the best epoch, over standardised features."""
+
+
+def train_head(
+    classes: tuple[str, ...],
+    train: Support,
+    validation: Support | None,
+    spec: TrainingSpec,
+    *,
+    seed: int,
+    frozen_parameters: int = 0,
+    where: object = None,
+    watch: Watch = unwatched,
+) -> Head:
+    """A linear head by AdamW on standardised features, its best epoch on validation.
+
+    The weight decay is the study's, or the one of ``WEIGHT_DECAYS`` whose best epoch does best
+    on validation.  Everything is drawn from the seed, on one thread: the same features give
+    the same head.
+
+    Args:
+        classes: C names.
+        train: (N, D) features with labels, K rows a photo if it has K views; every class must
+            be there.
+        validation: What epochs and decays are compared on; without it the last epoch is kept.
+        spec: Epochs, batch size, learning rate, …; see :class:`TrainingSpec`.
+        seed: Of the order of the rows.
+        frozen_parameters: Of the trunk, for the record.
+        where: What an error is about.
+        watch: Told of the epochs.
+
+    Raises:
+        ModelError: a class has no training photo, there is only one class, or the loss is no
+            number.
+
+    """
+    check_support(classes, train)
+    clock = time.perf_counter()
+    plan = plan_of(spec, epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
+    rows = np.asarray(train.embeddings, dtype=np.float64)
+    mean, deviation = rows.mean(axis=0), rows.std(axis=0)
+    deviation[deviation == 0] = 1.0  # a feature that never varies says nothing
+    part = _features(train, mean, deviation)
+    held_out = None
+    if validation is not None and has_images(validation):
+        held_out = _features(validation, mean, deviation)
+    decays = _decays(spec, tried=held_out is not None)
+    task = _Task(
+        train=part,
+        validation=held_out,
+        classes=len(classes),
+        plan=plan,
+        seed=seed,
+        where=where,
+    )
+    runs = []
+    with _one_thread():
+        for number, decay in enumerate(decays):
+            start = number * plan.epochs
+
+            def watch_all(done: int, _total: int, note: str, start: int = start) -> None:
+                watch(start + done, len(decays) * plan.epochs, note)
+
+            runs.append(_train(task, decay, watch_all))
+    # The most decayed of equals.
+    best = max(runs, key=lambda run: (*merit(best_of(run.epochs))[:2], run.decay))
+    weight = best.weight / deviation
+    return Head(
+        weight=weight,
+        bias=best.bias - weight @ mean,
+        chosen=_chosen(best, train, validation),
+        warnings=()
+        if held_out is not None
+        else (f"no validation part: the weight decay was not chosen ({decays[0]:g})",),
+        training=TrainingRecord(
+            regime="head",
+            epochs=best.epochs,
+            best_epoch=best_of(best.epochs).epoch,
+            stopped_early=len(best.epochs) < plan.epochs,
+            trained_parameters=weight.size + best.bias.size,
+            frozen_parameters=frozen_parameters,
+            seconds=time.perf_counter() - clock,
+            device="cpu",
+        ),
+    )
+
+
+def _decays(spec: TrainingSpec, *, tried: bool) -> tuple[float, ...]:
+    if spec.weight_decay is not None:
+        return (spec.weight_decay,)
+    return WEIGHT_DECAYS if tried else (DEFAULT_WEIGHT_DECAY,)
+
+
+def _chosen(best: _Run, train: Support, validation: Support | None) -> dict[str, Any]:
+    kept = best_of(best.epochs)
+    chosen: dict[str, Any] = {
+        "weight_decay": best.decay,
+        "best_epoch": kept.epoch,
+        "train_views": len(train.labels),
+    }
+    if validation is not None and kept.validation_accuracy is not None:
+        chosen["validation_accuracy"] = kept.validation_accuracy
+        chosen["validation_images"] = len(validation.labels)
+    return chosen
+
+
+def _features(
+    support: Support, mean: NDArray[np.float64], deviation: NDArray[np.float64]
+) -> _Features:
+    import torch  # noqa: PLC0415 - slow to import
+
+    rows = (np.asarray(support.embeddings, dtype=np.float64) - mean) / deviation
+    return _Features(
+        rows=torch.from_numpy(rows.astype(np.float32)),
+        labels=torch.from_numpy(np.asarray(support.labels, dtype=np.int64)),
+    )
+
+
+def _train(task: _Task, decay: float, watch: Watch) -> _Run:
+    import torch  # noqa: PLC0415 - slow to import
+    from torch import nn  # noqa: PLC0415
+
+    train, plan = task.train, task.plan
+    generator = torch.Generator().manual_seed(task.seed)
+    layer = nn.Linear(train.rows.shape[1], task.classes)
+    nn.init.zeros_(layer.weight)  # convex: nothing is gained by a random start
+    nn.init.zeros_(layer.bias)
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": [layer.weight], "weight_decay": decay},
+            {"params": [layer.bias], "weight_decay": 0.0},
+        ],
+        lr=plan.learning_rate,
+    )
+    steps = -(-len(train.labels) // plan.batch_size)
+    epochs: list[TrainingEpoch] = []
+    kept: tuple[torch.Tensor, torch.Tensor] = (layer.weight, layer.bias)
+    while not is_over(epochs, plan):
+        number = len(epochs) + 1
+        order = torch.randperm(len(train.labels), generator=generator)
+        loss_sum, hits, rate = 0.0, 0, 0.0
+        for step, rows in enumerate(torch.split(order, plan.batch_size)):
+            rate = plan.rate((number - 1) * steps + step, steps)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            logits = layer(train.rows[rows])
+            loss = nn.functional.cross_entropy(
+                logits, train.labels[rows], label_smoothing=plan.label_smoothing
+            )
+            require_finite(loss.item(), epoch=number, plan=plan, where=task.where)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            loss_sum += loss.item() * len(rows)
+            hits += int((logits.argmax(dim=1) == train.labels[rows]).sum())
+        epoch = TrainingEpoch(
+            epoch=number,
+            learning_rate=rate,
+            train_loss=loss_sum / len(order),
+            train_accuracy=hits / len(order),
+            **_validate(layer, task.validation),
+        )
+        epochs.append(epoch)
+        if best_of(epochs) is epoch:
+            kept = (layer.weight.detach().clone(), layer.bias.detach().clone())
+        watch(number, plan.epochs, told(epoch))
+    return _Run(
+        decay=decay,
+        epochs=tuple(epochs),
+        weight=kept[0].double().numpy(),
+        bias=kept[1].double().numpy(),
+    )
+
+
+def _validate(layer: Any, validation: _Features | None) -> dict[str, float]:
+    import torch  # noqa: PLC0415 - slow to import
+
+    if validation is None:
+        return {}
+    with torch.inference_mode():
+        logits = layer(validation.rows)
+        loss = torch.nn.functional.cross_entropy(logits, validation.labels).item()
+        accuracy = (logits.argmax(dim=1) == validation.labels).double().mean().item()
+    return {"validation_loss": loss, "validation_accuracy": accuracy}
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """These products are too small to share, and one thread fixes the order of the sums."""
+    import torch  # noqa: PLC0415 - slow to import
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,127 @@
+"""What a training leaves in the cache: a checkpoint each epoch, and its result.
+
+::
+
+    epoch-0007.safetensors   weights, moving average and optimiser after epoch 7
+    epoch-0007.json          the numbers so far; written after the tensors that it names
+    best-0004.safetensors    the weights that are kept
+    result.json              written last: the training is over
+
+Every file is written to a temporary name and renamed, and what came before goes only then: a
+process killed at any moment leaves a checkpoint that can be continued.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evaluation.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+
+    Tensors = Mapping[str, torch.Tensor]
+
+RESULT = "result.json"
+
+
+class Saves:
+    """The folder of one training; raises :class:`ModelError` when it cannot be written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write_epoch(self, number: int, info: Mapping[str, Any], tensors: Tensors) -> None:
+        """Saves an epoch, and forgets the one before."""
+        name = f"epoch-{number:04d}"
+        self._write_tensors(f"{name}.safetensors", tensors)
+        self._write_json(f"{name}.json", info)
+        keep = {f"{name}.safetensors", f"{name}.json", str(info["best"])}
+        self._remove_all_but(keep)
+
+    def write_best(self, number: int, tensors: Tensors) -> str:
+        """Saves the weights of the best epoch so far; returns their file's name."""
+        name = f"best-{number:04d}.safetensors"
+        self._write_tensors(name, tensors)
+        return name
+
+    def finish(self, info: Mapping[str, Any]) -> None:
+        """Says that the training is over, and keeps the best weights alone."""
+        self._write_json(RESULT, info)
+        self._remove_all_but({RESULT, str(info["best"])})
+
+    def result(self) -> dict[str, Any] | None:
+        """What :meth:`finish` wrote, if its weights are still there."""
+        return self._whole(self.folder / RESULT)
+
+    def last_epoch(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]] | None:
+        """The last epoch that was saved whole: its numbers and its tensors."""
+        from safetensors.torch import load_file  # noqa: PLC0415 - imports torch
+
+        for path in sorted(self.folder.glob("epoch-*.json"), reverse=True):
+            info = self._whole(path)
+            if info is not None:
+                # A file that cannot be read is as good as none: its epochs are made again.
+                with contextlib.suppress(Exception):
+                    return info, load_file(path.with_suffix(".safetensors"))
+        return None
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self._remove_all_but(set())
+
+    def _whole(self, path: Path) -> dict[str, Any] | None:
+        try:
+            info: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return info if (self.folder / str(info["best"])).is_file() else None
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def _remove_all_but(self, keep: set[str]) -> None:
+        with self._reporting():
+            for path in self.folder.iterdir() if self.folder.is_dir() else ():
+                if path.name not in keep:
+                    path.unlink()
+
+    def _write_tensors(self, name: str, tensors: Tensors) -> None:
+        from safetensors.torch import save_file  # noqa: PLC0415 - imports torch
+
+        plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+        self._write(name, lambda path: save_file(plain, path))
+
+    def _write_json(self, name: str, info: Mapping[str, Any]) -> None:
+        text = json.dumps(info, sort_keys=True, allow_nan=False)
+        self._write(name, lambda path: path.write_text(text, encoding="utf-8"))
+
+    def _write(self, name: str, write: Callable[[Path], object]) -> None:
+        with self._reporting():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=".", suffix=".part")
+            os.close(handle)
+            try:
+                write(Path(temporary))
+                Path(temporary).replace(self.folder / name)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
+
+    @contextlib.contextmanager
+    def _reporting(self) -> Iterator[None]:
+        from safetensors import SafetensorError  # noqa: PLC0415 - not in the site's environment
+
+        try:
+            yield
+        except (OSError, SafetensorError) as error:
+            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            raise ModelError(
+                f"the checkpoint of a training cannot be written ({reason})",
+                where=self.folder,
+                remedy="free some disk space, or choose another folder with VEILLE_CACHE;"
+                " the epochs that are saved are kept",
+            ) from error

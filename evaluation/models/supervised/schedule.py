@@ -1,0 +1,94 @@
+"""What every training by gradient descent has: its numbers, its schedule, its best epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from evaluation.errors import ModelError
+from evaluation.records import TrainingEpoch, TrainingSpec
+
+Watch = Callable[[int, int, str], None]
+"""Called with the epochs that are done, how many there are, and the last one's numbers."""
+
+
+def unwatched(_done: int, _total: int, _note: str) -> None:
+    """The progress of those who do not watch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A :class:`TrainingSpec` with every number decided."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    label_smoothing: float
+    warmup_epochs: int
+    patience: int | None
+
+    def rate(self, step: int, steps_per_epoch: int) -> float:
+        """The learning rate of a step: a straight rise, then a half cosine down to 0.
+
+        Goyal et al. 2017, section 2.2; Loshchilov and Hutter 2017, without restarts.
+        """
+        warmup = min(self.warmup_epochs, self.epochs - 1) * steps_per_epoch
+        if step < warmup:
+            return self.learning_rate * (step + 1) / warmup
+        left = self.epochs * steps_per_epoch - warmup
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / left))
+
+
+def plan_of(spec: TrainingSpec, *, epochs: int, batch_size: int, learning_rate: float) -> Plan:
+    """The study's numbers, with the regime's own where it gives none."""
+    return Plan(
+        epochs=spec.epochs or epochs,
+        batch_size=spec.batch_size or batch_size,
+        learning_rate=spec.learning_rate or learning_rate,
+        label_smoothing=spec.label_smoothing,
+        warmup_epochs=spec.warmup_epochs,
+        patience=spec.patience,
+    )
+
+
+def merit(epoch: TrainingEpoch) -> tuple[float, float, int]:
+    """What makes an epoch the better one: validation accuracy, then its loss, then its age.
+
+    Without a validation part the last epoch is the best.
+    """
+    if epoch.validation_accuracy is None or epoch.validation_loss is None:
+        return (0.0, 0.0, epoch.epoch)
+    return (epoch.validation_accuracy, -epoch.validation_loss, -epoch.epoch)
+
+
+def best_of(epochs: Sequence[TrainingEpoch]) -> TrainingEpoch:
+    """The epoch that is kept."""
+    return max(epochs, key=merit)
+
+
+def is_over(epochs: Sequence[TrainingEpoch], plan: Plan) -> bool:
+    """Whether training stops here: all epochs are done, or ``patience`` has run out."""
+    if not epochs:
+        return False
+    waited = epochs[-1].epoch - best_of(epochs).epoch
+    return len(epochs) >= plan.epochs or (plan.patience is not None and waited >= plan.patience)
+
+
+def require_finite(loss: float, *, epoch: int, plan: Plan, where: object) -> None:
+    """Raises :class:`ModelError` for a loss that is no number, with the epoch and a remedy."""
+    if not math.isfinite(loss):
+        raise ModelError(
+            f"the loss is not finite in epoch {epoch}",
+            where=where,
+            remedy=f"lower learning_rate in [models.training] (it is {plan.learning_rate:g}),"
+            " or check the weights",
+        )
+
+
+def told(epoch: TrainingEpoch) -> str:
+    """An epoch's numbers for the progress bar."""
+    text = f"loss {epoch.train_loss:.3f}, accuracy {epoch.train_accuracy:.3f}"
+    if epoch.validation_accuracy is None:
+        return text
+    return f"{text}, validation {epoch.validation_accuracy:.3f}"

@@ -1,0 +1,277 @@
+"""Trunks: any classifier of torchvision or timm, less its last layer.
+
+A bare name is torchvision's where torchvision has it (``densenet201``), else timm's;
+``timm:densenet201`` and ``torchvision:densenet201`` say which.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from evaluation.errors import ModelError, WeightsMismatch
+from evaluation.models import embedded
+from evaluation.models.checkpoints import describe_mismatch, one_line
+from evaluation.records import ModelSpec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    State = dict[str, torch.Tensor]
+
+LIBRARIES = ("torchvision", "timm")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture:
+    """A classifier's name, and the library that builds it."""
+
+    library: str
+    name: str
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What of it changes embeddings."""
+        return {"library": self.library, "name": self.name, "output": "pooled"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trunk:
+    """A classifier whose last layer was taken off."""
+
+    module: nn.Module
+    """(B, 3, H, W) to (B, D)."""
+    architecture: Architecture
+    dim: int
+    """D: of the features that the last layer read."""
+    preprocess: Mapping[str, Any]
+    """open_clip's description of the resizing and normalisation."""
+    heads: tuple[str, ...]
+    """Names, in a checkpoint, of the layers that were taken off."""
+
+
+def architecture_of(spec: ModelSpec) -> Architecture:
+    """Which library's architecture a model is; raises :class:`ModelError` if there is none."""
+    library, colon, name = spec.architecture.partition(":")
+    if not colon:
+        library, name = "", spec.architecture or embedded.TRUNK
+    if library not in ("", *LIBRARIES):
+        raise ModelError(
+            f'unknown library "{library}"',
+            where=spec.name,
+            remedy=f"write one of {', '.join(LIBRARIES)} before the colon, or the bare name",
+        )
+    for one in LIBRARIES:
+        if library in ("", one) and name in _known(one):
+            return Architecture(library=one, name=name)
+    among = {other for one in LIBRARIES if library in ("", one) for other in _known(one)}
+    similar = difflib.get_close_matches(name, sorted(among), n=3, cutoff=0.5)
+    raise ModelError(
+        f'{library or "torchvision or timm"} has no architecture "{name}"',
+        where=spec.name,
+        remedy=f"similar names: {', '.join(similar) or 'none'}",
+    )
+
+
+def _known(library: str) -> set[str]:
+    if library == "timm":
+        import timm  # noqa: PLC0415 - slow to import
+
+        return set(timm.list_models())
+    import torchvision  # noqa: PLC0415 - slow to import
+
+    return set(torchvision.models.list_models(module=torchvision.models))
+
+
+def create_trunk(spec: ModelSpec, *, seed: int = 0) -> Trunk:
+    """A trunk with random weights, the same for the same seed."""
+    import torch  # noqa: PLC0415 - slow to import
+
+    architecture = architecture_of(spec)
+    build = _torchvision_trunk if architecture.library == "torchvision" else _timm_trunk
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return build(architecture, spec)
+
+
+def resized(trunk: Trunk, size: int, *, where: object) -> Trunk:
+    """The trunk on photos of another size (pixels, a square).
+
+    Raises :class:`ModelError` when the architecture cannot read them.
+    """
+    import torch  # noqa: PLC0415 - slow to import
+
+    try:
+        with torch.inference_mode():
+            trunk.module.eval()(torch.zeros(1, 3, size, size))
+    except Exception as error:  # each architecture has its own way to refuse
+        name = trunk.architecture.name
+        raise ModelError(
+            f"{name} cannot read photos of {size} pixels ({one_line(error, 80)})",
+            where=where,
+            remedy="choose another size, or delete the option",
+        ) from error
+    return replace(trunk, preprocess={**trunk.preprocess, "size": [size, size]})
+
+
+# ----------------------------------------------------------------- torchvision
+
+
+def _torchvision_trunk(architecture: Architecture, spec: ModelSpec) -> Trunk:
+    import torchvision  # noqa: PLC0415 - slow to import
+    from torch import nn  # noqa: PLC0415
+
+    # These two warn of their slow initialisation unless they are asked for it.
+    slow = {"init_weights": True} if architecture.name in ("googlenet", "inception_v3") else {}
+    module = torchvision.models.get_model(architecture.name, weights=None, **slow)
+    name, last = _last_linear(module)
+    if last is None:
+        raise ModelError(
+            f"the last layer of {architecture.name} is not linear",
+            where=spec.name,
+            remedy="choose another architecture",
+        )
+    module.set_submodule(name, nn.Identity())
+    auxiliary = _take_off_auxiliary_heads(module)
+    return Trunk(
+        module=module,
+        architecture=architecture,
+        dim=last.in_features,
+        preprocess=_torchvision_preprocessing(architecture.name),
+        heads=(name, *auxiliary),
+    )
+
+
+def _last_linear(module: nn.Module) -> tuple[str, Any]:
+    from torch import nn  # noqa: PLC0415
+
+    found = [(name, one) for name, one in module.named_modules() if isinstance(one, nn.Linear)]
+    name, last = found[-1] if found else ("", None)
+    # SqueezeNet's classifier is a convolution: its last linear layer, if any, is not the end.
+    return (
+        (name, last) if last is not None and last.out_features == _IMAGENET_CLASSES else ("", None)
+    )
+
+
+_IMAGENET_CLASSES = 1000
+
+
+def _take_off_auxiliary_heads(module: nn.Module) -> tuple[str, ...]:
+    """GoogLeNet's and Inception's side classifiers, which only their own training uses."""
+    if not hasattr(module, "aux_logits"):
+        return ()
+    names = tuple(one for one in ("aux1", "aux2", "AuxLogits") if hasattr(module, one))
+    module.__dict__["aux_logits"] = False
+    for one in names:
+        setattr(module, one, None)
+    # Their published weights expect inputs normalised otherwise; the module sees to it.
+    setattr(module, "transform_input", True)  # noqa: B010 - mypy takes it for a submodule
+    return names
+
+
+def _torchvision_preprocessing(name: str) -> Mapping[str, Any]:
+    import torchvision  # noqa: PLC0415 - slow to import
+
+    told = torchvision.models.get_model_weights(name).DEFAULT.transforms()
+    return _preprocessing(
+        size=(told.crop_size[0],) * 2,
+        mean=told.mean,
+        std=told.std,
+        interpolation=told.interpolation.value,
+    )
+
+
+def renamed(state: State) -> State:
+    """A DenseNet's tensors under today's names.
+
+    The published files are older than the rule that module names have no dot
+    (torchvision/models/densenet.py, ``_load_state_dict``).
+    """
+    return {_DENSE_LAYER.sub(r"\1\2", name): value for name, value in state.items()}
+
+
+_DENSE_LAYER = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$")
+
+
+# ------------------------------------------------------------------------ timm
+
+
+def _timm_trunk(architecture: Architecture, spec: ModelSpec) -> Trunk:  # noqa: ARG001
+    import timm  # noqa: PLC0415 - slow to import
+
+    module = timm.create_model(architecture.name, pretrained=False, num_classes=0)
+    config = module.pretrained_cfg
+    heads = config.get("classifier") or ()
+    return Trunk(
+        module=module,
+        architecture=architecture,
+        # Some trunks have one more layer between the pooling and the classifier.
+        dim=int(getattr(module, "head_hidden_size", None) or module.num_features),
+        preprocess=_preprocessing(
+            size=config["input_size"][1:],
+            mean=config["mean"],
+            std=config["std"],
+            interpolation=config["interpolation"],
+        ),
+        heads=(heads,) if isinstance(heads, str) else tuple(heads),
+    )
+
+
+def _preprocessing(*, size: Any, mean: Any, std: Any, interpolation: str) -> Mapping[str, Any]:
+    """The whole photo counts: its shortest side is resized, without ImageNet's margin."""
+    return {
+        "size": list(size),
+        "mode": "RGB",
+        "mean": list(mean),
+        "std": list(std),
+        "interpolation": "bilinear" if interpolation == "bilinear" else "bicubic",
+        "resize_mode": "shortest",
+        "fill_color": 0,
+    }
+
+
+# --------------------------------------------------------------------- weights
+
+
+def read_state(path: Path, trunk: Trunk) -> tuple[State, int | None]:
+    """A checkpoint's tensors less its classifier, and how many classes that one has, if any.
+
+    Raises :class:`ModelError` when the file holds no plain tensors.
+    """
+    from open_clip.factory import load_state_dict  # noqa: PLC0415 - slow to import
+
+    try:
+        state: State = load_state_dict(str(path), weights_only=True)
+        if trunk.architecture.library == "torchvision":
+            state = renamed(state)
+        kept = {
+            name: value
+            for name, value in state.items()
+            if not name.startswith(tuple(f"{head}." for head in trunk.heads))
+        }
+        classifier = state.get(f"{trunk.heads[0]}.weight") if trunk.heads else None
+        return kept, None if classifier is None else int(classifier.shape[0])
+    except Exception as error:  # torch, pickle and safetensors raise many kinds
+        raise ModelError(
+            f"not a checkpoint of plain tensors ({one_line(error, 80)})",
+            where=path,
+            remedy="fetch or write it again, if possible as .safetensors",
+        ) from error
+
+
+def load_state(trunk: Trunk, state: State, where: object) -> None:
+    """Fills a trunk; raises :class:`WeightsMismatch` when the tensors are another's."""
+    try:
+        trunk.module.load_state_dict(state)
+    except RuntimeError as error:
+        raise WeightsMismatch(
+            f"the checkpoint does not fit {trunk.architecture.name}:"
+            f" {describe_mismatch(str(error))}",
+            where=where,
+            remedy="declare the architecture that it was trained with",
+        ) from error

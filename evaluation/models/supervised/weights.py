@@ -1,0 +1,306 @@
+"""Where a trunk's weights come from: embedded, ``imagenet``, ``random``, or a local file.
+
+``imagenet`` is what torchvision or timm publishes for the architecture, through their own
+code and in their own caches (``TORCH_HOME``, ``HF_HOME``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import socket
+import sys
+import time
+import urllib.error
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from evaluation.errors import ModelError, WeightsUnavailable
+from evaluation.models import embedded
+from evaluation.models.checkpoints import file_digest, one_line
+from evaluation.models.hub import cached_file, hub_offline, require_hub
+from evaluation.models.supervised.trunks import (
+    Architecture,
+    Trunk,
+    architecture_of,
+    create_trunk,
+    load_state,
+    read_state,
+    resized,
+)
+from evaluation.records import Availability, ModelSpec
+
+if TYPE_CHECKING:
+    import torch
+
+TRIES = 3
+"""Times that a download is tried when the server fails or the file comes cut."""
+PAUSE = 1.0
+"""Seconds between two of them."""
+SILENCE = 30.0
+"""Seconds without a byte after which a server is given up."""
+_REMEDY = 'run once with a network, or give a local file: weights = "path"'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A trunk with its weights."""
+
+    trunk: Trunk
+    digest: str
+    """SHA-256 (hexadecimal) of the checkpoint file; of the tensors, when there is no one file."""
+    head_classes: int | None = None
+    """How many classes the checkpoint's own head tells apart, when it has one."""
+    pretrained: bool = True
+
+
+def load_trunk(spec: ModelSpec, *, offline: bool) -> Loaded:
+    """A trunk with the weights that the study declares, downloaded if they are not here.
+
+    The option ``size`` sets how large (pixels, a square) the photos are that it reads.
+
+    Raises :class:`WeightsUnavailable`, :class:`WeightsMismatch` or :class:`ModelError`.
+    """
+    loaded = _load_trunk(spec, offline=offline)
+    size = spec.options.get("size")
+    if size is None:
+        return loaded
+    return replace(loaded, trunk=resized(loaded.trunk, int(size), where=spec.name))
+
+
+def _load_trunk(spec: ModelSpec, *, offline: bool) -> Loaded:
+    trunk = create_trunk(spec, seed=int(spec.options.get("seed", 0)))
+    if spec.weights == "random":
+        return Loaded(trunk=trunk, digest=state_digest(trunk.module), pretrained=False)
+    if spec.weights == "embedded":
+        return _embedded(spec, trunk)
+    if spec.weights == "imagenet" and trunk.architecture.library == "timm":
+        return _timm_imagenet(spec, trunk, offline=offline)
+    if spec.weights == "imagenet":
+        path = fetch_torchvision(trunk.architecture, where=spec.name, offline=offline)
+    else:
+        path = _local(spec)
+    state, classes = read_state(path, trunk)
+    load_state(trunk, state, path)
+    return Loaded(trunk=trunk, digest=file_digest(path), head_classes=classes)
+
+
+def fetch(spec: ModelSpec, *, offline: bool) -> Path | None:
+    """The checkpoint file, had ahead of time; None when the weights are drawn at random.
+
+    Raises :class:`WeightsUnavailable` or :class:`ModelError`.
+    """
+    if spec.weights == "random":
+        return None
+    if spec.weights == "embedded":
+        return _embedded_file(spec)
+    if spec.weights != "imagenet":
+        return _local(spec)
+    architecture = architecture_of(spec)
+    if architecture.library == "torchvision":
+        return fetch_torchvision(architecture, where=spec.name, offline=offline)
+    _timm_imagenet(spec, create_trunk(spec), offline=offline)
+    return _timm_file(architecture)
+
+
+def availability(spec: ModelSpec, *, offline: bool) -> Availability:
+    """Whether the weights are here; builds and fetches nothing."""
+    try:
+        missing = _missing_download(spec)
+    except ModelError as error:
+        return Availability(ready=False, reason=str(error))
+    if missing is None:
+        return Availability(ready=True, download_bytes=0)
+    if offline:
+        return Availability(ready=False, reason=str(_not_here(spec.name)))
+    return Availability(ready=False, reason=missing.what, download_bytes=missing.size)
+
+
+def state_digest(module: torch.nn.Module) -> str:
+    """SHA-256 over the names, shapes and values of a module's tensors."""
+    digest = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+# ----------------------------------------------------------------- local files
+
+
+def _embedded(spec: ModelSpec, trunk: Trunk) -> Loaded:
+    path = _embedded_file(spec)
+    state, _ = embedded.split_classifier(embedded.load_classifier_state(path))
+    load_state(trunk, state, path)
+    described = replace(trunk, preprocess=embedded.PREPROCESS)
+    return Loaded(trunk=described, digest=file_digest(path))
+
+
+def _embedded_file(spec: ModelSpec) -> Path:
+    if spec.architecture not in ("", embedded.TRUNK, f"timm:{embedded.TRUNK}"):
+        raise ModelError(
+            f"the embedded weights are those of {embedded.TRUNK}, not {spec.architecture}",
+            where=spec.name,
+            remedy="remove its architecture",
+        )
+    return embedded.trunk_file()
+
+
+def _local(spec: ModelSpec) -> Path:
+    path = Path(spec.weights)
+    if not path.is_absolute():
+        raise WeightsUnavailable(
+            f'no supervised weights "{spec.weights}" can be had',
+            where=spec.name,
+            remedy='use weights = "imagenet", "embedded", "random" or a local file',
+        )
+    if not path.is_file():
+        raise WeightsUnavailable(
+            "no such checkpoint", where=path, remedy="check the path in the study file"
+        )
+    return path
+
+
+# ------------------------------------------------------------------- downloads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Missing:
+    """What a first run would fetch."""
+
+    what: str
+    size: int | None
+    """Bytes, where the library tells."""
+
+
+def _missing_download(spec: ModelSpec) -> _Missing | None:
+    """What has to be downloaded; raises :class:`ModelError` when nothing could help."""
+    architecture = architecture_of(spec)
+    if spec.weights == "embedded":
+        _embedded_file(spec)
+        return None
+    if spec.weights != "imagenet":
+        if spec.weights != "random":
+            _local(spec)
+        return None
+    if architecture.library == "timm":
+        return None if _timm_file(architecture) else _Missing(what="timm's weights", size=None)
+    weights = _torchvision_weights(architecture)
+    if torchvision_file(weights.url).is_file():
+        return None
+    megabytes = weights.meta.get("_file_size") if weights.meta else None
+    return _Missing(
+        what="torchvision's weights", size=None if megabytes is None else int(megabytes * 2**20)
+    )
+
+
+def _torchvision_weights(architecture: Architecture) -> Any:
+    import torchvision  # noqa: PLC0415 - slow to import
+
+    return torchvision.models.get_model_weights(architecture.name).DEFAULT
+
+
+def torchvision_file(url: str) -> Path:
+    """Where torch.hub keeps a checkpoint (below ``TORCH_HOME``)."""
+    import torch  # noqa: PLC0415 - slow to import
+
+    return Path(torch.hub.get_dir()) / "checkpoints" / PurePosixPath(url).name
+
+
+def fetch_torchvision(architecture: Architecture, *, where: object, offline: bool) -> Path:
+    """The checkpoint that torchvision publishes, downloaded if torch.hub's cache has it not.
+
+    torch.hub checks the file against the hash that its name carries, and puts it in its place
+    only then: a cut leaves nothing behind.
+    """
+    weights = _torchvision_weights(architecture)
+    path = torchvision_file(weights.url)
+    if path.is_file():
+        return path
+    if offline:
+        raise _not_here(where)
+    with _telling(where), _not_for_ever():
+        _patiently(
+            lambda: weights.get_state_dict(
+                progress=sys.stderr.isatty(), check_hash=True, weights_only=True
+            )
+        )
+    return path
+
+
+def _timm_imagenet(spec: ModelSpec, trunk: Trunk, *, offline: bool) -> Loaded:
+    import timm  # noqa: PLC0415 - slow to import
+
+    name = trunk.architecture.name
+    here = _timm_file(trunk.architecture) is not None
+    if offline and not here:
+        raise _not_here(spec.name)
+    if not here:
+        require_hub(spec.name)
+    with _telling(spec.name), _not_for_ever(), hub_offline(here):
+        full = _patiently(lambda: timm.create_model(name, pretrained=True, num_classes=0))
+    load_state(trunk, full.state_dict(), spec.name)
+    return Loaded(trunk=trunk, digest=state_digest(trunk.module))
+
+
+def _timm_file(architecture: Architecture) -> Path | None:
+    """Timm's checkpoint in the cache of its library, if it is there."""
+    import timm  # noqa: PLC0415 - slow to import
+
+    config = timm.get_pretrained_cfg(architecture.name)
+    if config is None or not (config.hf_hub_id or config.url):
+        raise WeightsUnavailable(
+            f"timm publishes no weights of {architecture.name}",
+            remedy="choose another architecture, or give a local file",
+        )
+    if config.hf_hub_id:
+        return cached_file(config.hf_hub_id, ("model.safetensors", "pytorch_model.bin"))
+    path = torchvision_file(config.url)
+    return path if path.is_file() else None
+
+
+def _patiently(fetch: Any) -> Any:
+    """Tries again what a server's passing trouble, or a cut, has spoilt."""
+    for left in reversed(range(TRIES)):
+        try:
+            return fetch()
+        except (OSError, RuntimeError) as error:
+            refused = isinstance(error, urllib.error.HTTPError) and error.code < 500  # noqa: PLR2004
+            if refused or left == 0:
+                raise
+            time.sleep(PAUSE)
+    return None
+
+
+@contextlib.contextmanager
+def _not_for_ever() -> Iterator[None]:
+    """torch.hub sets no limit of its own to how long a server may say nothing."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(before or SILENCE)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+@contextlib.contextmanager
+def _telling(where: object) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # the libraries raise their own, their transport's, and OSError
+        what = one_line(error)
+        if what.startswith("invalid hash"):
+            what = "the file that came is cut or altered: its checksum is wrong"
+        raise WeightsUnavailable(
+            f"the weights cannot be fetched ({what})", where=where, remedy=_REMEDY
+        ) from error
+
+
+def _not_here(where: object) -> WeightsUnavailable:
+    return WeightsUnavailable(
+        "the ImageNet weights are not on this machine and --offline forbids to fetch them",
+        where=where,
+        remedy=_REMEDY,
+    )
