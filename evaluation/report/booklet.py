@@ -162,8 +162,8 @@ def _name(uri: str) -> str:
 
 def _chapter(uri: str, uris: tuple[str, ...], pages: Pages) -> Chapter:
     text = pages[uri]
-    if isinstance(text, Path):
-        raise ReportError("is no page", where=text, remedy="this is a fault of ours")
+    if not isinstance(text, str):
+        raise ReportError("is no page", where=uri, remedy="this is a fault of ours")
     html = markdown.markdown(_FRONT.sub("", text), extensions=list(EXTENSIONS))
     html = _NEVER.sub("", html)
     names = {posixpath.basename(one): _name(one) for one in uris}

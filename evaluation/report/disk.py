@@ -61,7 +61,7 @@ def write_pages(pages: Pages, output: Path) -> tuple[Path, ...]:
             if isinstance(content, Path):
                 shutil.copyfile(content, path)
             else:
-                path.write_text(content, encoding="utf-8")
+                path.write_bytes(content.encode() if isinstance(content, str) else content)
         except OSError as error:
             raise ReportError(
                 f"cannot be written: {error.strerror or error}",

@@ -33,8 +33,11 @@ from evaluation.report.pages import (
 from evaluation.report.pages.origin import origin
 from evaluation.report.view import Draw, Photos, StudyView
 
-Pages = Mapping[str, str | Path]
-"""Uri to the text of a page, or to the file to copy there."""
+Content = str | bytes | Path
+"""The text of a page, what a file holds, or the file to copy."""
+
+Pages = Mapping[str, Content]
+"""Uri to what stands there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +66,7 @@ def render(
     """
     source = Templates(templates)
     views = _views(results, photos, draw)
-    made: dict[str, str | Path] = {
+    made: dict[str, Content] = {
         page.uri: source.fill(page.template, {"page": page.model})
         for page in (home.build(views, reference), appendix.build(views, reference))
     }
@@ -76,6 +79,8 @@ def render(
                 "origine.md.jinja", {"page": origin(view, page.uri)}
             )
         made |= explorer.data_files(view)
+        if view.archive:
+            made[view.archive_uri()] = view.archive.content
         made |= _photos(view)
         made |= maps.overlay_files(view)
     return made
@@ -127,10 +132,10 @@ def _study_pages(view: StudyView) -> list[Page]:
     return [page for page in pages if page is not None]
 
 
-def _photos(view: StudyView) -> dict[str, str | Path]:
+def _photos(view: StudyView) -> dict[str, Content]:
     if not view.photos_shown:
         return {}
-    found: dict[str, str | Path] = {}
+    found: dict[str, Content] = {}
     for card in view.study.samples:
         path = PurePosixPath(card.photo)
         if path.is_absolute() or ".." in path.parts:

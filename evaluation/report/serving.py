@@ -8,15 +8,15 @@ terminal; the next save that mends it makes it go away.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
 from evaluation.report.language import t
 from evaluation.report.links import APPENDIX, HOME
+from evaluation.report.render import Content, Pages
 
 
-def still_there(pages: Mapping[str, str | Path]) -> dict[str, str | Path]:
+def still_there(pages: Pages) -> dict[str, Content]:
     """The pages, less the files to copy that are gone since."""
     return {
         uri: content
@@ -25,7 +25,7 @@ def still_there(pages: Mapping[str, str | Path]) -> dict[str, str | Path]:
     }
 
 
-def nothing_yet() -> dict[str, str | Path]:
+def nothing_yet() -> dict[str, Content]:
     """Pages that stand for those that have never come out; the fault is told over them."""
     text = f"# {t('Ces pages n’ont pas encore pu être faites')}\n"
     return {HOME: text, APPENDIX: text}

@@ -27,6 +27,7 @@ from evaluation.records import (
     Suggestion,
 )
 from evaluation.report import links, wording
+from evaluation.report.archive import Archive, pack
 from evaluation.report.language import message, t
 
 Photos = Literal["all", "redistributable"]
@@ -261,6 +262,17 @@ class StudyView:
             reason=run.error or "",
             reason_lang="en",
         )
+
+    # ---------------------------------------------------------------- archive
+
+    @cached_property
+    def archive(self) -> Archive | None:
+        """The study's files in one, with its photos where they may be shown."""
+        return pack(self.results.folder, photos=self.photos_shown)
+
+    def archive_uri(self) -> str:
+        """Where the site keeps it; "" when there is none."""
+        return f"{self.folder}/{self.archive.name}" if self.archive else ""
 
     # ----------------------------------------------------------------- numbers
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from evaluation.report.language import THIN, Language, current, grouped
+from evaluation.report.language import THIN, Language, current, grouped, t
 
 NBSP = "\u00a0"
 MINUS = "\u2212"
@@ -184,6 +184,13 @@ def duration(seconds: float) -> str:
     if whole < _HOUR:
         return f"{whole // _MINUTE}{NBSP}min{NBSP}{whole % _MINUTE:02d}{NBSP}s"
     return f"{whole // _HOUR}{NBSP}h{NBSP}{whole % _HOUR // _MINUTE:02d}{NBSP}min"
+
+
+def size(octets: int) -> str:
+    """A number of bytes as "640 ko" or "1,3 Mo", in English "640 kB" and "1.3 MB"."""
+    if octets < 1_000_000:  # noqa: PLR2004 - where the next unit begins
+        return t("{n}\u00a0ko", n=count(max(1, round(octets / 1_000))))
+    return t("{n}\u00a0Mo", n=decimal(octets / 1_000_000, 1))
 
 
 def listing(items: Sequence[str], last: str = "et") -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from evaluation.records import Reference, RunRecord
 from evaluation.report import links, wording
 from evaluation.report.language import t
-from evaluation.report.pages import Fact, Page
+from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.pages.home import quoted_tables
+from evaluation.report.pages.method import archive_link
 from evaluation.report.scores import share_cell
 from evaluation.report.tables import Cell, Column, Group, Row, Table, head, measured
 from evaluation.report.view import STATUS, StudyView, trace
@@ -19,6 +20,8 @@ class AppendixPage:
     """The appendices."""
 
     runs: Table | None
+    archives: tuple[Link, ...]
+    """The files of each study, to take away."""
     quoted: tuple[Table, ...]
     source: str
     slide: str
@@ -36,6 +39,9 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Page:
         template="annexes.md.jinja",
         model=AppendixPage(
             runs=_runs(views),
+            archives=tuple(
+                link for view in views if (link := archive_link(view, links.APPENDIX)) is not None
+            ),
             quoted=() if quoted is None else quoted_tables(quoted),
             source="" if quoted is None else wording.typeset(quoted.source),
             slide="" if quoted is None else wording.typeset(quoted.slide),

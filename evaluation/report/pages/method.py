@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from evaluation.records import RunRecord, Threshold
-from evaluation.report import wording
+from evaluation.report import links, wording
 from evaluation.report.language import message, nt, t
-from evaluation.report.pages import Fact, Page
+from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.pages.dataset import PARTS
 from evaluation.report.pages.supervised import chosen_facts
 from evaluation.report.tables import Cell, Column, Group, Row, Table, head, measured
@@ -137,6 +137,8 @@ class MethodPage:
     thresholds: Table | None
     runs: tuple[RunDetails, ...]
     """Cases in their order, then later attempts that failed."""
+    archive: Link | None
+    """Every file of the study, to take away."""
     test_images: str
     duplicates: str
 
@@ -185,6 +187,7 @@ def build(view: StudyView) -> Page:
                 *(details(view, run) for run in view.results.runs),
                 *(details(view, run, later=True) for run in view.results.failures),
             ),
+            archive=archive_link(view, view.page("methode")),
             test_images=nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos"),
             duplicates=nt(len(study.duplicates), "{n}\u00a0groupe", "{n}\u00a0groupes"),
         ),
@@ -388,3 +391,18 @@ def _weights(run: RunRecord) -> str:
     """What the study asks for; of a file on somebody's disk, its name alone."""
     path = PurePath(run.model.weights)
     return path.name if path.is_absolute() else run.model.weights
+
+
+def archive_link(view: StudyView, source: str) -> Link | None:
+    """From page ``source`` to the study's files, with what they weigh."""
+    if view.archive is None:
+        return None
+    return Link(
+        text=view.archive.name,
+        href=links.href(source, view.archive_uri()),
+        hint=t(
+            "{files}, {size}",
+            files=nt(view.archive.files, "{n}\u00a0fichier", "{n}\u00a0fichiers"),
+            size=wording.size(len(view.archive.content)),
+        ),
+    )

@@ -1,0 +1,66 @@
+"""The files of a study in one archive, to take away: whoever has it can recompute the site.
+
+The same files give the same archive, byte for byte: names in order, no date, no owner.  It
+unpacks as a folder of ``artefacts/``.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+KINDS = {".json": zipfile.ZIP_DEFLATED, ".csv": zipfile.ZIP_DEFLATED, ".webp": zipfile.ZIP_STORED}
+"""What an artefact is, and how it is packed: photos are compressed already."""
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The first date that the format knows."""
+
+_READABLE = 0o644 << 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """A study's files, packed."""
+
+    name: str
+    """"demo-artefacts.zip"."""
+    content: bytes
+    files: int
+
+
+def pack(folder: Path, *, photos: bool) -> Archive | None:
+    """The files of an artefact folder; without pictures unless ``photos``; None when it is empty.
+
+    Files that another program is still writing (hidden ones) are left out.
+    """
+    kept = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder.parent).as_posix()
+        if path.suffix not in KINDS or any(part.startswith(".") for part in Path(name).parts):
+            continue
+        if (photos or path.suffix != ".webp") and path.is_file():
+            stat = path.stat()
+            kept.append((name, path, stat.st_size, stat.st_mtime_ns))
+    if not kept:
+        return None
+    return Archive(
+        name=f"{folder.name}-artefacts.zip", content=_packed(tuple(kept)), files=len(kept)
+    )
+
+
+@lru_cache(maxsize=8)
+def _packed(files: tuple[tuple[str, Path, int, int], ...]) -> bytes:
+    """Sizes and dates of the files are there for the cache: a server packs what has changed."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, path, *_ in files:
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.compress_type = KINDS[path.suffix]
+            entry.external_attr = _READABLE
+            # The same on every system.
+            entry.create_system = 3
+            archive.writestr(entry, path.read_bytes())
+    return buffer.getvalue()
