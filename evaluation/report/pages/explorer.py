@@ -27,6 +27,7 @@ from evaluation.records import (
     SampleCard,
 )
 from evaluation.report import links, maps, wording
+from evaluation.report.explained import case_page
 from evaluation.report.language import nt, t
 from evaluation.report.pages import Link, Page
 from evaluation.report.pages.dataset import THUMBNAIL, WITHHELD
@@ -290,8 +291,16 @@ class _Data:
             "whole": len(self.view.study.classes) <= SHOWN,
             "photos": self.view.photos_shown,
             "ranked": self.ranked,
-            "cases": [{"id": run.case, "title": self.view.case_title(run)} for run in self.runs],
+            "cases": [self._case(run) for run in self.runs],
         }
+
+    def _case(self, run: RunRecord) -> Mapping[str, str]:
+        """A case, and where its explained photos are if it has some."""
+        case = {"id": run.case, "title": self.view.case_title(run)}
+        if run.case not in self.view.explanations:
+            return case
+        page = links.href(self.view.page("explorateur"), case_page(self.view, run.case))
+        return {**case, "maps": page}
 
     def _maps(self, start: int) -> Mapping[str, list[list[object]]]:
         """Place in the file of each explained photo to its maps.
