@@ -56,6 +56,15 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaseGroup:
+    """The cases of one model, a prompt set each."""
+
+    model: str
+    """Over its cases; "" for none."""
+    cases: tuple[Option, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExplorerPage:
     """The form, and where its data lie."""
 
@@ -73,7 +82,7 @@ class ExplorerPage:
     maps_style: str
     """"" where no photo is explained; so is the script."""
     maps_script: str
-    cases: tuple[Option, ...]
+    cases: tuple[CaseGroup, ...]
     classes: tuple[Option, ...]
     subcategories: tuple[Option, ...]
     paired: bool
@@ -101,7 +110,7 @@ def build(view: StudyView) -> Page | None:
             style=links.href(uri, "assets/explorateur.css"),
             maps_style=links.href(uri, "assets/cartes.css") if view.explanations else "",
             maps_script=links.href(uri, "assets/cartes.js") if view.explanations else "",
-            cases=_options(view.case_title(run) for run in data.runs),
+            cases=_by_model(data),
             classes=_options(view.study.classes),
             subcategories=_options(data.subcategories),
             paired=len(data.runs) > 1,
@@ -137,6 +146,18 @@ def _intro(data: _Data) -> str:
         "{photos} de test, et ce qu’en disent {runs} cas.",
         photos=photos,
         runs=wording.count(len(data.runs)),
+    )
+
+
+def _by_model(data: _Data) -> tuple[CaseGroup, ...]:
+    """The cases of each model together; a model of one case needs no heading."""
+    every = _options(data.view.case_title(run) for run in data.runs)
+    found: dict[str, list[Option]] = {}
+    for run, option in zip(data.runs, every, strict=True):
+        found.setdefault(data.view.model_title(run), []).append(option)
+    return tuple(
+        CaseGroup(model=model if len(cases) > 1 else "", cases=tuple(cases))
+        for model, cases in found.items()
     )
 
 
