@@ -38,7 +38,7 @@ _SCREEN_ONLY = ("explorateur",)
 _FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _ATTRIBUTE = re.compile(r'(?<=\s)(id|href|src|for|aria-labelledby)="([^"]*)"')
 _HEADING = re.compile(r'<h([12])[^>]*?\sid="([^"]+)"[^>]*>(.*?)</h\1>', re.DOTALL)
-_NEVER = re.compile(r"<(script|noscript|template)\b.*?</\1>", re.DOTALL)
+_NEVER = re.compile(r"<link\b[^>]*>|<(script|noscript|template|form)\b.*?</\1>", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

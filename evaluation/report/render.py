@@ -23,6 +23,7 @@ from evaluation.report.pages import (
     explorer,
     few_shot,
     home,
+    image_map,
     method,
     prompts,
     retrieval,
@@ -81,6 +82,7 @@ def render(
         made |= explorer.data_files(view)
         if view.archive:
             made[view.archive_uri()] = view.archive.content
+        made |= image_map.data_files(view)
         made |= _photos(view)
         made |= maps.overlay_files(view)
     return made
@@ -121,6 +123,7 @@ def _study_pages(view: StudyView) -> list[Page]:
         comparison.build(view),
         explain.build(view),
         explorer.build(view),
+        image_map.build(view),
         prompts.build(view),
         calibration.build(view),
         few_shot.build(view),

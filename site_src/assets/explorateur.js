@@ -461,10 +461,7 @@
       figure.append(both, element("figcaption", "", title));
       return figure;
     }));
-    const [heading, link] = [element("h3", "", WORDS.maps), element("a", "", data.cases[which].title)];
-    link.href = data.base + data.cases[which].maps;
-    heading.append(link);
-    return [heading, row];
+    return [element("h3", "", `${WORDS.maps}${data.cases[which].title}`), row];
   });
 
   let current = -1;

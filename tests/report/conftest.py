@@ -48,7 +48,12 @@ def write_artefacts(root: Path, *results: StudyResults) -> Path:
         builder.paint(root / one.study.name, one.study.samples)
         artefacts.write_study(root, one.study)
         for run in one.runs:
-            artefacts.write_run(root, run, one.predictions.get(run.case))
+            artefacts.write_run(
+                root,
+                run,
+                one.predictions.get(run.case),
+                projection=one.projections.get(run.case),
+            )
         if one.comparison is not None:
             artefacts.write_comparison(root, one.comparison)
         for case, found in one.explanations.items():

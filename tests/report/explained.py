@@ -37,7 +37,7 @@ from evaluation.records import (
     UncoveredSubcategory,
     ValidationConfusion,
 )
-from tests.report import analysed, builder
+from tests.report import analysed, builder, planes
 
 Files = Mapping[str, bytes]
 """Name of an overlay, relative to the folder of its case, to its content."""
@@ -65,6 +65,7 @@ def shop(folder: Path, *, redistributable: bool = True) -> StudyResults:
     results = analysed.shop(folder, redistributable=redistributable)
     return replace(
         results,
+        projections=planes.planes(results),
         explanations=_shop_explanations(),
         suggestions={SUGGESTED: suggestion(results, SUGGESTED)},
     )

@@ -1,0 +1,116 @@
+"""The map of the photos in the browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.browser.conftest import OpenPage
+
+pytestmark = pytest.mark.browser
+
+URI = "etudes/boutique/carte-des-images.html"
+POINTS = ".v-map__plot g.mark-symbol.layer_0_marks path"
+
+
+def opened(open_page: OpenPage, fragment: str = "", **options: object) -> Page:
+    page = open_page(URI + fragment, **options)
+    page.wait_for_function(f"document.querySelectorAll('{POINTS}').length > 0")
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_photo_and_text_is_drawn(open_page: OpenPage, scheme: str) -> None:
+    """40 photos, 4 names of classes beside those of the legend, and colours of the scheme."""
+    page = opened(open_page, scheme=scheme)
+    assert page.locator(POINTS).count() == 40
+    assert page.locator(".v-map__count").inner_text() == "40 des 40 photos"
+    assert page.locator(".v-map__plot text", has_text="Home Decor").count() == 2
+    assert page.locator(".v-map__still svg:visible").count() == 0
+    stroke = page.locator(POINTS).first.evaluate("one => getComputedStyle(one).stroke")
+    assert stroke == {"light": "rgb(13, 102, 116)", "dark": "rgb(99, 199, 212)"}[scheme]
+
+
+def test_filters_change_the_points_and_the_address(open_page: OpenPage) -> None:
+    """By class and by verdict; the address restores them."""
+    page = opened(open_page)
+    page.locator("select[name=vrai]").select_option("0")
+    assert page.locator(POINTS).count() == 10
+    page.locator("select[name=verdict]").select_option("faux")
+    wrong = page.locator(POINTS).count()
+    assert 0 < wrong < 10
+    again = opened(open_page, page.url.partition(".html")[2])
+    assert again.locator(POINTS).count() == wrong
+    assert again.locator("select[name=verdict]").input_value() == "faux"
+
+
+def test_another_case_has_other_answers_and_no_text(open_page: OpenPage) -> None:
+    """The supervised case reads none."""
+    page = opened(open_page)
+    option = page.locator("select[name=cas] option", has_text="régression logistique")
+    page.locator("select[name=cas]").select_option(option.get_attribute("value"))
+    page.wait_for_function(
+        "[...document.querySelectorAll('.v-map__plot text')]"
+        ".filter((one) => one.textContent.includes('Home Decor')).length === 1"
+    )
+    assert "#cas=boutique%2Fembedded-supervised" in page.url
+
+
+def test_a_point_shows_its_photo_and_opens_it(open_page: OpenPage) -> None:
+    """Under the pointer its photo and the answer; a click leads to it in the explorer."""
+    page = opened(open_page)
+    point = page.locator(POINTS).last
+    point.hover(force=True)
+    card = page.locator(".v-map__card figure")
+    card.wait_for()
+    assert card.locator("img").evaluate("one => one.decode().then(() => one.naturalWidth)") > 0
+    target = card.locator("a").get_attribute("href")
+    assert target is not None
+    point.click(force=True)
+    page.wait_for_url(f"**/{target}")
+    page.locator("dialog[open]").wait_for()
+
+
+def test_the_list_says_the_same_from_the_keyboard(open_page: OpenPage) -> None:
+    """Each photo that is sifted is in the list; the one that has the focus is shown and ringed."""
+    page = opened(open_page, "#verdict=faux")
+    number = page.locator(POINTS).count()
+    page.locator(".v-map__fold > summary").focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".v-map__list li").count() == number
+    page.keyboard.press("Tab")
+    first = page.locator(".v-map__list a").first
+    assert first.evaluate("one => one === document.activeElement")
+    assert page.locator(".v-map__card strong").inner_text() == first.inner_text()
+    assert page.locator(".v-map__plot g.layer_3_marks path").count() == 1
+
+
+def test_it_fits_a_phone(open_page: OpenPage) -> None:
+    """390 pixels, no horizontal scroll."""
+    page = opened(open_page, width=390)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_vega_is_loaded_on_this_page_alone(open_page: OpenPage) -> None:
+    """No other page pays for it."""
+    assert opened(open_page).evaluate("typeof window.vega") == "object"
+    other = open_page("etudes/boutique/comparaison.html")
+    assert other.evaluate("typeof window.vega") == "undefined"
+
+
+def test_without_the_library_the_still_figure_stays(open_page: OpenPage) -> None:
+    """The page is whole when scripts are refused, or before they have run."""
+    page = open_page(URI)
+    page.evaluate("() => 0")
+    bare = page.context.browser.new_context(java_script_enabled=False)  # type: ignore[union-attr]
+    try:
+        quiet = bare.new_page()
+        quiet.goto(page.url)
+        assert quiet.locator(".v-map__still .v-chart__drawing--wide").is_visible()
+        assert not quiet.locator(".v-map__form").is_visible()
+    finally:
+        bare.close()
