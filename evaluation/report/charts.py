@@ -214,7 +214,7 @@ def _interval_spec(bars: Sequence[Bar], *, narrow: bool, share: bool = True) -> 
         for bar in bars
     ]
     lettered = any(bar.letters for bar in bars)
-    room = max(22, 11 * max(len(bar.letters) for bar in bars)) if lettered else 0
+    room = max(18, 9 * max(len(bar.letters) for bar in bars)) if lettered else 0
     spec = frame(values, narrow=narrow, step=52 if narrow else 46 if share else 32)
     colour = {
         "field": "kind",

@@ -98,15 +98,17 @@ def method_text(method: ExplainMethod) -> MethodText:
             "attention (ViT)."
         ),
         "chefer": t(
-            "La même pesée, propagée à travers toutes les couches d’attention. Pour les modèles à "
-            "attention (ViT)."
+            "Dans chaque couche d’attention, les regards sont pesés par l’effet qu’ils ont sur le "
+            "score, et ces effets sont suivis d’une couche à l’autre jusqu’à la photo. Pour les "
+            "modèles à attention (ViT)."
         ),
         "hirescam": t(
             "Sur la dernière carte de traits d’un réseau de convolution, chaque trait est pesé "
             "par l’effet qu’il a, à cet endroit, sur le score."
         ),
         "gradcam": t(
-            "Comme HiResCAM, mais l’effet de chaque trait est d’abord moyenné sur toute la photo."
+            "Sur la dernière carte de traits d’un réseau de convolution, chaque trait est pesé "
+            "par l’effet qu’il a, en moyenne sur toute la photo, sur le score."
         ),
         "rise": t(
             "Des centaines de masques cachent la moitié de la photo\u202f; on compare le score à "

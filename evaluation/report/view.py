@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -387,6 +387,17 @@ class StudyView:
 def metric_title(name: str) -> str:
     """What the pages call a metric."""
     return t(METRICS[name]) if name in METRICS else name
+
+
+def together(absences: tuple[Absence, ...]) -> tuple[Absence, ...]:
+    """Absences of one reason as one: a model that is not here has a case a prompt set."""
+    found: dict[tuple[str, str], list[Absence]] = {}
+    for one in absences:
+        found.setdefault((one.status, one.reason), []).append(one)
+    return tuple(
+        replace(first, title=wording.listing([first.title, *(one.title for one in rest)]))
+        for first, *rest in found.values()
+    )
 
 
 def matches(system: ReferenceSystem, run: RunRecord) -> bool:

@@ -16,6 +16,8 @@ from evaluation.report.language import THIN, Language, current, grouped, t
 
 NBSP = "\u00a0"
 MINUS = "\u2212"
+JOINER = "\u2060"
+"""No line breaks beside it, and it has no width."""
 DASH = "\u2014"
 """Stands where a number is undefined."""
 
@@ -225,4 +227,6 @@ def typeset(text: str) -> str:
     text = re.sub(r"(?<=\w)'(?=\w)", "’", text)
     text = re.sub(r"(?<=\S) ([;!?%])", rf"{THIN}\1", text)
     text = re.sub(r"(?<=\S) ([:»])", rf"{NBSP}\1", text)
+    # "range-t-il" is not broken: a word joiner after each hyphen.
+    text = re.sub(r"-t-(?=(?:il|elle|on)s?\b)", f"-{JOINER}t-{JOINER}", text)
     return re.sub(r"« (?=\S)", f"«{NBSP}", text)

@@ -42,6 +42,22 @@
   if (found && Number(found[0]) <= 100) apply(Number(found[0]));
   else if (sliders.length) apply(Number(sliders[0].querySelector("input").value));
 
+  /* Beyond the maps the bar is in the way. */
+  const bar = document.querySelector(".v-bar");
+  const photos = [...document.querySelectorAll(".v-explained")];
+  if (bar && photos.length && "IntersectionObserver" in window) {
+    const seen = new Set();
+    const watcher = new IntersectionObserver((entries) => {
+      for (const one of entries) {
+        if (one.isIntersecting) seen.add(one.target);
+        else seen.delete(one.target);
+      }
+      const passed = photos[0].getBoundingClientRect().top < 0;
+      bar.classList.toggle("v-bar--away", passed && !seen.size && !bar.contains(document.activeElement));
+    });
+    photos.forEach((one) => watcher.observe(one));
+  }
+
   /* Pictures that wait to be scrolled to would be missing on paper. */
   window.addEventListener("beforeprint", () => {
     document.querySelectorAll(".v-map__picture img").forEach((one) => { one.loading = "eager"; });

@@ -461,7 +461,10 @@
       figure.append(both, element("figcaption", "", title));
       return figure;
     }));
-    return [element("h3", "", `${WORDS.maps}${data.cases[which].title}`), row];
+    const [heading, link] = [element("h3", "", WORDS.maps), element("a", "", data.cases[which].title)];
+    link.href = data.base + data.cases[which].maps;
+    heading.append(link);
+    return [heading, row];
   });
 
   let current = -1;

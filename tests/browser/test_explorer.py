@@ -544,3 +544,17 @@ def test_ten_thousand_photos(
             f"\n10 000 photos: first view {first:.2f} s, all read {whole:.2f} s, "
             f"sifted {sifted:.2f} s\n"
         )
+
+
+def test_cases_of_a_model_stand_together(open_page: OpenPage) -> None:
+    """The list of cases is by model, and each of its entries says the whole case."""
+    page = open_page(URI)
+    page.locator(".v-explorer__card").first.wait_for()
+    for name in ("cas", "a", "b"):
+        groups = page.locator(f"select[name={name}] optgroup")
+        assert [one.get_attribute("label") for one in groups.all()] == ["Modèle embarqué"]
+        assert groups.locator("option").all_inner_texts() == [
+            "Modèle embarqué · Noms des catégories",
+            "Modèle embarqué · Descriptions",
+        ]
+        assert page.locator(f"select[name={name}] > option").count() == 1

@@ -37,6 +37,8 @@ def test_the_explorer_shows_the_maps_of_a_photo(open_page: OpenPage, tmp_path: P
         below = figure.locator("img").first
         assert below.get_attribute("alt") == ""
         assert overlay.bounding_box() == below.bounding_box()
+    page.locator("dialog .v-panel__maps h3 a").click()
+    page.wait_for_url("**/explicabilite/boutique-embedded-descriptions.html")
 
 
 PAGE = f"{STUDY}/explicabilite.html"
@@ -121,3 +123,17 @@ def test_print_shows_the_maps(open_page: OpenPage) -> None:
     lazy = page.locator(".v-map__picture img[loading=lazy]").count()
     assert lazy == 0
     assert page.locator(".v-map__overlay").last.is_visible()
+
+
+def test_the_bar_leaves_where_there_are_no_maps(open_page: OpenPage) -> None:
+    """Before and beside the maps the slider is there; at the end of the page it is not."""
+    page = open_page(PAGE)
+    bar = page.locator(".v-bar")
+    assert bar.is_visible()
+    page.locator("#erreurs").scroll_into_view_if_needed()
+    assert bar.is_visible()
+    page.locator("#methodes-et-modeles").scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('.v-bar--away') !== null")
+    assert not bar.is_visible()
+    page.locator("#erreurs").scroll_into_view_if_needed()
+    page.wait_for_function("document.querySelector('.v-bar--away') === null")

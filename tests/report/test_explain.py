@@ -371,6 +371,17 @@ def test_maps_that_failed_are_told(shop: StudyResults) -> None:
     assert f"</strong>{N}: sans carte" in page
 
 
+def test_a_study_whose_maps_all_failed_says_why(shop: StudyResults) -> None:
+    """The page stands, with the reasons alone."""
+    case = "boutique/embedded/noms"
+    failure = ExplainFailure(study="boutique", case=case, error="out of memory; lower the batch")
+    alone = replace(shop, explanations={}, suggestions={}, explain_failures={case: failure})
+    page = text(only(alone), PAGE)
+    assert "out of memory; lower the batch" in page
+    assert "<h3" not in page
+    assert "v-bar" not in page
+
+
 def test_numbers_of_the_faithfulness_table(shop: StudyResults) -> None:
     """Areas with their intervals, controls too; a method that fails says against which."""
     table = faithfulness.table(view_of(shop), shop.explanations[CASE])

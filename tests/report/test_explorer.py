@@ -83,6 +83,8 @@ def test_explained_photos_have_their_maps(toys: StudyResults) -> None:
     places = {one: i for i, one in enumerate(data["ids"])}
     for number, (case, found) in enumerate(results.explanations.items()):
         assert data["head"]["cases"][number]["id"] == case
+        page = data["head"]["cases"][number]["maps"]
+        assert f"etudes/jouets/{page.removesuffix('.html')}.md" in pages
         for photo in found.photos:
             listed = data["maps"][str(places[photo.sample_id])]
             mine = [one for one in listed if one[0] == number]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evaluation.records import StudyResults
-from evaluation.report.view import StudyView, best
+from evaluation.report.view import StudyView, best, together
 from tests.report import builder
 from tests.report.conftest import placeholder
 
@@ -76,3 +76,16 @@ def test_anchors_of_cases_differ(tmp_path: Path) -> None:
     runs = tuple(replace(results.runs[0], case=case) for case in ("j/a/b", "j/a-b", "j/a_b"))
     view = view_of(replace(results, runs=runs))
     assert len({view.run_anchor(run) for run in runs}) == 3
+
+
+def test_absences_of_one_reason_are_told_once(shop: StudyResults) -> None:
+    """A model that is not here is one absence, whatever its prompt sets; reasons stay apart."""
+    first, second, third = view_of(shop).absences
+    same = replace(second, title="SigLIP2 B/16 · Descriptions")
+    found = together((first, second, same, third))
+    assert [one.title for one in found] == [
+        first.title,
+        f"{second.title} et SigLIP2 B/16 · Descriptions",
+        third.title,
+    ]
+    assert [one.reason for one in found] == [first.reason, second.reason, third.reason]

@@ -128,6 +128,7 @@ def test_listing() -> None:
         ("95 % ; « oui »", f"95{T}%{T}; «{N}oui{N}»"),
         ("déjà\u00a0: bien", "déjà\u00a0: bien"),
         ("http://x.y/z?a", "http://x.y/z?a"),
+        ("Range-t-il ?", f"Range-\u2060t-\u2060il{T}?"),
     ],
 )
 def test_typeset(typed: str, expected: str) -> None:

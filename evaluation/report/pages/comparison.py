@@ -18,7 +18,7 @@ from evaluation.report.quoted import SlideTables
 from evaluation.report.scores import cases_table
 from evaluation.report.sentences import Sentence, against_reference
 from evaluation.report.tables import Cell, Table, absent, head, measured, simple
-from evaluation.report.view import Absence, StudyView, best, trace
+from evaluation.report.view import Absence, StudyView, best, together, trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ def build(view: StudyView) -> Page:
             chart=interval_chart(view, uri) if runs else None,
             cases=cases_table(view, uri),
             tests=_tests(view, uri),
-            absences=view.absences,
+            absences=together(view.absences),
             costs=cost_table(view, uri),
             precision_recall=tables.precision_recall() if filled else None,
             f1=tables.f1() if filled else None,

@@ -21,7 +21,7 @@ from evaluation.report.sentences import (
     weakest,
     without_empty,
 )
-from evaluation.report.view import Absence, StudyView, best
+from evaluation.report.view import Absence, StudyView, best, together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def build(view: StudyView) -> Page:
             tested=view.comparison is not None,
             optimism=choices(view),
             subcategories=_subcategories(view, uri),
-            absences=view.absences,
+            absences=together(view.absences),
             test_images=nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos"),
         ),
     )

@@ -88,7 +88,8 @@ class ExplainPage:
     randomisation: Table | None
     randomised: tuple[Sentence, ...]
     methods: tuple[MethodText, ...]
-    applies: Table
+    applies: Table | None
+    """None when no case has maps; then nor has the page anything to show but the failures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,12 +112,12 @@ class CasePage:
 def build(view: StudyView) -> Page | None:
     """The study's page; None when no case was explained, or tried to be."""
     failures = _failures(view)
-    if not view.explanations:
+    if not view.explanations and not failures:
         return None
     uri = view.page("explicabilite")
     run = _lead(view)
-    explanation = view.explanations[run.case]
-    right, wrong = _sides(explanation)
+    explanation = None if run is None else view.explanations[run.case]
+    right, wrong = ((), ()) if explanation is None else _sides(explanation)
     return Page(
         uri=uri,
         title=t("Explicabilité"),
@@ -125,22 +126,22 @@ def build(view: StudyView) -> Page | None:
             title=view.title,
             assets=_assets(uri),
             withheld="" if view.photos_shown else t(WITHHELD),
-            lead=_lead_said(view, run),
-            right=explained.photos(view, explanation, right[:_EXAMPLES], uri),
-            wrong=explained.photos(view, explanation, wrong[:_EXAMPLES], uri),
+            lead="" if run is None else _lead_said(view, run),
+            right=_examples(view, explanation, right, uri),
+            wrong=_examples(view, explanation, wrong, uri),
             cases=_case_links(view, uri),
             failures=failures,
             across=_across(view, uri),
             prompts=_prompt_changes(view, uri),
             suggestions=suggestions.sections(view, uri),
-            verdicts=faithfulness.verdicts(explanation),
+            verdicts=() if explanation is None else faithfulness.verdicts(explanation),
             overview=faithfulness.overview(view) if len(view.explanations) > 1 else None,
-            faithfulness=faithfulness.table(view, explanation),
-            curves=faithfulness.chart(view, explanation),
+            faithfulness=None if explanation is None else faithfulness.table(view, explanation),
+            curves=None if explanation is None else faithfulness.chart(view, explanation),
             randomisation=faithfulness.randomisation_table(view),
             randomised=faithfulness.randomisation_said(view, uri),
             methods=tuple(maps.method_text(one) for one in _methods(view)),
-            applies=_applies(view),
+            applies=_applies(view) if view.explanations else None,
         ),
     )
 
@@ -207,13 +208,23 @@ def _failures(view: StudyView) -> tuple[Absence, ...]:
 # ------------------------------------------------------------------------ examples
 
 
-def _lead(view: StudyView) -> RunRecord:
+def _lead(view: StudyView) -> RunRecord | None:
     """The case whose photos are the examples: the best one whose texts mean something."""
     cases = tuple(run for run in view.scored if run.case in view.explanations)
     described = tuple(run for run in view.described if run in cases)
-    found = best(described or cases)
-    assert found is not None  # noqa: S101 - there is an explanation, hence a case
-    return found
+    return best(described or cases)
+
+
+def _examples(
+    view: StudyView,
+    explanation: CaseExplanation | None,
+    photos: Sequence[ExplainedPhoto],
+    source: str,
+) -> tuple[Explained, ...]:
+    """The first of some photos of the case that gives the examples."""
+    if explanation is None:
+        return ()
+    return explained.photos(view, explanation, photos[:_EXAMPLES], source)
 
 
 def _lead_said(view: StudyView, run: RunRecord) -> str:

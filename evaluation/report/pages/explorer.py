@@ -27,6 +27,7 @@ from evaluation.records import (
     SampleCard,
 )
 from evaluation.report import links, maps, wording
+from evaluation.report.explained import case_page
 from evaluation.report.language import nt, t
 from evaluation.report.pages import Link, Page
 from evaluation.report.pages.dataset import THUMBNAIL, WITHHELD
@@ -55,6 +56,15 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CaseGroup:
+    """The cases of one model, a prompt set each."""
+
+    model: str
+    """Over its cases; "" for none."""
+    cases: tuple[Option, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExplorerPage:
     """The form, and where its data lie."""
 
@@ -72,7 +82,7 @@ class ExplorerPage:
     maps_style: str
     """"" where no photo is explained; so is the script."""
     maps_script: str
-    cases: tuple[Option, ...]
+    cases: tuple[CaseGroup, ...]
     classes: tuple[Option, ...]
     subcategories: tuple[Option, ...]
     paired: bool
@@ -100,7 +110,7 @@ def build(view: StudyView) -> Page | None:
             style=links.href(uri, "assets/explorateur.css"),
             maps_style=links.href(uri, "assets/cartes.css") if view.explanations else "",
             maps_script=links.href(uri, "assets/cartes.js") if view.explanations else "",
-            cases=_options(view.case_title(run) for run in data.runs),
+            cases=_by_model(data),
             classes=_options(view.study.classes),
             subcategories=_options(data.subcategories),
             paired=len(data.runs) > 1,
@@ -136,6 +146,18 @@ def _intro(data: _Data) -> str:
         "{photos} de test, et ce qu’en disent {runs} cas.",
         photos=photos,
         runs=wording.count(len(data.runs)),
+    )
+
+
+def _by_model(data: _Data) -> tuple[CaseGroup, ...]:
+    """The cases of each model together; a model of one case needs no heading."""
+    every = _options(data.view.case_title(run) for run in data.runs)
+    found: dict[str, list[Option]] = {}
+    for run, option in zip(data.runs, every, strict=True):
+        found.setdefault(data.view.model_title(run), []).append(option)
+    return tuple(
+        CaseGroup(model=model if len(cases) > 1 else "", cases=tuple(cases))
+        for model, cases in found.items()
     )
 
 
@@ -290,8 +312,16 @@ class _Data:
             "whole": len(self.view.study.classes) <= SHOWN,
             "photos": self.view.photos_shown,
             "ranked": self.ranked,
-            "cases": [{"id": run.case, "title": self.view.case_title(run)} for run in self.runs],
+            "cases": [self._case(run) for run in self.runs],
         }
+
+    def _case(self, run: RunRecord) -> Mapping[str, str]:
+        """A case, and where its explained photos are if it has some."""
+        case = {"id": run.case, "title": self.view.case_title(run)}
+        if run.case not in self.view.explanations:
+            return case
+        page = links.href(self.view.page("explorateur"), case_page(self.view, run.case))
+        return {**case, "maps": page}
 
     def _maps(self, start: int) -> Mapping[str, list[list[object]]]:
         """Place in the file of each explained photo to its maps.

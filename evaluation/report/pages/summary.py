@@ -13,7 +13,7 @@ from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.scores import right_href, share_cell
 from evaluation.report.sentences import Sentence, answer
 from evaluation.report.tables import Cell, Table, head, measured, simple
-from evaluation.report.view import Absence, StudyView, bounds, shown, trace, value
+from evaluation.report.view import Absence, StudyView, bounds, shown, together, trace, value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,8 @@ class Summary:
     anchor: str
     title: str
     question: str
+    measured_on: str
+    """How many photos, and when."""
     answer: Sentence
     findings: tuple[Sentence, ...]
     """What the tests say first; none while the cases have not been compared."""
@@ -43,12 +45,13 @@ def summary(view: StudyView, source: str) -> Summary:
         anchor=links.slug(view.study.name),
         title=view.title,
         question=view.question,
+        measured_on=_measured_on(view),
         answer=answer(view, source),
         findings=headlines(view, source),
         chart=interval_chart(view, source) if view.scored else None,
         facts=_facts(view, source),
         links=_links(view, source),
-        absences=view.absences,
+        absences=together(view.absences),
         home=Link(
             text=t("L’étude {title} en détail", title=wording.quote(view.title)),
             href=links.href(source, view.page("index")),
@@ -60,6 +63,13 @@ def build(view: StudyView) -> Page:
     """The study's first page."""
     uri = view.page("index")
     return Page(uri=uri, title=t("Résumé"), template="resume.md.jinja", model=summary(view, uri))
+
+
+def _measured_on(view: StudyView) -> str:
+    photos = nt(view.test_images, "{n}\u00a0photo de test", "{n}\u00a0photos de test")
+    if view.last_run is None:
+        return photos
+    return t("{photos}, {date}", photos=photos, date=wording.date(view.last_run))
 
 
 def _facts(view: StudyView, source: str) -> tuple[Fact, ...]:
