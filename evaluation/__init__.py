@@ -7,9 +7,9 @@ A map of the rooms; import-linter holds the order:
 - ``data``, ``models``, ``embeddings``, ``explain``, ``scoring``, ``artefacts``, ``reference``,
   ``provenance``, ``cost``, ``scaffold``
                              the stages; they never import each other
-- ``run``, ``attention``, ``analyse``
+- ``run``, ``attention``, ``analyse``, ``suggest``
                              where the stages meet: to score a case, to explain it, to compare
-                             the cases
+                             the cases, to suggest better texts
 - ``report``                 artefacts -> pages; never imports torch
 - ``terminal``               progress bars and tables
 - ``suites``, ``cli``        pytest cases, and the ``veille`` command

@@ -107,7 +107,7 @@ def explain_scored(case: Case, opened: OpenStudy, spec: ExplainSpec) -> CaseExpl
     ):
         return standing
     overlays: dict[str, bytes] = {}
-    with _cache(opened) as cache:
+    with map_cache(opened) as cache:
         found = explain_case(
             model,
             opened.head(case),
@@ -142,7 +142,7 @@ def planned(case: Case, opened: OpenStudy, spec: ExplainSpec) -> tuple[int, floa
 
     model = opened.model(case.model)
     plan = Plan.of(select_photos(_scored(case, opened)[1], spec), spec)
-    with _cache(opened) as cache:
+    with map_cache(opened) as cache:
         passes = planned_passes(spec, methods_of(model, spec, cache), plan)
     speed = opened.store.throughput(model.fingerprint)
     return passes, None if speed is None else passes / speed
@@ -197,7 +197,8 @@ def _standing(case: Case, opened: OpenStudy) -> CaseExplanation | None:
 
 
 @contextmanager
-def _cache(opened: OpenStudy) -> Iterator[MapCache]:
+def map_cache(opened: OpenStudy) -> Iterator[MapCache]:
+    """The cache of maps, beside that of the embeddings."""
     from evaluation.explain import MapCache  # noqa: PLC0415 - keeps start-up short
 
     with MapCache(opened.settings.cache / "maps.sqlite") as cache:

@@ -20,6 +20,7 @@ from evaluation.terminal import (
     pairs_table,
     progress_bars,
     ranking,
+    suggestion_text,
     weights_table,
 )
 
@@ -385,6 +386,61 @@ def _explain_all(opened: OpenStudy, cases: tuple[Case, ...], spec: ExplainSpec) 
             opened.settings = replace(opened.settings, progress=advance)
             found = explain_scored(case, opened, spec)
         click.echo(faithfulness_table(found, colour=False))
+
+
+@main.command(short_help="Suggest more precise texts, judged on validation.")
+@click.argument("study")
+@click.option("--model", "models", multiple=True, help="Only this zero-shot model.")
+@click.option("--prompts", help="Start from this prompt set (default: the best on validation).")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder of the new prompt set (default: the study's prompts/).",
+)
+@click.option(
+    "--artefacts",
+    type=click.Path(path_type=Path),
+    default=Path("artefacts"),
+    show_default=True,
+    help="Folder of the results.",
+)
+@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the photos.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@click.option("--offline", is_flag=True, help="Never touch the network.")
+def suggest(  # noqa: PLR0917 - click passes them by name
+    study: str,
+    models: tuple[str, ...],
+    prompts: str | None,
+    output: Path | None,
+    artefacts: Path,
+    data_root: Path | None,
+    device: str,
+    offline: bool,
+) -> None:
+    """Suggest more precise texts for STUDY, from what validation gets wrong.
+
+    For each class: what it is taken for, the photos behind it with their maps, and the
+    sub-categories that no text of the class names.  Writes a new prompt set, never over
+    another one, and suggestion.json for the site.  The test part is never looked at.
+    """
+    from evaluation import suggest as stage  # noqa: PLC0415 - imports the stages
+    from evaluation.run import Settings, read_data  # noqa: PLC0415
+
+    found = load_study(study, data_root=data_root)
+    with progress_bars() as advance:
+        settings = Settings(artefacts=artefacts, device=device, offline=offline, progress=advance)
+        blind = stage.without_test(read_data(found, settings))
+    for spec in stage.models_of(blind.opened, models):
+        with progress_bars() as advance:
+            blind.opened.settings = replace(settings, progress=advance)
+            suggestion, file = stage.suggest(blind, spec, prompts=prompts, output=output)
+        click.echo(suggestion_text(suggestion, colour=False))
+        if file is not None:
+            click.echo(
+                f"written: {_short(file)}\n"
+                f'to know what it is worth on test, add "{file.stem}" to the prompts of '
+                f"{_short(found.file)}, then run tox -e eval -- --study {found.name}"
+            )
 
 
 @main.command(short_help="Write the report's pages as Markdown files.")

@@ -6,12 +6,14 @@ import re
 import shutil
 import tempfile
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import tomlkit
 from tomlkit.items import Table
 
 from evaluation.errors import VeilleError
+from evaluation.records import PromptSet
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PARTS = {"train", "val", "validation", "test"}
@@ -155,3 +157,44 @@ def _descriptions_text(classes: Sequence[str]) -> str:
         texts[label] = [f"{label}: to be described"]
     document["texts"] = texts
     return tomlkit.dumps(document)
+
+
+# ------------------------------------------------------------------- a prompt set
+
+
+def free_name(wanted: str, folder: Path) -> str:
+    """The name, or the first of "name-2", "name-3", … that no prompt set in a folder has."""
+    names = (wanted if number == 1 else f"{wanted}-{number}" for number in count(1))
+    return next(name for name in names if not (folder / f"{name}.toml").exists())
+
+
+def write_prompt_set(prompts: PromptSet, folder: Path) -> Path:
+    """Writes a prompt set's file; never over another one.
+
+    Raises :class:`VeilleError` when it is there, or when the folder cannot be written to.
+    """
+    path = folder / f"{prompts.name}.toml"
+    document = tomlkit.document()
+    document["title"] = prompts.title
+    document["language"] = prompts.language
+    if prompts.source:
+        document["source"] = prompts.source
+    if prompts.templates != ("{}",):
+        document["templates"] = list(prompts.templates)
+    texts = tomlkit.table()
+    for label, sentences in prompts.texts.items():
+        rows = tomlkit.array()
+        rows.extend(sentences)
+        texts[label] = rows.multiline(True)
+    document["texts"] = texts
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(tomlkit.dumps(document))
+    except OSError as error:
+        raise VeilleError(
+            f"cannot be written ({error.strerror})",
+            where=path,
+            remedy="choose another folder with --output",
+        ) from error
+    return path

@@ -18,14 +18,17 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from evaluation.records import (
     CaseComparison,
     CaseExplanation,
+    ExplainedPhoto,
     Fetched,
     Metric,
     PairedTest,
     RunRecord,
+    Suggestion,
 )
 
 if TYPE_CHECKING:
@@ -145,6 +148,63 @@ def faithfulness_table(found: CaseExplanation, colour: bool, width: int = 110) -
         f"{card.method} does not apply: {card.reason}" for card in found.methods if not card.applies
     ]
     return "\n".join([heading, *lines, _drawn(table, colour, width)])
+
+
+def suggestion_text(found: Suggestion, colour: bool, width: int = 110) -> str:
+    """What validation says of each class, what its texts leave out, and what adding it changed."""
+    text = io.StringIO()
+    console = Console(
+        file=text, width=width, force_terminal=colour, no_color=not colour, highlight=False
+    )
+
+    def say(line: str, style: str = "") -> None:
+        console.print(Text(line, style=style), soft_wrap=True)
+
+    say(f"{found.case}: accuracy on validation {_interval(found.before)}, n = {found.before.n}")
+    for one in found.classes:
+        say(f"{one.label}: {one.correct} of {one.photos} right", "bold")
+        for confusion in one.confusions:
+            say(f"  {confusion.count} taken for {confusion.predicted}")
+            for photo in confusion.photos:
+                say(f"    {photo.sample_id}: {_map_in_words(photo)}")
+        for name in one.uncovered:
+            said = f"no text says {name.name!r} ({name.train_photos} train photos, "
+            said += f"{name.validation_errors} of {name.validation_photos} lost on validation)"
+            say(f"  {said}{': added' if name.added else ''}")
+            say(f"    nearest text: {name.nearest_text!r}, cosine {name.similarity:.2f}")
+    say(_verdict_on(found))
+    return text.getvalue().rstrip("\n")
+
+
+def _map_in_words(photo: ExplainedPhoto) -> str:
+    """How sure the model was, and where on the photo what spoke for its answer lies."""
+    sure = f"{photo.predicted} {max(photo.probabilities):.2f}"
+    map_of = next((one for one in photo.maps if one.label == photo.predicted), None)
+    if map_of is None or map_of.summary.empty:
+        return f"{sure}, no map"
+    where = map_of.summary
+    place = " ".join(
+        (("top", "middle", "bottom")[where.top_row], ("left", "centre", "right")[where.top_column])
+    )
+    return (
+        f"{sure}; most of what spoke for it: {place} ({where.top_share:.0%}); "
+        f"within the middle quarter: {where.centre_share:.0%} ({map_of.method})"
+    )
+
+
+def _verdict_on(found: Suggestion) -> str:
+    if found.proposal is None or found.after is None or found.gain is None:
+        return "no text is missing: nothing is proposed"
+    gain = found.gain
+    low, high = gain.low or 0.0, gain.high or 0.0
+    line = f"{found.proposal.name}: accuracy on validation {_interval(found.after)}, "
+    line += f"{100 * (gain.value or 0):+.1f} points [{100 * low:.1f}, {100 * high:.1f}] "
+    line += f"({found.only_after} won, {found.only_before} lost, p = {_p(found.p_mid or 0.0)})"
+    if low > 0:
+        return f"{line}\nbetter, on the photos that suggested it: only the test part can confirm it"
+    if high < 0:
+        return f"{line}\nworse: keep the texts as they are"
+    return f"{line}\nno difference that {found.before.n} photos can show"
 
 
 def _p(value: float) -> str:

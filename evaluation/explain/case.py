@@ -12,7 +12,7 @@ from evaluation.errors import ModelError
 from evaluation.explain.base import ImageModel
 from evaluation.explain.cache import ALGORITHMS, MapCache, key_of
 from evaluation.explain.computed import Explainer, tower_of
-from evaluation.explain.drawing import draw
+from evaluation.explain.drawing import FOLDER, draw
 from evaluation.explain.faithfulness import (
     CONTROLS,
     Curves,
@@ -72,6 +72,8 @@ def explain_case(
     load: Callable[[Sample], Image.Image],
     write: Callable[[str, bytes], None],
     cache: MapCache,
+    selected: Sequence[SelectedPhoto] | None = None,
+    folder: str = FOLDER,
     batch_size: int = 32,
     progress: Advance = _silent,
 ) -> CaseExplanation:
@@ -87,6 +89,8 @@ def explain_case(
         load: Opens a photo as RGB; not called for photos whose maps are all in the cache.
         write: Keeps an overlay: its name relative to the case's folder, and its bytes.
         cache: Of maps and measures.
+        selected: The photos; those of the rules when None.
+        folder: Of the overlays, within the case's folder.
         batch_size: Images a forward pass, for RISE and the curves.
         progress: Told of forward passes, those that the cache spares included.
 
@@ -99,7 +103,8 @@ def explain_case(
         StoreError: the cache cannot be used.
 
     """
-    selected = select_photos(predictions, spec)
+    if selected is None:
+        selected = select_photos(predictions, spec)
     work = _Work(
         explainer=Explainer(
             model=model, head=head, spec=spec, load=load, cache=cache, batch_size=batch_size
@@ -108,6 +113,7 @@ def explain_case(
         rows={name: row for row, name in enumerate(predictions.sample_ids)},
         samples={sample.id: sample for sample in samples},
         write=write,
+        folder=folder,
         label=f"attention maps of {stamp.case}",
         advance=progress,
     )
@@ -210,6 +216,7 @@ class _Work:
     """Of each sample id in the predictions."""
     samples: Mapping[str, Sample]
     write: Callable[[str, bytes], None]
+    folder: str
     label: str
     advance: Advance
     total: int = 0
@@ -302,6 +309,7 @@ class _Work:
                 explained=explained,
                 classes=classes,
                 write=self.write,
+                folder=self.folder,
             )
             self.step(_passes(method, self.spec))
         return ExplainedPhoto(

@@ -26,6 +26,7 @@ def draw(
     explained: Sequence[int],
     classes: Sequence[str],
     write: Callable[[str, bytes], None],
+    folder: str = FOLDER,
 ) -> list[ClassMap]:
     """Writes the overlays of a photo by one method, all on the same scale.
 
@@ -37,6 +38,7 @@ def draw(
         explained: Indices of the c classes.
         classes: The names of all.
         write: Keeps a file under its name.
+        folder: Of the names.
 
     """
     size = display_size(geometry.photo)
@@ -49,7 +51,7 @@ def draw(
     for i, c in enumerate(explained):
         content = render(placed[i], seen, scale)
         # The content too is in the name: a record never shows another one's overlay.
-        name = f"{FOLDER}/{stem}-{method}-{c}-{hashlib.sha256(content).hexdigest()[:8]}.webp"
+        name = f"{folder}/{stem}-{method}-{c}-{hashlib.sha256(content).hexdigest()[:8]}.webp"
         write(name, content)
         drawn.append(
             ClassMap(

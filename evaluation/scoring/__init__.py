@@ -8,6 +8,7 @@ findings     the conclusions, as data
 calibration  can the probabilities be believed, before and after one temperature
 abstention   risk and coverage; how much of a catalogue can be classified without a look
 prompts      what prompt sets change, by text and by class, and the price of choosing them
+coverage     sub-categories that the texts of their class leave out
 fewshot      from how many labelled images training beats zero-shot
 audit        doubtful labels, overlapping classes, near duplicates
 retrieval    photo to title and title to photo
