@@ -2,7 +2,8 @@
 
 The confusions of a model's best prompt set on the validation part, the photos behind them with
 their maps, and the sub-categories of the training part that no text of their class names: these
-make a new prompt set, whose worth is measured on validation.  The test part is put away before
+make a new prompt set, whose worth is measured on validation.  Since validation also chose what
+to keep, that measure flatters; its interval does not know.  The test part is put away before
 anything is looked at (:func:`without_test`): whoever adds the new set to the study still has a
 test part that knows nothing of it.
 """
@@ -91,7 +92,7 @@ def suggest(
 
     Returns:
         The suggestion, which suggestion.json holds, and the file of the new prompt set: None
-        when no text is missing.
+        when no text is missing, or when none of those that are wins a validation photo.
 
     Raises:
         DataError: there is no validation part, or no such prompt set.
@@ -105,8 +106,8 @@ def suggest(
     names = _uncovered(bench, base, found)
     case = Case(study=study.opened.study.name, model=spec, prompts=base)
     folder = output or study.opened.study.file.parent / "prompts"
-    proposal = _proposal(base, names, folder)
-    after = None if proposal is None else bench.read(proposal)
+    names, after = _kept(bench, base, names, found)
+    proposal = None if after is None else _proposal(base, names, folder)
     photos, overlays = _explained(bench, case, found, study.split_digest)
     suggestion = Suggestion(
         study=case.study,
@@ -246,7 +247,6 @@ def _uncovered(bench: _Bench, base: PromptSet, found: Predictions) -> _Names:
     counts = _counts(opened, found)
     result: dict[str, tuple[UncoveredSubcategory, ...]] = {}
     for c, label in enumerate(classes):
-        lost = bool((~_right(found) & (found.labels == c)).any())
         kept = [
             UncoveredSubcategory(
                 name=name,
@@ -263,7 +263,8 @@ def _uncovered(bench: _Bench, base: PromptSet, found: Predictions) -> _Names:
         ]
         kept.sort(key=lambda one: (-one.validation_errors, -one.train_photos, one.name))
         result[label] = tuple(
-            replace(one, added=lost and rank < ADDED) for rank, one in enumerate(kept)
+            replace(one, added=one.validation_errors > 0 and rank < ADDED)
+            for rank, one in enumerate(kept)
         )
     return _Names(of=result, far=round(near.far, 4))
 
@@ -296,19 +297,47 @@ def _counts(opened: OpenStudy, found: Predictions) -> dict[str, Counter[tuple[st
     }
 
 
-def _proposal(base: PromptSet, names: _Names, folder: Path) -> PromptSet | None:
-    added = {
-        label: tuple(one.text for one in found if one.added) for label, found in names.of.items()
+def _kept(
+    bench: _Bench, base: PromptSet, names: _Names, found: Predictions
+) -> tuple[_Names, Predictions | None]:
+    """The names without the additions that win no validation photo, and what is said with them.
+
+    Class by class, those that lose most photos first: what a class is given stays if more
+    photos of all classes are right with it than without.
+    """
+    lost = {
+        label: int((~_right(found) & (found.labels == c)).sum())
+        for c, label in enumerate(found.classes)
     }
-    if not any(added.values()):
-        return None
+    kept = dict.fromkeys(found.classes, False)
+    best: Predictions | None = None
+    for label in sorted(found.classes, key=lambda one: -lost[one]):
+        if not any(one.added for one in names.of[label]):
+            continue
+        tried = bench.read(_with(base, names, {**kept, label: True}))
+        if _right(tried).sum() > _right(best or found).sum():
+            kept[label], best = True, tried
+    of = {
+        label: tuple(replace(one, added=one.added and kept[label]) for one in rows)
+        for label, rows in names.of.items()
+    }
+    return replace(names, of=of), best
+
+
+def _with(base: PromptSet, names: _Names, given: Mapping[str, bool]) -> PromptSet:
+    """A prompt set with the additions of some classes."""
+    texts = {
+        label: (*known, *(one.text for one in names.of[label] if one.added and given[label]))
+        for label, known in base.texts.items()
+    }
+    return replace(base, texts=texts, derive=None, like=None)
+
+
+def _proposal(base: PromptSet, names: _Names, folder: Path) -> PromptSet:
     return replace(
-        base,
+        _with(base, names, dict.fromkeys(base.texts, True)),
         name=free_name(f"{base.name}-precisees", folder),
         title=f"{base.title}, précisées",
-        texts={label: (*texts, *added[label]) for label, texts in base.texts.items()},
-        derive=None,
-        like=None,
         source="Textes complétés par `veille suggest` des sous-catégories de la partie"
         " d’entraînement qu’ils ne nommaient pas, d’après les erreurs de la partie de validation",
     )

@@ -194,17 +194,17 @@ def _map_in_words(photo: ExplainedPhoto) -> str:
 
 def _verdict_on(found: Suggestion) -> str:
     if found.proposal is None or found.after is None or found.gain is None:
-        return "no text is missing: nothing is proposed"
+        missing = any(one.uncovered for one in found.classes)
+        what = "what is missing wins no validation photo" if missing else "no text is missing"
+        return f"{what}: nothing is proposed"
     gain = found.gain
     low, high = gain.low or 0.0, gain.high or 0.0
     line = f"{found.proposal.name}: accuracy on validation {_interval(found.after)}, "
     line += f"{100 * (gain.value or 0):+.1f} points [{100 * low:.1f}, {100 * high:.1f}] "
     line += f"({found.only_after} won, {found.only_before} lost, p = {_p(found.p_mid or 0.0)})"
     if low > 0:
-        return f"{line}\nbetter, on the photos that suggested it: only the test part can confirm it"
-    if high < 0:
-        return f"{line}\nworse: keep the texts as they are"
-    return f"{line}\nno difference that {found.before.n} photos can show"
+        return f"{line}\nbetter, on the photos that chose it: only the test part can confirm it"
+    return f"{line}\nno difference that {found.before.n} photos can show, though they chose it"
 
 
 def _p(value: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,32 +21,69 @@ from evaluation.run import OpenStudy, Settings, open_study, read_data, run_case
 from evaluation.scaffold import free_name, write_prompt_set
 from evaluation.scoring.coverage import coverage
 from evaluation.suggest import suggest, without_test
+from evaluation.terminal import suggestion_text
+from tests.explain.models import TOYS
+from tests.explain.shapes import NAMES, make_scenes
 from tests.factories import make_run
 
-SHELVES = {
-    "Lamps": ("Desk lamps", "Lanterns"),
-    "Mugs": ("Mugs", "Tankards"),
-    "Rugs": ("Kilims", "Doormats"),
-}
+SHELVES = {"Lamps": ("red", "blue"), "Mugs": ("green", "yellow"), "Rugs": ("purple", "cyan")}
+STUDY = """
+schema = 1
+title = "Couleurs"
+question = "?"
+prompts = ["partiel", "complet"]
+[dataset]
+kind = "table"
+root = "photos"
+csv = "photos.csv"
+subcategory_column = "shelf"
+[split]
+seed = 1
+test_per_class = 4
+validation_per_class = 8
+[[models]]
+name = "toy"
+kind = "clip"
+weights = "./toy"
+title = "Jouet"
+[explain]
+"""
+PROMPTS = """
+title = "Textes"
+language = "en"
+templates = ["a {} shape"]
+[texts]
+Lamps = [LAMPS]
+Mugs = ["green", "yellow"]
+Rugs = ["purple", "cyan"]
+"""
 
 
 @pytest.fixture
-def shelved(study: Path, make_photo: Callable[..., Path]) -> Path:
-    """The tests' study as a table of twenty photos a class, each class of two sub-categories."""
+def shelved(tmp_path: Path) -> Path:
+    """Lamps are red or blue, but one prompt set only says that they are red; a trained toy."""
+    folder = tmp_path / "couleurs"
+    (folder / "prompts").mkdir(parents=True)
+    (folder / "photos").mkdir()
+    (folder / "study.toml").write_text(STUDY)
+    for name, lamps in (("partiel", '"red"'), ("complet", '"red", "blue"')):
+        (folder / "prompts" / f"{name}.toml").write_text(PROMPTS.replace("LAMPS", lamps))
+    shutil.copytree(TOYS / "cls", folder / "toy")
+    config = folder / "toy" / "open_clip_config.json"
+    # open_clip looks for the tokenizer where its configuration says.
+    config.write_text(config.read_text().replace('"toy"', f'"{folder / "toy"}"'))
+    scenes = make_scenes(400, seed=3, objects=1)
     rows = []
-    for c, (label, names) in enumerate(SHELVES.items()):
-        for i in range(20):
-            make_photo(study / "photos" / label / f"{i}.png", seed=1000 + 100 * c + i)
-            rows.append((f"{label}/{i}.png", label, names[i % 2]))
-    with (study / "photos" / "photos.csv").open("w", newline="") as file:
+    for label, colours in SHELVES.items():
+        for colour in colours:
+            of_colour = np.flatnonzero(scenes.present[:, NAMES.index(colour)])[:14]
+            for i in of_colour:
+                path = f"{label}-{colour}-{i}.png"
+                scenes.image(int(i)).save(folder / "photos" / path)
+                rows.append((path, label, colour))
+    with (folder / "photos" / "photos.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("path", "label", "shelf"), *rows])
-    text = (study / "study.toml").read_text()
-    (study / "study.toml").write_text(
-        text.replace(
-            'kind = "folder"', 'kind = "table"\ncsv = "photos.csv"\nsubcategory_column = "shelf"'
-        )
-    )
-    return study
+    return folder
 
 
 def opened(tmp_path: Path, study: Path) -> OpenStudy:
@@ -67,7 +104,7 @@ def test_the_test_part_is_never_looked_at(tmp_path: Path, shelved: Path) -> None
     blind = without_test(whole)
     for sample in test:
         sample.image.unlink()
-    first, _ = suggest(blind, whole.study.models[0], output=tmp_path / "a")
+    first, _ = suggest(blind, whole.study.models[0], prompts="partiel", output=tmp_path / "a")
 
     hidden = {sample.id for sample in test}
     assert blind.opened.split.test == ()
@@ -84,28 +121,30 @@ def test_the_test_part_is_never_looked_at(tmp_path: Path, shelved: Path) -> None
         for one in whole.dataset.samples
     )
     other = replace(whole, dataset=replace(whole.dataset, samples=swapped))
-    again, _ = suggest(without_test(other), whole.study.models[0], output=tmp_path / "b")
+    again, _ = suggest(
+        without_test(other), whole.study.models[0], prompts="partiel", output=tmp_path / "b"
+    )
     assert again == first
 
 
 def test_the_measured_change_is_that_of_the_written_file(tmp_path: Path, shelved: Path) -> None:
     """Added to the study and scored as any other set, it has the validation accuracy foretold."""
-    found, file = suggested(tmp_path, shelved, prompts="noms")
+    found, file = suggested(tmp_path, shelved, prompts="partiel")
     assert found.proposal is not None
     assert file is not None
     text = file.read_text(encoding="utf-8")
     (shelved / "prompts" / file.name).write_text(text, encoding="utf-8")
     toml = shelved / "study.toml"
-    toml.write_text(toml.read_text().replace('"descriptions"]', f'"descriptions", "{file.stem}"]'))
+    toml.write_text(toml.read_text().replace('"complet"]', f'"complet", "{file.stem}"]'))
     settings = Settings(artefacts=tmp_path / "artefacts", cache=tmp_path / "cache", device="cpu")
     study = open_study(load_study(str(toml)), settings)
     right = {}
-    for name in ("noms", file.stem):
-        assert run_case(study.case(f"tiny/{name}"), study).status == "ok"
-        folder = settings.artefacts / "essai" / "tiny" / name
+    for name in ("partiel", file.stem):
+        assert run_case(study.case(f"toy/{name}"), study).status == "ok"
+        folder = settings.artefacts / "couleurs" / "toy" / name
         predictions = artefacts.read_predictions(folder / "validation.csv")
         right[name] = predictions.predicted == predictions.labels
-    before, after = right["noms"], right[file.stem]
+    before, after = right["partiel"], right[file.stem]
     assert found.before.value == pytest.approx(before.mean())
     assert found.after is not None
     assert found.after.value == pytest.approx(after.mean())
@@ -120,30 +159,51 @@ def test_the_measured_change_is_that_of_the_written_file(tmp_path: Path, shelved
     assert [one.correct_after for one in found.classes] == [
         int((after & (predictions.labels == c)).sum()) for c in range(3)
     ]
-    assert artefacts.read_results(settings.artefacts)[0].suggestions == {"essai/tiny/noms": found}
+    assert artefacts.read_results(settings.artefacts)[0].suggestions == {
+        "couleurs/toy/partiel": found
+    }
 
 
 def test_only_what_no_text_says_is_added(tmp_path: Path, shelved: Path) -> None:
-    """Far sub-categories of classes that lose photos; a name that a text has is said already."""
-    found, _ = suggested(tmp_path, shelved, prompts="descriptions")
-    assert found.case == "essai/tiny/descriptions"
-    for one in found.classes:
-        names = {name.name for name in one.uncovered}
-        assert names <= set(SHELVES[one.label]) - {"Mugs"}
-        for name in one.uncovered:
-            assert name.similarity <= found.far
-            assert name.nearest_text in one.texts
-            assert name.added == (one.correct < one.photos)
-            assert name.validation_errors <= name.validation_photos
-    if found.proposal is not None:
-        for one in found.classes:
-            added = tuple(name.text for name in one.uncovered if name.added)
-            assert found.proposal.texts[one.label] == (*one.texts, *added)
+    """Blue lamps, which validation loses: every other colour is said by a text of its class."""
+    found, _ = suggested(tmp_path, shelved, prompts="partiel")
+    assert found.case == "couleurs/toy/partiel"
+    (blue,) = (name for one in found.classes for name in one.uncovered)
+    assert (blue.name, blue.nearest_text, blue.added) == ("blue", "red", True)
+    assert blue.similarity <= found.far
+    assert 0 < blue.validation_errors <= blue.validation_photos
+    assert found.proposal is not None
+    assert found.proposal.texts == {
+        "Lamps": ("red", "blue"),
+        "Mugs": ("green", "yellow"),
+        "Rugs": ("purple", "cyan"),
+    }
+    assert found.gain is not None
+    assert found.gain.low is not None
+    assert found.gain.low > 0
+
+
+def test_nothing_is_proposed_where_nothing_is_missing(tmp_path: Path, shelved: Path) -> None:
+    """By default it starts from the set that does best on validation."""
+    found, file = suggested(tmp_path, shelved)
+    assert found.case == "couleurs/toy/complet"
+    assert (found.proposal, found.after, found.gain, file) == (None, None, None, None)
+
+
+def test_a_text_that_wins_no_photo_is_listed_and_left_out(tmp_path: Path, shelved: Path) -> None:
+    """Blue lamps under a name that says another class: missing, tried, not proposed."""
+    table = shelved / "photos" / "photos.csv"
+    table.write_text(table.read_text().replace(",blue", ",green"))
+    found, file = suggested(tmp_path, shelved, prompts="partiel")
+    (name,) = (name for one in found.classes for name in one.uncovered)
+    assert (name.name, name.added, name.validation_errors > 0) == ("green", False, True)
+    assert (found.proposal, file) == (None, None)
+    assert "wins no validation photo" in suggestion_text(found, colour=False)
 
 
 def test_the_photos_behind_a_confusion_have_their_maps(tmp_path: Path, shelved: Path) -> None:
     """The surest of each; overlays of the predicted and the true class are files of the case."""
-    found, _ = suggested(tmp_path, shelved)
+    found, _ = suggested(tmp_path, shelved, prompts="partiel")
     confusions = [one for c in found.classes for one in c.confusions]
     assert confusions
     for one in confusions:
@@ -160,12 +220,12 @@ def test_the_photos_behind_a_confusion_have_their_maps(tmp_path: Path, shelved: 
 
 def test_another_set_is_never_overwritten(tmp_path: Path, shelved: Path) -> None:
     """A second suggestion has a name of its own."""
-    _, first = suggested(tmp_path, shelved, prompts="noms")
+    _, first = suggested(tmp_path, shelved, prompts="partiel")
     assert first is not None
     text = first.read_text()
-    _, second = suggested(tmp_path, shelved, prompts="noms")
+    _, second = suggested(tmp_path, shelved, prompts="partiel")
     assert second is not None
-    assert (first.name, second.name) == ("noms-precisees.toml", "noms-precisees-2.toml")
+    assert (first.name, second.name) == ("partiel-precisees.toml", "partiel-precisees-2.toml")
     assert first.read_text() == text
     prompts = make_run().prompts
     assert prompts is not None
@@ -175,8 +235,8 @@ def test_another_set_is_never_overwritten(tmp_path: Path, shelved: Path) -> None
 
 
 def test_what_cannot_be_made_more_precise_is_refused(tmp_path: Path, shelved: Path) -> None:
-    with pytest.raises(DataError, match=r"'nom'.*choose among noms, descriptions"):
-        suggested(tmp_path, shelved, prompts="nom")
+    with pytest.raises(DataError, match=r"'partie'.*choose among partiel, complet"):
+        suggested(tmp_path, shelved, prompts="partie")
     whole = without_test(opened(tmp_path, shelved))
     whole.opened.split = replace(whole.opened.split, validation=())
     with pytest.raises(DataError, match="validation part"):
@@ -185,17 +245,17 @@ def test_what_cannot_be_made_more_precise_is_refused(tmp_path: Path, shelved: Pa
 
 def test_the_command_says_what_it_found(tmp_path: Path, shelved: Path) -> None:
     """Confusions, missing texts, the change with its interval, and what to do next."""
-    arguments = ["suggest", shelved, "--prompts", "noms", "--artefacts", tmp_path / "artefacts"]
+    arguments = ["suggest", shelved, "--prompts", "partiel", "--artefacts", tmp_path / "artefacts"]
     done = CliRunner().invoke(main, [str(one) for one in arguments])
     assert done.exit_code == 0, done.output
-    written = shelved / "prompts" / "noms-precisees.toml"
+    written = shelved / "prompts" / "partiel-precisees.toml"
     assert written.is_file()
-    for words in ("taken for", "no text says", "points [", "noms-precisees", "tox -e eval"):
+    for words in ("taken for", "no text says", "points [", "partiel-precisees", "tox -e eval"):
         assert words in done.output
-    assert (tmp_path / "artefacts" / "essai" / "tiny" / "noms" / "suggestion.json").is_file()
+    assert (tmp_path / "artefacts" / "couleurs" / "toy" / "partiel" / "suggestion.json").is_file()
     done = CliRunner().invoke(main, ["suggest", str(shelved), "--model", "huge"])
     assert done.exit_code == 2
-    assert "choose among tiny" in done.output
+    assert "choose among toy" in done.output
 
 
 def test_far_is_measured_by_the_encoder_itself() -> None:

@@ -208,7 +208,8 @@ class UncoveredSubcategory:
     similarity: float
     """Cosine of the text embeddings of the two."""
     added: bool
-    """Whether the proposal adds it: only to classes that validation photos are lost from."""
+    """Whether the proposal adds it: validation loses photos of it, and more photos are right
+    with what its class is given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,13 +249,14 @@ class Suggestion:
     centile of the cosines of sub-categories with the nearest texts of other classes."""
     classes: tuple[ClassSuggestion, ...]
     proposal: PromptSet | None
-    """None when no text is missing."""
+    """None when no text is missing, or none that is wins a validation photo."""
     before: Metric
     """Accuracy on validation, with the case's own texts."""
     after: Metric | None
     """The same with the proposal."""
     gain: Metric | None
-    """``after`` minus ``before`` on the same photos, with Tango's interval of the pairs."""
+    """``after`` minus ``before`` on the same photos, with Tango's interval of the pairs; it
+    flatters, since the same photos chose what to keep."""
     only_before: int = 0
     """Validation photos that only the case's own texts get right."""
     only_after: int = 0
