@@ -203,12 +203,19 @@ def verdict(classes: Sequence[str], photo: ExplainedPhoto) -> str:
         )
     return t(
         "Faux\u00a0: «\u00a0{predicted}\u00a0», à {share}\u202f; la vraie catégorie, "
-        "«\u00a0{label}\u00a0», n’a que {rest}",
+        "«\u00a0{label}\u00a0», a {rest}",
         predicted=photo.predicted,
         share=wording.percent(chance[photo.predicted]),
         label=photo.label,
-        rest=wording.percent(chance[photo.label]),
+        rest=small(chance[photo.label]),
     )
+
+
+def small(share: float) -> str:
+    """A share in percent; what would be written zero is said to be less than a thousandth."""
+    if 0 < share < 0.0005:  # noqa: PLR2004 - would be written "0,0 %"
+        return t("moins de {share}", share=wording.percent(0.001))
+    return wording.percent(share)
 
 
 def _chances(classes: Sequence[str], photo: ExplainedPhoto) -> tuple[Chance, ...]:

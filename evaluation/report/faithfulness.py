@@ -34,6 +34,10 @@ LITTLE, MUCH = 0.3, 0.7
 the second, it has stayed."""
 
 
+FEW = 20
+"""Photos under which the reader is told that a small effect cannot be seen."""
+
+
 def measured_methods(explanation: CaseExplanation) -> tuple[str, ...]:
     """The methods and the controls that were measured, methods first."""
     found = dict.fromkeys(one.method for one in explanation.faithfulness)
@@ -74,6 +78,12 @@ def best_method(explanations: Iterable[CaseExplanation]) -> str | None:
     return max(
         methods, key=lambda method: sum(score(one, method)[0] for one in found), default=None
     )
+
+
+def doubted(explanations: Iterable[CaseExplanation], method: str) -> bool:
+    """Whether a method was measured, and beats both controls in no measure of some case."""
+    scores = [score(one, method) for one in explanations]
+    return any(of and not won for won, of in scores)
 
 
 # ---------------------------------------------------------------------- sentences
@@ -153,13 +163,28 @@ def table(view: StudyView, explanation: CaseExplanation) -> Table | None:
                 )
             ),
         ),
-        note=t(
-            "Aire sous la courbe de la probabilité de la catégorie, entre 0 et 1, avec son "
-            "intervalle à 95\u202f%. Une méthode bat un témoin quand l’intervalle de leur écart, "
-            "sur les mêmes photos, exclut zéro."
-        ),
+        note=_note(view, photos),
         kind="scores",
     )
+
+
+def _note(view: StudyView, photos: int) -> str:
+    said = t(
+        "Aire sous la courbe de la probabilité de la catégorie, entre 0 et 1, avec son "
+        "intervalle à 95\u202f%. Une méthode bat un témoin quand l’intervalle de leur écart, "
+        "sur les mêmes photos, exclut zéro."
+    )
+    if photos >= FEW:
+        return said
+    few = nt(
+        photos,
+        "Avec {n}\u00a0photo, seul un grand écart se voit\u00a0: "
+        "«\u00a0veille explain {study}\u00a0» en mesure davantage.",
+        "Avec {n}\u00a0photos, seul un grand écart se voit\u00a0: "
+        "«\u00a0veille explain {study}\u00a0» en mesure davantage.",
+        study=view.study.name,
+    )
+    return f"{said} {few}"
 
 
 def _has(explanation: CaseExplanation, measure: tuple[str, str]) -> bool:

@@ -163,9 +163,11 @@ def caption(one: ClassMap, *, beside: bool) -> str:
     if not beside or one.scale <= 0:
         return where
     return t(
-        "{where}\u202f; maximum à {peak} de l’échelle",
+        "{where}\u202f; maximum à {peak} de l’échelle\u202f; {against} de ce qui compte parle "
+        "contre",
         where=where,
         peak=wording.percent(max(0.0, one.peak) / one.scale, 0),
+        against=wording.percent(summary.against_share, 0),
     )
 
 

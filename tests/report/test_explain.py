@@ -24,6 +24,7 @@ from evaluation.records import (
     SelectionReason,
     StudyResults,
 )
+from evaluation.report import explained as report_explained
 from evaluation.report import faithfulness, maps, suggestions
 from evaluation.report.language import speaking
 from evaluation.report.pages import explain
@@ -463,3 +464,31 @@ def test_rise_on_some_photos_is_told(shop: StudyResults) -> None:
     assert "RISE, qui demande" not in text(only(shop), CASE_PAGE)
     page = text(only(replace(shop, explanations={CASE: replace(found, photos=some)})), CASE_PAGE)
     assert "n’explique que 3 d’entre elles" in page
+
+
+def test_a_doubted_method_comes_with_a_caution(shop: StudyResults) -> None:
+    """Where RISE beats the controls nowhere, the comparison of models says so."""
+    found = shop.explanations
+    assert "vaille mieux que les témoins" not in text(only(shop), PAGE)
+    doubted = {
+        case: replace(
+            one,
+            faithfulness=tuple(
+                replace(row, beats=()) if row.method == "rise" else row for row in one.faithfulness
+            ),
+        )
+        for case, one in found.items()
+    }
+    page = text(only(replace(shop, explanations=doubted)), PAGE)
+    assert "Rien ne montre ici que RISE vaille mieux que les témoins" in page
+    # Between prompt sets it is HiResCAM that is shown then: it beats them somewhere.
+    assert "par HiResCAM, qui bat le plus souvent les témoins" in page
+
+
+def test_little_probability_is_not_zero(shop: StudyResults) -> None:
+    """The true class is never said to have 0,0 %."""
+    found = shop.explanations[CASE]
+    photo = next(one for one in found.photos if one.label != one.predicted)
+    rest = [0.00001 if one == photo.label else 0.3 for one in found.classes]
+    told = report_explained.verdict(found.classes, replace(photo, probabilities=tuple(rest)))
+    assert told.endswith(f"a moins de 0,1{T}%")

@@ -354,11 +354,22 @@ def _across(view: StudyView, source: str) -> Across | None:
         )
     )
     return Across(
-        lead=lead,
+        lead=_cautious(lead, found, "rise"),
         shown=compared[:_UNFOLDED],
         folded=compared[_UNFOLDED:],
         more=_more(compared[_UNFOLDED:]),
     )
+
+
+def _cautious(lead: str, found: Sequence[CaseExplanation], method: str) -> str:
+    """The lead, and a caution where nothing shows that the method can be believed."""
+    if not faithfulness.doubted(found, method):
+        return lead
+    caution = t(
+        "Rien ne montre ici que {method} vaille mieux que les témoins\u00a0: à lire avec réserve.",
+        method=maps.method_name(method),
+    )
+    return f"{lead} {caution}"
 
 
 def _more(folded: Sequence[Compared]) -> str:
@@ -416,9 +427,14 @@ def _prompt_change(view: StudyView, runs: list[RunRecord], source: str) -> Promp
     found = [view.explanations[run.case] for run in runs]
     method = faithfulness.best_method(found) or "rise"
 
+    # A control is shown, but it is not what readers ask about.
+    asked = [one for one in found[1:] if one.case not in view.controls] or found[1:]
+
     def change(sample: str) -> float:
         """The largest change of the true class's probability, over the first prompt set."""
-        before, *after = (explained.truth(one, explained.of(one, sample)) for one in found)
+        before, *after = (
+            explained.truth(one, explained.of(one, sample)) for one in (found[0], *asked)
+        )
         return max(abs(one - before) for one in after)
 
     compared = tuple(
@@ -438,10 +454,20 @@ def _prompt_change(view: StudyView, runs: list[RunRecord], source: str) -> Promp
     )
     return PromptChange(
         title=view.model_title(runs[0]),
-        lead=t(
-            "Cartes de la vraie catégorie, par {method}, la méthode la plus fidèle pour ce modèle. "
-            "D’abord les photos dont la probabilité change le plus.",
-            method=maps.method_name(method),
+        lead=_cautious(
+            t(
+                "Cartes de la vraie catégorie, par {method}, qui bat le plus souvent les témoins "
+                "sur ce modèle. D’abord les photos dont la probabilité change le plus.",
+                method=maps.method_name(method),
+            )
+            if any(faithfulness.score(one, method)[0] for one in found)
+            else t(
+                "Cartes de la vraie catégorie, par {method}. D’abord les photos dont la "
+                "probabilité change le plus.",
+                method=maps.method_name(method),
+            ),
+            found,
+            method,
         ),
         shown=compared[:_UNFOLDED],
         folded=compared[_UNFOLDED:],
