@@ -65,9 +65,9 @@
       const figure = card.querySelector("figure");
       card.querySelector(".v-map__hint").hidden = true;
       figure.hidden = false;
-      const image = figure.querySelector("img");
-      image.hidden = !data.photos.length;
       if (data.photos.length) {
+        const image = figure.querySelector("img") ?? document.createElement("img");
+        figure.prepend(image);
         image.src = base + data.photos[at].split("/").map(encodeURIComponent).join("/");
         image.alt = data.titles[at];
       }

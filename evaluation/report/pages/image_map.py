@@ -22,6 +22,7 @@ from evaluation.report.pages import Page
 from evaluation.report.pages.dataset import WITHHELD
 from evaluation.report.pages.explorer import Option
 from evaluation.report.scatter import Axes, Dot, Name, scatter_plot, scatter_program
+from evaluation.report.scores import gallery_href
 from evaluation.report.sentences import Sentence, say
 from evaluation.report.tables import Cell, Column, Group, Row, Table, head
 from evaluation.report.view import StudyView, best, trace
@@ -422,14 +423,20 @@ def _table(view: StudyView, run: RunRecord, middles: tuple[_Middle, ...]) -> Tab
     def place(x: float, y: float) -> str:
         return t("({x}\u202f; {y})", x=wording.decimal(x, 2), y=wording.decimal(y, 2))
 
-    tip = trace(run)
+    tip, source = trace(run), view.page("carte-des-images")
     texts = any(one.text for one in middles)
     rows = tuple(
         Row(
             cells=(
                 head(one.label),
-                Cell(text=wording.count(one.photos)),
-                Cell(text=wording.count(one.right), title=tip),
+                Cell(text=wording.count(one.photos), href=gallery_href(view, one.label, source)),
+                Cell(
+                    text=wording.count(one.right),
+                    title=tip,
+                    href=links.explorer_cell(view.folder, run.case, one.label, one.label)
+                    if one.right
+                    else "",
+                ),
                 Cell(text=place(one.x, one.y), title=tip),
                 *(
                     (
@@ -440,7 +447,7 @@ def _table(view: StudyView, run: RunRecord, middles: tuple[_Middle, ...]) -> Tab
                             else wording.decimal(one.aligned, 2),
                             title=tip,
                         ),
-                        Cell(text=one.nearest or wording.DASH),
+                        Cell(text=one.nearest or wording.DASH, title=tip),
                     )
                     if texts
                     else ()
