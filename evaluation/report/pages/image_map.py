@@ -429,7 +429,11 @@ def _table(view: StudyView, run: RunRecord, middles: tuple[_Middle, ...]) -> Tab
         Row(
             cells=(
                 head(one.label),
-                Cell(text=wording.count(one.photos), href=gallery_href(view, one.label, source)),
+                Cell(
+                    text=wording.count(one.photos),
+                    title=tip,
+                    href=gallery_href(view, one.label, source),
+                ),
                 Cell(
                     text=wording.count(one.right),
                     title=tip,
