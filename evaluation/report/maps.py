@@ -111,9 +111,9 @@ def method_text(method: ExplainMethod) -> MethodText:
             "par l’effet qu’il a, en moyenne sur toute la photo, sur le score."
         ),
         "rise": t(
-            "Des centaines de masques cachent la moitié de la photo\u202f; on compare le score à "
-            "ce qui restait visible. Rien n’est lu à l’intérieur du modèle\u00a0: c’est la seule "
-            "méthode qui compare deux modèles de familles différentes."
+            "Des masques tirés au sort cachent chacun la moitié de la photo\u202f; on compare le "
+            "score à ce qui restait visible. Rien n’est lu à l’intérieur du modèle\u00a0: c’est la "
+            "seule méthode qui compare deux modèles de familles différentes."
         ),
     }
     source, address = {

@@ -461,9 +461,9 @@ def test_rise_on_some_photos_is_told(shop: StudyResults) -> None:
         else replace(photo, maps=tuple(one for one in photo.maps if one.method != "rise"))
         for i, photo in enumerate(found.photos)
     )
-    assert "RISE, qui demande" not in text(only(shop), CASE_PAGE)
+    assert "RISE, qui lit" not in text(only(shop), CASE_PAGE)
     page = text(only(replace(shop, explanations={CASE: replace(found, photos=some)})), CASE_PAGE)
-    assert "n’explique que 3 d’entre elles" in page
+    assert "RISE, qui lit chaque photo 300 fois, n’explique que 3 d’entre elles" in page
 
 
 def test_a_doubted_method_comes_with_a_caution(shop: StudyResults) -> None:

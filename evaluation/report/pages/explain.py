@@ -303,8 +303,9 @@ def _rise_said(explanation: CaseExplanation) -> str:
         return ""
     return nt(
         done,
-        "RISE, qui demande des centaines de lectures, n’explique que {n} d’entre elles.",
-        "RISE, qui demande des centaines de lectures, n’explique que {n} d’entre elles.",
+        "RISE, qui lit chaque photo {masks} fois, n’explique que {n} d’entre elles.",
+        "RISE, qui lit chaque photo {masks} fois, n’explique que {n} d’entre elles.",
+        masks=wording.count(explanation.spec.masks),
     )
 
 
