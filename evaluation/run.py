@@ -237,6 +237,8 @@ def open_study(study: Study, settings: Settings) -> OpenStudy:
 
 
 def _study_record(opened: OpenStudy) -> StudyRecord:
+    from evaluation.models import model_card  # noqa: PLC0415 - imports torch
+
     study, dataset, split = opened.study, opened.dataset, opened.split
     return StudyRecord(
         name=study.name,
@@ -257,6 +259,7 @@ def _study_record(opened: OpenStudy) -> StudyRecord:
         cases=tuple(case.id for case in opened.cases()),
         thresholds=study.thresholds,
         reference=None if study.reference is None else load_reference(study.reference),
+        models=tuple(model_card(spec) for spec in study.models),
     )
 
 

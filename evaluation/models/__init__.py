@@ -2,7 +2,8 @@
 
 ``base`` says what a model is; ``clip`` (with ``text``) builds the zero-shot ones with
 open_clip, ``embedded`` assembles the offline one, ``supervised`` trains a head on a trunk, and
-perhaps the trunk; ``hub``, ``downloads``, ``checkpoints`` and ``devices`` are what they share.
+perhaps the trunk; ``hub``, ``downloads``, ``checkpoints`` and ``devices`` are what they share;
+``cards`` says what is known of a model before it runs.
 """
 
 from __future__ import annotations
@@ -14,10 +15,18 @@ from typing import Literal
 from evaluation.errors import VeilleError
 from evaluation.models import clip, supervised
 from evaluation.models.base import Classifier, TrainingViews
+from evaluation.models.cards import model_card
 from evaluation.models.downloads import Progress, quiet
 from evaluation.records import Availability, Fetched, ModelSpec, TrainingPhotos
 
-__all__ = ["Classifier", "TrainingViews", "availability", "fetch", "load_model"]
+__all__ = [
+    "Classifier",
+    "TrainingViews",
+    "availability",
+    "fetch",
+    "load_model",
+    "model_card",
+]
 
 
 def availability(spec: ModelSpec, *, cache: Path, offline: bool) -> Availability:  # noqa: ARG001

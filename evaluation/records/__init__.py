@@ -73,7 +73,7 @@ from evaluation.records.explanations import (
     UncoveredSubcategory,
     ValidationConfusion,
 )
-from evaluation.records.models import Availability, Fetched, Head, Support
+from evaluation.records.models import Availability, Fetched, Head, Licence, ModelCard, Support
 from evaluation.records.projection import Point, Projection
 from evaluation.records.reference import Reference, ReferenceScores, ReferenceSystem
 from evaluation.records.results import SampleCard, StudyRecord, StudyResults
@@ -142,11 +142,13 @@ __all__ = [
     "IntArray",
     "Lap",
     "LearningCurve",
+    "Licence",
     "MapSummary",
     "MeanGain",
     "MethodCard",
     "Metric",
     "MissingPhoto",
+    "ModelCard",
     "ModelKind",
     "ModelSpec",
     "Option",

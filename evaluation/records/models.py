@@ -73,3 +73,43 @@ class Fetched:
     """Of the checkpoint, bytes."""
     path: Path | None = None
     """The checkpoint."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Licence:
+    """What the authors of published weights allow."""
+
+    name: str
+    """As the authors name it: "MIT", "Apple AMLR"."""
+    url: str
+    """Where they say so."""
+    commercial: bool | None = None
+    """Whether it allows commercial use; None where it says nothing clear."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What is known of a model before it runs; None, or empty, where it is not."""
+
+    model: ModelSpec
+    resolution: tuple[int, int] | None = None
+    """Height and width of the photo that it sees, pixels."""
+    image_parameters: int | None = None
+    """Of the image tower, or of a supervised model's trunk."""
+    text_parameters: int | None = None
+    """Of the text tower; None for a supervised model."""
+    image_gflops: float | None = None
+    """Billions of operations for one photo, a multiplication and its addition counted as two."""
+    embed_dim: int | None = None
+    """Of its embeddings."""
+    context_length: int | None = None
+    """Tokens that are read of a text."""
+    licence: Licence | None = None
+    training: Mapping[str, str] = field(default_factory=dict)
+    """Language ("fr", "en") to what the weights were trained on."""
+    page: str = ""
+    """Address of the authors' own page."""
+    published: float | None = None
+    """Zero-shot accuracy on ImageNet-1k (share) that is published for it."""
+    published_source: str = ""
+    """Where that accuracy is published."""

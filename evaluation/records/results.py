@@ -10,6 +10,7 @@ from evaluation.records.analysis import StudyComparison
 from evaluation.records.base import SCHEMA_VERSION, DatasetKind, Fold
 from evaluation.records.data import MissingPhoto
 from evaluation.records.explanations import CaseExplanation, ExplainFailure, Suggestion
+from evaluation.records.models import ModelCard
 from evaluation.records.projection import Projection
 from evaluation.records.reference import Reference
 from evaluation.records.runs import RunRecord
@@ -57,6 +58,8 @@ class StudyRecord:
     """Ids of the cases that the study declares, whether they ran or not."""
     thresholds: tuple[Threshold, ...]
     reference: Reference | None = None
+    models: tuple[ModelCard, ...] = ()
+    """What is known of each model, whether it ran or not; empty in older artefacts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
