@@ -10,7 +10,7 @@ from evaluation.report.language import message, nt, t
 from evaluation.report.matrix import rank_cell
 from evaluation.report.sentences import recall_changes
 from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, absent, head, measured
-from evaluation.report.view import StudyView, bounds, metric_title, shown, trace, value
+from evaluation.report.view import Absence, StudyView, bounds, metric_title, shown, trace, value
 
 NEVER = message("précision indéfinie\u00a0: cette catégorie n’a jamais été prédite")
 NOT_MEASURED = message("cette catégorie n’est pas dans le résultat")
@@ -78,7 +78,7 @@ def cases_table(view: StudyView, source: str) -> Table:
     rows += [
         Row(
             cells=(
-                head(absence.title, href=_attempt_href(view, absence.case, source)),
+                head(absence.title, href=_attempt_href(view, absence, source)),
                 Cell(
                     text=t(
                         "{status}\u00a0: {reason}",
@@ -92,7 +92,7 @@ def cases_table(view: StudyView, source: str) -> Table:
             ),
             kind="missing",
         )
-        for absence in view.absences
+        for absence in view.absences(source)
     ]
     return Table(
         id="cas",
@@ -116,10 +116,12 @@ def cases_table(view: StudyView, source: str) -> Table:
     )
 
 
-def _attempt_href(view: StudyView, case: str, source: str) -> str:
-    """To the record of a case without a result; "" when it never ran."""
-    run = next((one for one in view.results.runs if one.case == case), None)
-    return "" if run is None else view.run_href(source, run)
+def _attempt_href(view: StudyView, absence: Absence, source: str) -> str:
+    """To the record of a case without a result, to the model's card for several; or ""."""
+    run = view.runs.get(absence.cases[0])
+    if run is None or (absence.href and len(absence.cases) > 1):
+        return absence.href
+    return view.run_href(source, run)
 
 
 def _speed(run: RunRecord) -> Cell:

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 from evaluation.records import (
     CaseExplanation,
     Metric,
+    ModelCard,
     PairedTest,
     PromptSet,
     Reference,
@@ -28,7 +29,7 @@ from evaluation.records import (
 )
 from evaluation.report import links, wording
 from evaluation.report.archive import Archive, pack
-from evaluation.report.language import message, t
+from evaluation.report.language import message, nt, t
 
 Photos = Literal["all", "redistributable"]
 Draw = Callable[[Mapping[str, Any]], str]
@@ -56,11 +57,26 @@ STATUS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Absence:
-    """A declared case that has no result to show, and why."""
+class Lack:
+    """Why a case has no result to show."""
 
-    case: str
+    status: str
+    """In the language of the page."""
+    reason: str
+    reason_lang: str
+    """Language of the reason: records speak English."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """Declared cases of one model that have no result to show, for one reason."""
+
+    cases: tuple[str, ...]
+    """Their ids, one or several."""
     title: str
+    """The case, or the model and how many of its cases these are."""
+    href: str
+    """To the card of the model; "" when it has none."""
     status: str
     """In the language of the page."""
     reason: str
@@ -124,7 +140,9 @@ class StudyView:
     @cached_property
     def _model_titles(self) -> Mapping[str, str]:
         """Model to its title, less a last parenthesis where the rest is enough to tell it."""
-        full = {run.model.name: wording.typeset(run.model.title) for run in self.results.runs}
+        specs = (card.model for card in self.study.models)
+        models = (*specs, *(run.model for run in self.results.runs))
+        full = {model.name: wording.typeset(model.title) for model in models}
         short = {name: re.sub(r"\s+\([^()]*\)$", "", title) for name, title in full.items()}
         times = Counter(short.values())
         return {name: short[name] if times[short[name]] == 1 else full[name] for name in full}
@@ -227,41 +245,81 @@ class StudyView:
             None,
         )
 
-    @cached_property
-    def absences(self) -> tuple[Absence, ...]:
-        """Declared cases without a comparable result: unavailable, failed, stale, never run."""
-        records = {run.case: run for run in self.results.runs}
+    def absences(self, source: str) -> tuple[Absence, ...]:
+        """Declared cases without a comparable result: unavailable, failed, stale, never run.
+
+        Those of one model that have one reason are told together; ``source`` is the page that
+        tells them.
+        """
         scored = {run.case for run in self.scored}
+        told = {
+            case: self._lack(self.runs.get(case)) for case in self.study.cases if case not in scored
+        }
+        groups: dict[tuple[str, Lack], list[str]] = {}
+        for case, lack in told.items():
+            groups.setdefault((self.model_of(case), lack), []).append(case)
         return tuple(
-            self._absence(case, records.get(case))
-            for case in self.study.cases
-            if case not in scored
+            Absence(
+                cases=tuple(cases),
+                title=self._absent_title(model, cases),
+                href=self.model_href(source, model),
+                status=lack.status,
+                reason=lack.reason,
+                reason_lang=lack.reason_lang,
+            )
+            for (model, lack), cases in groups.items()
         )
 
-    def _absence(self, case: str, run: RunRecord | None) -> Absence:
+    def _absent_title(self, model: str, cases: list[str]) -> str:
+        if len(cases) == 1:
+            return self.case_name(cases[0])
+        return t(
+            "{model} ({sets})",
+            model=self.model_name(model),
+            sets=nt(len(cases), "{n}\u00a0jeu de textes", "{n}\u00a0jeux de textes"),
+        )
+
+    def _lack(self, run: RunRecord | None) -> Lack:
+        """Why a case has no result."""
         if run is None:
-            return Absence(
-                case=case,
-                title=case,
+            return Lack(
                 status=t("pas encore évalué"),
                 reason=t("aucun résultat n’est enregistré"),
                 reason_lang="",
             )
         if run.status == "ok":
-            return Absence(
-                case=case,
-                title=self.case_title(run),
+            return Lack(
                 status=t("à refaire"),
                 reason=t("le résultat enregistré porte sur d’autres photos ou un autre découpage"),
                 reason_lang="",
             )
-        return Absence(
-            case=case,
-            title=self.case_title(run),
-            status=t(STATUS[run.status]),
-            reason=run.error or "",
-            reason_lang="en",
-        )
+        return Lack(status=t(STATUS[run.status]), reason=run.error or "", reason_lang="en")
+
+    # ------------------------------------------------------------------ models
+
+    @cached_property
+    def cards(self) -> Mapping[str, ModelCard]:
+        """Model to what is known of it, in the order of the study; none in older artefacts."""
+        return {card.model.name: card for card in self.study.models}
+
+    def model_of(self, case: str) -> str:
+        """The model of a case, by the case's id: "siglip2" of "flipkart/siglip2/noms"."""
+        return case.removeprefix(f"{self.study.name}/").partition("/")[0]
+
+    @cached_property
+    def model_slugs(self) -> Mapping[str, str]:
+        """Model to the part of an anchor that stands for it."""
+        return links.slugs(self.cards)
+
+    def model_anchor(self, model: str) -> str:
+        """The anchor of a model's card."""
+        return f"modele-{self.model_slugs[model]}"
+
+    def model_href(self, source: str, model: str) -> str:
+        """From page ``source`` to the card of a model; "" when it has none."""
+        if model not in self.cards:
+            return ""
+        return links.href(source, self.page("modeles"), self.model_anchor(model))
 
     # ---------------------------------------------------------------- archive
 
@@ -387,17 +445,6 @@ class StudyView:
 def metric_title(name: str) -> str:
     """What the pages call a metric."""
     return t(METRICS[name]) if name in METRICS else name
-
-
-def together(absences: tuple[Absence, ...]) -> tuple[Absence, ...]:
-    """Absences of one reason as one: a model that is not here has a case a prompt set."""
-    found: dict[tuple[str, str], list[Absence]] = {}
-    for one in absences:
-        found.setdefault((one.status, one.reason), []).append(one)
-    return tuple(
-        replace(first, title=wording.listing([first.title, *(one.title for one in rest)]))
-        for first, *rest in found.values()
-    )
 
 
 def matches(system: ReferenceSystem, run: RunRecord) -> bool:

@@ -16,8 +16,10 @@ from evaluation.records import (
     EmbeddingCost,
     Fold,
     Lap,
+    Licence,
     Metric,
     MissingPhoto,
+    ModelCard,
     ModelSpec,
     Predictions,
     PromptSet,
@@ -384,8 +386,34 @@ def shop(folder: Path, *, redistributable: bool = True) -> StudyResults:
             ),
         ),
         reference=reference(name, classes),
+        models=(
+            model_card(embedded()),
+            model_card(hub, commercial=False),
+            ModelCard(model=supervised()),
+        ),
     )
     return results_of(study, runs, folder)
+
+
+def model_card(model: ModelSpec, *, commercial: bool = True) -> ModelCard:
+    return ModelCard(
+        model=model,
+        resolution=(260, 260),
+        image_parameters=5_302_592,
+        text_parameters=22_565_376,
+        image_gflops=1.7179,
+        embed_dim=384,
+        context_length=256,
+        licence=Licence(
+            name="MIT" if commercial else "Apple AMLR",
+            url="https://example.org/LICENSE",
+            commercial=commercial,
+        ),
+        training={"fr": "Des photos et leurs légendes", "en": "Photos and their captions"},
+        page="https://example.org/model",
+        published=0.782,
+        published_source="https://example.org/results.csv",
+    )
 
 
 def second(folder: Path) -> StudyResults:

@@ -43,6 +43,7 @@ def only(results: StudyResults, **options: object) -> Pages:
         "etudes/boutique/etiquettes.md",
         "etudes/boutique/explicabilite.md",
         "etudes/boutique/explicabilite/boutique-embedded-supervised.md",
+        "etudes/boutique/modeles.md",
         "etudes/boutique/prompts.md",
         "etudes/boutique/recherche.md",
         "etudes/jouets/index.md",

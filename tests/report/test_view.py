@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evaluation.records import StudyResults
-from evaluation.report.view import StudyView, best, together
+from evaluation.report.view import StudyView, best
 from tests.report import builder
 from tests.report.conftest import placeholder
 
@@ -30,13 +30,37 @@ def test_titles_lose_a_parenthesis_only_when_they_stay_different(shop: StudyResu
 
 def test_every_declared_case_without_result_is_explained(shop: StudyResults) -> None:
     """Failed, unavailable and never run: each has a status and a reason."""
-    found = {one.case: one for one in view_of(shop).absences}
-    assert {case: one.status for case, one in found.items()} == {
+    found = {one.cases: one for one in view_of(shop).absences("etudes/x/index.md")}
+    assert {case: one.status for (case,), one in found.items()} == {
         "boutique/embedded/gabarits": "en échec",
         "boutique/siglip2/noms": "indisponible",
         "boutique/embedded/sous-categories": "pas encore évalué",
     }
     assert all(one.reason for one in found.values())
+
+
+def test_cases_that_lack_the_same_are_told_together(shop: StudyResults) -> None:
+    """Five prompt sets of a model without weights are one line, which leads to its card."""
+    lacking = shop.runs[3]
+    sets = [builder.prompt_set("noms", ("a",))]
+    sets += [replace(sets[0], name=f"n{i}", title=f"N {i}") for i in range(4)]
+    runs = tuple(replace(lacking, prompts=one, case=f"boutique/siglip2/{one.name}") for one in sets)
+    failed = replace(runs[4], status="failed", error="no room")
+    results = replace(shop, runs=(*shop.runs[:3], *runs[:4], failed))
+    results = builder.without(results, cases=tuple(run.case for run in results.runs))
+    found = view_of(results).absences("etudes/x/index.md")
+    assert [(len(one.cases), one.title, one.status) for one in found] == [
+        (1, "Modèle embarqué · Gabarits", "en échec"),
+        (4, "SigLIP2 B/16 (4\u00a0jeux de textes)", "indisponible"),
+        (1, "SigLIP2 B/16 · N 3", "en échec"),
+    ]
+    assert found[1].href == "modeles.html#modele-siglip2"
+
+
+def test_a_model_without_a_card_is_not_linked(shop: StudyResults) -> None:
+    """Artefacts that were written before there were cards have the same lines, without links."""
+    view = view_of(builder.without(shop, models=()))
+    assert {one.href for one in view.absences("etudes/x/index.md")} == {""}
 
 
 def test_best_is_the_first_of_equals(toys: StudyResults) -> None:
@@ -76,16 +100,3 @@ def test_anchors_of_cases_differ(tmp_path: Path) -> None:
     runs = tuple(replace(results.runs[0], case=case) for case in ("j/a/b", "j/a-b", "j/a_b"))
     view = view_of(replace(results, runs=runs))
     assert len({view.run_anchor(run) for run in runs}) == 3
-
-
-def test_absences_of_one_reason_are_told_once(shop: StudyResults) -> None:
-    """A model that is not here is one absence, whatever its prompt sets; reasons stay apart."""
-    first, second, third = view_of(shop).absences
-    same = replace(second, title="SigLIP2 B/16 · Descriptions")
-    found = together((first, second, same, third))
-    assert [one.title for one in found] == [
-        first.title,
-        f"{second.title} et SigLIP2 B/16 · Descriptions",
-        third.title,
-    ]
-    assert [one.reason for one in found] == [first.reason, second.reason, third.reason]

@@ -18,7 +18,7 @@ from evaluation.report.quoted import SlideTables
 from evaluation.report.scores import cases_table
 from evaluation.report.sentences import Sentence, against_reference
 from evaluation.report.tables import Cell, Table, absent, head, measured, simple
-from evaluation.report.view import Absence, StudyView, best, together, trace
+from evaluation.report.view import StudyView, best, trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,6 @@ class ComparisonPage:
     cases: Table
     tests: PairedTests | None
     """None while the cases have not been compared."""
-    absences: tuple[Absence, ...]
     costs: Table | None
     precision_recall: Table | None
     f1: Table | None
@@ -78,7 +77,6 @@ def build(view: StudyView) -> Page:
             chart=interval_chart(view, uri) if runs else None,
             cases=cases_table(view, uri),
             tests=_tests(view, uri),
-            absences=together(view.absences),
             costs=cost_table(view, uri),
             precision_recall=tables.precision_recall() if filled else None,
             f1=tables.f1() if filled else None,

@@ -21,7 +21,7 @@ from evaluation.report.sentences import (
     weakest,
     without_empty,
 )
-from evaluation.report.view import Absence, StudyView, best, together
+from evaluation.report.view import Absence, StudyView, best
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ def build(view: StudyView) -> Page:
             tested=view.comparison is not None,
             optimism=choices(view),
             subcategories=_subcategories(view, uri),
-            absences=together(view.absences),
+            absences=view.absences(uri),
             test_images=nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos"),
         ),
     )

@@ -139,6 +139,9 @@ class MethodPage:
     """Cases in their order, then later attempts that failed."""
     archive: Link | None
     """Every file of the study, to take away."""
+    unavailable: tuple[RunDetails, ...]
+    """Cases whose weights could not be had."""
+    unavailable_said: str
     test_images: str
     duplicates: str
 
@@ -146,6 +149,7 @@ class MethodPage:
 def build(view: StudyView) -> Page:
     """The page of methods."""
     study = view.study
+    absent = tuple(run for run in view.results.runs if run.status == "unavailable")
     methods = dict.fromkeys(
         t(INTERVALS[metric.method]) if metric.method in INTERVALS else metric.method
         for run in view.scored
@@ -184,10 +188,16 @@ def build(view: StudyView) -> Page:
             systematic=any(card.subcategory for card in study.samples),
             thresholds=_thresholds(study.thresholds),
             runs=(
-                *(details(view, run) for run in view.results.runs),
+                *(details(view, run) for run in view.results.runs if run not in absent),
                 *(details(view, run, later=True) for run in view.results.failures),
             ),
             archive=archive_link(view, view.page("methode")),
+            unavailable=tuple(details(view, run) for run in absent),
+            unavailable_said=nt(
+                len(absent),
+                "{n}\u00a0cas indisponible\u00a0: ses poids n’ont pas pu être obtenus",
+                "{n}\u00a0cas indisponibles\u00a0: leurs poids n’ont pas pu être obtenus",
+            ),
             test_images=nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos"),
             duplicates=nt(len(study.duplicates), "{n}\u00a0groupe", "{n}\u00a0groupes"),
         ),

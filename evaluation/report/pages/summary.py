@@ -13,7 +13,7 @@ from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.scores import right_href, share_cell
 from evaluation.report.sentences import Sentence, answer
 from evaluation.report.tables import Cell, Table, head, measured, simple
-from evaluation.report.view import Absence, StudyView, bounds, shown, together, trace, value
+from evaluation.report.view import Absence, StudyView, bounds, shown, trace, value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ def summary(view: StudyView, source: str) -> Summary:
         chart=interval_chart(view, source) if view.scored else None,
         facts=_facts(view, source),
         links=_links(view, source),
-        absences=together(view.absences),
+        absences=view.absences(source),
         home=Link(
             text=t("L’étude {title} en détail", title=wording.quote(view.title)),
             href=links.href(source, view.page("index")),

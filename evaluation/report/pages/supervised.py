@@ -68,7 +68,7 @@ def build(view: StudyView) -> Page | None:
             train=nt(folds.count("train"), "{n}\u00a0photo", "{n}\u00a0photos"),
             validation=nt(folds.count("validation"), "{n}\u00a0photo", "{n}\u00a0photos"),
             cases=tuple(_case(view, run, uri) for run in view.supervised),
-            absences=tuple(one for one in view.absences if one.case in declared),
+            absences=tuple(one for one in view.absences(uri) if set(one.cases) <= declared),
         ),
     )
 

@@ -83,6 +83,8 @@ class ZeroShotPage:
     title: str
     baseline: str
     overview: Table | None
+    absences: tuple[Absence, ...]
+    """Of models that lack several of their cases: told once rather than in each section."""
     sections: tuple[PromptSection, ...]
 
 
@@ -100,6 +102,7 @@ def build(view: StudyView) -> Page | None:
             title=view.title,
             baseline=names.get(view.baseline or "", ""),
             overview=_overview(view, uri),
+            absences=tuple(one for one in view.absences(uri) if len(one.cases) > 1),
             sections=tuple(_section(view, prompts, uri) for prompts in view.prompt_sets),
         ),
     )
@@ -175,7 +178,9 @@ def _section(view: StudyView, prompts: PromptSet, source: str) -> PromptSection:
             if prompts.texts.get(label)
         ),
         models=tuple(_model(view, run, source, unfolded=run is top) for run in runs),
-        absences=tuple(one for one in view.absences if one.case in ids),
+        absences=tuple(
+            one for one in view.absences(source) if len(one.cases) == 1 and one.cases[0] in ids
+        ),
     )
 
 
