@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -60,22 +61,42 @@ def progress_bars() -> Iterator[Advance]:
 
 
 def results_table(runs: Sequence[RunRecord], colour: bool, width: int = 110) -> str:
-    """The final table: a row a case, with its interval, speed, and what went wrong."""
+    """The final table: a row a case, with its interval, speed, and what went wrong.
+
+    Cases of a model that could not run for one reason share a row.
+    """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("study", "model", "prompt set"):
         table.add_column(name, overflow="fold")
     for name in ("accuracy [95 % interval]", "macro-F1", "images/s"):
         table.add_column(name, justify="right", no_wrap=True)
-    for run in runs:
+    groups = tuple(_alike(runs))
+    for group in groups:
+        run = group[0]
         prompts = run.prompts.name if run.prompts else "—"
+        if len(group) > 1:
+            prompts = f"{len(group)} prompt sets"
         table.add_row(run.study, run.model.name, prompts, *_outcome(run))
     text = io.StringIO()
     console = Console(file=text, width=width, force_terminal=colour, no_color=not colour)
     console.print(table)
-    for run in runs:
+    for run, *others in groups:
         if run.status != "ok":
-            console.print(f"{run.case}: {run.error}", markup=False, highlight=False, soft_wrap=True)
+            name = f"{run.study}/{run.model.name}" if others else run.case
+            console.print(f"{name}: {run.error}", markup=False, highlight=False, soft_wrap=True)
     return text.getvalue()
+
+
+def _alike(runs: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, ...]]:
+    """Runs one by one, but those of a model that lack the same, one after another, together."""
+
+    def lack(numbered: tuple[int, RunRecord]) -> tuple[object, ...]:
+        number, run = numbered
+        apart = number if run.status == "ok" else None
+        return (apart, run.study, run.model.name, run.status, run.error)
+
+    for _, group in groupby(enumerate(runs), key=lack):
+        yield tuple(run for _, run in group)
 
 
 def weights_table(fetched: Sequence[Fetched], colour: bool, width: int = 140) -> str:

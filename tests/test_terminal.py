@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from evaluation.records import Metric, Timings
-from evaluation.terminal import progress_bars, results_table
+from evaluation.records import Fetched, Metric, Timings
+from evaluation.terminal import progress_bars, results_table, weights_table
 from tests.factories import make_run
 
 
@@ -33,6 +34,31 @@ def test_a_case_that_did_not_come_out_says_why() -> None:
     table = results_table([make_run(status="unavailable", error=reason, metrics=())], colour=False)
     assert "unavailable" in table
     assert reason in table
+
+
+def test_cases_that_lack_the_same_share_a_row() -> None:
+    """Five prompt sets of a model without weights are a row and a reason; results stay apart."""
+    run = make_run(metrics=(Metric(name="accuracy", value=0.5, low=0.4, high=0.6, n=99),))
+    lacking = [
+        replace(run, case=f"demo/hub/{i}", status="unavailable", error="no weights", metrics=())
+        for i in range(5)
+    ]
+    other = replace(lacking[0], error="no tokenizer", case="demo/hub/last")
+    table = results_table([run, run, *lacking, other], colour=False)
+    assert table.count("0.500 [0.400, 0.600]") == 2
+    assert table.count("5 prompt sets") == 1
+    assert table.count(": no weights") == 1
+    assert "demo/hub/last: no tokenizer" in table
+
+
+def test_the_table_of_weights_says_what_came_of_each() -> None:
+    """Size, state, folder; below, why weights are missing, brackets as they are."""
+    model = make_run().model
+    here = Fetched(model=model, state="cached", size=605_000_000, path=Path("/cache/w.bin"))
+    gone = Fetched(model=replace(model, name="gone"), state="missing", reason="no [such] tag")
+    table = weights_table([here, gone], colour=False)
+    for words in ("605 MB", "cached", "/cache", "missing", "gone: no [such] tag"):
+        assert words in table
 
 
 def test_bars_are_quiet_when_it_is_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
