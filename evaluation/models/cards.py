@@ -20,6 +20,7 @@ from evaluation.errors import VeilleError
 from evaluation.models import embedded
 from evaluation.models.clip import HUB, is_path
 from evaluation.models.hub import HUB_CONFIG, cached_file, hub_offline
+from evaluation.models.supervised.trunks import create_trunk
 from evaluation.records import Licence, ModelCard, ModelSpec
 
 if TYPE_CHECKING:
@@ -115,19 +116,18 @@ def _configuration(spec: ModelSpec) -> Mapping[str, Any] | None:
 
 
 def _trunk_sizes(spec: ModelSpec) -> _Sizes:
-    import timm  # noqa: PLC0415 - slow to import
-    import torch  # noqa: PLC0415
+    import torch  # noqa: PLC0415 - slow to import
 
-    name = spec.architecture or embedded.TRUNK
     with torch.device("meta"):
-        trunk = timm.create_model(name, pretrained=False, num_classes=0)
-    size = embedded.PREPROCESS["size"] if spec.weights == "embedded" else None
-    resolution = _square(tuple(size or trunk.pretrained_cfg["input_size"][1:]))
+        trunk = create_trunk(spec)
+    embedded_size = embedded.PREPROCESS["size"] if spec.weights == "embedded" else None
+    size = spec.options.get("size") or embedded_size or trunk.preprocess["size"]
+    resolution = _square(size)
     return _Sizes(
         resolution=resolution,
-        image_parameters=_parameters(trunk),
-        image_gflops=gflops(trunk, resolution),
-        embed_dim=int(getattr(trunk, "head_hidden_size", None) or trunk.num_features),
+        image_parameters=_parameters(trunk.module),
+        image_gflops=gflops(trunk.module, resolution),
+        embed_dim=trunk.dim,
     )
 
 

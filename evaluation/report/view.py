@@ -298,7 +298,7 @@ class StudyView:
     # ------------------------------------------------------------------ models
 
     @cached_property
-    def cards(self) -> Mapping[str, ModelCard]:
+    def model_cards(self) -> Mapping[str, ModelCard]:
         """Model to what is known of it, in the order of the study; none in older artefacts."""
         return {card.model.name: card for card in self.study.models}
 
@@ -309,7 +309,7 @@ class StudyView:
     @cached_property
     def model_slugs(self) -> Mapping[str, str]:
         """Model to the part of an anchor that stands for it."""
-        return links.slugs(self.cards)
+        return links.slugs(self.model_cards)
 
     def model_anchor(self, model: str) -> str:
         """The anchor of a model's card."""
@@ -317,7 +317,7 @@ class StudyView:
 
     def model_href(self, source: str, model: str) -> str:
         """From page ``source`` to the card of a model; "" when it has none."""
-        if model not in self.cards:
+        if model not in self.model_cards:
             return ""
         return links.href(source, self.page("modeles"), self.model_anchor(model))
 

@@ -193,8 +193,9 @@ def _assets(source: str) -> Assets:
 def _failures(view: StudyView) -> tuple[Absence, ...]:
     return tuple(
         Absence(
-            case=case,
+            cases=(case,),
             title=view.case_name(case),
+            href="",
             status=t("cartes plus anciennes, les dernières ont échoué")
             if case in view.explanations
             else t("sans carte"),

@@ -64,7 +64,7 @@ class ModelsPage:
 
 def build(view: StudyView) -> Page | None:
     """The page, or None for artefacts that were written before there were cards."""
-    if not view.cards:
+    if not view.model_cards:
         return None
     uri = view.page("modeles")
     return Page(
@@ -75,7 +75,7 @@ def build(view: StudyView) -> Page | None:
             title=view.title,
             name=view.study.name,
             table=_table(view, uri),
-            cards=tuple(_card(view, card, uri) for card in view.cards.values()),
+            cards=tuple(_card(view, card, uri) for card in view.model_cards.values()),
         ),
     )
 
@@ -95,7 +95,7 @@ def _table(view: StudyView, source: str) -> Table:
             Column(text=t("Licence"), numeric=False),
             Column(text=t("État"), numeric=False),
         ),
-        groups=(Group(rows=tuple(_row(view, card, source) for card in view.cards.values())),),
+        groups=(Group(rows=tuple(_row(view, card, source) for card in view.model_cards.values())),),
         note=t(
             "Paramètres et opérations sont calculés d’après la description du modèle, sans ses "
             "poids\u202f; une multiplication et son addition comptent pour deux."
