@@ -63,6 +63,8 @@ class SuggestionSection:
     title: str
     said: Sentence
     verdict: str
+    next: str
+    """How to go on, or ""."""
     rule: str
     classes: tuple[ClassSection, ...]
 
@@ -79,11 +81,12 @@ def _section(view: StudyView, run: RunRecord, found: Suggestion, source: str) ->
         title=view.case_title(run),
         said=_measured(view, run, found, source),
         verdict=_verdict(found),
+        next=_next(found),
         rule=t(
             "Une sous-catégorie passe pour oubliée quand aucun texte de sa catégorie ne lui "
             "ressemble à plus de {far} (cosinus)\u00a0: c’est le niveau que neuf sous-catégories "
-            "sur dix n’atteignent pas avec les textes des autres catégories. Un texte n’est ajouté "
-            "qu’aux catégories qui perdent des photos de validation.",
+            "sur dix n’atteignent pas avec les textes des autres catégories. Elle n’est ajoutée "
+            "que si la validation en perd des photos, et en gagne quand on la nomme.",
             far=wording.decimal(found.far, 2),
         ),
         classes=tuple(
@@ -133,15 +136,32 @@ def _gain(gain: Metric) -> str:
 def _verdict(found: Suggestion) -> str:
     if found.proposal is None or found.gain is None:
         return t(
-            "Aucune sous-catégorie n’est oubliée là où des photos se perdent\u00a0: rien n’est "
-            "proposé."
+            "Rien n’est proposé\u00a0: aucune sous-catégorie n’est oubliée là où des photos se "
+            "perdent, ou la nommer n’en fait gagner aucune."
         )
     low, high = found.gain.low, found.gain.high
     if low is not None and low > 0:
-        return t("Le gain est établi sur la validation\u202f; il reste à le mesurer sur le test.")
+        return t(
+            "L’intervalle exclut zéro. Mais les mêmes photos ont choisi les textes gardés\u00a0: "
+            "le gain est flatteur, et seul le test dira ce qu’il vaut."
+        )
     if high is not None and high < 0:
         return t("La proposition fait moins bien\u00a0: elle est à écarter.")
-    return t("L’intervalle contient zéro\u00a0: ces photos ne suffisent pas à établir un effet.")
+    return t(
+        "L’intervalle contient zéro, et les mêmes photos ont choisi les textes gardés\u00a0: rien "
+        "n’est établi."
+    )
+
+
+def _next(found: Suggestion) -> str:
+    """How to measure a proposal on the test; "" without one."""
+    if found.proposal is None:
+        return ""
+    return t(
+        "Pour la mesurer sur le test, ajoutez «\u00a0{name}\u00a0» à la liste "
+        "«\u00a0prompts\u00a0» de study.toml.",
+        name=found.proposal.name,
+    )
 
 
 def _class(

@@ -405,7 +405,8 @@ def test_a_suggestion_is_told_with_its_measure(shop: StudyResults) -> None:
     assert f"passe de 66,7{T}% à 75,0{T}%" in said
     assert f"IC{N}95{T}% [−20,0{T};{N}35,0]".replace("−", "\u2212") in said
     assert "2 photos gagnées, 1 perdue" in said
-    assert "ne suffisent pas" in section.verdict
+    assert "rien n’est établi" in section.verdict
+    assert f"ajoutez «{N}descriptions-precises{N}»" in section.next
     (only_class,) = section.classes  # the others have nothing to tell
     assert "1 sur 3" in only_class.summary
     assert "3 avec la proposition" in only_class.summary
@@ -417,7 +418,7 @@ def test_a_suggestion_is_told_with_its_measure(shop: StudyResults) -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "wanted"),
-    [(0.01, 0.2, "Le gain est établi"), (-0.2, -0.01, "à écarter"), (-0.1, 0.1, "contient zéro")],
+    [(0.01, 0.2, "le gain est flatteur"), (-0.2, -0.01, "à écarter"), (-0.1, 0.1, "contient zéro")],
 )
 def test_the_interval_chooses_what_is_said_of_a_proposal(
     shop: StudyResults, low: float, high: float, wanted: str
@@ -436,7 +437,8 @@ def test_a_suggestion_without_proposal_says_so(shop: StudyResults) -> None:
     found = replace(shop.suggestions[explained.SUGGESTED], proposal=None, after=None, gain=None)
     results = replace(shop, suggestions={explained.SUGGESTED: found})
     (section,) = suggestions.sections(view_of(results), PAGE)
-    assert "rien n’est proposé" in section.verdict
+    assert "Rien n’est proposé" in section.verdict
+    assert section.next == ""
     assert f"ces textes en classent bien 66,7{T}%" in plain(section.said)
 
 
