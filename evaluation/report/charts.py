@@ -25,6 +25,8 @@ from evaluation.report.view import Draw
 WIDE, NARROW = 560, 310
 """Widths of the plotting area, pixels."""
 
+FONT = "Atkinson Hyperlegible Next, system-ui, sans-serif"
+
 INK, QUIET, GRID = "var(--v-ink)", "var(--v-quiet)", "var(--v-grid)"
 COLOURS = {
     "clip": "var(--v-zero-shot)",
@@ -148,7 +150,7 @@ def frame(values: Sequence[Mapping[str, Any]], *, narrow: bool, step: int) -> Sp
         "config": {
             "aria": False,
             "background": None,
-            "font": "Atkinson Hyperlegible Next, system-ui, sans-serif",
+            "font": FONT,
             "view": {"stroke": None},
             "axis": {
                 "labelColor": INK,
@@ -300,7 +302,6 @@ def _letters(*, narrow: bool) -> Spec:
             "type": "text",
             "align": "right" if narrow else "left",
             "fontSize": 14,
-            "fontStyle": "italic",
             "color": QUIET,
             "dx": 0 if narrow else 74,
         },
@@ -451,11 +452,25 @@ def vega_svg(spec: Mapping[str, Any]) -> str:
     return _draw(json.dumps(spec, sort_keys=True), LOCALES[current()])
 
 
+_NEEDLESS = re.compile(
+    r' (?:class|role|aria-\w+|pointer-events)="[^"]*"'  # the whole drawing is hidden from them
+    r'| opacity="1"'
+    r'| font-family="[^"]*"'  # said once, on the drawing
+)
+_EMPTY = re.compile(r'<path(?: [\w-]+="[^"]*")*? d="(?:|M0,0h0v0h0Z)"(?: [\w-]+="[^"]*")*/>')
+
+
+def _lighter(text: str) -> str:
+    """The drawing without what changes nothing: half of its text."""
+    return _NEEDLESS.sub("", _EMPTY.sub("", text))
+
+
 def svg(text: str, prefix: str) -> Markup:
     """An SVG that fills its place in the page, hidden from screen readers: words replace it."""
     text = re.sub(r"^.*?<svg", "<svg", text, count=1, flags=re.DOTALL)
     found = re.match(r'<svg[^>]*?viewBox="0 0 (?P<width>[\d.]+) [\d.]+"[^>]*>', text)
     width = found["width"] if found else str(WIDE)
+    text = _lighter(text)
     # Identifiers are unique on a page only if each drawing has its own.
     mark = f"{prefix}{zlib.crc32(text.encode()):x}"
     text = re.sub(r'\bid="', f'id="{mark}-', text)
@@ -463,7 +478,7 @@ def svg(text: str, prefix: str) -> Markup:
     text = re.sub(
         r"<svg[^>]*?(viewBox=\"[^\"]*\")[^>]*>",
         rf'<svg xmlns="http://www.w3.org/2000/svg" \1 aria-hidden="true" '
-        rf'style="max-width:{width}px">',
+        rf'font-family="{FONT}" style="max-width:{width}px">',
         text,
         count=1,
     )

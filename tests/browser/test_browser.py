@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +26,7 @@ PAGES = (
     f"{STUDY}/explicabilite.html",
     f"{STUDY}/explicabilite/boutique-embedded-descriptions.html",
     f"{STUDY}/explorateur.html",
+    f"{STUDY}/carte-des-images.html",
     f"{STUDY}/prompts.html",
     f"{STUDY}/calibration.html",
     f"{STUDY}/etiquettes.html",
@@ -178,3 +180,14 @@ def test_a_conclusion_leads_to_its_cell_and_the_cell_to_its_photos(open_page: Op
     told = re.match(r"\d+", page.locator(".v-explorer__count").inner_text())
     assert told is not None
     assert int(told[0]) == shown.count()
+
+
+def test_every_type_of_page_is_looked_at(site: Path) -> None:
+    """A page that is added is added to the list above: one study and one gallery stand for all."""
+    found = {path.relative_to(site).as_posix() for path in site.rglob("*.html")} - {"404.html"}
+    types = {
+        re.sub(r"/(categories|explicabilite)/[^/]+$", r"/\1/", uri)
+        for uri in found
+        if not uri.startswith(("etudes/jouets/", "en/"))
+    }
+    assert types == {re.sub(r"/(categories|explicabilite)/[^/]+$", r"/\1/", uri) for uri in PAGES}
