@@ -494,3 +494,13 @@ def test_little_probability_is_not_zero(shop: StudyResults) -> None:
     rest = [0.00001 if one == photo.label else 0.3 for one in found.classes]
     told = report_explained.verdict(found.classes, replace(photo, probabilities=tuple(rest)))
     assert told.endswith(f"a moins de 0,1{T}%")
+
+
+def test_a_suggestion_needs_no_maps_of_the_test(shop: StudyResults) -> None:
+    """A study may have suggestions alone: the page has them, and the conclusion leads there."""
+    pages = only(replace(shop, explanations={}))
+    page = text(pages, PAGE)
+    assert "{: #description-plus-precise }" in page
+    assert "#fidelite-des-cartes }" not in page
+    conclusion = text(pages, "etudes/boutique/conclusion.md")
+    assert "explicabilite.html&#35;description-plus-precise" in conclusion

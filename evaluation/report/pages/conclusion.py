@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evaluation.report import wording
+from evaluation.report import links, wording
 from evaluation.report.findings import class_findings, findings
 from evaluation.report.language import nt, t
 from evaluation.report.pages import Page
 from evaluation.report.pages.prompts import choices
 from evaluation.report.sentences import (
+    Part,
     Sentence,
     against_chance,
     against_reference,
@@ -40,6 +41,8 @@ class ConclusionPage:
     """Whether the cases were compared by paired tests."""
     optimism: tuple[Sentence, ...]
     """By how much choosing texts on test flatters."""
+    descriptions: Sentence
+    """Where the slides' perspective of more precise texts leads here; empty without maps."""
     subcategories: Sentence
     """What the slides' perspective of sub-categories gives here; empty if it was not tried."""
     absences: tuple[Absence, ...]
@@ -64,6 +67,7 @@ def build(view: StudyView) -> Page:
             quoted=findings(view, uri, "quoted"),
             tested=view.comparison is not None,
             optimism=choices(view),
+            descriptions=_descriptions(view, uri),
             subcategories=_subcategories(view, uri),
             absences=view.absences(uri),
             test_images=nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos"),
@@ -81,6 +85,24 @@ def _effects(view: StudyView, source: str) -> tuple[Sentence, ...]:
 def _weakest(view: StudyView, source: str) -> tuple[Sentence, ...]:
     tops = (best(view.described), best(view.supervised))
     return tuple(weakest(view, run, source) for run in tops if run is not None)
+
+
+def _descriptions(view: StudyView, source: str) -> Sentence:
+    page = view.page("explicabilite")
+    if view.suggestions:
+        return say(
+            "C’est essayé ici\u00a0: {details}.",
+            details=Part(
+                text=t("ce que la validation en dit"),
+                href=links.href(source, page, "description-plus-precise"),
+            ),
+        )
+    if view.explanations:
+        return say(
+            "{maps} sont là.",
+            maps=Part(text=t("Les cartes de ces erreurs"), href=links.href(source, page)),
+        )
+    return ()
 
 
 def _subcategories(view: StudyView, source: str) -> Sentence:

@@ -70,6 +70,8 @@ class ExplainPage:
 
     title: str
     assets: Assets
+    maps: bool
+    """Whether there is anything to show but failures."""
     withheld: str
     """Why no photo is shown, or ""."""
     lead: str
@@ -89,7 +91,7 @@ class ExplainPage:
     randomised: tuple[Sentence, ...]
     methods: tuple[MethodText, ...]
     applies: Table | None
-    """None when no case has maps; then nor has the page anything to show but the failures."""
+    """None when no case has maps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +114,7 @@ class CasePage:
 def build(view: StudyView) -> Page | None:
     """The study's page; None when no case was explained, or tried to be."""
     failures = _failures(view)
-    if not view.explanations and not failures:
+    if not (view.explanations or view.suggestions or failures):
         return None
     uri = view.page("explicabilite")
     run = _lead(view)
@@ -125,6 +127,7 @@ def build(view: StudyView) -> Page | None:
         model=ExplainPage(
             title=view.title,
             assets=_assets(uri),
+            maps=bool(view.explanations or view.suggestions),
             withheld="" if view.photos_shown else t(WITHHELD),
             lead="" if run is None else _lead_said(view, run),
             right=_examples(view, explanation, right, uri),

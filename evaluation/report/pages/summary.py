@@ -109,6 +109,8 @@ def _links(view: StudyView, source: str) -> tuple[Link, ...]:
         ("comparaison", t("Comparer"), t("tous les cas, catégorie par catégorie")),
         ("conclusion", t("Conclure"), t("ce que les chiffres permettent de dire")),
     ]
+    if view.explanations:
+        pages.insert(3, ("explicabilite", t("Regarder"), t("ce qui, dans les photos, a compté")))
     if not view.zero_shot:
         del pages[1]
     return tuple(
