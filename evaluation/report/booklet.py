@@ -26,7 +26,7 @@ from evaluation.report.language import Language, current, speaking, t
 from evaluation.report.markup import Templates
 from evaluation.report.pages import Fact
 from evaluation.report.render import Pages, navigation, render
-from evaluation.report.standalone import embed, stylesheet
+from evaluation.report.standalone import embed, sheet, stylesheet
 from evaluation.report.view import Draw, Photos
 
 EXTENSIONS = ("attr_list", "fenced_code", "footnotes", "tables", "toc")
@@ -100,7 +100,11 @@ def make_booklet(
             question=wording.typeset(results.study.question),
             facts=_facts(results),
             footer=_css_string(wording.typeset(results.study.title)),
-            sheets=(stylesheet(assets), Markup(_sheet(templates))),  # noqa: S704 - our own
+            sheets=(
+                stylesheet(assets),
+                sheet(assets / "cartes.css"),
+                sheet(templates / "impression.css"),
+            ),
             contents=tuple(entry for one in chapters for entry in _entries(one)),
             chapters=chapters,
         )
@@ -125,10 +129,6 @@ def render_booklet(
 
 def _language(lang: str) -> Language:
     return "en" if lang == "en" else "fr"
-
-
-def _sheet(templates: Path) -> str:
-    return (templates / "impression.css").read_text(encoding="utf-8")
 
 
 def _facts(results: StudyResults) -> tuple[Fact, ...]:

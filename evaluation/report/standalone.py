@@ -32,12 +32,17 @@ def stylesheet(assets: Path) -> Markup:
 
     Raises :class:`ReportError` when it, or a font that it names, is not there.
     """
-    sheet = _read(assets / "veille.css").decode("utf-8")
+    text = _read(assets / "veille.css").decode("utf-8")
     return Markup(  # noqa: S704 - the site's own sheet
         re.sub(
-            r'url\("(?P<name>[^"]+)"\)', lambda one: f'url("{embed(assets / one["name"])}")', sheet
+            r'url\("(?P<name>[^"]+)"\)', lambda one: f'url("{embed(assets / one["name"])}")', text
         )
     )
+
+
+def sheet(path: Path) -> Markup:
+    """A style sheet, or a script, of this program as it is; raises as :func:`embed` does."""
+    return Markup(_read(path).decode("utf-8"))  # noqa: S704 - our own
 
 
 def embed(path: Path) -> str:

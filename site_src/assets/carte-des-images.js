@@ -7,14 +7,14 @@
   "use strict";
 
   const PAGE = 60; // photos listed at a time
-  const root = document.querySelector(".v-map:not([data-ready])");
+  const root = document.querySelector(".v-plane:not([data-ready])");
   if (!root) return;
   root.dataset.ready = "";
   const one = (selector) => root.querySelector(selector);
   const form = one("form");
   const [body, plot, card, fold, list, more, count] = [
-    ".v-map__body", ".v-map__plot", ".v-map__card", ".v-map__fold", ".v-map__list",
-    ".v-map__more", ".v-map__count",
+    ".v-plane__body", ".v-plane__plot", ".v-plane__card", ".v-plane__fold", ".v-plane__list",
+    ".v-plane__more", ".v-plane__count",
   ].map(one);
   const field = (name) => form.elements.namedItem(name);
   const lang = document.documentElement.lang || "fr";
@@ -63,7 +63,7 @@
       if (at === looked) return;
       looked = at;
       const figure = card.querySelector("figure");
-      card.querySelector(".v-map__hint").hidden = true;
+      card.querySelector(".v-plane__hint").hidden = true;
       figure.hidden = false;
       if (data.photos.length) {
         const image = figure.querySelector("img") ?? document.createElement("img");
@@ -155,7 +155,7 @@
 
     read();
     form.hidden = body.hidden = fold.hidden = false;
-    root.classList.add("v-map--live");
+    root.classList.add("v-plane--live");
     form.addEventListener("change", (event) => {
       write();
       if (event.target.name === "cas") draw();
@@ -173,7 +173,7 @@
     try {
       await draw();
     } catch {
-      root.classList.remove("v-map--live");
+      root.classList.remove("v-plane--live");
       form.hidden = body.hidden = fold.hidden = true;
       failed();
     }

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 URI = "etudes/boutique/carte-des-images.html"
-POINTS = ".v-map__plot g.mark-symbol.layer_0_marks path"
+POINTS = ".v-plane__plot g.mark-symbol.layer_0_marks path"
 
 
 def opened(open_page: OpenPage, fragment: str = "", **options: object) -> Page:
@@ -28,9 +28,9 @@ def test_every_photo_and_text_is_drawn(open_page: OpenPage, scheme: str) -> None
     """40 photos, 4 names of classes beside those of the legend, and colours of the scheme."""
     page = opened(open_page, scheme=scheme)
     assert page.locator(POINTS).count() == 40
-    assert page.locator(".v-map__count").inner_text() == "40 des 40 photos"
-    assert page.locator(".v-map__plot text", has_text="Home Decor").count() == 2
-    assert page.locator(".v-map__still svg:visible").count() == 0
+    assert page.locator(".v-plane__count").inner_text() == "40 des 40 photos"
+    assert page.locator(".v-plane__plot text", has_text="Home Decor").count() == 2
+    assert page.locator(".v-plane__still svg:visible").count() == 0
     stroke = page.locator(POINTS).first.evaluate("one => getComputedStyle(one).stroke")
     assert stroke == {"light": "rgb(13, 102, 116)", "dark": "rgb(99, 199, 212)"}[scheme]
 
@@ -54,7 +54,7 @@ def test_another_case_has_other_answers_and_no_text(open_page: OpenPage) -> None
     option = page.locator("select[name=cas] option", has_text="régression logistique")
     page.locator("select[name=cas]").select_option(option.get_attribute("value"))
     page.wait_for_function(
-        "[...document.querySelectorAll('.v-map__plot text')]"
+        "[...document.querySelectorAll('.v-plane__plot text')]"
         ".filter((one) => one.textContent.includes('Home Decor')).length === 1"
     )
     assert "#cas=boutique%2Fembedded-supervised" in page.url
@@ -65,7 +65,7 @@ def test_a_point_shows_its_photo_and_opens_it(open_page: OpenPage) -> None:
     page = opened(open_page)
     point = page.locator(POINTS).last
     point.hover(force=True)
-    card = page.locator(".v-map__card figure")
+    card = page.locator(".v-plane__card figure")
     card.wait_for()
     assert card.locator("img").evaluate("one => one.decode().then(() => one.naturalWidth)") > 0
     target = card.locator("a").get_attribute("href")
@@ -79,14 +79,14 @@ def test_the_list_says_the_same_from_the_keyboard(open_page: OpenPage) -> None:
     """Each photo that is sifted is in the list; the one that has the focus is shown and ringed."""
     page = opened(open_page, "#verdict=faux")
     number = page.locator(POINTS).count()
-    page.locator(".v-map__fold > summary").focus()
+    page.locator(".v-plane__fold > summary").focus()
     page.keyboard.press("Enter")
-    assert page.locator(".v-map__list li").count() == number
+    assert page.locator(".v-plane__list li").count() == number
     page.keyboard.press("Tab")
-    first = page.locator(".v-map__list a").first
+    first = page.locator(".v-plane__list a").first
     assert first.evaluate("one => one === document.activeElement")
-    assert page.locator(".v-map__card strong").inner_text() == first.inner_text()
-    assert page.locator(".v-map__plot g.layer_3_marks path").count() == 1
+    assert page.locator(".v-plane__card strong").inner_text() == first.inner_text()
+    assert page.locator(".v-plane__plot g.layer_3_marks path").count() == 1
 
 
 def test_it_fits_a_phone(open_page: OpenPage) -> None:
@@ -110,7 +110,7 @@ def test_without_the_library_the_still_figure_stays(open_page: OpenPage) -> None
     try:
         quiet = bare.new_page()
         quiet.goto(page.url)
-        assert quiet.locator(".v-map__still .v-chart__drawing--wide").is_visible()
-        assert not quiet.locator(".v-map__form").is_visible()
+        assert quiet.locator(".v-plane__still .v-chart__drawing--wide").is_visible()
+        assert not quiet.locator(".v-plane__form").is_visible()
     finally:
         bare.close()

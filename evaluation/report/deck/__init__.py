@@ -25,7 +25,7 @@ from evaluation.report.deck.blocks import Slide
 from evaluation.report.deck.slides import main_slides
 from evaluation.report.language import Language, current, speaking
 from evaluation.report.markup import Templates
-from evaluation.report.standalone import stylesheet
+from evaluation.report.standalone import sheet, stylesheet
 from evaluation.report.view import Draw, Photos, StudyView
 
 __all__ = ["render_deck"]
@@ -67,11 +67,7 @@ def render_deck(
             lang=current(),
             title=wording.typeset(results.study.title),
             slides=(*main_slides(view), *backup_slides(view)),
-            sheets=(stylesheet(assets), _verbatim(templates / "diaporama.css")),
-            script=_verbatim(templates / "diaporama.js"),
+            sheets=(stylesheet(assets), sheet(templates / "diaporama.css")),
+            script=sheet(templates / "diaporama.js"),
         )
         return Templates(templates).fill("diaporama.html.jinja", {"deck": deck})
-
-
-def _verbatim(path: Path) -> Markup:
-    return Markup(path.read_text(encoding="utf-8"))  # noqa: S704 - a file of this program

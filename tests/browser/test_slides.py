@@ -1,0 +1,129 @@
+"""A deck, opened from a disk: presented, and nothing cut."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from evaluation.artefacts import read_study_results
+from evaluation.records import StudyResults
+from evaluation.report.deck import render_deck
+from evaluation.report.standalone import default_assets
+from tests.report import builder, explained
+from tests.report.conftest import TEMPLATES, write_artefacts
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.browser.conftest import OpenPage
+
+pytestmark = pytest.mark.browser
+
+CUT = """() => [...document.querySelectorAll(".d-slide")].flatMap((slide) => {
+  const floor = slide.querySelector("footer").getBoundingClientRect().top;
+  const wall = slide.getBoundingClientRect().right;
+  return [...slide.querySelectorAll(".d-body *")]
+    .filter((one) => !one.closest("svg, .v-data") && one.getClientRects().length)
+    .filter((one) => {
+      const box = one.getBoundingClientRect();
+      return box.bottom > floor + 1 || box.right > wall;
+    })
+    .slice(0, 1)
+    .map((one) => `${slide.id} ${slide.querySelector("h1, h2").textContent}: ${one.className}`);
+})"""
+
+
+def many_classes(folder: Path) -> StudyResults:
+    """24 classes with long names: more than any slide could hold at once."""
+    classes = tuple(f"Catégorie au nom assez long numéro {i}" for i in range(24))
+    runs = tuple(
+        builder.run_record("vaste", classes, model, prompts, confusion=confusion)
+        for model, prompts, confusion in (
+            (
+                builder.embedded(),
+                builder.prompt_set("noms", classes),
+                builder.confusion_of([2] * 24, 3),
+            ),
+            (
+                builder.embedded(),
+                builder.prompt_set("descriptions", classes),
+                builder.confusion_of([3] * 24, 3),
+            ),
+            (builder.supervised(), None, builder.confusion_of([1] * 24, 3)),
+        )
+    )
+    small = builder.second(folder)
+    study = replace(
+        small.study,
+        name="vaste",
+        classes=classes,
+        samples=builder.cards(classes, train=2, validation=1, test=3),
+        cases=tuple(run.case for run in runs),
+    )
+    return builder.results_of(study, runs, folder)
+
+
+@pytest.fixture(scope="module")
+def decks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the decks of three studies."""
+    root, output = tmp_path_factory.mktemp("artefacts"), tmp_path_factory.mktemp("decks")
+    write_artefacts(root, explained.shop(root), builder.second(root), many_classes(root))
+    for name in ("boutique", "jouets", "vaste"):
+        deck = render_deck(
+            read_study_results(root / name), templates=TEMPLATES, assets=default_assets()
+        )
+        (output / f"{name}.html").write_text(deck, encoding="utf-8")
+    return output
+
+
+def opened(open_page: OpenPage, decks: Path, name: str = "boutique.html") -> Page:
+    return open_page(name, base=decks.as_uri() + "/")
+
+
+@pytest.mark.parametrize("name", ["boutique", "jouets", "vaste"])
+def test_nothing_is_cut_on_any_slide(open_page: OpenPage, decks: Path, name: str) -> None:
+    """Everything ends above the footer, however many classes there are."""
+    page = opened(open_page, decks, f"{name}.html")
+    page.evaluate("() => document.fonts.ready")
+    assert page.evaluate(CUT) == []
+
+
+def test_arrows_go_through_the_slides(open_page: OpenPage, decks: Path) -> None:
+    """Forth, back, to the end; the place is said and kept in the address."""
+    page = opened(open_page, decks)
+    number = page.locator(".d-slide").count()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    assert page.locator(".d-place").inner_text() == f"2 / {number}"
+    assert page.url.endswith("#2")
+    page.keyboard.press("End")
+    assert page.locator(".d-place").inner_text() == f"{number} / {number}"
+
+
+def test_presented_one_slide_fills_the_screen(open_page: OpenPage, decks: Path) -> None:
+    """P shows the current slide alone, as large as the window allows; Escape gives all back."""
+    page = opened(open_page, decks, "boutique.html#3")
+    page.evaluate("() => { document.documentElement.requestFullscreen = undefined; }")
+    page.keyboard.press("p")
+    assert page.locator(".d-slide:visible").count() == 1
+    box = page.locator(".d-slide:visible").bounding_box()
+    assert box is not None
+    assert max(box["width"] / 1440, box["height"] / 844) == pytest.approx(1, abs=0.01)
+    assert page.locator(".d-slide:visible").get_attribute("id") == "3"
+    page.keyboard.press("PageDown")
+    assert page.locator(".d-slide:visible").get_attribute("id") == "4"
+    page.keyboard.press("Escape")
+    assert page.locator(".d-slide:visible").count() == page.locator(".d-slide").count()
+
+
+def test_a_phone_shows_whole_slides(open_page: OpenPage, decks: Path) -> None:
+    """They are scaled, and nothing scrolls sideways."""
+    page = open_page("jouets.html", base=decks.as_uri() + "/", width=390)
+    box = page.locator(".d-slide").first.bounding_box()
+    assert box is not None
+    assert box["width"] <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
