@@ -149,15 +149,18 @@ def _data(view: StudyView) -> tuple[Slide, ...]:
     found = page_model(dataset.build(view), dataset.DatasetPage)
     assert found is not None  # noqa: S101 - a study always has this page
     intro = words([joined(found.intro)], "note")
-    split = Slide(
-        title=t("Jeu de données\u00a0: le découpage"),
-        blocks=(intro, figure(found.chart))
+    counted: tuple[Block, ...] = (
+        (figure(found.chart),)
         if len(view.study.classes) <= _CHARTED
-        else (intro, *(Grid(table=one) for one in paged(unlinked(found.counts))[:1])),
+        else tuple(Grid(table=one) for one in paged(unlinked(found.counts), rows=11))
+    )
+    notice = () if view.photos_shown else (words([joined(t(WITHHELD))], "note"),)
+    split = tuple(
+        Slide(title=t("Jeu de données\u00a0: le découpage"), blocks=(intro, one, *notice))
+        for one in counted
     )
     if not view.photos_shown:
-        notice = words([joined(t(WITHHELD))], "note")
-        return (Slide(title=split.title, blocks=(*split.blocks, notice)),)
+        return split
     shelves = tuple(
         Shelf(
             title=label,
@@ -174,7 +177,7 @@ def _data(view: StudyView) -> tuple[Slide, ...]:
             )
             for start in range(0, len(shelves), _SHELVES)
         ),
-        split,
+        *split,
     )
 
 
@@ -289,7 +292,7 @@ def _texts(view: StudyView) -> tuple[Slide, ...]:
     )
     return tuple(
         Slide(title=t("Enrichir les textes"), blocks=(Grid(table=page),))
-        for page in paged(table, rows=9)
+        for page in paged(table, rows=8)
     )
 
 
