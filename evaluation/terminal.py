@@ -148,7 +148,7 @@ def pairs_table(pairs: Sequence[PairedTest], study: str, colour: bool, width: in
     return _drawn(table, colour, width)
 
 
-def faithfulness_table(found: CaseExplanation, colour: bool, width: int = 110) -> str:
+def faithfulness_table(found: CaseExplanation, colour: bool, width: int = 140) -> str:
     """What the maps of a case are worth: areas under the curves, beside the two controls."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("method", no_wrap=True)

@@ -146,3 +146,24 @@ def test_compare_needs_scored_cases(tmp_path: Path, study: Path) -> None:
     assert done.exit_code == 2
     assert "tox -e eval" in done.output
     assert len(done.output.splitlines()) == 1
+
+
+def test_explain_says_what_it_costs_and_what_it_found(tmp_path: Path, study: Path) -> None:
+    """Forward passes first; then the areas under the curves beside the two controls."""
+    common = ("--artefacts", tmp_path / "artefacts", "--device", "cpu")
+    done = veille("explain", study, *common)
+    assert done.exit_code == 2
+    assert "no case was scored yet" in done.output
+    settings = Settings(artefacts=tmp_path / "artefacts", device="cpu")
+    opened = open_study(load_study(str(study)), settings)
+    assert run_case(opened.case("tiny/noms"), opened).status == "ok"
+    few = ("--masks=4", "--rise-photos=2", "--faithfulness-photos=2", "--steps=2", "--photos=4")
+    done = veille("explain", study, *few, *common)
+    assert done.exit_code == 0, done.output
+    assert "essai/tiny/noms: 148 forward passes at most" in done.output
+    assert "descriptions" not in done.output
+    for word in ("chefer", "rise", "random", "centre", "control", "deletion, blur"):
+        assert word in done.output
+    done = veille("explain", study, "tiny/nom", *common)
+    assert done.exit_code == 2
+    assert "choose among tiny/noms, tiny/descriptions" in done.output

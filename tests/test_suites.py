@@ -204,3 +204,34 @@ def test_a_missing_weights_file_is_unavailable_and_skipped(tmp_path: Path, study
     assert "gone.safetensors" in done.stdout
     assert read(tmp_path, "essai/gone/noms")["status"] == "unavailable"
     assert read(tmp_path, "essai/tiny/noms")["status"] == "ok"
+
+
+def test_scoring_makes_the_maps_that_the_study_declares(tmp_path: Path, study: Path) -> None:
+    """Once: an unchanged case is left alone, and --no-maps makes none."""
+    write_study(study, "[explain]\nmasks = 4\nfaithfulness_photos = 2\ncurve_steps = 2\ncap = 4\n")
+    one = ("--study", study, "--prompts", "noms")
+    folder = tmp_path / "artefacts" / "essai" / "tiny" / "noms"
+    assert run(tmp_path, *one, "--no-maps").returncode == 0
+    assert not (folder / "attention.json").exists()
+    assert run(tmp_path, *one).returncode == 0
+    record = json.loads((folder / "attention.json").read_text())
+    names = {m["overlay"] for photo in record["photos"] for m in photo["maps"]}
+    assert names == {f"attention/{path.name}" for path in (folder / "attention").iterdir()}
+    written = (folder / "attention.json").stat().st_mtime_ns
+    assert run(tmp_path, *one).returncode == 0
+    assert (folder / "attention.json").stat().st_mtime_ns == written
+
+
+def test_maps_that_fail_are_one_line_and_harm_no_score(tmp_path: Path, study: Path) -> None:
+    """The suite passes; the reason is in the summary and beside the result."""
+    write_study(study, "[explain]\nmasks = 4\n")
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "maps.sqlite").write_bytes(b"no database at all" * 100)
+    done = run(tmp_path, "--study", study, "--prompts", "noms")
+    assert done.returncode == 0, done.stdout
+    (line,) = (one for one in done.stdout.splitlines() if "maps failed" in one)
+    assert "essai/tiny/noms was scored" in line
+    assert "cache of maps is damaged" in line
+    assert read(tmp_path, "essai/tiny/noms")["status"] == "ok"
+    folder = tmp_path / "artefacts" / "essai" / "tiny" / "noms"
+    assert "damaged" in json.loads((folder / "attention-failure.json").read_text())["error"]

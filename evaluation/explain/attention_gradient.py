@@ -18,16 +18,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import ImageModel, InputMaps, Score, to_array
+from evaluation.explain.base import ImageModel, InputMaps, Score, class_directions, to_array
 from evaluation.explain.recorder import RecordedAttention, recording
 from evaluation.explain.towers import TokenLayout, token_layout
 
 if TYPE_CHECKING:
     import torch
-
-GRADIENT_BYTES = 256 * 2**20
-"""At most, for the gradients of one backward pass: with many classes or a large tower, the
-classes are taken in several passes."""
 
 
 def attention_gradient(model: ImageModel, score: Score, pixels: torch.Tensor) -> InputMaps:
@@ -169,15 +165,11 @@ def _output_gradients(
     bytes_a_class = sum(one.numel() * one.element_size() for one in outputs)
     # The weights' own gradient is made one layer at a time.
     bytes_a_class += max(r.weights.numel() * r.weights.element_size() for r in records)
-    at_once = max(1, GRADIENT_BYTES // bytes_a_class)
-    images, classes = scores.shape
-    directions = torch.eye(classes, dtype=scores.dtype, device=scores.device)
-    for some in torch.split(directions, at_once):
+    for directions in class_directions(scores, bytes_a_class):
         yield torch.autograd.grad(
             scores,
             outputs,
-            # One image's score does not depend on another image: one pass serves the batch.
-            grad_outputs=some.unsqueeze(1).expand(len(some), images, classes),
+            grad_outputs=directions,
             is_grads_batched=True,
             retain_graph=True,
             allow_unused=True,

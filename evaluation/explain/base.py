@@ -6,7 +6,7 @@ pixels to an embedding, and a linear head over it (:class:`evaluation.records.He
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Float32Array = NDArray[np.float32]
 Score = Callable[["torch.Tensor"], "torch.Tensor"]
 """(B, D) embeddings to (B, C) scores, one a class; differentiable."""
+GRADIENT_BYTES = 256 * 2**20
+"""At most, for the gradients of one backward pass: with many classes or a large tower, the
+classes are taken in several passes."""
 Progress = Callable[[int, int], None]
 """Called with how many forward passes are done, and how many there are."""
 
@@ -124,3 +127,17 @@ def margin_score(head: Head) -> Score:
     """What every map explains: the margin of each class; see :func:`margins`."""
     logits = head_logits(head)
     return lambda embeddings: margins(logits(embeddings))
+
+
+def class_directions(scores: torch.Tensor, bytes_a_class: int) -> Iterator[torch.Tensor]:
+    """What to differentiate (B, C) scores along: (c, B, C), a few classes at a time.
+
+    As many as ``GRADIENT_BYTES`` allow, all of them for any usual tower.  One image's score
+    does not depend on another image: one pass serves the batch.
+    """
+    import torch  # noqa: PLC0415 - slow to import
+
+    images, classes = scores.shape
+    each = torch.eye(classes, dtype=scores.dtype, device=scores.device)
+    for some in torch.split(each, max(1, GRADIENT_BYTES // bytes_a_class)):
+        yield some.unsqueeze(1).expand(len(some), images, classes)

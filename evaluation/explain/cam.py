@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import ImageModel, InputMaps, Score, to_array
+from evaluation.explain.base import ImageModel, InputMaps, Score, class_directions, to_array
 from evaluation.explain.towers import SpatialLayer, inspect_tower, token_layout
 
 if TYPE_CHECKING:
@@ -58,20 +58,19 @@ def class_activation(
     inputs = pixels.detach().clone().requires_grad_()
     with torch.enable_grad(), _output_of(model.image_tower, layer.name) as seen:
         scores = score(model.forward(inputs))
-    activation = seen[-1]
-    gradient = _gradient(scores, activation)
-    if gradient is None:
-        raise _zero_gradient(layer)
     size = (pixels.shape[-2], pixels.shape[-1])
-    activation, gradient, extent = _channels_first(
-        model.image_tower, layer, activation.detach(), gradient, size
-    )
-    if not gradient.any():
+    parts, reached = [], False
+    for raw in _gradients(scores, seen[-1], layer):
+        activation, gradient, extent = _channels_first(
+            model.image_tower, layer, seen[-1].detach(), raw, size
+        )
+        reached = reached or bool(gradient.any())
+        if kind == "gradcam":
+            gradient = gradient.mean(dim=(-2, -1), keepdim=True)
+        parts.append((gradient * activation).sum(dim=-3))
+    if not reached:
         raise _zero_gradient(layer)
-    if kind == "gradcam":
-        gradient = gradient.mean(dim=(-2, -1), keepdim=True)
-    values = (gradient * activation).sum(dim=-3).transpose(0, 1)
-    return InputMaps(values=to_array(values), extent=extent)
+    return InputMaps(values=to_array(torch.cat(parts).transpose(0, 1)), extent=extent)
 
 
 def no_spatial_layer() -> ModelError:
@@ -106,20 +105,25 @@ def _output_of(tower: torch.nn.Module, name: str) -> Iterator[list[torch.Tensor]
         hook.remove()
 
 
-def _gradient(scores: torch.Tensor, activation: torch.Tensor) -> torch.Tensor | None:
-    """(C, *activation.shape), or None when the scores do not depend on it."""
+def _gradients(
+    scores: torch.Tensor, activation: torch.Tensor, layer: SpatialLayer
+) -> Iterator[torch.Tensor]:
+    """(c, *activation.shape) for a few classes at a time."""
     import torch  # noqa: PLC0415 - slow to import
 
-    images, classes = scores.shape
-    directions = torch.eye(classes, dtype=scores.dtype, device=scores.device)
-    (gradient,) = torch.autograd.grad(
-        scores,
-        activation,
-        grad_outputs=directions.unsqueeze(1).expand(classes, images, classes),
-        is_grads_batched=True,
-        allow_unused=True,
-    )
-    return gradient
+    # The product with the activation is as large as the gradient.
+    for directions in class_directions(scores, 2 * activation.numel() * activation.element_size()):
+        (gradient,) = torch.autograd.grad(
+            scores,
+            activation,
+            grad_outputs=directions,
+            is_grads_batched=True,
+            retain_graph=True,
+            allow_unused=True,
+        )
+        if gradient is None:
+            raise _zero_gradient(layer)
+        yield gradient
 
 
 def _channels_first(

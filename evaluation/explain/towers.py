@@ -128,9 +128,9 @@ def _prefix_tokens(trunk: Any) -> int:
     count = getattr(trunk, "num_prefix_tokens", None)  # timm
     if count is not None:
         return int(count)
-    # open_clip's ViT begins with its class token; CLIP's ResNets pool with the mean of all
-    # positions as a first token, which is nowhere in particular.
-    return int(hasattr(trunk, "class_embedding") or hasattr(trunk, "attnpool"))
+    # open_clip's and torchvision's ViTs begin with their class token; CLIP's ResNets pool with
+    # the mean of all positions as a first token, which is nowhere in particular.
+    return int(any(hasattr(trunk, one) for one in ("class_embedding", "class_token", "attnpool")))
 
 
 def _known_grid(trunk: Any) -> tuple[int, int] | None:
@@ -162,6 +162,8 @@ def _patch_size(trunk: Any) -> tuple[int, int] | None:
     conv = getattr(getattr(trunk, "patch_embed", None), "proj", None)  # timm
     if conv is None and hasattr(trunk, "class_embedding"):
         conv = getattr(trunk, "conv1", None)  # open_clip
+    if conv is None and hasattr(trunk, "class_token"):
+        conv = getattr(trunk, "conv_proj", None)  # torchvision
     kernel, stride = getattr(conv, "kernel_size", None), getattr(conv, "stride", None)
     if not isinstance(kernel, tuple) or kernel != stride or getattr(conv, "in_channels", 0) != 3:  # noqa: PLR2004
         return None

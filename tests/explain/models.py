@@ -114,6 +114,28 @@ def timm_trunk(name: str, **arguments: Any) -> torch.nn.Module:
     return trunk
 
 
+def torchvision_vit() -> torch.nn.Module:
+    """torchvision's ViT without its head: a supervised model."""
+    import torchvision  # noqa: PLC0415 - slow to import
+
+    torch.manual_seed(0)
+    tower: torch.nn.Module = torchvision.models.VisionTransformer(
+        image_size=32, patch_size=8, num_layers=2, num_heads=2, hidden_dim=32, mlp_dim=64
+    )
+    tower.heads = torch.nn.Identity()
+    return tower
+
+
+def torchvision_cnn(name: str) -> torch.nn.Module:
+    """One of torchvision's CNNs without its last layer: a supervised model."""
+    import torchvision  # noqa: PLC0415 - slow to import
+
+    torch.manual_seed(0)
+    tower: torch.nn.Module = torchvision.models.get_model(name)
+    tower.classifier = torch.nn.Flatten()
+    return tower
+
+
 VIT = {"image_size": 32, "patch_size": 8, "width": 32, "layers": 2, "head_width": 16}
 COCA = VIT | {"attentional_pool": True, "attn_pooler_queries": 8, "attn_pooler_heads": 2}
 CASCADE = COCA | {"attentional_pool": "cascade"}
@@ -124,6 +146,7 @@ ATTENTION: dict[str, tuple[Callable[[], torch.nn.Module], int]] = {
     "open_clip ViT, mean pool": (lambda: open_clip_tower(VIT | {"pool_type": "avg"}), 32),
     "open_clip ViT, qk norm": (lambda: open_clip_tower(VIT | {"qk_norm": True}), 32),
     "CoCa": (lambda: open_clip_tower(COCA), 32),
+    "torchvision ViT": (torchvision_vit, 32),
     "timm ViT": (lambda: timm_tower("test_vit", 160, "token", "linear"), 160),
     "timm ViT, mean pool": (lambda: timm_trunk("test_vit2", img_size=64), 64),
     "SigLIP (attention pool)": (lambda: timm_tower("test_vit3", 160, "map", "none"), 160),
@@ -144,6 +167,7 @@ SPATIAL: dict[str, tuple[Callable[[], torch.nn.Module], int]] = {
     "EfficientNet-Lite": (lambda: timm_tower("tf_efficientnet_lite0", 96, "avg", "linear"), 96),
     "EfficientNet": (lambda: timm_trunk("test_efficientnet"), 96),
     "DenseNet": (lambda: timm_trunk("densenet121"), 96),
+    "DenseNet201 of torchvision": (lambda: torchvision_cnn("densenet201"), 64),
     "ConvNeXt": (lambda: timm_tower("test_convnext", 96, "", "linear"), 96),
     "ResNet": (lambda: timm_trunk("test_resnet"), 96),
     "Swin": (lambda: timm_trunk("swin_tiny_patch4_window7_224", depths=(1, 1, 1, 1)), 224),

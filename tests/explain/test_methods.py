@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from evaluation.errors import ModelError
-from evaluation.explain import attention_gradient as module
+from evaluation.explain import base as module
 from evaluation.explain.attention_gradient import attention_gradient, chefer
 from evaluation.explain.base import Score, head_logits, margin_score, margins
 from evaluation.explain.cam import class_activation
@@ -38,6 +39,7 @@ LAYERS = {
     "EfficientNet-Lite": "trunk.bn2",
     "EfficientNet": "bn2",
     "DenseNet": "features",
+    "DenseNet201 of torchvision": "features",
     "ConvNeXt": "trunk.norm_pre",
     "ResNet": "layer4",
     "Swin": "norm",
@@ -124,6 +126,55 @@ def test_a_tower_is_explained_by_its_own_method_then_rise(family: str, expected:
     tower = inspect_tower(PlainModel(build(), size))
     assert resolve_methods((), tower) == (expected, "rise")
     assert resolve_methods(("rise", "rise"), tower) == ("rise",)
+
+
+# ----------------------------------------------------------------------- the cost
+
+
+def operations(work: Callable[[], object]) -> int:
+    """Floating-point operations of what is called, backward passes included.
+
+    With gradients: the counter sees nothing of PyTorch's native path of attention.
+    """
+    with FlopCounterMode(display=False) as counter:
+        work()
+    return counter.get_total_flops()
+
+
+@pytest.mark.parametrize("family", sorted(set(EVERY) - {"SigLIP (attention pool)", "PE"}))
+def test_the_maps_of_a_photo_cost_four_forward_passes_at_most(family: str) -> None:
+    """Those of the predicted and the true class, by any gradient method; counted, not timed.
+
+    PyTorch's counter cannot follow the attention pools of timm.
+    """
+    build, size = EVERY[family]
+    model = PlainModel(build(), size)
+    tower, pixels = inspect_tower(model), some_pixels(size, n=1)
+    score = margin_score(random_head(model, size, classes=2))
+    once = operations(lambda: model.forward(pixels.requires_grad_()))
+    for method in EXPLAIN_METHODS[:-1]:
+        if refusal(method, tower) is None:
+            cost = operations(lambda m=method: class_maps(m, model, tower, score, pixels))
+            assert cost <= 4 * once, method
+
+
+@pytest.mark.parametrize(
+    ("method", "family"),
+    [("attention-gradient", "toy"), ("hirescam", "EfficientNet-Lite"), ("gradcam", "DenseNet")],
+)
+def test_more_classes_hardly_cost_more(
+    method: ExplainMethod, family: str, toys: Mapping[str, tuple[PlainModel, Head]]
+) -> None:
+    """All maps of seven classes: still within four passes where one layer is differentiated."""
+    if family == "toy":
+        model, size = toys["cls"][0], 64
+    else:
+        build, size = EVERY[family]
+        model = PlainModel(build(), size)
+    tower, pixels = inspect_tower(model), some_pixels(size, n=1)
+    score = margin_score(random_head(model, size, classes=7))
+    once = operations(lambda: model.forward(pixels.requires_grad_()))
+    assert operations(lambda: class_maps(method, model, tower, score, pixels)) <= 4 * once
 
 
 # --------------------------------------------------------------------- the tokens
@@ -230,6 +281,20 @@ def test_a_map_does_not_depend_on_the_rest_of_the_batch(
         )
         scale = abs(batch.values[i]).max()
         np.testing.assert_allclose(batch.values[i], single.values[0], atol=1e-4 * scale)
+
+
+@pytest.mark.parametrize("kind", ["hirescam", "gradcam"])
+def test_a_feature_map_in_several_passes_gives_the_same_maps(
+    kind: ExplainMethod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A layer too large for the gradients of all classes takes them one by one."""
+    build, size = EVERY["CLIP ResNet"]
+    model = PlainModel(build(), size)
+    tower, score = inspect_tower(model), margin_score(random_head(model, size))
+    at_once = class_maps(kind, model, tower, score, some_pixels(size)).values
+    monkeypatch.setattr(module, "GRADIENT_BYTES", 1)
+    one_by_one = class_maps(kind, model, tower, score, some_pixels(size)).values
+    np.testing.assert_allclose(at_once, one_by_one, rtol=1e-4, atol=1e-7)
 
 
 def test_a_model_that_ignores_its_attention_is_refused() -> None:
