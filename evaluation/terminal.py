@@ -106,13 +106,20 @@ def weights_table(fetched: Sequence[Fetched], colour: bool, width: int = 140) ->
     table.add_column("weights", overflow="fold")
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
+    table.add_column("licence", overflow="fold")
     table.add_column("where", overflow="fold")
     for one in fetched:
         size = "—" if one.size is None else megabytes(one.size)
         where = "" if one.path is None else str(one.path.parent)
-        table.add_row(one.model.name, one.model.weights, size, one.state, where)
+        table.add_row(one.model.name, one.model.weights, size, one.state, _licence(one), where)
     reasons = [f"{one.model.name}: {one.reason}\n" for one in fetched if one.reason]
     return _drawn(table, colour, width) + "".join(reasons)
+
+
+def _licence(one: Fetched) -> str:
+    if one.licence is None:
+        return "—"
+    return one.licence.name + (" (not commercial)" if one.licence.commercial is False else "")
 
 
 def megabytes(size: int) -> str:

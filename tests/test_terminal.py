@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.records import Fetched, Metric, Timings
+from evaluation.records import Fetched, Licence, Metric, Timings
 from evaluation.terminal import progress_bars, results_table, weights_table
 from tests.factories import make_run
 
@@ -55,9 +55,10 @@ def test_the_table_of_weights_says_what_came_of_each() -> None:
     """Size, state, folder; below, why weights are missing, brackets as they are."""
     model = make_run().model
     here = Fetched(model=model, state="cached", size=605_000_000, path=Path("/cache/w.bin"))
+    here = replace(here, licence=Licence(name="Apple AMLR", url="u", commercial=False))
     gone = Fetched(model=replace(model, name="gone"), state="missing", reason="no [such] tag")
     table = weights_table([here, gone], colour=False)
-    for words in ("605 MB", "cached", "/cache", "missing", "gone: no [such] tag"):
+    for words in ("605 MB", "cached", "/cache", "missing", "gone: no [such] tag", "AMLR (not"):
         assert words in table
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 from evaluation.errors import VeilleError
 from evaluation.models import clip, supervised
 from evaluation.models.base import Classifier, TrainingViews
-from evaluation.models.cards import model_card
+from evaluation.models.cards import licence_of, model_card
 from evaluation.models.downloads import Progress, quiet
 from evaluation.records import Availability, Fetched, ModelSpec, TrainingPhotos
 
@@ -61,7 +61,7 @@ def fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = q
     try:
         path = _fetch(spec, cache=cache, offline=offline, progress=progress)
     except VeilleError as error:
-        return Fetched(model=spec, state="missing", reason=str(error))
+        return Fetched(model=spec, state="missing", reason=str(error), licence=licence_of(spec))
     state: Literal["packages", "random", "local", "cached", "downloaded"]
     if spec.weights == "embedded":
         state = "packages"
@@ -72,7 +72,7 @@ def fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = q
     else:
         state = "cached" if before.ready else "downloaded"
     size = None if path is None else path.stat().st_size
-    return Fetched(model=spec, state=state, size=size, path=path)
+    return Fetched(model=spec, state=state, size=size, path=path, licence=licence_of(spec))
 
 
 def _fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress) -> Path | None:

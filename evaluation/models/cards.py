@@ -38,7 +38,6 @@ def model_card(spec: ModelSpec) -> ModelCard:
     with contextlib.suppress(Exception), hub_offline():
         sizes = _clip_sizes(spec) if spec.kind == "clip" else _trunk_sizes(spec)
     facts, sources = _facts(spec)
-    licence = facts.get("licence")
     published = facts.get("imagenet")
     return ModelCard(
         model=spec,
@@ -48,12 +47,21 @@ def model_card(spec: ModelSpec) -> ModelCard:
         image_gflops=sizes.image_gflops,
         embed_dim=sizes.embed_dim,
         context_length=sizes.context_length,
-        licence=licence
-        and Licence(name=licence, url=facts["licence_url"], commercial=facts.get("commercial")),
+        licence=licence_of(spec),
         training=facts.get("training", {}),
         page=facts.get("page", _hub_page(spec)),
         published=published,
         published_source=sources["results"] if published is not None else "",
+    )
+
+
+def licence_of(spec: ModelSpec) -> Licence | None:
+    """The licence of published weights, as ``facts.toml`` has it; None when it does not."""
+    facts, _ = _facts(spec)
+    if "licence" not in facts:
+        return None
+    return Licence(
+        name=facts["licence"], url=facts["licence_url"], commercial=facts.get("commercial")
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from evaluation.errors import WeightsUnavailable
+from evaluation.models.checkpoints import one_line
 from evaluation.models.downloads import (
     Progress,
     RemoteFile,
@@ -296,7 +297,8 @@ def _asking(url: str, what: str) -> Iterator[None]:
         except Exception as error:
             if not is_silence(error):
                 raise
-            reason = "in time" if "Timeout" in type(error).__name__ else f"({error})"
+            words = re.sub(r"\[Errno [^]]*\] ", "", one_line(error, 80))
+            reason = "in time" if "Timeout" in type(error).__name__ else f"({words})"
             _silent[host] = (time.monotonic(), reason)
             raise _no_answer(host, reason, what) from error
 

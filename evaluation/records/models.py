@@ -60,6 +60,18 @@ class Availability:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Licence:
+    """What the authors of published weights allow."""
+
+    name: str
+    """As the authors name it: "MIT", "Apple AMLR"."""
+    url: str
+    """Where they say so."""
+    commercial: bool | None = None
+    """Whether it allows commercial use; None where it says nothing clear."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
     """What became of a model's weights when they were fetched ahead of time."""
 
@@ -73,18 +85,8 @@ class Fetched:
     """Of the checkpoint, bytes."""
     path: Path | None = None
     """The checkpoint."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Licence:
-    """What the authors of published weights allow."""
-
-    name: str
-    """As the authors name it: "MIT", "Apple AMLR"."""
-    url: str
-    """Where they say so."""
-    commercial: bool | None = None
-    """Whether it allows commercial use; None where it says nothing clear."""
+    licence: Licence | None = None
+    """Of the weights, where it is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

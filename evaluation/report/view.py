@@ -274,7 +274,7 @@ class StudyView:
         if len(cases) == 1:
             return self.case_name(cases[0])
         return t(
-            "{model} ({sets})",
+            "{model}, {sets}",
             model=self.model_name(model),
             sets=nt(len(cases), "{n}\u00a0jeu de textes", "{n}\u00a0jeux de textes"),
         )

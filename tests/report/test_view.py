@@ -51,7 +51,7 @@ def test_cases_that_lack_the_same_are_told_together(shop: StudyResults) -> None:
     found = view_of(results).absences("etudes/x/index.md")
     assert [(len(one.cases), one.title, one.status) for one in found] == [
         (1, "Modèle embarqué · Gabarits", "en échec"),
-        (4, "SigLIP2 B/16 (4\u00a0jeux de textes)", "indisponible"),
+        (4, "SigLIP2 B/16, 4\u00a0jeux de textes", "indisponible"),
         (1, "SigLIP2 B/16 · N 3", "en échec"),
     ]
     assert found[1].href == "modeles.html#modele-siglip2"
