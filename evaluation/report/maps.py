@@ -35,6 +35,10 @@ _FOCUSED, _SPREAD = 0.15, 0.35
 A uniform map has 0.5."""
 _AGAINST = 0.05
 """Share that speaks against a class from which it is told."""
+_BALANCED = ("hirescam", "gradcam")
+"""Methods whose maps add up to zero when the embedding is normalised, since the score does not
+change with its length (Euler's theorem): half of what counts then speaks against any class, and
+saying so would say nothing of the photo."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +166,12 @@ def caption(one: ClassMap, *, beside: bool) -> str:
     )
     if not beside or one.scale <= 0:
         return where
+    if one.method in _BALANCED:
+        return t(
+            "{where}\u202f; maximum à {peak} de l’échelle",
+            where=where,
+            peak=wording.percent(max(0.0, one.peak) / one.scale, 0),
+        )
     return t(
         "{where}\u202f; maximum à {peak} de l’échelle\u202f; {against} de ce qui compte parle "
         "contre",
@@ -182,7 +192,7 @@ def said(one: ClassMap, explained: ExplainedPhoto) -> str:
     parts = [t("Carte de «\u00a0{label}\u00a0» par {method}.", label=one.label,
                method=method_name(one.method))]  # fmt: skip
     parts.append(_empty(summary) if summary.empty else _mass(summary))
-    if not summary.empty and summary.against_share >= _AGAINST:
+    if _tells_against(one):
         parts.append(
             t(
                 "Du total de ce qui compte, {share} parle contre cette catégorie.",
@@ -193,6 +203,11 @@ def said(one: ClassMap, explained: ExplainedPhoto) -> str:
     if hidden:
         parts.append(hidden)
     return " ".join(parts)
+
+
+def _tells_against(one: ClassMap) -> bool:
+    summary = one.summary
+    return not summary.empty and summary.against_share >= _AGAINST and one.method not in _BALANCED
 
 
 def _empty(summary: MapSummary) -> str:

@@ -105,6 +105,12 @@ def test_little_against_is_not_told() -> None:
     assert "contre" not in maps.said(map_of(against_share=0.049), photo)
 
 
+def test_what_a_cam_has_against_is_not_told() -> None:
+    """It is half of the map whatever the photo, where the embedding is normalised."""
+    (photo,) = make_explanation().photos
+    assert "contre" not in maps.said(replace(map_of(against_share=0.5), method="hirescam"), photo)
+
+
 def test_a_photo_seen_whole_has_no_hatching() -> None:
     """Nothing is said of a crop that left nothing out."""
     (photo,) = make_explanation().photos
@@ -504,3 +510,16 @@ def test_a_suggestion_needs_no_maps_of_the_test(shop: StudyResults) -> None:
     assert "#fidelite-des-cartes }" not in page
     conclusion = text(pages, "etudes/boutique/conclusion.md")
     assert "explicabilite.html&#35;description-plus-precise" in conclusion
+
+
+def test_a_description_that_changes_nothing_is_told_so(shop: StudyResults) -> None:
+    """Equal probabilities stay; they do not "go from 90 % to 90 %"."""
+    found = shop.explanations["boutique/embedded/noms"]
+    same = {
+        case: replace(found, case=case)
+        for case in ("boutique/embedded/noms", "boutique/embedded/descriptions")
+    }
+    page = explain.build(view_of(replace(shop, explanations=same))).model  # type: ignore[union-attr]
+    assert isinstance(page, explain.ExplainPage)
+    (model,) = page.prompts
+    assert all(" reste à " in said for one in model.shown for said in one.said)

@@ -499,7 +499,14 @@ def _change_said(view: StudyView, base: RunRecord, run: RunRecord, sample: str, 
         "change": wording.points(chances[1] - chances[0]),
     }
     was, now = before.predicted == before.label, after.predicted == after.label
-    if now and not was:
+    if was == now and values["before"] == values["after"]:
+        said = t(
+            "Avec «\u00a0{texts}\u00a0», la probabilité de «\u00a0{label}\u00a0» reste à {after}.",
+            texts=values["texts"],
+            label=values["label"],
+            after=values["after"],
+        )
+    elif now and not was:
         said = t(
             "Avec «\u00a0{texts}\u00a0», la probabilité de «\u00a0{label}\u00a0» passe de {before} "
             "à {after} ({change}), et la réponse devient juste.",
