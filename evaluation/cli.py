@@ -27,6 +27,14 @@ from evaluation.terminal import (
 if TYPE_CHECKING:
     from evaluation.run import ModelCheck, OpenStudy, StudyCheck
 
+_PRECISION = click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="Of the models: that of the evaluation, or photos are embedded again.",
+)
+
 _EPILOG = """\b
 The usual way:
   tox -e eval                                   score the demo study, offline
@@ -225,6 +233,7 @@ def _announce(checks: tuple[ModelCheck, ...]) -> None:
     help="Also: learning curves, effect of each text, random words, audit, retrieval.",
 )
 @click.option("--device", default="auto", show_default=True, help="For --deep.")
+@_PRECISION
 def compare(  # noqa: PLR0917 - click passes them by name
     study: str,
     cases: tuple[str, ...],
@@ -232,13 +241,18 @@ def compare(  # noqa: PLR0917 - click passes them by name
     data_root: Path | None,
     deep: bool,
     device: str,
+    precision: str,
 ) -> None:
     """Compare the scored cases of STUDY on the same photos, and write comparison.json.
 
     With two or more CASES (embedded/noms, or demo/embedded/noms), only their pairs are shown.
     --deep needs the photos and the models again; image embeddings come from the store.
     """
-    found = _compared(study, artefacts, data_root, deep=deep, device=device)
+    found = (
+        _compared_deeply(study, artefacts, data_root, device=device, precision=precision)
+        if deep
+        else _compared(study, artefacts)
+    )
     if found.comparison is None:
         raise VeilleError(
             "fewer than two cases were scored", where=study, remedy="score another one: tox -e eval"
@@ -247,26 +261,34 @@ def compare(  # noqa: PLR0917 - click passes them by name
     click.echo(pairs_table(_wanted_pairs(found, cases), study, colour=False))
 
 
-def _compared(
-    study: str, artefacts: Path, data_root: Path | None, *, deep: bool, device: str
+def _compared(study: str, artefacts: Path) -> StudyComparison:
+    from evaluation.analyse import analyse  # noqa: PLC0415 - imports SciPy
+
+    return _found(analyse(artefacts, study), study)
+
+
+def _compared_deeply(
+    study: str, artefacts: Path, data_root: Path | None, *, device: str, precision: str
 ) -> StudyComparison:
-    from evaluation.analyse import analyse, analyse_deeply  # noqa: PLC0415 - imports SciPy
+    from evaluation.analyse import analyse_deeply  # noqa: PLC0415 - imports SciPy
     from evaluation.run import Settings, open_study  # noqa: PLC0415
 
-    if deep:
-        declared = load_study(study, data_root=data_root)
-        with progress_bars() as advance:
-            settings = Settings(artefacts=artefacts, device=device, progress=advance)
-            found = analyse_deeply(open_study(declared, settings))
-    else:
-        found = analyse(artefacts, study)
-    if found is None:
+    declared = load_study(study, data_root=data_root)
+    with progress_bars() as advance:
+        settings = Settings(
+            artefacts=artefacts, device=device, precision=precision, progress=advance
+        )
+        return _found(analyse_deeply(open_study(declared, settings)), study)
+
+
+def _found(comparison: StudyComparison | None, study: str) -> StudyComparison:
+    if comparison is None:
         raise VeilleError(
             "no case was scored on the photos as they are now",
             where=study,
             remedy=f"run tox -e eval -- --study {study}",
         )
-    return found
+    return comparison
 
 
 def _wanted_pairs(found: StudyComparison, cases: tuple[str, ...]) -> tuple[PairedTest, ...]:
@@ -302,6 +324,7 @@ def _wanted_pairs(found: StudyComparison, cases: tuple[str, ...]) -> tuple[Paire
 )
 @click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the photos.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
+@_PRECISION
 @click.option("--offline", is_flag=True, help="Never touch the network.")
 def explain(  # noqa: PLR0917 - click passes them by name
     study: str,
@@ -314,6 +337,7 @@ def explain(  # noqa: PLR0917 - click passes them by name
     artefacts: Path,
     data_root: Path | None,
     device: str,
+    precision: str,
     offline: bool,
 ) -> None:
     """Make the attention maps of the scored cases of STUDY, deeper than an evaluation does.
@@ -336,7 +360,13 @@ def explain(  # noqa: PLR0917 - click passes them by name
     changes: dict[str, Any] = {key: value for key, value in told.items() if value is not None}
     spec = replace(deeper(found.explain or ExplainSpec()), **changes)
     with progress_bars() as advance:
-        settings = Settings(artefacts=artefacts, device=device, offline=offline, progress=advance)
+        settings = Settings(
+            artefacts=artefacts,
+            device=device,
+            precision=precision,
+            offline=offline,
+            progress=advance,
+        )
         opened = open_study(found, settings)
         wanted = _scored_cases(opened, cases)
     _explain_all(opened, wanted, spec)
