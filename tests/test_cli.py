@@ -167,3 +167,19 @@ def test_explain_says_what_it_costs_and_what_it_found(tmp_path: Path, study: Pat
     done = veille("explain", study, "tiny/nom", *common)
     assert done.exit_code == 2
     assert "choose among tiny/noms, tiny/descriptions" in done.output
+
+
+def test_a_deep_comparison_reuses_the_embeddings_of_its_precision(
+    tmp_path: Path, study: Path
+) -> None:
+    """What an evaluation in bf16 embedded is asked for in bf16, and only in it."""
+    settings = Settings(artefacts=tmp_path / "artefacts", precision="bf16")
+    opened = open_study(load_study(str(study)), settings)
+    for case in opened.cases():
+        assert run_case(case, opened).provenance.precision == "bf16"
+    models = opened.store._connection.execute("SELECT fingerprint FROM fillings").fetchall()
+    options = ("--deep", "--precision", "bf16", "--artefacts", settings.artefacts)
+    done = veille("compare", study, *options)
+    assert done.exit_code == 0, done.output
+    assert opened.store._connection.execute("SELECT fingerprint FROM fillings").fetchall() == models
+    assert "fp32" in veille("compare", study, "--precision", "fp8").output
