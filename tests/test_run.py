@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import constants
 
 from evaluation import artefacts
 from evaluation.config import load_study
 from evaluation.records import FOLDS, RunRecord
 from evaluation.run import OpenStudy, Settings, embed_parts, open_study, run_case
+from tests.models.hub_server import serving
+from tests.studies import write_study
 
 
 @pytest.fixture
@@ -117,3 +120,37 @@ def test_ten_new_photos_embed_ten(
     run, rows = embed_parts(grown, model, {fold: getattr(grown.split, fold) for fold in FOLDS})
     assert (run.embedded, run.reused) == (10, 30)
     assert sum(map(len, rows.values())) == 40
+
+
+def test_weights_that_could_not_be_had_are_not_asked_for_again(
+    tmp_path: Path, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every prompt set of the model is unavailable; its server was asked for the first alone."""
+    write_study(
+        study,
+        '[[models]]\nname = "hub"\nkind = "clip"\nweights = "hf-hub:nobody/nothing"\n'
+        'title = "Du hub"\n',
+    )
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    with serving() as server:
+        address = server.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "ENDPOINT", server.endpoint)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address)
+        settings = Settings(artefacts=tmp_path / "artefacts", cache=tmp_path / "cache")
+        opened = open_study(load_study(str(study)), settings)
+        first = run_case(opened.case("hub/noms"), opened)
+        asked = len(server.requests)
+        second = run_case(opened.case("hub/descriptions"), opened)
+        assert len(server.requests) == asked > 0
+    assert (first.status, second.status) == ("unavailable", "unavailable")
+    assert first.error == second.error
+    assert "HTTP 404" in (first.error or "")
+
+
+def test_a_study_s_record_has_a_card_for_each_model(opened: OpenStudy) -> None:
+    """Whether it ran or not: sizes from its own configuration."""
+    record = artefacts.read_study(opened.settings.artefacts / "essai" / "study.json")
+    (card,) = record.models
+    assert card.model.name == "tiny"
+    assert card.resolution == (32, 32)
+    assert card.image_gflops is not None

@@ -222,6 +222,47 @@ def test_a_study_whose_cases_are_all_unavailable_has_its_pages(shop: StudyResult
     assert "forbids the network" in text
 
 
+def test_many_unavailable_cases_are_a_line_a_model(shop: StudyResults) -> None:
+    """Five models without weights and three prompt sets each: five lines, folded, on each page."""
+    lacking = shop.runs[3]
+    runs = [
+        replace(
+            lacking,
+            case=f"boutique/m{i}/{one.prompts.name}",
+            model=replace(lacking.model, name=f"m{i}", title=f"Modèle {i}"),
+            prompts=one.prompts,
+        )
+        for i in range(5)
+        for one in shop.runs[:3]
+        if one.prompts is not None
+    ]
+    scored = tuple(run for run in shop.runs if run.status == "ok")
+    results = replace(shop, runs=(*scored, *runs))
+    results = builder.without(results, cases=tuple(run.case for run in results.runs))
+    pages = only(results)
+    for uri in ("index.md", "etudes/boutique/conclusion.md", "etudes/boutique/clip-zero-shot.md"):
+        text = page(pages, uri)
+        assert text.count("forbids the network") == 5, uri
+        assert text.count("<details><summary><strong>Cas sans résultat</strong>") == 1
+        assert "Modèle 4, 3\u00a0jeux de textes" in text
+    table = page(pages, "etudes/boutique/comparaison.md")
+    table = table[table.index('id="cas"') :]
+    assert table[: table.index("</table>")].count("forbids the network") == 5
+    method = page(pages, "etudes/boutique/methode.md")
+    folded = method.index("15\u00a0cas indisponibles")
+    assert method.index("execution-boutique-embedded-noms") < folded
+    assert folded < method.index('id="execution-boutique-m0-noms"')
+
+
+def test_a_licence_that_forbids_commercial_use_is_shown(pages: Pages) -> None:
+    """In the table of the models and on the model's card, with the address of its text."""
+    text = page(pages, "etudes/boutique/modeles.md")
+    assert text.count("usage commercial interdit") == 2
+    assert text.count("usage commercial permis") == 2
+    assert text.count("usage commercial à vérifier") == 2
+    assert '<a href="https://example.org/LICENSE">Texte de la licence</a>' in text
+
+
 def test_a_local_path_of_weights_is_not_published(toys: StudyResults) -> None:
     """Of a checkpoint on somebody's disk, the page gives the name alone."""
     run = replace(toys.runs[0], model=replace(toys.runs[0].model, weights="/home/eve/clip.pt"))
