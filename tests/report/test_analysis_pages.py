@@ -54,7 +54,7 @@ def words(pages: Pages, name: str) -> str:
     """What a page says, without its markup."""
     text = pages[f"etudes/boutique/{name}.md"]
     assert isinstance(text, str)
-    return unescape(re.sub(r"<[^>]+>", " ", text))
+    return unescape(re.sub(r"<[^>]+>", " ", re.sub(r"</?a\b[^>]*>", "", text)))
 
 
 # ----------------------------------------------------------------------- presence

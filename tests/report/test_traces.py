@@ -61,16 +61,13 @@ def test_every_number_of_every_table_says_where_it_comes_from(trees: dict[str, N
 
 
 def test_every_measured_sentence_leads_to_its_run(trees: dict[str, Node]) -> None:
-    """A sentence with a decimal has a link with a tooltip in it, or a note below names its runs."""
+    """A sentence with a decimal has a link with a tooltip in it."""
     found, asked = [], 0
     for uri, page in trees.items():
         for sentence in sentences(page):
             text = sentence.text()
             chance = text.startswith("Tous les cas font mieux que le hasard")
             if not re.search(r"\d,\d", text) or "diapositives" in text.lower() or chance:
-                continue
-            # Of these pages the numbers are several runs' together.
-            if uri.endswith(("etiquettes.html", "prompts.html", "recherche.html")):
                 continue
             asked += 1
             if not any(one.attributes.get("title") for one in sentence.find("a")):

@@ -97,7 +97,9 @@ def _model(view: StudyView, one: FewShot, source: str) -> ModelCurves:
         anchor=f"courbes-{anchor}",
         title=view.model_name(one.model),
         zero_shot=_zero_shot(view, one, source),
-        break_even=tuple(break_even(curve) for curve in one.curves)
+        break_even=tuple(
+            break_even(curve, href=f"#{_tests(anchor)}", title=_trace(one)) for curve in one.curves
+        )
         if one.zero_shot is not None
         else (),
         chart=_chart(view, one, anchor),
@@ -119,8 +121,8 @@ def _zero_shot(view: StudyView, one: FewShot, source: str) -> Sentence:
     return say("Sans aucune étiquette, {name} obtient {number}.", name=name, number=number)
 
 
-def break_even(curve: LearningCurve) -> Sentence:
-    """From how many labels a class a method beats zero-shot."""
+def break_even(curve: LearningCurve, *, href: str = "", title: str = "") -> Sentence:
+    """From how many labels a class a method beats zero-shot; the gain leads to ``href``."""
     name = wording.quote(_named(curve.method))
     if curve.break_even is None:
         most = max(curve.points, key=lambda point: point.images)
@@ -142,18 +144,18 @@ def break_even(curve: LearningCurve) -> Sentence:
         "{name} bat le zero-shot à partir de {break_even} par catégorie{gain}.",
         name=name,
         break_even=nt(curve.break_even, "{n}\u00a0photo étiquetée", "{n}\u00a0photos étiquetées"),
-        gain=_gain(curve, curve.break_even),
+        gain=_gain(curve, curve.break_even, href, title),
     )
 
 
-def _gain(curve: LearningCurve, shots: int) -> str:
+def _gain(curve: LearningCurve, shots: int, href: str, title: str) -> Sentence:
     point = next((one for one in curve.points if one.shots == shots), None)
     if point is None or point.over_zero_shot is None:
-        return ""
+        return ()
     gain = point.over_zero_shot
-    return t(
+    return say(
         " ({gain}, IC\u00a095\u202f% {interval})",
-        gain=wording.points(gain.gain),
+        gain=Part(text=wording.points(gain.gain), href=href, title=title),
         interval=wording.interval(gain.low, gain.high),
     )
 
@@ -239,6 +241,11 @@ def _chart(view: StudyView, one: FewShot, anchor: str) -> Chart:
     )
 
 
+def _tests(anchor: str) -> str:
+    """The table where each point is told."""
+    return f"apprentissage-{anchor}-tests"
+
+
 def _trace(one: FewShot) -> str:
     """Where the numbers of a model's curves come from, as a tooltip."""
     if one.zero_shot_case is None:
@@ -269,7 +276,7 @@ def _means(one: FewShot) -> tuple[tuple[str | Cell, ...], ...]:
 def _table(view: StudyView, one: FewShot, anchor: str) -> Table:
     tip = _trace(one)
     return Table(
-        id=f"apprentissage-{anchor}-tests",
+        id=_tests(anchor),
         caption=t(
             "{model_name}\u00a0: chaque point, et ce qu’il gagne",
             model_name=view.model_name(one.model),

@@ -22,7 +22,7 @@ from evaluation.report.findings import class_finding, gains_anchor, tell
 from evaluation.report.language import message, nt, t
 from evaluation.report.pages import Page
 from evaluation.report.scores import gallery_href
-from evaluation.report.sentences import Sentence, say
+from evaluation.report.sentences import Part, Sentence, say
 from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, head, measured, simple
 from evaluation.report.view import StudyView, bounds, shown, trace, trace_all
 
@@ -94,7 +94,7 @@ def build(view: StudyView) -> Page | None:
         return None
     uri = view.page("prompts")
     models = tuple(_model(view, found, one, uri) for one in found.prompts if _has_matter(view, one))
-    controls = tuple(_control(view, case, gain) for case, gain in found.control.items())
+    controls = tuple(_control(view, case, gain, uri) for case, gain in found.control.items())
     if not (models or found.variance or controls):
         return None
     return Page(
@@ -459,14 +459,15 @@ def _near_identical(view: StudyView, case: str, pairs: tuple[TextPair, ...]) -> 
 # ------------------------------------------------------------------------- control
 
 
-def _control(view: StudyView, case: str, gain: MeanGain) -> Sentence:
+def _control(view: StudyView, case: str, gain: MeanGain, source: str) -> Sentence:
     run = view.runs.get(case)
     model = wording.quote(view.model_title(run)) if run else wording.quote(case)
     draws = nt(gain.repetitions, "{n}\u00a0tirage", "{n}\u00a0tirages")
     words = t("{draws} de mots au hasard de même longueur, en moyenne", draws=draws)
-    numbers = t(
+    told = wording.points(gain.gain)
+    numbers = say(
         "{gain}, IC\u00a095\u202f% {interval}, {p}",
-        gain=wording.points(gain.gain),
+        gain=Part(text=told, href=view.run_href(source, run), title=trace(run)) if run else told,
         interval=wording.interval(gain.low, gain.high),
         p=wording.p_value(gain.p),
     )

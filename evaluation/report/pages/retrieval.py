@@ -9,9 +9,11 @@ from evaluation.report import wording
 from evaluation.report.language import message, t
 from evaluation.report.pages import Page
 from evaluation.report.scores import share_cell
-from evaluation.report.sentences import Sentence, say
+from evaluation.report.sentences import Part, Sentence, say
 from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head, measured
 from evaluation.report.view import StudyView, bounds, shown
+
+_TABLE = "recherche-tableau"
 
 DIRECTIONS = {
     "image-to-title": message("De la photo au titre"),
@@ -48,6 +50,7 @@ def build(view: StudyView) -> Page | None:
 def _said(view: StudyView, one: Retrieval) -> Sentence:
     model, among = wording.quote(view.model_name(one.model)), wording.count(one.candidates)
     limits = bounds(one.recall_at_1)
+    first = Part(text=shown(one.recall_at_1), href=f"#{_TABLE}", title=_trace(one))
     interval = t(" (IC\u00a095\u202f% {limits})", limits=limits) if limits else ""
     if one.direction == "title-to-image":
         return say(
@@ -55,7 +58,7 @@ def _said(view: StudyView, one: Retrieval) -> Sentence:
             "des titres{interval}, et parmi les cinq premières pour "
             "{recall_at_5}, sur {among} photos.",
             model=model,
-            recall_at_1=shown(one.recall_at_1),
+            recall_at_1=first,
             interval=interval,
             recall_at_5=shown(one.recall_at_5),
             among=among,
@@ -65,7 +68,7 @@ def _said(view: StudyView, one: Retrieval) -> Sentence:
         "photos{interval}, et parmi les cinq premiers pour {recall_at_5}, "
         "sur {among} titres.",
         model=model,
-        recall_at_1=shown(one.recall_at_1),
+        recall_at_1=first,
         interval=interval,
         recall_at_5=shown(one.recall_at_5),
         among=among,
@@ -75,7 +78,7 @@ def _said(view: StudyView, one: Retrieval) -> Sentence:
 def _table(view: StudyView, found: tuple[Retrieval, ...]) -> Table:
     directions = dict.fromkeys(one.direction for one in found)
     return Table(
-        id="recherche-tableau",
+        id=_TABLE,
         caption=t("Recherche dans les photos et les titres de test"),
         columns=(
             Column(text=t("Modèle"), numeric=False),
@@ -97,8 +100,13 @@ def _table(view: StudyView, found: tuple[Retrieval, ...]) -> Table:
     )
 
 
+def _trace(one: Retrieval) -> str:
+    """Where a model's numbers come from, as a tooltip."""
+    return t("comparison.json, vecteurs de {model}", model=one.model)
+
+
 def _row(view: StudyView, one: Retrieval) -> Row:
-    tip = t("comparison.json, vecteurs de {model}", model=one.model)
+    tip = _trace(one)
     return Row(
         cells=(
             head(view.model_name(one.model)),
