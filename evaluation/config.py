@@ -40,6 +40,8 @@ SCHEMA = 1
 """Version of the study files that this program reads."""
 SHIPPED = Path(__file__).parent / "studies"
 """The studies that come with the program."""
+ENGLISH = "english.toml"
+"""Beside study.toml: what its texts are in English, for the report's English pages."""
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "top2_accuracy")
 """What a threshold may be about: the metrics of a run record."""
@@ -329,6 +331,7 @@ def _study(file: Path, data_root: Path | None, mistakes: list[Mistake]) -> Study
     models = _models(table)
     prompts = _prompt_sets(table, models)
     reference = _reference(table)
+    translations = _translations(file.with_name(ENGLISH), mistakes)
     thresholds = _thresholds(table, name, models, prompts)
     explain = _explain(table.table("explain")) if table.has("explain") else None
     table.finish()
@@ -344,7 +347,18 @@ def _study(file: Path, data_root: Path | None, mistakes: list[Mistake]) -> Study
         thresholds=thresholds,
         reference=reference,
         explain=explain,
+        translations=translations,
     )
+
+
+def _translations(file: Path, mistakes: list[Mistake]) -> Mapping[str, str]:
+    """French text to English, when there is such a file beside the study."""
+    if not file.is_file():
+        return {}
+    table = _Table(_read_toml(file, mistakes) or {}, file, mistakes)
+    found = {french: table.required_text(french) for french in table.raw}
+    table.finish()
+    return found
 
 
 def _check_schema(table: _Table) -> None:

@@ -260,6 +260,7 @@ def _study_record(opened: OpenStudy) -> StudyRecord:
         thresholds=study.thresholds,
         reference=None if study.reference is None else load_reference(study.reference),
         models=tuple(model_card(spec) for spec in study.models),
+        translations=study.translations,
     )
 
 

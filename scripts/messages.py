@@ -32,8 +32,6 @@ PLAIN, COUNTED = {"t", "say", "message"}, {"nt", "nsay"}
 IN_TEMPLATES = {"t", "nt"}
 """A template's own ``say`` prints a sentence."""
 
-_STRING = r'"((?:[^"\\]|\\.)*)"'
-_SCRIPT = re.compile(rf"\bt\(\s*{_STRING}|\bnt\([^,()]+,\s*{_STRING},\s*{_STRING}", re.DOTALL)
 _SLOT = re.compile(r"\{([a-z]\w*)\}")
 _FRENCH = re.compile(r"[«»]|\b(?:le|la|les|des|une|est|sont|avec|dans|sur|par|qui|que)\b")
 
@@ -60,7 +58,6 @@ def messages(root: Path) -> dict[Message, list[str]]:
     for path, extract in (
         *((path, from_python) for path in sorted((root / "evaluation/report").rglob("*.py"))),
         *((path, from_template) for path in sorted((root / "templates").glob("*.jinja"))),
-        *((path, from_script) for path in sorted((root / "site_src/assets").glob("*.js"))),
     ):
         place = path.relative_to(root).as_posix()
         for message in extract(path.read_text(encoding="utf-8")):
@@ -98,18 +95,6 @@ def from_template(text: str) -> Iterator[Message]:
         if len(values) != len(said):
             raise SystemExit(f"line {call.lineno}: {call.node.name}() wants literal text")
         yield values[0] if call.node.name == "t" else (values[0], values[1])
-
-
-def from_script(text: str) -> Iterator[Message]:
-    """Literal arguments of ``t`` and ``nt`` in a script; strings have double quotes."""
-    for said, one, several in _SCRIPT.findall(text):
-        yield _unescaped(said) if said else (_unescaped(one), _unescaped(several))
-
-
-def _unescaped(text: str) -> str:
-    value = ast.literal_eval(f'"{text}"')
-    assert isinstance(value, str)  # noqa: S101 - a string literal
-    return value
 
 
 def translations(path: Path) -> dict[Message, tuple[str, ...]]:

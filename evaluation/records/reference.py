@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from evaluation.records.base import ModelKind
 
@@ -43,3 +44,5 @@ class Reference:
     test_images: int
     classes: tuple[str, ...]
     systems: tuple[ReferenceSystem, ...]
+    translations: Mapping[str, str] = field(default_factory=dict)
+    """French text of the file (source, titles) to the same in English."""

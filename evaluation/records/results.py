@@ -60,6 +60,8 @@ class StudyRecord:
     reference: Reference | None = None
     models: tuple[ModelCard, ...] = ()
     """What is known of each model, whether it ran or not; empty in older artefacts."""
+    translations: Mapping[str, str] = field(default_factory=dict)
+    """French text of the study (titles, question, sources) to the same in English."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

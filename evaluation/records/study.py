@@ -208,6 +208,8 @@ class Study:
     """A file of published figures to stand beside the measured ones."""
     explain: ExplainSpec | None = None
     """Which maps are made of each case; None for none."""
+    translations: Mapping[str, str] = field(default_factory=dict)
+    """French text of the study (titles, question, sources) to the same in English."""
 
     def cases(self) -> tuple[Case, ...]:
         """Every case, in the order of the file: models first, then prompt sets."""

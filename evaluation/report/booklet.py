@@ -25,7 +25,7 @@ from evaluation.report.charts import vega_svg
 from evaluation.report.language import Language, current, speaking, t
 from evaluation.report.markup import Templates
 from evaluation.report.pages import Fact
-from evaluation.report.render import Pages, navigation, render
+from evaluation.report.render import Pages, navigation, render, translations
 from evaluation.report.standalone import embed, sheet, stylesheet
 from evaluation.report.view import Draw, Photos
 
@@ -89,17 +89,24 @@ def make_booklet(
 
     Raises :class:`~evaluation.errors.ReportError` as :func:`~evaluation.report.render.render`.
     """
-    with speaking(language):
-        pages = render((results,), None, templates=templates, photos=photos, draw=draw)
-        (section,) = navigation((results,))
+    with speaking(language, translations((results,), None)):
+        pages = render(
+            (results,),
+            None,
+            templates=templates,
+            photos=photos,
+            draw=draw,
+            language=language,
+        )
+        (section,) = navigation((results,), language)
         uris = tuple(uri for _, uri in section.pages if _name(uri) not in _SCREEN_ONLY)
         chapters = tuple(_chapter(uri, uris, pages) for uri in uris)
         return Booklet(
             lang=current(),
-            title=wording.typeset(results.study.title),
-            question=wording.typeset(results.study.question),
+            title=wording.told(results.study.title),
+            question=wording.told(results.study.question),
             facts=_facts(results),
-            footer=_css_string(wording.typeset(results.study.title)),
+            footer=_css_string(wording.told(results.study.title)),
             sheets=(
                 stylesheet(assets),
                 sheet(assets / "cartes.css"),

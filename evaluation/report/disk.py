@@ -9,6 +9,7 @@ from evaluation.artefacts import read_results
 from evaluation.errors import ReportError
 from evaluation.records import Reference
 from evaluation.reference import load_reference
+from evaluation.report.language import Language
 from evaluation.report.render import Pages, render
 from evaluation.report.view import Photos
 
@@ -26,7 +27,9 @@ def default_reference() -> Path:
     return _PACKAGE / "studies" / "flipkart" / "slides.toml"
 
 
-def write_report(artefacts: Path, output: Path, *, photos: Photos = "all") -> tuple[Path, ...]:
+def write_report(
+    artefacts: Path, output: Path, *, photos: Photos = "all", language: Language = "fr"
+) -> tuple[Path, ...]:
     """Reads the results under ``artefacts``, writes their pages under ``output``.
 
     Returns the files written.  Raises as :func:`evaluation.artefacts.read_results`,
@@ -37,6 +40,7 @@ def write_report(artefacts: Path, output: Path, *, photos: Photos = "all") -> tu
         read_reference(default_reference()),
         templates=default_templates(),
         photos=photos,
+        language=language,
     )
     return write_pages(pages, output)
 

@@ -119,7 +119,7 @@ def _texts(view: StudyView, case: str) -> str:
     run = view.runs.get(case)
     if run is None or run.prompts is None:
         return _name(view, case)
-    return wording.quote(wording.typeset(run.prompts.title))
+    return wording.quote(wording.told(run.prompts.title))
 
 
 def _model(view: StudyView, case: str) -> str:
@@ -270,7 +270,7 @@ def _random_words(view: StudyView, finding: Finding) -> str:
 
 def _quoted(view: StudyView, finding: Finding, source: str) -> Sentence:
     titles = {
-        system.name: wording.quote(wording.typeset(system.title))
+        system.name: wording.quote(wording.told(system.title))
         for system in (view.reference.systems if view.reference else ())
     }
     a, b = (titles.get(one, wording.quote(one)) for one in (finding.a, finding.b))

@@ -32,6 +32,7 @@ SLOT = re.compile(r"\{([a-z]\w*)\}")
 THIN = "\u202f"
 
 _current: ContextVar[Language] = ContextVar("language", default="fr")
+_texts: ContextVar[Mapping[str, str] | None] = ContextVar("texts", default=None)
 
 
 def current() -> Language:
@@ -40,13 +41,30 @@ def current() -> Language:
 
 
 @contextmanager
-def speaking(language: Language) -> Iterator[None]:
-    """Speaks a language until the end of the block."""
-    token = _current.set(language)
+def speaking(language: Language, texts: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Speaks a language until the end of the block.
+
+    ``texts`` translates into it what the authors of studies wrote in French.
+    """
+    spoken, known = _current.set(language), _texts.set(texts)
     try:
         yield
     finally:
-        _current.reset(token)
+        _current.reset(spoken)
+        _texts.reset(known)
+
+
+def authored(text: str) -> str | None:
+    """A text of a study in the current language; None where nobody translated it.
+
+    French is what studies are written in: there a text is its own translation.
+    """
+    return text if current() == "fr" else (_texts.get() or {}).get(text)
+
+
+def foreign(text: str) -> str:
+    """Language of a text of a study where it is not that of the page: "fr", or ""."""
+    return "" if authored(text) is not None or not text else "fr"
 
 
 def message(text: str) -> str:

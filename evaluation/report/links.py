@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 HOME = "index.md"
 APPENDIX = "annexes.md"
@@ -51,6 +51,18 @@ def href(source: str, target: str, anchor: str = "") -> str:
     if source == target and anchor:
         return fragment
     return quote(posixpath.relpath(page, posixpath.dirname(source) or ".")) + fragment
+
+
+def elsewhere(source: str, target: str, root: str) -> str:
+    """The address of ``target`` in the site whose root is ``root`` seen from this one's root."""
+    return href(source, posixpath.join(root, target))
+
+
+def resolve(source: str, address: str) -> tuple[str, str]:
+    """The uri that an address on page ``source`` leads to, and its query and fragment."""
+    path = re.split("[?#]", address, maxsplit=1)[0]
+    uri = posixpath.normpath(posixpath.join(posixpath.dirname(source), unquote(path)))
+    return uri, address[len(path) :]
 
 
 def explorer_pair(

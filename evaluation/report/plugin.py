@@ -8,6 +8,7 @@ In ``mkdocs.yml``::
           templates: templates          # folder of the Jinja templates
           reference: evaluation/studies/flipkart/slides.toml
           photos: all                   # or "redistributable" for a public site
+          language: fr                  # or "en", for the site in en/ beside the French one
     nav:
       - index.md                        # generated
       - "{studies}"                     # replaced by one section a study
@@ -27,17 +28,20 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import BasePlugin, get_plugin_logger
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page
+from mkdocs.utils.templates import TemplateContext
 
 from evaluation.artefacts import read_results
 from evaluation.errors import VeilleError
-from evaluation.report import serving
+from evaluation.report import serving, sites
 from evaluation.report.disk import (
     default_reference,
     default_templates,
     read_reference,
     require_files,
 )
+from evaluation.report.language import CATALOGUES, LANGUAGES
 from evaluation.report.markup import COMPILED
 from evaluation.report.render import Pages, Section, navigation, render
 from evaluation.report.view import Photos
@@ -57,10 +61,16 @@ class VeilleConfig(base.Config):  # type: ignore[no-untyped-call]
     templates = options.Optional(options.Dir(exists=True))
     reference = options.Optional(options.File(exists=True))
     photos = options.Choice(("all", "redistributable"), default="all")
+    language = options.Choice(LANGUAGES, default="fr")
 
 
 class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
-    """Adds the report's pages to a site."""
+    """Adds the report's pages to a site.
+
+    The French site lies at the root, the others in folders named after their language.  These
+    are built beside it: what no language changes (photos, scripts, fonts) is there only once.
+    A site that is served is alone: it has everything, and leads to no other language.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,14 +85,17 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
         self._serving = command == "serve"
 
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
-        """Watches what the pages are made from."""
+        """Watches what the pages are made from; points to what is shared."""
         if self._serving:
             # Only what exists can be watched: the first evaluation then shows by itself.
             with suppress(OSError):
                 self._artefacts(config).mkdir(parents=True, exist_ok=True)
-        for path in (self._artefacts(config), self._templates(), self._reference()):
+        for path in (self._artefacts(config), self._templates(), self._reference(), CATALOGUES):
             if path.exists():
                 config.watch.append(str(path))
+        if self._shared:
+            sites.share(config, self._shared)
+        sites.settle(config, self.config.language)
         return config
 
     def on_files(self, files: Files, /, *, config: MkDocsConfig) -> Files:
@@ -93,18 +106,35 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
                 files.append(File.generated(config, uri, abs_src_path=str(content)))
             else:
                 files.append(File.generated(config, uri, content=content))
+        if self._serving and self.config.language != sites.ROOT:
+            for uri, path in sites.assets(config):
+                files.append(File.generated(config, uri, abs_src_path=str(path)))
         config.nav = _fill(config.nav, self._sections)
         return files
 
     def on_env(self, env: Environment, /, *, config: MkDocsConfig, files: Files) -> Environment:
-        """The theme's templates need no second compilation when the site is built again."""
+        """The theme's templates need no second compilation when the site is built again.
+
+        They take a finished address as it is.
+        """
         del config, files
         env.bytecode_cache = COMPILED
+        env.filters["url"] = sites.keeping_addresses(env.filters["url"])
         return env
 
+    def on_page_context(
+        self, context: TemplateContext, /, *, page: Page, config: MkDocsConfig, nav: Navigation
+    ) -> TemplateContext:
+        """Makes the choice of languages lead to the same page, which has the same uri in each."""
+        del nav
+        if not self._serving:
+            config.extra["alternate"] = sites.choices(page.url, self.config.language)
+        return context
+
     def on_post_page(self, output: str, /, *, page: Page, config: MkDocsConfig) -> str:
-        """Tells a fault on every page."""
+        """Tells a fault on every page; keeps Material from looking for other sitemaps."""
         del page, config
+        output = sites.without_alternates(output)
         return serving.over(output, self._fault) if self._fault else output
 
     def on_post_template(
@@ -141,9 +171,17 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
             read_reference(self._reference()),
             templates=self._templates(),
             photos=cast("Photos", self.config.photos),
+            language=self.config.language,
+            shared=self._shared,
         )
         require_files(pages)
-        return pages, navigation(results)
+        return pages, navigation(results, self.config.language)
+
+    @property
+    def _shared(self) -> str:
+        """Where the files lie that this site does not have, from its root; "" for none."""
+        alone = self._serving or self.config.language == sites.ROOT
+        return "" if alone else sites.FROM_ANOTHER
 
     def _artefacts(self, config: MkDocsConfig) -> Path:
         return Path(config.config_file_path).parent / self.config.artefacts

@@ -70,8 +70,8 @@ class SlideTables:
             "{test_images} de test. Source\u00a0: {source}. {slide}.",
             quote=wording.quote(t("Diapositives")),
             test_images=nt(self.reference.test_images, "{n}\u00a0photo", "{n}\u00a0photos"),
-            source=wording.typeset(self.reference.source),
-            slide=wording.typeset(self.reference.slide),
+            source=wording.told(self.reference.source),
+            slide=wording.told(self.reference.slide),
         )
 
     def _groups(self, *, f1: bool) -> tuple[Group, ...]:
@@ -81,7 +81,7 @@ class SlideTables:
             twins = [run for run in runs if matches(system, run)]
             beside.update(run.case for run in twins)
             rows = (self._quoted(system, f1=f1), *(self._measured(run, f1=f1) for run in twins))
-            groups.append(Group(title=wording.typeset(system.title), rows=rows))
+            groups.append(Group(title=wording.told(system.title), rows=rows))
         rest = tuple(self._measured(run, f1=f1) for run in runs if run.case not in beside)
         if rest:
             groups.append(Group(title=t("Autres cas mesurés") if groups else "", rows=rest))
@@ -89,7 +89,7 @@ class SlideTables:
 
     def _quoted(self, system: ReferenceSystem, *, f1: bool) -> Row:
         known = {scores.label: scores for scores in system.per_class}
-        tip = "" if self.reference is None else wording.typeset(self.reference.source)
+        tip = "" if self.reference is None else wording.told(self.reference.source)
         return Row(
             kind="quoted",
             cells=(

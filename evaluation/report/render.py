@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from html import unescape
 from pathlib import Path, PurePosixPath
 
 from evaluation.errors import ReportError
 from evaluation.records import Reference, StudyResults
 from evaluation.report import links, maps
 from evaluation.report.charts import vega_svg
-from evaluation.report.markup import Templates
+from evaluation.report.language import Language, speaking
+from evaluation.report.markup import Templates, inert
 from evaluation.report.pages import (
     Page,
     appendix,
@@ -42,6 +46,10 @@ Pages = Mapping[str, Content]
 """Uri to what stands there."""
 
 
+ASSETS = "assets/"
+"""Scripts, style sheets and fonts, which every language shares."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """A study's pages in the navigation, in reading order."""
@@ -58,16 +66,25 @@ def render(
     templates: Path,
     photos: Photos = "all",
     draw: Draw = vega_svg,
+    language: Language = "fr",
+    shared: str = "",
 ) -> Pages:
     """Every generated page, the data of its scripts, and the photos that they show.
+
+    With ``shared``, files that no language changes (photos, what lies in ``assets/``) are left
+    out: they lie in another site, whose root this is from the root of this one ("..").
 
     ``reference`` holds published figures, shown by themselves while no study has results.
     With ``photos="redistributable"`` the photos of a study that may not be republished are
     left out, and its pages say so.  Raises :class:`ReportError` naming the template and the
     line when a template is wrong.
     """
-    source = Templates(templates)
-    views = _views(results, photos, draw)
+    with speaking(language, translations(results, reference)):
+        made = _render(_views(results, photos, draw, shared), reference, Templates(templates))
+    return _sharing(made, shared) if shared else made
+
+
+def _render(views: tuple[StudyView, ...], reference: Reference | None, source: Templates) -> Pages:
     made: dict[str, Content] = {
         page.uri: source.fill(page.template, {"page": page.model})
         for page in (home.build(views, reference), appendix.build(views, reference))
@@ -89,18 +106,32 @@ def render(
     return made
 
 
-def navigation(results: tuple[StudyResults, ...]) -> tuple[Section, ...]:
+def navigation(results: tuple[StudyResults, ...], language: Language = "fr") -> tuple[Section, ...]:
     """One section a study; those with published figures beside them come first."""
-    return tuple(
-        Section(
-            title=view.title,
-            pages=tuple((page.title, page.uri) for page in _study_pages(view)),
+    with speaking(language, translations(results, None)):
+        return tuple(
+            Section(
+                title=view.title,
+                pages=tuple((page.title, page.uri) for page in _study_pages(view)),
+            )
+            for view in _views(results, "all", lambda _spec: "<svg></svg>")
         )
-        for view in _views(results, "all", lambda _spec: "<svg></svg>")
-    )
 
 
-def _views(results: tuple[StudyResults, ...], photos: Photos, draw: Draw) -> tuple[StudyView, ...]:
+def translations(
+    results: tuple[StudyResults, ...], reference: Reference | None
+) -> Mapping[str, str]:
+    """What the studies and the published figures say in French, to the same in English."""
+    found = dict(reference.translations) if reference else {}
+    for one in results:
+        found |= one.study.reference.translations if one.study.reference else {}
+        found |= one.study.translations
+    return found
+
+
+def _views(
+    results: tuple[StudyResults, ...], photos: Photos, draw: Draw, shared: str = ""
+) -> tuple[StudyView, ...]:
     folders = links.slugs(one.study.name for one in results)
     # The study that the published figures are about is the one that readers come for.
     ordered = sorted(results, key=lambda one: one.study.reference is None)
@@ -110,9 +141,30 @@ def _views(results: tuple[StudyResults, ...], photos: Photos, draw: Draw) -> tup
             folder=f"{links.STUDIES}/{folders[one.study.name]}",
             draw=draw,
             photos_shown=photos == "all" or one.study.redistributable,
+            shared=shared,
         )
         for one in ordered
     )
+
+
+_ADDRESS = re.compile(r'(?<=[\s"])(?P<name>src|href|data-[\w-]+)="(?P<value>[^"]*)"')
+
+
+def _sharing(made: Pages, root: str) -> Pages:
+    """The pages, whose links to files to copy, and to assets, lead to the site at ``root``."""
+    files = {uri for uri, content in made.items() if not isinstance(content, str)}
+
+    def led(uri: str, found: re.Match[str]) -> str:
+        target, rest = links.resolve(uri, unescape(found["value"]))
+        if target not in files and not target.startswith(ASSETS):
+            return found[0]
+        return f'{found["name"]}="{inert(links.elsewhere(uri, target, root) + rest)}"'
+
+    return {
+        uri: _ADDRESS.sub(partial(led, uri), content) if uri.endswith(".md") else content
+        for uri, content in made.items()
+        if isinstance(content, str)
+    }
 
 
 def _study_pages(view: StudyView) -> list[Page]:

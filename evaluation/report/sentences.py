@@ -185,8 +185,8 @@ def _effect(view: StudyView, base: RunRecord, top: RunRecord, source: str) -> Se
     assert top.prompts is not None  # noqa: S101
     change = value(top, "accuracy") - value(base, "accuracy")
     model = view.model_title(top)
-    texts = wording.quote(wording.typeset(top.prompts.title))
-    names = wording.quote(wording.typeset(base.prompts.title))
+    texts = wording.quote(wording.told(top.prompts.title))
+    names = wording.quote(wording.told(base.prompts.title))
     if change == 0:
         lead = t(
             "les textes {texts} ne changent pas l’exactitude obtenue avec {names}",
@@ -276,7 +276,7 @@ def _class_effect(
     return say(
         "Catégorie par catégorie ({model}, {texts}), {gains}\u202f; {losses}.",
         model=view.model_title(top),
-        texts=wording.quote(wording.typeset(top.prompts.title)),
+        texts=wording.quote(wording.told(top.prompts.title)),
         gains=gains,
         losses=losses,
     )
@@ -367,7 +367,7 @@ def against_reference(view: StudyView, source: str) -> tuple[Sentence, ...]:
                 "cas mesuré ici dans la même situation, {case_title}, atteint "
                 "{number} ({gap}).",
                 accuracy=wording.percent(system.accuracy),
-                title=wording.quote(wording.typeset(system.title)),
+                title=wording.quote(wording.told(system.title)),
                 case_title=wording.quote(view.case_title(run)),
                 number=number(view, run, source),
                 gap=wording.points(gap),

@@ -94,6 +94,8 @@ class StudyView:
     draw: Draw
     photos_shown: bool
     """Whether its photos may be copied into the site."""
+    shared: str = ""
+    """Where files that no language changes lie, from this site's root; "" for there."""
 
     # ------------------------------------------------------------------- names
 
@@ -105,16 +107,21 @@ class StudyView:
     @cached_property
     def title(self) -> str:
         """Its title, with French typography."""
-        return wording.typeset(self.study.title)
+        return wording.told(self.study.title)
 
     @cached_property
     def question(self) -> str:
         """Its question, with French typography."""
-        return wording.typeset(self.study.question)
+        return wording.told(self.study.question)
 
     def page(self, name: str) -> str:
         """The uri of one of its pages: "comparaison" as "etudes/flipkart/comparaison.md"."""
         return f"{self.folder}/{name}.md"
+
+    @property
+    def files(self) -> str:
+        """Address of the folder of its photos, from one of its pages; "" for beside them."""
+        return links.elsewhere(self.page("index"), self.folder, self.shared) if self.shared else ""
 
     def class_page(self, label: str) -> str:
         """The uri of the gallery of a class."""
@@ -142,7 +149,7 @@ class StudyView:
         """Model to its title, less a last parenthesis where the rest is enough to tell it."""
         specs = (card.model for card in self.study.models)
         models = (*specs, *(run.model for run in self.results.runs))
-        full = {model.name: wording.typeset(model.title) for model in models}
+        full = {model.name: wording.told(model.title) for model in models}
         short = {name: re.sub(r"\s+\([^()]*\)$", "", title) for name, title in full.items()}
         times = Counter(short.values())
         return {name: short[name] if times[short[name]] == 1 else full[name] for name in full}
@@ -154,7 +161,7 @@ class StudyView:
     def case_title(self, run: RunRecord) -> str:
         """A case as the pages call it: "Modèle embarqué · Descriptions"."""
         model = self.model_title(run)
-        return model if run.prompts is None else f"{model} · {wording.typeset(run.prompts.title)}"
+        return model if run.prompts is None else f"{model} · {wording.told(run.prompts.title)}"
 
     def case_name(self, case: str) -> str:
         """A case by its id, as the pages call it; the id itself when it has no record."""

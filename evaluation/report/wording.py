@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from evaluation.report.language import THIN, Language, current, grouped, t
+from evaluation.report.language import THIN, Language, authored, current, grouped, t
 
 NBSP = "\u00a0"
 MINUS = "\u2212"
@@ -217,6 +217,20 @@ def quote(text: str) -> str:
 def sentence_case(text: str) -> str:
     """The text with a capital first letter; the rest is left alone."""
     return text[:1].upper() + text[1:]
+
+
+def told(text: str) -> str:
+    """What a study's author wrote (a title, a question, a source) as a page says it.
+
+    In English its translation if the study has one, else the French text itself.
+    """
+    found = authored(text)
+    return typeset(text) if found is None or current() == "fr" else found
+
+
+def title(text: str) -> str:
+    """The title of a photo as a page says it: as it is, where nobody translated it."""
+    return authored(text) or text
 
 
 def typeset(text: str) -> str:

@@ -23,29 +23,52 @@
 
   /* ------------------------------------------------------------------ words */
 
-  const whole = new Intl.NumberFormat("fr-FR");
+  const english = document.documentElement.lang === "en";
+  const either = (inFrench, inEnglish) => (english ? inEnglish : inFrench);
+  const locale = either("fr-FR", "en-GB");
+  const whole = new Intl.NumberFormat(locale);
   const percent = (digits) => {
-    const format = new Intl.NumberFormat("fr-FR", {
+    const format = new Intl.NumberFormat(locale, {
       style: "percent", minimumFractionDigits: digits, maximumFractionDigits: digits,
     });
     // The narrow space of the rest of the site, whatever the browser's own is.
     return (share) => format.format(share).replace(/\s%/, "\u202f%");
   };
   const [rough, fine] = [percent(1), percent(2)];
-  const photos = (number) => `${whole.format(number)}\u00a0photo${number < 2 ? "" : "s"}`;
-  const quote = (text) => `«\u00a0${text}\u00a0»`;
+  // The French plural begins at two; the English singular is one alone.
+  const plural = (number) => (either(number < 2, number === 1) ? "" : "s");
+  const photos = (number) => `${whole.format(number)}\u00a0photo${plural(number)}`;
+  const quote = (text) => either(`«\u00a0${text}\u00a0»`, `“${text}”`);
   const folded = (text) =>
     text.normalize("NFD").replace(/\p{M}/gu, "").replace(/[’‘]/g, "'").toLowerCase();
   const WORDS = {
-    failed: "Les données de cette page n’ont pas pu être lues. Rechargez la page\u202f; si cela ne suffit pas, le site est incomplet.",
-    more: (number) => `Afficher ${photos(number)} de plus`,
-    unknown: (what) => `Le lien suivi demande ${what.map(quote).join(", ")}, que cette étude ne connaît pas\u00a0: ce choix est ignoré.`,
-    same: "Les cas A et B sont le même\u00a0: choisissez-en deux différents.",
-    outside: "hors de la sélection",
-    hidden: "photo non publiée",
-    maps: "Ce qui a compté\u00a0: ",
-    right: "Juste",
-    wrong: "Faux",
+    failed: either(
+      "Les données de cette page n’ont pas pu être lues. Rechargez la page\u202f; si cela ne suffit pas, le site est incomplet.",
+      "The data of this page could not be read. Reload the page; if that is not enough, the site is incomplete.",
+    ),
+    more: (number) => either(`Afficher ${photos(number)} de plus`, `Show ${photos(number)} more`),
+    unknown: (what) => either(
+      `Le lien suivi demande ${what.map(quote).join(", ")}, que cette étude ne connaît pas\u00a0: ce choix est ignoré.`,
+      `The link asks for ${what.map(quote).join(", ")}, which this study does not know: that choice is ignored.`,
+    ),
+    same: either(
+      "Les cas A et B sont le même\u00a0: choisissez-en deux différents.",
+      "Cases A and B are the same: choose two different ones.",
+    ),
+    outside: either("hors de la sélection", "outside the selection"),
+    hidden: either("photo non publiée", "photo not published"),
+    maps: either("Ce qui a compté\u00a0: ", "What counted: "),
+    right: either("Juste", "Right"),
+    wrong: either("Faux", "Wrong"),
+    colon: either("\u00a0: ", ": "),
+    of: either("sur", "of"),
+    table: either("Probabilité de chaque catégorie, par cas", "Probability of each class, by case"),
+    previous: either("Précédente", "Previous"),
+    next: either("Suivante", "Next"),
+    close: either("Fermer", "Close"),
+    truth: either("Vraie catégorie", "True class"),
+    shelf: either("Sous-catégorie", "Subcategory"),
+    id: either("Identifiant", "Identifier"),
   };
 
   /* ------------------------------------------------------------------- data */
@@ -66,7 +89,7 @@
         confidence: new Float64Array(number), // percent
         probabilities: new Array(number),
       })),
-      base: new URL(".", location.href.replace(/[?#].*$/s, "")).href,
+      base: new URL(head.base || ".", location.href.replace(/[?#].*$/s, "")).href,
     };
   };
 
@@ -226,7 +249,7 @@
     return made;
   };
   const source = (at) => data.base + data.paths[at].split("/").map(encodeURIComponent).join("/");
-  const alternative = (at) => `Photo de la catégorie ${quote(data.classes[data.labels[at]])}`;
+  const alternative = (at) => `${either("Photo de la catégorie", "Photo of the class")} ${quote(data.classes[data.labels[at]])}`;
   const picture = (at, lazy) => {
     if (!data.photos) {
       return element("span", "v-explorer__blank", `${data.titles[at]} (${WORDS.hidden})`);
@@ -242,7 +265,7 @@
     const line = element("span", `v-verdict v-verdict--${ok ? "right" : "wrong"}`);
     const mark = element("span", "v-verdict__mark", ok ? "✓" : "✗");
     mark.setAttribute("aria-hidden", "true");
-    const answer = ok ? WORDS.right : `${WORDS.wrong}\u00a0: ${data.classes[said.predicted[at]]}`;
+    const answer = ok ? WORDS.right : `${WORDS.wrong}${WORDS.colon}${data.classes[said.predicted[at]]}`;
     const share = rough(said.confidence[at] / 100);
     line.append(mark, element("span", "", prefix + answer), element("small", "", share));
     return line;
@@ -280,8 +303,11 @@
 
   const say = () => {
     const all = loaded === data.total;
-    let text = filtered() ? `${photos(shown.length)} sur ${whole.format(loaded)}` : photos(shown.length);
-    if (!all) text += `\u202f; ${whole.format(loaded)} lues sur ${whole.format(data.total)}…`;
+    let text = filtered() ? `${photos(shown.length)} ${WORDS.of} ${whole.format(loaded)}` : photos(shown.length);
+    if (!all) {
+      const [read, total] = [whole.format(loaded), whole.format(data.total)];
+      text += either(`\u202f; ${read} lues sur ${total}…`, `; ${read} of ${total} read…`);
+    }
     else if (state.accord && state.a === state.b) text += `. ${WORDS.same}`;
     if (count.textContent !== text) count.textContent = text;
     empty.hidden = shown.length > 0 || !all;
@@ -289,7 +315,7 @@
       .filter((key) => state[key] !== "" && state[key] !== -1).length
       + (state.min !== null || state.max !== null);
     one(".v-explorer__active").textContent = active
-      ? `(${active}\u00a0actif${active < 2 ? "" : "s"})` : "";
+      ? either(`(${active}\u00a0actif${plural(active)})`, `(${active}\u00a0active)`) : "";
   };
 
   const redraw = () => {
@@ -382,7 +408,7 @@
         <dl class="v-facts"></dl>
         <div class="v-table" role="region" tabindex="0" aria-labelledby="v-panel-tableau">
           <table class="v-table__table v-table__table--scores">
-            <caption id="v-panel-tableau"><span>Probabilité de chaque catégorie, par cas</span></caption>
+            <caption id="v-panel-tableau"><span data-words="table"></span></caption>
             <thead></thead><tbody></tbody>
           </table>
         </div>
@@ -390,11 +416,14 @@
       </div>
     </div>
     <div class="v-lightbox__bar">
-      <button type="button" data-step="-1"><span aria-hidden="true">← </span>Précédente</button>
+      <button type="button" data-step="-1"><span aria-hidden="true">← </span><span data-words="previous"></span></button>
       <span aria-live="polite"></span>
-      <button type="button" data-step="1">Suivante<span aria-hidden="true"> →</span></button>
-      <button type="button" data-close>Fermer</button>
+      <button type="button" data-step="1"><span data-words="next"></span><span aria-hidden="true"> →</span></button>
+      <button type="button" data-close data-words="close"></button>
     </div>`;
+  for (const place of dialog.querySelectorAll("[data-words]")) {
+    place.textContent = WORDS[place.dataset.words];
+  }
   root.append(dialog);
 
   const fact = (label, text) => {
@@ -405,7 +434,7 @@
 
   const table = (at) => {
     const head = element("tr");
-    const corner = element("th", "", "Catégorie");
+    const corner = element("th", "", either("Catégorie", "Class"));
     corner.scope = "col";
     head.append(corner);
     data.cases.forEach((it, which) => {
@@ -421,15 +450,20 @@
       || label === data.labels[at]
       || data.said.some((said) => probability(said.probabilities[at], label) !== null));
     one("tbody", dialog).replaceChildren(...kept.map((label) => line(at, label)));
-    one(".v-note", dialog).textContent = "En gras, la catégorie prédite par chaque cas, suivie de ✓ si elle est juste et de ✗ sinon."
-      + (data.whole ? "" : " Un tiret\u00a0: cette probabilité n’est pas parmi les dix plus hautes du cas.");
+    one(".v-note", dialog).textContent = either(
+      "En gras, la catégorie prédite par chaque cas, suivie de ✓ si elle est juste et de ✗ sinon.",
+      "In bold, the class that each case predicts, followed by ✓ if it is right and by ✗ if not.",
+    ) + (data.whole ? "" : either(
+      " Un tiret\u00a0: cette probabilité n’est pas parmi les dix plus hautes du cas.",
+      " A dash: this probability is not among the ten highest of the case.",
+    ));
   };
   const line = (at, label) => {
     const truth = label === data.labels[at];
     const row = element("tr", truth ? "v-panel__truth" : "");
     const head = element("th", "", data.classes[label]);
     head.scope = "row";
-    if (truth) head.append(element("small", "", "vraie catégorie"));
+    if (truth) head.append(element("small", "", either("vraie catégorie", "true class")));
     row.append(head);
     data.said.forEach((said) => {
       const kept = probability(said.probabilities[at], label) ?? (data.whole ? 0 : null);
@@ -438,7 +472,7 @@
       if (said.predicted[at] === label) {
         cell.className = truth ? "v-hit" : "v-error";
         cell.append(element("strong", "", `${text} ${truth ? "✓" : "✗"}`));
-        cell.append(element("span", "v-explorer__unseen", truth ? " prédite, juste" : " prédite, faux"));
+        cell.append(element("span", "v-explorer__unseen", truth ? either(" prédite, juste", " predicted, right") : either(" prédite, faux", " predicted, wrong")));
       } else cell.textContent = text;
       row.append(cell);
     });
@@ -474,16 +508,16 @@
     one(".v-panel__photo", dialog).replaceChildren(big);
     one(".v-panel__maps", dialog).replaceChildren(...maps(at));
     one("h2", dialog).textContent = data.titles[at];
-    const facts = [fact("Vraie catégorie", data.classes[data.labels[at]])];
+    const facts = [fact(WORDS.truth, data.classes[data.labels[at]])];
     if (data.shelves[at] !== NONE) {
-      facts.push(fact("Sous-catégorie", data.subcategories[data.shelves[at]]));
+      facts.push(fact(WORDS.shelf, data.subcategories[data.shelves[at]]));
     }
-    facts.push(fact("Identifiant", data.ids[at]));
+    facts.push(fact(WORDS.id, data.ids[at]));
     one("dl", dialog).replaceChildren(...facts);
     table(at);
     const place = shown.indexOf(at);
     one("[aria-live]", dialog).textContent = place < 0
-      ? WORDS.outside : `${whole.format(place + 1)} sur ${whole.format(shown.length)}`;
+      ? WORDS.outside : `${whole.format(place + 1)} ${WORDS.of} ${whole.format(shown.length)}`;
     const alone = shown.length === 0 || (place >= 0 && shown.length === 1);
     dialog.querySelectorAll("[data-step]").forEach((button) => { button.disabled = alone; });
     if (!dialog.open) dialog.showModal();

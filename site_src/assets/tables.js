@@ -17,9 +17,14 @@
     return text.replace(/\s+/g, " ").trim();
   };
 
-  /* A printed number as a number: "−8,1", "85,7 %", "1 050 photos"; null when it is none. */
+  const language = document.documentElement.lang || "fr";
+  const english = language === "en";
+
+  /* A printed number as a number: "−8,1", "85,7 %", "1 050 photos"; null when it is none.
+     In English, the comma stands between thousands. */
   const printed = (text) => {
-    const plain = text.replace(TIGHT, "").replace("−", "-").replace(/(\d),(\d)/, "$1.$2");
+    const plain = text.replace(TIGHT, "").replace("−", "-")
+      .replace(/(\d),(?=\d)/g, english ? "$1" : "$1.");
     const found = /^[<>≤≥+]?(-?\d+(?:\.\d+)?)(?:%|[a-zé/]*)$/i.exec(plain);
     return found ? Number(found[1]) : null;
   };
@@ -35,7 +40,6 @@
     return number === null || Number.isNaN(number) ? (exact ?? text) : number;
   };
 
-  const language = document.documentElement.lang || "fr";
   const collator = new Intl.Collator(language, { numeric: true, sensitivity: "base" });
 
   /* Cells without a value come last, whichever the order. */

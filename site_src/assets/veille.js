@@ -2,6 +2,8 @@
 (() => {
   "use strict";
 
+  const either = (french, english) => (document.documentElement.lang === "en" ? english : french);
+
   /* A link to a folded record unfolds it. */
   const unfold = () => {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
@@ -14,6 +16,12 @@
   window.addEventListener("hashchange", unfold);
   unfold();
 
+  /* The other language shows the same place of the page. */
+  document.querySelectorAll(".md-select__link[hreflang]").forEach((link) => {
+    const follow = () => { link.hash = location.hash; };
+    for (const event of ["click", "auxclick", "focus"]) link.addEventListener(event, follow);
+  });
+
   /* Printing shows what is folded. */
   window.addEventListener("beforeprint", () => {
     document.querySelectorAll("details:not([open])").forEach((one) => { one.open = true; });
@@ -21,7 +29,7 @@
 
   /* Material's search dialog has no name, and its closed menu is reachable by keyboard. */
   const search = document.querySelector(".md-search[role=dialog]");
-  if (search && !search.hasAttribute("aria-label")) search.setAttribute("aria-label", "Recherche");
+  if (search && !search.hasAttribute("aria-label")) search.setAttribute("aria-label", either("Recherche", "Search"));
 
   /* Photos open in a dialog: arrows go through the gallery, Escape closes. */
   const photos = [...document.querySelectorAll("a.v-photo")];
@@ -32,10 +40,10 @@
   dialog.innerHTML = `
     <figure><img alt=""><figcaption><strong></strong><span></span></figcaption></figure>
     <div class="v-lightbox__bar">
-      <button type="button" data-step="-1">Précédente</button>
+      <button type="button" data-step="-1">${either("Précédente", "Previous")}</button>
       <span aria-live="polite"></span>
-      <button type="button" data-step="1">Suivante</button>
-      <button type="button" data-close>Fermer</button>
+      <button type="button" data-step="1">${either("Suivante", "Next")}</button>
+      <button type="button" data-close>${either("Fermer", "Close")}</button>
     </div>`;
   document.body.append(dialog);
   const image = dialog.querySelector("img");
@@ -52,7 +60,7 @@
     image.alt = small.alt;
     title.textContent = link.closest("figure").querySelector("figcaption").firstChild.textContent.trim();
     detail.textContent = [link.dataset.subcategory, link.dataset.part].filter(Boolean).join(" · ");
-    place.textContent = `${current + 1} sur ${photos.length}`;
+    place.textContent = `${current + 1} ${either("sur", "of")} ${photos.length}`;
   };
   photos.forEach((link, index) => link.addEventListener("click", (event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.report import builder, explained
-from tests.report.conftest import build_site, write_artefacts
+from tests.report.conftest import build_languages, write_artefacts
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -50,7 +50,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("artefacts")
     write_artefacts(root, explained.shop(root), builder.second(root))
     output = tmp_path_factory.mktemp("browser") / "repo"
-    done = build_site(output, root)
+    done = build_languages(output, root)
     assert done.returncode == 0, done.stdout + done.stderr
     return output
 

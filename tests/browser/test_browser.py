@@ -206,3 +206,75 @@ def test_every_type_of_page_is_looked_at(site: Path) -> None:
         if not uri.startswith(("etudes/jouets/", "en/"))
     }
     assert types == {re.sub(r"/(categories|explicabilite)/[^/]+$", r"/\1/", uri) for uri in PAGES}
+
+
+# ------------------------------------------------------------------------- languages
+
+
+@pytest.mark.parametrize("where", ["disk", "server"])
+def test_the_other_language_shows_the_same_place(
+    open_page: OpenPage, served: str, where: str
+) -> None:
+    """Choosing a language keeps the page and its fragment, there and back."""
+    base = served if where == "server" else ""
+    page = open_page(f"{STUDY}/comparaison.html#qui-bat-qui", base=base)
+    assert page.locator("article h1").inner_text().startswith("Comparaison")
+    page.locator(".md-select button").hover()
+    page.locator(".md-select__link[hreflang=en]").click()
+    page.wait_for_url(f"**/en/{STUDY}/comparaison.html#qui-bat-qui")
+    assert page.locator("html").get_attribute("lang") == "en"
+    assert page.locator("article h1").inner_text().startswith("Comparison")
+    page.locator(".md-select button").hover()
+    page.locator(".md-select__link[hreflang=fr]").click()
+    page.wait_for_url(f"**/repo/{STUDY}/comparaison.html#qui-bat-qui")
+
+
+def test_the_explorer_keeps_its_state_in_the_other_language(open_page: OpenPage) -> None:
+    """What is sifted and the photo that is open follow; the panel speaks English."""
+    page = open_page(f"{STUDY}/explorateur.html")
+    page.locator("select[name=verdict]").select_option("faux")
+    french = page.locator(".v-explorer__count").inner_text()
+    page.locator(".md-select button").hover()
+    page.locator(".md-select__link[hreflang=en]").click()
+    page.wait_for_url("**/en/**/explorateur.html#*verdict=faux*")
+    english = page.locator(".v-explorer__count").inner_text()
+    assert french.replace("sur", "of") == english
+    card = page.locator("a.v-explorer__card").first
+    assert "Wrong: " in card.inner_text()
+    card.click()
+    panel = page.locator("dialog.v-panel")
+    assert panel.locator("[data-close]").inner_text() == "Close"
+    assert "True class" in panel.inner_text()
+    size = "one => one.decode().then(() => one.naturalWidth)"
+    assert panel.locator(".v-panel__photo img").evaluate(size) > 0
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "index.html",
+        "veille-clip.html",
+        f"{STUDY}/index.html",
+        f"{STUDY}/donnees.html",
+        f"{STUDY}/comparaison.html",
+        f"{STUDY}/explorateur.html",
+    ],
+)
+def test_english_pages_fit_and_are_quiet(open_page: OpenPage, uri: str) -> None:
+    """What English pages share with French ones is found, and a phone shows them whole."""
+    page = open_page(f"en/{uri}", width=390)
+    assert page.evaluate(OVERFLOW) == 0
+    font = page.evaluate("getComputedStyle(document.body).fontFamily")
+    assert "Atkinson" in font
+
+
+def test_search_is_english(open_page: OpenPage) -> None:
+    """The English site is searched in its own words."""
+    page = open_page("en/annexes.html")
+    page.locator(".md-search__input").click()
+    page.keyboard.type("Confusion matrices")
+    result = page.locator(".md-search-result__link", has_text="Comparison").first
+    result.wait_for(timeout=15_000)
+    with page.expect_navigation():
+        result.click()
+    assert "/en/etudes/" in page.url

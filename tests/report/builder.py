@@ -48,6 +48,28 @@ HOSTILE_TITLE = (
     '<script>alert("x")</script>\n\n# Titre & | `code` **gras** {: #id } \x02\x03 ![i](j)'
 )
 
+ENGLISH = {
+    "Boutique d'essai": "Test shop",
+    "CLIP suffit-il, sans entraînement ?": "Is CLIP enough, without training?",
+    "Domaine public": "Public domain",
+    "Photos dessinées pour les essais": "Photos drawn for the tests",
+    "Modèle embarqué (EfficientNet-Lite2 et MiniLM, sans entraînement)": (
+        "Embedded model (EfficientNet-Lite2 and MiniLM, without training)"
+    ),
+    "EfficientNet-Lite2 figé et régression logistique": (
+        "Frozen EfficientNet-Lite2 and logistic regression"
+    ),
+    "Noms des catégories": "Class names",
+    "Sous-catégories": "Subcategories",
+    "Gabarits": "Templates",
+    "Diapositives": "Slides",
+    "DenseNet201 avec augmentation": "DenseNet201 with augmentation",
+    "CLIP, gabarits": "CLIP, templates",
+    "Auteur, « Veille technique », 2024": "Author, “Technology watch”, 2024",
+    "Diapositives de secours : tableaux": "Back-up slides: tables",
+}
+"""What the authors of the study say, in English."""
+
 REVISION, SPLIT = "a1" * 32, "b2" * 32
 
 
@@ -391,6 +413,7 @@ def shop(folder: Path, *, redistributable: bool = True) -> StudyResults:
             model_card(hub, commercial=False),
             ModelCard(model=supervised()),
         ),
+        translations=ENGLISH,
     )
     return results_of(study, runs, folder)
 
@@ -491,6 +514,7 @@ def reference(study: str = "boutique", classes: tuple[str, ...] = AWKWARD) -> Re
                 per_class=rows((0.81, 0.46, 0.95, 0.38)),
             ),
         ),
+        translations=ENGLISH,
     )
 
 

@@ -89,9 +89,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("artefacts")
     write_artefacts(root, explained.shop(root), builder.second(root))
     output = tmp_path_factory.mktemp("site") / "repo"
-    done = build_site(output, root)
+    done = build_languages(output, root)
     assert done.returncode == 0, done.stdout + done.stderr
     return output
+
+
+def build_languages(
+    output: Path, artefacts_folder: Path, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Builds the French site, and the English one in it, as `tox -e site` does."""
+    done = build_site(output, artefacts_folder, **environment)
+    if done.returncode:
+        return done
+    return build_site(output / "en", artefacts_folder, "mkdocs.en.yml", **environment)
 
 
 BuildSite = Callable[..., Path]
@@ -104,7 +114,7 @@ def build(tmp_path: Path) -> BuildSite:
     def make(*results: StudyResults, **environment: str) -> Path:
         root = write_artefacts(tmp_path / "artefacts", *results)
         output = tmp_path / "site"
-        done = build_site(output, root, **environment)
+        done = build_languages(output, root, **environment)
         assert done.returncode == 0, done.stdout + done.stderr
         return output
 

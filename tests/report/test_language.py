@@ -208,15 +208,13 @@ def test_messages_have_french_spacing(script: ModuleType) -> None:
 
 
 def test_messages_are_found(script: ModuleType) -> None:
-    """In Python, in templates and in scripts; an expression with two literals has two."""
+    """In Python and in templates; an expression with two literals has two."""
     python = (
         't("a" "b"); say("c {x}", x=t(y)); nt(2, "un", "des"); message("d"); t("e" if z else "f")'
     )
     assert list(script.from_python(python)) == ["ab", "c {x}", ("un", "des"), "d", "e", "f"]
     template = '{{ t("a {x}", x=ui.say("no")) }}{% if nt(n, "un", "des") %}{% endif %}'
     assert list(script.from_template(template)) == ["a {x}", ("un", "des")]
-    scripted = 'say(t("a \\u00a0{x}", {x}), nt(list.length, "un", "des"), start("no"))'
-    assert list(script.from_script(scripted)) == ["a \u00a0{x}", ("un", "des")]
 
 
 def test_faults_of_a_catalogue(script: ModuleType) -> None:

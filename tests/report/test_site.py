@@ -73,10 +73,36 @@ def test_a_case_of_maps_is_called_by_its_title(site: Path) -> None:
     assert "<title>Modèle embarqué · Descriptions - " in page.read_text(encoding="utf-8")
 
 
-def test_pages_are_in_french(site: Path) -> None:
-    """Every page says its language."""
-    for path in site.rglob("*.html"):
-        assert '<html lang="fr"' in path.read_text(encoding="utf-8")
+def test_pages_say_their_language(site: Path) -> None:
+    """French pages lie at the root, English ones in en/, under the same names."""
+    english = {path for path in site.rglob("*.html") if site / "en" in path.parents}
+    french = set(site.rglob("*.html")) - english
+    for pages, language in ((french, "fr"), (english, "en")):
+        for path in pages:
+            assert f'<html lang="{language}"' in path.read_text(encoding="utf-8")
+    assert {one.relative_to(site / "en") for one in english} == {
+        one.relative_to(site) for one in french
+    }
+
+
+def test_each_page_leads_to_itself_in_the_other_language(site: Path) -> None:
+    """The choice of languages points to the same page, and no script looks for a sitemap."""
+    for path, page in read_site(site).items():
+        inside = path.relative_to(site)
+        there = site / inside.relative_to("en") if inside.parts[0] == "en" else site / "en" / inside
+        leads = [(path.parent / link).resolve() for link in page.links if link.endswith(".html")]
+        assert there.resolve() in leads, path
+        assert 'rel="alternate"' not in path.read_text(encoding="utf-8")
+
+
+def test_photos_and_assets_are_there_once(site: Path) -> None:
+    """English pages show the photos, the fonts and the scripts of the French site."""
+    assert not list((site / "en").rglob("*.webp"))
+    assert not list((site / "en").rglob("*.woff2"))
+    assert not list((site / "en").rglob("veille.*"))
+    page = Html(site / "en/etudes/boutique/donnees.html")
+    assert any(one.startswith("../../../etudes/boutique/photos/") for one in page.resources)
+    assert "../../../assets/veille.css" in page.resources
 
 
 def test_numbers_lead_to_their_run(site: Path) -> None:
@@ -162,7 +188,7 @@ def test_missing_photo_is_one_readable_line(tmp_path: Path) -> None:
     [
         ('  - "{studies}"\n', "", "{studies}"),
         ("photos: !ENV [VEILLE_PHOTOS, all]", "photos: some", "photos"),
-        ("      templates: templates\n", "      modèles: templates\n", "modèles"),
+        ("    templates: templates\n", "    modèles: templates\n", "modèles"),
     ],
 )
 def test_wrong_configuration_is_named(tmp_path: Path, before: str, after: str, said: str) -> None:

@@ -25,6 +25,7 @@ from evaluation.report.deck.blocks import Slide
 from evaluation.report.deck.slides import main_slides
 from evaluation.report.language import Language, current, speaking
 from evaluation.report.markup import Templates
+from evaluation.report.render import translations
 from evaluation.report.standalone import sheet, stylesheet
 from evaluation.report.view import Draw, Photos, StudyView
 
@@ -56,7 +57,7 @@ def render_deck(
     Reads the study's small photos, which it holds; writes nothing.  Raises
     :class:`~evaluation.errors.ReportError` when one cannot be read, or for a wrong template.
     """
-    with speaking(language):
+    with speaking(language, translations((results,), None)):
         view = StudyView(
             results=results,
             folder=f"{links.STUDIES}/{links.slug(results.study.name)}",
@@ -65,7 +66,7 @@ def render_deck(
         )
         deck = Deck(
             lang=current(),
-            title=wording.typeset(results.study.title),
+            title=wording.told(results.study.title),
             slides=(*main_slides(view), *backup_slides(view)),
             sheets=(stylesheet(assets), sheet(templates / "diaporama.css")),
             script=sheet(templates / "diaporama.js"),

@@ -134,8 +134,8 @@ def _method(view: StudyView) -> Slide:
     study = view.study
     compared = view.comparison.comparison if view.comparison else None
     facts = [
-        Fact(label=t("Origine"), text=wording.typeset(study.origin), wide=True),
-        Fact(label=t("Licence"), text=wording.typeset(study.licence), wide=True),
+        Fact(label=t("Origine"), text=wording.told(study.origin), wide=True),
+        Fact(label=t("Licence"), text=wording.told(study.licence), wide=True),
         Fact(label=t("Empreinte des données"), text=study.dataset_revision[:12], code=True),
         Fact(label=t("Empreinte du découpage"), text=study.split_digest[:12], code=True),
         Fact(label=t("Graine du découpage"), text=str(study.seed), code=True),

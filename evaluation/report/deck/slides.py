@@ -278,7 +278,7 @@ def _texts(view: StudyView) -> tuple[Slide, ...]:
         caption=t("Ce que CLIP lit pour chaque catégorie"),
         columns=tuple(
             TableColumn(text=text, numeric=False)
-            for text in (t("Catégorie"), *(wording.typeset(one.title) for one in pair))
+            for text in (t("Catégorie"), *(wording.told(one.title) for one in pair))
         ),
         groups=(
             Group(

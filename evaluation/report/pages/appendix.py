@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from evaluation.records import Reference, RunRecord
 from evaluation.report import links, wording
-from evaluation.report.language import t
+from evaluation.report.language import foreign, t
 from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.pages.home import quoted_tables
 from evaluation.report.pages.method import archive_link
@@ -43,19 +43,18 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Page:
                 link for view in views if (link := archive_link(view, links.APPENDIX)) is not None
             ),
             quoted=() if quoted is None else quoted_tables(quoted),
-            source="" if quoted is None else wording.typeset(quoted.source),
-            slide="" if quoted is None else wording.typeset(quoted.slide),
+            source="" if quoted is None else wording.told(quoted.source),
+            slide="" if quoted is None else wording.told(quoted.slide),
             licences=tuple(
                 Fact(
                     label=view.title,
-                    text=wording.typeset(
-                        ". ".join(
-                            part.rstrip(". ")
-                            for part in (view.study.licence, view.study.origin)
-                            if part
-                        )
-                        + "."
-                    ),
+                    text=". ".join(
+                        wording.told(part).rstrip(". ")
+                        for part in (view.study.licence, view.study.origin)
+                        if part
+                    )
+                    + ".",
+                    lang=foreign(view.study.origin),
                 )
                 for view in views
                 if view.study.licence or view.study.origin

@@ -81,8 +81,8 @@ def build(view: StudyView) -> Page:
             precision_recall=tables.precision_recall() if filled else None,
             f1=tables.f1() if filled else None,
             scores=_score_charts(view),
-            source="" if reference is None else wording.typeset(reference.source),
-            slide="" if reference is None else wording.typeset(reference.slide),
+            source="" if reference is None else wording.told(reference.source),
+            slide="" if reference is None else wording.told(reference.slide),
             against=against_reference(view, uri),
             confusions=tuple(_confusion_link(view, run) for run in runs),
             maps=tuple(
@@ -149,8 +149,8 @@ def _score_chart(view: StudyView, system: ReferenceSystem, run: RunRecord, numbe
         if row.f1.value is not None
     ]
     wide, narrow = charts.score_plot(bars, view.draw)
-    source = wording.typeset(view.reference.source) if view.reference else ""
-    cited, own = wording.typeset(system.title), view.case_title(run)
+    source = wording.told(view.reference.source) if view.reference else ""
+    cited, own = wording.told(system.title), view.case_title(run)
     ahead = sum(bar.quoted is not None and bar.value >= bar.quoted for bar in bars)
     return Chart(
         id=f"f1-{number}",

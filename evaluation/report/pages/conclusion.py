@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from evaluation.report import links, wording
 from evaluation.report.findings import class_findings, findings
-from evaluation.report.language import nt, t
+from evaluation.report.language import foreign, nt, t
 from evaluation.report.pages import Page
 from evaluation.report.pages.prompts import choices
 from evaluation.report.sentences import (
@@ -31,6 +31,8 @@ class ConclusionPage:
 
     title: str
     question: str
+    question_lang: str
+    """Language of the question where it is not that of the page."""
     answer: Sentence
     findings: tuple[Sentence, ...]
     beside: tuple[Sentence, ...]
@@ -59,6 +61,7 @@ def build(view: StudyView) -> Page:
         model=ConclusionPage(
             title=view.title,
             question=view.question,
+            question_lang=foreign(view.study.question),
             answer=answer(view, uri),
             findings=without_empty(
                 (*_effects(view, uri), *_weakest(view, uri), against_chance(view))
@@ -116,7 +119,7 @@ def _subcategories(view: StudyView, source: str) -> Sentence:
         return ()
     return say(
         "C’est fait ici pour les textes, avec le jeu {title}\u00a0: {number} avec {model_title}.",
-        title=wording.quote(wording.typeset(top.prompts.title)),
+        title=wording.quote(wording.told(top.prompts.title)),
         number=number(view, top, source),
         model_title=wording.quote(view.model_title(top)),
     )

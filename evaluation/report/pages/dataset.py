@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from evaluation.records import FOLDS, Fold, MissingPhoto, SampleCard
 from evaluation.report import charts, links, wording
 from evaluation.report.charts import Chart, Count, Key
-from evaluation.report.language import message, nt, t
+from evaluation.report.language import foreign, message, nt, t
 from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.tables import Cell, Column, Group, Row, Table, head, simple
 from evaluation.report.view import StudyView
@@ -173,7 +173,7 @@ def build_class(view: StudyView, label: str) -> Page:
 def photo(view: StudyView, card: SampleCard, source: str) -> Photo:
     """A card's photo as page ``source`` shows it."""
     scale = min(1.0, THUMBNAIL / max(card.width, card.height, 1))
-    title = card.title or card.id
+    title = wording.title(card.title) if card.title else card.id
     return Photo(
         src=links.href(source, f"{view.folder}/{card.photo}"),
         width=str(max(1, round(card.width * scale))),
@@ -222,8 +222,18 @@ def _photos_in(fold: str, number: int) -> str:
 def _facts(view: StudyView) -> tuple[Fact, ...]:
     study = view.study
     facts = [
-        Fact(label=t("Origine"), text=wording.typeset(study.origin), wide=True),
-        Fact(label=t("Licence"), text=wording.typeset(study.licence), wide=True),
+        Fact(
+            label=t("Origine"),
+            text=wording.told(study.origin),
+            lang=foreign(study.origin),
+            wide=True,
+        ),
+        Fact(
+            label=t("Licence"),
+            text=wording.told(study.licence),
+            lang=foreign(study.licence),
+            wide=True,
+        ),
         Fact(label=t("Empreinte des données"), text=study.dataset_revision[:12], code=True),
         Fact(label=t("Empreinte du découpage"), text=study.split_digest[:12], code=True),
     ]
@@ -399,7 +409,7 @@ _REASONS = {
 
 def _reason(one: MissingPhoto) -> Cell:
     said = next((words for start, words in _REASONS.items() if one.reason.startswith(start)), "")
-    return Cell(text=said or one.reason, lang="" if said else "en", title=one.reason)
+    return Cell(text=t(said) if said else one.reason, lang="" if said else "en", title=one.reason)
 
 
 def _missing(view: StudyView) -> Table | None:

@@ -481,7 +481,7 @@ def _prompt_change(view: StudyView, runs: list[RunRecord], source: str) -> Promp
 
 
 def _texts(run: RunRecord) -> str:
-    return "" if run.prompts is None else wording.typeset(run.prompts.title)
+    return "" if run.prompts is None else wording.told(run.prompts.title)
 
 
 def _change_said(view: StudyView, base: RunRecord, run: RunRecord, sample: str, method: str) -> str:

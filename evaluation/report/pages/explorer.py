@@ -283,7 +283,7 @@ class _Data:
             "start": start,
             **({} if start else {"head": self._head()}),
             "ids": [card.id for card in cards],
-            "titles": [card.title or "" for card in cards],
+            "titles": [wording.title(card.title or "") for card in cards],
             "labels": list(self.labels[start : start + CHUNK]),
             "subcategories": [
                 places[card.subcategory] if card.subcategory else -1 for card in cards
@@ -306,6 +306,7 @@ class _Data:
     def _head(self) -> Mapping[str, object]:
         return {
             "total": len(self.cards),
+            "base": f"{self.view.files}/" if self.view.files else "",
             "classes": self.view.study.classes,
             "subcategories": self.subcategories,
             "scale": _SCALE,

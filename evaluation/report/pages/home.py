@@ -37,7 +37,7 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Page:
         model=Home(
             studies=tuple(summary(view, links.HOME) for view in views),
             quoted=() if quoted is None else quoted_tables(quoted),
-            source="" if quoted is None else wording.typeset(quoted.source),
+            source="" if quoted is None else wording.told(quoted.source),
             reading=(
                 Link(text=t("Le contexte"), href="contexte.html", hint=t("la question de départ")),
                 Link(text=t("CLIP expliqué"), href="veille-clip.html", hint=t("en deux écrans")),

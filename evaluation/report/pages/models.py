@@ -143,7 +143,7 @@ def _card(view: StudyView, card: ModelCard, source: str) -> Card:
     top = best(_scored(view, card))
     return Card(
         anchor=view.model_anchor(name),
-        title=wording.typeset(card.model.title),
+        title=wording.told(card.model.title),
         kind=t(KINDS[card.model.kind]),
         state=wording.sentence_case(_state(view, card)),
         lead=_lead(view, top, source) if top else (),
@@ -153,7 +153,7 @@ def _card(view: StudyView, card: ModelCard, source: str) -> Card:
         fetchable=_fetchable(card.model.weights),
         licence=card.licence.name if card.licence else t("licence inconnue"),
         badge=_badge(card.licence),
-        training=wording.typeset(_in_language(card)),
+        training=wording.told(_in_language(card)),
         facts=tuple(fact for fact in _facts(view, card) if fact.text),
         links=_links(card),
     )

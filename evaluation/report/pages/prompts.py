@@ -177,7 +177,7 @@ def choices(view: StudyView) -> tuple[Sentence, ...]:
 def _choice(view: StudyView, choice: PromptChoice) -> Sentence:
     def title(prompts: str) -> str:
         found = next((one for one in view.prompt_sets if one.name == prompts), None)
-        return wording.quote(prompts if found is None else wording.typeset(found.title))
+        return wording.quote(prompts if found is None else wording.told(found.title))
 
     number = f"{shown(choice.test)}{wording.NBSP}{bounds(choice.test)}".strip()
     rival = (
@@ -231,7 +231,7 @@ def _set(view: StudyView, case: str) -> str:
     run = view.runs.get(case)
     if run is None or run.prompts is None:
         return wording.quote(view.case_name(case))
-    return wording.quote(wording.typeset(run.prompts.title))
+    return wording.quote(wording.told(run.prompts.title))
 
 
 def _gain_chart(view: StudyView, gain: PromptGain, ordered: list[ClassGain], id_: str) -> Chart:

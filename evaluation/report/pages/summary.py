@@ -8,7 +8,7 @@ from evaluation.records import RunRecord
 from evaluation.report import charts, links, wording
 from evaluation.report.charts import Bar, Chart, Key
 from evaluation.report.findings import headlines
-from evaluation.report.language import nt, t
+from evaluation.report.language import foreign, nt, t
 from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.scores import right_href, share_cell
 from evaluation.report.sentences import Sentence, answer
@@ -26,6 +26,8 @@ class Summary:
     question: str
     measured_on: str
     """How many photos, and when."""
+    question_lang: str
+    """Language of the question where it is not that of the page."""
     answer: Sentence
     findings: tuple[Sentence, ...]
     """What the tests say first; none while the cases have not been compared."""
@@ -46,6 +48,7 @@ def summary(view: StudyView, source: str) -> Summary:
         title=view.title,
         question=view.question,
         measured_on=_measured_on(view),
+        question_lang=foreign(view.study.question),
         answer=answer(view, source),
         findings=headlines(view, source),
         chart=interval_chart(view, source) if view.scored else None,
@@ -134,7 +137,7 @@ def interval_chart(view: StudyView, source: str) -> Chart:
     ]
     bars += [
         Bar(
-            label=t("{title}\n(diapositives)", title=wording.typeset(system.title)),
+            label=t("{title}\n(diapositives)", title=wording.told(system.title)),
             kind="reference",
             value=system.accuracy,
         )
@@ -190,7 +193,9 @@ def _alt(view: StudyView, runs: list[RunRecord]) -> str:
         number = f"{shown(found)} {bounds(found)}".strip()
         if letters := _letters(view, run):
             number = t("{number} (groupe {letters})", number=number, letters=letters)
-        said.append(f"{view.case_title(run)}\u00a0: {number}")
+        said.append(
+            t("{case_title}\u00a0: {number}", case_title=view.case_title(run), number=number)
+        )
     return t(
         "Exactitude de {runs}, du meilleur au moins bon. {join}. Le hasard donnerait {chance}.",
         runs=nt(len(runs), "{n}\u00a0cas", "{n}\u00a0cas"),
@@ -201,7 +206,7 @@ def _alt(view: StudyView, runs: list[RunRecord]) -> str:
 
 def _chart_table(view: StudyView, runs: list[RunRecord], bars: list[Bar], source: str) -> Table:
     none = wording.DASH
-    cited = wording.typeset(view.reference.source) if view.reference else ""
+    cited = wording.told(view.reference.source) if view.reference else ""
     rows: list[tuple[str | Cell, ...]] = []
     for run in runs:
         found, system = run.metric("accuracy"), view.counterpart(run)

@@ -8,7 +8,7 @@ from evaluation.records import PromptSet, RunRecord
 from evaluation.report import charts, wording
 from evaluation.report.charts import Change, Chart
 from evaluation.report.explained import case_link
-from evaluation.report.language import message, nt, t
+from evaluation.report.language import foreign, message, nt, t
 from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.scores import class_table, confusion_table, share_cell
 from evaluation.report.sentences import Sentence, joined, number, recall_changes, say, weakest
@@ -93,7 +93,7 @@ def build(view: StudyView) -> Page | None:
     if not view.prompt_sets:
         return None
     uri = view.page("clip-zero-shot")
-    names = {prompts.name: wording.typeset(prompts.title) for prompts in view.prompt_sets}
+    names = {prompts.name: wording.told(prompts.title) for prompts in view.prompt_sets}
     return Page(
         uri=uri,
         title=t("CLIP zero-shot"),
@@ -121,7 +121,7 @@ def _overview(view: StudyView, source: str) -> Table | None:
         caption=t("Exactitude de chaque modèle avec chaque jeu de textes"),
         columns=(
             Column(text=t("Modèle"), numeric=False),
-            *(Column(text=wording.typeset(prompts.title)) for prompts in view.prompt_sets),
+            *(Column(text=wording.told(prompts.title)) for prompts in view.prompt_sets),
         ),
         groups=(
             Group(
@@ -167,7 +167,7 @@ def _section(view: StudyView, prompts: PromptSet, source: str) -> PromptSection:
     templates = () if prompts.templates == ("{}",) else prompts.templates
     return PromptSection(
         anchor=f"textes-{view.prompt_slugs[prompts.name]}",
-        title=wording.typeset(prompts.title),
+        title=wording.told(prompts.title),
         facts=_facts(prompts),
         lang=prompts.language,
         templates=templates,
@@ -205,7 +205,12 @@ def _facts(prompts: PromptSet) -> tuple[Fact, ...]:
             if prompts.templates != ("{}",)
             else t("aucun"),
         ),
-        Fact(label=t("Source"), text=wording.typeset(prompts.source), wide=True),
+        Fact(
+            label=t("Source"),
+            text=wording.told(prompts.source),
+            lang=foreign(prompts.source),
+            wide=True,
+        ),
     ]
     return tuple(fact for fact in facts if fact.text)
 
@@ -249,7 +254,7 @@ def _lead(view: StudyView, run: RunRecord, base: RunRecord | None, source: str) 
     if base is None or base.prompts is None:
         return joined(pieces, ".")
     gap = value(run, "accuracy") - value(base, "accuracy")
-    names = wording.quote(wording.typeset(base.prompts.title))
+    names = wording.quote(wording.told(base.prompts.title))
     return say(
         "{pieces}, soit {gap} par rapport à {names}.",
         pieces=pieces,
@@ -266,7 +271,7 @@ def _change(view: StudyView, run: RunRecord, base: RunRecord) -> Chart | None:
     wide, narrow = charts.change_plot(
         [Change(label=label, points=100 * change) for label, change in ordered], view.draw
     )
-    names = wording.quote(wording.typeset(base.prompts.title))
+    names = wording.quote(wording.told(base.prompts.title))
     up = sum(change > 0 for change in changes.values())
     down = sum(change < 0 for change in changes.values())
     return Chart(
@@ -287,8 +292,8 @@ def _change(view: StudyView, run: RunRecord, base: RunRecord) -> Chart | None:
         narrow=narrow,
         table=simple(
             f"ecarts-{view.case_slugs[run.case]}-donnees",
-            f"{view.case_title(run)}\u00a0: écarts de rappel, en chiffres",
-            ("Catégorie", "Écart de rappel (points)"),
+            t("{case_title}\u00a0: écarts de rappel, en chiffres", case_title=view.case_title(run)),
+            (t("Catégorie"), t("Écart de rappel (points)")),
             (
                 (label, measured(wording.signed(100 * change), change, title=trace(run)))
                 for label, change in ordered
