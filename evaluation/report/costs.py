@@ -8,6 +8,7 @@ from evaluation.report.language import message, t
 from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head, measured
 from evaluation.report.view import StudyView, trace
 
+MILLION = 1_000_000
 UNKNOWN = message("non mesuré\u00a0: les photos ont été encodées avant que ce soit mesuré")
 
 
@@ -15,6 +16,7 @@ def cost_table(view: StudyView, source: str) -> Table | None:
     """What each case cost, in the order of the table of cases; None without a result."""
     if not view.scored:
         return None
+    sized = any(_parameters(view, run) for run in view.scored)
     return Table(
         id="couts",
         caption=t("Ce que coûte chaque cas"),
@@ -25,14 +27,35 @@ def cost_table(view: StudyView, source: str) -> Table | None:
             Column(text=t("Lot"), note=t("photos")),
             Column(text=t("Mémoire"), note=t("Mio, au plus haut")),
             Column(text=t("Textes ou apprentissage"), note=t("secondes")),
+            *((Column(text=t("Paramètres"), note=t("millions")),) if sized else ()),
             Column(text=t("Appareil"), numeric=False),
         ),
-        groups=(Group(rows=tuple(_row(view, run, source) for run in view.scored)),),
+        groups=(Group(rows=tuple(_row(view, run, source, sized=sized) for run in view.scored)),),
         note=_note(view.scored),
     )
 
 
-def _row(view: StudyView, run: RunRecord, source: str) -> Row:
+def _parameters(view: StudyView, run: RunRecord) -> int | None:
+    """Of both towers of a zero-shot model, of a supervised one's trunk; None if unknown."""
+    card = view.model_cards.get(run.model.name)
+    if card is None or card.image_parameters is None:
+        return None
+    return card.image_parameters + (card.text_parameters or 0)
+
+
+def _size(view: StudyView, run: RunRecord, source: str) -> Cell:
+    """The size of the model's weights, which leads to its card."""
+    parameters = _parameters(view, run)
+    if parameters is None:
+        return absent(t("nombre inconnu"))
+    return measured(
+        wording.decimal(parameters / MILLION, 1),
+        parameters / MILLION,
+        href=view.model_href(source, run.model.name),
+    )
+
+
+def _row(view: StudyView, run: RunRecord, source: str, *, sized: bool) -> Row:
     cost, speed = run.timings.embedding, run.timings.images_per_second
     ms = None if cost is None else cost.ms_per_image
     return Row(
@@ -43,6 +66,7 @@ def _row(view: StudyView, run: RunRecord, source: str) -> Row:
             _number(run, None if cost is None else cost.batch_size, 0),
             _memory(run),
             _number(run, run.timings.head_seconds, 1),
+            *((_size(view, run, source),) if sized else ()),
             Cell(text=f"{run.provenance.device}, {run.provenance.precision}", lang="en"),
         )
     )

@@ -11,6 +11,9 @@ from evaluation.report.view import StudyView
 from tests.report import builder
 from tests.report.conftest import placeholder
 
+SIZE = "27,9"
+"""Millions of parameters of the embedded model's two towers, by its card."""
+
 
 def table_of(results: StudyResults) -> Table | None:
     view = StudyView(results=results, folder="etudes/x", draw=placeholder, photos_shown=True)
@@ -31,16 +34,30 @@ def row_of(shop: StudyResults, cost: EmbeddingCost | None, **origin: object) -> 
 
 
 def test_what_was_measured_is_shown_with_its_unit(shop: StudyResults) -> None:
-    """Milliseconds, photos per second, batch, memory, seconds and device, exact in the data."""
+    """Times, batch, memory, size and device; the exact figure is beside the rounded one."""
     cost = replace(
         builder.embedding_cost(), memory=Lap(resident_mb=3000, device_mb=812.6, scope="case")
     )
     cells = row_of(shop, cost, device="cuda:0", precision="bf16")
     assert [cell.text for cell in cells[1:]] == [
-        "142,8", "—", "32", "3\u202f000", "1,2", "cuda:0, bf16",
+        "142,8", "—", "32", "3\u202f000", "1,2", SIZE, "cuda:0, bf16",
     ]  # fmt: skip
     assert cells[1].value == "142.83"
     assert cells[4].note == "et 813 sur la carte"
+
+
+def test_a_size_leads_to_the_card_of_its_model(shop: StudyResults) -> None:
+    """Parameters come from the card; a study without cards has no such column."""
+    with_cards, without = (
+        table_of(shop),
+        table_of(replace(shop, study=replace(shop.study, models=()))),
+    )
+    assert with_cards is not None
+    assert without is not None
+    sizes = [row.cells[6] for row in with_cards.groups[0].rows]
+    assert (sizes[0].text, sizes[-1].kind) == (SIZE, "missing")
+    assert sizes[0].href.startswith("modeles.html#")
+    assert len(without.columns) == len(with_cards.columns) - 1
 
 
 def test_a_record_of_before_shows_the_peak_of_its_process(shop: StudyResults) -> None:
