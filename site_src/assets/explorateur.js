@@ -496,7 +496,7 @@
       return figure;
     }));
     const [heading, link] = [element("h3", "", WORDS.maps), element("a", "", data.cases[which].title)];
-    link.href = data.base + data.cases[which].maps;
+    link.href = data.cases[which].maps; // beside this page, in its language
     heading.append(link);
     return [heading, row];
   });

@@ -41,6 +41,21 @@ def test_the_explorer_shows_the_maps_of_a_photo(open_page: OpenPage, tmp_path: P
     page.wait_for_url("**/explicabilite/boutique-embedded-descriptions.html")
 
 
+def test_the_english_explorer_shows_them_in_english(open_page: OpenPage, tmp_path: Path) -> None:
+    """The pictures are those of the French pages; words and links are English."""
+    found = explained.shop(tmp_path).explanations["boutique/embedded/descriptions"]
+    page = open_page(
+        f"en/{STUDY}/explorateur.html#cas=boutique%2Fembedded%2Fdescriptions"
+        f"&id={found.photos[0].sample_id}"
+    )
+    overlay = page.locator("dialog .v-map__overlay").first
+    overlay.wait_for()
+    assert (overlay.get_attribute("alt") or "").startswith("Map of “")
+    assert overlay.evaluate(LOADED) > 0
+    page.locator("dialog .v-panel__maps h3 a").click()
+    page.wait_for_url("**/en/etudes/boutique/explicabilite/*.html")
+
+
 PAGE = f"{STUDY}/explicabilite.html"
 CASE = f"{STUDY}/explicabilite/boutique-embedded-descriptions.html"
 OPACITY = "one => getComputedStyle(one).opacity"
