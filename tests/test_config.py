@@ -12,7 +12,7 @@ import pytest
 
 from evaluation.config import METRICS, SHIPPED, list_studies, load_study
 from evaluation.errors import ConfigError
-from evaluation.records import ExplainSpec
+from evaluation.records import AugmentationSpec, ExplainSpec, TrainingSpec
 
 STUDY = """
 schema = 1
@@ -144,7 +144,7 @@ def test_shipped_studies_are_found_by_name(tmp_path: Path, monkeypatch: pytest.M
     """From anywhere, both shipped studies are listed and free of mistakes."""
     monkeypatch.chdir(tmp_path)
     found = {summary.name: summary for summary in list_studies()}
-    assert set(found) == {"demo", "flipkart"}
+    assert set(found) == {"demo", "flipkart", "flipkart-entrainement"}
     assert all(summary.title and summary.error is None for summary in found.values())
     assert load_study("flipkart").file == SHIPPED / "flipkart" / "study.toml"
     assert load_study("flipkart").dataset.root is None
@@ -172,7 +172,7 @@ def test_unknown_study_names_the_known_ones(write: Write) -> None:
         load_study("flipcart")
     text = str(caught.value)
     assert "did you mean 'flipkart'?" in text
-    assert "boutique, demo, flipkart" in text
+    assert "boutique, demo, flipkart, flipkart-entrainement" in text
     assert "\n" not in text
 
 
@@ -251,6 +251,41 @@ def test_every_mistake_is_reported_at_once(write: Write) -> None:
         ('name = "embedded"', 'name = "a/../b"', "models[1].name", "is no name"),
         ('name = "embedded-supervised"', 'name = "embedded"', "models[2].name", "comes twice"),
         ("max_iterations = 100", "max_iterations = [1]", "options.max_iterations", "is a list"),
+        *(
+            ("max_iterations = 100\n", f"max_iterations = 100\n{table}\n", f"models[2].{key}", what)
+            for table, key, what in (
+                ("[models.training]", "training.regime", "is missing"),
+                ('[models.training]\nregime = "haed"', "training.regime", "is unknown"),
+                (
+                    '[models.training]\nregime = "head"\nblocks = 2',
+                    "training.blocks",
+                    "no such key",
+                ),
+                ('[models.training]\nregime = "finetune"\nviews = 2', "training.views", "no such"),
+                (
+                    '[models.training]\nregime = "head"\nviews = 2',
+                    "training.views",
+                    "the same photo",
+                ),
+                ('[models.training]\nregime = "head"\nepochs = 0', "training.epochs", "too small"),
+                ('[models.training]\nregime = "finetune"\nema = 1', "training.ema", "no share"),
+                (
+                    '[models.training]\nregime = "head"\nlearning_rate = 0',
+                    "training.learning_rate",
+                    "out of range",
+                ),
+                ("[models.augmentation]\nflip = true", "augmentation", "photos as they are"),
+                ("[models.augmentation]\ncrop = 0", "augmentation.crop", "out of range"),
+                ("[models.augmentation]\nmagnitude = 31", "augmentation.magnitude", "too large"),
+                ("[models.augmentation]\nflipp = true", "augmentation.flipp", "unknown key"),
+            )
+        ),
+        (
+            'title = "Modèle embarqué"\n',
+            'title = "M"\n[models.training]\nregime = "head"\n',
+            "models[1].training",
+            "is not trained",
+        ),
         ('prompts = ["noms", "descriptions"]\n', "", "prompts", "needs a prompt set"),
         ('"noms", "descriptions"', '"noms", "noms"', "prompts", "comes twice"),
         ('"noms", "descriptions"', '"noms", "nom"', "prompts", "no file prompts/nom.toml"),
@@ -500,3 +535,31 @@ def test_the_shipped_studies_ask_for_maps() -> None:
         spec = load_study(name).explain
         assert spec is not None
         assert spec.masks <= 300
+
+
+def test_a_training_is_read_as_it_is_declared(write: Write) -> None:
+    """Both tables of a model, "all" blocks, and the defaults of what is left out."""
+    tables = """[models.training]
+regime = "finetune"
+blocks = "all"
+epochs = 3
+warmup_epochs = 0
+ema = 0.99
+[models.augmentation]
+flip = true
+crop = 0.7
+"""
+    write(STUDY.replace("max_iterations = 100\n", f"max_iterations = 100\n{tables}"))
+    model = load_study("boutique").models[1]
+    assert model.training == TrainingSpec(
+        regime="finetune", blocks=None, epochs=3, warmup_epochs=0, ema=0.99
+    )
+    assert model.augmentation == AugmentationSpec(flip=True, crop=0.7)
+    assert load_study("boutique").models[0].training is None
+
+
+def test_the_study_of_trainings_keeps_the_photos_and_the_split_of_the_other() -> None:
+    """Its cases can be compared with those of the study that it stands beside."""
+    one, other = load_study("flipkart"), load_study("flipkart-entrainement")
+    assert (one.dataset, one.split) == (other.dataset, other.split)
+    assert {model.kind for model in other.models} == {"supervised"}

@@ -78,6 +78,16 @@ class LearningPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EpochPoint:
+    """One point of a training's curve."""
+
+    line: int
+    """Which of :data:`LINES`: 0 training, 1 validation."""
+    epoch: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
     """A horizontal line with its band: what training has to beat."""
 
@@ -121,6 +131,13 @@ def learning_plot(
 ) -> tuple[Markup, Markup]:
     """Accuracy against the number of labelled photos a class, a line a method."""
     return _both(draw, lambda narrow: _learning_spec(points, level, narrow=narrow))
+
+
+def epoch_plot(
+    points: Sequence[EpochPoint], axis: str, best: int, draw: Draw, *, share: bool
+) -> tuple[Markup, Markup]:
+    """A training by epoch, with a rule at the epoch that is kept."""
+    return _both(draw, lambda narrow: _epoch_spec(points, axis, best, share=share, narrow=narrow))
 
 
 def _both(draw: Draw, spec: Any) -> tuple[Markup, Markup]:
@@ -364,6 +381,48 @@ def _learning_spec(points: Sequence[LearningPoint], level: Level | None, *, narr
         {
             "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
             "encoding": {"x": x, "y": y, "color": colour, "shape": shape},
+        },
+    ]
+    return spec
+
+
+def _epoch_spec(
+    points: Sequence[EpochPoint], axis: str, best: int, *, share: bool, narrow: bool
+) -> Spec:
+    values = [{"line": str(one.line), "epoch": one.epoch, "value": one.value} for one in points]
+    used = sorted({one.line for one in points})
+    names = [str(line) for line in used]
+    x: Spec = {
+        "field": "epoch",
+        "type": "quantitative",
+        "axis": {"title": t("époque"), "tickMinStep": 1, "grid": False, "format": "d"},
+    }
+    y: Spec = {
+        "field": "value",
+        "type": "quantitative",
+        "scale": {"zero": False},
+        "axis": {"title": axis, "tickCount": 5, "labelFontSize": 13}
+        | ({"format": ".0%"} if share else {}),
+    }
+
+    def by_line(sign: int) -> Spec:
+        scale = {"domain": names, "range": [LINES[line][sign] for line in used]}
+        return {"field": "line", "type": "nominal", "legend": None, "scale": scale}
+
+    spec = _plane(values, NARROW - 60 if narrow else WIDE - 60, _HEIGHT[narrow])
+    spec["layer"] = [
+        {
+            "data": {"values": [{"epoch": best}]},
+            "mark": {"type": "rule", "color": INK, "strokeWidth": 1.5, "strokeDash": [3, 4]},
+            "encoding": {"x": x},
+        },
+        {
+            "mark": {"type": "line", "strokeWidth": 2.5},
+            "encoding": {"x": x, "y": y, "color": by_line(0), "strokeDash": by_line(2)},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 30, "opacity": 1},
+            "encoding": {"x": x, "y": y, "color": by_line(0), "shape": by_line(1)},
         },
     ]
     return spec

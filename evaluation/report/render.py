@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from evaluation.errors import ReportError
 from evaluation.records import Reference, StudyResults
-from evaluation.report import links, maps
+from evaluation.report import links, maps, trainings
 from evaluation.report.charts import vega_svg
 from evaluation.report.language import Language, speaking
 from evaluation.report.markup import Templates, inert
@@ -103,6 +103,7 @@ def _render(views: tuple[StudyView, ...], reference: Reference | None, source: T
         made |= image_map.data_files(view)
         made |= _photos(view)
         made |= maps.overlay_files(view)
+        made |= trainings.view_files(view)
     return made
 
 

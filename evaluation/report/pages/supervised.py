@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import Option, RunRecord
-from evaluation.report import wording
+from evaluation.report import trainings, wording
+from evaluation.report.charts import Chart
 from evaluation.report.explained import case_link
 from evaluation.report.language import message, nt, t
 from evaluation.report.pages import Fact, Link, Page
@@ -19,6 +20,9 @@ CHOSEN = {
     "validation_accuracy": message("Exactitude sur la validation"),
     "train_images": message("Photos d’apprentissage"),
     "validation_images": message("Photos de validation"),
+    "train_views": message("Vues d’apprentissage"),
+    "weight_decay": message("Décroissance des poids retenue"),
+    "best_epoch": message("Époque gardée"),
 }
 """French names of what a supervised model chooses on validation."""
 
@@ -37,6 +41,13 @@ class SupervisedCase:
     warnings: tuple[str, ...]
     classes: Table
     confusion: Table
+    regime: str
+    """How it was trained, in a sentence; "" for the regression that the page begins with."""
+    curves: tuple[Chart, ...]
+    augmentation: str
+    """What changes a view; "" without augmentation."""
+    views: tuple[str, ...]
+    """Addresses of the photo as the model reads it, then of its augmented views."""
     maps: Link | None
     """To the maps of its errors, if it has some."""
 
@@ -49,6 +60,8 @@ class SupervisedPage:
     train: str
     validation: str
     cases: tuple[SupervisedCase, ...]
+    mixed: bool
+    """Whether some model was not trained by a logistic regression alone."""
     absences: tuple[Absence, ...]
 
 
@@ -68,6 +81,7 @@ def build(view: StudyView) -> Page | None:
             train=nt(folds.count("train"), "{n}\u00a0photo", "{n}\u00a0photos"),
             validation=nt(folds.count("validation"), "{n}\u00a0photo", "{n}\u00a0photos"),
             cases=tuple(_case(view, run, uri) for run in view.supervised),
+            mixed=any(trainings.regime(run) != "logistic" for run in view.supervised),
             absences=tuple(one for one in view.absences(uri) if set(one.cases) <= declared),
         ),
     )
@@ -87,8 +101,17 @@ def _case(view: StudyView, run: RunRecord, source: str) -> SupervisedCase:
         warnings=run.warnings,
         classes=class_table(view, run, source, None),
         confusion=confusion_table(view, run),
+        regime=_regime(run),
+        curves=trainings.charts(view, run),
+        augmentation=trainings.augmentation(run),
+        views=trainings.view_sources(view, run, source),
         maps=case_link(view, run.case, source),
     )
+
+
+def _regime(run: RunRecord) -> str:
+    name = trainings.regime(run)
+    return "" if name == "logistic" else t(trainings.REGIMES[name])
 
 
 def chosen_facts(run: RunRecord, href: str) -> tuple[Fact, ...]:
