@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -18,6 +19,12 @@ from evaluation.records import (
 )
 from evaluation.report.render import render
 from tests.report import builder
+from tests.report.conftest import TEMPLATES, placeholder
+
+
+def _rendered(results: StudyResults, **options: Any) -> Any:
+    return render((results,), None, templates=TEMPLATES, draw=placeholder, **options)
+
 
 PAGE = "etudes/boutique/approche-classique.md"
 VIEWS = ("augmentation/a.webp", "augmentation/b.webp")
@@ -54,7 +61,7 @@ def _trained(folder: Path, views: tuple[str, ...] = VIEWS, **changes: object) ->
 def test_the_page_says_the_regime_the_augmentation_and_the_curves(tmp_path: Path) -> None:
     """Prose, two charts with their data, and the kept epoch in the alternative text."""
     builder.paint(tmp_path / "boutique", builder.shop(tmp_path).study.samples)
-    pages = render((_trained(tmp_path),))
+    pages = _rendered(_trained(tmp_path))
     text = str(pages[PAGE])
     assert "Réglage fin" in text
     assert "retournement" in text
@@ -70,7 +77,7 @@ def test_the_page_says_the_regime_the_augmentation_and_the_curves(tmp_path: Path
 def test_views_of_photos_that_may_not_be_shown_stay_away(tmp_path: Path) -> None:
     """Neither files nor addresses; the curves are still there."""
     results = _trained(tmp_path, redistributable=False)
-    pages = render((results,), photos="redistributable")
+    pages = _rendered(results, photos="redistributable")
     assert not any("/augmentation/" in uri for uri in pages)
     assert ".webp" not in str(pages[PAGE])
     assert 'id="courbe-' in str(pages[PAGE])
@@ -87,4 +94,4 @@ def test_a_view_outside_its_case_is_refused(tmp_path: Path) -> None:
         for run in results.runs
     )
     with pytest.raises(ReportError, match="outside the folder"):
-        render((replace(results, runs=runs),))
+        _rendered(replace(results, runs=runs))
