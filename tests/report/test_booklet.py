@@ -86,7 +86,7 @@ def test_the_extensions_are_those_of_the_site() -> None:
     """A page means the same on paper and on the site."""
     text = (ROOT / "mkdocs.yml").read_text()
     block = text.partition("markdown_extensions:\n")[2].partition("\n\n")[0]
-    assert sorted(re.findall(r"^  - (\w+)", block, re.MULTILINE)) == sorted(EXTENSIONS)
+    assert sorted(re.findall(r"^  (\w+):", block, re.MULTILINE)) == sorted(EXTENSIONS)
 
 
 def test_a_title_cannot_leave_the_style_sheet(artefacts_folder: Path) -> None:
