@@ -27,20 +27,22 @@ TAGS = (
     "best-practice",
 )
 SCHEMES = ("light", "dark")
+ENGLISH = ("index.html", f"{STUDY}/comparaison.html", f"{STUDY}/explorateur.html")
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 UNFOLD = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
 
 
 def page_types(site: Path) -> list[str]:
-    """Every page of the site, but one study and one gallery for all.
+    """Every page of the site, but one study, one gallery and three English pages for all.
 
     404.html is left out: a server shows it at any address, a disk at none.
     """
     every = (path.relative_to(site).as_posix() for path in sorted(site.rglob("*.html")))
-    found = [uri for uri in every if uri != "404.html"]
+    found = [uri for uri in every if uri != "404.html" and not uri.startswith("en/")]
     galleries = [uri for uri in found if "/categories/" in uri]
     other_study = [uri for uri in found if uri.startswith("etudes/jouets/")]
-    return sorted({*found} - {*galleries, *other_study} | {galleries[0]})
+    english = {f"en/{uri}" for uri in ENGLISH}
+    return sorted({*found} - {*galleries, *other_study} | {galleries[0]} | english)
 
 
 def violations(page: Page) -> Iterator[str]:
