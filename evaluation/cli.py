@@ -55,12 +55,46 @@ class _OneLine(click.Group):
             return super().invoke(ctx)
         except VeilleError as error:
             _fail(error)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] in ("", "evaluation"):
+                raise
+            _fail(_not_installed(error.name))
+
+
+def _not_installed(package: str | None) -> VeilleError:
+    """Scoring needs the extra ``eval``, the report the extra ``site``; neither is always there."""
+    return VeilleError(
+        f"this command needs the Python package {package}, which is not installed here",
+        remedy='install every extra: pip install -e ".[eval,site]", or use .tox/eval/bin/veille',
+    )
 
 
 def _fail(error: VeilleError) -> NoReturn:
     for line in str(error).splitlines():
         click.secho(f"error: {line}", fg="red", err=True)
     sys.exit(2)
+
+
+_ARTEFACTS = click.option(
+    "--artefacts",
+    type=click.Path(path_type=Path),
+    default=Path("artefacts"),
+    show_default=True,
+    help="Folder of the results.",
+)
+_LANGUAGE = click.option(
+    "--language", type=click.Choice(["fr", "en"]), default="fr", show_default=True
+)
+_PHOTOS = click.option(
+    "--photos",
+    type=click.Choice(["all", "redistributable"]),
+    default="all",
+    show_default=True,
+    help="Which photos may be shown.",
+)
+_DATA_ROOT = click.option(
+    "--data-root", type=click.Path(path_type=Path), help="Folder of the photos."
+)
 
 
 @click.group(cls=_OneLine, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
@@ -94,7 +128,7 @@ def _short(path: Path) -> Path:
 
 @main.command(short_help="Validate a study: its files, photos, texts and weights.")
 @click.argument("study")
-@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the photos.")
+@_DATA_ROOT
 @click.option("--offline", is_flag=True, help="Ask as if there were no network.")
 def check(study: str, data_root: Path | None, offline: bool) -> None:
     """Validate STUDY (a name or a path): configuration, photos, prompt sets, weights.
@@ -219,14 +253,8 @@ def _announce(checks: tuple[ModelCheck, ...]) -> None:
 @main.command(short_help="Compare a study's cases: ties, gaps, corrected tests.")
 @click.argument("study")
 @click.argument("cases", nargs=-1)
-@click.option(
-    "--artefacts",
-    type=click.Path(path_type=Path),
-    default=Path("artefacts"),
-    show_default=True,
-    help="Folder of the results.",
-)
-@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the photos.")
+@_ARTEFACTS
+@_DATA_ROOT
 @click.option(
     "--deep",
     is_flag=True,
@@ -315,14 +343,8 @@ def _wanted_pairs(found: StudyComparison, cases: tuple[str, ...]) -> tuple[Paire
     "--faithfulness-photos", type=click.IntRange(min=0), help="Photos whose curves are measured."
 )
 @click.option("--steps", type=click.IntRange(min=2), help="Steps of a curve.")
-@click.option(
-    "--artefacts",
-    type=click.Path(path_type=Path),
-    default=Path("artefacts"),
-    show_default=True,
-    help="Folder of the results.",
-)
-@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the photos.")
+@_ARTEFACTS
+@_DATA_ROOT
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @_PRECISION
 @click.option("--offline", is_flag=True, help="Never touch the network.")
@@ -427,14 +449,8 @@ def _explain_all(opened: OpenStudy, cases: tuple[Case, ...], spec: ExplainSpec) 
     type=click.Path(path_type=Path),
     help="Folder of the new prompt set (default: the study's prompts/).",
 )
-@click.option(
-    "--artefacts",
-    type=click.Path(path_type=Path),
-    default=Path("artefacts"),
-    show_default=True,
-    help="Folder of the results.",
-)
-@click.option("--data-root", type=click.Path(path_type=Path), help="Folder of the photos.")
+@_ARTEFACTS
+@_DATA_ROOT
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or mps.")
 @click.option("--offline", is_flag=True, help="Never touch the network.")
 def suggest(  # noqa: PLR0917 - click passes them by name
@@ -477,45 +493,20 @@ def suggest(  # noqa: PLR0917 - click passes them by name
 @click.option(
     "--output", type=click.Path(path_type=Path), required=True, help="Folder of the pages."
 )
-@click.option(
-    "--artefacts",
-    type=click.Path(path_type=Path),
-    default=Path("artefacts"),
-    show_default=True,
-    help="Folder of the results.",
-)
-@click.option(
-    "--photos",
-    type=click.Choice(["all", "redistributable"]),
-    default="all",
-    show_default=True,
-    help="Which photos the pages may show.",
-)
-def report(output: Path, artefacts: Path, photos: Literal["all", "redistributable"]) -> None:
+@_ARTEFACTS
+@_PHOTOS
+@_LANGUAGE
+def report(
+    output: Path,
+    artefacts: Path,
+    photos: Literal["all", "redistributable"],
+    language: Literal["fr", "en"],
+) -> None:
     """Write the report's generated pages as Markdown files, for any site generator."""
     from evaluation.report import write_report  # noqa: PLC0415 - needs the `site` extra
 
-    pages = write_report(artefacts, output, photos=photos)
+    pages = write_report(artefacts, output, photos=photos, language=language)
     click.echo(f"{len(pages)} files written to {output}")
-
-
-_ARTEFACTS = click.option(
-    "--artefacts",
-    type=click.Path(path_type=Path),
-    default=Path("artefacts"),
-    show_default=True,
-    help="Folder of the results.",
-)
-_LANGUAGE = click.option(
-    "--language", type=click.Choice(["fr", "en"]), default="fr", show_default=True
-)
-_PHOTOS = click.option(
-    "--photos",
-    type=click.Choice(["all", "redistributable"]),
-    default="all",
-    show_default=True,
-    help="Which photos may be shown.",
-)
 
 
 @main.command(short_help="Write a study as a deck of slides.")

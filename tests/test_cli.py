@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,6 +104,26 @@ def test_report_writes_pages(tmp_path: Path) -> None:
     assert (tmp_path / "pages" / "index.md").is_file()
 
 
+def test_report_speaks_english(tmp_path: Path) -> None:
+    """`--language en` writes the same pages in English."""
+    for language in ("fr", "en"):
+        folder = tmp_path / language
+        options = ("--artefacts", tmp_path / "none", "--language", language)
+        assert veille("report", "--output", folder, *options).exit_code == 0
+    french, english = (
+        {
+            path.relative_to(tmp_path / one): path.read_text()
+            for path in (tmp_path / one).rglob("*.md")
+        }
+        for one in ("fr", "en")
+    )
+    index = Path("index.md")
+    assert french.keys() == english.keys()
+    assert "Exactitude" in french[index]
+    assert "Accuracy" in english[index]
+    assert "Exactitude" not in english[index]
+
+
 def test_report_refuses_artefacts_of_another_version(tmp_path: Path) -> None:
     """One line with the file and the remedy."""
     folder = tmp_path / "artefacts" / "s"
@@ -183,3 +205,21 @@ def test_a_deep_comparison_reuses_the_embeddings_of_its_precision(
     assert done.exit_code == 0, done.output
     assert opened.store._connection.execute("SELECT fingerprint FROM fillings").fetchall() == models
     assert "fp32" in veille("compare", study, "--precision", "fp8").output
+
+
+def test_a_missing_extra_is_one_line(tmp_path: Path) -> None:
+    """Where the report's packages are not installed, the command says which extra to install."""
+    script = (
+        "import sys; sys.modules['babel.messages.pofile'] = None\n"
+        "from evaluation.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "report", "--output", str(tmp_path / "pages")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "babel" in done.stderr
+    assert "eval,site" in done.stderr
