@@ -395,7 +395,14 @@ def _epoch_spec(
     x: Spec = {
         "field": "epoch",
         "type": "quantitative",
-        "axis": {"title": t("époque"), "tickMinStep": 1, "grid": False, "format": "d"},
+        "axis": {
+            "title": t("époque"),
+            "tickMinStep": 1,
+            "tickCount": 5 if narrow else 10,
+            "labelOverlap": True,
+            "grid": False,
+            "format": "d",
+        },
     }
     y: Spec = {
         "field": "value",
