@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
-from evaluation.artefacts import read_attempt
-from evaluation.config import list_studies, load_study
 from evaluation.errors import VeilleError
 from evaluation.records import Case, ExplainSpec, PairedTest, StudyComparison
-from evaluation.scaffold import write_new_study
+from evaluation.stores.artefacts import read_attempt
+from evaluation.study.config import list_studies, load_study
+from evaluation.study.scaffold import write_new_study
 from evaluation.terminal import (
     faithfulness_table,
     megabytes,
@@ -25,7 +25,7 @@ from evaluation.terminal import (
 )
 
 if TYPE_CHECKING:
-    from evaluation.run import ModelCheck, OpenStudy, StudyCheck
+    from evaluation.stages.score import ModelCheck, OpenStudy, StudyCheck
 
 _PRECISION = click.option(
     "--precision",
@@ -138,7 +138,7 @@ def check(study: str, data_root: Path | None, offline: bool) -> None:
     --offline, servers are asked how large weights that are not here are.  Exits with 2 when
     the study could not run.
     """
-    from evaluation.run import Settings, check_study  # noqa: PLC0415 - imports the data stage
+    from evaluation.stages.score import Settings, check_study  # noqa: PLC0415 - imports the data stage
 
     found = load_study(study, data_root=data_root)
     click.echo(f"study     {found.name}: {found.title}\nfile      {_short(found.file)}")
@@ -226,7 +226,7 @@ def weights(study: str, offline: bool) -> None:
     ~/.cache/clip).  HF_ENDPOINT names another server.  Exits with 1 when a model's weights
     cannot be had.
     """
-    from evaluation.run import Settings, announce_weights, fetch_weights  # noqa: PLC0415
+    from evaluation.stages.score import Settings, announce_weights, fetch_weights  # noqa: PLC0415
 
     found = load_study(study)
     with progress_bars() as advance:
@@ -290,7 +290,7 @@ def compare(  # noqa: PLR0917 - click passes them by name
 
 
 def _compared(study: str, artefacts: Path) -> StudyComparison:
-    from evaluation.analyse import analyse  # noqa: PLC0415 - imports SciPy
+    from evaluation.stages.compare import analyse  # noqa: PLC0415 - imports SciPy
 
     return _found(analyse(artefacts, study), study)
 
@@ -298,8 +298,8 @@ def _compared(study: str, artefacts: Path) -> StudyComparison:
 def _compared_deeply(
     study: str, artefacts: Path, data_root: Path | None, *, device: str, precision: str
 ) -> StudyComparison:
-    from evaluation.analyse import analyse_deeply  # noqa: PLC0415 - imports SciPy
-    from evaluation.run import Settings, open_study  # noqa: PLC0415
+    from evaluation.stages.compare import analyse_deeply  # noqa: PLC0415 - imports SciPy
+    from evaluation.stages.score import Settings, open_study  # noqa: PLC0415
 
     declared = load_study(study, data_root=data_root)
     with progress_bars() as advance:
@@ -368,8 +368,8 @@ def explain(  # noqa: PLR0917 - click passes them by name
     start it again to go on.  Without options, the study's own numbers are raised to 1000
     masks on 32 photos, and curves of 20 steps on 24.
     """
-    from evaluation.attention import deeper  # noqa: PLC0415 - imports the stages
-    from evaluation.run import Settings, open_study  # noqa: PLC0415
+    from evaluation.stages.explain import deeper  # noqa: PLC0415 - imports the stages
+    from evaluation.stages.score import Settings, open_study  # noqa: PLC0415
 
     found = load_study(study, data_root=data_root)
     told = {
@@ -419,7 +419,7 @@ def _is_scored(root: Path, case: Case) -> bool:
 
 def _explain_all(opened: OpenStudy, cases: tuple[Case, ...], spec: ExplainSpec) -> None:
     """Announces what each case costs, then explains them one after the other."""
-    from evaluation.attention import explain_scored, planned  # noqa: PLC0415
+    from evaluation.stages.explain import explain_scored, planned  # noqa: PLC0415
 
     if not cases:
         raise VeilleError(
@@ -469,8 +469,8 @@ def suggest(  # noqa: PLR0917 - click passes them by name
     sub-categories that no text of the class names.  Writes a new prompt set, never over
     another one, and suggestion.json for the site.  The test part is never looked at.
     """
-    from evaluation import suggest as stage  # noqa: PLC0415 - imports the stages
-    from evaluation.run import Settings, read_data  # noqa: PLC0415
+    from evaluation.stages import suggest as stage  # noqa: PLC0415 - imports the stages
+    from evaluation.stages.score import Settings, read_data  # noqa: PLC0415
 
     found = load_study(study, data_root=data_root)
     with progress_bars() as advance:
@@ -537,7 +537,7 @@ def slides(  # noqa: PLR0917 - click passes them by name
     The file stands alone: it may be mailed, opened from a disk, and asks nothing of the
     network.  Arrow keys go through the slides, P presents them.
     """
-    from evaluation.report.paper import write_slides  # noqa: PLC0415 - needs the `site` extra
+    from evaluation.report.paper.paper import write_slides  # noqa: PLC0415 - needs the `site` extra
 
     html = output or (None if pdf else Path(f"{study}-slides.html"))
     write_slides(artefacts, study, html=html, pdf=pdf, language=language, photos=photos)
@@ -567,7 +567,7 @@ def print_study(
 
     Chromium or Chrome prints it: the one on the PATH, or the one that VEILLE_CHROMIUM names.
     """
-    from evaluation.report.paper import write_pdf  # noqa: PLC0415 - needs the `site` extra
+    from evaluation.report.paper.paper import write_pdf  # noqa: PLC0415 - needs the `site` extra
 
     path = output or Path(f"{study}.pdf")
     pages = write_pdf(artefacts, study, path, language=language, photos=photos)

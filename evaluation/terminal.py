@@ -33,7 +33,7 @@ from evaluation.records import (
 )
 
 if TYPE_CHECKING:
-    from evaluation.run import Advance
+    from evaluation.stages.score import Advance
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Brings evaluation/report/messages/en.po up to date with the messages of the code.
+"""Brings evaluation/report/kit/messages/en.po up to date with the messages of the code.
 
     python scripts/messages.py           # or: tox -e messages
     python scripts/messages.py --check   # changes nothing; says what is wrong
@@ -23,7 +23,7 @@ from babel.messages.pofile import read_po, write_po
 from jinja2 import nodes
 
 ROOT = Path(__file__).resolve().parent.parent
-CATALOGUE = ROOT / "evaluation" / "report" / "messages" / "en.po"
+CATALOGUE = ROOT / "evaluation" / "report" / "kit" / "messages" / "en.po"
 
 Message = str | tuple[str, str]
 """A message, or its forms for one and for several."""

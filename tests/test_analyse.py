@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation import analyse as analysis
-from evaluation import artefacts
-from evaluation.analyse import analyse, analyse_deeply
-from evaluation.config import load_study
 from evaluation.records import Predictions, StudyComparison
-from evaluation.run import OpenStudy, Settings, open_study, run_case
+from evaluation.stages import compare as analysis
+from evaluation.stages.compare import analyse, analyse_deeply
+from evaluation.stages.score import OpenStudy, Settings, open_study, run_case
+from evaluation.stores import artefacts
+from evaluation.study.config import load_study
 from tests.studies import write_study
 
 CONTROL = 'title = "Témoin"\nlanguage = "en"\nderive = "random-words"\nlike = "descriptions"\n'

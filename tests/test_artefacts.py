@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation import artefacts
 from evaluation.errors import ArtefactError, SchemaVersionError
 from evaluation.records import CaseExplanation, ExplainFailure, Projection
+from evaluation.stores import artefacts
 from tests.conftest import REPOSITORY
 from tests.factories import (
     METRIC,

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from evaluation import artefacts, attention
-from evaluation.attention import deeper, explain_scored, planned, try_to_explain
-from evaluation.config import load_study
 from evaluation.errors import DataError
 from evaluation.records import Case, CaseExplanation, ExplainSpec
-from evaluation.run import OpenStudy, Settings, open_study, run_case
+from evaluation.stages import explain as attention
+from evaluation.stages.explain import deeper, explain_scored, planned, try_to_explain
+from evaluation.stages.score import OpenStudy, Settings, open_study, run_case
+from evaluation.stores import artefacts
+from evaluation.study.config import load_study
 from tests.studies import write_study
 
 SPEC = ExplainSpec(

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from evaluation.cli import main
-from evaluation.config import load_study
-from evaluation.run import Settings, open_study, run_case
+from evaluation.stages.score import Settings, open_study, run_case
+from evaluation.study.config import load_study
 from tests.studies import write_study
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.config import METRICS, SHIPPED, list_studies, load_study
 from evaluation.errors import ConfigError
 from evaluation.records import AugmentationSpec, ExplainSpec, TrainingSpec
+from evaluation.study.config import METRICS, SHIPPED, list_studies, load_study
 
 STUDY = """
 schema = 1
@@ -466,7 +466,7 @@ def test_labels_are_compared_in_one_unicode_form(write: Write) -> None:
 def test_configuration_needs_no_heavy_package() -> None:
     """Reading a study imports neither torch nor anything else that is slow."""
     code = (
-        "import sys, evaluation.config, evaluation.reference\n"
+        "import sys, evaluation.study.config, evaluation.study.reference\n"
         "print([m for m in ('torch', 'open_clip', 'sklearn', 'PIL') if m in sys.modules])"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation import cost
-from evaluation.cost import PeakMemory, process_peak_mb, seconds_of
+from evaluation.stages import cost
+from evaluation.stages.cost import PeakMemory, process_peak_mb, seconds_of
 
 
 def allocate(mebibytes: int) -> None:

@@ -18,9 +18,9 @@ import pytest
 import torch
 from PIL import Image
 
-from evaluation.embeddings import EmbeddingStore, embed
 from evaluation.errors import DataError, ModelError, StoreError
 from evaluation.records import EmbeddingCost, Lap, Sample
+from evaluation.stores.embeddings import EmbeddingStore, embed
 
 DIM = 4
 
@@ -457,7 +457,7 @@ def test_two_at_once_embed_each_photo_once(store: EmbeddingStore) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from evaluation.embeddings import EmbeddingStore, embed
+from evaluation.stores.embeddings import EmbeddingStore, embed
 from tests.test_embeddings import FakeEmbedder, Loader, make_samples
 
 store = EmbeddingStore(Path(sys.argv[1]))

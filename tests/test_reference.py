@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.config import SHIPPED
 from evaluation.errors import ConfigError
 from evaluation.records import Reference
-from evaluation.reference import load_reference
+from evaluation.study.config import SHIPPED
+from evaluation.study.reference import load_reference
 
 SLIDES = SHIPPED / "flipkart" / "slides.toml"
 IMAGES_PER_CLASS = 30

@@ -10,10 +10,10 @@ import pytest
 import torch
 from huggingface_hub import constants
 
-from evaluation import artefacts
-from evaluation.config import load_study
 from evaluation.records import FOLDS, RunRecord
-from evaluation.run import OpenStudy, Settings, embed_parts, open_study, run_case
+from evaluation.stages.score import OpenStudy, Settings, embed_parts, open_study, run_case
+from evaluation.stores import artefacts
+from evaluation.study.config import load_study
 from tests.models.hub_server import serving
 from tests.studies import write_study
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.config import load_study
 from evaluation.data import load_dataset, resolve_prompts, split_dataset
 from evaluation.errors import VeilleError
-from evaluation.scaffold import class_folders, write_new_study
+from evaluation.study.config import load_study
+from evaluation.study.scaffold import class_folders, write_new_study
 
 
 @pytest.fixture

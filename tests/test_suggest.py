@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from evaluation import artefacts
 from evaluation.cli import main
-from evaluation.config import load_study
-from evaluation.embeddings import EmbeddingStore
 from evaluation.errors import DataError, VeilleError
 from evaluation.records import Suggestion
-from evaluation.run import OpenStudy, Settings, open_study, read_data, run_case
-from evaluation.scaffold import free_name, write_prompt_set
 from evaluation.scoring.coverage import coverage
-from evaluation.suggest import suggest, without_test
+from evaluation.stages.score import OpenStudy, Settings, open_study, read_data, run_case
+from evaluation.stages.suggest import suggest, without_test
+from evaluation.stores import artefacts
+from evaluation.stores.embeddings import EmbeddingStore
+from evaluation.study.config import load_study
+from evaluation.study.scaffold import free_name, write_prompt_set
 from evaluation.terminal import suggestion_text
 from tests.explain.models import TOYS
 from tests.explain.shapes import NAMES, make_scenes

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.config import SHIPPED, load_study
 from evaluation.errors import ConfigError
-from evaluation.reference import load_reference
+from evaluation.study.config import SHIPPED, load_study
+from evaluation.study.reference import load_reference
 
 
 @pytest.mark.parametrize(

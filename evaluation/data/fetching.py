@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluation.data.archive import Extracted, extract
-from evaluation.data.download import PAUSES, Announce, download, writing
 from evaluation.data.listing import ListedPhoto, locate
 from evaluation.data.loading import LISTERS
 from evaluation.errors import DataError
+from evaluation.net.archive import Extracted, extract
+from evaluation.net.download import PAUSES, Announce, download, writing
 from evaluation.records import DatasetSpec
 
 MEMORY = ".veille-data.json"
@@ -58,7 +58,7 @@ def fetch_dataset(
         source: An address, or an archive that is here, instead of ``spec.archive``.
         announce: Told the size of the archive before its first byte.
         watch: Told how the work goes on.
-        pauses: See :func:`evaluation.data.download.download`.
+        pauses: See :func:`evaluation.net.download.download`.
 
     Raises:
         DataError: No address, a server that does not give the archive, an archive that is not

@@ -10,7 +10,6 @@ import numpy as np
 
 from evaluation.errors import ModelError
 from evaluation.explain.base import ImageModel
-from evaluation.explain.cache import ALGORITHMS, MapCache, key_of
 from evaluation.explain.computed import Explainer, tower_of
 from evaluation.explain.drawing import FOLDER, draw
 from evaluation.explain.faithfulness import (
@@ -38,6 +37,7 @@ from evaluation.records import (
     Sample,
     SelectedPhoto,
 )
+from evaluation.stores.maps import ALGORITHMS, MapCache, key_of
 
 if TYPE_CHECKING:
     from PIL import Image

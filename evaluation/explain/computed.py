@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
 from evaluation.explain.base import ImageModel, InputMaps, Progress, Score, margin_score
-from evaluation.explain.cache import MapCache, head_digest, key_of
 from evaluation.explain.faithfulness import (
     CONTROLS,
     Curves,
@@ -26,6 +25,7 @@ from evaluation.explain.randomisation import randomised, similarity
 from evaluation.explain.rise import MaskedEmbeddings, RiseSettings, embed_masked, rise_maps
 from evaluation.explain.towers import SpatialLayer, TokenLayout, Tower, inspect_tower
 from evaluation.records import ExplainMethod, ExplainSpec, FloatArray, Head, Sample
+from evaluation.stores.maps import MapCache, head_digest, key_of
 
 if TYPE_CHECKING:
     import torch

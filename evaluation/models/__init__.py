@@ -16,7 +16,7 @@ from evaluation.errors import VeilleError
 from evaluation.models import clip, supervised
 from evaluation.models.base import Classifier, TrainingViews
 from evaluation.models.cards import licence_of, model_card
-from evaluation.models.downloads import Progress, quiet
+from evaluation.net.downloads import Progress, quiet
 from evaluation.records import Availability, Fetched, ModelSpec, TrainingPhotos
 
 __all__ = [

@@ -18,7 +18,6 @@ from evaluation.models import embedded
 from evaluation.models.base import check_options, fingerprint_of
 from evaluation.models.checkpoints import describe_mismatch, file_digest, one_line
 from evaluation.models.devices import check_precision, dtype_of, pick_device
-from evaluation.models.downloads import Progress, RemoteFile, quiet
 from evaluation.models.hub import (
     HUB_CONFIG,
     HUB_WEIGHTS,
@@ -33,6 +32,7 @@ from evaluation.models.hub import (
     require_hub,
 )
 from evaluation.models.text import TextEncoder, class_embeddings, cut_sentences
+from evaluation.net.downloads import Progress, RemoteFile, quiet
 from evaluation.records import Availability, Head, ModelSpec, PromptSet, Support
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from evaluation.errors import WeightsUnavailable
 from evaluation.models.checkpoints import one_line
-from evaluation.models.downloads import (
+from evaluation.net.downloads import (
     Progress,
     RemoteFile,
     download,

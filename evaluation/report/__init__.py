@@ -20,7 +20,7 @@
 :func:`write_report` is what ``veille report`` calls.
 """
 
-from evaluation.report.disk import write_pages, write_report
-from evaluation.report.render import Pages, Section, navigation, render
+from evaluation.report.site.disk import write_pages, write_report
+from evaluation.report.site.render import Pages, Section, navigation, render
 
 __all__ = ["Pages", "Section", "navigation", "render", "write_pages", "write_report"]

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.analyse import analyse
-from evaluation.artefacts import read_attempt, read_explain_failure, read_predictions
-from evaluation.attention import try_to_explain
-from evaluation.config import load_study
 from evaluation.errors import ArtefactError, VeilleError, VeilleWarning
 from evaluation.records import Case, Predictions, RunRecord, Study, Threshold
-from evaluation.run import Advance, OpenStudy, Settings, open_study, run_case
+from evaluation.stages.compare import analyse
+from evaluation.stages.explain import try_to_explain
+from evaluation.stages.score import Advance, OpenStudy, Settings, open_study, run_case
+from evaluation.stores.artefacts import read_attempt, read_explain_failure, read_predictions
+from evaluation.study.config import load_study
 from evaluation.terminal import progress_bars, ranking, results_table
 
 _STUDIES = pytest.StashKey[tuple[Study, ...]]()

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from evaluation.config import SHIPPED
 from evaluation.models import load_model
 from evaluation.records import ModelSpec
+from evaluation.study.config import SHIPPED
 
 PHOTOS = 16
 SPEC = ModelSpec(name="embedded", kind="clip", weights="embedded", title="")

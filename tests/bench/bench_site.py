@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from evaluation.analyse import analyse
 from evaluation.records import StudyResults
+from evaluation.stages.compare import analyse
 from tests.report import builder
 from tests.report.conftest import build_site, write_artefacts
 

@@ -17,10 +17,10 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from evaluation.artefacts import predictions_to_csv
 from evaluation.records import Predictions, StudyResults
 from evaluation.report.pages import explorer
-from evaluation.report.view import StudyView
+from evaluation.report.study.view import StudyView
+from evaluation.stores.artefacts import predictions_to_csv
 from tests.browser.conftest import OpenPage
 from tests.report import builder
 from tests.report.conftest import placeholder

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from evaluation.artefacts import read_study_results
 from evaluation.records import StudyResults
-from evaluation.report.deck import render_deck
-from evaluation.report.standalone import default_assets
+from evaluation.report.paper.deck import render_deck
+from evaluation.report.site.standalone import default_assets
+from evaluation.stores.artefacts import read_study_results
 from tests.report import builder, explained
 from tests.report.conftest import TEMPLATES, write_artefacts
 

@@ -13,7 +13,7 @@ import PIL
 import pytest
 from PIL import Image
 
-from evaluation.config import SHIPPED
+from evaluation.study.config import SHIPPED
 
 DEMO = SHIPPED / "demo"
 SCRIPT = Path(__file__).parents[2] / "scripts" / "build_demo.py"

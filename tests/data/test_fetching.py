@@ -19,10 +19,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 from evaluation.cli import main
-from evaluation.config import load_study
-from evaluation.data import Fetched, archive, download, fetch_dataset, fetching, load_dataset
+from evaluation.data import Fetched, fetch_dataset, fetching, load_dataset
 from evaluation.errors import DataError
+from evaluation.net import archive, download
 from evaluation.records import DatasetSpec
+from evaluation.study.config import load_study
 from tests.data.archive_server import ArchiveServer, serving
 
 CSV = "flipkart_com-ecommerce_sample_1050.csv"

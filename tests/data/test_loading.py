@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.config import load_study
-from evaluation.data import inspection, load_dataset, photos
+from evaluation.data import load_dataset, photos
 from evaluation.errors import DataError, StoreError
 from evaluation.records import Dataset, DatasetSpec
+from evaluation.stores import inspections as inspection
+from evaluation.study.config import load_study
 
 Make = Callable[..., Path]
 FOLDER = DatasetSpec(kind="folder")

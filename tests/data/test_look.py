@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from evaluation.config import load_study
 from evaluation.data import load_dataset, split_dataset
 from evaluation.data.look import alike, look_of
 from evaluation.records import Dataset, Sample, Split, SplitSpec
+from evaluation.study.config import load_study
 
 
 def scene(seed: int) -> Image.Image:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.config import load_study
 from evaluation.data import load_dataset, random_words, resolve_prompts, split_dataset
 from evaluation.data.prompts import WORDS
 from evaluation.errors import DataError
 from evaluation.records import Dataset, PromptSet, Sample, Split
+from evaluation.study.config import load_study
 
 Shelves = Mapping[str, list[str | None]]
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from evaluation.config import load_study
 from evaluation.data import load_dataset, split_dataset
 from evaluation.errors import DataError
 from evaluation.records import FOLDS, Dataset, Fold, Sample, Split, SplitSpec
+from evaluation.study.config import load_study
 
 EXACT = SplitSpec(seed=7, test_per_class=3, validation_per_class=2)
 

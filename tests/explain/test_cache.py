@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from evaluation.errors import StoreError
-from evaluation.explain.cache import MapCache, head_digest, key_of
 from evaluation.records import Head
+from evaluation.stores.maps import MapCache, head_digest, key_of
 
 
 def test_entries_come_back_as_they_were(tmp_path: Path) -> None:

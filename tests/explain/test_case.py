@@ -13,7 +13,6 @@ import pytest
 import torch
 from PIL import Image
 
-from evaluation import artefacts
 from evaluation.errors import StoreError
 from evaluation.explain import (
     CaseStamp,
@@ -26,6 +25,7 @@ from evaluation.explain import (
 from evaluation.explain.base import head_logits
 from evaluation.explain.overlay import MAX_BYTES
 from evaluation.records import CaseExplanation, ExplainSpec, Head, Predictions, Sample
+from evaluation.stores import artefacts
 from tests.explain.models import HYBRID, SPATIAL, PlainModel, random_head, toy
 from tests.explain.shapes import NAMES, make_scenes
 

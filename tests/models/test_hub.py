@@ -24,7 +24,7 @@ from PIL import Image
 from evaluation.cli import main
 from evaluation.errors import WeightsUnavailable
 from evaluation.models import availability, fetch, hub, load_model
-from evaluation.models.downloads import download
+from evaluation.net.downloads import download
 from evaluation.records import ModelSpec
 from tests.models.hub_server import LARGE, Fault, HubServer, serving
 from tests.studies import tiny_model, write_study

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from evaluation import artefacts
 from evaluation.records import StudyResults
-from evaluation.report.render import Pages, render
+from evaluation.report.site.render import Pages, render
+from evaluation.stores import artefacts
 from tests.report import builder, explained
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,11 +20,11 @@ from evaluation.records import (
     StudyComparison,
     StudyResults,
 )
-from evaluation.report import matrix
 from evaluation.report.pages import audit, calibration, few_shot, method, prompts
-from evaluation.report.render import Pages, navigation, render
-from evaluation.report.sentences import plain
-from evaluation.report.view import StudyView
+from evaluation.report.site.render import Pages, navigation, render
+from evaluation.report.study import matrix
+from evaluation.report.study.sentences import plain
+from evaluation.report.study.view import StudyView
 from tests.report import analysed, builder
 from tests.report.conftest import TEMPLATES, placeholder
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.artefacts import read_results
-from evaluation.report import wording
-from evaluation.report.archive import pack
-from evaluation.report.language import speaking
-from evaluation.report.render import render
+from evaluation.report.kit import wording
+from evaluation.report.kit.language import speaking
+from evaluation.report.site.render import render
+from evaluation.report.study.archive import pack
+from evaluation.stores.artefacts import read_results
 from tests.report import builder
 from tests.report.conftest import TEMPLATES, placeholder, write_artefacts
 

@@ -7,9 +7,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from evaluation.report import charts, curves
-from evaluation.report.charts import Bar, Change, Count
-from evaluation.report.curves import Bin, Gain, LearningPoint, Level
+from evaluation.report.kit import charts
+from evaluation.report.kit.charts import Bar, Change, Count
+from evaluation.report.study import curves
+from evaluation.report.study.curves import Bin, Gain, LearningPoint, Level
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = 'A & <b> "x" | {{ y }}'

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from evaluation.records import EmbeddingCost, Lap, RunRecord, StudyResults, Timings
-from evaluation.report.costs import cost_table
-from evaluation.report.tables import Cell, Table
-from evaluation.report.view import StudyView
+from evaluation.report.kit.tables import Cell, Table
+from evaluation.report.study.costs import cost_table
+from evaluation.report.study.view import StudyView
 from tests.report import builder
 from tests.report.conftest import placeholder
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from evaluation.artefacts import read_study_results
 from evaluation.cli import main
 from evaluation.errors import ReportError
 from evaluation.records import StudyResults
-from evaluation.report.deck import render_deck
-from evaluation.report.deck.paging import paged
-from evaluation.report.standalone import default_assets, embed
-from evaluation.report.tables import Cell, Column, Group, Row, Table, head, simple
+from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, simple
+from evaluation.report.paper.deck import render_deck
+from evaluation.report.paper.deck.paging import paged
+from evaluation.report.site.standalone import default_assets, embed
+from evaluation.stores.artefacts import read_study_results
 from tests.report import builder, explained
 from tests.report.conftest import TEMPLATES, placeholder, write_artefacts
 

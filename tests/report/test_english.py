@@ -13,8 +13,8 @@ from mkdocs.commands.build import build
 from mkdocs.config import load_config
 
 from evaluation.records import StudyResults
-from evaluation.report.language import SLOT
-from evaluation.report.render import Pages, navigation, render
+from evaluation.report.kit.language import SLOT
+from evaluation.report.site.render import Pages, navigation, render
 from tests.report import builder
 from tests.report.conftest import ROOT, TEMPLATES, placeholder, write_artefacts
 from tests.report.crawl import Html, problems

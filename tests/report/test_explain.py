@@ -24,13 +24,13 @@ from evaluation.records import (
     SelectionReason,
     StudyResults,
 )
-from evaluation.report import explained as report_explained
-from evaluation.report import faithfulness, maps, suggestions
-from evaluation.report.language import speaking
+from evaluation.report.kit.language import speaking
 from evaluation.report.pages import explain
-from evaluation.report.render import Pages, render
-from evaluation.report.sentences import plain
-from evaluation.report.view import StudyView
+from evaluation.report.site.render import Pages, render
+from evaluation.report.study import explained as report_explained
+from evaluation.report.study import faithfulness, maps, suggestions
+from evaluation.report.study.sentences import plain
+from evaluation.report.study.view import StudyView
 from tests.factories import make_explanation
 from tests.report import builder, explained
 from tests.report.conftest import ROOT, TEMPLATES, placeholder

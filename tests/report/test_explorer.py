@@ -14,10 +14,10 @@ import pytest
 
 from evaluation.errors import ReportError
 from evaluation.records import Predictions, StudyResults
-from evaluation.report import maps
 from evaluation.report.pages import explorer
-from evaluation.report.render import Pages, navigation, render
-from evaluation.report.view import StudyView
+from evaluation.report.site.render import Pages, navigation, render
+from evaluation.report.study import maps
+from evaluation.report.study.view import StudyView
 from tests.report import builder, explained
 from tests.report.conftest import ROOT, TEMPLATES, placeholder
 from tests.report.crawl import problems

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from evaluation.records import StudyResults
+from evaluation.report.kit.scatter import COLOURS, SHAPES, Axes, scatter_program
 from evaluation.report.pages import image_map
-from evaluation.report.render import Pages, render
-from evaluation.report.scatter import COLOURS, SHAPES, Axes, scatter_program
-from evaluation.report.view import StudyView
+from evaluation.report.site.render import Pages, render
+from evaluation.report.study.view import StudyView
 from tests.report import builder
 from tests.report.conftest import TEMPLATES, placeholder
 

@@ -11,10 +11,10 @@ from types import ModuleType
 import pytest
 
 from evaluation.errors import ReportError
-from evaluation.report import language, wording
-from evaluation.report.language import nt, speaking, t
-from evaluation.report.markup import Templates
-from evaluation.report.sentences import Part, nsay, plain, say
+from evaluation.report.kit import language, wording
+from evaluation.report.kit.language import nt, speaking, t
+from evaluation.report.kit.markup import Templates
+from evaluation.report.study.sentences import Part, nsay, plain, say
 from tests.report.conftest import ROOT
 from tests.report.test_prose import spacing_faults
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.report import links
+from evaluation.report.kit import links
 
 
 @pytest.mark.parametrize(

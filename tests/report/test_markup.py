@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from evaluation.errors import ReportError
-from evaluation.report.markup import Templates, inert
+from evaluation.report.kit.markup import Templates, inert
 from tests.report.conftest import TEMPLATES
 
 EXTENSIONS = ["attr_list", "fenced_code", "footnotes", "tables", "toc"]

@@ -11,8 +11,8 @@ import pytest
 
 from evaluation.errors import ReportError
 from evaluation.records import StudyResults
-from evaluation.report import links
-from evaluation.report.render import Pages, navigation, render
+from evaluation.report.kit import links
+from evaluation.report.site.render import Pages, navigation, render
 from tests.report import builder
 from tests.report.conftest import TEMPLATES, placeholder
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.report.links import APPENDIX, HOME
-from evaluation.report.serving import nothing_yet, over, still_there
+from evaluation.report.kit.links import APPENDIX, HOME
+from evaluation.report.site.serving import nothing_yet, over, still_there
 from tests.report import builder
 from tests.report.conftest import ROOT, write_artefacts
 

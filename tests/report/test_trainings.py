@@ -17,7 +17,7 @@ from evaluation.records import (
     TrainingRecord,
     TrainingSpec,
 )
-from evaluation.report.render import render
+from evaluation.report.site.render import render
 from tests.report import builder
 from tests.report.conftest import TEMPLATES, placeholder
 

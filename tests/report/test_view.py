@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from evaluation.records import StudyResults
-from evaluation.report.view import StudyView, best
+from evaluation.report.study.view import StudyView, best
 from tests.report import builder
 from tests.report.conftest import placeholder
 

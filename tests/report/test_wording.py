@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.report import wording
+from evaluation.report.kit import wording
 
 N, T = "\u00a0", "\u202f"
 

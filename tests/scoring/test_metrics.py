@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, f1_score, top_k_accuracy_score
 
-from evaluation import artefacts
 from evaluation.errors import DataError, ModelError
 from evaluation.records import Predictions
 from evaluation.scoring import Scores, score, softmax
+from evaluation.stores import artefacts
 
 
 def make_predictions(

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation import artefacts
 from evaluation.records import Head, Predictions, PromptDiagnosis, StudyComparison, Support
 from evaluation.scoring import score, softmax
 from evaluation.scoring.abstention import abstain
@@ -29,6 +28,7 @@ from evaluation.scoring.prompts import (
     variance_split,
 )
 from evaluation.scoring.retrieval import retrieve
+from evaluation.stores import artefacts
 
 N, CLASSES = 90, ("pan", "mug", "watch")
 LABELS = np.arange(N) % 3

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import Reference, RunRecord
-from evaluation.report import links, wording
-from evaluation.report.language import foreign, t
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.language import foreign, t
+from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, measured
 from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.pages.home import quoted_tables
 from evaluation.report.pages.method import archive_link
-from evaluation.report.scores import share_cell
-from evaluation.report.tables import Cell, Column, Group, Row, Table, head, measured
-from evaluation.report.view import STATUS, StudyView, trace
+from evaluation.report.study.scores import share_cell
+from evaluation.report.study.view import STATUS, StudyView, trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,14 +12,24 @@ from evaluation.records import (
     SampleCard,
     Suspect,
 )
-from evaluation.report import links, wording
-from evaluation.report.language import nt, t
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.tables import (
+    Cell,
+    Column,
+    Group,
+    Row,
+    Table,
+    absent,
+    exact,
+    head,
+    measured,
+)
 from evaluation.report.pages import Page
 from evaluation.report.pages.dataset import WITHHELD, Photo, photo
-from evaluation.report.scores import gallery_href, right_href, share_cell
-from evaluation.report.sentences import Sentence, say
-from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, exact, head, measured
-from evaluation.report.view import StudyView, trace
+from evaluation.report.study.scores import gallery_href, right_href, share_cell
+from evaluation.report.study.sentences import Sentence, say
+from evaluation.report.study.view import StudyView, trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

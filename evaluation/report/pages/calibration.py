@@ -13,14 +13,10 @@ from evaluation.records import (
     ReliabilityBin,
     StudyComparison,
 )
-from evaluation.report import curves, links, wording
-from evaluation.report.charts import Chart, Key
-from evaluation.report.curves import Bin
-from evaluation.report.language import message, t
-from evaluation.report.pages import Page
-from evaluation.report.scores import share_cell
-from evaluation.report.sentences import Part, Sentence, say
-from evaluation.report.tables import (
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.charts import Chart, Key
+from evaluation.report.kit.language import message, t
+from evaluation.report.kit.tables import (
     Cell,
     Column,
     Group,
@@ -32,7 +28,12 @@ from evaluation.report.tables import (
     measured,
     simple,
 )
-from evaluation.report.view import StudyView, bounds, shown, trace
+from evaluation.report.pages import Page
+from evaluation.report.study import curves
+from evaluation.report.study.curves import Bin
+from evaluation.report.study.scores import share_cell
+from evaluation.report.study.sentences import Part, Sentence, say
+from evaluation.report.study.view import StudyView, bounds, shown, trace
 
 CHOSEN_ON = {
     "validation": message("choisi sur la validation"),

@@ -5,20 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import ReferenceSystem, RunRecord
-from evaluation.report import charts, links, wording
-from evaluation.report.charts import Bar, Chart, Key
-from evaluation.report.costs import cost_table
-from evaluation.report.explained import case_page
-from evaluation.report.findings import findings
-from evaluation.report.language import nt, t
-from evaluation.report.matrix import global_test, matrix, pairs_table, power_table, sensitivity
+from evaluation.report.kit import charts, links, wording
+from evaluation.report.kit.charts import Bar, Chart, Key
+from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.tables import Cell, Table, absent, head, measured, simple
 from evaluation.report.pages import Link, Page
 from evaluation.report.pages.summary import interval_chart
-from evaluation.report.quoted import SlideTables
-from evaluation.report.scores import cases_table
-from evaluation.report.sentences import Sentence, against_reference
-from evaluation.report.tables import Cell, Table, absent, head, measured, simple
-from evaluation.report.view import StudyView, best, trace
+from evaluation.report.study.costs import cost_table
+from evaluation.report.study.explained import case_page
+from evaluation.report.study.findings import findings
+from evaluation.report.study.matrix import (
+    global_test,
+    matrix,
+    pairs_table,
+    power_table,
+    sensitivity,
+)
+from evaluation.report.study.quoted import SlideTables
+from evaluation.report.study.scores import cases_table
+from evaluation.report.study.sentences import Sentence, against_reference
+from evaluation.report.study.view import StudyView, best, trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

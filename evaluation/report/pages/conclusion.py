@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evaluation.report import links, wording
-from evaluation.report.findings import class_findings, findings
-from evaluation.report.language import foreign, nt, t
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.language import foreign, nt, t
 from evaluation.report.pages import Page
 from evaluation.report.pages.prompts import choices
-from evaluation.report.sentences import (
+from evaluation.report.study.findings import class_findings, findings
+from evaluation.report.study.sentences import (
     Part,
     Sentence,
     against_chance,
@@ -22,7 +22,7 @@ from evaluation.report.sentences import (
     weakest,
     without_empty,
 )
-from evaluation.report.view import Absence, StudyView, best
+from evaluation.report.study.view import Absence, StudyView, best
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evaluation.records import FOLDS, Fold, MissingPhoto, SampleCard
-from evaluation.report import charts, links, wording
-from evaluation.report.charts import Chart, Count, Key
-from evaluation.report.language import foreign, message, nt, t
+from evaluation.report.kit import charts, links, wording
+from evaluation.report.kit.charts import Chart, Count, Key
+from evaluation.report.kit.language import foreign, message, nt, t
+from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, simple
 from evaluation.report.pages import Fact, Link, Page
-from evaluation.report.tables import Cell, Column, Group, Row, Table, head, simple
-from evaluation.report.view import StudyView
+from evaluation.report.study.view import StudyView
 
 PARTS = {
     "train": message("apprentissage"),

@@ -16,17 +16,18 @@ from evaluation.records import (
     ExplainMethod,
     RunRecord,
 )
-from evaluation.report import explained, faithfulness, links, maps, suggestions, wording
-from evaluation.report.charts import Chart
-from evaluation.report.explained import Compared, Explained, Variant
-from evaluation.report.language import nt, t
-from evaluation.report.maps import MethodText
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.charts import Chart
+from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, absent, head
 from evaluation.report.pages import Link, Page
 from evaluation.report.pages.dataset import WITHHELD
-from evaluation.report.sentences import Sentence
-from evaluation.report.suggestions import SuggestionSection
-from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head
-from evaluation.report.view import Absence, StudyView, best, trace
+from evaluation.report.study import explained, faithfulness, maps, suggestions
+from evaluation.report.study.explained import Compared, Explained, Variant
+from evaluation.report.study.maps import MethodText
+from evaluation.report.study.sentences import Sentence
+from evaluation.report.study.suggestions import SuggestionSection
+from evaluation.report.study.view import Absence, StudyView, best, trace
 
 _EXAMPLES = 3
 """Right and wrong answers of the study's page; the others are on the page of their case."""

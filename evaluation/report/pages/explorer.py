@@ -26,12 +26,13 @@ from evaluation.records import (
     RunRecord,
     SampleCard,
 )
-from evaluation.report import links, maps, wording
-from evaluation.report.explained import case_page
-from evaluation.report.language import nt, t
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.language import nt, t
 from evaluation.report.pages import Link, Page
 from evaluation.report.pages.dataset import THUMBNAIL, WITHHELD
-from evaluation.report.view import StudyView, value
+from evaluation.report.study import maps
+from evaluation.report.study.explained import case_page
+from evaluation.report.study.view import StudyView, value
 
 CHUNK = 1000
 """Photos in a data file: the first one alone makes the first view."""

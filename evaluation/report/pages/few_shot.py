@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import FewShot, FewShotPoint, LearningCurve
-from evaluation.report import curves, links, wording
-from evaluation.report.charts import Chart, Key
-from evaluation.report.curves import LINES, LearningPoint, Level
-from evaluation.report.language import message, nt, t
-from evaluation.report.pages import Page
-from evaluation.report.sentences import Part, Sentence, say
-from evaluation.report.tables import (
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.charts import Chart, Key
+from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.tables import (
     Cell,
     Column,
     Group,
@@ -23,7 +20,11 @@ from evaluation.report.tables import (
     measured,
     simple,
 )
-from evaluation.report.view import StudyView, bounds, shown, trace
+from evaluation.report.pages import Page
+from evaluation.report.study import curves
+from evaluation.report.study.curves import LINES, LearningPoint, Level
+from evaluation.report.study.sentences import Part, Sentence, say
+from evaluation.report.study.view import StudyView, bounds, shown, trace
 
 METHODS = {
     "logistic": message("Régression logistique"),

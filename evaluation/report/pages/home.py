@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import Reference
-from evaluation.report import links, wording
-from evaluation.report.language import t
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.language import t
+from evaluation.report.kit.tables import Table
 from evaluation.report.pages import Link, Page
 from evaluation.report.pages.summary import Summary, summary
-from evaluation.report.quoted import SlideTables
-from evaluation.report.tables import Table
-from evaluation.report.view import StudyView
+from evaluation.report.study.quoted import SlideTables
+from evaluation.report.study.view import StudyView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,17 +15,17 @@ from functools import cached_property
 import numpy as np
 
 from evaluation.records import FloatArray, Projection, RunRecord
-from evaluation.report import links, wording
-from evaluation.report.charts import Chart, Key
-from evaluation.report.language import nt, t
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.charts import Chart, Key
+from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.scatter import Axes, Dot, Name, scatter_plot, scatter_program
+from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head
 from evaluation.report.pages import Page
 from evaluation.report.pages.dataset import WITHHELD
 from evaluation.report.pages.explorer import Option
-from evaluation.report.scatter import Axes, Dot, Name, scatter_plot, scatter_program
-from evaluation.report.scores import gallery_href
-from evaluation.report.sentences import Sentence, say
-from evaluation.report.tables import Cell, Column, Group, Row, Table, head
-from evaluation.report.view import StudyView, best, trace
+from evaluation.report.study.scores import gallery_href
+from evaluation.report.study.sentences import Sentence, say
+from evaluation.report.study.view import StudyView, best, trace
 
 DRAWN = 800
 """Photos of the still drawing, at most: they are spread over the test part."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from evaluation.records import RunRecord, Threshold
-from evaluation.report import links, wording
-from evaluation.report.language import message, nt, t
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, measured
 from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.pages.dataset import PARTS
 from evaluation.report.pages.supervised import chosen_facts
-from evaluation.report.tables import Cell, Column, Group, Row, Table, head, measured
-from evaluation.report.view import METRICS, STATUS, StudyView, metric_title
+from evaluation.report.study.view import METRICS, STATUS, StudyView, metric_title
 
 DEFINITIONS = (
     (

@@ -6,12 +6,22 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from evaluation.records import Licence, ModelCard, RunRecord
-from evaluation.report import wording
-from evaluation.report.language import current, message, t
+from evaluation.report.kit import wording
+from evaluation.report.kit.language import current, message, t
+from evaluation.report.kit.tables import (
+    Cell,
+    Column,
+    Group,
+    Kind,
+    Row,
+    Table,
+    absent,
+    head,
+    measured,
+)
 from evaluation.report.pages import Fact, Link, Page
-from evaluation.report.sentences import Sentence, number, say
-from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, absent, head, measured
-from evaluation.report.view import Absence, StudyView, best
+from evaluation.report.study.sentences import Sentence, number, say
+from evaluation.report.study.view import Absence, StudyView, best
 
 KINDS = {"clip": message("Zero-shot"), "supervised": message("Supervisé")}
 COMPUTED = message("calculé d’après la description du modèle\u00a0: study.json")

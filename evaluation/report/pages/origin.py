@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evaluation.report.language import t
+from evaluation.report.kit.language import t
 from evaluation.report.pages import Link
-from evaluation.report.view import StudyView, trace
+from evaluation.report.study.view import StudyView, trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,16 +15,27 @@ from evaluation.records import (
     TextEffect,
     TextPair,
 )
-from evaluation.report import curves, links, wording
-from evaluation.report.charts import Chart, Key
-from evaluation.report.curves import Gain
-from evaluation.report.findings import class_finding, gains_anchor, tell
-from evaluation.report.language import message, nt, t
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.charts import Chart, Key
+from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.tables import (
+    Cell,
+    Column,
+    Group,
+    Kind,
+    Row,
+    Table,
+    head,
+    measured,
+    simple,
+)
 from evaluation.report.pages import Page
-from evaluation.report.scores import gallery_href
-from evaluation.report.sentences import Part, Sentence, say
-from evaluation.report.tables import Cell, Column, Group, Kind, Row, Table, head, measured, simple
-from evaluation.report.view import StudyView, bounds, shown, trace, trace_all
+from evaluation.report.study import curves
+from evaluation.report.study.curves import Gain
+from evaluation.report.study.findings import class_finding, gains_anchor, tell
+from evaluation.report.study.scores import gallery_href
+from evaluation.report.study.sentences import Part, Sentence, say
+from evaluation.report.study.view import StudyView, bounds, shown, trace, trace_all
 
 TRUNCATED = re.compile(r"\btruncat|\bcut\b", re.IGNORECASE)
 """How a model's warning says that it did not read a text to its end."""

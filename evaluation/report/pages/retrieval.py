@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import Metric, Retrieval
-from evaluation.report import wording
-from evaluation.report.language import message, t
+from evaluation.report.kit import wording
+from evaluation.report.kit.language import message, t
+from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, absent, head, measured
 from evaluation.report.pages import Page
-from evaluation.report.scores import share_cell
-from evaluation.report.sentences import Part, Sentence, say
-from evaluation.report.tables import Cell, Column, Group, Row, Table, absent, head, measured
-from evaluation.report.view import StudyView, bounds, shown
+from evaluation.report.study.scores import share_cell
+from evaluation.report.study.sentences import Part, Sentence, say
+from evaluation.report.study.view import StudyView, bounds, shown
 
 _TABLE = "recherche-tableau"
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import RunRecord
-from evaluation.report import charts, links, wording
-from evaluation.report.charts import Bar, Chart, Key
-from evaluation.report.findings import headlines
-from evaluation.report.language import foreign, nt, t
+from evaluation.report.kit import charts, links, wording
+from evaluation.report.kit.charts import Bar, Chart, Key
+from evaluation.report.kit.language import foreign, nt, t
+from evaluation.report.kit.tables import Cell, Table, head, measured, simple
 from evaluation.report.pages import Fact, Link, Page
-from evaluation.report.scores import right_href, share_cell
-from evaluation.report.sentences import Sentence, answer
-from evaluation.report.tables import Cell, Table, head, measured, simple
-from evaluation.report.view import Absence, StudyView, bounds, shown, trace, value
+from evaluation.report.study.findings import headlines
+from evaluation.report.study.scores import right_href, share_cell
+from evaluation.report.study.sentences import Sentence, answer
+from evaluation.report.study.view import Absence, StudyView, bounds, shown, trace, value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

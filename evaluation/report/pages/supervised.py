@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import Option, RunRecord
-from evaluation.report import trainings, wording
-from evaluation.report.charts import Chart
-from evaluation.report.explained import case_link
-from evaluation.report.language import message, nt, t
+from evaluation.report.kit import wording
+from evaluation.report.kit.charts import Chart
+from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.tables import Table
 from evaluation.report.pages import Fact, Link, Page
-from evaluation.report.scores import class_table, confusion_table
-from evaluation.report.sentences import Sentence, number, say, weakest
-from evaluation.report.tables import Table
-from evaluation.report.view import Absence, StudyView, shown
+from evaluation.report.study import trainings
+from evaluation.report.study.explained import case_link
+from evaluation.report.study.scores import class_table, confusion_table
+from evaluation.report.study.sentences import Sentence, number, say, weakest
+from evaluation.report.study.view import Absence, StudyView, shown
 
 CHOSEN = {
     "C": message("Régularisation retenue (C, inverse de sa force)"),

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import PromptSet, RunRecord
-from evaluation.report import charts, wording
-from evaluation.report.charts import Change, Chart
-from evaluation.report.explained import case_link
-from evaluation.report.language import foreign, message, nt, t
+from evaluation.report.kit import charts, wording
+from evaluation.report.kit.charts import Change, Chart
+from evaluation.report.kit.language import foreign, message, nt, t
+from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, measured, simple
 from evaluation.report.pages import Fact, Link, Page
-from evaluation.report.scores import class_table, confusion_table, share_cell
-from evaluation.report.sentences import Sentence, joined, number, recall_changes, say, weakest
-from evaluation.report.tables import Cell, Column, Group, Row, Table, head, measured, simple
-from evaluation.report.view import (
+from evaluation.report.study.explained import case_link
+from evaluation.report.study.scores import class_table, confusion_table, share_cell
+from evaluation.report.study.sentences import Sentence, joined, number, recall_changes, say, weakest
+from evaluation.report.study.view import (
     Absence,
     StudyView,
     best,

@@ -1,0 +1,1 @@
+"""What comes over the network: resumable downloads and the archives they bring."""

@@ -1,0 +1,1 @@
+"""Language, wording, links, tables, charts: nothing here knows what a study is."""

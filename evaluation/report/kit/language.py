@@ -1,0 +1,156 @@
+"""The language that the report speaks, and its messages.
+
+The French text is the message: ``t("{n} photos de « {label} »", n=…, label=…)``.  Its
+translation stands in ``messages/en.po``; a message without one is said in French.  Sentences
+are whole, with named slots, never halves put together: another language orders them otherwise.
+
+``scripts/messages.py`` finds the messages: literal arguments of :func:`t`, :func:`nt`,
+:func:`message` and of :func:`evaluation.report.study.sentences.say`, in Python and in templates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from typing import Literal, get_args
+
+from babel.messages.pofile import read_po
+
+Language = Literal["fr", "en"]
+
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+CATALOGUES = Path(__file__).resolve().parent / "messages"
+
+SLOT = re.compile(r"\{([a-z]\w*)\}")
+"""A slot is a name between braces; "{}" is not one."""
+
+THIN = "\u202f"
+
+_current: ContextVar[Language] = ContextVar("language", default="fr")
+_texts: ContextVar[Mapping[str, str] | None] = ContextVar("texts", default=None)
+
+
+def current() -> Language:
+    """The language that is spoken now."""
+    return _current.get()
+
+
+@contextmanager
+def speaking(language: Language, texts: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Speaks a language until the end of the block.
+
+    ``texts`` translates into it what the authors of studies wrote in French.
+    """
+    spoken, known = _current.set(language), _texts.set(texts)
+    try:
+        yield
+    finally:
+        _current.reset(spoken)
+        _texts.reset(known)
+
+
+def authored(text: str) -> str | None:
+    """A text of a study in the current language; None where nobody translated it.
+
+    French is what studies are written in: there a text is its own translation.
+    """
+    return text if current() == "fr" else (_texts.get() or {}).get(text)
+
+
+def foreign(text: str) -> str:
+    """Language of a text of a study where it is not that of the page: "fr", or ""."""
+    return "" if authored(text) is not None or not text else "fr"
+
+
+def message(text: str) -> str:
+    """The text itself, marked as a message that :func:`t` is given later.
+
+    For texts kept in constants: ``STATUS = {"ok": message("évalué")}``, ``t(STATUS["ok"])``.
+    """
+    return text
+
+
+def t(text: str, /, **slots: str) -> str:
+    """A message in the current language, its slots filled.
+
+    Raises :class:`TypeError` for a slot that has no value, and for a value without a slot.
+    """
+    return fill(translated(text, slots), slots)
+
+
+def nt(n: int, one: str, several: str, /, **slots: str) -> str:
+    """One of two messages, as the current language counts; slot ``{n}`` is the number.
+
+    French says zero and one in the singular, English one alone.  Raises as :func:`t` does;
+    ``{n}`` alone may be left out of a message.
+    """
+    values = {"n": grouped(str(n)), **slots}
+    text = counted(n, one, several)
+    return fill(text, values if "n" in SLOT.findall(text) else slots)
+
+
+def translated(text: str, slots: Mapping[str, object]) -> str:
+    """A message in the current language, its slots open.
+
+    Raises :class:`TypeError` when ``slots`` are not those of the message.
+    """
+    wanted = set(SLOT.findall(text))
+    if wanted != set(slots):
+        missing, unknown = sorted(wanted - set(slots)), sorted(set(slots) - wanted)
+        raise TypeError(f"slots of {text!r}: missing {missing}, unknown {unknown}")
+    found = _catalogue(current()).get(text)
+    return text if found is None else found[0]
+
+
+def counted(n: int, one: str, several: str) -> str:
+    """The form that suits ``n`` in the current language, its slots open."""
+    found = _catalogue(current()).get((one, several))
+    if found is None:
+        return one if abs(n) < 2 else several  # noqa: PLR2004 - the French plural begins at two
+    return found[0] if abs(n) == 1 else found[1]
+
+
+def fill(text: str, slots: Mapping[str, str]) -> str:
+    """The text with its slots filled; braces in a value mean nothing.
+
+    Raises :class:`TypeError` for a value that is not text or that the text has no slot for.
+    """
+    unknown = set(slots) - set(SLOT.findall(text))
+    if unknown:
+        raise TypeError(f"slots of {text!r}: unknown {sorted(unknown)}")
+
+    def value(slot: re.Match[str]) -> str:
+        found = slots.get(slot[1])
+        if not isinstance(found, str):
+            raise TypeError(
+                f"slot {slot[0]} of {text!r} is filled with {found!r}, which is not text"
+            )
+        return found
+
+    return SLOT.sub(value, text)
+
+
+def grouped(digits: str) -> str:
+    """Digits with the separator of thousands: "1 050", "1,050"."""
+    return re.sub(r"(?<=\d)(?=(\d{3})+$)", THIN if current() == "fr" else ",", digits)
+
+
+@cache
+def _catalogue(language: Language) -> Mapping[str | tuple[str, ...], tuple[str, ...]]:
+    """Message, or (one, several), to its forms in ``language``; untranslated ones left out."""
+    path = CATALOGUES / f"{language}.po"
+    if language == "fr" or not path.is_file():
+        return {}
+    with path.open("rb") as file:
+        entries = read_po(file, locale=language)
+    forms: dict[str | tuple[str, ...], tuple[str, ...]] = {}
+    for entry in entries:
+        said = (entry.string,) if isinstance(entry.string, str) else tuple(entry.string or ())
+        if entry.id and said and all(said) and not entry.fuzzy:
+            forms[entry.id if isinstance(entry.id, str) else tuple(entry.id)] = said
+    return forms

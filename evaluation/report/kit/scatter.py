@@ -1,0 +1,203 @@
+"""The map of the photos: a scatter of photos and class texts, still and interactive.
+
+One Vega-Lite specification serves both.  Still, it is drawn as every other chart; interactive,
+it is compiled to Vega when the pages are made, and the page's script fills its data sets.  A
+class has a colour and a shape; a photo that is classified right is full, another one hollow.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from markupsafe import Markup
+
+from evaluation.report.kit.charts import INK, NARROW, QUIET, WIDE, Spec, frame, svg
+from evaluation.report.study.view import Draw
+
+SHAPES = (
+    "circle",
+    "square",
+    "triangle-up",
+    "diamond",
+    "cross",
+    "triangle-down",
+    "triangle-right",
+    "triangle-left",
+)
+COLOURS = tuple(f"var(--v-class-{i})" for i in range(7))
+"""Seven colours and eight shapes: the first 56 classes differ by one of the two at least."""
+
+HEIGHTS = {"wide": 460, "narrow": 360}
+"""Of the plotting area, pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axes:
+    """What both drawings share: classes, limits and titles."""
+
+    classes: tuple[str, ...]
+    x: tuple[float, float]
+    y: tuple[float, float]
+    x_title: str
+    y_title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dot:
+    """A photo."""
+
+    x: float
+    y: float
+    label: str
+    right: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name:
+    """The text of a class."""
+
+    x: float
+    y: float
+    label: str
+
+
+def scatter_plot(
+    axes: Axes, dots: Sequence[Dot], names: Sequence[Name], draw: Draw
+) -> tuple[Markup, Markup]:
+    """Photos and texts in the plane, wide and narrow."""
+    data = {
+        "photos": [
+            {"x": one.x, "y": one.y, "label": one.label, "right": one.right} for one in dots
+        ],
+        "texts": [{"x": one.x, "y": one.y, "label": one.label} for one in names],
+        "here": [],
+    }
+    wide, narrow = (_spec(axes, narrow=one, data=data) for one in (False, True))
+    return svg(draw(wide), "i"), svg(draw(narrow), "n")
+
+
+def scatter_program(axes: Axes) -> Mapping[str, Any]:
+    """The Vega program of the interactive plot.
+
+    Its data sets are empty: ``photos`` (x, y, label, right, at), ``texts`` (x, y, label) and
+    ``here``, the photo that is looked at (x, y).
+    """
+    found: Mapping[str, Any] = json.loads(_compiled(json.dumps(_spec(axes, narrow=False))))
+    return found
+
+
+@cache
+def _compiled(text: str) -> str:
+    import vl_convert  # noqa: PLC0415 - 0.7 s, and no page without a chart needs it
+
+    return json.dumps(vl_convert.vegalite_to_vega(text))
+
+
+def _spec(axes: Axes, *, narrow: bool, data: Mapping[str, Any] | None = None) -> Spec:
+    spec = frame([], narrow=narrow, step=1)
+    del spec["data"]
+    spec["width"] = NARROW if narrow else WIDE
+    spec["height"] = HEIGHTS["narrow" if narrow else "wide"]
+    spec["config"]["legend"] = {
+        "labelColor": INK,
+        "labelFontSize": 13,
+        "labelLimit": 240,
+        "orient": "bottom",
+        "columns": 1 if narrow else 3,
+        "symbolLimit": 0,
+        "symbolFillColor": "transparent",
+    }
+    if data is not None:
+        spec["datasets"] = dict(data)
+    place = {
+        "x": _axis("x", axes.x, axes.x_title),
+        "y": _axis("y", axes.y, axes.y_title),
+    }
+    spec["layer"] = [_photos(axes, place), _crosses(place), _names(place), _here(place)]
+    return spec
+
+
+def _axis(field: str, limits: tuple[float, float], title: str) -> Spec:
+    return {
+        "field": field,
+        "type": "quantitative",
+        "scale": {"domain": list(limits), "nice": False, "zero": False},
+        # Coordinates have no unit; only distances compare.
+        "axis": {"title": title, "labels": False, "grid": True, "tickCount": 5},
+    }
+
+
+def _photos(axes: Axes, place: Spec) -> Spec:
+    classes, number = list(axes.classes), len(axes.classes)
+    colours = [COLOURS[i % len(COLOURS)] for i in range(number)]
+    shapes = [SHAPES[i % len(SHAPES)] for i in range(number)]
+    colour = {
+        "field": "label",
+        "type": "nominal",
+        "scale": {"domain": classes, "range": colours},
+        "legend": {"title": None},
+    }
+    return {
+        "data": {"name": "photos"},
+        "mark": {"type": "point", "filled": False, "size": 62, "strokeWidth": 1.6},
+        "encoding": {
+            **place,
+            "stroke": colour,
+            "fill": {**colour, "legend": None},
+            "fillOpacity": {"condition": {"test": "datum.right", "value": 0.75}, "value": 0},
+            "shape": {
+                "field": "label",
+                "type": "nominal",
+                "scale": {"domain": classes, "range": shapes},
+                "legend": {"title": None},
+            },
+        },
+    }
+
+
+def _crosses(place: Spec) -> Spec:
+    return {
+        "data": {"name": "texts"},
+        "mark": {
+            "type": "point",
+            "shape": "M-1,-1L1,1M-1,1L1,-1",
+            "size": 90,
+            "strokeWidth": 2.5,
+            "stroke": INK,
+        },
+        "encoding": place,
+    }
+
+
+def _names(place: Spec) -> Spec:
+    return {
+        "data": {"name": "texts"},
+        "mark": {
+            "type": "text",
+            "dy": -13,
+            "fontSize": 13,
+            "fontWeight": "bold",
+            "color": INK,
+            "limit": 200,
+        },
+        "encoding": {**place, "text": {"field": "label", "type": "nominal"}},
+    }
+
+
+def _here(place: Spec) -> Spec:
+    return {
+        "data": {"name": "here"},
+        "mark": {
+            "type": "point",
+            "shape": "circle",
+            "filled": False,
+            "size": 420,
+            "strokeWidth": 3,
+            "stroke": QUIET,
+        },
+        "encoding": place,
+    }

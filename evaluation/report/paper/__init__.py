@@ -1,0 +1,1 @@
+"""What leaves the screen: the booklet, the deck, and their printing."""

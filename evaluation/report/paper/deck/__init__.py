@@ -1,0 +1,74 @@
+"""A study as a deck of slides: one HTML file that stands alone, is presented and printed.
+
+::
+
+    records ──► slides.py, backup.py ──► templates/diaporama.html.jinja ──► one file
+                (blocks of formatted       (diaporama.css, diaporama.js,
+                 text, tables, charts)      fonts and photos inside)
+
+Tables, charts and sentences are those of the site's pages; paging.py cuts the tables that no
+slide could hold.  Links lead to pages that are not in the file: they are left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+from evaluation.records import StudyResults
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.charts import vega_svg
+from evaluation.report.kit.language import Language, current, speaking
+from evaluation.report.kit.markup import Templates
+from evaluation.report.paper.deck.backup import backup_slides
+from evaluation.report.paper.deck.blocks import Slide
+from evaluation.report.paper.deck.slides import main_slides
+from evaluation.report.site.render import translations
+from evaluation.report.site.standalone import sheet, stylesheet
+from evaluation.report.study.view import Draw, Photos, StudyView
+
+__all__ = ["render_deck"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deck:
+    """What the template knows as ``deck``."""
+
+    lang: str
+    title: str
+    slides: tuple[Slide, ...]
+    sheets: tuple[Markup, ...]
+    script: Markup
+
+
+def render_deck(
+    results: StudyResults,
+    *,
+    templates: Path,
+    assets: Path,
+    language: Language = "fr",
+    photos: Photos = "all",
+    draw: Draw = vega_svg,
+) -> str:
+    """The deck of a study as the text of one HTML file.
+
+    Reads the study's small photos, which it holds; writes nothing.  Raises
+    :class:`~evaluation.errors.ReportError` when one cannot be read, or for a wrong template.
+    """
+    with speaking(language, translations((results,), None)):
+        view = StudyView(
+            results=results,
+            folder=f"{links.STUDIES}/{links.slug(results.study.name)}",
+            draw=draw,
+            photos_shown=photos == "all" or results.study.redistributable,
+        )
+        deck = Deck(
+            lang=current(),
+            title=wording.told(results.study.title),
+            slides=(*main_slides(view), *backup_slides(view)),
+            sheets=(stylesheet(assets), sheet(templates / "diaporama.css")),
+            script=sheet(templates / "diaporama.js"),
+        )
+        return Templates(templates).fill("diaporama.html.jinja", {"deck": deck})

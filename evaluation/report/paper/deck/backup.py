@@ -1,0 +1,158 @@
+"""Back-up slides: varied classes, tables of each class, confusions, method."""
+
+from __future__ import annotations
+
+from evaluation.records import RunRecord
+from evaluation.report.kit import wording
+from evaluation.report.kit.language import nt, t
+from evaluation.report.pages import Fact
+from evaluation.report.paper.deck.blocks import (
+    Album,
+    Block,
+    Facts,
+    Grid,
+    Shelf,
+    Slide,
+    picture,
+    unlinked,
+    words,
+)
+from evaluation.report.paper.deck.paging import paged
+from evaluation.report.paper.deck.slides import diverse
+from evaluation.report.study.matrix import global_test, matrix, sensitivity
+from evaluation.report.study.scores import cases_table, class_table, confusion_table
+from evaluation.report.study.sentences import say
+from evaluation.report.study.view import StudyView, best
+
+_VARIED = 7
+"""Photos of a class on a back-up slide."""
+
+_SHELVES = 3
+"""Classes on it."""
+
+_ROOMY = 8
+"""Classes of one that is printed in ordinary type."""
+
+_CROSSED = 14
+"""Classes of a confusion matrix that a slide holds."""
+
+
+def backup_slides(view: StudyView) -> tuple[Slide, ...]:
+    """What the speaker keeps at hand."""
+    source = view.page("index")
+    tops = tuple(run for run in (best(view.supervised), best(view.described)) if run is not None)
+    return (
+        *_varied(view),
+        *(slide for run in tops for slide in _classes(view, run, source)),
+        *(slide for run in tops for slide in _confusion(view, run)),
+        *_cases(view, source),
+        *_matrix(view, source),
+        _method(view),
+    )
+
+
+def _backup(title: str, *blocks: Block) -> Slide:
+    return Slide(title=title, kicker=t("Annexe"), blocks=blocks)
+
+
+def _varied(view: StudyView) -> tuple[Slide, ...]:
+    """Very different articles in one class."""
+    if not view.photos_shown:
+        return ()
+    shelves = []
+    for label in view.study.classes:
+        cards = diverse(view, label, _VARIED)
+        kinds = {card.subcategory for card in view.samples(label) if card.subcategory}
+        shelves.append(
+            Shelf(
+                title=label,
+                note=nt(len(kinds), "{n}\u00a0sous-catégorie", "{n}\u00a0sous-catégories")
+                if kinds
+                else "",
+                pictures=tuple(
+                    picture(view, card, caption=card.subcategory or card.title or "")
+                    for card in cards
+                ),
+            )
+        )
+    return tuple(
+        _backup(
+            t("Des articles très différents au sein d’une même catégorie"),
+            Album(shelves=tuple(shelves[start : start + _SHELVES])),
+        )
+        for start in range(0, len(shelves), _SHELVES)
+    )
+
+
+def _classes(view: StudyView, run: RunRecord, source: str) -> tuple[Slide, ...]:
+    table = unlinked(class_table(view, run, source, view.twin(run)))
+    return tuple(
+        _backup(t("Catégorie par catégorie"), Grid(table=page)) for page in paged(table, rows=8)
+    )
+
+
+def _confusion(view: StudyView, run: RunRecord) -> tuple[Slide, ...]:
+    if len(run.classes) > _CROSSED:
+        return ()
+    table = unlinked(confusion_table(view, run))
+    return (_backup(t("Matrice de confusion"), Grid(table=table, dense=True)),)
+
+
+def _cases(view: StudyView, source: str) -> tuple[Slide, ...]:
+    if not view.scored:
+        return ()
+    table = unlinked(
+        cases_table(view, source),
+        t(
+            "Entre crochets, l’intervalle à 95\u202f%. Deux cas qui partagent une lettre sont ex "
+            "æquo\u00a0: aucun test ne les sépare."
+        ),
+    )
+    return tuple(
+        _backup(t("Tous les cas"), Grid(table=page, dense=True)) for page in paged(table, rows=9)
+    )
+
+
+def _matrix(view: StudyView, source: str) -> tuple[Slide, ...]:
+    compared = view.comparison.comparison if view.comparison else None
+    if compared is None:
+        return ()
+    table = unlinked(
+        matrix(view, compared, source),
+        t(
+            "Dans chaque case\u00a0: l’écart, le verdict, l’intervalle à 95\u202f% et p après "
+            "correction de Holm."
+        ),
+    )
+    return tuple(
+        _backup(t("Qui bat qui"), Grid(table=page, dense=True))
+        for page in paged(table, rows=4, columns=7)
+    )
+
+
+def _method(view: StudyView) -> Slide:
+    study = view.study
+    compared = view.comparison.comparison if view.comparison else None
+    facts = [
+        Fact(label=t("Origine"), text=wording.told(study.origin), wide=True),
+        Fact(label=t("Licence"), text=wording.told(study.licence), wide=True),
+        Fact(label=t("Empreinte des données"), text=study.dataset_revision[:12], code=True),
+        Fact(label=t("Empreinte du découpage"), text=study.split_digest[:12], code=True),
+        Fact(label=t("Graine du découpage"), text=str(study.seed), code=True),
+    ]
+    points = [
+        say(
+            "Chaque cas répond des mêmes {photos} de test\u202f; les textes se choisissent sur la "
+            "validation.",
+            photos=nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos"),
+        ),
+        say(
+            "Intervalles à 95\u202f%\u00a0: Wilson pour une part, bootstrap BCa pour un F1, Tango "
+            "pour un écart. Comparaisons\u00a0: Q de Cochran, puis McNemar (mid-p) corrigé par "
+            "Holm pour toutes les paires."
+        ),
+        *((global_test(compared), sensitivity(compared)) if compared else ()),
+    ]
+    return _backup(
+        t("Méthode"), words(points), Facts(facts=tuple(one for one in facts if one.text))
+    )

@@ -1,0 +1,582 @@
+"""The slides of the story: context, data, approaches, results, maps, conclusion."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from evaluation.records import (
+    CaseExplanation,
+    ClassMap,
+    ExplainedPhoto,
+    Metric,
+    PromptSet,
+    RunRecord,
+    SampleCard,
+)
+from evaluation.report.kit import wording
+from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.tables import Cell, Group, Row, Table, head
+from evaluation.report.kit.tables import Column as TableColumn
+from evaluation.report.pages import Fact, Page, conclusion, dataset, prompts, zero_shot
+from evaluation.report.pages.dataset import WITHHELD
+from evaluation.report.pages.summary import interval_chart
+from evaluation.report.paper.deck.blocks import (
+    Album,
+    Block,
+    Column,
+    Facts,
+    Figure,
+    Grid,
+    Picture,
+    Shelf,
+    Sides,
+    Slide,
+    figure,
+    picture,
+    unlinked,
+    words,
+)
+from evaluation.report.paper.deck.paging import paged
+from evaluation.report.site.standalone import embed
+from evaluation.report.study.findings import class_finding, findings, gains_anchor, tell
+from evaluation.report.study.matrix import VERDICTS
+from evaluation.report.study.quoted import SlideTables
+from evaluation.report.study.sentences import (
+    Sentence,
+    answer,
+    joined,
+    prompt_effects,
+    say,
+)
+from evaluation.report.study.view import StudyView, best, bounds, shown
+
+M = TypeVar("M")
+
+_TEXTS = 3
+"""Texts of a class that a slide quotes."""
+
+_MAPS = 5
+"""Photos with their maps on a slide."""
+
+_POINTS = 4
+"""Sentences that a slide holds beside a figure."""
+
+
+def main_slides(view: StudyView) -> tuple[Slide, ...]:
+    """The story, in its order; a slide that has nothing to show is left out."""
+    source = view.page("index")
+    made: list[Slide | None] = [
+        _cover(view),
+        _context(view),
+        *_data(view),
+        _approaches(view),
+        *_texts(view),
+        _results(view, source),
+        *_quoted_tables(view, source),
+        _duel(view, source),
+        _class_gains(view, source),
+        *_maps(view),
+        _conclusion(view, source),
+        _perspectives(view),
+    ]
+    return tuple(slide for slide in made if slide is not None)
+
+
+def page_model(page: Page | None, kind: type[M]) -> M | None:
+    """What a page of the site says, for a slide that says the same; None without the page."""
+    if page is None:
+        return None
+    assert isinstance(page.model, kind)  # noqa: S101 - the caller names the page's own model
+    return page.model
+
+
+# ------------------------------------------------------------------------- opening
+
+
+def _cover(view: StudyView) -> Slide:
+    facts = [
+        Fact(label=t("Photos de test"), text=wording.count(view.test_images)),
+        Fact(label=t("Catégories"), text=wording.count(len(view.study.classes))),
+        Fact(
+            label=t("Cas évalués"),
+            text=t(
+                "{done} sur {declared}",
+                done=wording.count(len(view.scored)),
+                declared=wording.count(len(view.study.cases)),
+            ),
+        ),
+    ]
+    if view.last_run:
+        facts.append(Fact(label=t("Dernière évaluation"), text=wording.date(view.last_run)))
+    return Slide(
+        title=view.title,
+        kicker=t("Veille technique\u00a0: CLIP"),
+        layout="cover",
+        blocks=(words([joined(view.question)], "answer"), Facts(facts=tuple(facts))),
+    )
+
+
+def _context(view: StudyView) -> Slide:
+    return Slide(
+        title=t("Contexte"),
+        blocks=(
+            words([joined(view.question)], "answer"),
+            words(
+                [
+                    say(
+                        "Ranger des photos par catégorie se fait d’ordinaire avec un réseau "
+                        "entraîné\u00a0: il faut des photos étiquetées de chaque catégorie, et "
+                        "recommencer quand les catégories changent."
+                    ),
+                    say(
+                        "CLIP (Contrastive Language–Image Pre-training, 2021) est "
+                        "multimodal\u00a0: il a appris à rapprocher une image et le texte qui "
+                        "la décrit. Il classe sans exemple, d’après les seuls textes donnés aux "
+                        "catégories."
+                    ),
+                    say(
+                        "Cette étude mesure les deux sur les mêmes photos, et ne dit qu’un cas en "
+                        "dépasse un autre que si un test apparié et corrigé les sépare."
+                    ),
+                ]
+            ),
+        ),
+    )
+
+
+def _data(view: StudyView) -> tuple[Slide, ...]:
+    found = page_model(dataset.build(view), dataset.DatasetPage)
+    assert found is not None  # noqa: S101 - a study always has this page
+    intro = words([joined(found.intro)], "note")
+    counted: tuple[Block, ...] = (
+        (figure(found.chart),)
+        if len(view.study.classes) <= _CHARTED
+        else tuple(Grid(table=one) for one in paged(unlinked(found.counts), rows=11))
+    )
+    notice = () if view.photos_shown else (words([joined(t(WITHHELD))], "note"),)
+    split = tuple(
+        Slide(title=t("Jeu de données\u00a0: le découpage"), blocks=(intro, one, *notice))
+        for one in counted
+    )
+    if not view.photos_shown:
+        return split
+    shelves = tuple(
+        Shelf(
+            title=label,
+            note=nt(len(view.samples(label)), "{n}\u00a0photo", "{n}\u00a0photos"),
+            pictures=tuple(picture(view, card) for card in diverse(view, label, 3)),
+        )
+        for label in view.study.classes
+    )
+    return (
+        *(
+            Slide(
+                title=t("Jeu de données\u00a0: les catégories"),
+                blocks=(Album(shelves=shelves[start : start + _SHELVES]),),
+            )
+            for start in range(0, len(shelves), _SHELVES)
+        ),
+        *split,
+    )
+
+
+_CHARTED = 14
+"""Classes of a chart that a slide holds."""
+
+_SHELVES = 9
+"""Classes whose photos a slide holds."""
+
+
+def diverse(view: StudyView, label: str, number: int) -> tuple[SampleCard, ...]:
+    """Photos of a class that differ: one a sub-category, or spread over the test part."""
+    cards = view.samples(label, "test") or view.samples(label)
+    kinds: dict[str, SampleCard] = {}
+    for card in cards:
+        if card.subcategory:
+            kinds.setdefault(card.subcategory, card)
+    chosen = list(kinds.values())[:number]
+    rest = [card for card in cards if card not in chosen]
+    missing = number - len(chosen)
+    if missing > 0 and rest:
+        chosen += rest[:: max(1, len(rest) // missing)][:missing]
+    return tuple(chosen)
+
+
+def _approaches(view: StudyView) -> Slide:
+    train = sum(card.fold == "train" for card in view.study.samples)
+    test = nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos")
+    return Slide(
+        title=t("Deux approches"),
+        blocks=(
+            Sides(
+                columns=(
+                    Column(
+                        title=t("Approche classique, supervisée"),
+                        lead=_titles(view, view.supervised),
+                        note="",
+                        points=(
+                            say(
+                                "Apprend sur {photos} étiquetées à la main.",
+                                photos=nt(train, "{n}\u00a0photo", "{n}\u00a0photos"),
+                            ),
+                            say(
+                                "Règle ses paramètres sur la validation, puis répond une fois "
+                                "des {photos} de test.",
+                                photos=test,
+                            ),
+                            say("Une catégorie nouvelle demande un nouvel apprentissage."),
+                        ),
+                        tone="supervised",
+                    ),
+                    Column(
+                        title=t("CLIP zero-shot"),
+                        lead=_titles(view, view.zero_shot),
+                        note="",
+                        points=(
+                            say("N’apprend sur aucune photo de ces catégories."),
+                            say(
+                                "Encode chaque texte et chaque photo dans un même espace\u202f; "
+                                "une photo va à la catégorie dont le texte est le plus proche."
+                            ),
+                            say("Changer un texte, c’est changer le classifieur."),
+                        ),
+                        tone="clip",
+                    ),
+                )
+            ),
+        ),
+    )
+
+
+def _titles(view: StudyView, runs: Iterable[RunRecord]) -> str:
+    names = list(dict.fromkeys(view.model_title(run) for run in runs))
+    return wording.listing(names) if names else t("pas encore évaluée")
+
+
+# --------------------------------------------------------------------------- texts
+
+
+def enriched(view: StudyView) -> tuple[PromptSet, PromptSet] | None:
+    """The names of the classes, and the texts that say more: the best described ones."""
+    sets = {one.name: one for one in view.prompt_sets}
+    base = sets.get(view.baseline or "")
+    if base is None:
+        return None
+    rivals = tuple(run for run in view.described if run.prompts and run.prompts.name != base.name)
+    named = tuple(run for run in rivals if run.prompts and run.prompts.name == "descriptions")
+    top = best(named or rivals)
+    return None if top is None or top.prompts is None else (base, top.prompts)
+
+
+def _texts(view: StudyView) -> tuple[Slide, ...]:
+    pair = enriched(view)
+    if pair is None:
+        return ()
+    table = Table(
+        id="textes",
+        caption=t("Ce que CLIP lit pour chaque catégorie"),
+        columns=tuple(
+            TableColumn(text=text, numeric=False)
+            for text in (t("Catégorie"), *(wording.told(one.title) for one in pair))
+        ),
+        groups=(
+            Group(
+                rows=tuple(
+                    Row(cells=(head(label), *(_quoted_texts(one, label) for one in pair)))
+                    for label in view.study.classes
+                )
+            ),
+        ),
+        kind="plain",
+    )
+    return tuple(
+        Slide(title=t("Enrichir les textes"), blocks=(Grid(table=page),))
+        for page in paged(table, rows=8)
+    )
+
+
+def _quoted_texts(prompts: PromptSet, label: str) -> Cell:
+    texts = prompts.texts.get(label, ())
+    text = "\u202f; ".join(texts[:_TEXTS])
+    rest = len(texts) - _TEXTS
+    return Cell(
+        text=text or wording.DASH,
+        lang=prompts.language if text else "",
+        note=nt(rest, "et {n}\u00a0autre", "et {n}\u00a0autres") if rest > 0 else "",
+    )
+
+
+def _on_texts(view: StudyView, prompts: PromptSet, source: str) -> tuple[Sentence, ...]:
+    """What the tests say of these texts; what the intervals show while there are none."""
+    if view.comparison is None:
+        return prompt_effects(view, source)[:1]
+    cases = {run.case for run in view.scored if run.prompts and run.prompts.name == prompts.name}
+    return tuple(
+        tell(view, one, source)
+        for one in view.comparison.findings
+        if one.topic in {"prompts", "control"} and one.subject in cases
+    )[:1]
+
+
+# ------------------------------------------------------------------------- results
+
+
+def _results(view: StudyView, source: str) -> Slide:
+    blocks: list[Block] = [words([answer(view, source)], "answer")]
+    if view.scored:
+        blocks.append(figure(interval_chart(view, source)))
+    return Slide(title=t("Résultats"), blocks=tuple(blocks))
+
+
+def _quoted_tables(view: StudyView, source: str) -> tuple[Slide, ...]:
+    if not (view.scored or view.reference):
+        return ()
+    tables = SlideTables(
+        reference=view.reference, classes=view.study.classes, view=view, source=source
+    )
+    made = (
+        (t("Précision et rappel par catégorie"), tables.precision_recall(), 1),
+        (t("Exactitude et F1 par catégorie"), tables.f1(), 2),
+    )
+    return tuple(
+        Slide(title=title, blocks=(Grid(table=page, dense=True),))
+        for title, table, fixed in made
+        for page in paged(unlinked(table), rows=16, columns=10, fixed=fixed)
+    )
+
+
+def _duel(view: StudyView, source: str) -> Slide | None:
+    """The best supervised case against the best zero-shot one, with the verdict of the tests."""
+    trained, free = best(view.supervised), best(view.described)
+    if trained is None or free is None:
+        return None
+    told = findings(view, source, "training", "leaders")[:1]
+    quoted = findings(view, source, "quoted")[:1]
+    pair = view.pair(trained.case, free.case)
+    verdict = (
+        say(
+            "Verdict du test apparié\u00a0: {verdict}, avec un écart de {gap} "
+            "(IC\u00a095\u202f% {interval}).",
+            verdict=t(VERDICTS[pair.verdict])
+            if pair.verdict != "better"
+            else t("{case} est meilleur", case=wording.quote(view.case_name(pair.a))),
+            gap=wording.gap(pair.gap),
+            interval=wording.interval(pair.low, pair.high),
+        )
+        if pair is not None
+        else ()
+    )
+    return Slide(
+        title=t("Supervisé ou CLIP\u00a0: qui l’emporte"),
+        blocks=(
+            Sides(
+                columns=(
+                    _contender(view, trained, "supervised"),
+                    _contender(view, free, "clip"),
+                )
+            ),
+            words([verdict], "answer"),
+            words((*told, *quoted)),
+        ),
+    )
+
+
+def _contender(view: StudyView, run: RunRecord, tone: str) -> Column:
+    found = run.metric("accuracy")
+    return Column(
+        title=view.case_title(run),
+        lead=shown(found),
+        note=_of(found),
+        points=(),
+        tone="supervised" if tone == "supervised" else "clip",
+    )
+
+
+def _of(metric: Metric | None) -> str:
+    if metric is None or not bounds(metric):
+        return ""
+    return t("IC\u00a095\u202f% {interval}", interval=bounds(metric))
+
+
+def _class_gains(view: StudyView, source: str) -> Slide | None:
+    """What the enriched texts change, class by class."""
+    pair = enriched(view)
+    if pair is None:
+        return None
+    chosen = best(
+        tuple(run for run in view.zero_shot if run.prompts and run.prompts.name == pair[1].name)
+    )
+    if chosen is None:
+        return None
+    found = _gain(view, chosen, source) or _change(view, chosen)
+    if found is None:
+        return None
+    chart, told = found
+    return Slide(
+        title=t("Enrichir les textes\u00a0: catégorie par catégorie"),
+        blocks=(words([*_on_texts(view, pair[1], source), told], "note"), chart),
+    )
+
+
+def _gain(view: StudyView, run: RunRecord, source: str) -> tuple[Figure, Sentence] | None:
+    diagnoses = view.comparison.prompts if view.comparison else ()
+    gain = next((one for d in diagnoses for one in d.gains if one.a == run.case), None)
+    page = page_model(prompts.build(view), prompts.PromptsPage)
+    if gain is None or page is None or len(gain.classes) > _CHARTED:
+        return None
+    anchor = gains_anchor(view, gain)
+    shown_gain = next(
+        (one for model in page.models for one in model.gains if one.anchor == anchor), None
+    )
+    if shown_gain is None:
+        return None
+    return figure(shown_gain.chart), class_finding(view, gain, source)
+
+
+def _change(view: StudyView, run: RunRecord) -> tuple[Figure, Sentence] | None:
+    page = page_model(zero_shot.build(view), zero_shot.ZeroShotPage)
+    sections = page.sections if page else ()
+    slug = view.case_slugs[run.case]
+    model = next((one for s in sections for one in s.models if one.anchor == slug), None)
+    if model is None or model.change is None or len(view.study.classes) > _CHARTED:
+        return None
+    return figure(model.change), model.lead
+
+
+# ---------------------------------------------------------------------------- maps
+
+
+def _maps(view: StudyView) -> tuple[Slide, ...]:
+    """Right answers, then wrong ones; nothing while no map was made, or may be shown."""
+    found = explained(view)
+    if found is None:
+        return ()
+    run, told = found
+    right = [one for one in told.photos if one.label == one.predicted and one.maps]
+    wrong = [one for one in told.photos if one.label != one.predicted and one.maps]
+    worth = _faithful(told)
+    subject = joined(t("Cas expliqué\u00a0: {case}.", case=view.case_title(run)))
+    made = (
+        (t("Cartes d’attention\u00a0: prédictions correctes"), right),
+        (t("Cartes d’attention\u00a0: prédictions incorrectes"), wrong),
+    )
+    return tuple(
+        Slide(
+            title=title,
+            blocks=(
+                words([joined(subject, " ", worth)], "note"),
+                Album(
+                    shelves=tuple(_explained_shelf(view, told, one) for one in photos[:_MAPS]),
+                    style="maps",
+                ),
+            ),
+        )
+        for title, photos in made
+        if photos
+    )
+
+
+def explained(view: StudyView) -> tuple[RunRecord, CaseExplanation] | None:
+    """The case whose maps are shown: the best zero-shot one that has them."""
+    if not view.photos_shown:
+        return None
+    ordered = sorted(view.described, key=lambda run: run is not best(view.described))
+    for run in (*ordered, *view.supervised):
+        found = view.results.explanations.get(run.case)
+        if found is not None and any(one.maps for one in found.photos):
+            return run, found
+    return None
+
+
+def _faithful(told: CaseExplanation) -> Sentence:
+    measured = {one.method for one in told.faithfulness} - {"random", "centre"}
+    if not measured:
+        return say("La fidélité des cartes n’a pas été mesurée.")
+    if any(one.faithful for one in told.faithfulness if one.method in measured):
+        return say(
+            "Effacer ce que montrent ces cartes change la réponse plus qu’un effacement au hasard "
+            "ou au centre\u00a0: mesuré, voir la page Explicabilité."
+        )
+    return say(
+        "Rien ne montre que ces cartes soient plus fidèles qu’un tirage au hasard ou que le "
+        "centre de la photo\u00a0: à lire avec prudence."
+    )
+
+
+def _explained_shelf(view: StudyView, told: CaseExplanation, one: ExplainedPhoto) -> Shelf:
+    cards = {card.id: card for card in view.study.samples}
+    method = one.maps[0].method
+    maps = [each for each in one.maps if each.method == method]
+    sure = wording.percent(one.probabilities[told.classes.index(one.predicted)], 0)
+    folder = view.results.folder.parent / told.case
+    base = picture(view, cards[one.sample_id])
+    right = one.label == one.predicted
+    return Shelf(
+        title=t("Vrai\u00a0: {label}", label=one.label),
+        note=t("Prédit\u00a0: {label} ({share})", label=one.predicted, share=sure),
+        pictures=tuple(
+            _mapped(base, each, embed(folder / each.overlay), right=right) for each in maps
+        ),
+    )
+
+
+def _mapped(base: Picture, one: ClassMap, overlay: str, *, right: bool) -> Picture:
+    return Picture(
+        src=base.src,
+        alt=t("{photo} Carte de {label}.", photo=base.alt, label=wording.quote(one.label)),
+        caption=t("ce qui parle pour {label}", label=wording.quote(one.label)),
+        overlays=(overlay,),
+        tone="hit" if right else "error",
+    )
+
+
+# ----------------------------------------------------------------------- conclusion
+
+
+def _conclusion(view: StudyView, source: str) -> Slide:
+    page = page_model(conclusion.build(view), conclusion.ConclusionPage)
+    assert page is not None  # noqa: S101 - a study always has this page
+    return Slide(
+        title=t("Conclusion"),
+        blocks=(
+            words([page.answer], "answer"),
+            words((page.findings or (answer(view, source),))[:_POINTS]),
+        ),
+    )
+
+
+def _perspectives(view: StudyView) -> Slide:
+    page = page_model(conclusion.build(view), conclusion.ConclusionPage)
+    assert page is not None  # noqa: S101 - a study always has this page
+    points = [
+        say(
+            "Des descriptions plus précises, guidées par l’analyse des cartes d’attention\u00a0: "
+            "regarder ce que le modèle regarde quand il se trompe, et le lui dire."
+        ),
+        joined(
+            say(
+                "Quelques exemples par sous-catégorie\u00a0: une catégorie d’articles très "
+                "différents gagne à être décrite en plusieurs textes courts."
+            ),
+            *((" ", page.subcategories) if page.subcategories else ()),
+        ),
+        say(
+            "D’autres modèles de la famille CLIP\u00a0: une étude accepte tout modèle d’open_clip."
+        ),
+    ]
+    limits = [
+        say(
+            "Avec {photos} de test, seuls de grands écarts se voient\u202f; ne pas séparer deux "
+            "cas ne prouve pas qu’ils se valent.",
+            photos=page.test_images,
+        )
+    ]
+    if explained(view) is None:
+        limits.append(
+            say(
+                "Aucune carte d’attention dans ce diaporama\u00a0: elles n’ont pas été calculées, "
+                "ou ces photos ne peuvent pas être montrées."
+            )
+        )
+    return Slide(title=t("Perspectives et limites"), blocks=(words(points), words(limits, "note")))

@@ -1,0 +1,1 @@
+"""From results to the pages of a site: rendering, MkDocs, languages, disk."""

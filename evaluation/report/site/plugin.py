@@ -1,0 +1,205 @@
+"""The thin MkDocs adapter: reads artefacts, adds the pages, watches the folders.
+
+In ``mkdocs.yml``::
+
+    plugins:
+      - veille:
+          artefacts: artefacts          # folder of the results
+          templates: templates          # folder of the Jinja templates
+          reference: evaluation/studies/flipkart/slides.toml
+          photos: all                   # or "redistributable" for a public site
+          language: fr                  # or "en", for the site in en/ beside the French one
+    nav:
+      - index.md                        # generated
+      - "{studies}"                     # replaced by one section a study
+      - annexes.md                      # generated
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from jinja2 import Environment
+from mkdocs.config import base
+from mkdocs.config import config_options as options
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
+from mkdocs.plugins import BasePlugin, get_plugin_logger
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.nav import Navigation
+from mkdocs.structure.pages import Page
+from mkdocs.utils.templates import TemplateContext
+
+from evaluation.errors import VeilleError
+from evaluation.report.kit.language import CATALOGUES, LANGUAGES
+from evaluation.report.kit.markup import COMPILED
+from evaluation.report.site import serving, sites
+from evaluation.report.site.disk import (
+    default_reference,
+    default_templates,
+    read_reference,
+    require_files,
+)
+from evaluation.report.site.render import Pages, Section, navigation, render
+from evaluation.report.study.view import Photos
+from evaluation.stores.artefacts import read_results
+
+log = get_plugin_logger("veille")
+
+Command = Literal["build", "gh-deploy", "serve"]
+
+STUDIES = "{studies}"
+"""The entry of ``nav`` that the studies' sections replace."""
+
+
+class VeilleConfig(base.Config):  # type: ignore[no-untyped-call]
+    """Options of the plugin; relative paths start at the folder of mkdocs.yml."""
+
+    artefacts = options.Type(str, default="artefacts")
+    templates = options.Optional(options.Dir(exists=True))
+    reference = options.Optional(options.File(exists=True))
+    photos = options.Choice(("all", "redistributable"), default="all")
+    language = options.Choice(LANGUAGES, default="fr")
+
+
+class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
+    """Adds the report's pages to a site.
+
+    The French site lies at the root, the others in folders named after their language.  These
+    are built beside it: what no language changes (photos, scripts, fonts) is there only once.
+    A site that is served is alone: it has everything, and leads to no other language.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._serving = False
+        self._fault = ""
+        self._last: Pages = {}
+        self._sections: tuple[Section, ...] = ()
+
+    def on_startup(self, *, command: Command, dirty: bool) -> None:
+        """Knows whether it serves; with this method a plugin lives as long as the server."""
+        del dirty
+        self._serving = command == "serve"
+
+    def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
+        """Watches what the pages are made from; points to what is shared."""
+        if self._serving:
+            # Only what exists can be watched: the first evaluation then shows by itself.
+            with suppress(OSError):
+                self._artefacts(config).mkdir(parents=True, exist_ok=True)
+        for path in (self._artefacts(config), self._templates(), self._reference(), CATALOGUES):
+            if path.exists():
+                config.watch.append(str(path))
+        if self._shared:
+            sites.share(config, self._shared)
+        sites.settle(config, self.config.language)
+        return config
+
+    def on_files(self, files: Files, /, *, config: MkDocsConfig) -> Files:
+        """Adds the generated pages and the photos that they show, and fills ``nav``."""
+        pages = self._pages(config)
+        for uri, content in pages.items():
+            if isinstance(content, Path):
+                files.append(File.generated(config, uri, abs_src_path=str(content)))
+            else:
+                files.append(File.generated(config, uri, content=content))
+        if self._serving and self.config.language != sites.ROOT:
+            for uri, path in sites.assets(config):
+                files.append(File.generated(config, uri, abs_src_path=str(path)))
+        config.nav = _fill(config.nav, self._sections)
+        return files
+
+    def on_env(self, env: Environment, /, *, config: MkDocsConfig, files: Files) -> Environment:
+        """The theme's templates need no second compilation when the site is built again.
+
+        They take a finished address as it is.
+        """
+        del config, files
+        env.bytecode_cache = COMPILED
+        env.filters["url"] = sites.keeping_addresses(env.filters["url"])
+        return env
+
+    def on_page_context(
+        self, context: TemplateContext, /, *, page: Page, config: MkDocsConfig, nav: Navigation
+    ) -> TemplateContext:
+        """Makes the choice of languages lead to the same page, which has the same uri in each."""
+        del nav
+        if not self._serving:
+            config.extra["alternate"] = sites.choices(page.url, self.config.language)
+        return context
+
+    def on_post_page(self, output: str, /, *, page: Page, config: MkDocsConfig) -> str:
+        """Tells a fault on every page; keeps Material from looking for other sitemaps."""
+        del page, config
+        output = sites.without_alternates(output)
+        return serving.over(output, self._fault) if self._fault else output
+
+    def on_post_template(
+        self, output_content: str, /, *, template_name: str, config: MkDocsConfig
+    ) -> str:
+        """Tells it where there is no page any more, too."""
+        del config
+        told = self._fault and template_name.endswith(".html")
+        return serving.over(output_content, self._fault) if told else output_content
+
+    def _pages(self, config: MkDocsConfig) -> Pages:
+        """The pages; while it serves, those that came out last when there is a fault."""
+        try:
+            self._last, self._sections = self._made(config)
+        except VeilleError as error:
+            if not self._serving:
+                raise PluginError(str(error)) from error
+            self._fault = str(error)
+            log.error(self._fault)  # noqa: TRY400 - one line: it is no fault of the program
+        except Exception as error:
+            if not self._serving:
+                raise
+            self._fault = f"{type(error).__name__}: {error}"
+            log.exception("the pages could not be made")
+        else:
+            self._fault = ""
+            return self._last
+        return serving.still_there(self._last) if self._last else serving.nothing_yet()
+
+    def _made(self, config: MkDocsConfig) -> tuple[Pages, tuple[Section, ...]]:
+        results = read_results(self._artefacts(config))
+        pages = render(
+            results,
+            read_reference(self._reference()),
+            templates=self._templates(),
+            photos=cast("Photos", self.config.photos),
+            language=self.config.language,
+            shared=self._shared,
+        )
+        require_files(pages)
+        return pages, navigation(results, self.config.language)
+
+    @property
+    def _shared(self) -> str:
+        """Where the files lie that this site does not have, from its root; "" for none."""
+        alone = self._serving or self.config.language == sites.ROOT
+        return "" if alone else sites.FROM_ANOTHER
+
+    def _artefacts(self, config: MkDocsConfig) -> Path:
+        return Path(config.config_file_path).parent / self.config.artefacts
+
+    def _templates(self) -> Path:
+        return Path(self.config.templates) if self.config.templates else default_templates()
+
+    def _reference(self) -> Path:
+        return Path(self.config.reference) if self.config.reference else default_reference()
+
+
+def _fill(nav: Any, sections: tuple[Section, ...]) -> list[Any]:
+    """``nav`` with each study's section where ``{studies}`` stood."""
+    if not isinstance(nav, list) or STUDIES not in nav:
+        raise PluginError(f'nav has no "{STUDIES}" entry; add it where the studies should stand')
+    place = nav.index(STUDIES)
+    return [*nav[:place], *map(_entry, sections), *nav[place + 1 :]]
+
+
+def _entry(section: Section) -> dict[str, list[dict[str, str]]]:
+    return {section.title: [{title: uri} for title, uri in section.pages]}

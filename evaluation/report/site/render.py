@@ -1,0 +1,207 @@
+"""From results to pages: a pure function, whatever the site generator."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from html import unescape
+from pathlib import Path, PurePosixPath
+
+from evaluation.errors import ReportError
+from evaluation.records import Reference, StudyResults
+from evaluation.report.kit import links
+from evaluation.report.kit.charts import vega_svg
+from evaluation.report.kit.language import Language, speaking
+from evaluation.report.kit.markup import Templates, inert
+from evaluation.report.pages import (
+    Page,
+    appendix,
+    audit,
+    calibration,
+    comparison,
+    conclusion,
+    dataset,
+    explain,
+    explorer,
+    few_shot,
+    home,
+    image_map,
+    method,
+    models,
+    prompts,
+    retrieval,
+    summary,
+    supervised,
+    zero_shot,
+)
+from evaluation.report.pages.origin import origin
+from evaluation.report.study import maps, trainings
+from evaluation.report.study.view import Draw, Photos, StudyView
+
+Content = str | bytes | Path
+"""The text of a page, what a file holds, or the file to copy."""
+
+Pages = Mapping[str, Content]
+"""Uri to what stands there."""
+
+
+ASSETS = "assets/"
+"""Scripts, style sheets and fonts, which every language shares."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A study's pages in the navigation, in reading order."""
+
+    title: str
+    pages: tuple[tuple[str, str], ...]
+    """(title, uri)"""
+
+
+def render(
+    results: tuple[StudyResults, ...],
+    reference: Reference | None,
+    *,
+    templates: Path,
+    photos: Photos = "all",
+    draw: Draw = vega_svg,
+    language: Language = "fr",
+    shared: str = "",
+) -> Pages:
+    """Every generated page, the data of its scripts, and the photos that they show.
+
+    With ``shared``, files that no language changes (photos, what lies in ``assets/``) are left
+    out: they lie in another site, whose root this is from the root of this one ("..").
+
+    ``reference`` holds published figures, shown by themselves while no study has results.
+    With ``photos="redistributable"`` the photos of a study that may not be republished are
+    left out, and its pages say so.  Raises :class:`ReportError` naming the template and the
+    line when a template is wrong.
+    """
+    with speaking(language, translations(results, reference)):
+        made = _render(_views(results, photos, draw, shared), reference, Templates(templates))
+    return _sharing(made, shared) if shared else made
+
+
+def _render(views: tuple[StudyView, ...], reference: Reference | None, source: Templates) -> Pages:
+    made: dict[str, Content] = {
+        page.uri: source.fill(page.template, {"page": page.model})
+        for page in (home.build(views, reference), appendix.build(views, reference))
+    }
+    for view in views:
+        pages = _study_pages(view)
+        pages += [dataset.build_class(view, label) for label in view.study.classes]
+        pages += [explain.build_case(view, case) for case in view.explanations]
+        for page in pages:
+            made[page.uri] = source.fill(page.template, {"page": page.model}) + source.fill(
+                "origine.md.jinja", {"page": origin(view, page.uri)}
+            )
+        made |= explorer.data_files(view)
+        if view.archive:
+            made[view.archive_uri()] = view.archive.content
+        made |= image_map.data_files(view)
+        made |= _photos(view)
+        made |= maps.overlay_files(view)
+        made |= trainings.view_files(view)
+    return made
+
+
+def navigation(results: tuple[StudyResults, ...], language: Language = "fr") -> tuple[Section, ...]:
+    """One section a study; those with published figures beside them come first."""
+    with speaking(language, translations(results, None)):
+        return tuple(
+            Section(
+                title=view.title,
+                pages=tuple((page.title, page.uri) for page in _study_pages(view)),
+            )
+            for view in _views(results, "all", lambda _spec: "<svg></svg>")
+        )
+
+
+def translations(
+    results: tuple[StudyResults, ...], reference: Reference | None
+) -> Mapping[str, str]:
+    """What the studies and the published figures say in French, to the same in English."""
+    found = dict(reference.translations) if reference else {}
+    for one in results:
+        found |= one.study.reference.translations if one.study.reference else {}
+        found |= one.study.translations
+    return found
+
+
+def _views(
+    results: tuple[StudyResults, ...], photos: Photos, draw: Draw, shared: str = ""
+) -> tuple[StudyView, ...]:
+    folders = links.slugs(one.study.name for one in results)
+    # The study that the published figures are about is the one that readers come for.
+    ordered = sorted(results, key=lambda one: one.study.reference is None)
+    return tuple(
+        StudyView(
+            results=one,
+            folder=f"{links.STUDIES}/{folders[one.study.name]}",
+            draw=draw,
+            photos_shown=photos == "all" or one.study.redistributable,
+            shared=shared,
+        )
+        for one in ordered
+    )
+
+
+_ADDRESS = re.compile(r'(?<=[\s"])(?P<name>src|href|data-[\w-]+)="(?P<value>[^"]*)"')
+
+
+def _sharing(made: Pages, root: str) -> Pages:
+    """The pages, whose links to files to copy, and to assets, lead to the site at ``root``."""
+    files = {uri for uri, content in made.items() if not isinstance(content, str)}
+
+    def led(uri: str, found: re.Match[str]) -> str:
+        target, rest = links.resolve(uri, unescape(found["value"]))
+        if target not in files and not target.startswith(ASSETS):
+            return found[0]
+        return f'{found["name"]}="{inert(links.elsewhere(uri, target, root) + rest)}"'
+
+    return {
+        uri: _ADDRESS.sub(partial(led, uri), content) if uri.endswith(".md") else content
+        for uri, content in made.items()
+        if isinstance(content, str)
+    }
+
+
+def _study_pages(view: StudyView) -> list[Page]:
+    pages = (
+        summary.build(view),
+        dataset.build(view),
+        supervised.build(view),
+        zero_shot.build(view),
+        models.build(view),
+        comparison.build(view),
+        explain.build(view),
+        explorer.build(view),
+        image_map.build(view),
+        prompts.build(view),
+        calibration.build(view),
+        few_shot.build(view),
+        audit.build(view),
+        retrieval.build(view),
+        conclusion.build(view),
+        method.build(view),
+    )
+    return [page for page in pages if page is not None]
+
+
+def _photos(view: StudyView) -> dict[str, Content]:
+    if not view.photos_shown:
+        return {}
+    found: dict[str, Content] = {}
+    for card in view.study.samples:
+        path = PurePosixPath(card.photo)
+        if path.is_absolute() or ".." in path.parts:
+            raise ReportError(
+                f"photo {card.photo!r} lies outside the study's folder",
+                where=view.results.folder / "study.json",
+                remedy="run `tox -e eval` again to write it anew",
+            )
+        found[f"{view.folder}/{card.photo}"] = view.results.folder / path
+    return found

@@ -1,0 +1,102 @@
+"""One site a language: where each lies, what they share, and how a page leads to its twins.
+
+The French site lies at the root, the English one in ``en/``; a page has the same uri in both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from mkdocs.config.defaults import MkDocsConfig
+
+from evaluation.report.kit import links
+from evaluation.report.kit.language import Language
+from evaluation.report.site.render import ASSETS
+
+ROOT: Language = "fr"
+"""The language of the site at the root."""
+
+FROM_ANOTHER = ".."
+"""The root, as seen from the root of another language."""
+
+NAMES: dict[Language, str] = {"fr": "Français", "en": "English"}
+
+FRENCH_PAGES = "site_src"
+"""Hand-written French pages, and the assets that every language shares."""
+
+
+class Address(str):
+    """An address as the page that shows it must write it."""
+
+    __slots__ = ()
+
+
+def keeping_addresses(url: Callable[[Context, str], str]) -> Callable[[Context, str], str]:
+    """MkDocs' filter, which loses its way to a folder of the same name in another site."""
+
+    @pass_context
+    def kept(context: Context, value: str) -> str:
+        return value if isinstance(value, Address) else url(context, value)
+
+    return kept
+
+
+def choices(url: str, spoken: Language) -> list[dict[str, str]]:
+    """What Material's choice of languages offers on a page: the same page in each."""
+    return [
+        {"name": name, "lang": one, "link": Address(links.href(url, _place(url, one, spoken)))}
+        for one, name in NAMES.items()
+    ]
+
+
+def _place(url: str, language: Language, spoken: Language) -> str:
+    """A page in a language, from the root of the site of the language that is spoken."""
+    if language == spoken:
+        return url
+    up = "" if spoken == ROOT else f"{FROM_ANOTHER}/"
+    return f"{up}{_folder(language)}{url}"
+
+
+def _folder(language: Language) -> str:
+    return "" if language == ROOT else f"{language}/"
+
+
+def without_alternates(html: str) -> str:
+    """A page without the links in its head by each of which Material looks for a sitemap.
+
+    There is none beside a page, and from a disk none may be read.
+    """
+    return re.sub(r'\s*<link rel="alternate"[^>]*\bhreflang=[^>]*>', "", html)
+
+
+def settle(config: MkDocsConfig, language: Language) -> None:
+    """Puts the site in the folder of its language."""
+    if config.site_url:
+        config.site_url = urljoin(config.site_url, _folder(language))
+
+
+def share(config: MkDocsConfig, root: str) -> None:
+    """Points to the style sheets, scripts and pictures of the site at ``root``."""
+
+    def there(address: Any) -> Any:
+        return f"{root}/{address}" if str(address).startswith(ASSETS) else address
+
+    config.extra_css = [there(one) for one in config.extra_css]
+    config.extra_javascript = [there(one) for one in config.extra_javascript]
+    config.extra["polyfills"] = [there(one) for one in config.extra.get("polyfills", ())]
+    for name in ("logo", "favicon"):
+        config.theme[name] = there(config.theme[name])
+
+
+def assets(config: MkDocsConfig) -> Iterator[tuple[str, Path]]:
+    """Uri and file of what the French site would have shared."""
+    root = Path(config.config_file_path).parent / FRENCH_PAGES
+    for path in sorted((root / ASSETS).rglob("*")):
+        if path.is_file():
+            yield path.relative_to(root).as_posix(), path

@@ -1,0 +1,363 @@
+"""Conclusions in words, chosen by the tests: one sentence for each topic and verdict.
+
+A sentence knows no model by name: titles come from the records, and what it may claim comes
+from :class:`~evaluation.records.Finding`.  Its first number leads to the evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evaluation.records import ClassGain, Finding, FindingTopic, PairedTest, PromptGain
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.language import nt, t
+from evaluation.report.study.sentences import Part, Sentence, Slot, joined, nsay, say
+from evaluation.report.study.view import StudyView, best
+
+MEASURED: tuple[FindingTopic, ...] = ("leaders", "models", "training", "prompts", "control")
+
+_SIDES: tuple[FindingTopic, ...] = ("models", "training")
+
+
+def findings(view: StudyView, source: str, *topics: FindingTopic) -> tuple[Sentence, ...]:
+    """The conclusions on these topics, or on all that was measured, for page ``source``."""
+    found = view.comparison.findings if view.comparison else ()
+    wanted = [one for one in found if one.topic in (topics or MEASURED)]
+    return tuple(tell(view, one, source) for one in wanted if not _said_by_another(one, wanted))
+
+
+def _said_by_another(finding: Finding, others: Sequence[Finding]) -> bool:
+    """Whether another sentence on the same pair says as much, or more.
+
+    A leader that beats all the others beats the next one; of two leaders that nothing separates,
+    it is worth more to say what they are.
+    """
+    twins = [one for one in others if {one.a, one.b} == {finding.a, finding.b}]
+    if finding.topic in _SIDES:
+        return any(one.topic == "leaders" and one.members == (one.a,) for one in twins)
+    alone = finding.topic == "leaders" and set(finding.members) == {finding.a, finding.b}
+    return alone and any(one.topic in _SIDES for one in twins)
+
+
+def tell(view: StudyView, finding: Finding, source: str) -> Sentence:
+    """One conclusion as a sentence."""
+    first, *others = joined(_TELLERS[finding.topic](view, finding, source), ".")
+    capital = Part(text=wording.sentence_case(first.text), href=first.href, title=first.title)
+    return (capital, *others)
+
+
+def headlines(view: StudyView, source: str) -> tuple[Sentence, ...]:
+    """What a first screen says: who leads, and what the texts of the best zero-shot case do."""
+    top = best(view.described)
+    found = view.comparison.findings if view.comparison else ()
+    return tuple(
+        tell(view, one, source)
+        for one in found
+        if one.topic == "leaders"
+        or (one.topic in {"prompts", "control"} and top is not None and one.subject == top.case)
+    )
+
+
+# ------------------------------------------------------------------------- numbers
+
+
+def proof(view: StudyView, finding: Finding, source: str) -> Sentence:
+    """The numbers behind a claim: "(écart 8,1 points, IC 95 % [2,1 ; 14,0], p corrigé …)"."""
+    gap = (
+        t("même exactitude") if finding.gap == 0 else t("écart {gap}", gap=wording.gap(finding.gap))
+    )
+    evidence, interval = _evidence(view, finding, source, gap), _interval(finding)
+    if finding.verdict == "better":
+        return joined("(", evidence, f", {interval}, {_corrected(finding.p)})")
+    return joined("(", evidence, f", {interval})")
+
+
+def _interval(finding: Finding | ClassGain | PairedTest) -> str:
+    return t("IC\u00a095\u202f% {interval}", interval=wording.interval(finding.low, finding.high))
+
+
+def _corrected(p: float) -> str:
+    return wording.p_value(p, t("p\u00a0corrigé"))
+
+
+def _evidence(view: StudyView, finding: Finding, source: str, text: str) -> Part:
+    """A number that leads to where it comes from."""
+    if finding.topic == "quoted":
+        comparison = view.page("comparaison")
+        return Part(
+            text=text,
+            href=links.href(source, comparison, "exactitude-et-f1"),
+            title=t("Calculé sur les comptes des diapositives"),
+        )
+    pair = view.pair(finding.a, finding.b)
+    if pair is None:
+        return Part(text=text)
+    return Part(
+        text=text,
+        href=view.pair_href(source, finding.a, finding.b),
+        title=t(
+            "{only_a} que seul le premier classe bien, {only_b} que seul le second",
+            only_a=nt(pair.only_a, "{n}\u00a0photo", "{n}\u00a0photos"),
+            only_b=wording.count(pair.only_b),
+        ),
+    )
+
+
+def _images(finding: Finding) -> str:
+    return nt(finding.n, "sur cette image", "sur ces {n}\u00a0images")
+
+
+# ------------------------------------------------------------------------- patterns
+
+
+def _name(view: StudyView, case: str) -> str:
+    return wording.quote(view.case_name(case))
+
+
+def _texts(view: StudyView, case: str) -> str:
+    """The prompt set of a case."""
+    run = view.runs.get(case)
+    if run is None or run.prompts is None:
+        return _name(view, case)
+    return wording.quote(wording.told(run.prompts.title))
+
+
+def _model(view: StudyView, case: str) -> str:
+    run = view.runs.get(case)
+    return _name(view, case) if run is None else wording.quote(view.model_title(run))
+
+
+def _compare(
+    view: StudyView, finding: Finding, source: str, a: str, b: str, *, lead: str = ""
+) -> Sentence:
+    """The three verdicts on two things; ``a`` is the one ahead."""
+    numbers = proof(view, finding, source)
+    if finding.verdict == "better":
+        return say("{lead}{a} fait mieux que {b} {numbers}", lead=lead, a=a, b=b, numbers=numbers)
+    if finding.verdict == "tie":
+        return say(
+            "{lead}rien ne sépare {a} de {b} {images} {numbers}",
+            lead=lead,
+            a=a,
+            b=b,
+            images=_images(finding),
+            numbers=numbers,
+        )
+    return say(
+        "{lead}on ne peut pas conclure entre {a} et {b} {images} {numbers}",
+        lead=lead,
+        a=a,
+        b=b,
+        images=_images(finding),
+        numbers=numbers,
+    )
+
+
+# --------------------------------------------------------------------------- topics
+
+
+def _leaders(view: StudyView, finding: Finding, source: str) -> Sentence:
+    first, following = _name(view, finding.a), _name(view, finding.b)
+    others = [one for one in finding.members if one not in {finding.a, finding.b}]
+    named = wording.listing([_name(view, one) for one in others])
+    numbers = proof(view, finding, source)
+    if finding.verdict == "better" and not others:
+        return say(
+            "{first} fait mieux que tous les autres cas\u202f; le suivant est {following} "
+            "{numbers}",
+            first=first,
+            following=following,
+            numbers=numbers,
+        )
+    if finding.verdict == "better":
+        return say(
+            "{first} fait mieux que {following} {numbers}, mais aucun test ne le sépare de "
+            "{others}",
+            first=first,
+            following=following,
+            numbers=numbers,
+            others=named,
+        )
+    lead = t("en tête, ")
+    told = _compare(view, finding, source, first, following, lead=lead)
+    if not others:
+        return told
+    return say(
+        "{told}\u202f; aucun test ne sépare non plus {first} de {others}",
+        told=told,
+        first=first,
+        others=named,
+    )
+
+
+def _models(view: StudyView, finding: Finding, source: str) -> Sentence:
+    a, b = _name(view, finding.a), _name(view, finding.b)
+    return _compare(
+        view, finding, source, a, b, lead=t("chaque modèle avec ses meilleurs textes, ")
+    )
+
+
+def _training(view: StudyView, finding: Finding, source: str) -> Sentence:
+    def said(case: str) -> str:
+        how = t("entraîné") if case == finding.subject else t("sans exemple")
+        return f"{_name(view, case)} ({how})"
+
+    return _compare(view, finding, source, said(finding.a), said(finding.b))
+
+
+def _prompts(view: StudyView, finding: Finding, source: str) -> Sentence:
+    subject = finding.subject
+    base = finding.b if subject == finding.a else finding.a
+    model = _model(view, subject)
+    if finding.verdict != "better":
+        a, b = _texts(view, finding.a), _texts(view, finding.b)
+        return _compare(view, finding, source, a, b, lead=t("pour {model}, ", model=model))
+    slots: dict[str, Slot] = {
+        "texts": _texts(view, subject),
+        "model": model,
+        "gap": _evidence(view, finding, source, wording.gap(finding.gap)),
+        "base": _texts(view, base),
+        "proof": f"{_interval(finding)}, {_corrected(finding.p)}",
+    }
+    if subject == finding.a:
+        return say(
+            "les textes {texts} améliorent {model} de {gap} par rapport à {base} ({proof})",
+            **slots,
+        )
+    return say(
+        "les textes {texts} dégradent {model} de {gap} par rapport à {base} ({proof})", **slots
+    )
+
+
+def _control(view: StudyView, finding: Finding, source: str) -> Sentence:
+    slots: dict[str, Slot] = {
+        "model": _model(view, finding.subject),
+        "texts": _texts(view, finding.subject),
+        "words": _random_words(view, finding),
+        "numbers": proof(view, finding, source),
+    }
+    if finding.verdict == "better" and finding.subject == finding.a:
+        return say(
+            "pour {model}, {texts} fait mieux que des {words} {numbers}\u00a0: ce que disent ces "
+            "textes compte",
+            **slots,
+        )
+    if finding.verdict == "better":
+        return say("pour {model}, {texts} fait moins bien que des {words} {numbers}", **slots)
+    slots["images"] = _images(finding)
+    if finding.verdict == "tie":
+        return say(
+            "pour {model}, rien ne sépare {texts} de {words} {images} {numbers}\u00a0: rien ne "
+            "montre que ce que disent ces textes compte",
+            **slots,
+        )
+    return say(
+        "pour {model}, on ne peut pas conclure entre {texts} et des {words} {images} {numbers}",
+        **slots,
+    )
+
+
+def _random_words(view: StudyView, finding: Finding) -> str:
+    """What random words are called: they may have been drawn as long as the subject's texts."""
+    other = finding.b if finding.subject == finding.a else finding.a
+    subject, control = view.runs.get(finding.subject), view.runs.get(other)
+    texts = subject.prompts if subject else None
+    random = control.prompts if control else None
+    if texts is not None and random is not None and random.like == texts.name:
+        return t("mots au hasard de même longueur")
+    return t("mots au hasard")
+
+
+def _quoted(view: StudyView, finding: Finding, source: str) -> Sentence:
+    titles = {
+        system.name: wording.quote(wording.told(system.title))
+        for system in (view.reference.systems if view.reference else ())
+    }
+    a, b = (titles.get(one, wording.quote(one)) for one in (finding.a, finding.b))
+    lead = t("d’après les comptes des diapositives, ")
+    told = _compare(view, finding, source, a, b, lead=lead)
+    if finding.verdict == "better":
+        return say("{told}, quelles que soient les images que les deux ratent ensemble", told=told)
+    return told
+
+
+_TELLERS = {
+    "leaders": _leaders,
+    "models": _models,
+    "training": _training,
+    "prompts": _prompts,
+    "control": _control,
+    "quoted": _quoted,
+}
+
+
+# -------------------------------------------------------------------------- classes
+
+
+def class_findings(view: StudyView, source: str) -> tuple[Sentence, ...]:
+    """For each prompt set, the classes whose recall it is shown to change."""
+    diagnoses = view.comparison.prompts if view.comparison else ()
+    return tuple(
+        class_finding(view, gain, source)
+        for diagnosis in diagnoses
+        for gain in diagnosis.gains
+        if gain.a not in view.controls
+    )
+
+
+def class_finding(view: StudyView, gain: PromptGain, source: str) -> Sentence:
+    """Which classes a prompt set is shown to help, and to hurt, over another."""
+    shown = [row for row in gain.classes if row.p_holm < view.alpha]
+    gained = sorted((row for row in shown if row.gain > 0), key=lambda row: -row.gain)
+    lost = sorted((row for row in shown if row.gain < 0), key=lambda row: row.gain)
+    parts: list[Sentence] = []
+    if gained:
+        rows = _shown_classes(view, gain, source, gained)
+        parts.append(say("gain démontré sur {classes}", classes=rows))
+    if lost:
+        rows = _shown_classes(view, gain, source, lost)
+        parts.append(say("perte démontrée sur {classes}", classes=rows))
+    rest = len(gain.classes) - len(shown)
+    if not shown:
+        tail = nt(
+            len(gain.classes),
+            "aucun changement n’est démontré sur {n}\u00a0catégorie prise une à une",
+            "aucun changement n’est démontré sur {n}\u00a0catégories prises une à une",
+        )
+        parts = [joined(Part(text=tail, href=_gains_href(view, gain, source)))]
+    elif rest:
+        parts.append(
+            nsay(rest, "rien de démontré pour l’autre", "rien de démontré pour les {n} autres")
+        )
+    separator = wording.clauses(("", ""))
+    pieces: list[Slot] = [piece for part in parts for piece in (part, separator)]
+    return say(
+        "Catégorie par catégorie, {texts} au lieu de {base} ({model})\u00a0: {changes}.",
+        texts=_texts(view, gain.a),
+        base=_texts(view, gain.b),
+        model=view.case_name(gain.a).partition(" · ")[0],
+        changes=joined(*pieces[:-1]),
+    )
+
+
+def _shown_classes(
+    view: StudyView, gain: PromptGain, source: str, rows: list[ClassGain]
+) -> Sentence:
+    pieces: list[Slot] = []
+    for row in rows:
+        points = Part(
+            text=wording.points(row.gain),
+            href=_gains_href(view, gain, source),
+            title=f"{_interval(row)}, {_corrected(row.p_holm)}",
+        )
+        pieces += [f"{wording.quote(row.label)} (", points, ")", ", "]
+    return joined(*pieces[:-1])
+
+
+def _gains_href(view: StudyView, gain: PromptGain, source: str) -> str:
+    return links.href(source, view.page("prompts"), gains_anchor(view, gain))
+
+
+def gains_anchor(view: StudyView, gain: PromptGain) -> str:
+    """Where the page of prompts shows these gains."""
+    return f"gains-{view.case_slugs[gain.a]}"

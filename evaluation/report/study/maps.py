@@ -1,0 +1,387 @@
+"""Maps of what speaks for a class, as the pages show them: names, words, pictures.
+
+A map is two pictures, the photo and the colours that lie over it, and a sentence that says
+what they show.  Where a photo may not be published its colours are not either, and the
+sentence is all there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from evaluation.errors import ReportError
+from evaluation.records import (
+    CaseExplanation,
+    ClassMap,
+    ExplainedPhoto,
+    ExplainMethod,
+    ExplainSpec,
+    MapSummary,
+    SampleCard,
+    SelectionReason,
+)
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.language import nt, t
+from evaluation.report.pages import dataset
+from evaluation.report.study.view import StudyView
+
+FOLDER = "attention"
+"""Of the overlays, beside the pages of a study."""
+
+_FOCUSED, _SPREAD = 0.15, 0.35
+"""Shares of what was seen that hold half of a map: below, it is called focused; above, spread.
+A uniform map has 0.5."""
+_AGAINST = 0.05
+"""Share that speaks against a class from which it is told."""
+_BALANCED = ("hirescam", "gradcam")
+"""Methods whose maps add up to zero when the embedding is normalised, since the score does not
+change with its length (Euler's theorem): half of what counts then speaks against any class, and
+saying so would say nothing of the photo."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """An image and its size."""
+
+    src: str
+    width: str
+    height: str
+    alt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Map:
+    """One map: colours over a photo, and the words that say the same."""
+
+    label: str
+    """The class that it speaks of."""
+    caption: str
+    """Where its mass lies, in a few words."""
+    said: str
+    """What it shows, for those who do not see it."""
+    photo: Picture | None
+    """None where photos may not be shown; so is the overlay."""
+    overlay: Picture | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodText:
+    """A method: its name, what it does, where it comes from."""
+
+    name: str
+    about: str
+    source: str
+    address: str
+
+
+# -------------------------------------------------------------------------- words
+
+
+def method_name(method: str) -> str:
+    """A method or a control, as the pages call it."""
+    names = {
+        "attention-gradient": t("Attention × gradient"),
+        "chefer": t("Pertinence de Chefer"),
+        "hirescam": "HiResCAM",
+        "gradcam": "Grad-CAM",
+        "rise": "RISE",
+        "random": t("Témoin\u00a0: carte au hasard"),
+        "centre": t("Témoin\u00a0: centre de la photo"),
+    }
+    return names.get(method, method)
+
+
+def method_text(method: ExplainMethod) -> MethodText:
+    """What a method does, with its source."""
+    about = {
+        "attention-gradient": t(
+            "Dans la dernière attention avant le vecteur de la photo, chaque regard est pesé par "
+            "l’effet qu’il a sur le score\u202f; la somme garde son signe. Pour les modèles à "
+            "attention (ViT)."
+        ),
+        "chefer": t(
+            "Dans chaque couche d’attention, les regards sont pesés par l’effet qu’ils ont sur le "
+            "score, et ces effets sont suivis d’une couche à l’autre jusqu’à la photo. Pour les "
+            "modèles à attention (ViT)."
+        ),
+        "hirescam": t(
+            "Sur la dernière carte de traits d’un réseau de convolution, chaque trait est pesé "
+            "par l’effet qu’il a, à cet endroit, sur le score."
+        ),
+        "gradcam": t(
+            "Sur la dernière carte de traits d’un réseau de convolution, chaque trait est pesé "
+            "par l’effet qu’il a, en moyenne sur toute la photo, sur le score."
+        ),
+        "rise": t(
+            "Des masques tirés au sort cachent chacun la moitié de la photo\u202f; on compare le "
+            "score à ce qui restait visible. Rien n’est lu à l’intérieur du modèle\u00a0: c’est la "
+            "seule méthode qui compare deux modèles de familles différentes."
+        ),
+    }
+    source, address = {
+        "attention-gradient": (
+            t("Chefer, Gur et Wolf, ICCV 2021 (arXiv:2103.15679)"),
+            "https://arxiv.org/abs/2103.15679",
+        ),
+        "chefer": (
+            t("Chefer, Gur et Wolf, ICCV 2021 (arXiv:2103.15679)"),
+            "https://arxiv.org/abs/2103.15679",
+        ),
+        "hirescam": (
+            t("Draelos et Carin, 2020 (arXiv:2011.08891)"),
+            "https://arxiv.org/abs/2011.08891",
+        ),
+        "gradcam": (
+            "Selvaraju et al., ICCV 2017 (arXiv:1610.02391)",
+            "https://arxiv.org/abs/1610.02391",
+        ),
+        "rise": (
+            t("Petsiuk, Das et Saenko, BMVC 2018 (arXiv:1806.07421)"),
+            "https://arxiv.org/abs/1806.07421",
+        ),
+    }[method]
+    return MethodText(name=method_name(method), about=about[method], source=source, address=address)
+
+
+def region(summary: MapSummary) -> str:
+    """The ninth of the photo that holds most of a map, after "surtout"."""
+    return (
+        (t("en haut à gauche"), t("en haut"), t("en haut à droite")),
+        (t("à gauche"), t("au centre"), t("à droite")),
+        (t("en bas à gauche"), t("en bas"), t("en bas à droite")),
+    )[summary.top_row][summary.top_column]
+
+
+def caption(one: ClassMap, *, beside: bool) -> str:
+    """Where a map's mass lies; ``beside`` another one, also how strong it is on their scale."""
+    summary = one.summary
+    if summary.empty:
+        return t("rien ne parle pour elle")
+    where = t(
+        "surtout {region} ({share})",
+        region=region(summary),
+        share=wording.percent(summary.top_share, 0),
+    )
+    if not beside or one.scale <= 0:
+        return where
+    if one.method in _BALANCED:
+        return t(
+            "{where}\u202f; maximum à {peak} de l’échelle",
+            where=where,
+            peak=wording.percent(max(0.0, one.peak) / one.scale, 0),
+        )
+    return t(
+        "{where}\u202f; maximum à {peak} de l’échelle\u202f; {against} de ce qui compte parle "
+        "contre",
+        where=where,
+        peak=wording.percent(max(0.0, one.peak) / one.scale, 0),
+        against=wording.percent(summary.against_share, 0),
+    )
+
+
+def title(one: ClassMap) -> str:
+    """A map by its method and its class: "RISE · Montres"."""
+    return f"{method_name(one.method)} · {one.label}"
+
+
+def said(one: ClassMap, explained: ExplainedPhoto) -> str:
+    """What a map shows, in sentences that replace it."""
+    summary = one.summary
+    parts = [t("Carte de «\u00a0{label}\u00a0» par {method}.", label=one.label,
+               method=method_name(one.method))]  # fmt: skip
+    parts.append(_empty(summary) if summary.empty else _mass(summary))
+    if _tells_against(one):
+        parts.append(
+            t(
+                "Du total de ce qui compte, {share} parle contre cette catégorie.",
+                share=wording.percent(summary.against_share, 0),
+            )
+        )
+    hidden = unseen(explained)
+    if hidden:
+        parts.append(hidden)
+    return " ".join(parts)
+
+
+def _tells_against(one: ClassMap) -> bool:
+    summary = one.summary
+    return not summary.empty and summary.against_share >= _AGAINST and one.method not in _BALANCED
+
+
+def _empty(summary: MapSummary) -> str:
+    if summary.against_share:
+        return t("Rien n’y parle pour cette catégorie\u202f; tout ce qui compte parle contre elle.")
+    return t("Rien n’y parle pour cette catégorie, ni contre elle.")
+
+
+def _mass(summary: MapSummary) -> str:
+    values = {
+        "region": region(summary),
+        "top": wording.percent(summary.top_share, 0),
+        "centre": wording.percent(summary.centre_share, 0),
+        "area": wording.percent(summary.half_area, 0),
+    }
+    if summary.half_area <= _FOCUSED:
+        return t(
+            "Ce qui parle pour elle est concentré, surtout {region} ({top})\u202f; {centre} est "
+            "dans le quart central. La moitié tient sur {area} de ce que le modèle a vu.",
+            **values,
+        )
+    if summary.half_area >= _SPREAD:
+        return t(
+            "Ce qui parle pour elle est étalé, un peu plus {region} ({top})\u202f; {centre} est "
+            "dans le quart central. La moitié couvre {area} de ce que le modèle a vu.",
+            **values,
+        )
+    return t(
+        "Ce qui parle pour elle est surtout {region} ({top})\u202f; {centre} est dans le quart "
+        "central. La moitié tient sur {area} de ce que le modèle a vu.",
+        **values,
+    )
+
+
+def unseen(explained: ExplainedPhoto) -> str:
+    """How much of a photo the model never saw; "" when it saw all of it."""
+    left, top, right, bottom = explained.seen
+    share = 1 - (right - left) * (bottom - top)
+    if share < 0.005:  # noqa: PLR2004 - would be written "0 %"
+        return ""
+    return t(
+        "Le recadrage du modèle a laissé de côté {share} de la photo (hachures).",
+        share=wording.percent(share, 0),
+    )
+
+
+def reason_said(reason: SelectionReason, spec: ExplainSpec) -> str:
+    """The rule that chose a photo."""
+    label, n = reason.label, spec.photos_per_rule
+    if reason.rule == "shared":
+        return nt(
+            spec.shared_per_class,
+            "la photo de «\u00a0{label}\u00a0» tirée au sort pour être commune à tous les cas",
+            "une des {n} photos de «\u00a0{label}\u00a0» tirées au sort pour être communes à tous "
+            "les cas",
+            label=label,
+        )
+    if reason.rule == "confusion":
+        return nt(
+            n,
+            "confusion fréquente\u00a0: de «\u00a0{label}\u00a0» prises pour "
+            "«\u00a0{predicted}\u00a0», la plus sûre",
+            "confusion fréquente\u00a0: de «\u00a0{label}\u00a0» prises pour "
+            "«\u00a0{predicted}\u00a0», une des {n} plus sûres",
+            label=label,
+            predicted=reason.predicted or "",
+        )
+    if reason.rule == "surest-wrong":
+        return nt(
+            n,
+            "de «\u00a0{label}\u00a0», l’erreur la plus sûre d’elle-même",
+            "de «\u00a0{label}\u00a0», une des {n} erreurs les plus sûres d’elles-mêmes",
+            label=label,
+        )
+    if reason.rule == "surest-right":
+        return nt(
+            n,
+            "de «\u00a0{label}\u00a0», la bonne réponse la plus sûre",
+            "de «\u00a0{label}\u00a0», une des {n} bonnes réponses les plus sûres",
+            label=label,
+        )
+    return nt(
+        n,
+        "de «\u00a0{label}\u00a0», la bonne réponse la moins sûre",
+        "de «\u00a0{label}\u00a0», une des {n} bonnes réponses les moins sûres",
+        label=label,
+    )
+
+
+# ----------------------------------------------------------------------- pictures
+
+
+def overlay_path(view: StudyView, case: str, one: ClassMap) -> str:
+    """Where the site keeps an overlay, relative to the study's pages."""
+    return f"{FOLDER}/{view.case_slugs[case]}/{PurePosixPath(one.overlay).name}"
+
+
+def overlay_uri(view: StudyView, case: str, one: ClassMap) -> str:
+    """Where the site keeps an overlay."""
+    return f"{view.folder}/{overlay_path(view, case, one)}"
+
+
+def overlay_files(view: StudyView) -> Mapping[str, Path]:
+    """Uri to file of every overlay that the pages show.
+
+    Raises :class:`ReportError` for an overlay outside the folder of its case.
+    """
+    if not view.photos_shown:
+        return {}
+    found: dict[str, Path] = {}
+    for case, photo in _explained(view):
+        folder = view.results.folder.parent / case
+        for one in photo.maps:
+            path = PurePosixPath(one.overlay)
+            if path.is_absolute() or ".." in path.parts:
+                raise ReportError(
+                    f"map {one.overlay!r} lies outside the folder of the case",
+                    where=folder,
+                    remedy="run `tox -e eval` again to write it anew",
+                )
+            found[overlay_uri(view, case, one)] = folder / path
+    return found
+
+
+def _explained(view: StudyView) -> Iterator[tuple[str, ExplainedPhoto]]:
+    """Case and photo, of the maps and of the suggestions."""
+    for case, explanation in view.explanations.items():
+        yield from ((case, photo) for photo in explanation.photos)
+    for case, suggestion in view.suggestions.items():
+        for one in suggestion.classes:
+            yield from ((case, photo) for pair in one.confusions for photo in pair.photos)
+
+
+def photo_picture(view: StudyView, card: SampleCard, source: str) -> Picture | None:
+    """The photo alone; None where photos may not be shown."""
+    if not view.photos_shown:
+        return None
+    shown = dataset.photo(view, card, source)
+    return Picture(src=shown.src, width=shown.width, height=shown.height, alt=shown.alt)
+
+
+def map_of(
+    view: StudyView,
+    case: str,
+    explained: ExplainedPhoto,
+    one: ClassMap,
+    *,
+    card: SampleCard,
+    source: str,
+    alone: bool = False,
+) -> Map:
+    """A map of a photo, as page ``source`` shows it; ``alone``, without the other class's."""
+    told = said(one, explained)
+    photo = photo_picture(view, card, source)
+    beside = not alone and sum(other.method == one.method for other in explained.maps) > 1
+    return Map(
+        label=one.label,
+        caption=caption(one, beside=beside),
+        said=told,
+        # The words of the map replace both pictures.
+        photo=None
+        if photo is None
+        else Picture(src=photo.src, width=photo.width, height=photo.height, alt=""),
+        overlay=None
+        if photo is None
+        else Picture(
+            src=links.href(source, overlay_uri(view, case, one)),
+            width=str(one.width),
+            height=str(one.height),
+            alt=told,
+        ),
+    )
+
+
+def methods_of(explanation: CaseExplanation) -> tuple[ExplainMethod, ...]:
+    """The methods that apply to a case, its own one first."""
+    return tuple(card.method for card in explanation.methods if card.applies)

@@ -1,0 +1,381 @@
+"""Sentences made from measured numbers, each number with the run that it comes from.
+
+What they may claim is narrow.  Where the cases were compared, two of them are said to differ
+when their paired test says so.  Otherwise two accuracies are said to differ when their 95 %
+intervals do not overlap, and nothing is called significant: overlap is not a paired test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from evaluation.records import Metric, PairedTest, RunRecord
+from evaluation.report.kit import wording
+from evaluation.report.kit.language import SLOT, counted, nt, t, translated
+from evaluation.report.study.view import StudyView, best, bounds, shown, trace, value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A piece of a sentence; a measured number links to its run."""
+
+    text: str
+    href: str = ""
+    title: str = ""
+
+
+Sentence = tuple[Part, ...]
+
+
+Slot = str | Part | Sentence
+
+
+def say(message: str, /, **slots: Slot) -> Sentence:
+    """A message in the current language, its slots filled with text, numbers or sentences.
+
+    The message is whole, so that another language may order its slots as it must::
+
+        say("{case} classe bien {accuracy} des photos.", case=…, accuracy=number(view, run, uri))
+
+    A text in a slot is already said: :func:`~evaluation.report.kit.language.t` made it, or a
+    function of ``wording``, or it is a name.  Raises :class:`TypeError` when ``slots`` are not
+    those of the message.
+    """
+    return _filled(translated(message, slots), slots)
+
+
+def nsay(n: int, one: str, several: str, /, **slots: Slot) -> Sentence:
+    """:func:`say`, with a form for one and a form for several; slot ``{n}`` is the number."""
+    text = counted(n, one, several)
+    return _filled(text, {"n": wording.count(n), **slots})
+
+
+def _filled(text: str, slots: Mapping[str, Slot]) -> Sentence:
+    pieces: list[Slot] = []
+    for place, piece in enumerate(SLOT.split(text)):
+        if place % 2 == 0:
+            pieces.append(piece)
+        elif piece in slots:
+            pieces.append(slots[piece])
+        else:
+            raise TypeError(f"slot {piece!r} of {text!r} has no value")
+    return joined(*pieces)
+
+
+def joined(*pieces: Slot) -> Sentence:
+    """Pieces put end to end: sentences that follow each other, never parts of one."""
+    parts: list[Part] = []
+    for piece in pieces:
+        if isinstance(piece, str):
+            parts += [Part(text=piece)] if piece else []
+        elif isinstance(piece, Part):
+            parts.append(piece)
+        else:
+            parts.extend(piece)
+    return tuple(parts)
+
+
+def plain(sentence: Sentence) -> str:
+    """The sentence as text."""
+    return "".join(part.text for part in sentence)
+
+
+def separated(one: Metric | None, other: Metric | None) -> bool:
+    """Whether the 95 % intervals of two metrics do not overlap; False if either has none."""
+    if one is None or other is None:
+        return False
+    if None in (one.low, one.high, other.low, other.high):
+        return False
+    assert one.low is not None  # noqa: S101 - for mypy, which does not follow `in`
+    assert one.high is not None  # noqa: S101
+    assert other.low is not None  # noqa: S101
+    assert other.high is not None  # noqa: S101
+    return one.low > other.high or other.low > one.high
+
+
+def number(view: StudyView, run: RunRecord, source: str, metric: str = "accuracy") -> Part:
+    """A metric with its interval, linked to its run: "64,3 % [57,6 ; 70,5]"."""
+    found = run.metric(metric)
+    limits = bounds(found)
+    text = shown(found) + (f"{wording.NBSP}{limits}" if limits else "")
+    return Part(text=text, href=view.run_href(source, run), title=trace(run))
+
+
+def answer(view: StudyView, source: str) -> Sentence:
+    """The study's question answered in one sentence."""
+    zero_shot, supervised = best(view.described), best(view.supervised)
+    photos = nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos")
+    if zero_shot is None and supervised is None:
+        return say("Aucun cas n’a encore de résultat comparable sur ces photos.")
+    if zero_shot is None or supervised is None:
+        only = zero_shot or supervised
+        assert only is not None  # noqa: S101 - one of the two is there
+        how = (
+            t("Sans aucune photo d’exemple")
+            if only.model.kind == "clip"
+            else t("Après apprentissage")
+        )
+        return say(
+            "{how}, {said} classe correctement {number} des {photos} de test.",
+            how=how,
+            said=view.said(only),
+            number=number(view, only, source),
+            photos=photos,
+        )
+    return say(
+        "Sans aucune photo d’exemple, {said} classe correctement {number} "
+        "des {photos} de test, contre {trained} pour {other}, qui a appris "
+        "sur des photos étiquetées\u00a0: {verdict}.",
+        said=view.said(zero_shot),
+        number=number(view, zero_shot, source),
+        photos=photos,
+        trained=number(view, supervised, source),
+        other=view.said(supervised),
+        verdict=_verdict(view, supervised, zero_shot),
+    )
+
+
+def _verdict(view: StudyView, one: RunRecord, other: RunRecord) -> str:
+    """The gap between two cases, and whether their test, or else the intervals, separates them."""
+    pair = view.pair(one.case, other.case)
+    if pair is not None:
+        return _tested(pair)
+    gap = value(one, "accuracy") - value(other, "accuracy")
+    if gap == 0:
+        return t("les deux sont à égalité")
+    told = separated(one.metric("accuracy"), other.metric("accuracy"))
+    means = (
+        t("et les intervalles à 95\u202f% ne se recouvrent pas")
+        if told
+        else t(
+            "mais les intervalles à 95\u202f% se recouvrent, et ces photos ne "
+            "suffisent pas à les départager"
+        )
+    )
+    return t("{gap} d’écart, {means}", gap=wording.gap(gap), means=means)
+
+
+def _tested(pair: PairedTest) -> str:
+    gap = t("même exactitude") if pair.gap == 0 else t("{gap} d’écart", gap=wording.gap(pair.gap))
+    limits = t("(IC\u00a095\u202f% {interval})", interval=wording.interval(pair.low, pair.high))
+    if pair.verdict == "better":
+        return t("{gap} {limits}, et le test apparié les sépare", gap=gap, limits=limits)
+    if pair.verdict == "tie":
+        return t("{gap} {limits}, et rien ne les sépare sur ces images", gap=gap, limits=limits)
+    return t("{gap} {limits}, et on ne peut pas conclure sur ces images", gap=gap, limits=limits)
+
+
+def prompt_effects(view: StudyView, source: str) -> tuple[Sentence, ...]:
+    """For each zero-shot model, what its best prompt set changes against the baseline."""
+    sentences = []
+    for name in dict.fromkeys(run.model.name for run in view.zero_shot):
+        runs = tuple(run for run in view.zero_shot if run.model.name == name)
+        others = tuple(run for run in runs if run is not view.twin(run))
+        base = view.twin(runs[0])
+        top = best(others)
+        if base is None or top is None or base.prompts is None or top.prompts is None:
+            continue
+        sentences.append(_effect(view, base, top, source))
+    return tuple(sentences)
+
+
+def _effect(view: StudyView, base: RunRecord, top: RunRecord, source: str) -> Sentence:
+    assert base.prompts is not None  # noqa: S101 - the caller checked
+    assert top.prompts is not None  # noqa: S101
+    change = value(top, "accuracy") - value(base, "accuracy")
+    model = view.model_title(top)
+    texts = wording.quote(wording.told(top.prompts.title))
+    names = wording.quote(wording.told(base.prompts.title))
+    if change == 0:
+        lead = t(
+            "les textes {texts} ne changent pas l’exactitude obtenue avec {names}",
+            texts=texts,
+            names=names,
+        )
+    elif change > 0 and separated(base.metric("accuracy"), top.metric("accuracy")):
+        lead = t("les textes {texts} font mieux que {names}", texts=texts, names=names)
+    elif change > 0:
+        lead = t("les textes {texts} arrivent devant {names}", texts=texts, names=names)
+    else:
+        lead = t(
+            "aucun jeu de textes ne fait mieux que {names}\u202f; le suivant est {texts}",
+            names=names,
+            texts=texts,
+        )
+    told = say(
+        "Pour {model}, {lead}\u00a0: {accuracy} contre {baseline}",
+        model=wording.quote(model),
+        lead=lead,
+        accuracy=number(view, top, source),
+        baseline=number(view, base, source),
+    )
+    if not change:
+        return joined(told, ".")
+    return say("{told}\u202f; {verdict}.", told=told, verdict=_verdict(view, top, base))
+
+
+def class_effects(view: StudyView, source: str) -> tuple[Sentence, ...]:
+    """Which class each model's best prompt set helps most, and which it hurts most."""
+    sentences = []
+    for name in dict.fromkeys(run.model.name for run in view.zero_shot):
+        runs = tuple(run for run in view.zero_shot if run.model.name == name)
+        base = view.twin(runs[0])
+        top = best(tuple(run for run in runs if run is not base))
+        if base is None or top is None or top.prompts is None:
+            continue
+        changes = recall_changes(base, top)
+        if changes:
+            sentences.append(_class_effect(view, base, top, changes, source))
+    return tuple(sentences)
+
+
+def recall_changes(base: RunRecord, run: RunRecord) -> dict[str, float]:
+    """Class to the change of its recall from ``base`` to ``run``; undefined ones left out."""
+    before = {row.label: row.recall.value for row in base.per_class}
+    after = {row.label: row.recall.value for row in run.per_class}
+    return {
+        label: new - old
+        for label, new in after.items()
+        if new is not None and (old := before.get(label)) is not None
+    }
+
+
+def _class_effect(
+    view: StudyView, base: RunRecord, top: RunRecord, changes: dict[str, float], source: str
+) -> Sentence:
+    assert top.prompts is not None  # noqa: S101 - the caller checked
+    gain = max(changes, key=lambda label: changes[label])
+    loss = min(changes, key=lambda label: changes[label])
+    recall = {
+        label: say(
+            "{before} à {after}",
+            before=_recall(view, base, label, source),
+            after=_recall(view, top, label, source),
+        )
+        for label in (gain, loss)
+    }
+    gains = (
+        say(
+            "c’est {label} qui y gagne le plus (rappel de {before_to_after})",
+            label=wording.quote(gain),
+            before_to_after=recall[gain],
+        )
+        if changes[gain] > 0
+        else say("aucune n’y gagne")
+    )
+    losses = (
+        say(
+            "{label} y perd le plus (de {before_to_after})",
+            label=wording.quote(loss),
+            before_to_after=recall[loss],
+        )
+        if changes[loss] < 0
+        else say("aucune n’y perd")
+    )
+    return say(
+        "Catégorie par catégorie ({model}, {texts}), {gains}\u202f; {losses}.",
+        model=view.model_title(top),
+        texts=wording.quote(wording.told(top.prompts.title)),
+        gains=gains,
+        losses=losses,
+    )
+
+
+def _recall(view: StudyView, run: RunRecord, label: str, source: str) -> Part:
+    row = next(row for row in run.per_class if row.label == label)
+    return Part(text=shown(row.recall), href=view.run_href(source, run), title=trace(run))
+
+
+def weakest(view: StudyView, run: RunRecord, source: str) -> Sentence:
+    """The class that a case recognises least, and its most frequent confusion."""
+    rows = [row for row in run.per_class if row.recall.value is not None]
+    if not rows:
+        return ()
+    row = min(rows, key=lambda row: row.recall.value or 0.0)
+    least = say(
+        "Pour {case}, la catégorie la moins bien reconnue est {label} (rappel de {recall})",
+        case=view.said(run),
+        label=wording.quote(row.label),
+        recall=_recall(view, run, row.label, source),
+    )
+    found = largest_confusion(run)
+    if found is None:
+        return joined(least, ".")
+    true, guess, times = found
+    return say(
+        "{least}\u202f; la confusion la plus fréquente prend {true} pour {guess} ({times}).",
+        least=least,
+        true=wording.quote(true),
+        guess=wording.quote(guess),
+        times=nt(times, "{n}\u00a0photo", "{n}\u00a0photos"),
+    )
+
+
+def largest_confusion(run: RunRecord) -> tuple[str, str, int] | None:
+    """The off-diagonal cell of highest count (true class, predicted class, count), if any."""
+    cells = [
+        (times, -i, -j)
+        for i, row in enumerate(run.confusion)
+        for j, times in enumerate(row)
+        if i != j and times
+    ]
+    if not cells:
+        return None
+    times, i, j = max(cells)
+    return run.classes[-i], run.classes[-j], times
+
+
+def against_chance(view: StudyView) -> Sentence:
+    """Whether every case does better than a draw."""
+    chance = wording.percent(view.chance)
+    near = [
+        wording.quote(view.case_title(run))
+        for run in view.scored
+        if (found := run.metric("accuracy")) is None
+        or found.low is None
+        or found.low <= view.chance
+    ]
+    if not view.scored:
+        return ()
+    if not near:
+        return say(
+            "Tous les cas font mieux que le hasard ({chance}), qui est hors de leurs intervalles.",
+            chance=chance,
+        )
+    return nsay(
+        len(near),
+        "{cases} ne se distingue pas du hasard ({chance}).",
+        "{cases} ne se distinguent pas du hasard ({chance}).",
+        cases=wording.listing(near),
+        chance=chance,
+    )
+
+
+def against_reference(view: StudyView, source: str) -> tuple[Sentence, ...]:
+    """For each published system, the measured case that stands beside it."""
+    reference = view.reference
+    sentences = []
+    for system in reference.systems if reference else ():
+        run = best(view.measured(system))
+        if run is None:
+            continue
+        gap = value(run, "accuracy") - system.accuracy
+        sentences.append(
+            say(
+                "Les diapositives annoncent {accuracy} pour {title}\u202f; le meilleur "
+                "cas mesuré ici dans la même situation, {case_title}, atteint "
+                "{number} ({gap}).",
+                accuracy=wording.percent(system.accuracy),
+                title=wording.quote(wording.told(system.title)),
+                case_title=wording.quote(view.case_title(run)),
+                number=number(view, run, source),
+                gap=wording.points(gap),
+            )
+        )
+    return tuple(sentences)
+
+
+def without_empty(sentences: Iterable[Sentence]) -> tuple[Sentence, ...]:
+    """The sentences that say something."""
+    return tuple(sentence for sentence in sentences if sentence)

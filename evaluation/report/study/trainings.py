@@ -1,0 +1,156 @@
+"""How supervised models learnt: their regime in words, their curves, views of one photo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from evaluation.errors import ReportError
+from evaluation.records import RunRecord, TrainingEpoch, TrainingRecord
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.charts import Chart, Key
+from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.tables import head, simple
+from evaluation.report.study import curves
+from evaluation.report.study.curves import EpochPoint
+from evaluation.report.study.view import StudyView
+
+REGIMES = {
+    "logistic": message("Tronc figé, photos telles quelles, régression logistique."),
+    "head": message(
+        "Tronc figé\u202f; la tête apprend époque par époque, sur des vecteurs calculés une "
+        "seule fois."
+    ),
+    "finetune": message(
+        "Réglage fin\u00a0: les derniers blocs du tronc, ou tous, apprennent avec la tête\u202f; "
+        "l’époque la meilleure sur la validation est gardée."
+    ),
+}
+FOLDER = "augmentation"
+
+
+def regime(run: RunRecord) -> str:
+    """The regime that a model was trained in."""
+    return run.model.training.regime if run.model.training else "logistic"
+
+
+def charts(view: StudyView, run: RunRecord) -> tuple[Chart, ...]:
+    """Accuracy and loss by epoch; none for a model that was not trained by epochs."""
+    record = run.training
+    if record is None or not record.epochs:
+        return ()
+    return (_chart(view, run, record, loss=False), _chart(view, run, record, loss=True))
+
+
+def _chart(view: StudyView, run: RunRecord, record: TrainingRecord, *, loss: bool) -> Chart:
+    lines = [
+        (line, one.epoch, value)
+        for one in record.epochs
+        for line, value in enumerate(_values(one, loss=loss))
+        if value is not None
+    ]
+    points = [EpochPoint(line=line, epoch=epoch, value=value) for line, epoch, value in lines]
+    axis = t("perte (entropie croisée)") if loss else t("exactitude")
+    wide, narrow = curves.epoch_plot(points, axis, record.best_epoch, view.draw, share=not loss)
+    slug = view.case_slugs[run.case]
+    kept = record.epochs[record.best_epoch - 1]
+    title = t("Perte, époque par époque") if loss else t("Exactitude, époque par époque")
+    return Chart(
+        id=f"{'perte' if loss else 'courbe'}-{slug}",
+        title=title,
+        alt=t(
+            "{title}\u00a0: {model}. À l’époque {epoch}, qui est gardée\u00a0: apprentissage "
+            "{train}, validation {validation}.",
+            title=title,
+            model=view.model_title(run),
+            epoch=wording.count(kept.epoch),
+            train=_said(_values(kept, loss=loss)[0], loss=loss),
+            validation=_said(_values(kept, loss=loss)[1], loss=loss),
+        ),
+        wide=wide,
+        narrow=narrow,
+        keys=(
+            Key(kind="line-0", text=t("apprentissage")),
+            Key(kind="line-1", text=t("validation")),
+        ),
+        table=simple(
+            f"{'perte' if loss else 'courbe'}-{slug}-donnees",
+            title,
+            (t("Époque"), t("Apprentissage"), t("Validation"), t("Pas d’apprentissage")),
+            [
+                (
+                    head(wording.count(one.epoch), value=one.epoch),
+                    *(_said(value, loss=loss) for value in _values(one, loss=loss)),
+                    wording.significant(one.learning_rate, 3),
+                )
+                for one in record.epochs
+            ],
+        ),
+    )
+
+
+def _values(one: TrainingEpoch, *, loss: bool) -> tuple[float | None, float | None]:
+    if loss:
+        return one.train_loss, one.validation_loss
+    return one.train_accuracy, one.validation_accuracy
+
+
+def _said(value: float | None, *, loss: bool) -> str:
+    if value is None:
+        return wording.DASH
+    return wording.decimal(value) if loss else wording.percent(value)
+
+
+# ------------------------------------------------------------------------- views
+
+
+def augmentation(run: RunRecord) -> str:
+    """What changes a view, in words; "" without augmentation."""
+    spec = run.model.augmentation
+    if spec is None:
+        return ""
+    parts = [t("retournement")] if spec.flip else []
+    if spec.crop < 1:
+        parts.append(
+            t("recadrage (au moins {share} de la photo)", share=wording.percent(spec.crop, 0))
+        )
+    if spec.rotation:
+        parts.append(t("rotation (±{degrees}°)", degrees=wording.significant(spec.rotation)))
+    if spec.colour:
+        parts.append(t("couleurs (±{share})", share=wording.percent(spec.colour, 0)))
+    if spec.randaugment:
+        parts.append(
+            nt(spec.randaugment, "RandAugment ({n} opération)", "RandAugment ({n} opérations)")
+        )
+    if spec.erasing:
+        parts.append(t("effacement ({share} des vues)", share=wording.percent(spec.erasing, 0)))
+    return ", ".join(parts)
+
+
+def view_files(view: StudyView) -> Mapping[str, Path]:
+    """Uri to file of every augmented view that the pages show."""
+    found: dict[str, Path] = {}
+    for run in view.supervised if view.photos_shown else ():
+        folder = view.results.folder.parent / run.case
+        for name in run.training.views if run.training else ():
+            path = PurePosixPath(name)
+            if path.is_absolute() or ".." in path.parts:
+                raise ReportError(
+                    f"view {name!r} lies outside the folder of the case",
+                    where=folder,
+                    remedy="run `tox -e eval` again to write it anew",
+                )
+            if (folder / path).is_file():
+                found[_uri(view, run, name)] = folder / path
+    return found
+
+
+def view_sources(view: StudyView, run: RunRecord, source: str) -> tuple[str, ...]:
+    """From page ``source`` to each view: the photo as the model reads it comes first."""
+    if not view.photos_shown or run.training is None:
+        return ()
+    return tuple(links.href(source, _uri(view, run, name)) for name in run.training.views)
+
+
+def _uri(view: StudyView, run: RunRecord, name: str) -> str:
+    return f"{view.folder}/{FOLDER}/{view.case_slugs[run.case]}/{PurePosixPath(name).name}"

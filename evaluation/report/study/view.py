@@ -1,0 +1,499 @@
+"""A study as the pages see it: which cases count, how they are called, where they are told.
+
+Every page asks the same questions of a :class:`StudyResults`; they are answered here once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from evaluation.records import (
+    CaseExplanation,
+    Metric,
+    ModelCard,
+    PairedTest,
+    PromptSet,
+    Reference,
+    ReferenceSystem,
+    RunRecord,
+    SampleCard,
+    StudyComparison,
+    StudyRecord,
+    StudyResults,
+    Suggestion,
+)
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.language import message, nt, t
+from evaluation.report.study.archive import Archive, pack
+
+Photos = Literal["all", "redistributable"]
+Draw = Callable[[Mapping[str, Any]], str]
+"""From a Vega-Lite specification to the text of an SVG."""
+
+BASELINE = "noms"
+"""Name of the prompt set that the others are compared with, where a study has it."""
+
+CONTROL = "random-words"
+"""What the texts of a control are made from."""
+
+METRICS = {
+    "accuracy": message("Exactitude"),
+    "balanced_accuracy": message("Exactitude équilibrée"),
+    "macro_f1": message("F1 macro"),
+    "top2_accuracy": message("Exactitude parmi les deux premières"),
+}
+"""Names of the metrics; one that is not here keeps the name it has in the record."""
+
+STATUS = {
+    "ok": message("évalué"),
+    "unavailable": message("indisponible"),
+    "failed": message("en échec"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lack:
+    """Why a case has no result to show."""
+
+    status: str
+    """In the language of the page."""
+    reason: str
+    reason_lang: str
+    """Language of the reason: records speak English."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """Declared cases of one model that have no result to show, for one reason."""
+
+    cases: tuple[str, ...]
+    """Their ids, one or several."""
+    title: str
+    """The case, or the model and how many of its cases these are."""
+    href: str
+    """To the card of the model; "" when it has none."""
+    status: str
+    """In the language of the page."""
+    reason: str
+    reason_lang: str
+    """Language of the reason: records speak English."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyView:
+    """One study's results with the names, addresses and selections that pages share."""
+
+    results: StudyResults
+    folder: str
+    """Where its pages are, "etudes/flipkart"."""
+    draw: Draw
+    photos_shown: bool
+    """Whether its photos may be copied into the site."""
+    shared: str = ""
+    """Where files that no language changes lie, from this site's root; "" for there."""
+
+    # ------------------------------------------------------------------- names
+
+    @property
+    def study(self) -> StudyRecord:
+        """The study's card."""
+        return self.results.study
+
+    @cached_property
+    def title(self) -> str:
+        """Its title, with French typography."""
+        return wording.told(self.study.title)
+
+    @cached_property
+    def question(self) -> str:
+        """Its question, with French typography."""
+        return wording.told(self.study.question)
+
+    def page(self, name: str) -> str:
+        """The uri of one of its pages: "comparaison" as "etudes/flipkart/comparaison.md"."""
+        return f"{self.folder}/{name}.md"
+
+    @property
+    def files(self) -> str:
+        """Address of the folder of its photos, from one of its pages; "" for beside them."""
+        return links.elsewhere(self.page("index"), self.folder, self.shared) if self.shared else ""
+
+    def class_page(self, label: str) -> str:
+        """The uri of the gallery of a class."""
+        return self.page(f"categories/{self.class_slugs[label]}")
+
+    @cached_property
+    def class_slugs(self) -> Mapping[str, str]:
+        """Class to the part of an address that stands for it."""
+        return links.slugs(self.study.classes)
+
+    @cached_property
+    def case_slugs(self) -> Mapping[str, str]:
+        """Case id to the part of an anchor that stands for it."""
+        return links.slugs(
+            dict.fromkeys((*self.study.cases, *(run.case for run in self.results.runs)))
+        )
+
+    @cached_property
+    def prompt_slugs(self) -> Mapping[str, str]:
+        """Prompt set to the part of an anchor that stands for it."""
+        return links.slugs(prompts.name for prompts in self.prompt_sets)
+
+    @cached_property
+    def _model_titles(self) -> Mapping[str, str]:
+        """Model to its title, less a last parenthesis where the rest is enough to tell it."""
+        specs = (card.model for card in self.study.models)
+        models = (*specs, *(run.model for run in self.results.runs))
+        full = {model.name: wording.told(model.title) for model in models}
+        short = {name: re.sub(r"\s+\([^()]*\)$", "", title) for name, title in full.items()}
+        times = Counter(short.values())
+        return {name: short[name] if times[short[name]] == 1 else full[name] for name in full}
+
+    def model_title(self, run: RunRecord) -> str:
+        """A model as the pages call it: "Modèle embarqué"."""
+        return self._model_titles[run.model.name]
+
+    def case_title(self, run: RunRecord) -> str:
+        """A case as the pages call it: "Modèle embarqué · Descriptions"."""
+        model = self.model_title(run)
+        return model if run.prompts is None else f"{model} · {wording.told(run.prompts.title)}"
+
+    def case_name(self, case: str) -> str:
+        """A case by its id, as the pages call it; the id itself when it has no record."""
+        run = self.runs.get(case)
+        return case if run is None else self.case_title(run)
+
+    def model_name(self, model: str) -> str:
+        """A model by its name in the study, as the pages call it."""
+        return self._model_titles.get(model, model)
+
+    def said(self, run: RunRecord) -> str:
+        """A case in the middle of a sentence."""
+        return t("le cas {case_title}", case_title=wording.quote(self.case_title(run)))
+
+    # ------------------------------------------------------------------- cases
+
+    @cached_property
+    def scored(self) -> tuple[RunRecord, ...]:
+        """Cases with a result on the photos and the split that the card describes."""
+        return tuple(
+            run for run in self.results.runs if run.status == "ok" and self.results.is_current(run)
+        )
+
+    @cached_property
+    def runs(self) -> Mapping[str, RunRecord]:
+        """Case id to its record."""
+        return {run.case: run for run in self.results.runs}
+
+    @cached_property
+    def stale(self) -> tuple[RunRecord, ...]:
+        """Cases with a result on other photos, or on another split: not comparable."""
+        return tuple(
+            run
+            for run in self.results.runs
+            if run.status == "ok" and not self.results.is_current(run)
+        )
+
+    @property
+    def zero_shot(self) -> tuple[RunRecord, ...]:
+        """Scored zero-shot cases."""
+        return tuple(run for run in self.scored if run.model.kind == "clip")
+
+    @property
+    def described(self) -> tuple[RunRecord, ...]:
+        """Scored zero-shot cases whose texts mean something: random words are a control."""
+        return tuple(
+            run
+            for run in self.zero_shot
+            if run.prompts is not None and run.prompts.derive != CONTROL
+        )
+
+    @cached_property
+    def controls(self) -> frozenset[str]:
+        """Ids of the scored zero-shot cases that are not described."""
+        return frozenset(run.case for run in self.zero_shot) - {run.case for run in self.described}
+
+    @property
+    def supervised(self) -> tuple[RunRecord, ...]:
+        """Scored supervised cases."""
+        return tuple(run for run in self.scored if run.model.kind == "supervised")
+
+    @cached_property
+    def prompt_sets(self) -> tuple[PromptSet, ...]:
+        """The prompt sets of the cases with a record, resolved, in the order of the cases."""
+        found = {run.prompts.name: run.prompts for run in self.results.runs if run.prompts}
+        # A set is resolved in the records of cases that ran; those come last, and win.
+        found |= {run.prompts.name: run.prompts for run in self.scored if run.prompts}
+        return tuple(found.values())
+
+    @cached_property
+    def baseline(self) -> str | None:
+        """The prompt set that the others are compared with."""
+        sets = self.prompt_sets
+        named = [one.name for one in sets if one.name == BASELINE]
+        derived = [one.name for one in sets if one.derive == "class-names"]
+        return next(iter((*named, *derived, *(one.name for one in sets))), None)
+
+    def twin(self, run: RunRecord) -> RunRecord | None:
+        """The scored case of the same model with the baseline prompt set."""
+        return next(
+            (
+                other
+                for other in self.zero_shot
+                if other.model.name == run.model.name
+                and other.prompts is not None
+                and other.prompts.name == self.baseline
+            ),
+            None,
+        )
+
+    def absences(self, source: str) -> tuple[Absence, ...]:
+        """Declared cases without a comparable result: unavailable, failed, stale, never run.
+
+        Those of one model that have one reason are told together; ``source`` is the page that
+        tells them.
+        """
+        scored = {run.case for run in self.scored}
+        told = {
+            case: self._lack(self.runs.get(case)) for case in self.study.cases if case not in scored
+        }
+        groups: dict[tuple[str, Lack], list[str]] = {}
+        for case, lack in told.items():
+            groups.setdefault((self.model_of(case), lack), []).append(case)
+        return tuple(
+            Absence(
+                cases=tuple(cases),
+                title=self._absent_title(model, cases),
+                href=self.model_href(source, model),
+                status=lack.status,
+                reason=lack.reason,
+                reason_lang=lack.reason_lang,
+            )
+            for (model, lack), cases in groups.items()
+        )
+
+    def _absent_title(self, model: str, cases: list[str]) -> str:
+        if len(cases) == 1:
+            return self.case_name(cases[0])
+        return t(
+            "{model}, {sets}",
+            model=self.model_name(model),
+            sets=nt(len(cases), "{n}\u00a0jeu de textes", "{n}\u00a0jeux de textes"),
+        )
+
+    def _lack(self, run: RunRecord | None) -> Lack:
+        """Why a case has no result."""
+        if run is None:
+            return Lack(
+                status=t("pas encore évalué"),
+                reason=t("aucun résultat n’est enregistré"),
+                reason_lang="",
+            )
+        if run.status == "ok":
+            return Lack(
+                status=t("à refaire"),
+                reason=t("le résultat enregistré porte sur d’autres photos ou un autre découpage"),
+                reason_lang="",
+            )
+        return Lack(status=t(STATUS[run.status]), reason=run.error or "", reason_lang="en")
+
+    # ------------------------------------------------------------------ models
+
+    @cached_property
+    def model_cards(self) -> Mapping[str, ModelCard]:
+        """Model to what is known of it, in the order of the study; none in older artefacts."""
+        return {card.model.name: card for card in self.study.models}
+
+    def model_of(self, case: str) -> str:
+        """The model of a case, by the case's id: "siglip2" of "flipkart/siglip2/noms"."""
+        return case.removeprefix(f"{self.study.name}/").partition("/")[0]
+
+    @cached_property
+    def model_slugs(self) -> Mapping[str, str]:
+        """Model to the part of an anchor that stands for it."""
+        return links.slugs(self.model_cards)
+
+    def model_anchor(self, model: str) -> str:
+        """The anchor of a model's card."""
+        return f"modele-{self.model_slugs[model]}"
+
+    def model_href(self, source: str, model: str) -> str:
+        """From page ``source`` to the card of a model; "" when it has none."""
+        if model not in self.model_cards:
+            return ""
+        return links.href(source, self.page("modeles"), self.model_anchor(model))
+
+    # ---------------------------------------------------------------- archive
+
+    @cached_property
+    def archive(self) -> Archive | None:
+        """The study's files in one, with its photos where they may be shown."""
+        return pack(self.results.folder, photos=self.photos_shown)
+
+    def archive_uri(self) -> str:
+        """Where the site keeps it; "" when there is none."""
+        return f"{self.folder}/{self.archive.name}" if self.archive else ""
+
+    # ----------------------------------------------------------------- numbers
+
+    def run_href(self, source: str, run: RunRecord) -> str:
+        """From page ``source`` to the record of a case."""
+        return links.href(source, self.page("methode"), self.run_anchor(run))
+
+    def run_anchor(self, run: RunRecord) -> str:
+        """The anchor of a case's record on the page of methods."""
+        return f"execution-{self.case_slugs[run.case]}"
+
+    @property
+    def data_trace(self) -> str:
+        """Where the numbers of photos come from, as a tooltip."""
+        return t("study.json, données {revision}", revision=self.study.dataset_revision[:12])
+
+    @cached_property
+    def test_images(self) -> int:
+        """How many photos the cases are scored on."""
+        return sum(card.fold == "test" for card in self.study.samples)
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of a draw among the classes."""
+        return 1 / len(self.study.classes)
+
+    @cached_property
+    def last_run(self) -> str | None:
+        """When the most recent scored case began, ISO 8601."""
+        return max((run.provenance.started for run in self.scored), default=None)
+
+    @cached_property
+    def cards(self) -> Mapping[str, SampleCard]:
+        """Sample id to its card."""
+        return {card.id: card for card in self.study.samples}
+
+    def samples(self, label: str, fold: str | None = None) -> tuple[SampleCard, ...]:
+        """The photos of a class, in one part of the split or in all."""
+        return tuple(
+            card for card in self.study.samples if card.label == label and fold in (None, card.fold)
+        )
+
+    # -------------------------------------------------------------- comparison
+
+    @cached_property
+    def comparison(self) -> StudyComparison | None:
+        """What was concluded from these very cases; None when it was from others."""
+        found = self.results.comparison
+        if found is None or set(found.inputs) != {run.case for run in self.scored}:
+            return None
+        current = (self.study.dataset_revision, self.study.split_digest)
+        return found if (found.dataset_revision, found.split_digest) == current else None
+
+    @cached_property
+    def _pairs(self) -> Mapping[frozenset[str], PairedTest]:
+        compared = self.comparison.comparison if self.comparison else None
+        return {frozenset((pair.a, pair.b)): pair for pair in (compared.pairs if compared else ())}
+
+    def pair(self, one: str, other: str) -> PairedTest | None:
+        """The test of two cases, by their ids; None when they were not compared."""
+        return self._pairs.get(frozenset((one, other)))
+
+    @property
+    def alpha(self) -> float:
+        """The level of the tests."""
+        compared = self.comparison.comparison if self.comparison else None
+        return compared.alpha if compared else 0.05
+
+    def explorable(self, *cases: str) -> bool:
+        """Whether the page of the photos knows what these cases say."""
+        return all(case in self.results.predictions for case in cases)
+
+    def pair_href(self, source: str, one: str, other: str) -> str:
+        """From page ``source`` to the cell of the matrix where ``one`` faces ``other``."""
+        return links.href(source, self.page("comparaison"), self.pair_anchor(one, other))
+
+    def pair_anchor(self, one: str, other: str) -> str:
+        """The anchor of that cell; slugs have no double hyphen, so no two pairs share one."""
+        return f"paire-{self.case_slugs[one]}--{self.case_slugs[other]}"
+
+    # ------------------------------------------------------------ explanations
+
+    @cached_property
+    def explanations(self) -> Mapping[str, CaseExplanation]:
+        """Case id to its maps, for the scored cases that have some."""
+        found = self.results.explanations
+        return {run.case: found[run.case] for run in self.scored if run.case in found}
+
+    @cached_property
+    def suggestions(self) -> Mapping[str, Suggestion]:
+        """Case id to what is suggested to write instead of its texts."""
+        found = self.results.suggestions
+        return {run.case: found[run.case] for run in self.scored if run.case in found}
+
+    # --------------------------------------------------------------- reference
+
+    @property
+    def reference(self) -> Reference | None:
+        """The published figures that apply to this study."""
+        return self.study.reference
+
+    def counterpart(self, run: RunRecord) -> ReferenceSystem | None:
+        """The published system that a case stands beside."""
+        systems = self.reference.systems if self.reference else ()
+        return next((system for system in systems if matches(system, run)), None)
+
+    def measured(self, system: ReferenceSystem) -> tuple[RunRecord, ...]:
+        """The scored cases that stand beside a published system."""
+        return tuple(run for run in self.scored if matches(system, run))
+
+
+def metric_title(name: str) -> str:
+    """What the pages call a metric."""
+    return t(METRICS[name]) if name in METRICS else name
+
+
+def matches(system: ReferenceSystem, run: RunRecord) -> bool:
+    """Whether a case stands beside a published system."""
+    prompts = None if run.prompts is None else run.prompts.name
+    return system.kind == run.model.kind and system.prompts == prompts
+
+
+def trace(run: RunRecord) -> str:
+    """Where a number of this case comes from, as a tooltip."""
+    return t(
+        "Exécution {case}, {started}",
+        case=run.case,
+        started=wording.instant(run.provenance.started),
+    )
+
+
+def trace_all(cases: Iterable[str]) -> str:
+    """Where a number that several cases make comes from, as a tooltip."""
+    return t("Exécutions {cases}", cases=wording.listing(tuple(cases)))
+
+
+def value(run: RunRecord, metric: str) -> float:
+    """A metric's value for sorting: an undefined one is below all others."""
+    found = run.metric(metric)
+    return -1.0 if found is None or found.value is None else found.value
+
+
+def best(runs: tuple[RunRecord, ...]) -> RunRecord | None:
+    """The case of highest accuracy, the first of equals."""
+    return max(runs, key=lambda run: value(run, "accuracy"), default=None)
+
+
+def shown(metric: Metric | None) -> str:
+    """A share as "85,7 %", or a dash when it is undefined."""
+    if metric is None or metric.value is None:
+        return wording.DASH
+    return wording.percent(metric.value)
+
+
+def bounds(metric: Metric | None) -> str:
+    """A share's 95 % interval as "[80,3 ; 89,8]", or "" when it has none."""
+    if metric is None or metric.low is None or metric.high is None:
+        return ""
+    return wording.interval(metric.low, metric.high)

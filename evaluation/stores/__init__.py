@@ -1,0 +1,1 @@
+"""What is kept: embeddings, maps and photo inspections in the cache, results in artefacts."""

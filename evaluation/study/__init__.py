@@ -1,0 +1,1 @@
+"""Study files: TOML to a `Study`, with every mistake told at once."""
