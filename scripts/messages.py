@@ -117,16 +117,12 @@ def _forms(found: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
 def written(found: dict[Message, list[str]], known: dict[Message, tuple[str, ...]]) -> bytes:
     """The catalogue of the messages found, with the translations known."""
     catalogue = Catalog(locale="en", charset="utf-8", fuzzy=False)
-    for message, places in found.items():
+    for message in found:
         forms = known.get(message, ("",) if isinstance(message, str) else ("", ""))
-        # File names without lines: a catalogue that changes with every edit cannot be merged.
-        catalogue.add(
-            message,
-            forms[0] if isinstance(message, str) else forms,
-            locations=[(place, 0) for place in places],
-        )
+        catalogue.add(message, forms[0] if isinstance(message, str) else forms)
     output = io.BytesIO()
-    write_po(output, catalogue, width=0, omit_header=True, include_lineno=False)
+    # Neither places nor their order: a catalogue that changes with every edit cannot be merged.
+    write_po(output, catalogue, width=0, omit_header=True, no_location=True, sort_output=True)
     header = (
         "# English messages of the report; the French text is the message.\n"
         'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n'

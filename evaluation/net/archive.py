@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from evaluation.data.inspections import Progress
 from evaluation.data.listing import composed
 from evaluation.errors import DataError
 from evaluation.net.download import writing
 from evaluation.records import DatasetSpec
-from evaluation.stores.inspections import Progress
 
 MOST_ENTRIES = 200_000
 LARGEST_FILE = 512 << 20

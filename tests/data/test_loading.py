@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.data import inspections as inspection
 from evaluation.data import load_dataset, photos
 from evaluation.errors import DataError, StoreError
 from evaluation.records import Dataset, DatasetSpec
-from evaluation.stores import inspections as inspection
 from evaluation.study.config import load_study
 
 Make = Callable[..., Path]
