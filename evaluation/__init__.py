@@ -3,13 +3,12 @@
 A map of the rooms; import-linter holds the order:
 
 - ``errors``, ``records``    what everything speaks: exceptions, and frozen values
-- ``config``                 study.toml -> Study, every mistake at once
-- ``data``, ``models``, ``embeddings``, ``explain``, ``scoring``, ``artefacts``, ``reference``,
-  ``provenance``, ``cost``, ``scaffold``
-                             the stages; they never import each other
-- ``run``, ``attention``, ``analyse``, ``suggest``
-                             where the stages meet: to score a case, to explain it, to compare
-                             the cases, to suggest better texts
+- ``study``                  study.toml -> Study, every mistake at once
+- ``stores``, ``net``        what is kept (embeddings, maps, artefacts), what is fetched
+- ``scoring``                pure numpy and scipy: metrics, intervals, tests
+- ``data``, ``models``, ``explain``
+                             photos and their split; what embeds, predicts and is explained
+- ``stages``                 where they meet: score, explain, compare, suggest
 - ``report``                 artefacts -> pages; never imports torch
 - ``terminal``               progress bars and tables
 - ``suites``, ``cli``        pytest cases, and the ``veille`` command

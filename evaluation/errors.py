@@ -117,3 +117,9 @@ class ReportError(VeilleError):
 
 class VeilleWarning(UserWarning):
     """Something that the reader of a result must know: a text that was cut, for instance."""
+
+
+def one_line(error: BaseException, limit: int = 200) -> str:
+    """The first line of an error, shortened, with its type when it says nothing else."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= limit else text[: limit - 1] + "…"

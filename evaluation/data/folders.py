@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from evaluation.data.listing import ListedPhoto, composed, inside, quoted, refuse_duplicates
+from evaluation.data.listing import ListedPhoto, inside, quoted, refuse_duplicates
 from evaluation.errors import DataError
+from evaluation.net.archive import composed
 from evaluation.records import DatasetSpec, Fold
 
 READABLE_SUFFIXES = (

@@ -11,16 +11,14 @@ import contextlib
 import hashlib
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.data.photos import DECODER, PhotoFacts, inspect_photo
 from evaluation.errors import StoreError
-
-Progress = Callable[[int, int], None]
-"""Told how many photos are done, of how many."""
+from evaluation.records.base import Progress
 
 BATCH = 256
 """Facts written in one transaction: what a kill can lose."""

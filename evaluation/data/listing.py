@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 from evaluation.errors import DataError
+from evaluation.net.archive import composed
 from evaluation.records import Fold
 
 SHOWN = 5
@@ -28,11 +29,6 @@ class ListedPhoto:
     subcategory: str | None = None
     title: str | None = None
     fold: Fold | None = None
-
-
-def composed(text: str) -> str:
-    """The NFC form of a name: macOS and a ZIP archive may spell the same one differently."""
-    return unicodedata.normalize("NFC", text)
 
 
 def inside(root: Path, relative: str, *, where: object) -> str:

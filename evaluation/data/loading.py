@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.data.folders import list_folder
-from evaluation.data.inspections import Inspected, Progress, inspect_photos
+from evaluation.data.inspections import Inspected, inspect_photos
 from evaluation.data.listing import ListedPhoto, locate, quoted
 from evaluation.data.tables import list_flipkart, list_table
 from evaluation.errors import DataError
 from evaluation.records import Dataset, DatasetSpec, MissingPhoto, Sample, digest_of
+from evaluation.records.base import Progress
 
 LISTERS = {"flipkart": list_flipkart, "table": list_table, "folder": list_folder}
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from evaluation.data.listing import (
     ListedPhoto,
-    composed,
     inside,
     meant,
     quoted,
     refuse_duplicates,
 )
 from evaluation.errors import DataError
+from evaluation.net.archive import composed
 from evaluation.records import DatasetSpec
 
 FLIPKART_COLUMNS = ("uniq_id", "image", "product_category_tree", "product_name")

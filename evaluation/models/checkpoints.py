@@ -6,7 +6,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from evaluation.errors import ModelError
+from evaluation.errors import ModelError, one_line
 
 
 def file_digest(path: Path) -> str:
@@ -20,12 +20,6 @@ def file_digest(path: Path) -> str:
             where=path,
             remedy="check that it is a file, and its permissions",
         ) from error
-
-
-def one_line(error: BaseException, limit: int = 200) -> str:
-    """The first line of an error, shortened, with its type when it says nothing else."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def describe_mismatch(text: str) -> str:

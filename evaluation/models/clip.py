@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable
+from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable, one_line
 from evaluation.models import embedded
 from evaluation.models.base import check_options, fingerprint_of
-from evaluation.models.checkpoints import describe_mismatch, file_digest, one_line
+from evaluation.models.checkpoints import describe_mismatch, file_digest
 from evaluation.models.devices import check_precision, dtype_of, pick_device
 from evaluation.models.hub import (
     HUB_CONFIG,

@@ -27,8 +27,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable
-from evaluation.models.checkpoints import file_digest, one_line
+from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable, one_line
+from evaluation.models.checkpoints import file_digest
 
 if TYPE_CHECKING:
     import torch

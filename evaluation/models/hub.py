@@ -17,8 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from evaluation.errors import WeightsUnavailable
-from evaluation.models.checkpoints import one_line
+from evaluation.errors import WeightsUnavailable, one_line
 from evaluation.net.downloads import (
     Progress,
     RemoteFile,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import stat
+import unicodedata
 import zipfile
 import zlib
 from collections import Counter
@@ -17,11 +18,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from evaluation.data.inspections import Progress
-from evaluation.data.listing import composed
 from evaluation.errors import DataError
 from evaluation.net.download import writing
 from evaluation.records import DatasetSpec
+from evaluation.records.base import Progress
 
 MOST_ENTRIES = 200_000
 LARGEST_FILE = 512 << 20
@@ -280,3 +280,8 @@ def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> boo
     finally:
         unfinished.unlink(missing_ok=True)
     return True
+
+
+def composed(text: str) -> str:
+    """The NFC form of a name: macOS and a ZIP archive may spell the same one differently."""
+    return unicodedata.normalize("NFC", text)

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from evaluation.data.inspections import Progress
 from evaluation.errors import DataError
+from evaluation.records.base import Progress
 
 CHUNK = 1 << 18
 """Bytes read at a time."""

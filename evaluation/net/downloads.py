@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from evaluation.errors import WeightsUnavailable
-from evaluation.models.checkpoints import one_line
+from evaluation.errors import WeightsUnavailable, one_line
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being fetched, how many megabytes came, and how many there are."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +23,10 @@ Option = str | int | float | bool
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
 BoolArray = NDArray[np.bool_]
+
+
+Progress = Callable[[int, int], None]
+"""Told how much is done, of how much: photos, bytes."""
 
 
 def digest_of(value: object) -> str:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluation.errors import ModelError, WeightsMismatch
+from evaluation.errors import ModelError, WeightsMismatch, one_line
 from evaluation.models import embedded
-from evaluation.models.checkpoints import describe_mismatch, one_line
+from evaluation.models.checkpoints import describe_mismatch
 from evaluation.records import ModelSpec
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from evaluation.errors import ModelError, WeightsUnavailable
+from evaluation.errors import ModelError, WeightsUnavailable, one_line
 from evaluation.models import embedded
-from evaluation.models.checkpoints import file_digest, one_line
+from evaluation.models.checkpoints import file_digest
 from evaluation.models.hub import cached_file, hub_offline, require_hub
 from evaluation.models.supervised.trunks import (
     Architecture,
