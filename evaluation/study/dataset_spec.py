@@ -1,0 +1,96 @@
+"""``[dataset]`` and ``[split]``: which photos, and how they are cut into parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import get_args
+from urllib.parse import urlsplit
+
+from evaluation.records import DatasetKind, DatasetSpec, SplitSpec
+from evaluation.study.toml_table import Table
+
+# A data set kind's keys, beside those of every kind.
+_KIND_KEYS: Mapping[DatasetKind, tuple[str, ...]] = {
+    "folder": (),
+    "flipkart": ("csv", "rows"),
+    "table": ("csv", "rows", "path_column", "label_column", "subcategory_column", "title_column"),
+}
+
+
+def read_dataset(table: Table, data_root: Path | None) -> DatasetSpec:
+    """``[dataset]``; ``data_root`` replaces the root that it declares."""
+    kinds: tuple[DatasetKind, ...] = get_args(DatasetKind)
+    table.required("kind", f"kind = one of {', '.join(kinds)}")
+    kind = table.choice("kind", kinds)
+    for key in _KIND_KEYS["table"]:
+        if kind is not None and table.has(key) and key not in _KIND_KEYS[kind]:
+            table.wrong(key, f"a {kind} data set has no such key", "delete the line")
+    if kind is not None and "csv" in _KIND_KEYS[kind]:
+        table.required("csv", 'csv = "file.csv", relative to the root')
+    spec = DatasetSpec(
+        kind=kind or "folder",
+        root=_root(table, data_root),
+        csv=_inner_path(table, "csv") or None,
+        images=_inner_path(table, "images"),
+        path_column=table.text("path_column", "path"),
+        label_column=table.text("label_column", "label"),
+        subcategory_column=table.optional_text("subcategory_column"),
+        title_column=table.optional_text("title_column"),
+        licence=table.text("licence"),
+        origin=table.text("origin"),
+        redistributable=table.boolean("redistributable"),
+        archive=_address(table, "archive"),
+        rows=table.integer("rows", 1),
+    )
+    table.finish()
+    return spec
+
+
+def _address(table: Table, key: str) -> str | None:
+    value = table.optional_text(key)
+    parts = urlsplit(value or "")
+    if value and (parts.scheme not in ("http", "https") or not parts.netloc or " " in value):
+        table.wrong(key, f"{value!r} is no address", "write https://… with spaces as %20")
+        return None
+    return value
+
+
+def _root(table: Table, data_root: Path | None) -> Path | None:
+    declared = table.text("root")
+    if data_root is not None:
+        return data_root.expanduser().resolve()
+    return (table.file.parent / Path(declared).expanduser()).resolve() if declared else None
+
+
+def _inner_path(table: Table, key: str) -> str:
+    """A path below the data root; the loader sees to symbolic links."""
+    value = table.text(key)
+    path = PurePosixPath(value.replace("\\", "/"))
+    if path.is_absolute() or PureWindowsPath(value).drive or ".." in path.parts:
+        table.wrong(key, f"{value!r} leaves the data root", "write a path below the root")
+    return "" if str(path) == "." else str(path)
+
+
+def read_split(table: Table) -> SplitSpec:
+    """``[split]``; its own values where the file gives none."""
+    default = SplitSpec()
+    spec = SplitSpec(
+        seed=table.integer("seed", 0) or 0,
+        test_per_class=table.integer("test_per_class", 1),
+        validation_per_class=table.integer("validation_per_class", 1),
+        test_share=table.share("test_share") or default.test_share,
+        validation_share=table.share("validation_share") or default.validation_share,
+    )
+    for part in ("test", "validation"):
+        if table.has(f"{part}_per_class") and table.has(f"{part}_share"):
+            table.wrong(
+                f"{part}_share", f"{part}_per_class is given as well", "keep one of the two"
+            )
+    shares = (0 if spec.test_per_class else spec.test_share) + (
+        0 if spec.validation_per_class else spec.validation_share
+    )
+    if shares >= 1:
+        table.wrong("test_share", f"nothing is left to train ({shares:g} held out)", "lower it")
+    table.finish()
+    return spec

@@ -1,0 +1,202 @@
+"""``[[models]]``: what is tried, and how what is trained is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast, get_args
+
+from evaluation.records import (
+    AugmentationSpec,
+    ModelKind,
+    ModelSpec,
+    Option,
+    Regime,
+    TrainingSpec,
+)
+from evaluation.study.toml_table import Table, refuse_twice, type_name
+
+WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
+
+
+def read_models(study: Table) -> tuple[ModelSpec, ...]:
+    """Every ``[[models]]`` table of a study."""
+    if not study.raw.get("models"):
+        study.wrong("models", "no model", "add a [[models]] table")
+    tables = study.tables("models")
+    models = tuple(_model(table) for table in tables)
+    refuse_twice(tables, "name", [model.name for model in models])
+    return models
+
+
+def _model(table: Table) -> ModelSpec:
+    name = table.slug("name")
+    kinds: tuple[ModelKind, ...] = get_args(ModelKind)
+    table.required("kind", f"kind = one of {', '.join(kinds)}")
+    kind = table.choice("kind", kinds)
+    architecture = table.text("architecture")
+    weights = table.required_text("weights")
+    options = _options(table.table("options"))
+    title = table.required_text("title")
+    training, augmentation = _learning(table, kind)
+    table.finish()
+    if weights and not architecture and _needs_architecture(kind, weights):
+        table.wrong("architecture", "is missing", f"say which architecture {weights!r} belongs to")
+    if kind == "clip" and architecture and _says_architecture(weights):
+        table.wrong("architecture", f"the weights {weights!r} say their own", "delete the line")
+    return ModelSpec(
+        name=name,
+        kind=kind or "clip",
+        architecture=architecture,
+        weights=_local(weights, table.file.parent),
+        title=title,
+        options=options,
+        training=training,
+        augmentation=augmentation,
+    )
+
+
+def _needs_architecture(kind: ModelKind | None, weights: str) -> bool:
+    """A folder or a hub name may hold its own configuration; a tag or a file does not."""
+    if _says_architecture(weights):
+        return False
+    return kind == "supervised" or not _is_path(weights) or weights.endswith(WEIGHT_SUFFIXES)
+
+
+def _says_architecture(weights: str) -> bool:
+    return weights == "embedded" or weights.startswith("hf-hub:")
+
+
+def _is_path(weights: str) -> bool:
+    if _says_architecture(weights):
+        return False
+    return weights.startswith((".", "~")) or "/" in weights or weights.endswith(WEIGHT_SUFFIXES)
+
+
+def _local(weights: str, folder: Path) -> str:
+    """Weights as ModelSpec has them: a path becomes absolute."""
+    return str((folder / Path(weights).expanduser()).resolve()) if _is_path(weights) else weights
+
+
+# What only one regime reads, beside what every trained one does.
+_REGIME_KEYS: Mapping[Regime, tuple[str, ...]] = {
+    "logistic": (),
+    "head": ("views",),
+    "finetune": ("blocks", "ema"),
+}
+_TRAINED_KEYS = (
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "weight_decay",
+    "label_smoothing",
+    "warmup_epochs",
+    "patience",
+)
+
+
+def _learning(
+    model: Table, kind: ModelKind | None
+) -> tuple[TrainingSpec | None, AugmentationSpec | None]:
+    """``[models.training]`` and ``[models.augmentation]``, of a supervised model."""
+    for key in ("training", "augmentation"):
+        if kind == "clip" and model.has(key):
+            model.wrong(key, "a clip model is not trained", "delete the table")
+    training = _training(model.table("training")) if model.has("training") else None
+    augmentation = _augmentation(model.table("augmentation")) if model.has("augmentation") else None
+    if kind == "supervised":
+        _refuse_useless_views(model, training or TrainingSpec(), augmentation)
+    return training, augmentation
+
+
+def _training(table: Table) -> TrainingSpec:
+    default = TrainingSpec()
+    regimes: tuple[Regime, ...] = get_args(Regime)
+    table.required("regime", f"regime = one of {', '.join(regimes)}")
+    regime = table.choice("regime", regimes)
+    _refuse_keys_of_others(table, regime)
+    spec = TrainingSpec(
+        regime=regime or "logistic",
+        views=table.integer("views", 1) or default.views,
+        epochs=table.integer("epochs", 1),
+        batch_size=table.integer("batch_size", 1),
+        learning_rate=table.within("learning_rate", 0, 100, open_low=True),
+        weight_decay=table.within("weight_decay", 0, 100),
+        label_smoothing=table.within("label_smoothing", 0, 0.9) or 0.0,
+        warmup_epochs=_given(table.integer("warmup_epochs", 0), default.warmup_epochs),
+        patience=table.integer("patience", 1),
+        blocks=_blocks(table),
+        ema=table.share("ema"),
+    )
+    table.finish()
+    return spec
+
+
+def _given(value: int | None, default: int) -> int:
+    return default if value is None else value
+
+
+def _blocks(table: Table) -> int | None:
+    """A number of last blocks, or "all"."""
+    if table.raw.get("blocks") == "all":
+        table.text("blocks")  # read, hence known
+        return None
+    return _given(table.integer("blocks", 1), cast("int", TrainingSpec().blocks))
+
+
+def _refuse_keys_of_others(table: Table, regime: Regime | None) -> None:
+    if regime is None:
+        return
+    own = (*_REGIME_KEYS[regime], *(() if regime == "logistic" else _TRAINED_KEYS))
+    for key in (*_TRAINED_KEYS, *(one for keys in _REGIME_KEYS.values() for one in keys)):
+        if table.has(key) and key not in own:
+            table.wrong(key, f"the regime {regime} has no such key", "delete the line")
+
+
+def _augmentation(table: Table) -> AugmentationSpec:
+    default = AugmentationSpec()
+    spec = AugmentationSpec(
+        flip=table.boolean("flip"),
+        crop=table.within("crop", 0, 1, open_low=True) or default.crop,
+        rotation=table.within("rotation", 0, 180) or default.rotation,
+        colour=table.within("colour", 0, 1) or default.colour,
+        randaugment=table.integer("randaugment", 0) or default.randaugment,
+        magnitude=_given(table.integer("magnitude", 0), default.magnitude),
+        erasing=table.within("erasing", 0, 1) or default.erasing,
+    )
+    if spec.magnitude > _MAGNITUDES:
+        table.wrong("magnitude", f"{spec.magnitude} is too large", f"write at most {_MAGNITUDES}")
+    table.finish()
+    return spec
+
+
+_MAGNITUDES = 30
+"""RandAugment's scale ends there."""
+
+
+def _refuse_useless_views(
+    model: Table, training: TrainingSpec, augmentation: AugmentationSpec | None
+) -> None:
+    if augmentation is not None and training.regime == "logistic":
+        model.wrong(
+            "augmentation",
+            "a logistic regression learns from the photos as they are",
+            'write [models.training] regime = "head" or "finetune", or delete the table',
+        )
+    declared = model.raw.get("training")
+    if augmentation is None and isinstance(declared, dict) and "views" in declared:
+        model.wrong(
+            "training.views",
+            "views would all be the same photo",
+            "add [models.augmentation], or delete the line",
+        )
+
+
+def _options(table: Table) -> dict[str, Option]:
+    options: dict[str, Option] = {}
+    for key, value in table.raw.items():
+        if isinstance(value, str | int | float | bool):
+            options[key] = value
+        else:
+            table.wrong(key, f"is {type_name(value)}", "write a text, a number, true or false")
+    return options

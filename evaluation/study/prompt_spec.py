@@ -1,0 +1,102 @@
+"""The prompt sets of a study: ``prompts/<name>.toml``, one file each."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+from evaluation.records import ModelSpec, PromptSet
+from evaluation.study.toml_table import SLUG, Table, nearest, read_toml
+
+Derive = Literal["class-names", "subcategories", "random-words"]
+
+
+def read_prompt_sets(study: Table, models: Sequence[ModelSpec]) -> tuple[PromptSet, ...]:
+    """The prompt sets that a study names, in its order; those that cannot be read are noted."""
+    names = study.texts("prompts")
+    if not names and any(model.kind == "clip" for model in models):
+        study.wrong("prompts", "a clip model needs a prompt set", 'write prompts = ["noms"]')
+    folder = study.file.parent / "prompts"
+    present = sorted(file.stem for file in folder.glob("*.toml"))
+    prompts = []
+    for name in names:
+        file = folder / f"{name}.toml"
+        if not SLUG.fullmatch(name):
+            study.wrong("prompts", f"{name!r} is no name", "use a-z, 0-9 and single hyphens")
+        elif not file.is_file():
+            hint = nearest(name, present) if present else "no file there"
+            study.wrong("prompts", f"{name!r}: no file prompts/{name}.toml", f"add it; {hint}")
+        elif (raw := read_toml(file, study.mistakes)) is not None:
+            prompts.append(_prompt_set(name, Table(raw, file, study.mistakes)))
+    _refuse_unknown_like(study, prompts)
+    return tuple(prompts)
+
+
+def _prompt_set(name: str, table: Table) -> PromptSet:
+    if table.has("name") and (spelt := table.slug("name")) != name:
+        table.wrong("name", f"{spelt!r} is not the file's name, {name!r}", "rename either")
+    derives: tuple[Derive, ...] = get_args(Derive)
+    derive = table.choice("derive", derives)
+    texts = _class_texts(table.table("texts"))
+    if table.has("derive") and table.has("texts"):
+        table.wrong("texts", "derive says where the texts come from", "delete either")
+    elif not table.has("derive") and not texts:
+        table.wrong("texts", "no text", f"add [texts], or derive = one of {', '.join(derives)}")
+    prompts = PromptSet(
+        name=name,
+        title=table.required_text("title"),
+        language=table.required_text("language"),
+        texts=texts,
+        templates=_templates(table),
+        derive=derive,
+        like=table.optional_text("like"),
+        seed=table.integer("seed", 0) or 0,
+        source=table.text("source"),
+    )
+    _check_control(table, prompts)
+    table.finish()
+    return prompts
+
+
+def _check_control(table: Table, prompts: PromptSet) -> None:
+    """Random words take the measure of another set; no other set does."""
+    control = prompts.derive == "random-words"
+    if control and prompts.like is None:
+        table.wrong("like", "is missing", 'name a prompt set of the study: like = "descriptions"')
+    for key in ("like", "seed"):
+        if table.has(key) and not control:
+            table.wrong(key, 'goes with derive = "random-words" alone', "delete the line")
+
+
+def _refuse_unknown_like(study: Table, prompts: Sequence[PromptSet]) -> None:
+    known = [one.name for one in prompts if one.derive != "random-words"]
+    for one in prompts:
+        if one.like is not None and one.like not in known:
+            study.wrong(
+                "prompts",
+                f"{one.name!r} is like {one.like!r}, which this study does not use",
+                f"add it to prompts, or choose among {', '.join(known) or 'none'}",
+            )
+
+
+def _class_texts(table: Table) -> dict[str, tuple[str, ...]]:
+    # Photos' folders may spell é with one character or with two: labels are in NFC.
+    return {
+        unicodedata.normalize("NFC", label): table.texts(label, single=True) for label in table.raw
+    }
+
+
+def _templates(table: Table) -> tuple[str, ...]:
+    if not table.has("templates"):
+        return ("{}",)
+    templates = table.texts("templates")
+    for template in templates:
+        count = template.count("{}")
+        if count != 1:
+            table.wrong(
+                "templates",
+                f"{template!r} has {count} times {{}}",
+                "write {} once, where the class's text goes",
+            )
+    return templates or ("{}",)
