@@ -1,6 +1,8 @@
 """What is concluded from the shop's cases: by the real functions where they take tables alone.
 
-What takes embeddings is written down: its numbers would change with every library.
+What takes embeddings is written down: its numbers would change with every library.  Pages are
+made from the stored conclusions, since SciPy's last digits differ between processors;
+``python -m tests.report.analysed`` writes them anew.
 """
 
 from __future__ import annotations
@@ -37,7 +39,10 @@ from evaluation.scoring.calibration import calibrate
 from evaluation.scoring.comparison import align, compare
 from evaluation.scoring.findings import Contender, QuotedCount, find, find_quoted
 from evaluation.scoring.prompts import choose_prompts, prompt_gain, variance_split
+from evaluation.stores import artefacts
 from tests.report import builder
+
+STORED = Path(__file__).parent / "stored"
 
 
 def right(predictions: Predictions) -> BoolArray:
@@ -88,12 +93,20 @@ def analysed(results: StudyResults) -> StudyResults:
 def shop(folder: Path, *, redistributable: bool = True) -> StudyResults:
     """:func:`builder.shop` with its comparison, which is made once."""
     results = builder.shop(folder, redistributable=redistributable)
-    return replace(results, comparison=_shop_comparison())
+    return replace(results, comparison=stored())
 
 
 @cache
-def _shop_comparison() -> StudyComparison | None:
-    return analysed(builder.shop(Path())).comparison
+def stored() -> StudyComparison:
+    """The shop's comparison.json."""
+    return artefacts.read_comparison(STORED / "boutique" / "comparison.json")
+
+
+def computed() -> StudyComparison:
+    """What ``stored`` was written from."""
+    comparison = analysed(builder.shop(Path())).comparison
+    assert comparison is not None
+    return comparison
 
 
 def _contender(run: RunRecord) -> Contender:
@@ -279,3 +292,7 @@ def retrieval() -> tuple[Retrieval, ...]:
             candidates=40,
         ),
     )
+
+
+if __name__ == "__main__":
+    artefacts.write_comparison(STORED, computed())

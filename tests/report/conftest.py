@@ -42,6 +42,19 @@ def pages(shop: StudyResults, toys: StudyResults) -> Pages:
     return render((shop, toys), builder.reference(), templates=TEMPLATES, draw=placeholder)
 
 
+@pytest.fixture
+def english(shop: StudyResults, toys: StudyResults) -> Pages:
+    """The English pages of both studies; the second one has no translation of its own."""
+    return render(
+        (shop, toys),
+        builder.reference(),
+        templates=TEMPLATES,
+        draw=placeholder,
+        language="en",
+        shared="..",
+    )
+
+
 def write_artefacts(root: Path, *results: StudyResults) -> Path:
     """The artefact folder that gives these results when it is read."""
     for one in results:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
 from html import unescape
 from pathlib import Path
@@ -14,12 +13,10 @@ from mkdocs.config import load_config
 
 from evaluation.records import StudyResults
 from evaluation.report.kit.language import SLOT
-from evaluation.report.site.render import Pages, navigation, render
+from evaluation.report.site.render import Pages, navigation
 from tests.report import builder
-from tests.report.conftest import ROOT, TEMPLATES, placeholder, write_artefacts
+from tests.report.conftest import ROOT, write_artefacts
 from tests.report.crawl import Html, problems
-
-GOLDEN = Path(__file__).parent / "golden" / "en"
 
 FRENCH = re.compile(
     r"[«»]|\b(?:le|la|les|des|du|une|est|sont|avec|dans|sur|pour|par|qui|que|pas|aucune?"
@@ -38,41 +35,10 @@ DATA = (
 """What the studies of these tests say, which is not translated."""
 
 
-@pytest.fixture
-def english(shop: StudyResults, toys: StudyResults) -> Pages:
-    """The English pages of both studies; the second one has no translation of its own."""
-    return render(
-        (shop, toys),
-        builder.reference(),
-        templates=TEMPLATES,
-        draw=placeholder,
-        language="en",
-        shared="..",
-    )
-
-
 def text_of(pages: Pages, uri: str) -> str:
     text = pages[uri]
     assert isinstance(text, str)
     return text
-
-
-@pytest.mark.parametrize(
-    "uri",
-    [
-        "index.md",
-        "etudes/boutique/index.md",
-        "etudes/boutique/comparaison.md",
-        "etudes/boutique/conclusion.md",
-    ],
-)
-def test_golden_pages(english: Pages, uri: str) -> None:
-    """Pages are what they were; VEILLE_UPDATE_GOLDEN=1 accepts what they have become."""
-    path = GOLDEN / uri.replace("/", "__")
-    if os.environ.get("VEILLE_UPDATE_GOLDEN"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text_of(english, uri), encoding="utf-8")
-    assert text_of(english, uri) == path.read_text(encoding="utf-8")
 
 
 def test_same_pages_without_what_is_shared(english: Pages, pages: Pages) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +15,6 @@ from evaluation.report.site.render import Pages, navigation, render
 from tests.report import builder
 from tests.report.conftest import TEMPLATES, placeholder
 
-GOLDEN = Path(__file__).parent / "golden"
-
 
 def page(pages: Pages, uri: str) -> str:
     text = pages[uri]
@@ -27,47 +24,6 @@ def page(pages: Pages, uri: str) -> str:
 
 def only(results: StudyResults, **options: object) -> Pages:
     return render((results,), None, templates=TEMPLATES, draw=placeholder, **options)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    "uri",
-    [
-        "index.md",
-        "annexes.md",
-        "etudes/boutique/approche-classique.md",
-        "etudes/boutique/audit.md",
-        "etudes/boutique/calibration.md",
-        "etudes/boutique/clip-zero-shot.md",
-        "etudes/boutique/comparaison.md",
-        "etudes/boutique/conclusion.md",
-        "etudes/boutique/etiquettes.md",
-        "etudes/boutique/explicabilite.md",
-        "etudes/boutique/explicabilite/boutique-embedded-supervised.md",
-        "etudes/boutique/modeles.md",
-        "etudes/boutique/prompts.md",
-        "etudes/boutique/recherche.md",
-        "etudes/jouets/index.md",
-        "etudes/jouets/methode.md",
-    ],
-)
-def test_golden_pages(pages: Pages, uri: str) -> None:
-    """Pages are what they were; VEILLE_UPDATE_GOLDEN=1 accepts what they have become."""
-    path = GOLDEN / uri.replace("/", "__")
-    if os.environ.get("VEILLE_UPDATE_GOLDEN"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(page(pages, uri), encoding="utf-8")
-    assert page(pages, uri) == path.read_text(encoding="utf-8")
-
-
-def test_golden_home_without_results() -> None:
-    """Without artefacts the home page shows the quoted figures and says how to score."""
-    text = page(render((), builder.reference(), templates=TEMPLATES, draw=placeholder), links.HOME)
-    path = GOLDEN / "sans-resultat.md"
-    if os.environ.get("VEILLE_UPDATE_GOLDEN"):
-        path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8")
-    assert "tox -e eval" in text
-    assert "0,857" in text
 
 
 def test_rendering_is_pure(shop: StudyResults) -> None:
