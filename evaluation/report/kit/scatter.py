@@ -15,8 +15,18 @@ from typing import Any
 
 from markupsafe import Markup
 
-from evaluation.report.kit.charts import INK, NARROW, QUIET, WIDE, Spec, frame, svg
-from evaluation.report.study.view import Draw
+from evaluation.report.kit.vega import (
+    INK,
+    NARROW,
+    QUIET,
+    WIDE,
+    Draw,
+    Spec,
+    drawn,
+    mark,
+    plane,
+    quantity,
+)
 
 SHAPES = (
     "circle",
@@ -30,6 +40,9 @@ SHAPES = (
 )
 COLOURS = tuple(f"var(--v-class-{i})" for i in range(7))
 """Seven colours and eight shapes: the first 56 classes differ by one of the two at least."""
+
+CROSS = "M-1,-1L1,1M-1,1L1,-1"
+"""The shape of a class's text."""
 
 HEIGHTS = {"wide": 460, "narrow": 360}
 """Of the plotting area, pixels."""
@@ -76,8 +89,7 @@ def scatter_plot(
         "texts": [{"x": one.x, "y": one.y, "label": one.label} for one in names],
         "here": [],
     }
-    wide, narrow = (_spec(axes, narrow=one, data=data) for one in (False, True))
-    return svg(draw(wide), "i"), svg(draw(narrow), "n")
+    return drawn(draw, lambda narrow: _spec(axes, narrow=narrow, data=data))
 
 
 def scatter_program(axes: Axes) -> Mapping[str, Any]:
@@ -98,10 +110,8 @@ def _compiled(text: str) -> str:
 
 
 def _spec(axes: Axes, *, narrow: bool, data: Mapping[str, Any] | None = None) -> Spec:
-    spec = frame([], narrow=narrow, step=1)
+    spec = plane([], NARROW if narrow else WIDE, HEIGHTS["narrow" if narrow else "wide"])
     del spec["data"]
-    spec["width"] = NARROW if narrow else WIDE
-    spec["height"] = HEIGHTS["narrow" if narrow else "wide"]
     spec["config"]["legend"] = {
         "labelColor": INK,
         "labelFontSize": 13,
@@ -113,91 +123,44 @@ def _spec(axes: Axes, *, narrow: bool, data: Mapping[str, Any] | None = None) ->
     }
     if data is not None:
         spec["datasets"] = dict(data)
-    place = {
-        "x": _axis("x", axes.x, axes.x_title),
-        "y": _axis("y", axes.y, axes.y_title),
-    }
-    spec["layer"] = [_photos(axes, place), _crosses(place), _names(place), _here(place)]
+    place = {"x": _axis("x", axes.x, axes.x_title), "y": _axis("y", axes.y, axes.y_title)}
+    name = mark("text", dy=-13, fontSize=13, fontWeight="bold", color=INK, limit=200)
+    ring = mark("point", shape="circle", filled=False, size=420, strokeWidth=3, stroke=QUIET)
+    spec["layer"] = [
+        _photos(axes, place),
+        _layer("texts", mark("point", shape=CROSS, size=90, strokeWidth=2.5, stroke=INK), place),
+        _layer("texts", name, {**place, "text": {"field": "label", "type": "nominal"}}),
+        _layer("here", ring, place),
+    ]
     return spec
 
 
+def _layer(data: str, shape: Spec, encoding: Spec) -> Spec:
+    return {"data": {"name": data}, "mark": shape, "encoding": encoding}
+
+
 def _axis(field: str, limits: tuple[float, float], title: str) -> Spec:
-    return {
-        "field": field,
-        "type": "quantitative",
-        "scale": {"domain": list(limits), "nice": False, "zero": False},
-        # Coordinates have no unit; only distances compare.
-        "axis": {"title": title, "labels": False, "grid": True, "tickCount": 5},
-    }
+    # Coordinates have no unit; only distances compare.
+    axis = {"title": title, "labels": False, "grid": True, "tickCount": 5}
+    return quantity(field, axis, domain=list(limits), nice=False, zero=False)
 
 
 def _photos(axes: Axes, place: Spec) -> Spec:
-    classes, number = list(axes.classes), len(axes.classes)
-    colours = [COLOURS[i % len(COLOURS)] for i in range(number)]
-    shapes = [SHAPES[i % len(SHAPES)] for i in range(number)]
-    colour = {
-        "field": "label",
-        "type": "nominal",
-        "scale": {"domain": classes, "range": colours},
-        "legend": {"title": None},
+    def by_class(signs: tuple[str, ...]) -> Spec:
+        cycle = [signs[i % len(signs)] for i in range(len(axes.classes))]
+        return {
+            "field": "label",
+            "type": "nominal",
+            "scale": {"domain": list(axes.classes), "range": cycle},
+            "legend": {"title": None},
+        }
+
+    colour = by_class(COLOURS)
+    encoding = {
+        **place,
+        "stroke": colour,
+        "fill": {**colour, "legend": None},
+        "fillOpacity": {"condition": {"test": "datum.right", "value": 0.75}, "value": 0},
+        "shape": by_class(SHAPES),
     }
-    return {
-        "data": {"name": "photos"},
-        "mark": {"type": "point", "filled": False, "size": 62, "strokeWidth": 1.6},
-        "encoding": {
-            **place,
-            "stroke": colour,
-            "fill": {**colour, "legend": None},
-            "fillOpacity": {"condition": {"test": "datum.right", "value": 0.75}, "value": 0},
-            "shape": {
-                "field": "label",
-                "type": "nominal",
-                "scale": {"domain": classes, "range": shapes},
-                "legend": {"title": None},
-            },
-        },
-    }
-
-
-def _crosses(place: Spec) -> Spec:
-    return {
-        "data": {"name": "texts"},
-        "mark": {
-            "type": "point",
-            "shape": "M-1,-1L1,1M-1,1L1,-1",
-            "size": 90,
-            "strokeWidth": 2.5,
-            "stroke": INK,
-        },
-        "encoding": place,
-    }
-
-
-def _names(place: Spec) -> Spec:
-    return {
-        "data": {"name": "texts"},
-        "mark": {
-            "type": "text",
-            "dy": -13,
-            "fontSize": 13,
-            "fontWeight": "bold",
-            "color": INK,
-            "limit": 200,
-        },
-        "encoding": {**place, "text": {"field": "label", "type": "nominal"}},
-    }
-
-
-def _here(place: Spec) -> Spec:
-    return {
-        "data": {"name": "here"},
-        "mark": {
-            "type": "point",
-            "shape": "circle",
-            "filled": False,
-            "size": 420,
-            "strokeWidth": 3,
-            "stroke": QUIET,
-        },
-        "encoding": place,
-    }
+    return _layer("photos", mark("point", filled=False, size=62, strokeWidth=1.6), encoding)

@@ -13,8 +13,9 @@ from evaluation.records import (
     ReliabilityBin,
     StudyComparison,
 )
-from evaluation.report.kit import links, wording
+from evaluation.report.kit import curves, links, wording
 from evaluation.report.kit.charts import Chart, Key
+from evaluation.report.kit.curves import Bin
 from evaluation.report.kit.language import message, t
 from evaluation.report.kit.tables import (
     Cell,
@@ -29,8 +30,6 @@ from evaluation.report.kit.tables import (
     simple,
 )
 from evaluation.report.pages import Page
-from evaluation.report.study import curves
-from evaluation.report.study.curves import Bin
 from evaluation.report.study.scores import share_cell
 from evaluation.report.study.sentences import Part, Sentence, say
 from evaluation.report.study.view import StudyView, bounds, shown, trace

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import FewShot, FewShotPoint, LearningCurve
-from evaluation.report.kit import links, wording
+from evaluation.report.kit import curves, links, wording
 from evaluation.report.kit.charts import Chart, Key
+from evaluation.report.kit.curves import LINES, LearningPoint, Level
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.tables import (
     Cell,
@@ -21,8 +22,6 @@ from evaluation.report.kit.tables import (
     simple,
 )
 from evaluation.report.pages import Page
-from evaluation.report.study import curves
-from evaluation.report.study.curves import LINES, LearningPoint, Level
 from evaluation.report.study.sentences import Part, Sentence, say
 from evaluation.report.study.view import StudyView, bounds, shown, trace
 

@@ -15,8 +15,8 @@ from evaluation.records import (
     TextEffect,
     TextPair,
 )
-from evaluation.report.kit import links, wording
-from evaluation.report.kit.charts import Chart, Key
+from evaluation.report.kit import charts, links, wording
+from evaluation.report.kit.charts import Chart, Gain, Key
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.tables import (
     Cell,
@@ -30,8 +30,6 @@ from evaluation.report.kit.tables import (
     simple,
 )
 from evaluation.report.pages import Page
-from evaluation.report.study import curves
-from evaluation.report.study.curves import Gain
 from evaluation.report.study.findings import class_finding, gains_anchor, tell
 from evaluation.report.study.scores import gallery_href
 from evaluation.report.study.sentences import Part, Sentence, say
@@ -256,7 +254,7 @@ def _gain_chart(view: StudyView, gain: PromptGain, ordered: list[ClassGain], id_
         )
         for row in ordered
     ]
-    wide, narrow = curves.gain_plot(gains, view.draw)
+    wide, narrow = charts.gain_plot(gains, view.draw)
     told = sum(one.shown for one in gains)
     tip = trace_all((gain.a, gain.b))
     return Chart(

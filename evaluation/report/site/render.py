@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 from evaluation.errors import ReportError
 from evaluation.records import Reference, StudyResults
 from evaluation.report.kit import links
-from evaluation.report.kit.charts import vega_svg
 from evaluation.report.kit.language import Language, speaking
 from evaluation.report.kit.markup import Templates, inert
+from evaluation.report.kit.vega import Draw, vega_svg
 from evaluation.report.pages import (
     Page,
     appendix,
@@ -38,7 +38,7 @@ from evaluation.report.pages import (
 )
 from evaluation.report.pages.origin import origin
 from evaluation.report.study import maps, trainings
-from evaluation.report.study.view import Draw, Photos, StudyView
+from evaluation.report.study.view import Photos, StudyView
 
 Content = str | bytes | Path
 """The text of a page, what a file holds, or the file to copy."""

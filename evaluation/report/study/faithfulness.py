@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from evaluation.records import CaseExplanation, Faithfulness, Randomisation
-from evaluation.report.kit import wording
+from evaluation.report.kit import curves, wording
 from evaluation.report.kit.charts import Chart, Key
+from evaluation.report.kit.curves import FaithfulPoint
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.tables import (
     Cell,
@@ -24,8 +25,6 @@ from evaluation.report.kit.tables import (
     head,
     measured,
 )
-from evaluation.report.study import curves
-from evaluation.report.study.curves import FaithfulPoint
 from evaluation.report.study.maps import method_name
 from evaluation.report.study.sentences import Part, Sentence, say
 from evaluation.report.study.view import StudyView, trace

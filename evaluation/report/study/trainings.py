@@ -7,12 +7,11 @@ from pathlib import Path, PurePosixPath
 
 from evaluation.errors import ReportError
 from evaluation.records import RunRecord, TrainingEpoch, TrainingRecord
-from evaluation.report.kit import links, wording
+from evaluation.report.kit import curves, links, wording
 from evaluation.report.kit.charts import Chart, Key
+from evaluation.report.kit.curves import EpochPoint
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.tables import head, simple
-from evaluation.report.study import curves
-from evaluation.report.study.curves import EpochPoint
 from evaluation.report.study.view import StudyView
 
 REGIMES = {

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 from evaluation.records import (
     CaseExplanation,
@@ -29,11 +29,10 @@ from evaluation.records import (
 )
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.vega import Draw
 from evaluation.report.study.archive import Archive, pack
 
 Photos = Literal["all", "redistributable"]
-Draw = Callable[[Mapping[str, Any]], str]
-"""From a Vega-Lite specification to the text of an SVG."""
 
 BASELINE = "noms"
 """Name of the prompt set that the others are compared with, where a study has it."""

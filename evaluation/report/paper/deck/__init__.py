@@ -19,15 +19,15 @@ from markupsafe import Markup
 
 from evaluation.records import StudyResults
 from evaluation.report.kit import links, wording
-from evaluation.report.kit.charts import vega_svg
 from evaluation.report.kit.language import Language, current, speaking
 from evaluation.report.kit.markup import Templates
+from evaluation.report.kit.vega import Draw, vega_svg
 from evaluation.report.paper.deck.backup import backup_slides
 from evaluation.report.paper.deck.blocks import Slide
 from evaluation.report.paper.deck.slides import main_slides
 from evaluation.report.site.render import translations
 from evaluation.report.site.standalone import sheet, stylesheet
-from evaluation.report.study.view import Draw, Photos, StudyView
+from evaluation.report.study.view import Photos, StudyView
 
 __all__ = ["render_deck"]
 
