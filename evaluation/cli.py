@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
+from evaluation.data.notes import line as data_note
 from evaluation.errors import VeilleError
 from evaluation.records import Case, ExplainSpec, PairedTest, StudyComparison
 from evaluation.stores.artefacts import read_attempt
@@ -159,6 +160,8 @@ def _print_data(opened: OpenStudy) -> None:
     )
     for photo in dataset.missing:
         click.secho(f"missing   {photo.path} ({photo.label}): {photo.reason}", fg="yellow")
+    for note in dataset.notes:
+        click.secho(f"note      {data_note(note)}", fg="yellow")
     for group in split.duplicates:
         click.echo(f"same      {', '.join(group)}: equal pixels, kept in one part")
     for prompts in opened.study.prompts:

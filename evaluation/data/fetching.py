@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluation.data.listing import ListedPhoto, locate
+from evaluation.data.listing import ListedPhoto, Locator
 from evaluation.data.loading import LISTERS
 from evaluation.errors import DataError
 from evaluation.net.archive import Extracted, extract
@@ -148,7 +148,7 @@ def _filled(spec: DatasetSpec, root: Path, source: str) -> Fetched | None:
 
 
 def _listed(spec: DatasetSpec, root: Path) -> tuple[ListedPhoto, ...]:
-    photos = LISTERS[spec.kind](spec, root)
+    photos = LISTERS[spec.kind](spec, root).photos
     if spec.rows is not None and len(photos) != spec.rows:
         raise DataError(
             f"it lists {len(photos)} photos, not the {spec.rows} that the study declares",
@@ -159,9 +159,8 @@ def _listed(spec: DatasetSpec, root: Path) -> tuple[ListedPhoto, ...]:
 
 
 def _absent(photos: Sequence[ListedPhoto], root: Path) -> tuple[str, ...]:
-    return tuple(
-        photo.path for photo in photos if not locate(root, photo.path, where=root).is_file()
-    )
+    files = Locator(root)
+    return tuple(photo.path for photo in photos if not files.locate(photo.path)[0].is_file())
 
 
 def _memory(root: Path) -> dict[str, Any]:

@@ -1,116 +1,190 @@
-"""Data sets that are folders: one a class, perhaps below train, validation and test."""
+"""Data sets that are folders: one a class, perhaps below train, validation and test.
+
+Whatever lies there is either a photo of the listing or is counted in a note: nothing vanishes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from evaluation.data.listing import ListedPhoto, inside, quoted, refuse_duplicates
+from evaluation.data.files import Folder, Notebook, read_folder
+from evaluation.data.listing import ListedPhoto, Listing, inside, quoted, refuse_duplicates
+from evaluation.data.parts import UNLABELLED, part_of
 from evaluation.errors import DataError
 from evaluation.net.archive import composed
 from evaluation.records import DatasetSpec, Fold
 
-READABLE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".avif"),
-    *(".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"),
-)
-UNREADABLE_SUFFIXES = (".heic", ".heif", ".jxl", ".jp2", ".psd", ".svg")
-"""Photos all the same: they are listed as unreadable, not passed over in silence."""
-PHOTO_SUFFIXES = frozenset(READABLE_SUFFIXES + UNREADABLE_SUFFIXES)
-FOLD_FOLDERS: dict[str, Fold] = {
-    "train": "train",
-    "val": "validation",
-    "validation": "validation",
-    "test": "test",
-}
-"""Names of folders (in any case) that are parts of a split when only such lie at the top."""
 
-
-def list_folder(spec: DatasetSpec, root: Path) -> tuple[ListedPhoto, ...]:
+def list_folder(spec: DatasetSpec, root: Path) -> Listing:
     """The photos of a folder of class folders; a folder inside one is a sub-category.
 
-    When every folder at the top is called train, val, validation, test, …, the class folders
-    are looked for inside them and the photos keep their part of the split.
+    When every folder that holds photos is called train, val, testing_set, … (``data.parts``),
+    the class folders are looked for inside them and the photos keep their part of the split.
+    A folder that stands alone above them (``data/train/…``) is gone through.
 
     Raises:
-        DataError: No class folder, an empty one, or parts of a split beside class folders.
+        DataError: No class folder, an empty one, parts of a split beside class folders, or
+            folders that may be either.
 
     """
     top = root / inside(root, spec.images, where="dataset.images") if spec.images else root
-    folders = _folders(top)
-    folds = {folder: FOLD_FOLDERS.get(folder.name.casefold()) for folder in folders}
-    if folders and all(folds.values()):
-        listed = tuple(
-            photo
-            for folder, fold in folds.items()
-            for photo in _list_classes(folder, top, root, fold)
-        )
-    else:
-        _refuse_mixture(top, folds)
-        listed = tuple(_list_classes(top, top, root, None))
+    layout = _Layout(spec, root)
+    tree = read_folder(top, layout.notes, follow=spec.follow_links, resolved=root.resolve())
+    listed = tuple(layout.photos(tree, composed(top.relative_to(root).as_posix())))
     refuse_duplicates(listed, where=top)
-    return listed
+    return Listing(photos=listed, notes=layout.notes.notes())
 
 
-def _list_classes(parent: Path, top: Path, root: Path, fold: Fold | None) -> Iterator[ListedPhoto]:
-    classes = _folders(parent)
-    if not classes:
-        raise DataError(
-            "no class folder",
-            where=parent,
-            remedy="put the photos of each class into a folder that bears its name",
-        )
-    photos = {folder: list(_photos(folder)) for folder in classes}
-    empty = [folder.name for folder, files in photos.items() if not files]
-    if empty:
-        raise DataError(
-            f"no photo in the class folder {quoted(empty)}",
-            where=parent,
-            remedy="add photos or delete the folder",
-        )
-    for folder, files in photos.items():
-        for file in files:
-            below = file.relative_to(folder).parts
-            yield ListedPhoto(
-                id=composed(file.relative_to(top).as_posix()),
-                path=file.relative_to(root).as_posix(),
-                label=composed(folder.name),
-                subcategory=composed(below[0]) if len(below) > 1 else None,
-                fold=fold,
+@dataclass(slots=True)
+class _Layout:
+    """Finds which folders are parts, which are classes, and which are neither."""
+
+    spec: DatasetSpec
+    root: Path
+    notes: Notebook = field(default_factory=Notebook)
+    prefix: str = ""
+    """Of the listed folder below the root."""
+
+    def photos(self, tree: Folder, prefix: str) -> Iterator[ListedPhoto]:
+        """The photos below the top; ids are relative to it, ``prefix`` is its own path."""
+        self.prefix = "" if prefix == "." else f"{prefix}/"
+        level = self._through_wrappers(tree)
+        folds = self._folds(level)
+        if not folds:
+            yield from self._classes(level, None)
+            return
+        self.notes.add("loose", level.photos)
+        self._note_photoless(level)
+        for folder in _holding(level):
+            if folder.name in folds:
+                yield from self._part(folder, folds[folder.name])
+            else:
+                self.notes.add("unlabelled", folder.every_photo())
+
+    def _through_wrappers(self, level: Folder) -> Folder:
+        while True:
+            holding = _holding(level)
+            deeper = len(holding) == 1 and bool(_holding(holding[0]))
+            if not deeper or level.photos or self._declared(level) is not None:
+                return level
+            if part_of(holding[0].name) and not _wraps_its_own(holding[0]):
+                return level
+            self._note_photoless(level)
+            level = holding[0]
+
+    def _declared(self, level: Folder) -> dict[str, Fold] | None:
+        """What ``parts`` says of the folders of this level; None when it says nothing."""
+        parts = self.spec.parts
+        if not parts:
+            return parts if parts is None else {}
+        names = {folder.name for folder in level.folders}
+        return dict(parts) if names & set(parts) else None
+
+    def _folds(self, level: Folder) -> dict[str, Fold]:
+        """The parts among the folders; none when all of them are classes."""
+        declared = self._declared(level)
+        if declared is not None:
+            self._refuse_strangers(level, declared)
+            return declared
+        holding = _holding(level)
+        folds = {one.name: fold for one in holding if (fold := part_of(one.name))}
+        others = [folder for folder in holding if folder.name not in folds]
+        unlabelled = [one for one in others if UNLABELLED.fullmatch(one.name)]
+        if folds and len(others) == len(unlabelled):
+            return folds
+        if "train" in folds.values() and len(set(folds.values())) > 1:
+            raise DataError(
+                f"the folders {quoted(folds)} of a split lie beside "
+                f"{quoted(one.name for one in others)}",
+                where=self._path(level),
+                remedy="keep only train, validation and test there, or only class folders; or say "
+                f"which is which: {_example([folder.name for folder in holding])}",
+            )
+        self._refuse_riddle(level, holding)
+        return {}
+
+    def _refuse_strangers(self, level: Folder, declared: dict[str, Fold]) -> None:
+        names = [folder.name for folder in _holding(level)]
+        strangers = [name for name in names if declared and name not in declared]
+        if strangers:
+            raise DataError(
+                f"dataset.parts says nothing of the folder {quoted(strangers)}",
+                where=self._path(level),
+                remedy="add it to dataset.parts, or move it away",
             )
 
+    def _refuse_riddle(self, level: Folder, holding: Sequence[Folder]) -> None:
+        """The same sub-folders in every folder: are the upper ones classes, or parts?"""
+        inside_each = [frozenset(inner.name for inner in _holding(folder)) for folder in holding]
+        if len(inside_each) > 1 and len(set(inside_each)) == 1 and len(inside_each[0]) > 1:
+            raise DataError(
+                f"the folders {quoted(one.name for one in holding)} all hold the same folders "
+                f"{quoted(sorted(inside_each[0]))}: which of the two are the classes?",
+                where=self._path(level),
+                remedy=f"if the inner ones: {_example([one.name for one in holding])}; "
+                'if the outer ones: parts = "none", in [dataset]',
+            )
 
-def _folders(parent: Path) -> list[Path]:
-    return [entry for entry in _entries(parent) if entry.is_dir()]
+    def _part(self, part: Folder, fold: Fold) -> Iterator[ListedPhoto]:
+        if not _holding(part):
+            self.notes.add("unlabelled", part.every_photo())
+            return
+        while _wraps_its_own(part):
+            self.notes.add("loose", part.photos)
+            part = _holding(part)[0]
+        yield from self._classes(part, fold)
+
+    def _classes(self, level: Folder, fold: Fold | None) -> Iterator[ListedPhoto]:
+        empty = [folder.name for folder in level.folders if not folder.holds_photos]
+        if not (classes := _holding(level)) and not empty:
+            raise DataError(
+                "no class folder" + (f", but {len(level.photos)} photos" if level.photos else ""),
+                where=self._path(level),
+                remedy="put the photos of each class into a folder that bears its name",
+            )
+        if empty:
+            raise DataError(
+                f"no photo in the class folder {quoted(empty)}",
+                where=self._path(level),
+                remedy="add photos or delete the folder",
+            )
+        self.notes.add("loose", level.photos)
+        for folder in classes:
+            for path in folder.every_photo():
+                below = path[len(folder.path) + 1 :].split("/")
+                yield ListedPhoto(
+                    id=composed(path),
+                    path=f"{self.prefix}{path}",
+                    label=folder.name,
+                    subcategory=composed(below[0]) if len(below) > 1 else None,
+                    fold=fold,
+                )
+
+    def _note_photoless(self, level: Folder) -> None:
+        without = [folder.path for folder in level.folders if not folder.holds_photos]
+        self.notes.add("no-photo-inside", without)
+
+    def _path(self, level: Folder) -> Path:
+        return self.root / self.prefix / level.path
 
 
-def _photos(folder: Path) -> Iterator[Path]:
-    # Links to folders are not followed: they could lead out of the root, or in a circle.
-    for entry in _entries(folder):
-        if entry.is_dir() and not entry.is_symlink():
-            yield from _photos(entry)
-        elif entry.suffix.casefold() in PHOTO_SUFFIXES:
-            yield entry
+def _wraps_its_own(part: Folder) -> bool:
+    """Whether a part holds one folder of the same name and no class: seg_train/seg_train/…."""
+    holding = _holding(part)
+    return (
+        len(holding) == 1
+        and part_of(holding[0].name) == part_of(part.name)
+        and bool(_holding(holding[0]))
+    )
 
 
-def _entries(folder: Path) -> list[Path]:
-    """What lies in a folder, by name; what systems hide there is none of ours."""
-    try:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith((".", "__")))
-    except OSError as error:
-        raise DataError(
-            f"cannot list the folder ({error.strerror or error})",
-            where=folder,
-            remedy="make it readable, or correct dataset.images or --data-root",
-        ) from error
+def _holding(level: Folder) -> list[Folder]:
+    return [folder for folder in level.folders if folder.holds_photos]
 
 
-def _refuse_mixture(top: Path, folds: dict[Path, Fold | None]) -> None:
-    parts = [folder.name for folder, fold in folds.items() if fold]
-    if {"train", "test"} <= {fold for fold in folds.values() if fold}:
-        others = [folder.name for folder, fold in folds.items() if not fold]
-        raise DataError(
-            f"the folders {quoted(parts)} of a split lie beside {quoted(others)}",
-            where=top,
-            remedy="keep only train, validation and test at the top, or only class folders",
-        )
+def _example(names: Sequence[str]) -> str:
+    folds = ("train", "validation", "test")
+    said = ", ".join(f'"{name}" = "{fold}"' for name, fold in zip(names, folds, strict=False))
+    return f"parts = {{ {said} }}, in [dataset]"

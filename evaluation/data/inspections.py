@@ -47,9 +47,14 @@ class Inspected:
 
 
 def inspect_photos(
-    paths: Sequence[Path], cache: Path, progress: Progress | None = None
+    photos: Sequence[tuple[Path, str | None]], cache: Path, progress: Progress | None = None
 ) -> tuple[Inspected, ...]:
     """Inspect photos, decoding only those whose bytes were never seen.
+
+    Args:
+        photos: Each a file, and why it may not be opened, if so.
+        cache: Folder of ``photos.sqlite``.
+        progress: Told how many are done, of how many.
 
     Raises:
         StoreError: The cache cannot be read or written.
@@ -60,7 +65,7 @@ def inspect_photos(
         found: dict[int, Inspected] = {}
         unwritten: dict[str, PhotoFacts] = {}
         try:
-            for index, photo in _inspected(paths, known):
+            for index, photo in _inspected(photos, known):
                 found[index] = photo
                 if photo.fresh:
                     unwritten[photo.digest] = photo.facts
@@ -68,20 +73,21 @@ def inspect_photos(
                     _remember(database, unwritten)
                     unwritten = {}
                 if progress is not None:
-                    progress(len(found), len(paths))
+                    progress(len(found), len(photos))
         finally:
             _remember(database, unwritten)
-    return tuple(found[index] for index in range(len(paths)))
+    return tuple(found[index] for index in range(len(photos)))
 
 
 def _inspected(
-    paths: Sequence[Path], known: Mapping[str, PhotoFacts]
+    photos: Sequence[tuple[Path, str | None]], known: Mapping[str, PhotoFacts]
 ) -> Iterator[tuple[int, Inspected]]:
     workers = min(MAX_WORKERS, os.cpu_count() or 1)
     executor = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="inspect")
     try:
         futures = {
-            executor.submit(_inspect, path, known): index for index, path in enumerate(paths)
+            executor.submit(_inspect, path, refused, known): index
+            for index, (path, refused) in enumerate(photos)
         }
         for future in as_completed(futures):
             yield futures[future], future.result()
@@ -89,7 +95,9 @@ def _inspected(
         executor.shutdown(cancel_futures=True)
 
 
-def _inspect(path: Path, known: Mapping[str, PhotoFacts]) -> Inspected:
+def _inspect(path: Path, refused: str | None, known: Mapping[str, PhotoFacts]) -> Inspected:
+    if refused is not None:
+        return Inspected(digest="", facts=PhotoFacts(reason=refused))
     try:
         with path.open("rb") as handle:
             digest = hashlib.file_digest(handle, "sha256").hexdigest()

@@ -7,12 +7,12 @@ import os
 import posixpath
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
 from evaluation.errors import DataError
 from evaluation.net.archive import composed
-from evaluation.records import Fold
+from evaluation.records import DataNote, Fold
 
 SHOWN = 5
 """How many names an error spells out."""
@@ -29,6 +29,15 @@ class ListedPhoto:
     subcategory: str | None = None
     title: str | None = None
     fold: Fold | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What a source lists, and notes about the rest of it."""
+
+    photos: tuple[ListedPhoto, ...]
+    notes: tuple[DataNote, ...] = ()
 
 
 def inside(root: Path, relative: str, *, where: object) -> str:
@@ -47,24 +56,38 @@ def inside(root: Path, relative: str, *, where: object) -> str:
     return tidy
 
 
-def locate(root: Path, relative: str, *, where: object) -> Path:
-    """The absolute path of a photo, whichever Unicode form its name has on this disk.
+@dataclass(slots=True)
+class Locator:
+    """Finds the files of a listing below its root; folders are resolved once each."""
 
-    Raises:
-        DataError: A symbolic link leads out of the root.
+    root: Path
+    follow_links: bool = False
+    _real_root: str = field(init=False)
+    _real_folders: dict[str, str] = field(default_factory=dict, init=False)
 
-    """
-    spellings = (relative, composed(relative), unicodedata.normalize("NFD", relative))
-    # os.path.exists, unlike Path.exists, takes what it may not look at for absent.
-    found = (name for name in spellings if os.path.exists(root / name))  # noqa: PTH110 - see above
-    path = root / next(found, relative)
-    try:
-        resolved = path.resolve()
-    except (OSError, RuntimeError):  # a loop of links: opening it will say so
-        return path
-    if not resolved.is_relative_to(root.resolve()):
-        raise _leaves(relative, root, where)
-    return path
+    def __post_init__(self) -> None:
+        self._real_root = os.path.realpath(self.root)
+
+    def locate(self, relative: str) -> tuple[Path, str | None]:
+        """The absolute path of a photo, and why it may not be read, if so.
+
+        The name is tried in either Unicode form.  A symbolic link out of the root is such a
+        reason, unless links are followed.
+        """
+        spellings = (relative, composed(relative), unicodedata.normalize("NFD", relative))
+        # os.path.exists, unlike Path.exists, takes what it may not look at for absent.
+        found = (name for name in spellings if os.path.exists(f"{self.root}/{name}"))  # noqa: PTH110
+        path = self.root / next(found, relative)
+        if self.follow_links or self._stays(str(path)):
+            return path, None
+        return path, "a link out of the data root (allow it: follow_links = true in [dataset])"
+
+    def _stays(self, path: str) -> bool:
+        folder, _ = os.path.split(path)
+        if folder not in self._real_folders:
+            self._real_folders[folder] = os.path.realpath(folder)
+        target = os.path.realpath(path) if os.path.islink(path) else self._real_folders[folder]  # noqa: PTH114
+        return f"{target}/".startswith(f"{self._real_root}/")
 
 
 def _leaves(relative: str, root: Path, where: object) -> DataError:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from evaluation.data.folders import list_folder
 from evaluation.data.inspections import Inspected, inspect_photos
-from evaluation.data.listing import ListedPhoto, locate, quoted
+from evaluation.data.listing import ListedPhoto, Locator, quoted
 from evaluation.data.tables import list_flipkart, list_table
 from evaluation.errors import DataError
-from evaluation.records import Dataset, DatasetSpec, MissingPhoto, Sample, digest_of
+from evaluation.records import DataNote, Dataset, DatasetSpec, MissingPhoto, Sample, digest_of
 from evaluation.records.base import Progress
 
 LISTERS = {"flipkart": list_flipkart, "table": list_table, "folder": list_folder}
@@ -50,10 +51,13 @@ def load_dataset(
             where=root,
             remedy=f"give the folder of the photos with --data-root{fetch_hint(spec, name)}",
         )
-    listed = sorted(LISTERS[spec.kind](spec, root), key=lambda photo: photo.id)
+    listing = LISTERS[spec.kind](spec, root)
+    listed = sorted(listing.photos, key=lambda photo: photo.id)
     where = root / (spec.csv or spec.images)
-    paths = [locate(root, photo.path, where=where) for photo in listed]
-    inspected = inspect_photos(paths, cache, progress)
+    files = Locator(root, spec.follow_links)
+    found = [files.locate(photo.path) for photo in listed]
+    paths = [path for path, _ in found]
+    inspected = inspect_photos(found, cache, progress)
     samples = tuple(_samples(listed, paths, inspected))
     missing = tuple(_missing(listed, inspected))
     classes = tuple(sorted({photo.label for photo in listed}))
@@ -64,6 +68,7 @@ def load_dataset(
         classes=classes,
         samples=samples,
         missing=missing,
+        notes=(*listing.notes, *_alike_labels(classes)),
         revision=digest_of([[sample.id, sample.label, sample.digest] for sample in samples]),
     )
 
@@ -88,6 +93,7 @@ def _samples(
             look=found.facts.look,
             subcategory=photo.subcategory,
             title=photo.title,
+            group=photo.group,
             fold=photo.fold,
         )
         for photo, path, found in zip(listed, paths, inspected, strict=True)
@@ -101,6 +107,16 @@ def _missing(listed: Sequence[ListedPhoto], inspected: Sequence[Inspected]) -> l
         for photo, found in zip(listed, inspected, strict=True)
         if found.facts.reason is not None
     ]
+
+
+def _alike_labels(classes: Sequence[str]) -> Iterator[DataNote]:
+    """Classes that differ by case, spaces or punctuation alone, which may be one class."""
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for label in classes:
+        spellings[re.sub(r"[\W_]+", "", label.casefold()) or label].append(label)
+    for group in spellings.values():
+        if len(group) > 1:
+            yield DataNote(kind="labels-alike", count=len(group), names=tuple(group))
 
 
 def _refuse_empty_classes(
@@ -119,9 +135,10 @@ def _refuse_empty_classes(
     counts = Counter(sample.label for sample in samples)
     empty = [label for label in classes if not counts[label]]
     if empty:
-        lost = sum(photo.label in empty for photo in missing)
+        lost = [photo for photo in missing if photo.label in empty]
         raise DataError(
-            f"no readable photo in the class {quoted(empty)} ({lost} missing or unreadable)",
+            f"no readable photo in the class {quoted(empty)} ({len(lost)} missing or unreadable; "
+            f"{lost[0].path}: {lost[0].reason})",
             where=where,
             remedy="restore its photos or take the class out",
         )

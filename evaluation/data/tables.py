@@ -9,6 +9,7 @@ from pathlib import Path
 
 from evaluation.data.listing import (
     ListedPhoto,
+    Listing,
     inside,
     meant,
     quoted,
@@ -23,7 +24,7 @@ FLIPKART_COLUMNS = ("uniq_id", "image", "product_category_tree", "product_name")
 Row = Mapping[str, str]
 
 
-def list_table(spec: DatasetSpec, root: Path) -> tuple[ListedPhoto, ...]:
+def list_table(spec: DatasetSpec, root: Path) -> Listing:
     """The photos of a CSV file with a path and a label column.
 
     Ids are the paths as the file gives them (tidied), so they do not depend on the machine.
@@ -50,10 +51,10 @@ def list_table(spec: DatasetSpec, root: Path) -> tuple[ListedPhoto, ...]:
         for line, row in rows
     )
     refuse_duplicates(listed, where=file)
-    return listed
+    return Listing(photos=listed)
 
 
-def list_flipkart(spec: DatasetSpec, root: Path) -> tuple[ListedPhoto, ...]:
+def list_flipkart(spec: DatasetSpec, root: Path) -> Listing:
     """The products of Flipkart's CSV file, as published on Kaggle.
 
     The class is the first level of ``product_category_tree``, the sub-category the second; the
@@ -81,7 +82,7 @@ def list_flipkart(spec: DatasetSpec, root: Path) -> tuple[ListedPhoto, ...]:
             )
         )
     refuse_duplicates(listed, where=file)
-    return tuple(listed)
+    return Listing(photos=tuple(listed))
 
 
 def _category_levels(tree: str, where: str) -> list[str]:

@@ -55,7 +55,7 @@ from evaluation.records.base import (
     Status,
     digest_of,
 )
-from evaluation.records.data import Dataset, MissingPhoto, Sample, Split
+from evaluation.records.data import DataNote, Dataset, MissingPhoto, NoteKind, Sample, Split
 from evaluation.records.explanations import (
     CaseExplanation,
     ClassMap,
@@ -121,6 +121,7 @@ __all__ = [
     "ClassVariety",
     "CleanedAccuracy",
     "DataAudit",
+    "DataNote",
     "Dataset",
     "DatasetKind",
     "DatasetSpec",
@@ -151,6 +152,7 @@ __all__ = [
     "ModelCard",
     "ModelKind",
     "ModelSpec",
+    "NoteKind",
     "Option",
     "PairedTest",
     "Point",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from evaluation.records.base import DatasetKind, Fold, digest_of
 
@@ -31,6 +32,8 @@ class Sample:
     "" if it was not computed."""
     subcategory: str | None = None
     title: str | None = None
+    group: str | None = None
+    """Patient, product, session, …: photos of one group lie in one part of the split."""
     fold: Fold | None = None
     """Set when the data itself assigns the photo to a part of the split."""
 
@@ -47,6 +50,34 @@ class MissingPhoto:
     """One line, in English: "file not found", "truncated JPEG", …"""
 
 
+NoteKind = Literal[
+    "hidden",
+    "system",
+    "suffix",
+    "not-a-photo",
+    "loose",
+    "folder-link",
+    "no-photo-inside",
+    "unlabelled",
+    "name",
+    "labels-alike",
+]
+"""Why files were not taken (the first nine), or what else a person should know of the data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataNote:
+    """Files that are in the folder and not in the study, or a doubt about what is."""
+
+    kind: NoteKind
+    count: int
+    """How many files, labels, … it is about."""
+    names: tuple[str, ...]
+    """Some of them, relative to the data root: enough to find the others by."""
+    what: str = ""
+    """Of ``suffix``: the suffix."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """The photos of a study, with what is missing from them."""
@@ -57,6 +88,8 @@ class Dataset:
     """In the order of every matrix and probability column."""
     samples: tuple[Sample, ...]
     missing: tuple[MissingPhoto, ...] = ()
+    notes: tuple[DataNote, ...] = ()
+    """What was skipped, and doubts about what was not."""
     revision: str
     """SHA-256 over ids, labels and image bytes: changes when a photo changes."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evaluation.records.analysis import StudyComparison
 from evaluation.records.base import SCHEMA_VERSION, DatasetKind, Fold
-from evaluation.records.data import MissingPhoto
+from evaluation.records.data import DataNote, MissingPhoto
 from evaluation.records.explanations import CaseExplanation, ExplainFailure, Suggestion
 from evaluation.records.models import ModelCard
 from evaluation.records.projection import Projection
@@ -50,6 +50,8 @@ class StudyRecord:
     classes: tuple[str, ...]
     samples: tuple[SampleCard, ...]
     missing: tuple[MissingPhoto, ...]
+    notes: tuple[DataNote, ...] = ()
+    """What was skipped, and doubts about what was not; empty in older artefacts."""
     duplicates: tuple[tuple[str, ...], ...]
     near_duplicates: tuple[tuple[str, ...], ...] = ()
     split_digest: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from evaluation.records.base import DatasetKind, ModelKind, Option, digest_of
+from evaluation.records.base import DatasetKind, Fold, ModelKind, Option, digest_of
 from evaluation.records.training import AugmentationSpec, TrainingSpec
 
 ExplainMethod = Literal["attention-gradient", "chefer", "hirescam", "gradcam", "rise"]
@@ -37,6 +37,10 @@ class DatasetSpec:
     title_column: str | None = None
     licence: str = ""
     origin: str = ""
+    follow_links: bool = False
+    """Whether symbolic links may lead out of the root, and links to folders are entered."""
+    parts: Mapping[str, Fold] | None = None
+    """``folder``: which top folders are which part; empty: all are classes; None: by name."""
     redistributable: bool = False
     """Whether the photos may be shown on a published site."""
     archive: str | None = None

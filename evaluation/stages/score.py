@@ -253,6 +253,7 @@ def _study_record(opened: OpenStudy) -> StudyRecord:
         classes=dataset.classes,
         samples=_sample_cards(opened),
         missing=dataset.missing,
+        notes=dataset.notes,
         duplicates=split.duplicates,
         near_duplicates=split.near_duplicates,
         split_digest=split.digest,

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import get_args
 from urllib.parse import urlsplit
 
-from evaluation.records import DatasetKind, DatasetSpec, SplitSpec
+from evaluation.records import FOLDS, DatasetKind, DatasetSpec, Fold, SplitSpec
 from evaluation.study.toml_table import Table
 
 # A data set kind's keys, beside those of every kind.
 _KIND_KEYS: Mapping[DatasetKind, tuple[str, ...]] = {
-    "folder": (),
+    "folder": ("parts",),
     "flipkart": ("csv", "rows"),
     "table": ("csv", "rows", "path_column", "label_column", "subcategory_column", "title_column"),
 }
@@ -23,7 +24,7 @@ def read_dataset(table: Table, data_root: Path | None) -> DatasetSpec:
     kinds: tuple[DatasetKind, ...] = get_args(DatasetKind)
     table.required("kind", f"kind = one of {', '.join(kinds)}")
     kind = table.choice("kind", kinds)
-    for key in _KIND_KEYS["table"]:
+    for key in sorted({key for keys in _KIND_KEYS.values() for key in keys}):
         if kind is not None and table.has(key) and key not in _KIND_KEYS[kind]:
             table.wrong(key, f"a {kind} data set has no such key", "delete the line")
     if kind is not None and "csv" in _KIND_KEYS[kind]:
@@ -37,6 +38,8 @@ def read_dataset(table: Table, data_root: Path | None) -> DatasetSpec:
         label_column=table.text("label_column", "label"),
         subcategory_column=table.optional_text("subcategory_column"),
         title_column=table.optional_text("title_column"),
+        follow_links=table.boolean("follow_links"),
+        parts=_parts(table),
         licence=table.text("licence"),
         origin=table.text("origin"),
         redistributable=table.boolean("redistributable"),
@@ -45,6 +48,20 @@ def read_dataset(table: Table, data_root: Path | None) -> DatasetSpec:
     )
     table.finish()
     return spec
+
+
+def _parts(table: Table) -> Mapping[str, Fold] | None:
+    """Folder to part; empty for "none": the top folders are classes."""
+    if not table.has("parts"):
+        return None
+    if table.raw["parts"] == "none":
+        table.text("parts")  # read, hence known
+        return {}
+    parts = table.table("parts")
+    folds = {name: parts.choice(name, FOLDS) for name in parts.raw}
+    if not parts.raw:
+        table.wrong("parts", "is empty", 'write folders: { a = "train", b = "test" }, or "none"')
+    return {unicodedata.normalize("NFC", name): fold for name, fold in folds.items() if fold}
 
 
 def _address(table: Table, key: str) -> str | None:

@@ -10,6 +10,7 @@ import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -214,17 +215,18 @@ def test_data_without_any_photo_is_refused(shop: Path, load: Callable[..., Datas
         load()
 
 
-def test_link_out_of_the_root_is_refused(
+def test_link_out_of_the_root_makes_that_photo_missing(
     tmp_path: Path, shop: Path, make_photo: Make, load: Callable[..., Dataset]
 ) -> None:
-    """A symbolic link may point to a photo below the root, not to one outside."""
+    """A symbolic link may point to a photo below the root; outside, only when the study says so."""
     (shop / "Mugs" / "inside.png").symlink_to(shop / "Rugs" / "a.png")
     assert len(load().samples) == 7
     make_photo(tmp_path / "secret.png")
     (shop / "Mugs" / "link.png").symlink_to(tmp_path / "secret.png")
-    with pytest.raises(DataError) as caught:
-        load()
-    assert "'Mugs/link.png' leaves the data root" in line_of(caught)
+    [missing] = load().missing
+    assert missing.path == "Mugs/link.png"
+    assert "follow_links = true" in missing.reason
+    assert len(load(replace(FOLDER, follow_links=True)).samples) == 8
 
 
 def test_dangling_and_circular_links_are_listed(shop: Path, load: Callable[..., Dataset]) -> None:

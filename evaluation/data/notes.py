@@ -1,0 +1,29 @@
+"""Notes about the data as a terminal shows them: one line each."""
+
+from __future__ import annotations
+
+from evaluation.data.listing import quoted
+from evaluation.records import DataNote, NoteKind
+
+_LINES: dict[NoteKind, str] = {
+    "hidden": "{n} hidden file(s) left out",
+    "system": "{n} file(s) that a system made for itself left out",
+    "suffix": "{n} file(s) ending in {what} left out: no photos that are known",
+    "not-a-photo": "{n} file(s) without a suffix left out: not the bytes of a photo",
+    "loose": "{n} photo(s) outside of the class folders left out: they have no class",
+    "folder-link": "{n} link(s) to a folder not entered (to enter: follow_links = true)",
+    "no-photo-inside": "{n} folder(s) without any photo left out",
+    "unlabelled": "{n} photo(s) of a part without class folders left out: they have no class",
+    "name": "{n} file(s) left out whose name holds control characters or is no UTF-8",
+    "labels-alike": "{n} classes differ by case, spaces or punctuation alone: are they one?",
+}
+
+
+def line(note: DataNote) -> str:
+    """A note in English, with some of the names it is about."""
+    return f"{_LINES[note.kind].format(n=note.count, what=note.what)}: {_some(note)}"
+
+
+def _some(note: DataNote) -> str:
+    more = note.count - len(note.names)
+    return quoted(note.names) + (f" and {more} more" if more > 0 else "")
