@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -53,7 +52,7 @@ def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 def test_french_is_the_message() -> None:
     """Outside any block French is spoken, and a message is its own text."""
     assert language.current() == "fr"
-    assert t("Exactitude de {case} : {value}", case="A", value="1") == "Exactitude de A : 1"
+    assert t("Exactitude de {case} : {value}", case="A", value="1") == f"Exactitude de A{N}: 1"
 
 
 def test_speaking_ends_with_its_block() -> None:
@@ -77,25 +76,25 @@ def test_message_without_translation_is_french() -> None:
     with speaking("en"):
         assert t("sans traduction") == "sans traduction"
         assert t("inconnu") == "inconnu"
-        assert nt(0, "{n} cas", "{n} cas s") == "0 cas"
+        assert nt(0, "{n} cas", "{n} cas s") == f"0{N}cas"
 
 
 @pytest.mark.parametrize(("n", "french", "english"), [(0, "", "s"), (1, "", ""), (2, "s", "s")])
 def test_each_language_counts(n: int, french: str, english: str) -> None:
     """The French plural begins at two; the English singular is one alone."""
     forms = "{n} photo de {label}", "{n} photos de {label}"
-    assert nt(n, *forms, label="x") == f"{n} photo{french} de x"
+    assert nt(n, *forms, label="x") == f"{n}{N}photo{french} de x"
     with speaking("en"):
-        assert nt(n, *forms, label="x") == f"{n} photo{english} of x"
+        assert nt(n, *forms, label="x") == f"{n}{N}photo{english} of x"
 
 
 def test_the_number_is_written_as_numbers_are() -> None:
     """Thousands have each language's separator; the number may go unsaid."""
-    assert nt(1050, "une photo", "{n} photos") == f"1{T}050 photos"
+    assert nt(1050, "une photo", "{n} photos") == f"1{T}050{N}photos"
     assert nt(1, "une photo", "{n} photos") == "une photo"
     with speaking("en"):
         assert nt(1050, "{n} photo de {label}", "{n} photos de {label}", label="x").startswith(
-            "1,050 photos"
+            f"1,050{N}photos"
         )
 
 
@@ -116,7 +115,7 @@ def test_sentences_keep_their_links() -> None:
     """Parts of a sentence fill the slots of a message, wherever its language puts them."""
     number = Part(text="85,7", href="#run")
     sentence = say("Exactitude de {case} : {value}", case="A", value=number)
-    assert plain(sentence) == "Exactitude de A : 85,7"
+    assert plain(sentence) == f"Exactitude de A{N}: 85,7"
     assert sentence[-1] is number
     with speaking("en"):
         sentence = say("Exactitude de {case} : {value}", case=(Part(text="A"),), value=number)
@@ -126,7 +125,7 @@ def test_sentences_keep_their_links() -> None:
 
 def test_counted_sentences() -> None:
     """A sentence counts as a message does."""
-    assert plain(nsay(2, "{n} cas {x}", "{n} cas tous {x}", x="ici")) == "2 cas tous ici"
+    assert plain(nsay(2, "{n} cas {x}", "{n} cas tous {x}", x="ici")) == f"2{N}cas tous ici"
     with pytest.raises(TypeError, match="no value"):
         nsay(2, "{x}", "{x}")
 
@@ -138,7 +137,7 @@ def test_templates_say_messages(tmp_path: Path) -> None:
     (tmp_path / "c.jinja").write_text('{{ nt(n, "{n} pli", "{n} plis") }}', encoding="utf-8")
     templates = Templates(tmp_path)
     assert templates.fill("a.jinja", {"x": "<b>"}) == "**Gras** et &#60;b&#62;"
-    assert templates.fill("c.jinja", {"n": 3}) == "3 plis"
+    assert templates.fill("c.jinja", {"n": 3}) == f"3{N}plis"
     with speaking("en"):
         assert templates.fill("a.jinja", {"x": "*"}) == "**Bold** and &#42;"
     with pytest.raises(ReportError, match="line 2: slots of"):
@@ -200,11 +199,26 @@ def test_every_message_is_translated(script: ModuleType) -> None:
     assert script.CATALOGUE.read_bytes() == script.written(found, known), "run `tox -e messages`"
 
 
-def test_messages_have_french_spacing(script: ModuleType) -> None:
-    """What templates and modules say in French is spaced as hand-written pages are."""
-    found = script.messages(ROOT)
-    said = [text for one in found for text in ((one,) if isinstance(one, str) else one)]
-    assert spacing_faults("\n".join(re.sub(r"\{\w+\}", "x", text) for text in said)) == []
+def test_messages_are_typed_on_an_ordinary_keyboard(script: ModuleType) -> None:
+    """No message holds a space that does not break: t() sets them, as hand-written pages do."""
+    messages = script.messages(ROOT)
+    said = [text for one in messages for text in ((one,) if isinstance(one, str) else one)]
+    assert [text for text in said if N in text or T in text] == []
+    set_ = [t(text, **dict.fromkeys(language.SLOT.findall(text), "x")) for text in said]
+    assert spacing_faults("\n".join(set_)) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "french"),
+    [
+        ("Verdict : {n} photos ; « {n} »", f"Verdict{N}: 2{N}photos{T}; «{N}2{N}»"),
+        ("IC 95 % (n = {n})", f"IC{N}95{T}% (n{N}={N}2)"),
+        ("sur ces {n} ({n})", "sur ces 2 (2)"),
+    ],
+)
+def test_messages_are_typeset(typed: str, french: str) -> None:
+    """French punctuation keeps to its word, a count to its noun, a sign to its number."""
+    assert t(typed, n="2") == french
 
 
 def test_messages_are_found(script: ModuleType) -> None:

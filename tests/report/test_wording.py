@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.report.kit import wording
+from evaluation.report.kit.typography import typeset
 
 N, T = "\u00a0", "\u202f"
 
@@ -133,8 +134,8 @@ def test_listing() -> None:
 )
 def test_typeset(typed: str, expected: str) -> None:
     """Text typed on an ordinary keyboard gets its spaces and apostrophes, once."""
-    assert wording.typeset(typed) == expected
-    assert wording.typeset(expected) == expected
+    assert typeset(typed) == expected
+    assert typeset(expected) == expected
 
 
 def test_quote_does_not_break() -> None:

@@ -1,8 +1,9 @@
 """The language that the report speaks, and its messages.
 
 The French text is the message: ``t("{n} photos de « {label} »", n=…, label=…)``.  Its
-translation stands in ``messages/en.po``; a message without one is said in French.  Sentences
-are whole, with named slots, never halves put together: another language orders them otherwise.
+translation stands in ``messages/en.po``; a message without one is said in French.  Both are
+typed on an ordinary keyboard: their spaces that do not break are set here.  Sentences are
+whole, with named slots, never halves put together: another language orders them otherwise.
 
 ``scripts/messages.py`` finds the messages: literal arguments of :func:`t`, :func:`nt`,
 :func:`message` and of :func:`evaluation.report.study.sentences.say`, in Python and in templates.
@@ -20,6 +21,8 @@ from typing import Literal, get_args
 
 from babel.messages.pofile import read_po
 
+from evaluation.report.kit.typography import THIN, bound, typeset
+
 Language = Literal["fr", "en"]
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
@@ -28,8 +31,6 @@ CATALOGUES = Path(__file__).resolve().parent / "messages"
 
 SLOT = re.compile(r"\{([a-z]\w*)\}")
 """A slot is a name between braces; "{}" is not one."""
-
-THIN = "\u202f"
 
 _current: ContextVar[Language] = ContextVar("language", default="fr")
 _texts: ContextVar[Mapping[str, str] | None] = ContextVar("texts", default=None)
@@ -104,15 +105,22 @@ def translated(text: str, slots: Mapping[str, object]) -> str:
         missing, unknown = sorted(wanted - set(slots)), sorted(set(slots) - wanted)
         raise TypeError(f"slots of {text!r}: missing {missing}, unknown {unknown}")
     found = _catalogue(current()).get(text)
-    return text if found is None else found[0]
+    return _set(text, "fr") if found is None else _set(found[0], current())
 
 
 def counted(n: int, one: str, several: str) -> str:
     """The form that suits ``n`` in the current language, its slots open."""
     found = _catalogue(current()).get((one, several))
     if found is None:
-        return one if abs(n) < 2 else several  # noqa: PLR2004 - the French plural begins at two
-    return found[0] if abs(n) == 1 else found[1]
+        text = one if abs(n) < 2 else several  # noqa: PLR2004 - the French plural begins at two
+        return _set(text, "fr")
+    return _set(found[0] if abs(n) == 1 else found[1], current())
+
+
+@cache
+def _set(text: str, language: Language) -> str:
+    """A message with the spaces that do not break in its language."""
+    return bound(typeset(text) if language == "fr" else text)
 
 
 def fill(text: str, slots: Mapping[str, str]) -> str:

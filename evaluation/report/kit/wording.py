@@ -12,12 +12,10 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from evaluation.report.kit.language import THIN, Language, authored, current, grouped, t
+from evaluation.report.kit.language import Language, authored, current, grouped, t
+from evaluation.report.kit.typography import NBSP, THIN, typeset
 
-NBSP = "\u00a0"
 MINUS = "\u2212"
-JOINER = "\u2060"
-"""No line breaks beside it, and it has no width."""
 DASH = "\u2014"
 """Stands where a number is undefined."""
 
@@ -191,8 +189,8 @@ def duration(seconds: float) -> str:
 def size(octets: int) -> str:
     """A number of bytes as "640 ko" or "1,3 Mo", in English "640 kB" and "1.3 MB"."""
     if octets < 1_000_000:  # noqa: PLR2004 - where the next unit begins
-        return t("{n}\u00a0ko", n=count(max(1, round(octets / 1_000))))
-    return t("{n}\u00a0Mo", n=decimal(octets / 1_000_000, 1))
+        return t("{n} ko", n=count(max(1, round(octets / 1_000))))
+    return t("{n} Mo", n=decimal(octets / 1_000_000, 1))
 
 
 def listing(items: Sequence[str], last: str = "et") -> str:
@@ -231,16 +229,3 @@ def told(text: str) -> str:
 def title(text: str) -> str:
     """The title of a photo as a page says it: as it is, where nobody translated it."""
     return authored(text) or text
-
-
-def typeset(text: str) -> str:
-    """French text typed on an ordinary keyboard, with the spaces and apostrophes it should have.
-
-    For titles and questions that a study's author writes; never for code or for English.
-    """
-    text = re.sub(r"(?<=\w)'(?=\w)", "’", text)
-    text = re.sub(r"(?<=\S) ([;!?%])", rf"{THIN}\1", text)
-    text = re.sub(r"(?<=\S) ([:»])", rf"{NBSP}\1", text)
-    # "range-t-il" is not broken: a word joiner after each hyphen.
-    text = re.sub(r"-t-(?=(?:il|elle|on)s?\b)", f"-{JOINER}t-{JOINER}", text)
-    return re.sub(r"« (?=\S)", f"«{NBSP}", text)

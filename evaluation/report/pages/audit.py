@@ -136,7 +136,7 @@ def _suspects_said(view: StudyView, found: DataAudit) -> Sentence:
         tail = t("dans la même autre catégorie") if agreed else t("mais pas dans la même catégorie")
     return say(
         "{number} {verb} ailleurs, avec confiance, par {asked} à la fois, {tail}.",
-        number=nt(number, "{n}\u00a0photo", "{n}\u00a0photos"),
+        number=nt(number, "{n} photo", "{n} photos"),
         verb=verb,
         asked=asked,
         tail=tail,
@@ -152,10 +152,10 @@ def _suspect(view: StudyView, one: Suspect, card: SampleCard, source: str) -> Su
         if view.explorable(*one.predicted)
         else "",
         label=one.label,
-        verdict=t("ambiguë\u00a0: les modèles ne s’accordent pas")
+        verdict=t("ambiguë : les modèles ne s’accordent pas")
         if consensus is None
         else t(
-            "étiquette à vérifier\u00a0: tous disent {consensus}",
+            "étiquette à vérifier : tous disent {consensus}",
             consensus=wording.quote(consensus),
         ),
         said=tuple((view.case_name(case), label) for case, label in one.predicted.items()),
@@ -199,7 +199,7 @@ def _accuracies(view: StudyView, found: DataAudit, source: str) -> Table:
             ),
         ),
         note=t(
-            "Sans les suspectes, l’exactitude est un majorant\u00a0: on retire des "
+            "Sans les suspectes, l’exactitude est un majorant : on retire des "
             "photos que tous ratent, que leur étiquette soit fausse ou "
             "qu’elles soient difficiles."
         ),
@@ -233,10 +233,10 @@ def _overlap(view: StudyView, one: EmbeddingAudit, anchor: str) -> Table:
     return Table(
         id=f"voisins-{anchor}",
         caption=t(
-            "{model_name}\u00a0: à quelles catégories appartiennent les "
+            "{model_name} : à quelles catégories appartiennent les "
             "{neighbours} les plus proches, en pour cent",
             model_name=view.model_name(one.model),
-            neighbours=nt(one.neighbours, "{n}\u00a0photo", "{n}\u00a0photos"),
+            neighbours=nt(one.neighbours, "{n} photo", "{n} photos"),
         ),
         columns=(
             Column(text=t("Catégorie de la photo"), numeric=False),
@@ -260,7 +260,7 @@ def _overlap(view: StudyView, one: EmbeddingAudit, anchor: str) -> Table:
         ),
         note=t(
             "La diagonale, encadrée, est la part de voisines de la même "
-            "catégorie\u202f; hors d’elle, deux catégories se mêlent d’autant plus "
+            "catégorie ; hors d’elle, deux catégories se mêlent d’autant plus "
             "que le nombre est grand."
         ),
         spanner=t("Catégorie des voisines"),
@@ -310,7 +310,7 @@ def _variety(view: StudyView, one: EmbeddingAudit, anchor: str, source: str) -> 
     return Table(
         id=f"variete-{anchor}",
         caption=t(
-            "{model_name}\u00a0: variété de chaque catégorie", model_name=view.model_name(one.model)
+            "{model_name} : variété de chaque catégorie", model_name=view.model_name(one.model)
         ),
         columns=(
             Column(text=t("Catégorie"), numeric=False),

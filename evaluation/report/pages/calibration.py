@@ -141,7 +141,7 @@ def automation_said(view: StudyView, one: Abstention, source: str) -> Sentence:
     if not _usable(found):
         return say(
             "Avec {name}, aucun seuil de confiance ne promet {target} de "
-            "précision\u00a0: rien ne peut être classé automatiquement à ce niveau. "
+            "précision : rien ne peut être classé automatiquement à ce niveau. "
             "{certified}",
             name=name,
             target=target,
@@ -152,7 +152,7 @@ def automation_said(view: StudyView, one: Abstention, source: str) -> Sentence:
     if _missed(found):
         return say(
             "Avec {name}, le seuil {chosen_on} pour {target} de précision ne "
-            "tient pas sa promesse\u00a0: il classe {coverage} du catalogue, mais "
+            "tient pas sa promesse : il classe {coverage} du catalogue, mais "
             "avec {reached} de bonnes réponses seulement. {certified}",
             name=name,
             chosen_on=t(CHOSEN_ON[found.chosen_on]),
@@ -163,7 +163,7 @@ def automation_said(view: StudyView, one: Abstention, source: str) -> Sentence:
         )
     return say(
         "Avec {name}, on peut classer automatiquement {coverage} du "
-        "catalogue à {target} de précision{limits}\u00a0: le seuil, "
+        "catalogue à {target} de précision{limits} : le seuil, "
         "{chosen_on}, donne sur le test {reached} de bonnes réponses parmi "
         "les photos classées. {certified}",
         name=name,
@@ -193,17 +193,17 @@ def _missed(found: Automation) -> bool:
 
 def _limits(metric: Metric) -> str:
     limits = bounds(metric)
-    return t(" (IC\u00a095\u202f% {limits})", limits=limits) if limits else ""
+    return t(" (IC 95 % {limits})", limits=limits) if limits else ""
 
 
 def _certified(found: Automation) -> str:
     if not found.certified_coverage:
         return t(
-            "Aucune part n’est garantie à {target} avec 95\u202f% de confiance.",
+            "Aucune part n’est garantie à {target} avec 95 % de confiance.",
             target=wording.percent(found.target, 0),
         )
     return t(
-        "Avec 95\u202f% de confiance, c’est garanti pour {certified_coverage} du catalogue.",
+        "Avec 95 % de confiance, c’est garanti pour {certified_coverage} du catalogue.",
         certified_coverage=wording.percent(found.certified_coverage),
     )
 
@@ -219,7 +219,7 @@ def _decisions(view: StudyView, found: list[Abstention], source: str) -> Table |
             Column(text=t("Cas"), numeric=False),
             Column(text=t("Part classée")),
             Column(text=t("Précision obtenue")),
-            Column(text=t("Part garantie"), note=t("à 95\u202f% de confiance")),
+            Column(text=t("Part garantie"), note=t("à 95 % de confiance")),
             Column(text=t("Seuil de confiance")),
             Column(text=t("AURC"), note=t("plus bas est mieux")),
         ),
@@ -227,7 +227,7 @@ def _decisions(view: StudyView, found: list[Abstention], source: str) -> Table |
         note=t(
             "Le seuil est choisi sans voir les photos qu’il sert à juger. La "
             "part garantie vient d’une suite de tests exacts, qui s’arrête au "
-            "premier échec. AURC\u00a0: aire sous la courbe du risque en fonction "
+            "premier échec. AURC : aire sous la courbe du risque en fonction "
             "de la part classée."
         ),
         kind="scores",
@@ -302,9 +302,9 @@ def _scores(view: StudyView, found: list[Calibration], source: str) -> Table | N
         ),
         groups=(Group(rows=tuple(_score(view, one, source) for one in found)),),
         note=t(
-            "Brier et NLL\u00a0: plus bas est mieux. ECE\u00a0: écart moyen entre "
-            "confiance et réussite\u202f; sous lui, jusqu’où irait l’ECE de "
-            "probabilités parfaites sur autant de photos (95\u202f% des cas). Une "
+            "Brier et NLL : plus bas est mieux. ECE : écart moyen entre "
+            "confiance et réussite ; sous lui, jusqu’où irait l’ECE de "
+            "probabilités parfaites sur autant de photos (95 % des cas). Une "
             "température supérieure à 1 adoucit des probabilités trop "
             "tranchées."
         ),
@@ -340,7 +340,7 @@ def _ece(scores: CalibrationScores) -> Cell:
         tag=t("mal calibré") if beyond else t("compatible"),
         kind="worse" if beyond else "tie",
         note=t(
-            "hasard\u00a0: jusqu’à {ece_null_high}",
+            "hasard : jusqu’à {ece_null_high}",
             ece_null_high=wording.percent(scores.ece_null_high),
         ),
         title=t("Au-delà de ce que le hasard explique") if beyond else t("Le hasard l’explique"),
@@ -380,7 +380,7 @@ def calibration_said(one: Calibration) -> Sentence:
 
     return say(
         "Telles quelles, ses probabilités sont {state} (confiance moyenne "
-        "{confidence}, exactitude {accuracy})\u202f; après une température de "
+        "{confidence}, exactitude {accuracy}) ; après une température de "
         "{temperature}, elles sont {state2}.",
         state=state(one.before),
         confidence=wording.percent(one.before.confidence),
@@ -423,10 +423,10 @@ def _reliability(view: StudyView, one: Calibration, slug: str) -> Chart:
     wide, narrow = curves.reliability_plot(bins, view.draw)
     return Chart(
         id=f"fiabilite-{slug}",
-        title=t("Diagramme de fiabilité\u00a0: réussite selon la confiance"),
+        title=t("Diagramme de fiabilité : réussite selon la confiance"),
         alt=t(
-            "{case_name}\u00a0: ECE de {ece} avant température, {ece2} après. Sur "
-            "la diagonale, la confiance dirait vrai\u202f; en dessous, le modèle "
+            "{case_name} : ECE de {ece} avant température, {ece2} après. Sur "
+            "la diagonale, la confiance dirait vrai ; en dessous, le modèle "
             "est trop sûr de lui.",
             case_name=view.case_name(one.case),
             ece=wording.percent(one.before.ece),
@@ -441,9 +441,7 @@ def _reliability(view: StudyView, one: Calibration, slug: str) -> Chart:
         ),
         table=Table(
             id=f"fiabilite-{slug}-donnees",
-            caption=t(
-                "{case_name}\u00a0: fiabilité, en chiffres", case_name=view.case_name(one.case)
-            ),
+            caption=t("{case_name} : fiabilité, en chiffres", case_name=view.case_name(one.case)),
             columns=(
                 Column(text=t("Confiance"), numeric=False),
                 Column(text=t("Photos")),
@@ -457,7 +455,10 @@ def _reliability(view: StudyView, one: Calibration, slug: str) -> Chart:
                         Row(
                             cells=(
                                 head(
-                                    wording.interval(found.low, found.high, 0) + "\u202f%",
+                                    t(
+                                        "{limits} %",
+                                        limits=wording.interval(found.low, found.high, 0),
+                                    ),
                                     value=found.low,
                                 ),
                                 Cell(
@@ -497,7 +498,7 @@ def _coverage(view: StudyView, one: Abstention, slug: str) -> Chart:
         id=f"couverture-{slug}",
         title=t("Précision selon la part du catalogue classée sans relecture"),
         alt=t(
-            "{case_name}\u00a0: de {points} de précision sur les {points2} de "
+            "{case_name} : de {points} de précision sur les {points2} de "
             "photos les plus sûres à {points3} sur {points4}.",
             case_name=view.case_name(one.case),
             points=wording.percent(points[0][1]),
@@ -514,7 +515,7 @@ def _coverage(view: StudyView, one: Abstention, slug: str) -> Chart:
         table=simple(
             f"couverture-{slug}-donnees",
             t(
-                "{case_name}\u00a0: précision et part classée, en chiffres",
+                "{case_name} : précision et part classée, en chiffres",
                 case_name=view.case_name(one.case),
             ),
             (t("Part classée"), t("Précision"), t("Confiance d’au moins")),
@@ -533,3 +534,7 @@ def _coverage(view: StudyView, one: Abstention, slug: str) -> Chart:
             ),
         ),
     )
+
+
+def _range(low: float, high: float) -> str:
+    return t("{limits} %", limits=wording.interval(low, high, 0))

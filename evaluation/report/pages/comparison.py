@@ -161,7 +161,7 @@ def _score_chart(view: StudyView, system: ReferenceSystem, run: RunRecord, numbe
     return Chart(
         id=f"f1-{number}",
         title=t(
-            "F1 par catégorie\u00a0: {cited}, cité, et {measured}, mesuré",
+            "F1 par catégorie : {cited}, cité, et {measured}, mesuré",
             cited=wording.quote(cited),
             measured=wording.quote(own),
         ),
@@ -169,18 +169,18 @@ def _score_chart(view: StudyView, system: ReferenceSystem, run: RunRecord, numbe
             "Le F1 mesuré atteint ou dépasse le F1 cité pour {ahead} des "
             "{bars}. Les données de la figure suivent.",
             ahead=wording.count(ahead),
-            bars=nt(len(bars), "{n}\u00a0catégorie", "{n}\u00a0catégories"),
+            bars=nt(len(bars), "{n} catégorie", "{n} catégories"),
         ),
         wide=wide,
         narrow=narrow,
         keys=(
-            Key(kind=run.model.kind, text=t("mesuré ici, avec son intervalle à 95\u202f%")),
+            Key(kind=run.model.kind, text=t("mesuré ici, avec son intervalle à 95 %")),
             Key(kind="quoted", text=t("chiffre cité des diapositives")),
         ),
         table=simple(
             f"f1-{number}-donnees",
             t(
-                "F1 en chiffres\u00a0: {cited} et {measured}",
+                "F1 en chiffres : {cited} et {measured}",
                 cited=wording.quote(cited),
                 measured=wording.quote(own),
             ),

@@ -73,7 +73,7 @@ def build(view: StudyView) -> Page:
             descriptions=_descriptions(view, uri),
             subcategories=_subcategories(view, uri),
             absences=view.absences(uri),
-            test_images=nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos"),
+            test_images=nt(view.test_images, "{n} photo", "{n} photos"),
         ),
     )
 
@@ -94,7 +94,7 @@ def _descriptions(view: StudyView, source: str) -> Sentence:
     page = view.page("explicabilite")
     if view.suggestions:
         return say(
-            "C’est essayé ici\u00a0: {details}.",
+            "C’est essayé ici : {details}.",
             details=Part(
                 text=t("ce que la validation en dit"),
                 href=links.href(source, page, "description-plus-precise"),
@@ -118,7 +118,7 @@ def _subcategories(view: StudyView, source: str) -> Sentence:
     if top is None or top.prompts is None:
         return ()
     return say(
-        "C’est fait ici pour les textes, avec le jeu {title}\u00a0: {number} avec {model_title}.",
+        "C’est fait ici pour les textes, avec le jeu {title} : {number} avec {model_title}.",
         title=wording.quote(wording.told(top.prompts.title)),
         number=number(view, top, source),
         model_title=wording.quote(view.model_title(top)),

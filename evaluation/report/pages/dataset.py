@@ -28,7 +28,7 @@ _COVER = 4
 _TOP_SUBCATEGORIES = 6
 
 WITHHELD = message(
-    "La licence de ces photos ne permet pas de les republier\u00a0: ce site "
+    "La licence de ces photos ne permet pas de les republier : ce site "
     "n’en montre aucune. Les chiffres, eux, portent bien sur toutes "
     "les photos."
 )
@@ -123,7 +123,7 @@ def build(view: StudyView) -> Page:
             counts=_counts(view, uri),
             subcategories=_subcategories(view),
             missing=_missing(view),
-            missing_count=nt(len(view.study.missing), "{n}\u00a0photo", "{n}\u00a0photos"),
+            missing_count=nt(len(view.study.missing), "{n} photo", "{n} photos"),
             duplicates=_duplicates(view, uri) if view.photos_shown else (),
             duplicate_ids=() if view.photos_shown else _duplicate_ids(view),
         ),
@@ -141,7 +141,7 @@ def build_class(view: StudyView, label: str) -> Page:
         model=ClassPage(
             label=label,
             study=Link(
-                text=t("Jeu de données\u00a0: {title}", title=view.title),
+                text=t("Jeu de données : {title}", title=view.title),
                 href=links.href(uri, view.page("donnees")),
             ),
             others=tuple(
@@ -149,7 +149,7 @@ def build_class(view: StudyView, label: str) -> Page:
                 for other in view.study.classes
                 if other != label
             ),
-            total=nt(len(view.samples(label)), "{n}\u00a0photo", "{n}\u00a0photos"),
+            total=nt(len(view.samples(label)), "{n} photo", "{n} photos"),
             withheld="" if view.photos_shown else t(WITHHELD),
             parts=tuple(
                 Part(
@@ -157,7 +157,7 @@ def build_class(view: StudyView, label: str) -> Page:
                     title=t(
                         "{part} ({photos})",
                         part=wording.sentence_case(t(PARTS[fold])),
-                        photos=nt(len(cards), "{n}\u00a0photo", "{n}\u00a0photos"),
+                        photos=nt(len(cards), "{n} photo", "{n} photos"),
                     ),
                     photos=tuple(photo(view, card, uri) for card in cards)
                     if view.photos_shown
@@ -179,7 +179,7 @@ def photo(view: StudyView, card: SampleCard, source: str) -> Photo:
         width=str(max(1, round(card.width * scale))),
         height=str(max(1, round(card.height * scale))),
         alt=t(
-            "Photo de la catégorie {label}\u00a0: {title}",
+            "Photo de la catégorie {label} : {title}",
             label=wording.quote(card.label),
             title=title,
         ),
@@ -201,22 +201,22 @@ def _intro(view: StudyView) -> str:
         if (photos := sum(card.fold == fold for card in study.samples))
     ]
     return t(
-        "{samples} réparties en {classes}\u00a0: {parts}. Seules les photos de "
-        "test notent les modèles\u202f; celles d’apprentissage et de validation "
+        "{samples} réparties en {classes} : {parts}. Seules les photos de "
+        "test notent les modèles ; celles d’apprentissage et de validation "
         "ne servent qu’à l’approche supervisée, et aux textes tirés des "
         "sous-catégories.",
-        samples=nt(len(study.samples), "{n}\u00a0photo", "{n}\u00a0photos"),
-        classes=nt(len(study.classes), "{n}\u00a0catégorie", "{n}\u00a0catégories"),
+        samples=nt(len(study.samples), "{n} photo", "{n} photos"),
+        classes=nt(len(study.classes), "{n} catégorie", "{n} catégories"),
         parts=wording.listing(parts),
     )
 
 
 def _photos_in(fold: str, number: int) -> str:
     if fold == "train":
-        return nt(number, "{n}\u00a0photo d’apprentissage", "{n}\u00a0photos d’apprentissage")
+        return nt(number, "{n} photo d’apprentissage", "{n} photos d’apprentissage")
     if fold == "validation":
-        return nt(number, "{n}\u00a0photo de validation", "{n}\u00a0photos de validation")
-    return nt(number, "{n}\u00a0photo de test", "{n}\u00a0photos de test")
+        return nt(number, "{n} photo de validation", "{n} photos de validation")
+    return nt(number, "{n} photo de test", "{n} photos de test")
 
 
 def _facts(view: StudyView) -> tuple[Fact, ...]:
@@ -250,7 +250,7 @@ def _card(view: StudyView, label: str, source: str) -> ClassCard:
     return ClassCard(
         label=label,
         href=links.href(source, view.class_page(label)),
-        total=nt(len(cards), "{n}\u00a0photo", "{n}\u00a0photos"),
+        total=nt(len(cards), "{n} photo", "{n} photos"),
         parts=", ".join(
             f"{wording.count(sum(card.fold == fold for card in cards))} {t(PARTS[fold])}"
             for fold in FOLDS
@@ -259,7 +259,7 @@ def _card(view: StudyView, label: str, source: str) -> ClassCard:
         if view.photos_shown
         else (),
         subcategories=tuple(name for name, _ in named[:_TOP_SUBCATEGORIES]),
-        more=t("et {rest}", rest=nt(rest, "{n}\u00a0autre", "{n}\u00a0autres")) if rest > 0 else "",
+        more=t("et {rest}", rest=nt(rest, "{n} autre", "{n} autres")) if rest > 0 else "",
     )
 
 
@@ -280,10 +280,10 @@ def _chart(view: StudyView) -> Chart:
         id="effectifs",
         title=t("Photos de chaque catégorie, par partie"),
         alt=t(
-            "Barres empilées\u00a0: chaque catégorie compte de {totals} à "
+            "Barres empilées : chaque catégorie compte de {totals} à "
             "{totals2}. Le tableau qui suit donne les nombres.",
             totals=wording.count(min(totals)),
-            totals2=nt(max(totals), "{n}\u00a0photo", "{n}\u00a0photos"),
+            totals2=nt(max(totals), "{n} photo", "{n} photos"),
         ),
         wide=wide,
         narrow=narrow,

@@ -162,7 +162,7 @@ def build_case(view: StudyView, case: str) -> Page:
         model=CasePage(
             title=view.case_name(case),
             study=Link(
-                text=t("Explicabilité\u00a0: {study}", study=view.title),
+                text=t("Explicabilité : {study}", study=view.title),
                 href=links.href(uri, view.page("explicabilite")),
             ),
             others=tuple(
@@ -235,12 +235,12 @@ def _examples(
 def _lead_said(view: StudyView, run: RunRecord) -> str:
     if run.model.kind == "clip":
         return t(
-            "Les exemples qui suivent sont ceux du cas «\u00a0{case}\u00a0», le plus exact de ceux "
+            "Les exemples qui suivent sont ceux du cas « {case} », le plus exact de ceux "
             "qui n’ont rien appris de ces photos.",
             case=view.case_title(run),
         )
     return t(
-        "Les exemples qui suivent sont ceux du cas «\u00a0{case}\u00a0».",
+        "Les exemples qui suivent sont ceux du cas « {case} ».",
         case=view.case_title(run),
     )
 
@@ -285,14 +285,14 @@ def _selection_said(explanation: CaseExplanation) -> str:
     return nt(
         len(explanation.photos),
         "{n} photo est expliquée, sur {cap} au plus. Des règles l’ont choisie, jamais le "
-        "goût\u00a0: pour chaque catégorie, des photos tirées au sort et communes à tous les cas "
+        "goût : pour chaque catégorie, des photos tirées au sort et communes à tous les cas "
         "({shared}), puis les erreurs les plus sûres d’elles-mêmes, les bonnes réponses les plus "
-        "sûres et les moins sûres ({each} par règle)\u202f; enfin les {confusions} confusions les "
+        "sûres et les moins sûres ({each} par règle) ; enfin les {confusions} confusions les "
         "plus fréquentes.",
         "{n} photos sont expliquées, sur {cap} au plus. Des règles les ont choisies, jamais le "
-        "goût\u00a0: pour chaque catégorie, des photos tirées au sort et communes à tous les cas "
+        "goût : pour chaque catégorie, des photos tirées au sort et communes à tous les cas "
         "({shared}), puis les erreurs les plus sûres d’elles-mêmes, les bonnes réponses les plus "
-        "sûres et les moins sûres ({each} par règle)\u202f; enfin les {confusions} confusions les "
+        "sûres et les moins sûres ({each} par règle) ; enfin les {confusions} confusions les "
         "plus fréquentes.",
         cap=wording.count(spec.cap),
         shared=wording.count(spec.shared_per_class),
@@ -350,13 +350,13 @@ def _across(view: StudyView, source: str) -> Across | None:
         t(
             "De chaque modèle, le cas le plus exact. Les cartes sont celles de la vraie "
             "catégorie, par RISE, seule méthode qui vaille d’un modèle à l’autre. Chacune a sa "
-            "propre échelle\u00a0: on y compare les endroits, non les forces."
+            "propre échelle : on y compare les endroits, non les forces."
         )
         if rise
         else t(
             "De chaque modèle, le cas le plus exact. Les cartes sont celles de la vraie "
             "catégorie, par RISE là où elle a été faite, sinon par la méthode propre du "
-            "modèle\u00a0: on y compare les endroits, avec prudence, et non les forces."
+            "modèle : on y compare les endroits, avec prudence, et non les forces."
         )
     )
     return Across(
@@ -372,7 +372,7 @@ def _cautious(lead: str, found: Sequence[CaseExplanation], method: str) -> str:
     if not faithfulness.doubted(found, method):
         return lead
     caution = t(
-        "Rien ne montre ici que {method} vaille mieux que les témoins\u00a0: à lire avec réserve.",
+        "Rien ne montre ici que {method} vaille mieux que les témoins : à lire avec réserve.",
         method=maps.method_name(method),
     )
     return f"{lead} {caution}"
@@ -402,8 +402,8 @@ def _compared(
         label=card.label,
         summary=nt(
             right,
-            "«\u00a0{label}\u00a0»\u00a0: {n} cas sur {of} a raison",
-            "«\u00a0{label}\u00a0»\u00a0: {n} cas sur {of} ont raison",
+            "« {label} » : {n} cas sur {of} a raison",
+            "« {label} » : {n} cas sur {of} ont raison",
             label=card.label,
             of=wording.count(len(variants)),
         ),
@@ -502,33 +502,33 @@ def _change_said(view: StudyView, base: RunRecord, run: RunRecord, sample: str, 
     was, now = before.predicted == before.label, after.predicted == after.label
     if was == now and values["before"] == values["after"]:
         said = t(
-            "Avec «\u00a0{texts}\u00a0», la probabilité de «\u00a0{label}\u00a0» reste à {after}.",
+            "Avec « {texts} », la probabilité de « {label} » reste à {after}.",
             texts=values["texts"],
             label=values["label"],
             after=values["after"],
         )
     elif now and not was:
         said = t(
-            "Avec «\u00a0{texts}\u00a0», la probabilité de «\u00a0{label}\u00a0» passe de {before} "
+            "Avec « {texts} », la probabilité de « {label} » passe de {before} "
             "à {after} ({change}), et la réponse devient juste.",
             **values,
         )
     elif was and not now:
         said = t(
-            "Avec «\u00a0{texts}\u00a0», la probabilité de «\u00a0{label}\u00a0» passe de {before} "
+            "Avec « {texts} », la probabilité de « {label} » passe de {before} "
             "à {after} ({change}), et la réponse devient fausse.",
             **values,
         )
     elif now:
         said = t(
-            "Avec «\u00a0{texts}\u00a0», la probabilité de «\u00a0{label}\u00a0» passe de {before} "
-            "à {after} ({change})\u202f; la réponse reste juste.",
+            "Avec « {texts} », la probabilité de « {label} » passe de {before} "
+            "à {after} ({change}) ; la réponse reste juste.",
             **values,
         )
     else:
         said = t(
-            "Avec «\u00a0{texts}\u00a0», la probabilité de «\u00a0{label}\u00a0» passe de {before} "
-            "à {after} ({change})\u202f; la réponse reste fausse.",
+            "Avec « {texts} », la probabilité de « {label} » passe de {before} "
+            "à {after} ({change}) ; la réponse reste fausse.",
             **values,
         )
     moved = _moved(before, after, method)
@@ -550,7 +550,7 @@ def _moved(before: ExplainedPhoto, after: ExplainedPhoto, method: str) -> str:
     if was == now:
         return t("Ce qui compte le plus reste {region}.", region=was)
     return t(
-        "Ce qui compte le plus était {before}\u202f; c’est maintenant {after}.",
+        "Ce qui compte le plus était {before} ; c’est maintenant {after}.",
         before=was,
         after=now,
     )
@@ -592,7 +592,7 @@ def _applies(view: StudyView) -> Table:
             ),
         ),
         note=t(
-            "La grille est celle de la carte avant qu’elle soit étendue à la photo\u00a0: on n’y "
+            "La grille est celle de la carte avant qu’elle soit étendue à la photo : on n’y "
             "lit rien de plus fin. Une passe est une lecture de la photo par le modèle."
         ),
         kind="plain",
@@ -605,13 +605,13 @@ def _card(view: StudyView, explanation: CaseExplanation, method: ExplainMethod) 
         return absent(t("non demandée pour ce modèle"))
     if not card.applies:
         return Cell(text=card.reason, lang="en", kind="missing")
-    passes = nt(card.forward_passes, "{n}\u00a0passe", "{n}\u00a0passes")
+    passes = nt(card.forward_passes, "{n} passe", "{n} passes")
     if card.grid is None:
         return Cell(text=t("oui"), note=passes)
     return Cell(
         text=t("oui"),
         note=t(
-            "grille {rows}\u00a0×\u00a0{columns} · {passes}",
+            "grille {rows} × {columns} · {passes}",
             rows=wording.count(card.grid[0]),
             columns=wording.count(card.grid[1]),
             passes=passes,

@@ -140,7 +140,7 @@ def data_files(view: StudyView) -> dict[str, str]:
 
 
 def _intro(data: _Data) -> str:
-    photos = nt(len(data.cards), "{n}\u00a0photo", "{n}\u00a0photos")
+    photos = nt(len(data.cards), "{n} photo", "{n} photos")
     if len(data.runs) == 1:
         return t("{photos} de test, et ce qu’en dit le seul cas évalué.", photos=photos)
     return t(
@@ -168,7 +168,7 @@ def _options(names: Iterable[str]) -> tuple[Option, ...]:
 
 def _precision(classes: int) -> str:
     rounded = t(
-        "Les probabilités sont arrondies au centième de pour cent\u202f; le "
+        "Les probabilités sont arrondies au centième de pour cent ; le "
         "verdict, lui, vient des probabilités entières."
     )
     if classes <= SHOWN:

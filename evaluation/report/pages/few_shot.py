@@ -21,6 +21,7 @@ from evaluation.report.kit.tables import (
     measured,
     simple,
 )
+from evaluation.report.kit.typography import NBSP
 from evaluation.report.pages import Page
 from evaluation.report.study.sentences import Part, Sentence, say
 from evaluation.report.study.view import StudyView, bounds, shown, trace
@@ -79,7 +80,7 @@ def build(view: StudyView) -> Page | None:
     used = dict.fromkeys(curve.method for one in found for curve in one.curves)
     return Page(
         uri=uri,
-        title=t("Combien d’étiquettes\u202f?"),
+        title=t("Combien d’étiquettes ?"),
         template="etiquettes.md.jinja",
         model=FewShotPage(
             title=view.title,
@@ -112,7 +113,7 @@ def _zero_shot(view: StudyView, one: FewShot, source: str) -> Sentence:
         return ()
     run = view.runs.get(one.zero_shot_case)
     name = wording.quote(view.case_name(one.zero_shot_case))
-    text = f"{shown(one.zero_shot)}{wording.NBSP}{bounds(one.zero_shot)}".strip()
+    text = f"{shown(one.zero_shot)}{NBSP}{bounds(one.zero_shot)}".strip()
     number = (
         Part(text=text)
         if run is None
@@ -129,7 +130,7 @@ def break_even(curve: LearningCurve, *, href: str = "", title: str = "") -> Sent
         return say(
             "{name} ne bat jamais le zero-shot de façon démontrée, même avec {images} en tout.",
             name=name,
-            images=nt(most.images, "{n}\u00a0photo étiquetée", "{n}\u00a0photos étiquetées"),
+            images=nt(most.images, "{n} photo étiquetée", "{n} photos étiquetées"),
         )
     tried = [point.shots for point in curve.points if point.shots is not None]
     only_all = curve.break_even not in tried
@@ -138,12 +139,12 @@ def break_even(curve: LearningCurve, *, href: str = "", title: str = "") -> Sent
             "{name} ne bat le zero-shot qu’avec toutes les étiquettes (jusqu’à "
             "{break_even} par catégorie).",
             name=name,
-            break_even=nt(curve.break_even, "{n}\u00a0photo", "{n}\u00a0photos"),
+            break_even=nt(curve.break_even, "{n} photo", "{n} photos"),
         )
     return say(
         "{name} bat le zero-shot à partir de {break_even} par catégorie{gain}.",
         name=name,
-        break_even=nt(curve.break_even, "{n}\u00a0photo étiquetée", "{n}\u00a0photos étiquetées"),
+        break_even=nt(curve.break_even, "{n} photo étiquetée", "{n} photos étiquetées"),
         gain=_gain(curve, curve.break_even, href, title),
     )
 
@@ -154,7 +155,7 @@ def _gain(curve: LearningCurve, shots: int, href: str, title: str) -> Sentence:
         return ()
     gain = point.over_zero_shot
     return say(
-        " ({gain}, IC\u00a095\u202f% {interval})",
+        " ({gain}, IC 95 % {interval})",
         gain=Part(text=wording.points(gain.gain), href=href, title=title),
         interval=wording.interval(gain.low, gain.high),
     )
@@ -205,7 +206,7 @@ def _chart(view: StudyView, one: FewShot, anchor: str) -> Chart:
     wide, narrow = curves.learning_plot(points, level, view.draw)
     ends = wording.clauses(
         t(
-            "{method}\u00a0: {mean} à {mean2}",
+            "{method} : {mean} à {mean2}",
             method=_method(curve.method, one),
             mean=wording.percent(curve.points[0].mean),
             mean2=wording.percent(curve.points[-1].mean),
@@ -220,7 +221,7 @@ def _chart(view: StudyView, one: FewShot, anchor: str) -> Chart:
         keys.append(Key(kind="level", text=t("zero-shot, sans étiquette")))
     return Chart(
         id=f"apprentissage-{anchor}",
-        title=t("Exactitude sur le test selon le nombre d’étiquettes, avec bandes à 95\u202f%"),
+        title=t("Exactitude sur le test selon le nombre d’étiquettes, avec bandes à 95 %"),
         alt=t(
             "{model_name}, de la plus petite à la plus grande quantité d’étiquettes. {ends}.",
             model_name=view.model_name(one.model),
@@ -232,7 +233,7 @@ def _chart(view: StudyView, one: FewShot, anchor: str) -> Chart:
         table=simple(
             f"apprentissage-{anchor}-donnees",
             t(
-                "{model_name}\u00a0: exactitude moyenne, en chiffres",
+                "{model_name} : exactitude moyenne, en chiffres",
                 model_name=view.model_name(one.model),
             ),
             (t("Photos par catégorie"), *(_method(curve.method, one) for curve in one.curves)),
@@ -278,7 +279,7 @@ def _table(view: StudyView, one: FewShot, anchor: str) -> Table:
     return Table(
         id=_tests(anchor),
         caption=t(
-            "{model_name}\u00a0: chaque point, et ce qu’il gagne",
+            "{model_name} : chaque point, et ce qu’il gagne",
             model_name=view.model_name(one.model),
         ),
         columns=(
@@ -297,10 +298,10 @@ def _table(view: StudyView, one: FewShot, anchor: str) -> Table:
         ),
         note=t(
             "Moyenne de {seeds} des photos étiquetées, prises dans la partie "
-            "d’apprentissage\u202f; l’incertitude est celle des tirages et des "
+            "d’apprentissage ; l’incertitude est celle des tirages et des "
             "images à la fois. Les réglages sont choisis sur les seules photos "
             "étiquetées.",
-            seeds=nt(len(one.seeds), "{n}\u00a0tirage", "{n}\u00a0tirages"),
+            seeds=nt(len(one.seeds), "{n} tirage", "{n} tirages"),
         ),
         kind="scores",
     )

@@ -319,9 +319,9 @@ def _said(view: StudyView, data: _Data) -> tuple[Sentence, ...]:
     lost = 1 - sum(plane.explained)
     said = [
         say(
-            "Chaque photo est un vecteur de plusieurs centaines de nombres\u202f; les deux axes "
+            "Chaque photo est un vecteur de plusieurs centaines de nombres ; les deux axes "
             "sont ceux le long desquels les photos de test diffèrent le plus (analyse en "
-            "composantes principales). Ils montrent {shown} de leur variance\u00a0: {lost} ne se "
+            "composantes principales). Ils montrent {shown} de leur variance : {lost} ne se "
             "voit pas ici, et deux photos voisines sur la carte peuvent ne pas l’être pour le "
             "modèle.",
             shown=wording.percent(sum(plane.explained), 0),
@@ -331,11 +331,11 @@ def _said(view: StudyView, data: _Data) -> tuple[Sentence, ...]:
     if plane.gap is not None and plane.texts_shown is not None:
         said.append(
             say(
-                "Les textes sont placés sur les mêmes axes, mais centrés à part\u00a0: dans un "
+                "Les textes sont placés sur les mêmes axes, mais centrés à part : dans un "
                 "modèle comme CLIP, photos et textes occupent deux régions distinctes (modality "
                 "gap, Liang et al., 2022), séparées ici de {gap} pour des vecteurs de longueur 1. "
-                "Un texte se lit donc comme une direction\u00a0: il attire les photos qui sont de "
-                "son côté. Les axes montrent {shown} de la variance des textes\u202f; pour qu’on "
+                "Un texte se lit donc comme une direction : il attire les photos qui sont de "
+                "son côté. Les axes montrent {shown} de la variance des textes ; pour qu’on "
                 "les distingue, leur distance au centre est multipliée par {scale}.",
                 scale=wording.decimal(data.scale(run), 1),
                 gap=wording.decimal(plane.gap, 2),
@@ -345,7 +345,7 @@ def _said(view: StudyView, data: _Data) -> tuple[Sentence, ...]:
     if not plane.texts:
         said.append(
             say(
-                "{case} ne lit pas de texte\u00a0: la carte ne montre que les photos, telles que "
+                "{case} ne lit pas de texte : la carte ne montre que les photos, telles que "
                 "son tronc les voit.",
                 case=wording.quote(view.case_title(run)),
             )
@@ -387,7 +387,7 @@ def _chart(view: StudyView, data: _Data) -> Chart:
 
 
 def _title(drawn: int, total: int, case: str) -> str:
-    photos = nt(total, "{n}\u00a0photo", "{n}\u00a0photos")
+    photos = nt(total, "{n} photo", "{n} photos")
     if drawn == total:
         return t("{photos} de test selon {case}", photos=photos, case=wording.quote(case))
     return t(
@@ -399,8 +399,8 @@ def _title(drawn: int, total: int, case: str) -> str:
 
 
 def _alt(view: StudyView, middles: tuple[_Middle, ...], total: int) -> str:
-    photos = nt(total, "{n}\u00a0photo", "{n}\u00a0photos")
-    classes = nt(len(view.study.classes), "{n}\u00a0catégorie", "{n}\u00a0catégories")
+    photos = nt(total, "{n} photo", "{n} photos")
+    classes = nt(len(view.study.classes), "{n} catégorie", "{n} catégories")
     if not any(one.text for one in middles):
         return t(
             "Nuage de {photos} en {classes}. Le tableau qui suit donne le centre de chacune.",
@@ -421,7 +421,7 @@ def _alt(view: StudyView, middles: tuple[_Middle, ...], total: int) -> str:
 
 def _table(view: StudyView, run: RunRecord, middles: tuple[_Middle, ...]) -> Table:
     def place(x: float, y: float) -> str:
-        return t("({x}\u202f; {y})", x=wording.decimal(x, 2), y=wording.decimal(y, 2))
+        return t("({x} ; {y})", x=wording.decimal(x, 2), y=wording.decimal(y, 2))
 
     tip, source = trace(run), view.page("carte-des-images")
     texts = any(one.text for one in middles)
@@ -462,7 +462,7 @@ def _table(view: StudyView, run: RunRecord, middles: tuple[_Middle, ...]) -> Tab
     )
     return Table(
         id="carte-donnees",
-        caption=t("{case}\u00a0: où sont les catégories", case=view.case_title(run)),
+        caption=t("{case} : où sont les catégories", case=view.case_title(run)),
         columns=(
             Column(text=t("Catégorie"), numeric=False),
             Column(text=t("Photos de test")),

@@ -25,9 +25,7 @@ DEFINITIONS = (
     ),
     (
         message("Précision d’une catégorie"),
-        message(
-            "part de vraies parmi les photos que le modèle y a rangées\u202f; indéfinie si aucune."
-        ),
+        message("part de vraies parmi les photos que le modèle y a rangées ; indéfinie si aucune."),
     ),
     (
         message("F1 d’une catégorie"),
@@ -50,16 +48,16 @@ INTERVALS = {
 
 
 _PAIRED = message(
-    "Les cas sont comparés sur les mêmes photos\u00a0: Q de Cochran (1950) "
+    "Les cas sont comparés sur les mêmes photos : Q de Cochran (1950) "
     "pour l’ensemble, test de McNemar (1947), exact et mid-p "
     "(Fagerland, Lydersen et Laake, 2013), pour chaque paire, avec la "
-    "correction de Holm (1979)\u202f; l’intervalle de chaque écart est "
+    "correction de Holm (1979) ; l’intervalle de chaque écart est "
     "celui de Tango (1998). Les lettres des groupes suivent Piepho "
     "(2004), la fourchette du vrai rang Mogstad, Romano, Shaikh et "
     "Wilhelm (2024)."
 )
 _CLUSTERED = message(
-    "Des photos presque identiques comptent pour une seule\u00a0: le test "
+    "Des photos presque identiques comptent pour une seule : le test "
     "change le signe de groupes entiers, et l’intervalle tient compte "
     "de leur effet de plan."
 )
@@ -70,7 +68,7 @@ _QUOTED = message(
 )
 _TEXTS = message(
     "Les gains par catégorie et l’effet de chaque texte passent les "
-    "mêmes tests, corrigés à l’intérieur de chaque tableau\u202f; "
+    "mêmes tests, corrigés à l’intérieur de chaque tableau ; "
     "l’optimisme d’un choix fait sur le test est estimé par bootstrap "
     "(Efron, 1983)."
 )
@@ -81,24 +79,24 @@ _VARIANCE = message(
 )
 _CONTROL = message("Le témoin de mots au hasard suit WaffleCLIP (Roth et al., ICCV 2023).")
 _CALIBRATION = message(
-    "Calibration\u00a0: score de Brier (1950), log-vraisemblance, ECE (Guo "
+    "Calibration : score de Brier (1950), log-vraisemblance, ECE (Guo "
     "et al., ICML 2017) comparée à ce qu’elle vaudrait pour des "
-    "probabilités parfaites\u202f; la température n’est jamais réglée sur "
+    "probabilités parfaites ; la température n’est jamais réglée sur "
     "les photos qu’elle sert à juger."
 )
 _ABSTENTION = message(
-    "Abstention\u00a0: courbe du risque selon la part classée et AURC "
-    "(Geifman et El-Yaniv, NeurIPS 2017)\u202f; la part garantie vient de "
+    "Abstention : courbe du risque selon la part classée et AURC "
+    "(Geifman et El-Yaniv, NeurIPS 2017) ; la part garantie vient de "
     "tests exacts en séquence fixe."
 )
 _FEW_SHOT = message(
-    "Courbes d’apprentissage\u00a0: GDA (Wang et al., ICLR 2024), sonde "
+    "Courbes d’apprentissage : GDA (Wang et al., ICLR 2024), sonde "
     "partie des textes (LP++, Huang et al., CVPR 2024), régression "
     "logistique et plus proches voisins, plusieurs tirages des photos "
     "étiquetées, réglés sur elles seules."
 )
 _AUDIT = message(
-    "Étiquettes douteuses\u00a0: apprentissage confiant (Northcutt, Jiang "
+    "Étiquettes douteuses : apprentissage confiant (Northcutt, Jiang "
     "et Chuang, 2021), d’accord entre tous les modèles."
 )
 
@@ -195,11 +193,11 @@ def build(view: StudyView) -> Page:
             unavailable=tuple(details(view, run) for run in absent),
             unavailable_said=nt(
                 len(absent),
-                "{n}\u00a0cas indisponible\u00a0: ses poids n’ont pas pu être obtenus",
-                "{n}\u00a0cas indisponibles\u00a0: leurs poids n’ont pas pu être obtenus",
+                "{n} cas indisponible : ses poids n’ont pas pu être obtenus",
+                "{n} cas indisponibles : leurs poids n’ont pas pu être obtenus",
             ),
-            test_images=nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos"),
-            duplicates=nt(len(study.duplicates), "{n}\u00a0groupe", "{n}\u00a0groupes"),
+            test_images=nt(view.test_images, "{n} photo", "{n} photos"),
+            duplicates=nt(len(study.duplicates), "{n} groupe", "{n} groupes"),
         ),
     )
 
@@ -412,7 +410,7 @@ def archive_link(view: StudyView, source: str) -> Link | None:
         href=links.href(source, view.archive_uri()),
         hint=t(
             "{files}, {size}",
-            files=nt(view.archive.files, "{n}\u00a0fichier", "{n}\u00a0fichiers"),
+            files=nt(view.archive.files, "{n} fichier", "{n} fichiers"),
             size=wording.size(len(view.archive.content)),
         ),
     )

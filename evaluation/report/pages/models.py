@@ -19,12 +19,13 @@ from evaluation.report.kit.tables import (
     head,
     measured,
 )
+from evaluation.report.kit.typography import THIN
 from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.study.sentences import Sentence, number, say
 from evaluation.report.study.view import Absence, StudyView, best
 
 KINDS = {"clip": message("Zero-shot"), "supervised": message("Supervisé")}
-COMPUTED = message("calculé d’après la description du modèle\u00a0: study.json")
+COMPUTED = message("calculé d’après la description du modèle : study.json")
 UNKNOWN = message("inconnu tant que la description du modèle n’est pas ici")
 MILLION = 1e6
 
@@ -108,7 +109,7 @@ def _table(view: StudyView, source: str) -> Table:
         groups=(Group(rows=tuple(_row(view, card, source) for card in view.model_cards.values())),),
         note=t(
             "Paramètres et opérations sont calculés d’après la description du modèle, sans ses "
-            "poids\u202f; une multiplication et son addition comptent pour deux."
+            "poids ; une multiplication et son addition comptent pour deux."
         ),
         kind="plain",
     )
@@ -171,7 +172,7 @@ def _card(view: StudyView, card: ModelCard, source: str) -> Card:
 
 def _lead(view: StudyView, run: RunRecord, source: str) -> Sentence:
     return say(
-        "Meilleur résultat\u00a0: {number}, avec {case}.",
+        "Meilleur résultat : {number}, avec {case}.",
         number=number(view, run, source),
         case=wording.quote(view.case_title(run)),
     )
@@ -260,7 +261,7 @@ def _resolution(card: ModelCard) -> str:
     if card.resolution is None:
         return ""
     height, width = card.resolution
-    return f"{width}\u202f×\u202f{height}"
+    return f"{width}{THIN}×{THIN}{height}"
 
 
 def _links(card: ModelCard) -> tuple[Link, ...]:

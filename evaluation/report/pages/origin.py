@@ -24,7 +24,7 @@ def origin(view: StudyView, source: str) -> Origin:
         data=t(
             "Un nombre souligné, ou son infobulle, mène à son exécution. Les comparaisons "
             "(comparison.json) et les comptes de photos (study.json, données {revision}) portent "
-            "sur ces exécutions\u00a0:",
+            "sur ces exécutions :",
             revision=revision,
         ),
         runs=tuple(

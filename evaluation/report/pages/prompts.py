@@ -29,6 +29,7 @@ from evaluation.report.kit.tables import (
     measured,
     simple,
 )
+from evaluation.report.kit.typography import NBSP
 from evaluation.report.pages import Page
 from evaluation.report.study.findings import class_finding, gains_anchor, tell
 from evaluation.report.study.scores import gallery_href
@@ -188,7 +189,7 @@ def _choice(view: StudyView, choice: PromptChoice) -> Sentence:
         found = next((one for one in view.prompt_sets if one.name == prompts), None)
         return wording.quote(prompts if found is None else wording.told(found.title))
 
-    number = f"{shown(choice.test)}{wording.NBSP}{bounds(choice.test)}".strip()
+    number = f"{shown(choice.test)}{NBSP}{bounds(choice.test)}".strip()
     rival = (
         t("C’est aussi le meilleur sur le test")
         if choice.chosen == choice.best_on_test
@@ -209,10 +210,10 @@ def _choice(view: StudyView, choice: PromptChoice) -> Sentence:
     )
     return say(
         "{title}, choisi sur la validation parmi {candidates} de textes, y "
-        "obtient {validation}, et {number} sur le test\u00a0: c’est ce chiffre "
-        "qu’il faut retenir. {rival}\u202f; {cost}.",
+        "obtient {validation}, et {number} sur le test : c’est ce chiffre "
+        "qu’il faut retenir. {rival} ; {cost}.",
         title=title(choice.chosen),
-        candidates=nt(len(choice.candidates), "{n}\u00a0jeu", "{n}\u00a0jeux"),
+        candidates=nt(len(choice.candidates), "{n} jeu", "{n} jeux"),
         validation=shown(choice.validation),
         number=number,
         rival=rival,
@@ -259,14 +260,14 @@ def _gain_chart(view: StudyView, gain: PromptGain, ordered: list[ClassGain], id_
     tip = trace_all((gain.a, gain.b))
     return Chart(
         id=id_,
-        title=t("Rappel gagné ou perdu, en points, avec son intervalle à 95\u202f%"),
+        title=t("Rappel gagné ou perdu, en points, avec son intervalle à 95 %"),
         alt=t(
-            "{case_name} contre {case_name2}\u00a0: {told} sur {gains}, de {points} "
+            "{case_name} contre {case_name2} : {told} sur {gains}, de {points} "
             "pour {label} à {points2} pour {label2}.",
             case_name=view.case_name(gain.a),
             case_name2=view.case_name(gain.b),
-            told=nt(told, "{n}\u00a0changement démontré", "{n}\u00a0changements démontrés"),
-            gains=nt(len(gains), "{n}\u00a0catégorie", "{n}\u00a0catégories"),
+            told=nt(told, "{n} changement démontré", "{n} changements démontrés"),
+            gains=nt(len(gains), "{n} catégorie", "{n} catégories"),
             points=wording.signed(gains[0].points),
             label=wording.quote(gains[0].label),
             points2=wording.signed(gains[-1].points),
@@ -281,8 +282,8 @@ def _gain_chart(view: StudyView, gain: PromptGain, ordered: list[ClassGain], id_
         ),
         table=simple(
             f"{id_}-donnees",
-            t("{case_name}\u00a0: gains de rappel, en chiffres", case_name=view.case_name(gain.a)),
-            (t("Catégorie"), t("Gain (points)"), t("Intervalle à 95\u202f%")),
+            t("{case_name} : gains de rappel, en chiffres", case_name=view.case_name(gain.a)),
+            (t("Catégorie"), t("Gain (points)"), t("Intervalle à 95 %")),
             tuple(
                 (
                     row.label,
@@ -309,7 +310,7 @@ def _gain_table(
     return Table(
         id=id_,
         caption=t(
-            "{case_name}\u00a0: les tests, catégorie par catégorie",
+            "{case_name} : les tests, catégorie par catégorie",
             case_name=view.case_name(gain.a),
         ),
         columns=(
@@ -357,7 +358,7 @@ def _gain_table(
             ),
         ),
         note=t(
-            "Gagnées\u00a0: bien classées avec ces textes seulement\u202f; perdues\u00a0: "
+            "Gagnées : bien classées avec ces textes seulement ; perdues : "
             "bien classées avec les autres seulement. La correction porte sur "
             "les catégories du tableau."
         ),
@@ -392,13 +393,11 @@ def _effects(view: StudyView, case: str, effects: tuple[TextEffect, ...]) -> Eff
     many = len(ordered) > _MANY
     return Effects(
         anchor=f"textes-{slug}",
-        title=t("Ce que chaque texte apporte\u00a0: {set}", set=_set(view, case)),
-        summary=nt(len(ordered), "{n}\u00a0texte", "{n}\u00a0textes") if many else "",
+        title=t("Ce que chaque texte apporte : {set}", set=_set(view, case)),
+        summary=nt(len(ordered), "{n} texte", "{n} textes") if many else "",
         table=Table(
             id=f"textes-{slug}-tableau",
-            caption=t(
-                "{set}\u00a0: exactitude avec le texte, moins sans lui", set=_set(view, case)
-            ),
+            caption=t("{set} : exactitude avec le texte, moins sans lui", set=_set(view, case)),
             columns=(
                 Column(text=t("Texte"), numeric=False),
                 Column(text=t("Catégorie"), numeric=False),
@@ -443,7 +442,7 @@ def _effects(view: StudyView, case: str, effects: tuple[TextEffect, ...]) -> Eff
                 ),
             ),
             note=t(
-                "Chaque texte est retiré à son tour\u202f; une catégorie qui n’en a "
+                "Chaque texte est retiré à son tour ; une catégorie qui n’en a "
                 "qu’un garde alors son nom. Un effet négatif démontré désigne un "
                 "texte à retirer."
             ),
@@ -462,7 +461,7 @@ def _near_identical(view: StudyView, case: str, pairs: tuple[TextPair, ...]) -> 
         )
         for pair in pairs
     )
-    return say("{set}\u00a0: {said}.", set=_set(view, case), said=said)
+    return say("{set} : {said}.", set=_set(view, case), said=said)
 
 
 # ------------------------------------------------------------------------- control
@@ -471,11 +470,11 @@ def _near_identical(view: StudyView, case: str, pairs: tuple[TextPair, ...]) -> 
 def _control(view: StudyView, case: str, gain: MeanGain, source: str) -> Sentence:
     run = view.runs.get(case)
     model = wording.quote(view.model_title(run)) if run else wording.quote(case)
-    draws = nt(gain.repetitions, "{n}\u00a0tirage", "{n}\u00a0tirages")
+    draws = nt(gain.repetitions, "{n} tirage", "{n} tirages")
     words = t("{draws} de mots au hasard de même longueur, en moyenne", draws=draws)
     told = wording.points(gain.gain)
     numbers = say(
-        "{gain}, IC\u00a095\u202f% {interval}, {p}",
+        "{gain}, IC 95 % {interval}, {p}",
         gain=Part(text=told, href=view.run_href(source, run), title=trace(run)) if run else told,
         interval=wording.interval(gain.low, gain.high),
         p=wording.p_value(gain.p),
@@ -483,10 +482,10 @@ def _control(view: StudyView, case: str, gain: MeanGain, source: str) -> Sentenc
     subject = t("pour {model}, {set}", model=model, set=_set(view, case))
     if gain.p >= view.alpha:
         return say(
-            "{subject}\u00a0: on ne peut pas conclure face à {words}, sur ces {n} ({numbers}).",
+            "{subject} : on ne peut pas conclure face à {words}, sur ces {n} ({numbers}).",
             subject=wording.sentence_case(subject),
             words=words,
-            n=nt(gain.n, "{n}\u00a0image", "{n}\u00a0images"),
+            n=nt(gain.n, "{n} image", "{n} images"),
             numbers=numbers,
         )
     better = t("mieux") if gain.gain > 0 else t("moins bien")
@@ -543,7 +542,7 @@ def _variance(found: StudyComparison) -> Table | None:
         ),
         note=t(
             "Parts de la somme des carrés entre les cas, avec leur intervalle "
-            "à 95\u202f% en pour cent\u202f; l’effet typique est débarrassé du bruit dû "
+            "à 95 % en pour cent ; l’effet typique est débarrassé du bruit dû "
             "aux images."
         ),
         kind="scores",
@@ -561,13 +560,13 @@ def _variance_said(found: StudyComparison, alpha: float) -> Sentence:
     }[top.source]
     certain = [t(SOURCES[one.source]).lower() for one in found.variance if one.p < alpha]
     tail = (
-        t("Sont démontrés\u00a0: {certain}.", certain=wording.listing(certain))
+        t("Sont démontrés : {certain}.", certain=wording.listing(certain))
         if certain
         else t("Aucune de ces sources n’est démontrée.")
     )
     return say(
         "Ce qui compte le plus ici, c’est {subject} ({share} des "
-        "différences, IC\u00a095\u202f% {interval}). {tail}",
+        "différences, IC 95 % {interval}). {tail}",
         subject=subject,
         share=wording.percent(top.share, 0),
         interval=wording.interval(top.low, top.high, 0),

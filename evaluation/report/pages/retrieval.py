@@ -51,7 +51,7 @@ def _said(view: StudyView, one: Retrieval) -> Sentence:
     model, among = wording.quote(view.model_name(one.model)), wording.count(one.candidates)
     limits = bounds(one.recall_at_1)
     first = Part(text=shown(one.recall_at_1), href=f"#{_TABLE}", title=_trace(one))
-    interval = t(" (IC\u00a095\u202f% {limits})", limits=limits) if limits else ""
+    interval = t(" (IC 95 % {limits})", limits=limits) if limits else ""
     if one.direction == "title-to-image":
         return say(
             "Avec {model}, la bonne photo arrive première pour {recall_at_1} "
@@ -95,7 +95,7 @@ def _table(view: StudyView, found: tuple[Retrieval, ...]) -> Table:
             )
             for direction in directions
         ),
-        note=t("Entre crochets, l’intervalle à 95\u202f%. Rang médian\u00a0: 1 est le mieux."),
+        note=t("Entre crochets, l’intervalle à 95 %. Rang médian : 1 est le mieux."),
         kind="scores",
     )
 

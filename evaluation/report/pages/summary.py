@@ -69,7 +69,7 @@ def build(view: StudyView) -> Page:
 
 
 def _measured_on(view: StudyView) -> str:
-    photos = nt(view.test_images, "{n}\u00a0photo de test", "{n}\u00a0photos de test")
+    photos = nt(view.test_images, "{n} photo de test", "{n} photos de test")
     if view.last_run is None:
         return photos
     return t("{photos}, {date}", photos=photos, date=wording.date(view.last_run))
@@ -148,7 +148,7 @@ def interval_chart(view: StudyView, source: str) -> Chart:
         id=f"exactitude-{links.slug(view.study.name)}",
         title=t(
             "Part des {test_images} de test bien classées",
-            test_images=nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos"),
+            test_images=nt(view.test_images, "{n} photo", "{n} photos"),
         ),
         alt=_alt(view, runs),
         wide=wide,
@@ -179,9 +179,9 @@ def _keys(view: StudyView, bars: list[Bar]) -> tuple[Key, ...]:
         ("clip", t("CLIP zero-shot"), "clip" in kinds),
         ("supervised", t("modèle supervisé"), "supervised" in kinds),
         ("quoted", t("chiffre cité des diapositives"), quoted),
-        ("interval", t("intervalle à 95\u202f%"), True),
+        ("interval", t("intervalle à 95 %"), True),
         ("chance", t("hasard ({chance})", chance=wording.percent(view.chance)), True),
-        ("letter", t("même lettre\u00a0: ex æquo, aucun test ne les sépare"), _tied(view)),
+        ("letter", t("même lettre : ex æquo, aucun test ne les sépare"), _tied(view)),
     ]
     return tuple(Key(kind=kind, text=text) for kind, text, present in keys if present)
 
@@ -193,12 +193,10 @@ def _alt(view: StudyView, runs: list[RunRecord]) -> str:
         number = f"{shown(found)} {bounds(found)}".strip()
         if letters := _letters(view, run):
             number = t("{number} (groupe {letters})", number=number, letters=letters)
-        said.append(
-            t("{case_title}\u00a0: {number}", case_title=view.case_title(run), number=number)
-        )
+        said.append(t("{case_title} : {number}", case_title=view.case_title(run), number=number))
     return t(
         "Exactitude de {runs}, du meilleur au moins bon. {join}. Le hasard donnerait {chance}.",
-        runs=nt(len(runs), "{n}\u00a0cas", "{n}\u00a0cas"),
+        runs=nt(len(runs), "{n} cas", "{n} cas"),
         join=wording.sentence_case(wording.clauses(said)),
         chance=wording.percent(view.chance),
     )
@@ -229,14 +227,14 @@ def _chart_table(view: StudyView, runs: list[RunRecord], bars: list[Bar], source
     columns = {
         t("Cas"): True,
         t("Exactitude"): True,
-        t("Intervalle à 95\u202f%"): True,
+        t("Intervalle à 95 %"): True,
         t("Ex æquo"): _tied(view),
         t("Diapositives (cité)"): view.reference is not None,
     }
     used = [i for i, shown_ in enumerate(columns.values()) if shown_]
     return simple(
         f"exactitude-{links.slug(view.study.name)}-donnees",
-        t("{title}\u00a0: exactitude de chaque cas, en chiffres", title=view.title),
+        t("{title} : exactitude de chaque cas, en chiffres", title=view.title),
         tuple(name for name, shown_ in columns.items() if shown_),
         (tuple(row[i] for i in used) for row in rows),
     )

@@ -79,8 +79,8 @@ def build(view: StudyView) -> Page | None:
         template="approche-classique.md.jinja",
         model=SupervisedPage(
             title=view.title,
-            train=nt(folds.count("train"), "{n}\u00a0photo", "{n}\u00a0photos"),
-            validation=nt(folds.count("validation"), "{n}\u00a0photo", "{n}\u00a0photos"),
+            train=nt(folds.count("train"), "{n} photo", "{n} photos"),
+            validation=nt(folds.count("validation"), "{n} photo", "{n} photos"),
             cases=tuple(_case(view, run, uri) for run in view.supervised),
             mixed=any(trainings.regime(run) != "logistic" for run in view.supervised),
             absences=tuple(one for one in view.absences(uri) if set(one.cases) <= declared),
@@ -93,7 +93,7 @@ def _case(view: StudyView, run: RunRecord, source: str) -> SupervisedCase:
         anchor=view.case_slugs[run.case],
         title=view.case_title(run),
         lead=say(
-            "Exactitude sur le test\u00a0: {number}\u202f; F1 macro\u00a0: {metric}.",
+            "Exactitude sur le test : {number} ; F1 macro : {metric}.",
             number=number(view, run, source),
             metric=shown(run.metric("macro_f1")),
         ),

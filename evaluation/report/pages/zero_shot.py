@@ -225,7 +225,7 @@ def _class_texts(label: str, texts: tuple[str, ...]) -> ClassTexts:
     return ClassTexts(
         label=label,
         texts=texts,
-        summary=nt(len(texts), "{n}\u00a0texte", "{n}\u00a0textes") if folded else "",
+        summary=nt(len(texts), "{n} texte", "{n} textes") if folded else "",
     )
 
 
@@ -250,7 +250,7 @@ def _model(view: StudyView, run: RunRecord, source: str, *, unfolded: bool) -> M
 
 
 def _lead(view: StudyView, run: RunRecord, base: RunRecord | None, source: str) -> Sentence:
-    pieces = say("Exactitude\u00a0: {number}", number=number(view, run, source))
+    pieces = say("Exactitude : {number}", number=number(view, run, source))
     if base is None or base.prompts is None:
         return joined(pieces, ".")
     gap = value(run, "accuracy") - value(base, "accuracy")
@@ -278,11 +278,11 @@ def _change(view: StudyView, run: RunRecord, base: RunRecord) -> Chart | None:
         id=f"ecarts-{view.case_slugs[run.case]}",
         title=t("Rappel gagné ou perdu par rapport à {names}, en points", names=names),
         alt=t(
-            "{case_title}\u00a0: {up} en rappel, {down}. De {ordered} ({ordered2}) "
+            "{case_title} : {up} en rappel, {down}. De {ordered} ({ordered2}) "
             "à {ordered3} ({ordered4}).",
             case_title=view.case_title(run),
-            up=nt(up, "{n}\u00a0catégorie gagne", "{n}\u00a0catégories gagnent"),
-            down=nt(down, "{n}\u00a0en perd", "{n}\u00a0en perdent"),
+            up=nt(up, "{n} catégorie gagne", "{n} catégories gagnent"),
+            down=nt(down, "{n} en perd", "{n} en perdent"),
             ordered=wording.quote(ordered[0][0]),
             ordered2=wording.points(ordered[0][1]),
             ordered3=wording.quote(ordered[-1][0]),
@@ -292,7 +292,7 @@ def _change(view: StudyView, run: RunRecord, base: RunRecord) -> Chart | None:
         narrow=narrow,
         table=simple(
             f"ecarts-{view.case_slugs[run.case]}-donnees",
-            t("{case_title}\u00a0: écarts de rappel, en chiffres", case_title=view.case_title(run)),
+            t("{case_title} : écarts de rappel, en chiffres", case_title=view.case_title(run)),
             (t("Catégorie"), t("Écart de rappel (points)")),
             (
                 (label, measured(wording.signed(100 * change), change, title=trace(run)))

@@ -33,8 +33,8 @@ def nothing_yet() -> dict[str, Content]:
 
 def over(html: str, fault: str) -> str:
     """A page with a fault told on top of it."""
-    what = t("Ce site n’est pas à jour\u00a0: sa dernière construction a échoué.")
-    remedy = t("Corrigez, enregistrez\u00a0: la page se rechargera d’elle-même.")
+    what = t("Ce site n’est pas à jour : sa dernière construction a échoué.")
+    remedy = t("Corrigez, enregistrez : la page se rechargera d’elle-même.")
     told = (
         '<div class="v-fault" role="alert" data-search-exclude>'
         f"<p><strong>{escape(what)}</strong> {escape(remedy)}</p>"

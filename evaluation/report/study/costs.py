@@ -9,7 +9,7 @@ from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, absent
 from evaluation.report.study.view import StudyView, trace
 
 MILLION = 1_000_000
-UNKNOWN = message("non mesuré\u00a0: les photos ont été encodées avant que ce soit mesuré")
+UNKNOWN = message("non mesuré : les photos ont été encodées avant que ce soit mesuré")
 
 
 def cost_table(view: StudyView, source: str) -> Table | None:
@@ -105,7 +105,7 @@ def _note(runs: tuple[RunRecord, ...]) -> str:
     machines = tuple(dict.fromkeys(run.provenance.hardware for run in runs))
     said = t(
         "Mesuré sur {machines}, quand les photos ont été encodées. Le temps du modèle seul est la "
-        "médiane de plusieurs passages d’un même lot, sans rien décoder\u202f; le débit compte "
+        "médiane de plusieurs passages d’un même lot, sans rien décoder ; le débit compte "
         "aussi la lecture et le décodage des photos, qui se font en même temps. La mémoire est "
         "celle du processus, poids et bibliothèques compris.",
         machines=wording.listing(machines),
@@ -113,7 +113,7 @@ def _note(runs: tuple[RunRecord, ...]) -> str:
     if all(_scope(run) == "case" for run in runs):
         return said
     return t(
-        "{said} «\u00a0Du processus\u00a0»\u00a0: le plus haut que le processus ait atteint, "
+        "{said} « Du processus » : le plus haut que le processus ait atteint, "
         "peut-être pour un cas précédent.",
         said=said,
     )

@@ -198,13 +198,12 @@ def verdict(classes: Sequence[str], photo: ExplainedPhoto) -> str:
     chance = dict(zip(classes, photo.probabilities, strict=True))
     if photo.label == photo.predicted:
         return t(
-            "Juste\u00a0: «\u00a0{label}\u00a0», à {share}",
+            "Juste : « {label} », à {share}",
             label=photo.label,
             share=wording.percent(chance[photo.label]),
         )
     return t(
-        "Faux\u00a0: «\u00a0{predicted}\u00a0», à {share}\u202f; la vraie catégorie, "
-        "«\u00a0{label}\u00a0», a {rest}",
+        "Faux : « {predicted} », à {share} ; la vraie catégorie, « {label} », a {rest}",
         predicted=photo.predicted,
         share=wording.percent(chance[photo.predicted]),
         label=photo.label,
@@ -337,7 +336,7 @@ def variant(
         right=photo.label == photo.predicted,
         verdict=t("✓ juste")
         if photo.label == photo.predicted
-        else t("✗ pris pour «\u00a0{label}\u00a0»", label=photo.predicted),
+        else t("✗ pris pour « {label} »", label=photo.predicted),
         probability=wording.percent(truth(explanation, photo)),
         words=words(() if run.prompts is None else run.prompts.texts.get(photo.label, ()), run),
         method="" if found is None else maps.method_name(found.method),

@@ -74,8 +74,8 @@ def tag(explanation: CaseExplanation, method: str) -> tuple[str, Kind]:
         return t("ne bat pas les deux témoins"), "worse"
     said = nt(
         won,
-        "bat les deux témoins\u00a0: une mesure sur {of}",
-        "bat les deux témoins\u00a0: {n} mesures sur {of}",
+        "bat les deux témoins : une mesure sur {of}",
+        "bat les deux témoins : {n} mesures sur {of}",
         of=wording.count(of),
     )
     return said, "open"
@@ -114,24 +114,24 @@ def _verdict(explanation: CaseExplanation, method: str) -> str:
     if won == of:
         return nt(
             of,
-            "{name} bat les deux témoins dans la seule mesure faite\u00a0: ses cartes montrent où "
+            "{name} bat les deux témoins dans la seule mesure faite : ses cartes montrent où "
             "est ce qui compte pour le modèle.",
-            "{name} bat les deux témoins dans les {n} mesures\u00a0: ses cartes montrent où est "
+            "{name} bat les deux témoins dans les {n} mesures : ses cartes montrent où est "
             "ce qui compte pour le modèle.",
             name=name,
         )
     if won == 0:
         return t(
-            "{name} ne bat les deux témoins dans aucune mesure\u00a0: rien ne montre, sur ces "
+            "{name} ne bat les deux témoins dans aucune mesure : rien ne montre, sur ces "
             "photos, que ses cartes disent mieux ce qui compte qu’une carte au hasard ou que le "
             "centre de la photo.",
             name=name,
         )
     return nt(
         won,
-        "{name} ne bat les deux témoins que dans une mesure sur {of}\u00a0: ses cartes sont à "
+        "{name} ne bat les deux témoins que dans une mesure sur {of} : ses cartes sont à "
         "lire avec réserve.",
-        "{name} ne bat les deux témoins que dans {n} mesures sur {of}\u00a0: ses cartes sont à "
+        "{name} ne bat les deux témoins que dans {n} mesures sur {of} : ses cartes sont à "
         "lire avec réserve.",
         name=name,
         of=wording.count(of),
@@ -151,8 +151,8 @@ def table(view: StudyView, explanation: CaseExplanation) -> Table | None:
         id=f"fidelite-{view.case_slugs[explanation.case]}",
         caption=nt(
             photos,
-            "{case}\u00a0: fidélité des cartes sur {n}\u00a0photo",
-            "{case}\u00a0: fidélité des cartes sur {n}\u00a0photos",
+            "{case} : fidélité des cartes sur {n} photo",
+            "{case} : fidélité des cartes sur {n} photos",
             case=view.case_name(explanation.case),
         ),
         columns=(
@@ -181,17 +181,17 @@ def table(view: StudyView, explanation: CaseExplanation) -> Table | None:
 def _note(view: StudyView, photos: int) -> str:
     said = t(
         "Aire sous la courbe de la probabilité de la catégorie, entre 0 et 1, avec son "
-        "intervalle à 95\u202f%. Une méthode bat un témoin quand l’intervalle de leur écart, "
+        "intervalle à 95 %. Une méthode bat un témoin quand l’intervalle de leur écart, "
         "sur les mêmes photos, exclut zéro."
     )
     if photos >= FEW:
         return said
     few = nt(
         photos,
-        "Avec {n}\u00a0photo, seul un grand écart se voit\u00a0: "
-        "«\u00a0veille explain {study}\u00a0» en mesure davantage.",
-        "Avec {n}\u00a0photos, seul un grand écart se voit\u00a0: "
-        "«\u00a0veille explain {study}\u00a0» en mesure davantage.",
+        "Avec {n} photo, seul un grand écart se voit : "
+        "« veille explain {study} » en mesure davantage.",
+        "Avec {n} photos, seul un grand écart se voit : "
+        "« veille explain {study} » en mesure davantage.",
         study=view.study.name,
     )
     return f"{said} {few}"
@@ -325,7 +325,7 @@ def chart(view: StudyView, explanation: CaseExplanation) -> Chart | None:
         title=t("La probabilité de la catégorie quand on efface, ou dévoile, ce que la carte dit"),
         alt=t(
             "{case}. Effacer d’abord ce qu’une carte fidèle désigne fait tomber la probabilité "
-            "vite\u202f; le dévoiler d’abord la fait monter vite. {verdicts}",
+            "vite ; le dévoiler d’abord la fait monter vite. {verdicts}",
             case=view.case_name(explanation.case),
             verdicts=" ".join(verdicts(explanation)),
         ),
@@ -344,7 +344,7 @@ def _curve_table(
     slug = view.case_slugs[explanation.case]
     return Table(
         id=f"courbes-{slug}-donnees",
-        caption=t("{case}\u00a0: courbes moyennes, en chiffres",
+        caption=t("{case} : courbes moyennes, en chiffres",
                   case=view.case_name(explanation.case)),
         columns=(
             Column(text=t("Part de la photo"), numeric=False),
@@ -427,19 +427,19 @@ def _left(view: StudyView, name: str, row: Randomisation, source: str) -> Senten
     }
     if abs(value) <= LITTLE:
         return say(
-            "{model}, {method}\u00a0: quand {share} des poids sont mélangés, il ne reste presque "
+            "{model}, {method} : quand {share} des poids sont mélangés, il ne reste presque "
             "rien de la carte (corrélation {value}). Elle vient donc de ce que le modèle a appris.",
             **values,
         )
     if abs(value) >= MUCH:
         return say(
-            "{model}, {method}\u00a0: quand {share} des poids sont mélangés, la carte reste "
-            "presque la même (corrélation {value}). Elle montre la photo plus que le modèle\u00a0: "
+            "{model}, {method} : quand {share} des poids sont mélangés, la carte reste "
+            "presque la même (corrélation {value}). Elle montre la photo plus que le modèle : "
             "il ne faut rien en conclure.",
             **values,
         )
     return say(
-        "{model}, {method}\u00a0: quand {share} des poids sont mélangés, il reste une part de la "
+        "{model}, {method} : quand {share} des poids sont mélangés, il reste une part de la "
         "carte (corrélation {value}). Cette part tient à la photo ou à l’architecture, non à ce "
         "que le modèle a appris.",
         **values,
@@ -479,7 +479,7 @@ def randomisation_table(view: StudyView) -> Table | None:
         ),
         note=t(
             "Corrélation de rang (Spearman) avec la carte du modèle entraîné, moyenne sur les "
-            "cartes comparées\u00a0: 1, la même carte\u202f; 0, aucun rapport. Les poids sont "
+            "cartes comparées : 1, la même carte ; 0, aucun rapport. Les poids sont "
             "mélangés à partir de la sortie. RISE, plus coûteuse, n’est refaite qu’à la fin."
         ),
         kind="scores",
@@ -494,7 +494,7 @@ def _correlation(
             return measured(
                 wording.decimal(row.similarity.value, 2),
                 row.similarity.value,
-                note=nt(row.similarity.n, "{n}\u00a0carte", "{n}\u00a0cartes"),
+                note=nt(row.similarity.n, "{n} carte", "{n} cartes"),
                 title=trace(view.runs[row.case]) if row.case in view.runs else row.case,
             )
     return absent(t("non mesuré"))

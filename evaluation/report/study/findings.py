@@ -73,11 +73,11 @@ def proof(view: StudyView, finding: Finding, source: str) -> Sentence:
 
 
 def _interval(finding: Finding | ClassGain | PairedTest) -> str:
-    return t("IC\u00a095\u202f% {interval}", interval=wording.interval(finding.low, finding.high))
+    return t("IC 95 % {interval}", interval=wording.interval(finding.low, finding.high))
 
 
 def _corrected(p: float) -> str:
-    return wording.p_value(p, t("p\u00a0corrigé"))
+    return wording.p_value(p, t("p corrigé"))
 
 
 def _evidence(view: StudyView, finding: Finding, source: str, text: str) -> Part:
@@ -97,14 +97,14 @@ def _evidence(view: StudyView, finding: Finding, source: str, text: str) -> Part
         href=view.pair_href(source, finding.a, finding.b),
         title=t(
             "{only_a} que seul le premier classe bien, {only_b} que seul le second",
-            only_a=nt(pair.only_a, "{n}\u00a0photo", "{n}\u00a0photos"),
+            only_a=nt(pair.only_a, "{n} photo", "{n} photos"),
             only_b=wording.count(pair.only_b),
         ),
     )
 
 
 def _images(finding: Finding) -> str:
-    return nt(finding.n, "sur cette image", "sur ces {n}\u00a0images")
+    return nt(finding.n, "sur cette image", "sur ces {n} images")
 
 
 # ------------------------------------------------------------------------- patterns
@@ -163,8 +163,7 @@ def _leaders(view: StudyView, finding: Finding, source: str) -> Sentence:
     numbers = proof(view, finding, source)
     if finding.verdict == "better" and not others:
         return say(
-            "{first} fait mieux que tous les autres cas\u202f; le suivant est {following} "
-            "{numbers}",
+            "{first} fait mieux que tous les autres cas ; le suivant est {following} {numbers}",
             first=first,
             following=following,
             numbers=numbers,
@@ -183,7 +182,7 @@ def _leaders(view: StudyView, finding: Finding, source: str) -> Sentence:
     if not others:
         return told
     return say(
-        "{told}\u202f; aucun test ne sépare non plus {first} de {others}",
+        "{told} ; aucun test ne sépare non plus {first} de {others}",
         told=told,
         first=first,
         others=named,
@@ -238,7 +237,7 @@ def _control(view: StudyView, finding: Finding, source: str) -> Sentence:
     }
     if finding.verdict == "better" and finding.subject == finding.a:
         return say(
-            "pour {model}, {texts} fait mieux que des {words} {numbers}\u00a0: ce que disent ces "
+            "pour {model}, {texts} fait mieux que des {words} {numbers} : ce que disent ces "
             "textes compte",
             **slots,
         )
@@ -247,7 +246,7 @@ def _control(view: StudyView, finding: Finding, source: str) -> Sentence:
     slots["images"] = _images(finding)
     if finding.verdict == "tie":
         return say(
-            "pour {model}, rien ne sépare {texts} de {words} {images} {numbers}\u00a0: rien ne "
+            "pour {model}, rien ne sépare {texts} de {words} {images} {numbers} : rien ne "
             "montre que ce que disent ces textes compte",
             **slots,
         )
@@ -321,8 +320,8 @@ def class_finding(view: StudyView, gain: PromptGain, source: str) -> Sentence:
     if not shown:
         tail = nt(
             len(gain.classes),
-            "aucun changement n’est démontré sur {n}\u00a0catégorie prise une à une",
-            "aucun changement n’est démontré sur {n}\u00a0catégories prises une à une",
+            "aucun changement n’est démontré sur {n} catégorie prise une à une",
+            "aucun changement n’est démontré sur {n} catégories prises une à une",
         )
         parts = [joined(Part(text=tail, href=_gains_href(view, gain, source)))]
     elif rest:
@@ -332,7 +331,7 @@ def class_finding(view: StudyView, gain: PromptGain, source: str) -> Sentence:
     separator = wording.clauses(("", ""))
     pieces: list[Slot] = [piece for part in parts for piece in (part, separator)]
     return say(
-        "Catégorie par catégorie, {texts} au lieu de {base} ({model})\u00a0: {changes}.",
+        "Catégorie par catégorie, {texts} au lieu de {base} ({model}) : {changes}.",
         texts=_texts(view, gain.a),
         base=_texts(view, gain.b),
         model=view.case_name(gain.a).partition(" · ")[0],

@@ -87,8 +87,8 @@ def method_name(method: str) -> str:
         "hirescam": "HiResCAM",
         "gradcam": "Grad-CAM",
         "rise": "RISE",
-        "random": t("Témoin\u00a0: carte au hasard"),
-        "centre": t("Témoin\u00a0: centre de la photo"),
+        "random": t("Témoin : carte au hasard"),
+        "centre": t("Témoin : centre de la photo"),
     }
     return names.get(method, method)
 
@@ -98,7 +98,7 @@ def method_text(method: ExplainMethod) -> MethodText:
     about = {
         "attention-gradient": t(
             "Dans la dernière attention avant le vecteur de la photo, chaque regard est pesé par "
-            "l’effet qu’il a sur le score\u202f; la somme garde son signe. Pour les modèles à "
+            "l’effet qu’il a sur le score ; la somme garde son signe. Pour les modèles à "
             "attention (ViT)."
         ),
         "chefer": t(
@@ -115,8 +115,8 @@ def method_text(method: ExplainMethod) -> MethodText:
             "par l’effet qu’il a, en moyenne sur toute la photo, sur le score."
         ),
         "rise": t(
-            "Des masques tirés au sort cachent chacun la moitié de la photo\u202f; on compare le "
-            "score à ce qui restait visible. Rien n’est lu à l’intérieur du modèle\u00a0: c’est la "
+            "Des masques tirés au sort cachent chacun la moitié de la photo ; on compare le "
+            "score à ce qui restait visible. Rien n’est lu à l’intérieur du modèle : c’est la "
             "seule méthode qui compare deux modèles de familles différentes."
         ),
     }
@@ -168,13 +168,12 @@ def caption(one: ClassMap, *, beside: bool) -> str:
         return where
     if one.method in _BALANCED:
         return t(
-            "{where}\u202f; maximum à {peak} de l’échelle",
+            "{where} ; maximum à {peak} de l’échelle",
             where=where,
             peak=wording.percent(max(0.0, one.peak) / one.scale, 0),
         )
     return t(
-        "{where}\u202f; maximum à {peak} de l’échelle\u202f; {against} de ce qui compte parle "
-        "contre",
+        "{where} ; maximum à {peak} de l’échelle ; {against} de ce qui compte parle contre",
         where=where,
         peak=wording.percent(max(0.0, one.peak) / one.scale, 0),
         against=wording.percent(summary.against_share, 0),
@@ -189,7 +188,7 @@ def title(one: ClassMap) -> str:
 def said(one: ClassMap, explained: ExplainedPhoto) -> str:
     """What a map shows, in sentences that replace it."""
     summary = one.summary
-    parts = [t("Carte de «\u00a0{label}\u00a0» par {method}.", label=one.label,
+    parts = [t("Carte de « {label} » par {method}.", label=one.label,
                method=method_name(one.method))]  # fmt: skip
     parts.append(_empty(summary) if summary.empty else _mass(summary))
     if _tells_against(one):
@@ -212,7 +211,7 @@ def _tells_against(one: ClassMap) -> bool:
 
 def _empty(summary: MapSummary) -> str:
     if summary.against_share:
-        return t("Rien n’y parle pour cette catégorie\u202f; tout ce qui compte parle contre elle.")
+        return t("Rien n’y parle pour cette catégorie ; tout ce qui compte parle contre elle.")
     return t("Rien n’y parle pour cette catégorie, ni contre elle.")
 
 
@@ -225,18 +224,18 @@ def _mass(summary: MapSummary) -> str:
     }
     if summary.half_area <= _FOCUSED:
         return t(
-            "Ce qui parle pour elle est concentré, surtout {region} ({top})\u202f; {centre} est "
+            "Ce qui parle pour elle est concentré, surtout {region} ({top}) ; {centre} est "
             "dans le quart central. La moitié tient sur {area} de ce que le modèle a vu.",
             **values,
         )
     if summary.half_area >= _SPREAD:
         return t(
-            "Ce qui parle pour elle est étalé, un peu plus {region} ({top})\u202f; {centre} est "
+            "Ce qui parle pour elle est étalé, un peu plus {region} ({top}) ; {centre} est "
             "dans le quart central. La moitié couvre {area} de ce que le modèle a vu.",
             **values,
         )
     return t(
-        "Ce qui parle pour elle est surtout {region} ({top})\u202f; {centre} est dans le quart "
+        "Ce qui parle pour elle est surtout {region} ({top}) ; {centre} est dans le quart "
         "central. La moitié tient sur {area} de ce que le modèle a vu.",
         **values,
     )
@@ -260,39 +259,37 @@ def reason_said(reason: SelectionReason, spec: ExplainSpec) -> str:
     if reason.rule == "shared":
         return nt(
             spec.shared_per_class,
-            "la photo de «\u00a0{label}\u00a0» tirée au sort pour être commune à tous les cas",
-            "une des {n} photos de «\u00a0{label}\u00a0» tirées au sort pour être communes à tous "
-            "les cas",
+            "la photo de « {label} » tirée au sort pour être commune à tous les cas",
+            "une des {n} photos de « {label} » tirées au sort pour être communes à tous les cas",
             label=label,
         )
     if reason.rule == "confusion":
         return nt(
             n,
-            "confusion fréquente\u00a0: de «\u00a0{label}\u00a0» prises pour "
-            "«\u00a0{predicted}\u00a0», la plus sûre",
-            "confusion fréquente\u00a0: de «\u00a0{label}\u00a0» prises pour "
-            "«\u00a0{predicted}\u00a0», une des {n} plus sûres",
+            "confusion fréquente : de « {label} » prises pour « {predicted} », la plus sûre",
+            "confusion fréquente : de « {label} » prises pour "
+            "« {predicted} », une des {n} plus sûres",
             label=label,
             predicted=reason.predicted or "",
         )
     if reason.rule == "surest-wrong":
         return nt(
             n,
-            "de «\u00a0{label}\u00a0», l’erreur la plus sûre d’elle-même",
-            "de «\u00a0{label}\u00a0», une des {n} erreurs les plus sûres d’elles-mêmes",
+            "de « {label} », l’erreur la plus sûre d’elle-même",
+            "de « {label} », une des {n} erreurs les plus sûres d’elles-mêmes",
             label=label,
         )
     if reason.rule == "surest-right":
         return nt(
             n,
-            "de «\u00a0{label}\u00a0», la bonne réponse la plus sûre",
-            "de «\u00a0{label}\u00a0», une des {n} bonnes réponses les plus sûres",
+            "de « {label} », la bonne réponse la plus sûre",
+            "de « {label} », une des {n} bonnes réponses les plus sûres",
             label=label,
         )
     return nt(
         n,
-        "de «\u00a0{label}\u00a0», la bonne réponse la moins sûre",
-        "de «\u00a0{label}\u00a0», une des {n} bonnes réponses les moins sûres",
+        "de « {label} », la bonne réponse la moins sûre",
+        "de « {label} », une des {n} bonnes réponses les moins sûres",
         label=label,
     )
 

@@ -55,9 +55,9 @@ def rank_cell(view: StudyView, case: str) -> Cell:
 
 def _span(found: RankedCase) -> str:
     if found.rank == found.worst_rank:
-        return t("vrai rang\u00a0: {rank}", rank=wording.count(found.rank))
+        return t("vrai rang : {rank}", rank=wording.count(found.rank))
     return t(
-        "vrai rang\u00a0: {rank} à {worst_rank}",
+        "vrai rang : {rank} à {worst_rank}",
         rank=wording.count(found.rank),
         worst_rank=wording.count(found.worst_rank),
     )
@@ -69,9 +69,9 @@ def _span(found: RankedCase) -> str:
 def global_test(compared: CaseComparison) -> Sentence:
     """Cochran's Q: are all accuracies equal?"""
     q = t(
-        "Q de Cochran\u00a0= {cochran_q}, {cochran_df} de liberté, {cochran_p}",
+        "Q de Cochran = {cochran_q}, {cochran_df} de liberté, {cochran_p}",
         cochran_q=wording.decimal(compared.cochran_q, 1),
-        cochran_df=nt(compared.cochran_df, "{n}\u00a0degré", "{n}\u00a0degrés"),
+        cochran_df=nt(compared.cochran_df, "{n} degré", "{n} degrés"),
         cochran_p=wording.p_value(compared.cochran_p),
     )
     if compared.cochran_p < compared.alpha:
@@ -81,7 +81,7 @@ def global_test(compared: CaseComparison) -> Sentence:
 
 def sensitivity(compared: CaseComparison) -> Sentence:
     """The smallest gap that these images can show."""
-    images = nt(compared.n, "{n}\u00a0image", "{n}\u00a0images")
+    images = nt(compared.n, "{n} image", "{n} images")
     disputed = wording.percent(compared.discordance, 0)
     lead = t(
         "Deux cas se contredisent sur {disputed} des {images} (médiane des "
@@ -91,12 +91,12 @@ def sensitivity(compared: CaseComparison) -> Sentence:
     )
     if compared.detectable_gap is None:
         return say(
-            "{lead}\u00a0: à ce compte, aucun écart ne se verrait quatre fois sur "
+            "{lead} : à ce compte, aucun écart ne se verrait quatre fois sur "
             "cinq dans un seul test.",
             lead=lead,
         )
     return say(
-        "{lead}\u00a0: un test seul y voit, quatre fois sur cinq, un écart vrai "
+        "{lead} : un test seul y voit, quatre fois sur cinq, un écart vrai "
         "de {detectable_gap}. En dessous, l’absence de différence ne "
         "prouve rien.",
         lead=lead,
@@ -113,7 +113,7 @@ def power_table(compared: CaseComparison) -> Table | None:
         "puissance",
         t(
             "Chance de voir un écart vrai avec {n}",
-            n=nt(compared.n, "{n}\u00a0image", "{n}\u00a0images"),
+            n=nt(compared.n, "{n} image", "{n} images"),
         ),
         (t("Écart vrai"), t("Chance qu’un test le voie")),
         (
@@ -124,7 +124,7 @@ def power_table(compared: CaseComparison) -> Table | None:
             for one in compared.power
         ),
         note=t(
-            "Un test seul, au seuil de {alpha}\u202f; la correction de Holm pour "
+            "Un test seul, au seuil de {alpha} ; la correction de Holm pour "
             "toutes les paires en demande davantage.",
             alpha=wording.percent(compared.alpha, 0),
         ),
@@ -159,7 +159,7 @@ def matrix(view: StudyView, compared: CaseComparison, source: str) -> Table:
             ),
         ),
         note=t(
-            "Dans chaque case\u00a0: l’écart, le verdict, l’intervalle à 95\u202f% et p "
+            "Dans chaque case : l’écart, le verdict, l’intervalle à 95 % et p "
             "après correction de Holm. Le nombre mène aux photos que le cas de "
             "la ligne est seul des deux à bien classer."
         ),
@@ -183,7 +183,7 @@ def _face_to_face(view: StudyView, one: str, other: str, source: str) -> Cell:
         note=f"{wording.interval(low, high)} · {wording.p_value(pair.p_holm)}",
         title=t(
             "{right} que seul {case_name} classe bien, {wrong} que seul {case_name2}",
-            right=nt(right, "{n}\u00a0photo", "{n}\u00a0photos"),
+            right=nt(right, "{n} photo", "{n} photos"),
             case_name=wording.quote(view.case_name(one)),
             wrong=wording.count(wrong),
             case_name2=wording.quote(view.case_name(other)),
@@ -221,7 +221,7 @@ def pairs_table(view: StudyView, compared: CaseComparison, source: str) -> Table
         columns=(
             Column(text=t("Meilleur cas"), numeric=False),
             Column(text=t("Autre cas"), numeric=False),
-            Column(text=t("Écart"), note=t("points, IC\u00a095\u202f%")),
+            Column(text=t("Écart"), note=t("points, IC 95 %")),
             Column(text=t("Seul le premier a raison"), note=t("photos")),
             Column(text=t("Seul le second a raison"), note=t("photos")),
             Column(text=t("p exact")),
@@ -232,7 +232,7 @@ def pairs_table(view: StudyView, compared: CaseComparison, source: str) -> Table
         ),
         groups=(Group(rows=tuple(_pair(view, one, source) for one in compared.pairs)),),
         note=t(
-            "p exact et p médian (mid-p) de McNemar, sans correction\u202f; p de "
+            "p exact et p médian (mid-p) de McNemar, sans correction ; p de "
             "Holm tient compte de toutes les paires. Le plus petit écart "
             "visible est celui qu’un test seul aurait séparé avec autant de "
             "photos disputées."

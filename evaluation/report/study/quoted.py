@@ -66,10 +66,10 @@ class SlideTables:
         if self.reference is None:
             return ""
         return t(
-            "Lignes {quote}\u00a0: chiffres cités, non mesurés ici, sur "
-            "{test_images} de test. Source\u00a0: {source}. {slide}.",
+            "Lignes {quote} : chiffres cités, non mesurés ici, sur "
+            "{test_images} de test. Source : {source}. {slide}.",
             quote=wording.quote(t("Diapositives")),
-            test_images=nt(self.reference.test_images, "{n}\u00a0photo", "{n}\u00a0photos"),
+            test_images=nt(self.reference.test_images, "{n} photo", "{n} photos"),
             source=wording.told(self.reference.source),
             slide=wording.told(self.reference.slide),
         )

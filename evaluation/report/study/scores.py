@@ -30,13 +30,13 @@ from evaluation.report.study.view import (
     value,
 )
 
-NEVER = message("précision indéfinie\u00a0: cette catégorie n’a jamais été prédite")
+NEVER = message("précision indéfinie : cette catégorie n’a jamais été prédite")
 NOT_MEASURED = message("cette catégorie n’est pas dans le résultat")
 
 RANKS = message(
     "Le rang compte les cas qu’un test trouve meilleurs. Deux cas qui "
-    "partagent une lettre sont ex æquo\u00a0: aucun test ne les sépare. Le "
-    "vrai rang est dans la fourchette indiquée avec 95\u202f% de confiance. "
+    "partagent une lettre sont ex æquo : aucun test ne les sépare. Le "
+    "vrai rang est dans la fourchette indiquée avec 95 % de confiance. "
 )
 
 OPENS = message(" Chaque nombre mène à ses photos.")
@@ -99,7 +99,7 @@ def cases_table(view: StudyView, source: str) -> Table:
                 head(absence.title, href=_attempt_href(view, absence, source)),
                 Cell(
                     text=t(
-                        "{status}\u00a0: {reason}",
+                        "{status} : {reason}",
                         status=wording.sentence_case(absence.status),
                         reason=absence.reason,
                     ),
@@ -116,7 +116,7 @@ def cases_table(view: StudyView, source: str) -> Table:
         id="cas",
         caption=t(
             "Tous les cas, sur les mêmes {test_images} de test",
-            test_images=nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos"),
+            test_images=nt(view.test_images, "{n} photo", "{n} photos"),
         ),
         columns=(
             Column(text=t("Cas"), numeric=False),
@@ -126,8 +126,8 @@ def cases_table(view: StudyView, source: str) -> Table:
         ),
         groups=(Group(rows=tuple(rows)),),
         note=t(
-            "{ranks}Entre crochets, l’intervalle à 95\u202f%. Chaque nom de cas "
-            "mène à son exécution\u00a0: versions, empreintes, durées, commande.",
+            "{ranks}Entre crochets, l’intervalle à 95 %. Chaque nom de cas "
+            "mène à son exécution : versions, empreintes, durées, commande.",
             ranks=t(RANKS) if ranked else "",
         ),
         kind="scores",
@@ -165,7 +165,7 @@ def class_table(view: StudyView, run: RunRecord, source: str, base: RunRecord | 
     ]
     return Table(
         id=f"classes-{view.case_slugs[run.case]}",
-        caption=t("{case_title}\u00a0: catégorie par catégorie", case_title=view.case_title(run)),
+        caption=t("{case_title} : catégorie par catégorie", case_title=view.case_title(run)),
         columns=tuple(columns),
         groups=(
             Group(rows=tuple(_class_row(view, run, row, changes, source) for row in run.per_class)),
@@ -220,7 +220,7 @@ def confusion_table(view: StudyView, run: RunRecord) -> Table:
     """True classes in rows, predicted ones in columns, shaded by the share of the row."""
     return Table(
         id=f"confusion-{view.case_slugs[run.case]}",
-        caption=t("Matrice de confusion\u00a0: {case_title}", case_title=view.case_title(run)),
+        caption=t("Matrice de confusion : {case_title}", case_title=view.case_title(run)),
         columns=(
             Column(text=t("Vraie catégorie"), numeric=False),
             *(Column(text=label) for label in run.classes),
@@ -240,7 +240,7 @@ def confusion_table(view: StudyView, run: RunRecord) -> Table:
         ),
         note=t(
             "Chaque ligne répartit les photos d’une catégorie selon ce que le "
-            "modèle en a dit\u202f; la diagonale, encadrée, compte les photos bien "
+            "modèle en a dit ; la diagonale, encadrée, compte les photos bien "
             "classées.{opens}",
             opens=t(OPENS) if view.explorable(run.case) else "",
         ),
@@ -258,7 +258,7 @@ def _confusion_cell(view: StudyView, run: RunRecord, i: int, j: int, total: int)
         title=t(
             "{times} sur {total} de {true} {said}",
             times=wording.count(times),
-            total=nt(total, "{n}\u00a0photo", "{n}\u00a0photos"),
+            total=nt(total, "{n} photo", "{n} photos"),
             true=true,
             said=said,
         ),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from evaluation.records import Metric, PairedTest, RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import SLOT, counted, nt, t, translated
+from evaluation.report.kit.typography import NBSP
 from evaluation.report.study.view import StudyView, best, bounds, shown, trace, value
 
 
@@ -98,14 +99,14 @@ def number(view: StudyView, run: RunRecord, source: str, metric: str = "accuracy
     """A metric with its interval, linked to its run: "64,3 % [57,6 ; 70,5]"."""
     found = run.metric(metric)
     limits = bounds(found)
-    text = shown(found) + (f"{wording.NBSP}{limits}" if limits else "")
+    text = shown(found) + (f"{NBSP}{limits}" if limits else "")
     return Part(text=text, href=view.run_href(source, run), title=trace(run))
 
 
 def answer(view: StudyView, source: str) -> Sentence:
     """The study's question answered in one sentence."""
     zero_shot, supervised = best(view.described), best(view.supervised)
-    photos = nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos")
+    photos = nt(view.test_images, "{n} photo", "{n} photos")
     if zero_shot is None and supervised is None:
         return say("Aucun cas n’a encore de résultat comparable sur ces photos.")
     if zero_shot is None or supervised is None:
@@ -126,7 +127,7 @@ def answer(view: StudyView, source: str) -> Sentence:
     return say(
         "Sans aucune photo d’exemple, {said} classe correctement {number} "
         "des {photos} de test, contre {trained} pour {other}, qui a appris "
-        "sur des photos étiquetées\u00a0: {verdict}.",
+        "sur des photos étiquetées : {verdict}.",
         said=view.said(zero_shot),
         number=number(view, zero_shot, source),
         photos=photos,
@@ -146,10 +147,10 @@ def _verdict(view: StudyView, one: RunRecord, other: RunRecord) -> str:
         return t("les deux sont à égalité")
     told = separated(one.metric("accuracy"), other.metric("accuracy"))
     means = (
-        t("et les intervalles à 95\u202f% ne se recouvrent pas")
+        t("et les intervalles à 95 % ne se recouvrent pas")
         if told
         else t(
-            "mais les intervalles à 95\u202f% se recouvrent, et ces photos ne "
+            "mais les intervalles à 95 % se recouvrent, et ces photos ne "
             "suffisent pas à les départager"
         )
     )
@@ -158,7 +159,7 @@ def _verdict(view: StudyView, one: RunRecord, other: RunRecord) -> str:
 
 def _tested(pair: PairedTest) -> str:
     gap = t("même exactitude") if pair.gap == 0 else t("{gap} d’écart", gap=wording.gap(pair.gap))
-    limits = t("(IC\u00a095\u202f% {interval})", interval=wording.interval(pair.low, pair.high))
+    limits = t("(IC 95 % {interval})", interval=wording.interval(pair.low, pair.high))
     if pair.verdict == "better":
         return t("{gap} {limits}, et le test apparié les sépare", gap=gap, limits=limits)
     if pair.verdict == "tie":
@@ -199,12 +200,12 @@ def _effect(view: StudyView, base: RunRecord, top: RunRecord, source: str) -> Se
         lead = t("les textes {texts} arrivent devant {names}", texts=texts, names=names)
     else:
         lead = t(
-            "aucun jeu de textes ne fait mieux que {names}\u202f; le suivant est {texts}",
+            "aucun jeu de textes ne fait mieux que {names} ; le suivant est {texts}",
             names=names,
             texts=texts,
         )
     told = say(
-        "Pour {model}, {lead}\u00a0: {accuracy} contre {baseline}",
+        "Pour {model}, {lead} : {accuracy} contre {baseline}",
         model=wording.quote(model),
         lead=lead,
         accuracy=number(view, top, source),
@@ -212,7 +213,7 @@ def _effect(view: StudyView, base: RunRecord, top: RunRecord, source: str) -> Se
     )
     if not change:
         return joined(told, ".")
-    return say("{told}\u202f; {verdict}.", told=told, verdict=_verdict(view, top, base))
+    return say("{told} ; {verdict}.", told=told, verdict=_verdict(view, top, base))
 
 
 def class_effects(view: StudyView, source: str) -> tuple[Sentence, ...]:
@@ -274,7 +275,7 @@ def _class_effect(
         else say("aucune n’y perd")
     )
     return say(
-        "Catégorie par catégorie ({model}, {texts}), {gains}\u202f; {losses}.",
+        "Catégorie par catégorie ({model}, {texts}), {gains} ; {losses}.",
         model=view.model_title(top),
         texts=wording.quote(wording.told(top.prompts.title)),
         gains=gains,
@@ -304,11 +305,11 @@ def weakest(view: StudyView, run: RunRecord, source: str) -> Sentence:
         return joined(least, ".")
     true, guess, times = found
     return say(
-        "{least}\u202f; la confusion la plus fréquente prend {true} pour {guess} ({times}).",
+        "{least} ; la confusion la plus fréquente prend {true} pour {guess} ({times}).",
         least=least,
         true=wording.quote(true),
         guess=wording.quote(guess),
-        times=nt(times, "{n}\u00a0photo", "{n}\u00a0photos"),
+        times=nt(times, "{n} photo", "{n} photos"),
     )
 
 
@@ -363,7 +364,7 @@ def against_reference(view: StudyView, source: str) -> tuple[Sentence, ...]:
         gap = value(run, "accuracy") - system.accuracy
         sentences.append(
             say(
-                "Les diapositives annoncent {accuracy} pour {title}\u202f; le meilleur "
+                "Les diapositives annoncent {accuracy} pour {title} ; le meilleur "
                 "cas mesuré ici dans la même situation, {case_title}, atteint "
                 "{number} ({gap}).",
                 accuracy=wording.percent(system.accuracy),

@@ -85,7 +85,7 @@ def _section(view: StudyView, run: RunRecord, found: Suggestion, source: str) ->
         next=_next(found),
         rule=t(
             "Une sous-catégorie passe pour oubliée quand aucun texte de sa catégorie ne lui "
-            "ressemble à plus de {far} (cosinus)\u00a0: c’est le niveau que neuf sous-catégories "
+            "ressemble à plus de {far} (cosinus) : c’est le niveau que neuf sous-catégories "
             "sur dix n’atteignent pas avec les textes des autres catégories. Elle n’est ajoutée "
             "que si la validation en perd des photos, et en gagne quand on la nomme.",
             far=wording.decimal(found.far, 2),
@@ -100,7 +100,7 @@ def _section(view: StudyView, run: RunRecord, found: Suggestion, source: str) ->
 
 def _measured(view: StudyView, run: RunRecord, found: Suggestion, source: str) -> Sentence:
     before = Part(text=_share(found.before), href=view.run_href(source, run), title=trace(run))
-    photos = nt(found.before.n, "{n}\u00a0photo", "{n}\u00a0photos")
+    photos = nt(found.before.n, "{n} photo", "{n} photos")
     if found.after is None or found.gain is None:
         return say(
             "Sur {photos} de validation, ces textes en classent bien {before}.",
@@ -108,7 +108,7 @@ def _measured(view: StudyView, run: RunRecord, found: Suggestion, source: str) -
             before=before,
         )
     return say(
-        "Sur {photos} de validation, l’exactitude passe de {before} à {after} ({gain})\u00a0: "
+        "Sur {photos} de validation, l’exactitude passe de {before} à {after} ({gain}) : "
         "{won}, {lost}.",
         photos=photos,
         before=before,
@@ -128,7 +128,7 @@ def _gain(gain: Metric) -> str:
     if gain.low is None or gain.high is None:
         return points
     return t(
-        "{points}, IC\u00a095\u202f% {interval}",
+        "{points}, IC 95 % {interval}",
         points=points,
         interval=wording.interval(gain.low, gain.high),
     )
@@ -137,19 +137,19 @@ def _gain(gain: Metric) -> str:
 def _verdict(found: Suggestion) -> str:
     if found.proposal is None or found.gain is None:
         return t(
-            "Rien n’est proposé\u00a0: aucune sous-catégorie n’est oubliée là où des photos se "
+            "Rien n’est proposé : aucune sous-catégorie n’est oubliée là où des photos se "
             "perdent, ou la nommer n’en fait gagner aucune."
         )
     low, high = found.gain.low, found.gain.high
     if low is not None and low > 0:
         return t(
-            "L’intervalle exclut zéro. Mais les mêmes photos ont choisi les textes gardés\u00a0: "
+            "L’intervalle exclut zéro. Mais les mêmes photos ont choisi les textes gardés : "
             "le gain est flatteur, et seul le test dira ce qu’il vaut."
         )
     if high is not None and high < 0:
-        return t("La proposition fait moins bien\u00a0: elle est à écarter.")
+        return t("La proposition fait moins bien : elle est à écarter.")
     return t(
-        "L’intervalle contient zéro, et les mêmes photos ont choisi les textes gardés\u00a0: rien "
+        "L’intervalle contient zéro, et les mêmes photos ont choisi les textes gardés : rien "
         "n’est établi."
     )
 
@@ -159,8 +159,7 @@ def _next(found: Suggestion) -> str:
     if found.proposal is None:
         return ""
     return t(
-        "Pour la mesurer sur le test, ajoutez «\u00a0{name}\u00a0» à la liste "
-        "«\u00a0prompts\u00a0» de study.toml.",
+        "Pour la mesurer sur le test, ajoutez « {name} » à la liste « prompts » de study.toml.",
         name=found.proposal.name,
     )
 
@@ -182,13 +181,12 @@ def _counted(one: ClassSuggestion) -> str:
     values = {
         "label": one.label,
         "correct": wording.count(one.correct),
-        "of": nt(one.photos, "{n}\u00a0photo", "{n}\u00a0photos"),
+        "of": nt(one.photos, "{n} photo", "{n} photos"),
     }
     if one.correct_after is None or one.correct_after == one.correct:
-        return t("{label}\u00a0: {correct} sur {of} de validation bien classées", **values)
+        return t("{label} : {correct} sur {of} de validation bien classées", **values)
     return t(
-        "{label}\u00a0: {correct} sur {of} de validation bien classées, {after} avec la "
-        "proposition",
+        "{label} : {correct} sur {of} de validation bien classées, {after} avec la proposition",
         after=wording.count(one.correct_after),
         **values,
     )
@@ -214,8 +212,8 @@ def _confusion(
     return Confusion(
         said=nt(
             pair.count,
-            "{n} photo prise pour «\u00a0{predicted}\u00a0»",
-            "{n} photos prises pour «\u00a0{predicted}\u00a0»",
+            "{n} photo prise pour « {predicted} »",
+            "{n} photos prises pour « {predicted} »",
             predicted=pair.predicted,
         ),
         photos=tuple(photos),
@@ -228,7 +226,7 @@ def _uncovered(view: StudyView, run: RunRecord, one: ClassSuggestion) -> Table:
     return Table(
         id=f"oubliees-{view.case_slugs[run.case]}-{place}",
         caption=t(
-            "«\u00a0{label}\u00a0»\u00a0: sous-catégories que ses textes ne nomment pas",
+            "« {label} » : sous-catégories que ses textes ne nomment pas",
             label=one.label,
         ),
         columns=(

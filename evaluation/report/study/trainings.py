@@ -17,11 +17,10 @@ from evaluation.report.study.view import StudyView
 REGIMES = {
     "logistic": message("Tronc figé, photos telles quelles, régression logistique."),
     "head": message(
-        "Tronc figé\u202f; la tête apprend époque par époque, sur des vecteurs calculés une "
-        "seule fois."
+        "Tronc figé ; la tête apprend époque par époque, sur des vecteurs calculés une seule fois."
     ),
     "finetune": message(
-        "Réglage fin\u00a0: les derniers blocs du tronc, ou tous, apprennent avec la tête\u202f; "
+        "Réglage fin : les derniers blocs du tronc, ou tous, apprennent avec la tête ; "
         "l’époque la meilleure sur la validation est gardée."
     ),
 }
@@ -58,7 +57,7 @@ def _chart(view: StudyView, run: RunRecord, record: TrainingRecord, *, loss: boo
         id=f"{'perte' if loss else 'courbe'}-{slug}",
         title=title,
         alt=t(
-            "{title}\u00a0: {model}. À l’époque {epoch}, qui est gardée\u00a0: apprentissage "
+            "{title} : {model}. À l’époque {epoch}, qui est gardée : apprentissage "
             "{train}, validation {validation}.",
             title=title,
             model=view.model_title(run),

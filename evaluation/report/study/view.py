@@ -282,7 +282,7 @@ class StudyView:
         return t(
             "{model}, {sets}",
             model=self.model_name(model),
-            sets=nt(len(cases), "{n}\u00a0jeu de textes", "{n}\u00a0jeux de textes"),
+            sets=nt(len(cases), "{n} jeu de textes", "{n} jeux de textes"),
         )
 
     def _lack(self, run: RunRecord | None) -> Lack:

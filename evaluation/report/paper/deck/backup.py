@@ -66,9 +66,7 @@ def _varied(view: StudyView) -> tuple[Slide, ...]:
         shelves.append(
             Shelf(
                 title=label,
-                note=nt(len(kinds), "{n}\u00a0sous-catégorie", "{n}\u00a0sous-catégories")
-                if kinds
-                else "",
+                note=nt(len(kinds), "{n} sous-catégorie", "{n} sous-catégories") if kinds else "",
                 pictures=tuple(
                     picture(view, card, caption=card.subcategory or card.title or "")
                     for card in cards
@@ -104,8 +102,8 @@ def _cases(view: StudyView, source: str) -> tuple[Slide, ...]:
     table = unlinked(
         cases_table(view, source),
         t(
-            "Entre crochets, l’intervalle à 95\u202f%. Deux cas qui partagent une lettre sont ex "
-            "æquo\u00a0: aucun test ne les sépare."
+            "Entre crochets, l’intervalle à 95 %. Deux cas qui partagent une lettre sont ex "
+            "æquo : aucun test ne les sépare."
         ),
     )
     return tuple(
@@ -120,7 +118,7 @@ def _matrix(view: StudyView, source: str) -> tuple[Slide, ...]:
     table = unlinked(
         matrix(view, compared, source),
         t(
-            "Dans chaque case\u00a0: l’écart, le verdict, l’intervalle à 95\u202f% et p après "
+            "Dans chaque case : l’écart, le verdict, l’intervalle à 95 % et p après "
             "correction de Holm."
         ),
     )
@@ -142,13 +140,13 @@ def _method(view: StudyView) -> Slide:
     ]
     points = [
         say(
-            "Chaque cas répond des mêmes {photos} de test\u202f; les textes se choisissent sur la "
+            "Chaque cas répond des mêmes {photos} de test ; les textes se choisissent sur la "
             "validation.",
-            photos=nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos"),
+            photos=nt(view.test_images, "{n} photo", "{n} photos"),
         ),
         say(
-            "Intervalles à 95\u202f%\u00a0: Wilson pour une part, bootstrap BCa pour un F1, Tango "
-            "pour un écart. Comparaisons\u00a0: Q de Cochran, puis McNemar (mid-p) corrigé par "
+            "Intervalles à 95 % : Wilson pour une part, bootstrap BCa pour un F1, Tango "
+            "pour un écart. Comparaisons : Q de Cochran, puis McNemar (mid-p) corrigé par "
             "Holm pour toutes les paires."
         ),
         *((global_test(compared), sensitivity(compared)) if compared else ()),

@@ -111,7 +111,7 @@ def _cover(view: StudyView) -> Slide:
         facts.append(Fact(label=t("Dernière évaluation"), text=wording.date(view.last_run)))
     return Slide(
         title=view.title,
-        kicker=t("Veille technique\u00a0: CLIP"),
+        kicker=t("Veille technique : CLIP"),
         layout="cover",
         blocks=(words([joined(view.question)], "answer"), Facts(facts=tuple(facts))),
     )
@@ -126,12 +126,12 @@ def _context(view: StudyView) -> Slide:
                 [
                     say(
                         "Ranger des photos par catégorie se fait d’ordinaire avec un réseau "
-                        "entraîné\u00a0: il faut des photos étiquetées de chaque catégorie, et "
+                        "entraîné : il faut des photos étiquetées de chaque catégorie, et "
                         "recommencer quand les catégories changent."
                     ),
                     say(
                         "CLIP (Contrastive Language–Image Pre-training, 2021) est "
-                        "multimodal\u00a0: il a appris à rapprocher une image et le texte qui "
+                        "multimodal : il a appris à rapprocher une image et le texte qui "
                         "la décrit. Il classe sans exemple, d’après les seuls textes donnés aux "
                         "catégories."
                     ),
@@ -156,7 +156,7 @@ def _data(view: StudyView) -> tuple[Slide, ...]:
     )
     notice = () if view.photos_shown else (words([joined(t(WITHHELD))], "note"),)
     split = tuple(
-        Slide(title=t("Jeu de données\u00a0: le découpage"), blocks=(intro, one, *notice))
+        Slide(title=t("Jeu de données : le découpage"), blocks=(intro, one, *notice))
         for one in counted
     )
     if not view.photos_shown:
@@ -164,7 +164,7 @@ def _data(view: StudyView) -> tuple[Slide, ...]:
     shelves = tuple(
         Shelf(
             title=label,
-            note=nt(len(view.samples(label)), "{n}\u00a0photo", "{n}\u00a0photos"),
+            note=nt(len(view.samples(label)), "{n} photo", "{n} photos"),
             pictures=tuple(picture(view, card) for card in diverse(view, label, 3)),
         )
         for label in view.study.classes
@@ -172,7 +172,7 @@ def _data(view: StudyView) -> tuple[Slide, ...]:
     return (
         *(
             Slide(
-                title=t("Jeu de données\u00a0: les catégories"),
+                title=t("Jeu de données : les catégories"),
                 blocks=(Album(shelves=shelves[start : start + _SHELVES]),),
             )
             for start in range(0, len(shelves), _SHELVES)
@@ -205,7 +205,7 @@ def diverse(view: StudyView, label: str, number: int) -> tuple[SampleCard, ...]:
 
 def _approaches(view: StudyView) -> Slide:
     train = sum(card.fold == "train" for card in view.study.samples)
-    test = nt(view.test_images, "{n}\u00a0photo", "{n}\u00a0photos")
+    test = nt(view.test_images, "{n} photo", "{n} photos")
     return Slide(
         title=t("Deux approches"),
         blocks=(
@@ -218,7 +218,7 @@ def _approaches(view: StudyView) -> Slide:
                         points=(
                             say(
                                 "Apprend sur {photos} étiquetées à la main.",
-                                photos=nt(train, "{n}\u00a0photo", "{n}\u00a0photos"),
+                                photos=nt(train, "{n} photo", "{n} photos"),
                             ),
                             say(
                                 "Règle ses paramètres sur la validation, puis répond une fois "
@@ -236,7 +236,7 @@ def _approaches(view: StudyView) -> Slide:
                         points=(
                             say("N’apprend sur aucune photo de ces catégories."),
                             say(
-                                "Encode chaque texte et chaque photo dans un même espace\u202f; "
+                                "Encode chaque texte et chaque photo dans un même espace ; "
                                 "une photo va à la catégorie dont le texte est le plus proche."
                             ),
                             say("Changer un texte, c’est changer le classifieur."),
@@ -298,12 +298,12 @@ def _texts(view: StudyView) -> tuple[Slide, ...]:
 
 def _quoted_texts(prompts: PromptSet, label: str) -> Cell:
     texts = prompts.texts.get(label, ())
-    text = "\u202f; ".join(texts[:_TEXTS])
+    text = wording.clauses(texts[:_TEXTS])
     rest = len(texts) - _TEXTS
     return Cell(
         text=text or wording.DASH,
         lang=prompts.language if text else "",
-        note=nt(rest, "et {n}\u00a0autre", "et {n}\u00a0autres") if rest > 0 else "",
+        note=nt(rest, "et {n} autre", "et {n} autres") if rest > 0 else "",
     )
 
 
@@ -356,8 +356,7 @@ def _duel(view: StudyView, source: str) -> Slide | None:
     pair = view.pair(trained.case, free.case)
     verdict = (
         say(
-            "Verdict du test apparié\u00a0: {verdict}, avec un écart de {gap} "
-            "(IC\u00a095\u202f% {interval}).",
+            "Verdict du test apparié : {verdict}, avec un écart de {gap} (IC 95 % {interval}).",
             verdict=t(VERDICTS[pair.verdict])
             if pair.verdict != "better"
             else t("{case} est meilleur", case=wording.quote(view.case_name(pair.a))),
@@ -368,7 +367,7 @@ def _duel(view: StudyView, source: str) -> Slide | None:
         else ()
     )
     return Slide(
-        title=t("Supervisé ou CLIP\u00a0: qui l’emporte"),
+        title=t("Supervisé ou CLIP : qui l’emporte"),
         blocks=(
             Sides(
                 columns=(
@@ -396,7 +395,7 @@ def _contender(view: StudyView, run: RunRecord, tone: str) -> Column:
 def _of(metric: Metric | None) -> str:
     if metric is None or not bounds(metric):
         return ""
-    return t("IC\u00a095\u202f% {interval}", interval=bounds(metric))
+    return t("IC 95 % {interval}", interval=bounds(metric))
 
 
 def _class_gains(view: StudyView, source: str) -> Slide | None:
@@ -414,7 +413,7 @@ def _class_gains(view: StudyView, source: str) -> Slide | None:
         return None
     chart, told = found
     return Slide(
-        title=t("Enrichir les textes\u00a0: catégorie par catégorie"),
+        title=t("Enrichir les textes : catégorie par catégorie"),
         blocks=(words([*_on_texts(view, pair[1], source), told], "note"), chart),
     )
 
@@ -456,10 +455,10 @@ def _maps(view: StudyView) -> tuple[Slide, ...]:
     right = [one for one in told.photos if one.label == one.predicted and one.maps]
     wrong = [one for one in told.photos if one.label != one.predicted and one.maps]
     worth = _faithful(told)
-    subject = joined(t("Cas expliqué\u00a0: {case}.", case=view.case_title(run)))
+    subject = joined(t("Cas expliqué : {case}.", case=view.case_title(run)))
     made = (
-        (t("Cartes d’attention\u00a0: prédictions correctes"), right),
-        (t("Cartes d’attention\u00a0: prédictions incorrectes"), wrong),
+        (t("Cartes d’attention : prédictions correctes"), right),
+        (t("Cartes d’attention : prédictions incorrectes"), wrong),
     )
     return tuple(
         Slide(
@@ -496,11 +495,11 @@ def _faithful(told: CaseExplanation) -> Sentence:
     if any(one.faithful for one in told.faithfulness if one.method in measured):
         return say(
             "Effacer ce que montrent ces cartes change la réponse plus qu’un effacement au hasard "
-            "ou au centre\u00a0: mesuré, voir la page Explicabilité."
+            "ou au centre : mesuré, voir la page Explicabilité."
         )
     return say(
         "Rien ne montre que ces cartes soient plus fidèles qu’un tirage au hasard ou que le "
-        "centre de la photo\u00a0: à lire avec prudence."
+        "centre de la photo : à lire avec prudence."
     )
 
 
@@ -513,8 +512,8 @@ def _explained_shelf(view: StudyView, told: CaseExplanation, one: ExplainedPhoto
     base = picture(view, cards[one.sample_id])
     right = one.label == one.predicted
     return Shelf(
-        title=t("Vrai\u00a0: {label}", label=one.label),
-        note=t("Prédit\u00a0: {label} ({share})", label=one.predicted, share=sure),
+        title=t("Vrai : {label}", label=one.label),
+        note=t("Prédit : {label} ({share})", label=one.predicted, share=sure),
         pictures=tuple(
             _mapped(base, each, embed(folder / each.overlay), right=right) for each in maps
         ),
@@ -551,23 +550,21 @@ def _perspectives(view: StudyView) -> Slide:
     assert page is not None  # noqa: S101 - a study always has this page
     points = [
         say(
-            "Des descriptions plus précises, guidées par l’analyse des cartes d’attention\u00a0: "
+            "Des descriptions plus précises, guidées par l’analyse des cartes d’attention : "
             "regarder ce que le modèle regarde quand il se trompe, et le lui dire."
         ),
         joined(
             say(
-                "Quelques exemples par sous-catégorie\u00a0: une catégorie d’articles très "
+                "Quelques exemples par sous-catégorie : une catégorie d’articles très "
                 "différents gagne à être décrite en plusieurs textes courts."
             ),
             *((" ", page.subcategories) if page.subcategories else ()),
         ),
-        say(
-            "D’autres modèles de la famille CLIP\u00a0: une étude accepte tout modèle d’open_clip."
-        ),
+        say("D’autres modèles de la famille CLIP : une étude accepte tout modèle d’open_clip."),
     ]
     limits = [
         say(
-            "Avec {photos} de test, seuls de grands écarts se voient\u202f; ne pas séparer deux "
+            "Avec {photos} de test, seuls de grands écarts se voient ; ne pas séparer deux "
             "cas ne prouve pas qu’ils se valent.",
             photos=page.test_images,
         )
@@ -575,7 +572,7 @@ def _perspectives(view: StudyView) -> Slide:
     if explained(view) is None:
         limits.append(
             say(
-                "Aucune carte d’attention dans ce diaporama\u00a0: elles n’ont pas été calculées, "
+                "Aucune carte d’attention dans ce diaporama : elles n’ont pas été calculées, "
                 "ou ces photos ne peuvent pas être montrées."
             )
         )
