@@ -433,7 +433,8 @@ def gain(label: str, value: float, p: float) -> ClassGain:
             (gain("A", 0.2, 0.01), gain("B", -0.1, 0.02), gain("C", 0.1, 0.3), gain("D", 0, 1)),
             (
                 "gain démontré sur «\u00a0A\u00a0» (+20,0\u00a0points)\u202f; perte démontrée sur "
-                "«\u00a0B\u00a0» (−10,0\u00a0points)\u202f; rien de démontré pour les 2\u00a0autres."
+                "«\u00a0B\u00a0» (−10,0\u00a0points)\u202f; rien de démontré pour les 2\u00a0"
+                "autres."
             ),
         ),
         (
