@@ -563,3 +563,53 @@ def test_the_study_of_trainings_keeps_the_photos_and_the_split_of_the_other() ->
     one, other = load_study("flipkart"), load_study("flipkart-entrainement")
     assert (one.dataset, one.split) == (other.dataset, other.split)
     assert {model.kind for model in other.models} == {"supervised"}
+
+
+ADAPTED = """
+[[models]]
+name = "embedded-titles"
+kind = "clip"
+weights = "embedded"
+title = "Adapté"
+adapt = "titles"
+"""
+
+
+def test_what_a_model_reads_without_labels(write: Write) -> None:
+    """Each declaration gives a family: nothing of the shop's, no label of it, or labels."""
+    write(STUDY + ADAPTED + 'shares = "uniform"\nreads = ["title", "photo"]\n')
+    zero_shot, supervised, adapted = load_study("boutique").models
+    assert [one.family for one in (zero_shot, supervised, adapted)] == [
+        "zero-shot",
+        "supervised",
+        "label-free",
+    ]
+    assert (adapted.adapt, adapted.shares, adapted.reads) == (("titles",), {}, ("photo", "title"))
+    assert (zero_shot.shares, zero_shot.reads) == (None, ("photo",))
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ('adapt = ["photos", "labels"]', "adapt"),
+        ('adapt = "titles"\nshares = "unifrom"', "shares"),
+        ("shares = { Mugs = 0.5, Lamps = 0.4 }", "shares"),
+        ("shares = { Mugs = 0.0, Lamps = 1.0 }", "shares.Mugs"),
+        ("shares = {}", "shares"),
+        ('reads = ["title"]', "reads"),
+    ],
+)
+def test_label_free_mistakes(write: Write, line: str, key: str) -> None:
+    """What cannot be meant is refused, with the key that says it."""
+    write(STUDY + ADAPTED.replace('adapt = "titles"', line))
+    assert f"models[3].{key}" in [found for found, _ in mistakes_of()]
+
+
+def test_a_supervised_model_is_not_adapted(write: Write) -> None:
+    """It has labels; it may read titles."""
+    write(
+        STUDY.replace(
+            "[models.options]", 'adapt = "photos"\nreads = ["photo", "title"]\n[models.options]'
+        )
+    )
+    assert [key for key, _ in mistakes_of()] == ["models[2].adapt"]

@@ -28,6 +28,8 @@ class ListedPhoto:
     label: str
     subcategory: str | None = None
     title: str | None = None
+    text: str | None = None
+    """What models read as the title."""
     fold: Fold | None = None
     group: str | None = None
 

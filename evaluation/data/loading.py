@@ -94,6 +94,7 @@ def _samples(
             subcategory=photo.subcategory,
             title=photo.title,
             group=photo.group,
+            text=photo.text,
             fold=photo.fold,
         )
         for photo, path, found in zip(listed, paths, inspected, strict=True)

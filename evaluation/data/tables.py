@@ -35,7 +35,8 @@ def list_table(spec: DatasetSpec, root: Path) -> Listing:
 
     """
     file = _csv_file(spec, root)
-    optional = [name for name in (spec.subcategory_column, spec.title_column) if name]
+    text_column = spec.text_column or spec.title_column
+    optional = [name for name in (spec.subcategory_column, spec.title_column, text_column) if name]
     rows = _read(file, (spec.path_column, spec.label_column, *optional))
     _refuse_empty_cells(rows, (spec.path_column, spec.label_column), file)
     listed = tuple(
@@ -47,6 +48,7 @@ def list_table(spec: DatasetSpec, root: Path) -> Listing:
             label=composed(row[spec.label_column].strip()),
             subcategory=_cell(row, spec.subcategory_column),
             title=_cell(row, spec.title_column),
+            text=_cell(row, text_column),
         )
         for line, row in rows
     )
@@ -65,7 +67,8 @@ def list_flipkart(spec: DatasetSpec, root: Path) -> Listing:
 
     """
     file = _csv_file(spec, root)
-    rows = _read(file, FLIPKART_COLUMNS)
+    text_column = spec.text_column or "product_name"
+    rows = _read(file, (*FLIPKART_COLUMNS, text_column))
     _refuse_empty_cells(rows, FLIPKART_COLUMNS[:3], file)
     listed = []
     for line, row in rows:
@@ -79,6 +82,7 @@ def list_flipkart(spec: DatasetSpec, root: Path) -> Listing:
                 label=levels[0],
                 subcategory=levels[1] if len(levels) > 1 else None,
                 title=_cell(row, "product_name"),
+                text=_cell(row, text_column),
             )
         )
     refuse_duplicates(listed, where=file)

@@ -20,6 +20,13 @@ Status = Literal["ok", "unavailable", "failed"]
 ModelKind = Literal["clip", "supervised"]
 DatasetKind = Literal["flipkart", "folder", "table"]
 Option = str | int | float | bool
+Family = Literal["zero-shot", "label-free", "supervised"]
+"""What a case read of the user's own before it answered: nothing, titles or photos or shares
+without a label, or labels."""
+Source = Literal["titles", "photos"]
+"""What a label-free model is adapted on."""
+Reading = Literal["photo", "title"]
+"""What a model reads of a product to predict its class."""
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
 BoolArray = NDArray[np.bool_]

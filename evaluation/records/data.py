@@ -32,6 +32,9 @@ class Sample:
     "" if it was not computed."""
     subcategory: str | None = None
     title: str | None = None
+    """As it is shown."""
+    text: str | None = None
+    """As models read it; the title, unless the study names another column."""
     group: str | None = None
     """Patient, product, session, …: photos of one group lie in one part of the split."""
     fold: Fold | None = None

@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from evaluation.records.base import DatasetKind, Fold, ModelKind, Option, digest_of
+from evaluation.records.base import (
+    DatasetKind,
+    Family,
+    Fold,
+    ModelKind,
+    Option,
+    Reading,
+    Source,
+    digest_of,
+)
 from evaluation.records.training import AugmentationSpec, TrainingSpec
 
 ExplainMethod = Literal["attention-gradient", "chefer", "hirescam", "gradcam", "rise"]
@@ -35,6 +44,8 @@ class DatasetSpec:
     label_column: str = "label"
     subcategory_column: str | None = None
     title_column: str | None = None
+    text_column: str | None = None
+    """What models read as the title; None: the title that is shown."""
     licence: str = ""
     origin: str = ""
     follow_links: bool = False
@@ -117,6 +128,19 @@ class ModelSpec:
     """Of a supervised model; None: a logistic regression."""
     augmentation: AugmentationSpec | None = None
     """Of a supervised model that is trained on augmented views."""
+    adapt: tuple[Source, ...] = ()
+    """What a text-image model is adapted on, without a label."""
+    shares: Mapping[str, float] | None = None
+    """Shares of the classes that the user declares, by class; empty: all equal."""
+    reads: tuple[Reading, ...] = ("photo",)
+    """What a prediction is made from."""
+
+    @property
+    def family(self) -> Family:
+        """What a case of the model reads of the user's own before it answers."""
+        if self.kind == "supervised":
+            return "supervised"
+        return "label-free" if self.adapt or self.shares is not None else "zero-shot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,8 +14,11 @@ from evaluation.study.toml_table import Table
 # A data set kind's keys, beside those of every kind.
 _KIND_KEYS: Mapping[DatasetKind, tuple[str, ...]] = {
     "folder": ("parts",),
-    "flipkart": ("csv", "rows"),
-    "table": ("csv", "rows", "path_column", "label_column", "subcategory_column", "title_column"),
+    "flipkart": ("csv", "rows", "text_column"),
+    "table": (
+        *("csv", "rows", "path_column", "label_column", "subcategory_column", "title_column"),
+        "text_column",
+    ),
 }
 
 
@@ -40,6 +43,7 @@ def read_dataset(table: Table, data_root: Path | None) -> DatasetSpec:
         title_column=table.optional_text("title_column"),
         follow_links=table.boolean("follow_links"),
         parts=_parts(table),
+        text_column=table.optional_text("text_column"),
         licence=table.text("licence"),
         origin=table.text("origin"),
         redistributable=table.boolean("redistributable"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast, get_args
@@ -11,10 +12,12 @@ from evaluation.records import (
     ModelKind,
     ModelSpec,
     Option,
+    Reading,
     Regime,
+    Source,
     TrainingSpec,
 )
-from evaluation.study.toml_table import Table, refuse_twice, type_name
+from evaluation.study.toml_table import Table, nearest, refuse_twice, type_name
 
 WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
 
@@ -39,6 +42,7 @@ def _model(table: Table) -> ModelSpec:
     options = _options(table.table("options"))
     title = table.required_text("title")
     training, augmentation = _learning(table, kind)
+    adapt, shares, reads = _label_free(table, kind)
     table.finish()
     if weights and not architecture and _needs_architecture(kind, weights):
         table.wrong("architecture", "is missing", f"say which architecture {weights!r} belongs to")
@@ -53,7 +57,53 @@ def _model(table: Table) -> ModelSpec:
         options=options,
         training=training,
         augmentation=augmentation,
+        adapt=adapt,
+        shares=shares,
+        reads=reads,
     )
+
+
+def _label_free(
+    model: Table, kind: ModelKind | None
+) -> tuple[tuple[Source, ...], Mapping[str, float] | None, tuple[Reading, ...]]:
+    """``adapt``, ``shares`` and ``reads``: what is read of the user's own, labels apart."""
+    sources: tuple[Source, ...] = get_args(Source)
+    for key in ("adapt", "shares"):
+        if kind == "supervised" and model.has(key):
+            model.wrong(key, "a supervised model has labels", "delete the line")
+    adapt = model.texts("adapt", single=True)
+    for name in adapt:
+        if name not in sources:
+            model.wrong("adapt", f"{name!r} is unknown", nearest(name, sources))
+    reads = model.texts("reads", single=True) or ("photo",)
+    if sorted(reads) not in (["photo"], ["photo", "title"]):
+        model.wrong("reads", f"{reads} is not read", 'write reads = ["photo", "title"]')
+    return (
+        cast("tuple[Source, ...]", tuple(one for one in sources if one in adapt)),
+        _shares(model),
+        ("photo", "title") if "title" in reads else ("photo",),
+    )
+
+
+def _shares(model: Table) -> Mapping[str, float] | None:
+    """``shares = "uniform"`` (nothing more to say), or a share of each class."""
+    if not model.has("shares"):
+        return None
+    if isinstance(model.raw["shares"], str):
+        model.choice("shares", ("uniform",))
+        return {}
+    table = model.table("shares")
+    shares = {unicodedata.normalize("NFC", label): table.share(label) or 0.0 for label in table.raw}
+    total = sum(shares.values())
+    if shares and all(shares.values()) and abs(total - 1) > _ROUNDING:
+        model.wrong("shares", f"they add up to {total:g}", "write shares that add up to 1")
+    elif not shares:
+        model.wrong("shares", "is empty", 'give every class its share, or write shares = "uniform"')
+    return shares
+
+
+_ROUNDING = 0.011
+"""By which shares of two decimals may miss 1."""
 
 
 def _needs_architecture(kind: ModelKind | None, weights: str) -> bool:

@@ -311,6 +311,16 @@ def test_table_gives_everything(root: Path, make_photo: Make, load: Callable[...
     )
 
 
+def test_models_may_read_another_column(shop: Path, load: Callable[..., Dataset]) -> None:
+    """``text_column`` is what models read; without it, the title that is shown."""
+    lines = ["path,label,sort,title,english", "Mugs/a.png,Mugs,x,Tasse,A mug"]
+    lines += [f"{name}.png,{name[:4]},x,Titre," for name in ("Mugs/b", "Rugs/a", "Rugs/b")]
+    (shop / "photos.csv").write_text("\n".join(lines), encoding="utf-8")
+    other = load(replace(TABLE, text_column="english")).samples
+    assert [(one.title, one.text) for one in other[:2]] == [("Tasse", "A mug"), ("Titre", None)]
+    assert [one.text for one in load(TABLE).samples[:2]] == ["Tasse", "Titre"]
+
+
 def test_table_may_begin_with_a_byte_order_mark(shop: Path, load: Callable[..., Dataset]) -> None:
     """Spreadsheets write one; it is not part of the first column's name."""
     text = "\ufeffpath,label,sort,title\r\nMugs/a.png,M,,\r\nRugs\\a.png,R,,\r\n"
