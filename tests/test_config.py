@@ -239,7 +239,7 @@ def test_every_mistake_is_reported_at_once(write: Write) -> None:
         ("seed = 3", "seed = -1", "split.seed", "-1 is too small"),
         ("seed = 3", "seed = 1.5", "split.seed", "is a number"),
         ("test_per_class = 4", "test_per_class = 0", "split.test_per_class", "too small"),
-        ("test_per_class = 4", "test_share = 1", "split.test_share", "is no share"),
+        ("test_per_class = 4", "test_share = 1.5", "split.test_share", "out of range"),
         ("seed = 3", "test_share = 0.3", "split.test_share", "given as well"),
         (
             "test_per_class = 4\nvalidation_per_class = 2",

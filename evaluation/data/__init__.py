@@ -4,7 +4,7 @@ from evaluation.data.fetching import Fetched, fetch_dataset
 from evaluation.data.loading import fetch_hint, load_dataset
 from evaluation.data.photos import open_photo, write_thumbnail
 from evaluation.data.prompts import random_words, resolve_prompts
-from evaluation.data.split import split_dataset
+from evaluation.data.split import split_dataset, without_small_classes
 
 __all__ = [
     "Fetched",
@@ -15,5 +15,6 @@ __all__ = [
     "random_words",
     "resolve_prompts",
     "split_dataset",
+    "without_small_classes",
     "write_thumbnail",
 ]

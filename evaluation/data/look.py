@@ -7,12 +7,14 @@ mean colours of an 8 x 8 grid stand beside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from evaluation.records import IntArray
+from evaluation.records.base import Progress
 
 HASH_BITS = 4
 """Two looks are alike when at most this many of the 64 bits of their hashes differ …"""
@@ -37,25 +39,102 @@ def look_of(image: Image.Image) -> str:
     return brighter.tobytes().hex() + colours.tobytes().hex()
 
 
-def alike(looks: Sequence[str]) -> list[tuple[int, int]]:
-    """Pairs (i, j), i < j, of looks that are nearly the same; an empty look is like none."""
-    known = [index for index, look in enumerate(looks) if look]
-    if not known:
-        return []
-    content = np.array([list(bytes.fromhex(looks[index])) for index in known], dtype=np.uint8)
-    signs = np.where(np.unpackbits(content[:, :_HASH_BYTES], axis=1), 1, -1).astype(np.int8)
-    colours = content[:, _HASH_BYTES:].astype(np.int16)
-    pairs = []
-    for i in range(len(known) - 1):
+def alike(looks: Sequence[str], progress: Progress | None = None) -> list[tuple[int, ...]]:
+    """Groups of two or more looks that are nearly the same, directly or through others.
+
+    The photos are visited from neighbour to neighbour, each one once.  Two hashes that differ in
+    ``HASH_BITS`` bits agree in one band of ``HASH_BITS + 1`` at least (multi-index hashing, Norouzi
+    et al. 2012), and alike colours have alike means, so a photo is compared with few others: the
+    unvisited ones of its bands and of its brightness.
+
+    Args:
+        looks: As :func:`look_of` gives them; an empty look is like none.
+        progress: Told how many photos are compared, of how many.
+
+    Returns:
+        Indices of ``looks``, ascending; groups in order of their first index.
+
+    """
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, look in enumerate(looks):
+        if look:
+            members[look].append(index)
+    groups = [
+        sorted(index for look in group for index in members[look])
+        for group in _connected(list(members), progress)
+    ]
+    return sorted(tuple(group) for group in groups if len(group) > 1)
+
+
+def _connected(looks: Sequence[str], progress: Progress | None) -> Iterator[list[str]]:
+    if not looks:
+        return
+    content = np.array([list(bytes.fromhex(look)) for look in looks], dtype=np.uint8)
+    index = _Unvisited(content[:, :_HASH_BYTES], content[:, _HASH_BYTES:])
+    done = 0
+    for start in range(len(looks)):
+        if not index.left[start]:
+            continue
+        index.left[start] = False
+        group = [start]
+        for member in group:  # which grows while it is read
+            group += index.take_alike(member)
+            done += 1
+            if progress is not None and done % 500 == 0:
+                progress(done, len(looks))
+        yield [looks[member] for member in group]
+
+
+class _Unvisited:
+    """The looks not yet in a group, to be asked for those that are like one."""
+
+    def __init__(self, hashes: NDArray[np.uint8], colours: NDArray[np.uint8]) -> None:
+        self.left = np.ones(len(hashes), dtype=bool)
+        self._hashes = np.ascontiguousarray(hashes).view(np.uint64).ravel()
+        self._colours = colours
+        # One number to search a band by: the band's bits, then the brightness.
+        self._keys = _bands(np.unpackbits(hashes, axis=1)) * 512.0 + colours.mean(axis=1)
+        self._build()
+
+    def _build(self) -> None:
+        """Forget what was visited, once it is half of what is searched."""
+        known = np.flatnonzero(self.left)
+        orders = [known[np.argsort(keys[known], kind="stable")] for keys in self._keys]
+        self._bands = [(order, keys[order]) for order, keys in zip(orders, self._keys, strict=True)]
+        self._size = self._remaining = known.size
+
+    def take_alike(self, one: int) -> list[int]:
+        """The unvisited looks that are like this one; from now on they are visited."""
+        if self._remaining * 2 < self._size:
+            self._build()
+        near = np.unique(np.concatenate([self._near(band, one) for band in range(len(self._keys))]))
         # Hashes first: they leave few photos whose colours have to be looked at.
-        rest = np.flatnonzero(_differing(signs[i], signs[i + 1 :]) <= HASH_BITS) + i + 1
-        apart = np.abs(colours[rest] - colours[i])
+        apart = np.abs(self._colours[near].astype(np.int16) - self._colours[one])
         same = (apart.mean(axis=1) <= COLOUR_LEVELS) & (apart.max(axis=1) <= COLOUR_PEAK)
-        pairs += [(known[i], known[int(j)]) for j in rest[same]]
-    return pairs
+        near = near[same]
+        self.left[near] = False
+        self._remaining -= near.size
+        return [int(index) for index in near]
+
+    def _near(self, band: int, one: int) -> NDArray[np.intp]:
+        order, keys = self._bands[band]
+        key = self._keys[band][one]
+        low, high = np.searchsorted(keys, (key - COLOUR_LEVELS - 0.01, key + COLOUR_LEVELS + 0.01))
+        near = order[low:high]
+        close = np.bitwise_count(self._hashes[near] ^ self._hashes[one]) <= HASH_BITS
+        taken: NDArray[np.intp] = near[close & self.left[near]]
+        return taken
 
 
-def _differing(one: IntArray, others: IntArray) -> IntArray:
-    """(N,) number of bits in which each of (N, 64) hashes, as signs, differs from one."""
-    differing: IntArray = (one.size - others.astype(np.int16) @ one.astype(np.int16)) // 2
-    return differing
+def _bands(bits: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """(B, N) numbers made of some bits each of (N, 64) hashes; every bit is in one band.
+
+    The bits that tell most photos apart are dealt out first, so that every band has its share:
+    on a white page the outer bits are the same in all.
+    """
+    order = np.argsort(np.abs(bits.mean(axis=0) - 0.5), kind="stable")
+    dealt = (order[first :: HASH_BITS + 1] for first in range(HASH_BITS + 1))
+    numbers: NDArray[np.int64] = np.stack(
+        [bits[:, own] @ (1 << np.arange(own.size)) for own in dealt]
+    )
+    return numbers

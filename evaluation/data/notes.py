@@ -16,6 +16,7 @@ _LINES: dict[NoteKind, str] = {
     "unlabelled": "{n} photo(s) of a part without class folders left out: they have no class",
     "name": "{n} file(s) left out whose name holds control characters or is no UTF-8",
     "labels-alike": "{n} classes differ by case, spaces or punctuation alone: are they one?",
+    "small-class": "{n} class(es) left out, too small for the parts of the split",
 }
 
 

@@ -5,38 +5,52 @@ asked for, and its sub-categories, where known, their share of it to the nearest
 each part is a systematic sample of the class sorted by sub-category.  Photos that look the same
 always fall on one side, whatever their classes: a copy in train would be recognised in test.
 
+Photos of one patient, product or session (the data's group column) fall on one side too.  Such
+groups are drawn whole, so that the sizes are only near those asked for: see ``data.dealing``.
+
 When the data brings its own split, that split is kept.  A part that it lacks is carved out of
-train.  A photo of train whose copy lies in validation or test is left out (of validation, when
-the copy lies in test): the published test set stays what it was, and nothing leaks into it.
+train, when a model needs it.  A photo of train whose copy lies in validation or test is left out
+(of validation, when the copy lies in test): the published test set stays what it was, and nothing
+leaks into it.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
-
+from evaluation.data.dealing import Group, Sizes, copies_of, deal_exactly, deal_whole_groups
 from evaluation.data.listing import SHOWN, quoted
 from evaluation.data.look import alike
 from evaluation.errors import DataError
-from evaluation.records import FOLDS, Dataset, Fold, Sample, Split, SplitSpec
+from evaluation.records import (
+    FOLDS,
+    DataNote,
+    Dataset,
+    Fold,
+    Grouping,
+    NearDuplicates,
+    Sample,
+    Split,
+    SplitSpec,
+)
+from evaluation.records.base import Progress
 
-ATTEMPTS = 200
-"""How often groups of copies are dealt anew before exact sizes are called impossible."""
 
-Sizes = Mapping[str, int]
-"""Class to a number of photos."""
-Group = tuple[Sample, ...]
-
-
-def split_dataset(dataset: Dataset, spec: SplitSpec) -> Split:
+def split_dataset(
+    dataset: Dataset,
+    spec: SplitSpec,
+    needed: Sequence[Fold] = FOLDS,
+    progress: Progress | None = None,
+) -> Split:
     """Split a data set, stratified by class.
 
     Args:
-        dataset: Its samples may carry a ``fold``, which is then kept.
+        dataset: Its samples may carry a ``fold``, which is then kept, and a ``group``.
         spec: Seed and sizes; a share of a class is rounded, and is one photo at least.
+        needed: The parts that the study's models cannot do without; another one may be empty.
+        progress: Told how many photos are compared, of how many.
 
     Returns:
         Ids of the three parts in the data set's order.  A sample may be in none, when the
@@ -46,51 +60,137 @@ def split_dataset(dataset: Dataset, spec: SplitSpec) -> Split:
         DataError: A class has too few photos, or copies make the sizes impossible.
 
     """
-    groups = _near_duplicates(dataset.samples)
+    links = _links(dataset.samples, spec.near_duplicates, progress)
+    groups = links.groups
     given, pool = _given_parts(groups)
-    held_out: tuple[Fold, ...] = ("test", "validation")
-    carved = [part for part in held_out if part not in given.values()]
-    sizes = {part: _sizes(pool, dataset.classes, spec, part) for part in carved}
-    _refuse_small_classes(pool, dataset.classes, sizes, dataset.name)
-    parts = given | _deal(pool, sizes, spec.seed, dataset.name)
-    _refuse_absent_classes(dataset, parts)
+    carved = _carved(given, pool, needed)
+    sizes = {part: _sizes(pool, dataset.classes, spec, part, needed) for part in carved}
+    short = list(_short_classes(pool, dataset.classes, sizes, needed))
+    _refuse(short, "too few photos", "add photos, ask for smaller parts", dataset.name)
+    deal = deal_whole_groups if "declared" in links.grouping else deal_exactly
+    parts = given | deal(pool, sizes, spec.seed, dataset.name)
+    _refuse_absent_classes(dataset, parts, needed)
     return Split(
         train=_ids(dataset, parts, "train"),
         validation=_ids(dataset, parts, "validation"),
         test=_ids(dataset, parts, "test"),
         seed=spec.seed,
-        duplicates=_members(_same_pixels(dataset.samples)),
-        near_duplicates=_members(groups),
+        duplicates=_members(links.copies),
+        near_duplicates=_members(links.look_alikes),
+        groups=_members(groups),
+        grouping=links.grouping,
+        carved=carved if given else (),
     )
 
 
-def _same_pixels(samples: Sequence[Sample]) -> list[Group]:
-    """Samples grouped by their pixels; groups and their members in order of id."""
-    groups: dict[str, list[Sample]] = defaultdict(list)
-    for sample in sorted(samples, key=lambda sample: sample.id):
-        groups[sample.pixels].append(sample)
+def without_small_classes(
+    dataset: Dataset, spec: SplitSpec, needed: Sequence[Fold] = FOLDS
+) -> Dataset:
+    """The data set less the classes that cannot be split, when the study says to leave them out.
+
+    They are named in a note.  Raises :class:`DataError` when fewer than two classes are left.
+    """
+    if spec.small_classes == "refuse":
+        return dataset
+    given, pool = _given_parts([(sample,) for sample in dataset.samples])
+    carved = _carved(given, pool, needed)
+    sizes = {part: _sizes(pool, dataset.classes, spec, part, needed) for part in carved}
+    short = {label for label, _ in _short_classes(pool, dataset.classes, sizes, needed)}
+    held = {(given.get(sample.id, "train"), sample.label) for sample in dataset.samples}
+    for part in set(needed) - set(carved):
+        short |= {label for label in dataset.classes if (part, label) not in held}
+    if not short:
+        return dataset
+    classes = tuple(label for label in dataset.classes if label not in short)
+    if len(classes) < 2:  # noqa: PLR2004 - a choice needs two
+        raise DataError(
+            f"every class but {quoted(classes) or 'none'} is too small to be split",
+            where=f"split of {dataset.name}",
+            remedy="add photos, or ask for smaller parts in [split]",
+        )
+    return replace(
+        dataset,
+        classes=classes,
+        samples=tuple(sample for sample in dataset.samples if sample.label not in short),
+        notes=(
+            *dataset.notes,
+            DataNote(kind="small-class", count=len(short), names=tuple(sorted(short))),
+        ),
+    )
+
+
+# ---------------------------------------------------------- what belongs together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Links:
+    """Samples by what connects them; groups and their members in order of id."""
+
+    copies: list[Group]
+    """By their pixels; a photo without a copy is a group of one, here and below."""
+    look_alikes: list[Group]
+    groups: list[Group]
+    """What the split keeps together."""
+    grouping: tuple[Grouping, ...]
+
+
+def _links(samples: Sequence[Sample], policy: NearDuplicates, progress: Progress | None) -> _Links:
+    ordered = sorted(samples, key=lambda sample: sample.id)
+    copies = _joined(ordered, _by([sample.pixels for sample in ordered]))
+    looks = [] if policy == "off" else alike([group[0].look for group in copies], progress)
+    place = {sample.id: index for index, sample in enumerate(ordered)}
+    same = [[place[sample.id] for sample in group] for group in copies if len(group) > 1]
+    near = [[place[copies[index][0].id] for index in group] for group in looks]
+    declared = list(_by([sample.group for sample in ordered]))
+    kept: list[Iterable[Sequence[int]]] = [
+        *([same] if policy != "off" else []),
+        *([near] if policy == "group" else []),
+        declared,
+    ]
+    reasons: dict[Grouping, bool] = {
+        "copies": policy != "off",
+        "look": policy == "group",
+        "declared": any(sample.group is not None for sample in samples),
+    }
+    return _Links(
+        copies=copies,
+        look_alikes=_joined(ordered, [*same, *near]) if policy != "off" else [],
+        groups=_joined(ordered, [link for links in kept for link in links]),
+        grouping=tuple(reason for reason, holds in reasons.items() if holds),
+    )
+
+
+def _by(keys: Sequence[str | None]) -> Iterator[list[int]]:
+    """Positions that have a key in common, where two or more have."""
+    positions: dict[str, list[int]] = defaultdict(list)
+    for position, key in enumerate(keys):
+        if key is not None:
+            positions[key].append(position)
+    return (group for group in positions.values() if len(group) > 1)
+
+
+def _joined(samples: Sequence[Sample], links: Iterable[Sequence[int]]) -> list[Group]:
+    """Samples in the groups that links connect, directly or through others (union-find)."""
+    leader = list(range(len(samples)))
+
+    def find(position: int) -> int:
+        while leader[position] != position:
+            leader[position] = leader[leader[position]]
+            position = leader[position]
+        return position
+
+    for first, *others in links:
+        for other in others:
+            one, two = find(first), find(other)
+            leader[max(one, two)] = min(one, two)
+    groups: dict[int, list[Sample]] = defaultdict(list)
+    for position, sample in enumerate(samples):
+        groups[find(position)].append(sample)
     return [tuple(group) for group in groups.values()]
 
 
-def _near_duplicates(samples: Sequence[Sample]) -> list[Group]:
-    """Samples grouped by what connects them: the same pixels, or looks that are alike."""
-    exact = _same_pixels(samples)
-    leader = list(range(len(exact)))
-    for i, j in alike([group[0].look for group in exact]):
-        old, new = leader[j], leader[i]
-        leader = [new if one == old else one for one in leader]
-    groups: dict[int, list[Sample]] = defaultdict(list)
-    for first, group in zip(leader, exact, strict=True):
-        groups[first] += group
-    return [tuple(sorted(group, key=lambda sample: sample.id)) for group in groups.values()]
-
-
 def _members(groups: Iterable[Group]) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(sample.id for sample in group) for group in _copies(groups))
-
-
-def _copies(groups: Iterable[Group]) -> list[Group]:
-    return [group for group in groups if len(group) > 1]
+    return tuple(tuple(sample.id for sample in group) for group in copies_of(groups))
 
 
 # ---------------------------------------------------------- the data's own split
@@ -118,141 +218,89 @@ def _strictest(group: Group) -> Fold:
     return next((fold for fold in reversed(FOLDS) if fold in folds), "train")
 
 
-# ---------------------------------------------------------------------- dealing
-
-
-def _sizes(pool: Sequence[Group], classes: Sequence[str], spec: SplitSpec, part: Fold) -> Sizes:
-    exact = spec.test_per_class if part == "test" else spec.validation_per_class
-    if exact is not None:
-        return dict.fromkeys(classes, exact)
-    share = spec.test_share if part == "test" else spec.validation_share
-    counts = _counts(pool)
-    return {label: max(1, round(share * counts[label])) for label in classes}
-
-
-def _counts(groups: Iterable[Group]) -> Counter[str]:
-    return Counter(sample.label for group in groups for sample in group)
-
-
-def _deal(
-    pool: Sequence[Group], sizes: Mapping[Fold, Sizes], seed: int, name: str
-) -> dict[str, Fold]:
-    """Give each group a part, so that every class has the exact sizes asked for."""
-    room = {part: dict(wanted) for part, wanted in sizes.items()}
-    counts = _counts(pool)
-    room["train"] = {
-        label: count - sum(wanted[label] for wanted in sizes.values())
-        for label, count in counts.items()
-    }
-    copies = _copies(pool)
-    singles = [group[0] for group in pool if len(group) == 1]
-    parts, left = _deal_copies(copies, room, np.random.default_rng(seed), name)
-    for label in sorted(counts):
-        # One generator a class: a new class does not move the photos of the others.
-        key = int.from_bytes(hashlib.sha256(label.encode()).digest()[:8], "big")
-        rng = np.random.default_rng([seed, key])
-        ids = _by_subcategory([sample for sample in singles if sample.label == label], rng)
-        parts |= dict.fromkeys(ids, "train")
-        for part in sizes:
-            drawn = _every_kth(ids, left[part][label], rng)
-            parts |= dict.fromkeys(drawn, part)
-            ids = [one for one in ids if one not in drawn]
-    return parts
-
-
-def _by_subcategory(samples: Sequence[Sample], rng: np.random.Generator) -> list[str]:
-    """Ids in random order within each sub-category, the sub-categories one after the other."""
-    shuffled = [samples[index] for index in rng.permutation(len(samples))]
-    return [sample.id for sample in sorted(shuffled, key=lambda one: one.subcategory or "")]
-
-
-def _every_kth(ids: Sequence[str], count: int, rng: np.random.Generator) -> set[str]:
-    """A systematic sample: evenly spaced from a random start (Cochran 1977, chapter 8)."""
-    if count == 0:
-        return set()
-    start = int(rng.integers(len(ids)))
-    # In whole numbers: a rounded position could fall on the same photo twice.
-    return {ids[(step * len(ids) + start) // count] for step in range(count)}
-
-
-def _deal_copies(
-    copies: Sequence[Group],
-    room: Mapping[Fold, dict[str, int]],
-    rng: np.random.Generator,
-    name: str,
-) -> tuple[dict[str, Fold], dict[Fold, dict[str, int]]]:
-    """Deal groups of copies at random where there is room; returns what room is left."""
-    for _ in range(ATTEMPTS):
-        left = {part: dict(labels) for part, labels in room.items()}
-        parts: dict[str, Fold] = {}
-        # The largest first: small groups fit into what they leave.
-        order = sorted(rng.permutation(len(copies)), key=lambda index: -len(copies[index]))
-        for index in order:
-            part = _place(copies[index], left, rng)
-            if part is None:
-                break
-            parts |= {sample.id: part for sample in copies[index]}
-        else:
-            return parts, left
-    largest = max(copies, key=len)
-    raise DataError(
-        f"{len(copies)} groups of identical photos (the largest: {len(largest)} photos, "
-        f"{quoted([sample.id for sample in largest], 2)}) do not fit into parts of the sizes "
-        "asked for",
-        where=f"split of {name}",
-        remedy="remove copies, or ask for fewer test and validation photos",
+def _carved(
+    given: Mapping[str, Fold], pool: Sequence[Group], needed: Sequence[Fold]
+) -> tuple[Fold, ...]:
+    """The parts to be drawn: those that the data does not give, from photos that it leaves."""
+    wanted: tuple[Fold, ...] = ("test", "validation")
+    if not pool:
+        return ()
+    return tuple(
+        part for part in wanted if part not in given.values() and (part in needed or not given)
     )
 
 
-def _place(
-    group: Group, left: Mapping[Fold, dict[str, int]], rng: np.random.Generator
-) -> Fold | None:
-    """A part with room for the group, drawn in proportion to its room, which is then taken."""
-    needed = Counter(sample.label for sample in group)
-    fitting = [part for part in left if all(left[part][label] >= n for label, n in needed.items())]
-    if not fitting:
-        return None
-    weights = np.array([sum(left[part][label] for label in needed) for part in fitting], float)
-    part = fitting[int(np.searchsorted(weights.cumsum() / weights.sum(), rng.random(), "right"))]
-    for label, n in needed.items():
-        left[part][label] -= n
-    return part
+# ---------------------------------------------------------------------- sizes
 
 
-# ----------------------------------------------------------------------- checks
+def _sizes(
+    pool: Sequence[Group],
+    classes: Sequence[str],
+    spec: SplitSpec,
+    part: Fold,
+    needed: Sequence[Fold],
+) -> Sizes:
+    exact = spec.test_per_class if part == "test" else spec.validation_per_class
+    counts = Counter(sample.label for group in pool for sample in group)
+    share = spec.test_share if part == "test" else spec.validation_share
+    least = 1 if part in needed else 0
+    sizes = {
+        label: exact if exact is not None else max(least, round(share * counts[label]))
+        for label in classes
+    }
+    if part in needed:
+        return sizes
+    # What no model needs takes what the test part leaves, if anything.
+    tests = _sizes(pool, classes, spec, "test", ("test",))
+    return {label: min(size, max(0, counts[label] - tests[label])) for label, size in sizes.items()}
 
 
-def _refuse_small_classes(
+def _short_classes(
     pool: Sequence[Group],
     classes: Sequence[str],
     sizes: Mapping[Fold, Sizes],
-    name: str,
-) -> None:
-    counts = _counts(pool)
-    short = []
+    needed: Sequence[Fold],
+) -> Iterator[tuple[str, str]]:
+    """Classes that have too few photos for the parts to be drawn, and the sum that says so."""
+    if not sizes:
+        return
+    counts = Counter(sample.label for group in pool for sample in group)
     for label in classes:
-        needed = {part: wanted[label] for part, wanted in sizes.items()} | {"train": 1}
-        if counts[label] < sum(needed.values()):
-            sum_of = " + ".join(f"{n} {part}" for part, n in needed.items())
-            short.append(f"{label!r} has {counts[label]} for {sum_of}")
+        parts = {part: wanted[label] for part, wanted in sizes.items()}
+        parts |= {"train": 1} if "train" in needed else {}
+        if counts[label] < sum(parts.values()):
+            sum_of = " + ".join(f"{n} {part}" for part, n in parts.items())
+            yield label, f"{label!r} has {counts[label]} for {sum_of}"
+
+
+def _refuse(short: Sequence[tuple[str, str]], problem: str, remedy: str, name: str) -> None:
     if short:
         more = f" and {len(short) - SHOWN} more classes" if len(short) > SHOWN else ""
         raise DataError(
-            "too few photos: " + "; ".join(short[:SHOWN]) + more,
+            f"{problem}: " + "; ".join(reason for _, reason in short[:SHOWN]) + more,
             where=f"split of {name}",
-            remedy="add photos, ask for smaller parts in [split], or take the class out",
+            remedy=f'{remedy} in [split], or leave such classes out: small_classes = "leave-out"',
         )
 
 
-def _refuse_absent_classes(dataset: Dataset, parts: Mapping[str, Fold]) -> None:
+def _refuse_absent_classes(
+    dataset: Dataset, parts: Mapping[str, Fold], needed: Sequence[Fold]
+) -> None:
     seen = {(parts[sample.id], sample.label) for sample in dataset.samples if sample.id in parts}
-    for part in FOLDS:
+    for part in needed:
         absent = [label for label in dataset.classes if (part, label) not in seen]
+        if len(absent) == len(dataset.classes):
+            raise DataError(
+                f"no {part} photo at all, and a model of the study needs some",
+                where=f"split of {dataset.name}",
+                remedy=f"add photos to {part}, or keep only models that are not trained",
+            )
         if absent:
             raise DataError(
                 f"no {part} photo of the class {quoted(absent)}",
                 where=f"split of {dataset.name}",
-                remedy=f"add photos to {part}, or take the class out",
+                remedy=f"add photos to {part}, or leave such classes out: small_classes = "
+                '"leave-out" in [split]',
             )
 
 

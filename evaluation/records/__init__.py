@@ -58,7 +58,15 @@ from evaluation.records.base import (
     Status,
     digest_of,
 )
-from evaluation.records.data import DataNote, Dataset, MissingPhoto, NoteKind, Sample, Split
+from evaluation.records.data import (
+    DataNote,
+    Dataset,
+    Grouping,
+    MissingPhoto,
+    NoteKind,
+    Sample,
+    Split,
+)
 from evaluation.records.explanations import (
     CaseExplanation,
     ClassMap,
@@ -89,7 +97,9 @@ from evaluation.records.study import (
     ExplainMethod,
     ExplainSpec,
     ModelSpec,
+    NearDuplicates,
     PromptSet,
+    SmallClasses,
     SplitSpec,
     Study,
     Threshold,
@@ -143,6 +153,7 @@ __all__ = [
     "FindingTopic",
     "FloatArray",
     "Fold",
+    "Grouping",
     "Head",
     "IntArray",
     "Lap",
@@ -156,6 +167,7 @@ __all__ = [
     "ModelCard",
     "ModelKind",
     "ModelSpec",
+    "NearDuplicates",
     "NoteKind",
     "Option",
     "PairedTest",
@@ -185,6 +197,7 @@ __all__ = [
     "SelectedPhoto",
     "SelectionReason",
     "SelectionRule",
+    "SmallClasses",
     "Source",
     "Split",
     "SplitSpec",

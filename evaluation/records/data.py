@@ -64,6 +64,7 @@ NoteKind = Literal[
     "unlabelled",
     "name",
     "labels-alike",
+    "small-class",
 ]
 """Why files were not taken (the first nine), or what else a person should know of the data."""
 
@@ -97,6 +98,9 @@ class Dataset:
     """SHA-256 over ids, labels and image bytes: changes when a photo changes."""
 
 
+Grouping = Literal["copies", "look", "declared"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
     """Sample ids of the three parts, each in the data set's order."""
@@ -106,10 +110,17 @@ class Split:
     test: tuple[str, ...]
     seed: int
     duplicates: tuple[tuple[str, ...], ...] = ()
-    """Groups of ids whose photos have the same pixels.  Each lies in one part, but for a copy
-    that the data itself puts on another side: that one is then in no part."""
+    """Groups of ids whose photos have the same pixels."""
     near_duplicates: tuple[tuple[str, ...], ...] = ()
-    """Groups of ids whose photos look the same, exact copies included; kept together likewise."""
+    """Groups of ids whose photos look the same, exact copies included; empty when they are not
+    looked for."""
+    groups: tuple[tuple[str, ...], ...] = ()
+    """What is kept together, and counts as one in the tests: see ``grouping``.  Each group lies in
+    one part, but for photos that the data itself puts on another side: those are in no part."""
+    grouping: tuple[Grouping, ...] = ()
+    """What makes a group: the same pixels, the same look, the data's own group column."""
+    carved: tuple[Fold, ...] = ()
+    """Parts that the data's own split lacks, drawn from its training photos."""
 
     @property
     def digest(self) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evaluation.records.analysis import StudyComparison
 from evaluation.records.base import SCHEMA_VERSION, DatasetKind, Fold
-from evaluation.records.data import DataNote, MissingPhoto
+from evaluation.records.data import DataNote, Grouping, MissingPhoto
 from evaluation.records.explanations import CaseExplanation, ExplainFailure, Suggestion
 from evaluation.records.models import ModelCard
 from evaluation.records.projection import Projection
@@ -54,6 +54,12 @@ class StudyRecord:
     """What was skipped, and doubts about what was not; empty in older artefacts."""
     duplicates: tuple[tuple[str, ...], ...]
     near_duplicates: tuple[tuple[str, ...], ...] = ()
+    groups: tuple[tuple[str, ...], ...] | None = None
+    """What was kept together by the split; None in older artefacts: the near duplicates."""
+    grouping: tuple[Grouping, ...] = ("look",)
+    """What makes a group."""
+    carved: tuple[Fold, ...] = ()
+    """Parts that the data's own split lacks, drawn from its training photos."""
     split_digest: str
     seed: int
     cases: tuple[str, ...]
@@ -64,6 +70,11 @@ class StudyRecord:
     """What is known of each model, whether it ran or not; empty in older artefacts."""
     translations: Mapping[str, str] = field(default_factory=dict)
     """French text of the study (titles, question, sources) to the same in English."""
+
+    @property
+    def clusters(self) -> tuple[tuple[str, ...], ...]:
+        """Groups of photos that every test and interval counts as one."""
+        return self.near_duplicates if self.groups is None else self.groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

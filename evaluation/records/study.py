@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from evaluation.records.base import (
+    FOLDS,
     DatasetKind,
     Family,
     Fold,
@@ -46,6 +47,10 @@ class DatasetSpec:
     title_column: str | None = None
     text_column: str | None = None
     """What models read as the title; None: the title that is shown."""
+    split_column: str | None = None
+    """``table``: says train, validation or test of each photo."""
+    group_column: str | None = None
+    """``table``: patient, product, session, …: what must not lie in two parts."""
     licence: str = ""
     origin: str = ""
     follow_links: bool = False
@@ -60,6 +65,10 @@ class DatasetSpec:
     """``table`` and ``flipkart``: how many photos the archive's CSV file lists."""
 
 
+NearDuplicates = Literal["group", "report", "off"]
+SmallClasses = Literal["refuse", "leave-out"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitSpec:
     """Sizes of the test and validation parts: a count per class, or a share of each class."""
@@ -68,9 +77,16 @@ class SplitSpec:
     test_per_class: int | None = None
     validation_per_class: int | None = None
     test_share: float = 0.2
-    """Used when ``test_per_class`` is None."""
+    """Used when ``test_per_class`` is None; 1 for a study that trains nothing."""
     validation_share: float = 0.2
-    """Used when ``validation_per_class`` is None."""
+    """Used when ``validation_per_class`` is None; 0 for a study that trains nothing."""
+    near_duplicates: NearDuplicates = "group"
+    """Whether photos that look the same are kept together ("group"), only told ("report": exact
+    copies are still kept together), or not looked for."""
+    small_classes: SmallClasses = "refuse"
+    """What becomes of a class that has too few photos for the parts."""
+    repeats: int | None = None
+    """How many further splits, drawn alike, the cases are scored on; None for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,6 +254,11 @@ class Study:
     """Which maps are made of each case; None for none."""
     translations: Mapping[str, str] = field(default_factory=dict)
     """French text of the study (titles, question, sources) to the same in English."""
+
+    @property
+    def parts(self) -> tuple[Fold, ...]:
+        """The parts of the split that its models cannot do without."""
+        return FOLDS if any(model.kind == "supervised" for model in self.models) else ("test",)
 
     def cases(self) -> tuple[Case, ...]:
         """Every case, in the order of the file: models first, then prompt sets."""

@@ -140,7 +140,7 @@ def _evidence(root: Path, name: str) -> _Evidence | None:
             for case, table in tables.items()
             if table.is_file()
         },
-        groups=_groups(results.study.near_duplicates, aligned.sample_ids),
+        groups=_groups(results.study.clusters, aligned.sample_ids),
         inputs={case: _digest(root / case) for case in runs},
     )
 

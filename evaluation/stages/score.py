@@ -26,6 +26,7 @@ from evaluation.data import (
     open_photo,
     resolve_prompts,
     split_dataset,
+    without_small_classes,
     write_thumbnail,
 )
 from evaluation.errors import DataError, VeilleError, WeightsUnavailable
@@ -223,7 +224,13 @@ def read_data(study: Study, settings: Settings) -> OpenStudy:
         cache=settings.cache,
         progress=lambda done, total: settings.progress("reading photos", done, total),
     )
-    split = split_dataset(dataset, study.split)
+    dataset = without_small_classes(dataset, study.split, study.parts)
+    split = split_dataset(
+        dataset,
+        study.split,
+        study.parts,
+        progress=lambda done, total: settings.progress("comparing photos", done, total),
+    )
     prompts = tuple(resolve_prompts(one, dataset, split, study.prompts) for one in study.prompts)
     return OpenStudy(
         study=replace(study, prompts=prompts), dataset=dataset, split=split, settings=settings
@@ -256,6 +263,9 @@ def _study_record(opened: OpenStudy) -> StudyRecord:
         notes=dataset.notes,
         duplicates=split.duplicates,
         near_duplicates=split.near_duplicates,
+        groups=split.groups,
+        grouping=split.grouping,
+        carved=split.carved,
         split_digest=split.digest,
         seed=split.seed,
         cases=tuple(case.id for case in opened.cases()),

@@ -27,7 +27,7 @@ from evaluation.records import (
     Study,
     Threshold,
 )
-from evaluation.study.dataset_spec import read_dataset, read_split
+from evaluation.study.dataset_spec import read_dataset, read_split, refuse_no_training
 from evaluation.study.model_spec import read_models
 from evaluation.study.prompt_spec import read_prompt_sets
 from evaluation.study.toml_table import SLUG, Table, nearest, read_toml, refuse_twice
@@ -137,8 +137,10 @@ def _study(file: Path, data_root: Path | None, mistakes: list[Mistake]) -> Study
     title = table.required_text("title")
     question = table.required_text("question")
     dataset = read_dataset(table.table("dataset"), data_root)
-    split = read_split(table.table("split"))
+    split_table = table.table("split")
+    split = read_split(split_table)
     models = read_models(table)
+    refuse_no_training(split_table, split, models)
     prompts = read_prompt_sets(table, models)
     reference = _reference(table)
     translations = _translations(file.with_name(ENGLISH), mistakes)

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import get_args
 from urllib.parse import urlsplit
 
-from evaluation.records import FOLDS, DatasetKind, DatasetSpec, Fold, SplitSpec
+from evaluation.records import (
+    FOLDS,
+    DatasetKind,
+    DatasetSpec,
+    Fold,
+    ModelSpec,
+    NearDuplicates,
+    SmallClasses,
+    SplitSpec,
+)
 from evaluation.study.toml_table import Table
 
 # A data set kind's keys, beside those of every kind.
@@ -17,7 +26,7 @@ _KIND_KEYS: Mapping[DatasetKind, tuple[str, ...]] = {
     "flipkart": ("csv", "rows", "text_column"),
     "table": (
         *("csv", "rows", "path_column", "label_column", "subcategory_column", "title_column"),
-        "text_column",
+        *("text_column", "split_column", "group_column"),
     ),
 }
 
@@ -44,6 +53,8 @@ def read_dataset(table: Table, data_root: Path | None) -> DatasetSpec:
         follow_links=table.boolean("follow_links"),
         parts=_parts(table),
         text_column=table.optional_text("text_column"),
+        split_column=table.optional_text("split_column"),
+        group_column=table.optional_text("group_column"),
         licence=table.text("licence"),
         origin=table.text("origin"),
         redistributable=table.boolean("redistributable"),
@@ -96,22 +107,40 @@ def _inner_path(table: Table, key: str) -> str:
 def read_split(table: Table) -> SplitSpec:
     """``[split]``; its own values where the file gives none."""
     default = SplitSpec()
+    near: tuple[NearDuplicates, ...] = get_args(NearDuplicates)
+    small: tuple[SmallClasses, ...] = get_args(SmallClasses)
+    test = table.within("test_share", 0, 1, open_low=True)
+    validation = table.within("validation_share", 0, 1)
     spec = SplitSpec(
         seed=table.integer("seed", 0) or 0,
         test_per_class=table.integer("test_per_class", 1),
         validation_per_class=table.integer("validation_per_class", 1),
-        test_share=table.share("test_share") or default.test_share,
-        validation_share=table.share("validation_share") or default.validation_share,
+        test_share=default.test_share if test is None else test,
+        validation_share=min(default.validation_share, 1 - (test or default.test_share))
+        if validation is None
+        else validation,
+        near_duplicates=table.choice("near_duplicates", near) or default.near_duplicates,
+        small_classes=table.choice("small_classes", small) or default.small_classes,
+        repeats=table.integer("repeats", 2),
     )
     for part in ("test", "validation"):
         if table.has(f"{part}_per_class") and table.has(f"{part}_share"):
             table.wrong(
                 f"{part}_share", f"{part}_per_class is given as well", "keep one of the two"
             )
-    shares = (0 if spec.test_per_class else spec.test_share) + (
-        0 if spec.validation_per_class else spec.validation_share
-    )
-    if shares >= 1:
-        table.wrong("test_share", f"nothing is left to train ({shares:g} held out)", "lower it")
+    if _held_out(spec) > 1:
+        table.wrong("test_share", f"the parts are more than all ({_held_out(spec):g})", "lower it")
     table.finish()
     return spec
+
+
+def refuse_no_training(table: Table, spec: SplitSpec, models: Sequence[ModelSpec]) -> None:
+    """Note a split that leaves nothing to a model that is trained."""
+    trained = [model.name for model in models if model.kind == "supervised"]
+    if trained and _held_out(spec) == 1:
+        table.wrong("test_share", f"nothing is left to train {trained[0]!r}", "lower it")
+
+
+def _held_out(spec: SplitSpec) -> float:
+    test = 0 if spec.test_per_class else spec.test_share
+    return test + (0 if spec.validation_per_class else spec.validation_share)

@@ -1,0 +1,177 @@
+"""Dealing photos into parts: exact sizes where single photos are dealt, near ones for groups."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from evaluation.data.listing import quoted
+from evaluation.errors import DataError
+from evaluation.records import Fold, Sample
+
+ATTEMPTS = 200
+"""How often groups of copies are dealt anew before exact sizes are called impossible."""
+DRAWS = 20
+"""How often whole groups are dealt; the draw that comes nearest to the sizes is taken."""
+
+Sizes = Mapping[str, int]
+"""Class to a number of photos."""
+Group = tuple[Sample, ...]
+Parts = dict[str, Fold]
+"""Sample id to its part."""
+
+
+def copies_of(groups: Iterable[Group]) -> list[Group]:
+    """The groups of two photos or more."""
+    return [group for group in groups if len(group) > 1]
+
+
+def _counts(groups: Iterable[Group]) -> Counter[str]:
+    return Counter(sample.label for group in groups for sample in group)
+
+
+def _room(pool: Sequence[Group], sizes: Mapping[Fold, Sizes]) -> dict[Fold, dict[str, int]]:
+    """What each part is to get of each class: the sizes, and the rest for train."""
+    room = {part: dict(wanted) for part, wanted in sizes.items()}
+    room["train"] = {
+        label: count - sum(wanted[label] for wanted in sizes.values())
+        for label, count in _counts(pool).items()
+    }
+    return room
+
+
+def deal_exactly(pool: Sequence[Group], sizes: Mapping[Fold, Sizes], seed: int, name: str) -> Parts:
+    """Give each group a part, so that every class has the exact sizes asked for."""
+    room, counts = _room(pool, sizes), _counts(pool)
+    copies = copies_of(pool)
+    singles = [group[0] for group in pool if len(group) == 1]
+    parts, left = _deal_copies(copies, room, np.random.default_rng(seed), name)
+    for label in sorted(counts):
+        # One generator a class: a new class does not move the photos of the others.
+        key = int.from_bytes(hashlib.sha256(label.encode()).digest()[:8], "big")
+        rng = np.random.default_rng([seed, key])
+        ids = _by_subcategory([sample for sample in singles if sample.label == label], rng)
+        parts |= dict.fromkeys(ids, "train")
+        for part in sizes:
+            drawn = _every_kth(ids, left[part][label], rng)
+            parts |= dict.fromkeys(drawn, part)
+            ids = [one for one in ids if one not in drawn]
+    return parts
+
+
+def _by_subcategory(samples: Sequence[Sample], rng: np.random.Generator) -> list[str]:
+    """Ids in random order within each sub-category, the sub-categories one after the other."""
+    shuffled = [samples[index] for index in rng.permutation(len(samples))]
+    return [sample.id for sample in sorted(shuffled, key=lambda one: one.subcategory or "")]
+
+
+def _every_kth(ids: Sequence[str], count: int, rng: np.random.Generator) -> set[str]:
+    """A systematic sample: evenly spaced from a random start (Cochran 1977, chapter 8)."""
+    if count == 0:
+        return set()
+    start = int(rng.integers(len(ids)))
+    # In whole numbers: a rounded position could fall on the same photo twice.
+    return {ids[(step * len(ids) + start) // count] for step in range(count)}
+
+
+def _deal_copies(
+    copies: Sequence[Group],
+    room: Mapping[Fold, dict[str, int]],
+    rng: np.random.Generator,
+    name: str,
+) -> tuple[dict[str, Fold], dict[Fold, dict[str, int]]]:
+    """Deal groups of copies at random where there is room; returns what room is left."""
+    for _ in range(ATTEMPTS):
+        left = {part: dict(labels) for part, labels in room.items()}
+        parts: dict[str, Fold] = {}
+        # The largest first: small groups fit into what they leave.
+        order = sorted(rng.permutation(len(copies)), key=lambda index: -len(copies[index]))
+        for index in order:
+            part = _place(copies[index], left, rng)
+            if part is None:
+                break
+            parts |= {sample.id: part for sample in copies[index]}
+        else:
+            return parts, left
+    largest = max(copies, key=len)
+    raise DataError(
+        f"{len(copies)} groups of photos that look the same (the largest: {len(largest)} photos, "
+        f"{quoted([sample.id for sample in largest], 2)}) do not fit into parts of the sizes "
+        "asked for",
+        where=f"split of {name}",
+        remedy="remove copies or ask for fewer test and validation photos; or, when a fixed "
+        'camera makes all photos look alike, write near_duplicates = "report" in [split], or name '
+        "what belongs together: group_column in [dataset]",
+    )
+
+
+def _place(
+    group: Group, left: Mapping[Fold, dict[str, int]], rng: np.random.Generator
+) -> Fold | None:
+    """A part with room for the group, drawn in proportion to its room, which is then taken."""
+    needed = Counter(sample.label for sample in group)
+    fitting = [part for part in left if all(left[part][label] >= n for label, n in needed.items())]
+    if not fitting:
+        return None
+    weights = np.array([sum(left[part][label] for label in needed) for part in fitting], float)
+    part = fitting[int(np.searchsorted(weights.cumsum() / weights.sum(), rng.random(), "right"))]
+    for label, n in needed.items():
+        left[part][label] -= n
+    return part
+
+
+# ---------------------------------------------------------------- groups, whole
+
+
+def deal_whole_groups(
+    pool: Sequence[Group], sizes: Mapping[Fold, Sizes], seed: int, name: str
+) -> Parts:
+    """Give each group one part, so that the sizes come near those asked for.
+
+    The largest groups first, each to the part that lacks most of its classes (the greedy rule of
+    stratified group folds); the best of ``DRAWS`` draws by the sum of squared differences.
+
+    Raises:
+        DataError: There are too few groups for every class to be in every part.
+
+    """
+    room = _room(pool, sizes)
+    draws = [_dealt(pool, room, np.random.default_rng([seed, draw])) for draw in range(DRAWS)]
+    cost, parts = min(draws, key=lambda draw: draw[0])
+    if cost == np.inf:
+        raise DataError(
+            f"{len(pool)} groups are too few for every class to be in every part",
+            where=f"split of {name}",
+            remedy='add groups, or leave such classes out: small_classes = "leave-out" in [split]',
+        )
+    return parts
+
+
+def _dealt(
+    pool: Sequence[Group], room: Mapping[Fold, Mapping[str, int]], rng: np.random.Generator
+) -> tuple[float, Parts]:
+    """One draw, and how far its sizes are from those wanted; infinite when a class is missing."""
+    left = {part: Counter(wanted) for part, wanted in room.items()}
+    parts: Parts = {}
+    order = sorted(rng.permutation(len(pool)), key=lambda index: -len(pool[index]))
+    for index in order:
+        content = _counts([pool[index]])
+        part = min(left, key=lambda part: _excess(left[part], content, room[part]))
+        left[part].subtract(content)
+        parts |= {sample.id: part for sample in pool[index]}
+    without = any(
+        left[part][label] >= wanted > 0 for part in room for label, wanted in room[part].items()
+    )
+    cost = sum(lack**2 for labels in left.values() for lack in labels.values())
+    return (float("inf") if without else float(cost)), parts
+
+
+def _excess(left: Counter[str], content: Counter[str], wanted: Mapping[str, int]) -> float:
+    """How much worse a part's sizes get by taking a group, relative to what it wants."""
+    return sum(
+        ((left[label] - n) ** 2 - left[label] ** 2) / max(1, wanted.get(label, 0))
+        for label, n in content.items()
+    )
