@@ -15,22 +15,73 @@
     └── ReportError           the pages cannot be made from the artefacts
 
 Each error is one line: what is wrong, where, and the remedy.  The command line and the
-pytest suites print that line alone; a traceback is kept for what is our own fault.
+pytest suites print that line alone; a traceback is kept for what is our own fault.  What a
+file or a server says is quoted in it as text: control characters are escaped, and whatever
+would fill a screen is cut.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+LONGEST = 600
+"""Characters of each part of a message."""
+SHOWN = 5
+"""How many names an error spells out."""
+MOST_MISTAKES = 20
+"""Mistakes of one file that are shown: as many as a screen has lines."""
+_JOINERS = "\u200c\u200d"
+"""Invisible characters that scripts and emoji need."""
+
+
+def printable(text: object, limit: int = LONGEST) -> str:
+    """A text on one line, without what would command a terminal, cut at ``limit``."""
+    kept = str(text)
+    kept = kept if len(kept) <= limit else f"{kept[: limit - 1]}…"
+    return "".join(map(_escaped, kept))
+
+
+def _escaped(character: str) -> str:
+    category = unicodedata.category(character)
+    if (category[0] == "C" or category in ("Zl", "Zp")) and character not in _JOINERS:
+        return character.encode("unicode_escape").decode("ascii")
+    return character
+
+
+def one_line(error: object, limit: int = 200) -> str:
+    """What an error says, on one line, or its type when it says nothing."""
+    said = getattr(error, "strerror", None) or error
+    text = " ".join(str(said).split()) or type(error).__name__
+    return printable(text, limit)
+
+
+def quoted(names: Iterable[object], shown: int = SHOWN) -> str:
+    """The first names in quotes, and how many more there are."""
+    every = list(names)
+    text = ", ".join(repr(printable(name, 80)) for name in every[:shown])
+    return text if len(every) <= shown else f"{text} and {len(every) - shown} more"
+
+
+def meant(name: str, among: Iterable[str], *, most: int = 1) -> str:
+    """A "did you mean" for a name that is not known, and the known names while they are few."""
+    known = sorted(among)
+    close = difflib.get_close_matches(name[:80], known, n=most, cutoff=0.5)
+    question = f"did you mean {' or '.join(map(repr, close))}?" if close else ""
+    if question and len(known) > MOST_MISTAKES:
+        return question
+    return f"{question} known: {quoted(known, MOST_MISTAKES) or 'none'}".strip()
 
 
 class VeilleError(Exception):
     """What was wrong, where it was, and what to do about it."""
 
     def __init__(self, what: str, *, where: object = None, remedy: str | None = None) -> None:
-        self.what = what
-        self.where = None if where is None else str(where)
-        self.remedy = remedy
+        self.what = printable(what)
+        self.where = None if where is None else printable(where)
+        self.remedy = remedy and printable(remedy)
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -64,8 +115,9 @@ class Mistake:
     """What to write instead."""
 
     def __str__(self) -> str:
-        key = f" [{self.key}]" if self.key else ""
-        return f"{self.file}{key}: {self.problem}; {self.remedy}"
+        key = f" [{printable(self.key, 200)}]" if self.key else ""
+        file, problem, remedy = map(printable, (self.file, self.problem, self.remedy))
+        return f"{file}{key}: {problem}; {remedy}"
 
 
 class ConfigError(VeilleError):
@@ -73,7 +125,12 @@ class ConfigError(VeilleError):
 
     def __init__(self, mistakes: Sequence[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
-        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
+        super().__init__("the study cannot be read")
+
+    def __str__(self) -> str:
+        lines = [str(mistake) for mistake in self.mistakes[:MOST_MISTAKES]]
+        more = len(self.mistakes) - len(lines)
+        return "\n".join([*lines, *([f"… and {more} more mistakes"] if more else [])])
 
     def __reduce__(self) -> tuple[object, ...]:
         return (ConfigError, (self.mistakes,))
@@ -117,9 +174,3 @@ class ReportError(VeilleError):
 
 class VeilleWarning(UserWarning):
     """Something that the reader of a result must know: a text that was cut, for instance."""
-
-
-def one_line(error: BaseException, limit: int = 200) -> str:
-    """The first line of an error, shortened, with its type when it says nothing else."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= limit else text[: limit - 1] + "…"

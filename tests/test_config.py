@@ -172,7 +172,7 @@ def test_unknown_study_names_the_known_ones(write: Write) -> None:
         load_study("flipcart")
     text = str(caught.value)
     assert "did you mean 'flipkart'?" in text
-    assert "boutique, demo, flipkart, flipkart-entrainement" in text
+    assert "'boutique', 'demo', 'flipkart', 'flipkart-entrainement'" in text
     assert "\n" not in text
 
 

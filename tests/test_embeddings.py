@@ -18,7 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
-from evaluation.errors import DataError, ModelError, StoreError
+from evaluation.errors import DataError, ModelError, StoreError, VeilleWarning
 from evaluation.records import EmbeddingCost, Lap, Sample
 from evaluation.stores.embeddings import EmbeddingStore, embed
 
@@ -134,7 +134,7 @@ def test_a_file_that_is_no_store_is_one_line(tmp_path: Path) -> None:
     """Garbage is neither read nor overwritten; the remedy is to delete it."""
     path = tmp_path / "embeddings.sqlite"
     path.write_bytes(b"this is not a database, it is a text" * 100)
-    assert "delete it" in _line(lambda: EmbeddingStore(path))
+    assert "delete the file" in _line(lambda: EmbeddingStore(path))
     assert path.read_bytes().startswith(b"this is not")
 
 
@@ -150,12 +150,79 @@ def test_a_damaged_page_is_one_line(store: EmbeddingStore) -> None:
     assert "damaged" in _line(lambda: EmbeddingStore(store.path).get("a", keys))
 
 
-def test_a_vector_of_the_wrong_length_is_damage(store: EmbeddingStore) -> None:
-    """A row that another program shortened is not silently used."""
-    store.put("a", {"d": np.ones(3, np.float32)})
+DAMAGE = {
+    "shortened": "UPDATE embeddings SET vector = x'00000000' WHERE image = 'd'",
+    "one bit": "UPDATE embeddings SET vector = x'0100803f0000803f0000803f' WHERE image = 'd'",
+    "NaN": "UPDATE embeddings SET vector = x'0000c07f0000c07f0000c07f' WHERE image = 'd'",
+    "no bytes": "UPDATE embeddings SET vector = 'text' WHERE image = 'd'",
+    "another key": "UPDATE embeddings SET image = 'd' WHERE image = 'c'",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_row_is_told_of_once_and_made_again(store: EmbeddingStore, damage: str) -> None:
+    """Its neighbour stays, and what is put in its place is what is read."""
+    good = np.ones(3, np.float32)
+    kept = {"e": good} if damage == "another key" else {"e": good, "d": good}
+    store.put("a", kept | ({"c": good * 2} if damage == "another key" else {}))
     with sqlite3.connect(store.path) as other:
-        other.execute("UPDATE embeddings SET vector = x'00000000'")
-    assert "wrong length" in _line(lambda: store.get("a", ["d"]))
+        other.execute(DAMAGE[damage])
+    with pytest.warns(VeilleWarning, match="1 row was damaged and removed.*embedded again"):
+        assert list(store.get("a", ["d", "e"])) == ["e"]
+    store.put("a", {"d": good})
+    assert store.get("a", ["d", "e"])["d"].tolist() == [1, 1, 1]
+
+
+def test_damaged_statistics_are_forgotten(store: EmbeddingStore) -> None:
+    """A throughput that was altered is not told; the embeddings stay."""
+    store.put("a", {"d": np.ones(3, np.float32)}, seconds=1)
+    with sqlite3.connect(store.path) as other:
+        other.execute("UPDATE fillings SET dim = 4, seconds = 1e-9")
+    with pytest.warns(VeilleWarning, match="damaged"):
+        assert store.throughput("a") is None
+    store.put("a", {"e": np.ones(3, np.float32)}, seconds=2)
+    assert store.throughput("a") == 0.5
+    assert len(store.get("a", ["d", "e"])) == 2
+
+
+def test_another_program_s_database_is_left_alone(tmp_path: Path) -> None:
+    """A file of some other program's tables is named as such, and not touched."""
+    path = tmp_path / "embeddings.sqlite"
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE recipes (title TEXT)")
+    before = path.read_bytes()
+    assert "another program" in _line(lambda: EmbeddingStore(path))
+    assert path.read_bytes() == before
+
+
+FIRST_VERSION = """
+CREATE TABLE embeddings (
+    fingerprint TEXT NOT NULL, image TEXT NOT NULL, vector BLOB NOT NULL,
+    PRIMARY KEY (fingerprint, image)
+) WITHOUT ROWID;
+CREATE TABLE fillings (
+    fingerprint TEXT PRIMARY KEY, dim INTEGER NOT NULL, images INTEGER NOT NULL,
+    seconds REAL NOT NULL
+) WITHOUT ROWID;
+INSERT INTO embeddings VALUES ('a', 'd', x'0000803f0000803f0000803f');
+INSERT INTO embeddings VALUES ('a', 'n', x'0000c07f0000803f0000803f');
+INSERT INTO fillings VALUES ('a', 3, 2, 4.0);
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    """It has neither checksums nor costs: nothing but its NaN is embedded again."""
+    path = tmp_path / "embeddings.sqlite"
+    with sqlite3.connect(path) as other:
+        other.executescript(FIRST_VERSION)
+    with EmbeddingStore(path) as store:
+        with pytest.warns(VeilleWarning, match="1 row"):
+            found = store.get("a", ["d", "n"])
+        assert {name: row.tolist() for name, row in found.items()} == {"d": [1, 1, 1]}
+        assert store.throughput("a") == 0.5
+        store.add_cost("a", "cpu", EmbeddingCost(images=1, seconds=1.0, batch_size=1))
+    assert list(EmbeddingStore(path).get("a", ["d"])) == ["d"]
 
 
 def test_a_store_of_another_version_is_refused(store: EmbeddingStore) -> None:
@@ -422,17 +489,6 @@ def test_costs_are_kept_by_model_and_device(store: EmbeddingStore) -> None:
     assert found.images_per_second == pytest.approx(10)
     assert store.cost("a", "cuda:0") is None
     assert store.cost("b", "cpu") is None
-
-
-def test_a_store_of_before_the_costs_is_read_and_goes_on(store: EmbeddingStore) -> None:
-    """A file without that table has embeddings and no cost; the first cost makes the table."""
-    store.put("a", {"d": np.ones(3, np.float32)}, seconds=1)
-    names = {row[0] for row in store._connection.execute("SELECT name FROM sqlite_master")}
-    assert "costs" not in names
-    assert store.cost("a", "cpu") is None
-    store.add_cost("a", "cpu", EmbeddingCost(images=1, seconds=1.0, batch_size=1))
-    assert store.cost("a", "cpu") is not None
-    assert list(EmbeddingStore(store.path).get("a", ["d"])) == ["d"]
 
 
 def test_two_at_once_embed_each_photo_once(store: EmbeddingStore) -> None:

@@ -229,7 +229,7 @@ def test_another_set_is_never_overwritten(tmp_path: Path, shelved: Path) -> None
     assert first.read_text() == text
     prompts = make_run().prompts
     assert prompts is not None
-    with pytest.raises(VeilleError, match=r"cannot be written \(File exists\); .*--output"):
+    with pytest.raises(VeilleError, match=r"a file stands in the way; .*--output"):
         write_prompt_set(replace(prompts, name=first.stem), first.parent)
     assert free_name("new", first.parent) == "new"
 

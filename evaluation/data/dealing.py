@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from evaluation.data.listing import quoted
-from evaluation.errors import DataError
+from evaluation.errors import DataError, quoted
 from evaluation.records import Fold, Sample
 
 ATTEMPTS = 200

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evaluation.data.files import Folder, Notebook, read_folder
-from evaluation.data.listing import ListedPhoto, Listing, inside, quoted, refuse_duplicates
+from evaluation.data.listing import ListedPhoto, Listing, inside, refuse_duplicates
 from evaluation.data.parts import UNLABELLED, part_of
-from evaluation.errors import DataError
+from evaluation.errors import DataError, quoted
 from evaluation.net.archive import composed
 from evaluation.records import DatasetSpec, Fold
 

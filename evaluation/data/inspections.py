@@ -7,33 +7,30 @@ run reads the files but decodes none.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.data.photos import DECODER, PhotoFacts, inspect_photo
-from evaluation.errors import StoreError
 from evaluation.records.base import Progress
+from evaluation.stores.sqlite_file import SqliteFile, Table
 
 BATCH = 256
 """Facts written in one transaction: what a kill can lose."""
-BUSY_SECONDS = 60.0
-"""How long a process waits for another one's transaction."""
 MAX_WORKERS = 8
 """Decoding is bound by the processor, reading by the disk; more threads only cost memory."""
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS looks (
-    decoder TEXT NOT NULL, digest TEXT NOT NULL, pixels TEXT NOT NULL,
-    width INTEGER NOT NULL, height INTEGER NOT NULL, look TEXT NOT NULL, reason TEXT,
-    PRIMARY KEY (decoder, digest)
-) WITHOUT ROWID
-"""
+_LOOKS = Table(
+    name="looks",
+    key=("decoder TEXT NOT NULL", "digest TEXT NOT NULL"),
+    values=(
+        *("pixels TEXT NOT NULL", "width INTEGER NOT NULL", "height INTEGER NOT NULL"),
+        *("look TEXT NOT NULL", "reason TEXT"),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +57,13 @@ def inspect_photos(
         StoreError: The cache cannot be read or written.
 
     """
-    with _database(cache) as database:
+    with SqliteFile(
+        cache / "photos.sqlite",
+        (_LOOKS,),
+        what="the store of facts about photos",
+        remade="photos are decoded again",
+        former=("photos",),
+    ) as database:
         known = _known(database)
         found: dict[int, Inspected] = {}
         unwritten: dict[str, PhotoFacts] = {}
@@ -112,46 +115,18 @@ def _inspect(path: Path, refused: str | None, known: Mapping[str, PhotoFacts]) -
         return Inspected(digest="", facts=PhotoFacts(reason=reason))
 
 
-@contextlib.contextmanager
-def _database(cache: Path) -> Iterator[sqlite3.Connection]:
-    file = cache / "photos.sqlite"
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unusable(file, error.strerror or str(error)) from error
-    try:
-        with contextlib.closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as database:
-            database.execute(_SCHEMA)
-            yield database
-    except sqlite3.Error as error:
-        raise _unusable(file, str(error)) from error
-
-
-def _unusable(file: Path, reason: str) -> StoreError:
-    return StoreError(
-        f"the facts about the photos cannot be kept ({reason})",
-        where=file,
-        remedy="free disk space, make the folder writable, or delete the file: it is rebuilt",
-    )
-
-
-def _known(database: sqlite3.Connection) -> dict[str, PhotoFacts]:
-    rows = database.execute(
-        "SELECT digest, pixels, width, height, look, reason FROM looks WHERE decoder = ?",
-        (DECODER,),
-    )
+def _known(database: SqliteFile) -> dict[str, PhotoFacts]:
     return {
         digest: PhotoFacts(pixels=pixels, width=width, height=height, look=look, reason=reason)
-        for digest, pixels, width, height, look, reason in rows
+        for _, digest, pixels, width, height, look, reason in database.rows(_LOOKS, [DECODER])
     }
 
 
-def _remember(database: sqlite3.Connection, found: Mapping[str, PhotoFacts]) -> None:
-    with database:
-        database.executemany(
-            "INSERT OR IGNORE INTO looks VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (DECODER, digest, one.pixels, one.width, one.height, one.look, one.reason)
-                for digest, one in found.items()
-            ],
-        )
+def _remember(database: SqliteFile, found: Mapping[str, PhotoFacts]) -> None:
+    database.add(
+        _LOOKS,
+        [
+            (DECODER, digest, one.pixels, one.width, one.height, one.look, one.reason)
+            for digest, one in found.items()
+        ],
+    )

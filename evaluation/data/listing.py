@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import posixpath
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
-from evaluation.errors import DataError
+from evaluation.errors import DataError, quoted
 from evaluation.net.archive import composed
 from evaluation.records import DataNote, Fold
-
-SHOWN = 5
-"""How many names an error spells out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,16 +113,3 @@ def refuse_duplicates(listed: Iterable[ListedPhoto], *, where: object) -> None:
         raise DataError(
             f"{quoted(twice)} listed more than once", where=where, remedy="keep one line of each"
         )
-
-
-def quoted(names: Iterable[object], shown: int = SHOWN) -> str:
-    """The first names in quotes, and how many more there are."""
-    every = list(names)
-    text = ", ".join(repr(str(name)) for name in every[:shown])
-    return text if len(every) <= shown else f"{text} and {len(every) - shown} more"
-
-
-def meant(name: str, known: Sequence[str]) -> str:
-    """A "did you mean" for a name that is not known, or the known names."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {quoted(known, 20)}"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from evaluation.data.folders import list_folder
 from evaluation.data.inspections import Inspected, inspect_photos
-from evaluation.data.listing import ListedPhoto, Locator, quoted
+from evaluation.data.listing import ListedPhoto, Locator
 from evaluation.data.tables import list_flipkart, list_table
-from evaluation.errors import DataError
+from evaluation.errors import DataError, quoted
 from evaluation.records import DataNote, Dataset, DatasetSpec, MissingPhoto, Sample, digest_of
 from evaluation.records.base import Progress
 

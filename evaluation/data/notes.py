@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evaluation.data.listing import quoted
+from evaluation.errors import quoted
 from evaluation.records import DataNote, NoteKind
 
 _LINES: dict[NoteKind, str] = {

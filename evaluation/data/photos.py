@@ -10,7 +10,6 @@ import contextlib
 import functools
 import hashlib
 import os
-import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +21,8 @@ import PIL
 from PIL import Image, JpegImagePlugin
 
 from evaluation.data.look import look_of
-from evaluation.errors import ArtefactError, DataError
+from evaluation.errors import ArtefactError, DataError, one_line
+from evaluation.files import replacing, writing
 from evaluation.records import Sample
 
 EXACT_PIXELS = 16_000_000
@@ -133,28 +133,12 @@ def write_thumbnail(sample: Sample, folder: Path) -> str:
         return name
     image = open_photo(sample.image)
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _save_atomically(image, target)
-    except OSError as error:
-        raise ArtefactError(
-            f"cannot write the small copy of a photo ({error.strerror or error})",
-            where=target,
-            remedy="free disk space or choose a folder that can be written",
-        ) from error
+    with (
+        writing(target, ArtefactError, elsewhere="choose a writable folder with --artefacts"),
+        replacing(target) as draft,
+    ):
+        image.save(draft, "WEBP", quality=THUMBNAIL_QUALITY, method=4)
     return name
-
-
-def _save_atomically(image: Image.Image, target: Path) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "wb") as handle:
-            image.save(handle, "WEBP", quality=THUMBNAIL_QUALITY, method=4)
-        Path(temporary).chmod(0o644)  # mkstemp makes files that no web server may read
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _decode(handle: BinaryIO) -> tuple[Image.Image, tuple[int, int]]:
@@ -268,7 +252,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 
 
 def _damage(error: Exception, handle: BinaryIO) -> str:
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    text = one_line(error)
     if handle.seek(0, os.SEEK_END) == 0:
         return "empty file"
     if isinstance(error, PIL.UnidentifiedImageError):

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.data.listing import meant, quoted
-from evaluation.errors import DataError
+from evaluation.errors import DataError, meant, quoted
 from evaluation.records import Dataset, PromptSet, Sample, Split
 
 WORDS = (Path(__file__).parent / "words.txt").read_text(encoding="utf-8").split()

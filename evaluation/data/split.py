@@ -21,9 +21,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from evaluation.data.dealing import Group, Sizes, copies_of, deal_exactly, deal_whole_groups
-from evaluation.data.listing import SHOWN, quoted
 from evaluation.data.look import alike
-from evaluation.errors import DataError
+from evaluation.errors import SHOWN, DataError, quoted
 from evaluation.records import (
     FOLDS,
     DataNote,

@@ -11,11 +11,9 @@ from evaluation.data.listing import (
     ListedPhoto,
     Listing,
     inside,
-    meant,
-    quoted,
     refuse_duplicates,
 )
-from evaluation.errors import DataError
+from evaluation.errors import DataError, meant, quoted
 from evaluation.net.archive import composed
 from evaluation.records import DatasetSpec
 

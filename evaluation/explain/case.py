@@ -37,6 +37,7 @@ from evaluation.records import (
     Sample,
     SelectedPhoto,
 )
+from evaluation.records.base import silent
 from evaluation.stores.maps import ALGORITHMS, MapCache, key_of
 
 if TYPE_CHECKING:
@@ -44,10 +45,6 @@ if TYPE_CHECKING:
 
 Advance = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is."""
-
-
-def _silent(_what: str, _done: int, _total: int) -> None:
-    """The progress of those who do not watch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +72,7 @@ def explain_case(
     selected: Sequence[SelectedPhoto] | None = None,
     folder: str = FOLDER,
     batch_size: int = 32,
-    progress: Advance = _silent,
+    progress: Advance = silent,
 ) -> CaseExplanation:
     """Explains one case; what the cache holds is not computed again.
 

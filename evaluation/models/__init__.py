@@ -16,8 +16,9 @@ from evaluation.errors import VeilleError
 from evaluation.models import clip, supervised
 from evaluation.models.base import Classifier, TrainingViews
 from evaluation.models.cards import licence_of, model_card
-from evaluation.net.downloads import Progress, quiet
+from evaluation.net.downloads import Progress
 from evaluation.records import Availability, Fetched, ModelSpec, TrainingPhotos
+from evaluation.records.base import silent
 
 __all__ = [
     "Classifier",
@@ -45,7 +46,7 @@ def availability(spec: ModelSpec, *, cache: Path, offline: bool) -> Availability
     return clip.availability(spec, offline=offline)
 
 
-def fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = quiet) -> Fetched:
+def fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = silent) -> Fetched:
     """The weights of a model, assembled or downloaded when they are not here; nothing is loaded.
 
     A model whose weights cannot be had is an answer too: ``state`` "missing", with the reason.
@@ -92,7 +93,7 @@ def load_model(
     device: str = "auto",
     precision: str = "fp32",
     offline: bool = False,
-    progress: Progress = quiet,
+    progress: Progress = silent,
     photos: TrainingPhotos | None = None,
     resume: bool = True,
     watch: Callable[[int, int, str], None] = _unwatched,

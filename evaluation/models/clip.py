@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable, one_line
+from evaluation.errors import (
+    ModelError,
+    VeilleError,
+    WeightsMismatch,
+    WeightsUnavailable,
+    meant,
+    one_line,
+)
 from evaluation.models import embedded
 from evaluation.models.base import check_options, fingerprint_of
 from evaluation.models.checkpoints import describe_mismatch, file_digest
@@ -32,8 +38,9 @@ from evaluation.models.hub import (
     require_hub,
 )
 from evaluation.models.text import TextEncoder, class_embeddings, cut_sentences
-from evaluation.net.downloads import Progress, RemoteFile, quiet
+from evaluation.net.downloads import Progress, RemoteFile
 from evaluation.records import Availability, Head, ModelSpec, PromptSet, Support
+from evaluation.records.base import silent
 
 if TYPE_CHECKING:
     import torch
@@ -73,7 +80,7 @@ def is_path(weights: str) -> bool:
 
 
 def find_source(
-    spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = quiet
+    spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = silent
 ) -> Source:
     """The checkpoint of a model, assembled or fetched when needed.
 
@@ -204,7 +211,7 @@ def _architecture_config(spec: ModelSpec) -> Mapping[str, Any]:
         raise ModelError(
             f'open_clip has no architecture "{spec.architecture}"',
             where=spec.name,
-            remedy=_nearest(spec.architecture, known),
+            remedy=meant(spec.architecture, known, most=3),
         )
     return config
 
@@ -220,16 +227,9 @@ def _tag(spec: ModelSpec) -> Mapping[str, Any]:
         raise ModelError(
             f'open_clip has no weights "{spec.weights}" for {spec.architecture}',
             where=spec.name,
-            remedy=_nearest(spec.weights, list_pretrained_tags_by_model(spec.architecture)),
+            remedy=meant(spec.weights, list_pretrained_tags_by_model(spec.architecture), most=3),
         )
     return tag
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    if not known:
-        return "it has none at all: give a local file"
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4) or sorted(known)[:3]
-    return f"the nearest it has: {', '.join(near)}"
 
 
 def _published_preprocessing(architecture: str) -> dict[str, Any]:
@@ -304,7 +304,7 @@ def _announced(spec: ModelSpec) -> RemoteFile:
     return announced_pretrained(_tag(spec), what=_what(spec))
 
 
-def fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = quiet) -> Path:
+def fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = silent) -> Path:
     """The checkpoint of a model, with all that loading it needs, so that it loads offline.
 
     Raises:
@@ -446,7 +446,7 @@ def load_clip(
     device: str,
     precision: str,
     offline: bool,
-    progress: Progress = quiet,
+    progress: Progress = silent,
 ) -> ClipClassifier:
     """Loads a zero-shot model; see :func:`evaluation.models.load_model`."""
     check_options(spec, OPTIONS)

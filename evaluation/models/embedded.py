@@ -22,12 +22,12 @@ import json
 import math
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable, one_line
+from evaluation.files import replacing
 from evaluation.models.checkpoints import file_digest
 
 if TYPE_CHECKING:
@@ -189,16 +189,12 @@ def assemble(cache: Path) -> Path:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f"{folder.name}.lock"):
-            # Whoever held the lock before may have finished; nobody else is at work now, so
-            # what lies unfinished was left by a process that was killed.
+            # Whoever held the lock before may have finished.
             if not _is_complete(folder):
-                for leftover in cache.glob(f"{folder.name}.*.partial"):
-                    shutil.rmtree(leftover, ignore_errors=True)
                 _assemble_into(folder)
     except OSError as error:
-        reason = error.strerror or str(error)
         raise ModelError(
-            f"the embedded model cannot be written ({reason})",
+            f"the embedded model cannot be written ({one_line(error)})",
             where=error.filename or cache,
             remedy="free 300 MB there, make it writable, or choose another with VEILLE_CACHE",
         ) from error
@@ -229,13 +225,9 @@ def sealed_digest(folder: Path) -> str:
 
 
 def _assemble_into(folder: Path) -> None:
-    work = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", suffix=".partial", dir=folder.parent))
-    try:
+    with replacing(folder, folder=True) as work:
         _write_checkpoint(work, folder)
         shutil.rmtree(folder, ignore_errors=True)  # one that was damaged or moved here
-        work.replace(folder)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _write_checkpoint(work: Path, folder: Path) -> None:
@@ -252,10 +244,6 @@ def _write_checkpoint(work: Path, folder: Path) -> None:
         "sources": {path.name: file_digest(path) for path in (trunk_file(), source / _ENCODER)},
     }
     (work / SEAL_FILE).write_text(json.dumps(seal, indent=2, sort_keys=True), encoding="utf-8")
-    for path in work.iterdir():
-        # Tensors are saved for the user alone; a cache may be shared between users.
-        path.chmod(0o644)
-    work.chmod(0o755)
 
 
 def _save(state: State, path: Path) -> None:

@@ -26,9 +26,9 @@ from evaluation.net.downloads import (
     is_silence,
     patiently,
     placed,
-    quiet,
     told,
 )
+from evaluation.records.base import silent
 
 HUB_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 """What open_clip looks for in a repository of the hub, in this order."""
@@ -221,7 +221,7 @@ def _first_there(names: tuple[str, ...], ask: Any) -> tuple[str, Any]:
 
 
 def fetch_pretrained(
-    tag: Mapping[str, Any], *, what: str, offline: bool, progress: Progress = quiet
+    tag: Mapping[str, Any], *, what: str, offline: bool, progress: Progress = silent
 ) -> Path:
     """The file of an open_clip pretrained tag, downloaded when it is not in the cache.
 
@@ -240,7 +240,7 @@ def fetch_pretrained(
         return Path(download_pretrained(dict(tag)))
 
 
-def fetch_repository(repository: str, *, offline: bool, progress: Progress = quiet) -> Path:
+def fetch_repository(repository: str, *, offline: bool, progress: Progress = silent) -> Path:
     """The weights of a hub repository, downloaded with its configuration when needed.
 
     Raises :class:`WeightsUnavailable` when they cannot be had.

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from evaluation.errors import DataError
+from evaluation.errors import DataError, one_line
 from evaluation.net.download import writing
 from evaluation.records import DatasetSpec
 from evaluation.records.base import Progress
@@ -90,7 +90,7 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
         what = (
-            f"damaged archive ({str(error).splitlines()[0] if str(error) else 'cut short'})"
+            f"damaged archive ({one_line(error)})"
             if zipfile.is_zipfile(path)
             else f"not a ZIP archive (it starts with {_start(path)})"
         )

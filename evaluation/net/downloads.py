@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from evaluation.errors import WeightsUnavailable, one_line
+from evaluation.records.base import silent
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being fetched, how many megabytes came, and how many there are."""
@@ -28,10 +29,6 @@ MEGABYTE = 1_000_000
 _SERVER_ERROR = 500
 _STARTS_OVER = 3
 """A server that cuts and cannot resume sends the same bytes again: this many times the file."""
-
-
-def quiet(_what: str, _done: int, _total: int) -> None:
-    """The progress of those who do not watch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +48,7 @@ class RemoteFile:
     """Of the request: the user's token goes to the hub and to nobody else."""
 
 
-def download(remote: RemoteFile, *, what: str, progress: Progress = quiet) -> Path:
+def download(remote: RemoteFile, *, what: str, progress: Progress = silent) -> Path:
     """Fetches a file whole, going on from an earlier attempt; :func:`placed` puts it in place.
 
     Returns where it is: its place when it was there already, or the partial file, complete.

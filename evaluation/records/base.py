@@ -36,6 +36,10 @@ Progress = Callable[[int, int], None]
 """Told how much is done, of how much: photos, bytes."""
 
 
+def silent(*_told: object) -> None:
+    """The progress of those who do not watch."""
+
+
 def digest_of(value: object) -> str:
     """The SHA-256 (hexadecimal) of a JSON-serialisable value, whatever its key order."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evaluation.data import open_photo
-from evaluation.errors import ArtefactError, DataError, VeilleError
+from evaluation.errors import ArtefactError, DataError, VeilleError, one_line
 from evaluation.records import (
     Case,
     CaseExplanation,
@@ -64,7 +64,7 @@ def try_to_explain(case: Case, opened: OpenStudy, spec: ExplainSpec) -> ExplainF
     except VeilleError as error:
         reason = str(error)
     except Exception as error:  # noqa: BLE001 - recorded: the scores stand
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = f"{type(error).__name__}: {one_line(error)}"
     else:
         return None
     failure = ExplainFailure(study=case.study, case=case.id, error=reason)

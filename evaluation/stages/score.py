@@ -29,7 +29,7 @@ from evaluation.data import (
     without_small_classes,
     write_thumbnail,
 )
-from evaluation.errors import DataError, VeilleError, WeightsUnavailable
+from evaluation.errors import DataError, VeilleError, WeightsUnavailable, one_line
 from evaluation.records import (
     FOLDS,
     Availability,
@@ -58,6 +58,7 @@ from evaluation.records import (
     TrainingPhotos,
     TrainingRecord,
 )
+from evaluation.records.base import silent
 from evaluation.stages import provenance
 from evaluation.stages.cost import PeakMemory, seconds_of
 from evaluation.stores import artefacts
@@ -79,10 +80,6 @@ class Advance(Protocol):
         """For instance: "embedding with x", 32, 210; or with a note, the loss of a training."""
 
 
-def _silent(_what: str, _done: int, _total: int, _note: str = "", /) -> None:
-    """The progress of those who do not watch."""
-
-
 def default_cache() -> Path:
     """Where models and embeddings are kept: ``$VEILLE_CACHE``, or the user's cache folder."""
     chosen = os.environ.get("VEILLE_CACHE")
@@ -101,7 +98,7 @@ class Settings:
     batch_size: int = 32
     resume: bool = True
     """Whether an interrupted training is continued, and a finished one taken as it is."""
-    progress: Advance = _silent
+    progress: Advance = silent
 
 
 @dataclass(slots=True, kw_only=True)
@@ -344,7 +341,7 @@ def run_case(case: Case, opened: OpenStudy) -> RunRecord:
         record = replace(record, status=status, error=str(error))
         return _write(record, opened, clock, memory)
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = f"{type(error).__name__}: {one_line(error)}"
         _write(replace(record, status="failed", error=reason), opened, clock, memory)
         raise
     return _write(_scored(record, outcome), opened, clock, memory, outcome)

@@ -25,14 +25,11 @@ last, so a folder with a ``run.json`` is whole, and so are a record and its over
 from __future__ import annotations
 
 import csv
-import errno
 import hashlib
 import io
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,7 +39,8 @@ import numpy as np
 from cattrs.gen import make_dict_structure_fn
 from cattrs.strategies import configure_union_passthrough
 
-from evaluation.errors import ArtefactError, SchemaVersionError
+from evaluation import files
+from evaluation.errors import ArtefactError, SchemaVersionError, one_line
 from evaluation.records import (
     SCHEMA_VERSION,
     CaseExplanation,
@@ -59,15 +57,7 @@ from evaluation.records import (
 
 T = TypeVar("T")
 
-_REMEDIES = {
-    errno.ENOSPC: "free some disk space, then run again: nothing that was there is harmed",
-    errno.EROFS: "choose a writable folder with --artefacts",
-    errno.EACCES: "choose a writable folder with --artefacts, or change its permissions",
-    errno.EPERM: "choose a writable folder with --artefacts, or change its permissions",
-    errno.ENOTDIR: "choose another folder with --artefacts: a file stands in the way",
-    errno.EEXIST: "choose another folder with --artefacts: a file stands in the way",
-}
-
+_ELSEWHERE = "choose a writable folder with --artefacts, or change its permissions"
 _AGAIN = "run `tox -e eval` again to write it anew"
 _CSV_HEAD = ("sample_id", "label", "predicted")
 
@@ -89,15 +79,9 @@ _CONVERTER = _converter()
 # ------------------------------------------------------------------------ writing
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> AbstractContextManager[None]:
     """Turns an operating system's refusal to write ``path`` into one clear line."""
-    try:
-        yield
-    except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0, "check the folder, then run again")
-        reason = (error.strerror or str(error)).lower()
-        raise ArtefactError(f"cannot be written: {reason}", where=path, remedy=remedy) from error
+    return files.writing(path, ArtefactError, elsewhere=_ELSEWHERE)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -106,22 +90,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises :class:`ArtefactError` when the folder is read-only, the disk full, …
     """
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            # mkstemp makes files private; artefacts are as readable as any other file.
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(name, 0o666 & ~umask)  # noqa: PTH101 - the name is a str from mkstemp
-            os.replace(name, path)  # noqa: PTH105 - likewise
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)  # noqa: PTH108 - likewise
-            raise
+        files.write_bytes(path, content)
 
 
 def to_json(record: object, indent: int | None = 1) -> str:
@@ -134,6 +103,7 @@ def to_json(record: object, indent: int | None = 1) -> str:
 def write_study(root: Path, study: StudyRecord) -> Path:
     """Writes study.json and returns its path."""
     path = root / study.name / "study.json"
+    files.sweep(path.parent, below=True)
     write_bytes(path, to_json(study).encode())
     return path
 
@@ -259,7 +229,7 @@ def predictions_digest(root: Path, case: str) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise ArtefactError(
-            f"cannot be read ({error.strerror})", where=path, remedy=_AGAIN
+            f"cannot be read ({one_line(error)})", where=path, remedy=_AGAIN
         ) from error
 
 
@@ -298,7 +268,7 @@ def read_json(path: Path, kind: type[T], *, again: str = _AGAIN) -> T:
         raise ArtefactError("no such artefact", where=path, remedy=again) from None
     except OSError as error:
         raise ArtefactError(
-            f"cannot be read: {error.strerror}", where=path, remedy="check its permissions"
+            f"cannot be read: {one_line(error)}", where=path, remedy="check its permissions"
         ) from error
     except ValueError as error:
         raise ArtefactError(f"is not JSON ({error})", where=path, remedy=again) from error

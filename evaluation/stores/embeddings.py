@@ -3,17 +3,12 @@
 An embedding is keyed by the photo's bytes and by the model's fingerprint (weights,
 architecture, preprocessing, precision); it knows nothing of prompts.  One SQLite file holds
 them all, as raw little-endian float32: no pickle, no file per photo.
-
-SQLite keeps its default rollback journal.  Write-ahead logging needs memory shared between
-the processes, which a home folder on the network lacks, and would gain nothing here: a
-transaction comes every few seconds.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,14 +16,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.errors import DataError, ModelError, StoreError
+from evaluation.errors import DataError, ModelError, StoreError, one_line
 from evaluation.records import EmbeddingCost, Lap, Sample
+from evaluation.stores.sqlite_file import SqliteFile, Table
 
 if TYPE_CHECKING:
     import torch
@@ -38,35 +33,29 @@ if TYPE_CHECKING:
 
 FloatVectors = NDArray[np.float32]
 
-FORMAT = 1
-"""Of the SQLite file (its ``user_version``)."""
-BUSY_SECONDS = 60.0
-"""How long a process waits for another one's transaction."""
 DECODERS = 2
 """Threads that decode photos while the model works on the batch before."""
 
-_SCHEMA = """
-CREATE TABLE embeddings (
-    fingerprint TEXT NOT NULL, image TEXT NOT NULL, vector BLOB NOT NULL,
-    PRIMARY KEY (fingerprint, image)
-) WITHOUT ROWID;
-CREATE TABLE fillings (
-    fingerprint TEXT PRIMARY KEY, dim INTEGER NOT NULL, images INTEGER NOT NULL,
-    seconds REAL NOT NULL
-) WITHOUT ROWID;
-"""
-# Came later, and is of use to no older program: its absence is no other version of the file.
-_COSTS = """
-CREATE TABLE IF NOT EXISTS costs (
-    fingerprint TEXT NOT NULL, device TEXT NOT NULL, images INTEGER NOT NULL,
-    seconds REAL NOT NULL, batch_size INTEGER NOT NULL, ms_per_image REAL,
-    resident_mb REAL, device_mb REAL, scope TEXT,
-    PRIMARY KEY (fingerprint, device)
-) WITHOUT ROWID
-"""
+_EMBEDDINGS = Table(
+    name="embeddings",
+    key=("fingerprint TEXT NOT NULL", "image TEXT NOT NULL"),
+    values=("vector BLOB NOT NULL",),
+)
+_FILLINGS = Table(
+    name="fillings",
+    key=("fingerprint TEXT NOT NULL",),
+    values=("dim INTEGER NOT NULL", "images INTEGER NOT NULL", "seconds REAL NOT NULL"),
+)
+_COSTS = Table(
+    name="costs",
+    key=("fingerprint TEXT NOT NULL", "device TEXT NOT NULL"),
+    values=(
+        *("images INTEGER NOT NULL", "seconds REAL NOT NULL", "batch_size INTEGER NOT NULL"),
+        *("ms_per_image REAL", "resident_mb REAL", "device_mb REAL", "scope TEXT"),
+    ),
+)
+_TABLES = (_EMBEDDINGS, _FILLINGS, _COSTS)
 _VECTOR = np.dtype("<f4")
-_KEYS_PER_QUERY = 500
-"""Below SQLite's oldest limit of 999 variables in a statement."""
 
 
 class Embedder(Protocol):
@@ -88,39 +77,13 @@ class Embedder(Protocol):
 # ---------------------------------------------------------------------- the store
 
 
-class EmbeddingStore:
-    """Embeddings of photos in one SQLite file, safe to share between processes.
-
-    Every :meth:`put` is one transaction: a process killed at any moment leaves either all of
-    it or nothing.  All methods raise :class:`StoreError` when the file is damaged, read-only,
-    of another version, or when the disk is full.
-    """
+class EmbeddingStore(SqliteFile):
+    """Embeddings of photos in one SQLite file; raises as :class:`SqliteFile` does."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        with self._reporting():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
-            self._open()
-        except BaseException:
-            self._connection.close()
-            raise
-
-    def close(self) -> None:
-        """Closes the file; the store cannot be used afterwards."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        super().__init__(
+            path, _TABLES, what="the embeddings store", remade="photos are embedded again"
+        )
 
     def get(self, fingerprint: str, digests: Sequence[str]) -> dict[str, FloatVectors]:
         """The stored embeddings, (D,) float32 each, of those photos that have one.
@@ -130,20 +93,8 @@ class EmbeddingStore:
             digests: SHA-256 (hexadecimal) of the photos' bytes, in any order.
 
         """
-        found: dict[str, FloatVectors] = {}
-        with self._reporting():
-            dim = self._dim(fingerprint)
-            remaining = iter(dict.fromkeys(digests))
-            while dim is not None and (keys := list(islice(remaining, _KEYS_PER_QUERY))):
-                marks = ",".join("?" * len(keys))
-                rows = self._connection.execute(
-                    "SELECT image, vector FROM embeddings"  # noqa: S608 - marks are only "?"
-                    f" WHERE fingerprint = ? AND image IN ({marks})",
-                    (fingerprint, *keys),
-                )
-                for image, vector in rows:
-                    found[image] = self._decode(vector, dim)
-        return found
+        rows = self.rows(_EMBEDDINGS, [fingerprint], digests, sound=_is_vector)
+        return {image: _decoded(vector) for _, image, vector in rows}
 
     def put(
         self, fingerprint: str, vectors: Mapping[str, FloatVectors], *, seconds: float = 0.0
@@ -163,138 +114,63 @@ class EmbeddingStore:
             (fingerprint, image, np.asarray(vector, dtype=_VECTOR).tobytes())
             for image, vector in vectors.items()
         ]
-        with self._reporting(), self._transaction():
-            known = self._dim(fingerprint)
-            if known not in (None, dim):
+        with self.transaction():
+            known, images, before = self._filling(fingerprint) or (dim, 0, 0.0)
+            if known != dim:
                 raise StoreError(
                     f"embeddings of {dim} dimensions under a fingerprint that has {known}",
                     where=self.path,
                     remedy="this is a fault of the model's fingerprint: report it",
                 )
-            self._connection.executemany("INSERT OR IGNORE INTO embeddings VALUES (?, ?, ?)", rows)
-            self._connection.execute(
-                "INSERT INTO fillings VALUES (?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE"
-                " SET images = images + excluded.images, seconds = seconds + excluded.seconds",
-                (fingerprint, dim, len(rows), seconds),
-            )
+            self.add(_EMBEDDINGS, rows)
+            filling = (fingerprint, dim, images + len(rows), before + seconds)
+            self.add(_FILLINGS, [filling], replace=True)
 
     def throughput(self, fingerprint: str) -> float | None:
         """Images per second over all fillings, decoding included; None before the first."""
-        with self._reporting():
-            row = self._connection.execute(
-                "SELECT images, seconds FROM fillings WHERE fingerprint = ?", (fingerprint,)
-            ).fetchone()
-        return row[0] / row[1] if row and row[1] > 0 else None
+        _, images, seconds = self._filling(fingerprint) or (0, 0, 0.0)
+        return images / seconds if seconds > 0 else None
+
+    def _filling(self, fingerprint: str) -> tuple[int, int, float] | None:
+        """The dimension of a model's embeddings, how many were made, and their seconds."""
+        return next((row[1:] for row in self.rows(_FILLINGS, [fingerprint])), None)
 
     def cost(self, fingerprint: str, device: str) -> EmbeddingCost | None:
         """What embedding with a model on a device took, over all fillings; None if unknown."""
-        with self._reporting():
-            if not self._has_costs():
-                return None
-            row = self._connection.execute(
-                "SELECT images, seconds, batch_size, ms_per_image, resident_mb, device_mb, scope"
-                " FROM costs WHERE fingerprint = ? AND device = ?",
-                (fingerprint, device),
-            ).fetchone()
-        if row is None:
-            return None
-        memory = None if row[6] is None else Lap(resident_mb=row[4], device_mb=row[5], scope=row[6])
-        return EmbeddingCost(
-            images=row[0], seconds=row[1], batch_size=row[2], ms_per_image=row[3], memory=memory
-        )
+        for row in self.rows(_COSTS, [fingerprint, device]):
+            images, seconds, batch_size, per_image, resident, device_mb, scope = row[2:]
+            memory = scope and Lap(resident_mb=resident, device_mb=device_mb, scope=scope)
+            return EmbeddingCost(
+                images=images,
+                seconds=seconds,
+                batch_size=batch_size,
+                ms_per_image=per_image,
+                memory=memory,
+            )
+        return None
 
     def add_cost(self, fingerprint: str, device: str, cost: EmbeddingCost) -> None:
         """Adds a filling's images and seconds to those before; the rest is replaced."""
-        memory = cost.memory or Lap(resident_mb=None, device_mb=None, scope="process")
-        with self._reporting(), self._transaction():
-            self._connection.execute(_COSTS)
-            self._connection.execute(
-                "INSERT INTO costs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (fingerprint, device) DO UPDATE"
-                " SET images = images + excluded.images, seconds = seconds + excluded.seconds,"
-                " batch_size = excluded.batch_size, ms_per_image = excluded.ms_per_image,"
-                " resident_mb = excluded.resident_mb, device_mb = excluded.device_mb,"
-                " scope = excluded.scope",
-                (
-                    *(fingerprint, device, cost.images, cost.seconds, cost.batch_size),
-                    *(cost.ms_per_image, memory.resident_mb, memory.device_mb),
-                    memory.scope if cost.memory else None,
-                ),
-            )
-
-    def _has_costs(self) -> bool:
-        query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'costs'"
-        return self._connection.execute(query).fetchone() is not None
-
-    def _open(self) -> None:
-        with self._reporting():
-            if self._version() == 0:
-                self._create()
-            if self._version() != FORMAT:
-                raise StoreError(
-                    f"the store has version {self._version()}, this program knows {FORMAT}",
-                    where=self.path,
-                    remedy="delete the file (photos are embedded again), or upgrade veille-clip",
-                )
-
-    def _create(self) -> None:
-        with self._transaction():
-            if self._version() == 0:  # another process may have created it since
-                for statement in _SCHEMA.split(";"):
-                    self._connection.execute(statement)
-                self._connection.execute(f"PRAGMA user_version = {FORMAT:d}")
-
-    def _version(self) -> int:
-        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-
-    def _dim(self, fingerprint: str) -> int | None:
-        row = self._connection.execute(
-            "SELECT dim FROM fillings WHERE fingerprint = ?", (fingerprint,)
-        ).fetchone()
-        return None if row is None else int(row[0])
-
-    def _decode(self, vector: Any, dim: int) -> FloatVectors:
-        if not isinstance(vector, bytes) or len(vector) != dim * _VECTOR.itemsize:
-            raise sqlite3.DatabaseError("an embedding has the wrong length")
-        return np.frombuffer(vector, dtype=_VECTOR).astype(np.float32)
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        # IMMEDIATE takes the write lock at once: a transaction that reads first and upgrades
-        # later can be refused by SQLite whatever the busy timeout.
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except BaseException:
-            # SQLite has already rolled back after some errors, such as a full disk.
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
-
-    @contextlib.contextmanager
-    def _reporting(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise _store_error(error, self.path) from error
+        lap = cost.memory
+        memory = (lap.resident_mb, lap.device_mb, lap.scope) if lap else (None, None, None)
+        with self.transaction():
+            before = self.cost(fingerprint, device)
+            images = cost.images + (before.images if before else 0)
+            seconds = cost.seconds + (before.seconds if before else 0.0)
+            rest = (images, seconds, cost.batch_size, cost.ms_per_image, *memory)
+            self.add(_COSTS, [(fingerprint, device, *rest)], replace=True)
 
 
-def _store_error(error: Exception, path: Path) -> StoreError:
-    reason = (str(error) or type(error).__name__).splitlines()[0]
-    what = f"the embeddings store cannot be used ({reason})"
-    if isinstance(error, sqlite3.OperationalError):
-        if "locked" in reason:
-            remedy = "another process holds it: wait for its end, or stop it"
-        elif "full" in reason:
-            remedy = "free some space on its disk"
-        else:
-            remedy = "make its folder writable, or choose another with VEILLE_CACHE"
-    elif isinstance(error, sqlite3.Error):
-        remedy = "the file is damaged: delete it, photos are embedded again"
-    else:
-        remedy = "make its folder writable, or choose another with VEILLE_CACHE"
-    return StoreError(what, where=path, remedy=remedy)
+def _is_vector(row: tuple[Any, ...]) -> bool:
+    """Whether a row holds finite numbers."""
+    vector = row[-1]
+    if not isinstance(vector, bytes) or len(vector) % _VECTOR.itemsize:
+        return False
+    return bool(np.isfinite(_decoded(vector)).all())
+
+
+def _decoded(vector: bytes) -> FloatVectors:
+    return np.frombuffer(vector, dtype=_VECTOR).astype(np.float32)
 
 
 # ------------------------------------------------------------------------ filling
@@ -423,10 +299,8 @@ def _filling(store: EmbeddingStore, fingerprint: str) -> Iterator[None]:
 
     name = hashlib.sha256(fingerprint.encode()).hexdigest()[:16]
     lock = FileLock(store.path.with_name(f"{store.path.stem}-{name}.lock"))
-    try:
+    with store.reporting():
         lock.acquire()
-    except OSError as error:
-        raise _store_error(error, store.path) from error
     try:
         yield
     finally:
@@ -520,9 +394,8 @@ def _embed_batch(batch: Sequence[_Decoded], forward: _Forward) -> dict[str, Floa
         try:
             tensors.append(future.result())
         except OSError as error:
-            reason = (str(error) or type(error).__name__).splitlines()[0]
             raise DataError(
-                f"the photo can no longer be read ({reason})",
+                f"the photo can no longer be read ({one_line(error)})",
                 where=sample.image,
                 remedy="put it back, then run again: what is embedded is kept",
             ) from error

@@ -10,13 +10,12 @@ A new key is a field of its record and one line of the function that reads its t
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from evaluation.errors import ConfigError, Mistake
+from evaluation.errors import ConfigError, Mistake, meant
 from evaluation.records import (
     EXPLAIN_METHODS,
     Case,
@@ -30,7 +29,7 @@ from evaluation.records import (
 from evaluation.study.dataset_spec import read_dataset, read_split, refuse_no_training
 from evaluation.study.model_spec import read_models
 from evaluation.study.prompt_spec import read_prompt_sets
-from evaluation.study.toml_table import SLUG, Table, nearest, read_toml, refuse_twice
+from evaluation.study.toml_table import SLUG, Table, read_toml, refuse_twice
 
 SCHEMA = 1
 """Version of the study files that this program reads."""
@@ -98,13 +97,11 @@ def _find(name_or_path: str) -> Path:
     known = _known()
     if name_or_path in known:
         return known[name_or_path]
-    close = difflib.get_close_matches(name_or_path, known, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
     mistake = Mistake(
         file=name_or_path,
         key="",
         problem="unknown study: neither a study file or folder nor a name",
-        remedy=f"{hint}known studies: {', '.join(sorted(known))}",
+        remedy=meant(name_or_path, known),
     )
     raise ConfigError([mistake])
 
@@ -213,7 +210,7 @@ def _explain(table: Table) -> ExplainSpec:
     methods = table.texts("methods")
     for method in methods:
         if method not in EXPLAIN_METHODS:
-            table.wrong("methods", f"{method!r} is unknown", nearest(method, EXPLAIN_METHODS))
+            table.wrong("methods", f"{method!r} is unknown", meant(method, EXPLAIN_METHODS))
     numbers = {key: table.integer(key, minimum) for key, minimum in _EXPLAIN_MINIMA.items()}
     table.finish()
     return ExplainSpec(
@@ -258,7 +255,7 @@ def _threshold(table: Table, cases: Sequence[str]) -> Threshold:
     table.finish()
     for key, value in (("case", case), ("over", over)):
         if value and value not in cases:
-            table.wrong(key, f"{value!r} is no case of this study", nearest(value, cases))
+            table.wrong(key, f"{value!r} is no case of this study", meant(value, cases))
     if over and over == case:
         table.wrong("over", "is the case itself", "name another case or delete the line")
     if minimum is not None and not (-1 if over else 0) <= minimum <= 1:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast, get_args
 
+from evaluation.errors import meant
 from evaluation.records import (
     AugmentationSpec,
     ModelKind,
@@ -17,7 +18,7 @@ from evaluation.records import (
     Source,
     TrainingSpec,
 )
-from evaluation.study.toml_table import Table, nearest, refuse_twice, type_name
+from evaluation.study.toml_table import Table, refuse_twice, type_name
 
 WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
 
@@ -74,7 +75,7 @@ def _label_free(
     adapt = model.texts("adapt", single=True)
     for name in adapt:
         if name not in sources:
-            model.wrong("adapt", f"{name!r} is unknown", nearest(name, sources))
+            model.wrong("adapt", f"{name!r} is unknown", meant(name, sources))
     reads = model.texts("reads", single=True) or ("photo",)
     if sorted(reads) not in (["photo"], ["photo", "title"]):
         model.wrong("reads", f"{reads} is not read", 'write reads = ["photo", "title"]')

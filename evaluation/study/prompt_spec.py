@@ -6,8 +6,9 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Literal, get_args
 
+from evaluation.errors import meant
 from evaluation.records import ModelSpec, PromptSet
-from evaluation.study.toml_table import SLUG, Table, nearest, read_toml
+from evaluation.study.toml_table import SLUG, Table, read_toml
 
 Derive = Literal["class-names", "subcategories", "random-words"]
 
@@ -25,7 +26,7 @@ def read_prompt_sets(study: Table, models: Sequence[ModelSpec]) -> tuple[PromptS
         if not SLUG.fullmatch(name):
             study.wrong("prompts", f"{name!r} is no name", "use a-z, 0-9 and single hyphens")
         elif not file.is_file():
-            hint = nearest(name, present) if present else "no file there"
+            hint = meant(name, present) if present else "no file there"
             study.wrong("prompts", f"{name!r}: no file prompts/{name}.toml", f"add it; {hint}")
         elif (raw := read_toml(file, study.mistakes)) is not None:
             prompts.append(_prompt_set(name, Table(raw, file, study.mistakes)))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
-import shutil
-import tempfile
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
@@ -13,6 +13,7 @@ import tomlkit
 from tomlkit.items import Table
 
 from evaluation.errors import VeilleError
+from evaluation.files import replacing, write_bytes, writing
 from evaluation.records import PromptSet
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -42,24 +43,14 @@ def write_new_study(name: str, images: Path, parent: Path) -> Path:
         "prompts/noms.toml": _names_text(),
         "prompts/descriptions.toml": _descriptions_text(classes),
     }
-    try:
-        parent.mkdir(parents=True, exist_ok=True)
-        # Whole or not at all: a study that lacks a file would be refused later.
-        draft = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=parent))
-        try:
-            for path, text in files.items():
-                (draft / path).parent.mkdir(exist_ok=True)
-                (draft / path).write_text(text, encoding="utf-8")
-            draft.chmod(0o755)
-            draft.rename(folder)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
-    except OSError as error:
-        raise VeilleError(
-            f"cannot be written: {(error.strerror or str(error)).lower()}",
-            where=folder,
-            remedy="choose a writable folder with --into",
-        ) from error
+    # Whole or not at all: a study that lacks a file would be refused later.
+    with (
+        writing(folder, VeilleError, elsewhere="choose a writable folder with --into"),
+        replacing(folder, folder=True) as draft,
+    ):
+        for path, text in files.items():
+            (draft / path).parent.mkdir(exist_ok=True)
+            (draft / path).write_text(text, encoding="utf-8")
     return folder / "study.toml"
 
 
@@ -187,14 +178,8 @@ def write_prompt_set(prompts: PromptSet, folder: Path) -> Path:
         rows.extend(sentences)
         texts[label] = rows.multiline(True)
     document["texts"] = texts
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(tomlkit.dumps(document))
-    except OSError as error:
-        raise VeilleError(
-            f"cannot be written ({error.strerror})",
-            where=path,
-            remedy="choose another folder with --output",
-        ) from error
+    with writing(path, VeilleError, elsewhere="choose another folder with --output"):
+        if path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        write_bytes(path, tomlkit.dumps(document).encode())
     return path

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from evaluation.errors import Mistake
+from evaluation.errors import Mistake, meant
 
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """What names a study, a model, a prompt set."""
@@ -87,7 +86,7 @@ class Table:
         """One of some texts; None when it is absent or another."""
         value = self.text(key)
         if value.strip() and value not in among:
-            self.wrong(key, f"{value!r} is unknown", nearest(value, among))
+            self.wrong(key, f"{value!r} is unknown", meant(value, among))
             return None
         return cast("Choice", value) if value.strip() else None
 
@@ -170,7 +169,7 @@ class Table:
         """Refuse the keys that nothing has read."""
         for key in self.raw:
             if key not in self._read:
-                self.wrong(key, "unknown key", nearest(key, self._read))
+                self.wrong(key, "unknown key", meant(key, self._read))
 
 
 def type_name(value: object) -> str:
@@ -178,13 +177,6 @@ def type_name(value: object) -> str:
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
     names |= {list: "a list", dict: "a table"}
     return names.get(type(value), "a date or time")
-
-
-def nearest(word: str, among: Sequence[str]) -> str:
-    """The remedy for an unknown word: the known one that is most like it, and all of them."""
-    close = difflib.get_close_matches(word, among, n=1)
-    known = ", ".join(among)
-    return f"did you mean {close[0]!r}? known: {known}" if close else f"known: {known}"
 
 
 def shown(file: Path) -> str:

@@ -622,7 +622,7 @@ def test_cache_that_cannot_be_made_is_one_line(
 ) -> None:
     """A cache folder that is a file cannot be used."""
     (tmp_path / "cache").write_text("")
-    with pytest.raises(StoreError, match="cannot be kept"):
+    with pytest.raises(StoreError, match="cannot be used"):
         load()
 
 

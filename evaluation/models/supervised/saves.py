@@ -15,13 +15,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluation.errors import ModelError
+from evaluation.errors import ModelError, one_line
+from evaluation.files import replacing
 
 if TYPE_CHECKING:
     import torch
@@ -100,16 +99,8 @@ class Saves:
         self._write(name, lambda path: path.write_text(text, encoding="utf-8"))
 
     def _write(self, name: str, write: Callable[[Path], object]) -> None:
-        with self._reporting():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=".", suffix=".part")
-            os.close(handle)
-            try:
-                write(Path(temporary))
-                Path(temporary).replace(self.folder / name)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
+        with self._reporting(), replacing(self.folder / name) as draft:
+            write(draft)
 
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:
@@ -118,9 +109,8 @@ class Saves:
         try:
             yield
         except (OSError, SafetensorError) as error:
-            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
             raise ModelError(
-                f"the checkpoint of a training cannot be written ({reason})",
+                f"the checkpoint of a training cannot be written ({one_line(error)})",
                 where=self.folder,
                 remedy="free some disk space, or choose another folder with VEILLE_CACHE;"
                 " the epochs that are saved are kept",

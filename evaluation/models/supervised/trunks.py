@@ -6,14 +6,13 @@ A bare name is torchvision's where torchvision has it (``densenet201``), else ti
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluation.errors import ModelError, WeightsMismatch, one_line
+from evaluation.errors import ModelError, WeightsMismatch, meant, one_line
 from evaluation.models import embedded
 from evaluation.models.checkpoints import describe_mismatch
 from evaluation.records import ModelSpec
@@ -70,11 +69,10 @@ def architecture_of(spec: ModelSpec) -> Architecture:
         if library in ("", one) and name in _known(one):
             return Architecture(library=one, name=name)
     among = {other for one in LIBRARIES if library in ("", one) for other in _known(one)}
-    similar = difflib.get_close_matches(name, sorted(among), n=3, cutoff=0.5)
     raise ModelError(
         f'{library or "torchvision or timm"} has no architecture "{name}"',
         where=spec.name,
-        remedy=f"similar names: {', '.join(similar) or 'none'}",
+        remedy=meant(name, among, most=3),
     )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from pypdf import PdfReader
 
 from evaluation.errors import ReportError
+from evaluation.files import scratch
 from evaluation.records import StudyResults
 from evaluation.report.kit.language import Language
 from evaluation.report.paper.booklet import make_booklet, render_booklet
@@ -68,8 +68,8 @@ def write_pdf(
         language=language,
         photos=photos,
     )
-    with tempfile.TemporaryDirectory(prefix="veille-") as name:
-        draft = Path(name) / "draft.pdf"
+    with scratch() as folder:
+        draft = folder / "draft.pdf"
         print_pdf(render_booklet(booklet, templates), draft)
         numbers = page_numbers(draft.read_bytes())
     print_pdf(render_booklet(booklet, templates, numbers), output)

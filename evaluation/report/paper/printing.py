@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
 
 from evaluation.errors import ReportError
+from evaluation.files import scratch, write_bytes, writing
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 """Commands that are tried, in this order."""
@@ -52,8 +52,7 @@ def print_pdf(html: str, output: Path) -> None:
     written.
     """
     browser = find_chromium()
-    with tempfile.TemporaryDirectory(prefix="veille-") as name:
-        folder = Path(name)
+    with scratch() as folder:
         source, printed = folder / "source.html", folder / "printed.pdf"
         source.write_text(html, encoding="utf-8")
         # Chromium refuses its sandbox to root; what it opens is our own page alone.
@@ -88,15 +87,5 @@ def save(content: bytes, output: Path) -> None:
 
     Raises :class:`ReportError` when it cannot.
     """
-    part = output.with_name(f".{output.name}.part")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(output)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise ReportError(
-            f"cannot be written: {error.strerror or error}",
-            where=output,
-            remedy="choose a writable folder with room in it",
-        ) from error
+    with writing(output, ReportError, elsewhere="choose a writable folder with room in it"):
+        write_bytes(output, content)

@@ -1,0 +1,305 @@
+"""One SQLite file of things that can be made again: opened, brought up to date, and healed.
+
+Each row holds a checksum of its values.  A row whose checksum is wrong is removed when it is
+met and told of in one warning: its owner makes it again, as if it had never been there.
+
+SQLite keeps its default rollback journal.  Write-ahead logging needs memory shared between
+the processes, which a home folder on the network lacks, and would gain nothing here: a
+transaction comes every few seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import warnings
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from operator import not_
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from evaluation.errors import StoreError, VeilleWarning, one_line
+
+BUSY_SECONDS = 60.0
+"""How long a process waits for another one's transaction."""
+VERSION = 2
+"""Of the files (their ``user_version``): rows have checksums since version 2."""
+_KEYS_PER_QUERY = 500
+"""Below SQLite's oldest limit of 999 variables in a statement."""
+_MAGIC = b"SQLite format 3\x00"
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A table of a file: its columns, each as SQL declares it."""
+
+    name: str
+    key: tuple[str, ...]
+    """The columns that tell rows apart."""
+    values: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of all columns but the checksum's."""
+        return tuple(column.split()[0] for column in (*self.key, *self.values))
+
+    @property
+    def names(self) -> str:
+        """The same, as SQL writes them."""
+        return ", ".join(self.columns)
+
+    @property
+    def schema(self) -> str:
+        """The statement that creates it."""
+        columns = ", ".join((*self.key, *self.values, "checksum INTEGER NOT NULL"))
+        keys = ", ".join(column.split()[0] for column in self.key)
+        return f"CREATE TABLE {self.name} ({columns}, PRIMARY KEY ({keys})) WITHOUT ROWID"
+
+
+def _checksum(*values: object) -> int:
+    """CRC-32 over the values of a row: it finds every change of up to 32 bits in a row."""
+    total = 0
+    for value in values:
+        if isinstance(value, bytes):
+            plain = value
+        elif isinstance(value, (int, float)):  # a column of reals gives 1.0 for 1
+            plain = repr(float(value)).encode()
+        else:
+            plain = str(value).encode("utf-8", "surrogatepass")
+        total = zlib.crc32(b"%d " % len(plain) + plain, total)
+    return total
+
+
+class SqliteFile:
+    """Tables in one file, safe to share between processes.
+
+    Every :meth:`add` is one transaction: a process killed at any moment leaves either all of
+    it or nothing.  All methods raise :class:`StoreError` when the file is damaged as a whole,
+    read-only, of another program or version, or when the disk is full.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        tables: Sequence[Table],
+        *,
+        what: str,
+        remade: str,
+        former: Sequence[str] = (),
+    ) -> None:
+        """Opens the file, and makes it when there is none.
+
+        Args:
+            path: The file.
+            tables: All that it holds.
+            what: What it is, for the errors: "the embeddings store".
+            remade: What its loss costs: "photos are embedded again".
+            former: Tables of earlier versions, which are left as they are.
+
+        """
+        self.path = path
+        self._tables = tables
+        self._what, self._remade = what, remade
+        self._ours = {*former, *(table.name for table in tables)}
+        with self.reporting():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            # Damaged text must not stop the reading of the rows around it.
+            self._connection.text_factory = lambda plain: plain.decode("utf-8", "replace")
+            self._connection.create_function("checksum_of", -1, _checksum, deterministic=True)
+            with self.reporting():
+                self._open()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        """Closes the file; it cannot be used afterwards."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # ------------------------------------------------------------------- rows
+
+    def rows(
+        self,
+        table: Table,
+        given: Sequence[object],
+        last: Iterable[object] | None = None,
+        *,
+        sound: Callable[[Row], bool] = lambda _: True,
+    ) -> Iterator[Row]:
+        """The rows, in the order of their columns, of which the first columns of the key are given.
+
+        Args:
+            table: One of the file's.
+            given: Values of the first columns of the key.
+            last: Values of the next column, of which any may be had; None for every row.
+            sound: Whether a row is what its owner put; one that is not is removed as well.
+
+        """
+        columns = table.columns
+        where = " AND ".join(f"{name} = ?" for name in columns[: len(given)]) or "1"
+        if last is None:
+            yield from self._sound(table, where, given, sound)
+            return
+        remaining = list(dict.fromkeys(last))
+        for start in range(0, len(remaining), _KEYS_PER_QUERY):
+            keys = remaining[start : start + _KEYS_PER_QUERY]
+            some = f"{where} AND {columns[len(given)]} IN ({', '.join('?' * len(keys))})"
+            yield from self._sound(table, some, (*given, *keys), sound)
+
+    def _sound(
+        self, table: Table, where: str, given: Sequence[object], sound: Callable[[Row], bool]
+    ) -> list[Row]:
+        # Every name in the statement is the program's own.
+        query = f"SELECT {table.names}, checksum_of({table.names}) = checksum FROM {table.name}"  # noqa: S608
+        with self.reporting():
+            rows = self._connection.execute(f"{query} WHERE {where}", given).fetchall()
+            verdicts = [bool(row[-1]) and sound(row[:-1]) for row in rows]
+            if not all(verdicts):
+                keys = [row[: len(table.key)] for row in rows]
+                self._heal(table, where, given, list(compress(keys, map(not_, verdicts))))
+        return [row[:-1] for row in compress(rows, verdicts)]
+
+    def _heal(self, table: Table, where: str, given: Sequence[object], bad: Sequence[Row]) -> None:
+        keys = " AND ".join(f"{name} IS ?" for name in table.columns[: len(table.key)])
+        with self.transaction():
+            self._connection.executemany(f"DELETE FROM {table.name} WHERE {keys}", bad)  # noqa: S608
+            self._connection.execute(
+                f"DELETE FROM {table.name} WHERE {where}"  # noqa: S608
+                f" AND checksum_of({table.names}) IS NOT checksum",
+                given,
+            )
+        rows = "1 row was" if len(bad) == 1 else f"{len(bad)} rows were"
+        warnings.warn(
+            f"{self.path}: {rows} damaged and removed from {self._what}: {self._remade}",
+            VeilleWarning,
+            stacklevel=2,
+        )
+
+    def add(self, table: Table, rows: Iterable[Row], *, replace: bool = False) -> None:
+        """Adds rows in one transaction; those that are there stay, unless they are replaced."""
+        verb = "INSERT OR REPLACE" if replace else "INSERT OR IGNORE"
+        marks = ", ".join("?" * (len(table.columns) + 1))
+        with self.transaction():
+            self._connection.executemany(
+                f"{verb} INTO {table.name} ({table.names}, checksum) VALUES ({marks})",
+                ((*row, _checksum(*row)) for row in rows),
+            )
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is added within it is there, or nothing; one may lie in another."""
+        if self._connection.in_transaction:
+            yield
+            return
+        with self.reporting():
+            # IMMEDIATE takes the write lock at once: a transaction that reads first and
+            # upgrades later can be refused by SQLite whatever the busy timeout.
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                # SQLite has already rolled back after some errors, such as a full disk.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    # ------------------------------------------------------------------- opening
+
+    def _open(self) -> None:
+        if self._version() == VERSION:
+            return
+        with self.transaction():
+            version = self._version()  # another process may have created it since
+            there = self._tables_there()
+            if version > VERSION:
+                raise StoreError(
+                    f"{self._what} has version {version}, this program knows {VERSION}",
+                    where=self.path,
+                    remedy=f"upgrade veille-clip, or delete the file ({self._remade})",
+                )
+            if there and not there & self._ours:
+                raise self._foreign("is a database of another program")
+            if version < VERSION:
+                for table in self._tables:
+                    self._renew(table, there)
+                self._connection.execute(f"PRAGMA user_version = {VERSION:d}")
+
+    def _renew(self, table: Table, there: set[str]) -> None:
+        """Creates a table, or gives the rows of an earlier version their checksums."""
+        if table.name not in there:
+            self._connection.execute(table.schema)
+            return
+        info = self._connection.execute(f"PRAGMA table_info({table.name})").fetchall()
+        if [row[1] for row in info] != list(table.columns):
+            raise self._foreign(f"has another table {table.name} than this program's")
+        self._connection.execute(
+            f"ALTER TABLE {table.name} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0"
+        )
+        self._connection.execute(f"UPDATE {table.name} SET checksum = checksum_of({table.names})")  # noqa: S608
+
+    def _tables_there(self) -> set[str]:
+        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+        return {str(name) for (name,) in self._connection.execute(query)}
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    # ------------------------------------------------------------------- errors
+
+    @contextlib.contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Turns what SQLite and the disk refuse into one line."""
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            reason = one_line(error)
+            remedy = "make its folder writable, or choose another with VEILLE_CACHE"
+            if "locked" in reason:
+                remedy = "another process holds it: wait for its end, or stop it"
+            elif "full" in reason:
+                remedy = "free some space on its disk"
+            raise self._unusable(reason, remedy) from error
+        except (sqlite3.Error, OverflowError) as error:
+            if not self._is_database():
+                raise self._foreign("is not a database") from error
+            remedy = f"it is damaged: delete the file ({self._remade})"
+            raise self._unusable(one_line(error), remedy) from error
+        except OSError as error:
+            remedy = "make its folder writable, or choose another with VEILLE_CACHE"
+            raise self._unusable(one_line(error), remedy) from error
+
+    def _is_database(self) -> bool:
+        with contextlib.suppress(OSError), self.path.open("rb") as file:
+            start = file.read(len(_MAGIC))
+            return start in (b"", _MAGIC)
+        return True
+
+    def _unusable(self, reason: str, remedy: str) -> StoreError:
+        return StoreError(f"{self._what} cannot be used ({reason})", where=self.path, remedy=remedy)
+
+    def _foreign(self, what: str) -> StoreError:
+        return StoreError(
+            f"{what}: {self._what} should be here",
+            where=self.path,
+            remedy=f"move it away if it is of use, or else delete the file ({self._remade})",
+        )
