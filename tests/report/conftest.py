@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from evaluation.records import StudyResults
+from evaluation.report.pages import PAGES
 from evaluation.report.site.render import Pages, render
+from evaluation.report.study.view import StudyView
 from evaluation.stores import artefacts
 from tests.report import builder, explained
 
@@ -24,6 +26,15 @@ TEMPLATES = ROOT / "templates"
 def placeholder(spec: Mapping[str, Any]) -> str:
     """Stands for a drawing: fast, and the same whatever the version of Vega-Lite."""
     return f'<svg width="1" height="1" viewBox="0 0 {spec["width"]} 1"><g></g></svg>'
+
+
+def built(view: StudyView, name: str, part: str = "") -> Any:
+    """The model of a study's page, by the page's name; None without the page.
+
+    ``part`` is what the address of a member of a family has of its own.
+    """
+    (page,) = (page for page in PAGES if page.name == name)
+    return dict(page.built(view)).get(view.page(page.address.format(part)))
 
 
 @pytest.fixture

@@ -20,13 +20,13 @@ from evaluation.records import (
     StudyComparison,
     StudyResults,
 )
-from evaluation.report.pages import audit, calibration, few_shot, method, prompts
+from evaluation.report.kit.sentence import plain
+from evaluation.report.pages import calibration, few_shot, method, prompts
 from evaluation.report.site.render import Pages, navigation, render
 from evaluation.report.study import matrix
-from evaluation.report.study.sentences import plain
 from evaluation.report.study.view import StudyView
 from tests.report import analysed, builder
-from tests.report.conftest import TEMPLATES, placeholder
+from tests.report.conftest import TEMPLATES, built, placeholder
 
 NAMES, TEXTS = "boutique/embedded/noms", "boutique/embedded/descriptions"
 TRAINED = "boutique/embedded-supervised"
@@ -122,10 +122,10 @@ def test_empty_diagnoses_and_audits_are_no_matter(shop: StudyResults) -> None:
             near_duplicates=(),
         ),
     )
-    assert prompts.build(view_of(hollow)) is None
-    assert audit.build(view_of(hollow)) is None
+    assert built(view_of(hollow), "prompts") is None
+    assert built(view_of(hollow), "audit") is None
     cut = replace(hollow, runs=shop.runs)
-    assert prompts.build(view_of(cut)) is not None
+    assert built(view_of(cut), "prompts") is not None
 
 
 # ------------------------------------------------------------------------- matrix
@@ -307,10 +307,10 @@ def test_probabilities_are_told_by_their_direction(shop: StudyResults) -> None:
 
 def test_one_sentence_a_model(shop: StudyResults) -> None:
     """The decision is told once a model, of the texts that the validation chose."""
-    page = calibration.build(view_of(shop))
+    page = built(view_of(shop), "calibration")
     assert page is not None
-    assert isinstance(page.model, calibration.CalibrationPage)
-    said = [plain(one) for one in page.model.automation]
+    assert isinstance(page, calibration.CalibrationPage)
+    said = [plain(one) for one in page.automation]
     assert len(said) == 2
     assert not any("Noms des catégories" in one for one in said)
 

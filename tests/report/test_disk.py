@@ -34,7 +34,7 @@ def test_report_without_artefacts_quotes_the_slides(tmp_path: Path) -> None:
 
 def test_what_ships_exists() -> None:
     """Templates and figures are found without being told where."""
-    assert (default_templates() / "accueil.md.jinja").is_file()
+    assert (default_templates() / "home.md.jinja").is_file()
     assert default_reference().is_file()
 
 

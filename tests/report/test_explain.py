@@ -25,15 +25,15 @@ from evaluation.records import (
     StudyResults,
 )
 from evaluation.report.kit.language import speaking
+from evaluation.report.kit.sentence import plain
 from evaluation.report.pages import explain
 from evaluation.report.site.render import Pages, render
 from evaluation.report.study import explained as report_explained
 from evaluation.report.study import faithfulness, maps, suggestions
-from evaluation.report.study.sentences import plain
 from evaluation.report.study.view import StudyView
 from tests.factories import make_explanation
 from tests.report import builder, explained
-from tests.report.conftest import ROOT, TEMPLATES, placeholder
+from tests.report.conftest import ROOT, TEMPLATES, built, placeholder
 
 PAGE = "etudes/boutique/explicabilite.md"
 CASE = "boutique/embedded/descriptions"
@@ -328,7 +328,7 @@ def test_many_classes_are_folded(shop: StudyResults) -> None:
 def test_wrong_answers_show_both_classes_on_one_scale(shop: StudyResults) -> None:
     """The predicted class's map, then the true class's, by each method."""
     view = view_of(shop)
-    page = explain.build_case(view, CASE).model
+    page = built(view, "explain_case", view.case_slugs[CASE])
     assert isinstance(page, explain.CasePage)
     errors = [one for one in shop.explanations[CASE].photos if one.label != one.predicted]
     assert len(page.wrong) == len(errors) > 0
@@ -341,7 +341,7 @@ def test_wrong_answers_show_both_classes_on_one_scale(shop: StudyResults) -> Non
 
 def test_the_same_photo_across_models_is_explained_by_rise(shop: StudyResults) -> None:
     """Shared photos alone, one case a model, the true class by the method that compares."""
-    page = explain.build(view_of(shop)).model  # type: ignore[union-attr]
+    page = built(view_of(shop), "explain")
     assert isinstance(page, explain.ExplainPage)
     assert page.across is not None
     compared = (*page.across.shown, *page.across.folded)
@@ -353,7 +353,7 @@ def test_the_same_photo_across_models_is_explained_by_rise(shop: StudyResults) -
 
 def test_what_a_description_changed_is_told(shop: StudyResults) -> None:
     """The texts, the probabilities before and after, and the answer, largest change first."""
-    page = explain.build(view_of(shop)).model  # type: ignore[union-attr]
+    page = built(view_of(shop), "explain")
     assert isinstance(page, explain.ExplainPage)
     (model,) = page.prompts
     compared = (*model.shown, *model.folded)
@@ -523,7 +523,7 @@ def test_a_description_that_changes_nothing_is_told_so(shop: StudyResults) -> No
         case: replace(found, case=case)
         for case in ("boutique/embedded/noms", "boutique/embedded/descriptions")
     }
-    page = explain.build(view_of(replace(shop, explanations=same))).model  # type: ignore[union-attr]
+    page = built(view_of(replace(shop, explanations=same)), "explain")
     assert isinstance(page, explain.ExplainPage)
     (model,) = page.prompts
     assert all(" reste à " in said for one in model.shown for said in one.said)

@@ -19,7 +19,7 @@ from evaluation.report.site.render import Pages, navigation, render
 from evaluation.report.study import maps
 from evaluation.report.study.view import StudyView
 from tests.report import builder, explained
-from tests.report.conftest import ROOT, TEMPLATES, placeholder
+from tests.report.conftest import ROOT, TEMPLATES, built, placeholder
 from tests.report.crawl import problems
 
 PAGE = "etudes/jouets/explorateur.md"
@@ -255,10 +255,10 @@ def test_of_many_classes_the_highest_are_kept(toys: StudyResults) -> None:
         highest = set(np.argsort(-row)[:10].tolist())
         assert highest <= set(pairs[::2]) <= highest | {label}
         assert label in pairs[::2]
-    page = explorer.build(view)
+    page = built(view, "explorer")
     assert page is not None
-    assert isinstance(page.model, explorer.ExplorerPage)
-    assert "seules les 10 probabilités" in page.model.precision
+    assert isinstance(page, explorer.ExplorerPage)
+    assert "seules les 10 probabilités" in page.precision
 
 
 def test_the_script_keeps_to_itself() -> None:

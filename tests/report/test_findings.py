@@ -15,8 +15,9 @@ from evaluation.records import (
     StudyResults,
     Verdict,
 )
+from evaluation.report.kit.sentence import plain
 from evaluation.report.study import findings
-from evaluation.report.study.sentences import answer, plain
+from evaluation.report.study.sentences import answer
 from evaluation.report.study.view import StudyView
 from evaluation.scoring.findings import QuotedCount, find_quoted
 from tests.report import analysed, builder

@@ -18,7 +18,7 @@ from evaluation.report.pages import image_map
 from evaluation.report.site.render import Pages, render
 from evaluation.report.study.view import StudyView
 from tests.report import builder
-from tests.report.conftest import TEMPLATES, placeholder
+from tests.report.conftest import TEMPLATES, built, placeholder
 
 URI = "etudes/boutique/carte-des-images.md"
 DATA = "etudes/boutique/donnees/carte-des-images.js"
@@ -135,13 +135,13 @@ def test_the_still_figure_of_many_photos_is_thinned(shop: StudyResults) -> None:
     limit = image_map.DRAWN
     try:
         image_map.DRAWN = 15
-        page = image_map.build(view)
+        page = built(view, "image_map")
     finally:
         image_map.DRAWN = limit
     assert page is not None
-    assert isinstance(page.model, image_map.ImageMapPage)
+    assert isinstance(page, image_map.ImageMapPage)
     assert drawn == [14, 14]
-    assert page.model.chart.title.startswith("14 des 40\u00a0photos")
+    assert page.chart.title.startswith("14 des 40\u00a0photos")
 
 
 def test_the_program_has_the_data_sets_that_the_script_fills() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from evaluation.records import Metric, RunRecord, StudyResults
+from evaluation.report.kit.sentence import plain
 from evaluation.report.study import sentences
-from evaluation.report.study.sentences import plain, separated
+from evaluation.report.study.sentences import separated
 from evaluation.report.study.view import StudyView
 from tests.report import builder
 from tests.report.conftest import placeholder

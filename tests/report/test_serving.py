@@ -122,7 +122,7 @@ def test_changes_show_and_faults_are_told_until_they_are_mended(served: Served) 
     study.write_text(whole, encoding="utf-8")
     served.wait(lambda page: not faulty(page) and "Et sur des jouets" in page)
 
-    template = served.templates / "comparaison.md.jinja"
+    template = served.templates / "comparison.md.jinja"
     right = template.read_text(encoding="utf-8")
     template.write_text(right + "{{ page.rien }}", encoding="utf-8")
     served.wait(faulty)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import jinja2
@@ -19,7 +19,27 @@ from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from evaluation.errors import ReportError
+from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
+
+FORMS: tuple[Callable[..., str], ...] = (
+    wording.bare_p,
+    wording.count,
+    wording.date,
+    wording.decimal,
+    wording.duration,
+    wording.gap,
+    wording.instant,
+    wording.listing,
+    wording.p_value,
+    wording.percent,
+    wording.points,
+    wording.quote,
+    wording.signed,
+    wording.size,
+    wording.told,
+)
+"""Filters of the templates, by their names: ``{{ share | percent }}``, ``{{ p | p_value }}``."""
 
 _SPECIAL = re.compile(r"[&<>\"'`*_{}\[\]#!|~\\^]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -101,6 +121,11 @@ class Templates:
             bytecode_cache=COMPILED,
         )
         self._environment.globals |= {"t": template_t, "nt": template_nt}
+        self._environment.filters |= {form.__name__: form for form in FORMS}
+
+    def page(self, name: str, model: object) -> str:
+        """The text of the page ``name``, whose template knows its model as ``page``."""
+        return self.fill(f"{name}.md.jinja", {"page": model})
 
     def fill(self, name: str, values: Mapping[str, object]) -> str:
         """The text of template ``name``.

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, NamedTuple, TypeVar
 
+from evaluation.records import Metric
+from evaluation.report.kit import wording
+from evaluation.report.kit.language import t
 from evaluation.report.kit.wording import DASH
 
 Kind = Literal[
     "", "measured", "quoted", "missing", "best", "hit", "error", "better", "worse", "tie", "open"
 ]
+
+
+TableKind = Literal["", "confusion", "scores", "plain", "matrix"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +89,7 @@ class Table:
     """Printed under the table."""
     spanner: str = ""
     """Printed above all columns but the first: "Catégorie prédite"."""
-    kind: Literal["", "confusion", "scores", "plain", "matrix"] = ""
+    kind: TableKind = ""
 
     @property
     def span(self) -> str:
@@ -140,6 +148,121 @@ def exact(value: float) -> str:
 def absent(reason: str = "") -> Cell:
     """The cell of a number that does not exist, with the reason as its tooltip."""
     return Cell(text=DASH, title=reason, kind="missing")
+
+
+# ------------------------------------------------------------------ tables of columns
+
+
+class Form(NamedTuple):
+    """How numbers of one kind are read: a value, and the bounds of its interval."""
+
+    value: Callable[[float], str]
+    limits: Callable[[float, float], str]
+
+
+PERCENT = Form(wording.percent, wording.interval)
+"""A share: "85,7 %", "[80,3 ; 89,8]"."""
+
+POINTS = Form(lambda gap: wording.signed(100 * gap), wording.interval)
+"""A difference of two shares under a heading that says points: "+28,6"."""
+
+
+def decimals(digits: int) -> Form:
+    """A number that is no share, with its digits: "0,31", "[0,28 ; 0,35]"."""
+    return Form(
+        lambda value: wording.decimal(value, digits),
+        lambda low, high: wording.numbers(low, high, digits),
+    )
+
+
+COUNT = decimals(0)
+
+
+def number(
+    metric: Metric | float | None,
+    form: Form,
+    *,
+    why: str = "",
+    title: str = "",
+    href: str = "",
+    kind: Kind = "",
+    note: str = "",
+) -> Cell:
+    """The cell of a number with the interval that it has, if it has one.
+
+    ``why`` says why there is none, ``title`` where the number comes from; ``note`` stands
+    where the interval would.
+    """
+    value = metric.value if isinstance(metric, Metric) else metric
+    if value is None:
+        return absent(why or (t("non mesuré") if metric is None else t("valeur indéfinie")))
+    low, high = (metric.low, metric.high) if isinstance(metric, Metric) else (None, None)
+    bounded = low is not None and high is not None
+    return measured(
+        form.value(value),
+        value,
+        low=low,
+        high=high,
+        note=note or (form.limits(low, high) if bounded else ""),  # type: ignore[arg-type]
+        title=title,
+        href=href,
+        kind=kind,
+    )
+
+
+class Col(NamedTuple):
+    """A column: its heading, and the cell that it gives of one thing."""
+
+    text: str
+    cell: Callable[[Any], Cell | str]
+    note: str = ""
+    numeric: bool = True
+
+
+def table(
+    id_: str,
+    caption: str,
+    things: Iterable[T],
+    *columns: Col | None,
+    by: Callable[[T], str] | None = None,
+    row_kind: Callable[[T], Kind] | None = None,
+    more: Iterable[Row] = (),
+    title: str = "",
+    note: str = "",
+    spanner: str = "",
+    named: bool = True,
+    kind: TableKind = "scores",
+) -> Table:
+    """One row a thing, one column a :class:`Col`; a column that is None is left out.
+
+    The first column names the row, unless ``named`` is false.  ``by`` gives the group of a
+    thing, ``row_kind`` the kind of its row; rows of another shape follow with ``more``.
+    ``title`` says where the cells that are plain text come from.
+    """
+    used = [column for column in columns if column is not None]
+    groups: dict[str, list[Row]] = {}
+    for thing in things:
+        first, *others = (column.cell(thing) for column in used)
+        name = _named(first) if named else _cell(first, title)
+        row = Row(
+            cells=(name, *(_cell(cell, title) for cell in others)),
+            kind=row_kind(thing) if row_kind else "",
+        )
+        groups.setdefault(by(thing) if by else "", []).append(row)
+    rest = tuple(more)
+    if rest:
+        groups.setdefault("", []).extend(rest)
+    return Table(
+        id=id_,
+        caption=caption,
+        columns=tuple(
+            Column(text=column.text, note=column.note, numeric=column.numeric) for column in used
+        ),
+        groups=tuple(Group(title=name, rows=tuple(rows)) for name, rows in groups.items()),
+        note=note,
+        spanner=spanner,
+        kind=kind,
+    )
 
 
 def simple(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from evaluation.records import Reference, RunRecord
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import foreign, t
+from evaluation.report.kit.page import Fact, Link
 from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, measured
-from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.pages.home import quoted_tables
 from evaluation.report.pages.method import archive_link
 from evaluation.report.study.scores import share_cell
@@ -30,37 +30,32 @@ class AppendixPage:
     """Whether some study's photos are kept out of this site."""
 
 
-def build(views: tuple[StudyView, ...], reference: Reference | None) -> Page:
+def build(views: tuple[StudyView, ...], reference: Reference | None) -> AppendixPage:
     """The appendices."""
     quoted = reference or next((view.reference for view in views if view.reference), None)
-    return Page(
-        uri=links.APPENDIX,
-        title=t("Annexes"),
-        template="annexes.md.jinja",
-        model=AppendixPage(
-            runs=_runs(views),
-            archives=tuple(
-                link for view in views if (link := archive_link(view, links.APPENDIX)) is not None
-            ),
-            quoted=() if quoted is None else quoted_tables(quoted),
-            source="" if quoted is None else wording.told(quoted.source),
-            slide="" if quoted is None else wording.told(quoted.slide),
-            licences=tuple(
-                Fact(
-                    label=view.title,
-                    text=". ".join(
-                        wording.told(part).rstrip(". ")
-                        for part in (view.study.licence, view.study.origin)
-                        if part
-                    )
-                    + ".",
-                    lang=foreign(view.study.origin),
-                )
-                for view in views
-                if view.study.licence or view.study.origin
-            ),
-            withheld=any(not view.photos_shown for view in views),
+    return AppendixPage(
+        runs=_runs(views),
+        archives=tuple(
+            link for view in views if (link := archive_link(view, links.APPENDIX)) is not None
         ),
+        quoted=() if quoted is None else quoted_tables(quoted),
+        source="" if quoted is None else wording.told(quoted.source),
+        slide="" if quoted is None else wording.told(quoted.slide),
+        licences=tuple(
+            Fact(
+                label=view.title,
+                text=". ".join(
+                    wording.told(part).rstrip(". ")
+                    for part in (view.study.licence, view.study.origin)
+                    if part
+                )
+                + ".",
+                lang=foreign(view.study.origin),
+            )
+            for view in views
+            if view.study.licence or view.study.origin
+        ),
+        withheld=any(not view.photos_shown for view in views),
     )
 
 

@@ -14,6 +14,7 @@ from evaluation.records import (
 )
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.sentence import Sentence, say
 from evaluation.report.kit.tables import (
     Cell,
     Column,
@@ -25,10 +26,9 @@ from evaluation.report.kit.tables import (
     head,
     measured,
 )
-from evaluation.report.pages import Page
-from evaluation.report.pages.dataset import WITHHELD, Photo, photo
+from evaluation.report.study.here import Here
+from evaluation.report.study.photos import WITHHELD, Photo, photo
 from evaluation.report.study.scores import gallery_href, right_href, share_cell
-from evaluation.report.study.sentences import Sentence, say
 from evaluation.report.study.view import StudyView, trace
 
 
@@ -73,8 +73,9 @@ class AuditPage:
     duplicate_ids: tuple[str, ...]
 
 
-def build(view: StudyView) -> Page | None:
+def build(here: Here) -> AuditPage | None:
     """The page, or None when nothing was audited."""
+    view, uri = here.view, here.uri
     found = view.comparison.audit if view.comparison else None
     if found is None:
         return None
@@ -82,35 +83,29 @@ def build(view: StudyView) -> Page | None:
     asked = len(found.cases) > 1 and bool(found.accuracies)
     if not (asked or found.embeddings or found.near_duplicates):
         return None
-    uri = view.page("audit")
     known = {card.id: card for card in view.study.samples}
     groups = tuple(
         tuple(known[one] for one in group if one in known) for group in found.near_duplicates
     )
-    return Page(
-        uri=uri,
-        title=t("Audit des données"),
-        template="audit.md.jinja",
-        model=AuditPage(
-            title=view.title,
-            withheld="" if view.photos_shown else t(WITHHELD),
-            suspects=tuple(
-                _suspect(view, one, known[one.sample_id], uri)
-                for one in found.suspects
-                if one.sample_id in known
-            ),
-            suspects_said=_suspects_said(view, found) if asked else (),
-            accuracies=_accuracies(view, found, uri) if asked else None,
-            models=tuple(_model(view, one, uri) for one in found.embeddings),
-            duplicates=tuple(
-                tuple(photo(view, card, uri) for card in group) for group in groups if group
-            )
-            if view.photos_shown
-            else (),
-            duplicate_ids=()
-            if view.photos_shown
-            else tuple(wording.listing([card.id for card in group]) for group in groups if group),
+    return AuditPage(
+        title=view.title,
+        withheld="" if view.photos_shown else t(WITHHELD),
+        suspects=tuple(
+            _suspect(view, one, known[one.sample_id], uri)
+            for one in found.suspects
+            if one.sample_id in known
         ),
+        suspects_said=_suspects_said(view, found) if asked else (),
+        accuracies=_accuracies(view, found, uri) if asked else None,
+        models=tuple(_model(view, one, uri) for one in found.embeddings),
+        duplicates=tuple(
+            tuple(photo(view, card, uri) for card in group) for group in groups if group
+        )
+        if view.photos_shown
+        else (),
+        duplicate_ids=()
+        if view.photos_shown
+        else tuple(wording.listing([card.id for card in group]) for group in groups if group),
     )
 
 

@@ -17,6 +17,7 @@ from evaluation.report.kit import curves, links, wording
 from evaluation.report.kit.charts import Chart, Key
 from evaluation.report.kit.curves import Bin
 from evaluation.report.kit.language import message, t
+from evaluation.report.kit.sentence import Part, Sentence, say
 from evaluation.report.kit.tables import (
     Cell,
     Column,
@@ -29,9 +30,8 @@ from evaluation.report.kit.tables import (
     measured,
     simple,
 )
-from evaluation.report.pages import Page
+from evaluation.report.study.here import Here
 from evaluation.report.study.scores import share_cell
-from evaluation.report.study.sentences import Part, Sentence, say
 from evaluation.report.study.view import StudyView, bounds, shown, trace
 
 CHOSEN_ON = {
@@ -72,33 +72,25 @@ class CalibrationPage:
     cases: tuple[CaseCalibration, ...]
 
 
-def build(view: StudyView) -> Page | None:
+def build(here: Here) -> CalibrationPage | None:
     """The page, or None when nothing is known of the probabilities."""
+    view, uri = here.view, here.uri
     found = view.comparison
     if found is None or not (found.calibration or found.abstention):
         return None
-    uri = view.page("calibration")
     order = _order(view)
     calibrated = {one.case: one for one in found.calibration}
     abstained = {one.case: one for one in found.abstention}
-    return Page(
-        uri=uri,
-        title=t("Calibration et abstention"),
-        template="calibration.md.jinja",
-        model=CalibrationPage(
-            title=view.title,
-            automation=tuple(
-                automation_said(view, abstained[case], uri)
-                for case in _one_a_model(view, found, order)
-            ),
-            decisions=_decisions(view, [abstained[one] for one in order if one in abstained], uri),
-            scores=_scores(view, [calibrated[one] for one in order if one in calibrated], uri),
-            cases=tuple(
-                _case(view, case, calibrated.get(case), abstained.get(case), first=i == 0)
-                for i, case in enumerate(
-                    one for one in order if one in calibrated or one in abstained
-                )
-            ),
+    return CalibrationPage(
+        title=view.title,
+        automation=tuple(
+            automation_said(view, abstained[case], uri) for case in _one_a_model(view, found, order)
+        ),
+        decisions=_decisions(view, [abstained[one] for one in order if one in abstained], uri),
+        scores=_scores(view, [calibrated[one] for one in order if one in calibrated], uri),
+        cases=tuple(
+            _case(view, case, calibrated.get(case), abstained.get(case), first=i == 0)
+            for i, case in enumerate(one for one in order if one in calibrated or one in abstained)
         ),
     )
 

@@ -8,12 +8,14 @@ from evaluation.records import ReferenceSystem, RunRecord
 from evaluation.report.kit import charts, links, wording
 from evaluation.report.kit.charts import Bar, Chart, Key
 from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.page import Link
+from evaluation.report.kit.sentence import Sentence
 from evaluation.report.kit.tables import Cell, Table, absent, head, measured, simple
-from evaluation.report.pages import Link, Page
 from evaluation.report.pages.summary import interval_chart
 from evaluation.report.study.costs import cost_table
 from evaluation.report.study.explained import case_page
 from evaluation.report.study.findings import findings
+from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import (
     global_test,
     matrix,
@@ -23,7 +25,7 @@ from evaluation.report.study.matrix import (
 )
 from evaluation.report.study.quoted import SlideTables
 from evaluation.report.study.scores import cases_table
-from evaluation.report.study.sentences import Sentence, against_reference
+from evaluation.report.study.sentences import against_reference
 from evaluation.report.study.view import StudyView, best, trace
 
 
@@ -67,42 +69,37 @@ class ComparisonPage:
     """Later attempts that failed while an earlier result stands."""
 
 
-def build(view: StudyView) -> Page:
+def build(here: Here) -> ComparisonPage:
     """The page of comparison."""
-    uri = view.page("comparaison")
+    view, uri = here.view, here.uri
     reference, runs = view.reference, view.scored
 
     tables = SlideTables(reference=reference, classes=view.study.classes, view=view, source=uri)
     filled = bool(runs or reference)
-    return Page(
-        uri=uri,
-        title=t("Comparaison"),
-        template="comparaison.md.jinja",
-        model=ComparisonPage(
-            title=view.title,
-            chart=interval_chart(view, uri) if runs else None,
-            cases=cases_table(view, uri),
-            tests=_tests(view, uri),
-            costs=cost_table(view, uri),
-            precision_recall=tables.precision_recall() if filled else None,
-            f1=tables.f1() if filled else None,
-            scores=_score_charts(view),
-            source="" if reference is None else wording.told(reference.source),
-            slide="" if reference is None else wording.told(reference.slide),
-            against=against_reference(view, uri),
-            confusions=tuple(_confusion_link(view, run) for run in runs),
-            maps=tuple(
-                Link(
-                    text=view.case_title(run),
-                    href=links.href(uri, case_page(view, run.case), "erreurs"),
-                )
-                for run in runs
-                if run.case in view.explanations
-            ),
-            failures=tuple(
-                Link(text=view.case_title(run), href=view.run_href(uri, run), hint=run.error or "")
-                for run in view.results.failures
-            ),
+    return ComparisonPage(
+        title=view.title,
+        chart=interval_chart(view, uri) if runs else None,
+        cases=cases_table(view, uri),
+        tests=_tests(view, uri),
+        costs=cost_table(view, uri),
+        precision_recall=tables.precision_recall() if filled else None,
+        f1=tables.f1() if filled else None,
+        scores=_score_charts(view),
+        source="" if reference is None else wording.told(reference.source),
+        slide="" if reference is None else wording.told(reference.slide),
+        against=against_reference(view, uri),
+        confusions=tuple(_confusion_link(view, run) for run in runs),
+        maps=tuple(
+            Link(
+                text=view.case_title(run),
+                href=links.href(uri, case_page(view, run.case), "erreurs"),
+            )
+            for run in runs
+            if run.case in view.explanations
+        ),
+        failures=tuple(
+            Link(text=view.case_title(run), href=view.run_href(uri, run), hint=run.error or "")
+            for run in view.results.failures
         ),
     )
 

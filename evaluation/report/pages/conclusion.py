@@ -6,19 +6,17 @@ from dataclasses import dataclass
 
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import foreign, nt, t
-from evaluation.report.pages import Page
+from evaluation.report.kit.sentence import Part, Sentence, say
 from evaluation.report.pages.prompts import choices
 from evaluation.report.study.findings import class_findings, findings
+from evaluation.report.study.here import Here
 from evaluation.report.study.sentences import (
-    Part,
-    Sentence,
     against_chance,
     against_reference,
     answer,
     class_effects,
     number,
     prompt_effects,
-    say,
     weakest,
     without_empty,
 )
@@ -51,30 +49,23 @@ class ConclusionPage:
     test_images: str
 
 
-def build(view: StudyView) -> Page:
+def build(here: Here) -> ConclusionPage:
     """The page of conclusions."""
-    uri = view.page("conclusion")
-    return Page(
-        uri=uri,
-        title=t("Conclusion et perspectives"),
-        template="conclusion.md.jinja",
-        model=ConclusionPage(
-            title=view.title,
-            question=view.question,
-            question_lang=foreign(view.study.question),
-            answer=answer(view, uri),
-            findings=without_empty(
-                (*_effects(view, uri), *_weakest(view, uri), against_chance(view))
-            ),
-            beside=against_reference(view, uri),
-            quoted=findings(view, uri, "quoted"),
-            tested=view.comparison is not None,
-            optimism=choices(view),
-            descriptions=_descriptions(view, uri),
-            subcategories=_subcategories(view, uri),
-            absences=view.absences(uri),
-            test_images=nt(view.test_images, "{n} photo", "{n} photos"),
-        ),
+    view, uri = here.view, here.uri
+    return ConclusionPage(
+        title=view.title,
+        question=view.question,
+        question_lang=foreign(view.study.question),
+        answer=answer(view, uri),
+        findings=without_empty((*_effects(view, uri), *_weakest(view, uri), against_chance(view))),
+        beside=against_reference(view, uri),
+        quoted=findings(view, uri, "quoted"),
+        tested=view.comparison is not None,
+        optimism=choices(view),
+        descriptions=_descriptions(view, uri),
+        subcategories=_subcategories(view, uri),
+        absences=view.absences(uri),
+        test_images=nt(view.test_images, "{n} photo", "{n} photos"),
     )
 
 

@@ -6,49 +6,18 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from evaluation.records import FOLDS, Fold, MissingPhoto, SampleCard
+from evaluation.records import FOLDS, Fold, MissingPhoto
 from evaluation.report.kit import charts, links, wording
 from evaluation.report.kit.charts import Chart, Count, Key
 from evaluation.report.kit.language import foreign, message, nt, t
+from evaluation.report.kit.page import Fact, Link
 from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, simple
-from evaluation.report.pages import Fact, Link, Page
+from evaluation.report.study.here import Here
+from evaluation.report.study.photos import PARTS, WITHHELD, Photo, photo
 from evaluation.report.study.view import StudyView
-
-PARTS = {
-    "train": message("apprentissage"),
-    "validation": message("validation"),
-    "test": message("test"),
-}
-"""Names of the parts of the split."""
-
-THUMBNAIL = 320
-"""Longest side of the small copies, pixels."""
 
 _COVER = 4
 _TOP_SUBCATEGORIES = 6
-
-WITHHELD = message(
-    "La licence de ces photos ne permet pas de les republier : ce site "
-    "n’en montre aucune. Les chiffres, eux, portent bien sur toutes "
-    "les photos."
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Photo:
-    """A small photo with its caption."""
-
-    src: str
-    width: str
-    """Of the small copy, pixels."""
-    height: str
-    alt: str
-    title: str
-    """Its title in the data, or its id."""
-    subcategory: str
-    part: str
-    """In French."""
-    id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,87 +75,55 @@ class ClassPage:
     parts: tuple[Part, ...]
 
 
-def build(view: StudyView) -> Page:
+def build(here: Here) -> DatasetPage:
     """The page of the data set."""
-    uri = view.page("donnees")
-    return Page(
-        uri=uri,
-        title=t("Jeu de données"),
-        template="donnees.md.jinja",
-        model=DatasetPage(
-            title=view.title,
-            intro=_intro(view),
-            facts=_facts(view),
-            withheld="" if view.photos_shown else t(WITHHELD),
-            cards=tuple(_card(view, label, uri) for label in view.study.classes),
-            chart=_chart(view),
-            counts=_counts(view, uri),
-            subcategories=_subcategories(view),
-            missing=_missing(view),
-            missing_count=nt(len(view.study.missing), "{n} photo", "{n} photos"),
-            duplicates=_duplicates(view, uri) if view.photos_shown else (),
-            duplicate_ids=() if view.photos_shown else _duplicate_ids(view),
-        ),
+    view, uri = here.view, here.uri
+    return DatasetPage(
+        title=view.title,
+        intro=_intro(view),
+        facts=_facts(view),
+        withheld="" if view.photos_shown else t(WITHHELD),
+        cards=tuple(_card(view, label, uri) for label in view.study.classes),
+        chart=_chart(view),
+        counts=_counts(view, uri),
+        subcategories=_subcategories(view),
+        missing=_missing(view),
+        missing_count=nt(len(view.study.missing), "{n} photo", "{n} photos"),
+        duplicates=_duplicates(view, uri) if view.photos_shown else (),
+        duplicate_ids=() if view.photos_shown else _duplicate_ids(view),
     )
 
 
-def build_class(view: StudyView, label: str) -> Page:
+def build_class(here: Here, label: str) -> ClassPage:
     """The gallery of a class; the navigation does not name it, the data set's page does."""
-    uri = view.class_page(label)
+    view, uri = here.view, here.uri
     groups = [(fold, view.samples(label, fold)) for fold in reversed(FOLDS)]
-    return Page(
-        uri=uri,
-        title="",
-        template="categorie.md.jinja",
-        model=ClassPage(
-            label=label,
-            study=Link(
-                text=t("Jeu de données : {title}", title=view.title),
-                href=links.href(uri, view.page("donnees")),
-            ),
-            others=tuple(
-                Link(text=other, href=links.href(uri, view.class_page(other)))
-                for other in view.study.classes
-                if other != label
-            ),
-            total=nt(len(view.samples(label)), "{n} photo", "{n} photos"),
-            withheld="" if view.photos_shown else t(WITHHELD),
-            parts=tuple(
-                Part(
-                    anchor=fold,
-                    title=t(
-                        "{part} ({photos})",
-                        part=wording.sentence_case(t(PARTS[fold])),
-                        photos=nt(len(cards), "{n} photo", "{n} photos"),
-                    ),
-                    photos=tuple(photo(view, card, uri) for card in cards)
-                    if view.photos_shown
-                    else (),
-                )
-                for fold, cards in groups
-                if cards
-            ),
+    return ClassPage(
+        label=label,
+        study=Link(
+            text=t("Jeu de données : {title}", title=view.title),
+            href=links.href(uri, view.page("donnees")),
         ),
-    )
-
-
-def photo(view: StudyView, card: SampleCard, source: str) -> Photo:
-    """A card's photo as page ``source`` shows it."""
-    scale = min(1.0, THUMBNAIL / max(card.width, card.height, 1))
-    title = wording.title(card.title) if card.title else card.id
-    return Photo(
-        src=links.href(source, f"{view.folder}/{card.photo}"),
-        width=str(max(1, round(card.width * scale))),
-        height=str(max(1, round(card.height * scale))),
-        alt=t(
-            "Photo de la catégorie {label} : {title}",
-            label=wording.quote(card.label),
-            title=title,
+        others=tuple(
+            Link(text=other, href=links.href(uri, view.class_page(other)))
+            for other in view.study.classes
+            if other != label
         ),
-        title=title,
-        subcategory=card.subcategory or "",
-        part=t(PARTS[card.fold]),
-        id=card.id,
+        total=nt(len(view.samples(label)), "{n} photo", "{n} photos"),
+        withheld="" if view.photos_shown else t(WITHHELD),
+        parts=tuple(
+            Part(
+                anchor=fold,
+                title=t(
+                    "{part} ({photos})",
+                    part=wording.sentence_case(t(PARTS[fold])),
+                    photos=nt(len(cards), "{n} photo", "{n} photos"),
+                ),
+                photos=tuple(photo(view, card, uri) for card in cards) if view.photos_shown else (),
+            )
+            for fold, cards in groups
+            if cards
+        ),
     )
 
 

@@ -19,13 +19,14 @@ from evaluation.records import (
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.charts import Chart
 from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.page import Link
+from evaluation.report.kit.sentence import Sentence
 from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, absent, head
-from evaluation.report.pages import Link, Page
-from evaluation.report.pages.dataset import WITHHELD
 from evaluation.report.study import explained, faithfulness, maps, suggestions
 from evaluation.report.study.explained import Compared, Explained, Variant
+from evaluation.report.study.here import Here
 from evaluation.report.study.maps import MethodText
-from evaluation.report.study.sentences import Sentence
+from evaluation.report.study.photos import WITHHELD
 from evaluation.report.study.suggestions import SuggestionSection
 from evaluation.report.study.view import Absence, StudyView, best, trace
 
@@ -112,78 +113,68 @@ class CasePage:
     curves: Chart | None
 
 
-def build(view: StudyView) -> Page | None:
+def build(here: Here) -> ExplainPage | None:
     """The study's page; None when no case was explained, or tried to be."""
+    view, uri = here.view, here.uri
     failures = _failures(view)
     if not (view.explanations or view.suggestions or failures):
         return None
-    uri = view.page("explicabilite")
     run = _lead(view)
     explanation = None if run is None else view.explanations[run.case]
     right, wrong = ((), ()) if explanation is None else _sides(explanation)
-    return Page(
-        uri=uri,
-        title=t("Explicabilité"),
-        template="explicabilite.md.jinja",
-        model=ExplainPage(
-            title=view.title,
-            assets=_assets(uri),
-            maps=bool(view.explanations or view.suggestions),
-            withheld="" if view.photos_shown else t(WITHHELD),
-            lead="" if run is None else _lead_said(view, run),
-            right=_examples(view, explanation, right, uri),
-            wrong=_examples(view, explanation, wrong, uri),
-            cases=_case_links(view, uri),
-            failures=failures,
-            across=_across(view, uri),
-            prompts=_prompt_changes(view, uri),
-            suggestions=suggestions.sections(view, uri),
-            verdicts=() if explanation is None else faithfulness.verdicts(explanation),
-            overview=faithfulness.overview(view) if len(view.explanations) > 1 else None,
-            faithfulness=None if explanation is None else faithfulness.table(view, explanation),
-            curves=None if explanation is None else faithfulness.chart(view, explanation),
-            randomisation=faithfulness.randomisation_table(view),
-            randomised=faithfulness.randomisation_said(view, uri),
-            methods=tuple(maps.method_text(one) for one in _methods(view)),
-            applies=_applies(view) if view.explanations else None,
-        ),
+    return ExplainPage(
+        title=view.title,
+        assets=_assets(uri),
+        maps=bool(view.explanations or view.suggestions),
+        withheld="" if view.photos_shown else t(WITHHELD),
+        lead="" if run is None else _lead_said(view, run),
+        right=_examples(view, explanation, right, uri),
+        wrong=_examples(view, explanation, wrong, uri),
+        cases=_case_links(view, uri),
+        failures=failures,
+        across=_across(view, uri),
+        prompts=_prompt_changes(view, uri),
+        suggestions=suggestions.sections(view, uri),
+        verdicts=() if explanation is None else faithfulness.verdicts(explanation),
+        overview=faithfulness.overview(view) if len(view.explanations) > 1 else None,
+        faithfulness=None if explanation is None else faithfulness.table(view, explanation),
+        curves=None if explanation is None else faithfulness.chart(view, explanation),
+        randomisation=faithfulness.randomisation_table(view),
+        randomised=faithfulness.randomisation_said(view, uri),
+        methods=tuple(maps.method_text(one) for one in _methods(view)),
+        applies=_applies(view) if view.explanations else None,
     )
 
 
-def build_case(view: StudyView, case: str) -> Page:
+def build_case(here: Here, case: str) -> CasePage:
     """The page of a case's explained photos."""
-    uri = explained.case_page(view, case)
+    view, uri = here.view, here.uri
     explanation = view.explanations[case]
     right, wrong = _sides(explanation)
-    return Page(
-        uri=uri,
-        title="",
-        template="explicabilite-cas.md.jinja",
-        model=CasePage(
-            title=view.case_name(case),
-            study=Link(
-                text=t("Explicabilité : {study}", study=view.title),
-                href=links.href(uri, view.page("explicabilite")),
-            ),
-            others=tuple(
-                Link(
-                    text=view.case_name(other),
-                    href=links.href(uri, explained.case_page(view, other)),
-                )
-                for other in view.explanations
-                if other != case
-            ),
-            assets=_assets(uri),
-            withheld="" if view.photos_shown else t(WITHHELD),
-            lead=" ".join(
-                one for one in (_selection_said(explanation), _rise_said(explanation)) if one
-            ),
-            right=explained.photos(view, explanation, right, uri),
-            wrong=explained.photos(view, explanation, wrong, uri),
-            verdicts=faithfulness.verdicts(explanation),
-            faithfulness=faithfulness.table(view, explanation),
-            curves=faithfulness.chart(view, explanation),
+    return CasePage(
+        title=view.case_name(case),
+        study=Link(
+            text=t("Explicabilité : {study}", study=view.title),
+            href=links.href(uri, view.page("explicabilite")),
         ),
+        others=tuple(
+            Link(
+                text=view.case_name(other),
+                href=links.href(uri, explained.case_page(view, other)),
+            )
+            for other in view.explanations
+            if other != case
+        ),
+        assets=_assets(uri),
+        withheld="" if view.photos_shown else t(WITHHELD),
+        lead=" ".join(
+            one for one in (_selection_said(explanation), _rise_said(explanation)) if one
+        ),
+        right=explained.photos(view, explanation, right, uri),
+        wrong=explained.photos(view, explanation, wrong, uri),
+        verdicts=faithfulness.verdicts(explanation),
+        faithfulness=faithfulness.table(view, explanation),
+        curves=faithfulness.chart(view, explanation),
     )
 
 

@@ -28,10 +28,11 @@ from evaluation.records import (
 )
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import nt, t
-from evaluation.report.pages import Link, Page
-from evaluation.report.pages.dataset import THUMBNAIL, WITHHELD
+from evaluation.report.kit.page import Link
 from evaluation.report.study import maps
 from evaluation.report.study.explained import case_page
+from evaluation.report.study.here import Here
+from evaluation.report.study.photos import THUMBNAIL, WITHHELD
 from evaluation.report.study.view import StudyView, value
 
 CHUNK = 1000
@@ -91,34 +92,29 @@ class ExplorerPage:
     galleries: Link
 
 
-def build(view: StudyView) -> Page | None:
+def build(here: Here) -> ExplorerPage | None:
     """The page of the photos; None when no case has said anything of them."""
+    view, uri = here.view, here.uri
     data = _Data(view)
     if not data.runs or not data.cards:
         return None
-    uri = view.page("explorateur")
-    return Page(
-        uri=uri,
-        title=t("Explorateur"),
-        template="explorateur.md.jinja",
-        model=ExplorerPage(
-            intro=_intro(data),
-            withheld="" if view.photos_shown else t(WITHHELD),
-            precision=_precision(len(view.study.classes)),
-            study=view.folder,
-            sources=" ".join(f"{links.href(uri, target)}?{data.version}" for target in data.places),
-            script=links.href(uri, "assets/explorateur.js"),
-            style=links.href(uri, "assets/explorateur.css"),
-            maps_style=links.href(uri, "assets/cartes.css") if view.explanations else "",
-            maps_script=links.href(uri, "assets/cartes.js") if view.explanations else "",
-            cases=_by_model(data),
-            classes=_options(view.study.classes),
-            subcategories=_options(data.subcategories),
-            paired=len(data.runs) > 1,
-            galleries=Link(
-                text=t("les galeries de chaque catégorie"),
-                href=links.href(uri, view.page("donnees"), "categories"),
-            ),
+    return ExplorerPage(
+        intro=_intro(data),
+        withheld="" if view.photos_shown else t(WITHHELD),
+        precision=_precision(len(view.study.classes)),
+        study=view.folder,
+        sources=" ".join(f"{links.href(uri, target)}?{data.version}" for target in data.places),
+        script=links.href(uri, "assets/explorateur.js"),
+        style=links.href(uri, "assets/explorateur.css"),
+        maps_style=links.href(uri, "assets/cartes.css") if view.explanations else "",
+        maps_script=links.href(uri, "assets/cartes.js") if view.explanations else "",
+        cases=_by_model(data),
+        classes=_options(view.study.classes),
+        subcategories=_options(data.subcategories),
+        paired=len(data.runs) > 1,
+        galleries=Link(
+            text=t("les galeries de chaque catégorie"),
+            href=links.href(uri, view.page("donnees"), "categories"),
         ),
     )
 

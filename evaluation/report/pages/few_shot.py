@@ -9,6 +9,7 @@ from evaluation.report.kit import curves, links, wording
 from evaluation.report.kit.charts import Chart, Key
 from evaluation.report.kit.curves import LINES, LearningPoint, Level
 from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.sentence import Part, Sentence, say
 from evaluation.report.kit.tables import (
     Cell,
     Column,
@@ -22,8 +23,7 @@ from evaluation.report.kit.tables import (
     simple,
 )
 from evaluation.report.kit.typography import NBSP
-from evaluation.report.pages import Page
-from evaluation.report.study.sentences import Part, Sentence, say
+from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, bounds, shown, trace
 
 METHODS = {
@@ -71,24 +71,17 @@ class FewShotPage:
     models: tuple[ModelCurves, ...]
 
 
-def build(view: StudyView) -> Page | None:
+def build(here: Here) -> FewShotPage | None:
     """The page, or None when no learning curve was made."""
+    view, uri = here.view, here.uri
     found = tuple(one for one in view.comparison.few_shot if one.curves) if view.comparison else ()
     if not found:
         return None
-    uri = view.page("etiquettes")
     used = dict.fromkeys(curve.method for one in found for curve in one.curves)
-    return Page(
-        uri=uri,
-        title=t("Combien d’étiquettes ?"),
-        template="etiquettes.md.jinja",
-        model=FewShotPage(
-            title=view.title,
-            methods=tuple(
-                (t(METHODS[one]), t(DEFINITIONS[one])) for one in used if one in DEFINITIONS
-            ),
-            models=tuple(_model(view, one, uri) for one in found),
-        ),
+    return FewShotPage(
+        title=view.title,
+        methods=tuple((t(METHODS[one]), t(DEFINITIONS[one])) for one in used if one in DEFINITIONS),
+        models=tuple(_model(view, one, uri) for one in found),
     )
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from evaluation.records import Reference
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import t
+from evaluation.report.kit.page import Link
 from evaluation.report.kit.tables import Table
-from evaluation.report.pages import Link, Page
 from evaluation.report.pages.summary import Summary, summary
 from evaluation.report.study.quoted import SlideTables
 from evaluation.report.study.view import StudyView
@@ -27,25 +27,20 @@ class Home:
     """The pages to read first."""
 
 
-def build(views: tuple[StudyView, ...], reference: Reference | None) -> Page:
+def build(views: tuple[StudyView, ...], reference: Reference | None) -> Home:
     """The home page."""
     quoted = reference if not views else None
-    return Page(
-        uri=links.HOME,
-        title=t("Accueil"),
-        template="accueil.md.jinja",
-        model=Home(
-            studies=tuple(summary(view, links.HOME) for view in views),
-            quoted=() if quoted is None else quoted_tables(quoted),
-            source="" if quoted is None else wording.told(quoted.source),
-            reading=(
-                Link(text=t("Le contexte"), href="contexte.html", hint=t("la question de départ")),
-                Link(text=t("CLIP expliqué"), href="veille-clip.html", hint=t("en deux écrans")),
-                Link(
-                    text=t("Annexes"),
-                    href="annexes.html",
-                    hint=t("exécutions, glossaire, licences"),
-                ),
+    return Home(
+        studies=tuple(summary(view, links.HOME) for view in views),
+        quoted=() if quoted is None else quoted_tables(quoted),
+        source="" if quoted is None else wording.told(quoted.source),
+        reading=(
+            Link(text=t("Le contexte"), href="contexte.html", hint=t("la question de départ")),
+            Link(text=t("CLIP expliqué"), href="veille-clip.html", hint=t("en deux écrans")),
+            Link(
+                text=t("Annexes"),
+                href="annexes.html",
+                hint=t("exécutions, glossaire, licences"),
             ),
         ),
     )

@@ -19,12 +19,12 @@ from evaluation.report.kit import links, wording
 from evaluation.report.kit.charts import Chart, Key
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.scatter import Axes, Dot, Name, scatter_plot, scatter_program
+from evaluation.report.kit.sentence import Sentence, say
 from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head
-from evaluation.report.pages import Page
-from evaluation.report.pages.dataset import WITHHELD
 from evaluation.report.pages.explorer import Option
+from evaluation.report.study.here import Here
+from evaluation.report.study.photos import WITHHELD
 from evaluation.report.study.scores import gallery_href
-from evaluation.report.study.sentences import Sentence, say
 from evaluation.report.study.view import StudyView, best, trace
 
 DRAWN = 800
@@ -55,30 +55,25 @@ class ImageMapPage:
     vega: str
 
 
-def build(view: StudyView) -> Page | None:
+def build(here: Here) -> ImageMapPage | None:
     """The page; None when no scored case has kept its photos in the plane."""
+    view, uri = here.view, here.uri
     data = _Data(view)
     if not data.runs:
         return None
-    uri = view.page("carte-des-images")
-    return Page(
-        uri=uri,
-        title=t("Carte des images"),
-        template="carte-des-images.md.jinja",
-        model=ImageMapPage(
-            case=view.case_title(data.first),
-            said=_said(view, data),
-            withheld="" if view.photos_shown else t(WITHHELD),
-            chart=_chart(view, data),
-            cases=_options(tuple(view.case_title(run) for run in data.runs)),
-            classes=_options(view.study.classes),
-            chosen=str(data.runs.index(data.first)),
-            source=f"{links.href(uri, data.place)}?{data.version}",
-            explorer=links.href(uri, view.page("explorateur")),
-            style=links.href(uri, "assets/carte-des-images.css"),
-            script=links.href(uri, "assets/carte-des-images.js"),
-            vega=links.href(uri, "assets/vendor/vega.min.js"),
-        ),
+    return ImageMapPage(
+        case=view.case_title(data.first),
+        said=_said(view, data),
+        withheld="" if view.photos_shown else t(WITHHELD),
+        chart=_chart(view, data),
+        cases=_options(tuple(view.case_title(run) for run in data.runs)),
+        classes=_options(view.study.classes),
+        chosen=str(data.runs.index(data.first)),
+        source=f"{links.href(uri, data.place)}?{data.version}",
+        explorer=links.href(uri, view.page("explorateur")),
+        style=links.href(uri, "assets/carte-des-images.css"),
+        script=links.href(uri, "assets/carte-des-images.js"),
+        vega=links.href(uri, "assets/vendor/vega.min.js"),
     )
 
 

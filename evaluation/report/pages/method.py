@@ -8,10 +8,11 @@ from pathlib import PurePath
 from evaluation.records import RunRecord, Threshold
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.page import Fact, Link
 from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, measured
-from evaluation.report.pages import Fact, Link, Page
-from evaluation.report.pages.dataset import PARTS
 from evaluation.report.pages.supervised import chosen_facts
+from evaluation.report.study.here import Here
+from evaluation.report.study.photos import PARTS
 from evaluation.report.study.view import METRICS, STATUS, StudyView, metric_title
 
 DEFINITIONS = (
@@ -144,8 +145,9 @@ class MethodPage:
     duplicates: str
 
 
-def build(view: StudyView) -> Page:
+def build(here: Here) -> MethodPage:
     """The page of methods."""
+    view = here.view
     study = view.study
     absent = tuple(run for run in view.results.runs if run.status == "unavailable")
     methods = dict.fromkeys(
@@ -154,51 +156,44 @@ def build(view: StudyView) -> Page:
         for metric in run.metrics
         if metric.method
     )
-    return Page(
-        uri=view.page("methode"),
-        title=t("Méthode et limites"),
-        template="methode.md.jinja",
-        model=MethodPage(
-            title=view.title,
-            name=study.name,
-            facts=(
-                Fact(label=t("Étude"), text=study.name, code=True),
-                Fact(label=t("Graine du découpage"), text=str(study.seed), code=True),
-                Fact(
-                    label=t("Empreinte des données"),
-                    text=study.dataset_revision,
-                    code=True,
-                    wide=True,
-                ),
-                Fact(
-                    label=t("Empreinte du découpage"), text=study.split_digest, code=True, wide=True
-                ),
-                Fact(label=t("Version du format des résultats"), text=str(study.schema_version)),
+    return MethodPage(
+        title=view.title,
+        name=study.name,
+        facts=(
+            Fact(label=t("Étude"), text=study.name, code=True),
+            Fact(label=t("Graine du découpage"), text=str(study.seed), code=True),
+            Fact(
+                label=t("Empreinte des données"),
+                text=study.dataset_revision,
+                code=True,
+                wide=True,
             ),
-            split=_split(view),
-            definitions=tuple(
-                Fact(label=t(label), text=t(text))
-                for label, text in DEFINITIONS
-                if label not in METRICS.values() or _measured(view, label)
-            ),
-            intervals=tuple(methods),
-            tests=tests_said(view),
-            systematic=any(card.subcategory for card in study.samples),
-            thresholds=_thresholds(study.thresholds),
-            runs=(
-                *(details(view, run) for run in view.results.runs if run not in absent),
-                *(details(view, run, later=True) for run in view.results.failures),
-            ),
-            archive=archive_link(view, view.page("methode")),
-            unavailable=tuple(details(view, run) for run in absent),
-            unavailable_said=nt(
-                len(absent),
-                "{n} cas indisponible : ses poids n’ont pas pu être obtenus",
-                "{n} cas indisponibles : leurs poids n’ont pas pu être obtenus",
-            ),
-            test_images=nt(view.test_images, "{n} photo", "{n} photos"),
-            duplicates=nt(len(study.duplicates), "{n} groupe", "{n} groupes"),
+            Fact(label=t("Empreinte du découpage"), text=study.split_digest, code=True, wide=True),
+            Fact(label=t("Version du format des résultats"), text=str(study.schema_version)),
         ),
+        split=_split(view),
+        definitions=tuple(
+            Fact(label=t(label), text=t(text))
+            for label, text in DEFINITIONS
+            if label not in METRICS.values() or _measured(view, label)
+        ),
+        intervals=tuple(methods),
+        tests=tests_said(view),
+        systematic=any(card.subcategory for card in study.samples),
+        thresholds=_thresholds(study.thresholds),
+        runs=(
+            *(details(view, run) for run in view.results.runs if run not in absent),
+            *(details(view, run, later=True) for run in view.results.failures),
+        ),
+        archive=archive_link(view, view.page("methode")),
+        unavailable=tuple(details(view, run) for run in absent),
+        unavailable_said=nt(
+            len(absent),
+            "{n} cas indisponible : ses poids n’ont pas pu être obtenus",
+            "{n} cas indisponibles : leurs poids n’ont pas pu être obtenus",
+        ),
+        test_images=nt(view.test_images, "{n} photo", "{n} photos"),
+        duplicates=nt(len(study.duplicates), "{n} groupe", "{n} groupes"),
     )
 
 

@@ -8,6 +8,8 @@ from pathlib import PurePath
 from evaluation.records import Licence, ModelCard, RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import current, message, t
+from evaluation.report.kit.page import Fact, Link
+from evaluation.report.kit.sentence import Sentence, say
 from evaluation.report.kit.tables import (
     Cell,
     Column,
@@ -20,8 +22,8 @@ from evaluation.report.kit.tables import (
     measured,
 )
 from evaluation.report.kit.typography import THIN
-from evaluation.report.pages import Fact, Link, Page
-from evaluation.report.study.sentences import Sentence, number, say
+from evaluation.report.study.here import Here
+from evaluation.report.study.sentences import number
 from evaluation.report.study.view import Absence, StudyView, best
 
 KINDS = {"clip": message("Zero-shot"), "supervised": message("Supervisé")}
@@ -73,21 +75,16 @@ class ModelsPage:
     cards: tuple[Card, ...]
 
 
-def build(view: StudyView) -> Page | None:
+def build(here: Here) -> ModelsPage | None:
     """The page, or None for artefacts that were written before there were cards."""
+    view, uri = here.view, here.uri
     if not view.model_cards:
         return None
-    uri = view.page("modeles")
-    return Page(
-        uri=uri,
-        title=t("Modèles"),
-        template="modeles.md.jinja",
-        model=ModelsPage(
-            title=view.title,
-            name=view.study.name,
-            table=_table(view, uri),
-            cards=tuple(_card(view, card, uri) for card in view.model_cards.values()),
-        ),
+    return ModelsPage(
+        title=view.title,
+        name=view.study.name,
+        table=_table(view, uri),
+        cards=tuple(_card(view, card, uri) for card in view.model_cards.values()),
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.report.kit.language import t
-from evaluation.report.pages import Link
-from evaluation.report.study.view import StudyView, trace
+from evaluation.report.kit.page import Link
+from evaluation.report.study.here import Here
+from evaluation.report.study.view import trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +18,9 @@ class Origin:
     runs: tuple[Link, ...]
 
 
-def origin(view: StudyView, source: str) -> Origin:
-    """The note below page ``source``."""
+def origin(here: Here) -> Origin:
+    """The note below a page."""
+    view = here.view
     revision = view.study.dataset_revision[:12]
     return Origin(
         data=t(
@@ -28,7 +30,6 @@ def origin(view: StudyView, source: str) -> Origin:
             revision=revision,
         ),
         runs=tuple(
-            Link(text=run.case, href=view.run_href(source, run), hint=trace(run))
-            for run in view.scored
+            Link(text=run.case, href=here.run(run.case), hint=trace(run)) for run in view.scored
         ),
     )

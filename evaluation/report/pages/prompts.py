@@ -18,6 +18,7 @@ from evaluation.records import (
 from evaluation.report.kit import charts, links, wording
 from evaluation.report.kit.charts import Chart, Gain, Key
 from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.sentence import Part, Sentence, say
 from evaluation.report.kit.tables import (
     Cell,
     Column,
@@ -30,10 +31,9 @@ from evaluation.report.kit.tables import (
     simple,
 )
 from evaluation.report.kit.typography import NBSP
-from evaluation.report.pages import Page
 from evaluation.report.study.findings import class_finding, gains_anchor, tell
+from evaluation.report.study.here import Here
 from evaluation.report.study.scores import gallery_href
-from evaluation.report.study.sentences import Part, Sentence, say
 from evaluation.report.study.view import StudyView, bounds, shown, trace, trace_all
 
 TRUNCATED = re.compile(r"\btruncat|\bcut\b", re.IGNORECASE)
@@ -97,27 +97,22 @@ class PromptsPage:
     controls: tuple[Sentence, ...]
 
 
-def build(view: StudyView) -> Page | None:
+def build(here: Here) -> PromptsPage | None:
     """The page, or None when nothing is known of the prompt sets but their scores."""
+    view, uri = here.view, here.uri
     found = view.comparison
     if found is None:
         return None
-    uri = view.page("prompts")
     models = tuple(_model(view, found, one, uri) for one in found.prompts if _has_matter(view, one))
     controls = tuple(_control(view, case, gain, uri) for case, gain in found.control.items())
     if not (models or found.variance or controls):
         return None
-    return Page(
-        uri=uri,
-        title=t("Prompts"),
-        template="prompts.md.jinja",
-        model=PromptsPage(
-            title=view.title,
-            models=models,
-            variance=_variance(found),
-            variance_said=_variance_said(found, view.alpha),
-            controls=controls,
-        ),
+    return PromptsPage(
+        title=view.title,
+        models=models,
+        variance=_variance(found),
+        variance_said=_variance_said(found, view.alpha),
+        controls=controls,
     )
 
 

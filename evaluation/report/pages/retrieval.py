@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from evaluation.records import Metric, Retrieval
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, t
+from evaluation.report.kit.sentence import Part, Sentence, say
 from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, absent, head, measured
-from evaluation.report.pages import Page
+from evaluation.report.study.here import Here
 from evaluation.report.study.scores import share_cell
-from evaluation.report.study.sentences import Part, Sentence, say
 from evaluation.report.study.view import StudyView, bounds, shown
 
 _TABLE = "recherche-tableau"
@@ -30,20 +30,16 @@ class RetrievalPage:
     table: Table
 
 
-def build(view: StudyView) -> Page | None:
+def build(here: Here) -> RetrievalPage | None:
     """The page, or None when no title was sought."""
+    view = here.view
     found = view.comparison.retrieval if view.comparison else ()
     if not found:
         return None
-    return Page(
-        uri=view.page("recherche"),
-        title=t("Recherche par titre"),
-        template="recherche.md.jinja",
-        model=RetrievalPage(
-            title=view.title,
-            said=tuple(_said(view, one) for one in found),
-            table=_table(view, found),
-        ),
+    return RetrievalPage(
+        title=view.title,
+        said=tuple(_said(view, one) for one in found),
+        table=_table(view, found),
     )
 
 

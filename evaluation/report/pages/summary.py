@@ -8,11 +8,13 @@ from evaluation.records import RunRecord
 from evaluation.report.kit import charts, links, wording
 from evaluation.report.kit.charts import Bar, Chart, Key
 from evaluation.report.kit.language import foreign, nt, t
+from evaluation.report.kit.page import Fact, Link
+from evaluation.report.kit.sentence import Sentence
 from evaluation.report.kit.tables import Cell, Table, head, measured, simple
-from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.study.findings import headlines
+from evaluation.report.study.here import Here
 from evaluation.report.study.scores import right_href, share_cell
-from evaluation.report.study.sentences import Sentence, answer
+from evaluation.report.study.sentences import answer
 from evaluation.report.study.view import Absence, StudyView, bounds, shown, trace, value
 
 
@@ -62,10 +64,10 @@ def summary(view: StudyView, source: str) -> Summary:
     )
 
 
-def build(view: StudyView) -> Page:
+def build(here: Here) -> Summary:
     """The study's first page."""
-    uri = view.page("index")
-    return Page(uri=uri, title=t("Résumé"), template="resume.md.jinja", model=summary(view, uri))
+    view, uri = here.view, here.uri
+    return summary(view, uri)
 
 
 def _measured_on(view: StudyView) -> str:

@@ -8,12 +8,14 @@ from evaluation.records import Option, RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.charts import Chart
 from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.page import Fact, Link
+from evaluation.report.kit.sentence import Sentence, say
 from evaluation.report.kit.tables import Table
-from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.study import trainings
 from evaluation.report.study.explained import case_link
+from evaluation.report.study.here import Here
 from evaluation.report.study.scores import class_table, confusion_table
-from evaluation.report.study.sentences import Sentence, number, say, weakest
+from evaluation.report.study.sentences import number, weakest
 from evaluation.report.study.view import Absence, StudyView, shown
 
 CHOSEN = {
@@ -66,25 +68,20 @@ class SupervisedPage:
     absences: tuple[Absence, ...]
 
 
-def build(view: StudyView) -> Page | None:
+def build(here: Here) -> SupervisedPage | None:
     """The page, or None when the study declares no supervised case."""
+    view, uri = here.view, here.uri
     declared = {run.case for run in view.results.runs if run.model.kind == "supervised"}
     if not declared:
         return None
-    uri = view.page("approche-classique")
     folds = [card.fold for card in view.study.samples]
-    return Page(
-        uri=uri,
-        title=t("Approche classique"),
-        template="approche-classique.md.jinja",
-        model=SupervisedPage(
-            title=view.title,
-            train=nt(folds.count("train"), "{n} photo", "{n} photos"),
-            validation=nt(folds.count("validation"), "{n} photo", "{n} photos"),
-            cases=tuple(_case(view, run, uri) for run in view.supervised),
-            mixed=any(trainings.regime(run) != "logistic" for run in view.supervised),
-            absences=tuple(one for one in view.absences(uri) if set(one.cases) <= declared),
-        ),
+    return SupervisedPage(
+        title=view.title,
+        train=nt(folds.count("train"), "{n} photo", "{n} photos"),
+        validation=nt(folds.count("validation"), "{n} photo", "{n} photos"),
+        cases=tuple(_case(view, run, uri) for run in view.supervised),
+        mixed=any(trainings.regime(run) != "logistic" for run in view.supervised),
+        absences=tuple(one for one in view.absences(uri) if set(one.cases) <= declared),
     )
 
 

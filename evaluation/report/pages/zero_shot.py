@@ -8,11 +8,13 @@ from evaluation.records import PromptSet, RunRecord
 from evaluation.report.kit import charts, wording
 from evaluation.report.kit.charts import Change, Chart
 from evaluation.report.kit.language import foreign, message, nt, t
+from evaluation.report.kit.page import Fact, Link
+from evaluation.report.kit.sentence import Sentence, joined, say
 from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, measured, simple
-from evaluation.report.pages import Fact, Link, Page
 from evaluation.report.study.explained import case_link
+from evaluation.report.study.here import Here
 from evaluation.report.study.scores import class_table, confusion_table, share_cell
-from evaluation.report.study.sentences import Sentence, joined, number, recall_changes, say, weakest
+from evaluation.report.study.sentences import number, recall_changes, weakest
 from evaluation.report.study.view import (
     Absence,
     StudyView,
@@ -88,23 +90,18 @@ class ZeroShotPage:
     sections: tuple[PromptSection, ...]
 
 
-def build(view: StudyView) -> Page | None:
+def build(here: Here) -> ZeroShotPage | None:
     """The page, or None when no zero-shot case has a record."""
+    view, uri = here.view, here.uri
     if not view.prompt_sets:
         return None
-    uri = view.page("clip-zero-shot")
     names = {prompts.name: wording.told(prompts.title) for prompts in view.prompt_sets}
-    return Page(
-        uri=uri,
-        title=t("CLIP zero-shot"),
-        template="clip-zero-shot.md.jinja",
-        model=ZeroShotPage(
-            title=view.title,
-            baseline=names.get(view.baseline or "", ""),
-            overview=_overview(view, uri),
-            absences=tuple(one for one in view.absences(uri) if len(one.cases) > 1),
-            sections=tuple(_section(view, prompts, uri) for prompts in view.prompt_sets),
-        ),
+    return ZeroShotPage(
+        title=view.title,
+        baseline=names.get(view.baseline or "", ""),
+        overview=_overview(view, uri),
+        absences=tuple(one for one in view.absences(uri) if len(one.cases) > 1),
+        sections=tuple(_section(view, prompts, uri) for prompts in view.prompt_sets),
     )
 
 

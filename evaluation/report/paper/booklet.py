@@ -23,8 +23,8 @@ from evaluation.records import StudyResults
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import Language, current, speaking, t
 from evaluation.report.kit.markup import Templates
+from evaluation.report.kit.page import Fact
 from evaluation.report.kit.vega import Draw, vega_svg
-from evaluation.report.pages import Fact
 from evaluation.report.site.render import Pages, navigation, render, translations
 from evaluation.report.site.standalone import embed, sheet, stylesheet
 from evaluation.report.study.view import Photos

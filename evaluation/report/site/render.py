@@ -12,32 +12,13 @@ from pathlib import Path, PurePosixPath
 from evaluation.errors import ReportError
 from evaluation.records import Reference, StudyResults
 from evaluation.report.kit import links
-from evaluation.report.kit.language import Language, speaking
+from evaluation.report.kit.language import Language, current, speaking, t
 from evaluation.report.kit.markup import Templates, inert
 from evaluation.report.kit.vega import Draw, vega_svg
-from evaluation.report.pages import (
-    Page,
-    appendix,
-    audit,
-    calibration,
-    comparison,
-    conclusion,
-    dataset,
-    explain,
-    explorer,
-    few_shot,
-    home,
-    image_map,
-    method,
-    models,
-    prompts,
-    retrieval,
-    summary,
-    supervised,
-    zero_shot,
-)
+from evaluation.report.pages import PAGES, SITE_PAGES, explorer, image_map
 from evaluation.report.pages.origin import origin
 from evaluation.report.study import maps, trainings
+from evaluation.report.study.here import Here
 from evaluation.report.study.view import Photos, StudyView
 
 Content = str | bytes | Path
@@ -85,19 +66,19 @@ def render(
     return _sharing(made, shared) if shared else made
 
 
-def _render(views: tuple[StudyView, ...], reference: Reference | None, source: Templates) -> Pages:
+def _render(
+    views: tuple[StudyView, ...], reference: Reference | None, templates: Templates
+) -> Pages:
     made: dict[str, Content] = {
-        page.uri: source.fill(page.template, {"page": page.model})
-        for page in (home.build(views, reference), appendix.build(views, reference))
+        page.uri: templates.page(page.name, page.build(views, reference)) for page in SITE_PAGES
     }
     for view in views:
-        pages = _study_pages(view)
-        pages += [dataset.build_class(view, label) for label in view.study.classes]
-        pages += [explain.build_case(view, case) for case in view.explanations]
-        for page in pages:
-            made[page.uri] = source.fill(page.template, {"page": page.model}) + source.fill(
-                "origine.md.jinja", {"page": origin(view, page.uri)}
-            )
+        for page in PAGES:
+            for uri, model in page.built(view):
+                below = templates.page("origin", origin(Here(view, uri)))
+                made[uri] = templates.page(page.name, model) + below
+            for old in page.formerly:
+                made |= _moved(view, old, page.address)
         made |= explorer.data_files(view)
         if view.archive:
             made[view.archive_uri()] = view.archive.content
@@ -108,13 +89,30 @@ def _render(views: tuple[StudyView, ...], reference: Reference | None, source: T
     return made
 
 
+def _moved(view: StudyView, old: str, new: str) -> Mapping[str, str]:
+    """What stands at an address that a page had before: it leads to the page."""
+    href = links.href(view.page(old), view.page(new))
+    text = t("Cette page a changé d’adresse.")
+    return {
+        f"{view.folder}/{old}.html": "<!doctype html>\n"
+        f'<html lang="{current()}"><meta charset="utf-8"><title>{text}</title>\n'
+        f'<meta http-equiv="refresh" content="0; url={href}">\n'
+        f'<p><a href="{href}">{text}</a></p></html>\n'
+    }
+
+
 def navigation(results: tuple[StudyResults, ...], language: Language = "fr") -> tuple[Section, ...]:
     """One section a study; those with published figures beside them come first."""
     with speaking(language, translations(results, None)):
         return tuple(
             Section(
                 title=view.title,
-                pages=tuple((page.title, page.uri) for page in _study_pages(view)),
+                pages=tuple(
+                    (t(page.title), uri)
+                    for page in PAGES
+                    if page.title
+                    for uri, _ in page.built(view)
+                ),
             )
             for view in _views(results, "all", lambda _spec: "<svg></svg>")
         )
@@ -167,28 +165,6 @@ def _sharing(made: Pages, root: str) -> Pages:
         for uri, content in made.items()
         if isinstance(content, str)
     }
-
-
-def _study_pages(view: StudyView) -> list[Page]:
-    pages = (
-        summary.build(view),
-        dataset.build(view),
-        supervised.build(view),
-        zero_shot.build(view),
-        models.build(view),
-        comparison.build(view),
-        explain.build(view),
-        explorer.build(view),
-        image_map.build(view),
-        prompts.build(view),
-        calibration.build(view),
-        few_shot.build(view),
-        audit.build(view),
-        retrieval.build(view),
-        conclusion.build(view),
-        method.build(view),
-    )
-    return [page for page in pages if page is not None]
 
 
 def _photos(view: StudyView) -> dict[str, Content]:

@@ -14,8 +14,8 @@ from evaluation.records import (
 )
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.page import Link
 from evaluation.report.kit.tables import Kind
-from evaluation.report.pages import Link
 from evaluation.report.study import faithfulness, maps
 from evaluation.report.study.maps import Map, Picture
 from evaluation.report.study.view import StudyView

@@ -14,6 +14,7 @@ from evaluation.report.kit import curves, wording
 from evaluation.report.kit.charts import Chart, Key
 from evaluation.report.kit.curves import FaithfulPoint
 from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.sentence import Part, Sentence, say
 from evaluation.report.kit.tables import (
     Cell,
     Column,
@@ -26,7 +27,6 @@ from evaluation.report.kit.tables import (
     measured,
 )
 from evaluation.report.study.maps import method_name
-from evaluation.report.study.sentences import Part, Sentence, say
 from evaluation.report.study.view import StudyView, trace
 
 CONTROLS = ("random", "centre")

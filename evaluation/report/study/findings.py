@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from evaluation.records import ClassGain, Finding, FindingTopic, PairedTest, PromptGain
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import nt, t
-from evaluation.report.study.sentences import Part, Sentence, Slot, joined, nsay, say
+from evaluation.report.kit.sentence import Part, Sentence, Slot, joined, nsay, say
 from evaluation.report.study.view import StudyView, best
 
 MEASURED: tuple[FindingTopic, ...] = ("leaders", "models", "training", "prompts", "control")

@@ -24,7 +24,7 @@ from evaluation.records import (
 )
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import nt, t
-from evaluation.report.pages import dataset
+from evaluation.report.study.photos import photo as small_photo
 from evaluation.report.study.view import StudyView
 
 FOLDER = "attention"
@@ -342,7 +342,7 @@ def photo_picture(view: StudyView, card: SampleCard, source: str) -> Picture | N
     """The photo alone; None where photos may not be shown."""
     if not view.photos_shown:
         return None
-    shown = dataset.photo(view, card, source)
+    shown = small_photo(view, card, source)
     return Picture(src=shown.src, width=shown.width, height=shown.height, alt=shown.alt)
 
 

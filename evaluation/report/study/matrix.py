@@ -5,6 +5,7 @@ from __future__ import annotations
 from evaluation.records import CaseComparison, PairedTest, RankedCase
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.sentence import Sentence, say
 from evaluation.report.kit.tables import (
     Cell,
     Column,
@@ -18,7 +19,6 @@ from evaluation.report.kit.tables import (
     measured,
     simple,
 )
-from evaluation.report.study.sentences import Sentence, say
 from evaluation.report.study.view import StudyView, trace_all
 
 VERDICTS = {

@@ -18,11 +18,11 @@ from evaluation.records import (
 )
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.sentence import Part, Sentence, say
 from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, measured
 from evaluation.report.study import explained, maps
 from evaluation.report.study.explained import Words
 from evaluation.report.study.maps import Map, Picture
-from evaluation.report.study.sentences import Part, Sentence, say
 from evaluation.report.study.view import StudyView, trace
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from evaluation.records import RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
-from evaluation.report.pages import Fact
+from evaluation.report.kit.page import Fact
+from evaluation.report.kit.sentence import say
 from evaluation.report.paper.deck.blocks import (
     Album,
     Block,
@@ -21,7 +22,6 @@ from evaluation.report.paper.deck.paging import paged
 from evaluation.report.paper.deck.slides import diverse
 from evaluation.report.study.matrix import global_test, matrix, sensitivity
 from evaluation.report.study.scores import cases_table, class_table, confusion_table
-from evaluation.report.study.sentences import say
 from evaluation.report.study.view import StudyView, best
 
 _VARIED = 7

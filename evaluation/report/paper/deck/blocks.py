@@ -10,11 +10,11 @@ from markupsafe import Markup
 
 from evaluation.records import SampleCard
 from evaluation.report.kit.charts import Chart
+from evaluation.report.kit.page import Fact
+from evaluation.report.kit.sentence import Part, Sentence
 from evaluation.report.kit.tables import Cell, Group, Row, Table
-from evaluation.report.pages import Fact
-from evaluation.report.pages.dataset import photo
 from evaluation.report.site.standalone import embed
-from evaluation.report.study.sentences import Part, Sentence
+from evaluation.report.study.photos import photo
 from evaluation.report.study.view import StudyView
 
 

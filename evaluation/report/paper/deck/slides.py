@@ -16,10 +16,11 @@ from evaluation.records import (
 )
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.page import Fact
+from evaluation.report.kit.sentence import Sentence, joined, say
 from evaluation.report.kit.tables import Cell, Group, Row, Table, head
 from evaluation.report.kit.tables import Column as TableColumn
-from evaluation.report.pages import Fact, Page, conclusion, dataset, prompts, zero_shot
-from evaluation.report.pages.dataset import WITHHELD
+from evaluation.report.pages import conclusion, dataset, prompts, zero_shot
 from evaluation.report.pages.summary import interval_chart
 from evaluation.report.paper.deck.blocks import (
     Album,
@@ -40,15 +41,11 @@ from evaluation.report.paper.deck.blocks import (
 from evaluation.report.paper.deck.paging import paged
 from evaluation.report.site.standalone import embed
 from evaluation.report.study.findings import class_finding, findings, gains_anchor, tell
+from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import VERDICTS
+from evaluation.report.study.photos import WITHHELD
 from evaluation.report.study.quoted import SlideTables
-from evaluation.report.study.sentences import (
-    Sentence,
-    answer,
-    joined,
-    prompt_effects,
-    say,
-)
+from evaluation.report.study.sentences import answer, prompt_effects
 from evaluation.report.study.view import StudyView, best, bounds, shown
 
 M = TypeVar("M")
@@ -81,14 +78,6 @@ def main_slides(view: StudyView) -> tuple[Slide, ...]:
         _perspectives(view),
     ]
     return tuple(slide for slide in made if slide is not None)
-
-
-def page_model(page: Page | None, kind: type[M]) -> M | None:
-    """What a page of the site says, for a slide that says the same; None without the page."""
-    if page is None:
-        return None
-    assert isinstance(page.model, kind)  # noqa: S101 - the caller names the page's own model
-    return page.model
 
 
 # ------------------------------------------------------------------------- opening
@@ -146,8 +135,7 @@ def _context(view: StudyView) -> Slide:
 
 
 def _data(view: StudyView) -> tuple[Slide, ...]:
-    found = page_model(dataset.build(view), dataset.DatasetPage)
-    assert found is not None  # noqa: S101 - a study always has this page
+    found = dataset.build(Here(view, view.page("donnees")))
     intro = words([joined(found.intro)], "note")
     counted: tuple[Block, ...] = (
         (figure(found.chart),)
@@ -421,7 +409,7 @@ def _class_gains(view: StudyView, source: str) -> Slide | None:
 def _gain(view: StudyView, run: RunRecord, source: str) -> tuple[Figure, Sentence] | None:
     diagnoses = view.comparison.prompts if view.comparison else ()
     gain = next((one for d in diagnoses for one in d.gains if one.a == run.case), None)
-    page = page_model(prompts.build(view), prompts.PromptsPage)
+    page = prompts.build(Here(view, view.page("prompts")))
     if gain is None or page is None or len(gain.classes) > _CHARTED:
         return None
     anchor = gains_anchor(view, gain)
@@ -434,7 +422,7 @@ def _gain(view: StudyView, run: RunRecord, source: str) -> tuple[Figure, Sentenc
 
 
 def _change(view: StudyView, run: RunRecord) -> tuple[Figure, Sentence] | None:
-    page = page_model(zero_shot.build(view), zero_shot.ZeroShotPage)
+    page = zero_shot.build(Here(view, view.page("clip-zero-shot")))
     sections = page.sections if page else ()
     slug = view.case_slugs[run.case]
     model = next((one for s in sections for one in s.models if one.anchor == slug), None)
@@ -534,8 +522,7 @@ def _mapped(base: Picture, one: ClassMap, overlay: str, *, right: bool) -> Pictu
 
 
 def _conclusion(view: StudyView, source: str) -> Slide:
-    page = page_model(conclusion.build(view), conclusion.ConclusionPage)
-    assert page is not None  # noqa: S101 - a study always has this page
+    page = conclusion.build(Here(view, view.page("conclusion")))
     return Slide(
         title=t("Conclusion"),
         blocks=(
@@ -546,8 +533,7 @@ def _conclusion(view: StudyView, source: str) -> Slide:
 
 
 def _perspectives(view: StudyView) -> Slide:
-    page = page_model(conclusion.build(view), conclusion.ConclusionPage)
-    assert page is not None  # noqa: S101 - a study always has this page
+    page = conclusion.build(Here(view, view.page("conclusion")))
     points = [
         say(
             "Des descriptions plus précises, guidées par l’analyse des cartes d’attention : "

@@ -1,0 +1,63 @@
+"""The small copies of a study's photos, and what is said where they may not be shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluation.records import SampleCard
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.language import message, t
+from evaluation.report.study.view import StudyView
+
+PARTS = {
+    "train": message("apprentissage"),
+    "validation": message("validation"),
+    "test": message("test"),
+}
+"""Names of the parts of the split."""
+
+THUMBNAIL = 320
+"""Longest side of the small copies, pixels."""
+
+WITHHELD = message(
+    "La licence de ces photos ne permet pas de les republier : ce site "
+    "n’en montre aucune. Les chiffres, eux, portent bien sur toutes "
+    "les photos."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photo:
+    """A small photo with its caption."""
+
+    src: str
+    width: str
+    """Of the small copy, pixels."""
+    height: str
+    alt: str
+    title: str
+    """Its title in the data, or its id."""
+    subcategory: str
+    part: str
+    """In French."""
+    id: str
+
+
+def photo(view: StudyView, card: SampleCard, source: str) -> Photo:
+    """A card's photo as page ``source`` shows it."""
+    scale = min(1.0, THUMBNAIL / max(card.width, card.height, 1))
+    title = wording.title(card.title) if card.title else card.id
+    return Photo(
+        src=links.href(source, f"{view.folder}/{card.photo}"),
+        width=str(max(1, round(card.width * scale))),
+        height=str(max(1, round(card.height * scale))),
+        alt=t(
+            "Photo de la catégorie {label} : {title}",
+            label=wording.quote(card.label),
+            title=title,
+        ),
+        title=title,
+        subcategory=card.subcategory or "",
+        part=t(PARTS[card.fold]),
+        id=card.id,
+    )

@@ -1,0 +1,92 @@
+"""The list of pages, and the kit that they are made with."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import replace
+
+import pytest
+
+from evaluation.records import Metric, StudyResults
+from evaluation.report.kit.language import speaking
+from evaluation.report.kit.tables import PERCENT, Col, Row, decimals, head, number, table
+from evaluation.report.kit.typography import NBSP, THIN
+from evaluation.report.pages import PAGES, SITE_PAGES
+from evaluation.report.site import render as site
+from evaluation.report.study.here import Here
+from evaluation.report.study.view import StudyView
+from tests.report.conftest import TEMPLATES, placeholder
+
+FAMILIES = {"category": "dataset", "explain_case": "explain"}
+"""Pages of many members, whose module is that of the page that leads to them."""
+
+
+@pytest.mark.parametrize("name", [page.name for page in (*PAGES, *SITE_PAGES)])
+def test_a_page_has_one_name(name: str) -> None:
+    """Its module and its template are called as its row is."""
+    module = FAMILIES.get(name, name)
+    assert importlib.util.find_spec(f"evaluation.report.pages.{module}")
+    assert (TEMPLATES / f"{name}.md.jinja").is_file()
+
+
+def test_a_page_that_moved_redirects(shop: StudyResults, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At an address of before stands a page that leads to the one of now, in its language."""
+    moved = tuple(
+        replace(page, formerly=("anciennes/donnees",)) if page.name == "dataset" else page
+        for page in PAGES
+    )
+    monkeypatch.setattr(site, "PAGES", moved)
+    pages = site.render((shop,), None, templates=TEMPLATES, draw=placeholder, language="en")
+    text = pages["etudes/boutique/anciennes/donnees.html"]
+    assert isinstance(text, str)
+    assert 'content="0; url=../donnees.html"' in text
+    assert '<a href="../donnees.html">This page has moved.</a>' in text
+
+
+def test_addresses_leave_from_here(shop: StudyResults) -> None:
+    """The same target has another address on another page; what nobody kept has none."""
+    view = StudyView(results=shop, folder="etudes/boutique", draw=placeholder, photos_shown=True)
+    beside, above = Here(view, view.page("audit")), Here(view, "index.md")
+    assert beside.to("methode", "x") == "methode.html#x"
+    assert above.to("methode") == "etudes/boutique/methode.html"
+    run = view.scored[0]
+    assert beside.number(run).href == beside.run(run.case) == beside.case(run.case).href != ""
+    assert beside.run("inconnu") == beside.photos("inconnu") == beside.gallery("inconnu") == ""
+
+
+def test_a_number_has_its_interval() -> None:
+    """One cell holds a value as it is read, its interval, and both unrounded."""
+    found = Metric(name="accuracy", value=0.857, low=0.8, high=0.9, n=210)
+    cell = number(found, PERCENT, title="run")
+    assert (cell.text, cell.note) == (f"85,7{THIN}%", f"[80,0{THIN};{NBSP}90,0]")
+    assert (cell.value, cell.low, cell.high) == ("0.857", "0.8", "0.9")
+    with speaking("en"):
+        assert number(0.5, decimals(2)).text == "0.50"
+    assert number(None, PERCENT).kind == number(replace(found, value=None), PERCENT).kind
+    assert number(replace(found, value=None), PERCENT, why="jamais prédite").title
+
+
+def test_a_table_is_columns() -> None:
+    """One row a thing, grouped; a column that is None is left out; other rows follow."""
+    made = table(
+        "x",
+        "Nombres",
+        (1, 2, 3),
+        Col("n", str),
+        None,
+        Col("double", lambda n: str(2 * n), "fois deux"),
+        by=lambda n: "impairs" if n % 2 else "pairs",
+        row_kind=lambda n: "best" if n == 3 else "",
+        more=[Row(cells=(head("fin"),))],
+        title="calcul",
+    )
+    assert [column.text for column in made.columns] == ["n", "double"]
+    assert [(group.title, len(group.rows)) for group in made.groups] == [
+        ("impairs", 2),
+        ("pairs", 1),
+        ("", 1),
+    ]
+    last = made.groups[0].rows[1]
+    assert last.kind == "best"
+    assert last.cells[0].head
+    assert (last.cells[1].text, last.cells[1].title) == ("6", "calcul")
