@@ -11,6 +11,7 @@ A map of the rooms; import-linter holds the order:
 - ``stages``                 where they meet: score, explain, compare, suggest
 - ``report``                 artefacts -> pages; never imports torch
 - ``terminal``               progress bars and tables
-- ``suites``, ``cli``        pytest cases, and the ``veille`` command
+- ``suites``, ``commands``, ``cli``
+                             pytest cases, and the ``veille`` command
 - ``studies``                the shipped studies (data)
 """

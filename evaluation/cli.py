@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
+from evaluation.commands.evaluating import evaluate
 from evaluation.data.notes import line as data_note
 from evaluation.errors import VeilleError
 from evaluation.records import Case, ExplainSpec, PairedTest, StudyComparison
@@ -107,6 +108,9 @@ def main() -> None:
     tried on them.  This command lists, checks and creates studies, and writes the report's
     pages; the scoring itself is a pytest suite (tox -e eval).
     """
+
+
+main.add_command(evaluate)
 
 
 @main.command(short_help="List the studies that can be run.")

@@ -28,7 +28,7 @@ DEFAULT_STUDY = "demo"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What may follow ``tox -e eval --``, besides pytest's own options."""
+    """What may follow ``veille eval``, besides pytest's own options."""
     group = parser.getgroup("veille", "veille-clip: what is scored, and where")
     group.addoption(
         "--study",
@@ -83,6 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_CASES] = cases
     config.stash[_OPENED] = {}
     config.stash[_RECORDS] = {}
+    config.pluginmanager.register(_Summary(), "veille-summary")
 
 
 def _wanted_cases(config: pytest.Config, study: Study) -> tuple[Case, ...]:
@@ -243,24 +244,34 @@ def _explain(config: pytest.Config, run: RunRecord, opened: OpenStudy) -> None:
 # -------------------------------------------------------------------- summary
 
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Remembers which cases were run, in their order; pytest-xdist sends reports here too."""
-    _, bracket, rest = report.nodeid.partition("[")
-    if bracket:
-        _SEEN.setdefault(rest.removesuffix("]"))
-
-
-_SEEN: dict[str, None] = {}
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
+class _Summary:
     """The final table, and where the artefacts are."""
-    root: Path = config.getoption("--artefacts")
-    runs = [run for case in _SEEN if (run := read_attempt(root, case)) is not None]
-    if not runs:
-        return
+
+    def __init__(self) -> None:
+        self.seen: dict[str, None] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remembers which cases were run, in their order; pytest-xdist sends reports here too."""
+        _, bracket, rest = report.nodeid.partition("[")
+        if bracket:
+            self.seen.setdefault(rest.removesuffix("]"))
+
+    def pytest_terminal_summary(
+        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    ) -> None:
+        """Writes them after pytest's own."""
+        root: Path = config.getoption("--artefacts")
+        runs = [run for case in self.seen if (run := read_attempt(root, case)) is not None]
+        if runs:
+            _write_results(terminalreporter, config, root, runs)
+
+
+def _write_results(
+    terminalreporter: pytest.TerminalReporter,
+    config: pytest.Config,
+    root: Path,
+    runs: list[RunRecord],
+) -> None:
     terminalreporter.section("results")
     colour = bool(terminalreporter.isatty)
     terminalreporter.write(results_table(runs, colour=colour))

@@ -1,0 +1,1 @@
+"""Commands that start another program's machinery: pytest, MkDocs."""
