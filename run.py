@@ -62,7 +62,7 @@ def install_tox() -> None:
     # A run that was stopped may have left half of it.
     venv.create(HOME, clear=True, with_pip=True, symlinks=os.name != "nt")
     python = TOX.parent / ("python.exe" if os.name == "nt" else "python")
-    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if subprocess.call([*install, "tox>=4.30", "tox-uv>=1.25"]):
         raise Missing("tox could not be installed (pip says why above); is there a network?")
 

@@ -25,6 +25,7 @@ from evaluation.terminal import (
     suggestion_text,
     weights_table,
 )
+from evaluation.usage import eval_command, extras_remedy
 
 if TYPE_CHECKING:
     from evaluation.stages.score import ModelCheck, OpenStudy, StudyCheck
@@ -38,10 +39,10 @@ _PRECISION = click.option(
 )
 
 _EPILOG = """\b
-The usual way:
-  tox -e eval                                   score the demo study, offline
-  tox -e eval -- --study NAME --data-root DIR   score another one
-  tox -e site                                   build the site from the results
+The usual way (in a checkout: tox -e eval -- --study NAME, tox -e site):
+  veille eval                        score the demo study, offline
+  veille eval NAME --data-root DIR   score another one
+  veille site                        build the site from the results
 
 \b
 Results lie in artefacts/ and are all that the site reads.  Models and
@@ -67,7 +68,7 @@ def _not_installed(package: str | None) -> VeilleError:
     """Scoring needs the extra ``eval``, the report the extra ``site``; neither is always there."""
     return VeilleError(
         f"this command needs the Python package {package}, which is not installed here",
-        remedy='install every extra: pip install -e ".[eval,site]", or use .tox/eval/bin/veille',
+        remedy=extras_remedy(),
     )
 
 
@@ -105,8 +106,8 @@ def main() -> None:
     """Is zero-shot CLIP good enough for your own categories?
 
     A study is a question, some photos in classes, and the models and prompt sets that are
-    tried on them.  This command lists, checks and creates studies, and writes the report's
-    pages; the scoring itself is a pytest suite (tox -e eval).
+    tried on them.  This command lists, checks, creates and scores studies, and makes the
+    site of their results; the scoring itself is a pytest suite.
     """
 
 
@@ -290,7 +291,9 @@ def compare(  # noqa: PLR0917 - click passes them by name
     )
     if found.comparison is None:
         raise VeilleError(
-            "fewer than two cases were scored", where=study, remedy="score another one: tox -e eval"
+            "fewer than two cases were scored",
+            where=study,
+            remedy=f"score another one: {eval_command(study)}",
         )
     click.echo(ranking(found.comparison, study, colour=False))
     click.echo(pairs_table(_wanted_pairs(found, cases), study, colour=False))
@@ -321,7 +324,7 @@ def _found(comparison: StudyComparison | None, study: str) -> StudyComparison:
         raise VeilleError(
             "no case was scored on the photos as they are now",
             where=study,
-            remedy=f"run tox -e eval -- --study {study}",
+            remedy=f"run {eval_command(study)}",
         )
     return comparison
 
@@ -432,7 +435,7 @@ def _explain_all(opened: OpenStudy, cases: tuple[Case, ...], spec: ExplainSpec) 
         raise VeilleError(
             "no case was scored yet",
             where=opened.study.name,
-            remedy=f"run tox -e eval -- --study {opened.study.name}",
+            remedy=f"run {eval_command(opened.study.name)}",
         )
     for case in cases:
         passes, seconds = planned(case, opened, spec)
@@ -492,7 +495,7 @@ def suggest(  # noqa: PLR0917 - click passes them by name
             click.echo(
                 f"written: {_short(file)}\n"
                 f'to know what it is worth on test, add "{file.stem}" to the prompts of '
-                f"{_short(found.file)}, then run tox -e eval -- --study {found.name}"
+                f"{_short(found.file)}, then run {eval_command(found.name)}"
             )
 
 
@@ -602,5 +605,5 @@ def new(study: str, images: Path, into: Path) -> None:
     click.echo(
         f"{file} written; edit it and the texts beside it, then:\n"
         f"  veille check {study}\n"
-        f"  tox -e eval -- --study {study}"
+        f"  {eval_command(study)}"
     )

@@ -14,6 +14,7 @@ from evaluation.stages.explain import deeper, explain_scored, planned, try_to_ex
 from evaluation.stages.score import OpenStudy, Settings, open_study, run_case
 from evaluation.stores import artefacts
 from evaluation.study.config import load_study
+from evaluation.usage import eval_command
 from tests.studies import write_study
 
 SPEC = ExplainSpec(
@@ -135,7 +136,7 @@ def test_a_new_text_makes_new_maps(scored: OpenStudy, tmp_path: Path, study: Pat
 
 def test_a_case_that_was_not_scored_is_refused(tmp_path: Path, study: Path) -> None:
     opened = opened_again(tmp_path, study)
-    with pytest.raises(DataError, match="not scored yet; score it first: tox -e eval"):
+    with pytest.raises(DataError, match=f"score it first: {eval_command(study.name)}"):
         explain_scored(opened.cases()[0], opened, SPEC)
 
 

@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from evaluation.cli import main
 from evaluation.stages.score import Settings, open_study, run_case
 from evaluation.study.config import load_study
+from evaluation.usage import eval_command
 from tests.studies import write_study
 
 
@@ -26,7 +27,7 @@ def test_help_says_what_each_command_does() -> None:
     done = veille("--help")
     assert done.exit_code == 0
     assert not any(line.endswith("...") for line in done.output.splitlines()[1:])
-    for word in ("check", "new", "report", "studies", "tox -e eval", "tox -e site"):
+    for word in ("check", "new", "report", "studies", "veille eval", "veille site"):
         assert word in done.output
 
 
@@ -166,7 +167,7 @@ def test_compare_needs_scored_cases(tmp_path: Path, study: Path) -> None:
     """Nothing was scored: one line with the command that scores."""
     done = veille("compare", study.name, "--artefacts", tmp_path / "artefacts")
     assert done.exit_code == 2
-    assert "tox -e eval" in done.output
+    assert eval_command() in done.output
     assert len(done.output.splitlines()) == 1
 
 

@@ -22,6 +22,7 @@ from evaluation.stores.embeddings import EmbeddingStore
 from evaluation.study.config import load_study
 from evaluation.study.scaffold import free_name, write_prompt_set
 from evaluation.terminal import suggestion_text
+from evaluation.usage import eval_command
 from tests.explain.models import TOYS
 from tests.explain.shapes import NAMES, make_scenes
 from tests.factories import make_run
@@ -250,7 +251,7 @@ def test_the_command_says_what_it_found(tmp_path: Path, shelved: Path) -> None:
     assert done.exit_code == 0, done.output
     written = shelved / "prompts" / "partiel-precisees.toml"
     assert written.is_file()
-    for words in ("taken for", "no text says", "points [", "partiel-precisees", "tox -e eval"):
+    for words in ("taken for", "no text says", "points [", "partiel-precisees", eval_command()):
         assert words in done.output
     assert (tmp_path / "artefacts" / "couleurs" / "toy" / "partiel" / "suggestion.json").is_file()
     done = CliRunner().invoke(main, ["suggest", str(shelved), "--model", "huge"])

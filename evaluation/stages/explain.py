@@ -24,6 +24,7 @@ from evaluation.records import (
 )
 from evaluation.stages.score import OpenStudy
 from evaluation.stores import artefacts
+from evaluation.usage import eval_command
 
 if TYPE_CHECKING:
     from evaluation.explain import MapCache
@@ -170,7 +171,7 @@ def _outdated(case: Case) -> DataError:
 
 
 def _score_it(case: Case) -> str:
-    return f"score it first: tox -e eval -- --study {case.study}"
+    return f"score it first: {eval_command(case.study)}"
 
 
 def _is_of_now(run: RunRecord, case: Case, opened: OpenStudy) -> bool:

@@ -63,6 +63,7 @@ from evaluation.stages import provenance
 from evaluation.stages.cost import PeakMemory, seconds_of
 from evaluation.stores import artefacts
 from evaluation.study.reference import load_reference
+from evaluation.usage import eval_command
 
 if TYPE_CHECKING:
     from evaluation.models import Classifier, TrainingViews
@@ -351,7 +352,7 @@ def _blank_record(case: Case, opened: OpenStudy, started: datetime) -> RunRecord
     commit, dirty = provenance.commit()
     study = opened.study
     # The data root is left out of the command: a record may be published, a path may not.
-    root = " --data-root DOSSIER" if study.dataset.kind == "flipkart" else ""
+    root = "--data-root DOSSIER " if study.dataset.kind == "flipkart" else ""
     return RunRecord(
         study=case.study,
         case=case.id,
@@ -372,7 +373,7 @@ def _blank_record(case: Case, opened: OpenStudy, started: datetime) -> RunRecord
             weights_digest=None,
             started=started.isoformat(timespec="seconds"),
             seconds=0.0,
-            command=f'tox -e eval -- --study {case.study}{root} -k "{case.name}"',
+            command=eval_command(case.study, f'{root}-k "{case.name}"'),
         ),
     )
 

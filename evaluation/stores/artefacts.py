@@ -54,11 +54,11 @@ from evaluation.records import (
     StudyResults,
     Suggestion,
 )
+from evaluation.usage import SCORE_AGAIN, eval_command
 
 T = TypeVar("T")
 
 _ELSEWHERE = "choose a writable folder with --artefacts, or change its permissions"
-_AGAIN = "run `tox -e eval` again to write it anew"
 _CSV_HEAD = ("sample_id", "label", "predicted")
 
 
@@ -229,7 +229,7 @@ def predictions_digest(root: Path, case: str) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise ArtefactError(
-            f"cannot be read ({one_line(error)})", where=path, remedy=_AGAIN
+            f"cannot be read ({one_line(error)})", where=path, remedy=SCORE_AGAIN
         ) from error
 
 
@@ -256,7 +256,7 @@ def predictions_to_csv(predictions: Predictions) -> str:
 # ------------------------------------------------------------------------ reading
 
 
-def read_json(path: Path, kind: type[T], *, again: str = _AGAIN) -> T:
+def read_json(path: Path, kind: type[T], *, again: str = SCORE_AGAIN) -> T:
     """Reads one record; ``again`` says how to write it anew.
 
     Raises :class:`SchemaVersionError` for a version that this program does not know, and
@@ -287,7 +287,9 @@ def _check_version(plain: Any, path: Path) -> None:
     if version == SCHEMA_VERSION:
         return
     newer = isinstance(version, int) and version > SCHEMA_VERSION
-    remedy = "update veille-clip" if newer else "remove the folder and run `tox -e eval` again"
+    remedy = (
+        "update veille-clip" if newer else f"remove the folder and run `{eval_command()}` again"
+    )
     raise SchemaVersionError(
         f"has schema version {version!r}; this program knows version {SCHEMA_VERSION}",
         where=path,
@@ -344,7 +346,7 @@ def read_predictions(path: Path) -> Predictions:
 
     Raises :class:`ArtefactError` when the file is not such a table.
     """
-    again = _AGAIN
+    again = SCORE_AGAIN
     try:
         with path.open(encoding="utf-8", newline="") as file:
             head, *rows = csv.reader(file)

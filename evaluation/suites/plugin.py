@@ -18,6 +18,7 @@ from evaluation.stages.score import Advance, OpenStudy, Settings, open_study, ru
 from evaluation.stores.artefacts import read_attempt, read_explain_failure, read_predictions
 from evaluation.study.config import load_study
 from evaluation.terminal import progress_bars, ranking, results_table
+from evaluation.usage import site_command
 
 _STUDIES = pytest.StashKey[tuple[Study, ...]]()
 _CASES = pytest.StashKey[tuple[Case, ...]]()
@@ -286,7 +287,9 @@ def _write_results(
             if found is not None and found.comparison is not None:
                 terminalreporter.write(ranking(found.comparison, study, colour=colour))
     terminalreporter.write_line(f"artefacts: {root.resolve()}")
-    terminalreporter.write_line("read them as a site: tox -e site (build), tox -e serve (live)")
+    terminalreporter.write_line(
+        f"read them as a site: {site_command()} (build), {site_command(live=True)} (live)"
+    )
 
 
 @contextmanager

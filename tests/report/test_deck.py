@@ -18,6 +18,7 @@ from evaluation.report.paper.deck import render_deck
 from evaluation.report.paper.deck.paging import paged
 from evaluation.report.site.standalone import default_assets, embed
 from evaluation.stores.artefacts import read_study_results
+from evaluation.usage import eval_command
 from tests.report import builder, explained
 from tests.report.conftest import TEMPLATES, placeholder, write_artefacts
 
@@ -220,7 +221,7 @@ def test_a_study_without_results_is_one_clear_line(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
     assert "'flipkart'" in done.stderr
     assert "jouets" in done.stderr
-    assert "tox -e eval -- --study flipkart" in done.stderr
+    assert eval_command("flipkart") in done.stderr
 
 
 def test_a_lost_photo_is_one_clear_line(tmp_path: Path) -> None:

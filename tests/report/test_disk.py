@@ -29,7 +29,7 @@ def test_report_without_artefacts_quotes_the_slides(tmp_path: Path) -> None:
     write_report(tmp_path / "rien", tmp_path / "out")
     text = (tmp_path / "out/index.md").read_text(encoding="utf-8")
     assert "0,857" in text
-    assert "tox -e eval" in text
+    assert "veille eval" in text
 
 
 def test_what_ships_exists() -> None:

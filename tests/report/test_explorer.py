@@ -18,6 +18,7 @@ from evaluation.report.pages import explorer
 from evaluation.report.site.render import Pages, navigation, render
 from evaluation.report.study import maps
 from evaluation.report.study.view import StudyView
+from evaluation.usage import eval_command
 from tests.report import builder, explained
 from tests.report.conftest import ROOT, TEMPLATES, built, placeholder
 from tests.report.crawl import problems
@@ -226,7 +227,7 @@ def test_a_photo_without_prediction_is_a_fault(toys: StudyResults) -> None:
     with pytest.raises(ReportError, match=r"0-test-0.*") as raised:
         only(broken)
     assert "predictions.csv" in str(raised.value)
-    assert "tox -e eval" in str(raised.value)
+    assert eval_command() in str(raised.value)
 
 
 def test_of_many_classes_the_highest_are_kept(toys: StudyResults) -> None:

@@ -61,7 +61,7 @@ def test_golden_home_without_results(language: Language) -> None:
     )[links.HOME]
     assert isinstance(made, str)
     assert_golden(made, f"{language}/sans-resultat.md")
-    assert "tox -e eval" in made
+    assert "veille eval" in made
     assert ("0,857" if language == "fr" else "0.857") in made
 
 

@@ -20,6 +20,7 @@ import pytest
 
 from evaluation.report.kit.links import APPENDIX, HOME
 from evaluation.report.site.serving import nothing_yet, over, still_there
+from evaluation.usage import eval_command
 from tests.report import builder
 from tests.report.conftest import ROOT, write_artefacts
 
@@ -114,7 +115,7 @@ def test_changes_show_and_faults_are_told_until_they_are_mended(served: Served) 
     told = served.get("etudes/jouets/comparaison.html")
     assert faulty(told)
     assert "study.json: is not JSON" in told
-    assert "run `tox -e eval` again" in told
+    assert f"run `{eval_command()}` again" in told
     assert faulty(served.get("annexes.html"))
     log = served.log.read_text(encoding="utf-8")
     assert len(re.findall(r"ERROR.*study\.json: is not JSON", log)) == 1

@@ -143,7 +143,7 @@ def test_site_without_artefacts(build: BuildSite) -> None:
     assert list(problems(site)) == []
     home = (site / "index.html").read_text(encoding="utf-8")
     assert "0,857" in home
-    assert "tox -e eval" in home
+    assert "veille eval" in home
     assert not (site / "etudes").exists()
 
 

@@ -34,6 +34,7 @@ from evaluation.report.study.explained import case_page
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import THUMBNAIL, WITHHELD
 from evaluation.report.study.view import StudyView, value
+from evaluation.usage import SCORE_AGAIN
 
 CHUNK = 1000
 """Photos in a data file: the first one alone makes the first view."""
@@ -255,7 +256,7 @@ class _Data:
             raise ReportError(
                 f"says nothing of {lost[0]!r}, which study.json names",
                 where=self.view.results.folder.parent / run.case / "predictions.csv",
-                remedy="run `tox -e eval` again to write it anew",
+                remedy=SCORE_AGAIN,
             )
         at = [rows[card.id] for card in self.cards]
         order = np.array([columns[label] for label in self.view.study.classes])

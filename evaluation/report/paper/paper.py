@@ -19,6 +19,7 @@ from evaluation.report.site.disk import default_templates
 from evaluation.report.site.standalone import default_assets
 from evaluation.report.study.view import Photos
 from evaluation.stores.artefacts import read_study_results
+from evaluation.usage import eval_command
 
 
 def write_slides(
@@ -95,6 +96,6 @@ def _results(artefacts: Path, study: str) -> StudyResults:
         raise ReportError(
             f"no results of study {study!r}",
             where=artefacts,
-            remedy=f"{here}; run tox -e eval -- --study {study}, or give --artefacts",
+            remedy=f"{here}; run {eval_command(study)}, or give --artefacts",
         )
     return read_study_results(folder)

@@ -12,6 +12,7 @@ from evaluation.report.site.render import Pages, render
 from evaluation.report.study.view import Photos
 from evaluation.stores.artefacts import read_results
 from evaluation.study.reference import load_reference
+from evaluation.usage import SCORE_AGAIN
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 
@@ -83,5 +84,5 @@ def require_files(pages: Pages) -> None:
             raise ReportError(
                 "no such small copy of a photo, or map of one",
                 where=content,
-                remedy="run `tox -e eval` again to make it anew",
+                remedy=SCORE_AGAIN,
             )

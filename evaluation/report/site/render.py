@@ -20,6 +20,7 @@ from evaluation.report.pages.origin import origin
 from evaluation.report.study import maps, trainings
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import Photos, StudyView
+from evaluation.usage import SCORE_AGAIN
 
 Content = str | bytes | Path
 """The text of a page, what a file holds, or the file to copy."""
@@ -177,7 +178,7 @@ def _photos(view: StudyView) -> dict[str, Content]:
             raise ReportError(
                 f"photo {card.photo!r} lies outside the study's folder",
                 where=view.results.folder / "study.json",
-                remedy="run `tox -e eval` again to write it anew",
+                remedy=SCORE_AGAIN,
             )
         found[f"{view.folder}/{card.photo}"] = view.results.folder / path
     return found

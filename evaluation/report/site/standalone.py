@@ -9,6 +9,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from evaluation.errors import ReportError
+from evaluation.usage import SCORE_AGAIN
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 
@@ -61,5 +62,5 @@ def _read(path: Path) -> bytes:
         raise ReportError(
             f"cannot be read: {error.strerror or error}",
             where=path,
-            remedy="restore the file, or run `tox -e eval` again if it is a photo's small copy",
+            remedy=f"restore the file, or {SCORE_AGAIN} if it is a photo's small copy",
         ) from error

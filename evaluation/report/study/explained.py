@@ -19,6 +19,7 @@ from evaluation.report.kit.tables import Kind
 from evaluation.report.study import faithfulness, maps
 from evaluation.report.study.maps import Map, Picture
 from evaluation.report.study.view import StudyView
+from evaluation.usage import SCORE_AGAIN
 
 _LISTED = 8
 """A photo with more classes than this shows the others folded."""
@@ -159,7 +160,7 @@ def card_of(view: StudyView, case: str, photo: ExplainedPhoto) -> SampleCard:
         raise ReportError(
             f"explains {photo.sample_id!r}, which study.json does not name",
             where=view.results.folder.parent / case / "attention.json",
-            remedy="run `tox -e eval` again to write it anew",
+            remedy=SCORE_AGAIN,
         )
     return found
 

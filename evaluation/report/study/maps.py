@@ -26,6 +26,7 @@ from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import nt, t
 from evaluation.report.study.photos import photo as small_photo
 from evaluation.report.study.view import StudyView
+from evaluation.usage import SCORE_AGAIN
 
 FOLDER = "attention"
 """Of the overlays, beside the pages of a study."""
@@ -323,7 +324,7 @@ def overlay_files(view: StudyView) -> Mapping[str, Path]:
                 raise ReportError(
                     f"map {one.overlay!r} lies outside the folder of the case",
                     where=folder,
-                    remedy="run `tox -e eval` again to write it anew",
+                    remedy=SCORE_AGAIN,
                 )
             found[overlay_uri(view, case, one)] = folder / path
     return found

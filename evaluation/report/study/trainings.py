@@ -13,6 +13,7 @@ from evaluation.report.kit.curves import EpochPoint
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.tables import head, simple
 from evaluation.report.study.view import StudyView
+from evaluation.usage import SCORE_AGAIN
 
 REGIMES = {
     "logistic": message("Tronc figé, photos telles quelles, régression logistique."),
@@ -136,7 +137,7 @@ def view_files(view: StudyView) -> Mapping[str, Path]:
                 raise ReportError(
                     f"view {name!r} lies outside the folder of the case",
                     where=folder,
-                    remedy="run `tox -e eval` again to write it anew",
+                    remedy=SCORE_AGAIN,
                 )
             if (folder / path).is_file():
                 found[_uri(view, run, name)] = folder / path
