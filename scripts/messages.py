@@ -25,6 +25,9 @@ from jinja2 import nodes
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGUE = ROOT / "evaluation" / "report" / "kit" / "messages" / "en.po"
 
+SAYING = ("evaluation/records", "evaluation/report")
+"""Rooms whose texts the site shows."""
+
 Message = str | tuple[str, str]
 """A message, or its forms for one and for several."""
 
@@ -56,7 +59,7 @@ def messages(root: Path) -> dict[Message, list[str]]:
     """Each message of the report to the files that say it, in order of appearance."""
     found: dict[Message, list[str]] = {}
     for path, extract in (
-        *((path, from_python) for path in sorted((root / "evaluation/report").rglob("*.py"))),
+        *((path, from_python) for room in SAYING for path in sorted((root / room).rglob("*.py"))),
         *((path, from_template) for path in sorted((root / "templates").glob("*.jinja"))),
     ):
         place = path.relative_to(root).as_posix()

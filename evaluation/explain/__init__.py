@@ -1,6 +1,6 @@
 """Explanations: maps of what speaks for a class, what they are worth, and which photos.
 
-``base`` says what a model must show; ``recorder`` and ``towers`` look into it;
+``base`` says what is explained; ``recorder`` and ``towers`` look into it;
 ``attention_gradient``, ``cam`` and ``rise`` are the methods, ``methods`` says which apply;
 ``faithfulness`` and ``randomisation`` measure them; ``geometry``, ``overlay``, ``summary``
 and ``drawing`` bring a map to the reader; ``selection`` chooses the photos, ``cache`` and
@@ -9,7 +9,6 @@ and ``drawing`` bring a map to the reader; ``selection`` chooses the photos, ``c
 
 from __future__ import annotations
 
-from evaluation.explain.base import ImageModel
 from evaluation.explain.case import CaseStamp, Plan, explain_case, methods_of, planned_passes
 from evaluation.explain.selection import select_photos
 from evaluation.stores.maps import ALGORITHMS, MapCache
@@ -17,7 +16,6 @@ from evaluation.stores.maps import ALGORITHMS, MapCache
 __all__ = [
     "ALGORITHMS",
     "CaseStamp",
-    "ImageModel",
     "MapCache",
     "Plan",
     "explain_case",

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import ImageModel, InputMaps, Score, class_directions, to_array
+from evaluation.explain.base import Explainable, InputMaps, Score, class_directions, to_array
 from evaluation.explain.recorder import RecordedAttention, recording
 from evaluation.explain.towers import TokenLayout, token_layout
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import torch
 
 
-def attention_gradient(model: ImageModel, score: Score, pixels: torch.Tensor) -> InputMaps:
+def attention_gradient(model: Explainable, score: Score, pixels: torch.Tensor) -> InputMaps:
     """Signed attention x gradient at the last attention; see the module.
 
     Args:
@@ -50,7 +50,7 @@ def attention_gradient(model: ImageModel, score: Score, pixels: torch.Tensor) ->
     return _to_maps(parts, layout)
 
 
-def chefer(model: ImageModel, score: Score, pixels: torch.Tensor) -> InputMaps:
+def chefer(model: Explainable, score: Score, pixels: torch.Tensor) -> InputMaps:
     """Relevance through all layers (Chefer et al. 2021); see the module.
 
     With A' = mean over heads of max(A * dS/dA, 0), self-attention adds A' R to the relevance
@@ -105,7 +105,7 @@ def _relevance(used: Sequence[tuple[RecordedAttention, torch.Tensor]]) -> torch.
 
 
 def _run(
-    model: ImageModel, score: Score, pixels: torch.Tensor
+    model: Explainable, score: Score, pixels: torch.Tensor
 ) -> tuple[list[RecordedAttention], torch.Tensor]:
     """The attentions of a forward pass, and its (B, C) scores with their graph."""
     import torch  # noqa: PLC0415 - slow to import

@@ -1,4 +1,4 @@
-"""What a model must show to be explained, and what is explained of it.
+"""What is explained of a model: the margin of a class, as a map over the pixels it read.
 
 A CLIP model and a supervised CNN are the same thing here: a differentiable function from
 pixels to an embedding, and a linear head over it (:class:`evaluation.records.Head`).
@@ -6,19 +6,19 @@ pixels to an embedding, and a linear head over it (:class:`evaluation.records.He
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
+from evaluation.models.base import Explainable as Explainable  # noqa: PLC0414 - named here too
 from evaluation.records import FloatArray, Head
 
 if TYPE_CHECKING:
     import torch
-    from PIL import Image
 
 Float32Array = NDArray[np.float32]
 Score = Callable[["torch.Tensor"], "torch.Tensor"]
@@ -28,36 +28,6 @@ GRADIENT_BYTES = 256 * 2**20
 classes are taken in several passes."""
 Progress = Callable[[int, int], None]
 """Called with how many forward passes are done, and how many there are."""
-
-
-class ImageModel(Protocol):
-    """A loaded model as the explanations need it."""
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 over weights, architecture, preprocessing and precision."""
-
-    @property
-    def image_tower(self) -> torch.nn.Module:
-        """The module that :meth:`forward` runs: an open_clip tower, or a timm trunk."""
-
-    @property
-    def preprocessing(self) -> Mapping[str, Any]:
-        """How a photo becomes pixels, under the keys of open_clip's ``PreprocessCfg``.
-
-        ``size`` (an int, or height and width), ``resize_mode`` ("shortest", "longest" or
-        "squash"), ``mean`` and ``std``.
-        """
-
-    def preprocess(self, image: Image.Image) -> torch.Tensor:
-        """RGB photo to (3, H, W) float32."""
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(B, 3, H, W) to (B, D) embeddings: those of ``embed_images``, differentiable.
-
-        Neither inference mode nor ``no_grad``; the pixels are moved to the model's device and
-        precision inside, and the embeddings are float32 (float64 for a float64 model).
-        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import ImageModel, InputMaps, Score, class_directions, to_array
+from evaluation.explain.base import Explainable, InputMaps, Score, class_directions, to_array
 from evaluation.explain.towers import SpatialLayer, inspect_tower, token_layout
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _SEQUENCE, _SPATIAL = 3, 4
 
 
 def class_activation(
-    model: ImageModel,
+    model: Explainable,
     score: Score,
     pixels: torch.Tensor,
     *,

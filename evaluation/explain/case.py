@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import ImageModel
+from evaluation.explain.base import Explainable
 from evaluation.explain.computed import Explainer, tower_of
 from evaluation.explain.drawing import FOLDER, draw
 from evaluation.explain.faithfulness import (
@@ -19,8 +19,7 @@ from evaluation.explain.faithfulness import (
     summarise_curves,
 )
 from evaluation.explain.geometry import Geometry
-from evaluation.explain.methods import refusal, resolve_methods
-from evaluation.explain.randomisation import SHARES
+from evaluation.explain.methods import METHODS, resolve_methods
 from evaluation.explain.selection import select_photos
 from evaluation.records import (
     CaseExplanation,
@@ -59,7 +58,7 @@ class CaseStamp:
 
 
 def explain_case(
-    model: ImageModel,
+    model: Explainable,
     head: Head,
     *,
     stamp: CaseStamp,
@@ -114,28 +113,7 @@ def explain_case(
         label=f"attention maps of {stamp.case}",
         advance=progress,
     )
-    plan = Plan.of(selected, spec)
-    cards, methods = work.methods(plan)
-    photos = tuple(
-        work.photo(one, used)
-        for one in selected
-        if (used := plan.methods_of(one.sample_id, methods)) or not methods
-    )
-    return CaseExplanation(
-        study=stamp.study,
-        case=stamp.case,
-        dataset_revision=stamp.dataset_revision,
-        split_digest=stamp.split_digest,
-        predictions_digest=stamp.predictions_digest,
-        algorithms=ALGORITHMS,
-        fingerprint=model.fingerprint,
-        classes=predictions.classes,
-        spec=spec,
-        methods=cards,
-        photos=photos,
-        faithfulness=work.faithfulness(methods, plan.curves),
-        randomisation=work.randomisation(methods, plan.randomised, stamp.case),
-    )
+    return work.explained(selected, stamp)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,12 +122,12 @@ class Plan:
 
     photos: tuple[str, ...]
     """All of them, ids."""
-    rise: tuple[str, ...]
-    """Those that RISE explains too."""
     curves: tuple[str, ...]
     """Those whose deletion and insertion is measured."""
     randomised: tuple[str, ...]
     """Those that are explained again with shuffled weights."""
+    limits: Mapping[ExplainMethod, int | None]
+    """How many photos a method explains at most, the first ones; None for all."""
 
     @classmethod
     def of(cls, selected: Sequence[SelectedPhoto], spec: ExplainSpec) -> Plan:
@@ -158,7 +136,7 @@ class Plan:
         ids = tuple(one.sample_id for one in first)
         return cls(
             photos=ids,
-            rise=ids[: max(spec.rise_photos, spec.faithfulness_photos)],
+            limits={name: row.photos(spec) for name, row in METHODS.items()},
             curves=ids[: spec.faithfulness_photos],
             randomised=ids[: spec.randomisation_photos],
         )
@@ -167,7 +145,11 @@ class Plan:
         self, sample_id: str, methods: Sequence[ExplainMethod]
     ) -> tuple[ExplainMethod, ...]:
         """Of the methods that apply, those that a photo is explained by."""
-        return tuple(one for one in methods if one != "rise" or sample_id in self.rise)
+        return tuple(one for one in methods if sample_id in self.photos_of(one))
+
+    def photos_of(self, method: ExplainMethod) -> tuple[str, ...]:
+        """The photos that a method explains."""
+        return self.photos[: self.limits[method]]
 
 
 def _is_shared(photo: SelectedPhoto) -> bool:
@@ -179,28 +161,17 @@ def planned_passes(spec: ExplainSpec, methods: Sequence[ExplainMethod], plan: Pl
 
     A gradient method counts as three: its backward pass costs about two.
     """
-    maps = sum(
-        _passes(method, spec) for one in plan.photos for method in plan.methods_of(one, methods)
-    )
+    maps = sum(METHODS[one].work(spec) * len(plan.photos_of(one)) for one in methods)
     curves = (len(methods) + len(CONTROLS)) * forward_passes(spec.curve_steps)
-    again = sum(_passes(method, spec) * len(_shares(method)) for method in methods)
+    again = sum(METHODS[one].work(spec) * len(METHODS[one].shares) for one in methods)
     return maps + len(plan.curves) * curves + len(plan.randomised) * again
 
 
-def _passes(method: ExplainMethod, spec: ExplainSpec) -> int:
-    return spec.masks if method == "rise" else 3
-
-
-def _shares(method: ExplainMethod) -> tuple[float, ...]:
-    # RISE would cost as much again at every step: its end is what counts.
-    return SHARES[-1:] if method == "rise" else SHARES
-
-
-def methods_of(model: ImageModel, spec: ExplainSpec, cache: MapCache) -> tuple[ExplainMethod, ...]:
+def methods_of(model: Explainable, spec: ExplainSpec, cache: MapCache) -> tuple[ExplainMethod, ...]:
     """The methods of a specification that a model allows."""
     tower = tower_of(model, cache)
     asked = resolve_methods(spec.methods, tower)
-    return tuple(one for one in asked if refusal(one, tower) is None)
+    return tuple(one for one in asked if METHODS[one].refuse(tower) is None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -231,6 +202,31 @@ class _Work:
         predicted, true = self.predictions.predicted[row], self.predictions.labels[row]
         return tuple(dict.fromkeys((int(predicted), int(true))))
 
+    def explained(self, selected: Sequence[SelectedPhoto], stamp: CaseStamp) -> CaseExplanation:
+        """The record of the case."""
+        plan = Plan.of(selected, self.spec)
+        cards, methods = self.methods(plan)
+        photos = tuple(
+            self.photo(one, used)
+            for one in selected
+            if (used := plan.methods_of(one.sample_id, methods)) or not methods
+        )
+        return CaseExplanation(
+            study=stamp.study,
+            case=stamp.case,
+            dataset_revision=stamp.dataset_revision,
+            split_digest=stamp.split_digest,
+            predictions_digest=stamp.predictions_digest,
+            algorithms=ALGORITHMS,
+            fingerprint=self.explainer.model.fingerprint,
+            classes=self.predictions.classes,
+            spec=self.spec,
+            methods=cards,
+            photos=photos,
+            faithfulness=self.faithfulness(methods, plan.curves),
+            randomisation=self.randomisation(methods, plan.randomised, stamp.case),
+        )
+
     def step(self, passes: int) -> None:
         self._done += passes
         self.tell(self._done)
@@ -247,26 +243,26 @@ class _Work:
         tower = self.explainer.tower
         cards = []
         asked = resolve_methods(self.spec.methods, tower)
-        allowed = [one for one in asked if one != "rise" or plan.rise]
+        allowed = [one for one in asked if plan.limits[one] != 0]
         self.total = planned_passes(
-            self.spec, [one for one in allowed if refusal(one, tower) is None], plan
+            self.spec, [one for one in allowed if METHODS[one].refuse(tower) is None], plan
         )
         for method in allowed:
             card = self._card(method)
-            on = plan.rise if method == "rise" else plan.photos
+            on = plan.photos_of(method)
             cards.append(self._tried_out(card, on[0]) if card.applies and on else card)
         return tuple(cards), tuple(card.method for card in cards if card.applies)
 
     def _card(self, method: ExplainMethod) -> MethodCard:
         tower = self.explainer.tower
-        refused = refusal(method, tower)
+        refused = METHODS[method].refuse(tower)
         if refused is not None:
             return MethodCard(method=method, applies=False, reason=str(refused))
         return MethodCard(
             method=method,
             applies=True,
-            layer=tower.spatial.name if tower.spatial and method.endswith("cam") else "",
-            forward_passes=self.spec.masks if method == "rise" else 1,
+            layer=METHODS[method].layer(tower),
+            forward_passes=METHODS[method].passes(self.spec),
         )
 
     def _tried_out(self, card: MethodCard, sample_id: str) -> MethodCard:
@@ -308,7 +304,7 @@ class _Work:
                 write=self.write,
                 folder=self.folder,
             )
-            self.step(_passes(method, self.spec))
+            self.step(METHODS[method].work(self.spec))
         return ExplainedPhoto(
             sample_id=sample.id,
             label=classes[self.predictions.labels[row]],
@@ -342,9 +338,7 @@ class _Work:
         It is the model that is tested: what was found with the texts of one case stands for
         the others.
         """
-        steps = [
-            (method, share) for method in methods for share in (_shares(method) if ids else ())
-        ]
+        steps = [(one, share) for one in methods for share in METHODS[one].shares] if ids else []
         key = key_of(
             "randomisation",
             model=self.explainer.model.fingerprint,
@@ -361,7 +355,7 @@ class _Work:
             cache.put_plain(key, found)
             known = found
         else:
-            self.step(sum(_passes(method, self.spec) for method, _ in steps) * len(ids))
+            self.step(sum(METHODS[method].work(self.spec) for method, _ in steps) * len(ids))
         return tuple(
             Randomisation(
                 method=method,
@@ -379,6 +373,6 @@ class _Work:
         for one in ids:
             classes = self.classes_of(one)
             values.append(self.explainer.similarities(method, self.samples[one], classes, share))
-            self.step(_passes(method, self.spec))
+            self.step(METHODS[method].work(self.spec))
         together = np.concatenate(values)
         return float(together.mean()), len(together)

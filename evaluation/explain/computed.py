@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import ImageModel, InputMaps, Progress, Score, margin_score
+from evaluation.explain.base import (
+    Explainable,
+    Float32Array,
+    InputMaps,
+    Progress,
+    Score,
+    margin_score,
+)
 from evaluation.explain.faithfulness import (
     CONTROLS,
     Curves,
@@ -20,9 +27,8 @@ from evaluation.explain.faithfulness import (
     ranking,
     read_curves,
 )
-from evaluation.explain.methods import class_maps
+from evaluation.explain.methods import METHODS, Look, Made, class_maps, masks_of
 from evaluation.explain.randomisation import randomised, similarity
-from evaluation.explain.rise import MaskedEmbeddings, RiseSettings, embed_masked, rise_maps
 from evaluation.explain.towers import SpatialLayer, TokenLayout, Tower, inspect_tower
 from evaluation.records import ExplainMethod, ExplainSpec, FloatArray, Head, Sample
 from evaluation.stores.maps import MapCache, head_digest, key_of
@@ -36,7 +42,7 @@ if TYPE_CHECKING:
 class Explainer:
     """One model and head, with a cache; photos are decoded only when something is missing."""
 
-    model: ImageModel
+    model: Explainable
     head: Head
     spec: ExplainSpec
     load: Callable[[Sample], Image.Image]
@@ -72,16 +78,17 @@ class Explainer:
 
         """
         key = self._key(
-            "maps", sample, method=method, classes=classes, settings=self._settings_of(method)
+            "maps",
+            sample,
+            method=method,
+            classes=classes,
+            settings=METHODS[method].settings(self.spec),
         )
         known = self.cache.arrays(key)
         if known is not None:
             height, width = (float(side) for side in known["extent"])
             return InputMaps(values=known["values"], extent=(height, width))
-        if method == "rise":
-            maps = self._rise(sample, classes, progress)
-        else:
-            maps = self._computed(method, sample, classes)
+        maps = class_maps(method, self._look(sample, classes, progress, keep=self._keep(sample)))
         _check_finite(maps.values, method)
         self.cache.put_arrays(key, {"values": maps.values, "extent": np.array(maps.extent)})
         return maps
@@ -106,7 +113,7 @@ class Explainer:
             sample,
             method=name,
             target=classes[0],
-            settings=settings | self._settings_of(method),
+            settings=settings | METHODS[method].settings(self.spec),
         )
         return self._curves(
             key, lambda: self.maps(method, sample, classes).of(0)[0], sample, classes[0], seed
@@ -139,7 +146,7 @@ class Explainer:
             method=method,
             classes=classes,
             share=share,
-            settings={"seed": self.spec.seed} | self._settings_of(method),
+            settings={"seed": self.spec.seed} | METHODS[method].settings(self.spec),
         )
         known = self.cache.arrays(key)
         if known is not None:
@@ -152,13 +159,6 @@ class Explainer:
         return found
 
     # ---------------------------------------------------------------------- parts
-
-    @property
-    def _masks(self) -> RiseSettings:
-        return RiseSettings(masks=self.spec.masks, seed=self.spec.seed)
-
-    def _settings_of(self, method: str) -> dict[str, Any]:
-        return asdict(self._masks) if method == "rise" else {}
 
     @cached_property
     def _head_digest(self) -> str:
@@ -184,46 +184,43 @@ class Explainer:
             self._opened = (sample.id, self.model.preprocess(self.load(sample)))
         return self._opened[1]
 
-    def _computed(
-        self, method: ExplainMethod, sample: Sample, classes: tuple[int, ...]
-    ) -> InputMaps:
+    def _look(
+        self,
+        sample: Sample,
+        classes: tuple[int, ...],
+        progress: Progress | None = None,
+        **keep: Callable[[Made], Float32Array],
+    ) -> Look:
         # One photo at a time: the attention of a large tower takes hundreds of megabytes.
-        return class_maps(
-            method,
-            self.model,
-            self.tower,
-            self._score(classes),
-            self._pixels(sample)[None],
-            settings=self._masks,
+        return Look(
+            model=self.model,
+            tower=self.tower,
+            score=self._score(classes),
+            pixels=lambda: self._pixels(sample)[None],
+            masks=masks_of(self.spec),
             batch_size=self.batch_size,
+            progress=progress,
+            **keep,
         )
 
-    def _rise(
-        self, sample: Sample, classes: tuple[int, ...], progress: Progress | None
-    ) -> InputMaps:
-        """RISE from embeddings that every prompt set of the model shares."""
-        settings = self._masks
+    def _keep(self, sample: Sample) -> Callable[[Made], Float32Array]:
+        """Masked embeddings of a photo, which every prompt set of the model shares."""
         key = key_of(
             "masked",
             model=self.model.fingerprint,
             image=sample.digest,
-            settings=asdict(settings),
+            settings=asdict(masks_of(self.spec)),
         )
-        known = self.cache.arrays(key)
-        if known is not None:
-            masked = MaskedEmbeddings(
-                values=known["values"], settings=settings, size=self.tower.input_size
-            )
-        else:
-            masked = embed_masked(
-                self.model,
-                self._pixels(sample),
-                settings,
-                batch_size=self.batch_size,
-                progress=progress,
-            )
-            self.cache.put_arrays(key, {"values": masked.values})
-        return rise_maps(masked, self._score(classes))
+
+        def keep(make: Made) -> Float32Array:
+            known = self.cache.arrays(key)
+            if known is not None:
+                return known["values"][None]
+            made = make()
+            self.cache.put_arrays(key, {"values": made[0]})
+            return made
+
+        return keep
 
     def _shuffled(
         self,
@@ -233,7 +230,7 @@ class Explainer:
         shape: tuple[int, ...],
     ) -> FloatArray:
         try:
-            maps = self._computed(method, sample, classes)
+            maps = class_maps(method, self._look(sample, classes))
             _check_finite(maps.values, method)
         except ModelError:
             # Shuffled weights may leave no gradient, or overflow: nothing is left of the map.
@@ -248,7 +245,7 @@ def _check_finite(values: FloatArray, method: str) -> None:
         )
 
 
-def tower_of(model: ImageModel, cache: MapCache) -> Tower:
+def tower_of(model: Explainable, cache: MapCache) -> Tower:
     """What the tower of a model is made of; looked at once for each model."""
     key = key_of("tower", model=model.fingerprint)
     known = cache.plain(key)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.explain.base import ImageModel, head_logits, to_array
+from evaluation.explain.base import Explainable, head_logits, to_array
 from evaluation.records import Faithfulness, FloatArray, Head, Metric
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Curves:
 
 
 def embed_curves(
-    model: ImageModel,
+    model: Explainable,
     pixels: torch.Tensor,
     order: NDArray[np.intp],
     *,
@@ -105,7 +105,7 @@ def read_curves(embeddings: FloatArray, head: Head, target: int) -> Curves:
 
 
 def curves_of(
-    model: ImageModel,
+    model: Explainable,
     head: Head,
     pixels: torch.Tensor,
     target: int,

@@ -1,4 +1,4 @@
-"""Which methods a model allows, and one way to call them all.
+"""The explanation methods, one row each: what runs one, where it applies, what it costs.
 
 What a tower allows is seen in one forward pass (:func:`evaluation.explain.towers.inspect_tower`);
 a method that does not apply is refused with a line that names one that does.
@@ -6,94 +6,204 @@ a method that does not apply is refused with a line that names one that does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from evaluation.errors import ModelError
 from evaluation.explain.attention_gradient import attention_gradient, chefer
-from evaluation.explain.base import ImageModel, InputMaps, Progress, Score
+from evaluation.explain.base import Explainable, Float32Array, InputMaps, Progress, Score
 from evaluation.explain.cam import class_activation, no_spatial_layer
-from evaluation.explain.rise import RiseSettings, rise
+from evaluation.explain.randomisation import SHARES
+from evaluation.explain.rise import MaskedEmbeddings, RiseSettings, embed_masked, rise_maps
 from evaluation.explain.towers import Tower
-from evaluation.records import EXPLAIN_METHODS, ExplainMethod
+from evaluation.records import EXPLAIN_METHODS, REFERENCE_METHOD, ExplainMethod, ExplainSpec
 
 if TYPE_CHECKING:
     import torch
 
+Made = Callable[[], Float32Array]
 
-def refusal(method: ExplainMethod, tower: Tower) -> ModelError | None:
-    """Why a method does not apply to a tower, naming one that does; None when it applies."""
-    if method not in EXPLAIN_METHODS:
-        return ModelError(
-            f'no method "{method}"', remedy=f"choose one of {', '.join(EXPLAIN_METHODS)}"
+
+def _made_anew(make: Made) -> Float32Array:
+    return make()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a method is given: a model, images, and what is explained of them."""
+
+    model: Explainable
+    tower: Tower
+    """What :func:`inspect_tower` saw of the model."""
+    score: Score
+    pixels: Callable[[], torch.Tensor]
+    """(B, 3, H, W); photos are decoded only when it is called."""
+    masks: RiseSettings = field(default_factory=RiseSettings)
+    batch_size: int = 32
+    """Masked images a forward pass; gradients take all images at once."""
+    progress: Progress | None = None
+    keep: Callable[[Made], Float32Array] = _made_anew
+    """Gives embeddings that do not depend on the score, kept from before or made now; used
+    for one image."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Method:
+    """A row of ``METHODS``."""
+
+    run: Callable[[Look], InputMaps]
+    """The maps of every class of the score."""
+    refuse: Callable[[Tower], ModelError | None]
+    """Why it does not apply to a tower, naming one that does; None when it applies."""
+    own: Callable[[Tower], bool] = lambda _tower: False
+    """Whether it is what explains such a tower when nothing is asked for."""
+    passes: Callable[[ExplainSpec], int] = lambda _spec: 1
+    """Forward passes of an image."""
+    work: Callable[[ExplainSpec], int] = lambda _spec: 3
+    """The same with a backward pass counted as two, which is about what it costs."""
+    photos: Callable[[ExplainSpec], int | None] = lambda _spec: None
+    """How many photos of a case it explains at most; None for all."""
+    layer: Callable[[Tower], str] = lambda _tower: ""
+    """The layer that it reads, where it reads one."""
+    settings: Callable[[ExplainSpec], dict[str, Any]] = lambda _spec: {}
+    """What of a specification changes its maps."""
+    shares: tuple[float, ...] = SHARES
+    """Of the weights, those that are shuffled to see whether its maps come from them."""
+
+
+# ------------------------------------------------------------------------- attention
+
+
+def _needs_layout(name: str, tower: Tower) -> ModelError | None:
+    if tower.layout is not None:
+        return None
+    has = "computes it within windows" if tower.attentions else "has none"
+    other = "rise" if tower.spatial is None else "hirescam or rise"
+    return ModelError(
+        f"{name} needs attention over the image, and this tower {has}", remedy=f"use {other}"
+    )
+
+
+def _pools_last(tower: Tower) -> bool:
+    """Whether the last attention pools the image: it has other queries than keys."""
+    _, _, queries, keys = tower.attentions[-1]
+    return queries != keys
+
+
+def _reads_tokens(tower: Tower) -> bool:
+    return tower.spatial is None and tower.layout is not None
+
+
+# ------------------------------------------------------------------- class activation
+
+
+def _needs_spatial(tower: Tower) -> ModelError | None:
+    return no_spatial_layer() if tower.spatial is None else None
+
+
+def _spatial_name(tower: Tower) -> str:
+    return tower.spatial.name if tower.spatial else ""
+
+
+# ------------------------------------------------------------------------------ RISE
+
+
+def masks_of(spec: ExplainSpec) -> RiseSettings:
+    """The masks that a study declares."""
+    return RiseSettings(masks=spec.masks, seed=spec.seed)
+
+
+def _rise(look: Look) -> InputMaps:
+    """From embeddings that every prompt set of the model shares."""
+
+    def embed() -> Float32Array:
+        how: dict[str, Any] = {"batch_size": look.batch_size, "progress": look.progress}
+        images = [embed_masked(look.model, image, look.masks, **how) for image in look.pixels()]
+        return np.stack([one.values for one in images])
+
+    size = look.tower.input_size
+    maps = [
+        rise_maps(MaskedEmbeddings(values=rows, settings=look.masks, size=size), look.score)
+        for rows in look.keep(embed)
+    ]
+    return InputMaps(values=np.concatenate([one.values for one in maps]), extent=maps[0].extent)
+
+
+METHODS: Mapping[ExplainMethod, Method] = {
+    # Where the last attention is a pool, its own gradient is more faithful than relevance
+    # through all layers; where a class token is read, it is the other way round (deletion and
+    # insertion on the toy models of the tests).
+    "attention-gradient": Method(
+        run=lambda look: attention_gradient(look.model, look.score, look.pixels()),
+        refuse=partial(_needs_layout, "attention-gradient"),
+        own=lambda tower: _reads_tokens(tower) and _pools_last(tower),
+    ),
+    "chefer": Method(
+        run=lambda look: chefer(look.model, look.score, look.pixels()),
+        refuse=partial(_needs_layout, "chefer"),
+        own=lambda tower: _reads_tokens(tower) and not _pools_last(tower),
+    ),
+    "hirescam": Method(
+        run=lambda look: class_activation(
+            look.model, look.score, look.pixels(), kind="hirescam", layer=look.tower.spatial
+        ),
+        refuse=_needs_spatial,
+        own=lambda tower: tower.spatial is not None,
+        layer=_spatial_name,
+    ),
+    "gradcam": Method(
+        run=lambda look: class_activation(
+            look.model, look.score, look.pixels(), kind="gradcam", layer=look.tower.spatial
+        ),
+        refuse=_needs_spatial,
+        layer=_spatial_name,
+    ),
+    "rise": Method(
+        run=_rise,
+        refuse=lambda _tower: None,
+        own=lambda tower: tower.spatial is None and tower.layout is None,
+        passes=lambda spec: spec.masks,
+        work=lambda spec: spec.masks,
+        photos=lambda spec: max(spec.rise_photos, spec.faithfulness_photos),
+        settings=lambda spec: asdict(masks_of(spec)),
+        # It would cost as much again at every step: the end is what counts.
+        shares=SHARES[-1:],
+    ),
+}
+
+
+def method(name: str) -> Method:
+    """A row of ``METHODS``; raises :class:`ModelError` for a name that has none."""
+    if name not in METHODS:
+        raise ModelError(
+            f'no method "{name}"', remedy=f"choose one of {', '.join(EXPLAIN_METHODS)}"
         )
-    if method in ("hirescam", "gradcam") and tower.spatial is None:
-        return no_spatial_layer()
-    if method in ("attention-gradient", "chefer") and tower.layout is None:
-        has = "computes it within windows" if tower.attentions else "has none"
-        other = "rise" if tower.spatial is None else "hirescam or rise"
-        return ModelError(
-            f"{method} needs attention over the image, and this tower {has}",
-            remedy=f"use {other}",
-        )
-    return None
+    return METHODS[name]  # type: ignore[index]
 
 
 def own_method(tower: Tower) -> ExplainMethod:
-    """The method that reads a tower from inside: what an empty list of methods begins with.
-
-    Where the last attention is a pool, its own gradient is more faithful than relevance through
-    all layers; where a class token is read, it is the other way round (deletion and insertion
-    on the toy models of the tests).
-    """
-    if tower.spatial is not None:
-        return "hirescam"
-    if tower.layout is None:
-        return "rise"
-    _, _, queries, keys = tower.attentions[-1]
-    return "chefer" if queries == keys else "attention-gradient"
+    """The method that reads a tower from inside: what an empty list of methods begins with."""
+    return next(name for name, row in METHODS.items() if row.own(tower))
 
 
 def resolve_methods(methods: tuple[ExplainMethod, ...], tower: Tower) -> tuple[ExplainMethod, ...]:
     """The methods asked for, or those that a tower is explained by when none is asked for."""
-    return tuple(dict.fromkeys(methods or (own_method(tower), "rise")))
+    return tuple(dict.fromkeys(methods or (own_method(tower), REFERENCE_METHOD)))
 
 
-def class_maps(
-    method: ExplainMethod,
-    model: ImageModel,
-    tower: Tower,
-    score: Score,
-    pixels: torch.Tensor,
-    *,
-    settings: RiseSettings | None = None,
-    batch_size: int = 32,
-    progress: Progress | None = None,
-) -> InputMaps:
-    """The maps of every class, for (B, 3, H, W) images, by any method.
-
-    Args:
-        method: Which one.
-        model: The model.
-        tower: What :func:`inspect_tower` saw of it.
-        score: What is explained.
-        pixels: The images.
-        settings: Of RISE.
-        batch_size: Of RISE; the other methods take all images at once.
-        progress: Of RISE.
+def class_maps(name: str, look: Look) -> InputMaps:
+    """The maps of every class, by any method.
 
     Raises:
         ModelError: the method does not apply to this tower, or its gradient is zero.
 
     """
-    refused = refusal(method, tower)
+    chosen = method(name)
+    refused = chosen.refuse(look.tower)
     if refused is not None:
         raise refused
-    if method == "attention-gradient":
-        return attention_gradient(model, score, pixels)
-    if method == "chefer":
-        return chefer(model, score, pixels)
-    if method == "rise":
-        return rise(
-            model, score, pixels, settings=settings, batch_size=batch_size, progress=progress
-        )
-    return class_activation(model, score, pixels, kind=method, layer=tower.spatial)
+    return chosen.run(look)

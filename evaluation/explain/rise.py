@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import Float32Array, ImageModel, InputMaps, Progress, Score
+from evaluation.explain.base import Explainable, Float32Array, InputMaps, Progress, Score
 
 if TYPE_CHECKING:
     import torch
@@ -92,7 +92,7 @@ class MaskedEmbeddings:
 
 
 def embed_masked(
-    model: ImageModel,
+    model: Explainable,
     pixels: torch.Tensor,
     settings: RiseSettings,
     *,
@@ -148,29 +148,6 @@ def rise_maps(masked: MaskedEmbeddings, score: Score) -> InputMaps:
     variance = squares / len(masks) - (total / len(masks)) ** 2
     values = (covariance / np.maximum(variance, 1e-6)).astype(np.float32)
     return InputMaps(values=_reduced(values)[None], extent=(float(height), float(width)))
-
-
-def rise(
-    model: ImageModel,
-    score: Score,
-    pixels: torch.Tensor,
-    *,
-    settings: RiseSettings | None = None,
-    batch_size: int = 32,
-    progress: Progress | None = None,
-) -> InputMaps:
-    """RISE's maps of (B, 3, H, W) images; arguments as in :func:`embed_masked`."""
-    chosen = settings or RiseSettings()
-    maps = []
-    for i, image in enumerate(pixels):
-
-        def tell(done: int, total: int, before: int = i) -> None:
-            if progress is not None:
-                progress(before * total + done, len(pixels) * total)
-
-        masked = embed_masked(model, image, chosen, batch_size=batch_size, progress=tell)
-        maps.append(rise_maps(masked, score))
-    return InputMaps(values=np.concatenate([one.values for one in maps]), extent=maps[0].extent)
 
 
 def _reduced(values: NDArray[np.float32]) -> Float32Array:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import ImageModel
+from evaluation.explain.base import Explainable
 from evaluation.explain.recorder import RecordedAttention, recording
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Tower:
     """Height and width of the pixels it reads."""
 
 
-def input_size(model: ImageModel) -> tuple[int, int]:
+def input_size(model: Explainable) -> tuple[int, int]:
     """Height and width of the pixels that a model reads."""
     size = model.preprocessing["size"]
     if isinstance(size, int):
@@ -70,7 +70,7 @@ def input_size(model: ImageModel) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def inspect_tower(model: ImageModel) -> Tower:
+def inspect_tower(model: Explainable) -> Tower:
     """Looks at one forward pass on noise."""
     import torch  # noqa: PLC0415 - slow to import
 

@@ -1,33 +1,50 @@
 """Models: from a declaration to something that embeds photos and makes a classifier.
 
-``base`` says what a model is; ``clip`` (with ``text``) builds the zero-shot ones with
-open_clip, ``embedded`` assembles the offline one, ``supervised`` trains a head on a trunk, and
-perhaps the trunk; ``hub``, ``downloads``, ``checkpoints`` and ``devices`` are what they share;
-``cards`` says what is known of a model before it runs.
+``base`` says what a model is.  Each kind of :data:`evaluation.records.KINDS` is a module of the
+same functions (:class:`evaluation.models.base.Maker`): ``clip`` (with ``text``) builds the
+zero-shot ones with open_clip, ``supervised`` trains a head on a trunk, and perhaps the trunk;
+``embedded`` assembles the offline one; ``hub``, ``checkpoints`` and ``devices`` are what they
+share; ``cards`` says what is known of a model before it runs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from evaluation.errors import VeilleError
-from evaluation.models import clip, supervised
-from evaluation.models.base import Classifier, TrainingViews
-from evaluation.models.cards import licence_of, model_card
+from evaluation.models.base import (
+    Classifier,
+    Explainable,
+    Loading,
+    Maker,
+    Predictor,
+    TrainingViews,
+)
+from evaluation.models.cards import card, licence_of
+from evaluation.models.checkpoints import is_path
 from evaluation.net.downloads import Progress
-from evaluation.records import Availability, Fetched, ModelSpec, TrainingPhotos
+from evaluation.records import KINDS, Availability, Fetched, ModelCard, ModelSpec, TrainingPhotos
 from evaluation.records.base import silent
+from evaluation.stores.embeddings import Embedder
 
 __all__ = [
     "Classifier",
+    "Embedder",
+    "Explainable",
+    "Predictor",
     "TrainingViews",
     "availability",
     "fetch",
     "load_model",
     "model_card",
 ]
+
+
+def _maker(spec: ModelSpec) -> Maker:
+    return cast("Maker", import_module(f"{__name__}.{KINDS[spec.kind].module}"))
 
 
 def availability(spec: ModelSpec, *, cache: Path, offline: bool) -> Availability:  # noqa: ARG001
@@ -41,9 +58,7 @@ def availability(spec: ModelSpec, *, cache: Path, offline: bool) -> Availability
         offline: Whether the network may not be used.
 
     """
-    if spec.kind == "supervised":
-        return supervised.availability(spec, offline=offline)
-    return clip.availability(spec, offline=offline)
+    return _maker(spec).availability(spec, offline=offline)
 
 
 def fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = silent) -> Fetched:
@@ -60,7 +75,7 @@ def fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = s
     """
     before = availability(spec, cache=cache, offline=True)
     try:
-        path = _fetch(spec, cache=cache, offline=offline, progress=progress)
+        path = _maker(spec).fetch(spec, cache=cache, offline=offline, progress=progress)
     except VeilleError as error:
         return Fetched(model=spec, state="missing", reason=str(error), licence=licence_of(spec))
     state: Literal["packages", "random", "local", "cached", "downloaded"]
@@ -68,7 +83,7 @@ def fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = s
         state = "packages"
     elif path is None:
         state = "random"
-    elif clip.is_path(spec.weights):
+    elif is_path(spec.weights):
         state = "local"
     else:
         state = "cached" if before.ready else "downloaded"
@@ -76,14 +91,9 @@ def fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = s
     return Fetched(model=spec, state=state, size=size, path=path, licence=licence_of(spec))
 
 
-def _fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress) -> Path | None:
-    if spec.kind == "supervised":
-        return supervised.fetch(spec, offline=offline)
-    return clip.fetch(spec, cache=cache, offline=offline, progress=progress)
-
-
-def _unwatched(_done: int, _total: int, _note: str) -> None:
-    """The progress of those who do not watch."""
+def model_card(spec: ModelSpec) -> ModelCard:
+    """What is known of a model here and now; nothing is fetched, and nothing is raised."""
+    return card(spec, _maker(spec).sizes)
 
 
 def load_model(
@@ -96,22 +106,12 @@ def load_model(
     progress: Progress = silent,
     photos: TrainingPhotos | None = None,
     resume: bool = True,
-    watch: Callable[[int, int, str], None] = _unwatched,
+    watch: Callable[[int, int, str], None] = silent,
 ) -> Classifier:
     """A model ready to embed; its weights are assembled or fetched when they are not here.
 
-    A model whose trunk learns is trained here, or found trained in the cache.
-
-    Args:
-        spec: The model.
-        cache: The program's own cache, where the embedded model is assembled.
-        device: "auto", "cpu", "cuda", "cuda:1", "mps".
-        precision: "fp32", "bf16" or "fp16".
-        offline: Never to use the network.
-        progress: Told of the megabytes of each download.
-        photos: What a model may learn from before it embeds anything.
-        resume: Whether an interrupted training is continued, and a finished one taken as it is.
-        watch: Told of a training: the epochs that are done, how many there are, their numbers.
+    A model whose trunk learns is trained here, or found trained in the cache.  The arguments
+    are the fields of :class:`Loading`.
 
     Raises:
         WeightsUnavailable: the weights cannot be had here and now.
@@ -119,22 +119,14 @@ def load_model(
         ModelError: the declaration makes no sense, or the checkpoint cannot be read.
 
     """
-    if spec.kind == "supervised":
-        return supervised.load_supervised(
-            spec,
-            cache=cache,
-            device=device,
-            precision=precision,
-            offline=offline,
-            photos=photos,
-            resume=resume,
-            watch=watch,
-        )
-    return clip.load_clip(
-        spec,
+    loading = Loading(
         cache=cache,
         device=device,
         precision=precision,
         offline=offline,
         progress=progress,
+        photos=photos,
+        resume=resume,
+        watch=watch,
     )
+    return _maker(spec).load(spec, loading)

@@ -1,15 +1,31 @@
-"""What every model is to the rest of the house, and how its embeddings are named."""
+"""What a model is to the rest of the house: three roles, and what loads one.
+
+``Predictor`` is all that scoring needs, ``Embedder`` what the store of embeddings needs,
+``Explainable`` what maps need.  A CLIP has all three; predictions made elsewhere have the first.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from evaluation.errors import ModelError
-from evaluation.records import Head, ModelSpec, PromptSet, Support, digest_of
+from evaluation.net.downloads import Progress
+from evaluation.records import (
+    Availability,
+    Head,
+    ModelSpec,
+    Predictions,
+    PromptSet,
+    Sample,
+    Support,
+    TrainingPhotos,
+    digest_of,
+)
+from evaluation.records.base import silent
+from evaluation.stores.embeddings import Embedder
 
 if TYPE_CHECKING:
     import torch
@@ -17,68 +33,69 @@ if TYPE_CHECKING:
 
     Tensor = torch.Tensor
 
+Watch = Callable[[int, int, str], None]
+"""Called with the epochs that are done, how many there are, and the last one's numbers."""
 FINGERPRINT_VERSION = 1
 """Raised when this program changes what it computes from the same weights."""
 
 
-class TrainingViews(Protocol):
-    """K augmented views of a training photo, embedded together as K x D numbers."""
+class Predictor(Protocol):
+    """All that scoring needs of a model."""
+
+    def predict(self, samples: Sequence[Sample]) -> Predictions:
+        """What it says of N photos, in their order."""
+
+
+class Explainable(Protocol):
+    """What maps need of a model: a differentiable way from pixels to an embedding."""
 
     fingerprint: str
-    """Of the model, the augmentation, K and the seed."""
-    dim: int
-    """K x D."""
-    device: str
-
-    def preprocess(self, image: Image.Image) -> Tensor:
-        """RGB photo to (K, 3, H, W) float32; safe to call from several threads."""
-
-    def embed_images(self, batch: Tensor) -> NDArray[np.float32]:
-        """(B, K, 3, H, W) float32 to (B, K x D) float32."""
-
-
-class Classifier(Protocol):
-    """A loaded model: it embeds photos, and makes a linear head over the embeddings.
-
-    The embeddings know nothing of classes or prompts: they are what the store keeps.
-    """
-
-    spec: ModelSpec
-    fingerprint: str
-    """SHA-256 over weights, architecture, preprocessing and precision: the embeddings' key."""
-    weights_digest: str
-    """SHA-256 (hexadecimal) of the checkpoint file."""
-    dim: int
-    """D: of an embedding."""
-    needs_training: bool
-    """Whether :meth:`head` fits labelled embeddings; otherwise it reads prompts, or the model
-    has learnt already."""
-    device: str
-    """As PyTorch names it: cpu, cuda:0, mps."""
-    precision: str
-    """fp32, bf16 or fp16."""
-
+    """SHA-256 over weights, architecture, preprocessing and precision."""
     image_tower: torch.nn.Module
     """The module that :meth:`forward` runs: an open_clip tower, or a timm trunk."""
     preprocessing: Mapping[str, Any]
-    """What :meth:`preprocess` does, under the keys of open_clip's ``PreprocessCfg``."""
-
-    @property
-    def views(self) -> TrainingViews | None:
-        """What :meth:`head` fits instead of the training photos as they are."""
+    """How a photo becomes pixels, under the keys of open_clip's ``PreprocessCfg``: ``size`` (an
+    int, or height and width), ``resize_mode``, ``mean``, ``std``, …"""
 
     def preprocess(self, image: Image.Image) -> Tensor:
         """RGB photo to (3, H, W) float32; safe to call from several threads."""
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """(B, 3, H, W) to (B, D) float32: those of :meth:`embed_images`, differentiable."""
+        """(B, 3, H, W) to (B, D) embeddings: those of ``embed_images``, differentiable.
 
-    def embed_images(self, batch: Tensor) -> NDArray[np.float32]:
-        """(B, 3, H, W) float32 to (B, D) float32.
-
-        Of unit length for a CLIP model; the trunk's pooled features, as they are, for a
-        supervised one.
+        Neither inference mode nor ``no_grad``; the pixels are moved to the model's device and
+        precision inside, and the embeddings are float32 (float64 for a float64 model).
         """
+
+
+class TrainingViews(Embedder, Protocol):
+    """K augmented views of a training photo, embedded together.
+
+    ``preprocess`` gives (K, 3, H, W), ``embed_images`` takes (B, K, 3, H, W) and gives
+    (B, K x D), and ``dim`` is K x D.
+    """
+
+
+class Classifier(Embedder, Explainable, Protocol):
+    """A loaded model that embeds photos, and makes a linear head over the embeddings.
+
+    The embeddings know nothing of classes or prompts: they are what the store keeps.  They
+    have unit length for a CLIP model; of a supervised one they are the trunk's pooled features,
+    as they are.
+    """
+
+    spec: ModelSpec
+    weights_digest: str
+    """SHA-256 (hexadecimal) of the checkpoint file."""
+    needs_training: bool
+    """Whether :meth:`head` fits labelled embeddings; otherwise it reads prompts, or the model
+    has learnt already."""
+    precision: str
+    """fp32, bf16 or fp16."""
+
+    @property
+    def views(self) -> TrainingViews | None:
+        """What :meth:`head` fits instead of the training photos as they are."""
 
     def pictures(self, image: Image.Image, count: int) -> tuple[Image.Image, ...]:
         """The photo as the model reads it, then ``count - 1`` of its augmented views.
@@ -99,7 +116,7 @@ class Classifier(Protocol):
 
         Args:
             classes: C names, in the order of the head's rows.
-            prompts: What a CLIP model reads; a supervised one ignores it.
+            prompts: What a model that reads texts reads; another one ignores it.
             train: What a supervised model learns from, K rows a photo if it has views; a CLIP
                 model, or one that has learnt already, ignores it.
             validation: What its hyper-parameters are chosen on.
@@ -109,6 +126,61 @@ class Classifier(Protocol):
             ModelError: what it needs is missing, or cannot be learnt from.
 
         """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loading:
+    """How a model is loaded here, as opposed to which one."""
+
+    cache: Path
+    """The program's own, where the embedded model is assembled and trainings are kept."""
+    device: str = "auto"
+    """"auto", "cpu", "cuda", "cuda:1", "mps"."""
+    precision: str = "fp32"
+    """"fp32", "bf16" or "fp16"."""
+    offline: bool = False
+    """Never to use the network."""
+    progress: Progress = silent
+    """Told of the megabytes of each download."""
+    photos: TrainingPhotos | None = None
+    """What a model may learn from before it embeds anything."""
+    resume: bool = True
+    """Whether an interrupted training is continued, and a finished one taken as it is."""
+    watch: Watch = silent
+    """Told of a training: the epochs that are done, how many there are, their numbers."""
+
+
+class Maker(Protocol):
+    """A module of :data:`evaluation.records.KINDS`: all that is asked about one kind of model."""
+
+    def availability(self, spec: ModelSpec, *, offline: bool) -> Availability:
+        """Whether a model could run here; nothing is built, assembled or fetched."""
+
+    def fetch(
+        self, spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress
+    ) -> Path | None:
+        """The checkpoint, assembled or downloaded when it is not here; None without one.
+
+        Raises :class:`ModelError` when it cannot be had.
+        """
+
+    def load(self, spec: ModelSpec, loading: Loading) -> Classifier:
+        """A model that is ready to run; see :func:`evaluation.models.load_model`."""
+
+    def sizes(self, spec: ModelSpec) -> Sizes:
+        """What can be computed of a model from its description alone; may raise anything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """What a model's description says of it; see :class:`evaluation.records.ModelCard`."""
+
+    resolution: tuple[int, int] | None = None
+    image_parameters: int | None = None
+    text_parameters: int | None = None
+    image_gflops: float | None = None
+    embed_dim: int | None = None
+    context_length: int | None = None
 
 
 def fingerprint_of(

@@ -8,6 +8,13 @@ from pathlib import Path
 
 from evaluation.errors import ModelError, one_line
 
+SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
+
+
+def is_path(weights: str) -> bool:
+    """Whether the weights are meant as a file or folder, existing or not."""
+    return Path(weights).is_absolute() or weights.endswith(SUFFIXES)
+
 
 def file_digest(path: Path) -> str:
     """SHA-256 (hexadecimal) of a file's bytes; raises :class:`ModelError` if it has none."""

@@ -29,6 +29,8 @@ from typing import TYPE_CHECKING, Any
 from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable, one_line
 from evaluation.files import replacing
 from evaluation.models.checkpoints import file_digest
+from evaluation.models.hub import hub_offline
+from evaluation.models.text import TextEncoder
 
 if TYPE_CHECKING:
     import torch
@@ -297,8 +299,6 @@ def _checkpoint_state(work: Path) -> State:
     import torch  # noqa: PLC0415 - slow to import
     from open_clip import CustomTextCLIP  # noqa: PLC0415
 
-    from evaluation.models.hub import hub_offline  # noqa: PLC0415
-
     with hub_offline():
         model = CustomTextCLIP(**_towers(work), init_logit_scale=LOGIT_SCALE)
     trunk, classifier = split_classifier(load_classifier_state(trunk_file()))
@@ -345,10 +345,11 @@ def imagenet_names() -> tuple[str, ...]:
 
 def _encode(model: Any, work: Path, sentences: tuple[str, ...]) -> torch.Tensor:
     import torch  # noqa: PLC0415 - slow to import
+    from open_clip.tokenizer import HFTokenizer  # noqa: PLC0415
 
-    from evaluation.models.text import TextEncoder, folder_tokenizer  # noqa: PLC0415
-
-    encoder = TextEncoder(model, folder_tokenizer(work), device=torch.device("cpu"))
+    with hub_offline():
+        tokenizer = HFTokenizer(str(work), context_length=CONTEXT_LENGTH)
+    encoder = TextEncoder(model, tokenizer, device=torch.device("cpu"))
     return torch.from_numpy(encoder.encode(sentences)).float()
 
 

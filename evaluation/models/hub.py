@@ -30,6 +30,8 @@ from evaluation.net.downloads import (
 )
 from evaluation.records.base import silent
 
+HUB = "hf-hub:"
+"""Begins weights that are a repository of the hub."""
 HUB_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 """What open_clip looks for in a repository of the hub, in this order."""
 HUB_CONFIG = "open_clip_config.json"
@@ -126,7 +128,7 @@ def announced_repository(repository: str) -> RemoteFile:
 
     Raises :class:`WeightsUnavailable` when the hub refuses, or does not answer.
     """
-    return _announced_by_hub(repository, HUB_WEIGHTS, what=f"hf-hub:{repository}")
+    return _announced_by_hub(repository, HUB_WEIGHTS, what=f"{HUB}{repository}")
 
 
 def announced_by_url(url: str, *, target: Path, what: str, sha256: str = "") -> RemoteFile:
@@ -250,7 +252,7 @@ def fetch_repository(repository: str, *, offline: bool, progress: Progress = sil
     found = cached_repository(repository)
     if found is not None:
         return found
-    what = f"hf-hub:{repository}"
+    what = f"{HUB}{repository}"
     if offline:
         raise not_cached(what)
     config = _announced_by_hub(repository, (HUB_CONFIG,), what=what)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
-from evaluation.models.hub import hub_offline
 from evaluation.records import PromptSet
 
 if TYPE_CHECKING:
@@ -20,16 +18,6 @@ BATCH = 64
 """Sentences per forward pass."""
 
 Tokenizer = Callable[..., "torch.Tensor"]
-
-
-def folder_tokenizer(folder: Path) -> Any:
-    """open_clip's tokenizer over the tokenizer files of an embedded model's folder."""
-    from open_clip.tokenizer import HFTokenizer  # noqa: PLC0415 - slow to import
-
-    from evaluation.models.embedded import CONTEXT_LENGTH  # noqa: PLC0415
-
-    with hub_offline():
-        return HFTokenizer(str(folder), context_length=CONTEXT_LENGTH)
 
 
 class TextEncoder:

@@ -3,8 +3,8 @@
 Arrays are NumPy arrays and are never written to after construction.  N is a number of
 images, C of classes, D the dimension of an embedding.  A module may use those above it:
 
-``base``, ``data``, ``training``, ``study``, ``models``, ``scores``, ``runs``, ``reference``,
-``analysis``, ``explanations``, ``projection``, ``results``.
+``base``, ``kinds``, ``data``, ``training``, ``study``, ``models``, ``scores``, ``runs``,
+``reference``, ``analysis``, ``explanations``, ``projection``, ``results``.
 """
 
 from __future__ import annotations
@@ -47,16 +47,15 @@ from evaluation.records.base import (
     SCHEMA_VERSION,
     BoolArray,
     DatasetKind,
-    Family,
     FloatArray,
     Fold,
     IntArray,
-    ModelKind,
     Option,
     Reading,
     Source,
     Status,
     digest_of,
+    message,
 )
 from evaluation.records.data import (
     DataNote,
@@ -84,6 +83,7 @@ from evaluation.records.explanations import (
     UncoveredSubcategory,
     ValidationConfusion,
 )
+from evaluation.records.kinds import FAMILIES, KINDS, Family, Kind, ModelKind, Sign
 from evaluation.records.models import Availability, Fetched, Head, Licence, ModelCard, Support
 from evaluation.records.projection import Point, Projection
 from evaluation.records.reference import Reference, ReferenceScores, ReferenceSystem
@@ -92,6 +92,7 @@ from evaluation.records.runs import EmbeddingCost, Lap, Provenance, RunRecord, S
 from evaluation.records.scores import ClassScores, Metric, Predictions
 from evaluation.records.study import (
     EXPLAIN_METHODS,
+    REFERENCE_METHOD,
     Case,
     DatasetSpec,
     ExplainMethod,
@@ -115,7 +116,10 @@ from evaluation.records.training import (
 
 __all__ = [
     "EXPLAIN_METHODS",
+    "FAMILIES",
     "FOLDS",
+    "KINDS",
+    "REFERENCE_METHOD",
     "SCHEMA_VERSION",
     "Abstention",
     "AugmentationSpec",
@@ -156,6 +160,7 @@ __all__ = [
     "Grouping",
     "Head",
     "IntArray",
+    "Kind",
     "Lap",
     "LearningCurve",
     "Licence",
@@ -197,6 +202,7 @@ __all__ = [
     "SelectedPhoto",
     "SelectionReason",
     "SelectionRule",
+    "Sign",
     "SmallClasses",
     "Source",
     "Split",
@@ -222,4 +228,5 @@ __all__ = [
     "VarianceSource",
     "Verdict",
     "digest_of",
+    "message",
 ]

@@ -17,12 +17,8 @@ Fold = Literal["train", "validation", "test"]
 FOLDS: tuple[Fold, ...] = ("train", "validation", "test")
 
 Status = Literal["ok", "unavailable", "failed"]
-ModelKind = Literal["clip", "supervised"]
 DatasetKind = Literal["flipkart", "folder", "table"]
 Option = str | int | float | bool
-Family = Literal["zero-shot", "label-free", "supervised"]
-"""What a case read of the user's own before it answered: nothing, titles or photos or shares
-without a label, or labels."""
 Source = Literal["titles", "photos"]
 """What a label-free model is adapted on."""
 Reading = Literal["photo", "title"]
@@ -34,6 +30,14 @@ BoolArray = NDArray[np.bool_]
 
 Progress = Callable[[int, int], None]
 """Told how much is done, of how much: photos, bytes."""
+
+
+def message(text: str) -> str:
+    """The text itself, marked as one that the report's ``t`` is given later.
+
+    For texts kept in constants: ``STATUS = {"ok": message("évalué")}``, ``t(STATUS["ok"])``.
+    """
+    return text
 
 
 def silent(*_told: object) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from evaluation.records.base import ModelKind
+from evaluation.records.kinds import ModelKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,29 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from evaluation.records.base import (
     FOLDS,
     DatasetKind,
-    Family,
     Fold,
-    ModelKind,
     Option,
     Reading,
     Source,
     digest_of,
 )
+from evaluation.records.kinds import KINDS, Family, ModelKind
 from evaluation.records.training import AugmentationSpec, TrainingSpec
 
 ExplainMethod = Literal["attention-gradient", "chefer", "hirescam", "gradcam", "rise"]
-EXPLAIN_METHODS: tuple[ExplainMethod, ...] = (
-    "attention-gradient",
-    "chefer",
-    "hirescam",
-    "gradcam",
-    "rise",
-)
+EXPLAIN_METHODS: tuple[ExplainMethod, ...] = get_args(ExplainMethod)
+
+
+REFERENCE_METHOD: ExplainMethod = "rise"
+"""The one that needs nothing of a model but its answers, so that models can be compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,9 +151,18 @@ class ModelSpec:
     @property
     def family(self) -> Family:
         """What a case of the model reads of the user's own before it answers."""
-        if self.kind == "supervised":
-            return "supervised"
-        return "label-free" if self.adapt or self.shares is not None else "zero-shot"
+        adapted = self.adapt or self.shares is not None
+        return "label-free" if adapted else KINDS[self.kind].family
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether prompt sets apply to it."""
+        return KINDS[self.kind].reads_texts
+
+    @property
+    def learns(self) -> bool:
+        """Whether it is trained on the labels of the training part."""
+        return KINDS[self.kind].learns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,5 +271,5 @@ class Study:
         return tuple(
             Case(study=self.name, model=model, prompts=prompts)
             for model in self.models
-            for prompts in (self.prompts if model.kind == "clip" else (None,))
+            for prompts in (self.prompts if model.reads_texts else (None,))
         )

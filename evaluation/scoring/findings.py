@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evaluation.records import CaseComparison, Finding, FindingTopic, ModelKind, PairedTest
+from evaluation.records import CaseComparison, Finding, FindingTopic, PairedTest
 from evaluation.scoring.comparison import MARGIN, verdict
 from evaluation.scoring.intervals import Interval
 from evaluation.scoring.paired import ALPHA, holm, mcnemar, tango
@@ -22,9 +22,10 @@ class Contender:
 
     case: str
     model: str
-    kind: ModelKind
+    learns: bool
+    """Whether it learns from labels."""
     prompts: str | None
-    """Name of its prompt set; None for a supervised model."""
+    """Name of its prompt set; None for a model that reads no texts."""
 
 
 def find(
@@ -54,18 +55,17 @@ def find(
     found = [_leaders(comparison, real)] if len(real) > 1 else []
     found += [ask("models", a, b) for a, b in _rival_models(real)]
     for one in real:
-        if one.kind != "clip" or one.prompts == names:
+        if one.prompts in (None, names):
             continue
         twins = [other for other in ranked if other.model == one.model]
         found += [ask("prompts", one, other) for other in twins if other.prompts == names]
         found += [
             ask("control", one, other)
             for other in twins
-            if one.prompts is not None and controls.get(other.prompts or "") == one.prompts
+            if controls.get(other.prompts or "") == one.prompts
         ]
-    zero_shot = [one for one in real if one.kind == "clip"]
-    trained = [one for one in real if one.kind == "supervised"]
-    found += [ask("training", one, zero_shot[0]) for one in trained if zero_shot]
+    zero_shot = [one for one in real if one.prompts is not None]
+    found += [ask("training", one, zero_shot[0]) for one in real if one.learns and zero_shot]
     return tuple(found)
 
 
@@ -97,7 +97,7 @@ def _rival_models(real: Sequence[Contender]) -> list[tuple[Contender, Contender]
     """Zero-shot models side by side, each with its most accurate prompt set, best first."""
     best: dict[str, Contender] = {}
     for one in real:
-        if one.kind == "clip":
+        if one.prompts is not None:
             best.setdefault(one.model, one)
     models = list(best.values())
     return [(models[0], other) for other in models[1:]]

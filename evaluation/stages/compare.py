@@ -227,7 +227,7 @@ def _contender(run: RunRecord) -> Contender:
     return Contender(
         case=run.case,
         model=run.model.name,
-        kind=run.model.kind,
+        learns=run.model.learns,
         prompts=run.prompts.name if run.prompts else None,
     )
 
@@ -508,7 +508,7 @@ def _few_shot(bench: _Bench, chosen: str, head: Head | None) -> tuple[FewShot, .
 def _retrieval(bench: _Bench) -> tuple[Retrieval, ...]:
     """Photo to title and back on the test part, for a model that reads texts."""
     titles = {one.id: one.title for one in bench.opened.samples(bench.opened.split.test)}
-    if bench.spec.kind != "clip" or not all(titles.values()):
+    if not bench.spec.reads_texts or not all(titles.values()):
         return ()
     ids = tuple(titles)
     texts = {one: (title,) for one, title in titles.items() if title}

@@ -445,7 +445,7 @@ def _with_gain(suggestion: Suggestion, before: BoolArray, after: BoolArray) -> S
 
 def models_of(opened: OpenStudy, names: Sequence[str]) -> tuple[ModelSpec, ...]:
     """The zero-shot models of a study: those of these names, or all."""
-    known = {one.name: one for one in opened.study.models if one.kind == "clip"}
+    known = {one.name: one for one in opened.study.models if one.reads_texts}
     unknown = sorted(set(names) - set(known))
     if unknown or not known:
         raise VeilleError(

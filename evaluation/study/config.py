@@ -235,7 +235,7 @@ def _thresholds(
     cases = [
         Case(study=name, model=model, prompts=one).name
         for model in models
-        for one in (prompts if model.kind == "clip" else (None,))
+        for one in (prompts if model.reads_texts else (None,))
     ]
     tables = study.tables("thresholds")
     thresholds = tuple(_threshold(table, cases) for table in tables)

@@ -9,6 +9,7 @@ from typing import cast, get_args
 
 from evaluation.errors import meant
 from evaluation.records import (
+    KINDS,
     AugmentationSpec,
     ModelKind,
     ModelSpec,
@@ -35,7 +36,7 @@ def read_models(study: Table) -> tuple[ModelSpec, ...]:
 
 def _model(table: Table) -> ModelSpec:
     name = table.slug("name")
-    kinds: tuple[ModelKind, ...] = get_args(ModelKind)
+    kinds = tuple(KINDS)
     table.required("kind", f"kind = one of {', '.join(kinds)}")
     kind = table.choice("kind", kinds)
     architecture = table.text("architecture")
@@ -47,7 +48,7 @@ def _model(table: Table) -> ModelSpec:
     table.finish()
     if weights and not architecture and _needs_architecture(kind, weights):
         table.wrong("architecture", "is missing", f"say which architecture {weights!r} belongs to")
-    if kind == "clip" and architecture and _says_architecture(weights):
+    if architecture and kind and KINDS[kind].reads_texts and _says_architecture(weights):
         table.wrong("architecture", f"the weights {weights!r} say their own", "delete the line")
     return ModelSpec(
         name=name,
@@ -111,7 +112,8 @@ def _needs_architecture(kind: ModelKind | None, weights: str) -> bool:
     """A folder or a hub name may hold its own configuration; a tag or a file does not."""
     if _says_architecture(weights):
         return False
-    return kind == "supervised" or not _is_path(weights) or weights.endswith(WEIGHT_SUFFIXES)
+    learns = kind is not None and KINDS[kind].learns
+    return learns or not _is_path(weights) or weights.endswith(WEIGHT_SUFFIXES)
 
 
 def _says_architecture(weights: str) -> bool:
@@ -151,11 +153,11 @@ def _learning(
 ) -> tuple[TrainingSpec | None, AugmentationSpec | None]:
     """``[models.training]`` and ``[models.augmentation]``, of a supervised model."""
     for key in ("training", "augmentation"):
-        if kind == "clip" and model.has(key):
-            model.wrong(key, "a clip model is not trained", "delete the table")
+        if kind is not None and not KINDS[kind].learns and model.has(key):
+            model.wrong(key, f"a {kind} model is not trained", "delete the table")
     training = _training(model.table("training")) if model.has("training") else None
     augmentation = _augmentation(model.table("augmentation")) if model.has("augmentation") else None
-    if kind == "supervised":
+    if kind is not None and KINDS[kind].learns:
         _refuse_useless_views(model, training or TrainingSpec(), augmentation)
     return training, augmentation
 

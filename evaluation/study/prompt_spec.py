@@ -16,7 +16,7 @@ Derive = Literal["class-names", "subcategories", "random-words"]
 def read_prompt_sets(study: Table, models: Sequence[ModelSpec]) -> tuple[PromptSet, ...]:
     """The prompt sets that a study names, in its order; those that cannot be read are noted."""
     names = study.texts("prompts")
-    if not names and any(model.kind == "clip" for model in models):
+    if not names and any(model.reads_texts for model in models):
         study.wrong("prompts", "a clip model needs a prompt set", 'write prompts = ["noms"]')
     folder = study.file.parent / "prompts"
     present = sorted(file.stem for file in folder.glob("*.toml"))

@@ -47,7 +47,7 @@ def conclude(predictions: dict[str, Predictions]) -> StudyComparison:
     aligned = align(predictions)
     comparison = compare(aligned)
     contenders = [
-        Contender(case=case, model="model", kind="clip", prompts=case) for case in predictions
+        Contender(case=case, model="model", learns=False, prompts=case) for case in predictions
     ]
     return StudyComparison(
         study="study",

@@ -12,11 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from evaluation.explain.base import head_logits, margin_score
-from evaluation.explain.methods import class_maps
 from evaluation.explain.rise import RiseSettings
 from evaluation.explain.towers import inspect_tower
 from evaluation.records import ExplainMethod, Head
-from tests.explain.models import PlainModel, toy
+from tests.explain.models import PlainModel, class_maps, toy
 from tests.explain.shapes import SIDE, Scenes, make_scenes
 
 SCENES = 24

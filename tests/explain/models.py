@@ -13,14 +13,36 @@ from open_clip.tokenizer import HFTokenizer
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
+from evaluation.explain import methods
+from evaluation.explain.base import Explainable, InputMaps, Score
+from evaluation.explain.methods import Look
+from evaluation.explain.rise import RiseSettings
+from evaluation.explain.towers import Tower
 from evaluation.records import Head
 from tests.explain.shapes import PROMPTS, SIDE
+
+
+def class_maps(
+    method: str,
+    model: Explainable,
+    tower: Tower,
+    score: Score,
+    pixels: torch.Tensor,
+    *,
+    settings: RiseSettings | None = None,
+    **how: Any,
+) -> InputMaps:
+    """The maps of images that lie here as tensors, nothing kept."""
+    masks = settings or RiseSettings()
+    look = Look(model=model, tower=tower, score=score, pixels=lambda: pixels, masks=masks, **how)
+    return methods.class_maps(method, look)
+
 
 TOYS = Path(__file__).with_name("toy")
 
 
 class PlainModel:
-    """Any tower as an :class:`evaluation.explain.ImageModel`; counts what it is asked."""
+    """Any tower as an :class:`evaluation.models.Explainable`; counts what it is asked."""
 
     def __init__(
         self,

@@ -12,10 +12,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from evaluation.errors import ModelError
 from evaluation.explain import base as module
+from evaluation.explain import methods
 from evaluation.explain.attention_gradient import attention_gradient, chefer
 from evaluation.explain.base import Score, head_logits, margin_score, margins
 from evaluation.explain.cam import class_activation
-from evaluation.explain.methods import class_maps, own_method, refusal, resolve_methods
+from evaluation.explain.methods import METHODS, own_method, resolve_methods
 from evaluation.explain.recorder import recording
 from evaluation.explain.rise import RiseSettings
 from evaluation.explain.towers import SpatialLayer, inspect_tower, token_layout
@@ -27,6 +28,7 @@ from tests.explain.models import (
     SPATIAL,
     VIT,
     PlainModel,
+    class_maps,
     open_clip_tower,
     random_head,
     timm_trunk,
@@ -63,7 +65,7 @@ def test_each_family_has_maps_by_each_method_that_applies(family: str) -> None:
     assert own_method(tower) != "rise"
     for method in EXPLAIN_METHODS[:-1]:
         model.calls = 0
-        refused = refusal(method, tower)
+        refused = METHODS[method].refuse(tower)
         if refused is not None:
             assert own_method(tower) in refused.remedy
             with pytest.raises(ModelError, match="use "):
@@ -105,10 +107,10 @@ def test_rise_needs_nothing_but_the_embeddings() -> None:
 
 
 def test_an_unknown_method_is_refused_with_those_there_are() -> None:
-    tower = inspect_tower(PlainModel(torch.nn.Flatten(), 8))
-    refused = refusal("saliency", tower)  # type: ignore[arg-type]
-    assert refused is not None
-    assert "attention-gradient, chefer, hirescam, gradcam, rise" in str(refused)
+    """And each name that a study may give has its row, in the same order."""
+    assert tuple(METHODS) == EXPLAIN_METHODS
+    with pytest.raises(ModelError, match="attention-gradient, chefer, hirescam, gradcam, rise"):
+        methods.method("saliency")
 
 
 @pytest.mark.parametrize(
@@ -153,7 +155,7 @@ def test_the_maps_of_a_photo_cost_four_forward_passes_at_most(family: str) -> No
     score = margin_score(random_head(model, size, classes=2))
     once = operations(lambda: model.forward(pixels.requires_grad_()))
     for method in EXPLAIN_METHODS[:-1]:
-        if refusal(method, tower) is None:
+        if METHODS[method].refuse(tower) is None:
             cost = operations(lambda m=method: class_maps(m, model, tower, score, pixels))
             assert cost <= 4 * once, method
 

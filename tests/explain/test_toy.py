@@ -23,13 +23,12 @@ from evaluation.explain.faithfulness import (
     ranking,
     summarise_curves,
 )
-from evaluation.explain.methods import class_maps
 from evaluation.explain.randomisation import randomised, similarity
 from evaluation.explain.recorder import RecordedAttention, recording
 from evaluation.explain.towers import inspect_tower
 from evaluation.records import ExplainMethod, Faithfulness, Head
 from tests.explain.conftest import RISE, Explained
-from tests.explain.models import TOYS, PlainModel, toy
+from tests.explain.models import TOYS, PlainModel, class_maps, toy
 from tests.explain.shapes import SIDE, make_scenes
 from tests.explain.train_toy import config, write_tokenizer
 

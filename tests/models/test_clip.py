@@ -20,7 +20,9 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable
-from evaluation.models import availability, clip, hub, load_model
+from evaluation.models import availability, hub, load_model
+from evaluation.models.clip import sources
+from evaluation.models.clip.classifier import _quick_gelu
 from evaluation.records import ModelSpec, PromptSet
 
 TINY: dict[str, Any] = {
@@ -227,19 +229,19 @@ def test_the_fingerprint_follows_what_changes_an_embedding(tmp_path: Path) -> No
 
 def test_a_tag_s_own_activation_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenAI's weights were trained with QuickGELU: open_clip would only warn and go on."""
-    monkeypatch.setattr(clip, "fetch_pretrained", lambda *_given, **_named: Path("never-read"))
+    monkeypatch.setattr(sources, "fetch_pretrained", lambda *_given, **_named: Path("never-read"))
     for tag, quick in (("openai", True), ("laion2b_s34b_b79k", False)):
         spec = _spec(tag, "ViT-B-32")
-        source = clip.find_source(spec, cache=Path("unused"), offline=True)
-        assert clip._quick_gelu(spec, source) is quick
+        source = sources.find_source(spec, cache=Path("unused"), offline=True)
+        assert _quick_gelu(spec, source) is quick
 
 
 def test_a_local_file_gets_its_architecture_s_published_preprocessing() -> None:
     """SigLIP's weights all say mean 0.5; open_clip alone would give a file OpenAI's mean."""
-    siglip = clip._published_preprocessing("ViT-B-16-SigLIP")
+    siglip = sources._published_preprocessing("ViT-B-16-SigLIP")
     assert siglip["image_mean"] == (0.5, 0.5, 0.5)
     assert siglip["image_resize_mode"] == "squash"
-    assert clip._published_preprocessing("tiny-vit") == {}
+    assert sources._published_preprocessing("tiny-vit") == {}
 
 
 # ---------------------------------------------------------------------- trouble

@@ -281,7 +281,7 @@ def test_the_frozen_part_stays_as_it_was(tmp_path: Path) -> None:
     start = create_trunk(_spec()).module.state_dict()
     changed = {
         name
-        for name, value in model.trunk.state_dict().items()
+        for name, value in model.image_tower.state_dict().items()
         if not torch.equal(value, start[name])
     }
     assert changed

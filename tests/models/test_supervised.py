@@ -213,7 +213,7 @@ def test_a_densenet_s_old_names_are_understood(tmp_path: Path) -> None:
     save_file(old, tmp_path / "old.safetensors")
     model = _load(_spec(tmp_path / "old.safetensors", "densenet121"))
     name = "features.denseblock1.denselayer1.conv1.weight"
-    assert torch.equal(model.trunk.state_dict()[name], whole.state_dict()[name])
+    assert torch.equal(model.image_tower.state_dict()[name], whole.state_dict()[name])
 
 
 def test_random_weights_are_those_of_their_seed() -> None:

@@ -113,7 +113,7 @@ def _contender(run: RunRecord) -> Contender:
     return Contender(
         case=run.case,
         model=run.model.name,
-        kind=run.model.kind,
+        learns=run.model.learns,
         prompts=run.prompts.name if run.prompts else None,
     )
 

@@ -11,10 +11,10 @@ from evaluation.scoring.findings import Contender, QuotedCount, find, find_quote
 from tests.scoring.test_comparison import from_correct, with_counts
 
 CONTENDERS = (
-    Contender(case="tower/names", model="tower", kind="clip", prompts="names"),
-    Contender(case="tower/long", model="tower", kind="clip", prompts="long"),
-    Contender(case="tower/noise", model="tower", kind="clip", prompts="noise"),
-    Contender(case="trunk", model="trunk", kind="supervised", prompts=None),
+    Contender(case="tower/names", model="tower", learns=False, prompts="names"),
+    Contender(case="tower/long", model="tower", learns=False, prompts="long"),
+    Contender(case="tower/noise", model="tower", learns=False, prompts="noise"),
+    Contender(case="trunk", model="trunk", learns=True, prompts=None),
 )
 
 
@@ -83,7 +83,7 @@ def test_random_words_are_no_measure_of_other_texts() -> None:
 def test_models_meet_with_their_best_prompts() -> None:
     """Two zero-shot models: one finding, each with its most accurate prompt set."""
     contenders = [
-        Contender(case=f"{model}/{prompts}", model=model, kind="clip", prompts=prompts)
+        Contender(case=f"{model}/{prompts}", model=model, learns=False, prompts=prompts)
         for model in ("m", "w")
         for prompts in ("names", "long")
     ]
@@ -102,7 +102,7 @@ def test_findings_do_not_depend_on_names() -> None:
         Contender(
             case=one.case.replace("tower", "x").replace("trunk", "y"),
             model=rename[one.model],
-            kind=one.kind,
+            learns=one.learns,
             prompts=one.prompts,
         )
         for one in CONTENDERS

@@ -59,11 +59,11 @@ def everything() -> StudyComparison:
     groups = np.maximum(np.arange(N), 3)  # four near-duplicate photos
     comparison = compare(aligned, groups)
     contenders = [
-        Contender(case=case, model=parts[1], kind="clip", prompts=parts[2])
+        Contender(case=case, model=parts[1], learns=False, prompts=parts[2])
         for case in predictions
         if len(parts := case.split("/")) > 2
     ]
-    contenders.append(Contender(case="s/trunk", model="trunk", kind="supervised", prompts=None))
+    contenders.append(Contender(case="s/trunk", model="trunk", learns=True, prompts=None))
     right = dict(zip(aligned.cases, aligned.correct, strict=True))
     embeddings = np.eye(3, 8)[LABELS] + 0.3 * np.random.default_rng(6).normal(size=(N, 8))
     support = Support(embeddings=embeddings, labels=LABELS)

@@ -9,7 +9,8 @@ what the last two share.
 
 from __future__ import annotations
 
-from evaluation.models.supervised.classifier import SupervisedClassifier, load_supervised
+from evaluation.models.supervised.classifier import SupervisedClassifier, load
+from evaluation.models.supervised.sizes import sizes
 from evaluation.models.supervised.weights import availability, fetch
 
-__all__ = ["SupervisedClassifier", "availability", "fetch", "load_supervised"]
+__all__ = ["SupervisedClassifier", "availability", "fetch", "load", "sizes"]

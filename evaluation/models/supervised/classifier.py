@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from evaluation.errors import ModelError
-from evaluation.models.base import check_options, fingerprint_of
+from evaluation.models.base import Loading, check_options
 from evaluation.models.devices import check_precision, dtype_of, pick_device
+from evaluation.models.embedder import TowerEmbedder
 from evaluation.models.supervised.augmentation import Augmentation, AugmentedViews, picture_of
 from evaluation.models.supervised.finetune import Tuned, finetune
 from evaluation.models.supervised.heads import train_head
 from evaluation.models.supervised.logistic import MAX_ITERATIONS, fit_logistic_regression
-from evaluation.models.supervised.schedule import Watch, unwatched
 from evaluation.models.supervised.weights import Loaded, load_trunk
-from evaluation.records import Head, ModelSpec, PromptSet, Support, TrainingPhotos, TrainingSpec
+from evaluation.records import Head, ModelSpec, PromptSet, Support, TrainingSpec
 
 if TYPE_CHECKING:
-    import torch
     from PIL import Image
 
 OPTIONS: Mapping[str, type] = {"max_iterations": int, "seed": int, "size": int}
@@ -30,50 +25,34 @@ OPTIONS: Mapping[str, type] = {"max_iterations": int, "seed": int, "size": int}
 _IMAGENET_CLASSES = 1000
 
 
-class SupervisedClassifier:
+class SupervisedClassifier(TowerEmbedder):
     """A trunk and its head; see :class:`evaluation.models.base.Classifier`."""
 
     def __init__(
-        self,
-        spec: ModelSpec,
-        loaded: Loaded,
-        *,
-        device: torch.device,
-        precision: str,
-        seed: int,
-        tuned: Tuned | None,
-        watch: Watch,
+        self, spec: ModelSpec, loaded: Loaded, loading: Loading, *, tuned: Tuned | None
     ) -> None:
-        import torch  # noqa: PLC0415 - slow to import
-
-        self.spec = spec
-        self.device = str(device)
-        self.precision = precision
-        self.weights_digest = tuned.digest if tuned else loaded.digest
-        self.dim = loaded.trunk.dim
-        self._device = device
-        self._dtype = dtype_of(precision)
-        self._loaded, self._tuned, self._watch = loaded, tuned, watch
-        self._training = spec.training or TrainingSpec()
-        self.needs_training = self._training.regime != "finetune"
-        preprocess = loaded.trunk.preprocess
-        self.trunk = loaded.trunk.module.to(device, self._dtype).to(
-            memory_format=torch.channels_last
-        )
-        self.trunk.eval()
-        self.image_tower: torch.nn.Module = self.trunk
-        self.preprocessing = preprocess
-        self._transform = _transform(preprocess)
-        self.fingerprint = fingerprint_of(
-            weights=self.weights_digest,
-            architecture=loaded.trunk.architecture.identity,
-            preprocess=preprocess,
+        trunk, device = loaded.trunk, pick_device(loading.device)
+        precision = check_precision(loading.precision)
+        super().__init__(
+            spec,
+            trunk.module.to(device, dtype_of(precision)).eval(),
+            dim=trunk.dim,
+            transform=transform_of(trunk.preprocess),
+            preprocessing=trunk.preprocess,
+            weights_digest=tuned.digest if tuned else loaded.digest,
+            architecture=trunk.architecture.identity,
+            device=device,
             precision=precision,
         )
+        self._loaded, self._tuned, self._watch = loaded, tuned, loading.watch
+        self._training = spec.training or TrainingSpec()
+        self.needs_training = self._training.regime != "finetune"
+        seed = loading.photos.seed if loading.photos else 0
         self._augmentation = (
-            Augmentation(spec.augmentation, preprocess, seed=seed) if spec.augmentation else None
+            Augmentation(spec.augmentation, trunk.preprocess, seed=seed)
+            if spec.augmentation
+            else None
         )
-        self.views: AugmentedViews | None = None
         if self._training.regime == "head" and self._augmentation is not None:
             self.views = AugmentedViews(
                 self._augmentation,
@@ -83,27 +62,6 @@ class SupervisedClassifier:
                 device=self.device,
                 embed=self.embed_images,
             )
-
-    def preprocess(self, image: Image.Image) -> torch.Tensor:
-        """See :meth:`Classifier.preprocess`."""
-        result: torch.Tensor = self._transform(image)
-        return result
-
-    def embed_images(self, batch: torch.Tensor) -> NDArray[np.float32]:
-        """See :meth:`Classifier.embed_images`; pooled features, as they are."""
-        import torch  # noqa: PLC0415 - slow to import
-
-        with torch.inference_mode():
-            result: NDArray[np.float32] = self.forward(batch).cpu().numpy()
-        return result
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """See :meth:`Classifier.forward`."""
-        import torch  # noqa: PLC0415 - slow to import
-
-        images = pixels.to(self._device, self._dtype, memory_format=torch.channels_last)
-        features: torch.Tensor = self.trunk(images).float()
-        return features
 
     def pictures(self, image: Image.Image, count: int) -> tuple[Image.Image, ...]:
         """See :meth:`Classifier.pictures`."""
@@ -139,7 +97,7 @@ class SupervisedClassifier:
                 validation,
                 self._training,
                 seed=seed,
-                frozen_parameters=sum(one.numel() for one in self.trunk.parameters()),
+                frozen_parameters=sum(one.numel() for one in self.image_tower.parameters()),
                 where=self.spec.name,
                 watch=self._watch,
             )
@@ -173,25 +131,16 @@ def _no_training_part(spec: ModelSpec) -> ModelError:
     )
 
 
-def load_supervised(
-    spec: ModelSpec,
-    *,
-    cache: Path,
-    device: str,
-    precision: str,
-    offline: bool,
-    photos: TrainingPhotos | None = None,
-    resume: bool = True,
-    watch: Watch = unwatched,
-) -> SupervisedClassifier:
+def load(spec: ModelSpec, loading: Loading) -> SupervisedClassifier:
     """Loads a supervised model, trained if its trunk is to learn.
 
     See :func:`evaluation.models.load_model`.
     """
     check_options(spec, OPTIONS)
-    place, precision = pick_device(device), check_precision(precision)
-    loaded = load_trunk(spec, offline=offline)
-    tuned = None
+    device = pick_device(loading.device)
+    check_precision(loading.precision)
+    loaded = load_trunk(spec, offline=loading.offline)
+    tuned, photos = None, loading.photos
     if spec.training is not None and spec.training.regime == "finetune":
         if photos is None or not photos.train:
             raise _no_training_part(spec)
@@ -199,24 +148,17 @@ def load_supervised(
             loaded,
             spec,
             photos,
-            transform=_transform(loaded.trunk.preprocess),
-            folder=cache / "trainings",
-            device=place,
-            resume=resume,
-            watch=watch,
+            transform=transform_of(loaded.trunk.preprocess),
+            folder=loading.cache / "trainings",
+            device=device,
+            resume=loading.resume,
+            watch=loading.watch,
         )
-    return SupervisedClassifier(
-        spec,
-        loaded,
-        device=place,
-        precision=precision,
-        seed=photos.seed if photos else 0,
-        tuned=tuned,
-        watch=watch,
-    )
+    return SupervisedClassifier(spec, loaded, loading, tuned=tuned)
 
 
-def _transform(preprocess: Mapping[str, Any]) -> Any:
+def transform_of(preprocess: Mapping[str, Any]) -> Any:
+    """From an RGB photo to (3, H, W) float32, as open_clip's description of it says."""
     from open_clip.transform import PreprocessCfg, image_transform_v2  # noqa: PLC0415
 
     return image_transform_v2(PreprocessCfg(**preprocess), is_train=False)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evaluation.errors import ModelError
+from evaluation.models.base import Watch
 from evaluation.models.checkpoints import file_digest
 from evaluation.models.supervised.augmentation import Augmentation
 from evaluation.models.supervised.blocks import last_parts
@@ -28,7 +29,6 @@ from evaluation.models.supervised.logistic import check_support, fit_logistic_re
 from evaluation.models.supervised.saves import Saves
 from evaluation.models.supervised.schedule import (
     Plan,
-    Watch,
     best_of,
     is_over,
     plan_of,

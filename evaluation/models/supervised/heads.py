@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.models.base import Watch
 from evaluation.models.supervised.logistic import check_support, has_images
 from evaluation.models.supervised.schedule import (
     Plan,
-    Watch,
     best_of,
     is_over,
     merit,
     plan_of,
     require_finite,
     told,
-    unwatched,
 )
 from evaluation.records import Head, Support, TrainingEpoch, TrainingRecord, TrainingSpec
+from evaluation.records.base import silent
 
 if TYPE_CHECKING:
     import torch
@@ -77,7 +77,7 @@ def train_head(
     seed: int,
     frozen_parameters: int = 0,
     where: object = None,
-    watch: Watch = unwatched,
+    watch: Watch = silent,
 ) -> Head:
     """A linear head by AdamW on standardised features, its best epoch on validation.
 

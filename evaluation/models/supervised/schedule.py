@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evaluation.errors import ModelError
 from evaluation.records import TrainingEpoch, TrainingSpec
-
-Watch = Callable[[int, int, str], None]
-"""Called with the epochs that are done, how many there are, and the last one's numbers."""
-
-
-def unwatched(_done: int, _total: int, _note: str) -> None:
-    """The progress of those who do not watch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

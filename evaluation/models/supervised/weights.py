@@ -30,7 +30,9 @@ from evaluation.models.supervised.trunks import (
     read_state,
     resized,
 )
+from evaluation.net.downloads import Progress
 from evaluation.records import Availability, ModelSpec
+from evaluation.records.base import silent
 
 if TYPE_CHECKING:
     import torch
@@ -87,7 +89,13 @@ def _load_trunk(spec: ModelSpec, *, offline: bool) -> Loaded:
     return Loaded(trunk=trunk, digest=file_digest(path), head_classes=classes)
 
 
-def fetch(spec: ModelSpec, *, offline: bool) -> Path | None:
+def fetch(
+    spec: ModelSpec,
+    *,
+    cache: Path,  # noqa: ARG001 - theirs are the caches of torchvision and timm
+    offline: bool,
+    progress: Progress = silent,  # noqa: ARG001 - they show their own
+) -> Path | None:
     """The checkpoint file, had ahead of time; None when the weights are drawn at random.
 
     Raises :class:`WeightsUnavailable` or :class:`ModelError`.

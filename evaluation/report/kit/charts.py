@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from evaluation.records import FAMILIES
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import t
 from evaluation.report.kit.tables import Table
@@ -28,14 +29,13 @@ from evaluation.report.kit.vega import (
     rows,
 )
 
-KINDS = {
-    "clip": "var(--v-zero-shot)",
-    "supervised": "var(--v-supervised)",
+KINDS: Mapping[str, str] = {
+    **{family: sign.colour for family, sign in FAMILIES.items()},
     "reference": "var(--v-quoted)",
 }
 """Colours of the kinds of systems."""
 
-SHAPES = {"clip": "circle", "supervised": "square", "reference": "diamond"}
+SHAPES = {family: sign.shape for family, sign in FAMILIES.items()} | {"reference": "diamond"}
 """And their shapes."""
 
 SIGNS = {"gain": "var(--v-zero-shot)", "loss": "var(--v-loss)"}
@@ -77,7 +77,7 @@ class Bar:
     label: str
     """Its lines are separated by a line break."""
     kind: str
-    """"clip", "supervised" or "reference"."""
+    """A family of :data:`evaluation.records.FAMILIES`, or "reference"."""
     value: float
     low: float | None = None
     high: float | None = None

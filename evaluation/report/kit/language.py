@@ -21,6 +21,7 @@ from typing import Literal, get_args
 
 from babel.messages.pofile import read_po
 
+from evaluation.records import message as message  # noqa: PLC0414 - the report's own name of it
 from evaluation.report.kit.typography import THIN, bound, typeset
 
 Language = Literal["fr", "en"]
@@ -66,14 +67,6 @@ def authored(text: str) -> str | None:
 def foreign(text: str) -> str:
     """Language of a text of a study where it is not that of the page: "fr", or ""."""
     return "" if authored(text) is not None or not text else "fr"
-
-
-def message(text: str) -> str:
-    """The text itself, marked as a message that :func:`t` is given later.
-
-    For texts kept in constants: ``STATUS = {"ok": message("évalué")}``, ``t(STATUS["ok"])``.
-    """
-    return text
 
 
 def t(text: str, /, **slots: str) -> str:

@@ -121,7 +121,7 @@ def _tests(view: StudyView, source: str) -> PairedTests | None:
 
 
 def _confusion_link(view: StudyView, run: RunRecord) -> Link:
-    page = "approche-classique" if run.model.kind == "supervised" else "clip-zero-shot"
+    page = "clip-zero-shot" if run.model.reads_texts else "approche-classique"
     return Link(
         text=view.case_title(run), href=f"{page}.html#confusion-{view.case_slugs[run.case]}"
     )
@@ -142,7 +142,7 @@ def _score_chart(view: StudyView, system: ReferenceSystem, run: RunRecord, numbe
     bars = [
         Bar(
             label=row.label,
-            kind=run.model.kind,
+            kind=run.model.family,
             value=row.f1.value,
             low=row.f1.low,
             high=row.f1.high,
@@ -171,7 +171,7 @@ def _score_chart(view: StudyView, system: ReferenceSystem, run: RunRecord, numbe
         wide=wide,
         narrow=narrow,
         keys=(
-            Key(kind=run.model.kind, text=t("mesuré ici, avec son intervalle à 95 %")),
+            Key(kind=run.model.family, text=t("mesuré ici, avec son intervalle à 95 %")),
             Key(kind="quoted", text=t("chiffre cité des diapositives")),
         ),
         table=simple(

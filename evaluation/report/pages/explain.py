@@ -224,7 +224,7 @@ def _examples(
 
 
 def _lead_said(view: StudyView, run: RunRecord) -> str:
-    if run.model.kind == "clip":
+    if run.model.reads_texts:
         return t(
             "Les exemples qui suivent sont ceux du cas « {case} », le plus exact de ceux "
             "qui n’ont rien appris de ces photos.",

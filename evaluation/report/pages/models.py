@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from evaluation.records import Licence, ModelCard, RunRecord
+from evaluation.records import FAMILIES, Licence, ModelCard, RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import current, message, t
 from evaluation.report.kit.page import Fact, Link
@@ -26,7 +26,6 @@ from evaluation.report.study.here import Here
 from evaluation.report.study.sentences import number
 from evaluation.report.study.view import Absence, StudyView, best
 
-KINDS = {"clip": message("Zero-shot"), "supervised": message("Supervisé")}
 COMPUTED = message("calculé d’après la description du modèle : study.json")
 UNKNOWN = message("inconnu tant que la description du modèle n’est pas ici")
 MILLION = 1e6
@@ -119,7 +118,7 @@ def _row(view: StudyView, card: ModelCard, source: str) -> Row:
             head(
                 view.model_name(card.model.name),
                 href=view.model_href(source, card.model.name),
-                note=t(KINDS[card.model.kind]),
+                note=t(FAMILIES[card.model.family].title),
             ),
             _computed(card.image_parameters and card.image_parameters / MILLION),
             _computed(card.image_gflops),
@@ -152,7 +151,7 @@ def _card(view: StudyView, card: ModelCard, source: str) -> Card:
     return Card(
         anchor=view.model_anchor(name),
         title=wording.told(card.model.title),
-        kind=t(KINDS[card.model.kind]),
+        kind=t(FAMILIES[card.model.family].title),
         state=wording.sentence_case(_state(view, card)),
         lead=_lead(view, top, source) if top else (),
         absences=absences,

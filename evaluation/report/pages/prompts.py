@@ -271,7 +271,7 @@ def _gain_chart(view: StudyView, gain: PromptGain, ordered: list[ClassGain], id_
         wide=wide,
         narrow=narrow,
         keys=(
-            Key(kind="clip", text=t("gain démontré")),
+            Key(kind="zero-shot", text=t("gain démontré")),
             Key(kind="loss", text=t("perte démontrée")),
             Key(kind="open", text=t("non démontré")),
         ),

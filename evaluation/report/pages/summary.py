@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evaluation.records import RunRecord
+from evaluation.records import FAMILIES, RunRecord
 from evaluation.report.kit import charts, links, wording
 from evaluation.report.kit.charts import Bar, Chart, Key
 from evaluation.report.kit.language import foreign, nt, t
@@ -165,7 +165,7 @@ def _bar(view: StudyView, run: RunRecord) -> Bar:
     system = view.counterpart(run)
     return Bar(
         label=view.case_title(run).replace(" · ", "\n"),
-        kind=run.model.kind,
+        kind=run.model.family,
         value=value(run, "accuracy"),
         low=found.low if found else None,
         high=found.high if found else None,
@@ -178,8 +178,7 @@ def _keys(view: StudyView, bars: list[Bar]) -> tuple[Key, ...]:
     kinds = {bar.kind for bar in bars}
     quoted = "reference" in kinds or any(bar.quoted is not None for bar in bars)
     keys = [
-        ("clip", t("CLIP zero-shot"), "clip" in kinds),
-        ("supervised", t("modèle supervisé"), "supervised" in kinds),
+        *((family, t(sign.title), family in kinds) for family, sign in FAMILIES.items()),
         ("quoted", t("chiffre cité des diapositives"), quoted),
         ("interval", t("intervalle à 95 %"), True),
         ("chance", t("hasard ({chance})", chance=wording.percent(view.chance)), True),

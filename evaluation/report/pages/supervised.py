@@ -71,7 +71,7 @@ class SupervisedPage:
 def build(here: Here) -> SupervisedPage | None:
     """The page, or None when the study declares no supervised case."""
     view, uri = here.view, here.uri
-    declared = {run.case for run in view.results.runs if run.model.kind == "supervised"}
+    declared = {run.case for run in view.results.runs if run.model.learns}
     if not declared:
         return None
     folds = [card.fold for card in view.study.samples]

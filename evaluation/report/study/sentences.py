@@ -48,9 +48,7 @@ def answer(view: StudyView, source: str) -> Sentence:
         only = zero_shot or supervised
         assert only is not None  # noqa: S101 - one of the two is there
         how = (
-            t("Sans aucune photo d’exemple")
-            if only.model.kind == "clip"
-            else t("Après apprentissage")
+            t("Sans aucune photo d’exemple") if only.model.reads_texts else t("Après apprentissage")
         )
         return say(
             "{how}, {said} classe correctement {number} des {photos} de test.",

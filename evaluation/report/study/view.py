@@ -201,7 +201,7 @@ class StudyView:
     @property
     def zero_shot(self) -> tuple[RunRecord, ...]:
         """Scored zero-shot cases."""
-        return tuple(run for run in self.scored if run.model.kind == "clip")
+        return tuple(run for run in self.scored if run.model.reads_texts)
 
     @property
     def described(self) -> tuple[RunRecord, ...]:
@@ -220,7 +220,7 @@ class StudyView:
     @property
     def supervised(self) -> tuple[RunRecord, ...]:
         """Scored supervised cases."""
-        return tuple(run for run in self.scored if run.model.kind == "supervised")
+        return tuple(run for run in self.scored if run.model.learns)
 
     @cached_property
     def prompt_sets(self) -> tuple[PromptSet, ...]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from evaluation.records import SampleCard
+from evaluation.records import Family, SampleCard
 from evaluation.report.kit.charts import Chart
 from evaluation.report.kit.page import Fact
 from evaluation.report.kit.sentence import Part, Sentence
@@ -63,7 +63,7 @@ class Column:
     note: str
     """Under it, in small type."""
     points: tuple[Sentence, ...]
-    tone: Literal["clip", "supervised"]
+    tone: Family
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

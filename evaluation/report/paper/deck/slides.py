@@ -9,6 +9,7 @@ from evaluation.records import (
     CaseExplanation,
     ClassMap,
     ExplainedPhoto,
+    Family,
     Metric,
     PromptSet,
     RunRecord,
@@ -229,7 +230,7 @@ def _approaches(view: StudyView) -> Slide:
                             ),
                             say("Changer un texte, c’est changer le classifieur."),
                         ),
-                        tone="clip",
+                        tone="zero-shot",
                     ),
                 )
             ),
@@ -360,7 +361,7 @@ def _duel(view: StudyView, source: str) -> Slide | None:
             Sides(
                 columns=(
                     _contender(view, trained, "supervised"),
-                    _contender(view, free, "clip"),
+                    _contender(view, free, "zero-shot"),
                 )
             ),
             words([verdict], "answer"),
@@ -369,14 +370,14 @@ def _duel(view: StudyView, source: str) -> Slide | None:
     )
 
 
-def _contender(view: StudyView, run: RunRecord, tone: str) -> Column:
+def _contender(view: StudyView, run: RunRecord, tone: Family) -> Column:
     found = run.metric("accuracy")
     return Column(
         title=view.case_title(run),
         lead=shown(found),
         note=_of(found),
         points=(),
-        tone="supervised" if tone == "supervised" else "clip",
+        tone=tone,
     )
 
 

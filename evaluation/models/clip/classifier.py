@@ -1,0 +1,226 @@
+"""A zero-shot model of open_clip: photos and texts in one space, and a head made of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable, one_line
+from evaluation.models.base import Loading, check_options
+from evaluation.models.checkpoints import file_digest
+from evaluation.models.clip.failures import telling
+from evaluation.models.clip.sources import Source, find_source
+from evaluation.models.devices import check_precision, dtype_of, pick_device
+from evaluation.models.embedder import TowerEmbedder
+from evaluation.models.hub import hub_offline, require_hub
+from evaluation.models.text import TextEncoder, class_embeddings, cut_sentences
+from evaluation.net.downloads import Progress
+from evaluation.records import Head, ModelSpec, PromptSet, Support
+from evaluation.records.base import silent
+
+if TYPE_CHECKING:
+    import torch
+
+OPTIONS: Mapping[str, type] = {"quick_gelu": bool, "resize_mode": str}
+RESIZE_MODES = ("shortest", "longest", "squash")
+
+
+def fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = silent) -> Path:
+    """The checkpoint of a model, with all that loading it needs, so that it loads offline.
+
+    Raises:
+        WeightsUnavailable: a part of it cannot be had.
+        ModelError: the declaration makes no sense.
+
+    """
+    source = find_source(spec, cache=cache, offline=offline, progress=progress)
+    with hub_offline():
+        try:
+            _fetch_texts(spec, source)
+        except WeightsUnavailable:
+            if offline or source.local:
+                raise
+        else:
+            return source.checkpoint
+    require_hub(spec.name)
+    _fetch_texts(spec, source)
+    return source.checkpoint
+
+
+def _fetch_texts(spec: ModelSpec, source: Source) -> None:
+    """The tokenizer, and the configuration of a text tower that comes from transformers."""
+    _tokenizer(spec, source)
+    text = {**source.config["text_cfg"], **source.overrides.get("text_cfg", {})}
+    if text.get("hf_model_name"):
+        from transformers import AutoConfig  # noqa: PLC0415 - slow to import
+
+        with telling(spec, source):
+            AutoConfig.from_pretrained(text["hf_model_name"])
+
+
+# ---------------------------------------------------------------------- the model
+
+
+class ClipClassifier(TowerEmbedder):
+    """A zero-shot model of open_clip; see :class:`evaluation.models.base.Classifier`."""
+
+    needs_training = False
+    unit = True
+
+    def __init__(
+        self, spec: ModelSpec, source: Source, *, device: torch.device, precision: str
+    ) -> None:
+        digest = _checked_digest(source)
+        self.model, transform = _build(spec, source, device=device, precision=precision)
+        super().__init__(
+            spec,
+            self.model.visual,
+            dim=int(source.config["embed_dim"]),
+            transform=transform,
+            preprocessing=self.model.visual.preprocess_cfg,
+            weights_digest=digest,
+            architecture={
+                "library": "open_clip",
+                "embed_dim": source.config["embed_dim"],
+                "vision": source.config["vision_cfg"],
+                "quick_gelu": _quick_gelu(spec, source),
+            },
+            device=device,
+            precision=precision,
+        )
+        self._texts = TextEncoder(self.model, _tokenizer(spec, source), device=device)
+
+    def head(
+        self,
+        classes: tuple[str, ...],
+        *,
+        prompts: PromptSet | None,
+        train: Support | None,  # noqa: ARG002 - a zero-shot model learns nothing
+        validation: Support | None,  # noqa: ARG002
+        seed: int,  # noqa: ARG002
+    ) -> Head:
+        """The zero-shot head: mean text embedding of each class, times the logit scale.
+
+        A bias is that of the sigmoid loss (SigLIP, Zhai et al. 2023); it moves all classes
+        alike.
+
+        Raises :class:`ModelError` when a class has no text.
+        """
+        if prompts is None:
+            raise ModelError(
+                "a zero-shot model needs a prompt set",
+                where=self.spec.name,
+                remedy="declare one in the study file",
+            )
+        weight = class_embeddings(self._texts, classes, prompts)
+        scale = float(self.model.logit_scale.detach().double().exp())
+        bias = getattr(self.model, "logit_bias", None)
+        offset = 0.0 if bias is None else float(bias.detach().double())
+        return Head(
+            weight=scale * weight,
+            bias=np.full(len(classes), offset),
+            chosen={"logit_scale": scale},
+            warnings=cut_sentences(self._texts, classes, prompts),
+        )
+
+
+def load(spec: ModelSpec, loading: Loading) -> ClipClassifier:
+    """Loads a zero-shot model; see :func:`evaluation.models.load_model`."""
+    check_options(spec, OPTIONS)
+    _check_resize_mode(spec)
+    device, precision = pick_device(loading.device), check_precision(loading.precision)
+    source = find_source(
+        spec, cache=loading.cache, offline=loading.offline, progress=loading.progress
+    )
+    with hub_offline():
+        try:
+            # With everything in the caches no request is made, not even to ask for news.
+            return ClipClassifier(spec, source, device=device, precision=precision)
+        except WeightsUnavailable:
+            if loading.offline or source.local:
+                raise
+    require_hub(spec.name)
+    return ClipClassifier(spec, source, device=device, precision=precision)
+
+
+def _checked_digest(source: Source) -> str:
+    digest = file_digest(source.checkpoint)
+    if source.sealed not in (None, digest):
+        raise WeightsMismatch(
+            "the checkpoint has changed since it was assembled",
+            where=source.checkpoint,
+            remedy="delete its folder: it is assembled again",
+        )
+    return digest
+
+
+def _check_resize_mode(spec: ModelSpec) -> None:
+    if spec.options.get("resize_mode", "squash") not in RESIZE_MODES:
+        raise ModelError(
+            f'unknown resize_mode "{spec.options["resize_mode"]}"',
+            where=spec.name,
+            remedy=f"choose one of {', '.join(RESIZE_MODES)}",
+        )
+
+
+def _quick_gelu(spec: ModelSpec, source: Source) -> bool:
+    return bool(
+        spec.options.get("quick_gelu")
+        or source.overrides.get("force_quick_gelu")
+        or source.config.get("quick_gelu")
+    )
+
+
+def _build(
+    spec: ModelSpec, source: Source, *, device: torch.device, precision: str
+) -> tuple[Any, Any]:
+    import open_clip  # noqa: PLC0415 - slow to import
+
+    arguments = dict(source.overrides)
+    arguments["force_quick_gelu"] = _quick_gelu(spec, source)
+    if "resize_mode" in spec.options:
+        arguments["image_resize_mode"] = spec.options["resize_mode"]
+    with telling(spec, source):
+        model, transform = open_clip.create_model_from_pretrained(
+            source.model,
+            source.pretrained,
+            device="cpu",
+            weights_only=True,
+            **arguments,
+        )
+        _move(model, device, precision)
+    model.eval()
+    return model, transform
+
+
+def _move(model: Any, device: torch.device, precision: str) -> None:
+    """Takes a model to its device and precision, all but the scale and bias of its logits.
+
+    open_clip's own conversion rounds them too in some models (a scale of 100 becomes 98.9 in
+    bf16, which changes every probability), and leaves CoCa with parameters of two types,
+    whose product PyTorch refuses.
+    """
+    exact = {
+        name: parameter.data.float()
+        for name in ("logit_scale", "logit_bias")
+        if (parameter := getattr(model, name, None)) is not None
+    }
+    model.to(device=device, dtype=dtype_of(precision))
+    for name, value in exact.items():
+        getattr(model, name).data = value.to(device)
+
+
+def _tokenizer(spec: ModelSpec, source: Source) -> Any:
+    import open_clip  # noqa: PLC0415 - slow to import
+
+    try:
+        return open_clip.get_tokenizer(source.model)
+    except Exception as error:  # transformers and the hub raise many kinds
+        raise WeightsUnavailable(
+            f"the tokenizer cannot be had ({one_line(error)})",
+            where=spec.name,
+            remedy="run once with the network, or give a folder that holds the tokenizer's files",
+        ) from error

@@ -1,0 +1,65 @@
+"""What can be computed of a zero-shot model before its weights are here."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from evaluation.models import embedded
+from evaluation.models.base import Sizes
+from evaluation.models.cards import as_tag, gflops, parameters, square
+from evaluation.models.checkpoints import is_path
+from evaluation.models.hub import HUB, HUB_CONFIG, cached_file
+from evaluation.records import ModelSpec
+
+DEFAULT_CONTEXT = 77
+"""open_clip's context length, when a configuration says none."""
+
+
+def sizes(spec: ModelSpec) -> Sizes:
+    """See :meth:`evaluation.models.base.Maker.sizes`."""
+    import torch  # noqa: PLC0415 - slow to import
+    from open_clip.model import _build_text_tower, _build_vision_tower  # noqa: PLC0415
+
+    config = _configuration(spec)
+    if config is None:
+        return Sizes()
+    dim, quick_gelu = int(config["embed_dim"]), bool(config.get("quick_gelu"))
+    text = {**config["text_cfg"], "hf_model_pretrained": False}
+    vision = {**config["vision_cfg"], "timm_model_pretrained": False}
+    with torch.device("meta"):
+        image_tower = _build_vision_tower(dim, vision, quick_gelu)
+    resolution = square(image_tower.image_size)
+    text_parameters = None
+    # A text tower that is described in a repository of the hub may not be known here.
+    with contextlib.suppress(OSError), torch.device("meta"):
+        text_parameters = parameters(_build_text_tower(dim, text, quick_gelu))
+    return Sizes(
+        resolution=resolution,
+        image_parameters=parameters(image_tower),
+        text_parameters=text_parameters,
+        image_gflops=gflops(image_tower, resolution),
+        embed_dim=dim,
+        context_length=int(text.get("context_length", DEFAULT_CONTEXT)),
+    )
+
+
+def _configuration(spec: ModelSpec) -> Mapping[str, Any] | None:
+    """open_clip's configuration of a model; None when it is not known here."""
+    import open_clip  # noqa: PLC0415 - slow to import
+
+    if spec.weights == "embedded":
+        return embedded.model_config(embedded.text_folder())
+    path: Path | None = None
+    if spec.weights.startswith(HUB):
+        path = cached_file(spec.weights.removeprefix(HUB), (HUB_CONFIG,))
+    elif is_path(spec.weights) and Path(spec.weights).is_dir():
+        path = Path(spec.weights) / HUB_CONFIG
+    if path is None:
+        config: Mapping[str, Any] | None = open_clip.get_model_config(as_tag(spec)[0])
+        return config
+    described: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
+    return described

@@ -1,0 +1,273 @@
+"""Where the weights of a zero-shot model are, and how open_clip is told to build it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from evaluation.errors import ModelError, VeilleError, WeightsUnavailable, meant, one_line
+from evaluation.models import embedded
+from evaluation.models.checkpoints import is_path
+from evaluation.models.hub import (
+    HUB,
+    HUB_CONFIG,
+    HUB_WEIGHTS,
+    announced_pretrained,
+    announced_repository,
+    cached_pretrained,
+    cached_repository,
+    fetch_pretrained,
+    fetch_repository,
+    hub_offline,
+    not_cached,
+)
+from evaluation.net.downloads import Progress, RemoteFile
+from evaluation.records import Availability, ModelSpec
+from evaluation.records.base import silent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A checkpoint on this machine, and how open_clip is told to build it."""
+
+    model: str
+    """open_clip's model name: an architecture, ``local-dir:…`` or ``hf-hub:…``."""
+    pretrained: str | None = None
+    """The checkpoint again, for an architecture."""
+    checkpoint: Path
+    config: Mapping[str, Any]
+    """open_clip's model configuration."""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """Further arguments of ``create_model_from_pretrained``."""
+    local: bool
+    """Whether nothing of it may need the network."""
+    sealed: str | None = None
+    """SHA-256 that the checkpoint must have, when it is known."""
+
+
+def find_source(
+    spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = silent
+) -> Source:
+    """The checkpoint of a model, assembled or fetched when needed.
+
+    Raises:
+        WeightsUnavailable: it cannot be had.
+        ModelError: the declaration makes no sense.
+
+    """
+    if spec.weights == "embedded":
+        folder = embedded.assemble(cache)
+        return replace(_folder_source(spec, folder), sealed=embedded.sealed_digest(folder))
+    if spec.weights.startswith(HUB):
+        return _hub_source(spec, offline=offline, progress=progress)
+    if is_path(spec.weights):
+        path = Path(spec.weights)
+        if not path.exists():
+            raise WeightsUnavailable(
+                "no such checkpoint", where=path, remedy="check the path in the study file"
+            )
+        return _folder_source(spec, path) if path.is_dir() else _file_source(spec, path)
+    return _tag_source(spec, offline=offline, progress=progress)
+
+
+def _folder_source(spec: ModelSpec, folder: Path) -> Source:
+    from open_clip.factory import _find_checkpoint_in_dir  # noqa: PLC0415 - open_clip's own choice
+
+    _no_architecture(spec)
+    path = folder / HUB_CONFIG
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
+        text = dict(config["text_cfg"])
+        _ = config["vision_cfg"], config["embed_dim"]
+    except FileNotFoundError as error:
+        raise WeightsUnavailable(
+            f"the folder has no {HUB_CONFIG}",
+            where=folder,
+            remedy="give a folder made by open_clip",
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"not an open_clip configuration ({one_line(error)})", where=path
+        ) from error
+    checkpoint = _find_checkpoint_in_dir(folder)
+    if checkpoint is None:
+        raise WeightsUnavailable(
+            "the folder has no checkpoint", where=folder, remedy=f"put {HUB_WEIGHTS[0]} there"
+        )
+    overrides: dict[str, Any] = {}
+    if text.get("hf_model_name") and (folder / embedded.TEXT_CONFIG_FILE).is_file():
+        # The text tower's configuration lies in the folder: the hub need not be asked.
+        text |= {"hf_model_name": str(folder), "hf_model_pretrained": False}
+        overrides["text_cfg"] = text
+    return Source(
+        model=f"local-dir:{folder}",
+        checkpoint=Path(checkpoint),
+        config=config,
+        overrides=overrides,
+        local=True,
+    )
+
+
+def _hub_source(spec: ModelSpec, *, offline: bool, progress: Progress) -> Source:
+    from open_clip.factory import get_model_config  # noqa: PLC0415 - slow to import
+
+    _no_architecture(spec)
+    checkpoint = fetch_repository(
+        spec.weights.removeprefix(HUB), offline=offline, progress=progress
+    )
+    try:
+        with hub_offline():
+            config = get_model_config(spec.weights)
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"its {HUB_CONFIG} cannot be read ({one_line(error)})", where=spec.weights
+        ) from error
+    return Source(model=spec.weights, checkpoint=checkpoint, config=config, local=False)
+
+
+def _file_source(spec: ModelSpec, path: Path) -> Source:
+    config = _architecture_config(spec)
+    return Source(
+        model=spec.architecture,
+        pretrained=str(path),
+        checkpoint=path,
+        config=config,
+        overrides=_published_preprocessing(spec.architecture),
+        local=True,
+    )
+
+
+def _tag_source(spec: ModelSpec, *, offline: bool, progress: Progress) -> Source:
+    config = _architecture_config(spec)
+    tag = _tag(spec)
+    checkpoint = fetch_pretrained(tag, what=_what(spec), offline=offline, progress=progress)
+    return Source(
+        model=spec.architecture,
+        # The file and not the tag: what is loaded is what was digested.
+        pretrained=str(checkpoint),
+        checkpoint=checkpoint,
+        config=config,
+        # open_clip only warns when the architecture's activation is not the one that the
+        # weights were trained with, and goes on with the wrong one.
+        overrides=_preprocessing(tag) | {"force_quick_gelu": bool(tag.get("quick_gelu"))},
+        local=False,
+    )
+
+
+def _what(spec: ModelSpec) -> str:
+    """The weights as messages name them: "ViT-B-32, openai"."""
+    return f"{spec.architecture}, {spec.weights}" if spec.architecture else spec.weights
+
+
+def _no_architecture(spec: ModelSpec) -> None:
+    if spec.architecture:
+        raise ModelError(
+            "these weights say their architecture themselves",
+            where=spec.name,
+            remedy=f'remove architecture = "{spec.architecture}"',
+        )
+
+
+def _architecture_config(spec: ModelSpec) -> Mapping[str, Any]:
+    import open_clip  # noqa: PLC0415 - slow to import
+
+    config: Mapping[str, Any] | None = open_clip.get_model_config(spec.architecture)
+    if config is None:
+        known = open_clip.list_models()
+        raise ModelError(
+            f'open_clip has no architecture "{spec.architecture}"',
+            where=spec.name,
+            remedy=meant(spec.architecture, known, most=3),
+        )
+    return config
+
+
+def _tag(spec: ModelSpec) -> Mapping[str, Any]:
+    from open_clip.pretrained import (  # noqa: PLC0415 - slow to import
+        get_pretrained_cfg,
+        list_pretrained_tags_by_model,
+    )
+
+    tag: Mapping[str, Any] = get_pretrained_cfg(spec.architecture, spec.weights)
+    if not tag:
+        raise ModelError(
+            f'open_clip has no weights "{spec.weights}" for {spec.architecture}',
+            where=spec.name,
+            remedy=meant(spec.weights, list_pretrained_tags_by_model(spec.architecture), most=3),
+        )
+    return tag
+
+
+def _published_preprocessing(architecture: str) -> dict[str, Any]:
+    """The preprocessing of an architecture's published weights, when they all agree.
+
+    open_clip would give any file OpenAI's mean and deviation, which is wrong for SigLIP,
+    MobileCLIP, PE… whose own weights all say otherwise.
+    """
+    from open_clip.pretrained import (  # noqa: PLC0415 - slow to import
+        get_pretrained_cfg,
+        list_pretrained_tags_by_model,
+    )
+
+    found = [
+        _preprocessing(get_pretrained_cfg(architecture, tag))
+        for tag in list_pretrained_tags_by_model(architecture)
+    ]
+    return found[0] if found and all(one == found[0] for one in found) else {}
+
+
+def _preprocessing(tag: Mapping[str, Any]) -> dict[str, Any]:
+    """A pretrained tag's preprocessing, as arguments of ``create_model_from_pretrained``."""
+    return {f"image_{key}": tag[key] for key in ("mean", "std", "interpolation", "resize_mode")}
+
+
+# ------------------------------------------------------------------- availability
+
+
+def availability(spec: ModelSpec, *, offline: bool) -> Availability:
+    """Whether the weights are here, and how large they are otherwise; fetches nothing."""
+    if spec.weights == "embedded":
+        reason = embedded.check_sources()
+        return _ready() if reason is None else Availability(ready=False, reason=reason)
+    if is_path(spec.weights):
+        if Path(spec.weights).exists():
+            return _ready()
+        return Availability(
+            ready=False, reason=f"{spec.weights}: no such checkpoint; check the path in the study"
+        )
+    try:
+        if cached(spec) is not None:
+            return _ready()
+        if offline:
+            raise not_cached(_what(spec))
+        return Availability(
+            ready=False,
+            reason="not in the cache; the first run fetches it",
+            download_bytes=_announced(spec).size,
+        )
+    except VeilleError as error:
+        return Availability(ready=False, reason=str(error))
+
+
+def _ready() -> Availability:
+    return Availability(ready=True, download_bytes=0)
+
+
+def cached(spec: ModelSpec) -> Path | None:
+    """The checkpoint of weights that are fetched, when it is in the cache.
+
+    Raises :class:`ModelError` for an architecture or a tag that open_clip does not know.
+    """
+    if spec.weights.startswith(HUB):
+        return cached_repository(spec.weights.removeprefix(HUB))
+    _architecture_config(spec)
+    return cached_pretrained(_tag(spec))
+
+
+def _announced(spec: ModelSpec) -> RemoteFile:
+    if spec.weights.startswith(HUB):
+        return announced_repository(spec.weights.removeprefix(HUB))
+    return announced_pretrained(_tag(spec), what=_what(spec))

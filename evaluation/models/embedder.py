@@ -1,0 +1,80 @@
+"""What every loaded model does alike: photos to embeddings, through one image tower."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.models.base import TrainingViews, fingerprint_of
+from evaluation.models.devices import dtype_of
+from evaluation.records import ModelSpec
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+
+class TowerEmbedder:
+    """The roles ``Embedder`` and ``Explainable`` over an image tower; see ``models.base``."""
+
+    unit = False
+    """Whether embeddings are brought to unit length."""
+    views: TrainingViews | None = None
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        tower: torch.nn.Module,
+        *,
+        dim: int,
+        transform: Callable[[Image.Image], torch.Tensor],
+        preprocessing: Mapping[str, Any],
+        weights_digest: str,
+        architecture: Mapping[str, Any],
+        device: torch.device,
+        precision: str,
+    ) -> None:
+        import torch  # noqa: PLC0415 - slow to import
+
+        self.spec, self.dim = spec, dim
+        self.device, self.precision = str(device), precision
+        self.weights_digest, self.preprocessing = weights_digest, preprocessing
+        self._place, self._dtype, self._transform = device, dtype_of(precision), transform
+        # More convolutions than a patch embedding are worth laying out photos channels last.
+        convolutional = sum(isinstance(one, torch.nn.Conv2d) for one in tower.modules()) > 1
+        self._layout = torch.channels_last if convolutional else torch.contiguous_format
+        self.image_tower: torch.nn.Module = tower.to(memory_format=self._layout)
+        self.fingerprint = fingerprint_of(
+            weights=weights_digest,
+            architecture=architecture,
+            preprocess=preprocessing,
+            precision=precision,
+        )
+
+    def preprocess(self, image: Image.Image) -> torch.Tensor:
+        """See :meth:`Embedder.preprocess`."""
+        return self._transform(image)
+
+    def embed_images(self, batch: torch.Tensor) -> NDArray[np.float32]:
+        """See :meth:`Embedder.embed_images`."""
+        import torch  # noqa: PLC0415 - slow to import
+
+        with torch.inference_mode():
+            result: NDArray[np.float32] = self.forward(batch).cpu().numpy()
+        return result
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """See :meth:`Explainable.forward`."""
+        import torch  # noqa: PLC0415 - slow to import
+
+        found = self.image_tower(pixels.to(self._place, self._dtype, memory_format=self._layout))
+        # CoCa's tower gives its tokens as well.
+        features = (found[0] if isinstance(found, tuple) else found).float()
+        return torch.nn.functional.normalize(features, dim=-1) if self.unit else features
+
+    def pictures(self, image: Image.Image, count: int) -> tuple[Image.Image, ...]:  # noqa: ARG002
+        """Nothing, unless it is trained on augmented views."""
+        return ()

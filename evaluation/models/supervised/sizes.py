@@ -1,0 +1,26 @@
+"""What can be computed of a supervised model before its weights are here."""
+
+from __future__ import annotations
+
+from evaluation.models import embedded
+from evaluation.models.base import Sizes
+from evaluation.models.cards import gflops, parameters, square
+from evaluation.models.supervised.trunks import create_trunk
+from evaluation.records import ModelSpec
+
+
+def sizes(spec: ModelSpec) -> Sizes:
+    """See :meth:`evaluation.models.base.Maker.sizes`."""
+    import torch  # noqa: PLC0415 - slow to import
+
+    with torch.device("meta"):
+        trunk = create_trunk(spec)
+    embedded_size = embedded.PREPROCESS["size"] if spec.weights == "embedded" else None
+    size = spec.options.get("size") or embedded_size or trunk.preprocess["size"]
+    resolution = square(size)
+    return Sizes(
+        resolution=resolution,
+        image_parameters=parameters(trunk.module),
+        image_gflops=gflops(trunk.module, resolution),
+        embed_dim=trunk.dim,
+    )
