@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from pathlib import Path, PureWindowsPath
 from evaluation.errors import DataError, quoted
 from evaluation.net.archive import composed
 from evaluation.records import DataNote, Fold
+
+_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]+://|data:)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +44,23 @@ class Listing:
 def inside(root: Path, relative: str, *, where: object) -> str:
     """A path that a table gives, tidied: relative to the root, forward slashes, no "..".
 
+    An absolute path below the root will do.
+
     Raises:
-        DataError: The path is absolute, or climbs out of the root.
+        DataError: The path lies elsewhere, climbs out of the root, or is an address.
 
     """
     if "\0" in relative:
         raise DataError(f"the path {relative!r} holds a NUL", where=where, remedy="correct it")
+    if _ADDRESS.match(relative.strip()):
+        raise DataError(
+            f"{relative.strip()[:80]!r} is an address, and photos are read from this disk alone",
+            where=where,
+            remedy="download the photos first, and write their paths below the data root",
+        )
     tidy = posixpath.normpath(relative.strip().replace("\\", "/"))
+    for base in (root.as_posix(), root.resolve().as_posix()):
+        tidy = tidy.removeprefix(f"{base}/")
     absolute = tidy.startswith("/") or bool(PureWindowsPath(tidy).drive)
     if absolute or tidy == ".." or tidy.startswith("../"):
         raise _leaves(relative, root, where)

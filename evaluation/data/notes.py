@@ -16,6 +16,10 @@ _LINES: dict[NoteKind, str] = {
     "unlabelled": "{n} photo(s) of a part without class folders left out: they have no class",
     "name": "{n} file(s) left out whose name holds control characters or is no UTF-8",
     "labels-alike": "{n} classes differ by case, spaces or punctuation alone: are they one?",
+    "split-column": "the column {what!r} looks like a split and is not used: to use it, write "
+    'split_column = "{what}" in [dataset]; it says',
+    "encoding": "the table is no UTF-8 and was read as {what}: check the spelling of {n} word(s), "
+    "or declare its encoding",
     "small-class": "{n} class(es) left out, too small for the parts of the split",
 }
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from evaluation.data.listing import (
@@ -13,13 +12,16 @@ from evaluation.data.listing import (
     inside,
     refuse_duplicates,
 )
-from evaluation.errors import DataError, meant, quoted
+from evaluation.data.parts import part_of
+from evaluation.data.rows import Row, Rows, read_rows
+from evaluation.errors import DataError
 from evaluation.net.archive import composed
-from evaluation.records import DatasetSpec
+from evaluation.records import DataNote, DatasetSpec, Fold
 
 FLIPKART_COLUMNS = ("uniq_id", "image", "product_category_tree", "product_name")
 
-Row = Mapping[str, str]
+SPLIT_NAMES = ("split", "set", "fold", "part", "subset", "partition", "usage", "phase")
+"""Columns that may be a split, which the study then should declare or hear of."""
 
 
 def list_table(spec: DatasetSpec, root: Path) -> Listing:
@@ -34,24 +36,65 @@ def list_table(spec: DatasetSpec, root: Path) -> Listing:
     """
     file = _csv_file(spec, root)
     text_column = spec.text_column or spec.title_column
-    optional = [name for name in (spec.subcategory_column, spec.title_column, text_column) if name]
-    rows = _read(file, (spec.path_column, spec.label_column, *optional))
-    _refuse_empty_cells(rows, (spec.path_column, spec.label_column), file)
-    listed = tuple(
-        ListedPhoto(
-            id=composed(inside(root, row[spec.path_column], where=f"{file}, line {line}")),
-            path=inside(root, f"{spec.images}/{row[spec.path_column]}".lstrip("/"), where=file)
-            if spec.images
-            else inside(root, row[spec.path_column], where=file),
-            label=composed(row[spec.label_column].strip()),
-            subcategory=_cell(row, spec.subcategory_column),
-            title=_cell(row, spec.title_column),
-            text=_cell(row, text_column),
-        )
-        for line, row in rows
+    optional = (
+        *(spec.subcategory_column, spec.title_column, text_column),
+        *(spec.split_column, spec.group_column),
     )
+    needed = (spec.path_column, spec.label_column, *(name for name in optional if name))
+    table = read_rows(file, needed, delimiter=spec.delimiter, encoding=spec.encoding)
+    _refuse_empty_cells(table.rows, (spec.path_column, spec.label_column), file)
+    listed = []
+    for line, row in table.rows:
+        where = f"{file}, line {line}"
+        name, path = _located(root, spec.images, row[spec.path_column], where)
+        listed.append(
+            ListedPhoto(
+                id=composed(name),
+                path=path,
+                label=composed(row[spec.label_column].strip()),
+                subcategory=_cell(row, spec.subcategory_column),
+                title=_cell(row, spec.title_column),
+                text=_cell(row, text_column),
+                group=_cell(row, spec.group_column),
+                fold=_fold(row, spec.split_column, where),
+            )
+        )
     refuse_duplicates(listed, where=file)
-    return Listing(photos=listed)
+    return Listing(photos=tuple(listed), notes=(*table.notes, *_unused_splits(table, spec)))
+
+
+def _located(root: Path, images: str, cell: str, where: str) -> tuple[str, str]:
+    """The name of a photo as the table gives it, tidied, and its path below the root."""
+    name = inside(root, cell, where=where)
+    if not images or name.startswith(f"{images}/"):  # an absolute path already says it all
+        return name, name
+    return name, inside(root, f"{images}/{name}", where=where)
+
+
+def _fold(row: Row, column: str | None, where: str) -> Fold | None:
+    cell = _cell(row, column)
+    if column is None:
+        return None
+    fold = part_of(cell or "")
+    if fold is None:
+        raise DataError(
+            f"{cell or ''!r} in column {column!r} is no part of a split",
+            where=where,
+            remedy="write train, validation or test, or take split_column out of [dataset]",
+        )
+    return fold
+
+
+def _unused_splits(table: Rows, spec: DatasetSpec) -> list[DataNote]:
+    """Columns that say train or test of every photo, and that the study does not use."""
+    used = (spec.split_column, spec.path_column, spec.label_column, spec.subcategory_column)
+    return [
+        DataNote(kind="split-column", what=column, count=len(values), names=tuple(sorted(values)))
+        for column in table.columns
+        if spec.split_column is None and column not in used
+        if column.casefold() in SPLIT_NAMES
+        if (values := {row[column].strip() for _, row in table.rows}) and all(map(part_of, values))
+    ]
 
 
 def list_flipkart(spec: DatasetSpec, root: Path) -> Listing:
@@ -66,10 +109,12 @@ def list_flipkart(spec: DatasetSpec, root: Path) -> Listing:
     """
     file = _csv_file(spec, root)
     text_column = spec.text_column or "product_name"
-    rows = _read(file, (*FLIPKART_COLUMNS, text_column))
-    _refuse_empty_cells(rows, FLIPKART_COLUMNS[:3], file)
+    table = read_rows(
+        file, (*FLIPKART_COLUMNS, text_column), delimiter=spec.delimiter, encoding=spec.encoding
+    )
+    _refuse_empty_cells(table.rows, FLIPKART_COLUMNS[:3], file)
     listed = []
-    for line, row in rows:
+    for line, row in table.rows:
         where = f"{file}, line {line}"
         levels = _category_levels(row["product_category_tree"], where)
         image = inside(root, row["image"], where=where)
@@ -84,7 +129,7 @@ def list_flipkart(spec: DatasetSpec, root: Path) -> Listing:
             )
         )
     refuse_duplicates(listed, where=file)
-    return Listing(photos=tuple(listed))
+    return Listing(photos=tuple(listed), notes=table.notes)
 
 
 def _category_levels(tree: str, where: str) -> list[str]:
@@ -92,7 +137,9 @@ def _category_levels(tree: str, where: str) -> list[str]:
     try:
         paths = ast.literal_eval(tree)
         levels = [composed(level.strip()) for level in paths[0].split(">>")]
-    except (SyntaxError, ValueError, TypeError, IndexError, AttributeError, MemoryError):
+    except (SyntaxError, ValueError, TypeError, LookupError, AttributeError):
+        levels = []
+    except (MemoryError, RecursionError):  # thousands of brackets
         levels = []
     if not levels or not levels[0]:
         raise DataError(
@@ -107,55 +154,6 @@ def _csv_file(spec: DatasetSpec, root: Path) -> Path:
     if spec.csv is None:
         raise DataError(f"a {spec.kind} data set needs a CSV file", remedy="set dataset.csv")
     return root / inside(root, spec.csv, where="dataset.csv")
-
-
-def _read(file: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
-    """The rows with their line numbers; UTF-8 with or without a byte order mark."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.DictReader(handle, restval="", strict=True)
-            header = [composed(name.strip()) for name in reader.fieldnames or ()]
-            _refuse_columns(header, needed, file)
-            reader.fieldnames = header
-            rows = [(line, row) for line, row in _numbered(reader) if any(row.values())]
-    except FileNotFoundError:
-        raise DataError(
-            "file not found", where=file, remedy="correct dataset.csv or --data-root"
-        ) from None
-    except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror or error})", where=file) from error
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"not UTF-8 text (byte {error.start}: {error.reason})",
-            where=file,
-            remedy="save the CSV file as UTF-8",
-        ) from error
-    except csv.Error as error:
-        raise DataError(f"not a CSV file ({error})", where=file) from error
-    if not rows:
-        raise DataError("no line below the header", where=file, remedy="list at least one photo")
-    return rows
-
-
-def _numbered(reader: csv.DictReader[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    for row in reader:
-        yield reader.line_num, row
-
-
-def _refuse_columns(header: Sequence[str], needed: Sequence[str], file: Path) -> None:
-    absent = [name for name in dict.fromkeys(needed) if name not in header]
-    if absent:
-        hint = meant(absent[0], list(header)) if header else "the file is empty"
-        if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
-            hint = "columns must be separated by commas"
-        raise DataError(
-            f"no column {quoted(absent)}; it has {quoted(header, 20) or 'none'}",
-            where=file,
-            remedy=hint,
-        )
-    double = {name for name in needed if header.count(name) > 1}
-    if double:
-        raise DataError(f"column {quoted(double)} comes twice", where=file, remedy="rename one")
 
 
 def _refuse_empty_cells(

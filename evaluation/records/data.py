@@ -65,6 +65,8 @@ NoteKind = Literal[
     "name",
     "labels-alike",
     "small-class",
+    "split-column",
+    "encoding",
 ]
 """Why files were not taken (the first nine), or what else a person should know of the data."""
 
@@ -79,7 +81,7 @@ class DataNote:
     names: tuple[str, ...]
     """Some of them, relative to the data root: enough to find the others by."""
     what: str = ""
-    """Of ``suffix``: the suffix."""
+    """Of ``suffix``, ``split-column``, ``encoding``: which."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,10 @@ class DatasetSpec:
     title_column: str | None = None
     text_column: str | None = None
     """What models read as the title; None: the title that is shown."""
+    delimiter: str = ""
+    """Of the CSV file; "": found."""
+    encoding: str = ""
+    """Of the CSV file; "": found."""
     split_column: str | None = None
     """``table``: says train, validation or test of each photo."""
     group_column: str | None = None
@@ -264,7 +268,8 @@ class Study:
     @property
     def parts(self) -> tuple[Fold, ...]:
         """The parts of the split that its models cannot do without."""
-        return FOLDS if any(model.kind == "supervised" for model in self.models) else ("test",)
+        trained = any(model.family != "zero-shot" for model in self.models)
+        return FOLDS if trained else ("test",)
 
     def cases(self) -> tuple[Case, ...]:
         """Every case, in the order of the file: models first, then prompt sets."""

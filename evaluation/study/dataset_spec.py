@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -23,10 +24,10 @@ from evaluation.study.toml_table import Table
 # A data set kind's keys, beside those of every kind.
 _KIND_KEYS: Mapping[DatasetKind, tuple[str, ...]] = {
     "folder": ("parts",),
-    "flipkart": ("csv", "rows", "text_column"),
+    "flipkart": ("csv", "rows", "text_column", "delimiter", "encoding"),
     "table": (
         *("csv", "rows", "path_column", "label_column", "subcategory_column", "title_column"),
-        *("text_column", "split_column", "group_column"),
+        *("text_column", "split_column", "group_column", "delimiter", "encoding"),
     ),
 }
 
@@ -53,6 +54,8 @@ def read_dataset(table: Table, data_root: Path | None) -> DatasetSpec:
         follow_links=table.boolean("follow_links"),
         parts=_parts(table),
         text_column=table.optional_text("text_column"),
+        delimiter=table.character("delimiter"),
+        encoding=_encoding(table),
         split_column=table.optional_text("split_column"),
         group_column=table.optional_text("group_column"),
         licence=table.text("licence"),
@@ -77,6 +80,16 @@ def _parts(table: Table) -> Mapping[str, Fold] | None:
     if not parts.raw:
         table.wrong("parts", "is empty", 'write folders: { a = "train", b = "test" }, or "none"')
     return {unicodedata.normalize("NFC", name): fold for name, fold in folds.items() if fold}
+
+
+def _encoding(table: Table) -> str:
+    value = table.text("encoding")
+    try:
+        codecs.lookup(value or "utf-8")
+    except (LookupError, ValueError):
+        table.wrong("encoding", f"{value!r} is unknown", 'write "utf-8", "cp1252", "utf-16", …')
+        return ""
+    return value
 
 
 def _address(table: Table, key: str) -> str | None:

@@ -75,6 +75,14 @@ class Table:
         self.required(key, f'{key} = "…"')
         return self.text(key)
 
+    def character(self, key: str) -> str:
+        """One character, be it a space or a tab; "" when it is absent or wrong."""
+        value = self._value(key, str, 'a character: ";"')
+        if value is not None and len(value) != 1:
+            self.wrong(key, f"{value!r} is not one character", 'write one: ";" or "\\t"')
+            return ""
+        return value or ""
+
     def slug(self, key: str) -> str:
         """A text that can name a file and an address."""
         value = self.required_text(key)

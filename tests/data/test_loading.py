@@ -334,7 +334,9 @@ def test_table_may_begin_with_a_byte_order_mark(shop: Path, load: Callable[..., 
         ("path,lable,sort,title\nMugs/a.png,M,,\n", "no column 'label'; it has 'path', 'lable'"),
         ("path,lable,sort,title\nMugs/a.png,M,,\n", "did you mean 'lable'?"),
         ("path,label\nMugs/a.png,M\n", "no column 'sort', 'title'"),
-        ("path;label;sort;title\nMugs/a.png;M;;\n", "separated by commas"),
+        ("path,label,sort,title\nMugs/a.png,M,blue, big,x\n", "line 2 has 5 fields for 4 columns"),
+        ("path,label,sort,title\nhttps://x.org/a.png,M,,\n", "is an address"),
+        ("path,label,sort,title\ns3://x/a.png,M,,\n", "line 2: 's3://x/a.png' is an address"),
         ("path,path,label,sort,title\na,b,c,d,e\n", "column 'path' comes twice"),
         ("", "the file is empty"),
         ("path,label,sort,title\n", "no line below the header"),
@@ -370,17 +372,113 @@ def test_climbing_path_that_stays_inside_is_tidied(
     assert load(TABLE).samples[0].id == "Mugs/a.png"
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
-def test_table_that_is_not_utf8_is_refused(
-    shop: Path, load: Callable[..., Dataset], encoding: str
+PLAIN = "path,label,sort,title\nMugs/a.png,Th\u00e9,,\nRugs/a.png,R,,\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        PLAIN.encode("utf-8-sig"),
+        PLAIN.encode("utf-16"),
+        PLAIN.encode("utf-16-be"),
+        PLAIN.encode("utf-16-le"),
+        PLAIN.replace(",", ";").encode("cp1252"),
+        PLAIN.replace(",", "\t").encode(),
+        PLAIN.replace(",", "|").replace("\n", "\r\n").encode(),
+        ("sep=;\n" + PLAIN.replace(",", ";")).encode(),
+        PLAIN.replace("\n", "\n0,").replace("path", ",path").removesuffix("0,").encode(),
+        PLAIN.replace("/", "\\").encode(),
+        PLAIN.replace(",,", ",,,,").encode(),
+        PLAIN.replace("label", " label ").encode(),
+    ],
+    ids=lambda content: repr(content[:24]),
+)
+def test_table_comes_as_it_may(shop: Path, load: Callable[..., Dataset], content: bytes) -> None:
+    """Any usual encoding, delimiter, index column and slash gives the same photos."""
+    (shop / "photos.csv").write_bytes(content)
+    dataset = load(TABLE)
+    assert [one.id for one in dataset.samples] == ["Mugs/a.png", "Rugs/a.png"]
+    assert dataset.classes == ("R", "Th\u00e9")
+
+
+def test_a_guessed_encoding_is_told(shop: Path, load: Callable[..., Dataset]) -> None:
+    """With the words that it may have spelt wrong; a declared one is taken at its word."""
+    (shop / "photos.csv").write_bytes(PLAIN.encode("latin-1"))
+    [note] = load(TABLE).notes
+    assert (note.kind, note.what) == ("encoding", "cp1252")
+    assert "Th\u00e9" in note.names[0]
+    assert load(replace(TABLE, encoding="latin-1")).notes == ()
+    with pytest.raises(DataError, match="not ascii text"):
+        load(replace(TABLE, encoding="ascii"))
+
+
+def test_absolute_paths_below_the_root_will_do(shop: Path, load: Callable[..., Dataset]) -> None:
+    """Ids are the same as if they were relative."""
+    write_table(shop, f"path,label,sort,title\n{shop}/Mugs/a.png,M,,\n{shop}/Rugs/a.png,R,,\n")
+    assert [one.id for one in load(TABLE).samples] == ["Mugs/a.png", "Rugs/a.png"]
+
+
+def test_a_split_column_is_used_when_declared_and_told_when_seen(
+    shop: Path, load: Callable[..., Dataset]
 ) -> None:
-    """Guessing an encoding would spell the classes wrong in silence."""
-    text = "path,label,sort,title\nMugs/a.png,Th\u00e9,,\nRugs/a.png,R,,\n"
-    (shop / "photos.csv").write_bytes(text.encode(encoding))
-    with pytest.raises(DataError) as caught:
-        load(TABLE)
-    assert "not UTF-8 text" in line_of(caught)
-    assert "save the CSV file as UTF-8" in line_of(caught)
+    """A value that is no part is refused with its line."""
+    rows = ("Mugs/a.png,M,train", "Mugs/b.png,M,val", "Rugs/a.png,R,Test", "Rugs/b.png,R,dev")
+    write_table(shop, "\n".join(("path,label,split", *rows)))
+    plain = DatasetSpec(kind="table", csv="photos.csv")
+    [note] = load(plain).notes
+    assert (note.kind, note.what) == ("split-column", "split")
+    declared = replace(plain, split_column="split")
+    assert [one.fold for one in load(declared).samples] == [
+        *("train", "validation", "test", "validation")
+    ]
+    assert load(declared).notes == ()
+    write_table(shop, "\n".join(("path,label,split", *rows[:3], "Rugs/b.png,R,perhaps")))
+    with pytest.raises(DataError, match=r"line 5: 'perhaps' in column 'split' is no part"):
+        load(declared)
+
+
+def test_a_group_column_is_read(shop: Path, load: Callable[..., Dataset]) -> None:
+    """An empty cell is a photo that belongs to no group."""
+    write_table(shop, "path,label,patient\nMugs/a.png,M,p1\nRugs/a.png,R,\n")
+    samples = load(DatasetSpec(kind="table", csv="photos.csv", group_column="patient")).samples
+    assert [one.group for one in samples] == ["p1", None]
+
+
+def test_labels_that_differ_by_case_alone_are_told(
+    shop: Path, load: Callable[..., Dataset]
+) -> None:
+    """They stay two classes: only a person knows whether they are one."""
+    write_table(shop, "path,label\nMugs/a.png,T Shirt\nRugs/a.png,t-shirt\n")
+    dataset = load(DatasetSpec(kind="table", csv="photos.csv"))
+    assert len(dataset.classes) == 2
+    assert [(one.kind, one.names) for one in dataset.notes] == [
+        ("labels-alike", ("T Shirt", "t-shirt"))
+    ]
+
+
+def test_json_lines_are_a_table(shop: Path, load: Callable[..., Dataset]) -> None:
+    """As the metadata of an image folder; a damaged line has its number."""
+    lines = ['{"file_name": "Mugs/a.png", "label": 0}', '{"file_name": "Rugs/a.png", "label": 1}']
+    (shop / "metadata.jsonl").write_text("\n".join(lines))
+    spec = DatasetSpec(kind="table", csv="metadata.jsonl", path_column="file_name")
+    assert load(spec).classes == ("0", "1")
+    (shop / "metadata.jsonl").write_text("\n".join([*lines, "[" * 5000]))
+    with pytest.raises(DataError, match=r"metadata.jsonl, line 3: not JSON"):
+        load(spec)
+
+
+def test_parquet_is_a_table(shop: Path, load: Callable[..., Dataset]) -> None:
+    """Numbers and missing cells become texts; a file that is something else is one line."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    table = pytest.importorskip("pyarrow").table(
+        {"path": ["Mugs/a.png", "Rugs/a.png"], "label": [7, 8], "title": ["x", None]}
+    )
+    parquet.write_table(table, shop / "photos.parquet")
+    spec = DatasetSpec(kind="table", csv="photos.parquet", title_column="title")
+    assert [(one.label, one.title) for one in load(spec).samples] == [("7", "x"), ("8", None)]
+    (shop / "photos.parquet").write_bytes(b"PAR1")
+    with pytest.raises(DataError, match="not a Parquet file"):
+        load(spec)
 
 
 def test_absent_table_is_named(shop: Path, load: Callable[..., Dataset]) -> None:

@@ -1,0 +1,217 @@
+"""Rows of a table as people have it: CSV in any usual dialect and encoding, TSV, JSON, Parquet."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluation.errors import DataError, meant, one_line, quoted
+from evaluation.net.archive import composed
+from evaluation.records import DataNote
+
+DELIMITERS = (",", ";", "\t", "|")
+LONGEST_CELL = 4_000_000
+"""Characters; the csv module's own bound, 131,072, is passed by descriptions of some shops."""
+
+Row = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """A table's columns, its rows with their line numbers, and what was assumed to read it."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[int, Row], ...]
+    notes: tuple[DataNote, ...] = ()
+
+
+def read_rows(
+    file: Path, needed: Sequence[str], *, delimiter: str = "", encoding: str = ""
+) -> Rows:
+    """The rows of a table; every cell is a text, an absent one is empty.
+
+    Args:
+        file: ``.parquet`` and ``.jsonl`` are read as such, anything else as CSV.
+        needed: Columns that must be there; they also tell which delimiter is the right one.
+        delimiter: Of the CSV file; "" for the one that gives the needed columns.
+        encoding: Of the CSV file; "" for UTF-8, or UTF-16 as its first bytes say, or else
+            Windows-1252, which is then noted.
+
+    Raises:
+        DataError: The file is absent or damaged, lacks a column, or a row has too many fields.
+
+    """
+    readers: dict[str, Callable[[Path], Rows]] = {".parquet": _parquet, ".jsonl": _json_lines}
+    try:
+        if reader := readers.get(file.suffix.casefold()):
+            table = reader(file)
+        else:
+            text, notes = _decoded(file.read_bytes(), encoding, file)
+            table = _csv(text, needed, delimiter, file, notes)
+    except FileNotFoundError:
+        raise DataError(
+            "file not found", where=file, remedy="correct dataset.csv or --data-root"
+        ) from None
+    except OSError as error:
+        raise DataError(f"cannot be read ({error.strerror or error})", where=file) from error
+    _refuse_columns(table.columns, needed, file)
+    if not table.rows:
+        raise DataError("no line below the header", where=file, remedy="list at least one photo")
+    return table
+
+
+# ---------------------------------------------------------------------------- text
+
+
+def _decoded(content: bytes, encoding: str, file: Path) -> tuple[str, tuple[DataNote, ...]]:
+    if encoding:
+        return _as(encoding, content, file), ()
+    for mark, name in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16")):
+        if content.startswith(mark):
+            return _as(name, content, file), ()
+    if content.startswith(codecs.BOM_UTF16_BE):
+        return _as("utf-16", content, file), ()
+    if b"\0" in content[:200:2] or b"\0" in content[1:200:2]:
+        name = "utf-16-be" if b"\0" in content[:200:2] else "utf-16-le"
+        if content[:200].count(b"\0") > len(content[:200]) // 4:
+            return _as(name, content, file), ()
+    try:
+        return content.decode(), ()
+    except UnicodeDecodeError:
+        text = _as("cp1252", content, file)
+    odd = {word for word in text.split() if not word.isascii()}
+    note = DataNote(kind="encoding", count=len(odd), names=tuple(sorted(odd)[:5]), what="cp1252")
+    return text, (note,)
+
+
+def _as(encoding: str, content: bytes, file: Path) -> str:
+    try:
+        return content.decode(encoding)
+    except (UnicodeDecodeError, LookupError) as error:
+        raise DataError(
+            f"not {encoding} text ({one_line(error)})",
+            where=file,
+            remedy='save it as UTF-8, or declare encoding = "…" in [dataset]',
+        ) from error
+
+
+# ----------------------------------------------------------------------------- CSV
+
+
+def _csv(
+    text: str, needed: Sequence[str], delimiter: str, file: Path, notes: tuple[DataNote, ...]
+) -> Rows:
+    first, _, rest = text.partition("\n")
+    skipped = 0
+    if first.casefold().startswith("sep=") and len(first.strip()) == len("sep=;"):  # Excel's own
+        delimiter, text, skipped = delimiter or first.strip()[-1], rest, 1
+    delimiter = delimiter or _found_delimiter(text, needed)
+    csv.field_size_limit(LONGEST_CELL)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        header = [composed(name.strip()) for name in next(reader, [])]
+        lines = [(reader.line_num + skipped, cells) for cells in reader if any(cells)]
+    except csv.Error as error:
+        raise DataError(
+            f"not a CSV file ({one_line(error)})", where=f"{file}, line {reader.line_num + skipped}"
+        ) from error
+    _refuse_long_rows(header, lines, delimiter, file)
+    rows = tuple(
+        (line, dict(zip(header, [*cells, *[""] * (len(header) - len(cells))], strict=False)))
+        for line, cells in lines
+    )
+    return Rows(columns=tuple(header), rows=rows, notes=notes)
+
+
+def _found_delimiter(text: str, needed: Sequence[str]) -> str:
+    """The one that gives most of the needed columns, then most columns."""
+    header = text.lstrip("\r\n").partition("\n")[0]
+
+    def gives(delimiter: str) -> tuple[int, int]:
+        names = [composed(name.strip()) for name in next(csv.reader([header], delimiter=delimiter))]
+        return len(set(needed) & set(names)), len(names)
+
+    try:
+        return max(DELIMITERS, key=gives)
+    except (csv.Error, StopIteration):
+        return ","
+
+
+def _refuse_long_rows(
+    header: Sequence[str], lines: Iterable[tuple[int, Sequence[str]]], delimiter: str, file: Path
+) -> None:
+    long = [(line, len(cells)) for line, cells in lines if any(cells[len(header) :])]
+    if long:
+        line, fields = long[0]
+        more = f", and {len(long) - 1} more lines have too many" if len(long) > 1 else ""
+        raise DataError(
+            f"line {line} has {fields} fields for {len(header)} columns{more}",
+            where=file,
+            remedy=f'put a text that holds {delimiter!r} between quotes: "…{delimiter}…"',
+        )
+
+
+def _refuse_columns(header: Sequence[str], needed: Sequence[str], file: Path) -> None:
+    absent = [name for name in dict.fromkeys(needed) if name not in header]
+    if absent:
+        raise DataError(
+            f"no column {quoted(absent)}; it has {quoted(header, 20) or 'none'}",
+            where=file,
+            remedy=meant(absent[0], list(header)) if header else "the file is empty",
+        )
+    double = {name for name in needed if header.count(name) > 1}
+    if double:
+        raise DataError(f"column {quoted(double)} comes twice", where=file, remedy="rename one")
+
+
+# --------------------------------------------------------------- JSON and Parquet
+
+
+def _json_lines(file: Path) -> Rows:
+    """One JSON object a line, as an image folder's ``metadata.jsonl``."""
+    rows = []
+    for line, text in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        if not text.strip():
+            continue
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise DataError(
+                f"not JSON ({one_line(error)})", where=f"{file}, line {line}"
+            ) from error
+        if not isinstance(value, dict):
+            raise DataError("not a JSON object", where=f"{file}, line {line}")
+        rows.append((line, _texts(value)))
+    columns = tuple(dict.fromkeys(name for _, row in rows for name in row))
+    return Rows(
+        columns=columns, rows=tuple((line, dict.fromkeys(columns, "") | row) for line, row in rows)
+    )
+
+
+def _parquet(file: Path) -> Rows:
+    try:
+        from pyarrow import ArrowException, parquet  # noqa: PLC0415 - an extra, and slow to import
+    except ModuleNotFoundError:
+        raise DataError(
+            "reading Parquet needs the package pyarrow, which is not installed here",
+            where=file,
+            remedy='pip install "veille-clip[datasets]", or save the table as CSV',
+        ) from None
+    file.stat()  # a file that is not there is reported like any other
+    try:
+        table = parquet.read_table(file)
+    except (ArrowException, ValueError) as error:
+        raise DataError(f"not a Parquet file ({one_line(error)})", where=file) from error
+    rows = tuple((number, _texts(row)) for number, row in enumerate(table.to_pylist(), start=1))
+    return Rows(columns=tuple(composed(name) for name in table.column_names), rows=rows)
+
+
+def _texts(row: Mapping[str, Any]) -> dict[str, str]:
+    """Cells as texts; what is missing is empty."""
+    return {composed(str(name)): "" if cell is None else str(cell) for name, cell in row.items()}
