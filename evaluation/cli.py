@@ -28,7 +28,9 @@ from evaluation.terminal import (
 from evaluation.usage import eval_command, extras_remedy
 
 if TYPE_CHECKING:
-    from evaluation.stages.score import ModelCheck, OpenStudy, StudyCheck
+    from evaluation.stages.check import ModelCheck, StudyCheck
+    from evaluation.stages.engine import Engine
+    from evaluation.stages.open import StudyData
 
 _PRECISION = click.option(
     "--precision",
@@ -144,21 +146,22 @@ def check(study: str, data_root: Path | None, offline: bool) -> None:
     --offline, servers are asked how large weights that are not here are.  Exits with 2 when
     the study could not run.
     """
-    from evaluation.stages.score import Settings, check_study  # noqa: PLC0415 - imports the data stage
+    from evaluation.stages.check import check_study  # noqa: PLC0415 - imports the data stage
+    from evaluation.stages.engine import Settings  # noqa: PLC0415
 
     found = load_study(study, data_root=data_root)
     click.echo(f"study     {found.name}: {found.title}\nfile      {_short(found.file)}")
     with progress_bars() as advance:
         result = check_study(found, Settings(offline=offline, progress=advance))
-    if result.opened is not None:
-        _print_data(result.opened)
+    if result.data is not None:
+        _print_data(result.data)
     _print_models(result)
     if result.error is not None:
         raise result.error
 
 
-def _print_data(opened: OpenStudy) -> None:
-    dataset, split = opened.dataset, opened.split
+def _print_data(data: StudyData) -> None:
+    dataset, split = data.dataset, data.split
     click.echo(
         f"photos    {len(dataset.samples)} in {len(dataset.classes)} classes: "
         f"{len(split.train)} train, {len(split.validation)} validation, {len(split.test)} test"
@@ -169,7 +172,7 @@ def _print_data(opened: OpenStudy) -> None:
         click.secho(f"note      {data_note(note)}", fg="yellow")
     for group in split.duplicates:
         click.echo(f"same      {', '.join(group)}: equal pixels, kept in one part")
-    for prompts in opened.study.prompts:
+    for prompts in data.study.prompts:
         texts = [len(prompts.sentences(label)) for label in dataset.classes]
         spread = str(min(texts)) if min(texts) == max(texts) else f"{min(texts)} to {max(texts)}"
         click.echo(f"prompts   {prompts.name}: {spread} text(s) a class")
@@ -234,7 +237,8 @@ def weights(study: str, offline: bool) -> None:
     ~/.cache/clip).  HF_ENDPOINT names another server.  Exits with 1 when a model's weights
     cannot be had.
     """
-    from evaluation.stages.score import Settings, announce_weights, fetch_weights  # noqa: PLC0415
+    from evaluation.stages.check import announce_weights, fetch_weights  # noqa: PLC0415
+    from evaluation.stages.engine import Settings  # noqa: PLC0415
 
     found = load_study(study)
     with progress_bars() as advance:
@@ -300,23 +304,24 @@ def compare(  # noqa: PLR0917 - click passes them by name
 
 
 def _compared(study: str, artefacts: Path) -> StudyComparison:
-    from evaluation.stages.compare import analyse  # noqa: PLC0415 - imports SciPy
+    from evaluation.stages.compare import compare_cases  # noqa: PLC0415 - imports SciPy
 
-    return _found(analyse(artefacts, study), study)
+    return _found(compare_cases(artefacts, study), study)
 
 
 def _compared_deeply(
     study: str, artefacts: Path, data_root: Path | None, *, device: str, precision: str
 ) -> StudyComparison:
-    from evaluation.stages.compare import analyse_deeply  # noqa: PLC0415 - imports SciPy
-    from evaluation.stages.score import Settings, open_study  # noqa: PLC0415
+    from evaluation.stages.deepen import deepen  # noqa: PLC0415 - imports SciPy
+    from evaluation.stages.engine import Engine, Settings  # noqa: PLC0415
+    from evaluation.stages.open import open_study  # noqa: PLC0415
 
     declared = load_study(study, data_root=data_root)
     with progress_bars() as advance:
         settings = Settings(
             artefacts=artefacts, device=device, precision=precision, progress=advance
         )
-        return _found(analyse_deeply(open_study(declared, settings)), study)
+        return _found(deepen(open_study(declared, settings), Engine(settings)), study)
 
 
 def _found(comparison: StudyComparison | None, study: str) -> StudyComparison:
@@ -378,8 +383,9 @@ def explain(  # noqa: PLR0917 - click passes them by name
     start it again to go on.  Without options, the study's own numbers are raised to 1000
     masks on 32 photos, and curves of 20 steps on 24.
     """
+    from evaluation.stages.engine import Engine, Settings  # noqa: PLC0415
     from evaluation.stages.explain import deeper  # noqa: PLC0415 - imports the stages
-    from evaluation.stages.score import Settings, open_study  # noqa: PLC0415
+    from evaluation.stages.open import open_study  # noqa: PLC0415
 
     found = load_study(study, data_root=data_root)
     told = {
@@ -400,25 +406,25 @@ def explain(  # noqa: PLR0917 - click passes them by name
             progress=advance,
         )
         opened = open_study(found, settings)
-        wanted = _scored_cases(opened, cases)
-    _explain_all(opened, wanted, spec)
+        wanted = _scored_cases(opened, artefacts, cases)
+    _explain_all(opened, Engine(settings), wanted, spec)
 
 
-def _scored_cases(opened: OpenStudy, names: tuple[str, ...]) -> tuple[Case, ...]:
+def _scored_cases(data: StudyData, artefacts: Path, names: tuple[str, ...]) -> tuple[Case, ...]:
     """The cases of these names ("embedded/noms", or with the study before), or all that ran."""
-    study = opened.study.name
+    study = data.study.name
     wanted = {name.removeprefix(f"{study}/") for name in names}
-    unknown = sorted(wanted - {case.name for case in opened.cases()})
+    unknown = sorted(wanted - {case.name for case in data.cases()})
     if unknown:
         raise VeilleError(
             f"no case {', '.join(unknown)}",
             where=study,
-            remedy=f"choose among {', '.join(case.name for case in opened.cases())}",
+            remedy=f"choose among {', '.join(case.name for case in data.cases())}",
         )
     return tuple(
         case
-        for case in opened.cases()
-        if case.name in wanted or (not wanted and _is_scored(opened.settings.artefacts, case))
+        for case in data.cases()
+        if case.name in wanted or (not wanted and _is_scored(artefacts, case))
     )
 
 
@@ -427,26 +433,28 @@ def _is_scored(root: Path, case: Case) -> bool:
     return run is not None and run.status == "ok"
 
 
-def _explain_all(opened: OpenStudy, cases: tuple[Case, ...], spec: ExplainSpec) -> None:
+def _explain_all(
+    data: StudyData, engine: Engine, cases: tuple[Case, ...], spec: ExplainSpec
+) -> None:
     """Announces what each case costs, then explains them one after the other."""
-    from evaluation.stages.explain import explain_scored, planned  # noqa: PLC0415
+    from evaluation.stages import explain as stage  # noqa: PLC0415 - imports the stages
 
     if not cases:
         raise VeilleError(
             "no case was scored yet",
-            where=opened.study.name,
-            remedy=f"run {eval_command(opened.study.name)}",
+            where=data.study.name,
+            remedy=f"run {eval_command(data.study.name)}",
         )
     for case in cases:
-        passes, seconds = planned(case, opened, spec)
+        passes, seconds = stage.planned(case, data, engine, spec)
         time = "" if seconds is None else f", some {max(1, round(seconds / 60))} min"
         click.echo(
             f"{case.id}: {passes} forward passes at most{time}; what is cached costs nothing"
         )
     for case in cases:
         with progress_bars() as advance:
-            opened.settings = replace(opened.settings, progress=advance)
-            found = explain_scored(case, opened, spec)
+            engine.settings = replace(engine.settings, progress=advance)
+            found = stage.explain(case, data, engine, spec)
         click.echo(faithfulness_table(found, colour=False))
 
 
@@ -480,16 +488,18 @@ def suggest(  # noqa: PLR0917 - click passes them by name
     another one, and suggestion.json for the site.  The test part is never looked at.
     """
     from evaluation.stages import suggest as stage  # noqa: PLC0415 - imports the stages
-    from evaluation.stages.score import Settings, read_data  # noqa: PLC0415
+    from evaluation.stages.engine import Engine, Settings  # noqa: PLC0415
+    from evaluation.stages.open import read_data  # noqa: PLC0415
 
     found = load_study(study, data_root=data_root)
     with progress_bars() as advance:
         settings = Settings(artefacts=artefacts, device=device, offline=offline, progress=advance)
         blind = stage.without_test(read_data(found, settings))
-    for spec in stage.models_of(blind.opened, models):
+    engine = Engine(settings)
+    for spec in stage.models_of(blind.data.study, models):
         with progress_bars() as advance:
-            blind.opened.settings = replace(settings, progress=advance)
-            suggestion, file = stage.suggest(blind, spec, prompts=prompts, output=output)
+            engine.settings = replace(settings, progress=advance)
+            suggestion, file = stage.suggest(blind, spec, engine, prompts=prompts, output=output)
         click.echo(suggestion_text(suggestion, colour=False))
         if file is not None:
             click.echo(

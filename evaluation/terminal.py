@@ -33,7 +33,7 @@ from evaluation.records import (
 )
 
 if TYPE_CHECKING:
-    from evaluation.stages.score import Advance
+    from evaluation.stages.engine import Advance
 
 
 @contextmanager

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from evaluation.cli import main
-from evaluation.stages.score import Settings, open_study, run_case
-from evaluation.study.config import load_study
+from evaluation.stages.engine import Settings
 from evaluation.usage import eval_command
+from tests.stages.opened import opened_study
 from tests.studies import write_study
 
 
@@ -139,9 +139,7 @@ def test_report_refuses_artefacts_of_another_version(tmp_path: Path) -> None:
 def scored(tmp_path: Path, study: Path) -> Path:
     """Artefacts of the tests' study, every case scored."""
     settings = Settings(artefacts=tmp_path / "artefacts", cache=tmp_path / "cache")
-    opened = open_study(load_study(str(study)), settings)
-    for case in opened.cases():
-        assert run_case(case, opened).status == "ok"
+    opened_study(study, settings).score_all()
     return settings.artefacts
 
 
@@ -178,8 +176,8 @@ def test_explain_says_what_it_costs_and_what_it_found(tmp_path: Path, study: Pat
     assert done.exit_code == 2
     assert "no case was scored yet" in done.output
     settings = Settings(artefacts=tmp_path / "artefacts", device="cpu")
-    opened = open_study(load_study(str(study)), settings)
-    assert run_case(opened.case("tiny/noms"), opened).status == "ok"
+    opened = opened_study(study, settings)
+    assert opened.score("tiny/noms").status == "ok"
     few = ("--masks=4", "--rise-photos=2", "--faithfulness-photos=2", "--steps=2", "--photos=4")
     done = veille("explain", study, *few, *common)
     assert done.exit_code == 0, done.output
@@ -197,14 +195,17 @@ def test_a_deep_comparison_reuses_the_embeddings_of_its_precision(
 ) -> None:
     """What an evaluation in bf16 embedded is asked for in bf16, and only in it."""
     settings = Settings(artefacts=tmp_path / "artefacts", precision="bf16")
-    opened = open_study(load_study(str(study)), settings)
-    for case in opened.cases():
-        assert run_case(case, opened).provenance.precision == "bf16"
-    models = opened.store._connection.execute("SELECT fingerprint FROM fillings").fetchall()
+    opened = opened_study(study, settings)
+    for case in opened.data.cases():
+        assert opened.score(case).provenance.precision == "bf16"
+    models = opened.engine.store._connection.execute("SELECT fingerprint FROM fillings").fetchall()
     options = ("--deep", "--precision", "bf16", "--artefacts", settings.artefacts)
     done = veille("compare", study, *options)
     assert done.exit_code == 0, done.output
-    assert opened.store._connection.execute("SELECT fingerprint FROM fillings").fetchall() == models
+    assert (
+        opened.engine.store._connection.execute("SELECT fingerprint FROM fillings").fetchall()
+        == models
+    )
     assert "fp32" in veille("compare", study, "--precision", "fp8").output
 
 

@@ -34,6 +34,7 @@ from evaluation.records import (
     PromptSet,
     SelectedPhoto,
     SelectionReason,
+    Study,
     Suggestion,
     UncoveredSubcategory,
     ValidationConfusion,
@@ -41,8 +42,9 @@ from evaluation.records import (
 from evaluation.scoring.coverage import coverage
 from evaluation.scoring.intervals import share
 from evaluation.scoring.paired import mcnemar, tango
-from evaluation.stages.explain import map_cache
-from evaluation.stages.score import OpenStudy, embed_parts, predict
+from evaluation.stages.embed import embed_parts, predict
+from evaluation.stages.engine import Engine
+from evaluation.stages.open import StudyData
 from evaluation.stores import artefacts
 from evaluation.study.scaffold import free_name, write_prompt_set
 
@@ -61,32 +63,37 @@ ADDED = 8
 class BlindStudy:
     """A study whose test part was put away: its ids, its photos and its labels."""
 
-    opened: OpenStudy
+    data: StudyData
     split_digest: str
     """Of the whole split."""
 
 
-def without_test(opened: OpenStudy) -> BlindStudy:
+def without_test(data: StudyData) -> BlindStudy:
     """Puts the test part away."""
-    hidden = set(opened.split.test)
-    samples = tuple(one for one in opened.dataset.samples if one.id not in hidden)
-    blind = OpenStudy(
-        study=opened.study,
-        dataset=replace(opened.dataset, samples=samples),
-        split=replace(opened.split, test=(), duplicates=(), near_duplicates=()),
-        settings=opened.settings,
+    hidden = set(data.split.test)
+    samples = tuple(one for one in data.dataset.samples if one.id not in hidden)
+    blind = replace(
+        data,
+        dataset=replace(data.dataset, samples=samples),
+        split=replace(data.split, test=(), duplicates=(), near_duplicates=()),
     )
-    return BlindStudy(opened=blind, split_digest=opened.split.digest)
+    return BlindStudy(data=blind, split_digest=data.split.digest)
 
 
 def suggest(
-    study: BlindStudy, spec: ModelSpec, *, prompts: str | None = None, output: Path | None = None
+    study: BlindStudy,
+    spec: ModelSpec,
+    engine: Engine,
+    *,
+    prompts: str | None = None,
+    output: Path | None = None,
 ) -> tuple[Suggestion, Path | None]:
     """Suggests texts for one zero-shot model, and writes them beside its artefacts.
 
     Args:
         study: The study, without its test part.
         spec: The model.
+        engine: Loads it, and writes the suggestion.
         prompts: The prompt set to start from; the best on validation when None.
         output: Folder of the new prompt set; the study's own ``prompts`` when None.
 
@@ -100,20 +107,20 @@ def suggest(
         VeilleError: the file cannot be written.
 
     """
-    bench = _bench(study, spec)
+    bench = _bench(study, spec, engine)
     base, found = _start(bench, prompts)
     wrong = found.predicted != found.labels
     names = _uncovered(bench, base, found)
-    case = Case(study=study.opened.study.name, model=spec, prompts=base)
-    folder = output or study.opened.study.file.parent / "prompts"
+    case = Case(study=study.data.study.name, model=spec, prompts=base)
+    folder = output or study.data.study.file.parent / "prompts"
     names, after = _kept(bench, base, names, found)
     proposal = None if after is None else _proposal(base, names, folder)
-    photos, overlays = _explained(bench, case, found, study.split_digest)
+    photos, overlays = _explained(bench, case, found, study.split_digest, engine)
     suggestion = Suggestion(
         study=case.study,
         case=case.id,
         prompts_digest=base.digest,
-        dataset_revision=study.opened.dataset.revision,
+        dataset_revision=study.data.dataset.revision,
         split_digest=study.split_digest,
         fingerprint=bench.model.fingerprint,
         far=names.far,
@@ -138,7 +145,7 @@ def suggest(
     if after is not None:
         suggestion = _with_gain(suggestion, _right(found), _right(after))
     file = None if proposal is None else write_prompt_set(proposal, folder)
-    artefacts.write_suggestion(study.opened.settings.artefacts, suggestion, overlays)
+    artefacts.write_suggestion(engine.settings.artefacts, suggestion, overlays)
     return suggestion, file
 
 
@@ -149,65 +156,63 @@ def suggest(
 class _Bench:
     """A model with the embeddings of the validation part."""
 
-    opened: OpenStudy
+    data: StudyData
     model: Classifier
     validation: FloatArray
 
     def head(self, prompts: PromptSet) -> Head:
         return self.model.head(
-            self.opened.dataset.classes,
+            self.data.dataset.classes,
             prompts=prompts,
             train=None,
             validation=None,
-            seed=self.opened.split.seed,
+            seed=self.data.split.seed,
         )
 
     def read(self, prompts: PromptSet) -> Predictions:
         """What the model says of the validation photos with these texts."""
-        return predict(
-            self.opened, self.head(prompts), {"validation": self.validation}, "validation"
-        )
+        return predict(self.data, self.head(prompts), {"validation": self.validation}, "validation")
 
     def embed_texts(self, texts: Sequence[str], like: PromptSet) -> FloatArray:
         """(T, D) embeddings of texts in the templates of a prompt set, of one length."""
         each = replace(like, texts={text: (text,) for text in texts}, derive=None)
         head = self.model.head(
-            tuple(texts), prompts=each, train=None, validation=None, seed=self.opened.split.seed
+            tuple(texts), prompts=each, train=None, validation=None, seed=self.data.split.seed
         )
         return head.weight
 
 
-def _bench(study: BlindStudy, spec: ModelSpec) -> _Bench:
-    opened = study.opened
-    if not opened.split.validation:
+def _bench(study: BlindStudy, spec: ModelSpec, engine: Engine) -> _Bench:
+    data = study.data
+    if not data.split.validation:
         raise DataError(
             "a suggestion is judged on a validation part, and there is none",
-            where=opened.study.name,
+            where=data.study.name,
             remedy="give the study's split one: validation_share = 0.2",
         )
-    model = opened.model(spec)
-    _, rows = embed_parts(opened, model, {"validation": opened.split.validation})
-    return _Bench(opened=opened, model=model, validation=rows["validation"])
+    model = engine.model(spec, data)
+    _, rows = embed_parts(data, engine, model, ("validation",))
+    return _Bench(data=data, model=model, validation=rows["validation"])
 
 
 def _start(bench: _Bench, name: str | None) -> tuple[PromptSet, Predictions]:
     """The prompt set to make more precise, and what it says of validation."""
     known = {
         one.name: one
-        for one in bench.opened.study.prompts
+        for one in bench.data.study.prompts
         if one.derive not in {"random-words", "subcategories"}
     }
     if name is not None and name not in known:
         raise DataError(
             f"no prompt set {name!r} that could be made more precise",
-            where=bench.opened.study.name,
+            where=bench.data.study.name,
             remedy=f"choose among {', '.join(known) or 'none: the study declares none'}",
         )
     read = {one: bench.read(known[one]) for one in ([name] if name else known)}
     if not read:
         raise DataError(
             "the study has no prompt set that could be made more precise",
-            where=bench.opened.study.name,
+            where=bench.data.study.name,
             remedy='write one, or derive = "class-names"',
         )
     # The first of equals, in the order of the study.
@@ -232,10 +237,8 @@ class _Names:
 
 def _uncovered(bench: _Bench, base: PromptSet, found: Predictions) -> _Names:
     """The sub-categories of the training photos that no text of their class says."""
-    opened, classes = bench.opened, found.classes
-    derived = resolve_prompts(
-        replace(base, derive="subcategories"), opened.dataset, opened.split
-    ).texts
+    data, classes = bench.data, found.classes
+    derived = resolve_prompts(replace(base, derive="subcategories"), data.dataset, data.split).texts
     pairs = [(c, name) for c, label in enumerate(classes) for name in derived[label]]
     texts = [(c, text) for c, label in enumerate(classes) for text in base.texts[label]]
     near = coverage(
@@ -244,7 +247,7 @@ def _uncovered(bench: _Bench, base: PromptSet, found: Predictions) -> _Names:
         _rows(bench, base, [text for _, text in texts]),
         np.array([c for c, _ in texts]),
     )
-    counts = _counts(opened, found)
+    counts = _counts(data, found)
     result: dict[str, tuple[UncoveredSubcategory, ...]] = {}
     for c, label in enumerate(classes):
         kept = [
@@ -281,17 +284,17 @@ def _is_said(name: str, label: str, base: PromptSet) -> bool:
     return any(name.casefold() in text.casefold() for text in (label, *base.texts[label]))
 
 
-def _counts(opened: OpenStudy, found: Predictions) -> dict[str, Counter[tuple[str, str]]]:
+def _counts(data: StudyData, found: Predictions) -> dict[str, Counter[tuple[str, str]]]:
     """Photos of each (class, sub-category): to learn from, to validate on, and lost."""
 
     def count(ids: Iterable[str]) -> Counter[tuple[str, str]]:
         return Counter(
-            (one.label, one.subcategory) for one in opened.samples(tuple(ids)) if one.subcategory
+            (one.label, one.subcategory) for one in data.samples(tuple(ids)) if one.subcategory
         )
 
     right = _right(found)
     return {
-        "train": count(opened.split.train),
+        "train": count(data.split.train),
         "validation": count(found.sample_ids),
         "errors": count(one for one, fine in zip(found.sample_ids, right, strict=True) if not fine),
     }
@@ -374,13 +377,13 @@ def _surest(found: Predictions, label: int, guess: int) -> list[str]:
 
 
 def _explained(
-    bench: _Bench, case: Case, found: Predictions, split_digest: str
+    bench: _Bench, case: Case, found: Predictions, split_digest: str, engine: Engine
 ) -> tuple[dict[str, ExplainedPhoto], dict[str, bytes]]:
     """The photos behind the confusions with their maps, and the overlays to write."""
     from evaluation.explain import CaseStamp, explain_case  # noqa: PLC0415 - imports torch
 
     assert case.prompts is not None  # noqa: S101 - a zero-shot case has texts
-    opened = bench.opened
+    data = bench.data
     chosen = [
         SelectedPhoto(
             sample_id=one,
@@ -396,19 +399,19 @@ def _explained(
         for guess, _ in _pairs(found, label)
         for one in _surest(found, label, guess)
     ]
-    spec = opened.study.explain or ExplainSpec()
+    spec = data.study.explain or ExplainSpec()
     overlays: dict[str, bytes] = {}
-    with map_cache(opened) as cache:
+    with engine.map_cache() as cache:
         explained = explain_case(
             bench.model,
             bench.head(case.prompts),
             stamp=CaseStamp(
                 study=case.study,
                 case=case.id,
-                dataset_revision=opened.dataset.revision,
+                dataset_revision=data.dataset.revision,
                 split_digest=split_digest,
             ),
-            samples=opened.samples(found.sample_ids),
+            samples=data.samples(found.sample_ids),
             predictions=found,
             spec=replace(spec, rise_photos=0, faithfulness_photos=0, randomisation_photos=0),
             load=lambda sample: open_photo(sample.image),
@@ -416,8 +419,8 @@ def _explained(
             cache=cache,
             selected=chosen,
             folder="suggestion",
-            batch_size=opened.settings.batch_size,
-            progress=opened.settings.progress,
+            batch_size=engine.settings.batch_size,
+            progress=engine.settings.progress,
         )
     return {photo.sample_id: photo for photo in explained.photos}, overlays
 
@@ -443,14 +446,14 @@ def _with_gain(suggestion: Suggestion, before: BoolArray, after: BoolArray) -> S
     )
 
 
-def models_of(opened: OpenStudy, names: Sequence[str]) -> tuple[ModelSpec, ...]:
+def models_of(study: Study, names: Sequence[str]) -> tuple[ModelSpec, ...]:
     """The zero-shot models of a study: those of these names, or all."""
-    known = {one.name: one for one in opened.study.models if one.reads_texts}
+    known = {one.name: one for one in study.models if one.reads_texts}
     unknown = sorted(set(names) - set(known))
     if unknown or not known:
         raise VeilleError(
             f"no zero-shot model {', '.join(unknown)}" if unknown else "no zero-shot model",
-            where=opened.study.name,
+            where=study.name,
             remedy=f"choose among {', '.join(known)}" if known else "only texts can be suggested",
         )
     return tuple(known[name] for name in names) if names else tuple(known.values())

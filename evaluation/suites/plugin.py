@@ -6,15 +6,18 @@ import argparse
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from evaluation.errors import ArtefactError, VeilleError, VeilleWarning
 from evaluation.records import Case, Predictions, RunRecord, Study, Threshold
-from evaluation.stages.compare import analyse
+from evaluation.stages.compare import compare_cases
+from evaluation.stages.engine import Advance, Engine, Settings
 from evaluation.stages.explain import try_to_explain
-from evaluation.stages.score import Advance, OpenStudy, Settings, open_study, run_case
+from evaluation.stages.open import StudyData, open_study
+from evaluation.stages.score import score
 from evaluation.stores.artefacts import read_attempt, read_explain_failure, read_predictions
 from evaluation.study.config import load_study
 from evaluation.terminal import progress_bars, ranking, results_table
@@ -22,7 +25,8 @@ from evaluation.usage import site_command
 
 _STUDIES = pytest.StashKey[tuple[Study, ...]]()
 _CASES = pytest.StashKey[tuple[Case, ...]]()
-_OPENED = pytest.StashKey[dict[str, OpenStudy]]()
+_OPENED = pytest.StashKey[dict[str, StudyData]]()
+_ENGINE = pytest.StashKey[Engine]()
 _RECORDS = pytest.StashKey[dict[str, RunRecord]]()
 
 DEFAULT_STUDY = "demo"
@@ -83,6 +87,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_STUDIES] = studies
     config.stash[_CASES] = cases
     config.stash[_OPENED] = {}
+    config.stash[_ENGINE] = Engine(_settings(config))
     config.stash[_RECORDS] = {}
     config.pluginmanager.register(_Summary(), "veille-summary")
 
@@ -155,11 +160,11 @@ def _open_all(config: pytest.Config, names: set[str]) -> None:
         for study in config.stash[_STUDIES]:
             if study.name in names and study.name not in config.stash[_OPENED]:
                 with watched(config) as advance:
-                    opened = open_study(study, _settings(config, advance))
-                config.stash[_OPENED][study.name] = opened
+                    settings = replace(config.stash[_ENGINE].settings, progress=advance)
+                    config.stash[_OPENED][study.name] = open_study(study, settings)
 
 
-def _settings(config: pytest.Config, advance: Advance) -> Settings:
+def _settings(config: pytest.Config) -> Settings:
     return Settings(
         artefacts=config.getoption("--artefacts"),
         device=config.getoption("--device"),
@@ -167,7 +172,6 @@ def _settings(config: pytest.Config, advance: Advance) -> Settings:
         offline=config.getoption("--offline"),
         batch_size=config.getoption("--batch-size"),
         resume=config.getoption("--resume"),
-        progress=advance,
     )
 
 
@@ -219,13 +223,14 @@ def other(case: Case, pytestconfig: pytest.Config) -> Callable[[str], RunRecord]
 
 
 def _record_of(config: pytest.Config, case: Case) -> RunRecord:
-    records, opened = config.stash[_RECORDS], config.stash[_OPENED][case.study]
+    records, data = config.stash[_RECORDS], config.stash[_OPENED][case.study]
     if case.id not in records:
         try:
             with watched(config) as advance:
-                opened.settings = _settings(config, advance)
-                records[case.id] = run_case(opened.case(case.name), opened)
-                _explain(config, records[case.id], opened)
+                engine = config.stash[_ENGINE]
+                engine.settings = replace(engine.settings, progress=advance)
+                records[case.id] = score(data.case(case.name), data, engine)
+                _explain(config, records[case.id], data, engine)
         except ArtefactError as error:
             # Nothing can be recorded any more: every other case would say the same.
             pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
@@ -234,12 +239,12 @@ def _record_of(config: pytest.Config, case: Case) -> RunRecord:
     return records[case.id]
 
 
-def _explain(config: pytest.Config, run: RunRecord, opened: OpenStudy) -> None:
+def _explain(config: pytest.Config, run: RunRecord, data: StudyData, engine: Engine) -> None:
     """The maps that the study declares of a scored case; what fails is in the summary."""
-    spec = opened.study.explain
+    spec = data.study.explain
     if spec is None or run.status != "ok" or config.getoption("--no-maps"):
         return
-    try_to_explain(opened.case(run.case.partition("/")[2]), opened, spec)
+    try_to_explain(data.case(run.case.partition("/")[2]), data, engine, spec)
 
 
 # -------------------------------------------------------------------- summary
@@ -283,7 +288,7 @@ def _write_results(
             terminalreporter.write_line(line, red=True)
     for study in dict.fromkeys(run.study for run in runs):
         with _said(terminalreporter), watched(config):
-            found = analyse(root, study)
+            found = compare_cases(root, study)
             if found is not None and found.comparison is not None:
                 terminalreporter.write(ranking(found.comparison, study, colour=colour))
     terminalreporter.write_line(f"artefacts: {root.resolve()}")

@@ -15,7 +15,8 @@ from evaluation.cli import main
 from evaluation.errors import DataError, VeilleError
 from evaluation.records import Suggestion
 from evaluation.scoring.coverage import coverage
-from evaluation.stages.score import OpenStudy, Settings, open_study, read_data, run_case
+from evaluation.stages.engine import Engine, Settings
+from evaluation.stages.open import StudyData, read_data
 from evaluation.stages.suggest import suggest, without_test
 from evaluation.stores import artefacts
 from evaluation.stores.embeddings import EmbeddingStore
@@ -26,6 +27,7 @@ from evaluation.usage import eval_command
 from tests.explain.models import TOYS
 from tests.explain.shapes import NAMES, make_scenes
 from tests.factories import make_run
+from tests.stages.opened import opened_study
 
 SHELVES = {"Lamps": ("red", "blue"), "Mugs": ("green", "yellow"), "Rugs": ("purple", "cyan")}
 STUDY = """
@@ -87,15 +89,19 @@ def shelved(tmp_path: Path) -> Path:
     return folder
 
 
-def opened(tmp_path: Path, study: Path) -> OpenStudy:
-    settings = Settings(artefacts=tmp_path / "artefacts", cache=tmp_path / "cache", device="cpu")
-    return read_data(load_study(str(study)), settings)
+def settings_in(folder: Path) -> Settings:
+    return Settings(artefacts=folder / "artefacts", cache=folder / "cache", device="cpu")
+
+
+def opened(tmp_path: Path, study: Path) -> StudyData:
+    return read_data(load_study(str(study)), settings_in(tmp_path))
 
 
 def suggested(tmp_path: Path, study: Path, **options: object) -> tuple[Suggestion, Path | None]:
     whole = opened(tmp_path, study)
     output = tmp_path / "prompts"
-    return suggest(without_test(whole), whole.study.models[0], output=output, **options)  # type: ignore[arg-type]
+    engine = Engine(settings_in(tmp_path))
+    return suggest(without_test(whole), whole.study.models[0], engine, output=output, **options)  # type: ignore[arg-type]
 
 
 def test_the_test_part_is_never_looked_at(tmp_path: Path, shelved: Path) -> None:
@@ -105,15 +111,18 @@ def test_the_test_part_is_never_looked_at(tmp_path: Path, shelved: Path) -> None
     blind = without_test(whole)
     for sample in test:
         sample.image.unlink()
-    first, _ = suggest(blind, whole.study.models[0], prompts="partiel", output=tmp_path / "a")
+    engine = Engine(settings_in(tmp_path))
+    first, _ = suggest(
+        blind, whole.study.models[0], engine, prompts="partiel", output=tmp_path / "a"
+    )
 
     hidden = {sample.id for sample in test}
-    assert blind.opened.split.test == ()
-    assert not hidden & {sample.id for sample in blind.opened.dataset.samples}
+    assert blind.data.split.test == ()
+    assert not hidden & {sample.id for sample in blind.data.dataset.samples}
     shown = {p.sample_id for c in first.classes for x in c.confusions for p in x.photos}
     assert shown
     assert shown <= set(whole.split.validation)
-    model = blind.opened.model(whole.study.models[0])
+    model = engine.model(whole.study.models[0], blind.data)
     with EmbeddingStore(tmp_path / "cache" / "embeddings.sqlite") as store:
         assert store.get(model.fingerprint, [sample.digest for sample in test]) == {}
     # Other labels of the test photos change nothing either.
@@ -123,7 +132,7 @@ def test_the_test_part_is_never_looked_at(tmp_path: Path, shelved: Path) -> None
     )
     other = replace(whole, dataset=replace(whole.dataset, samples=swapped))
     again, _ = suggest(
-        without_test(other), whole.study.models[0], prompts="partiel", output=tmp_path / "b"
+        without_test(other), whole.study.models[0], engine, prompts="partiel", output=tmp_path / "b"
     )
     assert again == first
 
@@ -137,11 +146,11 @@ def test_the_measured_change_is_that_of_the_written_file(tmp_path: Path, shelved
     (shelved / "prompts" / file.name).write_text(text, encoding="utf-8")
     toml = shelved / "study.toml"
     toml.write_text(toml.read_text().replace('"complet"]', f'"complet", "{file.stem}"]'))
-    settings = Settings(artefacts=tmp_path / "artefacts", cache=tmp_path / "cache", device="cpu")
-    study = open_study(load_study(str(toml)), settings)
+    settings = settings_in(tmp_path)
+    study = opened_study(toml, settings)
     right = {}
     for name in ("partiel", file.stem):
-        assert run_case(study.case(f"toy/{name}"), study).status == "ok"
+        assert study.score(f"toy/{name}").status == "ok"
         folder = settings.artefacts / "couleurs" / "toy" / name
         predictions = artefacts.read_predictions(folder / "validation.csv")
         right[name] = predictions.predicted == predictions.labels
@@ -239,9 +248,9 @@ def test_what_cannot_be_made_more_precise_is_refused(tmp_path: Path, shelved: Pa
     with pytest.raises(DataError, match=r"'partie'.*choose among partiel, complet"):
         suggested(tmp_path, shelved, prompts="partie")
     whole = without_test(opened(tmp_path, shelved))
-    whole.opened.split = replace(whole.opened.split, validation=())
+    none = replace(whole.data, split=replace(whole.data.split, validation=()))
     with pytest.raises(DataError, match="validation part"):
-        suggest(whole, whole.opened.study.models[0])
+        suggest(replace(whole, data=none), none.study.models[0], Engine(settings_in(tmp_path)))
 
 
 def test_the_command_says_what_it_found(tmp_path: Path, shelved: Path) -> None:

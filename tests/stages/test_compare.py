@@ -10,10 +10,11 @@ import pytest
 
 from evaluation.records import Predictions, StudyComparison
 from evaluation.stages import compare as analysis
-from evaluation.stages.compare import analyse, analyse_deeply
-from evaluation.stages.score import OpenStudy, Settings, open_study, run_case
+from evaluation.stages.compare import compare_cases
+from evaluation.stages.deepen import deepen
+from evaluation.stages.engine import Settings
 from evaluation.stores import artefacts
-from evaluation.study.config import load_study
+from tests.stages.opened import Opened, opened_study
 from tests.studies import write_study
 
 CONTROL = 'title = "Témoin"\nlanguage = "en"\nderive = "random-words"\nlike = "descriptions"\n'
@@ -28,25 +29,23 @@ title = "Supervisé"
 
 
 @pytest.fixture
-def scored(tmp_path: Path, study: Path) -> OpenStudy:
+def scored(tmp_path: Path, study: Path) -> Opened:
     """The tests' study with a control of random words, every case scored."""
     (study / "prompts" / "temoin.toml").write_text(CONTROL)
     file = study / "study.toml"
     file.write_text(file.read_text().replace('"descriptions"]', '"descriptions", "temoin"]'))
     settings = Settings(artefacts=tmp_path / "artefacts", cache=tmp_path / "cache")
-    opened = open_study(load_study(str(study)), settings)
-    for case in opened.cases():
-        assert run_case(case, opened).status == "ok"
-    return opened
+    opened = opened_study(study, settings)
+    return opened.score_all()
 
 
-def compared(opened: OpenStudy) -> StudyComparison:
-    found = analyse(opened.settings.artefacts, opened.study.name)
+def compared(opened: Opened) -> StudyComparison:
+    found = compare_cases(opened.root, opened.data.study.name)
     assert found is not None
     return found
 
 
-def test_every_pair_is_tested_and_stored(scored: OpenStudy) -> None:
+def test_every_pair_is_tested_and_stored(scored: Opened) -> None:
     """comparison.json holds what was returned: three pairs, findings, a choice on validation."""
     found = compared(scored)
     assert found.comparison is not None
@@ -56,21 +55,21 @@ def test_every_pair_is_tested_and_stored(scored: OpenStudy) -> None:
     choice = found.prompts[0].choice
     assert choice is not None
     assert set(choice.candidates) == {"noms", "descriptions"}, "a control is not a candidate"
-    stored = artefacts.read_comparison(scored.settings.artefacts / "essai" / "comparison.json")
+    stored = artefacts.read_comparison(scored.root / "essai" / "comparison.json")
     assert stored == found
 
 
-def names(opened: OpenStudy) -> list[str]:
-    return [prompts.name for prompts in opened.study.prompts]
+def names(opened: Opened) -> list[str]:
+    return [prompts.name for prompts in opened.data.study.prompts]
 
 
-def test_the_tests_count_the_stored_predictions(scored: OpenStudy) -> None:
+def test_the_tests_count_the_stored_predictions(scored: Opened) -> None:
     """The disputed images of a pair are those of the two predictions.csv."""
     comparison = compared(scored).comparison
     assert comparison is not None
     for pair in comparison.pairs:
         right_a, right_b = (
-            right(artefacts.read_predictions(scored.settings.artefacts / case / "predictions.csv"))
+            right(artefacts.read_predictions(scored.root / case / "predictions.csv"))
             for case in (pair.a, pair.b)
         )
         assert pair.only_a == int((right_a & ~right_b).sum())
@@ -82,7 +81,7 @@ def right(predictions: Predictions) -> np.ndarray:
 
 
 def test_an_unchanged_case_is_not_calibrated_again(
-    scored: OpenStudy, monkeypatch: pytest.MonkeyPatch
+    scored: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second analysis computes what changed alone, and says the same."""
     first = compared(scored)
@@ -97,7 +96,7 @@ def test_an_unchanged_case_is_not_calibrated_again(
     assert compared(scored) == first
     assert again == []
 
-    table = scored.settings.artefacts / "essai" / "tiny" / "noms" / "predictions.csv"
+    table = scored.root / "essai" / "tiny" / "noms" / "predictions.csv"
     lines = table.read_text().splitlines()
     table.write_text("\n".join([lines[0], *(swapped(line) for line in lines[1:])]) + "\n")
     compared(scored)
@@ -110,9 +109,9 @@ def swapped(line: str) -> str:
     return f"{head},{label},{guess},{second},{first},{third}"
 
 
-def test_cases_of_another_split_are_left_out(scored: OpenStudy) -> None:
+def test_cases_of_another_split_are_left_out(scored: Opened) -> None:
     """A case that was scored on other images is not compared with the rest."""
-    root = scored.settings.artefacts
+    root = scored.root
     path = root / "essai" / "tiny" / "noms" / "run.json"
     run = replace(artefacts.read_run(path), split_digest="other")
     artefacts.write_bytes(path, artefacts.to_json(run).encode())
@@ -127,14 +126,14 @@ def test_cases_of_another_split_are_left_out(scored: OpenStudy) -> None:
 def test_nothing_is_written_while_nothing_is_scored(tmp_path: Path, study: Path) -> None:
     """A study that was opened and not scored has no comparison."""
     settings = Settings(artefacts=tmp_path / "artefacts", cache=tmp_path / "cache")
-    opened = open_study(load_study(str(study)), settings)
-    assert analyse(settings.artefacts, opened.study.name) is None
+    opened = opened_study(study, settings)
+    assert compare_cases(settings.artefacts, opened.data.study.name) is None
     assert not (settings.artefacts / "essai" / "comparison.json").exists()
 
 
-def test_the_deep_analysis_embeds_the_training_part_alone(scored: OpenStudy) -> None:
+def test_the_deep_analysis_embeds_the_training_part_alone(scored: Opened) -> None:
     """Texts, control, learning curves and class overlap; no image is embedded twice."""
-    found = analyse_deeply(scored)
+    found = deepen(scored.data, scored.engine)
     assert found is not None
     (diagnosis,) = found.prompts
     effects = diagnosis.effects["essai/tiny/descriptions"]
@@ -145,38 +144,38 @@ def test_the_deep_analysis_embeds_the_training_part_alone(scored: OpenStudy) -> 
     assert [one.model for one in found.audit.embeddings] == ["tiny"]
     assert found.retrieval == (), "these photos have no title"
 
-    digests = [sample.digest for sample in scored.dataset.samples]
-    fingerprint = scored.model(scored.study.models[0]).fingerprint
-    assert len(scored.store.get(fingerprint, digests)) == len(set(digests)) == 30
+    digests = [sample.digest for sample in scored.data.dataset.samples]
+    fingerprint = scored.model().fingerprint
+    assert len(scored.engine.store.get(fingerprint, digests)) == len(set(digests)) == 30
 
 
 def test_the_effect_of_a_text_is_that_of_scoring_without_it(
-    tmp_path: Path, scored: OpenStudy, study: Path
+    tmp_path: Path, scored: Opened, study: Path
 ) -> None:
     """Leaving "a cup" out of Mugs equals scoring a prompt set that never had it."""
-    found = analyse_deeply(scored)
+    found = deepen(scored.data, scored.engine)
     assert found is not None
     effect = next(
         one for one in found.prompts[0].effects["essai/tiny/descriptions"] if one.text == "a cup"
     )
     texts = study / "prompts" / "descriptions.toml"
     texts.write_text(texts.read_text().replace(', "a cup"', ""))
-    settings = replace(scored.settings, artefacts=tmp_path / "other")
-    other = open_study(load_study(str(study)), settings)
-    run_case(other.case("tiny/descriptions"), other)
+    settings = replace(scored.engine.settings, artefacts=tmp_path / "other")
+    other = opened_study(study, settings)
+    other.score("tiny/descriptions")
     with_it, without = (
         right(artefacts.read_predictions(root / "essai/tiny/descriptions/predictions.csv"))
-        for root in (scored.settings.artefacts, settings.artefacts)
+        for root in (scored.root, settings.artefacts)
     )
     assert effect.only_with == int((with_it & ~without).sum())
     assert effect.only_without == int((without & ~with_it).sum())
 
 
-def test_the_deep_part_of_a_changed_model_is_dropped(scored: OpenStudy) -> None:
+def test_the_deep_part_of_a_changed_model_is_dropped(scored: Opened) -> None:
     """Learning curves against a zero-shot that has changed are no longer shown."""
-    assert analyse_deeply(scored) is not None
+    assert deepen(scored.data, scored.engine) is not None
     assert compared(scored).few_shot != ()
-    table = scored.settings.artefacts / "essai" / "tiny" / "noms" / "predictions.csv"
+    table = scored.root / "essai" / "tiny" / "noms" / "predictions.csv"
     lines = table.read_text().splitlines()
     table.write_text("\n".join([lines[0], *(swapped(line) for line in lines[1:])]) + "\n")
     assert compared(scored).few_shot == ()
@@ -188,9 +187,9 @@ def test_a_supervised_model_is_audited_beside_the_others(
     """With two models, photos that both put elsewhere are looked for."""
     write_study(study, SUPERVISED)
     settings = Settings(artefacts=tmp_path / "artefacts", cache=models_cache)
-    opened = open_study(load_study(str(study)), settings)
-    for case in opened.cases():
-        assert run_case(case, opened).status == "ok"
+    opened = opened_study(study, settings)
+    for case in opened.data.cases():
+        assert opened.score(case).status == "ok"
     found = compared(opened)
     assert found.audit is not None
     assert len(found.audit.accuracies) == 2

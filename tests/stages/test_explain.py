@@ -10,12 +10,12 @@ import pytest
 from evaluation.errors import DataError
 from evaluation.records import Case, CaseExplanation, ExplainSpec
 from evaluation.stages import explain as attention
-from evaluation.stages.explain import deeper, explain_scored, planned, try_to_explain
-from evaluation.stages.score import OpenStudy, Settings, open_study, run_case
+from evaluation.stages.engine import Settings
+from evaluation.stages.explain import deeper, planned, try_to_explain
 from evaluation.stores import artefacts
-from evaluation.study.config import load_study
 from evaluation.usage import eval_command
-from tests.studies import write_study
+from tests.stages.opened import Opened, opened_study
+from tests.studies import tiny_model, write_study
 
 SPEC = ExplainSpec(
     masks=6, rise_photos=3, faithfulness_photos=2, curve_steps=2, randomisation_photos=1, cap=6
@@ -23,25 +23,23 @@ SPEC = ExplainSpec(
 
 
 @pytest.fixture
-def scored(tmp_path: Path, study: Path) -> OpenStudy:
+def scored(tmp_path: Path, study: Path) -> Opened:
     """The tests' study with both its cases scored."""
     opened = opened_again(tmp_path, study)
-    for case in opened.cases():
-        assert run_case(case, opened).status == "ok"
-    return opened
+    return opened.score_all()
 
 
-def opened_again(tmp_path: Path, study: Path) -> OpenStudy:
+def opened_again(tmp_path: Path, study: Path) -> Opened:
     """As another process would find it."""
     settings = Settings(artefacts=tmp_path / "artefacts", cache=tmp_path / "cache", device="cpu")
-    return open_study(load_study(str(study)), settings)
+    return opened_study(study, settings)
 
 
-def folder(opened: OpenStudy, case: Case) -> Path:
-    return opened.settings.artefacts / case.id
+def folder(opened: Opened, case: Case) -> Path:
+    return opened.root / case.id
 
 
-def files(opened: OpenStudy, case: Case) -> dict[str, tuple[bytes, int]]:
+def files(opened: Opened, case: Case) -> dict[str, tuple[bytes, int]]:
     """Every file of a case, with the time it was written at."""
     where = folder(opened, case)
     return {
@@ -51,7 +49,7 @@ def files(opened: OpenStudy, case: Case) -> dict[str, tuple[bytes, int]]:
     }
 
 
-def passes(opened: OpenStudy) -> list[tuple[str, int, int]]:
+def passes(opened: Opened) -> list[tuple[str, int, int]]:
     """Where the progress of the maps is told from now on."""
     told: list[tuple[str, int, int]] = []
 
@@ -59,18 +57,18 @@ def passes(opened: OpenStudy) -> list[tuple[str, int, int]]:
         if what.startswith("attention maps"):
             told.append((what, done, total))
 
-    opened.settings = replace(opened.settings, progress=tell)
+    opened.watch(tell)
     return told
 
 
 def test_a_scored_case_is_explained_from_its_stored_predictions(
-    scored: OpenStudy, tmp_path: Path, study: Path
+    scored: Opened, tmp_path: Path, study: Path
 ) -> None:
     """Another process finds the head again; the report reads what was written."""
     opened = opened_again(tmp_path, study)
-    case = opened.cases()[1]
-    found = explain_scored(case, opened, SPEC)
-    (results,) = artefacts.read_results(opened.settings.artefacts)
+    case = opened.data.cases()[1]
+    found = opened.explain(case, SPEC)
+    (results,) = artefacts.read_results(opened.root)
     assert results.explanations == {case.id: found}
     stored = results.predictions[case.id]
     rows = {name: row for row, name in enumerate(stored.sample_ids)}
@@ -78,104 +76,104 @@ def test_a_scored_case_is_explained_from_its_stored_predictions(
         assert photo.probabilities == tuple(stored.probabilities[rows[photo.sample_id]])
         assert all((folder(opened, case) / one.overlay).is_file() for one in photo.maps)
     assert [card.method for card in found.methods] == ["chefer", "rise"]
-    assert scored.study.explain is None
+    assert scored.data.study.explain is None
 
 
-def test_maps_that_stand_are_left_as_they_are(scored: OpenStudy) -> None:
+def test_maps_that_stand_are_left_as_they_are(scored: Opened) -> None:
     """Asked for the same or for less, not one file is written and no photo is looked at."""
-    case = scored.cases()[0]
-    first = explain_scored(case, scored, SPEC)
+    case = scored.data.cases()[0]
+    first = scored.explain(case, SPEC)
     before = files(scored, case)
     told = passes(scored)
-    assert explain_scored(case, scored, SPEC) == first
-    assert explain_scored(case, scored, replace(SPEC, masks=5)) == first
+    assert scored.explain(case, SPEC) == first
+    assert scored.explain(case, replace(SPEC, masks=5)) == first
     assert files(scored, case) == before
     assert told == []
 
 
 @pytest.mark.parametrize("change", [{"masks": 7}, {"methods": ("chefer",)}, {"seed": 1}])
-def test_what_was_not_asked_before_is_made(scored: OpenStudy, change: dict[str, object]) -> None:
-    case = scored.cases()[0]
-    explain_scored(case, scored, SPEC)
+def test_what_was_not_asked_before_is_made(scored: Opened, change: dict[str, object]) -> None:
+    case = scored.data.cases()[0]
+    scored.explain(case, SPEC)
     spec = replace(SPEC, **change)  # type: ignore[arg-type]
-    assert explain_scored(case, scored, spec).spec == spec
+    assert scored.explain(case, spec).spec == spec
 
 
-def test_a_lost_overlay_is_made_again_from_the_cache(scored: OpenStudy) -> None:
+def test_a_lost_overlay_is_made_again_from_the_cache(scored: Opened) -> None:
     """Byte for byte the same, with the model left alone."""
-    case = scored.cases()[0]
-    explain_scored(case, scored, SPEC)
+    case = scored.data.cases()[0]
+    scored.explain(case, SPEC)
     before = files(scored, case)
     lost = next((folder(scored, case) / "attention").iterdir())
     lost.unlink()
-    model = scored.model(case.model)
+    model = scored.model()
     calls: list[object] = []
     model.image_tower.register_forward_hook(lambda *_: calls.append(None))
-    explain_scored(case, scored, SPEC)
+    scored.explain(case, SPEC)
     assert calls == []
     assert {name: one[0] for name, one in files(scored, case).items()} == {
         name: one[0] for name, one in before.items()
     }
 
 
-def test_a_new_text_makes_new_maps(scored: OpenStudy, tmp_path: Path, study: Path) -> None:
+def test_a_new_text_makes_new_maps(scored: Opened, tmp_path: Path, study: Path) -> None:
     """The old ones are not shown with the new probabilities, then they are replaced."""
-    case = scored.cases()[1]
-    explain_scored(case, scored, SPEC)
+    case = scored.data.cases()[1]
+    scored.explain(case, SPEC)
     file = study / "prompts" / "descriptions.toml"
     file.write_text(file.read_text().replace('"a cup"', '"a red cup of tea"'))
     opened = opened_again(tmp_path, study)
-    case = opened.cases()[1]
+    case = opened.data.cases()[1]
     with pytest.raises(DataError, match="scored on other photos, texts or weights; score it first"):
-        explain_scored(case, opened, SPEC)
-    run_case(case, opened)
-    assert artefacts.read_results(opened.settings.artefacts)[0].explanations == {}
-    found = explain_scored(case, opened, SPEC)
-    assert artefacts.read_results(opened.settings.artefacts)[0].explanations == {case.id: found}
+        opened.explain(case, SPEC)
+    opened.score(case)
+    assert artefacts.read_results(opened.root)[0].explanations == {}
+    found = opened.explain(case, SPEC)
+    assert artefacts.read_results(opened.root)[0].explanations == {case.id: found}
 
 
 def test_a_case_that_was_not_scored_is_refused(tmp_path: Path, study: Path) -> None:
     opened = opened_again(tmp_path, study)
     with pytest.raises(DataError, match=f"score it first: {eval_command(study.name)}"):
-        explain_scored(opened.cases()[0], opened, SPEC)
+        opened.explain(opened.data.cases()[0], SPEC)
 
 
-def test_what_fails_is_recorded_beside_the_result(scored: OpenStudy) -> None:
+def test_what_fails_is_recorded_beside_the_result(scored: Opened) -> None:
     """The scored files keep their bytes; the next success takes the failure away."""
-    case = scored.cases()[0]
+    case = scored.data.cases()[0]
     before = files(scored, case)
-    (scored.settings.cache / "maps.sqlite").write_bytes(b"no database at all" * 100)
-    failure = try_to_explain(case, scored, SPEC)
+    (scored.engine.settings.cache / "maps.sqlite").write_bytes(b"no database at all" * 100)
+    failure = try_to_explain(case, scored.data, scored.engine, SPEC)
     assert failure is not None
     assert "cache of maps is damaged" in failure.error
     after = files(scored, case)
     after.pop("attention-failure.json")
     assert after == before
-    results = artefacts.read_results(scored.settings.artefacts)[0]
+    results = artefacts.read_results(scored.root)[0]
     assert results.explain_failures == {case.id: failure}
-    (scored.settings.cache / "maps.sqlite").unlink()
-    assert try_to_explain(case, scored, SPEC) is None
-    assert artefacts.read_results(scored.settings.artefacts)[0].explain_failures == {}
+    (scored.engine.settings.cache / "maps.sqlite").unlink()
+    assert try_to_explain(case, scored.data, scored.engine, SPEC) is None
+    assert artefacts.read_results(scored.root)[0].explain_failures == {}
 
 
 def test_a_fault_of_ours_harms_no_score_either(
-    scored: OpenStudy, monkeypatch: pytest.MonkeyPatch
+    scored: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its kind and its first line are recorded."""
 
     def fail(*_given: object) -> CaseExplanation:
         raise RuntimeError("DefaultCPUAllocator: not enough memory\nand more")
 
-    monkeypatch.setattr(attention, "explain_scored", fail)
-    failure = try_to_explain(scored.cases()[0], scored, SPEC)
+    monkeypatch.setattr(attention, "explain", fail)
+    failure = try_to_explain(scored.data.cases()[0], scored.data, scored.engine, SPEC)
     assert failure is not None
     assert failure.error == "RuntimeError: DefaultCPUAllocator: not enough memory"
 
 
-def test_an_interrupted_run_goes_on_where_it_was(scored: OpenStudy) -> None:
+def test_an_interrupted_run_goes_on_where_it_was(scored: Opened) -> None:
     """What was computed before the interruption is not computed again."""
-    case = scored.cases()[0]
-    model = scored.model(case.model)
+    case = scored.data.cases()[0]
+    model = scored.model()
     calls: list[int] = []
     hook = model.image_tower.register_forward_hook(
         lambda _tower, given, _out: calls.append(len(given[0]))
@@ -185,34 +183,34 @@ def test_an_interrupted_run_goes_on_where_it_was(scored: OpenStudy) -> None:
         if what.startswith("attention maps") and done > total / 2:
             raise KeyboardInterrupt
 
-    quiet = scored.settings.progress
-    scored.settings = replace(scored.settings, progress=stop)
+    quiet = scored.engine.settings.progress
+    scored.watch(stop)
     with pytest.raises(KeyboardInterrupt):
-        explain_scored(case, scored, SPEC)
+        scored.explain(case, SPEC)
     half = sum(calls)
     assert not (folder(scored, case) / "attention.json").exists()
-    scored.settings = replace(scored.settings, progress=quiet)
-    explain_scored(case, scored, SPEC)
+    scored.watch(quiet)
+    scored.explain(case, SPEC)
     resumed = sum(calls) - half
     hook.remove()
-    (scored.settings.cache / "maps.sqlite").unlink()
+    (scored.engine.settings.cache / "maps.sqlite").unlink()
     (folder(scored, case) / "attention.json").unlink()
     calls.clear()
     model.image_tower.register_forward_hook(lambda _tower, given, _out: calls.append(len(given[0])))
-    explain_scored(case, scored, SPEC)
+    scored.explain(case, SPEC)
     assert half > 0
     assert half + resumed == sum(calls)
 
 
-def test_the_cost_is_known_beforehand(scored: OpenStudy) -> None:
+def test_the_cost_is_known_beforehand(scored: Opened) -> None:
     """Forward passes as counted by the progress, and the time that embedding them would take."""
-    case = scored.cases()[0]
-    announced, seconds = planned(case, scored, SPEC)
+    case = scored.data.cases()[0]
+    announced, seconds = planned(case, scored.data, scored.engine, SPEC)
     told = passes(scored)
-    explain_scored(case, scored, SPEC)
+    scored.explain(case, SPEC)
     assert {total for _, _, total in told} == {announced}
     assert told[-1][1] == announced
-    speed = scored.store.throughput(scored.model(case.model).fingerprint)
+    speed = scored.engine.store.throughput(scored.model().fingerprint)
     assert speed is not None
     assert seconds == pytest.approx(announced / speed)
 
@@ -225,14 +223,12 @@ def test_depth_raises_numbers_and_never_lowers_them() -> None:
 
 
 def test_the_weights_that_scored_are_the_ones_explained(
-    scored: OpenStudy, tmp_path: Path, study: Path
+    scored: Opened, tmp_path: Path, study: Path
 ) -> None:
     """Another checkpoint under the same name explains other predictions."""
-    from tests.studies import tiny_model  # noqa: PLC0415 - imports torch
-
     tiny_model(study / "tiny", width=48)
     write_study(study)
     opened = opened_again(tmp_path, study)
-    assert opened.dataset.revision == scored.dataset.revision
+    assert opened.data.dataset.revision == scored.data.dataset.revision
     with pytest.raises(DataError, match="other photos, texts or weights"):
-        explain_scored(opened.cases()[0], opened, SPEC)
+        opened.explain(opened.data.cases()[0], SPEC)

@@ -11,28 +11,29 @@ import torch
 from huggingface_hub import constants
 
 from evaluation.records import FOLDS, RunRecord
-from evaluation.stages.score import OpenStudy, Settings, embed_parts, open_study, run_case
+from evaluation.stages.embed import embed_parts
+from evaluation.stages.engine import Settings
 from evaluation.stores import artefacts
-from evaluation.study.config import load_study
 from tests.models.hub_server import serving
+from tests.stages.opened import Opened, opened_study
 from tests.studies import write_study
 
 
 @pytest.fixture
-def opened(tmp_path: Path, study: Path) -> OpenStudy:
+def opened(tmp_path: Path, study: Path) -> Opened:
     settings = Settings(
         artefacts=tmp_path / "artefacts", cache=tmp_path / "cache", device="cpu", batch_size=8
     )
-    return open_study(load_study(str(study)), settings)
+    return opened_study(study, settings)
 
 
-def run(opened: OpenStudy, name: str) -> RunRecord:
-    record = run_case(opened.case(name), opened)
+def run(opened: Opened, name: str) -> RunRecord:
+    record = opened.score(name)
     assert record.status == "ok", record.error
     return record
 
 
-def test_a_case_says_what_embedding_took(opened: OpenStudy) -> None:
+def test_a_case_says_what_embedding_took(opened: Opened) -> None:
     """Batch, milliseconds a photo, images per second and memory, in run.json as returned."""
     record = run(opened, "tiny/noms")
     cost = record.timings.embedding
@@ -48,10 +49,10 @@ def test_a_case_says_what_embedding_took(opened: OpenStudy) -> None:
     assert peak is not None
     assert 50 < cost.memory.resident_mb <= peak
     assert record.provenance.peak_memory_scope == cost.memory.scope
-    assert artefacts.read_run(opened.settings.artefacts / record.case / "run.json") == record
+    assert artefacts.read_run(opened.root / record.case / "run.json") == record
 
 
-def test_a_warm_case_keeps_what_was_measured(opened: OpenStudy) -> None:
+def test_a_warm_case_keeps_what_was_measured(opened: Opened) -> None:
     """Another prompt set, all photos in the store: the cost is that of the filling."""
     cold = run(opened, "tiny/noms")
     warm = run(opened, "tiny/descriptions")
@@ -59,23 +60,23 @@ def test_a_warm_case_keeps_what_was_measured(opened: OpenStudy) -> None:
     assert warm.timings.embedding == cold.timings.embedding
 
 
-def test_a_cost_measured_elsewhere_is_not_this_device_s(opened: OpenStudy) -> None:
+def test_a_cost_measured_elsewhere_is_not_this_device_s(opened: Opened) -> None:
     """Embeddings are shared between devices; what they cost is not."""
     run(opened, "tiny/noms")
-    model = opened.model(opened.study.models[0])
-    assert opened.store.cost(model.fingerprint, "cpu") is not None
+    model = opened.model()
+    assert opened.engine.store.cost(model.fingerprint, "cpu") is not None
     model.device = "cuda:0"
     assert run(opened, "tiny/descriptions").timings.embedding is None
 
 
 def test_a_lack_of_memory_halves_the_batch_of_a_case(
-    opened: OpenStudy, monkeypatch: pytest.MonkeyPatch
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The case runs to its end, gives the same predictions, and says which batch fitted."""
     whole = run(opened, "tiny/noms")
-    other = replace(opened.settings, cache=opened.settings.cache.with_name("other"))
-    again = open_study(load_study(str(opened.study.file)), other)
-    model = again.model(again.study.models[0])
+    other = replace(opened.engine.settings, cache=opened.engine.settings.cache.with_name("other"))
+    again = opened_study(opened.data.study.file, other)
+    model = again.model()
     embed = model.embed_images
 
     def scarce(batch: torch.Tensor) -> object:
@@ -91,16 +92,16 @@ def test_a_lack_of_memory_halves_the_batch_of_a_case(
 
 
 def test_a_photo_beyond_memory_fails_the_case_in_one_line(
-    opened: OpenStudy, monkeypatch: pytest.MonkeyPatch
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The record says so; nothing is raised."""
-    model = opened.model(opened.study.models[0])
+    model = opened.model()
 
     def none(_batch: torch.Tensor) -> object:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     monkeypatch.setattr(model, "embed_images", none)
-    record = run_case(opened.case("tiny/noms"), opened)
+    record = opened.score("tiny/noms")
     assert record.status == "failed"
     assert record.error is not None
     assert "single photo does not fit" in record.error
@@ -108,16 +109,16 @@ def test_a_photo_beyond_memory_fails_the_case_in_one_line(
 
 
 def test_ten_new_photos_embed_ten(
-    opened: OpenStudy, study: Path, make_photo: Callable[..., Path]
+    opened: Opened, study: Path, make_photo: Callable[..., Path]
 ) -> None:
     """Adding ten photos to a study embeds ten photos, whatever becomes of its split."""
-    model = opened.model(opened.study.models[0])
-    run, _ = embed_parts(opened, model, {fold: getattr(opened.split, fold) for fold in FOLDS})
+    model = opened.model()
+    run, _ = embed_parts(opened.data, opened.engine, model, FOLDS)
     assert run.embedded == 30
     for i in range(10):
         make_photo(study / "photos" / "Mugs" / f"new-{i}.png", seed=900 + i)
-    grown = open_study(load_study(str(study)), opened.settings)
-    run, rows = embed_parts(grown, model, {fold: getattr(grown.split, fold) for fold in FOLDS})
+    grown = opened_study(study, opened.engine.settings)
+    run, rows = embed_parts(grown.data, grown.engine, model, FOLDS)
     assert (run.embedded, run.reused) == (10, 30)
     assert sum(map(len, rows.values())) == 40
 
@@ -137,19 +138,19 @@ def test_weights_that_could_not_be_had_are_not_asked_for_again(
         monkeypatch.setattr(constants, "ENDPOINT", server.endpoint)
         monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", address)
         settings = Settings(artefacts=tmp_path / "artefacts", cache=tmp_path / "cache")
-        opened = open_study(load_study(str(study)), settings)
-        first = run_case(opened.case("hub/noms"), opened)
+        opened = opened_study(study, settings)
+        first = opened.score("hub/noms")
         asked = len(server.requests)
-        second = run_case(opened.case("hub/descriptions"), opened)
+        second = opened.score("hub/descriptions")
         assert len(server.requests) == asked > 0
     assert (first.status, second.status) == ("unavailable", "unavailable")
     assert first.error == second.error
     assert "HTTP 404" in (first.error or "")
 
 
-def test_a_study_s_record_has_a_card_for_each_model(opened: OpenStudy) -> None:
+def test_a_study_s_record_has_a_card_for_each_model(opened: Opened) -> None:
     """Whether it ran or not: sizes from its own configuration."""
-    record = artefacts.read_study(opened.settings.artefacts / "essai" / "study.json")
+    record = artefacts.read_study(opened.root / "essai" / "study.json")
     (card,) = record.models
     assert card.model.name == "tiny"
     assert card.resolution == (32, 32)

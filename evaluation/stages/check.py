@@ -1,0 +1,61 @@
+"""Whether a study could run here, and what it would download: nothing is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evaluation.errors import VeilleError
+from evaluation.records import Availability, Fetched, ModelSpec, Study
+from evaluation.stages.engine import Settings
+from evaluation.stages.open import StudyData, read_data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCheck:
+    """Whether a model of the study could run here."""
+
+    model: ModelSpec
+    cases: tuple[str, ...]
+    availability: Availability
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyCheck:
+    """What :func:`check_study` found."""
+
+    data: StudyData | None
+    """None when the photos cannot be used; ``error`` then says why."""
+    error: VeilleError | None
+    models: tuple[ModelCheck, ...]
+
+
+def check_study(study: Study, settings: Settings) -> StudyCheck:
+    """Reads the data and asks after the weights; writes, loads and downloads nothing."""
+    data: StudyData | None = None
+    error: VeilleError | None = None
+    try:
+        data = read_data(study, settings)
+    except VeilleError as refusal:
+        error = refusal
+    return StudyCheck(data=data, error=error, models=announce_weights(study, settings))
+
+
+def announce_weights(study: Study, settings: Settings) -> tuple[ModelCheck, ...]:
+    """Whether each model of a study could run here, and how much it would download."""
+    from evaluation.models import availability  # noqa: PLC0415 - imports open_clip
+
+    return tuple(
+        ModelCheck(
+            model=spec,
+            cases=tuple(case.name for case in study.cases() if case.model == spec),
+            availability=availability(spec, cache=settings.cache, offline=settings.offline),
+        )
+        for spec in study.models
+    )
+
+
+def fetch_weights(spec: ModelSpec, settings: Settings) -> Fetched:
+    """The weights of a model, had ahead of its cases; see :func:`evaluation.models.fetch`."""
+    from evaluation.models import fetch  # noqa: PLC0415 - imports open_clip
+
+    return fetch(spec, cache=settings.cache, offline=settings.offline, progress=settings.progress)

@@ -1,0 +1,116 @@
+"""The embeddings of a study's parts, from the store where it has them, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evaluation.data import open_photo
+from evaluation.records import (
+    EmbeddingCost,
+    FloatArray,
+    Fold,
+    Head,
+    Lap,
+    Predictions,
+    Support,
+)
+from evaluation.scoring.metrics import softmax
+from evaluation.stages.cost import PeakMemory, seconds_of
+from evaluation.stages.engine import Engine
+from evaluation.stages.open import StudyData
+from evaluation.stores.embeddings import decode, embed
+
+if TYPE_CHECKING:
+    from evaluation.models import Classifier, TrainingViews
+    from evaluation.stores.embeddings import EmbeddingRun
+
+
+def embed_parts(
+    data: StudyData,
+    engine: Engine,
+    model: Classifier,
+    folds: Sequence[Fold],
+    memory: PeakMemory | None = None,
+) -> tuple[EmbeddingRun, dict[Fold, FloatArray]]:
+    """Embeddings of each part, (N, D): one pass over the store, then cut at the borders.
+
+    What embedding took is added to the store, beside the embeddings.
+    """
+    memory = memory or PeakMemory()
+    memory.lap()
+    ids = [one for fold in folds for one in data.ids(fold)]
+    label = f"embedding with {model.spec.name}"
+    run = embed(
+        data.samples(ids),
+        model,
+        engine.store,
+        load=lambda sample: open_photo(sample.image),
+        batch_size=engine.settings.batch_size,
+        progress=lambda done: engine.settings.progress(label, done, len(ids)),
+    )
+    if run.embedded:
+        cost = _cost(data, model, run, ids, memory.lap())
+        engine.store.add_cost(model.fingerprint, model.device, cost)
+    borders = np.cumsum([len(data.ids(fold)) for fold in folds])[:-1]
+    return run, dict(zip(folds, np.split(run.embeddings, borders), strict=True))
+
+
+def _cost(
+    data: StudyData, model: Classifier, run: EmbeddingRun, ids: Sequence[str], memory: Lap
+) -> EmbeddingCost:
+    batch = decode(
+        data.samples(ids[: run.batch_size]), model, load=lambda sample: open_photo(sample.image)
+    )
+    seconds = seconds_of(lambda: model.embed_images(batch))
+    return EmbeddingCost(
+        images=run.embedded,
+        seconds=run.seconds,
+        batch_size=run.batch_size,
+        ms_per_image=1000 * seconds / len(batch),
+        memory=memory,
+    )
+
+
+def embed_views(
+    data: StudyData, engine: Engine, model: Classifier, views: TrainingViews
+) -> tuple[EmbeddingRun, Support]:
+    """The training photos as K augmented views each: one row a view, (N x K, D)."""
+    ids = data.split.train
+    each = views.dim // model.dim
+    label = f"embedding augmented views with {model.spec.name}"
+    run = embed(
+        data.samples(ids),
+        views,
+        engine.store,
+        load=lambda sample: open_photo(sample.image),
+        # As many images in memory as for plain photos.
+        batch_size=max(1, engine.settings.batch_size // each),
+        progress=lambda done: engine.settings.progress(label, done, len(ids)),
+    )
+    rows = run.embeddings.reshape(len(ids) * each, model.dim)
+    return run, Support(embeddings=rows, labels=np.repeat(data.labels(ids), each))
+
+
+def support(data: StudyData, rows: Mapping[Fold, FloatArray], fold: Fold) -> Support | None:
+    """The embeddings of a part with their labels; None when that part was not embedded."""
+    if fold not in rows:
+        return None
+    return Support(embeddings=rows[fold], labels=data.labels(data.ids(fold)))
+
+
+def predict(
+    data: StudyData, head: Head, rows: Mapping[Fold, FloatArray], fold: Fold
+) -> Predictions:
+    """What a head says of a part's embeddings."""
+    ids = data.ids(fold)
+    logits = head.logits(rows[fold])
+    return Predictions(
+        classes=data.dataset.classes,
+        sample_ids=ids,
+        labels=data.labels(ids),
+        probabilities=softmax(logits),
+        logits=logits,
+    )

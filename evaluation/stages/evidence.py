@@ -1,0 +1,128 @@
+"""The cases of a study that can be compared, as the artefacts hold them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from evaluation.records import (
+    BoolArray,
+    IntArray,
+    Predictions,
+    PromptChoice,
+    RunRecord,
+    StudyResults,
+)
+from evaluation.scoring.comparison import Aligned, align
+from evaluation.scoring.prompts import choose_prompts
+from evaluation.stores import artefacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """The cases of a study that were scored on the photos and the split it has now."""
+
+    results: StudyResults
+    runs: Mapping[str, RunRecord]
+    """Case id to its record, in the order of the study."""
+    aligned: Aligned
+    validation: Mapping[str, Predictions]
+    """Of the cases that have them."""
+    groups: IntArray | None
+    """(N,) equal numbers for near-duplicate photos; None when there are none on test."""
+    inputs: Mapping[str, str]
+    """Case id to the digest of its tables."""
+
+
+def read_evidence(root: Path, name: str) -> Evidence | None:
+    """The comparable cases of a study; None while none is scored."""
+    results = artefacts.read_study_results(root / name)
+    runs = {run.case: run for run in results.runs if run.status == "ok" and results.is_current(run)}
+    if not runs:
+        return None
+    aligned = align({case: results.predictions[case] for case in runs})
+    tables = {case: root / case / "validation.csv" for case in runs}
+    return Evidence(
+        results=results,
+        runs=runs,
+        aligned=aligned,
+        validation={
+            case: artefacts.read_predictions(table)
+            for case, table in tables.items()
+            if table.is_file()
+        },
+        groups=_groups(results.study.clusters, aligned.sample_ids),
+        inputs={case: _digest(root / case) for case in runs},
+    )
+
+
+def _digest(folder: Path) -> str:
+    """Of a case's tables and of the texts it read."""
+    digest = hashlib.sha256()
+    for name in ("predictions.csv", "validation.csv"):
+        path = folder / name
+        digest.update(path.read_bytes() if path.is_file() else b"-")
+    return digest.hexdigest()
+
+
+def _groups(duplicates: Sequence[Sequence[str]], ids: Sequence[str]) -> IntArray | None:
+    """(N,) one number a photo, shared by those that are nearly the same."""
+    leader = {one: group[0] for group in duplicates for one in group}
+    _, groups = np.unique([leader.get(one, one) for one in ids], return_inverse=True)
+    numbers: IntArray = groups
+    return numbers if len(set(numbers.tolist())) < len(ids) else None
+
+
+def zero_shot_cases(evidence: Evidence) -> dict[str, dict[str, str]]:
+    """Model to its prompt sets, each with its case."""
+    found: dict[str, dict[str, str]] = {}
+    for case, run in evidence.runs.items():
+        if run.prompts:
+            found.setdefault(run.model.name, {})[run.prompts.name] = case
+    return found
+
+
+def prompts_made_from(evidence: Evidence, derive: str) -> list[str]:
+    """Names of the prompt sets with this ``derive``."""
+    sets = [run.prompts for run in evidence.runs.values() if run.prompts]
+    return list(dict.fromkeys(one.name for one in sets if one.derive == derive))
+
+
+def chosen_cases(evidence: Evidence) -> dict[str, str]:
+    """Model to its case: the prompt set that does best on validation, or the only case."""
+    controls = prompts_made_from(evidence, "random-words")
+    chosen = {run.model.name: case for case, run in evidence.runs.items() if run.prompts is None}
+    for model, cases in zero_shot_cases(evidence).items():
+        real = {name: case for name, case in cases.items() if name not in controls} or cases
+        choice = choice_of(evidence, model, real, controls)
+        chosen[model] = real[choice.chosen] if choice else next(iter(real.values()))
+    return chosen
+
+
+def choice_of(
+    evidence: Evidence, model: str, cases: Mapping[str, str], controls: Sequence[str]
+) -> PromptChoice | None:
+    """A model's choice of prompt set on validation; None where there are not two to choose of."""
+    candidates = {
+        prompts: case
+        for prompts, case in cases.items()
+        if prompts not in controls and case in evidence.validation
+    }
+    if len(candidates) < 2:  # noqa: PLR2004 - nothing to choose
+        return None
+    return choose_prompts(
+        model,
+        {name: right(evidence.validation[case]) for name, case in candidates.items()},
+        {name: right(evidence.aligned.predictions[case]) for name, case in candidates.items()},
+        evidence.aligned.labels,
+    )
+
+
+def right(predictions: Predictions) -> BoolArray:
+    """(N,) whether the predicted class is the true one."""
+    result: BoolArray = predictions.predicted == predictions.labels
+    return result

@@ -1,0 +1,178 @@
+"""From a declared study to its data: photos read, split, and given their prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from evaluation.data import (
+    fetch_hint,
+    load_dataset,
+    open_photo,
+    resolve_prompts,
+    split_dataset,
+    without_small_classes,
+    write_thumbnail,
+)
+from evaluation.errors import DataError
+from evaluation.records import (
+    FOLDS,
+    Case,
+    Dataset,
+    Fold,
+    IntArray,
+    Sample,
+    SampleCard,
+    Split,
+    Study,
+    StudyRecord,
+    TrainingPhotos,
+)
+from evaluation.stages.engine import Settings
+from evaluation.stores import artefacts
+from evaluation.study.reference import load_reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyData:
+    """A study whose photos were read and split."""
+
+    study: Study
+    """With its prompt sets resolved: every class has its texts."""
+    dataset: Dataset
+    split: Split
+
+    def ids(self, fold: Fold) -> tuple[str, ...]:
+        """The ids of a part of the split."""
+        ids: tuple[str, ...] = getattr(self.split, fold)
+        return ids
+
+    def samples(self, ids: Sequence[str]) -> tuple[Sample, ...]:
+        """The samples of these ids, in their order."""
+        known = {sample.id: sample for sample in self.dataset.samples}
+        return tuple(known[one] for one in ids)
+
+    def labels(self, ids: Sequence[str]) -> IntArray:
+        """(N,) class indices of these ids."""
+        index = {name: i for i, name in enumerate(self.dataset.classes)}
+        return np.array([index[sample.label] for sample in self.samples(ids)], dtype=np.int64)
+
+    def training_photos(self) -> TrainingPhotos:
+        """What a model may learn from: the test part is not in it."""
+        return TrainingPhotos(
+            classes=self.dataset.classes,
+            train=self.samples(self.split.train),
+            validation=self.samples(self.split.validation),
+            load=lambda sample: open_photo(sample.image),
+            seed=self.split.seed,
+        )
+
+    def cases(self) -> tuple[Case, ...]:
+        """Every case of the study, with resolved prompts."""
+        return self.study.cases()
+
+    def case(self, name: str) -> Case:
+        """The case of that name ("embedded/noms"); KeyError if there is none."""
+        return {case.name: case for case in self.cases()}[name]
+
+
+def read_data(study: Study, settings: Settings) -> StudyData:
+    """Reads and splits the photos and resolves the prompt sets; writes nothing.
+
+    Raises :class:`DataError` when the data cannot be used at all, or when a prompt set
+    does not fit the classes.
+    """
+    root = study.dataset.root
+    if root is None:
+        raise DataError(
+            "the study does not say where its photos are",
+            where=study.file,
+            remedy=f"give their folder with --data-root{fetch_hint(study.dataset, study.name)}",
+        )
+    dataset = load_dataset(
+        study.dataset,
+        name=study.name,
+        root=root,
+        cache=settings.cache,
+        progress=lambda done, total: settings.progress("reading photos", done, total),
+    )
+    dataset = without_small_classes(dataset, study.split, study.parts)
+    split = split_dataset(
+        dataset,
+        study.split,
+        study.parts,
+        progress=lambda done, total: settings.progress("comparing photos", done, total),
+    )
+    prompts = tuple(resolve_prompts(one, dataset, split, study.prompts) for one in study.prompts)
+    return StudyData(study=replace(study, prompts=prompts), dataset=dataset, split=split)
+
+
+def open_study(study: Study, settings: Settings) -> StudyData:
+    """:func:`read_data`, then writes ``study.json`` and the small copies of the photos."""
+    data = read_data(study, settings)
+    artefacts.write_study(settings.artefacts, _study_record(data, settings))
+    return data
+
+
+def _study_record(data: StudyData, settings: Settings) -> StudyRecord:
+    from evaluation.models import model_card  # noqa: PLC0415 - imports torch
+
+    study, dataset, split = data.study, data.dataset, data.split
+    return StudyRecord(
+        name=study.name,
+        title=study.title,
+        question=study.question,
+        dataset_kind=dataset.kind,
+        dataset_revision=dataset.revision,
+        licence=study.dataset.licence,
+        origin=study.dataset.origin,
+        redistributable=study.dataset.redistributable,
+        classes=dataset.classes,
+        samples=_sample_cards(data, settings),
+        missing=dataset.missing,
+        notes=dataset.notes,
+        duplicates=split.duplicates,
+        near_duplicates=split.near_duplicates,
+        groups=split.groups,
+        grouping=split.grouping,
+        carved=split.carved,
+        split_digest=split.digest,
+        seed=split.seed,
+        cases=tuple(case.id for case in data.cases()),
+        thresholds=study.thresholds,
+        reference=None if study.reference is None else load_reference(study.reference),
+        models=tuple(model_card(spec) for spec in study.models),
+        translations=study.translations,
+    )
+
+
+def _sample_cards(data: StudyData, settings: Settings) -> tuple[SampleCard, ...]:
+    folder = settings.artefacts / data.study.name / "photos"
+    with artefacts.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    parts = {fold: set(data.ids(fold)) for fold in FOLDS}
+    cards = []
+    used = [
+        (fold, sample)
+        for sample in data.dataset.samples
+        for fold in FOLDS
+        if sample.id in parts[fold]
+    ]
+    for done, (fold, sample) in enumerate(used, start=1):
+        photo = write_thumbnail(sample, folder)
+        settings.progress("small copies of the photos", done, len(used))
+        cards.append(
+            SampleCard(
+                id=sample.id,
+                label=sample.label,
+                fold=fold,
+                photo=f"photos/{photo}",
+                width=sample.width,
+                height=sample.height,
+                subcategory=sample.subcategory,
+                title=sample.title,
+            )
+        )
+    return tuple(cards)
