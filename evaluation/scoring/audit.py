@@ -29,7 +29,7 @@ NEIGHBOURS = 10
 # ------------------------------------------------------------------------- labels
 
 
-def audit_labels(aligned: Aligned) -> DataAudit:
+def audit_labels(aligned: Aligned, groups: IntArray | None = None) -> DataAudit:
     """Photos that every case puts, with confidence, in another class; accuracies without them.
 
     ``aligned`` should hold one case a model: several prompt sets of one model agree in their
@@ -41,7 +41,8 @@ def audit_labels(aligned: Aligned) -> DataAudit:
     models would find fewer suspects than two.
 
     The accuracies without the suspects are an upper bound: photos were set aside *because* all
-    models miss them, whether their label is wrong or they are hard.
+    models miss them, whether their label is wrong or they are hard.  ``groups`` (N,) gives equal
+    numbers to images that count as one.
 
     Raises :class:`ComparisonError` with fewer than two cases.
     """
@@ -58,8 +59,10 @@ def audit_labels(aligned: Aligned) -> DataAudit:
         accuracies=tuple(
             CleanedAccuracy(
                 case=case,
-                everything=share("accuracy", right),
-                without=share("accuracy", right[~doubted]),
+                everything=share("accuracy", right, groups),
+                without=share(
+                    "accuracy", right[~doubted], None if groups is None else groups[~doubted]
+                ),
             )
             for case, right in zip(aligned.cases, aligned.correct, strict=True)
         ),

@@ -19,18 +19,15 @@ from evaluation.records import (
     RankedCase,
     Verdict,
 )
-from evaluation.scoring.intervals import Interval, design_effect, share
+from evaluation.scoring.intervals import share
 from evaluation.scoring.paired import (
     ALPHA,
-    McNemar,
     cochran_q,
     detectable_gap,
     holm,
-    mcnemar,
+    paired,
     power,
-    sign_flip,
     smallest_gap,
-    tango,
 )
 
 MARGIN = 0.10
@@ -214,35 +211,22 @@ def paired_test(
     a: str, b: str, right_a: BoolArray, right_b: BoolArray, groups: IntArray | None = None
 ) -> PairedTest:
     """One pair, uncorrected: ``p_holm`` is ``p_mid``, and the verdict still "inconclusive"."""
-    difference = right_a.astype(np.int64) - right_b
-    only_a, only_b, n = int((difference > 0).sum()), int((difference < 0).sum()), difference.size
-    p, interval = _tested(difference, groups)
+    one = paired(right_a, right_b, groups)
     return PairedTest(
         a=a,
         b=b,
-        n=n,
-        only_a=only_a,
-        only_b=only_b,
-        gap=(only_a - only_b) / n,
-        low=interval.low,
-        high=interval.high,
-        p_exact=p.p_exact,
-        p_mid=p.p_mid,
-        p_holm=p.p_mid,
-        smallest_gap=smallest_gap(only_a + only_b, n),
+        n=one.n,
+        only_a=one.only_a,
+        only_b=one.only_b,
+        gap=one.gap,
+        low=one.low,
+        high=one.high,
+        p_exact=one.p_exact,
+        p_mid=one.p_mid,
+        p_holm=one.p_mid,
+        smallest_gap=smallest_gap(one.only_a + one.only_b, one.n),
         verdict="inconclusive",
     )
-
-
-def _tested(difference: IntArray, groups: IntArray | None) -> tuple[McNemar, Interval]:
-    only_a, only_b, n = int((difference > 0).sum()), int((difference < 0).sum()), difference.size
-    if groups is None:
-        return mcnemar(only_a, only_b), tango(only_a, only_b, n)
-    _, members = np.unique(groups, return_inverse=True)
-    net = np.bincount(members, weights=difference).astype(np.int64)
-    effect = design_effect(difference.astype(np.float64), groups)
-    interval = tango(only_a / effect, only_b / effect, n / effect)
-    return sign_flip(net), replace(interval, method="tango-clustered")
 
 
 def conclude(

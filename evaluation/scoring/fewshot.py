@@ -75,6 +75,8 @@ class Setting:
     right_zero_shot: BoolArray | None
     """(N,) test images that the zero-shot head gets right."""
     seeds: Sequence[int]
+    groups: IntArray | None
+    """(N,) equal numbers for test images that count as one."""
 
 
 def few_shot(
@@ -88,14 +90,15 @@ def few_shot(
     shots: Sequence[int | None] = SHOTS,
     seeds: Sequence[int] = SEEDS,
     methods: Sequence[Method] | None = None,
+    groups: IntArray | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> FewShot:
     """Learning curves of every method on one model's embeddings, and where they break even.
 
     ``zero_shot`` is the head made from texts, over which training has to win; without it the
     methods that start from texts are left out.  Bands and tests count both the draw of the
-    support and the test images (:func:`mean_gain`); the tests of a curve are corrected for its
-    points (Holm).
+    support and the test images (:func:`mean_gain`), those of equal ``groups`` (N,) as one; the
+    tests of a curve are corrected for its points (Holm).
 
     Raises :class:`DataError` when there are fewer than two classes, or when one has no training
     image.
@@ -122,6 +125,7 @@ def few_shot(
         zero_shot=zero_shot,
         right_zero_shot=None if zero_shot is None else _right(zero_shot.logits, test),
         seeds=seeds,
+        groups=groups,
     )
     curves: list[LearningCurve] = []
     total = len(used) * len(sizes)
@@ -137,7 +141,7 @@ def few_shot(
     return FewShot(
         model=model,
         zero_shot_case=zero_shot_case,
-        zero_shot=None if right is None else share("accuracy", right),
+        zero_shot=None if right is None else share("accuracy", right, groups),
         curves=tuple(curves),
         seeds=tuple(seeds),
     )
@@ -167,7 +171,7 @@ def _point(method: Method, shots: int | None, setting: Setting) -> FewShotPoint:
             for rows, seed in zip(supports, seeds, strict=True)
         ]
     )
-    band = mean_gain(right)
+    band = mean_gain(right, groups=setting.groups)
     return FewShotPoint(
         shots=shots,
         images=supports[0].size,
@@ -177,7 +181,7 @@ def _point(method: Method, shots: int | None, setting: Setting) -> FewShotPoint:
         high=min(1.0, band.high),
         over_zero_shot=None
         if setting.right_zero_shot is None
-        else mean_gain(right, setting.right_zero_shot),
+        else mean_gain(right, setting.right_zero_shot, setting.groups),
         p_holm=None,
     )
 

@@ -1,5 +1,8 @@
 """Tests of two or more cases on the same images.
 
+:func:`paired` is the only test of two cases, and always asks for the groups of images that
+count as one: near duplicates, or what the data declares.
+
 ``b`` images are right with the first case only, ``c`` with the second only, of ``n``;
 the images on which both agree tell nothing about the difference.
 """
@@ -16,7 +19,7 @@ from statsmodels.stats.contingency_tables import cochrans_q as _cochrans_q
 from statsmodels.stats.contingency_tables import mcnemar as _mcnemar
 
 from evaluation.records import BoolArray, FloatArray, IntArray, MeanGain
-from evaluation.scoring.intervals import CONFIDENCE, Interval
+from evaluation.scoring.intervals import CONFIDENCE, Interval, clusters, design_effect
 
 ALPHA = 0.05
 
@@ -29,6 +32,57 @@ class McNemar:
 
     p_exact: float
     p_mid: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """Two cases on the same images: what each alone gets right, and what that shows."""
+
+    n: int
+    only_a: int
+    only_b: int
+    gap: float
+    """(only_a - only_b) / n."""
+    low: float
+    """Tango's interval of the gap."""
+    high: float
+    method: str
+    """"tango", or "tango-clustered" where groups count as one."""
+    p_exact: float
+    p_mid: float
+
+
+def paired(right_a: BoolArray, right_b: BoolArray, groups: IntArray | None) -> Paired:
+    """The paired test of two cases on N images.
+
+    Args:
+        right_a: (N,) whether the first case is right; N > 0.
+        right_b: (N,) likewise for the second.
+        groups: (N,) equal numbers for images that count as one; None when all stand alone.
+            The test is then that of :func:`sign_flip`, and the interval's counts are divided
+            by the design effect of the differences (Korn & Graubard 1998).
+
+    """
+    difference = right_a.astype(np.int64) - right_b
+    only_a, only_b, n = int((difference > 0).sum()), int((difference < 0).sum()), difference.size
+    members = clusters(groups)
+    if members is None:
+        p, interval = mcnemar(only_a, only_b), tango(only_a, only_b, n)
+    else:
+        effect = design_effect(difference.astype(np.float64), members)
+        p = sign_flip(np.bincount(members, weights=difference).astype(np.int64))
+        interval = tango(only_a / effect, only_b / effect, n / effect)
+    return Paired(
+        n=n,
+        only_a=only_a,
+        only_b=only_b,
+        gap=(only_a - only_b) / n,
+        low=interval.low,
+        high=interval.high,
+        method=interval.method if members is None else "tango-clustered",
+        p_exact=p.p_exact,
+        p_mid=p.p_mid,
+    )
 
 
 def mcnemar(b: int, c: int) -> McNemar:
@@ -169,7 +223,9 @@ def detectable_gap(
 # ----------------------------------------------------------- repetitions and images
 
 
-def mean_gain(correct: BoolArray, baseline: BoolArray | None = None) -> MeanGain:
+def mean_gain(
+    correct: BoolArray, baseline: BoolArray | None = None, groups: IntArray | None = None
+) -> MeanGain:
     """Mean accuracy of S repetitions of a method on N images, over a case's on the same images.
 
     ``correct`` is (S, N) and ``baseline`` (N,); without it the gain is the mean accuracy
@@ -177,19 +233,24 @@ def mean_gain(correct: BoolArray, baseline: BoolArray | None = None) -> MeanGain
     the two one-way variances, which counts their interaction twice and errs on the wide side
     (Owen 2007, "The pigeonhole bootstrap"); t quantiles with Satterthwaite's degrees of freedom.
     Repetitions that are all the same, or a single one, add no variance of their own.
+    ``groups`` (N,) gives equal numbers to images that count as one.
     """
     difference = correct.astype(np.float64)
     if baseline is not None:
         difference = difference - baseline
     repetitions, n = difference.shape
     gain = float(difference.mean())
-    by_image = float(difference.mean(axis=0).var(ddof=1) / n) if n > 1 else 0.0
+    members = clusters(groups)
+    residuals = difference.mean(axis=0) - gain
+    sums = residuals if members is None else np.bincount(members, weights=residuals)
+    units = sums.size
+    by_image = units / (units - 1) * float(sums @ sums) / n**2 if units > 1 else 0.0
     by_seed = float(difference.mean(axis=1).var(ddof=1) / repetitions) if repetitions > 1 else 0.0
     variance = by_image + by_seed
     if variance == 0:
         p = 1.0 if gain == 0 else 0.0
         return MeanGain(gain=gain, low=gain, high=gain, p=p, n=n, repetitions=repetitions)
-    df = variance**2 / (by_image**2 / max(n - 1, 1) + by_seed**2 / max(repetitions - 1, 1))
+    df = variance**2 / (by_image**2 / max(units - 1, 1) + by_seed**2 / max(repetitions - 1, 1))
     t = scipy.stats.t(df)
     half = float(t.ppf((1 + CONFIDENCE) / 2)) * variance**0.5
     return MeanGain(

@@ -25,8 +25,8 @@ from evaluation.records import (
     VarianceSource,
 )
 from evaluation.scoring.comparison import Aligned
-from evaluation.scoring.intervals import bootstrap, resample, share, units_of
-from evaluation.scoring.paired import holm, mcnemar, tango
+from evaluation.scoring.intervals import bootstrap, clusters, resample, share, units_of
+from evaluation.scoring.paired import Paired, holm, paired
 
 NEAR_IDENTICAL = 0.95
 
@@ -40,35 +40,37 @@ _Source = Literal["model", "prompts", "interaction"]
 # ------------------------------------------------------------------ class by class
 
 
-def prompt_gain(aligned: Aligned, a: str, b: str) -> PromptGain:
+def prompt_gain(aligned: Aligned, a: str, b: str, groups: IntArray | None) -> PromptGain:
     """What case ``a`` changes in each class's recall over case ``b``, same images.
 
-    Tango intervals; mid-p McNemar tests, corrected for the classes (Holm).
+    The paired test of each class (:func:`paired`), corrected for the classes (Holm).
+    ``groups`` (N,) gives equal numbers to images that count as one.
     """
     right_a, right_b = (aligned.predictions[case].predicted == aligned.labels for case in (a, b))
     rows = [
-        _class_gain(label, right_a[here], right_b[here])
+        _class_gain(label, paired(right_a[here], right_b[here], _of(groups, here)))
         for i, label in enumerate(aligned.classes)
         if (here := aligned.labels == i).any()  # no test image, no recall
     ]
     return PromptGain(a=a, b=b, classes=_corrected(rows))
 
 
-def _class_gain(label: str, right_a: BoolArray, right_b: BoolArray) -> ClassGain:
-    n = right_a.size
-    only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
-    interval, p = tango(only_a, only_b, n), mcnemar(only_a, only_b).p_mid
+def _class_gain(label: str, one: Paired) -> ClassGain:
     return ClassGain(
         label=label,
-        n=n,
-        only_a=only_a,
-        only_b=only_b,
-        gain=(only_a - only_b) / n,
-        low=interval.low,
-        high=interval.high,
-        p_mid=p,
-        p_holm=p,
+        n=one.n,
+        only_a=one.only_a,
+        only_b=one.only_b,
+        gain=one.gap,
+        low=one.low,
+        high=one.high,
+        p_mid=one.p_mid,
+        p_holm=one.p_mid,
     )
+
+
+def _of(groups: IntArray | None, images: BoolArray) -> IntArray | None:
+    return None if groups is None else groups[images]
 
 
 def _corrected(rows: Sequence[_Row]) -> tuple[_Row, ...]:
@@ -84,6 +86,7 @@ def text_effects(
     predictions: Predictions,
     texts: Mapping[str, Sequence[str]],
     logits_without: Callable[[str, int], FloatArray | None],
+    groups: IntArray | None,
 ) -> tuple[TextEffect, ...]:
     """What each text of a class brings: the predictions with it against those without it.
 
@@ -99,29 +102,26 @@ def text_effects(
             logits = logits_without(label, i)
             if logits is not None:
                 without = logits.argmax(axis=1) == predictions.labels
-                rows.append(_text_effect(label, text, with_it, without, predictions.labels == c))
+                own = predictions.labels == c
+                test = paired(with_it, without, groups)
+                rows.append(
+                    TextEffect(
+                        label=label,
+                        text=text,
+                        n=test.n,
+                        only_with=test.only_a,
+                        only_without=test.only_b,
+                        effect=test.gap,
+                        low=test.low,
+                        high=test.high,
+                        p_mid=test.p_mid,
+                        p_holm=test.p_mid,
+                        own_recall=float(with_it[own].mean() - without[own].mean())
+                        if own.any()
+                        else 0.0,
+                    )
+                )
     return _corrected(rows)
-
-
-def _text_effect(
-    label: str, text: str, with_it: BoolArray, without: BoolArray, own: BoolArray
-) -> TextEffect:
-    n = with_it.size
-    only_with, only_without = int((with_it & ~without).sum()), int((without & ~with_it).sum())
-    interval, p = tango(only_with, only_without, n), mcnemar(only_with, only_without).p_mid
-    return TextEffect(
-        label=label,
-        text=text,
-        n=n,
-        only_with=only_with,
-        only_without=only_without,
-        effect=(only_with - only_without) / n,
-        low=interval.low,
-        high=interval.high,
-        p_mid=p,
-        p_holm=p,
-        own_recall=float(with_it[own].mean() - without[own].mean()) if own.any() else 0.0,
-    )
 
 
 def near_identical(
@@ -143,7 +143,7 @@ def near_identical(
 
 
 def variance_split(
-    correct: Mapping[tuple[str, str], BoolArray], labels: IntArray
+    correct: Mapping[tuple[str, str], BoolArray], labels: IntArray, groups: IntArray | None = None
 ) -> tuple[VarianceSource, ...]:
     """How much of the differences in accuracy comes from models, prompt sets, and their meeting.
 
@@ -152,6 +152,7 @@ def variance_split(
     shares have BCa intervals over images, resampled within class.  Each source is tested by
     Wald's statistic with the covariance of the cells over images (Grizzle, Starmer & Koch 1969),
     referred to Hotelling's F: cells share their images, which an ordinary ANOVA ignores.
+    ``groups`` (N,) gives equal numbers to images that count as one.
 
     Raises :class:`ComparisonError` when a cell is missing, or there is one model or one prompt
     set only.
@@ -168,7 +169,7 @@ def variance_split(
         )
     cells = np.column_stack([correct[m, p] for m in models for p in sets]).astype(np.float64)
     contrasts = _contrasts(len(models), len(sets))
-    units = units_of(labels, np.column_stack([cells, np.ones(labels.size)]))
+    units = units_of(labels, np.column_stack([cells, np.ones(labels.size)]), groups)
     intervals = bootstrap(
         units,
         lambda sums: _shares(sums[:, :-1] / np.maximum(sums[:, -1:], 1), contrasts),
@@ -176,10 +177,12 @@ def variance_split(
     )
     accuracies = cells.mean(axis=0)
     shares = _shares(accuracies[None, :], contrasts)[0]
-    covariance = _covariance(cells, labels)
+    members = clusters(groups)
+    independent = labels.size if members is None else int(members.max()) + 1
+    covariance = _covariance(cells, labels, members)
     return tuple(
         replace(
-            _source(name, contrast, accuracies, covariance, labels.size),
+            _source(name, contrast, accuracies, covariance, independent),
             share=float(part),
             low=interval.low,
             high=interval.high,
@@ -218,15 +221,20 @@ def _shares(accuracies: FloatArray, contrasts: Mapping[_Source, FloatArray]) -> 
     return result
 
 
-def _covariance(cells: FloatArray, labels: IntArray) -> FloatArray:
-    """(cells, cells) covariance of the accuracies, images sampled within class."""
+def _covariance(cells: FloatArray, labels: IntArray, groups: IntArray | None) -> FloatArray:
+    """(cells, cells) covariance of the accuracies, images or groups sampled within class."""
     n = labels.size
-    _, members = np.unique(labels, return_inverse=True)
-    means = np.stack([np.bincount(members, weights=column) for column in cells.T], axis=1)
-    residuals = cells - (means / np.bincount(members)[:, None])[members]
+    _, classes = np.unique(labels, return_inverse=True)
+    residuals = cells - (_sums(cells, classes) / np.bincount(classes)[:, None])[classes]
+    residuals = residuals if groups is None else _sums(residuals, groups)
     # Half an image's worth of doubt: cells that are always right still vary elsewhere.
     result: FloatArray = (residuals.T @ residuals / n + np.eye(cells.shape[1]) / (2 * n)) / n
     return result
+
+
+def _sums(rows: FloatArray, members: IntArray) -> FloatArray:
+    """(G, K) sums of (N, K) rows over their members."""
+    return np.stack([np.bincount(members, weights=column) for column in rows.T], axis=1)
 
 
 def _source(
@@ -262,12 +270,16 @@ def choose_prompts(
     validation: Mapping[str, BoolArray],
     test: Mapping[str, BoolArray],
     test_labels: IntArray,
+    *,
+    validation_groups: IntArray | None = None,
+    test_groups: IntArray | None = None,
 ) -> PromptChoice:
     """Chooses a prompt set on validation and reports it on test, beside the choice on test.
 
     ``validation`` and ``test`` map each prompt set to its right answers.  The optimism is how
     much the accuracy of the best one on a resample of the test images exceeds its accuracy on
-    the test images themselves, on average (Efron 1983).
+    the test images themselves, on average (Efron 1983).  The groups, (N,) each, give equal
+    numbers to images that count as one.
 
     Raises :class:`ComparisonError` when the two do not hold the same prompt sets.
     """
@@ -286,16 +298,16 @@ def choose_prompts(
         model=model,
         candidates=names,
         chosen=chosen,
-        validation=share("accuracy", validation[chosen]),
-        test=share("accuracy", test[chosen]),
+        validation=share("accuracy", validation[chosen], validation_groups),
+        test=share("accuracy", test[chosen], test_groups),
         best_on_test=best,
-        best_test=share("accuracy", test[best]),
-        optimism=_optimism(right, test_labels),
+        best_test=share("accuracy", test[best], test_groups),
+        optimism=_optimism(right, test_labels, test_groups),
     )
 
 
-def _optimism(right: BoolArray, labels: IntArray) -> float:
-    units = units_of(labels, right.T.astype(np.float64))
+def _optimism(right: BoolArray, labels: IntArray, groups: IntArray | None) -> float:
+    units = units_of(labels, right.T.astype(np.float64), groups)
     accuracies = resample(units, resamples=_RESAMPLES) / labels.size
     best = accuracies.argmax(axis=1)
     return float(np.mean(accuracies.max(axis=1) - right.mean(axis=1)[best]))

@@ -178,7 +178,7 @@ def _diagnoses(
         replace(
             known.get(model, PromptDiagnosis(model=model)),
             gains=tuple(
-                prompt_gain(evidence.aligned, case, cases[names[0]])
+                prompt_gain(evidence.aligned, case, cases[names[0]], evidence.groups)
                 for prompts, case in cases.items()
                 if names and names[0] in cases and prompts != names[0]
             ),
@@ -203,7 +203,7 @@ def _variance(evidence: Evidence, controls: Sequence[str]) -> tuple[VarianceSour
         for model, cases in complete.items()
         for name, case in cases.items()
     }
-    return variance_split(correct, evidence.aligned.labels)
+    return variance_split(correct, evidence.aligned.labels, evidence.groups)
 
 
 def _audit(evidence: Evidence, earlier: StudyComparison) -> DataAudit:
@@ -211,7 +211,7 @@ def _audit(evidence: Evidence, earlier: StudyComparison) -> DataAudit:
     cases = tuple(sorted(chosen_cases(evidence).values(), key=evidence.aligned.cases.index))
     one_a_model = align({case: evidence.aligned.predictions[case] for case in cases})
     found = (
-        audit_labels(one_a_model)
+        audit_labels(one_a_model, evidence.groups)
         if len(cases) > 1
         else DataAudit(cases=cases, suspects=(), accuracies=())
     )

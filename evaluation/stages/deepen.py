@@ -20,6 +20,7 @@ from evaluation.records import (
     FloatArray,
     Fold,
     Head,
+    IntArray,
     MeanGain,
     ModelSpec,
     PromptSet,
@@ -58,6 +59,8 @@ class Bench:
     """(N, D) of each part."""
     runs: Mapping[str, RunRecord]
     """Case id to its record, this model's alone."""
+    groups: IntArray | None
+    """(N,) equal numbers for test photos that count as one."""
     progress: Advance
 
     def head(self, prompts: PromptSet | None, classes: tuple[str, ...] | None = None) -> Head:
@@ -106,6 +109,7 @@ def _bench(data: StudyData, engine: Engine, spec: ModelSpec, evidence: Evidence)
         model=model,
         rows=embed_parts(data, engine, model, FOLDS)[1],
         runs={case: run for case, run in evidence.runs.items() if run.model.name == spec.name},
+        groups=evidence.groups,
         progress=engine.settings.progress,
     )
 
@@ -163,7 +167,8 @@ def _text_effects(bench: Bench, prompts: PromptSet, head: Head) -> tuple[TextEff
         weight[classes.index(label)], bias[classes.index(label)] = row.weight[0], row.bias[0]
         return replace(head, weight=weight, bias=bias).logits(bench.rows["test"])
 
-    return text_effects(predict(bench.data, head, bench.rows, "test"), prompts.texts, without)
+    predictions = predict(bench.data, head, bench.rows, "test")
+    return text_effects(predictions, prompts.texts, without, bench.groups)
 
 
 def _controls(bench: Bench, heads: Mapping[str, Head]) -> dict[str, MeanGain]:
@@ -181,7 +186,7 @@ def _controls(bench: Bench, heads: Mapping[str, Head]) -> dict[str, MeanGain]:
             ]
         )
         # mean_gain is of the repetitions over the case; the question is the other way round.
-        over = mean_gain(repeated, bench.right(heads[case]))
+        over = mean_gain(repeated, bench.right(heads[case]), bench.groups)
         gains[case] = replace(over, gain=-over.gain, low=-over.high, high=-over.low)
     return gains
 
@@ -199,6 +204,7 @@ def _few_shot(bench: Bench, chosen: str, head: Head | None) -> tuple[FewShot, ..
         bench.data.dataset.classes,
         zero_shot=head,
         zero_shot_case=chosen if head else None,
+        groups=bench.groups,
         progress=lambda done, total: bench.progress(label, done, total),
     )
     return (found,)

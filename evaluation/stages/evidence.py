@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from evaluation.records import (
     BoolArray,
     IntArray,
@@ -18,6 +16,7 @@ from evaluation.records import (
     StudyResults,
 )
 from evaluation.scoring.comparison import Aligned, align
+from evaluation.scoring.intervals import group_numbers
 from evaluation.scoring.prompts import choose_prompts
 from evaluation.stores import artefacts
 
@@ -55,7 +54,7 @@ def read_evidence(root: Path, name: str) -> Evidence | None:
             for case, table in tables.items()
             if table.is_file()
         },
-        groups=_groups(results.study.clusters, aligned.sample_ids),
+        groups=group_numbers(results.study.clusters, aligned.sample_ids),
         inputs={case: _digest(root / case) for case in runs},
     )
 
@@ -67,14 +66,6 @@ def _digest(folder: Path) -> str:
         path = folder / name
         digest.update(path.read_bytes() if path.is_file() else b"-")
     return digest.hexdigest()
-
-
-def _groups(duplicates: Sequence[Sequence[str]], ids: Sequence[str]) -> IntArray | None:
-    """(N,) one number a photo, shared by those that are nearly the same."""
-    leader = {one: group[0] for group in duplicates for one in group}
-    _, groups = np.unique([leader.get(one, one) for one in ids], return_inverse=True)
-    numbers: IntArray = groups
-    return numbers if len(set(numbers.tolist())) < len(ids) else None
 
 
 def zero_shot_cases(evidence: Evidence) -> dict[str, dict[str, str]]:
@@ -119,6 +110,11 @@ def choice_of(
         {name: right(evidence.validation[case]) for name, case in candidates.items()},
         {name: right(evidence.aligned.predictions[case]) for name, case in candidates.items()},
         evidence.aligned.labels,
+        validation_groups=group_numbers(
+            evidence.results.study.clusters,
+            evidence.validation[next(iter(candidates.values()))].sample_ids,
+        ),
+        test_groups=evidence.groups,
     )
 
 

@@ -30,6 +30,7 @@ from evaluation.records import (
     StudyRecord,
     TrainingPhotos,
 )
+from evaluation.scoring.intervals import group_numbers
 from evaluation.stages.engine import Settings
 from evaluation.stores import artefacts
 from evaluation.study.reference import load_reference
@@ -58,6 +59,10 @@ class StudyData:
         """(N,) class indices of these ids."""
         index = {name: i for i, name in enumerate(self.dataset.classes)}
         return np.array([index[sample.label] for sample in self.samples(ids)], dtype=np.int64)
+
+    def groups(self, ids: Sequence[str]) -> IntArray | None:
+        """(N,) equal numbers for ids that count as one; None when all stand alone."""
+        return group_numbers(self.split.groups, ids)
 
     def training_photos(self) -> TrainingPhotos:
         """What a model may learn from: the test part is not in it."""

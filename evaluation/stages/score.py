@@ -22,6 +22,7 @@ from evaluation.records import (
     FloatArray,
     Fold,
     Head,
+    IntArray,
     Predictions,
     Projection,
     Provenance,
@@ -85,7 +86,8 @@ def score(case: Case, data: StudyData, engine: Engine) -> RunRecord:
         reason = f"{type(error).__name__}: {one_line(error)}"
         _write(replace(record, status="failed", error=reason), settings, clock, memory)
         raise
-    return _write(_scored(record, outcome), settings, clock, memory, outcome)
+    groups = data.groups(outcome.predictions.sample_ids)
+    return _write(_scored(record, outcome, groups), settings, clock, memory, outcome)
 
 
 def _blank_record(case: Case, data: StudyData, settings: Settings) -> RunRecord:
@@ -195,9 +197,9 @@ def _views(data: StudyData, model: Classifier) -> dict[str, bytes]:
     return files
 
 
-def _scored(record: RunRecord, outcome: Outcome) -> RunRecord:
+def _scored(record: RunRecord, outcome: Outcome, groups: IntArray | None) -> RunRecord:
     clock = time.perf_counter()
-    scores = scoring.score(outcome.predictions)
+    scores = scoring.score(outcome.predictions, groups)
     timings = replace(outcome.timings, score_seconds=time.perf_counter() - clock)
     return replace(
         record,

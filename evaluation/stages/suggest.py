@@ -41,7 +41,7 @@ from evaluation.records import (
 )
 from evaluation.scoring.coverage import coverage
 from evaluation.scoring.intervals import share
-from evaluation.scoring.paired import mcnemar, tango
+from evaluation.scoring.paired import Paired, paired
 from evaluation.stages.embed import embed_parts, predict
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
@@ -71,11 +71,12 @@ class BlindStudy:
 def without_test(data: StudyData) -> BlindStudy:
     """Puts the test part away."""
     hidden = set(data.split.test)
+    shown = tuple(g for g in data.split.groups if not hidden.intersection(g))
     samples = tuple(one for one in data.dataset.samples if one.id not in hidden)
     blind = replace(
         data,
         dataset=replace(data.dataset, samples=samples),
-        split=replace(data.split, test=(), duplicates=(), near_duplicates=()),
+        split=replace(data.split, test=(), duplicates=(), near_duplicates=(), groups=shown),
     )
     return BlindStudy(data=blind, split_digest=data.split.digest)
 
@@ -109,7 +110,7 @@ def suggest(
     """
     bench = _bench(study, spec, engine)
     base, found = _start(bench, prompts)
-    wrong = found.predicted != found.labels
+    wrong, groups = found.predicted != found.labels, study.data.groups(found.sample_ids)
     names = _uncovered(bench, base, found)
     case = Case(study=study.data.study.name, model=spec, prompts=base)
     folder = output or study.data.study.file.parent / "prompts"
@@ -138,12 +139,12 @@ def suggest(
             for own in (found.labels == c,)
         ),
         proposal=proposal,
-        before=share("accuracy", _right(found)),
-        after=None if after is None else share("accuracy", _right(after)),
+        before=share("accuracy", _right(found), groups),
+        after=None if after is None else share("accuracy", _right(after), groups),
         gain=None,
     )
     if after is not None:
-        suggestion = _with_gain(suggestion, _right(found), _right(after))
+        suggestion = _with_gain(suggestion, paired(_right(after), _right(found), groups))
     file = None if proposal is None else write_prompt_set(proposal, folder)
     artefacts.write_suggestion(engine.settings.artefacts, suggestion, overlays)
     return suggestion, file
@@ -425,24 +426,22 @@ def _explained(
     return {photo.sample_id: photo for photo in explained.photos}, overlays
 
 
-def _with_gain(suggestion: Suggestion, before: BoolArray, after: BoolArray) -> Suggestion:
+def _with_gain(suggestion: Suggestion, change: Paired) -> Suggestion:
     """The suggestion with its paired change."""
-    won, lost = int((after & ~before).sum()), int((before & ~after).sum())
-    interval = tango(won, lost, len(before))
     gain = Metric(
         name="accuracy-gain",
-        value=(won - lost) / len(before),
-        low=interval.low,
-        high=interval.high,
-        n=len(before),
-        method=interval.method,
+        value=change.gap,
+        low=change.low,
+        high=change.high,
+        n=change.n,
+        method=change.method,
     )
     return replace(
         suggestion,
         gain=gain,
-        only_before=lost,
-        only_after=won,
-        p_mid=mcnemar(won, lost).p_mid,
+        only_before=change.only_b,
+        only_after=change.only_a,
+        p_mid=change.p_mid,
     )
 
 

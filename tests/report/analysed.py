@@ -129,7 +129,7 @@ def _prompts(results: StudyResults) -> tuple[PromptDiagnosis, ...]:
     return (
         PromptDiagnosis(
             model="embedded",
-            gains=(prompt_gain(aligned, described, names),),
+            gains=(prompt_gain(aligned, described, names, None),),
             effects={
                 described: (
                     effect(first, "Things of <b>, and *more*", 0.05, p=0.2),

@@ -18,6 +18,7 @@ from evaluation.scoring.paired import (
     holm,
     mcnemar,
     mean_gain,
+    paired,
     power,
     sign_flip,
     smallest_gap,
@@ -76,6 +77,32 @@ def test_doubled_photos_do_not_double_the_evidence() -> None:
     grouped = sign_flip(np.array([2] * 8 + [-2] * 2))
     assert grouped.p_mid == pytest.approx(mcnemar(8, 2).p_mid)
     assert mcnemar(16, 4).p_mid < grouped.p_mid
+
+
+def disputed(b: int, c: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two cases on n images: b right with the first alone, c with the second alone."""
+    first, second = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    first[:b] = second[b : b + c] = True
+    return first, second
+
+
+def test_the_paired_test_of_single_images_is_mcnemar_s_with_tango_s_interval() -> None:
+    """No groups, or groups of one image each: the same numbers."""
+    right = disputed(8, 2, 40)
+    alone = paired(*right, None)
+    assert (alone.only_a, alone.only_b, alone.gap, alone.method) == (8, 2, 6 / 40, "tango")
+    assert (alone.p_mid, alone.low) == (mcnemar(8, 2).p_mid, tango(8, 2, 40).low)
+    assert paired(*right, np.arange(40)) == alone
+
+
+def test_copies_count_as_one_in_the_paired_test() -> None:
+    """Every photo twice: counts double, p is that of single photos, the interval hardly moves."""
+    first, second = disputed(8, 2, 40)
+    alone = paired(first, second, None)
+    twice = paired(np.repeat(first, 2), np.repeat(second, 2), np.repeat(np.arange(40), 2))
+    assert (twice.only_a, twice.gap, twice.method) == (16, alone.gap, "tango-clustered")
+    assert twice.p_mid == pytest.approx(alone.p_mid)
+    assert (twice.low, twice.high) == pytest.approx((alone.low, alone.high), abs=0.004)
 
 
 def test_tango_on_the_facts_example() -> None:
@@ -261,3 +288,12 @@ def test_equal_methods_gain_nothing() -> None:
     same = np.ones(10, dtype=bool)
     gain = mean_gain(np.stack([same, same]), same)
     assert (gain.gain, gain.p) == (0.0, 1.0)
+
+
+def test_copies_count_as_one_in_a_mean_gain() -> None:
+    """Every photo twice: the interval and p are those of single photos."""
+    generator = np.random.default_rng(0)
+    method, case = generator.random((3, 50)) < 0.8, generator.random(50) < 0.6
+    alone = mean_gain(method, case)
+    twice = mean_gain(np.repeat(method, 2, axis=1), np.repeat(case, 2), np.repeat(np.arange(50), 2))
+    assert (twice.low, twice.high, twice.p) == pytest.approx((alone.low, alone.high, alone.p))

@@ -24,7 +24,7 @@ def test_gains_are_counted_class_by_class() -> None:
     long = [0] * 12 + [1] * 2 + [0] * 16 + [1] * 30
     names = [1] * 12 + [0] * 2 + [0] * 16 + [1] * 30
     cases = {"long": from_predicted(labels, long, 2), "names": from_predicted(labels, names, 2)}
-    first, second = prompt_gain(align(cases), "long", "names").classes
+    first, second = prompt_gain(align(cases), "long", "names", None).classes
     assert (first.label, first.n, first.only_a, first.only_b) == ("class 0", 30, 12, 2)
     assert first.gain == pytest.approx(10 / 30)
     assert 0 < first.low < first.gain < first.high
@@ -37,7 +37,10 @@ def test_gains_are_counted_class_by_class() -> None:
 def test_a_class_without_test_image_has_no_gain() -> None:
     """Three classes, images of two."""
     cases = {name: from_predicted([0, 1], [0, 1], 3) for name in "ab"}
-    assert [c.label for c in prompt_gain(align(cases), "a", "b").classes] == ["class 0", "class 1"]
+    assert [c.label for c in prompt_gain(align(cases), "a", "b", None).classes] == [
+        "class 0",
+        "class 1",
+    ]
 
 
 def test_the_effect_of_each_text_is_measured_without_it() -> None:
@@ -55,7 +58,7 @@ def test_the_effect_of_each_text_is_measured_without_it() -> None:
         return changed
 
     texts = {"class 0": ("good", "idle"), "class 1": ("alone",)}
-    good, idle = text_effects(predictions, texts, without)
+    good, idle = text_effects(predictions, texts, without, None)
     assert (good.label, good.text, good.only_with, good.only_without) == ("class 0", "good", 6, 0)
     assert (good.effect, good.own_recall, good.n) == (0.3, 0.6, 20)
     assert good.p_mid == pytest.approx(2**-6)
@@ -69,8 +72,32 @@ def test_a_harmful_text_has_a_negative_effect() -> None:
     labels = np.array([0, 0, 1, 1])
     predictions = from_predicted([0, 0, 1, 1], [1, 1, 1, 1], 2)
     texts = {"class 0": ("bad", "other"), "class 1": ()}
-    effect = text_effects(predictions, texts, lambda _label, _i: np.eye(2)[labels])[0]
+    effect = text_effects(predictions, texts, lambda _label, _i: np.eye(2)[labels], None)[0]
     assert (effect.effect, effect.own_recall) == (-0.5, -1.0)
+
+
+def test_copies_count_as_one_in_the_gains_and_effects() -> None:
+    """Twelve photos won, each of them three times: p is that of twelve, not of thirty-six."""
+    labels = np.repeat([0, 1], 30)
+    guess = labels.copy()
+    guess[:12] = 1
+    cases = {"good": from_predicted(labels, labels, 2), "bad": from_predicted(labels, guess, 2)}
+    copies = {
+        name: from_predicted(np.repeat(labels, 3), np.repeat(one.predicted, 3), 2)
+        for name, one in cases.items()
+    }
+    groups = np.repeat(np.arange(60), 3)
+    alone = prompt_gain(align(cases), "good", "bad", None).classes[0]
+    thrice = prompt_gain(align(copies), "good", "bad", groups).classes[0]
+    assert (thrice.only_a, thrice.n) == (36, 90)
+    assert thrice.p_mid == pytest.approx(alone.p_mid)
+
+    def without(label: str, i: int) -> np.ndarray | None:
+        return np.eye(2)[np.repeat(guess, 3)] if (label, i) == ("class 0", 0) else None
+
+    texts = {"class 0": ("kept",), "class 1": ("other",)}
+    (effect,) = text_effects(copies["good"], texts, without, groups)
+    assert (effect.only_with, effect.p_mid) == (36, pytest.approx(alone.p_mid))
 
 
 def test_near_identical_class_texts_are_flagged() -> None:

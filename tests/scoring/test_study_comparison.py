@@ -84,12 +84,13 @@ def everything() -> StudyComparison:
         prompts=(
             PromptDiagnosis(
                 model="t",
-                gains=(prompt_gain(aligned, "s/t/long", "s/t/names"),),
+                gains=(prompt_gain(aligned, "s/t/long", "s/t/names", groups),),
                 effects={
                     "s/t/long": text_effects(
                         predictions["s/t/long"],
                         dict.fromkeys(CLASSES, ("one", "two")),
                         lambda _label, i: simulated(1.0 + i, 7).logits,
+                        groups,
                     )
                 },
                 near_identical={"s/t/long": near_identical(CLASSES, np.ones((3, 4)))},
