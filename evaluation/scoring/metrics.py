@@ -28,6 +28,7 @@ from evaluation.records import (
     Metric,
     Predictions,
 )
+from evaluation.records.metrics import METRICS
 from evaluation.scoring.intervals import Interval, bootstrap, metric, share, units_of
 
 
@@ -36,7 +37,7 @@ class Scores:
     """What :func:`score` says of one case."""
 
     metrics: tuple[Metric, ...]
-    """accuracy, top2_accuracy (from three classes on), balanced_accuracy, macro_f1."""
+    """In the order of :data:`METRICS`."""
     per_class: tuple[ClassScores, ...]
     """In the order of the classes."""
     confusion: tuple[tuple[int, ...], ...]
@@ -53,8 +54,8 @@ def score(predictions: Predictions, groups: IntArray | None = None) -> Scores:
     """Scores a case.
 
     Classes that were neither present nor predicted are left out of the macro means, as in
-    scikit-learn; balanced accuracy is the mean recall of the classes present.  Top-2
-    accuracy is omitted below three classes, where it is 1 whatever the model.
+    scikit-learn; balanced accuracy is the mean recall of the classes present.  Top-k
+    accuracy is left out with k classes or fewer, where it is 1 whatever the model.
 
     ``groups`` (N,) gives near-duplicate photos equal numbers: intervals then count a group as
     one, and are wider; values do not change.
@@ -69,14 +70,18 @@ def score(predictions: Predictions, groups: IntArray | None = None) -> Scores:
     f1, balanced, macro = _bootstrap(labels, predicted, c, groups)
     mean_recall = recall_score(labels, predicted, labels=np.unique(labels), average="macro")
     macro_f1 = f1_score(labels, predicted, average="macro", zero_division=0)
+    values = {
+        "accuracy": share("accuracy", predicted == labels, groups),
+        "macro_f1": metric("macro_f1", macro_f1, n, macro),
+        "balanced_accuracy": metric("balanced_accuracy", mean_recall, n, balanced),
+        **{
+            row.name: share(row.name, in_top(predictions, row.top), groups)
+            for row in METRICS
+            if row.top is not None and row.top < c
+        },
+    }
     return Scores(
-        metrics=(
-            share("accuracy", predicted == labels, groups),
-            # Of two classes, both are in the top two.
-            *([share("top2_accuracy", in_top(predictions, 2), groups)] if c > 2 else []),  # noqa: PLR2004
-            metric("balanced_accuracy", mean_recall, n, balanced),
-            metric("macro_f1", macro_f1, n, macro),
-        ),
+        metrics=tuple(values[row.name] for row in METRICS if row.name in values),
         per_class=_per_class(predictions, f1, groups),
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
     )

@@ -26,6 +26,7 @@ from evaluation.records import (
     Study,
     Threshold,
 )
+from evaluation.records.metrics import OF_CASES
 from evaluation.study.dataset_spec import read_dataset, read_split, refuse_no_training
 from evaluation.study.model_spec import read_models
 from evaluation.study.prompt_spec import read_prompt_sets
@@ -37,8 +38,6 @@ SHIPPED = Path(__file__).parent.parent / "studies"
 """The studies that come with the program."""
 ENGLISH = "english.toml"
 """Beside study.toml: what its texts are in English, for the report's English pages."""
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "top2_accuracy")
-"""What a threshold may be about: the metrics of a run record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +248,7 @@ def _threshold(table: Table, cases: Sequence[str]) -> Threshold:
     case = table.required_text("case")
     over = table.optional_text("over")
     table.required("metric", 'metric = "accuracy"')
-    metric = table.choice("metric", METRICS) or ""
+    metric = table.choice("metric", tuple(row.name for row in OF_CASES)) or ""
     table.required("minimum", "minimum = 0.6")
     minimum = table.number("minimum")
     table.finish()

@@ -131,7 +131,7 @@ def test_top_two_counts_the_second_most_probable() -> None:
 def test_top_two_holds_the_predicted_class_among_equals() -> None:
     """Three equal probabilities: the first two classes are the top two, as in ``predicted``."""
     equal = [[1 / 3] * 3]
-    hits = [score(make_predictions([c], equal)).metrics[1].value for c in range(3)]
+    hits = [metrics(score(make_predictions([c], equal)))["top2_accuracy"].value for c in range(3)]
     assert hits == [1.0, 1.0, 0.0]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from evaluation.records import RunRecord, Threshold
+from evaluation.records.metrics import METRICS
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.page import Fact, Link
@@ -13,35 +14,13 @@ from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, 
 from evaluation.report.pages.supervised import chosen_facts
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import PARTS
-from evaluation.report.study.view import METRICS, STATUS, StudyView, metric_title
-
-DEFINITIONS = (
-    (
-        message("Exactitude"),
-        message("part des photos de test bien classées (en anglais, accuracy)."),
-    ),
-    (
-        message("Rappel d’une catégorie"),
-        message("part de ses photos que le modèle a bien rangées dans cette catégorie."),
-    ),
-    (
-        message("Précision d’une catégorie"),
-        message("part de vraies parmi les photos que le modèle y a rangées ; indéfinie si aucune."),
-    ),
-    (
-        message("F1 d’une catégorie"),
-        message("moyenne harmonique de sa précision et de son rappel."),
-    ),
-    (message("F1 macro"), message("moyenne des F1 des catégories, chacune comptant autant.")),
-    (message("Exactitude équilibrée"), message("moyenne des rappels des catégories.")),
-    (
-        message("Exactitude parmi les deux premières"),
-        message("part des photos dont la vraie catégorie est l’une des deux les plus probables."),
-    ),
-)
+from evaluation.report.study.view import STATUS, StudyView, metric_title
 
 INTERVALS = {
     "wilson": message("intervalle de Wilson (1927)"),
+    "wilson-clustered": message(
+        "intervalle de Wilson (1927) où des photos presque identiques comptent pour une seule"
+    ),
     "bootstrap-bca": message(
         "bootstrap BCa (Efron, 1987), tirages à l’intérieur de chaque catégorie"
     ),
@@ -173,9 +152,9 @@ def build(here: Here) -> MethodPage:
         ),
         split=_split(view),
         definitions=tuple(
-            Fact(label=t(label), text=t(text))
-            for label, text in DEFINITIONS
-            if label not in METRICS.values() or _measured(view, label)
+            Fact(label=t(row.title), text=t(row.definition))
+            for row in METRICS
+            if row.place == "classes" or _measured(view, row.name)
         ),
         intervals=tuple(methods),
         tests=tests_said(view),
@@ -217,9 +196,8 @@ def tests_said(view: StudyView) -> tuple[str, ...]:
     return tuple(t(text) for there, text in made if there)
 
 
-def _measured(view: StudyView, label: str) -> bool:
-    names = [name for name, title in METRICS.items() if title == label]
-    return any(run.metric(name) for run in view.scored for name in names)
+def _measured(view: StudyView, metric: str) -> bool:
+    return any(run.metric(metric) for run in view.scored)
 
 
 def _split(view: StudyView) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evaluation.records import ClassScores, Metric, RunRecord
+from evaluation.records.metrics import OF_CASES
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.tables import (
@@ -41,8 +42,6 @@ RANKS = message(
 
 OPENS = message(" Chaque nombre mène à ses photos.")
 
-_SUMMARY = ("accuracy", "macro_f1", "balanced_accuracy", "top2_accuracy")
-
 
 def share_cell(metric: Metric | None, title: str = "", kind: Kind = "", href: str = "") -> Cell:
     """A share in percent with its interval under it."""
@@ -73,7 +72,7 @@ def right_href(view: StudyView, run: RunRecord, source: str) -> str:
 def cases_table(view: StudyView, source: str) -> Table:
     """Every case with its metrics, best accuracy first; those without a result at the end."""
     order = sorted(view.scored, key=lambda run: -value(run, "accuracy"))
-    metrics = tuple(name for name in _SUMMARY if any(run.metric(name) for run in order))
+    metrics = tuple(row.name for row in OF_CASES if any(run.metric(row.name) for run in order))
     ranked = view.comparison is not None and view.comparison.comparison is not None
     rows = [
         Row(

@@ -27,6 +27,7 @@ from evaluation.records import (
     StudyResults,
     Suggestion,
 )
+from evaluation.records.metrics import METRICS
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.vega import Draw
@@ -39,14 +40,6 @@ BASELINE = "noms"
 
 CONTROL = "random-words"
 """What the texts of a control are made from."""
-
-METRICS = {
-    "accuracy": message("Exactitude"),
-    "balanced_accuracy": message("Exactitude équilibrée"),
-    "macro_f1": message("F1 macro"),
-    "top2_accuracy": message("Exactitude parmi les deux premières"),
-}
-"""Names of the metrics; one that is not here keeps the name it has in the record."""
 
 STATUS = {
     "ok": message("évalué"),
@@ -450,7 +443,7 @@ class StudyView:
 
 def metric_title(name: str) -> str:
     """What the pages call a metric."""
-    return t(METRICS[name]) if name in METRICS else name
+    return next((t(row.title) for row in METRICS if row.name == name), name)
 
 
 def matches(system: ReferenceSystem, run: RunRecord) -> bool:
