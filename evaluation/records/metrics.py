@@ -71,6 +71,14 @@ METRICS = (
         ),
         top=2,
     ),
+    MetricRow(
+        name="top3_accuracy",
+        title=message("Exactitude parmi les trois premières"),
+        definition=message(
+            "part des photos dont la vraie catégorie est l’une des trois les plus probables."
+        ),
+        top=3,
+    ),
 )
 
 OF_CASES = tuple(row for row in METRICS if row.place == "cases")

@@ -12,6 +12,9 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, top_k_accuracy_sc
 
 from evaluation.errors import DataError, ModelError
 from evaluation.records import Predictions
+from evaluation.records.metrics import METRICS
+from evaluation.report.kit.language import speaking, t
+from evaluation.report.study.view import metric_title
 from evaluation.scoring import Scores, score, softmax
 from evaluation.stores import artefacts
 
@@ -126,6 +129,22 @@ def test_top_two_counts_the_second_most_probable() -> None:
     """The truth in second place counts, in third does not."""
     scores = score(make_predictions([0, 0], [[0.3, 0.5, 0.2], [0.2, 0.3, 0.5]]))
     assert metrics(scores)["top2_accuracy"].value == 0.5
+
+
+def test_top_three_counts_the_third_and_is_named_in_both_languages() -> None:
+    """Third place counts, fourth does not; pages have a title and a definition of it."""
+    places = [[0.3, 0.4, 0.2, 0.1], [0.1, 0.2, 0.3, 0.4]]
+    top = metrics(score(make_predictions([0, 0], places)))["top3_accuracy"]
+    assert (top.value, top.n) == (0.5, 2)
+    assert "top3_accuracy" not in metrics(score(from_predicted([0, 1, 2], [0, 1, 2], 3)))
+    (row,) = (row for row in METRICS if row.name == "top3_accuracy")
+    for language, title in (
+        ("fr", "Exactitude parmi les trois premières"),
+        ("en", "Top-3 accuracy"),
+    ):
+        with speaking(language):
+            assert metric_title(row.name) == title
+            assert t(row.definition)
 
 
 def test_top_two_holds_the_predicted_class_among_equals() -> None:
