@@ -225,7 +225,7 @@ def _covariance(cells: FloatArray, labels: IntArray, groups: IntArray | None) ->
     """(cells, cells) covariance of the accuracies, images or groups sampled within class."""
     n = labels.size
     _, classes = np.unique(labels, return_inverse=True)
-    residuals = cells - (_sums(cells, classes) / np.bincount(classes)[:, None])[classes]
+    residuals: FloatArray = cells - (_sums(cells, classes) / np.bincount(classes)[:, None])[classes]
     residuals = residuals if groups is None else _sums(residuals, groups)
     # Half an image's worth of doubt: cells that are always right still vary elsewhere.
     result: FloatArray = (residuals.T @ residuals / n + np.eye(cells.shape[1]) / (2 * n)) / n
