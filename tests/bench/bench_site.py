@@ -13,7 +13,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from evaluation.records import StudyResults
-from evaluation.stages.compare import analyse
+from evaluation.stages.compare import compare_cases
 from tests.report import builder
 from tests.report.conftest import build_site, write_artefacts
 
@@ -62,7 +62,7 @@ def study(folder: Path) -> StudyResults:
 def bench_site(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     """`mkdocs build --strict`, every page and photo, from nothing."""
     root = write_artefacts(tmp_path / "artefacts", study(tmp_path))
-    assert analyse(root, "grande") is not None
+    assert compare_cases(root, "grande") is not None
     output = tmp_path / "site"
 
     def build() -> None:
