@@ -44,11 +44,6 @@ def silent(*_told: object) -> None:
     """The progress of those who do not watch."""
 
 
-def message(text: str) -> str:
-    """The text itself, marked as a message of the report, which translates it."""
-    return text
-
-
 def digest_of(value: object) -> str:
     """The SHA-256 (hexadecimal) of a JSON-serialisable value, whatever its key order."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
