@@ -24,6 +24,7 @@ from evaluation.report.kit.sentence import plain
 from evaluation.report.pages import calibration, few_shot, method, prompts
 from evaluation.report.site.render import Pages, navigation, render
 from evaluation.report.study import matrix
+from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
 from tests.report import analysed, builder
 from tests.report.conftest import TEMPLATES, built, placeholder
@@ -145,7 +146,7 @@ def test_the_matrix_is_readable_both_ways(shop: StudyResults) -> None:
     """Each pair stands twice, with opposite signs and words, and each side has its photos."""
     compared = comparison(shop).comparison
     assert compared is not None
-    table = matrix.matrix(view_of(shop), compared, "etudes/boutique/comparaison.md")
+    table = matrix.matrix(Here(view_of(shop), "etudes/boutique/comparaison.md"), compared)
     cells = {cell.id: cell for row in table.groups[0].rows for cell in row.cells if cell.id}
     assert len(cells) == 6
     ahead = cells["paire-boutique-embedded-descriptions--boutique-embedded-noms"]
@@ -290,7 +291,7 @@ def automation(**changes: Any) -> Abstention:
 )
 def test_what_can_be_automated(shop: StudyResults, found: Abstention, expected: str) -> None:
     """The decision a shop needs, with what the test photos say of the promise."""
-    assert expected in plain(calibration.automation_said(view_of(shop), found, SOURCE))
+    assert expected in plain(calibration.automation_said(Here(view_of(shop), SOURCE), found))
 
 
 def test_probabilities_are_told_by_their_direction(shop: StudyResults) -> None:

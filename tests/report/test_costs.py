@@ -7,6 +7,7 @@ from dataclasses import replace
 from evaluation.records import EmbeddingCost, Lap, RunRecord, StudyResults, Timings
 from evaluation.report.kit.tables import Cell, Table
 from evaluation.report.study.costs import cost_table
+from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
 from tests.report import builder
 from tests.report.conftest import placeholder
@@ -17,7 +18,7 @@ SIZE = "27,9"
 
 def table_of(results: StudyResults) -> Table | None:
     view = StudyView(results=results, folder="etudes/x", draw=placeholder, photos_shown=True)
-    return cost_table(view, view.page("comparaison"))
+    return cost_table(Here(view, view.page("comparaison")))
 
 
 def row_of(shop: StudyResults, cost: EmbeddingCost | None, **origin: object) -> tuple[Cell, ...]:

@@ -30,6 +30,7 @@ from evaluation.report.pages import explain
 from evaluation.report.site.render import Pages, render
 from evaluation.report.study import explained as report_explained
 from evaluation.report.study import faithfulness, maps, suggestions
+from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
 from tests.factories import make_explanation
 from tests.report import builder, explained
@@ -214,7 +215,8 @@ def test_what_is_left_of_a_map_chooses_the_sentence(
         for share, one in ((0.5, 0.99), (1.0, value), (0.75, 0.98))
     )
     results = replace(toys, explanations={toys.runs[0].case: make_explanation(randomisation=rows)})
-    (said,) = faithfulness.randomisation_said(view_of(results), "etudes/jouets/explicabilite.md")
+    here = Here(view_of(results), "etudes/jouets/explicabilite.md")
+    (said,) = faithfulness.randomisation_said(here)
     assert wanted in plain(said)
     (number,) = (part for part in said if part.href)
     assert number.text == f"{value:.2f}".replace(".", ",").replace("-", "\u2212")
@@ -410,7 +412,7 @@ def test_numbers_of_the_faithfulness_table(shop: StudyResults) -> None:
 
 def test_a_suggestion_is_told_with_its_measure(shop: StudyResults) -> None:
     """What validation gains, with its interval; the texts added; what nothing names."""
-    (section,) = suggestions.sections(view_of(shop), PAGE)
+    (section,) = suggestions.sections(Here(view_of(shop), PAGE))
     said = plain(section.said)
     assert f"passe de 66,7{T}% à 75,0{T}%" in said
     assert f"IC{N}95{T}% [−20,0{T};{N}35,0]".replace("−", "\u2212") in said
@@ -438,7 +440,7 @@ def test_the_interval_chooses_what_is_said_of_a_proposal(
     assert found.gain is not None
     changed = replace(found, gain=replace(found.gain, low=low, high=high))
     results = replace(shop, suggestions={explained.SUGGESTED: changed})
-    (section,) = suggestions.sections(view_of(results), PAGE)
+    (section,) = suggestions.sections(Here(view_of(results), PAGE))
     assert wanted in section.verdict
 
 
@@ -446,7 +448,7 @@ def test_a_suggestion_without_proposal_says_so(shop: StudyResults) -> None:
     """Where no text is missing, there is nothing to try."""
     found = replace(shop.suggestions[explained.SUGGESTED], proposal=None, after=None, gain=None)
     results = replace(shop, suggestions={explained.SUGGESTED: found})
-    (section,) = suggestions.sections(view_of(results), PAGE)
+    (section,) = suggestions.sections(Here(view_of(results), PAGE))
     assert "Rien n’est proposé" in section.verdict
     assert section.next == ""
     assert f"ces textes en classent bien 66,7{T}%" in plain(section.said)

@@ -17,6 +17,7 @@ from evaluation.records import (
 )
 from evaluation.report.kit.sentence import plain
 from evaluation.report.study import findings
+from evaluation.report.study.here import Here
 from evaluation.report.study.sentences import answer
 from evaluation.report.study.view import StudyView
 from evaluation.scoring.findings import QuotedCount, find_quoted
@@ -74,7 +75,7 @@ def with_control(view: StudyView) -> StudyView:
 
 
 def told(view: StudyView, one: Finding) -> str:
-    return plain(findings.tell(view, one, SOURCE))
+    return plain(findings.tell(Here(view, SOURCE), one))
 
 
 @pytest.mark.parametrize(
@@ -317,7 +318,7 @@ def test_quoted_counts_lead_to_the_quoted_table(view: StudyView) -> None:
     (one, *_) = find_quoted(
         [QuotedCount(name="densenet", correct=180), QuotedCount(name="autre", correct=100)], 210
     )
-    links = [part.href for part in findings.tell(view, one, SOURCE) if part.href]
+    links = [part.href for part in findings.tell(Here(view, SOURCE), one) if part.href]
     assert links == ["comparaison.html#exactitude-et-f1"]
     assert "«\u00a0autre\u00a0»" in told(view, one)
 
@@ -329,7 +330,7 @@ def test_every_measured_sentence_leads_to_its_cell(view: StudyView) -> None:
     """Each conclusion of the study has a link, to the cell where the two cases meet."""
     assert view.comparison is not None
     for one in view.comparison.findings:
-        links = [part.href for part in findings.tell(view, one, SOURCE) if part.href]
+        links = [part.href for part in findings.tell(Here(view, SOURCE), one) if part.href]
         if one.topic != "quoted":
             assert links == [f"comparaison.html#{view.pair_anchor(one.a, one.b)}"]
 
@@ -360,10 +361,10 @@ def test_no_sentence_knows_a_model(tmp_path: Path) -> None:
 def test_the_same_pair_is_not_told_twice(shop: StudyResults) -> None:
     """Leaders that nothing separates are told of by what they are; a sole leader as such."""
     view = view_of(shop)
-    said = [plain(one) for one in findings.findings(view, SOURCE)]
+    said = [plain(one) for one in findings.findings(Here(view, SOURCE))]
     assert not any("En tête" in one for one in said)
     assert sum("(entraîné)" in one for one in said) == 1
-    assert any("En tête" in plain(one) for one in findings.findings(view, SOURCE, "leaders"))
+    assert any("En tête" in plain(one) for one in findings.findings(Here(view, SOURCE), "leaders"))
     assert shop.comparison is not None
     ahead = replace(
         shop.comparison,
@@ -372,7 +373,7 @@ def test_the_same_pair_is_not_told_twice(shop: StudyResults) -> None:
             finding("training", "better", TRAINED, TEXTS, TRAINED),
         ),
     )
-    (only,) = findings.findings(view_of(replace(shop, comparison=ahead)), SOURCE)
+    (only,) = findings.findings(Here(view_of(replace(shop, comparison=ahead)), SOURCE))
     assert "fait mieux que tous les autres cas" in plain(only)
 
 
@@ -393,7 +394,7 @@ def test_the_answer_follows_the_paired_test(
     pairs = tuple(replace(pair, verdict=verdict) for pair in shop.comparison.comparison.pairs)
     compared = replace(shop.comparison.comparison, pairs=pairs)
     results = replace(shop, comparison=replace(shop.comparison, comparison=compared))
-    said = plain(answer(view_of(results), SOURCE))
+    said = plain(answer(Here(view_of(results), SOURCE)))
     assert said.endswith(expected)
     assert "recouvrent" not in said
 
@@ -454,7 +455,8 @@ def gain(label: str, value: float, p: float) -> ClassGain:
 )
 def test_class_sentences(view: StudyView, rows: tuple[ClassGain, ...], expected: str) -> None:
     """Only classes whose corrected test shows a change are named."""
-    said = plain(findings.class_finding(view, PromptGain(a=TEXTS, b=NAMES, classes=rows), SOURCE))
+    gain = PromptGain(a=TEXTS, b=NAMES, classes=rows)
+    said = plain(findings.class_finding(Here(view, SOURCE), gain))
     assert said == (
         "Catégorie par catégorie, «\u00a0Descriptions\u00a0» au lieu de "
         f"«\u00a0Noms des catégories\u00a0» (Modèle embarqué)\u00a0: {expected}"
@@ -469,4 +471,4 @@ def test_random_words_are_no_answer(tmp_path: Path) -> None:
     control = replace(run, prompts=replace(run.prompts, derive="random-words"))
     view = view_of(replace(results, runs=(control, results.runs[1])))
     assert view.controls == {control.case}
-    assert "Sans aucune photo" not in plain(answer(view, SOURCE))
+    assert "Sans aucune photo" not in plain(answer(Here(view, SOURCE)))

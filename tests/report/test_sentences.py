@@ -11,6 +11,7 @@ import pytest
 from evaluation.records import Metric, RunRecord, StudyResults
 from evaluation.report.kit.sentence import plain
 from evaluation.report.study import sentences
+from evaluation.report.study.here import Here
 from evaluation.report.study.sentences import separated
 from evaluation.report.study.view import StudyView
 from tests.report import builder
@@ -78,7 +79,7 @@ def test_separated(
 def test_answer_says_a_gap_that_intervals_show(tmp_path: Path) -> None:
     """Intervals apart: the gap is said, with the fact that they do not overlap."""
     said = plain(
-        sentences.answer(view(tmp_path, names=(50, 40, 60), supervised=(90, 92, 88)), PAGE)
+        sentences.answer(Here(view(tmp_path, names=(50, 40, 60), supervised=(90, 92, 88)), PAGE))
     )
     assert "50,0\u202f%\u00a0[44,4\u202f;\u00a055,6]" in said
     assert "90,0\u202f%" in said
@@ -89,7 +90,7 @@ def test_answer_says_a_gap_that_intervals_show(tmp_path: Path) -> None:
 def test_answer_admits_what_intervals_do_not_show(tmp_path: Path) -> None:
     """Intervals that overlap: these photos do not tell."""
     said = plain(
-        sentences.answer(view(tmp_path, names=(8, 8, 8), supervised=(9, 9, 9), n=10), PAGE)
+        sentences.answer(Here(view(tmp_path, names=(8, 8, 8), supervised=(9, 9, 9), n=10), PAGE))
     )
     assert "ne suffisent pas à les départager" in said
     assert "ne se recouvrent pas" not in said
@@ -98,23 +99,23 @@ def test_answer_admits_what_intervals_do_not_show(tmp_path: Path) -> None:
 def test_answer_of_equals(tmp_path: Path) -> None:
     """No gap at all is called a tie."""
     said = plain(
-        sentences.answer(view(tmp_path, names=(80, 80, 80), supervised=(90, 80, 70)), PAGE)
+        sentences.answer(Here(view(tmp_path, names=(80, 80, 80), supervised=(90, 80, 70)), PAGE))
     )
     assert "les deux sont à égalité" in said
 
 
 def test_answer_with_one_kind_of_model(tmp_path: Path) -> None:
     """A study without the other kind is answered without comparison."""
-    only = plain(sentences.answer(view(tmp_path, names=(80, 80, 80)), PAGE))
+    only = plain(sentences.answer(Here(view(tmp_path, names=(80, 80, 80)), PAGE)))
     assert only.startswith("Sans aucune photo d’exemple")
     assert "contre" not in only
-    only = plain(sentences.answer(view(tmp_path, supervised=(80, 80, 80)), PAGE))
+    only = plain(sentences.answer(Here(view(tmp_path, supervised=(80, 80, 80)), PAGE)))
     assert only.startswith("Après apprentissage")
 
 
 def test_answer_without_result(tmp_path: Path) -> None:
     """No result: the sentence says so."""
-    assert "Aucun cas" in plain(sentences.answer(view(tmp_path), PAGE))
+    assert "Aucun cas" in plain(sentences.answer(Here(view(tmp_path), PAGE)))
 
 
 def test_numbers_lead_to_their_run(tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def test_numbers_lead_to_their_run(tmp_path: Path) -> None:
     parts = [
         part
         for part in sentences.answer(
-            view(tmp_path, names=(5, 5, 5), supervised=(9, 9, 9), n=10), PAGE
+            Here(view(tmp_path, names=(5, 5, 5), supervised=(9, 9, 9), n=10), PAGE)
         )
         if "\u202f%" in part.text and "[" in part.text
     ]
@@ -150,20 +151,21 @@ def test_prompt_effect(
     never: str,
 ) -> None:
     """What a prompt set changes follows the sign of the change, and the intervals."""
-    (said,) = sentences.prompt_effects(view(tmp_path, names=names, descriptions=descriptions), PAGE)
+    here = Here(view(tmp_path, names=names, descriptions=descriptions), PAGE)
+    (said,) = sentences.prompt_effects(here)
     assert expected in plain(said)
     assert never not in plain(said)
 
 
 def test_no_prompt_effect_without_a_baseline(tmp_path: Path) -> None:
     """One prompt set alone has nothing to be compared with."""
-    assert sentences.prompt_effects(view(tmp_path, names=(5, 5, 5)), PAGE) == ()
+    assert sentences.prompt_effects(Here(view(tmp_path, names=(5, 5, 5)), PAGE)) == ()
 
 
 def test_class_effect_names_the_extremes(tmp_path: Path) -> None:
     """The class that gains most and the one that loses most are named with their recalls."""
     (said,) = sentences.class_effects(
-        view(tmp_path, names=(10, 50, 90), descriptions=(70, 55, 60)), PAGE
+        Here(view(tmp_path, names=(10, 50, 90), descriptions=(70, 55, 60)), PAGE)
     )
     text = plain(said)
     assert "«\u00a0Ours\u00a0» qui y gagne le plus (rappel de 10,0\u202f% à 70,0\u202f%)" in text
@@ -173,11 +175,11 @@ def test_class_effect_names_the_extremes(tmp_path: Path) -> None:
 def test_class_effect_without_loss(tmp_path: Path) -> None:
     """Nothing is said to lose when nothing loses, nor to gain when nothing gains."""
     (up,) = sentences.class_effects(
-        view(tmp_path, names=(10, 50, 90), descriptions=(10, 50, 95)), PAGE
+        Here(view(tmp_path, names=(10, 50, 90), descriptions=(10, 50, 95)), PAGE)
     )
     assert "aucune n’y perd" in plain(up)
     (down,) = sentences.class_effects(
-        view(tmp_path, names=(10, 50, 90), descriptions=(10, 50, 85)), PAGE
+        Here(view(tmp_path, names=(10, 50, 90), descriptions=(10, 50, 85)), PAGE)
     )
     assert "aucune n’y gagne" in plain(down)
 
@@ -185,7 +187,7 @@ def test_class_effect_without_loss(tmp_path: Path) -> None:
 def test_weakest_class_and_largest_confusion(tmp_path: Path) -> None:
     """The class least recognised and the most frequent confusion are those of the matrix."""
     one = view(tmp_path, names=(90, 20, 60))
-    said = plain(sentences.weakest(one, one.scored[0], PAGE))
+    said = plain(sentences.weakest(Here(one, PAGE), one.scored[0]))
     assert "«\u00a0Trains\u00a0» (rappel de 20,0\u202f%)" in said
     assert "prend «\u00a0Trains\u00a0» pour «\u00a0Ours\u00a0» (80\u00a0photos)" in said
 
@@ -194,7 +196,7 @@ def test_no_confusion_in_a_perfect_case(tmp_path: Path) -> None:
     """A case without error has no confusion to tell."""
     one = view(tmp_path, names=(100, 100, 100))
     assert sentences.largest_confusion(one.scored[0]) is None
-    assert "confusion" not in plain(sentences.weakest(one, one.scored[0], PAGE))
+    assert "confusion" not in plain(sentences.weakest(Here(one, PAGE), one.scored[0]))
 
 
 def test_chance(tmp_path: Path) -> None:
@@ -211,7 +213,7 @@ def test_chance(tmp_path: Path) -> None:
 def test_published_figures_stand_beside_their_twin(tmp_path: Path) -> None:
     """A published system is compared with the best case of its kind and prompt set only."""
     one = view_of(builder.shop(tmp_path))
-    texts = [plain(said) for said in sentences.against_reference(one, PAGE)]
+    texts = [plain(said) for said in sentences.against_reference(Here(one, PAGE))]
     assert len(texts) == 2  # the templates' case failed: it has no twin
     assert "85,7\u202f%" in texts[0]
     assert "90,0\u202f%" in texts[0]
@@ -226,5 +228,5 @@ def test_stale_results_are_not_told(tmp_path: Path) -> None:
     results = replace(one.results, runs=(one.scored[0], old))
     again = view_of(results)
     assert again.supervised == ()
-    assert "contre" not in plain(sentences.answer(again, PAGE))
+    assert "contre" not in plain(sentences.answer(Here(again, PAGE)))
     assert [absence.status for absence in again.absences("etudes/x/index.md")] == ["à refaire"]

@@ -11,6 +11,7 @@ from evaluation.report.kit.page import Fact, Link
 from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, measured
 from evaluation.report.pages.home import quoted_tables
 from evaluation.report.pages.method import archive_link
+from evaluation.report.study.here import Here
 from evaluation.report.study.scores import share_cell
 from evaluation.report.study.view import STATUS, StudyView, trace
 
@@ -36,7 +37,7 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Appendix
     return AppendixPage(
         runs=_runs(views),
         archives=tuple(
-            link for view in views if (link := archive_link(view, links.APPENDIX)) is not None
+            link for view in views if (link := archive_link(Here(view, links.APPENDIX))) is not None
         ),
         quoted=() if quoted is None else quoted_tables(quoted),
         source="" if quoted is None else wording.told(quoted.source),

@@ -75,7 +75,7 @@ class AuditPage:
 
 def build(here: Here) -> AuditPage | None:
     """The page, or None when nothing was audited."""
-    view, uri = here.view, here.uri
+    view = here.view
     found = view.comparison.audit if view.comparison else None
     if found is None:
         return None
@@ -91,16 +91,14 @@ def build(here: Here) -> AuditPage | None:
         title=view.title,
         withheld="" if view.photos_shown else t(WITHHELD),
         suspects=tuple(
-            _suspect(view, one, known[one.sample_id], uri)
+            _suspect(here, one, known[one.sample_id])
             for one in found.suspects
             if one.sample_id in known
         ),
         suspects_said=_suspects_said(view, found) if asked else (),
-        accuracies=_accuracies(view, found, uri) if asked else None,
-        models=tuple(_model(view, one, uri) for one in found.embeddings),
-        duplicates=tuple(
-            tuple(photo(view, card, uri) for card in group) for group in groups if group
-        )
+        accuracies=_accuracies(here, found) if asked else None,
+        models=tuple(_model(here, one) for one in found.embeddings),
+        duplicates=tuple(tuple(photo(here, card) for card in group) for group in groups if group)
         if view.photos_shown
         else (),
         duplicate_ids=()
@@ -138,12 +136,13 @@ def _suspects_said(view: StudyView, found: DataAudit) -> Sentence:
     )
 
 
-def _suspect(view: StudyView, one: Suspect, card: SampleCard, source: str) -> SuspectCard:
+def _suspect(here: Here, one: Suspect, card: SampleCard) -> SuspectCard:
+    view = here.view
     consensus = one.consensus
     return SuspectCard(
-        photo=photo(view, card, source) if view.photos_shown else None,
+        photo=photo(here, card) if view.photos_shown else None,
         name=card.title or card.id,
-        href=links.explorer_photo(view.folder, card.id, source=source)
+        href=links.explorer_photo(view.folder, card.id, source=here.uri)
         if view.explorable(*one.predicted)
         else "",
         label=one.label,
@@ -161,7 +160,8 @@ def _suspect(view: StudyView, one: Suspect, card: SampleCard, source: str) -> Su
     )
 
 
-def _accuracies(view: StudyView, found: DataAudit, source: str) -> Table:
+def _accuracies(here: Here, found: DataAudit) -> Table:
+    view = here.view
     return Table(
         id="exactitude-sans-suspects",
         caption=t("Exactitude avec et sans les photos suspectes"),
@@ -178,12 +178,12 @@ def _accuracies(view: StudyView, found: DataAudit, source: str) -> Table:
                         cells=(
                             head(
                                 view.case_name(one.case),
-                                href=view.run_href(source, view.runs[one.case]),
+                                href=here.run(view.runs[one.case].case),
                             ),
                             share_cell(
                                 one.everything,
                                 trace(view.runs[one.case]),
-                                href=right_href(view, view.runs[one.case], source),
+                                href=right_href(here, view.runs[one.case]),
                             ),
                             share_cell(one.without, trace(view.runs[one.case])),
                             _difference(one, trace(view.runs[one.case])),
@@ -212,14 +212,15 @@ def _difference(one: CleanedAccuracy, tip: str) -> Cell:
 # -------------------------------------------------------------------------- classes
 
 
-def _model(view: StudyView, one: EmbeddingAudit, source: str) -> ModelAudit:
+def _model(here: Here, one: EmbeddingAudit) -> ModelAudit:
+    view = here.view
     anchor = links.slug(one.model)
     return ModelAudit(
         anchor=f"vecteurs-{anchor}",
         title=view.model_name(one.model),
         overlap=_overlap(view, one, anchor),
         said=_variety_said(one, view.alpha),
-        variety=_variety(view, one, anchor, source),
+        variety=_variety(here, one, anchor),
     )
 
 
@@ -300,12 +301,12 @@ def _variety_said(one: EmbeddingAudit, alpha: float) -> Sentence:
     )
 
 
-def _variety(view: StudyView, one: EmbeddingAudit, anchor: str, source: str) -> Table:
+def _variety(here: Here, one: EmbeddingAudit, anchor: str) -> Table:
     recalled = any(row.recall is not None for row in one.classes)
     return Table(
         id=f"variete-{anchor}",
         caption=t(
-            "{model_name} : variété de chaque catégorie", model_name=view.model_name(one.model)
+            "{model_name} : variété de chaque catégorie", model_name=here.view.model_name(one.model)
         ),
         columns=(
             Column(text=t("Catégorie"), numeric=False),
@@ -318,7 +319,7 @@ def _variety(view: StudyView, one: EmbeddingAudit, anchor: str, source: str) -> 
                 rows=tuple(
                     Row(
                         cells=(
-                            head(row.label, href=gallery_href(view, row.label, source)),
+                            head(row.label, href=gallery_href(here, row.label)),
                             _distance(row.variety, _trace(one)),
                             measured(wording.percent(row.purity, 0), row.purity, title=_trace(one)),
                             *((share_cell(row.recall, _trace(one)),) if recalled else ()),

@@ -74,7 +74,7 @@ class CalibrationPage:
 
 def build(here: Here) -> CalibrationPage | None:
     """The page, or None when nothing is known of the probabilities."""
-    view, uri = here.view, here.uri
+    view = here.view
     found = view.comparison
     if found is None or not (found.calibration or found.abstention):
         return None
@@ -84,10 +84,10 @@ def build(here: Here) -> CalibrationPage | None:
     return CalibrationPage(
         title=view.title,
         automation=tuple(
-            automation_said(view, abstained[case], uri) for case in _one_a_model(view, found, order)
+            automation_said(here, abstained[case]) for case in _one_a_model(view, found, order)
         ),
-        decisions=_decisions(view, [abstained[one] for one in order if one in abstained], uri),
-        scores=_scores(view, [calibrated[one] for one in order if one in calibrated], uri),
+        decisions=_decisions(here, [abstained[one] for one in order if one in abstained]),
+        scores=_scores(here, [calibrated[one] for one in order if one in calibrated]),
         cases=tuple(
             _case(view, case, calibrated.get(case), abstained.get(case), first=i == 0)
             for i, case in enumerate(one for one in order if one in calibrated or one in abstained)
@@ -124,12 +124,12 @@ def _one_a_model(
 # ---------------------------------------------------------------------- abstention
 
 
-def automation_said(view: StudyView, one: Abstention, source: str) -> Sentence:
+def automation_said(here: Here, one: Abstention) -> Sentence:
     """How much of the catalogue a case may classify alone, in a sentence."""
     found = one.automation
     target = wording.percent(found.target, 0)
-    name = wording.quote(view.case_name(one.case))
-    run = view.runs[one.case]
+    name = wording.quote(here.view.case_name(one.case))
+    run = here.view.runs[one.case]
     if not _usable(found):
         return say(
             "Avec {name}, aucun seuil de confiance ne promet {target} de "
@@ -139,7 +139,7 @@ def automation_said(view: StudyView, one: Abstention, source: str) -> Sentence:
             target=target,
             certified=_certified(found),
         )
-    coverage = Part(text=shown(found.coverage), href=view.run_href(source, run), title=trace(run))
+    coverage = Part(text=shown(found.coverage), href=here.run(run.case), title=trace(run))
     reached = f"{shown(found.precision)}{_limits(found.precision)}"
     if _missed(found):
         return say(
@@ -200,7 +200,7 @@ def _certified(found: Automation) -> str:
     )
 
 
-def _decisions(view: StudyView, found: list[Abstention], source: str) -> Table | None:
+def _decisions(here: Here, found: list[Abstention]) -> Table | None:
     if not found:
         return None
     target = wording.percent(found[0].automation.target, 0)
@@ -215,7 +215,7 @@ def _decisions(view: StudyView, found: list[Abstention], source: str) -> Table |
             Column(text=t("Seuil de confiance")),
             Column(text=t("AURC"), note=t("plus bas est mieux")),
         ),
-        groups=(Group(rows=tuple(_decision(view, one, source) for one in found)),),
+        groups=(Group(rows=tuple(_decision(here, one) for one in found)),),
         note=t(
             "Le seuil est choisi sans voir les photos qu’il sert à juger. La "
             "part garantie vient d’une suite de tests exacts, qui s’arrête au "
@@ -226,13 +226,14 @@ def _decisions(view: StudyView, found: list[Abstention], source: str) -> Table |
     )
 
 
-def _decision(view: StudyView, one: Abstention, source: str) -> Row:
+def _decision(here: Here, one: Abstention) -> Row:
+    view = here.view
     found, run = one.automation, view.runs[one.case]
     # Cross-fitting has a threshold a fold: no single one says which photos are classified.
     threshold = found.threshold if found.chosen_on == "validation" else None
     return Row(
         cells=(
-            head(view.case_name(one.case), href=view.run_href(source, run), title=trace(run)),
+            head(view.case_name(one.case), href=here.run(run.case), title=trace(run)),
             *(
                 share_cell(metric, trace(run), href=_above(view, one.case, threshold))
                 if _usable(found)
@@ -276,7 +277,7 @@ def _decimal(metric: Metric, digits: int = 3) -> Cell:
 # --------------------------------------------------------------------- calibration
 
 
-def _scores(view: StudyView, found: list[Calibration], source: str) -> Table | None:
+def _scores(here: Here, found: list[Calibration]) -> Table | None:
     if not found:
         return None
     return Table(
@@ -292,7 +293,7 @@ def _scores(view: StudyView, found: list[Calibration], source: str) -> Table | N
             Column(text=t("ECE après")),
             Column(text=t("NLL après"), note=t("nats")),
         ),
-        groups=(Group(rows=tuple(_score(view, one, source) for one in found)),),
+        groups=(Group(rows=tuple(_score(here, one) for one in found)),),
         note=t(
             "Brier et NLL : plus bas est mieux. ECE : écart moyen entre "
             "confiance et réussite ; sous lui, jusqu’où irait l’ECE de "
@@ -304,11 +305,11 @@ def _scores(view: StudyView, found: list[Calibration], source: str) -> Table | N
     )
 
 
-def _score(view: StudyView, one: Calibration, source: str) -> Row:
-    run = view.runs[one.case]
+def _score(here: Here, one: Calibration) -> Row:
+    run = here.view.runs[one.case]
     return Row(
         cells=(
-            head(view.case_name(one.case), href=view.run_href(source, run), title=trace(run)),
+            head(here.view.case_name(one.case), href=here.run(run.case), title=trace(run)),
             _decimal(one.before.brier),
             _decimal(one.before.nll),
             measured(wording.percent(one.before.confidence), one.before.confidence),

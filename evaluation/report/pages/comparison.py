@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import ReferenceSystem, RunRecord
-from evaluation.report.kit import charts, links, wording
+from evaluation.report.kit import charts, wording
 from evaluation.report.kit.charts import Bar, Chart, Key
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.page import Link
@@ -78,34 +78,34 @@ def build(here: Here) -> ComparisonPage:
     filled = bool(runs or reference)
     return ComparisonPage(
         title=view.title,
-        chart=interval_chart(view, uri) if runs else None,
-        cases=cases_table(view, uri),
-        tests=_tests(view, uri),
-        costs=cost_table(view, uri),
+        chart=interval_chart(here) if runs else None,
+        cases=cases_table(here),
+        tests=_tests(here),
+        costs=cost_table(here),
         precision_recall=tables.precision_recall() if filled else None,
         f1=tables.f1() if filled else None,
         scores=_score_charts(view),
         source="" if reference is None else wording.told(reference.source),
         slide="" if reference is None else wording.told(reference.slide),
-        against=against_reference(view, uri),
+        against=against_reference(here),
         confusions=tuple(_confusion_link(view, run) for run in runs),
         maps=tuple(
             Link(
                 text=view.case_title(run),
-                href=links.href(uri, case_page(view, run.case), "erreurs"),
+                href=here.file(case_page(view, run.case), "erreurs"),
             )
             for run in runs
             if run.case in view.explanations
         ),
         failures=tuple(
-            Link(text=view.case_title(run), href=view.run_href(uri, run), hint=run.error or "")
+            Link(text=view.case_title(run), href=here.run(run.case), hint=run.error or "")
             for run in view.results.failures
         ),
     )
 
 
-def _tests(view: StudyView, source: str) -> PairedTests | None:
-    compared = view.comparison.comparison if view.comparison else None
+def _tests(here: Here) -> PairedTests | None:
+    compared = here.view.comparison.comparison if here.view.comparison else None
     if compared is None:
         return None
     return PairedTests(
@@ -113,10 +113,10 @@ def _tests(view: StudyView, source: str) -> PairedTests | None:
         sensitivity=sensitivity(compared),
         clustered=compared.clustered,
         margin=wording.gap(compared.margin, 0),
-        matrix=matrix(view, compared, source),
-        pairs=pairs_table(view, compared, source),
+        matrix=matrix(here, compared),
+        pairs=pairs_table(here, compared),
         power=power_table(compared),
-        leaders=findings(view, source, "leaders"),
+        leaders=findings(here, "leaders"),
     )
 
 

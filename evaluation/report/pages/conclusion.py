@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evaluation.report.kit import links, wording
+from evaluation.report.kit import wording
 from evaluation.report.kit.language import foreign, nt, t
 from evaluation.report.kit.sentence import Part, Sentence, say
 from evaluation.report.pages.prompts import choices
@@ -20,7 +20,7 @@ from evaluation.report.study.sentences import (
     weakest,
     without_empty,
 )
-from evaluation.report.study.view import Absence, StudyView, best
+from evaluation.report.study.view import Absence, best
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,58 +51,59 @@ class ConclusionPage:
 
 def build(here: Here) -> ConclusionPage:
     """The page of conclusions."""
-    view, uri = here.view, here.uri
+    view = here.view
     return ConclusionPage(
         title=view.title,
         question=view.question,
         question_lang=foreign(view.study.question),
-        answer=answer(view, uri),
-        findings=without_empty((*_effects(view, uri), *_weakest(view, uri), against_chance(view))),
-        beside=against_reference(view, uri),
-        quoted=findings(view, uri, "quoted"),
+        answer=answer(here),
+        findings=without_empty((*_effects(here), *_weakest(here), against_chance(view))),
+        beside=against_reference(here),
+        quoted=findings(here, "quoted"),
         tested=view.comparison is not None,
         optimism=choices(view),
-        descriptions=_descriptions(view, uri),
-        subcategories=_subcategories(view, uri),
-        absences=view.absences(uri),
+        descriptions=_descriptions(here),
+        subcategories=_subcategories(here),
+        absences=here.absences(),
         test_images=nt(view.test_images, "{n} photo", "{n} photos"),
     )
 
 
-def _effects(view: StudyView, source: str) -> tuple[Sentence, ...]:
+def _effects(here: Here) -> tuple[Sentence, ...]:
     """What the tests conclude; what the intervals show while there are none."""
-    if view.comparison is None:
-        return (*prompt_effects(view, source), *class_effects(view, source))
-    return (*findings(view, source), *class_findings(view, source))
+    if here.view.comparison is None:
+        return (*prompt_effects(here), *class_effects(here))
+    return (*findings(here), *class_findings(here))
 
 
-def _weakest(view: StudyView, source: str) -> tuple[Sentence, ...]:
-    tops = (best(view.described), best(view.supervised))
-    return tuple(weakest(view, run, source) for run in tops if run is not None)
+def _weakest(here: Here) -> tuple[Sentence, ...]:
+    tops = (best(here.view.described), best(here.view.supervised))
+    return tuple(weakest(here, run) for run in tops if run is not None)
 
 
-def _descriptions(view: StudyView, source: str) -> Sentence:
+def _descriptions(here: Here) -> Sentence:
+    view = here.view
     page = view.page("explicabilite")
     if view.suggestions:
         return say(
             "C’est essayé ici : {details}.",
             details=Part(
                 text=t("ce que la validation en dit"),
-                href=links.href(source, page, "description-plus-precise"),
+                href=here.file(page, "description-plus-precise"),
             ),
         )
     if view.explanations:
         return say(
             "{maps} sont là.",
-            maps=Part(text=t("Les cartes de ces erreurs"), href=links.href(source, page)),
+            maps=Part(text=t("Les cartes de ces erreurs"), href=here.file(page)),
         )
     return ()
 
 
-def _subcategories(view: StudyView, source: str) -> Sentence:
+def _subcategories(here: Here) -> Sentence:
     runs = tuple(
         run
-        for run in view.zero_shot
+        for run in here.view.zero_shot
         if run.prompts is not None and run.prompts.derive == "subcategories"
     )
     top = best(runs)
@@ -111,6 +112,6 @@ def _subcategories(view: StudyView, source: str) -> Sentence:
     return say(
         "C’est fait ici pour les textes, avec le jeu {title} : {number} avec {model_title}.",
         title=wording.quote(wording.told(top.prompts.title)),
-        number=number(view, top, source),
-        model_title=wording.quote(view.model_title(top)),
+        number=number(here, top),
+        model_title=wording.quote(here.view.model_title(top)),
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evaluation.records import FOLDS, Fold, MissingPhoto
-from evaluation.report.kit import charts, links, wording
+from evaluation.report.kit import charts, wording
 from evaluation.report.kit.charts import Chart, Count, Key
 from evaluation.report.kit.language import foreign, message, nt, t
 from evaluation.report.kit.page import Fact, Link
@@ -77,35 +77,35 @@ class ClassPage:
 
 def build(here: Here) -> DatasetPage:
     """The page of the data set."""
-    view, uri = here.view, here.uri
+    view = here.view
     return DatasetPage(
         title=view.title,
         intro=_intro(view),
         facts=_facts(view),
         withheld="" if view.photos_shown else t(WITHHELD),
-        cards=tuple(_card(view, label, uri) for label in view.study.classes),
+        cards=tuple(_card(here, label) for label in view.study.classes),
         chart=_chart(view),
-        counts=_counts(view, uri),
+        counts=_counts(here),
         subcategories=_subcategories(view),
         missing=_missing(view),
         missing_count=nt(len(view.study.missing), "{n} photo", "{n} photos"),
-        duplicates=_duplicates(view, uri) if view.photos_shown else (),
+        duplicates=_duplicates(here) if view.photos_shown else (),
         duplicate_ids=() if view.photos_shown else _duplicate_ids(view),
     )
 
 
 def build_class(here: Here, label: str) -> ClassPage:
     """The gallery of a class; the navigation does not name it, the data set's page does."""
-    view, uri = here.view, here.uri
+    view = here.view
     groups = [(fold, view.samples(label, fold)) for fold in reversed(FOLDS)]
     return ClassPage(
         label=label,
         study=Link(
             text=t("Jeu de données : {title}", title=view.title),
-            href=links.href(uri, view.page("donnees")),
+            href=here.to("donnees"),
         ),
         others=tuple(
-            Link(text=other, href=links.href(uri, view.class_page(other)))
+            Link(text=other, href=here.gallery(other))
             for other in view.study.classes
             if other != label
         ),
@@ -119,7 +119,7 @@ def build_class(here: Here, label: str) -> ClassPage:
                     part=wording.sentence_case(t(PARTS[fold])),
                     photos=nt(len(cards), "{n} photo", "{n} photos"),
                 ),
-                photos=tuple(photo(view, card, uri) for card in cards) if view.photos_shown else (),
+                photos=tuple(photo(here, card) for card in cards) if view.photos_shown else (),
             )
             for fold, cards in groups
             if cards
@@ -177,8 +177,8 @@ def _facts(view: StudyView) -> tuple[Fact, ...]:
     return tuple(fact for fact in facts if fact.text)
 
 
-def _card(view: StudyView, label: str, source: str) -> ClassCard:
-    cards = view.samples(label)
+def _card(here: Here, label: str) -> ClassCard:
+    cards = here.view.samples(label)
     cover = [card for card in cards if card.fold == "test"] or list(cards)
     # Photos spread over the class say more of it than its first four.
     step = max(1, len(cover) // _COVER)
@@ -186,14 +186,14 @@ def _card(view: StudyView, label: str, source: str) -> ClassCard:
     rest = len(named) - _TOP_SUBCATEGORIES
     return ClassCard(
         label=label,
-        href=links.href(source, view.class_page(label)),
+        href=here.gallery(label),
         total=nt(len(cards), "{n} photo", "{n} photos"),
         parts=", ".join(
             f"{wording.count(sum(card.fold == fold for card in cards))} {t(PARTS[fold])}"
             for fold in FOLDS
         ),
-        cover=tuple(photo(view, card, source) for card in cover[::step][:_COVER])
-        if view.photos_shown
+        cover=tuple(photo(here, card) for card in cover[::step][:_COVER])
+        if here.view.photos_shown
         else (),
         subcategories=tuple(name for name, _ in named[:_TOP_SUBCATEGORIES]),
         more=t("et {rest}", rest=nt(rest, "{n} autre", "{n} autres")) if rest > 0 else "",
@@ -238,18 +238,19 @@ def _chart(view: StudyView) -> Chart:
     )
 
 
-def _counts(view: StudyView, source: str) -> Table:
+def _counts(here: Here) -> Table:
+    view = here.view
     numbers = _numbers(view)
     absent = Counter(one.label for one in view.study.missing)
     rows = [
         Row(
             cells=(
-                head(label, href=links.href(source, view.class_page(label))),
-                *(_number(view, label, fold, numbers, source) for fold in FOLDS),
+                head(label, href=here.gallery(label)),
+                *(_number(here, label, fold, numbers) for fold in FOLDS),
                 Cell(
                     text=wording.count(len(view.samples(label))),
                     title=view.data_trace,
-                    href=links.href(source, view.class_page(label)),
+                    href=here.gallery(label),
                 ),
                 Cell(text=wording.count(absent[label]), title=view.data_trace),
             )
@@ -287,14 +288,12 @@ def _counts(view: StudyView, source: str) -> Table:
     )
 
 
-def _number(
-    view: StudyView, label: str, fold: Fold, numbers: Mapping[tuple[str, str], int], source: str
-) -> Cell:
+def _number(here: Here, label: str, fold: Fold, numbers: Mapping[tuple[str, str], int]) -> Cell:
     number = numbers.get((label, fold), 0)
     return Cell(
         text=wording.count(number),
-        title=view.data_trace,
-        href=links.href(source, view.class_page(label), fold) if number else "",
+        title=here.view.data_trace,
+        href=here.gallery(label, fold) if number else "",
     )
 
 
@@ -378,11 +377,11 @@ def _missing(view: StudyView) -> Table | None:
     )
 
 
-def _duplicates(view: StudyView, source: str) -> tuple[tuple[Photo, ...], ...]:
-    cards = {card.id: card for card in view.study.samples}
+def _duplicates(here: Here) -> tuple[tuple[Photo, ...], ...]:
+    cards = {card.id: card for card in here.view.study.samples}
     return tuple(
-        tuple(photo(view, cards[one], source) for one in group if one in cards)
-        for group in view.study.duplicates
+        tuple(photo(here, cards[one]) for one in group if one in cards)
+        for group in here.view.study.duplicates
     )
 
 

@@ -128,19 +128,19 @@ def build(here: Here) -> ExplainPage | None:
         maps=bool(view.explanations or view.suggestions),
         withheld="" if view.photos_shown else t(WITHHELD),
         lead="" if run is None else _lead_said(view, run),
-        right=_examples(view, explanation, right, uri),
-        wrong=_examples(view, explanation, wrong, uri),
-        cases=_case_links(view, uri),
+        right=_examples(here, explanation, right),
+        wrong=_examples(here, explanation, wrong),
+        cases=_case_links(here),
         failures=failures,
-        across=_across(view, uri),
-        prompts=_prompt_changes(view, uri),
-        suggestions=suggestions.sections(view, uri),
+        across=_across(here),
+        prompts=_prompt_changes(here),
+        suggestions=suggestions.sections(here),
         verdicts=() if explanation is None else faithfulness.verdicts(explanation),
         overview=faithfulness.overview(view) if len(view.explanations) > 1 else None,
         faithfulness=None if explanation is None else faithfulness.table(view, explanation),
         curves=None if explanation is None else faithfulness.chart(view, explanation),
         randomisation=faithfulness.randomisation_table(view),
-        randomised=faithfulness.randomisation_said(view, uri),
+        randomised=faithfulness.randomisation_said(here),
         methods=tuple(maps.method_text(one) for one in _methods(view)),
         applies=_applies(view) if view.explanations else None,
     )
@@ -155,12 +155,12 @@ def build_case(here: Here, case: str) -> CasePage:
         title=view.case_name(case),
         study=Link(
             text=t("Explicabilité : {study}", study=view.title),
-            href=links.href(uri, view.page("explicabilite")),
+            href=here.to("explicabilite"),
         ),
         others=tuple(
             Link(
                 text=view.case_name(other),
-                href=links.href(uri, explained.case_page(view, other)),
+                href=here.file(explained.case_page(view, other)),
             )
             for other in view.explanations
             if other != case
@@ -170,8 +170,8 @@ def build_case(here: Here, case: str) -> CasePage:
         lead=" ".join(
             one for one in (_selection_said(explanation), _rise_said(explanation)) if one
         ),
-        right=explained.photos(view, explanation, right, uri),
-        wrong=explained.photos(view, explanation, wrong, uri),
+        right=explained.photos(here, explanation, right),
+        wrong=explained.photos(here, explanation, wrong),
         verdicts=faithfulness.verdicts(explanation),
         faithfulness=faithfulness.table(view, explanation),
         curves=faithfulness.chart(view, explanation),
@@ -212,15 +212,14 @@ def _lead(view: StudyView) -> RunRecord | None:
 
 
 def _examples(
-    view: StudyView,
+    here: Here,
     explanation: CaseExplanation | None,
     photos: Sequence[ExplainedPhoto],
-    source: str,
 ) -> tuple[Explained, ...]:
     """The first of some photos of the case that gives the examples."""
     if explanation is None:
         return ()
-    return explained.photos(view, explanation, photos[:_EXAMPLES], source)
+    return explained.photos(here, explanation, photos[:_EXAMPLES])
 
 
 def _lead_said(view: StudyView, run: RunRecord) -> str:
@@ -251,11 +250,12 @@ def _sides(
     )
 
 
-def _case_links(view: StudyView, source: str) -> tuple[Link, ...]:
+def _case_links(here: Here) -> tuple[Link, ...]:
+    view = here.view
     return tuple(
         Link(
             text=view.case_name(case),
-            href=links.href(source, explained.case_page(view, case)),
+            href=here.file(explained.case_page(view, case)),
             hint=_counted(found),
         )
         for case, found in view.explanations.items()
@@ -308,8 +308,9 @@ def _rise_said(explanation: CaseExplanation) -> str:
 # ------------------------------------------------------------------- side by side
 
 
-def _across(view: StudyView, source: str) -> Across | None:
+def _across(here: Here) -> Across | None:
     """The photos common to all cases, by the best case of each model."""
+    view = here.view
     runs = _one_a_model(view)
     found = [view.explanations[run.case] for run in runs]
     ids = explained.shared(found)
@@ -317,7 +318,7 @@ def _across(view: StudyView, source: str) -> Across | None:
         return None
     compared = tuple(
         _compared(
-            view,
+            here,
             sample,
             tuple(
                 explained.variant(
@@ -326,11 +327,10 @@ def _across(view: StudyView, source: str) -> Across | None:
                     sample,
                     method="rise",
                     title=view.case_title(run),
-                    source=source,
+                    source=here.uri,
                 )
                 for run in runs
             ),
-            source,
         )
         for sample in ids
     )
@@ -383,10 +383,10 @@ def _one_a_model(view: StudyView) -> tuple[RunRecord, ...]:
 
 
 def _compared(
-    view: StudyView, sample: str, variants: tuple[Variant, ...], source: str,
+    here: Here, sample: str, variants: tuple[Variant, ...],
     said: tuple[str, ...] = (),
 ) -> Compared:  # fmt: skip
-    card = view.cards[sample]
+    card = here.view.cards[sample]
     right = sum(one.right for one in variants)
     return Compared(
         title=card.title or card.id,
@@ -399,7 +399,7 @@ def _compared(
             of=wording.count(len(variants)),
         ),
         said=said,
-        photo=maps.photo_picture(view, card, source),
+        photo=maps.photo_picture(here, card),
         variants=variants,
     )
 
@@ -407,8 +407,9 @@ def _compared(
 # ------------------------------------------------------------------------- prompts
 
 
-def _prompt_changes(view: StudyView, source: str) -> tuple[PromptChange, ...]:
+def _prompt_changes(here: Here) -> tuple[PromptChange, ...]:
     """Of each model with several prompt sets, the photos common to all cases."""
+    view = here.view
     changes = []
     cases = [run for run in view.zero_shot if run.case in view.explanations and run.prompts]
     for name in dict.fromkeys(run.model.name for run in cases):
@@ -416,11 +417,12 @@ def _prompt_changes(view: StudyView, source: str) -> tuple[PromptChange, ...]:
         base = next((run for run in runs if run is view.twin(run)), runs[0])
         runs = [base, *(run for run in runs if run is not base)]
         if len(runs) > 1 and explained.shared([view.explanations[run.case] for run in runs]):
-            changes.append(_prompt_change(view, runs, source))
+            changes.append(_prompt_change(here, runs))
     return tuple(changes)
 
 
-def _prompt_change(view: StudyView, runs: list[RunRecord], source: str) -> PromptChange:
+def _prompt_change(here: Here, runs: list[RunRecord]) -> PromptChange:
+    view = here.view
     found = [view.explanations[run.case] for run in runs]
     method = faithfulness.best_method(found) or "rise"
 
@@ -436,15 +438,14 @@ def _prompt_change(view: StudyView, runs: list[RunRecord], source: str) -> Promp
 
     compared = tuple(
         _compared(
-            view,
+            here,
             sample,
             tuple(
                 explained.variant(
-                    view, run, sample, method=method, title=_texts(run), source=source
+                    view, run, sample, method=method, title=_texts(run), source=here.uri
                 )
                 for run in runs
             ),
-            source,
             said=tuple(_change_said(view, runs[0], run, sample, method) for run in runs[1:]),
         )
         for sample in sorted(explained.shared(found), key=change, reverse=True)

@@ -95,7 +95,7 @@ class ExplorerPage:
 
 def build(here: Here) -> ExplorerPage | None:
     """The page of the photos; None when no case has said anything of them."""
-    view, uri = here.view, here.uri
+    view = here.view
     data = _Data(view)
     if not data.runs or not data.cards:
         return None
@@ -104,18 +104,18 @@ def build(here: Here) -> ExplorerPage | None:
         withheld="" if view.photos_shown else t(WITHHELD),
         precision=_precision(len(view.study.classes)),
         study=view.folder,
-        sources=" ".join(f"{links.href(uri, target)}?{data.version}" for target in data.places),
-        script=links.href(uri, "assets/explorateur.js"),
-        style=links.href(uri, "assets/explorateur.css"),
-        maps_style=links.href(uri, "assets/cartes.css") if view.explanations else "",
-        maps_script=links.href(uri, "assets/cartes.js") if view.explanations else "",
+        sources=" ".join(f"{here.file(target)}?{data.version}" for target in data.places),
+        script=here.file("assets/explorateur.js"),
+        style=here.file("assets/explorateur.css"),
+        maps_style=here.file("assets/cartes.css") if view.explanations else "",
+        maps_script=here.file("assets/cartes.js") if view.explanations else "",
         cases=_by_model(data),
         classes=_options(view.study.classes),
         subcategories=_options(data.subcategories),
         paired=len(data.runs) > 1,
         galleries=Link(
             text=t("les galeries de chaque catégorie"),
-            href=links.href(uri, view.page("donnees"), "categories"),
+            href=here.to("donnees", "categories"),
         ),
     )
 

@@ -73,7 +73,7 @@ class FewShotPage:
 
 def build(here: Here) -> FewShotPage | None:
     """The page, or None when no learning curve was made."""
-    view, uri = here.view, here.uri
+    view = here.view
     found = tuple(one for one in view.comparison.few_shot if one.curves) if view.comparison else ()
     if not found:
         return None
@@ -81,16 +81,17 @@ def build(here: Here) -> FewShotPage | None:
     return FewShotPage(
         title=view.title,
         methods=tuple((t(METHODS[one]), t(DEFINITIONS[one])) for one in used if one in DEFINITIONS),
-        models=tuple(_model(view, one, uri) for one in found),
+        models=tuple(_model(here, one) for one in found),
     )
 
 
-def _model(view: StudyView, one: FewShot, source: str) -> ModelCurves:
+def _model(here: Here, one: FewShot) -> ModelCurves:
+    view = here.view
     anchor = links.slug(one.model)
     return ModelCurves(
         anchor=f"courbes-{anchor}",
         title=view.model_name(one.model),
-        zero_shot=_zero_shot(view, one, source),
+        zero_shot=_zero_shot(here, one),
         break_even=tuple(
             break_even(curve, href=f"#{_tests(anchor)}", title=_trace(one)) for curve in one.curves
         )
@@ -101,16 +102,16 @@ def _model(view: StudyView, one: FewShot, source: str) -> ModelCurves:
     )
 
 
-def _zero_shot(view: StudyView, one: FewShot, source: str) -> Sentence:
+def _zero_shot(here: Here, one: FewShot) -> Sentence:
     if one.zero_shot is None or one.zero_shot_case is None:
         return ()
-    run = view.runs.get(one.zero_shot_case)
-    name = wording.quote(view.case_name(one.zero_shot_case))
+    run = here.view.runs.get(one.zero_shot_case)
+    name = wording.quote(here.view.case_name(one.zero_shot_case))
     text = f"{shown(one.zero_shot)}{NBSP}{bounds(one.zero_shot)}".strip()
     number = (
         Part(text=text)
         if run is None
-        else Part(text=text, href=view.run_href(source, run), title=trace(run))
+        else Part(text=text, href=here.run(run.case), title=trace(run))
     )
     return say("Sans aucune étiquette, {name} obtient {number}.", name=name, number=number)
 

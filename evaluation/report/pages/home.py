@@ -10,6 +10,7 @@ from evaluation.report.kit.language import t
 from evaluation.report.kit.page import Link
 from evaluation.report.kit.tables import Table
 from evaluation.report.pages.summary import Summary, summary
+from evaluation.report.study.here import Here
 from evaluation.report.study.quoted import SlideTables
 from evaluation.report.study.view import StudyView
 
@@ -31,7 +32,7 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Home:
     """The home page."""
     quoted = reference if not views else None
     return Home(
-        studies=tuple(summary(view, links.HOME) for view in views),
+        studies=tuple(summary(Here(view, links.HOME)) for view in views),
         quoted=() if quoted is None else quoted_tables(quoted),
         source="" if quoted is None else wording.told(quoted.source),
         reading=(

@@ -57,7 +57,7 @@ class ImageMapPage:
 
 def build(here: Here) -> ImageMapPage | None:
     """The page; None when no scored case has kept its photos in the plane."""
-    view, uri = here.view, here.uri
+    view = here.view
     data = _Data(view)
     if not data.runs:
         return None
@@ -69,11 +69,11 @@ def build(here: Here) -> ImageMapPage | None:
         cases=_options(tuple(view.case_title(run) for run in data.runs)),
         classes=_options(view.study.classes),
         chosen=str(data.runs.index(data.first)),
-        source=f"{links.href(uri, data.place)}?{data.version}",
-        explorer=links.href(uri, view.page("explorateur")),
-        style=links.href(uri, "assets/carte-des-images.css"),
-        script=links.href(uri, "assets/carte-des-images.js"),
-        vega=links.href(uri, "assets/vendor/vega.min.js"),
+        source=f"{here.file(data.place)}?{data.version}",
+        explorer=here.to("explorateur"),
+        style=here.file("assets/carte-des-images.css"),
+        script=here.file("assets/carte-des-images.js"),
+        vega=here.file("assets/vendor/vega.min.js"),
     )
 
 
@@ -427,7 +427,7 @@ def _table(view: StudyView, run: RunRecord, middles: tuple[_Middle, ...]) -> Tab
                 Cell(
                     text=wording.count(one.photos),
                     title=tip,
-                    href=gallery_href(view, one.label, source),
+                    href=gallery_href(Here(view, source), one.label),
                 ),
                 Cell(
                     text=wording.count(one.right),

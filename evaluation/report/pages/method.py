@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from evaluation.records import RunRecord, Threshold
 from evaluation.records.metrics import METRICS
-from evaluation.report.kit import links, wording
+from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.page import Fact, Link
 from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, measured
@@ -164,7 +164,7 @@ def build(here: Here) -> MethodPage:
             *(details(view, run) for run in view.results.runs if run not in absent),
             *(details(view, run, later=True) for run in view.results.failures),
         ),
-        archive=archive_link(view, view.page("methode")),
+        archive=archive_link(Here(view, view.page("methode"))),
         unavailable=tuple(details(view, run) for run in absent),
         unavailable_said=nt(
             len(absent),
@@ -374,13 +374,14 @@ def _weights(run: RunRecord) -> str:
     return path.name if path.is_absolute() else run.model.weights
 
 
-def archive_link(view: StudyView, source: str) -> Link | None:
+def archive_link(here: Here) -> Link | None:
     """From page ``source`` to the study's files, with what they weigh."""
+    view = here.view
     if view.archive is None:
         return None
     return Link(
         text=view.archive.name,
-        href=links.href(source, view.archive_uri()),
+        href=here.file(view.archive_uri()),
         hint=t(
             "{files}, {size}",
             files=nt(view.archive.files, "{n} fichier", "{n} fichiers"),

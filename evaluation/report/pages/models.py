@@ -76,21 +76,21 @@ class ModelsPage:
 
 def build(here: Here) -> ModelsPage | None:
     """The page, or None for artefacts that were written before there were cards."""
-    view, uri = here.view, here.uri
+    view = here.view
     if not view.model_cards:
         return None
     return ModelsPage(
         title=view.title,
         name=view.study.name,
-        table=_table(view, uri),
-        cards=tuple(_card(view, card, uri) for card in view.model_cards.values()),
+        table=_table(here),
+        cards=tuple(_card(here, card) for card in view.model_cards.values()),
     )
 
 
 # ---------------------------------------------------------------------------- table
 
 
-def _table(view: StudyView, source: str) -> Table:
+def _table(here: Here) -> Table:
     return Table(
         id="modeles-tableau",
         caption=t("Les modèles de l’étude"),
@@ -102,7 +102,7 @@ def _table(view: StudyView, source: str) -> Table:
             Column(text=t("Licence"), numeric=False),
             Column(text=t("État"), numeric=False),
         ),
-        groups=(Group(rows=tuple(_row(view, card, source) for card in view.model_cards.values())),),
+        groups=(Group(rows=tuple(_row(here, card) for card in here.view.model_cards.values())),),
         note=t(
             "Paramètres et opérations sont calculés d’après la description du modèle, sans ses "
             "poids ; une multiplication et son addition comptent pour deux."
@@ -111,13 +111,13 @@ def _table(view: StudyView, source: str) -> Table:
     )
 
 
-def _row(view: StudyView, card: ModelCard, source: str) -> Row:
+def _row(here: Here, card: ModelCard) -> Row:
     badge = _badge(card.licence)
     return Row(
         cells=(
             head(
-                view.model_name(card.model.name),
-                href=view.model_href(source, card.model.name),
+                here.view.model_name(card.model.name),
+                href=here.model(card.model.name),
                 note=t(FAMILIES[card.model.family].title),
             ),
             _computed(card.image_parameters and card.image_parameters / MILLION),
@@ -130,7 +130,7 @@ def _row(view: StudyView, card: ModelCard, source: str) -> Row:
                 tag=badge.text,
                 kind=badge.kind,
             ),
-            Cell(text=wording.sentence_case(_state(view, card))),
+            Cell(text=wording.sentence_case(_state(here.view, card))),
         )
     )
 
@@ -144,16 +144,17 @@ def _computed(value: float | None) -> Cell:
 # ----------------------------------------------------------------------------- card
 
 
-def _card(view: StudyView, card: ModelCard, source: str) -> Card:
+def _card(here: Here, card: ModelCard) -> Card:
+    view = here.view
     name = card.model.name
-    absences = tuple(one for one in view.absences(source) if view.model_of(one.cases[0]) == name)
+    absences = tuple(one for one in here.absences() if view.model_of(one.cases[0]) == name)
     top = best(_scored(view, card))
     return Card(
         anchor=view.model_anchor(name),
         title=wording.told(card.model.title),
         kind=t(FAMILIES[card.model.family].title),
         state=wording.sentence_case(_state(view, card)),
-        lead=_lead(view, top, source) if top else (),
+        lead=_lead(here, top) if top else (),
         absences=absences,
         name=name,
         missing=any(run.status == "unavailable" for run in _runs(view, card)),
@@ -166,11 +167,11 @@ def _card(view: StudyView, card: ModelCard, source: str) -> Card:
     )
 
 
-def _lead(view: StudyView, run: RunRecord, source: str) -> Sentence:
+def _lead(here: Here, run: RunRecord) -> Sentence:
     return say(
         "Meilleur résultat : {number}, avec {case}.",
-        number=number(view, run, source),
-        case=wording.quote(view.case_title(run)),
+        number=number(here, run),
+        case=wording.quote(here.view.case_title(run)),
     )
 
 

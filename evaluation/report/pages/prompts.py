@@ -99,12 +99,12 @@ class PromptsPage:
 
 def build(here: Here) -> PromptsPage | None:
     """The page, or None when nothing is known of the prompt sets but their scores."""
-    view, uri = here.view, here.uri
+    view = here.view
     found = view.comparison
     if found is None:
         return None
-    models = tuple(_model(view, found, one, uri) for one in found.prompts if _has_matter(view, one))
-    controls = tuple(_control(view, case, gain, uri) for case, gain in found.control.items())
+    models = tuple(_model(here, found, one) for one in found.prompts if _has_matter(view, one))
+    controls = tuple(_control(here, case, gain) for case, gain in found.control.items())
     if not (models or found.variance or controls):
         return None
     return PromptsPage(
@@ -121,23 +121,20 @@ def _has_matter(view: StudyView, one: PromptDiagnosis) -> bool:
     return bool(found or _truncated(view, one.model))
 
 
-def _model(
-    view: StudyView, found: StudyComparison, one: PromptDiagnosis, source: str
-) -> ModelPrompts:
+def _model(here: Here, found: StudyComparison, one: PromptDiagnosis) -> ModelPrompts:
+    view = here.view
     cases = {run.case for run in view.scored if run.model.name == one.model}
     anchor = links.slug(one.model)
     return ModelPrompts(
         anchor=f"modele-{anchor}",
         title=view.model_name(one.model),
         findings=tuple(
-            tell(view, finding, source)
+            tell(here, finding)
             for finding in found.findings
             if finding.topic in {"prompts", "control"} and finding.subject in cases
         ),
         choice=() if one.choice is None else _choice(view, one.choice),
-        gains=tuple(
-            _gains(view, gain, source) for gain in one.gains if gain.a not in view.controls
-        ),
+        gains=tuple(_gains(here, gain) for gain in one.gains if gain.a not in view.controls),
         effects=tuple(
             _effects(view, case, effects) for case, effects in one.effects.items() if effects
         ),
@@ -219,16 +216,17 @@ def _choice(view: StudyView, choice: PromptChoice) -> Sentence:
 # --------------------------------------------------------------------------- gains
 
 
-def _gains(view: StudyView, gain: PromptGain, source: str) -> Gains:
+def _gains(here: Here, gain: PromptGain) -> Gains:
+    view = here.view
     anchor = gains_anchor(view, gain)
     ordered = sorted(gain.classes, key=lambda row: -row.gain)
     title = t("{set} au lieu de {set2}", set=_set(view, gain.a), set2=_set(view, gain.b))
     return Gains(
         anchor=anchor,
         title=title,
-        said=class_finding(view, gain, source),
+        said=class_finding(here, gain),
         chart=_gain_chart(view, gain, ordered, f"{anchor}-figure"),
-        table=_gain_table(view, gain, ordered, source, f"{anchor}-tests"),
+        table=_gain_table(here, gain, ordered, f"{anchor}-tests"),
     )
 
 
@@ -298,9 +296,8 @@ def _gain_chart(view: StudyView, gain: PromptGain, ordered: list[ClassGain], id_
     )
 
 
-def _gain_table(
-    view: StudyView, gain: PromptGain, ordered: list[ClassGain], source: str, id_: str
-) -> Table:
+def _gain_table(here: Here, gain: PromptGain, ordered: list[ClassGain], id_: str) -> Table:
+    view = here.view
     tip = trace_all((gain.a, gain.b))
     return Table(
         id=id_,
@@ -323,7 +320,7 @@ def _gain_table(
                 rows=tuple(
                     Row(
                         cells=(
-                            head(row.label, href=gallery_href(view, row.label, source)),
+                            head(row.label, href=gallery_href(here, row.label)),
                             measured(
                                 wording.signed(100 * row.gain),
                                 row.gain,
@@ -462,7 +459,8 @@ def _near_identical(view: StudyView, case: str, pairs: tuple[TextPair, ...]) -> 
 # ------------------------------------------------------------------------- control
 
 
-def _control(view: StudyView, case: str, gain: MeanGain, source: str) -> Sentence:
+def _control(here: Here, case: str, gain: MeanGain) -> Sentence:
+    view = here.view
     run = view.runs.get(case)
     model = wording.quote(view.model_title(run)) if run else wording.quote(case)
     draws = nt(gain.repetitions, "{n} tirage", "{n} tirages")
@@ -470,7 +468,7 @@ def _control(view: StudyView, case: str, gain: MeanGain, source: str) -> Sentenc
     told = wording.points(gain.gain)
     numbers = say(
         "{gain}, IC 95 % {interval}, {p}",
-        gain=Part(text=told, href=view.run_href(source, run), title=trace(run)) if run else told,
+        gain=Part(text=told, href=here.run(run.case), title=trace(run)) if run else told,
         interval=wording.interval(gain.low, gain.high),
         p=wording.p_value(gain.p),
     )

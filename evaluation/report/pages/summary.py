@@ -42,8 +42,9 @@ class Summary:
     """The study's own first page."""
 
 
-def summary(view: StudyView, source: str) -> Summary:
+def summary(here: Here) -> Summary:
     """The first screen of ``view``, as it stands on page ``source``."""
+    view = here.view
     return Summary(
         name=view.study.name,
         anchor=links.slug(view.study.name),
@@ -51,23 +52,22 @@ def summary(view: StudyView, source: str) -> Summary:
         question=view.question,
         measured_on=_measured_on(view),
         question_lang=foreign(view.study.question),
-        answer=answer(view, source),
-        findings=headlines(view, source),
-        chart=interval_chart(view, source) if view.scored else None,
-        facts=_facts(view, source),
-        links=_links(view, source),
-        absences=view.absences(source),
+        answer=answer(here),
+        findings=headlines(here),
+        chart=interval_chart(here) if view.scored else None,
+        facts=_facts(here),
+        links=_links(here),
+        absences=here.absences(),
         home=Link(
             text=t("L’étude {title} en détail", title=wording.quote(view.title)),
-            href=links.href(source, view.page("index")),
+            href=here.to("index"),
         ),
     )
 
 
 def build(here: Here) -> Summary:
     """The study's first page."""
-    view, uri = here.view, here.uri
-    return summary(view, uri)
+    return summary(here)
 
 
 def _measured_on(view: StudyView) -> str:
@@ -77,8 +77,9 @@ def _measured_on(view: StudyView) -> str:
     return t("{photos}, {date}", photos=photos, date=wording.date(view.last_run))
 
 
-def _facts(view: StudyView, source: str) -> tuple[Fact, ...]:
-    data = links.href(source, view.page("donnees"))
+def _facts(here: Here) -> tuple[Fact, ...]:
+    view = here.view
+    data = here.to("donnees")
     facts = [
         Fact(label=t("Photos de test"), text=wording.count(view.test_images), href=data),
         Fact(label=t("Catégories"), text=wording.count(len(view.study.classes)), href=data),
@@ -89,7 +90,7 @@ def _facts(view: StudyView, source: str) -> tuple[Fact, ...]:
                 scored=wording.count(len(view.scored)),
                 cases=wording.count(len(view.study.cases)),
             ),
-            href=links.href(source, view.page("comparaison")),
+            href=here.to("comparaison"),
         ),
     ]
     if view.last_run:
@@ -97,13 +98,13 @@ def _facts(view: StudyView, source: str) -> tuple[Fact, ...]:
             Fact(
                 label=t("Dernière évaluation"),
                 text=wording.date(view.last_run),
-                href=links.href(source, view.page("methode")),
+                href=here.to("methode"),
             )
         )
     return tuple(facts)
 
 
-def _links(view: StudyView, source: str) -> tuple[Link, ...]:
+def _links(here: Here) -> tuple[Link, ...]:
     pages = [
         ("donnees", t("Voir les photos"), t("catégories, galeries, photos manquantes")),
         (
@@ -114,21 +115,19 @@ def _links(view: StudyView, source: str) -> tuple[Link, ...]:
         ("comparaison", t("Comparer"), t("tous les cas, catégorie par catégorie")),
         ("conclusion", t("Conclure"), t("ce que les chiffres permettent de dire")),
     ]
-    if view.explanations:
+    if here.view.explanations:
         pages.insert(3, ("explicabilite", t("Regarder"), t("ce qui, dans les photos, a compté")))
-    if not view.zero_shot:
+    if not here.view.zero_shot:
         del pages[1]
-    return tuple(
-        Link(text=text, href=links.href(source, view.page(name)), hint=hint)
-        for name, text, hint in pages
-    )
+    return tuple(Link(text=text, href=here.to(name), hint=hint) for name, text, hint in pages)
 
 
 # ------------------------------------------------------------------------- figure
 
 
-def interval_chart(view: StudyView, source: str) -> Chart:
+def interval_chart(here: Here) -> Chart:
     """Accuracy of every case with its interval, chance, and the published figures."""
+    view = here.view
     runs = sorted(view.scored, key=lambda run: -value(run, "accuracy"))
     bars = [_bar(view, run) for run in runs]
     beside = {system.name for run in runs if (system := view.counterpart(run)) is not None}
@@ -156,7 +155,7 @@ def interval_chart(view: StudyView, source: str) -> Chart:
         wide=wide,
         narrow=narrow,
         keys=_keys(view, bars),
-        table=_chart_table(view, runs, bars, source),
+        table=_chart_table(here, runs, bars),
     )
 
 
@@ -203,7 +202,8 @@ def _alt(view: StudyView, runs: list[RunRecord]) -> str:
     )
 
 
-def _chart_table(view: StudyView, runs: list[RunRecord], bars: list[Bar], source: str) -> Table:
+def _chart_table(here: Here, runs: list[RunRecord], bars: list[Bar]) -> Table:
+    view = here.view
     none = wording.DASH
     cited = wording.told(view.reference.source) if view.reference else ""
     rows: list[tuple[str | Cell, ...]] = []
@@ -211,8 +211,8 @@ def _chart_table(view: StudyView, runs: list[RunRecord], bars: list[Bar], source
         found, system = run.metric("accuracy"), view.counterpart(run)
         rows.append(
             (
-                head(view.case_title(run), href=view.run_href(source, run)),
-                share_cell(found, trace(run), href=right_href(view, run, source)),
+                head(view.case_title(run), href=here.run(run.case)),
+                share_cell(found, trace(run), href=right_href(here, run)),
                 bounds(found) or none,
                 _letters(view, run) or none,
                 _cited(system.accuracy, cited) if system else none,

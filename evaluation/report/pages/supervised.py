@@ -16,7 +16,7 @@ from evaluation.report.study.explained import case_link
 from evaluation.report.study.here import Here
 from evaluation.report.study.scores import class_table, confusion_table
 from evaluation.report.study.sentences import number, weakest
-from evaluation.report.study.view import Absence, StudyView, shown
+from evaluation.report.study.view import Absence, shown
 
 CHOSEN = {
     "C": message("Régularisation retenue (C, inverse de sa force)"),
@@ -70,7 +70,7 @@ class SupervisedPage:
 
 def build(here: Here) -> SupervisedPage | None:
     """The page, or None when the study declares no supervised case."""
-    view, uri = here.view, here.uri
+    view = here.view
     declared = {run.case for run in view.results.runs if run.model.learns}
     if not declared:
         return None
@@ -79,31 +79,32 @@ def build(here: Here) -> SupervisedPage | None:
         title=view.title,
         train=nt(folds.count("train"), "{n} photo", "{n} photos"),
         validation=nt(folds.count("validation"), "{n} photo", "{n} photos"),
-        cases=tuple(_case(view, run, uri) for run in view.supervised),
+        cases=tuple(_case(here, run) for run in view.supervised),
         mixed=any(trainings.regime(run) != "logistic" for run in view.supervised),
-        absences=tuple(one for one in view.absences(uri) if set(one.cases) <= declared),
+        absences=tuple(one for one in here.absences() if set(one.cases) <= declared),
     )
 
 
-def _case(view: StudyView, run: RunRecord, source: str) -> SupervisedCase:
+def _case(here: Here, run: RunRecord) -> SupervisedCase:
+    view = here.view
     return SupervisedCase(
         anchor=view.case_slugs[run.case],
         title=view.case_title(run),
         lead=say(
             "Exactitude sur le test : {number} ; F1 macro : {metric}.",
-            number=number(view, run, source),
+            number=number(here, run),
             metric=shown(run.metric("macro_f1")),
         ),
-        weakest=weakest(view, run, source),
-        facts=chosen_facts(run, view.run_href(source, run)),
+        weakest=weakest(here, run),
+        facts=chosen_facts(run, here.run(run.case)),
         warnings=run.warnings,
-        classes=class_table(view, run, source, None),
+        classes=class_table(here, run, None),
         confusion=confusion_table(view, run),
         regime=_regime(run),
         curves=trainings.charts(view, run),
         augmentation=trainings.augmentation(run),
-        views=trainings.view_sources(view, run, source),
-        maps=case_link(view, run.case, source),
+        views=trainings.view_sources(here, run),
+        maps=case_link(here, run.case),
     )
 
 

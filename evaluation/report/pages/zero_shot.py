@@ -92,21 +92,22 @@ class ZeroShotPage:
 
 def build(here: Here) -> ZeroShotPage | None:
     """The page, or None when no zero-shot case has a record."""
-    view, uri = here.view, here.uri
+    view = here.view
     if not view.prompt_sets:
         return None
     names = {prompts.name: wording.told(prompts.title) for prompts in view.prompt_sets}
     return ZeroShotPage(
         title=view.title,
         baseline=names.get(view.baseline or "", ""),
-        overview=_overview(view, uri),
-        absences=tuple(one for one in view.absences(uri) if len(one.cases) > 1),
-        sections=tuple(_section(view, prompts, uri) for prompts in view.prompt_sets),
+        overview=_overview(here),
+        absences=tuple(one for one in here.absences() if len(one.cases) > 1),
+        sections=tuple(_section(here, prompts) for prompts in view.prompt_sets),
     )
 
 
-def _overview(view: StudyView, source: str) -> Table | None:
+def _overview(here: Here) -> Table | None:
     """Accuracy of each model (rows) with each prompt set (columns)."""
+    view = here.view
     if not view.zero_shot:
         return None
     cases = {
@@ -127,7 +128,7 @@ def _overview(view: StudyView, source: str) -> Table | None:
                         cells=(
                             head(title),
                             *(
-                                _accuracy(view, cases.get((name, prompts.name)), source)
+                                _accuracy(here, cases.get((name, prompts.name)))
                                 for prompts in view.prompt_sets
                             ),
                         )
@@ -140,16 +141,17 @@ def _overview(view: StudyView, source: str) -> Table | None:
     )
 
 
-def _accuracy(view: StudyView, run: RunRecord | None, source: str) -> Cell:
+def _accuracy(here: Here, run: RunRecord | None) -> Cell:
     if run is None:
         return share_cell(None)
-    return share_cell(run.metric("accuracy"), trace(run), href=view.run_href(source, run))
+    return share_cell(run.metric("accuracy"), trace(run), href=here.run(run.case))
 
 
 # ----------------------------------------------------------------------- prompt set
 
 
-def _section(view: StudyView, prompts: PromptSet, source: str) -> PromptSection:
+def _section(here: Here, prompts: PromptSet) -> PromptSection:
+    view = here.view
     runs = tuple(
         run
         for run in view.zero_shot
@@ -174,9 +176,9 @@ def _section(view: StudyView, prompts: PromptSet, source: str) -> PromptSection:
             for label in view.study.classes
             if prompts.texts.get(label)
         ),
-        models=tuple(_model(view, run, source, unfolded=run is top) for run in runs),
+        models=tuple(_model(here, run, unfolded=run is top) for run in runs),
         absences=tuple(
-            one for one in view.absences(source) if len(one.cases) == 1 and one.cases[0] in ids
+            one for one in here.absences() if len(one.cases) == 1 and one.cases[0] in ids
         ),
     )
 
@@ -229,25 +231,26 @@ def _class_texts(label: str, texts: tuple[str, ...]) -> ClassTexts:
 # ---------------------------------------------------------------------------- model
 
 
-def _model(view: StudyView, run: RunRecord, source: str, *, unfolded: bool) -> ModelSection:
+def _model(here: Here, run: RunRecord, *, unfolded: bool) -> ModelSection:
+    view = here.view
     base = view.twin(run)
     compared = base is not None and base is not run
     return ModelSection(
         anchor=view.case_slugs[run.case],
         title=view.model_title(run),
-        lead=_lead(view, run, base if compared else None, source),
-        weakest=weakest(view, run, source),
+        lead=_lead(here, run, base if compared else None),
+        weakest=weakest(here, run),
         warnings=run.warnings,
         change=_change(view, run, base) if base is not None and compared else None,
-        classes=class_table(view, run, source, base),
+        classes=class_table(here, run, base),
         confusion=confusion_table(view, run),
-        maps=case_link(view, run.case, source),
+        maps=case_link(here, run.case),
         open=unfolded,
     )
 
 
-def _lead(view: StudyView, run: RunRecord, base: RunRecord | None, source: str) -> Sentence:
-    pieces = say("Exactitude : {number}", number=number(view, run, source))
+def _lead(here: Here, run: RunRecord, base: RunRecord | None) -> Sentence:
+    pieces = say("Exactitude : {number}", number=number(here, run))
     if base is None or base.prompts is None:
         return joined(pieces, ".")
     gap = value(run, "accuracy") - value(base, "accuracy")

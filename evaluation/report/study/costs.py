@@ -6,14 +6,16 @@ from evaluation.records import RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, t
 from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, absent, head, measured
+from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, trace
 
 MILLION = 1_000_000
 UNKNOWN = message("non mesuré : les photos ont été encodées avant que ce soit mesuré")
 
 
-def cost_table(view: StudyView, source: str) -> Table | None:
+def cost_table(here: Here) -> Table | None:
     """What each case cost, in the order of the table of cases; None without a result."""
+    view = here.view
     if not view.scored:
         return None
     sized = any(_parameters(view, run) for run in view.scored)
@@ -30,7 +32,7 @@ def cost_table(view: StudyView, source: str) -> Table | None:
             *((Column(text=t("Paramètres"), note=t("millions")),) if sized else ()),
             Column(text=t("Appareil"), numeric=False),
         ),
-        groups=(Group(rows=tuple(_row(view, run, source, sized=sized) for run in view.scored)),),
+        groups=(Group(rows=tuple(_row(here, run, sized=sized) for run in view.scored)),),
         note=_note(view.scored),
     )
 
@@ -43,30 +45,30 @@ def _parameters(view: StudyView, run: RunRecord) -> int | None:
     return card.image_parameters + (card.text_parameters or 0)
 
 
-def _size(view: StudyView, run: RunRecord, source: str) -> Cell:
+def _size(here: Here, run: RunRecord) -> Cell:
     """The size of the model's weights, which leads to its card."""
-    parameters = _parameters(view, run)
+    parameters = _parameters(here.view, run)
     if parameters is None:
         return absent(t("nombre inconnu"))
     return measured(
         wording.decimal(parameters / MILLION, 1),
         parameters / MILLION,
-        href=view.model_href(source, run.model.name),
+        href=here.model(run.model.name),
     )
 
 
-def _row(view: StudyView, run: RunRecord, source: str, *, sized: bool) -> Row:
+def _row(here: Here, run: RunRecord, *, sized: bool) -> Row:
     cost, speed = run.timings.embedding, run.timings.images_per_second
     ms = None if cost is None else cost.ms_per_image
     return Row(
         cells=(
-            head(view.case_title(run), href=view.run_href(source, run), title=trace(run)),
+            head(here.view.case_title(run), href=here.run(run.case), title=trace(run)),
             _number(run, ms, 1),
             _number(run, speed, 1),
             _number(run, None if cost is None else cost.batch_size, 0),
             _memory(run),
             _number(run, run.timings.head_seconds, 1),
-            *((_size(view, run, source),) if sized else ()),
+            *((_size(here, run),) if sized else ()),
             Cell(text=f"{run.provenance.device}, {run.provenance.precision}", lang="en"),
         )
     )

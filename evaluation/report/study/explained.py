@@ -17,6 +17,7 @@ from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.page import Link
 from evaluation.report.kit.tables import Kind
 from evaluation.report.study import faithfulness, maps
+from evaluation.report.study.here import Here
 from evaluation.report.study.maps import Map, Picture
 from evaluation.report.study.view import StudyView
 from evaluation.usage import SCORE_AGAIN
@@ -121,13 +122,13 @@ def case_page(view: StudyView, case: str) -> str:
     return view.page(f"explicabilite/{view.case_slugs[case]}")
 
 
-def case_link(view: StudyView, case: str, source: str) -> Link | None:
+def case_link(here: Here, case: str) -> Link | None:
     """From page ``source`` to what counted in the errors of a case; None without maps."""
-    if case not in view.explanations:
+    if case not in here.view.explanations:
         return None
     return Link(
         text=t("Ce qui, dans la photo, a compté dans ces erreurs"),
-        href=links.href(source, case_page(view, case), "erreurs"),
+        href=here.file(case_page(here.view, case), "erreurs"),
     )
 
 
@@ -138,16 +139,13 @@ def anchors(explanation: CaseExplanation) -> Mapping[str, str]:
 
 
 def photos(
-    view: StudyView,
+    here: Here,
     explanation: CaseExplanation,
     chosen: Iterable[ExplainedPhoto],
-    source: str,
 ) -> tuple[Explained, ...]:
     """Photos of a case, in the order given."""
     names = anchors(explanation)
-    return tuple(
-        _photo(view, explanation, photo, names[photo.sample_id], source) for photo in chosen
-    )
+    return tuple(_photo(here, explanation, photo, names[photo.sample_id]) for photo in chosen)
 
 
 def card_of(view: StudyView, case: str, photo: ExplainedPhoto) -> SampleCard:
@@ -166,13 +164,12 @@ def card_of(view: StudyView, case: str, photo: ExplainedPhoto) -> SampleCard:
 
 
 def _photo(
-    view: StudyView,
+    here: Here,
     explanation: CaseExplanation,
     photo: ExplainedPhoto,
     anchor: str,
-    source: str,
 ) -> Explained:
-    card = card_of(view, explanation.case, photo)
+    card = card_of(here.view, explanation.case, photo)
     chances = _chances(explanation.classes, photo)
     listed = chances if len(chances) <= _LISTED else chances[: _LISTED - 1]
     # The true class is always in sight.
@@ -185,12 +182,12 @@ def _photo(
         verdict=verdict(explanation.classes, photo),
         reasons=tuple(maps.reason_said(one, explanation.spec) for one in photo.reasons),
         unseen=maps.unseen(photo),
-        photo=maps.photo_picture(view, card, source),
-        groups=_groups(view, explanation, photo, card, source),
+        photo=maps.photo_picture(here, card),
+        groups=_groups(here, explanation, photo, card),
         chances=listed,
         others=others,
         more=nt(len(others), "{n} autre catégorie", "{n} autres catégories") if others else "",
-        links=_links(view, explanation.case, photo, source),
+        links=_links(here, explanation.case, photo),
     )
 
 
@@ -250,11 +247,10 @@ def _note(label: str, photo: ExplainedPhoto) -> str:
 
 
 def _groups(
-    view: StudyView,
+    here: Here,
     explanation: CaseExplanation,
     photo: ExplainedPhoto,
     card: SampleCard,
-    source: str,
 ) -> tuple[MethodMaps, ...]:
     groups = []
     for method in dict.fromkeys(one.method for one in photo.maps):
@@ -264,9 +260,9 @@ def _groups(
                 method=maps.method_name(method),
                 tag=tag,
                 kind=kind,
-                href=links.href(source, case_page(view, explanation.case), "fidelite-du-cas"),
+                href=here.file(case_page(here.view, explanation.case), "fidelite-du-cas"),
                 maps=tuple(
-                    maps.map_of(view, explanation.case, photo, one, card=card, source=source)
+                    maps.map_of(here.view, explanation.case, photo, one, card=card, source=here.uri)
                     for one in photo.maps
                     if one.method == method
                 ),
@@ -275,13 +271,14 @@ def _groups(
     return tuple(groups)
 
 
-def _links(view: StudyView, case: str, photo: ExplainedPhoto, source: str) -> tuple[Link, ...]:
+def _links(here: Here, case: str, photo: ExplainedPhoto) -> tuple[Link, ...]:
+    view = here.view
     found = []
     if view.explorable(case) and view.cards[photo.sample_id].fold == "test":
         found.append(
             Link(
                 text=t("Cette photo dans l’explorateur"),
-                href=links.explorer_photo(view.folder, photo.sample_id, source=source),
+                href=links.explorer_photo(view.folder, photo.sample_id, source=here.uri),
             )
         )
         if photo.label != photo.predicted:
@@ -289,7 +286,7 @@ def _links(view: StudyView, case: str, photo: ExplainedPhoto, source: str) -> tu
                 Link(
                     text=t("Toutes celles de la même confusion"),
                     href=links.explorer_cell(
-                        view.folder, case, photo.label, photo.predicted, source=source
+                        view.folder, case, photo.label, photo.predicted, source=here.uri
                     ),
                 )
             )

@@ -26,6 +26,7 @@ from evaluation.report.kit.tables import (
     head,
     measured,
 )
+from evaluation.report.study.here import Here
 from evaluation.report.study.maps import method_name
 from evaluation.report.study.view import StudyView, trace
 
@@ -400,28 +401,28 @@ def randomisations(view: StudyView) -> Mapping[str, tuple[Randomisation, ...]]:
     return found
 
 
-def randomisation_said(view: StudyView, source: str) -> tuple[Sentence, ...]:
+def randomisation_said(here: Here) -> tuple[Sentence, ...]:
     """For each model and method, what is left of the maps once the weights are shuffled."""
     said = []
-    for name, rows in randomisations(view).items():
+    for name, rows in randomisations(here.view).items():
         last: dict[str, Randomisation] = {}
         for row in rows:
             if row.similarity.value is not None and row.share >= last.get(row.method, row).share:
                 last[row.method] = row
-        said += [_left(view, view.model_name(name), row, source) for row in last.values()]
+        said += [_left(here, here.view.model_name(name), row) for row in last.values()]
     return tuple(said)
 
 
-def _left(view: StudyView, name: str, row: Randomisation, source: str) -> Sentence:
+def _left(here: Here, name: str, row: Randomisation) -> Sentence:
     value = row.similarity.value or 0.0
-    run = view.runs.get(row.case)
+    run = here.view.runs.get(row.case)
     values: dict[str, str | Part] = {
         "model": name,
         "method": method_name(row.method),
         "share": wording.percent(row.share, 0),
         "value": Part(
             text=wording.decimal(value, 2),
-            href="" if run is None else view.run_href(source, run),
+            href="" if run is None else here.run(run.case),
             title="" if run is None else trace(run),
         ),
     }

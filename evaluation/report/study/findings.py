@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from evaluation.records import ClassGain, Finding, FindingTopic, PairedTest, PromptGain
-from evaluation.report.kit import links, wording
+from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.sentence import Part, Sentence, Slot, joined, nsay, say
+from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, best
 
 MEASURED: tuple[FindingTopic, ...] = ("leaders", "models", "training", "prompts", "control")
@@ -19,11 +20,11 @@ MEASURED: tuple[FindingTopic, ...] = ("leaders", "models", "training", "prompts"
 _SIDES: tuple[FindingTopic, ...] = ("models", "training")
 
 
-def findings(view: StudyView, source: str, *topics: FindingTopic) -> tuple[Sentence, ...]:
+def findings(here: Here, *topics: FindingTopic) -> tuple[Sentence, ...]:
     """The conclusions on these topics, or on all that was measured, for page ``source``."""
-    found = view.comparison.findings if view.comparison else ()
+    found = here.view.comparison.findings if here.view.comparison else ()
     wanted = [one for one in found if one.topic in (topics or MEASURED)]
-    return tuple(tell(view, one, source) for one in wanted if not _said_by_another(one, wanted))
+    return tuple(tell(here, one) for one in wanted if not _said_by_another(one, wanted))
 
 
 def _said_by_another(finding: Finding, others: Sequence[Finding]) -> bool:
@@ -39,19 +40,20 @@ def _said_by_another(finding: Finding, others: Sequence[Finding]) -> bool:
     return alone and any(one.topic in _SIDES for one in twins)
 
 
-def tell(view: StudyView, finding: Finding, source: str) -> Sentence:
+def tell(here: Here, finding: Finding) -> Sentence:
     """One conclusion as a sentence."""
-    first, *others = joined(_TELLERS[finding.topic](view, finding, source), ".")
+    first, *others = joined(_TELLERS[finding.topic](here, finding), ".")
     capital = Part(text=wording.sentence_case(first.text), href=first.href, title=first.title)
     return (capital, *others)
 
 
-def headlines(view: StudyView, source: str) -> tuple[Sentence, ...]:
+def headlines(here: Here) -> tuple[Sentence, ...]:
     """What a first screen says: who leads, and what the texts of the best zero-shot case do."""
+    view = here.view
     top = best(view.described)
     found = view.comparison.findings if view.comparison else ()
     return tuple(
-        tell(view, one, source)
+        tell(here, one)
         for one in found
         if one.topic == "leaders"
         or (one.topic in {"prompts", "control"} and top is not None and one.subject == top.case)
@@ -61,12 +63,12 @@ def headlines(view: StudyView, source: str) -> tuple[Sentence, ...]:
 # ------------------------------------------------------------------------- numbers
 
 
-def proof(view: StudyView, finding: Finding, source: str) -> Sentence:
+def proof(here: Here, finding: Finding) -> Sentence:
     """The numbers behind a claim: "(écart 8,1 points, IC 95 % [2,1 ; 14,0], p corrigé …)"."""
     gap = (
         t("même exactitude") if finding.gap == 0 else t("écart {gap}", gap=wording.gap(finding.gap))
     )
-    evidence, interval = _evidence(view, finding, source, gap), _interval(finding)
+    evidence, interval = _evidence(here, finding, gap), _interval(finding)
     if finding.verdict == "better":
         return joined("(", evidence, f", {interval}, {_corrected(finding.p)})")
     return joined("(", evidence, f", {interval})")
@@ -80,21 +82,21 @@ def _corrected(p: float) -> str:
     return wording.p_value(p, t("p corrigé"))
 
 
-def _evidence(view: StudyView, finding: Finding, source: str, text: str) -> Part:
+def _evidence(here: Here, finding: Finding, text: str) -> Part:
     """A number that leads to where it comes from."""
     if finding.topic == "quoted":
-        comparison = view.page("comparaison")
+        comparison = here.view.page("comparaison")
         return Part(
             text=text,
-            href=links.href(source, comparison, "exactitude-et-f1"),
+            href=here.file(comparison, "exactitude-et-f1"),
             title=t("Calculé sur les comptes des diapositives"),
         )
-    pair = view.pair(finding.a, finding.b)
+    pair = here.view.pair(finding.a, finding.b)
     if pair is None:
         return Part(text=text)
     return Part(
         text=text,
-        href=view.pair_href(source, finding.a, finding.b),
+        href=here.pair(finding.a, finding.b),
         title=t(
             "{only_a} que seul le premier classe bien, {only_b} que seul le second",
             only_a=nt(pair.only_a, "{n} photo", "{n} photos"),
@@ -127,11 +129,9 @@ def _model(view: StudyView, case: str) -> str:
     return _name(view, case) if run is None else wording.quote(view.model_title(run))
 
 
-def _compare(
-    view: StudyView, finding: Finding, source: str, a: str, b: str, *, lead: str = ""
-) -> Sentence:
+def _compare(here: Here, finding: Finding, a: str, b: str, *, lead: str = "") -> Sentence:
     """The three verdicts on two things; ``a`` is the one ahead."""
-    numbers = proof(view, finding, source)
+    numbers = proof(here, finding)
     if finding.verdict == "better":
         return say("{lead}{a} fait mieux que {b} {numbers}", lead=lead, a=a, b=b, numbers=numbers)
     if finding.verdict == "tie":
@@ -156,11 +156,12 @@ def _compare(
 # --------------------------------------------------------------------------- topics
 
 
-def _leaders(view: StudyView, finding: Finding, source: str) -> Sentence:
+def _leaders(here: Here, finding: Finding) -> Sentence:
+    view = here.view
     first, following = _name(view, finding.a), _name(view, finding.b)
     others = [one for one in finding.members if one not in {finding.a, finding.b}]
     named = wording.listing([_name(view, one) for one in others])
-    numbers = proof(view, finding, source)
+    numbers = proof(here, finding)
     if finding.verdict == "better" and not others:
         return say(
             "{first} fait mieux que tous les autres cas ; le suivant est {following} {numbers}",
@@ -178,7 +179,7 @@ def _leaders(view: StudyView, finding: Finding, source: str) -> Sentence:
             others=named,
         )
     lead = t("en tête, ")
-    told = _compare(view, finding, source, first, following, lead=lead)
+    told = _compare(here, finding, first, following, lead=lead)
     if not others:
         return told
     return say(
@@ -189,32 +190,31 @@ def _leaders(view: StudyView, finding: Finding, source: str) -> Sentence:
     )
 
 
-def _models(view: StudyView, finding: Finding, source: str) -> Sentence:
-    a, b = _name(view, finding.a), _name(view, finding.b)
-    return _compare(
-        view, finding, source, a, b, lead=t("chaque modèle avec ses meilleurs textes, ")
-    )
+def _models(here: Here, finding: Finding) -> Sentence:
+    a, b = _name(here.view, finding.a), _name(here.view, finding.b)
+    return _compare(here, finding, a, b, lead=t("chaque modèle avec ses meilleurs textes, "))
 
 
-def _training(view: StudyView, finding: Finding, source: str) -> Sentence:
+def _training(here: Here, finding: Finding) -> Sentence:
     def said(case: str) -> str:
         how = t("entraîné") if case == finding.subject else t("sans exemple")
-        return f"{_name(view, case)} ({how})"
+        return f"{_name(here.view, case)} ({how})"
 
-    return _compare(view, finding, source, said(finding.a), said(finding.b))
+    return _compare(here, finding, said(finding.a), said(finding.b))
 
 
-def _prompts(view: StudyView, finding: Finding, source: str) -> Sentence:
+def _prompts(here: Here, finding: Finding) -> Sentence:
+    view = here.view
     subject = finding.subject
     base = finding.b if subject == finding.a else finding.a
     model = _model(view, subject)
     if finding.verdict != "better":
         a, b = _texts(view, finding.a), _texts(view, finding.b)
-        return _compare(view, finding, source, a, b, lead=t("pour {model}, ", model=model))
+        return _compare(here, finding, a, b, lead=t("pour {model}, ", model=model))
     slots: dict[str, Slot] = {
         "texts": _texts(view, subject),
         "model": model,
-        "gap": _evidence(view, finding, source, wording.gap(finding.gap)),
+        "gap": _evidence(here, finding, wording.gap(finding.gap)),
         "base": _texts(view, base),
         "proof": f"{_interval(finding)}, {_corrected(finding.p)}",
     }
@@ -228,12 +228,13 @@ def _prompts(view: StudyView, finding: Finding, source: str) -> Sentence:
     )
 
 
-def _control(view: StudyView, finding: Finding, source: str) -> Sentence:
+def _control(here: Here, finding: Finding) -> Sentence:
+    view = here.view
     slots: dict[str, Slot] = {
         "model": _model(view, finding.subject),
         "texts": _texts(view, finding.subject),
         "words": _random_words(view, finding),
-        "numbers": proof(view, finding, source),
+        "numbers": proof(here, finding),
     }
     if finding.verdict == "better" and finding.subject == finding.a:
         return say(
@@ -267,14 +268,14 @@ def _random_words(view: StudyView, finding: Finding) -> str:
     return t("mots au hasard")
 
 
-def _quoted(view: StudyView, finding: Finding, source: str) -> Sentence:
+def _quoted(here: Here, finding: Finding) -> Sentence:
     titles = {
         system.name: wording.quote(wording.told(system.title))
-        for system in (view.reference.systems if view.reference else ())
+        for system in (here.view.reference.systems if here.view.reference else ())
     }
     a, b = (titles.get(one, wording.quote(one)) for one in (finding.a, finding.b))
     lead = t("d’après les comptes des diapositives, ")
-    told = _compare(view, finding, source, a, b, lead=lead)
+    told = _compare(here, finding, a, b, lead=lead)
     if finding.verdict == "better":
         return say("{told}, quelles que soient les images que les deux ratent ensemble", told=told)
     return told
@@ -293,28 +294,30 @@ _TELLERS = {
 # -------------------------------------------------------------------------- classes
 
 
-def class_findings(view: StudyView, source: str) -> tuple[Sentence, ...]:
+def class_findings(here: Here) -> tuple[Sentence, ...]:
     """For each prompt set, the classes whose recall it is shown to change."""
+    view = here.view
     diagnoses = view.comparison.prompts if view.comparison else ()
     return tuple(
-        class_finding(view, gain, source)
+        class_finding(here, gain)
         for diagnosis in diagnoses
         for gain in diagnosis.gains
         if gain.a not in view.controls
     )
 
 
-def class_finding(view: StudyView, gain: PromptGain, source: str) -> Sentence:
+def class_finding(here: Here, gain: PromptGain) -> Sentence:
     """Which classes a prompt set is shown to help, and to hurt, over another."""
+    view = here.view
     shown = [row for row in gain.classes if row.p_holm < view.alpha]
     gained = sorted((row for row in shown if row.gain > 0), key=lambda row: -row.gain)
     lost = sorted((row for row in shown if row.gain < 0), key=lambda row: row.gain)
     parts: list[Sentence] = []
     if gained:
-        rows = _shown_classes(view, gain, source, gained)
+        rows = _shown_classes(here, gain, gained)
         parts.append(say("gain démontré sur {classes}", classes=rows))
     if lost:
-        rows = _shown_classes(view, gain, source, lost)
+        rows = _shown_classes(here, gain, lost)
         parts.append(say("perte démontrée sur {classes}", classes=rows))
     rest = len(gain.classes) - len(shown)
     if not shown:
@@ -323,7 +326,7 @@ def class_finding(view: StudyView, gain: PromptGain, source: str) -> Sentence:
             "aucun changement n’est démontré sur {n} catégorie prise une à une",
             "aucun changement n’est démontré sur {n} catégories prises une à une",
         )
-        parts = [joined(Part(text=tail, href=_gains_href(view, gain, source)))]
+        parts = [joined(Part(text=tail, href=_gains_href(here, gain)))]
     elif rest:
         parts.append(
             nsay(rest, "rien de démontré pour l’autre", "rien de démontré pour les {n} autres")
@@ -339,22 +342,20 @@ def class_finding(view: StudyView, gain: PromptGain, source: str) -> Sentence:
     )
 
 
-def _shown_classes(
-    view: StudyView, gain: PromptGain, source: str, rows: list[ClassGain]
-) -> Sentence:
+def _shown_classes(here: Here, gain: PromptGain, rows: list[ClassGain]) -> Sentence:
     pieces: list[Slot] = []
     for row in rows:
         points = Part(
             text=wording.points(row.gain),
-            href=_gains_href(view, gain, source),
+            href=_gains_href(here, gain),
             title=f"{_interval(row)}, {_corrected(row.p_holm)}",
         )
         pieces += [f"{wording.quote(row.label)} (", points, ")", ", "]
     return joined(*pieces[:-1])
 
 
-def _gains_href(view: StudyView, gain: PromptGain, source: str) -> str:
-    return links.href(source, view.page("prompts"), gains_anchor(view, gain))
+def _gains_href(here: Here, gain: PromptGain) -> str:
+    return here.to("prompts", gains_anchor(here.view, gain))
 
 
 def gains_anchor(view: StudyView, gain: PromptGain) -> str:

@@ -24,6 +24,7 @@ from evaluation.records import (
 )
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import nt, t
+from evaluation.report.study.here import Here
 from evaluation.report.study.photos import photo as small_photo
 from evaluation.report.study.view import StudyView
 from evaluation.usage import SCORE_AGAIN
@@ -339,11 +340,11 @@ def _explained(view: StudyView) -> Iterator[tuple[str, ExplainedPhoto]]:
             yield from ((case, photo) for pair in one.confusions for photo in pair.photos)
 
 
-def photo_picture(view: StudyView, card: SampleCard, source: str) -> Picture | None:
+def photo_picture(here: Here, card: SampleCard) -> Picture | None:
     """The photo alone; None where photos may not be shown."""
-    if not view.photos_shown:
+    if not here.view.photos_shown:
         return None
-    shown = small_photo(view, card, source)
+    shown = small_photo(here, card)
     return Picture(src=shown.src, width=shown.width, height=shown.height, alt=shown.alt)
 
 
@@ -359,7 +360,7 @@ def map_of(
 ) -> Map:
     """A map of a photo, as page ``source`` shows it; ``alone``, without the other class's."""
     told = said(one, explained)
-    photo = photo_picture(view, card, source)
+    photo = photo_picture(Here(view, source), card)
     beside = not alone and sum(other.method == one.method for other in explained.maps) > 1
     return Map(
         label=one.label,

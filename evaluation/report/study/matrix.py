@@ -19,6 +19,7 @@ from evaluation.report.kit.tables import (
     measured,
     simple,
 )
+from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, trace_all
 
 VERDICTS = {
@@ -134,7 +135,7 @@ def power_table(compared: CaseComparison) -> Table | None:
 # ------------------------------------------------------------------------- matrix
 
 
-def matrix(view: StudyView, compared: CaseComparison, source: str) -> Table:
+def matrix(here: Here, compared: CaseComparison) -> Table:
     """Each case against each other; a cell leads to the photos that its row alone gets right."""
     names = [one.case for one in compared.cases]
     numbers = {case: wording.count(i) for i, case in enumerate(names, start=1)}
@@ -143,15 +144,15 @@ def matrix(view: StudyView, compared: CaseComparison, source: str) -> Table:
         caption=t("Écart d’exactitude du cas de la ligne sur celui de la colonne, en points"),
         columns=(
             Column(text=t("Cas"), numeric=False),
-            *(Column(text=f"{numbers[case]}. {view.case_name(case)}") for case in names),
+            *(Column(text=f"{numbers[case]}. {here.view.case_name(case)}") for case in names),
         ),
         groups=(
             Group(
                 rows=tuple(
                     Row(
                         cells=(
-                            head(f"{numbers[one]}. {view.case_name(one)}"),
-                            *(_face_to_face(view, one, other, source) for other in names),
+                            head(f"{numbers[one]}. {here.view.case_name(one)}"),
+                            *(_face_to_face(here, one, other) for other in names),
                         )
                     )
                     for one in names
@@ -167,7 +168,8 @@ def matrix(view: StudyView, compared: CaseComparison, source: str) -> Table:
     )
 
 
-def _face_to_face(view: StudyView, one: str, other: str, source: str) -> Cell:
+def _face_to_face(here: Here, one: str, other: str) -> Cell:
+    view = here.view
     pair = view.pair(one, other)
     if one == other or pair is None:
         return Cell(text=wording.DASH, kind="missing")
@@ -188,7 +190,7 @@ def _face_to_face(view: StudyView, one: str, other: str, source: str) -> Cell:
             wrong=wording.count(wrong),
             case_name2=wording.quote(view.case_name(other)),
         ),
-        href=_photos(view, one, other, right, source),
+        href=_photos(here, one, other, right),
         kind=kind,
         id=view.pair_anchor(one, other),
         value=exact(gap),
@@ -203,17 +205,17 @@ def _verdict(pair: PairedTest, *, ahead: bool) -> tuple[Kind, str]:
     return ("tie", t("égalité")) if pair.verdict == "tie" else ("open", t("on ne sait pas"))
 
 
-def _photos(view: StudyView, one: str, other: str, number: int, source: str) -> str:
+def _photos(here: Here, one: str, other: str, number: int) -> str:
     """The photos that only ``one`` gets right; "" when there are none, or no page of them."""
-    if not number or not view.explorable(one, other):
+    if not number or not here.view.explorable(one, other):
         return ""
-    return links.explorer_pair(view.folder, one, other, "a", source=source)
+    return links.explorer_pair(here.view.folder, one, other, "a", source=here.uri)
 
 
 # -------------------------------------------------------------------------- pairs
 
 
-def pairs_table(view: StudyView, compared: CaseComparison, source: str) -> Table:
+def pairs_table(here: Here, compared: CaseComparison) -> Table:
     """Every pair in figures, best first."""
     return Table(
         id="paires",
@@ -230,7 +232,7 @@ def pairs_table(view: StudyView, compared: CaseComparison, source: str) -> Table
             Column(text=t("Plus petit écart visible"), note=t("points")),
             Column(text=t("Verdict"), numeric=False),
         ),
-        groups=(Group(rows=tuple(_pair(view, one, source) for one in compared.pairs)),),
+        groups=(Group(rows=tuple(_pair(here, one) for one in compared.pairs)),),
         note=t(
             "p exact et p médian (mid-p) de McNemar, sans correction ; p de "
             "Holm tient compte de toutes les paires. Le plus petit écart "
@@ -241,12 +243,12 @@ def pairs_table(view: StudyView, compared: CaseComparison, source: str) -> Table
     )
 
 
-def _pair(view: StudyView, pair: PairedTest, source: str) -> Row:
+def _pair(here: Here, pair: PairedTest) -> Row:
     smallest, tip = pair.smallest_gap, trace_all((pair.a, pair.b))
     return Row(
         cells=(
-            head(view.case_name(pair.a)),
-            Cell(text=view.case_name(pair.b)),
+            head(here.view.case_name(pair.a)),
+            Cell(text=here.view.case_name(pair.b)),
             measured(
                 wording.signed(100 * pair.gap),
                 pair.gap,
@@ -258,12 +260,12 @@ def _pair(view: StudyView, pair: PairedTest, source: str) -> Row:
             Cell(
                 text=wording.count(pair.only_a),
                 title=tip,
-                href=_photos(view, pair.a, pair.b, pair.only_a, source),
+                href=_photos(here, pair.a, pair.b, pair.only_a),
             ),
             Cell(
                 text=wording.count(pair.only_b),
                 title=tip,
-                href=_photos(view, pair.b, pair.a, pair.only_b, source),
+                href=_photos(here, pair.b, pair.a, pair.only_b),
             ),
             *(
                 measured(wording.bare_p(p), p, title=tip)

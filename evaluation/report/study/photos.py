@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evaluation.records import SampleCard
-from evaluation.report.kit import links, wording
+from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, t
-from evaluation.report.study.view import StudyView
+from evaluation.report.study.here import Here
 
 PARTS = {
     "train": message("apprentissage"),
@@ -43,12 +43,12 @@ class Photo:
     id: str
 
 
-def photo(view: StudyView, card: SampleCard, source: str) -> Photo:
+def photo(here: Here, card: SampleCard) -> Photo:
     """A card's photo as page ``source`` shows it."""
     scale = min(1.0, THUMBNAIL / max(card.width, card.height, 1))
     title = wording.title(card.title) if card.title else card.id
     return Photo(
-        src=links.href(source, f"{view.folder}/{card.photo}"),
+        src=here.file(f"{here.view.folder}/{card.photo}"),
         width=str(max(1, round(card.width * scale))),
         height=str(max(1, round(card.height * scale))),
         alt=t(

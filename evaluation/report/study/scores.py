@@ -19,6 +19,7 @@ from evaluation.report.kit.tables import (
     head,
     measured,
 )
+from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import rank_cell
 from evaluation.report.study.sentences import recall_changes
 from evaluation.report.study.view import (
@@ -59,31 +60,32 @@ def share_cell(metric: Metric | None, title: str = "", kind: Kind = "", href: st
     )
 
 
-def right_href(view: StudyView, run: RunRecord, source: str) -> str:
+def right_href(here: Here, run: RunRecord) -> str:
     """The photos that a case gets right: what its accuracy counts; "" without a page of them."""
-    if not view.explorable(run.case):
+    if not here.view.explorable(run.case):
         return ""
-    return links.explorer_case(view.folder, run.case, verdict="juste", source=source)
+    return links.explorer_case(here.view.folder, run.case, verdict="juste", source=here.uri)
 
 
 # --------------------------------------------------------------------------- cases
 
 
-def cases_table(view: StudyView, source: str) -> Table:
+def cases_table(here: Here) -> Table:
     """Every case with its metrics, best accuracy first; those without a result at the end."""
+    view = here.view
     order = sorted(view.scored, key=lambda run: -value(run, "accuracy"))
     metrics = tuple(row.name for row in OF_CASES if any(run.metric(row.name) for run in order))
     ranked = view.comparison is not None and view.comparison.comparison is not None
     rows = [
         Row(
             cells=(
-                head(view.case_title(run), href=view.run_href(source, run), title=trace(run)),
+                head(view.case_title(run), href=here.run(run.case), title=trace(run)),
                 *((rank_cell(view, run.case),) if ranked else ()),
                 *(
                     share_cell(
                         run.metric(name),
                         trace(run),
-                        href=right_href(view, run, source) if name == "accuracy" else "",
+                        href=right_href(here, run) if name == "accuracy" else "",
                     )
                     for name in metrics
                 ),
@@ -95,7 +97,7 @@ def cases_table(view: StudyView, source: str) -> Table:
     rows += [
         Row(
             cells=(
-                head(absence.title, href=_attempt_href(view, absence, source)),
+                head(absence.title, href=_attempt_href(here, absence)),
                 Cell(
                     text=t(
                         "{status} : {reason}",
@@ -109,7 +111,7 @@ def cases_table(view: StudyView, source: str) -> Table:
             ),
             kind="missing",
         )
-        for absence in view.absences(source)
+        for absence in here.absences()
     ]
     return Table(
         id="cas",
@@ -133,12 +135,12 @@ def cases_table(view: StudyView, source: str) -> Table:
     )
 
 
-def _attempt_href(view: StudyView, absence: Absence, source: str) -> str:
+def _attempt_href(here: Here, absence: Absence) -> str:
     """To the record of a case without a result, to the model's card for several; or ""."""
-    run = view.runs.get(absence.cases[0])
+    run = here.view.runs.get(absence.cases[0])
     if run is None or (absence.href and len(absence.cases) > 1):
         return absence.href
-    return view.run_href(source, run)
+    return here.run(run.case)
 
 
 def _speed(run: RunRecord) -> Cell:
@@ -151,7 +153,7 @@ def _speed(run: RunRecord) -> Cell:
 # ------------------------------------------------------------------------- classes
 
 
-def class_table(view: StudyView, run: RunRecord, source: str, base: RunRecord | None) -> Table:
+def class_table(here: Here, run: RunRecord, base: RunRecord | None) -> Table:
     """Precision, recall and F1 of each class; with ``base``, what recall gained over it."""
     changes = recall_changes(base, run) if base is not None and base is not run else {}
     columns = [
@@ -163,32 +165,28 @@ def class_table(view: StudyView, run: RunRecord, source: str, base: RunRecord | 
         Column(text=t("Photos de test")),
     ]
     return Table(
-        id=f"classes-{view.case_slugs[run.case]}",
-        caption=t("{case_title} : catégorie par catégorie", case_title=view.case_title(run)),
+        id=f"classes-{here.view.case_slugs[run.case]}",
+        caption=t("{case_title} : catégorie par catégorie", case_title=here.view.case_title(run)),
         columns=tuple(columns),
-        groups=(
-            Group(rows=tuple(_class_row(view, run, row, changes, source) for row in run.per_class)),
-        ),
+        groups=(Group(rows=tuple(_class_row(here, run, row, changes) for row in run.per_class)),),
         kind="scores",
     )
 
 
-def _class_row(
-    view: StudyView, run: RunRecord, row: ClassScores, changes: Mapping[str, float], source: str
-) -> Row:
+def _class_row(here: Here, run: RunRecord, row: ClassScores, changes: Mapping[str, float]) -> Row:
     tip = trace(run)
 
     def photos(**which: str) -> str:
-        if not view.explorable(run.case):
+        if not here.view.explorable(run.case):
             return ""
-        return links.explorer_case(view.folder, run.case, source=source, **which)  # type: ignore[arg-type]
+        return links.explorer_case(here.view.folder, run.case, source=here.uri, **which)  # type: ignore[arg-type]
 
     change = []
     if changes:
         change = [_change_cell(changes.get(row.label), tip)]
     return Row(
         cells=(
-            head(row.label, href=gallery_href(view, row.label, source)),
+            head(row.label, href=gallery_href(here, row.label)),
             share_cell(row.recall, tip, href=photos(truth=row.label, verdict="juste")),
             *change,
             share_cell(row.precision, tip, href=photos(predicted=row.label))
@@ -207,9 +205,9 @@ def _change_cell(change: float | None, tip: str) -> Cell:
     return measured(wording.signed(100 * change), change, title=tip, kind=kind)
 
 
-def gallery_href(view: StudyView, label: str, source: str) -> str:
+def gallery_href(here: Here, label: str) -> str:
     """The address of a class's photos; "" for a class that the card does not have."""
-    return links.href(source, view.class_page(label)) if label in view.class_slugs else ""
+    return here.gallery(label) if label in here.view.class_slugs else ""
 
 
 # ------------------------------------------------------------------------ confusion

@@ -14,6 +14,7 @@ from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.sentence import Part, Sentence, joined, nsay, say
 from evaluation.report.kit.typography import NBSP
+from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, best, bounds, shown, trace, value
 
 
@@ -30,16 +31,17 @@ def separated(one: Metric | None, other: Metric | None) -> bool:
     return one.low > other.high or other.low > one.high
 
 
-def number(view: StudyView, run: RunRecord, source: str, metric: str = "accuracy") -> Part:
+def number(here: Here, run: RunRecord, metric: str = "accuracy") -> Part:
     """A metric with its interval, linked to its run: "64,3 % [57,6 ; 70,5]"."""
     found = run.metric(metric)
     limits = bounds(found)
     text = shown(found) + (f"{NBSP}{limits}" if limits else "")
-    return Part(text=text, href=view.run_href(source, run), title=trace(run))
+    return Part(text=text, href=here.run(run.case), title=trace(run))
 
 
-def answer(view: StudyView, source: str) -> Sentence:
+def answer(here: Here) -> Sentence:
     """The study's question answered in one sentence."""
+    view = here.view
     zero_shot, supervised = best(view.described), best(view.supervised)
     photos = nt(view.test_images, "{n} photo", "{n} photos")
     if zero_shot is None and supervised is None:
@@ -54,7 +56,7 @@ def answer(view: StudyView, source: str) -> Sentence:
             "{how}, {said} classe correctement {number} des {photos} de test.",
             how=how,
             said=view.said(only),
-            number=number(view, only, source),
+            number=number(here, only),
             photos=photos,
         )
     return say(
@@ -62,9 +64,9 @@ def answer(view: StudyView, source: str) -> Sentence:
         "des {photos} de test, contre {trained} pour {other}, qui a appris "
         "sur des photos étiquetées : {verdict}.",
         said=view.said(zero_shot),
-        number=number(view, zero_shot, source),
+        number=number(here, zero_shot),
         photos=photos,
-        trained=number(view, supervised, source),
+        trained=number(here, supervised),
         other=view.said(supervised),
         verdict=_verdict(view, supervised, zero_shot),
     )
@@ -100,8 +102,9 @@ def _tested(pair: PairedTest) -> str:
     return t("{gap} {limits}, et on ne peut pas conclure sur ces images", gap=gap, limits=limits)
 
 
-def prompt_effects(view: StudyView, source: str) -> tuple[Sentence, ...]:
+def prompt_effects(here: Here) -> tuple[Sentence, ...]:
     """For each zero-shot model, what its best prompt set changes against the baseline."""
+    view = here.view
     sentences = []
     for name in dict.fromkeys(run.model.name for run in view.zero_shot):
         runs = tuple(run for run in view.zero_shot if run.model.name == name)
@@ -110,15 +113,15 @@ def prompt_effects(view: StudyView, source: str) -> tuple[Sentence, ...]:
         top = best(others)
         if base is None or top is None or base.prompts is None or top.prompts is None:
             continue
-        sentences.append(_effect(view, base, top, source))
+        sentences.append(_effect(here, base, top))
     return tuple(sentences)
 
 
-def _effect(view: StudyView, base: RunRecord, top: RunRecord, source: str) -> Sentence:
+def _effect(here: Here, base: RunRecord, top: RunRecord) -> Sentence:
     assert base.prompts is not None  # noqa: S101 - the caller checked
     assert top.prompts is not None  # noqa: S101
     change = value(top, "accuracy") - value(base, "accuracy")
-    model = view.model_title(top)
+    model = here.view.model_title(top)
     texts = wording.quote(wording.told(top.prompts.title))
     names = wording.quote(wording.told(base.prompts.title))
     if change == 0:
@@ -141,16 +144,17 @@ def _effect(view: StudyView, base: RunRecord, top: RunRecord, source: str) -> Se
         "Pour {model}, {lead} : {accuracy} contre {baseline}",
         model=wording.quote(model),
         lead=lead,
-        accuracy=number(view, top, source),
-        baseline=number(view, base, source),
+        accuracy=number(here, top),
+        baseline=number(here, base),
     )
     if not change:
         return joined(told, ".")
-    return say("{told} ; {verdict}.", told=told, verdict=_verdict(view, top, base))
+    return say("{told} ; {verdict}.", told=told, verdict=_verdict(here.view, top, base))
 
 
-def class_effects(view: StudyView, source: str) -> tuple[Sentence, ...]:
+def class_effects(here: Here) -> tuple[Sentence, ...]:
     """Which class each model's best prompt set helps most, and which it hurts most."""
+    view = here.view
     sentences = []
     for name in dict.fromkeys(run.model.name for run in view.zero_shot):
         runs = tuple(run for run in view.zero_shot if run.model.name == name)
@@ -160,7 +164,7 @@ def class_effects(view: StudyView, source: str) -> tuple[Sentence, ...]:
             continue
         changes = recall_changes(base, top)
         if changes:
-            sentences.append(_class_effect(view, base, top, changes, source))
+            sentences.append(_class_effect(here, base, top, changes))
     return tuple(sentences)
 
 
@@ -176,7 +180,7 @@ def recall_changes(base: RunRecord, run: RunRecord) -> dict[str, float]:
 
 
 def _class_effect(
-    view: StudyView, base: RunRecord, top: RunRecord, changes: dict[str, float], source: str
+    here: Here, base: RunRecord, top: RunRecord, changes: dict[str, float]
 ) -> Sentence:
     assert top.prompts is not None  # noqa: S101 - the caller checked
     gain = max(changes, key=lambda label: changes[label])
@@ -184,8 +188,8 @@ def _class_effect(
     recall = {
         label: say(
             "{before} à {after}",
-            before=_recall(view, base, label, source),
-            after=_recall(view, top, label, source),
+            before=_recall(here, base, label),
+            after=_recall(here, top, label),
         )
         for label in (gain, loss)
     }
@@ -209,19 +213,19 @@ def _class_effect(
     )
     return say(
         "Catégorie par catégorie ({model}, {texts}), {gains} ; {losses}.",
-        model=view.model_title(top),
+        model=here.view.model_title(top),
         texts=wording.quote(wording.told(top.prompts.title)),
         gains=gains,
         losses=losses,
     )
 
 
-def _recall(view: StudyView, run: RunRecord, label: str, source: str) -> Part:
+def _recall(here: Here, run: RunRecord, label: str) -> Part:
     row = next(row for row in run.per_class if row.label == label)
-    return Part(text=shown(row.recall), href=view.run_href(source, run), title=trace(run))
+    return Part(text=shown(row.recall), href=here.run(run.case), title=trace(run))
 
 
-def weakest(view: StudyView, run: RunRecord, source: str) -> Sentence:
+def weakest(here: Here, run: RunRecord) -> Sentence:
     """The class that a case recognises least, and its most frequent confusion."""
     rows = [row for row in run.per_class if row.recall.value is not None]
     if not rows:
@@ -229,9 +233,9 @@ def weakest(view: StudyView, run: RunRecord, source: str) -> Sentence:
     row = min(rows, key=lambda row: row.recall.value or 0.0)
     least = say(
         "Pour {case}, la catégorie la moins bien reconnue est {label} (rappel de {recall})",
-        case=view.said(run),
+        case=here.view.said(run),
         label=wording.quote(row.label),
-        recall=_recall(view, run, row.label, source),
+        recall=_recall(here, run, row.label),
     )
     found = largest_confusion(run)
     if found is None:
@@ -286,8 +290,9 @@ def against_chance(view: StudyView) -> Sentence:
     )
 
 
-def against_reference(view: StudyView, source: str) -> tuple[Sentence, ...]:
+def against_reference(here: Here) -> tuple[Sentence, ...]:
     """For each published system, the measured case that stands beside it."""
+    view = here.view
     reference = view.reference
     sentences = []
     for system in reference.systems if reference else ():
@@ -303,7 +308,7 @@ def against_reference(view: StudyView, source: str) -> tuple[Sentence, ...]:
                 accuracy=wording.percent(system.accuracy),
                 title=wording.quote(wording.told(system.title)),
                 case_title=wording.quote(view.case_title(run)),
-                number=number(view, run, source),
+                number=number(here, run),
                 gap=wording.points(gap),
             )
         )

@@ -22,6 +22,7 @@ from evaluation.report.kit.sentence import Part, Sentence, say
 from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, measured
 from evaluation.report.study import explained, maps
 from evaluation.report.study.explained import Words
+from evaluation.report.study.here import Here
 from evaluation.report.study.maps import Map, Picture
 from evaluation.report.study.view import StudyView, trace
 
@@ -70,17 +71,17 @@ class SuggestionSection:
     classes: tuple[ClassSection, ...]
 
 
-def sections(view: StudyView, source: str) -> tuple[SuggestionSection, ...]:
+def sections(here: Here) -> tuple[SuggestionSection, ...]:
     """One section for each case that something was suggested for."""
     return tuple(
-        _section(view, view.runs[case], found, source) for case, found in view.suggestions.items()
+        _section(here, here.view.runs[case], found) for case, found in here.view.suggestions.items()
     )
 
 
-def _section(view: StudyView, run: RunRecord, found: Suggestion, source: str) -> SuggestionSection:
+def _section(here: Here, run: RunRecord, found: Suggestion) -> SuggestionSection:
     return SuggestionSection(
-        title=view.case_title(run),
-        said=_measured(view, run, found, source),
+        title=here.view.case_title(run),
+        said=_measured(here, run, found),
         verdict=_verdict(found),
         next=_next(found),
         rule=t(
@@ -91,15 +92,15 @@ def _section(view: StudyView, run: RunRecord, found: Suggestion, source: str) ->
             far=wording.decimal(found.far, 2),
         ),
         classes=tuple(
-            _class(view, run, found, one, source)
+            _class(here, run, found, one)
             for one in found.classes
             if one.confusions or one.uncovered
         ),
     )
 
 
-def _measured(view: StudyView, run: RunRecord, found: Suggestion, source: str) -> Sentence:
-    before = Part(text=_share(found.before), href=view.run_href(source, run), title=trace(run))
+def _measured(here: Here, run: RunRecord, found: Suggestion) -> Sentence:
+    before = Part(text=_share(found.before), href=here.run(run.case), title=trace(run))
     photos = nt(found.before.n, "{n} photo", "{n} photos")
     if found.after is None or found.gain is None:
         return say(
@@ -164,14 +165,12 @@ def _next(found: Suggestion) -> str:
     )
 
 
-def _class(
-    view: StudyView, run: RunRecord, found: Suggestion, one: ClassSuggestion, source: str
-) -> ClassSection:
+def _class(here: Here, run: RunRecord, found: Suggestion, one: ClassSuggestion) -> ClassSection:
     kept = found.proposal.texts.get(one.label, ()) if found.proposal else ()
     return ClassSection(
         summary=_counted(one),
-        confusions=tuple(_confusion(view, run, pair, source) for pair in one.confusions),
-        uncovered=_uncovered(view, run, one) if one.uncovered else None,
+        confusions=tuple(_confusion(here, run, pair) for pair in one.confusions),
+        uncovered=_uncovered(here.view, run, one) if one.uncovered else None,
         texts=explained.words(one.texts, run),
         added=explained.words(tuple(text for text in kept if text not in one.texts), run),
     )
@@ -192,19 +191,17 @@ def _counted(one: ClassSuggestion) -> str:
     )
 
 
-def _confusion(
-    view: StudyView, run: RunRecord, pair: ValidationConfusion, source: str
-) -> Confusion:
+def _confusion(here: Here, run: RunRecord, pair: ValidationConfusion) -> Confusion:
     photos = []
     for photo in pair.photos:
-        card = explained.card_of(view, run.case, photo)
+        card = explained.card_of(here.view, run.case, photo)
         photos.append(
             ErrorPhoto(
                 title=card.title or card.id,
                 verdict=explained.verdict(run.classes, photo),
-                photo=maps.photo_picture(view, card, source),
+                photo=maps.photo_picture(here, card),
                 maps=tuple(
-                    maps.map_of(view, run.case, photo, one, card=card, source=source)
+                    maps.map_of(here.view, run.case, photo, one, card=card, source=here.uri)
                     for one in photo.maps
                 ),
             )

@@ -7,11 +7,12 @@ from pathlib import Path, PurePosixPath
 
 from evaluation.errors import ReportError
 from evaluation.records import RunRecord, TrainingEpoch, TrainingRecord
-from evaluation.report.kit import curves, links, wording
+from evaluation.report.kit import curves, wording
 from evaluation.report.kit.charts import Chart, Key
 from evaluation.report.kit.curves import EpochPoint
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.tables import head, simple
+from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
 from evaluation.usage import SCORE_AGAIN
 
@@ -144,11 +145,11 @@ def view_files(view: StudyView) -> Mapping[str, Path]:
     return found
 
 
-def view_sources(view: StudyView, run: RunRecord, source: str) -> tuple[str, ...]:
+def view_sources(here: Here, run: RunRecord) -> tuple[str, ...]:
     """From page ``source`` to each view: the photo as the model reads it comes first."""
-    if not view.photos_shown or run.training is None:
+    if not here.view.photos_shown or run.training is None:
         return ()
-    return tuple(links.href(source, _uri(view, run, name)) for name in run.training.views)
+    return tuple(here.file(_uri(here.view, run, name)) for name in run.training.views)
 
 
 def _uri(view: StudyView, run: RunRecord, name: str) -> str:

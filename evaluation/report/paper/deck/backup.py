@@ -20,6 +20,7 @@ from evaluation.report.paper.deck.blocks import (
 )
 from evaluation.report.paper.deck.paging import paged
 from evaluation.report.paper.deck.slides import diverse
+from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import global_test, matrix, sensitivity
 from evaluation.report.study.scores import cases_table, class_table, confusion_table
 from evaluation.report.study.view import StudyView, best
@@ -43,10 +44,10 @@ def backup_slides(view: StudyView) -> tuple[Slide, ...]:
     tops = tuple(run for run in (best(view.supervised), best(view.described)) if run is not None)
     return (
         *_varied(view),
-        *(slide for run in tops for slide in _classes(view, run, source)),
+        *(slide for run in tops for slide in _classes(Here(view, source), run)),
         *(slide for run in tops for slide in _confusion(view, run)),
-        *_cases(view, source),
-        *_matrix(view, source),
+        *_cases(Here(view, source)),
+        *_matrix(Here(view, source)),
         _method(view),
     )
 
@@ -82,8 +83,8 @@ def _varied(view: StudyView) -> tuple[Slide, ...]:
     )
 
 
-def _classes(view: StudyView, run: RunRecord, source: str) -> tuple[Slide, ...]:
-    table = unlinked(class_table(view, run, source, view.twin(run)))
+def _classes(here: Here, run: RunRecord) -> tuple[Slide, ...]:
+    table = unlinked(class_table(here, run, here.view.twin(run)))
     return tuple(
         _backup(t("Catégorie par catégorie"), Grid(table=page)) for page in paged(table, rows=8)
     )
@@ -96,11 +97,11 @@ def _confusion(view: StudyView, run: RunRecord) -> tuple[Slide, ...]:
     return (_backup(t("Matrice de confusion"), Grid(table=table, dense=True)),)
 
 
-def _cases(view: StudyView, source: str) -> tuple[Slide, ...]:
-    if not view.scored:
+def _cases(here: Here) -> tuple[Slide, ...]:
+    if not here.view.scored:
         return ()
     table = unlinked(
-        cases_table(view, source),
+        cases_table(here),
         t(
             "Entre crochets, l’intervalle à 95 %. Deux cas qui partagent une lettre sont ex "
             "æquo : aucun test ne les sépare."
@@ -111,12 +112,12 @@ def _cases(view: StudyView, source: str) -> tuple[Slide, ...]:
     )
 
 
-def _matrix(view: StudyView, source: str) -> tuple[Slide, ...]:
-    compared = view.comparison.comparison if view.comparison else None
+def _matrix(here: Here) -> tuple[Slide, ...]:
+    compared = here.view.comparison.comparison if here.view.comparison else None
     if compared is None:
         return ()
     table = unlinked(
-        matrix(view, compared, source),
+        matrix(here, compared),
         t(
             "Dans chaque case : l’écart, le verdict, l’intervalle à 95 % et p après "
             "correction de Holm."

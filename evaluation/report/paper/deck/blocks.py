@@ -14,6 +14,7 @@ from evaluation.report.kit.page import Fact
 from evaluation.report.kit.sentence import Part, Sentence
 from evaluation.report.kit.tables import Cell, Group, Row, Table
 from evaluation.report.site.standalone import embed
+from evaluation.report.study.here import Here
 from evaluation.report.study.photos import photo
 from evaluation.report.study.view import StudyView
 
@@ -166,6 +167,6 @@ def picture(view: StudyView, card: SampleCard, *, caption: str = "") -> Picture:
     """A photo of the study, inside the file."""
     return Picture(
         src=embed(view.results.folder / card.photo),
-        alt=photo(view, card, view.page("index")).alt,
+        alt=photo(Here(view, view.page("index")), card).alt,
         caption=caption,
     )

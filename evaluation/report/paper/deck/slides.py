@@ -70,12 +70,12 @@ def main_slides(view: StudyView) -> tuple[Slide, ...]:
         *_data(view),
         _approaches(view),
         *_texts(view),
-        _results(view, source),
-        *_quoted_tables(view, source),
-        _duel(view, source),
-        _class_gains(view, source),
+        _results(Here(view, source)),
+        *_quoted_tables(Here(view, source)),
+        _duel(Here(view, source)),
+        _class_gains(Here(view, source)),
         *_maps(view),
-        _conclusion(view, source),
+        _conclusion(Here(view, source)),
         _perspectives(view),
     ]
     return tuple(slide for slide in made if slide is not None)
@@ -296,13 +296,14 @@ def _quoted_texts(prompts: PromptSet, label: str) -> Cell:
     )
 
 
-def _on_texts(view: StudyView, prompts: PromptSet, source: str) -> tuple[Sentence, ...]:
+def _on_texts(here: Here, prompts: PromptSet) -> tuple[Sentence, ...]:
     """What the tests say of these texts; what the intervals show while there are none."""
+    view = here.view
     if view.comparison is None:
-        return prompt_effects(view, source)[:1]
+        return prompt_effects(here)[:1]
     cases = {run.case for run in view.scored if run.prompts and run.prompts.name == prompts.name}
     return tuple(
-        tell(view, one, source)
+        tell(here, one)
         for one in view.comparison.findings
         if one.topic in {"prompts", "control"} and one.subject in cases
     )[:1]
@@ -311,18 +312,19 @@ def _on_texts(view: StudyView, prompts: PromptSet, source: str) -> tuple[Sentenc
 # ------------------------------------------------------------------------- results
 
 
-def _results(view: StudyView, source: str) -> Slide:
-    blocks: list[Block] = [words([answer(view, source)], "answer")]
-    if view.scored:
-        blocks.append(figure(interval_chart(view, source)))
+def _results(here: Here) -> Slide:
+    blocks: list[Block] = [words([answer(here)], "answer")]
+    if here.view.scored:
+        blocks.append(figure(interval_chart(here)))
     return Slide(title=t("Résultats"), blocks=tuple(blocks))
 
 
-def _quoted_tables(view: StudyView, source: str) -> tuple[Slide, ...]:
+def _quoted_tables(here: Here) -> tuple[Slide, ...]:
+    view = here.view
     if not (view.scored or view.reference):
         return ()
     tables = SlideTables(
-        reference=view.reference, classes=view.study.classes, view=view, source=source
+        reference=view.reference, classes=view.study.classes, view=view, source=here.uri
     )
     made = (
         (t("Précision et rappel par catégorie"), tables.precision_recall(), 1),
@@ -335,13 +337,14 @@ def _quoted_tables(view: StudyView, source: str) -> tuple[Slide, ...]:
     )
 
 
-def _duel(view: StudyView, source: str) -> Slide | None:
+def _duel(here: Here) -> Slide | None:
     """The best supervised case against the best zero-shot one, with the verdict of the tests."""
+    view = here.view
     trained, free = best(view.supervised), best(view.described)
     if trained is None or free is None:
         return None
-    told = findings(view, source, "training", "leaders")[:1]
-    quoted = findings(view, source, "quoted")[:1]
+    told = findings(here, "training", "leaders")[:1]
+    quoted = findings(here, "quoted")[:1]
     pair = view.pair(trained.case, free.case)
     verdict = (
         say(
@@ -387,8 +390,9 @@ def _of(metric: Metric | None) -> str:
     return t("IC 95 % {interval}", interval=bounds(metric))
 
 
-def _class_gains(view: StudyView, source: str) -> Slide | None:
+def _class_gains(here: Here) -> Slide | None:
     """What the enriched texts change, class by class."""
+    view = here.view
     pair = enriched(view)
     if pair is None:
         return None
@@ -397,17 +401,18 @@ def _class_gains(view: StudyView, source: str) -> Slide | None:
     )
     if chosen is None:
         return None
-    found = _gain(view, chosen, source) or _change(view, chosen)
+    found = _gain(here, chosen) or _change(view, chosen)
     if found is None:
         return None
     chart, told = found
     return Slide(
         title=t("Enrichir les textes : catégorie par catégorie"),
-        blocks=(words([*_on_texts(view, pair[1], source), told], "note"), chart),
+        blocks=(words([*_on_texts(here, pair[1]), told], "note"), chart),
     )
 
 
-def _gain(view: StudyView, run: RunRecord, source: str) -> tuple[Figure, Sentence] | None:
+def _gain(here: Here, run: RunRecord) -> tuple[Figure, Sentence] | None:
+    view = here.view
     diagnoses = view.comparison.prompts if view.comparison else ()
     gain = next((one for d in diagnoses for one in d.gains if one.a == run.case), None)
     page = prompts.build(Here(view, view.page("prompts")))
@@ -419,7 +424,7 @@ def _gain(view: StudyView, run: RunRecord, source: str) -> tuple[Figure, Sentenc
     )
     if shown_gain is None:
         return None
-    return figure(shown_gain.chart), class_finding(view, gain, source)
+    return figure(shown_gain.chart), class_finding(here, gain)
 
 
 def _change(view: StudyView, run: RunRecord) -> tuple[Figure, Sentence] | None:
@@ -522,13 +527,13 @@ def _mapped(base: Picture, one: ClassMap, overlay: str, *, right: bool) -> Pictu
 # ----------------------------------------------------------------------- conclusion
 
 
-def _conclusion(view: StudyView, source: str) -> Slide:
-    page = conclusion.build(Here(view, view.page("conclusion")))
+def _conclusion(here: Here) -> Slide:
+    page = conclusion.build(Here(here.view, here.view.page("conclusion")))
     return Slide(
         title=t("Conclusion"),
         blocks=(
             words([page.answer], "answer"),
-            words((page.findings or (answer(view, source),))[:_POINTS]),
+            words((page.findings or (answer(here),))[:_POINTS]),
         ),
     )
 
