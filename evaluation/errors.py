@@ -8,6 +8,7 @@
     ├── ModelError            a model cannot do what the study asks of it
     │   ├── WeightsUnavailable    the weights cannot be had here (case status: unavailable)
     │   └── WeightsMismatch       the checkpoint does not fit the architecture
+    ├── DownloadError         a file cannot be fetched
     ├── ComparisonError       cases that were not scored on the same images
     ├── StoreError            the embeddings store cannot be read or written
     ├── ArtefactError         an artefact cannot be read or written
@@ -138,6 +139,21 @@ class ConfigError(VeilleError):
 
 class DataError(VeilleError):
     """The data set cannot be used at all; a single bad photo is listed, not raised."""
+
+
+class DownloadError(VeilleError):
+    """A file cannot be fetched; ``status`` is what the server answered, where it did."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = None,
+        remedy: str | None = None,
+        status: int | None = None,
+    ) -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.status = status
 
 
 class ModelError(VeilleError):

@@ -92,6 +92,13 @@ def scratch() -> Iterator[Path]:
         yield draft
 
 
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One process at a time in a folder that exists; a killed one lets the next in."""
+    with _locked(folder, wait=True):
+        yield
+
+
 def sweep(folder: Path, *, below: bool = False) -> None:
     """Removes the temporary files that dead processes left in a folder, or in those below too."""
     with contextlib.suppress(OSError):

@@ -11,10 +11,12 @@ from typing import Any
 
 from evaluation.data.listing import ListedPhoto, Locator
 from evaluation.data.loading import LISTERS
-from evaluation.errors import DataError
-from evaluation.net.archive import Extracted, extract
-from evaluation.net.download import PAUSES, Announce, download, writing
+from evaluation.errors import DataError, DownloadError
+from evaluation.files import alone, write_bytes
+from evaluation.net.archive import Extracted, extract, writing
+from evaluation.net.download import PAUSES, Announce, Wanted, download
 from evaluation.records import DatasetSpec
+from evaluation.records.base import silent
 
 MEMORY = ".veille-data.json"
 """In the data root: which archive it was filled from, and what that archive lacked."""
@@ -45,8 +47,8 @@ def fetch_dataset(
     name: str,
     root: Path,
     source: str | None = None,
-    announce: Announce | None = None,
-    watch: Watch | None = None,
+    announce: Announce = silent,
+    watch: Watch = silent,
     pauses: Sequence[float] = PAUSES,
 ) -> Fetched:
     """Fills a folder with a study's photos, unless it is filled; overwrites no file of it.
@@ -73,8 +75,23 @@ def fetch_dataset(
             where=name,
             remedy='write archive = "https://…" in its [dataset], or give --archive',
         )
-    if (found := _filled(spec, root, source)) is not None:
-        return found
+    with writing(root):
+        root.mkdir(parents=True, exist_ok=True)
+    with alone(root):  # two commands in one folder: the second finds what the first brought
+        if (found := _filled(spec, root, source)) is not None:
+            return found
+        return _fill(spec, root, source, announce=announce, watch=watch, pauses=pauses)
+
+
+def _fill(
+    spec: DatasetSpec,
+    root: Path,
+    source: str,
+    *,
+    announce: Announce,
+    watch: Watch,
+    pauses: Sequence[float],
+) -> Fetched:
     local = Path(source).expanduser() if "://" not in source else None
     archive = local or _fetched(source, root, announce, watch, pauses)
     extracted = _extracted(archive, spec, root, watch, disposable=local is None)
@@ -91,8 +108,8 @@ def fetch_dataset(
 def _fetched(
     url: str,
     root: Path,
-    announce: Announce | None,
-    watch: Watch | None,
+    announce: Announce,
+    watch: Watch,
     pauses: Sequence[float],
 ) -> Path:
     """The archive beside its photos to be: on the disk that has to have room for them."""
@@ -103,19 +120,21 @@ def _fetched(
         archive.parent.mkdir(parents=True, exist_ok=True)
 
     def megabytes(done: int, total: int) -> None:
-        if watch is not None:
-            watch("fetching the archive (MB)", done // 1_000_000, total // 1_000_000)
+        watch("fetching the archive (MB)", done // 1_000_000, total // 1_000_000)
 
-    download(url, archive, announce=announce, progress=megabytes, pauses=pauses)
+    wanted = Wanted(url=url, target=archive)
+    try:
+        download(wanted, announce=announce, progress=megabytes, pauses=pauses)
+    except DownloadError as error:
+        raise DataError(error.what, where=error.where, remedy=error.remedy) from error
     return archive
 
 
 def _extracted(
-    archive: Path, spec: DatasetSpec, root: Path, watch: Watch | None, *, disposable: bool
+    archive: Path, spec: DatasetSpec, root: Path, watch: Watch, *, disposable: bool
 ) -> Extracted:
     def files(done: int, total: int) -> None:
-        if watch is not None:
-            watch("extracting", done, total)
+        watch("extracting", done, total)
 
     try:
         return extract(archive, spec, root, verify=lambda: _listed(spec, root), progress=files)
@@ -174,4 +193,4 @@ def _memory(root: Path) -> dict[str, Any]:
 def _remember(root: Path, source: str, missing: Sequence[str]) -> None:
     text = json.dumps({"source": source, "missing": list(missing)}, ensure_ascii=False, indent=1)
     with writing(root / MEMORY):
-        (root / MEMORY).write_text(text + "\n", encoding="utf-8")
+        write_bytes(root / MEMORY, f"{text}\n".encode())

@@ -25,7 +25,7 @@ from evaluation.models.base import (
 )
 from evaluation.models.cards import card, licence_of
 from evaluation.models.checkpoints import is_path
-from evaluation.net.downloads import Progress
+from evaluation.net.announced import Progress
 from evaluation.records import KINDS, Availability, Fetched, ModelCard, ModelSpec, TrainingPhotos
 from evaluation.records.base import silent
 from evaluation.stores.embeddings import Embedder

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from evaluation.errors import ModelError
-from evaluation.net.downloads import Progress
+from evaluation.net.announced import Progress
 from evaluation.records import (
     Availability,
     Head,

@@ -2,7 +2,7 @@
 
 The caches are those of the libraries (``HF_HOME``, ``~/.cache/clip``), shared with every
 other tool that uses them; the server is the one of ``HF_ENDPOINT``.  A large file is fetched
-by ``downloads``, which resumes and checks it, and open_clip's own functions then find it in
+by ``net.announced``, which resumes and checks it, and open_clip's own functions then find it in
 the cache and lay it out as they do.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from evaluation.errors import WeightsUnavailable, one_line
-from evaluation.net.downloads import (
+from evaluation.net.announced import (
     Progress,
     RemoteFile,
     download,
@@ -28,6 +28,7 @@ from evaluation.net.downloads import (
     placed,
     told,
 )
+from evaluation.net.transport import whole_number
 from evaluation.records.base import silent
 
 HUB = "hf-hub:"
@@ -159,10 +160,10 @@ def announced_by_url(url: str, *, target: Path, what: str, sha256: str = "") -> 
         length = patiently(ask).headers.get("content-length")
     return RemoteFile(
         url=url,
-        size=int(length) if length else None,
+        size=whole_number(length),
         digest=sha256 or digest_in_url(url),
         target=target,
-        partial=target.with_name(f"{target.name}.incomplete"),
+        partial=target.with_name(f"{target.name}.fetched"),
     )
 
 
@@ -202,7 +203,7 @@ def _announced_by_hub(repository: str, names: tuple[str, ...], *, what: str) -> 
         digest=found.etag if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", found.etag) else "",
         target=cache / folder / "blobs" / found.etag,
         # Among the locks, where the hub's tools do not look for entries of the cache.
-        partial=cache / ".locks" / folder / f"{found.etag}.veille.incomplete",
+        partial=cache / ".locks" / folder / f"{found.etag}.veille.fetched",
         headers=build_hf_headers(),
     )
 
@@ -263,6 +264,21 @@ def fetch_repository(repository: str, *, offline: bool, progress: Progress = sil
         download_pretrained_from_hf(repository, filename=HUB_CONFIG)
     with placed(weights, what=what):
         return Path(download_pretrained_from_hf(repository))
+
+
+def fetch_file(
+    repository: str, names: tuple[str, ...], *, what: str, progress: Progress = silent
+) -> Path:
+    """The first of these files that a hub repository has, downloaded into the hub's cache.
+
+    Raises :class:`WeightsUnavailable` when none can be had.
+    """
+    from huggingface_hub import hf_hub_download  # noqa: PLC0415 - slow to import
+
+    remote = _announced_by_hub(repository, names, what=what)
+    download(remote, what=what, progress=progress)
+    with placed(remote, what=what):
+        return Path(hf_hub_download(repository, PurePosixPath(urlsplit(remote.url).path).name))
 
 
 def require_hub(what: str) -> None:

@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from evaluation import files
 from evaluation.errors import DataError, one_line
-from evaluation.net.download import writing
+from evaluation.files import replacing
 from evaluation.records import DatasetSpec
 from evaluation.records.base import Progress
 
@@ -82,6 +83,13 @@ def extract(
             if progress is not None:
                 progress(done, len(targets))
     return Extracted(written=written, kept=len(targets) - written)
+
+
+def writing(where: Path) -> contextlib.AbstractContextManager[None]:
+    """Turns what the disk refuses into one line."""
+    return files.writing(
+        where, DataError, elsewhere="make the folder writable, or choose another with --root"
+    )
 
 
 @contextlib.contextmanager
@@ -269,16 +277,14 @@ def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> boo
     """Writes a file under another name, then gives it its own; False when it was there."""
     if target.exists():
         return False
-    unfinished = target.with_name(f".{target.name}.part")
-    try:
-        with archive.open(info) as source, writing(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with unfinished.open("wb") as copy:
-                # zipfile stops at the declared size and checks the sum: it never gives more.
-                shutil.copyfileobj(source, copy)
-            unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with (
+        archive.open(info) as source,
+        writing(target),
+        replacing(target) as draft,
+        draft.open("wb") as copy,
+    ):
+        # zipfile stops at the declared size and checks the sum: it never gives more.
+        shutil.copyfileobj(source, copy)
     return True
 
 

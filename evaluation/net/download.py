@@ -1,39 +1,40 @@
 """Fetching one large file over HTTP, resumed where an earlier attempt was cut.
 
 The standard library's client: what the tree has beside it (huggingface_hub, torch.hub) comes
-with the ``eval`` extra, which fetching photos does not need, and neither resumes an arbitrary
-address in a later run.  Proxies are those of the environment (``HTTPS_PROXY``…).
+with the ``eval`` extra, which fetching photos does not need, and does not resume an arbitrary
+address in a later run.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import http.client
 import json
+import os
 import re
 import shutil
 import ssl
 import time
 import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from evaluation.errors import DataError
-from evaluation.records.base import Progress
+from evaluation import files
+from evaluation.errors import DownloadError, one_line
+from evaluation.net.transport import open_url, whole_number
+from evaluation.records.base import Progress, silent
 
 CHUNK = 1 << 18
 """Bytes read at a time."""
-TIMEOUT = 30.0
-"""Seconds without a byte after which the server is taken for gone."""
 PAUSES = (1.0, 3.0, 9.0)
 """Seconds before each new attempt; an attempt that brought ``HEADWAY`` starts them again."""
 HEADWAY = 1 << 20
 LARGEST = 8 << 30
 """Bytes beyond which nothing is fetched: no data set of photos is meant to be that large."""
+_SERVER_ERROR = 500
 
 Announce = Callable[[int | None, int], None]
 """Told the size of the whole file (None when the server does not say) and what is here of it."""
@@ -41,6 +42,26 @@ Announce = Callable[[int | None, int], None]
 
 class _Interrupted(Exception):
     """An attempt that another one may complete; its text says what happened."""
+
+    def __init__(self, what: str, status: int | None = None) -> None:
+        super().__init__(what)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A file to be fetched, and what is known of it before."""
+
+    url: str
+    target: Path
+    """Where the complete file goes, at once."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    size: int | None = None
+    """Bytes, where they were announced."""
+    largest: int = LARGEST
+    """Bytes beyond which it is not what is wanted."""
+    timeout: float | None = None
+    """Seconds without a byte after which a server is given up."""
 
 
 class Part:
@@ -81,7 +102,7 @@ class Part:
             if start == 0:
                 self.drop()
                 text = json.dumps({"url": self._url, "validator": validator})
-                self._origin.write_text(text, encoding="utf-8")
+                files.write_bytes(self._origin, text.encode())
             return self.path.open("ab" if start else "wb")
 
     def drop(self) -> None:
@@ -97,59 +118,50 @@ class Part:
             self._origin.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def writing(where: Path) -> Iterator[None]:
+def writing(where: Path) -> contextlib.AbstractContextManager[None]:
     """Turns what the disk refuses into one line."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise DataError(
-            "the disk is full" if full else f"cannot be written ({error.strerror or error})",
-            where=where,
-            remedy="free some space, then run again: what is here is kept"
-            if full
-            else "make the folder writable, or choose another with --root",
-        ) from error
+    return files.writing(
+        where, DownloadError, elsewhere="make the folder writable, or choose another"
+    )
 
 
 def download(
-    url: str,
-    target: Path,
+    wanted: Wanted,
     *,
-    announce: Announce | None = None,
-    progress: Progress | None = None,
+    announce: Announce = silent,
+    progress: Progress = silent,
     pauses: Sequence[float] = PAUSES,
 ) -> None:
     """Fetches a file; what an earlier call left of it is not fetched again.
 
     Args:
-        url: http or https.
-        target: Where the complete file goes, at once.
+        wanted: The file.
         announce: Told the size before the first byte is read.
         progress: Told how many bytes are here, of how many (0 when that is not known).
         pauses: Seconds before each new attempt after a cut, a timeout or a 5xx.
 
     Raises:
-        DataError: The server refuses, does not answer, or stops for good; the disk is full.
+        DownloadError: The server refuses, does not answer, or stops for good; the disk is full.
 
     """
-    part = Part(target, url)
-    failures = 0
+    part = Part(wanted.target, wanted.url)
+    failures, most = 0, part.size
     while True:
-        before = part.size
         try:
-            _attempt(url, part, announce, progress)
+            _attempt(wanted, part, announce, progress)
         except _Interrupted as error:
-            failures = 0 if part.size - before >= HEADWAY else failures
+            # What comes again, from a server that cannot resume, is no headway.
+            failures = 0 if part.size - most >= HEADWAY else failures
+            most = max(most, part.size)
             if failures == len(pauses):
                 kept = f" after {part.size / 1e6:.1f} MB" if part.size else ""
-                raise DataError(
+                raise DownloadError(
                     f"the download stopped{kept} ({error})",
-                    where=url,
+                    where=wanted.url,
                     remedy="check the network and run again: it goes on from there"
                     if part.size
                     else "check the network, or fetch it otherwise and give the file",
+                    status=error.status,
                 ) from error
             time.sleep(pauses[failures])
             failures += 1
@@ -158,60 +170,46 @@ def download(
             return
 
 
-def _attempt(url: str, part: Part, announce: Announce | None, progress: Progress | None) -> None:
-    request = urllib.request.Request(  # noqa: S310 - the opener knows http and https alone
-        url, headers={"User-Agent": "veille-clip", "Accept-Encoding": "identity"}
-    )
-    if part.size and part.validator:
-        request.add_header("Range", f"bytes={part.size}-")
-        request.add_header("If-Range", part.validator)
-    with _told(url, part), _opener().open(request, timeout=TIMEOUT) as response:
-        done, total = _extent(response, part)
-        _refuse_size(url, part, done, total)
-        if announce is not None:
-            announce(total, done)
+def _attempt(wanted: Wanted, part: Part, announce: Announce, progress: Progress) -> None:
+    headers = dict(wanted.headers)
+    # Without a validator, a size that was announced tells whether it is the same file.
+    if part.size and (part.validator or wanted.size):
+        headers["Range"] = f"bytes={part.size}-"
+        if part.validator:
+            headers["If-Range"] = part.validator
+    with _told(wanted.url, part), open_url(wanted.url, headers, timeout=wanted.timeout) as response:
+        done, total = _extent(response, part, wanted.size)
+        _refuse_size(wanted, part, done, total)
+        announce(total, done)
         with part.open(done, _validator(response)) as file:
-            while chunk := response.read(CHUNK):
+            while chunk := response.read1(CHUNK):
                 with writing(part.path):
                     file.write(chunk)
                 done += len(chunk)
-                _refuse_size(url, part, done, None)
-                if progress is not None:
-                    progress(done, total or 0)
+                _refuse_size(wanted, part, done, None)
+                progress(done, total or 0)
             with writing(part.path):
                 file.flush()
+                os.fsync(file.fileno())
     if total is not None and done < total:
         raise _Interrupted(f"cut at {done / 1e6:.1f} of {total / 1e6:.1f} MB")
 
 
-def _opener() -> urllib.request.OpenerDirector:
-    """An opener of http and https: a redirection to a local file or to FTP leads nowhere."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler,
-        urllib.request.HTTPHandler,
-        urllib.request.HTTPSHandler,
-        urllib.request.HTTPDefaultErrorHandler,
-        urllib.request.HTTPRedirectHandler,
-        urllib.request.HTTPErrorProcessor,
-        urllib.request.UnknownHandler,
-    ):
-        opener.add_handler(handler())
-    return opener
-
-
-def _extent(response: http.client.HTTPResponse, part: Part) -> tuple[int, int | None]:
+def _extent(
+    response: http.client.HTTPResponse, part: Part, announced: int | None
+) -> tuple[int, int | None]:
     """Where the answer starts in the file, and how long the file is."""
-    if response.status == http.client.PARTIAL_CONTENT:
-        said = re.fullmatch(
-            r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip()
-        )
-        if said is None or int(said[1]) != part.size:
-            part.drop()
-            raise _Interrupted("the server answers with another part than was asked for")
-        return part.size, None if said[2] == "*" else int(said[2])
-    length = response.headers.get("Content-Length", "")
-    return 0, int(length) if length.isdecimal() else None
+    if response.status != http.client.PARTIAL_CONTENT:
+        return 0, announced or whole_number(response.headers.get("Content-Length"))
+    said = re.fullmatch(
+        r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)",
+        response.headers.get("Content-Range", "").strip(),
+    )
+    total = None if said is None or said[2] == "*" else int(said[2])
+    if said is None or int(said[1]) != part.size or (announced and total not in (None, announced)):
+        part.drop()
+        raise _Interrupted("the server answers with another part than was asked for")
+    return part.size, announced or total
 
 
 def _validator(response: http.client.HTTPResponse) -> str | None:
@@ -223,50 +221,64 @@ def _validator(response: http.client.HTTPResponse) -> str | None:
     return date
 
 
-def _refuse_size(url: str, part: Part, done: int, total: int | None) -> None:
-    if max(done, total or 0) > LARGEST:
+def _refuse_size(wanted: Wanted, part: Part, done: int, total: int | None) -> None:
+    if max(done, total or 0) > wanted.largest:
         part.drop()
-        raise DataError(
-            f"the file is larger than {LARGEST >> 30} GiB", where=url, remedy="check the address"
+        raise DownloadError(
+            f"the file is larger than {wanted.largest >> 30} GiB",
+            where=wanted.url,
+            remedy="check the address",
+        )
+    if wanted.size is not None and done > wanted.size:
+        part.drop()
+        raise DownloadError(
+            "more comes than was announced",
+            where=wanted.url,
+            remedy="run again; if it says so again, the server or a proxy alters the file",
         )
     if total is not None and total - done > shutil.disk_usage(part.path.parent).free:
-        raise DataError(
+        raise DownloadError(
             f"the disk is full: {(total - done) / 1e6:.0f} MB are needed",
             where=part.path.parent,
-            remedy="free some space, or choose another folder with --root",
+            remedy="free some space, or choose another folder",
         )
 
 
 @contextlib.contextmanager
 def _told(url: str, part: Part) -> Iterator[None]:
-    """Tells what may pass (:class:`_Interrupted`) from what will not (:class:`DataError`)."""
+    """Tells what may pass (:class:`_Interrupted`) from what will not (:class:`DownloadError`)."""
     try:
         yield
     except urllib.error.HTTPError as error:
         error.close()
-        answer = f"the server answers {error.code} {error.reason}".rstrip()
+        answer = f"the server answers {error.code} {one_line(error.reason, 80)}"
         if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             part.drop()
             raise _Interrupted(answer) from error
-        if error.code >= http.client.INTERNAL_SERVER_ERROR or error.code in (408, 429):
-            raise _Interrupted(answer) from error
-        raise DataError(
-            answer, where=url, remedy="check the address, or fetch it otherwise and give the file"
+        if error.code >= _SERVER_ERROR or error.code in (408, 429):
+            raise _Interrupted(answer, error.code) from error
+        raise DownloadError(
+            answer,
+            where=url,
+            remedy="check the address, or fetch it otherwise and give the file",
+            status=error.code,
         ) from error
     except urllib.error.URLError as error:
         reason = error.reason
         if isinstance(reason, ssl.SSLCertVerificationError):
-            raise DataError(
+            raise DownloadError(
                 f"the server's certificate is not valid ({reason.verify_message})",
                 where=url,
                 remedy="check the address and the clock",
             ) from error
-        host = urlsplit(url).netloc
-        raise _Interrupted(f"{host} does not answer: {_first_line(reason)}") from error
+        raise _Interrupted(f"{urlsplit(url).netloc} does not answer: {one_line(reason)}") from error
+    except TimeoutError as error:
+        raise _Interrupted(f"the server does not answer in time: {one_line(error)}") from error
     except (OSError, http.client.HTTPException) as error:
-        raise _Interrupted(f"the connection broke: {_first_line(error)}") from error
-
-
-def _first_line(error: object) -> str:
-    strerror = getattr(error, "strerror", None)
-    return (str(strerror or error) or type(error).__name__).splitlines()[0]
+        raise _Interrupted(f"the connection broke: {one_line(error)}") from error
+    except (ValueError, OverflowError) as error:  # addresses and lengths that are none
+        raise DownloadError(
+            f"the address, or what the server answers, makes no sense ({one_line(error)})",
+            where=url,
+            remedy="check the address, or fetch it otherwise and give the file",
+        ) from error

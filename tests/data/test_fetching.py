@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ from PIL import Image
 from evaluation.cli import main
 from evaluation.data import Fetched, fetch_dataset, fetching, load_dataset
 from evaluation.errors import DataError
-from evaluation.net import archive, download
+from evaluation.net import archive, download, transport
 from evaluation.records import DatasetSpec
 from evaluation.study.config import load_study
 from tests.data.archive_server import ArchiveServer, serving
@@ -294,7 +296,7 @@ def test_a_silent_server_is_given_up(
     fetch: Callable[..., Fetched], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A connection on which nothing comes ends after the time that is allowed."""
-    monkeypatch.setattr(download, "TIMEOUT", 0.05)
+    monkeypatch.setattr(transport, "TIMEOUT", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         line = line_of(lambda: fetch(source=f"http://127.0.0.1:{silent.getsockname()[1]}/a.zip"))
     assert "timed out" in line
@@ -319,15 +321,31 @@ def test_a_redirection_leads_to_no_local_file(
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")  # noqa: PTH110
+def _full_at(name: str) -> Callable[..., None]:
+    """Copies until a file is copied, on which the system itself says ENOSPC."""
+    copy = shutil.copyfileobj
+
+    def copied(source: Any, target: Any) -> None:
+        if source.name.endswith(name):
+            with open("/dev/full", "wb", buffering=0) as full:  # noqa: PTH123
+                copy(source, full)
+        copy(source, target)
+
+    return copied
+
+
 def test_a_full_disk_keeps_what_was_fetched(
-    fetch: Callable[..., Fetched], server: ArchiveServer, tmp_path: Path
+    fetch: Callable[..., Fetched],
+    server: ArchiveServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """ENOSPC from the system itself: one line, and the next call fetches nothing again."""
-    unfinished = tmp_path / "root" / "Images" / f".{NAMES[2]}.part"
-    unfinished.parent.mkdir(parents=True)
-    unfinished.symlink_to("/dev/full")
-    assert "the disk is full; free some space" in line_of(fetch)
-    assert not (unfinished.parent / NAMES[2]).exists()
+    photos = tmp_path / "root" / "Images"
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.copyfileobj", _full_at(NAMES[2]))
+        assert "the disk is full; free some disk space" in line_of(fetch)
+    assert not (photos / NAMES[2]).exists()
     assert fetch().missing == (f"Images/{NAMES[5]}",)
     assert len(server.asked) == 1
 

@@ -17,7 +17,7 @@ from evaluation.models.devices import check_precision, dtype_of, pick_device
 from evaluation.models.embedder import TowerEmbedder
 from evaluation.models.hub import hub_offline, require_hub
 from evaluation.models.text import TextEncoder, class_embeddings, cut_sentences
-from evaluation.net.downloads import Progress
+from evaluation.net.announced import Progress
 from evaluation.records import Head, ModelSpec, PromptSet, Support
 from evaluation.records.base import silent
 

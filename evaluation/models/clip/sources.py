@@ -24,7 +24,7 @@ from evaluation.models.hub import (
     hub_offline,
     not_cached,
 )
-from evaluation.net.downloads import Progress, RemoteFile
+from evaluation.net.announced import Progress, RemoteFile
 from evaluation.records import Availability, ModelSpec
 from evaluation.records.base import silent
 

@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import socket
-import sys
-import time
-import urllib.error
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -20,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from evaluation.errors import ModelError, WeightsUnavailable, one_line
 from evaluation.models import embedded
 from evaluation.models.checkpoints import file_digest
-from evaluation.models.hub import cached_file, hub_offline, require_hub
+from evaluation.models.hub import announced_by_url, cached_file, fetch_file, hub_offline
 from evaluation.models.supervised.trunks import (
     Architecture,
     Trunk,
@@ -30,19 +26,15 @@ from evaluation.models.supervised.trunks import (
     read_state,
     resized,
 )
-from evaluation.net.downloads import Progress
+from evaluation.net.announced import Progress, download, placed
 from evaluation.records import Availability, ModelSpec
 from evaluation.records.base import silent
 
 if TYPE_CHECKING:
     import torch
 
-TRIES = 3
-"""Times that a download is tried when the server fails or the file comes cut."""
-PAUSE = 1.0
-"""Seconds between two of them."""
-SILENCE = 30.0
-"""Seconds without a byte after which a server is given up."""
+TIMM_FILES = ("model.safetensors", "pytorch_model.bin")
+"""What timm looks for in a repository of the hub, in this order."""
 _REMEDY = 'run once with a network, or give a local file: weights = "path"'
 
 
@@ -94,7 +86,7 @@ def fetch(
     *,
     cache: Path,  # noqa: ARG001 - theirs are the caches of torchvision and timm
     offline: bool,
-    progress: Progress = silent,  # noqa: ARG001 - they show their own
+    progress: Progress = silent,
 ) -> Path | None:
     """The checkpoint file, had ahead of time; None when the weights are drawn at random.
 
@@ -108,8 +100,8 @@ def fetch(
         return _local(spec)
     architecture = architecture_of(spec)
     if architecture.library == "torchvision":
-        return fetch_torchvision(architecture, where=spec.name, offline=offline)
-    _timm_imagenet(spec, create_trunk(spec), offline=offline)
+        return fetch_torchvision(architecture, where=spec.name, offline=offline, progress=progress)
+    _fetch_timm(spec.name, architecture, offline=offline, progress=progress)
     return _timm_file(architecture)
 
 
@@ -217,11 +209,13 @@ def torchvision_file(url: str) -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints" / PurePosixPath(url).name
 
 
-def fetch_torchvision(architecture: Architecture, *, where: object, offline: bool) -> Path:
+def fetch_torchvision(
+    architecture: Architecture, *, where: str, offline: bool, progress: Progress = silent
+) -> Path:
     """The checkpoint that torchvision publishes, downloaded if torch.hub's cache has it not.
 
-    torch.hub checks the file against the hash that its name carries, and puts it in its place
-    only then: a cut leaves nothing behind.
+    It comes as every file does: resumed after a cut, held against the digits of its hash that
+    its name carries, and in its place only when whole.
     """
     weights = _torchvision_weights(architecture)
     path = torchvision_file(weights.url)
@@ -229,28 +223,43 @@ def fetch_torchvision(architecture: Architecture, *, where: object, offline: boo
         return path
     if offline:
         raise _not_here(where)
-    with _telling(where), _not_for_ever():
-        _patiently(
-            lambda: weights.get_state_dict(
-                progress=sys.stderr.isatty(), check_hash=True, weights_only=True
-            )
-        )
+    _fetch_url(weights.url, where, progress)
     return path
+
+
+def _fetch_url(url: str, what: str, progress: Progress) -> None:
+    """A checkpoint at a plain address, into torch.hub's cache."""
+    remote = announced_by_url(url, target=torchvision_file(url), what=what)
+    download(remote, what=what, progress=progress)
+    with placed(remote, what=what):
+        pass  # torch.hub's cache is its files
 
 
 def _timm_imagenet(spec: ModelSpec, trunk: Trunk, *, offline: bool) -> Loaded:
     import timm  # noqa: PLC0415 - slow to import
 
-    name = trunk.architecture.name
-    here = _timm_file(trunk.architecture) is not None
-    if offline and not here:
-        raise _not_here(spec.name)
-    if not here:
-        require_hub(spec.name)
-    with _telling(spec.name), _not_for_ever(), hub_offline(here):
-        full = _patiently(lambda: timm.create_model(name, pretrained=True, num_classes=0))
+    _fetch_timm(spec.name, trunk.architecture, offline=offline)
+    with _telling(spec.name), hub_offline():
+        full = timm.create_model(trunk.architecture.name, pretrained=True, num_classes=0)
     load_state(trunk, full.state_dict(), spec.name)
     return Loaded(trunk=trunk, digest=state_digest(trunk.module))
+
+
+def _fetch_timm(
+    what: str, architecture: Architecture, *, offline: bool, progress: Progress = silent
+) -> None:
+    """Timm's checkpoint, downloaded if the cache of its library has it not."""
+    import timm  # noqa: PLC0415 - slow to import
+
+    if _timm_file(architecture) is not None:
+        return
+    if offline:
+        raise _not_here(what)
+    config = timm.get_pretrained_cfg(architecture.name)
+    if config.hf_hub_id:
+        fetch_file(config.hf_hub_id, TIMM_FILES, what=what, progress=progress)
+    else:
+        _fetch_url(config.url, what, progress)
 
 
 def _timm_file(architecture: Architecture) -> Path | None:
@@ -264,33 +273,9 @@ def _timm_file(architecture: Architecture) -> Path | None:
             remedy="choose another architecture, or give a local file",
         )
     if config.hf_hub_id:
-        return cached_file(config.hf_hub_id, ("model.safetensors", "pytorch_model.bin"))
+        return cached_file(config.hf_hub_id, TIMM_FILES)
     path = torchvision_file(config.url)
     return path if path.is_file() else None
-
-
-def _patiently(fetch: Any) -> Any:
-    """Tries again what a server's passing trouble, or a cut, has spoilt."""
-    for left in reversed(range(TRIES)):
-        try:
-            return fetch()
-        except (OSError, RuntimeError) as error:
-            refused = isinstance(error, urllib.error.HTTPError) and error.code < 500  # noqa: PLR2004
-            if refused or left == 0:
-                raise
-            time.sleep(PAUSE)
-    return None
-
-
-@contextlib.contextmanager
-def _not_for_ever() -> Iterator[None]:
-    """torch.hub sets no limit of its own to how long a server may say nothing."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(before or SILENCE)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 @contextlib.contextmanager
@@ -298,11 +283,8 @@ def _telling(where: object) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # the libraries raise their own, their transport's, and OSError
-        what = one_line(error)
-        if what.startswith("invalid hash"):
-            what = "the file that came is cut or altered: its checksum is wrong"
         raise WeightsUnavailable(
-            f"the weights cannot be fetched ({what})", where=where, remedy=_REMEDY
+            f"the weights cannot be read ({one_line(error)})", where=where, remedy=_REMEDY
         ) from error
 
 

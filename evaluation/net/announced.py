@@ -1,23 +1,23 @@
 """One file from the network: resumed after a cut, checked, and put in its place when whole.
 
-The transfer is huggingface_hub's own (``http_get``: its proxies, its retries, its timeouts).
-What it leaves out is added here: a partial file that the next run goes on from, a checksum,
-and a name that no library would take for a finished file until it is one.
+What a server announces of a pretrained model's file is held against what comes, and the file
+has a name that no library would take for a finished one until it is one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from evaluation.errors import WeightsUnavailable, one_line
+from evaluation.errors import DownloadError, WeightsUnavailable, one_line
+from evaluation.net.download import Wanted
+from evaluation.net.download import download as transfer
 from evaluation.records.base import silent
 
 Progress = Callable[[str, int, int], None]
@@ -27,8 +27,8 @@ WAITS = (0.5, 2.0)
 """Seconds before a server that says 500 is asked again."""
 MEGABYTE = 1_000_000
 _SERVER_ERROR = 500
-_STARTS_OVER = 3
-"""A server that cuts and cannot resume sends the same bytes again: this many times the file."""
+LARGEST = 64 << 30
+"""Bytes beyond which nothing is fetched: no published model is that large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class RemoteFile:
     target: Path
     """Where the library that will read it looks for it."""
     partial: Path
-    """Where it is kept until it is whole, on the same file system."""
+    """Where it is kept until a library has put it in its place, on the same file system."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of the request: the user's token goes to the hub and to nobody else."""
 
@@ -65,7 +65,8 @@ def download(remote: RemoteFile, *, what: str, progress: Progress = silent) -> P
         with FileLock(f"{remote.partial}.lock"):
             if remote.target.is_file():
                 return remote.target
-            _transfer(remote, what, progress)
+            if not _is_whole(remote):
+                _transfer(remote, what, progress)
             _check(remote, what)
     return remote.partial
 
@@ -110,75 +111,24 @@ def patiently(ask: Callable[[], Any]) -> Any:
 
 
 def _transfer(remote: RemoteFile, what: str, progress: Progress) -> None:
-    from huggingface_hub.file_download import http_get  # noqa: PLC0415 - slow to import
+    from huggingface_hub import constants  # noqa: PLC0415 - slow to import
 
-    if _size(remote.partial) > (remote.size or 0) and remote.size is not None:
-        remote.partial.unlink()  # of another version of the file
-    label = f"downloading {what} (MB)"
-
-    def attempt() -> None:
-        start = _size(remote.partial)
-        with remote.partial.open("r+b" if start else "wb") as file, _silenced():
-            file.seek(start)
-            http_get(
-                remote.url,
-                # It only seeks, tells, truncates and writes.
-                _Watched(file, remote.size, lambda done, total: progress(label, done, total)),  # type: ignore[arg-type]
-                resume_size=start,
-                headers={**remote.headers, "accept-encoding": "identity"},
-                expected_size=remote.size,
-                displayed_filename=what,
-            )
-
-    patiently(attempt)
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
-
-
-class _Watched:
-    """A file that tells how much of it there is, and when the same bytes come for ever."""
-
-    def __init__(
-        self, file: IO[bytes], size: int | None, advance: Callable[[int, int], None]
-    ) -> None:
-        self._file = file
-        self._size = size
-        self._advance = advance
-        self._received = 0
-        self.tell, self.seek, self.truncate = file.tell, file.seek, file.truncate
-
-    def write(self, chunk: bytes) -> int:
-        written = self._file.write(chunk)
-        self._received += written
-        if self._size is not None:
-            if self._received > _STARTS_OVER * self._size:
-                raise OSError("the server cuts the file and cannot resume it")
-            self._advance(self._file.tell() // MEGABYTE, max(1, self._size // MEGABYTE))
-        return written
-
-
-@contextlib.contextmanager
-def _silenced() -> Iterator[None]:
-    """Without huggingface_hub's own bar and retry messages: progress and errors are told here."""
-    from huggingface_hub.utils import (  # type: ignore[attr-defined]  # noqa: PLC0415 - slow to import
-        are_progress_bars_disabled,
-        disable_progress_bars,
-        enable_progress_bars,
+    label, total = f"downloading {what} (MB)", max(1, (remote.size or 0) // MEGABYTE)
+    wanted = Wanted(
+        url=remote.url,
+        target=remote.partial,
+        headers=remote.headers,
+        size=remote.size,
+        largest=LARGEST,
+        timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT,
     )
-    from huggingface_hub.utils import logging as hub_logging  # noqa: PLC0415
+    transfer(wanted, progress=lambda done, _: progress(label, done // MEGABYTE, total))
 
-    verbosity, bars = hub_logging.get_verbosity(), not are_progress_bars_disabled()
-    hub_logging.set_verbosity(logging.ERROR)
-    if bars:
-        disable_progress_bars()
-    try:
-        yield
-    finally:
-        hub_logging.set_verbosity(verbosity)
-        if bars:
-            enable_progress_bars()
+
+def _is_whole(remote: RemoteFile) -> bool:
+    """Whether an earlier run fetched it, and a library could not yet put it in its place."""
+    found = remote.partial
+    return found.is_file() and remote.size in (None, found.stat().st_size)
 
 
 # ------------------------------------------------------------------------ checksum
@@ -214,7 +164,9 @@ def _file_digest(path: Path, like: str) -> str:
 
 
 def http_status(error: BaseException) -> int | None:
-    """The HTTP status of an error of huggingface_hub or of its transport, if it has one."""
+    """The HTTP status of an error of huggingface_hub or of a transport, if it has one."""
+    if isinstance(error, DownloadError):
+        return error.status
     code = getattr(getattr(error, "response", None), "status_code", None)
     return code if isinstance(code, int) else None
 
@@ -265,13 +217,10 @@ def _reason(error: Exception) -> tuple[str, str]:
         return _STATUS.get(
             status, (trouble, f"try again later, or another server with HF_ENDPOINT, {_LOCAL}")
         )
-    again = f"run again: it goes on from what came, {_LOCAL}"
+    if isinstance(error, DownloadError):
+        return error.what, f"{error.remedy}, {_LOCAL}"
     if "Timeout" in type(error).__name__:
         return "the server does not answer in time", f"check the network, {_LOCAL}"
-    if "RemoteProtocol" in type(error).__name__ or "Consistency check" in str(error):
-        return "the connection was cut before the end", again
-    if "cannot resume" in str(error):
-        return str(error), f"try another server with HF_ENDPOINT, {_LOCAL}"
     if isinstance(error, OSError) and error.errno is not None and not is_silence(error):
         return os.strerror(error.errno), "check the free space and the permissions of the cache"
     return one_line(error), f"check the network, {_LOCAL}"
