@@ -86,8 +86,12 @@ def head_logits(head: Head) -> Score:
 
     weight = torch.from_numpy(np.array(head.weight))
     bias = torch.from_numpy(np.array(head.bias))
+    layer = None if head.layer is None else torch.from_numpy(np.array(head.layer))
 
     def logits(embeddings: torch.Tensor) -> torch.Tensor:
+        if layer is not None:
+            moved = embeddings @ layer.to(embeddings).T
+            embeddings = torch.nn.functional.normalize(moved, dim=-1)
         return embeddings @ weight.to(embeddings).T + bias.to(embeddings)
 
     return logits

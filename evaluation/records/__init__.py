@@ -84,6 +84,7 @@ from evaluation.records.explanations import (
     ValidationConfusion,
 )
 from evaluation.records.kinds import FAMILIES, KINDS, Family, Kind, ModelKind, Sign
+from evaluation.records.labelfree import Adaptation, Agreement, LayerSetting
 from evaluation.records.models import Availability, Fetched, Head, Licence, ModelCard, Support
 from evaluation.records.projection import Point, Projection
 from evaluation.records.reference import Reference, ReferenceScores, ReferenceSystem
@@ -122,6 +123,8 @@ __all__ = [
     "REFERENCE_METHOD",
     "SCHEMA_VERSION",
     "Abstention",
+    "Adaptation",
+    "Agreement",
     "AugmentationSpec",
     "Automation",
     "Availability",
@@ -162,6 +165,7 @@ __all__ = [
     "IntArray",
     "Kind",
     "Lap",
+    "LayerSetting",
     "LearningCurve",
     "Licence",
     "MapSummary",

@@ -38,13 +38,22 @@ class Head:
     """One line each, in English: a text beyond the context length, no convergence, …"""
     training: TrainingRecord | None = None
     """How it was trained, when it was epoch by epoch."""
+    layer: FloatArray | None = None
+    """(D, D) that embeddings go through first, to unit length again; None for none."""
+
+    def through(self, embeddings: FloatArray) -> FloatArray:
+        """(N, D) embeddings as the weights see them, in float64."""
+        rows = np.asarray(embeddings, dtype=np.float64)
+        if self.layer is None:
+            return rows
+        rows = rows @ np.asarray(self.layer, dtype=np.float64).T
+        result: FloatArray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return result
 
     def logits(self, embeddings: FloatArray) -> FloatArray:
         """(N, D) embeddings to (N, C) logits, in float64."""
-        return (
-            np.asarray(embeddings, dtype=np.float64) @ np.asarray(self.weight, dtype=np.float64).T
-            + self.bias
-        )
+        weight = np.asarray(self.weight, dtype=np.float64)
+        return self.through(embeddings) @ weight.T + self.bias
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,8 @@ def head_digest(head: Head) -> str:
     import hashlib  # noqa: PLC0415 - next to its one use
 
     content = hashlib.sha256()
-    for array in (head.weight, head.bias):
+    layer = () if head.layer is None else (head.layer,)
+    for array in (head.weight, head.bias, *layer):
         plain = np.ascontiguousarray(array, dtype="<f8")
         content.update(repr(plain.shape).encode() + plain.tobytes())
     return content.hexdigest()

@@ -1,0 +1,168 @@
+"""Choosing a layer without a label: do the class texts say the same of a photo and its title?
+
+Titles are no labels, so this agreement may be looked at.  It is cross-fitted: a pair is judged
+by layers that were learnt from the other fold.  Agreement alone is not safe (the best of many
+noises beats the identity), so chance has to be excluded before a layer replaces it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # publishes none
+
+from evaluation.labelfree.layer import Float32, Pairs, descend, through
+from evaluation.records import Agreement, FloatArray, IntArray, LayerSetting
+
+EPOCHS = (5, 10, 20, 35, 60)
+"""Where each run is looked at: they are settings too, and cost nothing."""
+SETTINGS = tuple(
+    LayerSetting(sharpness=sharpness, rate=rate, epochs=epochs)
+    for sharpness, rate, epochs in product((2.0, 3.0, 5.0, 7.0, 10.0), (3e-4, 1e-3), EPOCHS)
+)
+"""The softest first: of equal agreements it wins."""
+KEPT = 10
+"""Settings whose layers are averaged: those of the highest agreement."""
+MINIMUM_Z = 4.0
+MINIMUM_KAPPA = 0.2
+"""Null titles stay below either (z 2.9, kappa 0.14), real ones above both (5.3, 0.33)."""
+
+Float16 = NDArray[np.float16]
+Layers = tuple[Float32, Float32]
+"""Two layers: the first is for the photos of fold 0, hence learnt from fold 1."""
+
+
+def agreement(photos: IntArray, titles: IntArray, classes: int) -> Agreement:
+    """The agreement of (N,) classes that photos are given with those of their titles.
+
+    Against permuted titles: mean and variance over all permutations are exact (Hoeffding 1951,
+    "A combinatorial central limit theorem").  Kappa is Cohen's (1960).
+    """
+    n = len(photos)
+    a, b = (np.bincount(one, minlength=classes) / n for one in (photos, titles))
+    share, chance = float(np.mean(photos == titles)), float(a @ b)
+    # Variance of a sum over a random permutation: centred by row and by column, squared.
+    centred = np.eye(classes) - b[:, None] - a + chance
+    variance = float(a @ (centred**2) @ b) * n**2 / max(n - 1, 1)
+    return Agreement(
+        share=share,
+        z=n * (share - chance) / variance**0.5 if variance > 0 else 0.0,
+        kappa=(share - chance) / (1 - chance) if chance < 1 else 0.0,
+        pairs=n,
+    )
+
+
+def two_folds(groups: IntArray, seed: int) -> IntArray:
+    """(N,) 0 or 1: halves, with what is of one group on one side."""
+    _, group = np.unique(groups, return_inverse=True)
+    order = np.random.default_rng(seed).permutation(int(group.max()) + 1)
+    sizes = np.bincount(group)[order]
+    side = np.empty(len(order), dtype=np.int64)
+    side[order] = np.cumsum(sizes) - sizes / 2 > sizes.sum() / 2
+    result: IntArray = side[group]
+    return result
+
+
+def crossed(layers: Layers, photos: FloatArray, folds: IntArray) -> FloatArray:
+    """(N, D) photos, each through the layer that did not learn from its fold."""
+    moved = np.empty_like(photos)
+    for fold, layer in enumerate(layers):
+        moved[folds == fold] = through(layer, photos[folds == fold])
+    return moved
+
+
+class Trials:
+    """The layers that one model's pairs give; each run is made once, whatever the texts.
+
+    Half precision keeps what is tried: layers are compared, and averaged, close to the identity.
+    """
+
+    def __init__(self, pairs: Pairs, folds: IntArray, *, seed: int) -> None:
+        self.pairs = pairs
+        self.folds = folds
+        self._seed = seed
+        self._learnt: dict[tuple[float, float, int | None], dict[int, Float16]] = {}
+
+    def halves(self, setting: LayerSetting) -> Layers:
+        """For the photos of each fold, what the other fold gives."""
+        return (self._layer(setting, 1), self._layer(setting, 0))
+
+    def mean(self, settings: Sequence[LayerSetting]) -> Float32:
+        """The mean of what all pairs give with these settings."""
+        latest = {(one.sharpness, one.rate): one for one in sorted(settings)}
+        for setting in latest.values():  # the longest of each run passes by the others
+            self._layer(setting, None)
+        return _mean([self._layer(one, None) for one in settings])
+
+    def _layer(self, setting: LayerSetting, fold: int | None) -> Float32:
+        sharpness, rate = setting.sharpness, setting.rate
+        known = self._learnt.setdefault((sharpness, rate, fold), {})
+        if setting.epochs not in known:
+            learnt = self.pairs
+            if fold is not None:
+                learnt = learnt.of(np.flatnonzero(self.folds == fold))
+            # All are looked at to choose; of the whole, only as far as what was chosen.
+            last = setting.epochs if fold is None else EPOCHS[-1]
+            epochs = [one for one in EPOCHS if one <= last]
+            found = descend(learnt, sharpness, rate, epochs, seed=self._seed)
+            known.update((epoch, one.astype(np.float16)) for epoch, one in found.items())
+        return known[setting.epochs].astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Chosen:
+    """The layer that the class texts chose, and what they saw."""
+
+    settings: tuple[LayerSetting, ...]
+    """Those that were averaged, the best first."""
+    layer: Float32
+    """(D, D) refitted on all pairs; the identity when chance would explain the agreement."""
+    layers: Layers
+    """Cross-fitted: for the photos of fold 0, then 1."""
+    before: Agreement
+    """Of photos as they are."""
+    after: Agreement
+    """Of photos through the cross-fitted layers."""
+    adopted: bool
+    """Whether the layer replaces the identity."""
+
+
+def choose(trials: Trials, texts: FloatArray) -> Chosen:
+    """The mean of the layers of highest agreement, for the (C, D) texts of the classes."""
+    photos, folds, classes = trials.pairs.photos, trials.folds, len(texts)
+    told = (trials.pairs.titles @ texts.T).argmax(axis=1)
+
+    def seen(layers: Layers) -> Agreement:
+        said = (crossed(layers, photos, folds) @ texts.T).argmax(axis=1)
+        return agreement(said, told, classes)
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        shares = {one: seen(trials.halves(one)).share for one in SETTINGS}
+        # Ties are frequent: the sort is stable, and the softest setting comes first.
+        best = tuple(sorted(SETTINGS, key=lambda one: -shares[one])[:KEPT])
+        halves = [trials.halves(one) for one in best]
+        layers = (_mean([one for one, _ in halves]), _mean([one for _, one in halves]))
+        before, after = agreement((photos @ texts.T).argmax(axis=1), told, classes), seen(layers)
+        adopted = (
+            before.z >= MINIMUM_Z
+            and (after.z >= MINIMUM_Z and after.kappa >= MINIMUM_KAPPA)
+            and after.share > before.share
+        )
+        identity = np.eye(photos.shape[1], dtype=np.float32)
+        return Chosen(
+            settings=best,
+            layer=trials.mean(best) if adopted else identity,
+            layers=layers if adopted else (identity, identity),
+            before=before,
+            after=after,
+            adopted=adopted,
+        )
+
+
+def _mean(layers: Sequence[Float32]) -> Float32:
+    mean: Float32 = np.mean(layers, axis=0, dtype=np.float32)
+    return mean

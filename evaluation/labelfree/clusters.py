@@ -1,0 +1,69 @@
+"""Clusters of unlabelled photos, guided by what the class texts say of each.
+
+TransCLIP (Zanella et al., NeurIPS 2024) as an inductive head: one Gaussian a class with a
+diagonal covariance that all share, neighbours that agree, and a divergence from the texts'
+answer.  It is fitted on unlabelled photos and then reads other photos one by one: with a shared
+covariance, the log-density is linear in the photo but for what is common to all classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from scipy.special import softmax
+
+from evaluation.records import FloatArray, Head, IntArray
+
+NEIGHBOURS = 3
+ROUNDS, STEPS = 20, 3
+"""Rounds of new Gaussians, and steps of new assignments within each."""
+LARGEST = 4_000
+"""Photos that are clustered, at most: neighbours are sought among all pairs."""
+_FLOOR = 1e-6
+"""Of a variance of coordinates of unit vectors, and of a class's mass."""
+
+
+def cluster(photos: FloatArray, texts: Head, softening: float) -> Head:
+    """Fits the Gaussians on (N, D) unlabelled photos of unit length.
+
+    Args:
+        photos: What is clustered.
+        texts: What the class texts say: a term of the result.
+        softening: Divides their logits, which a contrastive scale makes too sure.
+
+    """
+    # Taken at equal distances: the order of a listing may be that of the classes.
+    photos = photos[:: -(-len(photos) // LARGEST)].astype(np.float64)
+    texts = replace(texts, weight=texts.weight / softening, bias=texts.bias / softening)
+    said, near = texts.logits(photos), _neighbours(photos)
+    believed = softmax(said, axis=1)
+    means = _gaussians(photos, believed)
+    for _ in range(ROUNDS):
+        density = means.logits(photos)
+        for _ in range(STEPS):
+            believed = softmax(density + said + believed[near].sum(axis=1), axis=1)
+        means = _gaussians(photos, believed)
+    return replace(texts, weight=means.weight + texts.weight, bias=means.bias + texts.bias)
+
+
+def _gaussians(photos: FloatArray, believed: FloatArray) -> Head:
+    """Log-densities divided by the square root of D: undivided, the texts have no say."""
+    mass = believed.sum(axis=0)
+    means = (believed.T @ photos) / np.maximum(mass, _FLOOR)[:, None]
+    variance = ((photos**2).sum(axis=0) - mass @ means**2) / len(photos)
+    precision = 1 / np.maximum(variance, _FLOOR) / photos.shape[1] ** 0.5
+    return Head(weight=means * precision, bias=-((means**2) @ precision) / 2)
+
+
+def _neighbours(photos: FloatArray) -> IntArray:
+    """(N, K) the nearest others of each of N photos, by cosine."""
+    count = min(NEIGHBOURS, len(photos) - 1)
+    cosines = photos @ photos.T
+    np.fill_diagonal(cosines, -np.inf)
+    result: IntArray = (
+        np.argpartition(-cosines, count - 1, axis=1)[:, :count]
+        if count
+        else (np.empty((len(photos), 0), dtype=np.int64))
+    )
+    return result

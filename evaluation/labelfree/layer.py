@@ -1,0 +1,125 @@
+"""One linear layer on the photo side, learnt from photos and their titles.
+
+CLIP's own loss (Radford et al. 2021, section 2.3: symmetric InfoNCE) over a layer that starts
+as the identity and is pulled back to it; texts are left as they are.  The temperature is fixed
+and soft: a hard one learns which photo it is and forgets what it is (Wang & Liu, CVPR 2021).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.records import FloatArray, IntArray
+
+Float32 = NDArray[np.float32]
+
+BATCH = 128
+"""Pairs a step: each is told from the others of its batch."""
+PULL = 3e-3
+"""Weight of the squared distance to the identity."""
+LARGEST = 1_024
+"""Pairs of an epoch, drawn anew each time: what a layer costs is bounded."""
+_BETAS = (0.9, 0.999)
+_EPSILON = 1e-8
+"""Of Adam (Kingma & Ba 2015), its authors' own values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pairs:
+    """Photos and their titles, embedded by the two towers of one model."""
+
+    photos: Float32
+    """(N, D), of unit length."""
+    titles: Float32
+    """(N, D), of unit length."""
+    names: IntArray
+    """(N,) equal numbers for equal titles, which are one positive set."""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def of(self, rows: IntArray) -> Pairs:
+        """The pairs of these rows."""
+        return Pairs(photos=self.photos[rows], titles=self.titles[rows], names=self.names[rows])
+
+
+def descend(
+    pairs: Pairs, sharpness: float, rate: float, epochs: Sequence[int], *, seed: int
+) -> Mapping[int, Float32]:
+    """The (D, D) layers after each of these numbers of epochs, of one run.
+
+    Photos are brought to unit length again after the layer, inside the loss too.  Of pairs with
+    equal titles each photo answers to all, with equal shares.
+
+    Args:
+        pairs: What is learnt from.
+        sharpness: Inverse temperature of the cosines.
+        rate: Learning rate of Adam, constant: the layer after 10 epochs lies on the way to 60.
+        epochs: When the run is looked at.
+        seed: Of the order of the pairs.
+
+    """
+    dim = pairs.photos.shape[1]
+    identity = np.eye(dim, dtype=np.float32)
+    layer, adam = identity.copy(), _Adam((dim, dim), rate)
+    rng = np.random.default_rng(seed)
+    found = {}
+    for epoch in range(1, max(epochs) + 1):
+        order = rng.permutation(len(pairs))[:LARGEST]
+        for rows in np.array_split(order, -(-len(order) // BATCH)):
+            slope = _slope(layer, pairs.of(rows), np.float32(sharpness))
+            slope += np.float32(2 * PULL) * (layer - identity)
+            adam.step(layer, slope)
+        if epoch in epochs:
+            found[epoch] = layer.copy()
+    return found
+
+
+def through(layer: FloatArray, photos: FloatArray) -> FloatArray:
+    """(N, D) photos through a (D, D) layer, of unit length again."""
+    moved = photos @ layer.T
+    result: FloatArray = moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    return result
+
+
+def _slope(layer: Float32, pairs: Pairs, sharpness: np.float32) -> Float32:
+    """(D, D) gradient of the symmetric InfoNCE loss of a batch."""
+    moved = pairs.photos @ layer.T
+    norms = np.linalg.norm(moved, axis=1, keepdims=True)
+    unit = moved / norms
+    scores = sharpness * (unit @ pairs.titles.T)
+    same = (pairs.names[:, None] == pairs.names).astype(np.float32)
+    # Both directions have the same targets, since being of one title is symmetric.
+    target = same / same.sum(axis=1, keepdims=True)
+    excess = _softmax(scores, axis=1) + _softmax(scores, axis=0) - target - target.T
+    along = (sharpness / (2 * len(pairs))) * (excess @ pairs.titles)
+    along -= (along * unit).sum(axis=1, keepdims=True) * unit
+    slope: Float32 = (along / norms).T @ pairs.photos
+    return slope
+
+
+def _softmax(scores: Float32, axis: int) -> Float32:
+    shifted = np.exp(scores - scores.max(axis=axis, keepdims=True))
+    result: Float32 = shifted / shifted.sum(axis=axis, keepdims=True)
+    return result
+
+
+class _Adam:
+    def __init__(self, shape: tuple[int, int], rate: float) -> None:
+        self._mean = np.zeros(shape, dtype=np.float32)
+        self._square = np.zeros(shape, dtype=np.float32)
+        self._rate = rate
+        self._steps = 0
+
+    def step(self, weights: Float32, slope: Float32) -> None:
+        """Changes the weights in place."""
+        self._steps += 1
+        first, second = _BETAS
+        self._mean += (1 - first) * (slope - self._mean)
+        self._square += (1 - second) * (slope * slope - self._square)
+        rate = self._rate * (1 - second**self._steps) ** 0.5 / (1 - first**self._steps)
+        weights -= rate * self._mean / (np.sqrt(self._square) + _EPSILON)

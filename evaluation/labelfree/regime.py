@@ -1,0 +1,171 @@
+"""From unlabelled photos, titles and declared shares to a head: no label comes in here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import softmax
+
+from evaluation.labelfree.choice import Chosen, Trials, choose
+from evaluation.labelfree.clusters import cluster
+from evaluation.labelfree.layer import Float32, Pairs, through
+from evaluation.labelfree.shares import SOFTENING, share_bias
+from evaluation.records import BoolArray, FloatArray, Head, IntArray, Source
+
+CLUSTER_SOFTENINGS = (1.0, 3.0)
+"""Divisors of the texts' logits in clusters; without titles to judge by, the last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Unlabelled:
+    """What a label-free head may read: neither labels nor anything of the test part."""
+
+    photos: Float32
+    """(N, D) embeddings of unit length."""
+    titles: Float32
+    """(N, D) embeddings of unit length; rows of photos without a title are not read."""
+    names: IntArray
+    """(N,) equal numbers for equal titles; -1 for none."""
+    folds: IntArray
+    """(N,) 0 or 1: what is judged on a fold was learnt from the other."""
+
+    @property
+    def titled(self) -> BoolArray:
+        """(N,) photos with a title."""
+        result: BoolArray = self.names >= 0
+        return result
+
+    def trials(self, seed: int, titles: Float32 | None = None) -> Trials:
+        """The layers that the pairs give; ``titles`` (N, D) replaces the real ones."""
+        rows = np.flatnonzero(self.titled)
+        pairs = Pairs(
+            photos=self.photos, titles=self.titles if titles is None else titles, names=self.names
+        )
+        return Trials(pairs.of(rows), self.folds[rows], seed=seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Adapted:
+    """A head and what it was chosen by."""
+
+    head: Head
+    crossed: tuple[Head, Head]
+    """For the photos of fold 0 and 1, each made from the other fold."""
+    chosen: Chosen | None
+    """None when no title was read."""
+    softening: float | None
+    """Of the clusters; None without."""
+    seen_shares: FloatArray | None
+    """(C,) what the model gave each class before shares were imposed; None without."""
+
+
+def adapt(
+    seen: Unlabelled,
+    zero_shot: Head,
+    sources: Sequence[Source],
+    *,
+    shares: FloatArray | None = None,
+    trials: Trials | None = None,
+) -> Adapted:
+    """The head that titles, unlabelled photos and declared shares make of a zero-shot head.
+
+    Args:
+        seen: Of the training and validation parts.
+        zero_shot: Rows are the class texts' embeddings times the logit scale.
+        sources: What is read.
+        shares: (C,) declared shares of the classes.
+        trials: Layers of these very pairs, made before for other texts.
+
+    """
+    texts = zero_shot.weight / np.linalg.norm(zero_shot.weight, axis=1, keepdims=True)
+    chosen = None
+    if "titles" in sources:
+        chosen = choose(trials or seen.trials(0), texts.astype(np.float32))
+    recipe = _Recipe(seen=seen, zero_shot=zero_shot, chosen=chosen, shares=shares)
+    softening = recipe.softening() if "photos" in sources else None
+    head, before = recipe.whole(softening)
+    return Adapted(
+        head=head,
+        crossed=recipe.crossed(softening),
+        chosen=chosen,
+        softening=softening,
+        seen_shares=before,
+    )
+
+
+def controls(seen: Unlabelled, zero_shot: Head, adapted: Adapted, *, seed: int) -> dict[str, Head]:
+    """Heads of titles that say nothing, at the settings that the real ones chose; no guard.
+
+    ``shuffled``: the titles of other photos.  ``random``: directions without any meaning.
+    """
+    if adapted.chosen is None:
+        return {}
+    rng = np.random.default_rng(seed)
+    rows = np.flatnonzero(seen.titled)
+    shuffled, random = seen.titles.copy(), seen.titles.copy()
+    shuffled[rows] = seen.titles[rng.permutation(rows)]
+    drawn = rng.standard_normal((len(rows), seen.titles.shape[1])).astype(np.float32)
+    random[rows] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    return {
+        name: replace(zero_shot, layer=seen.trials(seed, titles).mean(adapted.chosen.settings))
+        for name, titles in (("shuffled", shuffled), ("random", random))
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Recipe:
+    """How a head is made of some photos through some layer: on all of them, or on a fold."""
+
+    seen: Unlabelled
+    zero_shot: Head
+    chosen: Chosen | None
+    shares: FloatArray | None
+
+    def whole(self, softening: float | None) -> tuple[Head, FloatArray | None]:
+        """The head of all photos, and the shares that it saw."""
+        layer = self.chosen.layer if self.chosen and self.chosen.adopted else None
+        return self._head(self.seen.photos, layer, softening)
+
+    def crossed(self, softening: float | None) -> tuple[Head, Head]:
+        """For the photos of each fold, the head that the other fold makes."""
+        first, second = (
+            self._head(self.seen.photos[self.seen.folds != fold], self._layer(fold), softening)[0]
+            for fold in (0, 1)
+        )
+        return first, second
+
+    def _layer(self, fold: int) -> Float32 | None:
+        return self.chosen.layers[fold] if self.chosen and self.chosen.adopted else None
+
+    def softening(self) -> float | None:
+        """That of the highest cross-fitted agreement with the titles; None: no clusters.
+
+        Equal agreements leave the simpler head.  Without titles nothing can judge.
+        """
+        if self.chosen is None:
+            return CLUSTER_SOFTENINGS[-1]
+        titled, folds = self.seen.titled, self.seen.folds
+        told = self.zero_shot.logits(self.seen.titles[titled]).argmax(axis=1)
+        shares = {}
+        for softening in (None, *CLUSTER_SOFTENINGS):
+            said = np.empty(len(folds), dtype=np.int64)
+            for fold, head in enumerate(self.crossed(softening)):
+                said[folds == fold] = head.logits(self.seen.photos[folds == fold]).argmax(axis=1)
+            shares[softening] = float(np.mean(said[titled] == told))
+        return max(shares, key=lambda one: shares[one])
+
+    def _head(
+        self, photos: Float32, layer: Float32 | None, softening: float | None
+    ) -> tuple[Head, FloatArray | None]:
+        moved = photos if layer is None else through(layer, photos)
+        head = self.zero_shot
+        if softening is not None:
+            head = cluster(moved, head, softening)
+        before = None
+        if self.shares is not None:
+            logits = head.logits(moved)
+            before = softmax(logits / SOFTENING, axis=1).mean(axis=0)
+            head = replace(head, bias=head.bias + share_bias(logits, self.shares))
+        return replace(head, layer=layer), before
