@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 import click
 
 from evaluation.commands.evaluating import evaluate
+from evaluation.commands.publishing import serve, site
 from evaluation.data.notes import line as data_note
 from evaluation.errors import VeilleError
 from evaluation.records import Case, ExplainSpec, PairedTest, StudyComparison
@@ -113,7 +114,8 @@ def main() -> None:
     """
 
 
-main.add_command(evaluate)
+for command in (evaluate, site, serve):
+    main.add_command(command)
 
 
 @main.command(short_help="List the studies that can be run.")
@@ -513,19 +515,25 @@ def suggest(  # noqa: PLR0917 - click passes them by name
 @click.option(
     "--output", type=click.Path(path_type=Path), required=True, help="Folder of the pages."
 )
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write mkdocs.yml, as Zensical and ProperDocs read it, to this file.",
+)
 @_ARTEFACTS
 @_PHOTOS
 @_LANGUAGE
 def report(
     output: Path,
+    config: Path | None,
     artefacts: Path,
     photos: Literal["all", "redistributable"],
     language: Literal["fr", "en"],
 ) -> None:
-    """Write the report's generated pages as Markdown files, for any site generator."""
+    """Write the report's pages as Markdown, with assets and nav.yml, for any site generator."""
     from evaluation.report import write_report  # noqa: PLC0415 - needs the `site` extra
 
-    pages = write_report(artefacts, output, photos=photos, language=language)
+    pages = write_report(artefacts, output, photos=photos, language=language, config=config)
     click.echo(f"{len(pages)} files written to {output}")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from evaluation.records import StudyResults
 from evaluation.report.paper.deck import render_deck
-from evaluation.report.site.standalone import default_assets
+from evaluation.report.site.shipped import default_assets
 from evaluation.stores.artefacts import read_study_results
 from tests.report import builder, explained
 from tests.report.conftest import TEMPLATES, write_artefacts

@@ -15,7 +15,7 @@ from evaluation.cli import main
 from evaluation.errors import ReportError
 from evaluation.report.paper.booklet import EXTENSIONS, Booklet, make_booklet, render_booklet
 from evaluation.report.paper.printing import VARIABLE, find_chromium, print_pdf
-from evaluation.report.site.standalone import default_assets
+from evaluation.report.site.shipped import default_assets
 from evaluation.stores.artefacts import read_study_results
 from tests.report import builder, explained
 from tests.report.conftest import ROOT, TEMPLATES, placeholder, write_artefacts

@@ -16,7 +16,8 @@ from evaluation.records import StudyResults
 from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, simple
 from evaluation.report.paper.deck import render_deck
 from evaluation.report.paper.deck.paging import paged
-from evaluation.report.site.standalone import default_assets, embed
+from evaluation.report.site.shipped import default_assets
+from evaluation.report.site.standalone import embed
 from evaluation.stores.artefacts import read_study_results
 from evaluation.usage import eval_command
 from tests.report import builder, explained

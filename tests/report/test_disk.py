@@ -8,7 +8,7 @@ import pytest
 
 from evaluation.errors import ArtefactError, ReportError
 from evaluation.report import write_pages, write_report
-from evaluation.report.site.disk import default_reference, default_templates
+from evaluation.report.site.shipped import default_reference, default_templates
 from tests.report import builder
 from tests.report.conftest import write_artefacts
 

@@ -15,8 +15,7 @@ from evaluation.report.kit.language import Language
 from evaluation.report.paper.booklet import make_booklet, render_booklet
 from evaluation.report.paper.deck import render_deck
 from evaluation.report.paper.printing import print_pdf, save
-from evaluation.report.site.disk import default_templates
-from evaluation.report.site.standalone import default_assets
+from evaluation.report.site.shipped import default_assets, default_templates
 from evaluation.report.study.view import Photos
 from evaluation.stores.artefacts import read_study_results
 from evaluation.usage import eval_command

@@ -8,42 +8,47 @@ from pathlib import Path
 from evaluation.errors import ReportError
 from evaluation.records import Reference
 from evaluation.report.kit.language import Language
-from evaluation.report.site.render import Pages, render
+from evaluation.report.site import others
+from evaluation.report.site.render import Content, Pages, navigation, render
+from evaluation.report.site.shipped import default_reference, default_templates
 from evaluation.report.study.view import Photos
 from evaluation.stores.artefacts import read_results
 from evaluation.study.reference import load_reference
 from evaluation.usage import SCORE_AGAIN
 
-_PACKAGE = Path(__file__).resolve().parents[2]
-
-
-def default_templates() -> Path:
-    """The templates beside an installed package, or those of the checkout."""
-    installed = _PACKAGE / "_templates"
-    return installed if installed.is_dir() else _PACKAGE.parent / "templates"
-
-
-def default_reference() -> Path:
-    """The slides' figures, which the package ships."""
-    return _PACKAGE / "studies" / "flipkart" / "slides.toml"
-
 
 def write_report(
-    artefacts: Path, output: Path, *, photos: Photos = "all", language: Language = "fr"
+    artefacts: Path,
+    output: Path,
+    *,
+    photos: Photos = "all",
+    language: Language = "fr",
+    config: Path | None = None,
 ) -> tuple[Path, ...]:
     """Reads the results under ``artefacts``, writes their pages under ``output``.
+
+    Beside them: the hand-written pages, scripts, styles and fonts, and their order in
+    ``nav.yml``.  ``config`` is where to write the settings that a site generator which reads
+    MkDocs' own needs, none of this program's plugin among them.
 
     Returns the files written.  Raises as :func:`evaluation.stores.artefacts.read_results`,
     :func:`evaluation.report.site.render.render` and :func:`write_pages` do.
     """
+    results = read_results(artefacts)
     pages = render(
-        read_results(artefacts),
+        results,
         read_reference(default_reference()),
         templates=default_templates(),
         photos=photos,
         language=language,
     )
-    return write_pages(pages, output)
+    nav = others.nav(navigation(results, language), language)
+    beside: dict[str, Content] = {"nav.yml": others.as_yaml(nav), **others.hand_written(language)}
+    written = write_pages({**beside, **pages}, output)
+    if config is not None:
+        settings = others.as_yaml(others.settings(nav, language, docs=output, config=config))
+        written += write_pages({config.name: settings}, config.parent)
+    return written
 
 
 def read_reference(path: Path | None) -> Reference | None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from jinja2 import Environment
 from mkdocs.config import base
@@ -36,22 +36,15 @@ from evaluation.errors import VeilleError
 from evaluation.report.kit.language import CATALOGUES, LANGUAGES
 from evaluation.report.kit.markup import COMPILED
 from evaluation.report.site import serving, sites
-from evaluation.report.site.disk import (
-    default_reference,
-    default_templates,
-    read_reference,
-    require_files,
-)
+from evaluation.report.site.disk import read_reference, require_files
 from evaluation.report.site.render import Pages, Section, navigation, render
+from evaluation.report.site.shipped import default_reference, default_templates
 from evaluation.report.study.view import Photos
 from evaluation.stores.artefacts import read_results
 
 log = get_plugin_logger("veille")
 
 Command = Literal["build", "gh-deploy", "serve"]
-
-STUDIES = "{studies}"
-"""The entry of ``nav`` that the studies' sections replace."""
 
 
 class VeilleConfig(base.Config):  # type: ignore[no-untyped-call]
@@ -109,7 +102,7 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
         if self._serving and self.config.language != sites.ROOT:
             for uri, path in sites.assets(config):
                 files.append(File.generated(config, uri, abs_src_path=str(path)))
-        config.nav = _fill(config.nav, self._sections)
+        config.nav = sites.fill_nav(config.nav, self._sections)
         return files
 
     def on_env(self, env: Environment, /, *, config: MkDocsConfig, files: Files) -> Environment:
@@ -191,15 +184,3 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
 
     def _reference(self) -> Path:
         return Path(self.config.reference) if self.config.reference else default_reference()
-
-
-def _fill(nav: Any, sections: tuple[Section, ...]) -> list[Any]:
-    """``nav`` with each study's section where ``{studies}`` stood."""
-    if not isinstance(nav, list) or STUDIES not in nav:
-        raise PluginError(f'nav has no "{STUDIES}" entry; add it where the studies should stand')
-    place = nav.index(STUDIES)
-    return [*nav[:place], *map(_entry, sections), *nav[place + 1 :]]
-
-
-def _entry(section: Section) -> dict[str, list[dict[str, str]]]:
-    return {section.title: [{title: uri} for title, uri in section.pages]}

@@ -14,10 +14,11 @@ from urllib.parse import urljoin
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 
 from evaluation.report.kit import links
 from evaluation.report.kit.language import Language
-from evaluation.report.site.render import ASSETS
+from evaluation.report.site.render import ASSETS, Section
 
 ROOT: Language = "fr"
 """The language of the site at the root."""
@@ -25,10 +26,10 @@ ROOT: Language = "fr"
 FROM_ANOTHER = ".."
 """The root, as seen from the root of another language."""
 
-NAMES: dict[Language, str] = {"fr": "Français", "en": "English"}
+STUDIES = "{studies}"
+"""The entry of ``nav`` that the studies' sections replace."""
 
-FRENCH_PAGES = "site_src"
-"""Hand-written French pages, and the assets that every language shares."""
+NAMES: dict[Language, str] = {"fr": "Français", "en": "English"}
 
 
 class Address(str):
@@ -95,8 +96,23 @@ def share(config: MkDocsConfig, root: str) -> None:
 
 
 def assets(config: MkDocsConfig) -> Iterator[tuple[str, Path]]:
-    """Uri and file of what the French site would have shared."""
-    root = Path(config.config_file_path).parent / FRENCH_PAGES
+    """Uri and file of what the French site, whose pages lie one folder up, would have shared."""
+    root = Path(config.docs_dir).parent
     for path in sorted((root / ASSETS).rglob("*")):
         if path.is_file():
             yield path.relative_to(root).as_posix(), path
+
+
+def fill_nav(nav: Any, sections: tuple[Section, ...]) -> list[Any]:
+    """``nav`` with each study's section where ``{studies}`` stood.
+
+    Raises :class:`PluginError` where it does not.
+    """
+    if not isinstance(nav, list) or STUDIES not in nav:
+        raise PluginError(f'nav has no "{STUDIES}" entry; add it where the studies should stand')
+    place = nav.index(STUDIES)
+    return [*nav[:place], *map(_entry, sections), *nav[place + 1 :]]
+
+
+def _entry(section: Section) -> dict[str, list[dict[str, str]]]:
+    return {section.title: [{title: uri} for title, uri in section.pages]}

@@ -11,8 +11,6 @@ from markupsafe import Markup
 from evaluation.errors import ReportError
 from evaluation.usage import SCORE_AGAIN
 
-_PACKAGE = Path(__file__).resolve().parents[2]
-
 _TYPES = {
     ".woff2": "font/woff2",
     ".webp": "image/webp",
@@ -20,12 +18,6 @@ _TYPES = {
     ".jpg": "image/jpeg",
     ".svg": "image/svg+xml",
 }
-
-
-def default_assets() -> Path:
-    """The site's style sheet and fonts, beside an installed package or in the checkout."""
-    installed = _PACKAGE / "_assets"
-    return installed if installed.is_dir() else _PACKAGE.parent / "site_src" / "assets"
 
 
 def stylesheet(assets: Path) -> Markup:
