@@ -44,10 +44,10 @@ def write_report(
     )
     nav = others.nav(navigation(results, language), language)
     beside: dict[str, Content] = {"nav.yml": others.as_yaml(nav), **others.hand_written(language)}
+    settings = config and others.settings(nav, language, docs=output, config=config)
     written = write_pages({**beside, **pages}, output)
     if config is not None:
-        settings = others.as_yaml(others.settings(nav, language, docs=output, config=config))
-        written += write_pages({config.name: settings}, config.parent)
+        written += write_pages({config.name: others.as_yaml(settings)}, config.parent)
     return written
 
 

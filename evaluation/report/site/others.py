@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from mkdocs.utils.yaml import yaml_load
 
+from evaluation.errors import ReportError
 from evaluation.report.kit.language import Language
 from evaluation.report.site.render import ASSETS, Section
 from evaluation.report.site.shipped import SHIPPED, default_site
@@ -35,7 +36,14 @@ def nav(sections: tuple[Section, ...], language: Language) -> Nav:
 
 
 def settings(nav: Nav, language: Language, *, docs: Path, config: Path) -> dict[str, Any]:
-    """mkdocs.yml, of which ``config`` is the place, for the pages that lie in ``docs``."""
+    """mkdocs.yml, of which ``config`` is the place, for the pages that lie in ``docs``.
+
+    Raises :class:`ReportError` when the pages are not below it, where generators want them.
+    """
+    if config.resolve().parent not in docs.resolve().parents:
+        raise ReportError(
+            f"the pages in {docs} do not lie below it", where=config, remedy="choose both otherwise"
+        )
     found = _shipped(language) | {
         "docs_dir": os.path.relpath(docs.resolve(), config.resolve().parent),
         "nav": nav,
