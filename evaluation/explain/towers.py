@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from evaluation.errors import ModelError
 from evaluation.explain.base import Explainable
 from evaluation.explain.recorder import RecordedAttention, recording
+from evaluation.models.base import input_size
 
 if TYPE_CHECKING:
     import torch
@@ -61,20 +62,11 @@ class Tower:
     """Height and width of the pixels it reads."""
 
 
-def input_size(model: Explainable) -> tuple[int, int]:
-    """Height and width of the pixels that a model reads."""
-    size = model.preprocessing["size"]
-    if isinstance(size, int):
-        return size, size
-    height, width = size
-    return int(height), int(width)
-
-
 def inspect_tower(model: Explainable) -> Tower:
     """Looks at one forward pass on noise."""
     import torch  # noqa: PLC0415 - slow to import
 
-    height, width = input_size(model)
+    height, width = input_size(model.preprocessing)
     noise = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
     watch = _Watch()
     with torch.no_grad(), recording() as records, watch.over(model.image_tower, records):

@@ -201,6 +201,13 @@ def fingerprint_of(
     )
 
 
+def input_size(preprocessing: Mapping[str, Any]) -> tuple[int, int]:
+    """Height and width of the pixels that a model reads, from its preprocessing."""
+    size = preprocessing["size"]
+    height, width = (size, size) if isinstance(size, int) else size
+    return int(height), int(width)
+
+
 def check_options(spec: ModelSpec, known: Mapping[str, type]) -> None:
     """Raises :class:`ModelError` for an option that the model would ignore or misread."""
     for name, value in spec.options.items():

@@ -64,12 +64,6 @@ def licence_of(spec: ModelSpec) -> Licence | None:
 # --------------------------------------------------------------------------- sizes
 
 
-def square(size: Any) -> tuple[int, int]:
-    """Height and width (pixels) of what is perhaps one number."""
-    height, width = (size, size) if isinstance(size, int) else size
-    return int(height), int(width)
-
-
 def parameters(module: torch.nn.Module) -> int:
     """How many weights a module has."""
     return sum(parameter.numel() for parameter in module.parameters())

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import platform
+import sys
+from functools import cache
 from typing import TYPE_CHECKING
 
 from evaluation.errors import ModelError
@@ -34,6 +38,25 @@ def pick_device(name: str) -> torch.device:
     if kind == "cuda":
         return torch.device("cuda", int(number or 0))
     return torch.device(kind)
+
+
+_MALLOPT = {-3: 1 << 30, -1: (1 << 31) - 1, -2: 64 << 20}
+"""M_MMAP_THRESHOLD, M_TRIM_THRESHOLD and M_TOP_PAD (mallopt(3)), bytes."""
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Lets glibc keep the memory of freed activations instead of giving it back each time.
+
+    Every large tensor would be mapped anew, page by page: 41 % of the CPU time of an
+    EfficientNet-Lite2 (batch 32, 2 cores) was spent in the kernel; without it 24.5 photos a
+    second become 42.9.  Other allocators are left as they are.
+    """
+    if sys.platform != "linux" or not platform.libc_ver()[0].startswith("glibc"):
+        return
+    libc = ctypes.CDLL(None)
+    for parameter, value in _MALLOPT.items():
+        libc.mallopt(parameter, value)
 
 
 def dtype_of(precision: str) -> torch.dtype:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.models.base import TrainingViews, fingerprint_of
-from evaluation.models.devices import dtype_of
+from evaluation.models.base import TrainingViews, fingerprint_of, input_size
+from evaluation.models.devices import dtype_of, keep_freed_memory
+from evaluation.models.fusing import fused
 from evaluation.records import ModelSpec
 
 if TYPE_CHECKING:
@@ -47,9 +48,14 @@ class TowerEmbedder:
         convolutional = sum(isinstance(one, torch.nn.Conv2d) for one in tower.modules()) > 1
         self._layout = torch.channels_last if convolutional else torch.contiguous_format
         self.image_tower: torch.nn.Module = tower.to(memory_format=self._layout)
+        if device.type == "cpu":
+            keep_freed_memory()
+        self._fused: torch.nn.Module | None = None
+        if convolutional and precision == "fp32":
+            self._fused = fused(self.image_tower, input_size(preprocessing))
         self.fingerprint = fingerprint_of(
             weights=weights_digest,
-            architecture=architecture,
+            architecture={**architecture, **({"norms": "fused"} if self._fused else {})},
             preprocess=preprocessing,
             precision=precision,
         )
@@ -63,14 +69,18 @@ class TowerEmbedder:
         import torch  # noqa: PLC0415 - slow to import
 
         with torch.inference_mode():
-            result: NDArray[np.float32] = self.forward(batch).cpu().numpy()
+            rows = self._embeddings(self._fused or self.image_tower, batch)
+            result: NDArray[np.float32] = rows.cpu().numpy()
         return result
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """See :meth:`Explainable.forward`."""
+        return self._embeddings(self.image_tower, pixels)
+
+    def _embeddings(self, tower: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         import torch  # noqa: PLC0415 - slow to import
 
-        found = self.image_tower(pixels.to(self._place, self._dtype, memory_format=self._layout))
+        found = tower(pixels.to(self._place, self._dtype, memory_format=self._layout))
         # CoCa's tower gives its tokens as well.
         features = (found[0] if isinstance(found, tuple) else found).float()
         return torch.nn.functional.normalize(features, dim=-1) if self.unit else features

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.models import embedded
-from evaluation.models.base import Sizes
-from evaluation.models.cards import as_tag, gflops, parameters, square
+from evaluation.models.base import Sizes, input_size
+from evaluation.models.cards import as_tag, gflops, parameters
 from evaluation.models.checkpoints import is_path
 from evaluation.models.hub import HUB, HUB_CONFIG, cached_file
 from evaluation.records import ModelSpec
@@ -32,7 +32,7 @@ def sizes(spec: ModelSpec) -> Sizes:
     vision = {**config["vision_cfg"], "timm_model_pretrained": False}
     with torch.device("meta"):
         image_tower = _build_vision_tower(dim, vision, quick_gelu)
-    resolution = square(image_tower.image_size)
+    resolution = input_size({"size": image_tower.image_size})
     text_parameters = None
     # A text tower that is described in a repository of the hub may not be known here.
     with contextlib.suppress(OSError), torch.device("meta"):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from evaluation.models import embedded
-from evaluation.models.base import Sizes
-from evaluation.models.cards import gflops, parameters, square
+from evaluation.models.base import Sizes, input_size
+from evaluation.models.cards import gflops, parameters
 from evaluation.models.supervised.trunks import create_trunk
 from evaluation.records import ModelSpec
 
@@ -17,7 +17,7 @@ def sizes(spec: ModelSpec) -> Sizes:
         trunk = create_trunk(spec)
     embedded_size = embedded.PREPROCESS["size"] if spec.weights == "embedded" else None
     size = spec.options.get("size") or embedded_size or trunk.preprocess["size"]
-    resolution = square(size)
+    resolution = input_size({"size": size})
     return Sizes(
         resolution=resolution,
         image_parameters=parameters(trunk.module),
