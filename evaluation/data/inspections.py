@@ -24,11 +24,11 @@ MAX_WORKERS = 8
 """Decoding is bound by the processor, reading by the disk; more threads only cost memory."""
 
 _LOOKS = Table(
-    name="looks",
+    name="facts",
     key=("decoder TEXT NOT NULL", "digest TEXT NOT NULL"),
     values=(
         *("pixels TEXT NOT NULL", "width INTEGER NOT NULL", "height INTEGER NOT NULL"),
-        *("look TEXT NOT NULL", "reason TEXT"),
+        *("look TEXT NOT NULL", "reason TEXT", "doubt TEXT NOT NULL"),
     ),
 )
 
@@ -117,8 +117,12 @@ def _inspect(path: Path, refused: str | None, known: Mapping[str, PhotoFacts]) -
 
 def _known(database: SqliteFile) -> dict[str, PhotoFacts]:
     return {
-        digest: PhotoFacts(pixels=pixels, width=width, height=height, look=look, reason=reason)
-        for _, digest, pixels, width, height, look, reason in database.rows(_LOOKS, [DECODER])
+        digest: PhotoFacts(
+            pixels=pixels, width=width, height=height, look=look, reason=reason, doubt=doubt
+        )
+        for _, digest, pixels, width, height, look, reason, doubt in database.rows(
+            _LOOKS, [DECODER]
+        )
     }
 
 
@@ -126,7 +130,7 @@ def _remember(database: SqliteFile, found: Mapping[str, PhotoFacts]) -> None:
     database.add(
         _LOOKS,
         [
-            (DECODER, digest, one.pixels, one.width, one.height, one.look, one.reason)
+            (DECODER, digest, one.pixels, one.width, one.height, one.look, one.reason, one.doubt)
             for digest, one in found.items()
         ],
     )

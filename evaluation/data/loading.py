@@ -11,8 +11,16 @@ from evaluation.data.folders import list_folder
 from evaluation.data.inspections import Inspected, inspect_photos
 from evaluation.data.listing import ListedPhoto, Locator
 from evaluation.data.tables import list_flipkart, list_table
-from evaluation.errors import DataError, quoted
-from evaluation.records import DataNote, Dataset, DatasetSpec, MissingPhoto, Sample, digest_of
+from evaluation.errors import SHOWN, DataError, quoted
+from evaluation.records import (
+    DataNote,
+    Dataset,
+    DatasetSpec,
+    MissingPhoto,
+    NoteKind,
+    Sample,
+    digest_of,
+)
 from evaluation.records.base import Progress
 
 LISTERS = {"flipkart": list_flipkart, "table": list_table, "folder": list_folder}
@@ -68,7 +76,7 @@ def load_dataset(
         classes=classes,
         samples=samples,
         missing=missing,
-        notes=(*listing.notes, *_alike_labels(classes)),
+        notes=(*listing.notes, *_alike_labels(classes), *_doubts(listed, inspected)),
         revision=digest_of([[sample.id, sample.label, sample.digest] for sample in samples]),
     )
 
@@ -118,6 +126,19 @@ def _alike_labels(classes: Sequence[str]) -> Iterator[DataNote]:
     for group in spellings.values():
         if len(group) > 1:
             yield DataNote(kind="labels-alike", count=len(group), names=tuple(group))
+
+
+def _doubts(listed: Sequence[ListedPhoto], inspected: Sequence[Inspected]) -> Iterator[DataNote]:
+    """Photos whose decoding rests on a guess."""
+    kinds: dict[str, NoteKind] = {"depth": "depth", "pale": "pale"}
+    for doubt, kind in kinds.items():
+        names = [
+            photo.path
+            for photo, found in zip(listed, inspected, strict=True)
+            if found.facts.doubt == doubt
+        ]
+        if names:
+            yield DataNote(kind=kind, count=len(names), names=tuple(names[:SHOWN]))
 
 
 def _refuse_empty_classes(

@@ -20,6 +20,8 @@ _LINES: dict[NoteKind, str] = {
     'split_column = "{what}" in [dataset]; it says',
     "encoding": "the table is no UTF-8 and was read as {what}: check the spelling of {n} word(s), "
     "or declare its encoding",
+    "depth": "{n} photo(s) of 16 bits use 12 or fewer and do not say so: they look nearly black",
+    "pale": "{n} photo(s) nearly white on a transparent ground, laid on grey to be seen",
     "small-class": "{n} class(es) left out, too small for the parts of the split",
 }
 

@@ -6,56 +6,26 @@ exactly ``PIL.Image.open(path).convert("RGB")``, so that anybody can repeat our 
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import hashlib
-import os
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
 import PIL
-from PIL import Image, JpegImagePlugin
+from PIL import Image
 
+from evaluation.data.decoding import Unreadable, decode
 from evaluation.data.look import look_of
-from evaluation.errors import ArtefactError, DataError, one_line
+from evaluation.errors import ArtefactError, DataError
 from evaluation.files import replacing, writing
 from evaluation.records import Sample
 
-EXACT_PIXELS = 16_000_000
-"""Up to this size a photo is decoded in full; above it, reduced by a whole factor."""
-REDUCED_SIDE = 1024
-"""The shortest side (pixels) that a reduced photo keeps at least."""
-BOMB_PIXELS = 200_000_000
-"""Above this size nothing is decoded in full."""
-BOMB_PIXELS_STREAMED = 1_000_000_000
-"""The same for a JPEG that is reduced row by row, whose memory grows with its width alone."""
 THUMBNAIL_SIDE = 320
 """Longest side (pixels) of the small copies that the site shows."""
 THUMBNAIL_QUALITY = 80
 
-DECODER = f"2/{PIL.__version__}"
+DECODER = f"3/{PIL.__version__}"
 """Changes when the pixels of a photo may: facts found by another decoder are found again."""
-
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "PPM")
-"""What is opened, by content and whatever the suffix.  Not Pillow's whole list: its EPS reader
-starts another program."""
-
-_ORIENTATION = 0x0112
-_TRANSPOSED = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_header_lock = threading.Lock()
-_large_photo_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,19 +40,18 @@ class PhotoFacts:
     look: str = ""
     """What it looks like from afar: see ``data.look``."""
     reason: str | None = None
-
-
-class _Unreadable(Exception):
-    """Why a photo cannot be decoded, in one line."""
+    doubt: str = ""
+    """Of its decoding: see ``data.decoding``."""
 
 
 def open_photo(path: Path) -> Image.Image:
     """Decode a photo.
 
-    The EXIF orientation is applied, transparency laid on white, the first frame of an
-    animation taken, 16-bit greys brought to 8 bits; colour profiles are ignored, as usual in
-    zero-shot evaluation.  A photo of more than ``EXACT_PIXELS`` is reduced by a whole factor
-    (a JPEG while it is decoded) that leaves its shortest side at least ``REDUCED_SIDE``.
+    The EXIF orientation is applied, transparency laid on white (on grey, when it is nearly white
+    itself), the first frame of an animation taken, deep greys brought to 8 bits; colour profiles
+    are ignored, as usual in zero-shot evaluation.  A photo of more than ``EXACT_PIXELS`` is
+    reduced by a whole factor (a JPEG while it is decoded) that leaves its shortest side at least
+    ``REDUCED_SIDE``, unless it is very long.
 
     Returns:
         An RGB image.
@@ -93,11 +62,10 @@ def open_photo(path: Path) -> Image.Image:
     """
     try:
         with path.open("rb") as handle:
-            image, _ = _decode(handle)
-            return image
+            return decode(handle).image
     except OSError as error:
         raise DataError(_reason_of(error), where=path) from error
-    except _Unreadable as error:
+    except Unreadable as error:
         raise DataError(str(error), where=path, remedy="replace the file or leave it out") from None
 
 
@@ -109,12 +77,19 @@ def inspect_photo(handle: BinaryIO) -> PhotoFacts:
 
     """
     try:
-        image, (width, height) = _decode(handle)
-    except _Unreadable as error:
+        photo = decode(handle)
+    except Unreadable as error:
         return PhotoFacts(reason=str(error))
+    image = photo.image
     content = hashlib.sha256(f"{image.width}x{image.height}\n".encode())
     content.update(image.tobytes())
-    return PhotoFacts(pixels=content.hexdigest(), width=width, height=height, look=look_of(image))
+    return PhotoFacts(
+        pixels=content.hexdigest(),
+        width=photo.width,
+        height=photo.height,
+        look=look_of(image),
+        doubt=photo.doubt,
+    )
 
 
 def write_thumbnail(sample: Sample, folder: Path) -> str:
@@ -139,127 +114,6 @@ def write_thumbnail(sample: Sample, folder: Path) -> str:
     ):
         image.save(draft, "WEBP", quality=THUMBNAIL_QUALITY, method=4)
     return name
-
-
-def _decode(handle: BinaryIO) -> tuple[Image.Image, tuple[int, int]]:
-    """The RGB image, and the size of the photo before any reduction."""
-    try:
-        image = _open_header(handle)
-        width, height = image.size
-        with _one_large_photo_at_a_time(width * height):
-            rgb, turned = _to_rgb(_reduced_while_decoding(image))
-            rgb = _reduced(rgb)
-    except _Unreadable:
-        raise
-    except MemoryError:
-        raise OSError("not enough memory to decode it") from None
-    except Exception as error:
-        raise _Unreadable(_damage(error, handle)) from error
-    return rgb, ((height, width) if turned else (width, height))
-
-
-def _open_header(handle: BinaryIO) -> Image.Image:
-    # Pillow's guard against decompression bombs is a module-wide number that warns at 89
-    # megapixels; ours is the check below.  It is read while the header is, and only then.
-    with _header_lock:
-        pillows, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            image = Image.open(handle, formats=_readable_formats())
-        finally:
-            Image.MAX_IMAGE_PIXELS = pillows
-    width, height = image.size
-    streamed = _is_jpeg(image) and not image.info.get("progressive")
-    limit = BOMB_PIXELS_STREAMED if streamed else BOMB_PIXELS
-    if width * height > limit:
-        size, most = round(width * height / 1e6), limit // 10**6
-        raise _Unreadable(f"too large: {size} megapixels, at most {most} are decoded")
-    return image
-
-
-@functools.cache
-def _readable_formats() -> tuple[str, ...]:
-    Image.init()  # an older Pillow, or one built without a codec, knows fewer of them
-    return tuple(name for name in FORMATS if name in Image.OPEN)
-
-
-@contextlib.contextmanager
-def _one_large_photo_at_a_time(pixels: int) -> Iterator[None]:
-    """Keep the memory of many decoding threads bounded by one large photo."""
-    with _large_photo_lock if pixels > EXACT_PIXELS else contextlib.nullcontext():
-        yield
-
-
-def _is_jpeg(image: Image.Image) -> bool:
-    return isinstance(image, JpegImagePlugin.JpegImageFile)
-
-
-def _reduced_while_decoding(image: Image.Image) -> Image.Image:
-    if image.width * image.height > EXACT_PIXELS and _is_jpeg(image):
-        image.draft(None, (REDUCED_SIDE, REDUCED_SIDE))  # by 1, 2, 4 or 8, never below
-    return image
-
-
-def _reduced(image: Image.Image) -> Image.Image:
-    factor = min(image.size) // REDUCED_SIDE
-    if image.width * image.height > EXACT_PIXELS and factor > 1:
-        return image.reduce(factor)
-    return image
-
-
-def _to_rgb(image: Image.Image) -> tuple[Image.Image, bool]:
-    """The upright RGB image, and whether its width and height have changed places."""
-    image.load()
-    orientation = _orientation(image)
-    if image.mode.startswith(("I", "F")):
-        rgb = _eight_bits(image).convert("RGB")
-    elif image.has_transparency_data:
-        rgb = _on_white(image)
-    else:
-        rgb = image.convert("RGB")
-    if orientation in _TRANSPOSED:
-        rgb = rgb.transpose(_TRANSPOSED[orientation])
-    return rgb, orientation >= 5  # noqa: PLR2004 - EXIF: 5 to 8 swap the sides
-
-
-def _orientation(image: Image.Image) -> int:
-    # Read after loading: Pillow turns a TIFF itself, and then forgets its orientation.
-    try:
-        value = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # noqa: BLE001 - damaged metadata is no reason to refuse a photo
-        return 1
-    return value if isinstance(value, int) else 1
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    layer = image.convert("RGBA")
-    ground = Image.new("RGBA", layer.size, "white")
-    ground.alpha_composite(layer)
-    return ground.convert("RGB")
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """A grey image of 16 or 32 bits, or of floats, as 8 bits.
-
-    16 bits are scaled by 1/257 (65535 becomes 255), as are 32 bits, which hold 16-bit data in
-    Pillow; floats are taken as [0, 1], or as [0, 255] when they go beyond 1.
-    """
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-    if image.mode == "F":
-        scaled = values * 255 if values.max(initial=0) <= 1 else values
-    else:
-        scaled = values / 257
-    return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
-
-
-def _damage(error: Exception, handle: BinaryIO) -> str:
-    text = one_line(error)
-    if handle.seek(0, os.SEEK_END) == 0:
-        return "empty file"
-    if isinstance(error, PIL.UnidentifiedImageError):
-        return f"not a photo of a known format ({', '.join(FORMATS)})"
-    if "truncated" in text.lower() or isinstance(error, EOFError):
-        return f"truncated photo ({text})"
-    return f"damaged photo ({text})"
 
 
 def _reason_of(error: OSError) -> str:

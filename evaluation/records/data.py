@@ -67,6 +67,8 @@ NoteKind = Literal[
     "small-class",
     "split-column",
     "encoding",
+    "depth",
+    "pale",
 ]
 """Why files were not taken (the first nine), or what else a person should know of the data."""
 

@@ -61,7 +61,7 @@ def no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     def decode(_handle: object) -> None:
         pytest.fail("a photo was decoded")
 
-    monkeypatch.setattr(photos, "_decode", decode)
+    monkeypatch.setattr(photos, "decode", decode)
 
 
 def write_table(root: Path, text: str) -> None:
@@ -193,7 +193,7 @@ def test_unreadable_photos_are_listed(shop: Path, load: Callable[..., Dataset]) 
         ("Rugs/phone.heic", "Rugs", "Rugs/phone.heic"),
     ]
     assert "truncated" in dataset.missing[0].reason
-    assert "not a photo of a known format" in dataset.missing[1].reason
+    assert "HEIC" in dataset.missing[1].reason
     assert len(dataset.samples) == 5
 
 
@@ -684,7 +684,7 @@ def test_what_was_decoded_before_an_interruption_is_kept(
     with pytest.raises(KeyboardInterrupt):
         load(progress=interrupt)
     with sqlite3.connect(tmp_path / "cache" / "photos.sqlite") as database:
-        [(count,)] = database.execute("SELECT count(*) FROM looks")
+        [(count,)] = database.execute("SELECT count(*) FROM facts")
     assert count == 3
     assert len(load().samples) == len(list(shop.rglob("*.png")))
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import os
 import stat
+import struct
 import subprocess
 import sys
 import warnings
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,8 +18,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from evaluation.data import open_photo, write_thumbnail
-from evaluation.data.photos import REDUCED_SIDE, THUMBNAIL_SIDE, PhotoFacts, inspect_photo
+from evaluation.data import decoding, open_photo, write_thumbnail
+from evaluation.data.decoding import REDUCED_SIDE
+from evaluation.data.photos import THUMBNAIL_SIDE, PhotoFacts, inspect_photo
 from evaluation.errors import ArtefactError, DataError
 from evaluation.records import Sample
 
@@ -316,13 +319,109 @@ def test_photo_above_pillows_warning_is_opened_in_silence(tmp_path: Path) -> Non
     assert guard == Image.MAX_IMAGE_PIXELS
 
 
-def test_bomb_is_an_unreadable_photo(tmp_path: Path) -> None:
-    """A file of 256 megapixels that cannot be reduced while decoding is refused unread."""
+@pytest.mark.parametrize(
+    ("mode", "size", "reason"),
+    [
+        ("1", (25_000, 20_000), "too large: 500 megapixels take 500 MB decoded, at most 400"),
+        ("RGB", (12_000, 9_000), "too large: 108 megapixels take 432 MB"),
+        ("L", (60_000, 280), "too long: 60000 x 280 pixels"),
+    ],
+)
+def test_bomb_is_an_unreadable_photo(
+    tmp_path: Path, mode: str, size: tuple[int, int], reason: str
+) -> None:
+    """What would take too much memory is refused from its header, unread."""
     path = tmp_path / "photo.png"
-    Image.new("1", (16000, 16000)).save(path)
-    with pytest.raises(DataError, match="too large: 256 megapixels, at most 200"):
+    Image.new(mode, size).save(path, compress_level=1)
+    with pytest.raises(DataError, match=reason):
         open_photo(path)
-    assert "too large" in (facts_of(path).reason or "")
+    assert reason in (facts_of(path).reason or "")
+
+
+@pytest.mark.parametrize(("mode", "side"), [("I;16", 14_000), ("RGBA", 9_900)])
+def test_a_small_file_takes_little_memory(tmp_path: Path, mode: str, side: int) -> None:
+    """16 bits and transparency are brought to RGB strip by strip: 500 MB at most."""
+    path = tmp_path / "photo.png"
+    Image.new(mode, (side, side)).save(path, compress_level=1)
+    peak, width, _ = peak_of(path)
+    assert width == side // (side // REDUCED_SIDE) + (side % (side // REDUCED_SIDE) > 0)
+    assert peak < 500
+
+
+# ----------------------------------------------------------- depth and transparency
+
+
+def png_of(path: Path, samples: np.ndarray, significant: int | None) -> Path:
+    """A 16-bit PNG, with an sBIT chunk of one number."""
+    Image.fromarray(samples.astype(np.uint16)).save(path)
+    if significant is not None:
+        body = b"sBIT" + bytes([significant])
+        chunk = struct.pack(">I", 1) + body + struct.pack(">I", zlib.crc32(body))
+        content = path.read_bytes()
+        path.write_bytes(content[:33] + chunk + content[33:])
+    return path
+
+
+RAMP = np.linspace(0, 4095, 64).reshape(8, 8)
+
+
+def test_declared_depth_is_used(tmp_path: Path) -> None:
+    """Twelve bits in sixteen, as cameras write them: what the file says counts is white."""
+    path = png_of(tmp_path / "a.png", RAMP, 12)
+    assert pixels(open_photo(path)).max() == 255
+    assert facts_of(path).doubt == ""
+    tiff = tmp_path / "a.tif"
+    Image.fromarray(RAMP.astype(np.uint16)).save(tiff, tiffinfo={281: 4095})
+    assert pixels(open_photo(tiff)).max() == 255
+
+
+def test_undeclared_depth_is_a_doubt(tmp_path: Path) -> None:
+    """Nobody can tell a dark photo from twelve bits: all sixteen count, and it is said."""
+    path = png_of(tmp_path / "a.png", RAMP, None)
+    assert pixels(open_photo(path)).max() == round(4095 / 257)
+    assert facts_of(path).doubt == "depth"
+    assert facts_of(png_of(tmp_path / "b.png", RAMP * 16, None)).doubt == ""
+
+
+def test_white_logo_is_laid_on_grey(tmp_path: Path) -> None:
+    """White on white would be nothing; any other picture keeps its white ground."""
+    logo = np.zeros((40, 40, 4), np.uint8)
+    logo[10:30, 10:30] = 255
+    Image.fromarray(logo).save(tmp_path / "white.png")
+    image = pixels(open_photo(tmp_path / "white.png"))
+    assert (image[0, 0, 0], image[20, 20, 0]) == (128, 255)
+    assert facts_of(tmp_path / "white.png").doubt == "pale"
+    logo[10:30, 10:30, :3] = 90
+    Image.fromarray(logo).save(tmp_path / "grey.png")
+    assert pixels(open_photo(tmp_path / "grey.png"))[0, 0, 0] == 255
+    assert facts_of(tmp_path / "grey.png").doubt == ""
+
+
+def test_tiff_of_many_bands_is_named(tmp_path: Path) -> None:
+    """A satellite's seven bands are no photo: the reason says how many there are."""
+    tags = [(256, 4, 2), (257, 4, 2), (258, 3, 8), (259, 3, 1), (262, 3, 1), (277, 3, 7)]
+    body = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    header = b"II*\0" + struct.pack("<IH", 8, len(tags))
+    (tmp_path / "a.tif").write_bytes(header + body + bytes(4 + 28))
+    assert "TIFF of 7 bands" in (facts_of(tmp_path / "a.tif").reason or "")
+
+
+def test_heic_is_read_with_its_extra(tmp_path: Path) -> None:
+    """A phone's photo, upright."""
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.from_pillow(Image.new("RGB", (64, 48), (200, 30, 30))).save(tmp_path / "a.heic")
+    image = open_photo(tmp_path / "a.heic")
+    assert image.size == (64, 48)
+    assert abs(int(pixels(image)[5, 5, 0]) - 200) < 8
+
+
+def test_heic_without_its_extra_says_how_to_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reason names the extra and the other way out."""
+    monkeypatch.setattr(decoding, "_readable_formats", lambda: ("JPEG", "PNG"))
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(400))
+    assert 'pip install "veille-clip[heic]"' in (facts_of(tmp_path / "a.heic").reason or "")
 
 
 # ---------------------------------------------------------------------------- facts

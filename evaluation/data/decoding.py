@@ -1,0 +1,265 @@
+"""Decoding one photo in bounded memory: every odd file becomes RGB, or a reason in one line.
+
+What a file would take decoded is known from its header, and refused above ``DECODED_BYTES``.
+Large photos are brought to RGB and reduced strip by strip.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import math
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import PIL
+from PIL import Image, JpegImagePlugin
+
+from evaluation.data.depth import Depth, depth_of, eight_bits
+from evaluation.errors import one_line
+
+EXACT_PIXELS = 16_000_000
+"""Up to this size a photo is decoded in full; above it, reduced by a whole factor."""
+REDUCED_SIDE = 1024
+"""The shortest side (pixels) that a reduced photo keeps at least, unless it is very long."""
+DECODED_BYTES = 400_000_000
+"""What decoding a photo may take, of what it stands on."""
+STREAMED_PIXELS = 1_000_000_000
+"""The same for a JPEG that is reduced row by row, whose memory grows with its width alone."""
+LONGEST_RATIO = 200
+"""Of the sides: a strip of a pixel's width shows nothing, and cannot be reduced."""
+PALE = 235
+"""Mean level of what a transparent picture shows, above which white would hide it."""
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "PPM")
+"""What is opened, by content and whatever the suffix.  Not Pillow's whole list: its EPS reader
+starts another program.  HEIF beside, with the extra "heic"."""
+_COPIES = {"WEBP": 3, "AVIF": 4, "HEIF": 4, "GIF": 2, "TIFF": 2}
+"""How often a decoder holds a photo, its own buffers included; 1 for the others."""
+
+_ORIENTATION = 0x0112
+_TRANSPOSED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_header_lock = threading.Lock()
+_large_photo_lock = threading.Lock()
+
+
+class Unreadable(Exception):
+    """Why a photo cannot be decoded, in one line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """An upright RGB image, and the size of the photo before any reduction."""
+
+    image: Image.Image
+    width: int
+    height: int
+    doubt: str = ""
+    """"pale": transparent and nearly white, so laid on grey; "depth": 16 bits of which few are
+    used, and nothing says how many count."""
+
+
+def decode(handle: BinaryIO) -> Decoded:
+    """Decode a photo.
+
+    Raises:
+        Unreadable: It is damaged, of an unknown format, or too large.
+        OSError: There is not enough memory.
+
+    """
+    try:
+        image = _open_header(handle)
+        with _one_large_photo_at_a_time(image.width * image.height):
+            return _decoded(image, handle)
+    except Unreadable:
+        raise
+    except MemoryError:
+        raise OSError("not enough memory to decode it") from None
+    except Exception as error:
+        raise Unreadable(_damage(error, handle)) from error
+
+
+def _decoded(image: Image.Image, handle: BinaryIO) -> Decoded:
+    width, height = image.size
+    if width * height > EXACT_PIXELS and _is_jpeg(image):
+        image.draft(None, (REDUCED_SIDE, REDUCED_SIDE))  # by 1, 2, 4 or 8, never below
+    image.load()
+    orientation = _orientation(image)
+    depth = depth_of(image, handle) if image.mode.startswith(("I", "F")) else None
+    ground = _ground(image) if image.has_transparency_data else None
+    rgb = _reduced(image, depth, ground)
+    if orientation in _TRANSPOSED:
+        rgb = rgb.transpose(_TRANSPOSED[orientation])
+    if orientation >= 5:  # noqa: PLR2004 - EXIF: 5 to 8 swap the sides
+        width, height = height, width
+    doubt = "pale" if ground == _GREY else "depth" if depth and depth.doubtful else ""
+    return Decoded(image=rgb, width=width, height=height, doubt=doubt)
+
+
+# ------------------------------------------------------------------------- header
+
+
+def _open_header(handle: BinaryIO) -> Image.Image:
+    # Pillow's guard against decompression bombs is a module-wide number that warns at 89
+    # megapixels; ours is the check below.  It is read while the header is, and only then.
+    with _header_lock:
+        pillows, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = Image.open(handle, formats=_readable_formats())
+        finally:
+            Image.MAX_IMAGE_PIXELS = pillows
+    _refuse_large(image)
+    return image
+
+
+def _refuse_large(image: Image.Image) -> None:
+    width, height = image.size
+    megapixels = round(width * height / 1e6)
+    if max(width, height) > LONGEST_RATIO * min(width, height) and width * height > EXACT_PIXELS:
+        raise Unreadable(f"too long: {width} x {height} pixels, sides of 1 to {LONGEST_RATIO}")
+    if _is_jpeg(image) and not image.info.get("progressive"):
+        if width * height > STREAMED_PIXELS:
+            most = STREAMED_PIXELS // 10**6
+            raise Unreadable(f"too large: {megapixels} megapixels, at most {most} are decoded")
+        return
+    needed = width * height * _bytes_a_pixel(image)
+    if needed > DECODED_BYTES:
+        raise Unreadable(
+            f"too large: {megapixels} megapixels take {needed // 10**6} MB decoded, "
+            f"at most {DECODED_BYTES // 10**6} are"
+        )
+
+
+def _bytes_a_pixel(image: Image.Image) -> int:
+    if _is_jpeg(image):  # progressive: its coefficients are kept until the last scan
+        return 2 * len(image.getbands())
+    stored = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}.get(image.mode, 4)
+    return stored * _COPIES.get(image.format or "", 1)
+
+
+@functools.cache
+def _readable_formats() -> tuple[str, ...]:
+    Image.init()  # an older Pillow, or one built without a codec, knows fewer of them
+    with contextlib.suppress(ModuleNotFoundError):
+        from pillow_heif import register_heif_opener  # noqa: PLC0415 - an extra
+
+        register_heif_opener()
+    return tuple(name for name in (*FORMATS, "HEIF") if name in Image.OPEN)
+
+
+@contextlib.contextmanager
+def _one_large_photo_at_a_time(pixels: int) -> Iterator[None]:
+    """Keep the memory of many decoding threads bounded by one large photo."""
+    with _large_photo_lock if pixels > EXACT_PIXELS else contextlib.nullcontext():
+        yield
+
+
+def _is_jpeg(image: Image.Image) -> bool:
+    return isinstance(image, JpegImagePlugin.JpegImageFile)
+
+
+# ------------------------------------------------------------------------- pixels
+
+
+def _reduced(image: Image.Image, depth: Depth | None, ground: int | None) -> Image.Image:
+    """The RGB image, above ``EXACT_PIXELS`` reduced by a whole factor, strip by strip."""
+    pixels = image.width * image.height
+    if pixels <= EXACT_PIXELS:
+        return _rgb(image, depth, ground)
+    factor = max(
+        1, min(image.size) // REDUCED_SIDE, math.ceil(math.sqrt(pixels / EXACT_PIXELS / 2))
+    )
+    size = (-(-image.width // factor), -(-image.height // factor))
+    whole = Image.new("RGB", size)
+    rows = max(1, 4_000_000 // image.width // factor) * factor
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(image.height, top + rows)))
+        whole.paste(_rgb(strip, depth, ground).reduce(factor), (0, top // factor))
+    return whole
+
+
+def _rgb(image: Image.Image, depth: Depth | None, ground: int | None) -> Image.Image:
+    if depth is not None:
+        return eight_bits(image, depth).convert("RGB")
+    if ground is not None:
+        layer = image.convert("RGBA")
+        under = Image.new("RGBA", layer.size, (ground, ground, ground, 255))
+        under.alpha_composite(layer)
+        return under.convert("RGB")
+    return image.convert("RGB")
+
+
+_GREY = 128
+_OPAQUE = 128
+"""Transparency below which a pixel shows its ground."""
+
+
+def _ground(image: Image.Image) -> int:
+    """The level that transparency is laid on: white, or grey when white would hide the rest."""
+    small = image.resize((min(64, image.width), min(64, image.height)), Image.Resampling.NEAREST)
+    layer = small.convert("RGBA")
+    alpha = layer.getchannel("A")
+    shown = sum(alpha.histogram()[level] for level in range(_OPAQUE, 256))
+    if not 0 < shown < alpha.width * alpha.height:
+        return 255
+    levels = layer.convert("L").histogram(alpha.point(lambda level: 255 * (level >= _OPAQUE)))
+    mean = sum(level * count for level, count in enumerate(levels)) / max(1, sum(levels))
+    return _GREY if mean > PALE else 255
+
+
+def _orientation(image: Image.Image) -> int:
+    # Read after loading: Pillow turns a TIFF itself, and then forgets its orientation.
+    try:
+        value = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 - damaged metadata is no reason to refuse a photo
+        return 1
+    return value if isinstance(value, int) else 1
+
+
+# ------------------------------------------------------------------------- reasons
+
+
+def _damage(error: Exception, handle: BinaryIO) -> str:
+    text = one_line(error)
+    if handle.seek(0, os.SEEK_END) == 0:
+        return "empty file"
+    if isinstance(error, PIL.UnidentifiedImageError):
+        handle.seek(0)
+        return _unknown(handle.read(32), handle)
+    if "truncated" in text.lower() or isinstance(error, EOFError):
+        return f"truncated photo ({text})"
+    return f"damaged photo ({text})"
+
+
+def _unknown(start: bytes, handle: BinaryIO) -> str:
+    if start[4:8] == b"ftyp" and start[8:12] in {b"heic", b"heix", b"hevc", b"mif1", b"msf1"}:
+        if "HEIF" in _readable_formats():
+            return "damaged photo (HEIC)"
+        return 'HEIC photo: to read it, pip install "veille-clip[heic]", or export it as JPEG'
+    if start[:4] in {b"II*\0", b"MM\0*"}:
+        with contextlib.suppress(Exception):
+            bands = _tiff_bands(handle)
+            if bands > 4:  # noqa: PLR2004 - red, green, blue and transparency
+                return f"TIFF of {bands} bands: a photo has one, three or four; export it as RGB"
+    return f"not a photo of a known format ({', '.join(_readable_formats())})"
+
+
+def _tiff_bands(handle: BinaryIO) -> int:
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2  # noqa: PLC0415 - for rare files
+
+    handle.seek(0)
+    directory = ImageFileDirectory_v2(handle.read(8))
+    handle.seek(directory.next)
+    directory.load(handle)
+    return int(directory.get(277, 1))
