@@ -37,7 +37,7 @@ PALE = 235
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "PPM")
 """What is opened, by content and whatever the suffix.  Not Pillow's whole list: its EPS reader
 starts another program.  HEIF beside, with the extra "heic"."""
-_COPIES = {"WEBP": 3, "AVIF": 4, "HEIF": 4, "GIF": 2, "TIFF": 2}
+_COPIES = {"WEBP": 4, "AVIF": 4, "HEIF": 4, "GIF": 2, "TIFF": 2}
 """How often a decoder holds a photo, its own buffers included; 1 for the others."""
 
 _ORIENTATION = 0x0112
