@@ -149,7 +149,7 @@ def check(study: str, data_root: Path | None, offline: bool) -> None:
     the study could not run.
     """
     from evaluation.stages.check import check_study  # noqa: PLC0415 - imports the data stage
-    from evaluation.stages.engine import Settings  # noqa: PLC0415
+    from evaluation.stages.settings import Settings  # noqa: PLC0415
 
     found = load_study(study, data_root=data_root)
     click.echo(f"study     {found.name}: {found.title}\nfile      {_short(found.file)}")
@@ -240,7 +240,7 @@ def weights(study: str, offline: bool) -> None:
     cannot be had.
     """
     from evaluation.stages.check import announce_weights, fetch_weights  # noqa: PLC0415
-    from evaluation.stages.engine import Settings  # noqa: PLC0415
+    from evaluation.stages.settings import Settings  # noqa: PLC0415
 
     found = load_study(study)
     with progress_bars() as advance:
@@ -315,8 +315,9 @@ def _compared_deeply(
     study: str, artefacts: Path, data_root: Path | None, *, device: str, precision: str
 ) -> StudyComparison:
     from evaluation.stages.deepen import deepen  # noqa: PLC0415 - imports SciPy
-    from evaluation.stages.engine import Engine, Settings  # noqa: PLC0415
+    from evaluation.stages.engine import Engine  # noqa: PLC0415
     from evaluation.stages.open import open_study  # noqa: PLC0415
+    from evaluation.stages.settings import Settings  # noqa: PLC0415
 
     declared = load_study(study, data_root=data_root)
     with progress_bars() as advance:
@@ -385,9 +386,10 @@ def explain(  # noqa: PLR0917 - click passes them by name
     start it again to go on.  Without options, the study's own numbers are raised to 1000
     masks on 32 photos, and curves of 20 steps on 24.
     """
-    from evaluation.stages.engine import Engine, Settings  # noqa: PLC0415
+    from evaluation.stages.engine import Engine  # noqa: PLC0415
     from evaluation.stages.explain import deeper  # noqa: PLC0415 - imports the stages
     from evaluation.stages.open import open_study  # noqa: PLC0415
+    from evaluation.stages.settings import Settings  # noqa: PLC0415
 
     found = load_study(study, data_root=data_root)
     told = {
@@ -490,8 +492,9 @@ def suggest(  # noqa: PLR0917 - click passes them by name
     another one, and suggestion.json for the site.  The test part is never looked at.
     """
     from evaluation.stages import suggest as stage  # noqa: PLC0415 - imports the stages
-    from evaluation.stages.engine import Engine, Settings  # noqa: PLC0415
+    from evaluation.stages.engine import Engine  # noqa: PLC0415
     from evaluation.stages.open import read_data  # noqa: PLC0415
+    from evaluation.stages.settings import Settings  # noqa: PLC0415
 
     found = load_study(study, data_root=data_root)
     with progress_bars() as advance:

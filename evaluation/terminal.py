@@ -33,7 +33,7 @@ from evaluation.records import (
 )
 
 if TYPE_CHECKING:
-    from evaluation.stages.engine import Advance
+    from evaluation.stages.settings import Advance
 
 
 @contextmanager

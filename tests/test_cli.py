@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from evaluation.cli import main
-from evaluation.stages.engine import Settings
+from evaluation.stages.settings import Settings
 from evaluation.usage import eval_command
 from tests.stages.opened import opened_study
 from tests.studies import write_study

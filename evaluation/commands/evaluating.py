@@ -22,7 +22,8 @@ def evaluate(arguments: tuple[str, ...]) -> None:
 
     What follows the studies is pytest's: -k "siglip2 and not noms", -x, -n 2, --junitxml FILE;
     and the suites': --data-root DIR, --models A,B, --prompts A,B, --device, --precision,
-    --batch-size, --artefacts DIR, --offline, --no-maps, --no-resume.  Exit codes are pytest's.
+    --batch-size, --artefacts DIR, --offline, --no-maps, --no-resume, --force, --retry.
+    Exit codes are pytest's.
     """
     import pytest  # noqa: PLC0415 - needs the `eval` extra
 

@@ -44,6 +44,7 @@ from evaluation.records.analysis import (
 )
 from evaluation.records.base import (
     FOLDS,
+    OLDEST_READ,
     SCHEMA_VERSION,
     BoolArray,
     DatasetKind,
@@ -120,6 +121,7 @@ __all__ = [
     "FAMILIES",
     "FOLDS",
     "KINDS",
+    "OLDEST_READ",
     "REFERENCE_METHOD",
     "SCHEMA_VERSION",
     "Abstention",

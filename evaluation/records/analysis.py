@@ -454,6 +454,8 @@ class StudyComparison:
     split_digest: str
     inputs: Mapping[str, str]
     """Case id to the digest of its predictions: the comparison is current while they are."""
+    fingerprint: str = ""
+    """SHA-256 of all that the comparison rests on; "" in older artefacts."""
     comparison: CaseComparison | None
     """None with fewer than two cases."""
     findings: tuple[Finding, ...] = ()

@@ -10,8 +10,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-SCHEMA_VERSION = 1
-"""Version of the artefact files that this program writes."""
+SCHEMA_VERSION = 2
+"""Version of the artefact files that this program writes.
+
+1: until November 2026; intervals of run.json and tests of texts took copies for photos of their
+own, and records had no fingerprint.  Still read.
+"""
+OLDEST_READ = 1
+"""The oldest version that is still read."""
 
 Fold = Literal["train", "validation", "test"]
 FOLDS: tuple[Fold, ...] = ("train", "validation", "test")

@@ -71,6 +71,13 @@ class StudyRecord:
     translations: Mapping[str, str] = field(default_factory=dict)
     """French text of the study (titles, question, sources) to the same in English."""
 
+    def is_of(self, run: RunRecord) -> bool:
+        """Whether a run was made on these photos and this split."""
+        return (run.dataset_revision, run.split_digest) == (
+            self.dataset_revision,
+            self.split_digest,
+        )
+
     @property
     def clusters(self) -> tuple[tuple[str, ...], ...]:
         """Groups of photos that every test and interval counts as one."""
@@ -104,7 +111,4 @@ class StudyResults:
 
     def is_current(self, run: RunRecord) -> bool:
         """Whether a run was made on the photos and the split that study.json describes."""
-        return (
-            run.dataset_revision == self.study.dataset_revision
-            and run.split_digest == self.study.split_digest
-        )
+        return self.study.is_of(run)

@@ -111,6 +111,9 @@ class RunRecord:
     dataset_revision: str
     split_digest: str
     seed: int
+    fingerprint: str = ""
+    """SHA-256 of all that the outcome rests on: equal inputs, and the record stands without
+    anything being run; "" in older artefacts."""
     status: Status
     error: str | None = None
     """One line, for ``unavailable`` and ``failed``."""

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from statsmodels.stats.proportion import proportion_confint
 
 from evaluation.records import BoolArray, FloatArray, IntArray, Metric
+from evaluation.records.groups import clusters
 
 CONFIDENCE = 0.95
 RESAMPLES = 9_999
@@ -74,21 +73,6 @@ def share(name: str, hits: BoolArray, groups: IntArray | None = None) -> Metric:
     effect = design_effect(hits.astype(np.float64), members)
     interval = wilson(count / effect, n / effect)
     return metric(name, count / n, n, replace(interval, method="wilson-clustered"))
-
-
-def group_numbers(groups: Sequence[Sequence[str]], ids: Sequence[str]) -> IntArray | None:
-    """(N,) one number for each of N ids, shared within a group; None when all stand alone."""
-    leader = {one: group[0] for group in groups for one in group}
-    return clusters(np.array([leader.get(one, one) for one in ids]))
-
-
-def clusters(groups: NDArray[Any] | None) -> IntArray | None:
-    """(N,) the groups numbered from 0; None when there are none, or each has one image."""
-    if groups is None:
-        return None
-    names, members = np.unique(groups, return_inverse=True)
-    numbers: IntArray = members
-    return None if names.size == numbers.size else numbers
 
 
 def design_effect(values: FloatArray, groups: IntArray) -> float:

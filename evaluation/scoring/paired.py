@@ -19,7 +19,8 @@ from statsmodels.stats.contingency_tables import cochrans_q as _cochrans_q
 from statsmodels.stats.contingency_tables import mcnemar as _mcnemar
 
 from evaluation.records import BoolArray, FloatArray, IntArray, MeanGain
-from evaluation.scoring.intervals import CONFIDENCE, Interval, clusters, design_effect
+from evaluation.records.groups import clusters
+from evaluation.scoring.intervals import CONFIDENCE, Interval, design_effect
 
 ALPHA = 0.05
 

@@ -24,8 +24,9 @@ from evaluation.records import (
     TextPair,
     VarianceSource,
 )
+from evaluation.records.groups import clusters
 from evaluation.scoring.comparison import Aligned
-from evaluation.scoring.intervals import bootstrap, clusters, resample, share, units_of
+from evaluation.scoring.intervals import bootstrap, resample, share, units_of
 from evaluation.scoring.paired import Paired, holm, paired
 
 NEAR_IDENTICAL = 0.95

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from evaluation.errors import VeilleError
 from evaluation.records import Availability, Fetched, ModelSpec, Study
-from evaluation.stages.engine import Settings
 from evaluation.stages.open import StudyData, read_data
+from evaluation.stages.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from evaluation.records import (
+    SCHEMA_VERSION,
     Abstention,
     Calibration,
     DataAudit,
@@ -36,6 +37,7 @@ from evaluation.stages.evidence import (
     right,
     zero_shot_cases,
 )
+from evaluation.stages.standing import comparison_fingerprint
 from evaluation.stores import artefacts
 
 T = TypeVar("T", Calibration, Abstention)
@@ -67,7 +69,11 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
     )
     result = replace(
         earlier,
+        schema_version=SCHEMA_VERSION,
         inputs=evidence.inputs,
+        fingerprint=comparison_fingerprint(
+            evidence.results.study, evidence.runs.values(), evidence.inputs
+        ),
         comparison=comparison,
         findings=(*findings, *_quoted(evidence.results.study.reference)),
         calibration=_each_case(evidence, earlier.calibration, earlier.inputs, _calibration),
@@ -91,7 +97,9 @@ def _still_true(evidence: Evidence) -> StudyComparison:
         comparison=None,
     )
     earlier = evidence.results.comparison
-    if earlier is None or (earlier.dataset_revision, earlier.split_digest) != (
+    if earlier is None or _took_copies_for_photos(earlier, evidence):
+        return blank
+    if (earlier.dataset_revision, earlier.split_digest) != (
         study.dataset_revision,
         study.split_digest,
     ):
@@ -109,6 +117,11 @@ def _still_true(evidence: Evidence) -> StudyComparison:
         few_shot=tuple(one for one in earlier.few_shot if one.model in models),
         retrieval=tuple(one for one in earlier.retrieval if one.model in models),
     )
+
+
+def _took_copies_for_photos(earlier: StudyComparison, evidence: Evidence) -> bool:
+    """Whether tests of an older version ignored groups that the study has."""
+    return earlier.schema_version < SCHEMA_VERSION and evidence.groups is not None
 
 
 def _cases_of(evidence: Evidence, model: str) -> set[str]:

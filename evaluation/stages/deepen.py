@@ -37,9 +37,10 @@ from evaluation.scoring.prompts import near_identical, text_effects
 from evaluation.scoring.retrieval import retrieve
 from evaluation.stages.compare import compare_cases
 from evaluation.stages.embed import embed_parts, predict
-from evaluation.stages.engine import Advance, Engine
+from evaluation.stages.engine import Engine
 from evaluation.stages.evidence import Evidence, chosen_cases, read_evidence, right
 from evaluation.stages.open import StudyData
+from evaluation.stages.settings import Advance
 from evaluation.stores import artefacts
 
 if TYPE_CHECKING:

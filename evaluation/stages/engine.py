@@ -1,51 +1,19 @@
-"""What runs models here: the settings of a run, the model loaded last, the stores."""
+"""What runs models here: the model loaded last, and the stores."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
-
-import platformdirs
+from typing import TYPE_CHECKING
 
 from evaluation.errors import WeightsUnavailable
 from evaluation.records import Case, Head, ModelSpec
-from evaluation.records.base import silent
+from evaluation.stages.cards import forget_unsized
+from evaluation.stages.open import StudyData
+from evaluation.stages.settings import Settings
 
 if TYPE_CHECKING:
     from evaluation.explain import MapCache
     from evaluation.models import Classifier
-    from evaluation.stages.open import StudyData
     from evaluation.stores.embeddings import EmbeddingStore
-
-
-class Advance(Protocol):
-    """Called with what is being done, how much is done, how much there is, and how it goes."""
-
-    def __call__(self, what: str, done: int, total: int, note: str = "", /) -> None:
-        """For instance: "embedding with x", 32, 210; or with a note, the loss of a training."""
-
-
-def default_cache() -> Path:
-    """Where models and embeddings are kept: ``$VEILLE_CACHE``, or the user's cache folder."""
-    chosen = os.environ.get("VEILLE_CACHE")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("veille-clip"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How to run, as opposed to what: none of it changes a result beyond rounding."""
-
-    artefacts: Path = Path("artefacts")
-    cache: Path = field(default_factory=default_cache)
-    device: str = "auto"
-    precision: str = "fp32"
-    offline: bool = False
-    batch_size: int = 32
-    resume: bool = True
-    """Whether an interrupted training is continued, and a finished one taken as it is."""
-    progress: Advance = silent
 
 
 class Engine:
@@ -108,7 +76,12 @@ class Engine:
             self._unavailable[spec.name] = error
             raise
         self._loaded = spec, learnt_from, model
+        forget_unsized(spec, settings.cache)
         return model
+
+    def know_unavailable(self, spec: ModelSpec, error: WeightsUnavailable) -> None:
+        """Takes it from an earlier attempt that a model's weights cannot be had."""
+        self._unavailable[spec.name] = error
 
     def keep_head(self, case: Case, head: Head) -> None:
         """Keeps the head of the case that was last scored, for its maps."""

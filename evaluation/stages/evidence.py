@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,10 @@ from evaluation.records import (
     RunRecord,
     StudyResults,
 )
+from evaluation.records.groups import group_numbers
 from evaluation.scoring.comparison import Aligned, align
-from evaluation.scoring.intervals import group_numbers
 from evaluation.scoring.prompts import choose_prompts
+from evaluation.stages.standing import tables_digest
 from evaluation.stores import artefacts
 
 
@@ -55,17 +55,8 @@ def read_evidence(root: Path, name: str) -> Evidence | None:
             if table.is_file()
         },
         groups=group_numbers(results.study.clusters, aligned.sample_ids),
-        inputs={case: _digest(root / case) for case in runs},
+        inputs={case: tables_digest(root / case) for case in runs},
     )
-
-
-def _digest(folder: Path) -> str:
-    """Of a case's tables and of the texts it read."""
-    digest = hashlib.sha256()
-    for name in ("predictions.csv", "validation.csv"):
-        path = folder / name
-        digest.update(path.read_bytes() if path.is_file() else b"-")
-    return digest.hexdigest()
 
 
 def zero_shot_cases(evidence: Evidence) -> dict[str, dict[str, str]]:

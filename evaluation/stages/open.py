@@ -30,8 +30,9 @@ from evaluation.records import (
     StudyRecord,
     TrainingPhotos,
 )
-from evaluation.scoring.intervals import group_numbers
-from evaluation.stages.engine import Settings
+from evaluation.records.groups import group_numbers
+from evaluation.stages.cards import cards
+from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts
 from evaluation.study.reference import load_reference
 
@@ -122,8 +123,6 @@ def open_study(study: Study, settings: Settings) -> StudyData:
 
 
 def _study_record(data: StudyData, settings: Settings) -> StudyRecord:
-    from evaluation.models import model_card  # noqa: PLC0415 - imports torch
-
     study, dataset, split = data.study, data.dataset, data.split
     return StudyRecord(
         name=study.name,
@@ -148,7 +147,7 @@ def _study_record(data: StudyData, settings: Settings) -> StudyRecord:
         cases=tuple(case.id for case in data.cases()),
         thresholds=study.thresholds,
         reference=None if study.reference is None else load_reference(study.reference),
-        models=tuple(model_card(spec) for spec in study.models),
+        models=cards(study.models, settings.cache),
         translations=study.translations,
     )
 

@@ -63,6 +63,13 @@ def versions() -> dict[str, str]:
     return found
 
 
+def numeric_versions() -> dict[str, str]:
+    """The same of the packages that can change a number, the program itself left out: its
+    stages have versions of their own.
+    """
+    return {name: one for name, one in versions().items() if name in _PACKAGES[1:]}
+
+
 @cache
 def processor() -> str:
     """The processor's name and the number of cores that this process may use."""

@@ -35,8 +35,10 @@ from evaluation.scoring.projection import project
 from evaluation.stages import provenance
 from evaluation.stages.cost import PeakMemory
 from evaluation.stages.embed import embed_parts, embed_views, predict, support
-from evaluation.stages.engine import Engine, Settings
+from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
+from evaluation.stages.settings import Settings
+from evaluation.stages.standing import fingerprint, weights_fingerprint
 from evaluation.stores import artefacts
 from evaluation.usage import eval_command
 
@@ -80,14 +82,24 @@ def score(case: Case, data: StudyData, engine: Engine) -> RunRecord:
         outcome = run_case(case, data, engine, memory)
     except VeilleError as error:
         status: Status = "unavailable" if isinstance(error, WeightsUnavailable) else "failed"
-        record = replace(record, status=status, error=str(error))
+        record = replace(
+            record, status=status, error=str(error), fingerprint=_of_refusal(case, status, settings)
+        )
         return _write(record, settings, clock, memory)
     except Exception as error:
         reason = f"{type(error).__name__}: {one_line(error)}"
-        _write(replace(record, status="failed", error=reason), settings, clock, memory)
+        _write(
+            replace(record, status="failed", error=reason, fingerprint=""), settings, clock, memory
+        )
         raise
     groups = data.groups(outcome.predictions.sample_ids)
     return _write(_scored(record, outcome, groups), settings, clock, memory, outcome)
+
+
+def _of_refusal(case: Case, status: Status, settings: Settings) -> str:
+    """The fingerprint of a record without result: what was asked for, where there is a server."""
+    asked = status == "unavailable" and not settings.offline
+    return weights_fingerprint(case.model, settings) if asked else ""
 
 
 def _blank_record(case: Case, data: StudyData, settings: Settings) -> RunRecord:
@@ -102,6 +114,7 @@ def _blank_record(case: Case, data: StudyData, settings: Settings) -> RunRecord:
         dataset_revision=data.dataset.revision,
         split_digest=data.split.digest,
         seed=data.split.seed,
+        fingerprint=fingerprint(case, data, settings),
         status="ok",
         classes=data.dataset.classes,
         provenance=Provenance(

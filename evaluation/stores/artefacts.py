@@ -42,6 +42,7 @@ from cattrs.strategies import configure_union_passthrough
 from evaluation import files
 from evaluation.errors import ArtefactError, SchemaVersionError, one_line
 from evaluation.records import (
+    OLDEST_READ,
     SCHEMA_VERSION,
     CaseExplanation,
     ExplainFailure,
@@ -98,6 +99,24 @@ def to_json(record: object, indent: int | None = 1) -> str:
     plain = _CONVERTER.unstructure(record)
     text = json.dumps(plain, sort_keys=True, indent=indent, ensure_ascii=False, allow_nan=False)
     return f"{text}\n"
+
+
+def plain(record: object) -> Any:
+    """A record as dictionaries, lists and scalars."""
+    return _CONVERTER.unstructure(record)
+
+
+def structured(found: Any, kind: type[T]) -> T:
+    """What :func:`plain` gave, as a record again; cattrs says what does not fit."""
+    return _CONVERTER.structure(found, kind)
+
+
+def read_plain(path: Path, kind: type[T]) -> T:
+    """Reads a record that has no version of its own; raises :class:`ArtefactError`."""
+    try:
+        return structured(json.loads(path.read_text(encoding="utf-8")), kind)
+    except (OSError, ValueError, TypeError, KeyError, cattrs.BaseValidationError) as error:
+        raise ArtefactError("cannot be read", where=path) from error
 
 
 def write_study(root: Path, study: StudyRecord) -> Path:
@@ -284,7 +303,7 @@ def read_json(path: Path, kind: type[T], *, again: str = SCORE_AGAIN) -> T:
 
 def _check_version(plain: Any, path: Path) -> None:
     version = plain.get("schema_version") if isinstance(plain, dict) else None
-    if version == SCHEMA_VERSION:
+    if isinstance(version, int) and OLDEST_READ <= version <= SCHEMA_VERSION:
         return
     newer = isinstance(version, int) and version > SCHEMA_VERSION
     remedy = (

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from evaluation.errors import ArtefactError, VeilleError, VeilleWarning
-from evaluation.records import Case, Predictions, RunRecord, Study, Threshold
-from evaluation.stages.compare import compare_cases
-from evaluation.stages.engine import Advance, Engine, Settings
-from evaluation.stages.explain import try_to_explain
+from evaluation.records import Case, CaseComparison, Predictions, RunRecord, Study, Threshold
+from evaluation.stages.engine import Engine
+from evaluation.stages.evaluate import evaluate
 from evaluation.stages.open import StudyData, open_study
-from evaluation.stages.score import score
+from evaluation.stages.settings import Advance, Settings
+from evaluation.stages.standing import standing_comparison
 from evaluation.stores.artefacts import read_attempt, read_explain_failure, read_predictions
 from evaluation.study.config import load_study
 from evaluation.terminal import progress_bars, ranking, results_table
@@ -58,6 +58,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--offline", action="store_true", help="never touch the network")
     group.addoption("--no-maps", action="store_true", help="make no attention maps")
+    group.addoption(
+        "--force", action="store_true", help="run cases anew though nothing changed since"
+    )
+    group.addoption(
+        "--retry", action="store_true", help="ask again for weights that could not be had today"
+    )
     group.addoption(
         "--resume",
         action=argparse.BooleanOptionalAction,
@@ -172,6 +178,9 @@ def _settings(config: pytest.Config) -> Settings:
         offline=config.getoption("--offline"),
         batch_size=config.getoption("--batch-size"),
         resume=config.getoption("--resume"),
+        # Training anew is running anew.
+        force=config.getoption("--force") or not config.getoption("--resume"),
+        retry=config.getoption("--retry"),
     )
 
 
@@ -229,22 +238,14 @@ def _record_of(config: pytest.Config, case: Case) -> RunRecord:
             with watched(config) as advance:
                 engine = config.stash[_ENGINE]
                 engine.settings = replace(engine.settings, progress=advance)
-                records[case.id] = score(data.case(case.name), data, engine)
-                _explain(config, records[case.id], data, engine)
+                maps = None if config.getoption("--no-maps") else data.study.explain
+                records[case.id] = evaluate(data.case(case.name), data, engine, maps)
         except ArtefactError as error:
             # Nothing can be recorded any more: every other case would say the same.
             pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
         for text in records[case.id].warnings:
             warnings.warn(f"{case.id}: {text}", VeilleWarning, stacklevel=1)
     return records[case.id]
-
-
-def _explain(config: pytest.Config, run: RunRecord, data: StudyData, engine: Engine) -> None:
-    """The maps that the study declares of a scored case; what fails is in the summary."""
-    spec = data.study.explain
-    if spec is None or run.status != "ok" or config.getoption("--no-maps"):
-        return
-    try_to_explain(data.case(run.case.partition("/")[2]), data, engine, spec)
 
 
 # -------------------------------------------------------------------- summary
@@ -288,13 +289,20 @@ def _write_results(
             terminalreporter.write_line(line, red=True)
     for study in dict.fromkeys(run.study for run in runs):
         with _said(terminalreporter), watched(config):
-            found = compare_cases(root, study)
-            if found is not None and found.comparison is not None:
-                terminalreporter.write(ranking(found.comparison, study, colour=colour))
+            ranks = standing_comparison(root, study) or _compared(root, study)
+            if ranks is not None:
+                terminalreporter.write(ranking(ranks, study, colour=colour))
     terminalreporter.write_line(f"artefacts: {root.resolve()}")
     terminalreporter.write_line(
         f"read them as a site: {site_command()} (build), {site_command(live=True)} (live)"
     )
+
+
+def _compared(root: Path, study: str) -> CaseComparison | None:
+    from evaluation.stages.compare import compare_cases  # noqa: PLC0415 - imports SciPy
+
+    found = compare_cases(root, study)
+    return None if found is None else found.comparison
 
 
 @contextmanager

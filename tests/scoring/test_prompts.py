@@ -167,7 +167,7 @@ def test_the_wald_tests_keep_their_size() -> None:
 
 def _p_values(cells: np.ndarray, labels: np.ndarray) -> list[float]:
     """The tests alone: the bootstrap of the shares would take most of the time."""
-    covariance = prompts._covariance(cells, labels)
+    covariance = prompts._covariance(cells, labels, None)
     return [
         prompts._source(name, c, cells.mean(axis=0), covariance, labels.size).p
         for name, c in prompts._contrasts(2, 3).items()

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evaluation.records import Case, CaseExplanation, ExplainSpec, RunRecord
-from evaluation.stages.engine import Advance, Engine, Settings
+from evaluation.stages.engine import Engine
 from evaluation.stages.explain import explain
 from evaluation.stages.open import StudyData, open_study
 from evaluation.stages.score import score
+from evaluation.stages.settings import Advance, Settings
 from evaluation.study.config import load_study
 
 

@@ -12,7 +12,7 @@ from evaluation.records import Predictions, StudyComparison
 from evaluation.stages import compare as analysis
 from evaluation.stages.compare import compare_cases
 from evaluation.stages.deepen import deepen
-from evaluation.stages.engine import Settings
+from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts
 from tests.stages.opened import Opened, opened_study
 from tests.studies import write_study

@@ -10,8 +10,8 @@ import pytest
 from evaluation.errors import DataError
 from evaluation.records import Case, CaseExplanation, ExplainSpec
 from evaluation.stages import explain as attention
-from evaluation.stages.engine import Settings
 from evaluation.stages.explain import deeper, planned, try_to_explain
+from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts
 from evaluation.usage import eval_command
 from tests.stages.opened import Opened, opened_study
@@ -145,7 +145,7 @@ def test_what_fails_is_recorded_beside_the_result(scored: Opened) -> None:
     (scored.engine.settings.cache / "maps.sqlite").write_bytes(b"no database at all" * 100)
     failure = try_to_explain(case, scored.data, scored.engine, SPEC)
     assert failure is not None
-    assert "cache of maps is damaged" in failure.error
+    assert "the cache of maps should be here" in failure.error
     after = files(scored, case)
     after.pop("attention-failure.json")
     assert after == before
@@ -159,7 +159,7 @@ def test_what_fails_is_recorded_beside_the_result(scored: Opened) -> None:
 def test_a_fault_of_ours_harms_no_score_either(
     scored: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its kind and its first line are recorded."""
+    """Its kind and what it says are recorded, in one line."""
 
     def fail(*_given: object) -> CaseExplanation:
         raise RuntimeError("DefaultCPUAllocator: not enough memory\nand more")
@@ -167,7 +167,7 @@ def test_a_fault_of_ours_harms_no_score_either(
     monkeypatch.setattr(attention, "explain", fail)
     failure = try_to_explain(scored.data.cases()[0], scored.data, scored.engine, SPEC)
     assert failure is not None
-    assert failure.error == "RuntimeError: DefaultCPUAllocator: not enough memory"
+    assert failure.error == "RuntimeError: DefaultCPUAllocator: not enough memory and more"
 
 
 def test_an_interrupted_run_goes_on_where_it_was(scored: Opened) -> None:

@@ -12,7 +12,7 @@ from huggingface_hub import constants
 
 from evaluation.records import FOLDS, RunRecord
 from evaluation.stages.embed import embed_parts
-from evaluation.stages.engine import Settings
+from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts
 from tests.models.hub_server import serving
 from tests.stages.opened import Opened, opened_study

@@ -15,8 +15,9 @@ from evaluation.cli import main
 from evaluation.errors import DataError, VeilleError
 from evaluation.records import Suggestion
 from evaluation.scoring.coverage import coverage
-from evaluation.stages.engine import Engine, Settings
+from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData, read_data
+from evaluation.stages.settings import Settings
 from evaluation.stages.suggest import suggest, without_test
 from evaluation.stores import artefacts
 from evaluation.stores.embeddings import EmbeddingStore

@@ -1,0 +1,58 @@
+"""Model cards, computed once for an architecture and the versions of its libraries.
+
+Building the towers of a study's models takes half a minute, and their sizes never change.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from evaluation.errors import ArtefactError
+from evaluation.models.cards import FACTS
+from evaluation.records import ModelCard, ModelSpec, digest_of
+from evaluation.stages import provenance
+from evaluation.stores import artefacts
+
+DAY = 24 * 3600
+"""Seconds for which a card without sizes is kept: its configuration may come with its weights."""
+
+
+def cards(specs: Iterable[ModelSpec], cache: Path) -> tuple[ModelCard, ...]:
+    """The card of each model; kept under ``cache``."""
+    return tuple(_card(spec, _path(spec, cache)) for spec in specs)
+
+
+def forget_unsized(spec: ModelSpec, cache: Path) -> None:
+    """Has a card without sizes made anew: now that the model was loaded they can be known."""
+    path = _path(spec, cache)
+    with suppress(ArtefactError, OSError):
+        if not _is_sized(artefacts.read_plain(path, ModelCard)):
+            path.unlink()
+
+
+def _path(spec: ModelSpec, cache: Path) -> Path:
+    said = artefacts.plain(replace(spec, name="", title=""))
+    facts = FACTS.read_text(encoding="utf-8")
+    return cache / "cards" / f"{digest_of([said, facts, provenance.numeric_versions()])[:32]}.json"
+
+
+def _card(spec: ModelSpec, path: Path) -> ModelCard:
+    # Whatever cannot be read is made anew, and one that cannot be kept is made again.
+    with suppress(ArtefactError, OSError):
+        card = artefacts.read_plain(path, ModelCard)
+        if _is_sized(card) or time.time() - path.stat().st_mtime < DAY:
+            return replace(card, model=spec)
+    from evaluation.models import model_card  # noqa: PLC0415 - imports torch
+
+    card = model_card(spec)
+    with suppress(ArtefactError):
+        artefacts.write_bytes(path, artefacts.to_json(card).encode())
+    return card
+
+
+def _is_sized(card: ModelCard) -> bool:
+    return card.image_parameters is not None

@@ -1,0 +1,186 @@
+"""What stands: results whose inputs are as they were, known from files alone.
+
+Nothing here imports torch or SciPy: an evaluation in which nothing changed takes seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from evaluation.errors import ArtefactError
+from evaluation.models import embedded
+from evaluation.models.checkpoints import is_path
+from evaluation.records import (
+    SCHEMA_VERSION,
+    Case,
+    CaseComparison,
+    ExplainSpec,
+    ModelSpec,
+    RunRecord,
+    StudyRecord,
+    digest_of,
+)
+from evaluation.stages import provenance
+from evaluation.stages.open import StudyData
+from evaluation.stages.settings import Settings
+from evaluation.stores import artefacts
+from evaluation.stores.maps import ALGORITHMS
+
+SCORING = 1
+"""Raised when scoring gives something else of the same inputs."""
+COMPARING = 1
+"""Raised when comparing gives something else of the same cases."""
+ASKED_AGAIN = timedelta(days=1)
+"""Weights that could not be had are not asked for again before."""
+
+
+# ------------------------------------------------------------------------ cases
+
+
+def fingerprint(case: Case, data: StudyData, settings: Settings) -> str:
+    """SHA-256 (hexadecimal) of all that a case's outcome rests on."""
+    return digest_of(
+        {
+            "program": [SCORING, SCHEMA_VERSION],
+            "photos": data.dataset.revision,
+            "said": [[one.id, one.title, one.subcategory] for one in data.dataset.samples],
+            "split": [data.split.digest, data.split.seed, data.split.groups],
+            "texts": artefacts.plain(case.prompts),
+            "weights": weights_fingerprint(case.model, settings),
+        }
+    )
+
+
+def weights_fingerprint(spec: ModelSpec, settings: Settings) -> str:
+    """SHA-256 (hexadecimal) of what a model is here, whatever it is asked.
+
+    A checkpoint of the user's counts with the sizes and times of its files, published weights
+    with their name, and every package that can change a number with its version.
+    """
+    return digest_of(
+        {
+            "model": artefacts.plain(spec),
+            "files": _files(Path(spec.weights)) if is_path(spec.weights) else [],
+            "embedded": embedded.RECIPE,
+            "run": [settings.device, settings.precision],
+            "packages": provenance.numeric_versions(),
+        }
+    )
+
+
+def _files(path: Path) -> list[list[str | int]]:
+    """Name, bytes and time of a file, or of all files of a folder; empty when it is absent."""
+    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+    states = [(one, one.stat()) for one in files if one.is_file()]
+    return [[one.name, state.st_size, state.st_mtime_ns] for one, state in states]
+
+
+def standing_run(case: Case, data: StudyData, settings: Settings) -> RunRecord | None:
+    """The record of a case that needs not run again; None when it has to."""
+    folder = settings.artefacts / case.id
+    needed = ["run.json", "predictions.csv"]
+    needed += ["validation.csv"] if data.split.validation else []
+    if (folder / "failure.json").exists() or not all((folder / one).is_file() for one in needed):
+        return None
+    # Whatever cannot be read is made anew.
+    with suppress(ArtefactError):
+        run = artefacts.read_run(folder / "run.json")
+        if run.status == "ok" and run.fingerprint == fingerprint(case, data, settings):
+            return run
+    return None
+
+
+def asked_lately(case: Case, data: StudyData, settings: Settings) -> RunRecord | None:
+    """A record of today's, of any case of the model, that says that its weights cannot be had.
+
+    A record made offline says nothing of the network, and has no fingerprint.
+    """
+    wanted = weights_fingerprint(case.model, settings)
+    for other in data.cases():
+        if other.model.name == case.model.name:
+            with suppress(ArtefactError, ValueError):
+                run = artefacts.read_attempt(settings.artefacts, other.id)
+                if run is None or run.status != "unavailable" or run.fingerprint != wanted:
+                    continue
+                started = datetime.fromisoformat(run.provenance.started)
+                if datetime.now(UTC) - started < ASKED_AGAIN:
+                    return run
+    return None
+
+
+# ------------------------------------------------------------------------- maps
+
+
+def maps_stand(case: Case, spec: ExplainSpec, root: Path) -> bool:
+    """Whether a case's maps were made of its predictions as they are, at least as deep."""
+    folder = root / case.id
+    if (folder / "attention-failure.json").exists():
+        return False
+    # Whatever cannot be read is made anew.
+    with suppress(ArtefactError, OSError, ValueError, KeyError, TypeError):
+        found = json.loads((folder / "attention.json").read_text(encoding="utf-8"))
+        made_of = (found["schema_version"], found["algorithms"], found["predictions_digest"])
+        return (
+            made_of == (SCHEMA_VERSION, ALGORITHMS, artefacts.predictions_digest(root, case.id))
+            and artefacts.structured(found["spec"], ExplainSpec).covers(spec)
+            and all(
+                (folder / one["overlay"]).is_file()
+                for photo in found["photos"]
+                for one in photo["maps"]
+            )
+        )
+    return False
+
+
+# ------------------------------------------------------------------- comparison
+
+
+def tables_digest(folder: Path) -> str:
+    """SHA-256 (hexadecimal) of a case's tables."""
+    digest = hashlib.sha256()
+    for name in ("predictions.csv", "validation.csv"):
+        path = folder / name
+        digest.update(path.read_bytes() if path.is_file() else b"-")
+    return digest.hexdigest()
+
+
+def comparison_fingerprint(
+    study: StudyRecord, runs: Iterable[RunRecord], tables: Mapping[str, str]
+) -> str:
+    """SHA-256 (hexadecimal) of all that a study's comparison rests on.
+
+    ``tables`` maps the id of each case to the digest of its tables.
+    """
+    said: list[Any] = [
+        [run.case, artefacts.plain(run.model), artefacts.plain(run.prompts), tables[run.case]]
+        for run in runs
+    ]
+    return digest_of(
+        {
+            "program": [COMPARING, SCHEMA_VERSION, provenance.numeric_versions()],
+            "study": [study.dataset_revision, study.split_digest, study.clusters],
+            "near": study.near_duplicates,
+            "reference": artefacts.plain(study.reference),
+            "runs": said,
+        }
+    )
+
+
+def standing_comparison(root: Path, name: str) -> CaseComparison | None:
+    """The ranks of a study's cases, when its comparison.json is about them as they are."""
+    with suppress(ArtefactError, OSError, ValueError, KeyError, TypeError):
+        found = json.loads((root / name / "comparison.json").read_text(encoding="utf-8"))
+        study = artefacts.read_study(root / name / "study.json")
+        attempts = [root / case / "run.json" for case in study.cases]
+        runs = [artefacts.read_run(path) for path in attempts if path.is_file()]
+        kept = [run for run in runs if run.status == "ok" and study.is_of(run)]
+        tables = {run.case: tables_digest(root / run.case) for run in kept}
+        if found["fingerprint"] == comparison_fingerprint(study, kept, tables):
+            return artefacts.structured(found["comparison"], CaseComparison)
+    return None
