@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 import click
 
 from evaluation.commands.evaluating import evaluate
-from evaluation.commands.publishing import serve, site
+from evaluation.commands.publishing import publish, serve, site
 from evaluation.data.notes import line as data_note
 from evaluation.errors import VeilleError
 from evaluation.records import Case, ExplainSpec, PairedTest, StudyComparison
@@ -93,10 +93,9 @@ _LANGUAGE = click.option(
 )
 _PHOTOS = click.option(
     "--photos",
-    type=click.Choice(["all", "redistributable"]),
     default="all",
-    show_default=True,
-    help="Which photos may be shown.",
+    metavar="all|redistributable|STUDY,…",
+    help="Whose photos may be shown (all).",
 )
 _DATA_ROOT = click.option(
     "--data-root", type=click.Path(path_type=Path), help="Folder of the photos."
@@ -114,7 +113,7 @@ def main() -> None:
     """
 
 
-for command in (evaluate, site, serve):
+for command in (evaluate, site, serve, publish):
     main.add_command(command)
 
 
@@ -530,7 +529,7 @@ def report(
     output: Path,
     config: Path | None,
     artefacts: Path,
-    photos: Literal["all", "redistributable"],
+    photos: str,
     language: Literal["fr", "en"],
 ) -> None:
     """Write the report's pages as Markdown, with assets and nav.yml, for any site generator."""
@@ -561,7 +560,7 @@ def slides(  # noqa: PLR0917 - click passes them by name
     pdf: Path | None,
     language: Literal["fr", "en"],
     artefacts: Path,
-    photos: Literal["all", "redistributable"],
+    photos: str,
 ) -> None:
     """Write STUDY as a deck of slides: one HTML file, to present or to print.
 
@@ -592,7 +591,7 @@ def print_study(
     output: Path | None,
     language: Literal["fr", "en"],
     artefacts: Path,
-    photos: Literal["all", "redistributable"],
+    photos: str,
 ) -> None:
     """Print the pages of STUDY as one PDF: cover, contents, page numbers, links.
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
 
 import click
 
 from evaluation.errors import ReportError
+from evaluation.files import write_bytes, writing
+from evaluation.stores.artefacts import read_results
 
+_WORKFLOW = Path(__file__).with_name("pages.yml")
 _MKDOCS = {"ignore_unknown_options": True}
 
 
@@ -17,8 +20,8 @@ _MKDOCS = {"ignore_unknown_options": True}
 @click.option("--artefacts", type=click.Path(path_type=Path), help="Folder of the results.")
 @click.option(
     "--photos",
-    type=click.Choice(["all", "redistributable"]),
-    help="Which photos may be shown (VEILLE_PHOTOS; all).",
+    metavar="all|redistributable|STUDY,…",
+    help="Whose photos may be shown (VEILLE_PHOTOS; all).",
 )
 @click.option(
     "--output",
@@ -27,9 +30,7 @@ _MKDOCS = {"ignore_unknown_options": True}
     show_default=True,
     help="Folder of the site.",
 )
-def site(
-    artefacts: Path | None, photos: Literal["all", "redistributable"] | None, output: Path
-) -> None:
+def site(artefacts: Path | None, photos: str | None, output: Path) -> None:
     """Build the site of the results in this folder, strictly: a broken link ends it.
 
     The folder's own mkdocs.yml is used, and mkdocs.en.yml for English in en/; where there is
@@ -80,3 +81,59 @@ def _mkdocs(*arguments: str) -> None:
     from mkdocs.__main__ import cli  # noqa: PLC0415 - needs the `site` extra
 
     cli.main(list(arguments), prog_name="mkdocs", standalone_mode=False)
+
+
+@click.command(short_help="Prepare this repository to publish its site on GitHub Pages.")
+@click.option("--init", is_flag=True, help="Write the workflow (the one thing it does yet).")
+@click.option(
+    "--photos", multiple=True, metavar="STUDY", help="Publish the photos of this study too."
+)
+def publish(*, init: bool, photos: tuple[str, ...]) -> None:
+    """Write the GitHub Pages workflow of this repository, and what it keeps out of git.
+
+    Photos of studies that are not declared redistributable are neither committed nor shown,
+    unless their study is named by --photos: that is for whoever may publish them.
+    """
+    if not init:
+        raise click.UsageError("say --init: it writes the workflow, and pushes nothing")
+    for line in write_workflow(Path.cwd(), photos):
+        click.echo(line)
+
+
+def write_workflow(folder: Path, named: tuple[str, ...]) -> tuple[str, ...]:
+    """Writes .github/workflows/pages.yml and lines of .gitignore; returns what to tell.
+
+    Raises :class:`ReportError` for a study without results, for a workflow that is there
+    already, and when nothing can be written.
+    """
+    from evaluation.report.study.view import check_photos, shows_photos  # noqa: PLC0415 - `site`
+
+    cards = tuple(one.study for one in read_results(folder / "artefacts"))
+    check_photos(",".join(named or ("all",)), {card.name for card in cards})
+    workflow, ignored = folder / ".github" / "workflows" / "pages.yml", folder / ".gitignore"
+    if workflow.exists():
+        raise ReportError("is there already", where=workflow, remedy="remove it to have it anew")
+    shown = [card.name for card in cards if shows_photos(",".join(named), card)]
+    rules = ["artefacts/**/*.webp", *(f"!artefacts/{name}/**/*.webp" for name in shown)]
+    text = _WORKFLOW.read_text(encoding="utf-8")
+    text = text.replace("{photos}", ",".join(("redistributable", *named)))
+    with writing(workflow, ReportError, elsewhere="start in a folder that is writable"):
+        write_bytes(workflow, text.replace("{pin}", _pin()).encode())
+        before = ignored.read_text(encoding="utf-8") if ignored.exists() else ""
+        kept = [line for line in before.splitlines() if line not in rules]
+        rules += [line for line in ("/site/", "/.veille/") if line not in kept]
+        write_bytes(ignored, "\n".join((*kept, *rules, "")).encode())
+    withheld = sorted({card.name for card in cards} - set(shown))
+    return (
+        f"{workflow.relative_to(folder)} written: it publishes what artefacts/ holds on main",
+        f".gitignore    photos stay out of git, but those of {', '.join(shown) or 'no study'}",
+        *(f"withheld      {name}: not declared redistributable" for name in withheld),
+        "then          commit artefacts/ with them, push, and choose in the repository's settings",
+        "              Pages -> Source -> GitHub Actions",
+    )
+
+
+def _pin() -> str:
+    """The version that is installed, when it is a published one."""
+    here = version("veille-clip")
+    return "" if "dev" in here or "+" in here else f"=={here}"

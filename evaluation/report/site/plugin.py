@@ -7,7 +7,7 @@ In ``mkdocs.yml``::
           artefacts: artefacts          # folder of the results
           templates: templates          # folder of the Jinja templates
           reference: evaluation/studies/flipkart/slides.toml
-          photos: all                   # or "redistributable" for a public site
+          photos: all                   # or "redistributable", or that and names of studies
           language: fr                  # or "en", for the site in en/ beside the French one
     nav:
       - index.md                        # generated
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 from jinja2 import Environment
 from mkdocs.config import base
@@ -39,7 +39,6 @@ from evaluation.report.site import serving, sites
 from evaluation.report.site.disk import read_reference, require_files
 from evaluation.report.site.render import Pages, Section, navigation, render
 from evaluation.report.site.shipped import default_reference, default_templates
-from evaluation.report.study.view import Photos
 from evaluation.stores.artefacts import read_results
 
 log = get_plugin_logger("veille")
@@ -53,7 +52,7 @@ class VeilleConfig(base.Config):  # type: ignore[no-untyped-call]
     artefacts = options.Type(str, default="artefacts")
     templates = options.Optional(options.Dir(exists=True))
     reference = options.Optional(options.File(exists=True))
-    photos = options.Choice(("all", "redistributable"), default="all")
+    photos = options.Type(str, default="all")
     language = options.Choice(LANGUAGES, default="fr")
 
 
@@ -163,7 +162,7 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
             results,
             read_reference(self._reference()),
             templates=self._templates(),
-            photos=cast("Photos", self.config.photos),
+            photos=self.config.photos,
             language=self.config.language,
             shared=self._shared,
         )

@@ -19,7 +19,7 @@ from evaluation.report.pages import PAGES, SITE_PAGES, explorer, image_map
 from evaluation.report.pages.origin import origin
 from evaluation.report.study import maps, trainings
 from evaluation.report.study.here import Here
-from evaluation.report.study.view import Photos, StudyView
+from evaluation.report.study.view import Photos, StudyView, check_photos, shows_photos
 from evaluation.usage import SCORE_AGAIN
 
 Content = str | bytes | Path
@@ -60,8 +60,9 @@ def render(
     ``reference`` holds published figures, shown by themselves while no study has results.
     With ``photos="redistributable"`` the photos of a study that may not be republished are
     left out, and its pages say so.  Raises :class:`ReportError` naming the template and the
-    line when a template is wrong.
+    line when a template is wrong, and for an unknown word in ``photos``.
     """
+    check_photos(photos, {one.study.name for one in results})
     with speaking(language, translations(results, reference)):
         made = _render(_views(results, photos, draw, shared), reference, Templates(templates))
     return _sharing(made, shared) if shared else made
@@ -141,7 +142,7 @@ def _views(
             results=one,
             folder=f"{links.STUDIES}/{folders[one.study.name]}",
             draw=draw,
-            photos_shown=photos == "all" or one.study.redistributable,
+            photos_shown=shows_photos(photos, one.study),
             shared=shared,
         )
         for one in ordered

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
+from evaluation.errors import ReportError
 from evaluation.records import (
     CaseExplanation,
     Metric,
@@ -33,7 +33,28 @@ from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.vega import Draw
 from evaluation.report.study.archive import Archive, pack
 
-Photos = Literal["all", "redistributable"]
+Photos = str
+"""Whose photos are shown: "all", "redistributable" (of studies that declare it), or these and
+those of the studies that are named, with commas between."""
+
+
+def shows_photos(photos: Photos, study: StudyRecord) -> bool:
+    """Whether the photos of a study may be shown."""
+    return study.redistributable or not {"all", study.name}.isdisjoint(_named(photos))
+
+
+def check_photos(photos: Photos, studies: Collection[str]) -> None:
+    """Raises :class:`ReportError` for a word that is neither a study nor one of the two."""
+    if unknown := sorted(_named(photos) - {"all", "redistributable", *studies}):
+        raise ReportError(
+            f"photos: there is no study {', '.join(unknown)}",
+            remedy=", ".join(("choose among all", "redistributable", *sorted(studies))),
+        )
+
+
+def _named(photos: Photos) -> set[str]:
+    return {name.strip() for name in photos.split(",")}
+
 
 BASELINE = "noms"
 """Name of the prompt set that the others are compared with, where a study has it."""

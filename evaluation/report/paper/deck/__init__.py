@@ -27,7 +27,7 @@ from evaluation.report.paper.deck.blocks import Slide
 from evaluation.report.paper.deck.slides import main_slides
 from evaluation.report.site.render import translations
 from evaluation.report.site.standalone import sheet, stylesheet
-from evaluation.report.study.view import Photos, StudyView
+from evaluation.report.study.view import Photos, StudyView, shows_photos
 
 __all__ = ["render_deck"]
 
@@ -62,7 +62,7 @@ def render_deck(
             results=results,
             folder=f"{links.STUDIES}/{links.slug(results.study.name)}",
             draw=draw,
-            photos_shown=photos == "all" or results.study.redistributable,
+            photos_shown=shows_photos(photos, results.study),
         )
         deck = Deck(
             lang=current(),
