@@ -22,6 +22,7 @@
   const percent = new Intl.NumberFormat(lang, { style: "percent", maximumFractionDigits: 0 });
 
   const failed = () => {
+    root.classList.add("v-plane--failed");
     const notice = document.createElement("p");
     notice.className = "v-withheld";
     notice.textContent = root.dataset.failed;
@@ -155,7 +156,6 @@
 
     read();
     form.hidden = body.hidden = fold.hidden = false;
-    root.classList.add("v-plane--live");
     form.addEventListener("change", (event) => {
       write();
       if (event.target.name === "cas") draw();
@@ -173,7 +173,6 @@
     try {
       await draw();
     } catch {
-      root.classList.remove("v-plane--live");
       form.hidden = body.hidden = fold.hidden = true;
       failed();
     }

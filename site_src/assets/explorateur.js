@@ -7,7 +7,7 @@
   "use strict";
 
   const PAGE = 60; // cards drawn at a time
-  const KEYS = ["q", "vrai", "sous", "cas", "predit", "verdict", "conf", "a", "b", "accord"];
+  const KEYS = ["q", "vrai", "sous", "cas", "predit", "verdict", "conf", "a", "b", "accord", "tri"];
   const NONE = 65535;
 
   const root = document.querySelector(".v-explorer:not([data-ready])");
@@ -137,14 +137,14 @@
   const initial = () => ({
     q: "", vrai: -1, sous: -1, cas: data.ranked[0], predit: -1, verdict: "",
     min: null, max: null, a: data.ranked[0], b: data.ranked[1] ?? data.ranked[0],
-    accord: "", id: "",
+    accord: "", tri: "", id: "",
   });
   const names = () => ({
     vrai: data.classes, predit: data.classes, sous: data.subcategories,
     cas: data.cases.map((it) => it.id), a: data.cases.map((it) => it.id),
     b: data.cases.map((it) => it.id),
   });
-  const CHOICES = { verdict: ["juste", "faux"], accord: ["a", "b", "aucun", "deux"] };
+  const CHOICES = { verdict: ["juste", "faux"], accord: ["a", "b", "aucun", "deux"], tri: ["sures", "hesitantes", "marge", "desaccord"] };
 
   const decode = (text) => {
     try { return decodeURIComponent(text.replace(/\+/g, " ")); } catch { return text; }
@@ -184,11 +184,11 @@
 
   const fragment = (from) => {
     const [plain, known] = [initial(), names()];
-    const said = { q: from.q, verdict: from.verdict, accord: from.accord, id: from.id };
+    const said = { q: from.q, verdict: from.verdict, accord: from.accord, tri: from.tri, id: from.id };
     for (const key of ["vrai", "sous", "predit"]) said[key] = from[key] < 0 ? "" : known[key][from[key]];
     if (from.min !== null || from.max !== null) said.conf = `${from.min ?? 0}-${from.max ?? 100}`;
     // A link that speaks of a case names it: which one is the default may change.
-    const spoken = from.predit >= 0 || from.verdict || said.conf;
+    const spoken = from.predit >= 0 || from.verdict || said.conf || from.tri;
     if (spoken || from.cas !== plain.cas) said.cas = known.cas[from.cas];
     if (from.accord || from.a !== plain.a) said.a = known.a[from.a];
     if (from.accord || from.b !== plain.b) said.b = known.b[from.b];
@@ -212,6 +212,24 @@
 
   let shown = new Uint32Array(0);
   let drawn = 0;
+
+  /* Of the two highest probabilities of the chosen case: how near it was to another answer. */
+  const margin = (at) => {
+    let [first, second] = [0, 0];
+    const pairs = data.said[state.cas].probabilities[at];
+    for (let i = 1; i < pairs.length; i += 2) {
+      if (pairs[i] > first) [first, second] = [pairs[i], first];
+      else if (pairs[i] > second) second = pairs[i];
+    }
+    return first - second;
+  };
+  const answers = (at) => new Set(data.said.map((said) => said.predicted[at])).size;
+  const ORDERS = {
+    sures: (at) => -data.said[state.cas].confidence[at],
+    hesitantes: (at) => data.said[state.cas].confidence[at],
+    marge: margin,
+    desaccord: (at) => -answers(at),
+  };
 
   const sift = () => {
     const kept = new Uint32Array(loaded);
@@ -237,7 +255,9 @@
       kept[number] = at;
       number += 1;
     }
-    return kept.subarray(0, number);
+    const order = ORDERS[state.tri];
+    // Photos of one rank stay in the order of the study.
+    return order ? kept.subarray(0, number).sort((a, b) => order(a) - order(b) || a - b) : kept.subarray(0, number);
   };
 
   /* ------------------------------------------------------------------- list */
@@ -298,7 +318,7 @@
   };
 
   const filtered = () =>
-    KEYS.some((key) => !["cas", "a", "b", "conf"].includes(key) && state[key] !== "" && state[key] !== -1)
+    KEYS.some((key) => !["cas", "a", "b", "conf", "tri"].includes(key) && state[key] !== "" && state[key] !== -1)
     || state.min !== null || state.max !== null;
 
   const say = () => {
@@ -342,7 +362,7 @@
       if (field(key)) field(key).value = state[key] < 0 ? "" : String(state[key]);
     }
     for (const key of ["cas", "a", "b"]) if (field(key)) field(key).value = String(state[key]);
-    for (const key of ["verdict", "accord"]) if (field(key)) field(key).value = state[key];
+    for (const key of ["verdict", "accord", "tri"]) if (field(key)) field(key).value = state[key];
     if (field("q").value !== state.q) field("q").value = state.q;
     // Not while it is typed: "5." would become "5".
     for (const key of ["min", "max"]) {
@@ -357,7 +377,7 @@
       cas: place("cas"), predit: place("predit"), verdict: field("verdict").value,
       min: bound(field("min").value), max: bound(field("max").value),
       a: field("a") ? place("a") : plain.a, b: field("b") ? place("b") : plain.b,
-      accord: field("accord")?.value ?? "", id: "",
+      accord: field("accord")?.value ?? "", tri: field("tri").value, id: "",
     };
   };
   const chosen = (push) => {

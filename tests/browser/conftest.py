@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -65,15 +66,28 @@ class _Quiet(SimpleHTTPRequestHandler):
         """Says nothing."""
 
 
+@contextmanager
+def _serving(folder: Path) -> Iterator[str]:
+    server = _Server(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+
+
 @pytest.fixture(scope="session")
 def served(site: Path) -> Iterator[str]:
     """The site under /repo/, as GitHub Pages publishes it."""
-    server = _Server(("127.0.0.1", 0), partial(_Quiet, directory=str(site.parent)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/repo/"
-    server.shutdown()
-    thread.join()
+    with _serving(site.parent) as address:
+        yield f"{address}{site.name}/"
+
+
+@pytest.fixture(scope="session")
+def at_root(site: Path) -> Iterator[str]:
+    """The site at the root of its host, where its page of lost addresses finds its files."""
+    with _serving(site) as address:
+        yield address
 
 
 OpenPage = Callable[..., "Page"]

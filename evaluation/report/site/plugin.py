@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from jinja2 import Environment
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader
 from mkdocs.config import base
 from mkdocs.config import config_options as options
 from mkdocs.config.defaults import MkDocsConfig
@@ -105,11 +105,13 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
         return files
 
     def on_env(self, env: Environment, /, *, config: MkDocsConfig, files: Files) -> Environment:
-        """The theme's templates need no second compilation when the site is built again.
+        """Puts the report's templates of the theme before Material's own.
 
-        They take a finished address as it is.
+        These need no second compilation when the site is built again, and take a finished
+        address as it is.
         """
         del config, files
+        env.loader = ChoiceLoader([FileSystemLoader(self._templates() / "theme"), env.loader])
         env.bytecode_cache = COMPILED
         env.filters["url"] = sites.keeping_addresses(env.filters["url"])
         return env
