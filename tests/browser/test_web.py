@@ -29,7 +29,7 @@ SHIFTS = """() => new Promise((done) => {
 def test_nothing_moves_and_little_is_loaded(
     open_page: OpenPage, site: Path, at_root: str, width: int
 ) -> None:
-    """On every page type: layout shifts under 0.05, and under 400 kB on the wire, photos left out."""
+    """On every page type: layout shifts under 0.05, under 400 kB on the wire without photos."""
     page = open_page("index.html", base=at_root, width=width)
     sizes: list[int] = []
 
