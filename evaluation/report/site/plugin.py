@@ -111,7 +111,8 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
         address as it is.
         """
         del config, files
-        env.loader = ChoiceLoader([FileSystemLoader(self._templates() / "theme"), env.loader])
+        ours = FileSystemLoader(self._templates() / "theme")
+        env.loader = ChoiceLoader([ours, *([env.loader] if env.loader else [])])
         env.bytecode_cache = COMPILED
         env.filters["url"] = sites.keeping_addresses(env.filters["url"])
         return env
