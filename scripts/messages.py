@@ -3,37 +3,42 @@
     python scripts/messages.py           # or: tox -e messages
     python scripts/messages.py --check   # changes nothing; says what is wrong
 
+Babel finds the messages (``t``, ``nt``, ``say``, ``nsay`` and ``message`` with literal text).
 New messages are added without a translation, those that nobody says any more are dropped, the
 others keep theirs.  Then fill each empty ``msgstr`` by hand.
 """
 
 from __future__ import annotations
 
-import ast
 import io
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
-import jinja2
 from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
-from jinja2 import nodes
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGUE = ROOT / "evaluation" / "report" / "kit" / "messages" / "en.po"
 
-SAYING = ("evaluation/records", "evaluation/report")
-"""Rooms whose texts the site shows."""
-
 Message = str | tuple[str, str]
 """A message, or its forms for one and for several."""
 
-PLAIN, COUNTED = {"t", "say", "message"}, {"nt", "nsay"}
-IN_TEMPLATES = {"t", "nt"}
-"""A template's own ``say`` prints a sentence."""
+KEYWORDS = {"t": None, "say": None, "message": None, "nt": (2, 3), "nsay": (2, 3)}
+"""Which arguments are messages: the first, or the second and the third after a number."""
+
+PLACES = (
+    ("evaluation/records", [("**.py", "python")], {}),
+    ("evaluation/report", [("**.py", "python")], {}),
+    (
+        "templates",
+        [("**.jinja", "jinja2")],
+        {"**.jinja": {"trim_blocks": "true", "lstrip_blocks": "true"}},
+    ),
+)
+"""Rooms whose texts the site shows: folder, how Babel reads its files, and its options."""
 
 _SLOT = re.compile(r"\{([a-z]\w*)\}")
 _FRENCH = re.compile(r"[«»]|\b(?:le|la|les|des|une|est|sont|avec|dans|sur|par|qui|que)\b")
@@ -56,48 +61,16 @@ def main(*arguments: str) -> int:
 
 
 def messages(root: Path) -> dict[Message, list[str]]:
-    """Each message of the report to the files that say it, in order of appearance."""
+    """Each message of the report to the files that say it."""
     found: dict[Message, list[str]] = {}
-    for path, extract in (
-        *((path, from_python) for room in SAYING for path in sorted((root / room).rglob("*.py"))),
-        *((path, from_template) for path in sorted((root / "templates").glob("*.jinja"))),
-    ):
-        place = path.relative_to(root).as_posix()
-        for message in extract(path.read_text(encoding="utf-8")):
-            places = found.setdefault(message, [])
-            if place not in places:
+    for room, methods, options in PLACES:
+        for name, _, message, _, _ in extract_from_dir(
+            root / room, method_map=methods, options_map=options, keywords=KEYWORDS
+        ):
+            places = found.setdefault(_message(message), [])
+            if (place := f"{room}/{name}") not in places:
                 places.append(place)
     return found
-
-
-def from_python(text: str) -> Iterator[Message]:
-    """Literal arguments of the functions that say a message."""
-    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
-    for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
-        name = getattr(call.func, "id", getattr(call.func, "attr", ""))
-        if name in PLAIN and call.args:
-            yield from _literals(call.args[0])
-        elif name in COUNTED and len(call.args) > 2:  # noqa: PLR2004 - n, one, several
-            yield from zip(_literals(call.args[1]), _literals(call.args[2]), strict=True)
-
-
-def _literals(node: ast.expr) -> list[str]:
-    if isinstance(node, ast.IfExp):
-        return [*_literals(node.body), *_literals(node.orelse)]
-    return [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
-
-
-def from_template(text: str) -> Iterator[Message]:
-    """Literal arguments of ``t`` and ``nt`` in a template."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    for call in environment.parse(text).find_all(nodes.Call):
-        if not (isinstance(call.node, nodes.Name) and call.node.name in IN_TEMPLATES):
-            continue
-        said = call.args if call.node.name == "t" else call.args[1:]
-        values = [node.value for node in said if isinstance(node, nodes.Const)]
-        if len(values) != len(said):
-            raise SystemExit(f"line {call.lineno}: {call.node.name}() wants literal text")
-        yield values[0] if call.node.name == "t" else (values[0], values[1])
 
 
 def translations(path: Path) -> dict[Message, tuple[str, ...]]:

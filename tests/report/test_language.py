@@ -221,14 +221,18 @@ def test_messages_are_typeset(typed: str, french: str) -> None:
     assert t(typed, n="2") == french
 
 
-def test_messages_are_found(script: ModuleType) -> None:
-    """In Python and in templates; an expression with two literals has two."""
-    python = (
-        't("a" "b"); say("c {x}", x=t(y)); nt(2, "un", "des"); message("d"); t("e" if z else "f")'
-    )
-    assert list(script.from_python(python)) == ["ab", "c {x}", ("un", "des"), "d", "e", "f"]
-    template = '{{ t("a {x}", x=ui.say("no")) }}{% if nt(n, "un", "des") %}{% endif %}'
-    assert list(script.from_template(template)) == ["a {x}", ("un", "des")]
+def test_messages_are_found(script: ModuleType, tmp_path: Path) -> None:
+    """In Python and in templates, in any call; texts of several literals are one."""
+    report, records = tmp_path / "evaluation/report", tmp_path / "evaluation/records"
+    for folder in (report, records, tmp_path / "templates"):
+        folder.mkdir(parents=True)
+    (report / "x.py").write_text('t("a" "b"); say("c {x}", x=nt(2, "un", "des", y=t("d")))')
+    (records / "y.py").write_text('TITLE = message("e")')
+    template = '{{ t("f {x}", x=ui.say(y)) }}{% if nt(n, "un", "des") %}{% endif %}'
+    (tmp_path / "templates/z.jinja").write_text(template)
+    found = script.messages(tmp_path)
+    assert set(found) == {"ab", "c {x}", ("un", "des"), "d", "e", "f {x}"}
+    assert found["un", "des"] == ["evaluation/report/x.py", "templates/z.jinja"]
 
 
 def test_faults_of_a_catalogue(script: ModuleType) -> None:

@@ -67,20 +67,6 @@ def test_gap_has_no_sign() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "expected"),
-    [(0, f"0{N}photo"), (1, f"1{N}photo"), (2, f"2{N}photos"), (1050, f"1{T}050{N}photos")],
-)
-def test_plural(number: int, expected: str) -> None:
-    """Zero and one are singular in French."""
-    assert wording.plural(number, "photo") == expected
-
-
-def test_plural_irregular() -> None:
-    """A noun may give its own plural."""
-    assert wording.plural(2, "cas", "cas") == f"2{N}cas"
-
-
-@pytest.mark.parametrize(
     ("moment", "expected"),
     [
         ("2026-11-23", f"23{N}novembre{N}2026"),

@@ -19,10 +19,12 @@ from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
+from babel import Locale
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 
 from evaluation.records import message as message  # noqa: PLC0414 - the report's own name of it
-from evaluation.report.kit.typography import THIN, bound, typeset
+from evaluation.report.kit.typography import bound, typeset
 
 Language = Literal["fr", "en"]
 
@@ -33,6 +35,8 @@ CATALOGUES = Path(__file__).resolve().parent / "messages"
 SLOT = re.compile(r"\{([a-z]\w*)\}")
 """A slot is a name between braces; "{}" is not one."""
 
+_LOCALES: dict[Language, Locale] = {"fr": Locale("fr"), "en": Locale("en", "GB")}
+
 _current: ContextVar[Language] = ContextVar("language", default="fr")
 _texts: ContextVar[Mapping[str, str] | None] = ContextVar("texts", default=None)
 
@@ -40,6 +44,11 @@ _texts: ContextVar[Mapping[str, str] | None] = ContextVar("texts", default=None)
 def current() -> Language:
     """The language that is spoken now."""
     return _current.get()
+
+
+def locale(language: Language | None = None) -> Locale:
+    """What Babel knows of a language, of the current one when none is given."""
+    return _LOCALES[language or current()]
 
 
 @contextmanager
@@ -83,7 +92,7 @@ def nt(n: int, one: str, several: str, /, **slots: str) -> str:
     French says zero and one in the singular, English one alone.  Raises as :func:`t` does;
     ``{n}`` alone may be left out of a message.
     """
-    values = {"n": grouped(str(n)), **slots}
+    values = {"n": format_decimal(n, locale=locale()), **slots}
     text = counted(n, one, several)
     return fill(text, values if "n" in SLOT.findall(text) else slots)
 
@@ -103,11 +112,11 @@ def translated(text: str, slots: Mapping[str, object]) -> str:
 
 def counted(n: int, one: str, several: str) -> str:
     """The form that suits ``n`` in the current language, its slots open."""
-    found = _catalogue(current()).get((one, several))
-    if found is None:
-        text = one if abs(n) < 2 else several  # noqa: PLR2004 - the French plural begins at two
-        return _set(text, "fr")
-    return _set(found[0] if abs(n) == 1 else found[1], current())
+    forms = _catalogue(current()).get((one, several))
+    language: Language = "fr" if forms is None else current()
+    singular, plural = forms or (one, several)
+    single = locale(language).plural_form(abs(n)) == "one"
+    return _set(singular if single else plural, language)
 
 
 @cache
@@ -134,11 +143,6 @@ def fill(text: str, slots: Mapping[str, str]) -> str:
         return found
 
     return SLOT.sub(value, text)
-
-
-def grouped(digits: str) -> str:
-    """Digits with the separator of thousands: "1 050", "1,050"."""
-    return re.sub(r"(?<=\d)(?=(\d{3})+$)", THIN if current() == "fr" else ",", digits)
 
 
 @cache

@@ -11,59 +11,29 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
+from typing import Literal
 
-from evaluation.report.kit.language import Language, authored, current, grouped, t
+from babel.dates import format_date
+from babel.lists import format_list
+from babel.numbers import format_decimal
+
+from evaluation.report.kit.language import authored, current, locale, t
 from evaluation.report.kit.typography import NBSP, THIN, typeset
 
 MINUS = "\u2212"
 DASH = "\u2014"
 """Stands where a number is undefined."""
 
-_MONTHS: dict[Language, tuple[str, ...]] = {
-    "fr": (
-        "janvier",
-        "février",
-        "mars",
-        "avril",
-        "mai",
-        "juin",
-        "juillet",
-        "août",
-        "septembre",
-        "octobre",
-        "novembre",
-        "décembre",
-    ),
-    "en": (
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ),
-}
-_LAST: dict[Language, dict[str, str]] = {
-    "fr": {"et": "et", "ou": "ou"},
-    "en": {"et": "and", "ou": "or"},
-}
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 _MINUTE, _HOUR = 60, 3600
 
 
 def decimal(value: float, digits: int = 3) -> str:
     """0.857 as "0,857", in English "0.857"; a value that rounds to zero has no sign."""
-    text = f"{abs(value):.{digits}f}"
-    whole, _, fraction = text.partition(".")
-    sign = MINUS if value < 0 and float(text) else ""
-    comma = "," if current() == "fr" else "."
-    return sign + grouped(whole) + (f"{comma}{fraction}" if fraction else "")
+    rounded = Decimal(f"{value:.{digits}f}") or Decimal(0)
+    text = format_decimal(rounded, format=f"#,##0.{digits * '0'}".rstrip("."), locale=locale())
+    return text.replace("-", MINUS)
 
 
 def count(value: int) -> str:
@@ -141,23 +111,15 @@ def numbers(low: float | None, high: float | None, digits: int) -> str:
 
 
 def _points(difference: float, digits: int) -> str:
-    size = abs(100 * difference)
-    if current() == "en":  # "1 point", "1.0 points", "0.5 points"
-        return "point" if f"{size:.{digits}f}" == "1" else "points"
-    return "points" if round(size, digits) >= 2 else "point"  # noqa: PLR2004 - French plural
-
-
-def plural(number: int, one: str, several: str | None = None) -> str:
-    """A count with its noun: "0 photo", "1 photo", "1 050 photos"."""
-    noun = one if abs(number) < 2 else several or f"{one}s"  # noqa: PLR2004 - French plural
-    return f"{count(number)}{NBSP}{noun}"
+    size = Decimal(f"{abs(100 * difference):.{digits}f}")
+    return "point" if locale().plural_form(size) == "one" else "points"
 
 
 def date(moment: str) -> str:
     """An ISO 8601 date or instant as "23 novembre 2026", in English "23 November 2026"."""
     when = datetime.fromisoformat(moment)
-    day = "1er" if when.day == 1 and current() == "fr" else str(when.day)
-    return f"{day}{NBSP}{_MONTHS[current()][when.month - 1]}{NBSP}{when.year}"
+    text = format_date(when, "d MMMM y", locale=locale()).replace(" ", NBSP)
+    return re.sub("^1(?=\\D)", "1er", text) if current() == "fr" else text
 
 
 def instant(moment: str) -> str:
@@ -193,11 +155,9 @@ def size(octets: int) -> str:
     return t("{n} Mo", n=decimal(octets / 1_000_000, 1))
 
 
-def listing(items: Sequence[str], last: str = "et") -> str:
-    """("a", "b", "c") as "a, b et c", in English "a, b and c"; ``last`` is "et" or "ou"."""
-    if len(items) < 2:  # noqa: PLR2004 - nothing to join
-        return "".join(items)
-    return f"{', '.join(items[:-1])} {_LAST[current()][last]} {items[-1]}"
+def listing(items: Sequence[str], last: Literal["et", "ou"] = "et") -> str:
+    """("a", "b", "c") as "a, b et c", in English "a, b and c"."""
+    return format_list(items, "standard" if last == "et" else "or", locale=locale())
 
 
 def clauses(items: Iterable[str]) -> str:

@@ -527,7 +527,3 @@ def _coverage(view: StudyView, one: Abstention, slug: str) -> Chart:
             ),
         ),
     )
-
-
-def _range(low: float, high: float) -> str:
-    return t("{limits} %", limits=wording.interval(low, high, 0))

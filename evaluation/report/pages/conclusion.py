@@ -85,18 +85,12 @@ def _descriptions(here: Here) -> Sentence:
     view = here.view
     page = view.page("explicabilite")
     if view.suggestions:
-        return say(
-            "C’est essayé ici : {details}.",
-            details=Part(
-                text=t("ce que la validation en dit"),
-                href=here.file(page, "description-plus-precise"),
-            ),
-        )
+        details = t("ce que la validation en dit")
+        there = here.file(page, "description-plus-precise")
+        return say("C’est essayé ici : {details}.", details=Part(text=details, href=there))
     if view.explanations:
-        return say(
-            "{maps} sont là.",
-            maps=Part(text=t("Les cartes de ces erreurs"), href=here.file(page)),
-        )
+        maps = t("Les cartes de ces erreurs")
+        return say("{maps} sont là.", maps=Part(text=maps, href=here.file(page)))
     return ()
 
 

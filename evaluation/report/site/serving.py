@@ -27,8 +27,8 @@ def still_there(pages: Pages) -> dict[str, Content]:
 
 def nothing_yet() -> dict[str, Content]:
     """Pages that stand for those that have never come out; the fault is told over them."""
-    text = f"# {t('Ces pages n’ont pas encore pu être faites')}\n"
-    return {HOME: text, APPENDIX: text}
+    title = t("Ces pages n’ont pas encore pu être faites")
+    return dict.fromkeys((HOME, APPENDIX), f"# {title}\n")
 
 
 def over(html: str, fault: str) -> str:
