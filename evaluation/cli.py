@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import click
 
+from evaluation.commands.beginning import new, try_
 from evaluation.commands.evaluating import evaluate
 from evaluation.commands.publishing import publish, serve, site
 from evaluation.data.notes import line as data_note
@@ -16,7 +17,6 @@ from evaluation.errors import VeilleError
 from evaluation.records import Case, ExplainSpec, PairedTest, StudyComparison
 from evaluation.stores.artefacts import read_attempt
 from evaluation.study.config import list_studies, load_study
-from evaluation.study.scaffold import write_new_study
 from evaluation.terminal import (
     faithfulness_table,
     megabytes,
@@ -113,7 +113,7 @@ def main() -> None:
     """
 
 
-for command in (evaluate, site, serve, publish):
+for command in (new, try_, evaluate, site, serve, publish):
     main.add_command(command)
 
 
@@ -602,28 +602,3 @@ def print_study(
     path = output or Path(f"{study}.pdf")
     pages = write_pdf(artefacts, study, path, language=language, photos=photos)
     click.echo(f"{path} written, {pages} pages")
-
-
-@main.command(short_help="Write a new study from a folder of class folders.")
-@click.argument("study")
-@click.option(
-    "--images",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="Folder that holds one folder a class, or train/val/test folders that do.",
-)
-@click.option(
-    "--into",
-    type=click.Path(path_type=Path),
-    default=Path("studies"),
-    show_default=True,
-    help="Folder in which the study's own folder is made.",
-)
-def new(study: str, images: Path, into: Path) -> None:
-    """Write the study named STUDY from a folder of class folders, ready to edit."""
-    file = write_new_study(study, images, into)
-    click.echo(
-        f"{file} written; edit it and the texts beside it, then:\n"
-        f"  veille check {study}\n"
-        f"  {eval_command(study)}"
-    )

@@ -92,7 +92,7 @@ def test_new_writes_a_study_that_check_accepts(
         for i in range(6):
             make_photo(tmp_path / "images" / label / f"{i}.png", seed=10 * c + i)
     monkeypatch.chdir(tmp_path)
-    assert veille("new", "mine", "--images", "images").exit_code == 0
+    assert veille("new", "mine", "--images", "images", "--language", "en").exit_code == 0
     done = veille("check", "mine")
     assert done.exit_code == 0, done.output
     assert "12 in 2 classes" in done.output

@@ -10,11 +10,16 @@ from evaluation.errors import meant
 from evaluation.records import ModelSpec, PromptSet
 from evaluation.study.toml_table import SLUG, Table, read_toml
 
+_PLACEHOLDER = ": to be described"
+
 Derive = Literal["class-names", "subcategories", "random-words"]
 
 
 def read_prompt_sets(study: Table, models: Sequence[ModelSpec]) -> tuple[PromptSet, ...]:
-    """The prompt sets that a study names, in its order; those that cannot be read are noted."""
+    """The prompt sets that a study names, in its order; those that cannot be read are noted.
+
+    A file of comments alone, as ``veille new`` writes one, is not begun and is left out.
+    """
     names = study.texts("prompts")
     if not names and any(model.reads_texts for model in models):
         study.wrong("prompts", "a clip model needs a prompt set", 'write prompts = ["noms"]')
@@ -28,9 +33,11 @@ def read_prompt_sets(study: Table, models: Sequence[ModelSpec]) -> tuple[PromptS
         elif not file.is_file():
             hint = meant(name, present) if present else "no file there"
             study.wrong("prompts", f"{name!r}: no file prompts/{name}.toml", f"add it; {hint}")
-        elif (raw := read_toml(file, study.mistakes)) is not None:
+        elif raw := read_toml(file, study.mistakes):
             prompts.append(_prompt_set(name, Table(raw, file, study.mistakes)))
     _refuse_unknown_like(study, prompts)
+    if names and not prompts and not study.mistakes and any(one.reads_texts for one in models):
+        study.wrong("prompts", "no file of them holds a text yet", "write in one of them")
     return tuple(prompts)
 
 
@@ -83,14 +90,25 @@ def _refuse_unknown_like(study: Table, prompts: Sequence[PromptSet]) -> None:
 
 def _class_texts(table: Table) -> dict[str, tuple[str, ...]]:
     # Photos' folders may spell é with one character or with two: labels are in NFC.
-    return {
+    texts = {
         unicodedata.normalize("NFC", label): table.texts(label, single=True) for label in table.raw
     }
+    for label, sentences in texts.items():
+        if f"{label}{_PLACEHOLDER}" in sentences:
+            table.wrong(
+                label,
+                "still the placeholder that `veille new` once wrote",
+                "describe the class, or take the prompt set out of prompts",
+            )
+    return texts
 
 
 def _templates(table: Table) -> tuple[str, ...]:
     if not table.has("templates"):
         return ("{}",)
+    if table.raw["templates"] == "tower":
+        table.text("templates")  # read, hence known
+        return ()
     templates = table.texts("templates")
     for template in templates:
         count = template.count("{}")

@@ -1,11 +1,12 @@
-"""Writes a new study from a folder of class folders, ready to edit."""
+"""Writes a new study, ready to run as it stands and to be edited."""
 
 from __future__ import annotations
 
 import errno
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
@@ -14,34 +15,76 @@ from tomlkit.items import Table
 
 from evaluation.errors import VeilleError
 from evaluation.files import replacing, write_bytes, writing
-from evaluation.records import PromptSet
+from evaluation.records import Option, PromptSet
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_PARTS = {"train", "val", "validation", "test"}
+_CLIP = """
+# A real CLIP beside the offline stand-in, for when there is a network (about 600 MB):
+#
+# [[models]]
+# name = "vit-b-32"
+# kind = "clip"
+# architecture = "ViT-B-32"
+# weights = "laion2b_s34b_b79k"
+# title = "CLIP ViT-B/32 (LAION-2B)"
+"""
+_DRAFT = """\
+# To try descriptions beside the names, take away the "#" of the lines below and describe each
+# class as a photo would show it.  Several texts a class are averaged.  As long as every line
+# begins with "#", this file is left out of the study.
+#
+# title = "Descriptions détaillées"
+# language = "{language}"
+# source = "vous"
+# templates = "tower"
+#
+# [texts]
+"""
 
 
-def write_new_study(name: str, images: Path, parent: Path) -> Path:
-    """Writes ``<parent>/<name>/study.toml`` and two prompt sets; returns the study file.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a new study is to say."""
 
-    ``images`` holds one folder a class, or train/val/test folders that do.  Raises
-    :class:`VeilleError` when the name is not a slug, the study exists, the folder has no
-    class, or nothing can be written.
-    """
+    name: str
+    """A slug: of the study and of its folder."""
+    language: str
+    """Of the class names: "en", "fr", …"""
+    texts: Mapping[str, str]
+    """Class to its name as a text encoder should read it."""
+    dataset: Mapping[str, Option]
+    """Keys of ``[dataset]`` beside the licence and the origin."""
+    split: Mapping[str, Option] = field(default_factory=dict)
+    """Keys of ``[split]`` beside the seed and the shares."""
+    trains: bool = True
+    """Whether there are photos to train on."""
+
+
+def refuse_name(name: str, folder: Path) -> None:
+    """Raises :class:`VeilleError` when a name is no slug, or the study exists."""
     if not _SLUG.fullmatch(name):
         raise VeilleError(
             f"{name!r} cannot be a study's name",
             remedy="use lower-case letters, digits and hyphens, such as my-products",
         )
-    folder = parent / name
     if folder.exists():
         raise VeilleError(
             "this study exists already", where=folder, remedy="choose another name, or remove it"
         )
-    classes = class_folders(images)
+
+
+def write_new_study(plan: Plan, parent: Path, photos: Callable[[Path], None] | None = None) -> Path:
+    """Writes ``<parent>/<name>/study.toml`` and its prompt sets; returns the study file.
+
+    ``photos`` may write files into the folder before it gets its name.  Raises
+    :class:`VeilleError` when the name is not a slug, the study exists, or nothing can be written.
+    """
+    folder = parent / plan.name
+    refuse_name(plan.name, folder)
     files = {
-        "study.toml": _study_text(name, images.resolve()),
-        "prompts/noms.toml": _names_text(),
-        "prompts/descriptions.toml": _descriptions_text(classes),
+        "study.toml": _study_text(plan),
+        "prompts/noms.toml": _names_text(plan),
+        "prompts/descriptions.toml": _descriptions_text(plan),
     }
     # Whole or not at all: a study that lacks a file would be refused later.
     with (
@@ -51,44 +94,26 @@ def write_new_study(name: str, images: Path, parent: Path) -> Path:
         for path, text in files.items():
             (draft / path).parent.mkdir(exist_ok=True)
             (draft / path).write_text(text, encoding="utf-8")
+        if photos is not None:
+            photos(draft)
     return folder / "study.toml"
 
 
-def class_folders(images: Path) -> tuple[str, ...]:
-    """Names of the class folders, in alphabetical order, found as the loader finds them."""
-    if not images.is_dir():
-        raise VeilleError("no such folder", where=images, remedy="give --images a folder")
-    folders = _visible_folders(images)
-    if folders and {folder.name.lower() for folder in folders} <= _PARTS:
-        folders = [child for folder in folders for child in _visible_folders(folder)]
-    names = sorted({folder.name for folder in folders})
-    if len(names) < 2:  # noqa: PLR2004 - a choice needs two
-        raise VeilleError(
-            f"holds {len(names)} class folder(s), and a choice needs two",
-            where=images,
-            remedy="make one folder a class, with its photos inside",
-        )
-    return tuple(names)
-
-
-def _visible_folders(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
-
-
-def _study_text(name: str, images: Path) -> str:
+def _study_text(plan: Plan) -> str:
     document = tomlkit.document()
     document.add(tomlkit.comment("A study: the question, the photos, and what is tried on them."))
-    document.add(tomlkit.comment(f"Check it with `veille check {name}`."))
+    document.add(tomlkit.comment(f"Check it with `veille check {plan.name}`."))
     document["schema"] = 1
-    document["title"] = name.replace("-", " ").capitalize()
+    document["title"] = plan.name.replace("-", " ").capitalize()
     document["question"] = (
         "CLIP, sans aucun entraînement, suffit-il face à un modèle supervisé sur ces photos ?"
     )
+    # The descriptions join the study once their file says something.
     document["prompts"] = ["noms", "descriptions"]
 
     dataset = tomlkit.table()
-    dataset["kind"] = "folder"
-    dataset["root"] = str(images)
+    for key, value in plan.dataset.items():
+        dataset[key] = value
     dataset["licence"] = "à préciser"
     dataset["origin"] = "à préciser"
     dataset["redistributable"] = tomlkit.item(False).comment(
@@ -98,22 +123,26 @@ def _study_text(name: str, images: Path) -> str:
 
     split = tomlkit.table()
     split["seed"] = 42
-    split["test_share"] = tomlkit.item(0.2).comment("or test_per_class = 30")
-    split["validation_share"] = 0.2
+    if plan.trains:
+        split["test_share"] = tomlkit.item(0.2).comment("or test_per_class = 30")
+        split["validation_share"] = 0.2
+    for key, value in plan.split.items():
+        split[key] = value
     document["split"] = split
 
     models = tomlkit.aot()
-    models.append(_model("embedded", "clip", "", "Modèle embarqué (hors ligne)"))
-    models.append(
-        _model(
-            "embedded-supervised",
-            "supervised",
-            "tf_efficientnet_lite2",
-            "EfficientNet-Lite2 et régression logistique",
+    models.append(_model("embedded", "clip", "", "Substitut hors ligne (pas un CLIP)"))
+    if plan.trains:
+        models.append(
+            _model(
+                "embedded-supervised",
+                "supervised",
+                "tf_efficientnet_lite2",
+                "EfficientNet-Lite2 et régression logistique",
+            )
         )
-    )
     document["models"] = models
-    return tomlkit.dumps(document)
+    return tomlkit.dumps(document) + _CLIP
 
 
 def _model(name: str, kind: str, architecture: str, title: str) -> Table:
@@ -127,27 +156,29 @@ def _model(name: str, kind: str, architecture: str, title: str) -> Table:
     return table
 
 
-def _names_text() -> str:
+def _names_text(plan: Plan) -> str:
     document = tomlkit.document()
-    document.add(tomlkit.comment("What a zero-shot model reads: the class names as they stand."))
+    document.add(tomlkit.comment("What a zero-shot model reads of each class: its name."))
     document["title"] = "Noms des catégories"
-    document["language"] = "en"
-    document["derive"] = "class-names"
-    return tomlkit.dumps(document)
-
-
-def _descriptions_text(classes: Sequence[str]) -> str:
-    document = tomlkit.document()
-    document.add(tomlkit.comment("Describe each class as a photo would show it; several texts"))
-    document.add(tomlkit.comment("a class are averaged. In English: most text encoders read it."))
-    document["title"] = "Descriptions détaillées"
-    document["language"] = "en"
-    document["source"] = "à préciser"
+    document["language"] = plan.language
+    document["templates"] = tomlkit.item("tower").comment(
+        'those that fit each model; or your own: ["a photo of a {}."]'
+    )
+    if all(label == text for label, text in plan.texts.items()):
+        document["derive"] = "class-names"
+        return tomlkit.dumps(document)
     texts = tomlkit.table()
-    for label in classes:
-        texts[label] = [f"{label}: to be described"]
+    for label, text in plan.texts.items():
+        texts[label] = text
     document["texts"] = texts
     return tomlkit.dumps(document)
+
+
+def _descriptions_text(plan: Plan) -> str:
+    """A file of comments alone: nothing of it is read until a person has written in it."""
+    # An empty text is refused: what was not written is never scored.
+    lines = [f'# {tomlkit.key(label).as_string()} = [""]' for label in plan.texts]
+    return _DRAFT.format(language=plan.language) + "\n".join(lines) + "\n"
 
 
 # ------------------------------------------------------------------- a prompt set

@@ -1,0 +1,196 @@
+"""``veille new`` and ``veille try``: from photos to a study, and to its answer."""
+
+from __future__ import annotations
+
+import re
+import sys
+import unicodedata
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from evaluation.errors import VeilleError
+from evaluation.usage import eval_command
+
+if TYPE_CHECKING:
+    from evaluation.stages.begin import Begun
+
+_INTO = click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    default=Path("studies"),
+    show_default=True,
+    help="Folder in which the study's own folder is made.",
+)
+_LANGUAGE = click.option("--language", help="Of the class names: en, fr, … (asked for).")
+_PATH = click.option("--path", "path_column", help="Of a table: the column of the paths.")
+_LABEL = click.option("--label", "label_column", help="Of a table: the column of the classes.")
+
+
+@click.command(short_help="Write a new study from photos in class folders, or from a table.")
+@click.argument("study")
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Class folders, perhaps below train, val, test; a CSV, TSV or Parquet table; or a "
+    "folder that Hugging Face's datasets saved.",
+)
+@_LANGUAGE
+@_PATH
+@_LABEL
+@_INTO
+def new(  # noqa: PLR0917 - click passes them by name
+    study: str,
+    images: Path,
+    language: str | None,
+    path_column: str | None,
+    label_column: str | None,
+    into: Path,
+) -> None:
+    """Write the study named STUDY from photos, ready to run and to edit.
+
+    Ends with what was understood of the photos, and with the next command.
+    """
+    from evaluation.stages.begin import begin  # noqa: PLC0415 - keeps the other commands short
+
+    begun = begin(
+        study,
+        images,
+        into,
+        language=language or _asked,
+        path_column=path_column,
+        label_column=label_column,
+    )
+    _print(begun)
+    click.echo(
+        f"next      veille check {study}\n"
+        f"          {eval_command(study)}\n"
+        f"          to try descriptions: edit {begun.file.parent}/prompts/descriptions.toml"
+    )
+
+
+def _asked(classes: Sequence[str]) -> str:
+    from evaluation.study.naming import likely_language, says_nothing  # noqa: PLC0415
+
+    if says_nothing(classes):
+        return "en"
+    names = ", ".join(classes[:4])
+    if not sys.stdin.isatty():
+        raise VeilleError(
+            f"in which language are the class names ({names})?",
+            remedy="say it: --language en, --language fr, …",
+        )
+    answer: str = click.prompt(
+        f"Language of the class names ({names})", default=likely_language(classes)
+    )
+    return answer
+
+
+def _print(begun: Begun) -> None:
+    from evaluation.data.notes import line  # noqa: PLC0415
+    from evaluation.study.naming import says_nothing  # noqa: PLC0415
+
+    counts, plan = begun.counts, begun.plan
+    low, high = min(counts.values()), max(counts.values())
+    spread = str(low) if low == high else f"{low} to {high}"
+    click.echo(f"study     {begun.file}")
+    click.echo(f"photos    {sum(counts.values())} in {len(counts)} classes, {spread} a class")
+    click.echo(f"parts     {_parts(begun)}")
+    shown = [f"{label} → {text}" for label, text in plan.texts.items() if label != text][:3]
+    more = f": {'; '.join(shown)}" if shown else ", as they stand"
+    click.echo(f"texts     the class names in {plan.language!r}{more}")
+    models = "the offline stand-in" + (", and a model trained on the photos" * plan.trains)
+    click.echo(f"models    {models}; a CLIP is ready to be uncommented")
+    if begun.small:
+        names = ", ".join(f"{label} ({counts[label]})" for label in begun.small)
+        click.secho(f"left out  too few photos: {names}", fg="yellow")
+    if says_nothing(counts):
+        click.secho(
+            "note      the classes are numbers: say in prompts/noms.toml what they are", fg="yellow"
+        )
+    elif not plan.language.startswith("en"):
+        text = (
+            f"the stand-in reads English alone, not {plan.language!r}: translate prompts/noms.toml"
+        )
+        click.secho(f"note      {text}, or use a multilingual CLIP", fg="yellow")
+    for note in begun.listing.notes:
+        click.secho(f"note      {line(note)}", fg="yellow")
+
+
+def _parts(begun: Begun) -> str:
+    given = [photo.fold for photo in begun.listing.photos if photo.fold]
+    if not given:
+        return "drawn: 60 % train, 20 % validation, 20 % test of each class"
+    counts = ", ".join(f"{given.count(fold)} {fold}" for fold in dict.fromkeys(given))
+    missing = [one for one in ("validation", "test") if one not in given]
+    if not begun.plan.trains:
+        return f"as given: {counts}; nothing is trained"
+    carved = f"; {' and '.join(missing)} drawn from train" if missing else ""
+    return f"as given: {counts}{carved}"
+
+
+# ------------------------------------------------------------------------- veille try
+
+
+@click.command("try", short_help="From photos to an answer: new, eval and site in one.")
+@click.argument("photos", type=click.Path(path_type=Path))
+@click.option("--name", help="Of the study (from the folder's).")
+@_LANGUAGE
+@_PATH
+@_LABEL
+@_INTO
+@click.option("--no-browser", is_flag=True, help="Only print the site's address.")
+@click.pass_context
+def try_(  # noqa: PLR0917 - click passes them by name
+    context: click.Context,
+    photos: Path,
+    name: str | None,
+    language: str | None,
+    path_column: str | None,
+    label_column: str | None,
+    into: Path,
+    no_browser: bool,
+) -> None:
+    """Score PHOTOS, a folder of class folders or a table, and show the site of the answer.
+
+    The shortest way: what would be asked is assumed, and said in a line each.  The study that
+    is written can be edited and scored again.
+    """
+    from evaluation.commands.evaluating import pytest_arguments  # noqa: PLC0415
+    from evaluation.commands.publishing import site  # noqa: PLC0415
+    from evaluation.stages.begin import begin  # noqa: PLC0415 - keeps the other commands short
+    from evaluation.study.naming import likely_language  # noqa: PLC0415
+
+    def assumed(classes: Sequence[str]) -> str:
+        likely = likely_language(classes)
+        click.secho(f"assumed   class names in {likely!r} (or say --language)", fg="yellow")
+        return likely
+
+    begun = begin(
+        name or _slug(photos),
+        photos,
+        into,
+        language=language or assumed,
+        path_column=path_column,
+        label_column=label_column,
+    )
+    _print(begun)
+    import pytest  # noqa: PLC0415 - needs the `eval` extra
+
+    code = pytest.main(pytest_arguments((str(begun.file), "--no-maps", "-q")))
+    if code not in (0, 1):
+        sys.exit(code)
+    context.invoke(site, artefacts=None, photos=None, output=Path("site"))
+    address = (Path("site") / "index.html").resolve().as_uri()
+    click.echo(f"answer    {address}")
+    if not no_browser and not webbrowser.open(address):
+        click.echo("          (no browser could be opened here)")
+
+
+def _slug(photos: Path) -> str:
+    plain = unicodedata.normalize("NFKD", photos.resolve().stem).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain.casefold()).strip("-") or "my-photos"

@@ -1,0 +1,130 @@
+"""Photos that Hugging Face's ``datasets`` saved (``save_to_disk``), written out as files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluation.errors import DataError, one_line, quoted
+
+_SUFFIXES = {b"\xff\xd8": ".jpg", b"\x89P": ".png", b"RI": ".webp", b"GI": ".gif", b"BM": ".bmp"}
+
+
+def is_saved_dataset(folder: Path) -> bool:
+    """Whether ``datasets`` wrote this folder: one split, or several."""
+    return (folder / "dataset_dict.json").is_file() or (
+        (folder / "dataset_info.json").is_file() and any(folder.glob("*.arrow"))
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedPhotos:
+    """The photos of a saved data set: one row a photo, in files of Arrow."""
+
+    parts: Mapping[str, Sequence[Path]]
+    """Name of a split, or "", to its files."""
+    image: str
+    """Column of the photos."""
+    label: str
+    """Column of the classes."""
+    classes: Sequence[str]
+    """Their names, when the column holds numbers."""
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """The path that each photo is to have, and its class."""
+        for path, label, _ in self._rows([self.label]):
+            yield path, label
+
+    def write(self, folder: Path) -> None:
+        """Write every photo into the folder of its class, below that of its split.
+
+        Raises:
+            DataError: A row holds no photo.
+
+        """
+        for path, _, cell in self._rows([self.label, self.image]):
+            content = cell.get("bytes") if isinstance(cell, dict) else None
+            if content is None:
+                source = Path(str(cell["path"] if isinstance(cell, dict) else cell))
+                if not source.is_file():
+                    raise DataError("a row holds neither a photo nor its path", where=str(source))
+                content = source.read_bytes()
+            file = folder / f"{path}{_SUFFIXES.get(content[:2], '')}"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+
+    def _rows(self, columns: Sequence[str]) -> Iterator[tuple[str, str, Any]]:
+        from pyarrow import ipc  # noqa: PLC0415 - an extra
+
+        for part, files in self.parts.items():
+            number = 0
+            for file in files:
+                with ipc.open_stream(file) as reader:
+                    for batch in reader:
+                        for row in batch.select(columns).to_pylist():
+                            label = self._class(row[self.label])
+                            path = "/".join(filter(None, (part, label, f"{number:06}")))
+                            yield path, label, row.get(self.image)
+                            number += 1
+
+    def _class(self, value: object) -> str:
+        """Its name, such as a folder may have."""
+        named = isinstance(value, int) and 0 <= value < len(self.classes)
+        name = str(self.classes[value]) if named and isinstance(value, int) else str(value)
+        plain = re.sub(r"[/\\\x00-\x1f]+", "-", name)[:100].strip()
+        return f"_{plain}" if plain.startswith(".") or not plain else plain
+
+
+def export_saved_dataset(folder: Path) -> SavedPhotos:
+    """What a saved data set holds.
+
+    Raises:
+        DataError: pyarrow is not installed, or there is no photo or class column.
+
+    """
+    try:
+        import pyarrow  # noqa: F401, ICN001, PLC0415 - an extra
+    except ModuleNotFoundError:
+        raise DataError(
+            "reading it needs the package pyarrow, which is not installed here",
+            where=folder,
+            remedy='pip install "veille-clip[datasets]"',
+        ) from None
+    several = folder / "dataset_dict.json"
+    names = _json(several).get("splits", []) if several.is_file() else [""]
+    parts = {str(name): sorted((folder / str(name)).glob("*.arrow")) for name in names}
+    info = _json(folder / str(names[0]) / "dataset_info.json")
+    features = info.get("features", {})
+    image = _of_type(features, "Image")
+    label = _of_type(features, "ClassLabel") or next(
+        (name for name in ("label", "class", "category") if name in features), None
+    )
+    if image is None or label is None:
+        raise DataError(
+            f"no column of {'photos' if image is None else 'classes'}; it has {quoted(features)}",
+            where=folder,
+            remedy="save it with an Image and a ClassLabel column",
+        )
+    classes = features[label].get("names", ())
+    return SavedPhotos(parts=parts, image=image, label=label, classes=classes)
+
+
+def _of_type(features: Mapping[str, Any], kind: str) -> str | None:
+    matching = (
+        name
+        for name, feature in features.items()
+        if isinstance(feature, dict) and feature.get("_type") == kind
+    )
+    return next(matching, None)
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"cannot be read ({one_line(error)})", where=file) from error
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,250 @@
+"""From a person's photos to a study: what they are, in which parts, and what their classes say."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.data.exported import export_saved_dataset, is_saved_dataset
+from evaluation.data.folders import list_folder
+from evaluation.data.listing import ListedPhoto, Listing
+from evaluation.data.parts import part_of
+from evaluation.data.rows import Rows, read_rows
+from evaluation.data.tables import SPLIT_NAMES, list_table
+from evaluation.errors import DataError, quoted
+from evaluation.records import FOLDS, DatasetSpec, Option
+from evaluation.study.naming import texts_of
+from evaluation.study.scaffold import Plan, refuse_name, write_new_study
+
+TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
+METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+"""What lists the photos of an image folder, as Hugging Face has them."""
+LEAST = 3
+"""Photos of a class that can be in three parts."""
+
+_PATH_NAMES = ("path", "file_name", "filename", "file", "filepath", "image", "image_path", "photo")
+_LABEL_NAMES = (
+    *("label", "class", "category", "target", "classe", "catégorie", "categorie", "label_name"),
+    *("class_name", "species", "breed", "type", "y"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A study that was written, and what it was understood from."""
+
+    file: Path
+    plan: Plan
+    listing: Listing
+    small: tuple[str, ...] = ()
+    """Classes that have too few photos to be trained on, and are left out."""
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Class to its number of photos, missing ones included."""
+        return Counter(photo.label for photo in self.listing.photos)
+
+
+def begin(
+    name: str,
+    images: Path,
+    parent: Path,
+    *,
+    language: str | Callable[[Sequence[str]], str],
+    path_column: str | None = None,
+    label_column: str | None = None,
+) -> Begun:
+    """Write a study from photos.
+
+    Args:
+        name: Of the study.
+        images: A folder of class folders, perhaps below parts of a split; a table of paths and
+            labels, or a folder with one (``metadata.csv``); a folder that ``datasets`` saved.
+        parent: Where the study's folder is made.
+        language: Of the class names; or what asks for it, given them.
+        path_column: Of the table; None to find it.
+        label_column: Of the table; None to find it.
+
+    Raises:
+        VeilleError: The name cannot be used, the photos cannot be understood, or nothing can be
+            written.
+
+    """
+    refuse_name(name, parent / name)
+    if not images.exists():
+        raise DataError("no such folder or file", where=images, remedy="correct the path")
+    if images.is_dir() and is_saved_dataset(images):
+        return _from_saved(name, images, parent, language)
+    table = images if images.is_file() else _metadata(images)
+    if table is None:
+        spec = DatasetSpec(kind="folder", root=images.resolve())
+        listing = list_folder(spec, images.resolve())
+        declared: dict[str, Option] = {"kind": "folder", "root": str(images.resolve())}
+    else:
+        spec = _table_spec(table.resolve(), path_column, label_column)
+        listing = list_table(spec, table.resolve().parent)
+        declared = _declared(spec)
+    plan, small = _plan(name, listing, declared, language)
+    file = write_new_study(plan, parent)
+    return Begun(file=file, plan=plan, listing=listing, small=small)
+
+
+def _from_saved(
+    name: str, images: Path, parent: Path, language: str | Callable[[Sequence[str]], str]
+) -> Begun:
+    photos = export_saved_dataset(images)
+    listing = Listing(
+        photos=tuple(
+            ListedPhoto(id=path, path=path, label=label, fold=part_of(path.partition("/")[0]))
+            for path, label in photos.names()
+        )
+    )
+    plan, small = _plan(name, listing, {"kind": "folder", "root": "photos"}, language)
+    file = write_new_study(plan, parent, lambda folder: photos.write(folder / "photos"))
+    return Begun(file=file, plan=plan, listing=listing, small=small)
+
+
+def _plan(
+    name: str,
+    listing: Listing,
+    declared: Mapping[str, Option],
+    language: str | Callable[[Sequence[str]], str],
+) -> tuple[Plan, tuple[str, ...]]:
+    counts = Counter(photo.label for photo in listing.photos)
+    classes = sorted(counts)
+    if len(classes) < 2:  # noqa: PLR2004 - a choice needs two
+        raise DataError(
+            f"only one class, {classes[0]!r}" if classes else "no class",
+            remedy="give two classes or more, each with its photos",
+        )
+    folds = {photo.fold for photo in listing.photos}
+    trains = None in folds or "train" in folds
+    small = _small(listing.photos, classes, trains=trains)
+    plan = Plan(
+        name=name,
+        language=language if isinstance(language, str) else language(classes),
+        texts=texts_of(label for label in classes if label not in small),
+        dataset=declared,
+        split={"small_classes": "leave-out"} if small else {},
+        trains=trains,
+    )
+    return plan, small
+
+
+def _small(
+    photos: Sequence[ListedPhoto], classes: Sequence[str], *, trains: bool
+) -> tuple[str, ...]:
+    """Classes that cannot be in every part, when others can."""
+    if not trains:
+        return ()
+    given = {photo.fold for photo in photos if photo.fold}
+    small = []
+    for label in classes:
+        own = [photo for photo in photos if photo.label == label]
+        learnt = sum(photo.fold in (None, "train") for photo in own)
+        missing = [fold for fold in FOLDS[1:] if fold not in given]
+        absent = given - {photo.fold for photo in own}
+        if learnt < 1 + len(missing) or absent:
+            small.append(label)
+    return tuple(small) if len(classes) - len(small) > 1 else ()
+
+
+# -------------------------------------------------------------------------- tables
+
+
+def _metadata(images: Path) -> Path | None:
+    """The table of an image folder, when it has labels."""
+    for name in METADATA:
+        file = images / name
+        if file.is_file():
+            columns = read_rows(file, ()).columns
+            if "file_name" in columns and _first(_LABEL_NAMES, columns):
+                return file
+    return None
+
+
+def _table_spec(file: Path, path_column: str | None, label_column: str | None) -> DatasetSpec:
+    if file.suffix.casefold() not in TABLES:
+        raise DataError(
+            "neither a folder nor a table",
+            where=file,
+            remedy=f"give a folder of class folders, or a table ({', '.join(TABLES)})",
+        )
+    rows = read_rows(file, tuple(name for name in (path_column, label_column) if name))
+    path = path_column or _path_column(rows, file)
+    label = label_column or _first(_LABEL_NAMES, [name for name in rows.columns if name != path])
+    if label is None:
+        raise DataError(
+            f"which column holds the class? it has {quoted(rows.columns, 20)}",
+            where=file,
+            remedy="say it: --label COLUMN",
+        )
+    split = _first(SPLIT_NAMES, [name for name in rows.columns if name not in (path, label)])
+    parts = split and all(part_of(row[split]) for _, row in rows.rows)
+    return DatasetSpec(
+        kind="table",
+        root=file.parent,
+        csv=file.name,
+        images=_images(rows, path, file.parent),
+        path_column=path,
+        label_column=label,
+        split_column=split if parts else None,
+    )
+
+
+def _declared(spec: DatasetSpec) -> dict[str, Option]:
+    known = {
+        "kind": spec.kind,
+        "root": str(spec.root),
+        "csv": spec.csv,
+        "images": spec.images,
+        "path_column": spec.path_column,
+        "label_column": spec.label_column,
+        "split_column": spec.split_column,
+    }
+    return {key: value for key, value in known.items() if value}
+
+
+def _path_column(rows: Rows, file: Path) -> str:
+    """The column whose cells are files; by name when none of them is here."""
+    sample = [row for _, row in rows.rows[:50]]
+    here = {
+        column: sum(_found(file.parent, row[column]) is not None for row in sample)
+        for column in rows.columns
+    }
+    best = max(here, key=lambda column: here[column], default="")
+    column = best if here.get(best) else _first(_PATH_NAMES, rows.columns)
+    if column is None:
+        raise DataError(
+            f"which column holds the photos' paths? it has {quoted(rows.columns, 20)}",
+            where=file,
+            remedy="say it: --path COLUMN",
+        )
+    return column
+
+
+def _images(rows: Rows, column: str, root: Path) -> str:
+    """The folder that the paths begin at, below the table's own: "" or one of its folders."""
+    found = [_found(root, row[column]) for _, row in rows.rows[:50]]
+    known = Counter(folder for folder in found if folder is not None)
+    return known.most_common(1)[0][0] if known else ""
+
+
+def _found(root: Path, cell: str) -> str | None:
+    """The folder below the root in which a path of a table is a file; None when in none."""
+    name = re.sub(r"[\\/]+", "/", cell.strip())
+    if not name or "\0" in name or len(name) > 1000:  # noqa: PLR2004 - no path is that long
+        return None
+    try:
+        folders = ["", *sorted(entry.name for entry in root.iterdir() if entry.is_dir())]
+        return next((one for one in folders if (root / one / name).is_file()), None)
+    except OSError:
+        return None
+
+
+def _first(wanted: Sequence[str], columns: Sequence[str]) -> str | None:
+    known = {column.casefold(): column for column in reversed(columns)}
+    return next((known[name] for name in wanted if name in known), None)
