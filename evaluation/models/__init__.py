@@ -108,7 +108,9 @@ def load_model(
     resume: bool = True,
     watch: Callable[[int, int, str], None] = silent,
 ) -> Classifier:
-    """A model ready to embed; its weights are assembled or fetched when they are not here.
+    """A model ready to run; its weights are assembled or fetched when they are not here.
+
+    A kind that does not embed (:attr:`ModelSpec.embeds`) gives a :class:`Predictor` instead.
 
     A model whose trunk learns is trained here, or found trained in the cache.  The arguments
     are the fields of :class:`Loading`.
@@ -129,4 +131,5 @@ def load_model(
         resume=resume,
         watch=watch,
     )
-    return _maker(spec).load(spec, loading)
+    loaded: Classifier = _maker(spec).load(spec, loading)
+    return loaded

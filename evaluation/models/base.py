@@ -164,8 +164,10 @@ class Maker(Protocol):
         Raises :class:`ModelError` when it cannot be had.
         """
 
-    def load(self, spec: ModelSpec, loading: Loading) -> Classifier:
-        """A model that is ready to run; see :func:`evaluation.models.load_model`."""
+    def load(self, spec: ModelSpec, loading: Loading) -> Any:
+        """A model that is ready to run, in one role at least; see
+        :func:`evaluation.models.load_model`.
+        """
 
     def sizes(self, spec: ModelSpec) -> Sizes:
         """What can be computed of a model from its description alone; may raise anything."""

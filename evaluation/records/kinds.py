@@ -14,10 +14,10 @@ from typing import Literal
 
 from evaluation.records.base import message
 
-ModelKind = Literal["clip", "supervised"]
-Family = Literal["zero-shot", "label-free", "supervised"]
+ModelKind = Literal["clip", "supervised", "predictions"]
+Family = Literal["zero-shot", "label-free", "supervised", "given"]
 """What a case read of the user's own before it answered: nothing, titles or photos or shares
-without a label, or labels."""
+without a label, or labels; "given" answers were made elsewhere, from what nobody says here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,8 @@ class Kind:
     """Whether prompt sets apply: a model that reads none is one case."""
     learns: bool
     """Whether it is trained on the labels of the training part."""
+    embeds: bool = True
+    """Whether it has embeddings; without them it is compared, but not looked into."""
 
 
 FAMILIES: Mapping[Family, Sign] = {
@@ -51,9 +53,13 @@ FAMILIES: Mapping[Family, Sign] = {
         title=message("Sans étiquette"), colour="var(--v-label-free)", shape="triangle-up"
     ),
     "supervised": Sign(title=message("Supervisé"), colour="var(--v-supervised)", shape="square"),
+    "given": Sign(title=message("Fait ailleurs"), colour="var(--v-given)", shape="triangle-down"),
 }
 
 KINDS: Mapping[ModelKind, Kind] = {
     "clip": Kind(module="clip", family="zero-shot", reads_texts=True, learns=False),
     "supervised": Kind(module="supervised", family="supervised", reads_texts=False, learns=True),
+    "predictions": Kind(
+        module="predictions", family="given", reads_texts=False, learns=False, embeds=False
+    ),
 }

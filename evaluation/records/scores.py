@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from evaluation.records.base import FloatArray, IntArray
 
 
@@ -19,6 +21,14 @@ class Predictions:
     """(N, C) float64, rows sum to 1."""
     logits: FloatArray | None = None
     """(N, C) float64, already multiplied by the model's scale; None when read from a file."""
+
+    @property
+    def certain(self) -> bool:
+        """Whether only classes are known: every answer is given as if it were sure.
+
+        Then there is nothing to calibrate, to rank or to abstain by.
+        """
+        return bool(np.isin(self.probabilities, (0.0, 1.0)).all())
 
     @property
     def predicted(self) -> IntArray:

@@ -154,7 +154,7 @@ class ModelSpec:
     model: torchvision's where both have it, unless "timm:" or "torchvision:" comes first."""
     weights: str
     """"embedded", an open_clip tag, "hf-hub:owner/name", or an absolute path; of a supervised
-    model also "imagenet" and "random"."""
+    model also "imagenet" and "random"; the table of predictions made elsewhere."""
     title: str
     """In French, as the site shows it."""
     options: Mapping[str, Option] = field(default_factory=dict)
@@ -185,6 +185,11 @@ class ModelSpec:
     def reads_texts(self) -> bool:
         """Whether prompt sets apply to it."""
         return KINDS[self.kind].reads_texts
+
+    @property
+    def embeds(self) -> bool:
+        """Whether it has embeddings, and a tower that maps can look into."""
+        return KINDS[self.kind].embeds
 
     @property
     def learns(self) -> bool:

@@ -55,7 +55,8 @@ def score(predictions: Predictions, groups: IntArray | None = None) -> Scores:
 
     Classes that were neither present nor predicted are left out of the macro means, as in
     scikit-learn; balanced accuracy is the mean recall of the classes present.  Top-k
-    accuracy is left out with k classes or fewer, where it is 1 whatever the model.
+    accuracy is left out with k classes or fewer, where it is 1 whatever the model, and where
+    only the predicted classes are known.
 
     ``groups`` (N,) gives near-duplicate photos equal numbers: intervals then count a group as
     one, and are wider; values do not change.
@@ -77,7 +78,7 @@ def score(predictions: Predictions, groups: IntArray | None = None) -> Scores:
         **{
             row.name: share(row.name, in_top(predictions, row.top), groups)
             for row in METRICS
-            if row.top is not None and row.top < c
+            if row.top is not None and row.top < c and not predictions.certain
         },
     }
     return Scores(

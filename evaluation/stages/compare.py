@@ -134,13 +134,14 @@ def _each_case(
     inputs: Mapping[str, str],
     make: Callable[[Evidence, str], T],
 ) -> tuple[T, ...]:
-    """One value a case; that of an unchanged case is kept."""
+    """One value a case that gives probabilities; that of an unchanged case is kept."""
     known = {one.case: one for one in earlier}
     return tuple(
         known[case]
         if case in known and inputs.get(case) == evidence.inputs[case]
         else make(evidence, case)
         for case in evidence.aligned.cases
+        if not evidence.aligned.predictions[case].certain
     )
 
 

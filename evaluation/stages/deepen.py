@@ -95,7 +95,7 @@ def deepen(data: StudyData, engine: Engine) -> StudyComparison | None:
         return None
     chosen = chosen_cases(evidence)
     for spec in data.study.models:
-        if spec.name in chosen:
+        if spec.name in chosen and spec.embeds:
             bench = _bench(data, engine, spec, evidence)
             comparison = _with_model(comparison, bench, chosen[spec.name])
             # Written model by model: what is done is kept if the next one is interrupted.

@@ -25,7 +25,7 @@ def evaluate(case: Case, data: StudyData, engine: Engine, maps: ExplainSpec | No
         run = None if engine.settings.force else standing_run(case, data, engine.settings)
         if run is None:
             run = _scored(case, data, engine)
-        if maps is not None and run.status == "ok":
+        if maps is not None and run.status == "ok" and case.model.embeds:
             _explain(case, data, engine, maps)
     return run
 

@@ -86,6 +86,10 @@ def explain(case: Case, data: StudyData, engine: Engine, spec: ExplainSpec) -> C
     """
     from evaluation.explain import ALGORITHMS, CaseStamp, explain_case  # noqa: PLC0415 - start-up
 
+    if not case.model.embeds:
+        raise DataError("predictions made elsewhere have no maps", where=case.id)
+    if not case.model.embeds:
+        raise DataError("predictions made elsewhere have no maps", where=case.id)
     root = engine.settings.artefacts
     run, predictions = _scored(case, data, engine)
     stamp = CaseStamp(

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from evaluation import scoring
 from evaluation.data import open_photo
-from evaluation.errors import VeilleError, WeightsUnavailable, one_line
+from evaluation.errors import ModelError, VeilleError, WeightsUnavailable, one_line
+from evaluation.models.predictions import GivenPredictions
 from evaluation.records import (
     FOLDS,
     Case,
@@ -23,6 +24,7 @@ from evaluation.records import (
     Fold,
     Head,
     IntArray,
+    Option,
     Predictions,
     Projection,
     Provenance,
@@ -62,7 +64,11 @@ class Outcome:
     """Id of the training photo whose views are shown; "" when there are none."""
     views: Mapping[str, bytes]
     """File name to WebP: see :meth:`Classifier.pictures`."""
-    head: Head
+    head: Head | None
+    """None for predictions made elsewhere."""
+    warnings: tuple[str, ...]
+    chosen: Mapping[str, Option]
+    training: TrainingRecord | None
     timings: Timings
     weights_digest: str
     device: str
@@ -140,6 +146,8 @@ def run_case(
     Raises :class:`VeilleError`: the weights cannot be had, a photo cannot be read, …
     """
     model = engine.model(case.model, data)
+    if isinstance(model, GivenPredictions):
+        return _made_elsewhere(model, data)
     plain = model.needs_training and model.views is None
     needed: tuple[Fold, ...] = FOLDS if plain else ("validation", "test")
     run, rows = embed_parts(data, engine, model, needed, memory)
@@ -167,6 +175,9 @@ def run_case(
         photo=data.split.train[0] if views else "",
         views=views,
         head=head,
+        warnings=head.warnings,
+        chosen=head.chosen,
+        training=head.training,
         timings=Timings(
             images_embedded=run.embedded,
             images_reused=run.reused,
@@ -182,12 +193,45 @@ def run_case(
     )
 
 
+def _made_elsewhere(model: GivenPredictions, data: StudyData) -> Outcome:
+    """What a table of predictions says of the study's photos, and what it leaves open."""
+    test, validation = (data.samples(data.ids(fold)) for fold in ("test", "validation"))
+    covered, others = model.covers(validation), model.others(data.dataset.samples)
+    warnings = []
+    if covered < len(validation):
+        warnings.append(
+            f"{covered} of {len(validation)} validation photos have a row: what is chosen on"
+            " validation is left out"
+        )
+    if others:
+        warnings.append(f"{others} rows are of photos that the study has not: they are left out")
+    cost = model.cost(test)
+    return Outcome(
+        predictions=model.predict(test),
+        validation=model.predict(validation) if 0 < covered == len(validation) else None,
+        projection=None,
+        photo="",
+        views={},
+        head=None,
+        warnings=tuple(warnings),
+        chosen={} if cost is None else {"cost_per_photo": cost},
+        training=None,
+        timings=Timings(),
+        weights_digest=model.weights_digest,
+        device="",
+        precision="",
+    )
+
+
 def head_of(case: Case, data: StudyData, engine: Engine) -> Head:
     """The classifier of a case: the one just made, or made again from stored embeddings.
 
     Raises as :func:`run_case`.
     """
-    return engine.kept_head(case) or run_case(case, data, engine).head
+    head = engine.kept_head(case) or run_case(case, data, engine).head
+    if head is None:
+        raise ModelError("predictions made elsewhere have no model to look into", where=case.id)
+    return head
 
 
 def _project(case: Case, data: StudyData, head: Head, embeddings: FloatArray) -> Projection | None:
@@ -216,11 +260,11 @@ def _scored(record: RunRecord, outcome: Outcome, groups: IntArray | None) -> Run
     timings = replace(outcome.timings, score_seconds=time.perf_counter() - clock)
     return replace(
         record,
-        warnings=(*_language_warning(record), *outcome.head.warnings),
+        warnings=(*_language_warning(record), *outcome.warnings),
         metrics=scores.metrics,
         per_class=scores.per_class,
         confusion=scores.confusion,
-        chosen=outcome.head.chosen,
+        chosen=outcome.chosen,
         training=_training(outcome),
         timings=timings,
         provenance=replace(
@@ -246,7 +290,7 @@ def _language_warning(record: RunRecord) -> tuple[str, ...]:
 
 def _training(outcome: Outcome) -> TrainingRecord | None:
     """How the head came about, with the views that show it."""
-    training = outcome.head.training
+    training = outcome.training
     if training is None:
         return None
     return replace(training, photo=outcome.photo, views=tuple(outcome.views))

@@ -39,6 +39,8 @@ def _model(table: Table) -> ModelSpec:
     kinds = tuple(KINDS)
     table.required("kind", f"kind = one of {', '.join(kinds)}")
     kind = table.choice("kind", kinds)
+    if kind is not None and not KINDS[kind].embeds:
+        return _made_elsewhere(table, name, kind)
     architecture = table.text("architecture")
     weights = table.required_text("weights")
     options = _options(table.table("options"))
@@ -65,13 +67,21 @@ def _model(table: Table) -> ModelSpec:
     )
 
 
+def _made_elsewhere(table: Table, name: str, kind: ModelKind) -> ModelSpec:
+    """Predictions in a file: nothing is loaded, so nothing else can be said of them."""
+    file, title = table.required_text("file"), table.required_text("title")
+    table.finish()
+    path = (table.file.parent / Path(file).expanduser()).resolve()
+    return ModelSpec(name=name, kind=kind, weights=str(path), title=title)
+
+
 def _label_free(
     model: Table, kind: ModelKind | None
 ) -> tuple[tuple[Source, ...], Mapping[str, float] | None, tuple[Reading, ...]]:
     """``adapt``, ``shares`` and ``reads``: what is read of the user's own, labels apart."""
     sources: tuple[Source, ...] = get_args(Source)
     for key in ("adapt", "shares"):
-        if kind == "supervised" and model.has(key):
+        if kind is not None and KINDS[kind].learns and model.has(key):
             model.wrong(key, "a supervised model has labels", "delete the line")
     adapt = model.texts("adapt", single=True)
     for name in adapt:

@@ -26,8 +26,9 @@ CHOSEN = {
     "train_views": message("Vues d’apprentissage"),
     "weight_decay": message("Décroissance des poids retenue"),
     "best_epoch": message("Époque gardée"),
+    "cost_per_photo": message("Coût par photo, dans l’unité de la table"),
 }
-"""French names of what a supervised model chooses on validation."""
+"""French names of what a supervised model chooses on validation, or a table says."""
 
 _SHARES = frozenset({"validation_accuracy"})
 
@@ -45,7 +46,7 @@ class SupervisedCase:
     classes: Table
     confusion: Table
     regime: str
-    """How it was trained, in a sentence; "" for the regression that the page begins with."""
+    """How it came about, in a sentence; "" for the regression that the page begins with."""
     curves: tuple[Chart, ...]
     augmentation: str
     """What changes a view; "" without augmentation."""
@@ -63,15 +64,17 @@ class SupervisedPage:
     train: str
     validation: str
     cases: tuple[SupervisedCase, ...]
+    trained: bool
+    """Whether some case was trained here: the others were answered elsewhere."""
     mixed: bool
     """Whether some model was not trained by a logistic regression alone."""
     absences: tuple[Absence, ...]
 
 
 def build(here: Here) -> SupervisedPage | None:
-    """The page, or None when the study declares no supervised case."""
+    """The page, or None when the study declares no case without texts."""
     view = here.view
-    declared = {run.case for run in view.results.runs if run.model.learns}
+    declared = {run.case for run in view.results.runs if not run.model.reads_texts}
     if not declared:
         return None
     folds = [card.fold for card in view.study.samples]
@@ -79,7 +82,8 @@ def build(here: Here) -> SupervisedPage | None:
         title=view.title,
         train=nt(folds.count("train"), "{n} photo", "{n} photos"),
         validation=nt(folds.count("validation"), "{n} photo", "{n} photos"),
-        cases=tuple(_case(here, run) for run in view.supervised),
+        cases=tuple(_case(here, run) for run in view.scored if not run.model.reads_texts),
+        trained=any(run.model.learns for run in view.results.runs),
         mixed=any(trainings.regime(run) != "logistic" for run in view.supervised),
         absences=tuple(one for one in here.absences() if set(one.cases) <= declared),
     )
@@ -109,13 +113,19 @@ def _case(here: Here, run: RunRecord) -> SupervisedCase:
 
 
 def _regime(run: RunRecord) -> str:
+    if not run.model.learns:
+        return t(
+            "Ces réponses ont été données ailleurs et lues dans une table : rien n’en est dit "
+            "que ce qu’elles valent sur les mêmes photos."
+        )
     name = trainings.regime(run)
     return "" if name == "logistic" else t(trainings.REGIMES[name])
 
 
 def chosen_facts(run: RunRecord, href: str) -> tuple[Fact, ...]:
     """What a model chose on validation, in words."""
-    facts = [Fact(label=t("Tronc"), text=run.model.architecture or run.model.name, code=True)]
+    trunk = Fact(label=t("Tronc"), text=run.model.architecture or run.model.name, code=True)
+    facts = [trunk] if run.model.learns else []
     facts += [
         Fact(
             label=t(CHOSEN[name]) if name in CHOSEN else name, text=_option(name, chosen), href=href

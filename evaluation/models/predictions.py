@@ -1,0 +1,236 @@
+"""Predictions made elsewhere: the system in place, a vendor, AutoML, people.
+
+A table (CSV, TSV, JSON lines or Parquet) with a photo a row, named by its id or its path, and
+either one probability a class, or the class alone: then nothing is known of how sure it was,
+and what needs probabilities is left out.  The folder of a case's artefacts is such a table
+too, of its test and validation parts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from evaluation.data.rows import Row, read_rows
+from evaluation.errors import ModelError, WeightsUnavailable, meant, quoted
+from evaluation.models.base import Loading, Sizes, check_options
+from evaluation.models.checkpoints import file_digest
+from evaluation.net.announced import Progress
+from evaluation.net.archive import composed
+from evaluation.records import Availability, ModelSpec, Predictions, Sample
+
+PHOTO_COLUMNS = ("sample_id", "id", "path", "image", "photo", "file", "filename")
+ANSWER_COLUMNS = ("predicted", "prediction", "label", "class")
+"""The first that is there holds the class, in a table without probabilities."""
+COST_COLUMN = "cost"
+TABLES = ("predictions.csv", "validation.csv")
+"""Of a folder of artefacts."""
+SUM_TOLERANCE = 1e-3
+"""Of the probabilities of a photo, which were perhaps rounded on their way here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    line: str
+    """File and number, for messages."""
+    probabilities: tuple[float, ...]
+    cost: float | None
+
+
+class GivenPredictions:
+    """The role ``Predictor`` over a table of answers; see :mod:`evaluation.models.base`."""
+
+    def __init__(self, spec: ModelSpec, classes: tuple[str, ...]) -> None:
+        self.spec, self.classes = spec, classes
+        self._answers: dict[str, _Answer] = {}
+        if not Path(spec.weights).exists():
+            raise WeightsUnavailable(
+                "no such table of predictions",
+                where=spec.weights,
+                remedy="correct file in the study, or put it there",
+            )
+        files = _files(spec)
+        for file in files:
+            self._read(file)
+        digests = "".join(file_digest(file) for file in files)
+        self.weights_digest = hashlib.sha256(digests.encode()).hexdigest()
+
+    def predict(self, samples: Sequence[Sample]) -> Predictions:
+        """The answers for some photos, in their order.
+
+        Raises :class:`ModelError` for a photo without a row.
+        """
+        rows = [self._answer(sample) for sample in samples]
+        missing = [sample.id for sample, row in zip(samples, rows, strict=True) if row is None]
+        if missing:
+            raise ModelError(
+                f"{len(missing)} of {len(samples)} photos have no row: {quoted(missing)}",
+                where=self.spec.weights,
+                remedy="add them; a photo is named by its id, or by its path below the root",
+            )
+        index = {label: row for row, label in enumerate(self.classes)}
+        return Predictions(
+            classes=self.classes,
+            sample_ids=tuple(sample.id for sample in samples),
+            labels=np.array([index[sample.label] for sample in samples], dtype=np.int64),
+            probabilities=np.array([row.probabilities for row in rows if row], dtype=np.float64),
+        )
+
+    def covers(self, samples: Sequence[Sample]) -> int:
+        """How many of these photos have a row."""
+        return sum(self._answer(sample) is not None for sample in samples)
+
+    def others(self, samples: Sequence[Sample]) -> int:
+        """How many rows are of none of these photos."""
+        used = {key for sample in samples for key in _names(sample) if key in self._answers}
+        return len(self._answers) - len(used)
+
+    def cost(self, samples: Sequence[Sample]) -> float | None:
+        """What these photos cost on average, in the table's own unit; None where it says none."""
+        costs = [row.cost for one in samples if (row := self._answer(one)) and row.cost is not None]
+        return math.fsum(costs) / len(costs) if costs and len(costs) == len(samples) else None
+
+    def _answer(self, sample: Sample) -> _Answer | None:
+        return next((self._answers[key] for key in _names(sample) if key in self._answers), None)
+
+    # ------------------------------------------------------------------------ reading
+
+    def _read(self, file: Path) -> None:
+        table = read_rows(file, ())
+        photo = _column(table.columns, PHOTO_COLUMNS, file, "the photo")
+        present = [label for label in self.classes if label in table.columns]
+        if present and len(present) < len(self.classes):
+            absent = [label for label in self.classes if label not in present]
+            raise ModelError(
+                f"no column of probabilities for {quoted(absent)}",
+                where=file,
+                remedy="give every class of the study one, or the predicted class alone",
+            )
+        answer = "" if present else _column(table.columns, ANSWER_COLUMNS, file, "the class")
+        for number, row in table.rows:
+            line = f"{file}, line {number}"
+            known = self._answers.setdefault(
+                _key(row[photo]),
+                found := _Answer(
+                    line=line,
+                    probabilities=self._certain(row[answer], line)
+                    if answer
+                    else self._probabilities(row, line),
+                    cost=_number(row[COST_COLUMN], line) if row.get(COST_COLUMN) else None,
+                ),
+            )
+            if known is not found:
+                raise ModelError(
+                    f"the photo {row[photo]!r} has a row already ({known.line})",
+                    where=line,
+                    remedy="keep one row a photo",
+                )
+
+    def _certain(self, label: str, line: str) -> tuple[float, ...]:
+        name = composed(label.strip())
+        if name not in self.classes:
+            raise ModelError(
+                f"the class {label!r} is none of the study's",
+                where=line,
+                remedy=meant(name, self.classes),
+            )
+        return tuple(float(one == name) for one in self.classes)
+
+    def _probabilities(self, row: Row, line: str) -> tuple[float, ...]:
+        found = tuple(_number(row[label], line) for label in self.classes)
+        total = math.fsum(found)
+        if min(found) < 0 or abs(total - 1) > SUM_TOLERANCE:
+            raise ModelError(
+                f"the probabilities of the classes add up to {total:.4g}, the least of them is"
+                f" {min(found):.4g}",
+                where=line,
+                remedy="give one number between 0 and 1 a class, 1 in all; a column that is named"
+                " otherwise than a class of the study is not read",
+            )
+        # What was written in full stays as it is, to the last digit.
+        exact = abs(total - 1) <= 1e-9  # noqa: PLR2004 - rounding of a sum
+        return found if exact else tuple(one / total for one in found)
+
+
+def _files(spec: ModelSpec) -> tuple[Path, ...]:
+    path = Path(spec.weights)
+    if not path.is_dir():
+        return (path,)
+    found = tuple(file for name in TABLES if (file := path / name).is_file())
+    if not found:
+        raise ModelError(
+            f"the folder has no {TABLES[0]}",
+            where=path,
+            remedy="give a table, or the folder of a case in artefacts/",
+        )
+    return found
+
+
+def _names(sample: Sample) -> tuple[str, ...]:
+    return _key(sample.id), _key(str(sample.image))
+
+
+def _key(name: str) -> str:
+    """A photo's name however a system writes paths."""
+    return str(PurePosixPath(composed(name.strip().replace("\\", "/"))))
+
+
+def _column(columns: Sequence[str], known: Sequence[str], file: Path, what: str) -> str:
+    by_name = {name.casefold(): name for name in reversed(columns)}
+    found = next((by_name[name] for name in known if name in by_name), None)
+    if found is None:
+        raise ModelError(
+            f"no column says {what}; it has {quoted(columns, 20) or 'none'}",
+            where=file,
+            remedy=f"name it {' or '.join(known[:3])}",
+        )
+    return found
+
+
+def _number(text: str, line: str) -> float:
+    try:
+        found = float(text if "." in text else text.replace(",", "."))
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found):
+        raise ModelError(f"{text!r} is no number", where=line, remedy="write 0.25 or 0,25")
+    return found
+
+
+# ------------------------------------------------- what is asked of a kind of model
+
+
+def availability(spec: ModelSpec, *, offline: bool) -> Availability:  # noqa: ARG001
+    """Whether the table is there; see :class:`evaluation.models.base.Maker`."""
+    if Path(spec.weights).exists():
+        return Availability(ready=True, download_bytes=0)
+    return Availability(
+        ready=False,
+        reason=f"{spec.weights}: no such table of predictions; check the path in the study",
+    )
+
+
+def fetch(spec: ModelSpec, **_how: Path | bool | Progress) -> Path:
+    """The table: there is nothing to fetch."""
+    return _files(spec)[0]
+
+
+def sizes(_spec: ModelSpec) -> Sizes:
+    """Nothing is known of who answered."""
+    return Sizes()
+
+
+def load(spec: ModelSpec, loading: Loading) -> GivenPredictions:
+    """Reads the table; see :func:`evaluation.models.load_model`.
+
+    Raises :class:`ModelError` for a table that does not fit the study's classes.
+    """
+    check_options(spec, {})
+    if loading.photos is None:
+        raise ModelError("predictions need a study to belong to", where=spec.name)
+    return GivenPredictions(spec, loading.photos.classes)
