@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.errors import ConfigError
-from evaluation.records import AugmentationSpec, ExplainSpec, TrainingSpec
+from evaluation.records import AnswerSpec, AugmentationSpec, ExplainSpec, TrainingSpec
 from evaluation.records.metrics import OF_CASES
 from evaluation.study.config import SHIPPED, list_studies, load_study
 
@@ -34,7 +34,7 @@ validation_per_class = 2
 name = "embedded"
 kind = "clip"
 weights = "embedded"
-title = "Modèle embarqué"
+title = "Substitut hors ligne (pas un CLIP)"
 
 [[models]]
 name = "embedded-supervised"
@@ -112,6 +112,21 @@ def test_study_is_read_into_records(write: Write) -> None:
     assert (names.derive, names.texts, names.templates) == ("class-names", {}, ("{}",))
     assert descriptions.texts == {"Lamps": ("a lamp",), "Mugs": ("a mug", "a cup")}
     assert descriptions.sentences("Lamps") == ("a photo of a lamp", "a lamp on a table")
+
+
+def test_what_answers_a_study(write: Write) -> None:
+    """Both sides by model or case, the margin in points; by default 5, and nobody is named."""
+    assert load_study("flipkart").answer == AnswerSpec(
+        about="clip", beside={"densenet201": ("densenet201", "embedded-augmented")}
+    )
+    lines = 'margin = 2\ncandidates = "embedded/noms"\nrivals = ["embedded-supervised"]'
+    write(STUDY.replace("[[thresholds]]", f"[answer]\n{lines}\n[[thresholds]]"))
+    answer = load_study("boutique").answer
+    assert (answer.candidates, answer.rivals, answer.margin) == (
+        ("embedded/noms",),
+        ("embedded-supervised",),
+        0.02,
+    )
 
 
 def test_an_archive_is_an_address(write: Write) -> None:
@@ -282,7 +297,7 @@ def test_every_mistake_is_reported_at_once(write: Write) -> None:
             )
         ),
         (
-            'title = "Modèle embarqué"\n',
+            'title = "Substitut hors ligne (pas un CLIP)"\n',
             'title = "M"\n[models.training]\nregime = "head"\n',
             "models[1].training",
             "is not trained",
@@ -309,6 +324,18 @@ def test_every_mistake_is_reported_at_once(write: Write) -> None:
             'case = "embedded-supervised/noms"',
             "thresholds[1].case",
             "no case of this study",
+        ),
+        *(
+            ("[[thresholds]]", f"[answer]\n{line}\n[[thresholds]]", f"answer.{key}", problem)
+            for line, key, problem in (
+                ('about = "siglip"', "about", "unknown"),
+                ("margin = 0", "margin", "out of range"),
+                ('candidates = ["embeded"]', "candidates", "no model nor case"),
+                ('rivals = ["embedded/nom"]', "rivals", "no model nor case"),
+                ('candidates = "embedded"\nrivals = "embedded"', "rivals", "a candidate too"),
+                ('beside = {clip = ["embedded"]}', "beside.clip", "no quoted system"),
+                ("marge = 3", "marge", "unknown key"),
+            )
         ),
         ("schema = 1", 'schema = 1\nreference = "s.toml"', "reference", "no file 's.toml'"),
         ("[split]", "[[split]]", "split", "is a list"),

@@ -95,6 +95,7 @@ from evaluation.records.scores import ClassScores, Metric, Predictions
 from evaluation.records.study import (
     EXPLAIN_METHODS,
     REFERENCE_METHOD,
+    AnswerSpec,
     Case,
     DatasetSpec,
     ExplainMethod,
@@ -127,6 +128,7 @@ __all__ = [
     "Abstention",
     "Adaptation",
     "Agreement",
+    "AnswerSpec",
     "AugmentationSpec",
     "Automation",
     "Availability",

@@ -195,6 +195,8 @@ class Automation:
     """The largest coverage at which the precision exceeds the target with 95 % confidence, by
     fixed-sequence testing on the test images; 0 when none does."""
     certified_threshold: float | None
+    certifiable: bool = True
+    """Whether so many images, near duplicates counted once, can show the target at all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -463,6 +465,8 @@ class StudyComparison:
     abstention: tuple[Abstention, ...] = ()
     prompts: tuple[PromptDiagnosis, ...] = ()
     variance: tuple[VarianceSource, ...] = ()
+    validation: Mapping[str, Metric] = field(default_factory=dict)
+    """Case id to its accuracy on the validation photos, which chooses among cases."""
     control: Mapping[str, MeanGain] = field(default_factory=dict)
     """Case id to its gain over random words of the same length, over several seeds."""
     few_shot: tuple[FewShot, ...] = ()

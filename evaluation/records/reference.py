@@ -30,6 +30,10 @@ class ReferenceSystem:
     """Name of the prompt set whose cases stand beside it; None for a supervised system."""
     accuracy: float
     per_class: tuple[ReferenceScores, ...]
+    contrastive: bool | None = None
+    """Whether it is a CLIP: contrast of images and texts trained it; None where it is not said."""
+    augmented: bool | None = None
+    """Whether it learned from augmented views; None where it is not said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from evaluation.records.projection import Projection
 from evaluation.records.reference import Reference
 from evaluation.records.runs import RunRecord
 from evaluation.records.scores import Predictions
-from evaluation.records.study import Threshold
+from evaluation.records.study import AnswerSpec, Threshold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +68,7 @@ class StudyRecord:
     reference: Reference | None = None
     models: tuple[ModelCard, ...] = ()
     """What is known of each model, whether it ran or not; empty in older artefacts."""
+    answer: AnswerSpec = field(default_factory=AnswerSpec)
     translations: Mapping[str, str] = field(default_factory=dict)
     """French text of the study (titles, question, sources) to the same in English."""
 

@@ -134,6 +134,11 @@ class PromptSet:
         return replace(self, templates=("a photo of a {}." if captions else "{}",))
 
     @property
+    def reads_labels(self) -> bool:
+        """Whether its texts are made from labels of the training photos."""
+        return self.derive == "subcategories"
+
+    @property
     def digest(self) -> str:
         """Identifies the texts: the order of the classes does not matter, of the texts does."""
         return digest_of([{k: list(v) for k, v in self.texts.items()}, list(self.templates)])
@@ -168,6 +173,8 @@ class ModelSpec:
     """Shares of the classes that the user declares, by class; empty: all equal."""
     reads: tuple[Reading, ...] = ("photo",)
     """What a prediction is made from."""
+    contrastive: bool | None = None
+    """Whether contrast of images and texts trained the weights, as the study declares it."""
 
     @property
     def reads_english_only(self) -> bool:
@@ -195,6 +202,18 @@ class ModelSpec:
     def learns(self) -> bool:
         """Whether it is trained on the labels of the training part."""
         return KINDS[self.kind].learns
+
+    @property
+    def is_clip(self) -> bool | None:
+        """Whether contrast of images and texts trained the weights; None where nobody says so.
+
+        Declared, or known: every tag of open_clip names such weights, the embedded ones are not.
+        """
+        if self.contrastive is not None or not self.reads_texts:
+            return bool(self.contrastive)
+        if self.weights == "embedded":
+            return False
+        return None if self.weights.startswith("hf-hub:") or "/" in self.weights else True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +273,26 @@ class ExplainSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerSpec:
+    """Which cases answer the study's question, and what they are held against.
+
+    Models and cases are named as in the study: "embedded", "embedded/descriptions".
+    """
+
+    about: Literal["clip"] | None = None
+    """"clip": contrast of images and texts has to have trained a model that answers."""
+    candidates: tuple[str, ...] = ()
+    """What may answer; empty: every zero-shot model."""
+    rivals: tuple[str, ...] = ()
+    """What the answer is held against; empty: every model that learned from labels."""
+    beside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Quoted system to what was measured in its situation; one that is not here stands beside
+    the cases of its kind, prompt set and augmentation."""
+    margin: float = 0.05
+    """A smaller gap in accuracy does not matter (share)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One (model, prompt set) pair of a study; a supervised model has no prompt set."""
 
@@ -290,6 +329,7 @@ class Study:
     """A file of published figures to stand beside the measured ones."""
     explain: ExplainSpec | None = None
     """Which maps are made of each case; None for none."""
+    answer: AnswerSpec = field(default_factory=AnswerSpec)
     translations: Mapping[str, str] = field(default_factory=dict)
     """French text of the study (titles, question, sources) to the same in English."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import scipy.stats
 from scipy.special import digamma, ndtri
@@ -37,7 +39,7 @@ _POINTS = 200
 _RESAMPLES = 1_999
 _PARTS = 200
 _STEPS = 20  # coverages of 5, 10, …, 100 %
-_STARTS = (4, 9, 14)  # 25, 50 and 75 %
+_STARTS = (19, 14, 9, 4)  # 100, 75, 50 and 25 %
 
 
 def abstain(
@@ -185,7 +187,9 @@ def automate(
             others = fold != i
             thresholds[~others] = _threshold(confidence[others], right[others], target)
     accepted = confidence >= thresholds
-    certified = certify(confidence, right, target=target)
+    alone = slice(None) if groups is None else np.unique(groups, return_index=True)[1]
+    certified = certify(confidence[alone], right[alone], target=target)
+    units = confidence[alone].size
     used = float(np.median(thresholds))
     return Automation(
         target=target,
@@ -195,6 +199,7 @@ def automate(
         precision=share("precision", right[accepted], None if groups is None else groups[accepted]),
         certified_coverage=0.0 if certified is None else certified.coverage,
         certified_threshold=None if certified is None else certified.threshold,
+        certifiable=units >= fewest(target),
     )
 
 
@@ -211,16 +216,24 @@ def _threshold(confidence: FloatArray, right: BoolArray, target: float) -> float
     return float(levels[good[-1]]) if good.size else np.inf
 
 
+def fewest(target: float = TARGET, alpha: float = ALPHA) -> int:
+    """The least number of images, all right, that show a precision above ``target``."""
+    return math.ceil(math.log(alpha) / math.log(target))
+
+
 def certify(
     confidence: FloatArray, right: BoolArray, *, target: float = TARGET, alpha: float = ALPHA
 ) -> RiskPoint | None:
     """The largest coverage whose precision exceeds ``target`` with confidence 1 - alpha.
 
-    Fixed-sequence testing from several starts (Angelopoulos et al. 2021, "Learn then Test"):
-    coverages of 25, 50 and 75 %, alpha / 3 each, are tested by the binomial tail; a start that
-    passes goes on, 5 % further at a time, until a test fails.  Coverages, unlike thresholds
-    picked by their precision, do not depend on the labels, so all that pass may be believed at
-    once.
+    Fixed-sequence testing from several starts (Angelopoulos et al. 2021, "Learn then Test",
+    section 2.2): a coverage is tested by the binomial tail; a start that passes goes on, 5 %
+    further at a time, until a test fails.  Starts of 25, 50 and 75 % share alpha, less those
+    whose images are too few to pass even if all are right; where none of the three can pass,
+    all images together are the start.  Coverages, unlike thresholds picked by their precision,
+    do not depend on the labels, so all that pass may be believed at once.
+
+    Images have to be independent: of near-duplicate photos, give one.
     """
     levels, where = _levels(confidence)
     accepted = np.cumsum(np.bincount(where))
@@ -229,8 +242,8 @@ def certify(
     wanted = np.arange(1, _STEPS + 1) / _STEPS * confidence.size
     at = np.searchsorted(accepted, np.ceil(wanted - 1e-9))
     p = np.asarray(scipy.stats.binom.cdf(wrong[at], accepted[at], 1 - target))
-    passed = [_last_pass(p, start, alpha / len(_STARTS)) for start in _STARTS]
-    best = max(passed)
+    starts = _starts(accepted[at], target, alpha)
+    best = max((_last_pass(p, start, alpha / len(starts)) for start in starts), default=-1)
     if best < 0:
         return None
     i = at[best]
@@ -239,6 +252,16 @@ def certify(
         risk=float(wrong[i] / accepted[i]),
         threshold=float(levels[i]),
     )
+
+
+def _starts(accepted: IntArray, target: float, alpha: float) -> tuple[int, ...]:
+    """As many starts as can all pass when they share alpha, the widest coverages first."""
+    everything, *apart = _STARTS
+    for number in range(len(apart), 0, -1):
+        chosen = tuple(apart[:number])
+        if accepted[chosen[-1]] >= fewest(target, alpha / number):
+            return chosen
+    return (everything,) if accepted[everything] >= fewest(target, alpha) else ()
 
 
 def _last_pass(p: FloatArray, start: int, alpha: float) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from evaluation.errors import ComparisonError
 from evaluation.records import (
+    AnswerSpec,
     BoolArray,
     CaseComparison,
     IntArray,
@@ -30,9 +31,9 @@ from evaluation.scoring.paired import (
     smallest_gap,
 )
 
-MARGIN = 0.10
-"""Two cases are a tie when no test separates them and gaps of 10 points are excluded: beyond,
-the images are too few to call them equal."""
+MARGIN = AnswerSpec().margin
+"""Two cases are a tie when no test separates them and gaps of the study's margin are excluded:
+beyond, the images are too few to call them equal."""
 
 _GAPS = (0.02, 0.03, 0.05, 0.07, 0.10, 0.15)
 _SHOWN = 3

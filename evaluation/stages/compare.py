@@ -27,6 +27,7 @@ from evaluation.scoring.audit import audit_labels
 from evaluation.scoring.calibration import calibrate
 from evaluation.scoring.comparison import align, compare
 from evaluation.scoring.findings import Contender, QuotedCount, find, find_quoted
+from evaluation.scoring.intervals import share
 from evaluation.scoring.prompts import prompt_gain, variance_split
 from evaluation.stages.evidence import (
     Evidence,
@@ -54,7 +55,8 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
         return None
     earlier = _still_true(evidence)
     several = len(evidence.aligned.cases) > 1
-    comparison = compare(evidence.aligned, evidence.groups) if several else None
+    margin = evidence.results.study.answer.margin
+    comparison = compare(evidence.aligned, evidence.groups, margin=margin) if several else None
     names = prompts_made_from(evidence, "class-names")
     controls = prompts_made_from(evidence, "random-words")
     findings = (
@@ -75,7 +77,10 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
             evidence.results.study, evidence.runs.values(), evidence.inputs
         ),
         comparison=comparison,
-        findings=(*findings, *_quoted(evidence.results.study.reference)),
+        findings=(*findings, *_quoted(evidence.results.study.reference, margin)),
+        validation={
+            case: share("accuracy", right(said)) for case, said in evidence.validation.items()
+        },
         calibration=_each_case(evidence, earlier.calibration, earlier.inputs, _calibration),
         abstention=_each_case(evidence, earlier.abstention, earlier.inputs, _abstention),
         prompts=_diagnoses(evidence, earlier, names, controls),
@@ -170,14 +175,14 @@ def _measured_by(evidence: Evidence) -> dict[str, str | None]:
     return {one.name: one.like for one in sets if one.derive == "random-words"}
 
 
-def _quoted(reference: Reference | None) -> tuple[Finding, ...]:
+def _quoted(reference: Reference | None, margin: float) -> tuple[Finding, ...]:
     if reference is None:
         return ()
     counts = [
         QuotedCount(name=one.name, correct=round(one.accuracy * reference.test_images))
         for one in reference.systems
     ]
-    return find_quoted(counts, reference.test_images)
+    return find_quoted(counts, reference.test_images, margin=margin)
 
 
 # ------------------------------------------------------------------ prompt sets

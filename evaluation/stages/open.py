@@ -148,6 +148,7 @@ def _study_record(data: StudyData, settings: Settings) -> StudyRecord:
         thresholds=study.thresholds,
         reference=None if study.reference is None else load_reference(study.reference),
         models=cards(study.models, settings.cache),
+        answer=study.answer,
         translations=study.translations,
     )
 

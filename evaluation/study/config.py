@@ -27,6 +27,7 @@ from evaluation.records import (
     Threshold,
 )
 from evaluation.records.metrics import OF_CASES
+from evaluation.study.answer_spec import read_answer
 from evaluation.study.dataset_spec import read_dataset, read_split, refuse_no_training
 from evaluation.study.model_spec import read_models
 from evaluation.study.prompt_spec import read_prompt_sets
@@ -140,7 +141,9 @@ def _study(file: Path, data_root: Path | None, mistakes: list[Mistake]) -> Study
     prompts = read_prompt_sets(table, models)
     reference = _reference(table)
     translations = _translations(file.with_name(ENGLISH), mistakes)
-    thresholds = _thresholds(table, name, models, prompts)
+    cases = _case_names(name, models, prompts)
+    thresholds = _thresholds(table, cases)
+    answer = read_answer(table, [model.name for model in models], cases, reference)
     explain = _explain(table.table("explain")) if table.has("explain") else None
     table.finish()
     return Study(
@@ -155,6 +158,7 @@ def _study(file: Path, data_root: Path | None, mistakes: list[Mistake]) -> Study
         thresholds=thresholds,
         reference=reference,
         explain=explain,
+        answer=answer,
         translations=translations,
     )
 
@@ -228,14 +232,15 @@ def _reference(table: Table) -> Path | None:
     return file
 
 
-def _thresholds(
-    study: Table, name: str, models: Sequence[ModelSpec], prompts: Sequence[PromptSet]
-) -> tuple[Threshold, ...]:
-    cases = [
-        Case(study=name, model=model, prompts=one).name
+def _case_names(study: str, models: Sequence[ModelSpec], prompts: Sequence[PromptSet]) -> list[str]:
+    return [
+        Case(study=study, model=model, prompts=one).name
         for model in models
         for one in (prompts if model.reads_texts else (None,))
     ]
+
+
+def _thresholds(study: Table, cases: Sequence[str]) -> tuple[Threshold, ...]:
     tables = study.tables("thresholds")
     thresholds = tuple(_threshold(table, cases) for table in tables)
     refuse_twice(

@@ -43,6 +43,7 @@ def _model(table: Table) -> ModelSpec:
         return _made_elsewhere(table, name, kind)
     architecture = table.text("architecture")
     weights = table.required_text("weights")
+    contrastive = table.boolean("contrastive") if table.has("contrastive") else None
     options = _options(table.table("options"))
     title = table.required_text("title")
     training, augmentation = _learning(table, kind)
@@ -59,6 +60,7 @@ def _model(table: Table) -> ModelSpec:
         weights=_local(weights, table.file.parent),
         title=title,
         options=options,
+        contrastive=contrastive,
         training=training,
         augmentation=augmentation,
         adapt=adapt,

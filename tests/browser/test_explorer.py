@@ -215,7 +215,7 @@ def test_the_address_restores_a_state(open_page: OpenPage) -> None:
     page = open_page(URI)
     choose(page, "vrai", builder.AWKWARD[3])
     choose(page, "sous", "Rayon 2")
-    choose(page, "cas", "Modèle embarqué · Noms des catégories")
+    choose(page, "cas", "Substitut hors ligne (pas un CLIP) · Noms des catégories")
     choose(page, "verdict", "✓ Juste")
     choose(page, "accord", "A seul a raison")
     url, found, said = page.url, ids(page), count(page)
@@ -552,9 +552,11 @@ def test_cases_of_a_model_stand_together(open_page: OpenPage) -> None:
     page.locator(".v-explorer__card").first.wait_for()
     for name in ("cas", "a", "b"):
         groups = page.locator(f"select[name={name}] optgroup")
-        assert [one.get_attribute("label") for one in groups.all()] == ["Modèle embarqué"]
+        assert [one.get_attribute("label") for one in groups.all()] == [
+            "Substitut hors ligne (pas un CLIP)"
+        ]
         assert groups.locator("option").all_inner_texts() == [
-            "Modèle embarqué · Noms des catégories",
-            "Modèle embarqué · Descriptions",
+            "Substitut hors ligne (pas un CLIP) · Noms des catégories",
+            "Substitut hors ligne (pas un CLIP) · Descriptions",
         ]
         assert page.locator(f"select[name={name}] > option").count() == 1

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from evaluation.records import (
+    AnswerSpec,
     ClassScores,
     EmbeddingCost,
     Fold,
@@ -53,9 +54,7 @@ ENGLISH = {
     "CLIP suffit-il, sans entraînement ?": "Is CLIP enough, without training?",
     "Domaine public": "Public domain",
     "Photos dessinées pour les essais": "Photos drawn for the tests",
-    "Modèle embarqué (EfficientNet-Lite2 et MiniLM, sans entraînement)": (
-        "Embedded model (EfficientNet-Lite2 and MiniLM, without training)"
-    ),
+    "Substitut hors ligne (pas un CLIP)": ("Offline stand-in (not a CLIP)"),
     "EfficientNet-Lite2 figé et régression logistique": (
         "Frozen EfficientNet-Lite2 and logistic regression"
     ),
@@ -78,7 +77,7 @@ def embedded() -> ModelSpec:
         name="embedded",
         kind="clip",
         weights="embedded",
-        title="Modèle embarqué (EfficientNet-Lite2 et MiniLM, sans entraînement)",
+        title="Substitut hors ligne (pas un CLIP)",
     )
 
 
@@ -413,6 +412,7 @@ def shop(folder: Path, *, redistributable: bool = True) -> StudyResults:
             model_card(hub, commercial=False),
             ModelCard(model=supervised()),
         ),
+        answer=AnswerSpec(about="clip"),
         translations=ENGLISH,
     )
     return results_of(study, runs, folder)
@@ -494,6 +494,7 @@ def reference(study: str = "boutique", classes: tuple[str, ...] = AWKWARD) -> Re
                 title="DenseNet201 avec augmentation",
                 kind="supervised",
                 prompts=None,
+                augmented=True,
                 accuracy=0.857,
                 per_class=rows((0.75, 0.96, 0.9, 0.82)),
             ),
@@ -501,6 +502,7 @@ def reference(study: str = "boutique", classes: tuple[str, ...] = AWKWARD) -> Re
                 name="clip-descriptions",
                 title="CLIP, descriptions",
                 kind="clip",
+                contrastive=True,
                 prompts="descriptions",
                 accuracy=0.843,
                 per_class=rows((0.73, 0.71, 0.92, 0.93)),
@@ -509,6 +511,7 @@ def reference(study: str = "boutique", classes: tuple[str, ...] = AWKWARD) -> Re
                 name="clip-gabarits",
                 title="CLIP, gabarits",
                 kind="clip",
+                contrastive=True,
                 prompts="gabarits",
                 accuracy=0.557,
                 per_class=rows((0.81, 0.46, 0.95, 0.38)),

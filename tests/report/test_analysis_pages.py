@@ -133,10 +133,10 @@ def test_empty_diagnoses_and_audits_are_no_matter(shop: StudyResults) -> None:
 
 
 def test_ranks_say_ties_in_words(shop: StudyResults) -> None:
-    """Cases that no test separates are ex æquo, with the range of their true rank."""
+    """Cases that no test separates are said so, with the range of their true rank."""
     first, second, last = (matrix.rank_cell(view_of(shop), c) for c in (TRAINED, TEXTS, NAMES))
-    assert (first.text, first.tag) == ("1er", "ex æquo")
-    assert (second.text, second.tag) == ("1er", "ex æquo")
+    assert (first.text, first.tag) == ("1er", "non départagé")
+    assert (second.text, second.tag) == ("1er", "non départagé")
     assert (last.text, last.tag) == ("3e", "")
     assert "vrai rang\u00a0: 1 à 2" in first.note
     assert "groupe b" in last.note

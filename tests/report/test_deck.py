@@ -111,7 +111,7 @@ def test_a_tie_is_called_a_tie(shop_on_disk: StudyResults) -> None:
         shop_on_disk,
         comparison=replace(compared, comparison=replace(compared.comparison, pairs=pairs)),
     )
-    assert "Verdict du test apparié\u00a0: égalité" in words(deck(results))
+    assert "Verdict du test apparié\u00a0: équivalents" in words(deck(results))
 
 
 def test_without_maps_the_deck_says_so(shop_on_disk: StudyResults) -> None:

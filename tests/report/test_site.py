@@ -70,7 +70,9 @@ def test_hostile_data_is_text_on_the_page(site: Path) -> None:
 def test_a_case_of_maps_is_called_by_its_title(site: Path) -> None:
     """The page of a case has its title in the browser's tab, not the name of its file."""
     page = site / "etudes/boutique/explicabilite/boutique-embedded-descriptions.html"
-    assert "<title>Modèle embarqué · Descriptions - " in page.read_text(encoding="utf-8")
+    assert "<title>Substitut hors ligne (pas un CLIP) · Descriptions - " in page.read_text(
+        encoding="utf-8"
+    )
 
 
 def test_pages_say_their_language(site: Path) -> None:

@@ -17,7 +17,10 @@ def view_of(results: StudyResults) -> StudyView:
 
 def test_titles_lose_a_parenthesis_only_when_they_stay_different(shop: StudyResults) -> None:
     """Two models that differ in a parenthesis keep it."""
-    assert view_of(shop).case_title(shop.runs[0]) == "Modèle embarqué · Noms des catégories"
+    assert (
+        view_of(shop).case_title(shop.runs[0])
+        == "Substitut hors ligne (pas un CLIP) · Noms des catégories"
+    )
     twins = tuple(
         replace(
             run, model=replace(run.model, name=f"m{i}", title=f"CLIP B/32 ({origin})"), case=f"m{i}"
@@ -50,7 +53,7 @@ def test_cases_that_lack_the_same_are_told_together(shop: StudyResults) -> None:
     results = builder.without(results, cases=tuple(run.case for run in results.runs))
     found = view_of(results).absences("etudes/x/index.md")
     assert [(len(one.cases), one.title, one.status) for one in found] == [
-        (1, "Modèle embarqué · Gabarits", "en échec"),
+        (1, "Substitut hors ligne (pas un CLIP) · Gabarits", "en échec"),
         (4, "SigLIP2 B/16, 4\u00a0jeux de textes", "indisponible"),
         (1, "SigLIP2 B/16 · N 3", "en échec"),
     ]

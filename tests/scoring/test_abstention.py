@@ -185,6 +185,42 @@ def test_certified_coverages_hold_19_times_in_20() -> None:
     assert useful / 400 >= 0.95
 
 
+@pytest.mark.parametrize("n", [80, 210])
+def test_a_precision_at_the_target_is_certified_1_time_in_20(n: int) -> None:
+    """Every coverage at exactly 95 %, so that any promise is false: 5 % of 1500 draws at most.
+
+    But for the chance of the draws themselves: three standard deviations.
+    """
+    right = np.random.default_rng(n).random((1500, n)) < 0.95
+    confidence = np.linspace(1, 0.5, n)
+    promised = np.mean([certify(confidence, draw) is not None for draw in right])
+    assert 0 < promised <= 0.05 + 3 * (0.05 * 0.95 / 1500) ** 0.5
+
+
+def test_alpha_goes_where_so_many_images_can_pass() -> None:
+    """58 images prove nothing; 59 do together; of 210, 75 and 50 % share alpha, 25 % cannot."""
+    everything_right = [
+        (n, certify(np.linspace(1, 0.5, n), np.ones(n, bool))) for n in (58, 59, 210)
+    ]
+    assert [(n, found and found.coverage) for n, found in everything_right] == [
+        (58, None), (59, 1.0), (210, 1.0),
+    ]  # fmt: skip
+    # 4 errors of 210 have p = 0.019: too much for a third of alpha, not for a half.
+    right = np.ones(210, bool)
+    right[[60, 120, 200, 205]] = False
+    found = certify(np.linspace(1, 0.5, 210), right)
+    assert found is not None
+    assert found.coverage == 1.0
+
+
+def test_near_duplicates_prove_nothing_twice() -> None:
+    """40 right photos, each there twice: 80 in number, 40 in evidence."""
+    twice = make_predictions([0] * 80, [[0.9, 0.1]] * 80)
+    assert automate(twice, twice).certified_coverage == 1.0
+    grouped = automate(twice, twice, np.arange(80) // 2)
+    assert (grouped.certified_coverage, grouped.certifiable) == (0.0, False)
+
+
 def test_groups_widen_the_interval_of_the_area() -> None:
     """Every image twice, as groups: the interval of single images, roughly."""
     p = graded(120)

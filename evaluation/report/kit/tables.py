@@ -41,7 +41,7 @@ class Cell:
     lang: str = ""
     """Language of the text when it is not French."""
     tag: str = ""
-    """A word that says what the number means: "meilleur", "égalité"."""
+    """A word that says what the number means: "meilleur", "moins bon"."""
     id: str = ""
     """Its anchor, when something links to it."""
     value: str = ""

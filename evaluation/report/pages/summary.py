@@ -130,19 +130,13 @@ def interval_chart(here: Here) -> Chart:
     view = here.view
     runs = sorted(view.scored, key=lambda run: -value(run, "accuracy"))
     bars = [_bar(view, run) for run in runs]
-    beside = {system.name for run in runs if (system := view.counterpart(run)) is not None}
-    alone = [
-        system
-        for system in (view.reference.systems if view.reference else ())
-        if system.name not in beside
-    ]
     bars += [
         Bar(
             label=t("{title}\n(diapositives)", title=wording.told(system.title)),
             kind="reference",
             value=system.accuracy,
         )
-        for system in alone
+        for system in (view.reference.systems if view.reference else ())
     ]
     wide, narrow = charts.interval_plot(bars, view.chance, view.draw)
     return Chart(
@@ -161,27 +155,24 @@ def interval_chart(here: Here) -> Chart:
 
 def _bar(view: StudyView, run: RunRecord) -> Bar:
     found = run.metric("accuracy")
-    system = view.counterpart(run)
     return Bar(
         label=view.case_title(run).replace(" · ", "\n"),
         kind=run.model.family,
         value=value(run, "accuracy"),
         low=found.low if found else None,
         high=found.high if found else None,
-        quoted=system.accuracy if system else None,
         letters=_letters(view, run),
     )
 
 
 def _keys(view: StudyView, bars: list[Bar]) -> tuple[Key, ...]:
     kinds = {bar.kind for bar in bars}
-    quoted = "reference" in kinds or any(bar.quoted is not None for bar in bars)
     keys = [
         *((family, t(sign.title), family in kinds) for family, sign in FAMILIES.items()),
-        ("quoted", t("chiffre cité des diapositives"), quoted),
+        ("quoted", t("chiffre cité des diapositives"), "reference" in kinds),
         ("interval", t("intervalle à 95 %"), True),
         ("chance", t("hasard ({chance})", chance=wording.percent(view.chance)), True),
-        ("letter", t("même lettre : ex æquo, aucun test ne les sépare"), _tied(view)),
+        ("letter", t("même lettre : non départagés, aucun test ne les sépare"), _tied(view)),
     ]
     return tuple(Key(kind=kind, text=text) for kind, text, present in keys if present)
 
@@ -208,14 +199,14 @@ def _chart_table(here: Here, runs: list[RunRecord], bars: list[Bar]) -> Table:
     cited = wording.told(view.reference.source) if view.reference else ""
     rows: list[tuple[str | Cell, ...]] = []
     for run in runs:
-        found, system = run.metric("accuracy"), view.counterpart(run)
+        found = run.metric("accuracy")
         rows.append(
             (
                 head(view.case_title(run), href=here.run(run.case)),
                 share_cell(found, trace(run), href=right_href(here, run)),
                 bounds(found) or none,
                 _letters(view, run) or none,
-                _cited(system.accuracy, cited) if system else none,
+                none,
             )
         )
     rows += [
@@ -229,7 +220,7 @@ def _chart_table(here: Here, runs: list[RunRecord], bars: list[Bar]) -> Table:
         t("Cas"): True,
         t("Exactitude"): True,
         t("Intervalle à 95 %"): True,
-        t("Ex æquo"): _tied(view),
+        t("Non départagés"): _tied(view),
         t("Diapositives (cité)"): view.reference is not None,
     }
     used = [i for i, shown_ in enumerate(columns.values()) if shown_]

@@ -136,8 +136,9 @@ def _compare(here: Here, finding: Finding, a: str, b: str, *, lead: str = "") ->
         return say("{lead}{a} fait mieux que {b} {numbers}", lead=lead, a=a, b=b, numbers=numbers)
     if finding.verdict == "tie":
         return say(
-            "{lead}rien ne sépare {a} de {b} {images} {numbers}",
+            "{lead}rien ne sépare {a} de {b}, à moins de {margin} {images} {numbers}",
             lead=lead,
+            margin=here.view.margin,
             a=a,
             b=b,
             images=_images(finding),
@@ -247,8 +248,9 @@ def _control(here: Here, finding: Finding) -> Sentence:
     slots["images"] = _images(finding)
     if finding.verdict == "tie":
         return say(
-            "pour {model}, rien ne sépare {texts} de {words} {images} {numbers} : rien ne "
-            "montre que ce que disent ces textes compte",
+            "pour {model}, rien ne sépare {texts} de {words}, à moins de {margin} {images} "
+            "{numbers} : rien ne montre que ce que disent ces textes compte",
+            margin=view.margin,
             **slots,
         )
     return say(

@@ -24,7 +24,7 @@ from evaluation.report.study.view import StudyView, trace_all
 
 VERDICTS = {
     "better": message("meilleur"),
-    "tie": message("égalité"),
+    "tie": message("équivalents"),
     "inconclusive": message("on ne sait pas"),
 }
 """Of the first of a pair on the second."""
@@ -42,7 +42,7 @@ def rank_cell(view: StudyView, case: str) -> Cell:
     beside = [one for one in compared.cases if one != found and set(one.groups) & set(found.groups)]
     return Cell(
         text=wording.ordinal(found.rank),
-        tag=t("ex æquo") if beside else "",
+        tag=t("non départagé") if beside else "",
         kind="tie" if beside else "",
         note=t("groupe {join} · {span}", join=", ".join(found.groups), span=_span(found)),
         title=t(
@@ -200,9 +200,10 @@ def _face_to_face(here: Here, one: str, other: str) -> Cell:
 
 
 def _verdict(pair: PairedTest, *, ahead: bool) -> tuple[Kind, str]:
+    title = VERDICTS[pair.verdict]
     if pair.verdict == "better":
-        return ("better", t("meilleur")) if ahead else ("worse", t("moins bon"))
-    return ("tie", t("égalité")) if pair.verdict == "tie" else ("open", t("on ne sait pas"))
+        return ("better", t(title)) if ahead else ("worse", t("moins bon"))
+    return ("tie" if pair.verdict == "tie" else "open"), t(title)
 
 
 def _photos(here: Here, one: str, other: str, number: int) -> str:

@@ -16,7 +16,7 @@ from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, absent, head, measured
 from evaluation.report.study.scores import NEVER, NOT_MEASURED
-from evaluation.report.study.view import StudyView, matches, trace
+from evaluation.report.study.view import StudyView, trace
 
 NOT_GIVEN = message("la source ne donne pas ce chiffre")
 
@@ -78,7 +78,7 @@ class SlideTables:
         runs = () if self.view is None else self.view.scored
         groups, beside = [], set[str]()
         for system in self.reference.systems if self.reference else ():
-            twins = [run for run in runs if matches(system, run)]
+            twins = () if self.view is None else self.view.measured(system)
             beside.update(run.case for run in twins)
             rows = (self._quoted(system, f1=f1), *(self._measured(run, f1=f1) for run in twins))
             groups.append(Group(title=wording.told(system.title), rows=rows))

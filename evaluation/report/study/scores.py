@@ -37,7 +37,7 @@ NOT_MEASURED = message("cette catégorie n’est pas dans le résultat")
 
 RANKS = message(
     "Le rang compte les cas qu’un test trouve meilleurs. Deux cas qui "
-    "partagent une lettre sont ex æquo : aucun test ne les sépare. Le "
+    "partagent une lettre ne sont pas départagés : aucun test ne les sépare. Le "
     "vrai rang est dans la fourchette indiquée avec 95 % de confiance. "
 )
 

@@ -79,7 +79,7 @@ def _verdict(view: StudyView, one: RunRecord, other: RunRecord) -> str:
         return _tested(pair)
     gap = value(one, "accuracy") - value(other, "accuracy")
     if gap == 0:
-        return t("les deux sont à égalité")
+        return t("la même exactitude")
     told = separated(one.metric("accuracy"), other.metric("accuracy"))
     means = (
         t("et les intervalles à 95 % ne se recouvrent pas")

@@ -5,8 +5,6 @@ Every page asks the same questions of a :class:`StudyResults`; they are answered
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -159,20 +157,17 @@ class StudyView:
 
     @cached_property
     def _model_titles(self) -> Mapping[str, str]:
-        """Model to its title, less a last parenthesis where the rest is enough to tell it."""
+        """Model to its title."""
         specs = (card.model for card in self.study.models)
         models = (*specs, *(run.model for run in self.results.runs))
-        full = {model.name: wording.told(model.title) for model in models}
-        short = {name: re.sub(r"\s+\([^()]*\)$", "", title) for name, title in full.items()}
-        times = Counter(short.values())
-        return {name: short[name] if times[short[name]] == 1 else full[name] for name in full}
+        return {model.name: wording.told(model.title) for model in models}
 
     def model_title(self, run: RunRecord) -> str:
-        """A model as the pages call it: "Modèle embarqué"."""
+        """A model as the pages call it: "Substitut hors ligne (pas un CLIP)"."""
         return self._model_titles[run.model.name]
 
     def case_title(self, run: RunRecord) -> str:
-        """A case as the pages call it: "Modèle embarqué · Descriptions"."""
+        """A case as the pages call it: "Substitut hors ligne (pas un CLIP) · Descriptions"."""
         model = self.model_title(run)
         return model if run.prompts is None else f"{model} · {wording.told(run.prompts.title)}"
 
@@ -419,6 +414,13 @@ class StudyView:
         compared = self.comparison.comparison if self.comparison else None
         return compared.alpha if compared else 0.05
 
+    @property
+    def margin(self) -> str:
+        """The gap that does not matter, in words: "5 points"."""
+        compared = self.comparison.comparison if self.comparison else None
+        margin = compared.margin if compared else self.study.answer.margin
+        return wording.gap(margin, 0 if (100 * margin).is_integer() else 1)
+
     def explorable(self, *cases: str) -> bool:
         """Whether the page of the photos knows what these cases say."""
         return all(case in self.results.predictions for case in cases)
@@ -452,14 +454,17 @@ class StudyView:
         """The published figures that apply to this study."""
         return self.study.reference
 
-    def counterpart(self, run: RunRecord) -> ReferenceSystem | None:
-        """The published system that a case stands beside."""
-        systems = self.reference.systems if self.reference else ()
-        return next((system for system in systems if matches(system, run)), None)
-
     def measured(self, system: ReferenceSystem) -> tuple[RunRecord, ...]:
-        """The scored cases that stand beside a published system."""
-        return tuple(run for run in self.scored if matches(system, run))
+        """The scored cases in the situation of a published system, as the study declares them."""
+        named = self.study.answer.beside.get(system.name)
+        if named is None:
+            return tuple(run for run in self.scored if matches(system, run))
+        prefix = f"{self.study.name}/"
+        return tuple(
+            run
+            for run in self.scored
+            if run.model.name in named or run.case.removeprefix(prefix) in named
+        )
 
 
 def metric_title(name: str) -> str:
@@ -468,9 +473,14 @@ def metric_title(name: str) -> str:
 
 
 def matches(system: ReferenceSystem, run: RunRecord) -> bool:
-    """Whether a case stands beside a published system."""
+    """Whether a case is in the situation of a published system, as far as the source tells it."""
     prompts = None if run.prompts is None else run.prompts.name
-    return system.kind == run.model.kind and system.prompts == prompts
+    augmented = run.model.augmentation is not None
+    return (
+        (system.kind, system.prompts) == (run.model.kind, prompts)
+        and system.contrastive in (None, bool(run.model.is_clip))
+        and system.augmented in (None, augmented)
+    )
 
 
 def trace(run: RunRecord) -> str:

@@ -1,0 +1,132 @@
+"""A study's question answered by its own rule: who answers, against whom, and what follows.
+
+Both sides are chosen on validation, so that the accuracy that is told was not looked at in the
+choice.  *Yes* is non-inferiority: the interval of candidate − rival lies above minus the
+margin.  *No* takes a paired test that separates the two.  Everything else stays open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from evaluation.records import AnswerSpec, Metric, PairedTest, RunRecord
+
+Word = Literal["yes", "no", "open"]
+ChosenOn = Literal["validation", "test"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The case that stands for one side."""
+
+    run: RunRecord
+    among: int
+    """How many cases it was chosen from; 1: there was no choice."""
+    on: ChosenOn
+    """The photos whose labels chose it; test only where some case has no validation figure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the two sides' records say; gaps are of candidate − rival, in share."""
+
+    candidate: Choice | None
+    rival: Choice | None
+    stand_in: bool
+    """Whether the question is about a CLIP and none was scored: the candidate only stands in."""
+    word: Word
+    margin: float
+    gap: float | None = None
+    """None without a rival, or without a test of the two."""
+    low: float | None = None
+    high: float | None = None
+    separated: bool = False
+    """Whether the paired test separates the two."""
+
+
+def answer(
+    spec: AnswerSpec,
+    runs: Sequence[RunRecord],
+    validation: Mapping[str, Metric],
+    pairs: Iterable[PairedTest],
+) -> Answer:
+    """Answers from the scored cases.
+
+    Args:
+        spec: The study's ``[answer]``.
+        runs: Scored cases, in the study's order.
+        validation: Case id to its accuracy on validation, of the cases that have one.
+        pairs: The paired tests of these cases.
+
+    """
+    described = [run for run in runs if _is_described(run)]
+    zero_shot = [run for run in described if run.model.family == "zero-shot"]
+    eligible = (
+        [run for run in described if _named(run, spec.candidates)] if spec.candidates else zero_shot
+    )
+    if spec.about == "clip":
+        eligible = [run for run in eligible if run.model.is_clip]
+    stand_in = spec.about == "clip" and not eligible
+    others = [run for run in zero_shot if not run.model.is_clip]
+    candidate = choose(others if stand_in else eligible, validation)
+    rival = choose([run for run in runs if _is_rival(run, spec)], validation)
+    tested = _against(candidate, rival, pairs)
+    blank = Answer(
+        candidate=candidate, rival=rival, stand_in=stand_in, word="open", margin=spec.margin
+    )
+    return blank if tested is None else _concluded(blank, tested[0], ahead=tested[1])
+
+
+def choose(runs: Sequence[RunRecord], validation: Mapping[str, Metric]) -> Choice | None:
+    """The most accurate case on validation, the first of equals; None of none.
+
+    Where a case lacks a validation figure all are compared on test, and the choice says so.
+    """
+    if not runs:
+        return None
+    on: ChosenOn = "validation" if all(run.case in validation for run in runs) else "test"
+
+    def accuracy(run: RunRecord) -> float:
+        metric = validation[run.case] if on == "validation" else run.metric("accuracy")
+        return -1.0 if metric is None or metric.value is None else metric.value
+
+    best = max(runs, key=accuracy)
+    return Choice(run=best, among=len(runs), on=on)
+
+
+def _is_described(run: RunRecord) -> bool:
+    """Whether it reads texts that mean something, and that no label of the study wrote."""
+    prompts = run.prompts
+    return prompts is not None and prompts.derive != "random-words" and not prompts.reads_labels
+
+
+def _named(run: RunRecord, names: Sequence[str]) -> bool:
+    case = run.case.removeprefix(f"{run.study}/")
+    return run.model.name in names or case in names
+
+
+def _is_rival(run: RunRecord, spec: AnswerSpec) -> bool:
+    return _named(run, spec.rivals) if spec.rivals else run.model.family == "supervised"
+
+
+def _against(
+    candidate: Choice | None, rival: Choice | None, pairs: Iterable[PairedTest]
+) -> tuple[PairedTest, bool] | None:
+    """The test of the two, and whether the candidate is its better one."""
+    if candidate is None or rival is None:
+        return None
+    sides = {candidate.run.case, rival.run.case}
+    found = next((pair for pair in pairs if {pair.a, pair.b} == sides), None)
+    return None if found is None else (found, found.a == candidate.run.case)
+
+
+def _concluded(blank: Answer, pair: PairedTest, *, ahead: bool) -> Answer:
+    gap, low, high = (
+        (pair.gap, pair.low, pair.high) if ahead else (-pair.gap, -pair.high, -pair.low)
+    )
+    separated = pair.verdict == "better"
+    against = separated and not ahead
+    word: Word = "yes" if low > -blank.margin else "no" if against else "open"
+    return replace(blank, word=word, gap=gap, low=low, high=high, separated=separated)
