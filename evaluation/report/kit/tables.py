@@ -140,6 +140,18 @@ def measured(
     )
 
 
+def shaded(text: str, share: float, *, diagonal: bool, title: str = "", href: str = "") -> Cell:
+    """A cell of a matrix of classes, shaded by its share of the row; 0 off the diagonal is none."""
+    return Cell(
+        text=text,
+        kind="hit" if diagonal else "error" if text != "0" else "",
+        shade=f"{share:.3f}" if share else "",
+        title=title,
+        href=href,
+        value=exact(share),
+    )
+
+
 def exact(value: float) -> str:
     """The shortest decimal that reads back as the same float; a count has no point."""
     return repr(value) if isinstance(value, int) else repr(float(value))

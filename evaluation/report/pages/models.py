@@ -2,107 +2,86 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import PurePath
+from typing import Any
 
-from evaluation.records import FAMILIES, Licence, ModelCard, RunRecord
+from evaluation.records import FAMILIES, ModelCard, RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import current, message, t
 from evaluation.report.kit.page import Fact, Link
 from evaluation.report.kit.sentence import Sentence, say
 from evaluation.report.kit.tables import (
     Cell,
-    Column,
-    Group,
+    Col,
     Kind,
-    Row,
     Table,
     absent,
+    decimals,
     head,
-    measured,
+    number,
+    table,
 )
 from evaluation.report.kit.typography import THIN
 from evaluation.report.study.here import Here
-from evaluation.report.study.sentences import number
-from evaluation.report.study.view import Absence, StudyView, best
+from evaluation.report.study.view import StudyView, best
 
 COMPUTED = message("calculé d’après la description du modèle : study.json")
 UNKNOWN = message("inconnu tant que la description du modèle n’est pas ici")
 MILLION = 1e6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Badge:
-    """What a licence says of commercial use, in two words."""
-
-    text: str
-    kind: Kind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Card:
-    """A model."""
-
-    anchor: str
-    title: str
-    kind: str
-    state: str
-    """In a word: evaluated, unavailable…"""
-    lead: Sentence
-    """Its best result; empty without one."""
-    absences: tuple[Absence, ...]
-    name: str
-    """As the study's file calls it."""
-    missing: bool
-    """Whether its weights could not be had."""
-    fetchable: bool
-    """Whether a server has them."""
-    licence: str
-    badge: Badge
-    training: str
-    facts: tuple[Fact, ...]
-    links: tuple[Link, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelsPage:
-    """The page of models."""
-
-    title: str
-    name: str
-    table: Table
-    cards: tuple[Card, ...]
-
-
-def build(here: Here) -> ModelsPage | None:
-    """The page, or None for artefacts that were written before there were cards."""
-    view = here.view
-    if not view.model_cards:
+def build(here: Here) -> Mapping[str, Any] | None:
+    """What the template prints; None for artefacts that were written before there were cards."""
+    cards = tuple(here.view.model_cards.values())
+    if not cards:
         return None
-    return ModelsPage(
-        title=view.title,
-        name=view.study.name,
-        table=_table(here),
-        cards=tuple(_card(here, card) for card in view.model_cards.values()),
-    )
+    return {
+        "name": here.view.study.name,
+        "table": _table(here, cards),
+        "cards": [_card(here, card) for card in cards],
+    }
 
 
-# ---------------------------------------------------------------------------- table
+def _table(here: Here, cards: tuple[ModelCard, ...]) -> Table:
+    def computed(value: float | None) -> Cell:
+        return number(value or None, decimals(1), why=t(UNKNOWN), title=t(COMPUTED))
 
+    def photo(card: ModelCard) -> Cell:
+        size = _resolution(card)
+        return Cell(text=size, title=t(COMPUTED)) if size else absent(t(UNKNOWN))
 
-def _table(here: Here) -> Table:
-    return Table(
-        id="modeles-tableau",
-        caption=t("Les modèles de l’étude"),
-        columns=(
-            Column(text=t("Modèle"), numeric=False),
-            Column(text=t("Paramètres"), note=t("millions, pour les photos")),
-            Column(text=t("Calcul"), note=t("milliards d’opérations par photo")),
-            Column(text=t("Photo"), note=t("pixels")),
-            Column(text=t("Licence"), numeric=False),
-            Column(text=t("État"), numeric=False),
+    def licence(card: ModelCard) -> Cell:
+        tag, kind = _use(card)
+        name = card.licence.name if card.licence else wording.DASH
+        return Cell(text=name, tag=tag, kind=kind)
+
+    return table(
+        "modeles-tableau",
+        t("Les modèles de l’étude"),
+        cards,
+        Col(
+            t("Modèle"),
+            lambda card: head(
+                here.view.model_name(card.model.name),
+                href=here.model(card.model.name),
+                note=t(FAMILIES[card.model.family].title),
+            ),
+            numeric=False,
         ),
-        groups=(Group(rows=tuple(_row(here, card) for card in here.view.model_cards.values())),),
+        Col(
+            t("Paramètres"),
+            lambda card: computed((card.image_parameters or 0) / MILLION),
+            t("millions, pour les photos"),
+        ),
+        Col(
+            t("Calcul"),
+            lambda card: computed(card.image_gflops),
+            t("milliards d’opérations par photo"),
+        ),
+        Col(t("Photo"), photo, t("pixels")),
+        Col(t("Licence"), licence, numeric=False),
+        Col(t("État"), lambda card: wording.sentence_case(_state(here.view, card)), numeric=False),
         note=t(
             "Paramètres et opérations sont calculés d’après la description du modèle, sans ses "
             "poids ; une multiplication et son addition comptent pour deux."
@@ -111,66 +90,33 @@ def _table(here: Here) -> Table:
     )
 
 
-def _row(here: Here, card: ModelCard) -> Row:
-    badge = _badge(card.licence)
-    return Row(
-        cells=(
-            head(
-                here.view.model_name(card.model.name),
-                href=here.model(card.model.name),
-                note=t(FAMILIES[card.model.family].title),
-            ),
-            _computed(card.image_parameters and card.image_parameters / MILLION),
-            _computed(card.image_gflops),
-            Cell(text=_resolution(card), title=t(COMPUTED))
-            if card.resolution
-            else absent(t(UNKNOWN)),
-            Cell(
-                text=card.licence.name if card.licence else wording.DASH,
-                tag=badge.text,
-                kind=badge.kind,
-            ),
-            Cell(text=wording.sentence_case(_state(here.view, card))),
-        )
-    )
-
-
-def _computed(value: float | None) -> Cell:
-    if not value:
-        return absent(t(UNKNOWN))
-    return measured(wording.decimal(value, 1), value, title=t(COMPUTED))
-
-
-# ----------------------------------------------------------------------------- card
-
-
-def _card(here: Here, card: ModelCard) -> Card:
-    view = here.view
-    name = card.model.name
-    absences = tuple(one for one in here.absences() if view.model_of(one.cases[0]) == name)
+def _card(here: Here, card: ModelCard) -> Mapping[str, Any]:
+    view, name = here.view, card.model.name
     top = best(_scored(view, card))
-    return Card(
-        anchor=view.model_anchor(name),
-        title=wording.told(card.model.title),
-        kind=t(FAMILIES[card.model.family].title),
-        state=wording.sentence_case(_state(view, card)),
-        lead=_lead(here, top) if top else (),
-        absences=absences,
-        name=name,
-        missing=any(run.status == "unavailable" for run in _runs(view, card)),
-        fetchable=_fetchable(card.model.weights),
-        licence=card.licence.name if card.licence else t("licence inconnue"),
-        badge=_badge(card.licence),
-        training=wording.told(_in_language(card)),
-        facts=tuple(fact for fact in _facts(view, card) if fact.text),
-        links=_links(card),
-    )
+    use, kind = _use(card)
+    return {
+        "anchor": view.model_anchor(name),
+        "title": wording.told(card.model.title),
+        "kind": t(FAMILIES[card.model.family].title),
+        "state": wording.sentence_case(_state(view, card)),
+        "lead": _lead(here, top) if top else (),
+        "absences": [row for row in here.absences() if view.model_of(row.cases[0]) == name],
+        "name": name,
+        "missing": any(run.status == "unavailable" for run in _runs(view, card)),
+        "fetchable": _fetchable(card.model.weights),
+        "licence": card.licence.name if card.licence else t("licence inconnue"),
+        "use": use,
+        "use_kind": kind,
+        "training": wording.told(_in_language(card)),
+        "facts": [fact for fact in _facts(view, card) if fact.text],
+        "links": _links(card),
+    }
 
 
 def _lead(here: Here, run: RunRecord) -> Sentence:
     return say(
         "Meilleur résultat : {number}, avec {case}.",
-        number=number(here, run),
+        number=here.number(run),
         case=wording.quote(here.view.case_title(run)),
     )
 
@@ -186,15 +132,12 @@ def _scored(view: StudyView, card: ModelCard) -> tuple[RunRecord, ...]:
 def _state(view: StudyView, card: ModelCard) -> str:
     cases = [case for case in view.study.cases if view.model_of(case) == card.model.name]
     scored = len(_scored(view, card))
-    if scored == len(cases) and scored:
-        return t("évalué")
     if scored:
-        return t("évalué en partie")
-    if any(run.status == "unavailable" for run in _runs(view, card)):
+        return t("évalué") if scored == len(cases) else t("évalué en partie")
+    statuses = {run.status for run in _runs(view, card)}
+    if "unavailable" in statuses:
         return t("indisponible")
-    if any(run.status == "failed" for run in _runs(view, card)):
-        return t("en échec")
-    return t("pas encore évalué")
+    return t("en échec") if "failed" in statuses else t("pas encore évalué")
 
 
 def _fetchable(weights: str) -> bool:
@@ -202,12 +145,13 @@ def _fetchable(weights: str) -> bool:
     return weights.startswith("hf-hub:") or "/" not in weights
 
 
-def _badge(licence: Licence | None) -> Badge:
-    if licence is None or licence.commercial is None:
-        return Badge(text=t("usage commercial à vérifier"), kind="open")
-    if licence.commercial:
-        return Badge(text=t("usage commercial permis"), kind="better")
-    return Badge(text=t("usage commercial interdit"), kind="worse")
+def _use(card: ModelCard) -> tuple[str, Kind]:
+    """What the licence says of commercial use, in two words, and the colour of it."""
+    if card.licence is None or card.licence.commercial is None:
+        return t("usage commercial à vérifier"), "open"
+    if card.licence.commercial:
+        return t("usage commercial permis"), "better"
+    return t("usage commercial interdit"), "worse"
 
 
 def _in_language(card: ModelCard) -> str:
@@ -215,43 +159,43 @@ def _in_language(card: ModelCard) -> str:
 
 
 def _facts(view: StudyView, card: ModelCard) -> tuple[Fact, ...]:
+    def millions(parameters: int | None) -> str:
+        return wording.decimal(parameters / MILLION, 1) if parameters else ""
+
+    def count(value: int | None) -> str:
+        return wording.count(value) if value else ""
+
+    weights = card.model.weights
+    digests = (run.provenance.weights_digest for run in _scored(view, card))
     return (
         Fact(label=t("Architecture"), text=card.model.architecture, code=True),
         # A path on somebody's disk is not published.
-        Fact(label=t("Poids"), text=_weights(card.model.weights), code=True),
-        Fact(label=t("Paramètres, photos (millions)"), text=_millions(card.image_parameters)),
-        Fact(label=t("Paramètres, textes (millions)"), text=_millions(card.text_parameters)),
+        Fact(
+            label=t("Poids"),
+            text=weights if _fetchable(weights) else PurePath(weights).name,
+            code=True,
+        ),
+        Fact(label=t("Paramètres, photos (millions)"), text=millions(card.image_parameters)),
+        Fact(label=t("Paramètres, textes (millions)"), text=millions(card.text_parameters)),
         Fact(
             label=t("Opérations par photo (milliards)"),
             text=wording.decimal(card.image_gflops, 1) if card.image_gflops else "",
         ),
         Fact(label=t("Photo lue (pixels)"), text=_resolution(card)),
-        Fact(label=t("Dimension des vecteurs"), text=_count(card.embed_dim)),
-        Fact(label=t("Texte lu (jetons au plus)"), text=_count(card.context_length)),
+        Fact(label=t("Dimension des vecteurs"), text=count(card.embed_dim)),
+        Fact(label=t("Texte lu (jetons au plus)"), text=count(card.context_length)),
         Fact(
             label=t("Exactitude publiée, ImageNet-1k sans entraînement"),
             text="" if card.published is None else wording.percent(card.published),
             href=card.published_source,
         ),
-        Fact(label=t("Empreinte des poids"), text=_digest(view, card), code=True, wide=True),
+        Fact(
+            label=t("Empreinte des poids"),
+            text=next((digest for digest in digests if digest), ""),
+            code=True,
+            wide=True,
+        ),
     )
-
-
-def _weights(weights: str) -> str:
-    return weights if _fetchable(weights) else PurePath(weights).name
-
-
-def _digest(view: StudyView, card: ModelCard) -> str:
-    digests = (run.provenance.weights_digest for run in _scored(view, card))
-    return next((digest for digest in digests if digest), "")
-
-
-def _millions(parameters: int | None) -> str:
-    return wording.decimal(parameters / MILLION, 1) if parameters else ""
-
-
-def _count(value: int | None) -> str:
-    return wording.count(value) if value else ""
 
 
 def _resolution(card: ModelCard) -> str:
@@ -261,10 +205,8 @@ def _resolution(card: ModelCard) -> str:
     return f"{width}{THIN}×{THIN}{height}"
 
 
-def _links(card: ModelCard) -> tuple[Link, ...]:
-    found = []
-    if card.page:
-        found.append(Link(text=t("Page des auteurs"), href=card.page))
+def _links(card: ModelCard) -> list[Link]:
+    links = [Link(text=t("Page des auteurs"), href=card.page)] if card.page else []
     if card.licence and card.licence.url:
-        found.append(Link(text=t("Texte de la licence"), href=card.licence.url))
-    return tuple(found)
+        links.append(Link(text=t("Texte de la licence"), href=card.licence.url))
+    return links

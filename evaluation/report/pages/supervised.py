@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
 from evaluation.records import Option, RunRecord
 from evaluation.report.kit import wording
-from evaluation.report.kit.charts import Chart
-from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.page import Fact, Link
-from evaluation.report.kit.sentence import Sentence, say
-from evaluation.report.kit.tables import Table
+from evaluation.report.kit.language import message, t
+from evaluation.report.kit.page import Fact
+from evaluation.report.kit.sentence import say
 from evaluation.report.study import trainings
 from evaluation.report.study.explained import case_link
 from evaluation.report.study.here import Here
 from evaluation.report.study.scores import class_table, confusion_table
-from evaluation.report.study.sentences import number, weakest
-from evaluation.report.study.view import Absence, shown
+from evaluation.report.study.sentences import weakest
+from evaluation.report.study.view import shown
 
 CHOSEN = {
     "C": message("Régularisation retenue (C, inverse de sa force)"),
@@ -28,91 +27,54 @@ CHOSEN = {
     "best_epoch": message("Époque gardée"),
     "cost_per_photo": message("Coût par photo, dans l’unité de la table"),
 }
-"""French names of what a supervised model chooses on validation, or a table says."""
+"""What a supervised model chooses on validation, or a table says, to its name on the pages."""
 
 _SHARES = frozenset({"validation_accuracy"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SupervisedCase:
-    """One supervised model's section."""
-
-    anchor: str
-    title: str
-    lead: Sentence
-    weakest: Sentence
-    facts: tuple[Fact, ...]
-    warnings: tuple[str, ...]
-    classes: Table
-    confusion: Table
-    regime: str
-    """How it came about, in a sentence; "" for the regression that the page begins with."""
-    curves: tuple[Chart, ...]
-    augmentation: str
-    """What changes a view; "" without augmentation."""
-    views: tuple[str, ...]
-    """Addresses of the photo as the model reads it, then of its augmented views."""
-    maps: Link | None
-    """To the maps of its errors, if it has some."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SupervisedPage:
-    """The page of the classical approach."""
-
-    title: str
-    train: str
-    validation: str
-    cases: tuple[SupervisedCase, ...]
-    trained: bool
-    """Whether some case was trained here: the others were answered elsewhere."""
-    mixed: bool
-    """Whether some model was not trained by a logistic regression alone."""
-    absences: tuple[Absence, ...]
-
-
-def build(here: Here) -> SupervisedPage | None:
-    """The page, or None when the study declares no case without texts."""
+def build(here: Here) -> Mapping[str, Any] | None:
+    """What the template prints; None when the study declares no case without texts."""
     view = here.view
     declared = {run.case for run in view.results.runs if not run.model.reads_texts}
     if not declared:
         return None
     folds = [card.fold for card in view.study.samples]
-    return SupervisedPage(
-        title=view.title,
-        train=nt(folds.count("train"), "{n} photo", "{n} photos"),
-        validation=nt(folds.count("validation"), "{n} photo", "{n} photos"),
-        cases=tuple(_case(here, run) for run in view.scored if not run.model.reads_texts),
-        trained=any(run.model.learns for run in view.results.runs),
-        mixed=any(trainings.regime(run) != "logistic" for run in view.supervised),
-        absences=tuple(one for one in here.absences() if set(one.cases) <= declared),
-    )
+    return {
+        "train": folds.count("train"),
+        "validation": folds.count("validation"),
+        "cases": [_case(here, run) for run in view.scored if not run.model.reads_texts],
+        # The others were answered elsewhere.
+        "trained": any(run.model.learns for run in view.results.runs),
+        "mixed": any(trainings.regime(run) != "logistic" for run in view.supervised),
+        "absences": [absence for absence in here.absences() if set(absence.cases) <= declared],
+    }
 
 
-def _case(here: Here, run: RunRecord) -> SupervisedCase:
+def _case(here: Here, run: RunRecord) -> Mapping[str, Any]:
     view = here.view
-    return SupervisedCase(
-        anchor=view.case_slugs[run.case],
-        title=view.case_title(run),
-        lead=say(
+    return {
+        "anchor": view.case_slugs[run.case],
+        "title": view.case_title(run),
+        "lead": say(
             "Exactitude sur le test : {number} ; F1 macro : {metric}.",
-            number=number(here, run),
+            number=here.number(run),
             metric=shown(run.metric("macro_f1")),
         ),
-        weakest=weakest(here, run),
-        facts=chosen_facts(run, here.run(run.case)),
-        warnings=run.warnings,
-        classes=class_table(here, run, None),
-        confusion=confusion_table(view, run),
-        regime=_regime(run),
-        curves=trainings.charts(view, run),
-        augmentation=trainings.augmentation(run),
-        views=trainings.view_sources(here, run),
-        maps=case_link(here, run.case),
-    )
+        "weakest": weakest(here, run),
+        "facts": chosen_facts(run, here.run(run.case)),
+        "warnings": run.warnings,
+        "classes": class_table(here, run, None),
+        "confusion": confusion_table(view, run),
+        "regime": _regime(run),
+        "curves": trainings.charts(view, run),
+        "augmentation": trainings.augmentation(run),
+        "views": trainings.view_sources(here, run),
+        "maps": case_link(here, run.case),
+    }
 
 
 def _regime(run: RunRecord) -> str:
+    """How a case came about; "" for the regression that the page begins with."""
     if not run.model.learns:
         return t(
             "Ces réponses ont été données ailleurs et lues dans une table : rien n’en est dit "
@@ -125,21 +87,23 @@ def _regime(run: RunRecord) -> str:
 def chosen_facts(run: RunRecord, href: str) -> tuple[Fact, ...]:
     """What a model chose on validation, in words."""
     trunk = Fact(label=t("Tronc"), text=run.model.architecture or run.model.name, code=True)
-    facts = [trunk] if run.model.learns else []
-    facts += [
+    chosen = (
         Fact(
-            label=t(CHOSEN[name]) if name in CHOSEN else name, text=_option(name, chosen), href=href
+            label=t(CHOSEN[name]) if name in CHOSEN else name,
+            text=_option(name, option),
+            href=href,
         )
-        for name, chosen in run.chosen.items()
-    ]
-    return tuple(facts)
+        for name, option in run.chosen.items()
+    )
+    return (trunk, *chosen) if run.model.learns else tuple(chosen)
 
 
-def _option(name: str, chosen: Option) -> str:
-    if isinstance(chosen, bool):
-        return t("oui") if chosen else t("non")
-    if isinstance(chosen, float) and name in _SHARES:
-        return wording.percent(chosen)
-    if isinstance(chosen, float):
-        return wording.significant(chosen)
-    return wording.count(chosen) if isinstance(chosen, int) else chosen
+def _option(name: str, option: Option) -> str:
+    match option:
+        case bool():
+            return t("oui") if option else t("non")
+        case int():
+            return wording.count(option)
+        case float():
+            return wording.percent(option) if name in _SHARES else wording.significant(option)
+    return option

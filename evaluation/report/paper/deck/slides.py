@@ -401,7 +401,7 @@ def _class_gains(here: Here) -> Slide | None:
     )
     if chosen is None:
         return None
-    found = _gain(here, chosen) or _change(view, chosen)
+    found = _gain(here, chosen) or _change(here, chosen)
     if found is None:
         return None
     chart, told = found
@@ -427,14 +427,11 @@ def _gain(here: Here, run: RunRecord) -> tuple[Figure, Sentence] | None:
     return figure(shown_gain.chart), class_finding(here, gain)
 
 
-def _change(view: StudyView, run: RunRecord) -> tuple[Figure, Sentence] | None:
-    page = zero_shot.build(Here(view, view.page("clip-zero-shot")))
-    sections = page.sections if page else ()
-    slug = view.case_slugs[run.case]
-    model = next((one for s in sections for one in s.models if one.anchor == slug), None)
-    if model is None or model.change is None or len(view.study.classes) > _CHARTED:
+def _change(here: Here, run: RunRecord) -> tuple[Figure, Sentence] | None:
+    change = zero_shot.change(here.view, run)
+    if change is None or len(here.view.study.classes) > _CHARTED:
         return None
-    return figure(model.change), model.lead
+    return figure(change), zero_shot.lead(here, run)
 
 
 # ---------------------------------------------------------------------------- maps
