@@ -59,6 +59,17 @@ def writing(where: Path, kind: type[VeilleError], *, elsewhere: str) -> Iterator
         raise kind(what, where=where, remedy=remedy) from error
 
 
+@contextlib.contextmanager
+def reading(where: Path, kind: type[VeilleError], *, remedy: str) -> Iterator[None]:
+    """Turns the refusal of a disk into one line; a file that is not there stays its reader's."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise kind(f"cannot be read: {one_line(error)}", where=where, remedy=remedy) from error
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Writes a whole file or nothing; raises :class:`OSError`."""
     with replacing(path) as draft:

@@ -99,6 +99,17 @@ def make_study(**changes: object) -> StudyRecord:
         classes=("é", "z"),
         samples=(
             SampleCard(id="1", label="é", fold="test", photo="photos/1.webp", width=3, height=4),
+            *(
+                SampleCard(
+                    id=f"photo {i}",
+                    label=label,
+                    fold="test",
+                    photo="photos/1.webp",
+                    width=3,
+                    height=4,
+                )
+                for i, label in enumerate(("é", "z", "é"))
+            ),
         ),
         missing=(MissingPhoto(id="2", label="z", path="z/2.jpg", reason="file not found"),),
         duplicates=(("1", "3"),),
@@ -130,7 +141,7 @@ def make_study(**changes: object) -> StudyRecord:
 def make_predictions(probabilities: list[list[float]] | None = None) -> Predictions:
     rows = probabilities or [[0.1, 0.9], [1 / 3, 2 / 3], [0.5, 0.5]]
     return Predictions(
-        classes=("é, quoted", "z"),
+        classes=("é", "z"),
         sample_ids=tuple(f"photo {i}" for i in range(len(rows))),
         labels=np.array([0, 1, 0][: len(rows)]),
         probabilities=np.array(rows),

@@ -59,7 +59,7 @@ def test_probabilities_keep_every_bit(rows: list[list[float]]) -> None:
 
 def test_predictions_come_back_as_they_were(tmp_path: Path) -> None:
     """Ids, labels, classes with commas and predicted classes survive the file."""
-    predictions = make_predictions()
+    predictions = replace(make_predictions(), classes=("é, quoted", "z"))
     artefacts.write_run(tmp_path, make_run(), predictions)
     read = artefacts.read_predictions(tmp_path / "s" / "m" / "p" / "predictions.csv")
     assert (read.classes, read.sample_ids) == (predictions.classes, predictions.sample_ids)
@@ -280,8 +280,8 @@ def test_a_projection_comes_back_and_never_outlives_its_result(tmp_path: Path) -
     projection = Projection(
         case="s/m/p",
         explained=(0.4, 0.2),
-        classes=("a", "b"),
-        sample_ids=("x", "y", "z"),
+        classes=("é", "z"),
+        sample_ids=("photo 0", "photo 1", "photo 2"),
         photos=((0.5, 0.0), (-0.25, 0.125), (-0.25, -0.125)),
         texts=((0.1, 0.2), (-0.1, -0.2)),
         texts_shown=0.5,

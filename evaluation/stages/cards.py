@@ -15,7 +15,7 @@ from evaluation.errors import ArtefactError
 from evaluation.models.cards import FACTS
 from evaluation.records import ModelCard, ModelSpec, digest_of
 from evaluation.stages import provenance
-from evaluation.stores import artefacts
+from evaluation.stores import artefacts, json_file
 
 DAY = 24 * 3600
 """Seconds for which a card without sizes is kept: its configuration may come with its weights."""
@@ -30,12 +30,12 @@ def forget_unsized(spec: ModelSpec, cache: Path) -> None:
     """Has a card without sizes made anew: now that the model was loaded they can be known."""
     path = _path(spec, cache)
     with suppress(ArtefactError, OSError):
-        if not _is_sized(artefacts.read_plain(path, ModelCard)):
+        if not _is_sized(json_file.read_plain(path, ModelCard)):
             path.unlink()
 
 
 def _path(spec: ModelSpec, cache: Path) -> Path:
-    said = artefacts.plain(replace(spec, name="", title=""))
+    said = json_file.plain(replace(spec, name="", title=""))
     facts = FACTS.read_text(encoding="utf-8")
     return cache / "cards" / f"{digest_of([said, facts, provenance.numeric_versions()])[:32]}.json"
 
@@ -43,14 +43,14 @@ def _path(spec: ModelSpec, cache: Path) -> Path:
 def _card(spec: ModelSpec, path: Path) -> ModelCard:
     # Whatever cannot be read is made anew, and one that cannot be kept is made again.
     with suppress(ArtefactError, OSError):
-        card = artefacts.read_plain(path, ModelCard)
+        card = json_file.read_plain(path, ModelCard)
         if _is_sized(card) or time.time() - path.stat().st_mtime < DAY:
             return replace(card, model=spec)
     from evaluation.models import model_card  # noqa: PLC0415 - imports torch
 
     card = model_card(spec)
     with suppress(ArtefactError):
-        artefacts.write_bytes(path, artefacts.to_json(card).encode())
+        artefacts.write_bytes(path, json_file.to_json(card).encode())
     return card
 
 

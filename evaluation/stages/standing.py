@@ -29,7 +29,7 @@ from evaluation.records import (
 from evaluation.stages import provenance
 from evaluation.stages.open import StudyData
 from evaluation.stages.settings import Settings
-from evaluation.stores import artefacts
+from evaluation.stores import artefacts, json_file
 from evaluation.stores.maps import ALGORITHMS
 
 SCORING = 1
@@ -51,7 +51,7 @@ def fingerprint(case: Case, data: StudyData, settings: Settings) -> str:
             "photos": data.dataset.revision,
             "said": [[one.id, one.title, one.subcategory] for one in data.dataset.samples],
             "split": [data.split.digest, data.split.seed, data.split.groups],
-            "texts": artefacts.plain(case.prompts),
+            "texts": json_file.plain(case.prompts),
             "weights": weights_fingerprint(case.model, settings),
         }
     )
@@ -65,7 +65,7 @@ def weights_fingerprint(spec: ModelSpec, settings: Settings) -> str:
     """
     return digest_of(
         {
-            "model": artefacts.plain(spec),
+            "model": json_file.plain(spec),
             "files": _files(Path(spec.weights)) if is_path(spec.weights) else [],
             "embedded": embedded.RECIPE,
             "run": [settings.device, settings.precision],
@@ -128,7 +128,7 @@ def maps_stand(case: Case, spec: ExplainSpec, root: Path) -> bool:
         made_of = (found["schema_version"], found["algorithms"], found["predictions_digest"])
         return (
             made_of == (SCHEMA_VERSION, ALGORITHMS, artefacts.predictions_digest(root, case.id))
-            and artefacts.structured(found["spec"], ExplainSpec).covers(spec)
+            and json_file.structured(found["spec"], ExplainSpec).covers(spec)
             and all(
                 (folder / one["overlay"]).is_file()
                 for photo in found["photos"]
@@ -158,7 +158,7 @@ def comparison_fingerprint(
     ``tables`` maps the id of each case to the digest of its tables.
     """
     said: list[Any] = [
-        [run.case, artefacts.plain(run.model), artefacts.plain(run.prompts), tables[run.case]]
+        [run.case, json_file.plain(run.model), json_file.plain(run.prompts), tables[run.case]]
         for run in runs
     ]
     return digest_of(
@@ -166,7 +166,7 @@ def comparison_fingerprint(
             "program": [COMPARING, SCHEMA_VERSION, provenance.numeric_versions()],
             "study": [study.dataset_revision, study.split_digest, study.clusters],
             "near": study.near_duplicates,
-            "reference": artefacts.plain(study.reference),
+            "reference": json_file.plain(study.reference),
             "runs": said,
         }
     )
@@ -182,5 +182,5 @@ def standing_comparison(root: Path, name: str) -> CaseComparison | None:
         kept = [run for run in runs if run.status == "ok" and study.is_of(run)]
         tables = {run.case: tables_digest(root / run.case) for run in kept}
         if found["fingerprint"] == comparison_fingerprint(study, kept, tables):
-            return artefacts.structured(found["comparison"], CaseComparison)
+            return json_file.structured(found["comparison"], CaseComparison)
     return None

@@ -27,26 +27,19 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import cattrs
-import cattrs.preconf.json
 import numpy as np
-from cattrs.gen import make_dict_structure_fn
-from cattrs.strategies import configure_union_passthrough
 
 from evaluation import files
-from evaluation.errors import ArtefactError, SchemaVersionError, one_line
+from evaluation.errors import ArtefactError, one_line
+from evaluation.files import reading
 from evaluation.records import (
-    OLDEST_READ,
-    SCHEMA_VERSION,
     CaseExplanation,
     ExplainFailure,
-    Option,
     Predictions,
     Projection,
     RunRecord,
@@ -55,26 +48,15 @@ from evaluation.records import (
     StudyResults,
     Suggestion,
 )
-from evaluation.usage import SCORE_AGAIN, eval_command
+from evaluation.stores.agreement import check_results, check_study
+from evaluation.stores.json_file import read_json, to_json
+from evaluation.stores.pictures import require_own
+from evaluation.usage import SCORE_AGAIN
 
 T = TypeVar("T")
 
 _ELSEWHERE = "choose a writable folder with --artefacts, or change its permissions"
 _CSV_HEAD = ("sample_id", "label", "predicted")
-
-
-def _converter() -> cattrs.Converter:
-    converter = cattrs.preconf.json.make_converter(forbid_extra_keys=True)
-    # An option is a str, int, float or bool and stays what it was; JSON keeps them apart.
-    configure_union_passthrough(Option | None, converter)
-    converter.register_structure_hook_factory(
-        lambda kind: getattr(kind, "__dataclass_fields__", None) is not None,
-        lambda kind: make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True),
-    )
-    return converter
-
-
-_CONVERTER = _converter()
 
 
 # ------------------------------------------------------------------------ writing
@@ -92,31 +74,6 @@ def write_bytes(path: Path, content: bytes) -> None:
     """
     with writing(path):
         files.write_bytes(path, content)
-
-
-def to_json(record: object, indent: int | None = 1) -> str:
-    """A record as the text of an artefact file: keys sorted, NaN refused."""
-    plain = _CONVERTER.unstructure(record)
-    text = json.dumps(plain, sort_keys=True, indent=indent, ensure_ascii=False, allow_nan=False)
-    return f"{text}\n"
-
-
-def plain(record: object) -> Any:
-    """A record as dictionaries, lists and scalars."""
-    return _CONVERTER.unstructure(record)
-
-
-def structured(found: Any, kind: type[T]) -> T:
-    """What :func:`plain` gave, as a record again; cattrs says what does not fit."""
-    return _CONVERTER.structure(found, kind)
-
-
-def read_plain(path: Path, kind: type[T]) -> T:
-    """Reads a record that has no version of its own; raises :class:`ArtefactError`."""
-    try:
-        return structured(json.loads(path.read_text(encoding="utf-8")), kind)
-    except (OSError, ValueError, TypeError, KeyError, cattrs.BaseValidationError) as error:
-        raise ArtefactError("cannot be read", where=path) from error
 
 
 def write_study(root: Path, study: StudyRecord) -> Path:
@@ -244,12 +201,8 @@ def _forget_overlays(folder: Path, overlays: Mapping[str, bytes]) -> None:
 def predictions_digest(root: Path, case: str) -> str:
     """SHA-256 (hexadecimal) of a case's predictions.csv."""
     path = root / case / "predictions.csv"
-    try:
+    with reading(path, ArtefactError, remedy=SCORE_AGAIN):
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ArtefactError(
-            f"cannot be read ({one_line(error)})", where=path, remedy=SCORE_AGAIN
-        ) from error
 
 
 def predictions_to_csv(predictions: Predictions) -> str:
@@ -273,47 +226,6 @@ def predictions_to_csv(predictions: Predictions) -> str:
 
 
 # ------------------------------------------------------------------------ reading
-
-
-def read_json(path: Path, kind: type[T], *, again: str = SCORE_AGAIN) -> T:
-    """Reads one record; ``again`` says how to write it anew.
-
-    Raises :class:`SchemaVersionError` for a version that this program does not know, and
-    :class:`ArtefactError` for a file that is absent, cut or not such a record.
-    """
-    try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ArtefactError("no such artefact", where=path, remedy=again) from None
-    except OSError as error:
-        raise ArtefactError(
-            f"cannot be read: {one_line(error)}", where=path, remedy="check its permissions"
-        ) from error
-    except ValueError as error:
-        raise ArtefactError(f"is not JSON ({error})", where=path, remedy=again) from error
-    _check_version(plain, path)
-    try:
-        return _CONVERTER.structure(plain, kind)
-    except (cattrs.BaseValidationError, TypeError, ValueError, KeyError) as error:
-        reason = "; ".join(cattrs.transform_error(error))
-        raise ArtefactError(
-            f"is not a {kind.__name__}: {reason}", where=path, remedy=again
-        ) from error
-
-
-def _check_version(plain: Any, path: Path) -> None:
-    version = plain.get("schema_version") if isinstance(plain, dict) else None
-    if isinstance(version, int) and OLDEST_READ <= version <= SCHEMA_VERSION:
-        return
-    newer = isinstance(version, int) and version > SCHEMA_VERSION
-    remedy = (
-        "update veille-clip" if newer else f"remove the folder and run `{eval_command()}` again"
-    )
-    raise SchemaVersionError(
-        f"has schema version {version!r}; this program knows version {SCHEMA_VERSION}",
-        where=path,
-        remedy=remedy,
-    )
 
 
 def read_study(path: Path) -> StudyRecord:
@@ -365,43 +277,68 @@ def read_predictions(path: Path) -> Predictions:
 
     Raises :class:`ArtefactError` when the file is not such a table.
     """
-    again = SCORE_AGAIN
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with (
+            reading(path, ArtefactError, remedy="check its permissions"),
+            path.open(encoding="utf-8", newline="") as file,
+        ):
             head, *rows = csv.reader(file)
-    except (OSError, ValueError) as error:
-        raise ArtefactError(f"cannot be read ({error})", where=path, remedy=again) from error
-    if tuple(head[:3]) != _CSV_HEAD:
-        raise ArtefactError("is not a table of predictions", where=path, remedy=again)
+    except (FileNotFoundError, ValueError, csv.Error) as error:
+        raise _no_table(path, f"cannot be read ({one_line(error)})") from error
     classes = tuple(head[3:])
+    if tuple(head[:3]) != _CSV_HEAD or not classes:
+        raise _no_table(path, "is not a table of predictions")
     index = {name: i for i, name in enumerate(classes)}
     try:
-        return Predictions(
+        found = Predictions(
             classes=classes,
             sample_ids=tuple(row[0] for row in rows),
             labels=np.array([index[row[1]] for row in rows], dtype=np.int64),
-            probabilities=np.array([[float(p) for p in row[3:]] for row in rows], dtype=np.float64),
+            probabilities=np.array(
+                [[float(p) for p in row[3:]] for row in rows], dtype=np.float64
+            ).reshape(len(rows), len(classes)),
         )
     except (KeyError, ValueError, IndexError) as error:
-        raise ArtefactError(f"has a bad row ({error})", where=path, remedy=again) from error
+        raise _no_table(path, f"has a bad row ({one_line(error)})") from error
+    if not ((found.probabilities >= 0) & (found.probabilities <= 1)).all():
+        raise _no_table(path, "has a probability that is none")
+    return found
+
+
+def _no_table(path: Path, what: str) -> ArtefactError:
+    return ArtefactError(what, where=path, remedy=SCORE_AGAIN)
 
 
 def read_results(root: Path) -> tuple[StudyResults, ...]:
     """Every study under ``root`` with the cases that ran, studies in alphabetical order.
 
-    A folder that does not exist holds no study.  Raises as :func:`read_json` does.
+    A folder that does not exist holds no study.  Raises as :func:`read_study_results` does,
+    and :class:`ArtefactError` for a folder that cannot be listed.
     """
-    return tuple(read_study_results(path.parent) for path in sorted(root.glob("*/study.json")))
+    with reading(root, ArtefactError, remedy="check its permissions"):
+        if not root.exists():
+            return ()
+        folders = sorted(path for path in root.iterdir() if (path / "study.json").exists())
+        return tuple(read_study_results(folder) for folder in folders)
 
 
 def read_study_results(folder: Path) -> StudyResults:
-    """One study with the cases that ran, from its artefact folder."""
+    """One study with the cases that ran, from its artefact folder.
+
+    Raises :class:`ArtefactError` when a record cannot be read, is not about this study, or
+    lies outside its folder.
+    """
+    root = folder.parent
+    require_own(folder / "study.json", root)
     study = read_study(folder / "study.json")
-    cases = [folder.parent / case for case in study.cases]
+    check_study(study, folder)
+    cases = [root / case for case in study.cases]
+    for case in cases:
+        require_own(case, root)
     runs = tuple(_read_present(case / "run.json" for case in cases))
     scored = {run.case: folder.parent / run.case for run in runs if run.status == "ok"}
     comparison = folder / "comparison.json"
-    return StudyResults(
+    results = StudyResults(
         study=study,
         runs=runs,
         failures=tuple(_read_present(case / "failure.json" for case in cases)),
@@ -415,6 +352,8 @@ def read_study_results(folder: Path) -> StudyResults:
         projections=_read_each(scored, "projection.json", read_projection),
         folder=folder,
     )
+    check_results(results)
+    return results
 
 
 def _explanations(

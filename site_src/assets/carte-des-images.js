@@ -139,7 +139,9 @@
       }
       for (const legend of program.legends ?? []) legend.columns = narrow ? 1 : 3;
       view?.finalize();
-      view = new vega.View(vega.parse(program), { renderer: "svg", container: plot, hover: false });
+      view = new vega.View(vega.parse(program, null, { ast: true }), {
+        renderer: "svg", container: plot, hover: false, expr: vega.expressionInterpreter,
+      });
       view.addEventListener("pointermove", (_event, item) => {
         if (item?.datum?.at !== undefined) look(item.datum.at);
       });

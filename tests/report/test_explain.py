@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.errors import ReportError
+from evaluation.errors import ArtefactError, ReportError
 from evaluation.explain.overlay import INFERNO
 from evaluation.records import (
     CaseExplanation,
@@ -271,7 +271,7 @@ def test_an_overlay_outside_its_case_is_refused(shop: StudyResults, overlay: str
     photo = found.photos[0]
     broken = replace(photo, maps=(replace(photo.maps[0], overlay=overlay),))
     results = replace(shop, explanations={CASE: replace(found, photos=(broken,))})
-    with pytest.raises(ReportError, match="outside the folder of the case"):
+    with pytest.raises(ArtefactError, match="does not write"):
         only(results)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.errors import ReportError
+from evaluation.errors import ArtefactError
 from evaluation.records import AnswerSpec, StudyResults
 from evaluation.report.kit import links
 from evaluation.report.site.render import Pages, navigation, render
@@ -57,7 +57,7 @@ def test_photo_outside_the_study_is_refused(shop: StudyResults, photo: str) -> N
     """A record cannot make the site copy a file from elsewhere."""
     first, *others = shop.study.samples
     results = builder.without(shop, samples=(replace(first, photo=photo), *others))
-    with pytest.raises(ReportError, match="outside the study's folder"):
+    with pytest.raises(ArtefactError, match="does not write"):
         only(results)
 
 

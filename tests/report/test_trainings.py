@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from evaluation.errors import ReportError
+from evaluation.errors import ArtefactError
 from evaluation.records import (
     AugmentationSpec,
     StudyResults,
@@ -93,5 +93,5 @@ def test_a_view_outside_its_case_is_refused(tmp_path: Path) -> None:
         else run
         for run in results.runs
     )
-    with pytest.raises(ReportError, match="outside the folder"):
+    with pytest.raises(ArtefactError, match="does not write"):
         _rendered(replace(results, runs=runs))

@@ -117,3 +117,11 @@ def _explorer(study: str, source: str, state: dict[str, str]) -> str:
         f"{key}={quote(value, safe=_UNRESERVED)}" for key, value in state.items() if value
     )
     return href(source or page, f"{study}/{EXPLORER}.html", fragment)
+
+
+def outward(address: str) -> str:
+    """An address of another site that a reader may follow; "" for what is none.
+
+    What a record says is a link may as well be ``javascript:``.
+    """
+    return address if re.fullmatch(r"(?i)(https?://|mailto:)[^\s<>\"\\]+", address) else ""

@@ -53,6 +53,8 @@ class ImageMapPage:
     style: str
     script: str
     vega: str
+    interpreter: str
+    """Evaluates Vega's expressions without making code of them, which no page may."""
 
 
 def build(here: Here) -> ImageMapPage | None:
@@ -74,6 +76,7 @@ def build(here: Here) -> ImageMapPage | None:
         style=here.file("assets/carte-des-images.css"),
         script=here.file("assets/carte-des-images.js"),
         vega=here.file("assets/vendor/vega.min.js"),
+        interpreter=here.file("assets/vendor/vega-interpreter.js"),
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from evaluation.records import FAMILIES, ModelCard, RunRecord
-from evaluation.report.kit import wording
+from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import current, message, t
 from evaluation.report.kit.page import Fact, Link
 from evaluation.report.kit.sentence import Sentence, say
@@ -206,7 +206,9 @@ def _resolution(card: ModelCard) -> str:
 
 
 def _links(card: ModelCard) -> list[Link]:
-    links = [Link(text=t("Page des auteurs"), href=card.page)] if card.page else []
-    if card.licence and card.licence.url:
-        links.append(Link(text=t("Texte de la licence"), href=card.licence.url))
-    return links
+    licence = card.licence.url if card.licence else ""
+    found = (
+        Link(text=t("Page des auteurs"), href=links.outward(card.page)),
+        Link(text=t("Texte de la licence"), href=links.outward(licence)),
+    )
+    return [link for link in found if link.href]

@@ -25,6 +25,7 @@ from evaluation.report.kit.language import Language, current, speaking, t
 from evaluation.report.kit.markup import Templates
 from evaluation.report.kit.page import Fact
 from evaluation.report.kit.vega import Draw, vega_svg
+from evaluation.report.site.policy import alone_policy
 from evaluation.report.site.render import Pages, navigation, render, translations
 from evaluation.report.site.standalone import embed, sheet, stylesheet
 from evaluation.report.study.view import Photos
@@ -72,6 +73,7 @@ class Booklet:
     footer: Markup
     """The title as a CSS string."""
     sheets: tuple[Markup, ...]
+    policy: Markup
     contents: tuple[Entry, ...]
     chapters: tuple[Chapter, ...]
 
@@ -112,6 +114,7 @@ def make_booklet(
                 sheet(assets / "cartes.css"),
                 sheet(templates / "impression.css"),
             ),
+            policy=alone_policy(),
             contents=tuple(entry for one in chapters for entry in _entries(one)),
             chapters=chapters,
         )

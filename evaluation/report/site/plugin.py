@@ -37,6 +37,7 @@ from evaluation.report.kit.language import CATALOGUES, LANGUAGES
 from evaluation.report.kit.markup import COMPILED
 from evaluation.report.site import serving, sites
 from evaluation.report.site.disk import read_reference, require_files
+from evaluation.report.site.policy import site_policy
 from evaluation.report.site.render import Pages, Section, navigation, render
 from evaluation.report.site.shipped import default_reference, default_templates
 from evaluation.stores.artefacts import read_results
@@ -128,17 +129,23 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
 
     def on_post_page(self, output: str, /, *, page: Page, config: MkDocsConfig) -> str:
         """Tells a fault on every page; keeps Material from looking for other sitemaps."""
-        del page, config
+        del page
         output = sites.without_alternates(output)
-        return serving.over(output, self._fault) if self._fault else output
+        output = serving.over(output, self._fault) if self._fault else output
+        return self._guarded(output, config)
 
     def on_post_template(
         self, output_content: str, /, *, template_name: str, config: MkDocsConfig
     ) -> str:
         """Tells it where there is no page any more, too."""
-        del config
-        told = self._fault and template_name.endswith(".html")
-        return serving.over(output_content, self._fault) if told else output_content
+        if not template_name.endswith(".html"):
+            return output_content
+        told = serving.over(output_content, self._fault) if self._fault else output_content
+        return self._guarded(told, config)
+
+    def _guarded(self, html: str, config: MkDocsConfig) -> str:
+        """A page that runs our scripts alone; the server's own script changes with each page."""
+        return html if self._serving else site_policy(html, config.theme.dirs)
 
     def _pages(self, config: MkDocsConfig) -> Pages:
         """The pages; while it serves, those that came out last when there is a fault."""

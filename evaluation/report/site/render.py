@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from html import unescape
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from evaluation.errors import ReportError
 from evaluation.records import Reference, StudyResults
 from evaluation.report.kit import links
 from evaluation.report.kit.language import Language, current, speaking, t
@@ -20,7 +19,7 @@ from evaluation.report.pages.origin import origin
 from evaluation.report.study import maps, trainings
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import Photos, StudyView, check_photos, shows_photos
-from evaluation.usage import SCORE_AGAIN
+from evaluation.stores.pictures import own_picture
 
 Content = str | bytes | Path
 """The text of a page, what a file holds, or the file to copy."""
@@ -172,14 +171,8 @@ def _sharing(made: Pages, root: str) -> Pages:
 def _photos(view: StudyView) -> dict[str, Content]:
     if not view.photos_shown:
         return {}
-    found: dict[str, Content] = {}
-    for card in view.study.samples:
-        path = PurePosixPath(card.photo)
-        if path.is_absolute() or ".." in path.parts:
-            raise ReportError(
-                f"photo {card.photo!r} lies outside the study's folder",
-                where=view.results.folder / "study.json",
-                remedy=SCORE_AGAIN,
-            )
-        found[f"{view.folder}/{card.photo}"] = view.results.folder / path
-    return found
+    folder = view.results.folder
+    return {
+        f"{view.folder}/{card.photo}": own_picture(folder, card.photo, folder.parent)
+        for card in view.study.samples
+    }

@@ -13,6 +13,7 @@ from urllib.parse import urljoin
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup, escape
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 
@@ -114,5 +115,6 @@ def fill_nav(nav: Any, sections: tuple[Section, ...]) -> list[Any]:
     return [*nav[:place], *map(_entry, sections), *nav[place + 1 :]]
 
 
-def _entry(section: Section) -> dict[str, list[dict[str, str]]]:
-    return {section.title: [{title: uri} for title, uri in section.pages]}
+def _entry(section: Section) -> dict[Markup, list[dict[Markup, str]]]:
+    # The theme prints titles as they are: a study's is text.
+    return {escape(section.title): [{escape(title): uri} for title, uri in section.pages]}

@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-KINDS = {".json": zipfile.ZIP_DEFLATED, ".csv": zipfile.ZIP_DEFLATED, ".webp": zipfile.ZIP_STORED}
+from evaluation.stores.pictures import CASE, PICTURE, RECORD, require_own
+
+KINDS = {
+    ".json": zipfile.ZIP_DEFLATED,
+    ".csv": zipfile.ZIP_DEFLATED,
+    ".parquet": zipfile.ZIP_STORED,
+    ".webp": zipfile.ZIP_STORED,
+}
 """What an artefact is, and how it is packed: photos are compressed already."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -34,14 +41,14 @@ class Archive:
 def pack(folder: Path, *, photos: bool) -> Archive | None:
     """The files of an artefact folder; without pictures unless ``photos``; None when it is empty.
 
-    Files that another program is still writing (hidden ones) are left out.
+    Files that this program does not write are left out, and those that it is still writing.
+    Raises :class:`ArtefactError` for one that is not what its name says, or leads elsewhere.
     """
     kept = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder.parent).as_posix()
-        if path.suffix not in KINDS or any(part.startswith(".") for part in Path(name).parts):
-            continue
-        if (photos or path.suffix != ".webp") and path.is_file():
+        if _is_artefact(name) and (photos or path.suffix != ".webp") and path.is_file():
+            require_own(path, folder.parent)
             stat = path.stat()
             kept.append((name, path, stat.st_size, stat.st_mtime_ns))
     if not kept:
@@ -49,6 +56,15 @@ def pack(folder: Path, *, photos: bool) -> Archive | None:
     return Archive(
         name=f"{folder.name}-artefacts.zip", content=_packed(tuple(kept)), files=len(kept)
     )
+
+
+def _is_artefact(name: str) -> bool:
+    """Whether this program writes files of such a name, from the folder of the artefacts."""
+    parts = name.split("/")
+    size = 2 if parts[-1].endswith(".webp") else 1
+    form = PICTURE if size == 2 else RECORD  # noqa: PLR2004 - a picture lies in a folder
+    owner = "/".join(parts[:-size])
+    return bool(form.fullmatch("/".join(parts[-size:])) and CASE.fullmatch(f"{owner}/x"))
 
 
 @lru_cache(maxsize=8)

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from evaluation.errors import ReportError
 from evaluation.records import (
     CaseExplanation,
     ClassMap,
@@ -27,7 +26,7 @@ from evaluation.report.kit.language import nt, t
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import photo as small_photo
 from evaluation.report.study.view import StudyView
-from evaluation.usage import SCORE_AGAIN
+from evaluation.stores.pictures import own_picture
 
 FOLDER = "attention"
 """Of the overlays, beside the pages of a study."""
@@ -312,22 +311,18 @@ def overlay_uri(view: StudyView, case: str, one: ClassMap) -> str:
 def overlay_files(view: StudyView) -> Mapping[str, Path]:
     """Uri to file of every overlay that the pages show.
 
-    Raises :class:`ReportError` for an overlay outside the folder of its case.
+    Raises :class:`ArtefactError` for an overlay that is not this program's, in its place.
     """
     if not view.photos_shown:
         return {}
     found: dict[str, Path] = {}
+    root = view.results.folder.parent
     for case, photo in _explained(view):
-        folder = view.results.folder.parent / case
+        folder = root / case
         for one in photo.maps:
-            path = PurePosixPath(one.overlay)
-            if path.is_absolute() or ".." in path.parts:
-                raise ReportError(
-                    f"map {one.overlay!r} lies outside the folder of the case",
-                    where=folder,
-                    remedy=SCORE_AGAIN,
-                )
-            found[overlay_uri(view, case, one)] = folder / path
+            found[overlay_uri(view, case, one)] = own_picture(
+                folder, one.overlay, view.results.folder.parent
+            )
     return found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from evaluation.errors import ReportError
 from evaluation.records import RunRecord, TrainingEpoch, TrainingRecord
 from evaluation.report.kit import curves, wording
 from evaluation.report.kit.charts import Chart, Key
@@ -14,7 +13,7 @@ from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.tables import head, simple
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
-from evaluation.usage import SCORE_AGAIN
+from evaluation.stores.pictures import own_picture
 
 REGIMES = {
     "logistic": message("Tronc figé, photos telles quelles, régression logistique."),
@@ -133,15 +132,9 @@ def view_files(view: StudyView) -> Mapping[str, Path]:
     for run in view.supervised if view.photos_shown else ():
         folder = view.results.folder.parent / run.case
         for name in run.training.views if run.training else ():
-            path = PurePosixPath(name)
-            if path.is_absolute() or ".." in path.parts:
-                raise ReportError(
-                    f"view {name!r} lies outside the folder of the case",
-                    where=folder,
-                    remedy=SCORE_AGAIN,
-                )
-            if (folder / path).is_file():
-                found[_uri(view, run, name)] = folder / path
+            path = own_picture(folder, name, view.results.folder.parent)
+            if path.is_file():
+                found[_uri(view, run, name)] = path
     return found
 
 

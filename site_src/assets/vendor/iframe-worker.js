@@ -1,1 +1,49 @@
-"use strict";(()=>{function c(s,n){parent.postMessage(s,n||"*")}function d(...s){return s.reduce((n,e)=>n.then(()=>new Promise(r=>{let t=document.createElement("script");t.src=e,t.onload=r,document.body.appendChild(t)})),Promise.resolve())}var o=class extends EventTarget{constructor(e){super();this.url=e;this.m=e=>{e.source===this.w&&(this.dispatchEvent(new MessageEvent("message",{data:e.data})),this.onmessage&&this.onmessage(e))};this.e=(e,r,t,i,m)=>{if(r===`${this.url}`){let a=new ErrorEvent("error",{message:e,filename:r,lineno:t,colno:i,error:m});this.dispatchEvent(a),this.onerror&&this.onerror(a)}};let r=document.createElement("iframe");r.hidden=!0,document.body.appendChild(this.iframe=r),this.w.document.open(),this.w.document.write(`<html><body><script>postMessage=${c};importScripts=${d};addEventListener("error",({error})=>{parent.dispatchEvent(new ErrorEvent("error",{filename:"${e}",error}))})<\/script><script src=${e}?${+Date.now()}><\/script></body></html>`),this.w.document.close(),onmessage=this.m,onerror=this.e,this.r=new Promise((t,i)=>{this.w.onload=t,this.w.onerror=i})}terminate(){this.iframe.remove(),onmessage=onerror=null}postMessage(e){this.r.catch().then(()=>{this.w.dispatchEvent(new MessageEvent("message",structuredClone({data:e})))})}get w(){return this.iframe.contentWindow}};window.IFrameWorker=o;location.protocol==="file:"&&(window.Worker=o);})();
+/* Search opened from a disk, where no worker may be started: a page of its own does the work.
+   After squidfunk/iframe-worker (MIT, licence beside this file), without the inline script that
+   the pages' policy forbids. */
+(() => {
+  "use strict";
+  if (location.protocol !== "file:") return;
+
+  class IFrameWorker extends EventTarget {
+    constructor(url) {
+      super();
+      const frame = document.createElement("iframe");
+      frame.hidden = true;
+      document.body.append(frame);
+      this.frame = frame;
+      this.window = frame.contentWindow;
+      this.window.postMessage = (data) => this.deliver(data);
+      this.window.importScripts = (...urls) =>
+        urls.reduce((done, one) => done.then(() => this.load(one)), Promise.resolve());
+      this.ready = this.load(url);
+    }
+
+    load(url) {
+      return new Promise((resolve, reject) => {
+        const script = this.window.document.createElement("script");
+        script.src = url;
+        script.onload = resolve;
+        script.onerror = () => reject(new Error(`${url} cannot be read`));
+        this.window.document.body.append(script);
+      });
+    }
+
+    deliver(data) {
+      const event = new MessageEvent("message", { data: structuredClone(data) });
+      this.dispatchEvent(event);
+      this.onmessage?.(event);
+    }
+
+    postMessage(data) {
+      const event = () => new MessageEvent("message", { data: structuredClone(data) });
+      this.ready.then(() => this.window.dispatchEvent(event()));
+    }
+
+    terminate() {
+      this.frame.remove();
+    }
+  }
+
+  window.IFrameWorker = window.Worker = IFrameWorker;
+})();

@@ -25,6 +25,7 @@ from evaluation.report.kit.vega import Draw, vega_svg
 from evaluation.report.paper.deck.backup import backup_slides
 from evaluation.report.paper.deck.blocks import Slide
 from evaluation.report.paper.deck.slides import main_slides
+from evaluation.report.site.policy import alone_policy
 from evaluation.report.site.render import translations
 from evaluation.report.site.standalone import sheet, stylesheet
 from evaluation.report.study.view import Photos, StudyView, shows_photos
@@ -41,6 +42,7 @@ class Deck:
     slides: tuple[Slide, ...]
     sheets: tuple[Markup, ...]
     script: Markup
+    policy: Markup
 
 
 def render_deck(
@@ -64,11 +66,13 @@ def render_deck(
             draw=draw,
             photos_shown=shows_photos(photos, results.study),
         )
+        script = sheet(templates / "diaporama.js")
         deck = Deck(
             lang=current(),
             title=wording.told(results.study.title),
             slides=(*main_slides(view), *backup_slides(view)),
             sheets=(stylesheet(assets), sheet(templates / "diaporama.css")),
-            script=sheet(templates / "diaporama.js"),
+            script=script,
+            policy=alone_policy(script),
         )
         return Templates(templates).fill("diaporama.html.jinja", {"deck": deck})

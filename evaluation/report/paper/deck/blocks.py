@@ -17,6 +17,7 @@ from evaluation.report.site.standalone import embed
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import photo
 from evaluation.report.study.view import StudyView
+from evaluation.stores.pictures import own_picture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,8 +166,9 @@ def _plain_cell(cell: Cell) -> Cell:
 
 def picture(view: StudyView, card: SampleCard, *, caption: str = "") -> Picture:
     """A photo of the study, inside the file."""
+    folder = view.results.folder
     return Picture(
-        src=embed(view.results.folder / card.photo),
+        src=embed(own_picture(folder, card.photo, folder.parent)),
         alt=photo(Here(view, view.page("index")), card).alt,
         caption=caption,
     )

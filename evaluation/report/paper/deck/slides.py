@@ -48,6 +48,7 @@ from evaluation.report.study.photos import WITHHELD
 from evaluation.report.study.quoted import SlideTables
 from evaluation.report.study.sentences import answer, prompt_effects
 from evaluation.report.study.view import StudyView, best, bounds, shown
+from evaluation.stores.pictures import own_picture
 
 M = TypeVar("M")
 
@@ -499,14 +500,16 @@ def _explained_shelf(view: StudyView, told: CaseExplanation, one: ExplainedPhoto
     method = one.maps[0].method
     maps = [each for each in one.maps if each.method == method]
     sure = wording.percent(one.probabilities[told.classes.index(one.predicted)], 0)
-    folder = view.results.folder.parent / told.case
+    root = view.results.folder.parent
+    folder = root / told.case
     base = picture(view, cards[one.sample_id])
     right = one.label == one.predicted
     return Shelf(
         title=t("Vrai : {label}", label=one.label),
         note=t("Prédit : {label} ({share})", label=one.predicted, share=sure),
         pictures=tuple(
-            _mapped(base, each, embed(folder / each.overlay), right=right) for each in maps
+            _mapped(base, each, embed(own_picture(folder, each.overlay, root)), right=right)
+            for each in maps
         ),
     )
 

@@ -1,0 +1,151 @@
+"""A record as the text of a JSON file, and back: strict on every value, one line for any file."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import cattrs
+import cattrs.preconf.json
+from cattrs.gen import make_dict_structure_fn
+from cattrs.strategies import configure_union_passthrough
+
+from evaluation.errors import ArtefactError, SchemaVersionError, one_line, quoted
+from evaluation.files import reading
+from evaluation.records import OLDEST_READ, SCHEMA_VERSION, Option
+from evaluation.usage import SCORE_AGAIN, eval_command
+
+T = TypeVar("T")
+
+FARTHEST = 1e15
+"""Beyond any number that this program writes: what is further overflows where it is squared."""
+
+
+def _float(value: Any, _kind: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{value!r} is not a number")
+    if not abs(value) <= FARTHEST:
+        raise ValueError(f"{value!r} is beyond what is measured")
+    return float(value)
+
+
+def _int(value: Any, _kind: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{value!r} is not a whole number")
+    if abs(value) > FARTHEST:
+        raise ValueError(f"{value!r} is beyond what is counted")
+    return value
+
+
+def _bool(value: Any, _kind: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{value!r} is neither true nor false")
+    return value
+
+
+def _text(value: Any, _kind: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a text")
+    value.encode("utf-8")  # half a surrogate pair is no character
+    return value
+
+
+def _converter() -> cattrs.Converter:
+    converter = cattrs.preconf.json.make_converter(forbid_extra_keys=True)
+    for kind, read in ((float, _float), (int, _int), (bool, _bool), (str, _text)):
+        converter.register_structure_hook(kind, read)
+    # An option is a str, int, float or bool and stays what it was; JSON keeps them apart.
+    configure_union_passthrough(Option | None, converter)
+    converter.register_structure_hook_factory(
+        lambda kind: getattr(kind, "__dataclass_fields__", None) is not None,
+        lambda kind: make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True),
+    )
+    return converter
+
+
+_CONVERTER = _converter()
+
+
+def to_json(record: object, indent: int | None = 1) -> str:
+    """A record as the text of an artefact file: keys sorted, NaN refused."""
+    text = json.dumps(
+        plain(record), sort_keys=True, indent=indent, ensure_ascii=False, allow_nan=False
+    )
+    return f"{text}\n"
+
+
+def plain(record: object) -> Any:
+    """A record as dictionaries, lists and scalars."""
+    return _CONVERTER.unstructure(record)
+
+
+def structured(found: Any, kind: type[T]) -> T:
+    """What :func:`plain` gave, as a record again; cattrs says what does not fit."""
+    return _CONVERTER.structure(found, kind)
+
+
+def read_plain(path: Path, kind: type[T]) -> T:
+    """Reads a record that has no version of its own; raises :class:`ArtefactError`."""
+    try:
+        return structured(_parsed(path.read_bytes()), kind)
+    except (
+        *(OSError, ValueError, TypeError, KeyError, RecursionError),
+        cattrs.BaseValidationError,
+    ) as error:
+        raise ArtefactError("cannot be read", where=path) from error
+
+
+def _parsed(content: bytes) -> Any:
+    return json.loads(content, parse_constant=_refused, parse_float=_finite)
+
+
+def read_json(path: Path, kind: type[T], *, again: str = SCORE_AGAIN) -> T:
+    """Reads one record; ``again`` says how to write it anew.
+
+    Raises :class:`SchemaVersionError` for a version that this program does not know, and
+    :class:`ArtefactError` for a file that is absent, cut or not such a record.
+    """
+    try:
+        with reading(path, ArtefactError, remedy="check its permissions"):
+            content = path.read_bytes()
+        found = _parsed(content)
+    except FileNotFoundError:
+        raise ArtefactError("no such artefact", where=path, remedy=again) from None
+    except (ValueError, RecursionError) as error:
+        raise ArtefactError(f"is not JSON ({one_line(error)})", where=path, remedy=again) from error
+    _check_version(found, path)
+    try:
+        return structured(found, kind)
+    except (cattrs.BaseValidationError, TypeError, ValueError, KeyError) as error:
+        reason = "; ".join(cattrs.transform_error(error)[:3])
+        raise ArtefactError(
+            f"is not a {kind.__name__}: {reason}", where=path, remedy=again
+        ) from error
+
+
+def _refused(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is beyond any number")
+    return value
+
+
+def _check_version(found: Any, path: Path) -> None:
+    version = found.get("schema_version") if isinstance(found, dict) else None
+    if type(version) is int and OLDEST_READ <= version <= SCHEMA_VERSION:
+        return
+    newer = isinstance(version, int) and version > SCHEMA_VERSION
+    remedy = (
+        "update veille-clip" if newer else f"remove the folder and run `{eval_command()}` again"
+    )
+    raise SchemaVersionError(
+        f"has schema version {quoted([version])}; this program knows version {SCHEMA_VERSION}",
+        where=path,
+        remedy=remedy,
+    )
