@@ -28,7 +28,7 @@ from evaluation.models.checkpoints import is_path
 from evaluation.net.announced import Progress
 from evaluation.records import KINDS, Availability, Fetched, ModelCard, ModelSpec, TrainingPhotos
 from evaluation.records.base import silent
-from evaluation.stores.embeddings import Embedder
+from evaluation.stores.embeddings import Embedder, EmbeddingStore
 
 __all__ = [
     "Classifier",
@@ -105,6 +105,7 @@ def load_model(
     offline: bool = False,
     progress: Progress = silent,
     photos: TrainingPhotos | None = None,
+    store: EmbeddingStore | None = None,
     resume: bool = True,
     watch: Callable[[int, int, str], None] = silent,
 ) -> Classifier:
@@ -128,6 +129,7 @@ def load_model(
         offline=offline,
         progress=progress,
         photos=photos,
+        store=store,
         resume=resume,
         watch=watch,
     )

@@ -25,7 +25,7 @@ from evaluation.records import (
     digest_of,
 )
 from evaluation.records.base import silent
-from evaluation.stores.embeddings import Embedder
+from evaluation.stores.embeddings import Embedder, EmbeddingStore
 
 if TYPE_CHECKING:
     import torch
@@ -144,6 +144,8 @@ class Loading:
     """Told of the megabytes of each download."""
     photos: TrainingPhotos | None = None
     """What a model may learn from before it embeds anything."""
+    store: EmbeddingStore | None = None
+    """Where the embeddings of texts are kept; None: they are not."""
     resume: bool = True
     """Whether an interrupted training is continued, and a finished one taken as it is."""
     watch: Watch = silent

@@ -18,17 +18,23 @@ BATCH = 64
 """Sentences per forward pass."""
 
 Tokenizer = Callable[..., "torch.Tensor"]
+Make = Callable[[Sequence[str]], NDArray[np.float32]]
+Kept = Callable[[Sequence[str], Make], NDArray[np.float32]]
+"""(N, D) embeddings of N sentences, and what makes those that are not kept yet."""
 
 
 class TextEncoder:
     """Sentences to unit vectors, with the text tower of an open_clip model."""
 
-    def __init__(self, model: Any, tokenizer: Any, *, device: torch.device) -> None:
+    def __init__(
+        self, model: Any, tokenizer: Any, *, device: torch.device, kept: Kept | None = None
+    ) -> None:
         from open_clip.hf_model import HFTextEncoder  # noqa: PLC0415 - slow to import
 
         self._model = model
         self._tokenizer = tokenizer
         self._device = device
+        self._kept = kept
         # These towers mask what is padding, so padding may be cut off; open_clip's own
         # towers have a position for every token of the context.
         tower = getattr(model, "text", None)
@@ -40,7 +46,11 @@ class TextEncoder:
         return int(self._tokenizer.context_length)
 
     def encode(self, sentences: Sequence[str]) -> NDArray[np.float64]:
-        """N sentences to (N, D) float64 of unit length."""
+        """N sentences to (N, D) float64 of unit length; each is embedded once, ever."""
+        rows = self._kept(sentences, self._features) if self._kept else self._features(sentences)
+        return unit(rows.astype(np.float64))
+
+    def _features(self, sentences: Sequence[str]) -> NDArray[np.float32]:
         import torch  # noqa: PLC0415 - slow to import
 
         rows = []
@@ -48,8 +58,8 @@ class TextEncoder:
             for start in range(0, len(sentences), BATCH):
                 tokens = self._tokenizer(list(sentences[start : start + BATCH]))
                 features = self._model.encode_text(self._trim(tokens).to(self._device))
-                rows.append(features.double().cpu().numpy())
-        return unit(np.concatenate(rows))
+                rows.append(features.float().cpu().numpy())
+        return np.concatenate(rows)
 
     def _trim(self, tokens: torch.Tensor) -> torch.Tensor:
         if self._padding is None:

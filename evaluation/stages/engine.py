@@ -67,6 +67,7 @@ class Engine:
                 offline=settings.offline,
                 progress=settings.progress,
                 photos=data.training_photos(),
+                store=self.store,
                 resume=settings.resume,
                 watch=lambda done, total, note: settings.progress(
                     f"training {spec.name}", done, total, note

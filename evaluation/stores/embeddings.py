@@ -126,6 +126,29 @@ class EmbeddingStore(SqliteFile):
             filling = (fingerprint, dim, images + len(rows), before + seconds)
             self.add(_FILLINGS, [filling], replace=True)
 
+    def texts(
+        self,
+        fingerprint: str,
+        texts: Sequence[str],
+        make: Callable[[Sequence[str]], FloatVectors],
+    ) -> FloatVectors:
+        """(N, D) float32 embeddings of texts; those that are not there are made and stored.
+
+        Args:
+            fingerprint: The text tower's.
+            texts: N texts, kept by the SHA-256 of their words.
+            make: M texts to (M, D).
+
+        """
+        keys = {text: hashlib.sha256(text.encode()).hexdigest() for text in texts}
+        rows = self.get(fingerprint, list(keys.values()))
+        missing = [text for text, key in keys.items() if key not in rows]
+        if missing:
+            made = dict(zip((keys[text] for text in missing), make(missing), strict=True))
+            self.put(fingerprint, made)
+            rows |= made
+        return np.stack([rows[keys[text]] for text in texts])
+
     def throughput(self, fingerprint: str) -> float | None:
         """Images per second over all fillings, decoding included; None before the first."""
         _, images, seconds = self._filling(fingerprint) or (0, 0, 0.0)

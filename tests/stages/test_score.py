@@ -60,6 +60,30 @@ def test_a_warm_case_keeps_what_was_measured(opened: Opened) -> None:
     assert warm.timings.embedding == cold.timings.embedding
 
 
+def test_a_text_is_embedded_once_ever(
+    opened: Opened, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process finds all but the text that is new, and says the same of the rest."""
+    first = run(opened, "tiny/descriptions")
+    before = artefacts.read_predictions(opened.root / first.case / "predictions.csv")
+    again = opened_study(study, opened.engine.settings)
+    encoder, sentences = again.model()._texts, []
+    features = encoder._features
+    monkeypatch.setattr(
+        encoder, "_features", lambda texts: sentences.append(list(texts)) or features(texts)
+    )
+    run(again, "tiny/descriptions")
+    after = artefacts.read_predictions(opened.root / first.case / "predictions.csv")
+    assert sentences == []
+    assert (after.probabilities == before.probabilities).all()
+
+    texts = study / "prompts" / "descriptions.toml"
+    texts.write_text(texts.read_text().replace('"a cup"', '"a red cup"'))
+    again.data = opened_study(study, opened.engine.settings).data
+    run(again, "tiny/descriptions")
+    assert sentences == [["a red cup"]]
+
+
 def test_a_cost_measured_elsewhere_is_not_this_device_s(opened: Opened) -> None:
     """Embeddings are shared between devices; what they cost is not."""
     run(opened, "tiny/noms")

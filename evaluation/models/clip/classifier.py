@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable, one_line
-from evaluation.models.base import Loading, check_options
+from evaluation.models.base import Loading, check_options, fingerprint_of
 from evaluation.models.checkpoints import file_digest
 from evaluation.models.clip.failures import telling
 from evaluation.models.clip.sources import Source, find_source
@@ -23,6 +24,8 @@ from evaluation.records.base import silent
 
 if TYPE_CHECKING:
     import torch
+
+    from evaluation.stores.embeddings import EmbeddingStore
 
 OPTIONS: Mapping[str, type] = {"quick_gelu": bool, "resize_mode": str}
 RESIZE_MODES = ("shortest", "longest", "squash")
@@ -71,7 +74,13 @@ class ClipClassifier(TowerEmbedder):
     unit = True
 
     def __init__(
-        self, spec: ModelSpec, source: Source, *, device: torch.device, precision: str
+        self,
+        spec: ModelSpec,
+        source: Source,
+        *,
+        device: torch.device,
+        precision: str,
+        store: EmbeddingStore | None = None,
     ) -> None:
         digest = _checked_digest(source)
         self.model, transform = _build(spec, source, device=device, precision=precision)
@@ -91,7 +100,14 @@ class ClipClassifier(TowerEmbedder):
             device=device,
             precision=precision,
         )
-        self._texts = TextEncoder(self.model, _tokenizer(spec, source), device=device)
+        tower = fingerprint_of(
+            weights=digest,
+            architecture={"library": "open_clip", "text": dict(source.config["text_cfg"])},
+            preprocess={},
+            precision=precision,
+        )
+        kept = None if store is None else partial(store.texts, tower)
+        self._texts = TextEncoder(self.model, _tokenizer(spec, source), device=device, kept=kept)
 
     def head(
         self,
@@ -138,12 +154,14 @@ def load(spec: ModelSpec, loading: Loading) -> ClipClassifier:
     with hub_offline():
         try:
             # With everything in the caches no request is made, not even to ask for news.
-            return ClipClassifier(spec, source, device=device, precision=precision)
+            return ClipClassifier(
+                spec, source, device=device, precision=precision, store=loading.store
+            )
         except WeightsUnavailable:
             if loading.offline or source.local:
                 raise
     require_hub(spec.name)
-    return ClipClassifier(spec, source, device=device, precision=precision)
+    return ClipClassifier(spec, source, device=device, precision=precision, store=loading.store)
 
 
 def _checked_digest(source: Source) -> str:
