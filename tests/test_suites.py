@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -134,12 +135,21 @@ def test_cases_are_chosen_by_expression(tmp_path: Path, study: Path, run: Run) -
     assert cases == ["descriptions"]
 
 
+PROMPTS = ("noms", "descriptions")
+
+
 def test_workers_share_the_work(tmp_path: Path, study: Path) -> None:
-    """Under pytest-xdist the same artefacts are written and the table is whole."""
-    done = run_apart(tmp_path, "--study", study, "-n", "2")
+    """Under pytest-xdist a model's cases go to one worker, are scored once, and all tabled."""
+    tiny_model(study / "small", width=48)
+    other = '[[models]]\nname = "small"\nkind = "clip"\nweights = "./small"\ntitle = "Petit"\n'
+    write_study(study, other)
+    done = run_apart(tmp_path, "--study", study, "-n", "2", "-v")
     assert done.returncode == 0, done.output
-    assert done.output.count("essai ") >= 2
-    assert len(list((tmp_path / "artefacts").rglob("predictions.csv"))) == 2
+    places = set(re.findall(r"\[(gw\d)\].*\[essai/(\w+)/", done.output))
+    assert len(places) == len({model for _, model in places}) == 2
+    assert done.output.count("essai ") >= 4
+    runs = [read(tmp_path, f"essai/{m}/{p}") for m in ("tiny", "small") for p in PROMPTS]
+    assert sorted(run["timings"]["images_embedded"] for run in runs) == [0, 0, 18, 18]
 
 
 def test_a_floor_that_is_missed_fails_the_run(study: Path, run: Run) -> None:

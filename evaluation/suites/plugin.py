@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.reportchars == "a":
         # The final table says once why a model is unavailable; four claims would each say it.
         config.option.reportchars = "fExX"
+    _share_the_machine(config)
     names = config.getoption("--study") or [DEFAULT_STUDY]
     root: Path | None = config.getoption("--data-root")
     with _one_clear_line():
@@ -129,6 +132,39 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "case" in metafunc.fixturenames:
         cases = metafunc.config.stash[_CASES]
         metafunc.parametrize("case", cases, ids=lambda case: case.id, scope="session")
+
+
+def _share_the_machine(config: pytest.Config) -> None:
+    """Each worker of pytest-xdist takes its part of the processor."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers > 1:
+        # Read by PyTorch, which is imported later.
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """The cases of a model go to one worker, which loads it once.
+
+    pytest-xdist's own ``loadgroup`` (3.8) does not see its groups under pytest 9.
+    """
+    if config.getoption("dist") != "load":
+        return None
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - an option of the user's
+
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = model_of  # noqa: SLF001 - what its documentation says to override
+    return scheduler
+
+
+def model_of(nodeid: str) -> str:
+    """The study and the model of a test's case: "demo/embedded"."""
+    return "/".join(case_of(nodeid).split("/")[:2])
+
+
+def case_of(nodeid: str) -> str:
+    """The id of a test's case; "" for a test of none."""
+    return nodeid.partition("[")[2].removesuffix("]")
 
 
 @contextmanager
@@ -259,9 +295,8 @@ class _Summary:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remembers which cases were run, in their order; pytest-xdist sends reports here too."""
-        _, bracket, rest = report.nodeid.partition("[")
-        if bracket:
-            self.seen.setdefault(rest.removesuffix("]"))
+        if case := case_of(report.nodeid):
+            self.seen.setdefault(case)
 
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
