@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -19,10 +22,36 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VEILLE_CACHE", str(tmp_path / "veille-cache"))
 
 
+def once(
+    factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]
+) -> tuple[Path, Any]:
+    """A folder and what ``make`` said (as JSON) when it filled it: once for all of xdist's workers.
+
+    The first one that asks makes it; the others wait.
+    """
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder, said = base / name, base / f"{name}.json"
+    with FileLock(base / f"{name}.lock"):
+        if not said.exists():
+            folder.mkdir(exist_ok=True)
+            said.write_text(json.dumps(make(folder)))
+    return folder, json.loads(said.read_text())
+
+
 @pytest.fixture(scope="session")
 def models_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One cache for the session, so that the embedded model is assembled once."""
-    return tmp_path_factory.mktemp("models-cache")
+    return once(tmp_path_factory, "models-cache", lambda _folder: None)[0]
+
+
+@pytest.fixture(scope="session")
+def sources() -> Path:
+    """The checkout with its package: skipped where the tests run on the wheel."""
+    if not (REPOSITORY / "evaluation").is_dir():
+        pytest.skip("the sources are not here: these tests run on the wheel")
+    return REPOSITORY
 
 
 @pytest.fixture(scope="session")

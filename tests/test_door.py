@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 import veille_clip
-from tests.conftest import REPOSITORY
 
 THEIRS = "WHOSE = 'theirs'\n"
 
@@ -76,7 +75,7 @@ def test_a_package_of_its_name_that_came_first_is_told(
         (["--study", "demo"], True),
         (["--study=demo", "-x"], True),
         (["--pyargs", "evaluation.suites"], True),
-        ([str(REPOSITORY / "evaluation" / "suites" / "test_cases.py::test_x")], True),
+        ([str(veille_clip.HERE / "evaluation" / "suites" / "test_cases.py::test_x")], True),
         (["tests", "--studying", "-k", "study"], False),
         (["elsewhere/evaluation/suites"], False),
         ([], False),

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.report import builder, explained
-from tests.report.conftest import build_languages, write_artefacts
+from tests.report.conftest import made_site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -48,12 +47,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of two studies, in a folder called repo."""
-    root = tmp_path_factory.mktemp("artefacts")
-    write_artefacts(root, explained.shop(root), builder.second(root))
-    output = tmp_path_factory.mktemp("browser") / "repo"
-    done = build_languages(output, root)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return output
+    return made_site(tmp_path_factory)
 
 
 class _Server(ThreadingHTTPServer):

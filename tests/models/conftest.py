@@ -14,6 +14,7 @@ import torch
 from evaluation.models import load_model
 from evaluation.models.base import Classifier
 from evaluation.records import ModelSpec
+from tests.conftest import once
 
 ASSEMBLE = """
 import sys
@@ -39,13 +40,25 @@ class Assembly:
 
 
 @pytest.fixture(scope="session")
-def assembly(models_cache: Path) -> Assembly:
+def assembly(models_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    _, answers = once(tmp_path_factory, "assembly", lambda _folder: _assemble_twice(models_cache))
+    return Assembly(
+        cache=models_cache,
+        folders=tuple(Path(folder) for folder, _ in answers),
+        written=tuple(int(count) for _, count in answers),
+    )
+
+
+def _assemble_twice(cache: Path) -> list[list[str]]:
     # One thread each: on two busy cores, threads that wait for each other are far slower.
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", ASSEMBLE, str(models_cache)]
     processes = [
         subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+            [sys.executable, "-c", ASSEMBLE, str(cache)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
         )
         for _ in range(2)
     ]
@@ -55,11 +68,7 @@ def assembly(models_cache: Path) -> Assembly:
         process.stdin.flush()
     answers = [process.communicate(timeout=300)[0].split() for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
-    return Assembly(
-        cache=models_cache,
-        folders=tuple(Path(folder) for folder, _ in answers),
-        written=tuple(int(count) for _, count in answers),
-    )
+    return answers
 
 
 @pytest.fixture(autouse=True, scope="session")

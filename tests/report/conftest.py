@@ -17,6 +17,7 @@ from evaluation.report.pages import PAGES
 from evaluation.report.site.render import Pages, render
 from evaluation.report.study.view import StudyView
 from evaluation.stores import artefacts
+from tests.conftest import once
 from tests.report import builder, explained
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,13 +110,19 @@ def build_site(
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site of two studies, built once."""
-    root = tmp_path_factory.mktemp("artefacts")
-    write_artefacts(root, explained.shop(root), builder.second(root))
-    output = tmp_path_factory.mktemp("site") / "repo"
-    done = build_languages(output, root)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return output
+    return made_site(tmp_path_factory)
+
+
+def made_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of two studies, in a folder called repo: built once."""
+
+    def make(folder: Path) -> None:
+        root = folder / "artefacts"
+        write_artefacts(root, explained.shop(root), builder.second(root))
+        done = build_languages(folder / "site" / "repo", root)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return once(tmp_path_factory, "site-of-two", make)[0] / "site" / "repo"
 
 
 def build_languages(

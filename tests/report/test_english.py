@@ -86,12 +86,12 @@ def test_no_french_word_is_left(english: Pages) -> None:
     assert faults == []
 
 
-def test_no_french_message_is_left(english: Pages) -> None:
+def test_no_french_message_is_left(english: Pages, sources: Path) -> None:
     """No message of the catalogue, nor any long piece of one between its slots, is shown."""
     script = importlib.import_module("scripts.messages")
     pieces = {
         piece.strip()
-        for one in script.messages(ROOT)
+        for one in script.messages(sources)
         for message in ((one,) if isinstance(one, str) else one)
         for piece in SLOT.split(message)[::2]
         if len(piece) > 12

@@ -182,9 +182,9 @@ def test_dates_in_english() -> None:
 
 
 @pytest.fixture(scope="module")
-def script() -> ModuleType:
+def script(sources: Path) -> ModuleType:
     """scripts/messages.py, which is not in a package."""
-    spec = importlib.util.spec_from_file_location("messages", ROOT / "scripts" / "messages.py")
+    spec = importlib.util.spec_from_file_location("messages", sources / "scripts" / "messages.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -11,12 +11,7 @@ from pathlib import Path
 
 from evaluation.errors import ReportError
 from evaluation.files import write_bytes, writing
-from evaluation.report.site.shipped import (
-    SHIPPED,
-    default_reference,
-    default_site,
-    default_templates,
-)
+from evaluation.report.site.shipped import SHIPPED, default_site, default_templates
 
 FRENCH, ENGLISH = "mkdocs.yml", "mkdocs.en.yml"
 _OURS = ".veille"
@@ -62,9 +57,6 @@ def _write_ours(folder: Path) -> None:
         FRENCH: {
             "docs_dir: site_src\n": f"docs_dir: {_quoted(site)}\n",
             "templates: templates\n": f"templates: {_quoted(default_templates())}\n",
-            "reference: evaluation/studies/flipkart/slides.toml\n": (
-                f"reference: {_quoted(default_reference())}\n"
-            ),
         },
         ENGLISH: {
             f"INHERIT: {FRENCH}\n": f"INHERIT: ../{FRENCH}\n",

@@ -6,7 +6,7 @@ In ``mkdocs.yml``::
       - veille:
           artefacts: artefacts          # folder of the results
           templates: templates          # folder of the Jinja templates
-          reference: evaluation/studies/flipkart/slides.toml
+          reference: slides.toml        # published figures, instead of those that ship
           photos: all                   # or "redistributable", or that and names of studies
           language: fr                  # or "en", for the site in en/ beside the French one
     nav:
