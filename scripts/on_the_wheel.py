@@ -2,13 +2,13 @@
 
     python scripts/on_the_wheel.py FOLDER [PYTEST ARGUMENTS]
 
-In FOLDER/mine, which is empty, every command is run, offline.  In FOLDER/checkout lie the tests and
+In FOLDER/mine, which is empty, every command is run, offline (what is embedded is kept in the
+user's cache: `tox -e eval` before it makes it short).  In FOLDER/checkout lie the tests and
 what they read, but not the package: they import the wheel that is installed.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -23,10 +23,9 @@ def main() -> int:
     folder = Path(sys.argv[1])
     mine = folder / "mine"
     mine.mkdir(parents=True)
-    environment = os.environ | {"VEILLE_CACHE": str(folder / "cache")}
     for command in journey(mine):
         print("$ veille", *command, flush=True)
-        code = subprocess.call(["veille", *command], cwd=mine, env=environment)
+        code = subprocess.call(["veille", *command], cwd=mine)
         if code:
             return code
     copy = folder / "checkout"

@@ -22,6 +22,11 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VEILLE_CACHE", str(tmp_path / "veille-cache"))
 
 
+def effort(short: int) -> int:
+    """How often to try what is drawn at random: many times more in `tox -e long`."""
+    return short * 30 if os.environ.get("VEILLE_LONG") else short
+
+
 def once(
     factory: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]
 ) -> tuple[Path, Any]:

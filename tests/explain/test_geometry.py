@@ -12,6 +12,7 @@ from PIL import Image
 
 from evaluation.errors import ModelError
 from evaluation.explain.geometry import Geometry
+from tests.conftest import effort
 
 MODES = ("shortest", "longest", "squash")
 PHOTOS = {"portrait": (300, 480), "landscape": (533, 211), "square": (400, 400)}
@@ -72,7 +73,7 @@ def test_there_and_back_is_where_we_were(
     assert geometry.to_photo(*geometry.to_input(*point)) == pytest.approx(point, abs=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=effort(60), deadline=None)
 @given(
     photo=st.tuples(st.integers(20, 200), st.integers(20, 200)),
     size=st.sampled_from([32, (24, 40)]),

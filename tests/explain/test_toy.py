@@ -32,7 +32,6 @@ from tests.explain.models import TOYS, PlainModel, class_maps, toy
 from tests.explain.shapes import SIDE, make_scenes
 from tests.explain.train_toy import config, write_tokenizer
 
-pytestmark = pytest.mark.slow
 METHODS: tuple[ExplainMethod, ...] = ("attention-gradient", "chefer", "rise")
 Explain = Callable[[str, ExplainMethod], Explained]
 

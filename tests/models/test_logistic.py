@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from evaluation.errors import ModelError
 from evaluation.models.supervised import logistic
 from evaluation.records import Head, Support
+from tests.conftest import effort
 from tests.models.clouds import class_names, cloud
 
 
@@ -67,7 +68,7 @@ def test_the_head_is_fitted_on_the_training_part_alone() -> None:
     assert np.array_equal(with_validation.weight, fits[float(chosen)].head.weight)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=effort(15), deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 4))
 def test_the_order_of_the_photos_does_not_matter(seed: int, classes: int) -> None:
     """The optimum is unique: shuffled photos give the same logits."""

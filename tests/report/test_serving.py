@@ -94,7 +94,6 @@ def faulty(page: str) -> bool:
     return 'class="v-fault"' in page
 
 
-@pytest.mark.slow
 def test_changes_show_and_faults_are_told_until_they_are_mended(served: Served) -> None:
     """From no artefact at all, through a cut file and a wrong template, and back."""
     served.wait(lambda page: "Il reste à mesurer" in page)

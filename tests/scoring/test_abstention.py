@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from evaluation.records import Predictions
 from evaluation.scoring.abstention import abstain, aurc, automate, certify, risk_coverage
+from tests.conftest import effort
 from tests.scoring.test_metrics import make_predictions
 
 
@@ -49,7 +50,7 @@ def test_the_area_by_hand() -> None:
     assert area.low <= area.value <= area.high
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=effort(30), deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 3), st.booleans()), min_size=1, max_size=6))
 def test_the_area_with_equal_confidences_is_the_mean_over_their_orders(
     images: list[tuple[int, bool]],

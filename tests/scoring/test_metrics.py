@@ -17,6 +17,7 @@ from evaluation.report.kit.language import speaking, t
 from evaluation.report.study.view import metric_title
 from evaluation.scoring import Scores, score, softmax
 from evaluation.stores import artefacts
+from tests.conftest import effort
 
 
 def make_predictions(
@@ -76,7 +77,7 @@ def test_a_small_table_has_the_values_worked_out_by_hand() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:A single label was found")
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=effort(40), deadline=None)
 @given(seed=st.integers(0, 10_000), classes=st.integers(2, 9), n=st.integers(1, 80))
 def test_values_agree_with_scikit_learn_and_lie_in_their_intervals(
     seed: int, classes: int, n: int
