@@ -87,8 +87,6 @@ class SplitSpec:
     copies are still kept together), or not looked for."""
     small_classes: SmallClasses = "refuse"
     """What becomes of a class that has too few photos for the parts."""
-    repeats: int | None = None
-    """How many further splits, drawn alike, the cases are scored on; None for none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,7 +134,6 @@ def read_split(table: Table) -> SplitSpec:
         else validation,
         near_duplicates=table.choice("near_duplicates", near) or default.near_duplicates,
         small_classes=table.choice("small_classes", small) or default.small_classes,
-        repeats=table.integer("repeats", 2),
     )
     for part in ("test", "validation"):
         if table.has(f"{part}_per_class") and table.has(f"{part}_share"):

@@ -13,6 +13,7 @@ from evaluation.report.kit.language import foreign, message, nt, t
 from evaluation.report.kit.page import Fact, Link
 from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, simple
 from evaluation.report.study.here import Here
+from evaluation.report.study.notes import Remark, remarks
 from evaluation.report.study.photos import PARTS, WITHHELD, Photo, photo
 from evaluation.report.study.view import StudyView
 
@@ -49,6 +50,7 @@ class DatasetPage:
     subcategories: Table | None
     missing: Table | None
     missing_count: str
+    remarks: tuple[Remark, ...]
     duplicates: tuple[tuple[Photo, ...], ...]
     duplicate_ids: tuple[str, ...]
     """One line a group, when no photo is shown."""
@@ -89,6 +91,7 @@ def build(here: Here) -> DatasetPage:
         subcategories=_subcategories(view),
         missing=_missing(view),
         missing_count=nt(len(view.study.missing), "{n} photo", "{n} photos"),
+        remarks=remarks(view.study),
         duplicates=_duplicates(here) if view.photos_shown else (),
         duplicate_ids=() if view.photos_shown else _duplicate_ids(view),
     )
