@@ -12,6 +12,7 @@ import click
 from evaluation.commands.beginning import new, try_
 from evaluation.commands.evaluating import evaluate
 from evaluation.commands.publishing import publish, serve, site
+from evaluation.commands.watching import watch
 from evaluation.data.notes import line as data_note
 from evaluation.errors import VeilleError
 from evaluation.records import Case, ExplainSpec, PairedTest, StudyComparison
@@ -113,7 +114,7 @@ def main() -> None:
     """
 
 
-for command in (new, try_, evaluate, site, serve, publish):
+for command in (new, try_, evaluate, watch, site, serve, publish):
     main.add_command(command)
 
 

@@ -28,6 +28,7 @@ from evaluation.records import (
     Fetched,
     Metric,
     PairedTest,
+    Provisional,
     RunRecord,
     Suggestion,
 )
@@ -218,6 +219,28 @@ def _map_in_words(photo: ExplainedPhoto) -> str:
         f"{sure}; most of what spoke for it: {place} ({where.top_share:.0%}); "
         f"within the middle quarter: {where.centre_share:.0%} ({map_of.method})"
     )
+
+
+def provisional_text(found: Provisional, shown: int = 12) -> str:
+    """One save of ``veille watch``: each prompt set on validation, its change, its flips."""
+    lines = [f"{found.at}  {found.model}, validation only, {found.seconds:.2f} s after the save"]
+    if found.error:
+        lines += [f"error     {found.error}", "          (figures of the last save)"]
+    width = max((len(case.prompts) for case in found.cases), default=0)
+    for case in found.cases:
+        line = f"{case.prompts:<{width}}  {_interval(case.accuracy)}"
+        change = case.change
+        if change is not None and case.p_mid is not None:
+            gap, low, high = (100 * (one or 0.0) for one in (change.value, change.low, change.high))
+            line += f"  {gap:+.1f} points [{low:.1f}, {high:.1f}], p = {_p(case.p_mid)}"
+        lines.append(line)
+        lines += [
+            f"{'':<{width}}  {one.sample_id} ({one.label}): {one.before} -> {one.now}"
+            for one in case.flips[:shown]
+        ]
+        if len(case.flips) > shown:
+            lines.append(f"{'':<{width}}  and {len(case.flips) - shown} more")
+    return "\n".join(lines)
 
 
 def _verdict_on(found: Suggestion) -> str:

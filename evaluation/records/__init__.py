@@ -88,6 +88,7 @@ from evaluation.records.kinds import FAMILIES, KINDS, Family, Kind, ModelKind, S
 from evaluation.records.labelfree import Adaptation, Agreement, LayerSetting
 from evaluation.records.models import Availability, Fetched, Head, Licence, ModelCard, Support
 from evaluation.records.projection import Point, Projection
+from evaluation.records.provisional import Flip, Provisional, ProvisionalCase
 from evaluation.records.reference import Reference, ReferenceScores, ReferenceSystem
 from evaluation.records.results import SampleCard, StudyRecord, StudyResults
 from evaluation.records.runs import EmbeddingCost, Lap, Provenance, RunRecord, Scope, Timings
@@ -162,6 +163,7 @@ __all__ = [
     "FewShotPoint",
     "Finding",
     "FindingTopic",
+    "Flip",
     "FloatArray",
     "Fold",
     "Grouping",
@@ -193,6 +195,8 @@ __all__ = [
     "PromptGain",
     "PromptSet",
     "Provenance",
+    "Provisional",
+    "ProvisionalCase",
     "Randomisation",
     "RankedCase",
     "Reading",

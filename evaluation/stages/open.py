@@ -115,6 +115,25 @@ def read_data(study: Study, settings: Settings) -> StudyData:
     return StudyData(study=replace(study, prompts=prompts), dataset=dataset, split=split)
 
 
+def hide_test(data: StudyData) -> StudyData:
+    """The same study without its test part: its ids, its photos and its labels are put away."""
+    hidden = set(data.split.test)
+    return replace(
+        data,
+        dataset=replace(
+            data.dataset,
+            samples=tuple(one for one in data.dataset.samples if one.id not in hidden),
+        ),
+        split=replace(
+            data.split,
+            test=(),
+            duplicates=(),
+            near_duplicates=(),
+            groups=tuple(one for one in data.split.groups if not hidden.intersection(one)),
+        ),
+    )
+
+
 def open_study(study: Study, settings: Settings) -> StudyData:
     """:func:`read_data`, then writes ``study.json`` and the small copies of the photos."""
     data = read_data(study, settings)

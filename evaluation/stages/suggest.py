@@ -44,7 +44,7 @@ from evaluation.scoring.intervals import share
 from evaluation.scoring.paired import Paired, paired
 from evaluation.stages.embed import embed_parts, predict
 from evaluation.stages.engine import Engine
-from evaluation.stages.open import StudyData
+from evaluation.stages.open import StudyData, hide_test
 from evaluation.stores import artefacts
 from evaluation.study.scaffold import free_name, write_prompt_set
 
@@ -70,15 +70,7 @@ class BlindStudy:
 
 def without_test(data: StudyData) -> BlindStudy:
     """Puts the test part away."""
-    hidden = set(data.split.test)
-    shown = tuple(g for g in data.split.groups if not hidden.intersection(g))
-    samples = tuple(one for one in data.dataset.samples if one.id not in hidden)
-    blind = replace(
-        data,
-        dataset=replace(data.dataset, samples=samples),
-        split=replace(data.split, test=(), duplicates=(), near_duplicates=(), groups=shown),
-    )
-    return BlindStudy(data=blind, split_digest=data.split.digest)
+    return BlindStudy(data=hide_test(data), split_digest=data.split.digest)
 
 
 def suggest(

@@ -30,6 +30,7 @@ FORMS: tuple[Callable[..., str], ...] = (
     wording.duration,
     wording.gap,
     wording.instant,
+    wording.interval,
     wording.listing,
     wording.p_value,
     wording.percent,

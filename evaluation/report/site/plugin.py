@@ -17,6 +17,7 @@ In ``mkdocs.yml``::
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -26,6 +27,7 @@ from mkdocs.config import base
 from mkdocs.config import config_options as options
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
+from mkdocs.livereload import LiveReloadServer
 from mkdocs.plugins import BasePlugin, get_plugin_logger
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
@@ -38,6 +40,7 @@ from evaluation.report.kit.markup import COMPILED
 from evaluation.report.site import serving, sites
 from evaluation.report.site.disk import read_reference, require_files
 from evaluation.report.site.policy import site_policy
+from evaluation.report.site.provisional import beside, folder_of
 from evaluation.report.site.render import Pages, Section, navigation, render
 from evaluation.report.site.shipped import default_reference, default_templates
 from evaluation.stores.artefacts import read_results
@@ -126,6 +129,14 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
         if not self._serving:
             config.extra["alternate"] = sites.choices(page.url, self.config.language)
         return context
+
+    def on_serve(
+        self, server: LiveReloadServer, /, *, config: MkDocsConfig, builder: Callable[..., None]
+    ) -> LiveReloadServer:
+        """Shows what `veille watch` writes beside the site, without building anything."""
+        del builder
+        server.set_app(beside(server.serve_request, folder_of(self._artefacts(config))))
+        return server
 
     def on_post_page(self, output: str, /, *, page: Page, config: MkDocsConfig) -> str:
         """Tells a fault on every page; keeps Material from looking for other sitemaps."""

@@ -1,0 +1,207 @@
+"""``veille watch``: prompt sets scored on validation as they are saved, the model kept loaded.
+
+The test part is put away before anything is looked at: only ``veille eval`` scores it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from evaluation.data import resolve_prompts
+from evaluation.errors import DataError, VeilleError
+from evaluation.records import (
+    Flip,
+    FloatArray,
+    Fold,
+    Metric,
+    ModelSpec,
+    Predictions,
+    PromptSet,
+    Provisional,
+    ProvisionalCase,
+    Study,
+)
+from evaluation.scoring.intervals import share
+from evaluation.scoring.paired import Paired, paired
+from evaluation.stages.embed import embed_parts, predict
+from evaluation.stages.engine import Engine
+from evaluation.stages.evidence import right
+from evaluation.stages.open import StudyData, hide_test, read_data
+from evaluation.study.config import load_study
+
+if TYPE_CHECKING:
+    from evaluation.models import Classifier
+
+PAUSE = 0.15
+"""Seconds between two looks at the files."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Watch:
+    """A study under edit: its validation photos are embedded, its model stays loaded."""
+
+    file: Path
+    """The study.toml."""
+    data_root: Path | None
+    """Where the photos are, instead of where the file says."""
+    data: StudyData
+    """Without its test part."""
+    model: Classifier
+    rows: Mapping[Fold, FloatArray]
+    engine: Engine
+    seen: dict[Path, int] = field(default_factory=dict)
+    """Each file to the time it was written at, as it was last read."""
+    said: dict[str, Predictions] = field(default_factory=dict)
+    """Prompt set to what the model said with its texts, as they were last saved."""
+    texts: dict[str, str] = field(default_factory=dict)
+    """Prompt set to the digest of its texts then."""
+    last: Provisional | None = None
+
+
+def start(
+    study: Study, engine: Engine, name: str | None = None, data_root: Path | None = None
+) -> Watch:
+    """Embeds the validation photos and loads a model, the first that reads texts unless named.
+
+    Raises:
+        DataError: the study has no validation part, or no such model.
+        WeightsUnavailable: the model cannot be had here.
+
+    """
+    data = hide_test(read_data(study, engine.settings))
+    if not data.split.validation:
+        raise DataError(
+            "one watches on validation photos, and this study has none; test is not looked at"
+            " while texts are being written",
+            where=study.file,
+            remedy="give the split some: [split] validation_share = 0.2",
+        )
+    model = engine.model(_model(study, name), data)
+    _, rows = embed_parts(data, engine, model, ("validation",))
+    return Watch(
+        file=study.file, data_root=data_root, data=data, model=model, rows=rows, engine=engine
+    )
+
+
+def _model(study: Study, name: str | None) -> ModelSpec:
+    known = {one.name: one for one in study.models if one.reads_texts}
+    if not known or (name is not None and name not in known):
+        raise DataError(
+            f"no model {name} that reads texts" if name else "no model reads texts",
+            where=study.file,
+            remedy=f"choose among {', '.join(known)}" if known else "declare one in [[models]]",
+        )
+    return known[name] if name else next(iter(known.values()))
+
+
+def saves(watch: Watch, pause: float = PAUSE) -> Iterator[Provisional]:
+    """The figures of the files as they are, then anew each time one of them is saved."""
+    while True:
+        changed = _changed(watch)
+        if changed is not None:
+            yield rescore(watch, changed)
+        time.sleep(pause)
+
+
+def _changed(watch: Watch) -> float | None:
+    """When a file was last saved, seconds since 1970; None when none changed."""
+    folder = watch.file.parent
+    files = [watch.file, *sorted(folder.rglob("*.toml"))]
+    states = {path: path.stat().st_mtime_ns for path in files if path.is_file()}
+    if states == watch.seen:
+        return None
+    watch.seen = states
+    return max(states.values()) / 1e9
+
+
+def rescore(watch: Watch, saved: float) -> Provisional:
+    """Scores the prompt sets as they are on disk.
+
+    A file with a mistake keeps the figures of the last save, and the mistake is told.
+
+    Args:
+        watch: Its last save is replaced by this one.
+        saved: When the files were saved, seconds since 1970.
+
+    """
+    error = ""
+    try:
+        cases = _cases(watch)
+    except VeilleError as mistake:
+        error, cases = str(mistake), watch.last.cases if watch.last else ()
+    made = Provisional(
+        study=watch.data.study.name,
+        title=watch.data.study.title,
+        model=watch.model.spec.name,
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=max(0.0, time.time() - saved),
+        error=error,
+        cases=cases,
+    )
+    watch.last = made
+    return made
+
+
+def _cases(watch: Watch) -> tuple[ProvisionalCase, ...]:
+    data = watch.data
+    study = load_study(str(watch.file), data_root=watch.data_root)
+    if (study.dataset, study.split) != (data.study.dataset, data.study.split):
+        watch.data = data = hide_test(read_data(study, watch.engine.settings))
+        _, watch.rows = embed_parts(data, watch.engine, watch.model, ("validation",))
+        watch.said, watch.texts = {}, {}
+    resolved = tuple(
+        resolve_prompts(one, data.dataset, data.split, study.prompts) for one in study.prompts
+    )
+    watch.data = replace(data, study=replace(study, prompts=resolved))
+    return tuple(_case(watch, prompts) for prompts in resolved)
+
+
+def _case(watch: Watch, prompts: PromptSet) -> ProvisionalCase:
+    before, known = watch.said.get(prompts.name), watch.texts.get(prompts.name)
+    now = before if before is not None and known == prompts.digest else _predicted(watch, prompts)
+    watch.said[prompts.name], watch.texts[prompts.name] = now, prompts.digest
+    groups = watch.data.groups(now.sample_ids)
+    test = None if before is None or before is now else paired(right(now), right(before), groups)
+    return ProvisionalCase(
+        prompts=prompts.name,
+        title=prompts.title,
+        accuracy=share("accuracy", right(now), groups),
+        change=None if test is None else _change(test),
+        p_mid=None if test is None else test.p_mid,
+        flips=() if before is None else _flips(before, now),
+    )
+
+
+def _predicted(watch: Watch, prompts: PromptSet) -> Predictions:
+    data = watch.data
+    head = watch.model.head(
+        data.dataset.classes, prompts=prompts, train=None, validation=None, seed=data.split.seed
+    )
+    return predict(data, head, watch.rows, "validation")
+
+
+def _change(test: Paired) -> Metric:
+    return Metric(
+        name="accuracy-change",
+        value=test.gap,
+        low=test.low,
+        high=test.high,
+        n=test.n,
+        method=test.method,
+    )
+
+
+def _flips(before: Predictions, now: Predictions) -> tuple[Flip, ...]:
+    names = now.classes
+    return tuple(
+        Flip(sample_id=one, label=names[label], before=names[old], now=names[new])
+        for one, label, old, new in zip(
+            now.sample_ids, now.labels, before.predicted, now.predicted, strict=True
+        )
+        if old != new
+    )
