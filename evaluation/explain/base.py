@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from evaluation.errors import ModelError
 from evaluation.models.base import Explainable as Explainable  # noqa: PLC0414 - named here too
 from evaluation.records import FloatArray, Head
+from evaluation.stores.embeddings import is_out_of_memory
 
 if TYPE_CHECKING:
     import torch
@@ -50,6 +51,72 @@ class InputMaps:
         """(C, h, w): the maps of one image."""
         maps: FloatArray = self.values[image]
         return maps
+
+
+Embed = Callable[["torch.Tensor"], FloatArray]
+"""(B, 3, H, W) to (B, D) embeddings, without gradients."""
+
+
+def plainly(model: Explainable) -> Embed:
+    """Through the very module that maps look into, whatever its weights are by now."""
+    import torch  # noqa: PLC0415 - slow to import
+
+    def embed(pixels: torch.Tensor) -> FloatArray:
+        with torch.no_grad():
+            return to_array(model.forward(pixels))
+
+    return embed
+
+
+def quickly(model: Explainable) -> Embed:
+    """As photos are embedded: faster where batch norms are fused, and the same but for rounding."""
+    return getattr(model, "embed_images", None) or plainly(model)
+
+
+def in_batches(
+    embed: Embed, pixels: Iterator[torch.Tensor], tell: Callable[[int], None] | None = None
+) -> FloatArray:
+    """The embeddings of batches of images; one that does not fit into memory is halved.
+
+    Args:
+        embed: What embeds a batch.
+        pixels: (B, 3, H, W) each.
+        tell: Told how many images are done.
+
+    Raises:
+        ModelError: one image alone does not fit.
+
+    """
+    parts: list[FloatArray] = []
+    done = 0
+    for batch in pixels:
+        waiting = [batch]
+        while waiting:
+            some = waiting.pop()
+            found = _tried(embed, some)
+            if found is not None:
+                parts.append(found)
+                done += len(some)
+            elif len(some) > 1:
+                half = len(some) // 2
+                waiting += [some[half:], some[:half]]
+            else:
+                raise ModelError(
+                    "a single image does not fit into memory", remedy="free some of it"
+                )
+        if tell is not None:
+            tell(done)
+    return np.concatenate(parts)
+
+
+def _tried(embed: Embed, pixels: torch.Tensor) -> FloatArray | None:
+    """The embeddings; None when they do not fit into memory."""
+    try:
+        return embed(pixels)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+    return None
 
 
 def to_array(tensor: torch.Tensor) -> FloatArray:

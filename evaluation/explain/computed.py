@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
 from evaluation.explain.base import (
+    Embed,
     Explainable,
     Float32Array,
     InputMaps,
     Progress,
     Score,
     margin_score,
+    plainly,
+    quickly,
 )
 from evaluation.explain.faithfulness import (
     CONTROLS,
@@ -88,7 +91,8 @@ class Explainer:
         if known is not None:
             height, width = (float(side) for side in known["extent"])
             return InputMaps(values=known["values"], extent=(height, width))
-        maps = class_maps(method, self._look(sample, classes, progress, keep=self._keep(sample)))
+        look = self._look(sample, classes, quickly(self.model))
+        maps = class_maps(method, replace(look, progress=progress, keep=self._keep(sample)))
         _check_finite(maps.values, method)
         self.cache.put_arrays(key, {"values": maps.values, "extent": np.array(maps.extent)})
         return maps
@@ -127,7 +131,7 @@ class Explainer:
             return read_curves(known["values"], self.head, target)
         order = ranking(relevance(), self.tower.input_size, seed=seed)
         found = embed_curves(
-            self.model,
+            quickly(self.model),
             self._pixels(sample),
             order,
             steps=self.spec.curve_steps,
@@ -184,13 +188,7 @@ class Explainer:
             self._opened = (sample.id, self.model.preprocess(self.load(sample)))
         return self._opened[1]
 
-    def _look(
-        self,
-        sample: Sample,
-        classes: tuple[int, ...],
-        progress: Progress | None = None,
-        **keep: Callable[[Made], Float32Array],
-    ) -> Look:
+    def _look(self, sample: Sample, classes: tuple[int, ...], embed: Embed) -> Look:
         # One photo at a time: the attention of a large tower takes hundreds of megabytes.
         return Look(
             model=self.model,
@@ -199,8 +197,7 @@ class Explainer:
             pixels=lambda: self._pixels(sample)[None],
             masks=masks_of(self.spec),
             batch_size=self.batch_size,
-            progress=progress,
-            **keep,
+            embed=embed,
         )
 
     def _keep(self, sample: Sample) -> Callable[[Made], Float32Array]:
@@ -230,7 +227,7 @@ class Explainer:
         shape: tuple[int, ...],
     ) -> FloatArray:
         try:
-            maps = class_maps(method, self._look(sample, classes))
+            maps = class_maps(method, self._look(sample, classes, plainly(self.model)))
             _check_finite(maps.values, method)
         except ModelError:
             # Shuffled weights may leave no gradient, or overflow: nothing is left of the map.

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.explain.base import Explainable, head_logits, to_array
+from evaluation.explain.base import Embed, Explainable, head_logits, in_batches, quickly
 from evaluation.records import Faithfulness, FloatArray, Head, Metric
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Curves:
 
 
 def embed_curves(
-    model: Explainable,
+    embed: Embed,
     pixels: torch.Tensor,
     order: NDArray[np.intp],
     *,
@@ -62,7 +62,7 @@ def embed_curves(
     They know nothing of classes: those of a control serve every prompt set.
 
     Args:
-        model: The model.
+        embed: What embeds a batch of images.
         pixels: (3, H, W): what the model reads.
         order: (H * W,) indices of the pixels, the most relevant first; see :func:`ranking`.
         steps: Equal steps from nothing to everything.
@@ -77,16 +77,14 @@ def embed_curves(
     rank = rank.view(pixels.shape[-2:])
     borders = [round(count * step / steps) for step in range(steps + 1)]
     top = torch.stack([rank < border for border in borders]).unsqueeze(1)
-    parts = []
+    images = []
     for baseline in BASELINES:
         hidden = _baseline(pixels, baseline)
         deleted = torch.where(top, hidden, pixels)
         # Both ends of an insertion are those of the deletion: they are not run again.
         inserted = torch.where(top[1:-1], pixels, hidden)
-        for some in torch.split(torch.cat([deleted, inserted]), batch_size):
-            with torch.no_grad():
-                parts.append(to_array(model.forward(some)))
-    return np.concatenate(parts)
+        images += [deleted, inserted]
+    return in_batches(embed, iter(torch.split(torch.cat(images), batch_size)))
 
 
 def read_curves(embeddings: FloatArray, head: Head, target: int) -> Curves:
@@ -126,7 +124,7 @@ def curves_of(
         batch_size: Images a forward pass.
 
     """
-    embeddings = embed_curves(model, pixels, order, steps=steps, batch_size=batch_size)
+    embeddings = embed_curves(quickly(model), pixels, order, steps=steps, batch_size=batch_size)
     return read_curves(embeddings, head, target)
 
 

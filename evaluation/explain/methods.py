@@ -15,7 +15,7 @@ import numpy as np
 
 from evaluation.errors import ModelError
 from evaluation.explain.attention_gradient import attention_gradient, chefer
-from evaluation.explain.base import Explainable, Float32Array, InputMaps, Progress, Score
+from evaluation.explain.base import Embed, Explainable, Float32Array, InputMaps, Progress, Score
 from evaluation.explain.cam import class_activation, no_spatial_layer
 from evaluation.explain.randomisation import SHARES
 from evaluation.explain.rise import MaskedEmbeddings, RiseSettings, embed_masked, rise_maps
@@ -46,6 +46,8 @@ class Look:
     batch_size: int = 32
     """Masked images a forward pass; gradients take all images at once."""
     progress: Progress | None = None
+    embed: Embed
+    """What embeds images where no gradient is needed."""
     keep: Callable[[Made], Float32Array] = _made_anew
     """Gives embeddings that do not depend on the score, kept from before or made now; used
     for one image."""
@@ -122,7 +124,7 @@ def _rise(look: Look) -> InputMaps:
 
     def embed() -> Float32Array:
         how: dict[str, Any] = {"batch_size": look.batch_size, "progress": look.progress}
-        images = [embed_masked(look.model, image, look.masks, **how) for image in look.pixels()]
+        images = [embed_masked(look.embed, image, look.masks, **how) for image in look.pixels()]
         return np.stack([one.values for one in images])
 
     size = look.tower.input_size

@@ -17,6 +17,7 @@ is worth keeping (:class:`MaskedEmbeddings`).  Another prompt set costs a matrix
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import Explainable, Float32Array, InputMaps, Progress, Score
+from evaluation.explain.base import Embed, Float32Array, InputMaps, Progress, Score, in_batches
 
 if TYPE_CHECKING:
     import torch
@@ -92,7 +93,7 @@ class MaskedEmbeddings:
 
 
 def embed_masked(
-    model: Explainable,
+    embed: Embed,
     pixels: torch.Tensor,
     settings: RiseSettings,
     *,
@@ -102,7 +103,7 @@ def embed_masked(
     """Runs the model on one image under every mask.
 
     Args:
-        model: The model.
+        embed: What embeds a batch of images.
         pixels: (3, H, W): one image.
         settings: Of the masks.
         batch_size: Masked images a forward pass.
@@ -114,16 +115,17 @@ def embed_masked(
     size = (pixels.shape[-2], pixels.shape[-1])
     masks = shared_masks(settings, size)
     hidden = pixels.mean(dim=(-2, -1), keepdim=True)
-    parts = []
-    for start in range(0, len(masks), batch_size):
-        # copied: PyTorch warns of arrays that may not be written to
-        some = torch.from_numpy(masks[start : start + batch_size].copy()).to(pixels) / 255
-        with torch.no_grad():
-            embeddings = model.forward(hidden + some.unsqueeze(1) * (pixels - hidden))
-        parts.append(embeddings.float().cpu().numpy())
-        if progress is not None:
-            progress(start + len(some), len(masks))
-    return MaskedEmbeddings(values=np.concatenate(parts), settings=settings, size=size)
+
+    def batches() -> Iterator[torch.Tensor]:
+        for start in range(0, len(masks), batch_size):
+            # copied: PyTorch warns of arrays that may not be written to
+            some = torch.from_numpy(masks[start : start + batch_size].copy()).to(pixels) / 255
+            yield hidden + some.unsqueeze(1) * (pixels - hidden)
+
+    values = in_batches(
+        embed, batches(), lambda done: progress(done, len(masks)) if progress else None
+    )
+    return MaskedEmbeddings(values=values.astype(np.float32), settings=settings, size=size)
 
 
 def rise_maps(masked: MaskedEmbeddings, score: Score) -> InputMaps:

@@ -1,14 +1,33 @@
-"""Checkpoint files: their digest, and what is told when one does not fit."""
+"""Checkpoint files as they come: their tensors, their digest, and what is told of a misfit.
+
+A training loop wraps what it saves: Lightning in ``state_dict`` and below ``model.``,
+DataParallel below ``module.``, ``torch.compile`` below ``_orig_mod.``.  What is read is the
+plain tensors of one network, without running any code of the file.
+"""
 
 from __future__ import annotations
 
+import codecs
 import hashlib
+import pickle
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from evaluation.errors import ModelError, one_line
 
-SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
+if TYPE_CHECKING:
+    import torch
+
+SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
+WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "module", "net", "network")
+"""Keys under which a training loop keeps the weights, beside its own numbers."""
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.")
+"""Of all names, when the network is a part of what was saved."""
+_FLOATS = ("weight", "bias", "running_mean", "running_var")
 
 
 def is_path(weights: str) -> bool:
@@ -27,6 +46,103 @@ def file_digest(path: Path) -> str:
             where=path,
             remedy="check that it is a file, and its permissions",
         ) from error
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint, by their names within the network.
+
+    Raises:
+        ModelError: it is a whole pickled model, holds no tensors, or one that no network
+            computes with: complex, integers where a weight is expected, not a number.
+        Exception: what PyTorch and safetensors raise for a file that they cannot read.
+
+    """
+    saved = _opened(path)
+    while isinstance(saved, dict) and not _has_tensors(saved):
+        inner = next((saved[key] for key in WRAPPERS if isinstance(saved.get(key), dict)), None)
+        if inner is None:
+            break
+        saved = inner
+    if not isinstance(saved, dict) or not _has_tensors(saved):
+        raise ModelError(
+            f"the file holds a {type(saved).__name__} and no tensors of a network",
+            where=path,
+            remedy="save the weights alone: torch.save(model.state_dict(), path)",
+        )
+    state = _without_prefix({str(name): one for name, one in saved.items() if _is_tensor(one)})
+    for name, value in state.items():
+        _refuse_odd(name, value, path)
+    return state
+
+
+def _opened(path: Path) -> Any:
+    import torch  # noqa: PLC0415 - slow to import
+
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file  # noqa: PLC0415 - imports torch
+
+        return load_file(path)
+    try:
+        # Lightning and many training loops keep a NumPy number beside the weights.
+        with torch.serialization.safe_globals(_numpy_numbers()):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        named = re.search(r"GLOBAL ([\w.]*\.\w+)", str(error))
+        if named is None:
+            raise
+        raise ModelError(
+            f"a whole pickled model or object ({named[1]}), which cannot be read without running"
+            " its code",
+            where=path,
+            remedy="load it where its code is, then torch.save(model.state_dict(), path)",
+        ) from error
+
+
+def _numpy_numbers() -> list[Any]:
+    """What unpickling a NumPy scalar or array calls; none of it runs code of the file."""
+    from numpy._core import multiarray  # noqa: PLC0415 - private, and so pickles name it
+
+    builders = (multiarray.scalar, multiarray._reconstruct)  # noqa: SLF001
+    dtypes = {type(np.dtype(code)) for code in np.typecodes["All"]}
+    # NumPy 1 wrote another name of the same functions.
+    old = [(one, f"numpy.core.multiarray.{one.__name__}") for one in builders]
+    return [np.ndarray, np.dtype, codecs.encode, *builders, *old, *dtypes]
+
+
+def _is_tensor(value: object) -> bool:
+    import torch  # noqa: PLC0415 - slow to import
+
+    return isinstance(value, torch.Tensor)
+
+
+def _has_tensors(saved: Mapping[Any, object]) -> bool:
+    return any(_is_tensor(one) for one in saved.values())
+
+
+def _without_prefix(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The network alone, when it was a part of what was saved: of a loss, say."""
+    for prefix in PREFIXES:
+        below = [name for name in state if name.startswith(prefix)]
+        # What lies beside it has few weights of its own: a loss, a metric.
+        if sum(state[name].numel() for name in below) > sum(t.numel() for t in state.values()) / 2:
+            return _without_prefix({name.removeprefix(prefix): state[name] for name in below})
+    return state
+
+
+def _refuse_odd(name: str, value: torch.Tensor, path: Path) -> None:
+    kind = str(value.dtype).removeprefix("torch.")
+    whole = not value.is_floating_point() and not value.is_complex()
+    problem = ""
+    if value.is_complex() or value.is_quantized or (whole and name.endswith(_FLOATS)):
+        problem = f"holds {kind} numbers, where a network has single precision or less"
+    elif value.is_floating_point() and bool(value.isnan().any()):
+        problem = "holds values that are not a number (NaN)"
+    if problem:
+        raise ModelError(
+            f"the tensor {name} {list(value.shape)} {problem}",
+            where=path,
+            remedy="save the weights again as float32, from a training that did not diverge",
+        )
 
 
 def describe_mismatch(text: str) -> str:

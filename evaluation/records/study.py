@@ -165,6 +165,9 @@ class ModelSpec:
     """Of a supervised model; None: a logistic regression."""
     augmentation: AugmentationSpec | None = None
     """Of a supervised model that is trained on augmented views."""
+    head_classes: tuple[str, ...] = ()
+    """Of a supervised model that keeps the head of its checkpoint: its classes, in the order of
+    the head's rows; empty: a head is trained here."""
     adapt: tuple[Source, ...] = ()
     """What a text-image model is adapted on, without a label."""
     shares: Mapping[str, float] | None = None

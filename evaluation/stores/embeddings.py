@@ -394,7 +394,7 @@ class _Forward:
         try:
             return self.classifier.embed_images(torch.stack(list(tensors)))
         except (MemoryError, RuntimeError) as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
         # Out of the handler, whose traceback holds what the pass had allocated.
         if self.classifier.device.startswith("cuda"):
@@ -402,7 +402,7 @@ class _Forward:
         return None
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """Whether memory is what lacked: CUDA has an exception for it, the CPU and MPS only say so."""
     import torch  # noqa: PLC0415 - reading the store needs no torch
 

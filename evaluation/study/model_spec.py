@@ -21,7 +21,7 @@ from evaluation.records import (
 )
 from evaluation.study.toml_table import Table, refuse_twice, type_name
 
-WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".safetensors")
+WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 
 
 def read_models(study: Table) -> tuple[ModelSpec, ...]:
@@ -48,6 +48,7 @@ def _model(table: Table) -> ModelSpec:
     title = table.required_text("title")
     training, augmentation = _learning(table, kind)
     adapt, shares, reads = _label_free(table, kind)
+    head_classes = _kept_head(table, kind, trained=training is not None or augmentation is not None)
     table.finish()
     if weights and not architecture and _needs_architecture(kind, weights):
         table.wrong("architecture", "is missing", f"say which architecture {weights!r} belongs to")
@@ -63,6 +64,7 @@ def _model(table: Table) -> ModelSpec:
         contrastive=contrastive,
         training=training,
         augmentation=augmentation,
+        head_classes=head_classes,
         adapt=adapt,
         shares=shares,
         reads=reads,
@@ -118,6 +120,24 @@ def _shares(model: Table) -> Mapping[str, float] | None:
 
 _ROUNDING = 0.011
 """By which shares of two decimals may miss 1."""
+
+
+def _kept_head(table: Table, kind: ModelKind | None, *, trained: bool) -> tuple[str, ...]:
+    """``keep_head`` and ``head_classes``: a model that has learnt the classes elsewhere."""
+    kept, classes = table.boolean("keep_head"), table.texts("head_classes")
+    if kept and kind is not None and not KINDS[kind].learns:
+        table.wrong("keep_head", f"a {kind} model has no head", "delete the line")
+    if kept and trained:
+        table.wrong("keep_head", "the head is not trained here", "delete [models.training]")
+    if kept and not classes:
+        table.wrong(
+            "head_classes",
+            "is missing",
+            'name the classes in the order of the head\'s outputs: ["…", "…"]',
+        )
+    if classes and not kept:
+        table.wrong("head_classes", "goes with keep_head = true alone", "delete the line")
+    return classes
 
 
 def _needs_architecture(kind: ModelKind | None, weights: str) -> bool:

@@ -14,7 +14,7 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
 from evaluation.explain import methods
-from evaluation.explain.base import Explainable, InputMaps, Score
+from evaluation.explain.base import Explainable, InputMaps, Score, plainly
 from evaluation.explain.methods import Look
 from evaluation.explain.rise import RiseSettings
 from evaluation.explain.towers import Tower
@@ -34,7 +34,15 @@ def class_maps(
 ) -> InputMaps:
     """The maps of images that lie here as tensors, nothing kept."""
     masks = settings or RiseSettings()
-    look = Look(model=model, tower=tower, score=score, pixels=lambda: pixels, masks=masks, **how)
+    look = Look(
+        model=model,
+        tower=tower,
+        score=score,
+        pixels=lambda: pixels,
+        masks=masks,
+        embed=plainly(model),
+        **how,
+    )
     return methods.class_maps(method, look)
 
 

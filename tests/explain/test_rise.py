@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import InputMaps, Score, head_logits
+from evaluation.explain.base import InputMaps, Score, head_logits, plainly
 from evaluation.explain.rise import RiseSettings, embed_masked, rise_maps, shared_masks
 from evaluation.explain.towers import inspect_tower
 from evaluation.records import Head
@@ -83,7 +83,7 @@ def test_the_map_finds_the_window_that_the_model_sees() -> None:
 def test_a_constant_added_to_the_scores_changes_nothing() -> None:
     """A covariance needs no baseline: logits of 100 do not drown the map in noise."""
     model, head = window_model()
-    masked = embed_masked(model, bright_window(), RiseSettings(masks=60))
+    masked = embed_masked(plainly(model), bright_window(), RiseSettings(masks=60))
     plain = rise_maps(masked, head_logits(head)).values
     shifted = rise_maps(masked, head_logits(Head(weight=head.weight, bias=np.full(2, 100.0))))
     np.testing.assert_allclose(plain, shifted.values, atol=1e-4)
@@ -107,7 +107,7 @@ def test_each_mask_costs_one_image_and_progress_says_so() -> None:
 def test_another_head_costs_no_forward_pass() -> None:
     """The embeddings of the masked images do not depend on the texts."""
     model, head = window_model()
-    masked = embed_masked(model, bright_window(), RiseSettings(masks=60))
+    masked = embed_masked(plainly(model), bright_window(), RiseSettings(masks=60))
     model.images = 0
     doubled = rise_maps(masked, head_logits(Head(weight=2 * head.weight, bias=head.bias)))
     assert model.images == 0
@@ -136,3 +136,22 @@ def test_maps_of_a_large_input_are_reduced() -> None:
 def test_settings_that_hide_nothing_or_all_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ModelError, match="two masks"):
         shared_masks(RiseSettings(**wrong), (20, 20))  # type: ignore[arg-type]
+
+
+def test_a_lack_of_memory_halves_the_masks_of_a_pass() -> None:
+    """The maps are the same; one image that does not fit is one line."""
+    model, _ = window_model()
+    embed, most = plainly(model), [7]
+
+    def scarce(pixels: torch.Tensor) -> Any:
+        if len(pixels) > most[0]:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return embed(pixels)
+
+    settings = RiseSettings(masks=60)
+    whole = embed_masked(embed, bright_window(), settings)
+    halved = embed_masked(scarce, bright_window(), settings)
+    np.testing.assert_allclose(halved.values, whole.values, atol=1e-6)
+    most[0] = 0
+    with pytest.raises(ModelError, match="single image does not fit"):
+        embed_masked(scarce, bright_window(), settings)

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from evaluation.errors import ModelError
 from evaluation.models import load_model
@@ -120,6 +121,37 @@ def _curve(model: SupervisedClassifier) -> list[Any]:
 
 
 AUGMENTED = AugmentationSpec(flip=True, crop=0.7, colour=0.1)
+
+
+@pytest.fixture
+def scarce_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more than three photos go through a network that learns."""
+    forward = nn.Sequential.forward
+
+    def scarce(network: nn.Sequential, pixels: torch.Tensor) -> torch.Tensor:
+        if torch.is_grad_enabled() and hasattr(network, "head") and len(pixels) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(network, pixels)
+
+    monkeypatch.setattr(nn.Sequential, "forward", scarce)
+
+
+def test_a_lack_of_memory_changes_no_result(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Gradients of parts of a batch add up to those of the whole."""
+    whole = _curve(_load(tmp_path / "whole", _spec(epochs=2)))
+    request.getfixturevalue("scarce_memory")
+    parts = _curve(_load(tmp_path / "parts", _spec(epochs=2)))
+    assert [one.train_loss for one in parts] == pytest.approx([one.train_loss for one in whole])
+    assert [one.validation_loss for one in parts] == pytest.approx(
+        [one.validation_loss for one in whole], rel=1e-4
+    )
+
+
+@pytest.mark.usefixtures("scarce_memory")
+def test_norms_that_learn_need_the_whole_batch(tmp_path: Path) -> None:
+    """Their statistics would be those of other batches: one line says so instead."""
+    with pytest.raises(ModelError, match=r"8 photos do not fit .* batch norms that learn"):
+        _load(tmp_path, _spec(blocks=None, epochs=1))
 
 
 def test_it_learns(tmp_path: Path) -> None:

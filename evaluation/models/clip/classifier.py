@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable, one_line
 from evaluation.models.base import Loading, check_options, fingerprint_of
-from evaluation.models.checkpoints import file_digest
+from evaluation.models.checkpoints import file_digest, read_tensors
 from evaluation.models.clip.failures import telling
 from evaluation.models.clip.sources import Source, find_source
 from evaluation.models.devices import check_precision, dtype_of, pick_device
@@ -100,6 +101,7 @@ class ClipClassifier(TowerEmbedder):
             device=device,
             precision=precision,
         )
+        self._warnings = source.warnings
         tower = fingerprint_of(
             weights=digest,
             architecture={"library": "open_clip", "text": dict(source.config["text_cfg"])},
@@ -139,7 +141,7 @@ class ClipClassifier(TowerEmbedder):
             weight=scale * weight,
             bias=np.full(len(classes), offset),
             chosen={"logit_scale": scale},
-            warnings=cut_sentences(self._texts, classes, prompts),
+            warnings=(*self._warnings, *cut_sentences(self._texts, classes, prompts)),
         )
 
 
@@ -201,7 +203,7 @@ def _build(
     arguments["force_quick_gelu"] = _quick_gelu(spec, source)
     if "resize_mode" in spec.options:
         arguments["image_resize_mode"] = spec.options["resize_mode"]
-    with telling(spec, source):
+    with telling(spec, source), _reading_as_they_come():
         model, transform = open_clip.create_model_from_pretrained(
             source.model,
             source.pretrained,
@@ -212,6 +214,19 @@ def _build(
         _move(model, device, precision)
     model.eval()
     return model, transform
+
+
+@contextlib.contextmanager
+def _reading_as_they_come() -> Iterator[None]:
+    """open_clip's own reader knows two wrappers of a checkpoint; ours the usual ones."""
+    from open_clip import factory  # noqa: PLC0415 - slow to import
+
+    theirs = factory.load_state_dict
+    factory.load_state_dict = lambda path, **_how: read_tensors(Path(path))
+    try:
+        yield
+    finally:
+        factory.load_state_dict = theirs
 
 
 def _move(model: Any, device: torch.device, precision: str) -> None:

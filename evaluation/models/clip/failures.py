@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable, one_line
+from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable, one_line
 from evaluation.models.checkpoints import describe_mismatch
 from evaluation.models.clip.sources import Source
 from evaluation.records import ModelSpec
@@ -16,7 +16,7 @@ def telling(spec: ModelSpec, source: Source) -> Iterator[None]:
     """Turns what PyTorch, safetensors and open_clip raise into one line."""
     try:
         yield
-    except MemoryError:
+    except (MemoryError, VeilleError):
         raise
     except Exception as error:
         raise _loading_error(spec, source, error) from error

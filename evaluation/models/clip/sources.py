@@ -28,6 +28,17 @@ from evaluation.net.announced import Progress, RemoteFile
 from evaluation.records import Availability, ModelSpec
 from evaluation.records.base import silent
 
+TRANSFORMERS = {
+    "openai/clip-vit-base-patch32": ("ViT-B-32", "openai"),
+    "openai/clip-vit-base-patch16": ("ViT-B-16", "openai"),
+    "openai/clip-vit-large-patch14": ("ViT-L-14", "openai"),
+    "openai/clip-vit-large-patch14-336": ("ViT-L-14-336", "openai"),
+    "google/siglip-base-patch16-224": ("ViT-B-16-SigLIP", "webli"),
+    "google/siglip-so400m-patch14-384": ("ViT-SO400M-14-SigLIP-384", "webli"),
+    "google/siglip2-base-patch16-224": ("ViT-B-16-SigLIP2", "webli"),
+}
+"""Repositories that tutorials name, and open_clip's tag of the same weights."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -46,6 +57,8 @@ class Source:
     """Whether nothing of it may need the network."""
     sealed: str | None = None
     """SHA-256 that the checkpoint must have, when it is known."""
+    warnings: tuple[str, ...] = ()
+    """What is told of the source with each result, one line each."""
 
 
 def find_source(
@@ -115,6 +128,13 @@ def _hub_source(spec: ModelSpec, *, offline: bool, progress: Progress) -> Source
     from open_clip.factory import get_model_config  # noqa: PLC0415 - slow to import
 
     _no_architecture(spec)
+    if twin := TRANSFORMERS.get(spec.weights.removeprefix(HUB)):
+        raise ModelError(
+            "a repository of transformers, which open_clip does not read",
+            where=spec.weights,
+            remedy="open_clip has the same weights: architecture ="
+            f' "{twin[0]}", weights = "{twin[1]}"',
+        )
     checkpoint = fetch_repository(
         spec.weights.removeprefix(HUB), offline=offline, progress=progress
     )
@@ -137,7 +157,23 @@ def _file_source(spec: ModelSpec, path: Path) -> Source:
         config=config,
         overrides=_published_preprocessing(spec.architecture),
         local=True,
+        warnings=_activation_warning(spec),
     )
+
+
+def _activation_warning(spec: ModelSpec) -> tuple[str, ...]:
+    """A file does not say which of two activations it was trained with."""
+    import open_clip  # noqa: PLC0415 - slow to import
+
+    twin = f"{spec.architecture}-quickgelu"
+    if "quick_gelu" in spec.options or twin not in open_clip.list_models():
+        return ()
+    warning = (
+        f"{spec.architecture} also exists with QuickGELU, and the file does not say which it was"
+        " trained with: GELU is used; OpenAI's and early OpenCLIP weights need options.quick_gelu"
+        " = true, and quick_gelu = false says that this is right"
+    )
+    return (warning,)
 
 
 def _tag_source(spec: ModelSpec, *, offline: bool, progress: Progress) -> Source:

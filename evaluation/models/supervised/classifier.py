@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from evaluation.errors import ModelError
+from evaluation.errors import ModelError, quoted
 from evaluation.models.base import Loading, check_options
 from evaluation.models.devices import check_precision, dtype_of, pick_device
 from evaluation.models.embedder import TowerEmbedder
@@ -18,6 +18,7 @@ from evaluation.models.supervised.weights import Loaded, load_trunk
 from evaluation.records import Head, ModelSpec, PromptSet, Support, TrainingSpec
 
 if TYPE_CHECKING:
+    import torch
     from PIL import Image
 
 OPTIONS: Mapping[str, type] = {"max_iterations": int, "seed": int, "size": int}
@@ -46,7 +47,7 @@ class SupervisedClassifier(TowerEmbedder):
         )
         self._loaded, self._tuned, self._watch = loaded, tuned, loading.watch
         self._training = spec.training or TrainingSpec()
-        self.needs_training = self._training.regime != "finetune"
+        self.needs_training = self._training.regime != "finetune" and not spec.head_classes
         seed = loading.photos.seed if loading.photos else 0
         self._augmentation = (
             Augmentation(spec.augmentation, trunk.preprocess, seed=seed)
@@ -86,6 +87,8 @@ class SupervisedClassifier(TowerEmbedder):
         """The head of the study's regime; see :func:`train_head`, :func:`finetune` and
         :func:`fit_logistic_regression`.
         """
+        if self.spec.head_classes:
+            return own_head(self.spec, self._loaded.head, classes, self.dim)
         if self._tuned is not None:
             return self._noting(self._tuned.head, classes)
         if train is None:
@@ -113,14 +116,47 @@ class SupervisedClassifier(TowerEmbedder):
 
     def _noting(self, head: Head, classes: tuple[str, ...]) -> Head:
         """Says that a checkpoint's own head was left out, when one might expect it not to be."""
-        found = self._loaded.head_classes
-        if found in (None, _IMAGENET_CLASSES):
+        found = len(self._loaded.head.get("weight", ()))
+        if found in (0, _IMAGENET_CLASSES):
             return head
         note = (
             f"the checkpoint's own head tells {found} classes apart, the study has"
-            f" {len(classes)}: it was left out, and a new head trained"
+            f" {len(classes)}: it was left out, and a new head trained (keep_head = true keeps it)"
         )
         return replace(head, warnings=(*head.warnings, note))
+
+
+def own_head(
+    spec: ModelSpec, head: Mapping[str, torch.Tensor], classes: tuple[str, ...], dim: int
+) -> Head:
+    """The checkpoint's own head, its rows in the study's order of the classes.
+
+    Raises :class:`ModelError` for one that tells other classes apart, with both numbers.
+    """
+    weight, named = head.get("weight"), spec.head_classes
+    if weight is None or weight.ndim != 2 or weight.shape[1] != dim:  # noqa: PLR2004 - a matrix
+        has = "has no head" if weight is None else f"has a head of {list(weight.shape)} weights"
+        raise ModelError(
+            f"the checkpoint {has}, where {spec.architecture or 'the trunk'} gives {dim} features",
+            where=spec.weights,
+            remedy="delete keep_head: a head is then trained here",
+        )
+    if not len(weight) == len(named) == len(classes) or set(named) != set(classes):
+        odd = sorted(set(named) ^ set(classes))
+        raise ModelError(
+            f"the checkpoint's head tells {len(weight)} classes apart, head_classes names"
+            f" {len(named)} and the study has {len(classes)}"
+            + (f"; not in both: {quoted(odd)}" if odd else ""),
+            where=spec.name,
+            remedy="name the study's classes in head_classes, in the order of the head's outputs",
+        )
+    rows = [named.index(label) for label in classes]
+    bias = head["bias"] if "bias" in head else weight.new_zeros(len(named))
+    return Head(
+        weight=weight[rows].double().numpy(),
+        bias=bias[rows].double().numpy(),
+        chosen={"head": "checkpoint"},
+    )
 
 
 def _no_training_part(spec: ModelSpec) -> ModelError:

@@ -47,6 +47,7 @@ from evaluation.records import (
     TrainingSpec,
     digest_of,
 )
+from evaluation.stores.embeddings import is_out_of_memory
 
 if TYPE_CHECKING:
     import torch
@@ -276,6 +277,8 @@ class _Trainer:
         self._scaler = torch.amp.GradScaler(device.type, enabled=half)
         self._decay = training.ema
         self._average: dict[str, torch.Tensor] = {}
+        self._at_once: int | None = None
+        """Photos of a batch that go through together; None: all of them."""
 
     # ------------------------------------------------------------- start and state
 
@@ -323,7 +326,7 @@ class _Trainer:
         return found
 
     def scalars(self) -> dict[str, Any]:
-        """The rest of it."""
+        """Of the scaler of half precision: numbers that are no tensors."""
         return {"scaler": self._scaler.state_dict()}
 
     def restore(self, tensors: Mapping[str, torch.Tensor], info: Mapping[str, Any]) -> None:
@@ -383,19 +386,61 @@ class _Trainer:
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         truth = torch.tensor([self._labels[one.id] for one in batch], device=self.device)
-        with self._autocast():
-            logits = self._network(pixels)
-            loss = torch.nn.functional.cross_entropy(
-                logits.float(), truth, label_smoothing=self.plan.label_smoothing
-            )
-        value = float(loss.item())
-        require_finite(value, epoch=epoch, plan=self.plan, where=self._spec.name)
-        self._optimiser.zero_grad()
-        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        while (found := self._gradients(pixels, truth)) is None:
+            self._halve(len(batch))
+        require_finite(found[0], epoch=epoch, plan=self.plan, where=self._spec.name)
         self._scaler.step(self._optimiser)
         self._scaler.update()
         self._follow()
-        return value, int((logits.argmax(dim=1) == truth).sum())
+        return found
+
+    def _gradients(self, pixels: torch.Tensor, truth: torch.Tensor) -> tuple[float, int] | None:
+        """The mean loss and the right answers, gradients in place; None without the memory.
+
+        Gradients of parts of the batch add up to those of the whole.
+        """
+        import torch  # noqa: PLC0415 - slow to import
+
+        self._optimiser.zero_grad()
+        loss_sum, right = 0.0, 0
+        size = self._at_once or len(truth)
+        try:
+            for some, labels in zip(
+                torch.split(pixels, size), torch.split(truth, size), strict=True
+            ):
+                with self._autocast():
+                    logits = self._network(some)
+                    loss = torch.nn.functional.cross_entropy(
+                        logits.float(), labels, label_smoothing=self.plan.label_smoothing
+                    )
+                part = loss * (len(labels) / len(truth))
+                self._scaler.scale(part).backward()  # type: ignore[no-untyped-call]
+                loss_sum += float(part.item())
+                right += int((logits.argmax(dim=1) == labels).sum())
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
+        return loss_sum, right
+
+    def _halve(self, batch_size: int) -> None:
+        """Half as many photos at once from now on, in the same step."""
+        from torch import nn  # noqa: PLC0415 - slow to import
+
+        size = self._at_once or batch_size
+        norms = (
+            one
+            for one in self._network.modules()
+            if isinstance(one, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001
+        )
+        if size == 1 or any(one.training for one in norms):
+            raise ModelError(
+                f"{size} photos do not fit into the memory of {self.device}"
+                + ("" if size == 1 else ", and batch norms that learn need them all at once"),
+                where=self._spec.name,
+                remedy="lower batch_size or blocks in [models.training], or free some memory",
+            )
+        self._at_once = size // 2
 
     def _follow(self) -> None:
         """The moving average takes a step towards the weights (Polyak and Juditsky 1992)."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluation.errors import ModelError, WeightsMismatch, meant, one_line
+from evaluation.errors import ModelError, VeilleError, WeightsMismatch, meant, one_line
 from evaluation.models import embedded
-from evaluation.models.checkpoints import describe_mismatch
+from evaluation.models.checkpoints import describe_mismatch, read_tensors
 from evaluation.records import ModelSpec
 
 if TYPE_CHECKING:
@@ -236,30 +236,27 @@ def _preprocessing(*, size: Any, mean: Any, std: Any, interpolation: str) -> Map
 # --------------------------------------------------------------------- weights
 
 
-def read_state(path: Path, trunk: Trunk) -> tuple[State, int | None]:
-    """A checkpoint's tensors less its classifier, and how many classes that one has, if any.
+def read_state(path: Path, trunk: Trunk) -> tuple[State, State]:
+    """A checkpoint's tensors less its classifier, and that one's ``weight`` and ``bias``, if any.
 
     Raises :class:`ModelError` when the file holds no plain tensors.
     """
-    from open_clip.factory import load_state_dict  # noqa: PLC0415 - slow to import
-
     try:
-        state: State = load_state_dict(str(path), weights_only=True)
-        if trunk.architecture.library == "torchvision":
-            state = renamed(state)
-        kept = {
-            name: value
-            for name, value in state.items()
-            if not name.startswith(tuple(f"{head}." for head in trunk.heads))
-        }
-        classifier = state.get(f"{trunk.heads[0]}.weight") if trunk.heads else None
-        return kept, None if classifier is None else int(classifier.shape[0])
+        state: State = read_tensors(path)
+    except VeilleError:
+        raise
     except Exception as error:  # torch, pickle and safetensors raise many kinds
         raise ModelError(
             f"not a checkpoint of plain tensors ({one_line(error, 80)})",
             where=path,
             remedy="fetch or write it again, if possible as .safetensors",
         ) from error
+    if trunk.architecture.library == "torchvision":
+        state = renamed(state)
+    heads = tuple(f"{head}." for head in trunk.heads)
+    kept = {name: value for name, value in state.items() if not name.startswith(heads)}
+    own = {name: one for name, one in state.items() if heads and name.startswith(heads[0])}
+    return kept, {name.removeprefix(heads[0]): one for name, one in own.items()}
 
 
 def load_state(trunk: Trunk, state: State, where: object) -> None:

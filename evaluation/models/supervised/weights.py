@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +45,8 @@ class Loaded:
     trunk: Trunk
     digest: str
     """SHA-256 (hexadecimal) of the checkpoint file; of the tensors, when there is no one file."""
-    head_classes: int | None = None
-    """How many classes the checkpoint's own head tells apart, when it has one."""
+    head: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    """The checkpoint's own: ``weight`` (C, D) and perhaps ``bias`` (C,); empty without one."""
     pretrained: bool = True
 
 
@@ -76,9 +76,9 @@ def _load_trunk(spec: ModelSpec, *, offline: bool) -> Loaded:
         path = fetch_torchvision(trunk.architecture, where=spec.name, offline=offline)
     else:
         path = _local(spec)
-    state, classes = read_state(path, trunk)
+    state, head = read_state(path, trunk)
     load_state(trunk, state, path)
-    return Loaded(trunk=trunk, digest=file_digest(path), head_classes=classes)
+    return Loaded(trunk=trunk, digest=file_digest(path), head=head)
 
 
 def fetch(

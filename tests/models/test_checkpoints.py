@@ -1,0 +1,153 @@
+"""Checkpoints as they come: unwrapped, or refused by the name of what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from evaluation.errors import ModelError
+from evaluation.models.checkpoints import read_tensors
+from evaluation.models.clip.sources import _activation_warning, find_source
+from evaluation.models.supervised.classifier import own_head
+from evaluation.records import ModelSpec
+
+State = dict[str, torch.Tensor]
+
+
+def _state() -> State:
+    return {"conv.weight": torch.ones(2, 3), "conv.bias": torch.zeros(2)}
+
+
+def _below(prefix: str) -> State:
+    return {f"{prefix}{name}": one for name, one in _state().items()}
+
+
+def _lightning() -> dict[str, Any]:
+    """With the weights of a loss beside those of the network, and numbers of NumPy."""
+    weights = _below("model.") | {"criterion.weight": torch.ones(1)}
+    return {"state_dict": weights, "epoch": 3, "best": np.float64(0.9), "lr": [np.float32(0.1)]}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        _state,
+        _lightning,
+        lambda: _below("module."),
+        lambda: _below("_orig_mod.module."),
+        lambda: {"model_state_dict": _state(), "optimizer": {"lr": 0.1}},
+        lambda: {"state_dict": {"model": _below("net.")}},
+    ],
+)
+@pytest.mark.parametrize("suffix", [".ckpt", ".pt"])
+def test_what_a_training_loop_saved_is_unwrapped(
+    make: Callable[[], Any], suffix: str, tmp_path: Path
+) -> None:
+    """Lightning, DataParallel, torch.compile and their nestings give the plain tensors."""
+    path = tmp_path / f"last{suffix}"
+    torch.save(make(), path)
+    found = read_tensors(path)
+    assert {name: one.tolist() for name, one in found.items()} == {
+        name: one.tolist() for name, one in _state().items()
+    }
+
+
+class Whole(nn.Module):
+    """Pickled with its class, as torch.save(model) does."""
+
+
+@pytest.mark.parametrize(
+    ("saved", "told"),
+    [
+        (Whole(), r"a whole pickled model or object \(.*Whole\)"),
+        ([1, 2], "holds a list and no tensors"),
+        ({"epoch": 3}, "holds a dict and no tensors"),
+        ({"a.weight": torch.ones(2, 2, dtype=torch.int8)}, r"a.weight \[2, 2\] holds int8"),
+        ({"a.gain": torch.ones(2, dtype=torch.complex64)}, r"a.gain \[2\] holds complex64"),
+        ({"a.bias": torch.tensor([1.0, torch.nan])}, r"a.bias \[2\] .*NaN"),
+    ],
+)
+def test_what_no_network_computes_with_is_refused_by_name(
+    saved: Any, told: str, tmp_path: Path
+) -> None:
+    """One line with the tensor, the file, and how to save it."""
+    path = tmp_path / "odd.pt"
+    torch.save(saved, path)
+    with pytest.raises(ModelError, match=told) as caught:
+        read_tensors(path)
+    assert caught.value.remedy
+    assert "save" in caught.value.remedy
+
+
+def test_counters_may_be_whole_numbers(tmp_path: Path) -> None:
+    """Those of batch norms and of positions are what they are."""
+    path = tmp_path / "plain.safetensors"
+    save_file(_state() | {"bn.num_batches_tracked": torch.tensor(7)}, path)
+    assert int(read_tensors(path)["bn.num_batches_tracked"]) == 7
+
+
+# --------------------------------------------------------------------- its own head
+
+
+def _keeping(*classes: str) -> ModelSpec:
+    return ModelSpec(
+        name="mine", kind="supervised", weights="/w.ckpt", title="Le mien", head_classes=classes
+    )
+
+
+def test_a_kept_head_answers_in_the_study_s_order() -> None:
+    """Its rows are named by head_classes, whatever order the study has."""
+    head = {"weight": torch.tensor([[1.0, 0.0], [0.0, 2.0]]), "bias": torch.tensor([5.0, 6.0])}
+    found = own_head(_keeping("mug", "lamp"), head, ("lamp", "mug"), 2)
+    np.testing.assert_array_equal(found.weight, [[0, 2], [1, 0]])
+    np.testing.assert_array_equal(found.bias, [6, 5])
+    del head["bias"]
+    assert own_head(_keeping("mug", "lamp"), head, ("lamp", "mug"), 2).bias.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("named", "rows", "told"),
+    [
+        (("a", "b"), 3, "tells 3 classes apart, head_classes names 2 and the study has 2"),
+        (("a", "b", "c"), 3, "tells 3 .* names 3 and the study has 2; not in both: 'c'"),
+        (("a", "c"), 2, "not in both: 'b', 'c'"),
+        (("a", "b"), 0, "has no head"),
+    ],
+)
+def test_a_head_of_other_classes_is_refused_with_the_numbers(
+    named: tuple[str, ...], rows: int, told: str
+) -> None:
+    head = {"weight": torch.ones(rows, 4)} if rows else {}
+    with pytest.raises(ModelError, match=told):
+        own_head(_keeping(*named), head, ("a", "b"), 4)
+
+
+# ------------------------------------------------------------------------ open_clip
+
+
+def test_a_file_whose_architecture_has_a_twin_is_warned_of() -> None:
+    """Unless the study says which of the two activations it is."""
+    spec = ModelSpec(name="m", kind="clip", architecture="ViT-B-32", weights="/w.pt", title="M")
+    assert "QuickGELU" in _activation_warning(spec)[0]
+    for quick in (True, False):
+        told = ModelSpec(
+            name="m", kind="clip", architecture="ViT-B-32", weights="/w.pt", title="M",
+            options={"quick_gelu": quick},
+        )  # fmt: skip
+        assert _activation_warning(told) == ()
+
+
+def test_a_repository_of_transformers_is_named_as_what_it_is(tmp_path: Path) -> None:
+    """With open_clip's tag of the same weights; nothing is asked of the network."""
+    spec = ModelSpec(
+        name="m", kind="clip", weights="hf-hub:openai/clip-vit-base-patch32", title="M"
+    )
+    with pytest.raises(ModelError, match='architecture = "ViT-B-32", weights = "openai"'):
+        find_source(spec, cache=tmp_path, offline=False)
