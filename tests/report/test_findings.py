@@ -17,8 +17,8 @@ from evaluation.records import (
 )
 from evaluation.report.kit.sentence import plain
 from evaluation.report.study import findings
+from evaluation.report.study.answer import answer
 from evaluation.report.study.here import Here
-from evaluation.report.study.sentences import answer
 from evaluation.report.study.view import StudyView
 from evaluation.scoring.findings import QuotedCount, find_quoted
 from tests.report import analysed, builder
@@ -384,28 +384,6 @@ def test_the_same_pair_is_not_told_twice(shop: StudyResults) -> None:
     )
     (only,) = findings.findings(Here(view_of(replace(shop, comparison=ahead)), SOURCE))
     assert "fait mieux que tous les autres cas" in plain(only)
-
-
-@pytest.mark.parametrize(
-    ("verdict", "expected"),
-    [
-        ("better", "et le test apparié les sépare."),
-        ("tie", "et rien ne les sépare sur ces images."),
-        ("inconclusive", "et on ne peut pas conclure sur ces images."),
-    ],
-)
-def test_the_answer_follows_the_paired_test(
-    shop: StudyResults, verdict: Verdict, expected: str
-) -> None:
-    """Where cases were compared, the answer is the test's, not that of two intervals."""
-    assert shop.comparison is not None
-    assert shop.comparison.comparison is not None
-    pairs = tuple(replace(pair, verdict=verdict) for pair in shop.comparison.comparison.pairs)
-    compared = replace(shop.comparison.comparison, pairs=pairs)
-    results = replace(shop, comparison=replace(shop.comparison, comparison=compared))
-    said = plain(answer(Here(view_of(results), SOURCE)))
-    assert said.endswith(expected)
-    assert "recouvrent" not in said
 
 
 def test_a_comparison_of_other_cases_is_not_told(shop: StudyResults) -> None:

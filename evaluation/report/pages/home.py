@@ -1,41 +1,42 @@
-"""The home page: each study's first screen, or what to do when there is none."""
+"""The home page: the leading study's first screen, the others in a line, all in a table."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 from evaluation.records import Reference
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import t
 from evaluation.report.kit.page import Link
-from evaluation.report.kit.tables import Table
-from evaluation.report.pages.summary import Summary, summary
+from evaluation.report.kit.tables import PERCENT, Cell, Col, Table, absent, head, number, table
+from evaluation.report.pages import summary
+from evaluation.report.study.answer import sentence, word
 from evaluation.report.study.here import Here
 from evaluation.report.study.quoted import SlideTables
-from evaluation.report.study.view import StudyView
+from evaluation.report.study.view import StudyView, best, trace
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Home:
-    """What the home page says."""
-
-    studies: tuple[Summary, ...]
-    quoted: tuple[Table, ...]
-    """The slides' tables, shown while nothing has been measured on the same data."""
-    source: str
-    """Where the quoted figures come from; "" when none are shown."""
-    reading: tuple[Link, ...]
-    """The pages to read first."""
-
-
-def build(views: tuple[StudyView, ...], reference: Reference | None) -> Home:
-    """The home page."""
+def build(views: tuple[StudyView, ...], reference: Reference | None) -> Mapping[str, Any]:
+    """The home page; the first of ``views`` leads."""
     quoted = reference if not views else None
-    return Home(
-        studies=tuple(summary(Here(view, links.HOME)) for view in views),
-        quoted=() if quoted is None else quoted_tables(quoted),
-        source="" if quoted is None else wording.told(quoted.source),
-        reading=(
+    leader, *others = (Here(view, links.HOME) for view in views) if views else (None,)
+    return {
+        "study": summary.build(leader) if leader else None,
+        "others": [
+            {
+                "title": here.view.title,
+                "href": here.to("index"),
+                "word": word(here.view),
+                "sentence": sentence(here.view),
+            }
+            for here in others
+        ],
+        "table": _studies_by_models(views) if others else None,
+        "quoted": () if quoted is None else quoted_tables(quoted),
+        "source": "" if quoted is None else wording.told(quoted.source),
+        "reading": (
             Link(text=t("Le contexte"), href="contexte.html", hint=t("la question de départ")),
             Link(text=t("CLIP expliqué"), href="veille-clip.html", hint=t("en deux écrans")),
             Link(
@@ -44,7 +45,29 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Home:
                 hint=t("exécutions, glossaire, licences"),
             ),
         ),
+    }
+
+
+def _studies_by_models(views: tuple[StudyView, ...]) -> Table:
+    """The most accurate case of each model in each study."""
+    models = dict.fromkeys(view.model_title(run) for view in views for run in view.scored)
+
+    return table(
+        "etudes-modeles",
+        t("Exactitude du meilleur cas de chaque modèle, sur le test de chaque étude"),
+        models,
+        Col(t("Modèle"), head, numeric=False),
+        *(Col(view.title, partial(_best_of, view)) for view in views),
+        kind="scores",
     )
+
+
+def _best_of(view: StudyView, title: str) -> Cell:
+    run = best(tuple(run for run in view.scored if view.model_title(run) == title))
+    if run is None:
+        return absent(t("non mesuré"))
+    href = Here(view, links.HOME).run(run.case)
+    return number(run.metric("accuracy"), PERCENT, title=trace(run), href=href)
 
 
 def quoted_tables(reference: Reference) -> tuple[Table, ...]:

@@ -1,73 +1,39 @@
-"""The first screen of a study: question, answer, one figure, and where to go next."""
+"""The first screen of a study: question, answer, photos, one figure, and where to go next."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
-from evaluation.records import FAMILIES, RunRecord
+from evaluation.records import FAMILIES, ReferenceSystem, RunRecord
 from evaluation.report.kit import charts, links, wording
 from evaluation.report.kit.charts import Bar, Chart, Key
 from evaluation.report.kit.language import foreign, nt, t
 from evaluation.report.kit.page import Fact, Link
-from evaluation.report.kit.sentence import Sentence
-from evaluation.report.kit.tables import Cell, Table, head, measured, simple
+from evaluation.report.kit.tables import PERCENT, Col, Table, head, number, table
+from evaluation.report.study.answer import first_screen
 from evaluation.report.study.findings import headlines
 from evaluation.report.study.here import Here
-from evaluation.report.study.scores import right_href, share_cell
-from evaluation.report.study.sentences import answer
-from evaluation.report.study.view import Absence, StudyView, bounds, shown, trace, value
+from evaluation.report.study.view import StudyView, bounds, shown, trace, value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
-    """A study in one screen; the home page shows one for each."""
-
-    name: str
-    anchor: str
-    title: str
-    question: str
-    measured_on: str
-    """How many photos, and when."""
-    question_lang: str
-    """Language of the question where it is not that of the page."""
-    answer: Sentence
-    findings: tuple[Sentence, ...]
-    """What the tests say first; none while the cases have not been compared."""
-    chart: Chart | None
-    """None when no case has a result."""
-    facts: tuple[Fact, ...]
-    links: tuple[Link, ...]
-    absences: tuple[Absence, ...]
-    home: Link
-    """The study's own first page."""
-
-
-def summary(here: Here) -> Summary:
-    """The first screen of ``view``, as it stands on page ``source``."""
+def build(here: Here) -> Mapping[str, Any]:
+    """The first screen of a study, on its own page or on the home page."""
     view = here.view
-    return Summary(
-        name=view.study.name,
-        anchor=links.slug(view.study.name),
-        title=view.title,
-        question=view.question,
-        measured_on=_measured_on(view),
-        question_lang=foreign(view.study.question),
-        answer=answer(here),
-        findings=headlines(here),
-        chart=interval_chart(here) if view.scored else None,
-        facts=_facts(here),
-        links=_links(here),
-        absences=here.absences(),
-        home=Link(
-            text=t("L’étude {title} en détail", title=wording.quote(view.title)),
-            href=here.to("index"),
-        ),
-    )
-
-
-def build(here: Here) -> Summary:
-    """The study's first page."""
-    return summary(here)
+    return {
+        "anchor": links.slug(view.study.name),
+        "title": view.title,
+        "question": view.question,
+        "question_lang": foreign(view.study.question),
+        "measured_on": _measured_on(view),
+        "answer": first_screen(here),
+        "findings": headlines(here),
+        "chart": interval_chart(here) if view.scored else None,
+        "facts": _facts(here),
+        "links": _links(here),
+        "absences": here.absences(),
+        "home": here.to("index"),
+    }
 
 
 def _measured_on(view: StudyView) -> str:
@@ -79,47 +45,43 @@ def _measured_on(view: StudyView) -> str:
 
 def _facts(here: Here) -> tuple[Fact, ...]:
     view = here.view
-    data = here.to("donnees")
+    scored = t(
+        "{scored} sur {cases}",
+        scored=wording.count(len(view.scored)),
+        cases=wording.count(len(view.study.cases)),
+    )
     facts = [
-        Fact(label=t("Photos de test"), text=wording.count(view.test_images), href=data),
-        Fact(label=t("Catégories"), text=wording.count(len(view.study.classes)), href=data),
-        Fact(
-            label=t("Cas évalués"),
-            text=t(
-                "{scored} sur {cases}",
-                scored=wording.count(len(view.scored)),
-                cases=wording.count(len(view.study.cases)),
-            ),
-            href=here.to("comparaison"),
-        ),
+        (t("Photos de test"), wording.count(view.test_images), "donnees"),
+        (t("Catégories"), wording.count(len(view.study.classes)), "donnees"),
+        (t("Cas évalués"), scored, "comparaison"),
     ]
     if view.last_run:
-        facts.append(
-            Fact(
-                label=t("Dernière évaluation"),
-                text=wording.date(view.last_run),
-                href=here.to("methode"),
-            )
-        )
-    return tuple(facts)
+        facts.append((t("Dernière évaluation"), wording.date(view.last_run), "methode"))
+    return tuple(Fact(label=label, text=text, href=here.to(page)) for label, text, page in facts)
 
 
 def _links(here: Here) -> tuple[Link, ...]:
-    pages = [
-        ("donnees", t("Voir les photos"), t("catégories, galeries, photos manquantes")),
+    view = here.view
+    pages = (
+        ("donnees", t("Voir les photos"), t("catégories, galeries, photos manquantes"), True),
         (
             "clip-zero-shot",
             t("Lire les textes"),
-            t("ce que CLIP lit, et ce que chaque texte change"),
+            t("ce que le modèle lit, et ce que chaque texte change"),
+            bool(view.zero_shot),
         ),
-        ("comparaison", t("Comparer"), t("tous les cas, catégorie par catégorie")),
-        ("conclusion", t("Conclure"), t("ce que les chiffres permettent de dire")),
-    ]
-    if here.view.explanations:
-        pages.insert(3, ("explicabilite", t("Regarder"), t("ce qui, dans les photos, a compté")))
-    if not here.view.zero_shot:
-        del pages[1]
-    return tuple(Link(text=text, href=here.to(name), hint=hint) for name, text, hint in pages)
+        ("comparaison", t("Comparer"), t("tous les cas, catégorie par catégorie"), True),
+        (
+            "explicabilite",
+            t("Regarder"),
+            t("ce qui, dans les photos, a compté"),
+            bool(view.explanations),
+        ),
+        ("conclusion", t("Conclure"), t("ce que les chiffres permettent de dire"), True),
+    )
+    return tuple(
+        Link(text=text, href=here.to(page), hint=hint) for page, text, hint, there in pages if there
+    )
 
 
 # ------------------------------------------------------------------------- figure
@@ -129,125 +91,128 @@ def interval_chart(here: Here) -> Chart:
     """Accuracy of every case with its interval, chance, and the published figures."""
     view = here.view
     runs = sorted(view.scored, key=lambda run: -value(run, "accuracy"))
-    bars = [_bar(view, run) for run in runs]
-    bars += [
-        Bar(
-            label=t("{title}\n(diapositives)", title=wording.told(system.title)),
-            kind="reference",
-            value=system.accuracy,
-        )
-        for system in (view.reference.systems if view.reference else ())
+    systems = view.reference.systems if view.reference else ()
+    bars = [
+        *(_bar(view, run) for run in runs),
+        *(
+            Bar(label=_cited_title(system, "\n"), kind="reference", value=system.accuracy)
+            for system in systems
+        ),
     ]
     wide, narrow = charts.interval_plot(bars, view.chance, view.draw)
     return Chart(
         id=f"exactitude-{links.slug(view.study.name)}",
-        title=t(
-            "Part des {test_images} de test bien classées",
-            test_images=nt(view.test_images, "{n} photo", "{n} photos"),
-        ),
+        title=_chart_title(view),
         alt=_alt(view, runs),
         wide=wide,
         narrow=narrow,
-        keys=_keys(view, bars),
-        table=_chart_table(here, runs, bars),
+        keys=_keys(view, {bar.kind for bar in bars}),
+        table=_chart_table(here, runs, systems),
     )
 
 
+def _chart_title(view: StudyView) -> str:
+    """What the figure shows, in so many words where tests say it."""
+    photos = nt(view.test_images, "{n} photo de test", "{n} photos de test")
+    findings = view.comparison.findings if view.comparison else ()
+    ahead = next((finding for finding in findings if finding.topic == "leaders"), None)
+    if ahead is None:
+        return t("Part des {photos} bien classées", photos=photos)
+    if len(ahead.members) > 1:
+        return t(
+            "Part des {photos} bien classées : aucun test ne sépare le premier cas de {others}",
+            photos=photos,
+            others=nt(len(ahead.members) - 1, "{n} autre", "{n} autres"),
+        )
+    return t(
+        "Part des {photos} bien classées : {first} fait mieux que tous les autres",
+        photos=photos,
+        first=wording.quote(view.case_name(ahead.a)),
+    )
+
+
+def _cited_title(system: ReferenceSystem, space: str = " ") -> str:
+    return t("{title}{space}(diapositives)", title=wording.told(system.title), space=space)
+
+
 def _bar(view: StudyView, run: RunRecord) -> Bar:
-    found = run.metric("accuracy")
+    accuracy = run.metric("accuracy")
     return Bar(
         label=view.case_title(run).replace(" · ", "\n"),
         kind=run.model.family,
         value=value(run, "accuracy"),
-        low=found.low if found else None,
-        high=found.high if found else None,
-        letters=_letters(view, run),
+        low=accuracy.low if accuracy else None,
+        high=accuracy.high if accuracy else None,
+        letters=view.letters(run.case),
     )
 
 
-def _keys(view: StudyView, bars: list[Bar]) -> tuple[Key, ...]:
-    kinds = {bar.kind for bar in bars}
+def _keys(view: StudyView, kinds: set[str]) -> tuple[Key, ...]:
     keys = [
         *((family, t(sign.title), family in kinds) for family, sign in FAMILIES.items()),
         ("quoted", t("chiffre cité des diapositives"), "reference" in kinds),
         ("interval", t("intervalle à 95 %"), True),
         ("chance", t("hasard ({chance})", chance=wording.percent(view.chance)), True),
-        ("letter", t("même lettre : non départagés, aucun test ne les sépare"), _tied(view)),
+        ("letter", t("même lettre : non départagés, aucun test ne les sépare"), view.lettered),
     ]
     return tuple(Key(kind=kind, text=text) for kind, text, present in keys if present)
 
 
 def _alt(view: StudyView, runs: list[RunRecord]) -> str:
-    said = []
+    cases = []
     for run in runs:
-        found = run.metric("accuracy")
-        number = f"{shown(found)} {bounds(found)}".strip()
-        if letters := _letters(view, run):
-            number = t("{number} (groupe {letters})", number=number, letters=letters)
-        said.append(t("{case_title} : {number}", case_title=view.case_title(run), number=number))
+        accuracy = run.metric("accuracy")
+        text = f"{shown(accuracy)} {bounds(accuracy)}".strip()
+        if letters := view.letters(run.case):
+            text = t("{number} (groupe {letters})", number=text, letters=letters)
+        cases.append(t("{case_title} : {number}", case_title=view.case_title(run), number=text))
     return t(
         "Exactitude de {runs}, du meilleur au moins bon. {join}. Le hasard donnerait {chance}.",
         runs=nt(len(runs), "{n} cas", "{n} cas"),
-        join=wording.sentence_case(wording.clauses(said)),
+        join=wording.sentence_case(wording.clauses(cases)),
         chance=wording.percent(view.chance),
     )
 
 
-def _chart_table(here: Here, runs: list[RunRecord], bars: list[Bar]) -> Table:
+def _chart_table(here: Here, runs: list[RunRecord], systems: tuple[ReferenceSystem, ...]) -> Table:
     view = here.view
     none = wording.DASH
-    cited = wording.told(view.reference.source) if view.reference else ""
-    rows: list[tuple[str | Cell, ...]] = []
-    for run in runs:
-        found = run.metric("accuracy")
-        rows.append(
+    source = wording.told(view.reference.source) if view.reference else ""
+    chance = number(view.chance, PERCENT, title=view.data_trace)
+    # Title, accuracy, interval, letters, quoted accuracy.
+    rows = [
+        *(
             (
                 head(view.case_title(run), href=here.run(run.case)),
-                share_cell(found, trace(run), href=right_href(here, run)),
-                bounds(found) or none,
-                _letters(view, run) or none,
+                number(
+                    run.metric("accuracy"), PERCENT, title=trace(run), href=here.right(run.case)
+                ),
+                bounds(run.metric("accuracy")) or none,
+                view.letters(run.case) or none,
                 none,
             )
-        )
-    rows += [
-        (bar.label.replace("\n", " "), none, none, none, _cited(bar.value, cited))
-        for bar in bars
-        if bar.kind == "reference"
+            for run in runs
+        ),
+        *(
+            (
+                head(_cited_title(system)),
+                none,
+                none,
+                none,
+                number(system.accuracy, PERCENT, title=source),
+            )
+            for system in systems
+        ),
+        (head(t("Hasard")), chance, none, none, none),
     ]
-    chance = measured(wording.percent(view.chance), view.chance, title=view.data_trace)
-    rows.append((t("Hasard"), chance, none, none, none))
-    columns = {
-        t("Cas"): True,
-        t("Exactitude"): True,
-        t("Intervalle à 95 %"): True,
-        t("Non départagés"): _tied(view),
-        t("Diapositives (cité)"): view.reference is not None,
-    }
-    used = [i for i, shown_ in enumerate(columns.values()) if shown_]
-    return simple(
+    return table(
         f"exactitude-{links.slug(view.study.name)}-donnees",
         t("{title} : exactitude de chaque cas, en chiffres", title=view.title),
-        tuple(name for name, shown_ in columns.items() if shown_),
-        (tuple(row[i] for i in used) for row in rows),
+        rows,
+        Col(t("Cas"), lambda row: row[0], numeric=False),
+        Col(t("Exactitude"), lambda row: row[1]),
+        Col(t("Intervalle à 95 %"), lambda row: row[2]),
+        Col(t("Non départagés"), lambda row: row[3]) if view.lettered else None,
+        Col(t("Diapositives (cité)"), lambda row: row[4]) if systems else None,
+        kind="",
     )
-
-
-def _cited(accuracy: float, source: str) -> Cell:
-    return measured(wording.percent(accuracy), accuracy, title=source)
-
-
-# --------------------------------------------------------------------------- ties
-
-
-def _letters(view: StudyView, run: RunRecord) -> str:
-    """The letters of the groups of a case, "a, b": cases that no test separates share one."""
-    compared = view.comparison.comparison if view.comparison else None
-    found = next(
-        (one for one in (compared.cases if compared else ()) if one.case == run.case), None
-    )
-    return "" if found is None else ", ".join(found.groups)
-
-
-def _tied(view: StudyView) -> bool:
-    """Whether some cases were compared: letters then say which are tied."""
-    return any(_letters(view, run) for run in view.scored)

@@ -58,6 +58,7 @@ class VeilleConfig(base.Config):  # type: ignore[no-untyped-call]
     reference = options.Optional(options.File(exists=True))
     photos = options.Type(str, default="all")
     language = options.Choice(LANGUAGES, default="fr")
+    leads = options.Type(str, default="")
 
 
 class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
@@ -186,9 +187,10 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
             photos=self.config.photos,
             language=self.config.language,
             shared=self._shared,
+            leads=self.config.leads,
         )
         require_files(pages)
-        return pages, navigation(results, self.config.language)
+        return pages, navigation(results, self.config.language, self.config.leads)
 
     @property
     def _shared(self) -> str:

@@ -50,11 +50,13 @@ def render(
     draw: Draw = vega_svg,
     language: Language = "fr",
     shared: str = "",
+    leads: str = "",
 ) -> Pages:
     """Every generated page, the data of its scripts, and the photos that they show.
 
     With ``shared``, files that no language changes (photos, what lies in ``assets/``) are left
     out: they lie in another site, whose root this is from the root of this one ("..").
+    ``leads`` names the study that the site is about: it comes first.
 
     ``reference`` holds published figures, shown by themselves while no study has results.
     With ``photos="redistributable"`` the photos of a study that may not be republished are
@@ -63,7 +65,9 @@ def render(
     """
     check_photos(photos, {one.study.name for one in results})
     with speaking(language, translations(results, reference)):
-        made = _render(_views(results, photos, draw, shared), reference, Templates(templates))
+        made = _render(
+            _views(results, photos, draw, shared, leads), reference, Templates(templates)
+        )
     return _sharing(made, shared) if shared else made
 
 
@@ -102,8 +106,10 @@ def _moved(view: StudyView, old: str, new: str) -> Mapping[str, str]:
     }
 
 
-def navigation(results: tuple[StudyResults, ...], language: Language = "fr") -> tuple[Section, ...]:
-    """One section a study; those with published figures beside them come first."""
+def navigation(
+    results: tuple[StudyResults, ...], language: Language = "fr", leads: str = ""
+) -> tuple[Section, ...]:
+    """One section a study; first the one that leads, then those with published figures."""
     with speaking(language, translations(results, None)):
         return tuple(
             Section(
@@ -115,7 +121,7 @@ def navigation(results: tuple[StudyResults, ...], language: Language = "fr") -> 
                     for uri, _ in page.built(view)
                 ),
             )
-            for view in _views(results, "all", lambda _spec: "<svg></svg>")
+            for view in _views(results, "all", lambda _spec: "<svg></svg>", leads=leads)
         )
 
 
@@ -131,11 +137,13 @@ def translations(
 
 
 def _views(
-    results: tuple[StudyResults, ...], photos: Photos, draw: Draw, shared: str = ""
+    results: tuple[StudyResults, ...], photos: Photos, draw: Draw, shared: str = "", leads: str = ""
 ) -> tuple[StudyView, ...]:
     folders = links.slugs(one.study.name for one in results)
-    # The study that the published figures are about is the one that readers come for.
-    ordered = sorted(results, key=lambda one: one.study.reference is None)
+    # Where nobody says so, readers come for the study that the published figures are about.
+    ordered = sorted(
+        results, key=lambda one: (one.study.name != leads, one.study.reference is None)
+    )
     return tuple(
         StudyView(
             results=one,

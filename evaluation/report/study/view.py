@@ -30,6 +30,7 @@ from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.vega import Draw
 from evaluation.report.study.archive import Archive, pack
+from evaluation.report.study.rule import Answer, answer
 
 Photos = str
 """Whose photos are shown: "all", "redistributable" (of studies that declare it), or these and
@@ -414,12 +415,33 @@ class StudyView:
         compared = self.comparison.comparison if self.comparison else None
         return compared.alpha if compared else 0.05
 
+    @cached_property
+    def answer(self) -> Answer:
+        """Which cases answer the study's question, and what follows from their records."""
+        return answer(
+            self.study.answer,
+            self.scored,
+            self.comparison.validation if self.comparison else {},
+            self._pairs.values(),
+        )
+
     @property
     def margin(self) -> str:
         """The gap that does not matter, in words: "5 points"."""
         compared = self.comparison.comparison if self.comparison else None
         margin = compared.margin if compared else self.study.answer.margin
         return wording.gap(margin, 0 if (100 * margin).is_integer() else 1)
+
+    def letters(self, case: str) -> str:
+        """The letters of a case's groups, "a, b": cases that no test separates share one."""
+        compared = self.comparison.comparison if self.comparison else None
+        ranked = {one.case: one for one in compared.cases} if compared else {}
+        return ", ".join(ranked[case].groups) if case in ranked else ""
+
+    @property
+    def lettered(self) -> bool:
+        """Whether some cases were compared: letters then say which are not told apart."""
+        return any(self.letters(run.case) for run in self.scored)
 
     def explorable(self, *cases: str) -> bool:
         """Whether the page of the photos knows what these cases say."""

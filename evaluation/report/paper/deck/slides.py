@@ -41,12 +41,12 @@ from evaluation.report.paper.deck.blocks import (
 )
 from evaluation.report.paper.deck.paging import paged
 from evaluation.report.site.standalone import embed
+from evaluation.report.study.answer import answer, brief
 from evaluation.report.study.findings import class_finding, findings, gains_anchor, tell
 from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import VERDICTS
 from evaluation.report.study.photos import WITHHELD
 from evaluation.report.study.quoted import SlideTables
-from evaluation.report.study.sentences import answer, prompt_effects
 from evaluation.report.study.view import StudyView, best, bounds, shown
 from evaluation.stores.pictures import own_picture
 
@@ -298,10 +298,10 @@ def _quoted_texts(prompts: PromptSet, label: str) -> Cell:
 
 
 def _on_texts(here: Here, prompts: PromptSet) -> tuple[Sentence, ...]:
-    """What the tests say of these texts; what the intervals show while there are none."""
+    """What the tests say of these texts; nothing while there are none."""
     view = here.view
     if view.comparison is None:
-        return prompt_effects(here)[:1]
+        return ()
     cases = {run.case for run in view.scored if run.prompts and run.prompts.name == prompts.name}
     return tuple(
         tell(here, one)
@@ -314,7 +314,7 @@ def _on_texts(here: Here, prompts: PromptSet) -> tuple[Sentence, ...]:
 
 
 def _results(here: Here) -> Slide:
-    blocks: list[Block] = [words([answer(here)], "answer")]
+    blocks: list[Block] = [words([brief(here)], "answer")]
     if here.view.scored:
         blocks.append(figure(interval_chart(here)))
     return Slide(title=t("Résultats"), blocks=tuple(blocks))
@@ -528,18 +528,17 @@ def _mapped(base: Picture, one: ClassMap, overlay: str, *, right: bool) -> Pictu
 
 
 def _conclusion(here: Here) -> Slide:
-    page = conclusion.build(Here(here.view, here.view.page("conclusion")))
     return Slide(
         title=t("Conclusion"),
         blocks=(
-            words([page.answer], "answer"),
-            words((page.findings or (answer(here),))[:_POINTS]),
+            words([answer(here)], "answer"),
+            words(conclusion.conclusions(here)[:_POINTS]),
         ),
     )
 
 
 def _perspectives(view: StudyView) -> Slide:
-    page = conclusion.build(Here(view, view.page("conclusion")))
+    derived = conclusion.subcategories(Here(view, view.page("conclusion")))
     points = [
         say(
             "Des descriptions plus précises, guidées par l’analyse des cartes d’attention : "
@@ -550,7 +549,7 @@ def _perspectives(view: StudyView) -> Slide:
                 "Quelques exemples par sous-catégorie : une catégorie d’articles très "
                 "différents gagne à être décrite en plusieurs textes courts."
             ),
-            *((" ", page.subcategories) if page.subcategories else ()),
+            *((" ", derived) if derived else ()),
         ),
         say("D’autres modèles de la famille CLIP : une étude accepte tout modèle d’open_clip."),
     ]
@@ -558,7 +557,7 @@ def _perspectives(view: StudyView) -> Slide:
         say(
             "Avec {photos} de test, seuls de grands écarts se voient ; ne pas séparer deux "
             "cas ne prouve pas qu’ils se valent.",
-            photos=page.test_images,
+            photos=nt(view.test_images, "{n} photo", "{n} photos"),
         )
     ]
     if explained(view) is None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from evaluation.records import AnswerSpec, Metric, ModelSpec, PairedTest, RunRecord
-from evaluation.scoring.answer import answer, choose
+from evaluation.report.study.rule import answer, choose
 from tests.report import builder
 
 CLASSES = ("a", "b")
