@@ -17,7 +17,7 @@ from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
 from tests.report.conftest import TEMPLATES, placeholder
 
-FAMILIES = {"category": "dataset", "explain_case": "explain"}
+FAMILIES = {"explain_case": "explain"}
 """Pages of many members, whose module is that of the page that leads to them."""
 
 

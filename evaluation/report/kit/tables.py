@@ -199,8 +199,9 @@ def number(
     href: str = "",
     kind: Kind = "",
     note: str = "",
+    within: tuple[float | None, float | None] = (None, None),
 ) -> Cell:
-    """The cell of a number with the interval that it has, if it has one.
+    """The cell of a number with its interval: that of the metric, or ``within``.
 
     ``why`` says why there is none, ``title`` where the number comes from; ``note`` stands
     where the interval would.
@@ -208,7 +209,7 @@ def number(
     value = metric.value if isinstance(metric, Metric) else metric
     if value is None:
         return absent(why or (t("non mesuré") if metric is None else t("valeur indéfinie")))
-    low, high = (metric.low, metric.high) if isinstance(metric, Metric) else (None, None)
+    low, high = (metric.low, metric.high) if isinstance(metric, Metric) else within
     bounded = low is not None and high is not None
     return measured(
         form.value(value),

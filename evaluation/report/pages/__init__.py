@@ -18,6 +18,7 @@ from evaluation.report.pages import (
     appendix,
     audit,
     calibration,
+    category,
     comparison,
     conclusion,
     dataset,
@@ -103,7 +104,7 @@ PAGES = (
         "category",
         "categories/{}",
         "",
-        dataset.build_class,
+        category.build,
         members=lambda view: {slug: label for label, slug in view.class_slugs.items()},
     ),
     StudyPage(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 from evaluation.records import FewShot, FewShotPoint, LearningCurve
 from evaluation.report.kit import curves, links, wording
@@ -11,16 +13,16 @@ from evaluation.report.kit.curves import LINES, LearningPoint, Level
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.sentence import Part, Sentence, say
 from evaluation.report.kit.tables import (
+    PERCENT,
+    POINTS,
     Cell,
-    Column,
-    Group,
+    Col,
     Kind,
-    Row,
     Table,
     absent,
-    head,
     measured,
-    simple,
+    number,
+    table,
 )
 from evaluation.report.kit.typography import NBSP
 from evaluation.report.study.here import Here
@@ -48,72 +50,50 @@ DEFINITIONS = {
 ALL = message("toutes")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelCurves:
-    """The learning curves of one model's embeddings."""
-
-    anchor: str
-    title: str
-    zero_shot: Sentence
-    """What training has to beat; empty for a model that reads no text."""
-    break_even: tuple[Sentence, ...]
-    chart: Chart
-    table: Table
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FewShotPage:
-    """The page of the label cost."""
-
-    title: str
-    methods: tuple[tuple[str, str], ...]
-    """(name, definition)"""
-    models: tuple[ModelCurves, ...]
-
-
-def build(here: Here) -> FewShotPage | None:
-    """The page, or None when no learning curve was made."""
-    view = here.view
-    found = tuple(one for one in view.comparison.few_shot if one.curves) if view.comparison else ()
-    if not found:
+def build(here: Here) -> Mapping[str, Any] | None:
+    """What the template prints; None when no learning curve was made."""
+    comparison = here.view.comparison
+    models = [model for model in comparison.few_shot if model.curves] if comparison else []
+    if not models:
         return None
-    used = dict.fromkeys(curve.method for one in found for curve in one.curves)
-    return FewShotPage(
-        title=view.title,
-        methods=tuple((t(METHODS[one]), t(DEFINITIONS[one])) for one in used if one in DEFINITIONS),
-        models=tuple(_model(here, one) for one in found),
-    )
+    used = dict.fromkeys(curve.method for model in models for curve in model.curves)
+    return {
+        "methods": {t(METHODS[name]): t(DEFINITIONS[name]) for name in used if name in DEFINITIONS},
+        "models": [_model(here, model) for model in models],
+    }
 
 
-def _model(here: Here, one: FewShot) -> ModelCurves:
-    view = here.view
-    anchor = links.slug(one.model)
-    return ModelCurves(
-        anchor=f"courbes-{anchor}",
-        title=view.model_name(one.model),
-        zero_shot=_zero_shot(here, one),
-        break_even=tuple(
-            break_even(curve, href=f"#{_tests(anchor)}", title=_trace(one)) for curve in one.curves
-        )
-        if one.zero_shot is not None
-        else (),
-        chart=_chart(view, one, anchor),
-        table=_table(view, one, anchor),
-    )
+def _model(here: Here, model: FewShot) -> Mapping[str, Any]:
+    anchor = links.slug(model.model)
+    tests = f"apprentissage-{anchor}-tests"
+    return {
+        "anchor": f"courbes-{anchor}",
+        "title": here.view.model_name(model.model),
+        "zero_shot": _zero_shot(here, model),
+        "break_even": [
+            break_even(curve, href=f"#{tests}", title=_trace(model)) for curve in model.curves
+        ]
+        if model.zero_shot is not None
+        else [],
+        "chart": _chart(here.view, model, anchor),
+        "table": _table(here.view, model, tests),
+    }
 
 
-def _zero_shot(here: Here, one: FewShot) -> Sentence:
-    if one.zero_shot is None or one.zero_shot_case is None:
+def _zero_shot(here: Here, model: FewShot) -> Sentence:
+    """What training has to beat; empty for a model that reads no text."""
+    case = model.zero_shot_case
+    if model.zero_shot is None or case is None:
         return ()
-    run = here.view.runs.get(one.zero_shot_case)
-    name = wording.quote(here.view.case_name(one.zero_shot_case))
-    text = f"{shown(one.zero_shot)}{NBSP}{bounds(one.zero_shot)}".strip()
-    number = (
-        Part(text=text)
-        if run is None
-        else Part(text=text, href=here.run(run.case), title=trace(run))
+    run = here.view.runs.get(case)
+    number = Part(
+        text=f"{shown(model.zero_shot)}{NBSP}{bounds(model.zero_shot)}".strip(),
+        href=here.run(case),
+        title=trace(run) if run else "",
     )
-    return say("Sans aucune étiquette, {name} obtient {number}.", name=name, number=number)
+    return say(
+        "Sans aucune étiquette, {name} obtient {number}.", name=here.name(case), number=number
+    )
 
 
 def break_even(curve: LearningCurve, *, href: str = "", title: str = "") -> Sentence:
@@ -144,7 +124,7 @@ def break_even(curve: LearningCurve, *, href: str = "", title: str = "") -> Sent
 
 
 def _gain(curve: LearningCurve, shots: int, href: str, title: str) -> Sentence:
-    point = next((one for one in curve.points if one.shots == shots), None)
+    point = next((point for point in curve.points if point.shots == shots), None)
     if point is None or point.over_zero_shot is None:
         return ()
     gain = point.over_zero_shot
@@ -159,9 +139,9 @@ def _named(method: str) -> str:
     return t(METHODS[method]) if method in METHODS else method
 
 
-def _method(name: str, one: FewShot) -> str:
+def _method(name: str, model: FewShot) -> str:
     # Without texts there is no zero-shot classifier to add.
-    alone = name == "gda" and one.zero_shot is None
+    alone = name == "gda" and model.zero_shot is None
     return t("GDA") if alone else _named(name)
 
 
@@ -175,7 +155,7 @@ def _shots(point: FewShotPoint) -> str:
     return t(ALL) if point.shots is None else wording.count(point.shots)
 
 
-def _chart(view: StudyView, one: FewShot, anchor: str) -> Chart:
+def _chart(view: StudyView, model: FewShot, anchor: str) -> Chart:
     points = [
         LearningPoint(
             line=_line(curve.method),
@@ -184,10 +164,10 @@ def _chart(view: StudyView, one: FewShot, anchor: str) -> Chart:
             low=point.low,
             high=point.high,
         )
-        for curve in one.curves
+        for curve in model.curves
         for point in curve.points
     ]
-    zero = one.zero_shot
+    zero = model.zero_shot
     level = (
         None
         if zero is None or zero.value is None
@@ -201,15 +181,15 @@ def _chart(view: StudyView, one: FewShot, anchor: str) -> Chart:
     ends = wording.clauses(
         t(
             "{method} : {mean} à {mean2}",
-            method=_method(curve.method, one),
+            method=_method(curve.method, model),
             mean=wording.percent(curve.points[0].mean),
             mean2=wording.percent(curve.points[-1].mean),
         )
-        for curve in one.curves
+        for curve in model.curves
     )
     keys = [
-        Key(kind=f"line-{_line(curve.method)}", text=_method(curve.method, one))
-        for curve in one.curves
+        Key(kind=f"line-{_line(curve.method)}", text=_method(curve.method, model))
+        for curve in model.curves
     ]
     if level:
         keys.append(Key(kind="level", text=t("zero-shot, sans étiquette")))
@@ -218,116 +198,91 @@ def _chart(view: StudyView, one: FewShot, anchor: str) -> Chart:
         title=t("Exactitude sur le test selon le nombre d’étiquettes, avec bandes à 95 %"),
         alt=t(
             "{model_name}, de la plus petite à la plus grande quantité d’étiquettes. {ends}.",
-            model_name=view.model_name(one.model),
+            model_name=view.model_name(model.model),
             ends=ends,
         ),
         wide=wide,
         narrow=narrow,
         keys=tuple(keys),
-        table=simple(
-            f"apprentissage-{anchor}-donnees",
-            t(
-                "{model_name} : exactitude moyenne, en chiffres",
-                model_name=view.model_name(one.model),
-            ),
-            (t("Photos par catégorie"), *(_method(curve.method, one) for curve in one.curves)),
-            _means(one),
-        ),
+        table=_means(model, anchor, view.model_name(model.model)),
     )
 
 
-def _tests(anchor: str) -> str:
-    """The table where each point is told."""
-    return f"apprentissage-{anchor}-tests"
-
-
-def _trace(one: FewShot) -> str:
+def _trace(model: FewShot) -> str:
     """Where the numbers of a model's curves come from, as a tooltip."""
-    if one.zero_shot_case is None:
-        return t("comparison.json, vecteurs de {model}", model=one.model)
+    if model.zero_shot_case is None:
+        return t("comparison.json, vecteurs de {model}", model=model.model)
     return t(
         "comparison.json, vecteurs de {model}, face à {case}",
-        model=one.model,
-        case=one.zero_shot_case,
+        model=model.model,
+        case=model.zero_shot_case,
     )
 
 
-def _means(one: FewShot) -> tuple[tuple[str | Cell, ...], ...]:
-    tip = _trace(one)
-    sizes = dict.fromkeys(_shots(point) for curve in one.curves for point in curve.points)
-    means = {
-        (curve.method, _shots(point)): measured(
-            wording.percent(point.mean), point.mean, low=point.low, high=point.high, title=tip
-        )
-        for curve in one.curves
-        for point in curve.points
+def _means(model: FewShot, anchor: str, name: str) -> Table:
+    """Mean accuracy: a row for each number of photos, a column for each method."""
+    points = {
+        (curve.method, _shots(point)): point for curve in model.curves for point in curve.points
     }
-    return tuple(
-        (size, *(means.get((curve.method, size), wording.DASH) for curve in one.curves))
-        for size in sizes
+    sizes = dict.fromkeys(size for _, size in points)
+
+    def mean(method: str, size: str) -> Cell | str:
+        point = points.get((method, size))
+        if point is None:
+            return wording.DASH
+        text = wording.percent(point.mean)
+        return measured(text, point.mean, low=point.low, high=point.high, title=_trace(model))
+
+    return table(
+        f"apprentissage-{anchor}-donnees",
+        t("{model_name} : exactitude moyenne, en chiffres", model_name=name),
+        sizes,
+        Col(t("Photos par catégorie"), str, numeric=False),
+        *(Col(_method(curve.method, model), partial(mean, curve.method)) for curve in model.curves),
+        kind="",
     )
 
 
-def _table(view: StudyView, one: FewShot, anchor: str) -> Table:
-    tip = _trace(one)
-    return Table(
-        id=_tests(anchor),
-        caption=t(
+def _table(view: StudyView, model: FewShot, id_: str) -> Table:
+    tip = _trace(model)
+
+    def gain(row: tuple[str, FewShotPoint]) -> Cell:
+        over, p = row[1].over_zero_shot, row[1].p_holm
+        if over is None:
+            return absent()
+        proven = p is not None and p < view.alpha
+        kind: Kind = "" if not proven else "hit" if over.gain > 0 else "error"
+        return number(over.gain, POINTS, within=(over.low, over.high), kind=kind, title=tip)
+
+    def mean(row: tuple[str, FewShotPoint]) -> Cell:
+        point = row[1]
+        return number(point.mean, PERCENT, within=(point.low, point.high), title=tip)
+
+    def p_value(row: tuple[str, FewShotPoint]) -> Cell:
+        p = row[1].p_holm
+        return absent() if p is None else measured(wording.bare_p(p), p, title=tip)
+
+    return table(
+        id_,
+        t(
             "{model_name} : chaque point, et ce qu’il gagne",
-            model_name=view.model_name(one.model),
+            model_name=view.model_name(model.model),
         ),
-        columns=(
-            Column(text=t("Photos par catégorie"), numeric=False),
-            Column(text=t("Photos étiquetées")),
-            Column(text=t("Exactitude moyenne")),
-            Column(text=t("Gain sur le zero-shot"), note=t("points")),
-            Column(text=t("p corrigé"), note=t("Holm")),
+        [(curve.method, point) for curve in model.curves for point in curve.points],
+        Col(t("Photos par catégorie"), lambda row: _shots(row[1]), numeric=False),
+        Col(
+            t("Photos étiquetées"),
+            lambda row: Cell(text=wording.count(row[1].images), title=tip),
         ),
-        groups=tuple(
-            Group(
-                title=_method(curve.method, one),
-                rows=tuple(_point(point, view.alpha, tip) for point in curve.points),
-            )
-            for curve in one.curves
-        ),
+        Col(t("Exactitude moyenne"), mean),
+        Col(t("Gain sur le zero-shot"), gain, t("points")),
+        Col(t("p corrigé"), p_value, t("Holm")),
+        by=lambda row: _method(row[0], model),
         note=t(
             "Moyenne de {seeds} des photos étiquetées, prises dans la partie "
             "d’apprentissage ; l’incertitude est celle des tirages et des "
             "images à la fois. Les réglages sont choisis sur les seules photos "
             "étiquetées.",
-            seeds=nt(len(one.seeds), "{n} tirage", "{n} tirages"),
+            seeds=nt(len(model.seeds), "{n} tirage", "{n} tirages"),
         ),
-        kind="scores",
-    )
-
-
-def _point(point: FewShotPoint, alpha: float, tip: str) -> Row:
-    gain, p = point.over_zero_shot, point.p_holm
-    told = p is not None and p < alpha
-    kind: Kind = "" if gain is None or not told else "hit" if gain.gain > 0 else "error"
-    return Row(
-        cells=(
-            head(_shots(point)),
-            Cell(text=wording.count(point.images), title=tip),
-            measured(
-                wording.percent(point.mean),
-                point.mean,
-                low=point.low,
-                high=point.high,
-                note=wording.interval(point.low, point.high),
-                title=tip,
-            ),
-            absent()
-            if gain is None
-            else measured(
-                wording.signed(100 * gain.gain),
-                gain.gain,
-                low=gain.low,
-                high=gain.high,
-                note=wording.interval(gain.low, gain.high),
-                kind=kind,
-                title=tip,
-            ),
-            absent() if p is None else measured(wording.bare_p(p), p, title=tip),
-        )
     )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import PurePath
+from typing import Any
 
-from evaluation.records import RunRecord, Threshold
+from evaluation.records import Fold, RunRecord, Threshold
 from evaluation.records.metrics import METRICS
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.page import Fact, Link
-from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, measured
+from evaluation.report.kit.tables import Col, Table, measured, table
 from evaluation.report.pages.supervised import chosen_facts
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import PARTS
@@ -81,181 +82,105 @@ _AUDIT = message(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunDetails:
-    """Everything that a record says of how a case was run."""
-
-    anchor: str
-    case: str
-    title: str
-    status: str
-    error: str
-    facts: tuple[Fact, ...]
-    chosen: tuple[Fact, ...]
-    versions: tuple[Fact, ...]
-    warnings: tuple[str, ...]
-    command: str
-    files: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MethodPage:
-    """The page of methods."""
-
-    title: str
-    name: str
-    facts: tuple[Fact, ...]
-    split: Table
-    definitions: tuple[Fact, ...]
-    intervals: tuple[str, ...]
-    tests: tuple[str, ...]
-    """How the cases were compared, with sources; none while they were not."""
-    systematic: bool
-    """Whether each part is a systematic sample over sub-categories."""
-    thresholds: Table | None
-    runs: tuple[RunDetails, ...]
-    """Cases in their order, then later attempts that failed."""
-    archive: Link | None
-    """Every file of the study, to take away."""
-    unavailable: tuple[RunDetails, ...]
-    """Cases whose weights could not be had."""
-    unavailable_said: str
-    test_images: str
-    duplicates: str
-
-
-def build(here: Here) -> MethodPage:
-    """The page of methods."""
+def build(here: Here) -> Mapping[str, Any]:
+    """What the template prints."""
     view = here.view
     study = view.study
-    absent = tuple(run for run in view.results.runs if run.status == "unavailable")
-    methods = dict.fromkeys(
+    unavailable = [run for run in view.results.runs if run.status == "unavailable"]
+    intervals = dict.fromkeys(
         t(INTERVALS[metric.method]) if metric.method in INTERVALS else metric.method
         for run in view.scored
         for metric in run.metrics
         if metric.method
     )
-    return MethodPage(
-        title=view.title,
-        name=study.name,
-        facts=(
+    return {
+        "name": study.name,
+        "facts": (
             Fact(label=t("Étude"), text=study.name, code=True),
             Fact(label=t("Graine du découpage"), text=str(study.seed), code=True),
-            Fact(
-                label=t("Empreinte des données"),
-                text=study.dataset_revision,
-                code=True,
-                wide=True,
-            ),
-            Fact(label=t("Empreinte du découpage"), text=study.split_digest, code=True, wide=True),
+            _digest(t("Empreinte des données"), study.dataset_revision),
+            _digest(t("Empreinte du découpage"), study.split_digest),
             Fact(label=t("Version du format des résultats"), text=str(study.schema_version)),
         ),
-        split=_split(view),
-        definitions=tuple(
+        "split": _split(view),
+        "definitions": [
             Fact(label=t(row.title), text=t(row.definition))
             for row in METRICS
-            if row.place == "classes" or _measured(view, row.name)
-        ),
-        intervals=tuple(methods),
-        tests=tests_said(view),
-        systematic=any(card.subcategory for card in study.samples),
-        thresholds=_thresholds(study.thresholds),
-        runs=(
-            *(details(view, run) for run in view.results.runs if run not in absent),
-            *(details(view, run, later=True) for run in view.results.failures),
-        ),
-        archive=archive_link(Here(view, view.page("methode"))),
-        unavailable=tuple(details(view, run) for run in absent),
-        unavailable_said=nt(
-            len(absent),
-            "{n} cas indisponible : ses poids n’ont pas pu être obtenus",
-            "{n} cas indisponibles : leurs poids n’ont pas pu être obtenus",
-        ),
-        test_images=nt(view.test_images, "{n} photo", "{n} photos"),
-        duplicates=nt(len(study.duplicates), "{n} groupe", "{n} groupes"),
-    )
+            if row.place == "classes" or any(run.metric(row.name) for run in view.scored)
+        ],
+        "intervals": tuple(intervals),
+        "tests": tests_said(view),
+        "systematic": any(card.subcategory for card in study.samples),
+        "thresholds": _thresholds(study.thresholds) if study.thresholds else None,
+        "runs": [
+            *(_details(view, run) for run in view.results.runs if run not in unavailable),
+            *(_details(view, run, later=True) for run in view.results.failures),
+        ],
+        "archive": archive_link(here),
+        "unavailable": [_details(view, run) for run in unavailable],
+        "test_images": view.test_images,
+        "duplicates": len(study.duplicates),
+    }
+
+
+def _digest(label: str, digest: str) -> Fact:
+    return Fact(label=label, text=digest, code=True, wide=True)
 
 
 def tests_said(view: StudyView) -> tuple[str, ...]:
     """The tests that the study's comparison rests on, those alone that were made."""
-    found = view.comparison
-    if found is None:
+    comparison = view.comparison
+    if comparison is None:
         return ()
+    paired = comparison.comparison
     made = (
-        (found.comparison is not None, _PAIRED),
-        (found.comparison is not None and found.comparison.clustered, _CLUSTERED),
-        (any(one.topic == "quoted" for one in found.findings), _QUOTED),
-        (bool(found.prompts), _TEXTS),
-        (bool(found.variance), _VARIANCE),
-        (bool(found.control or view.controls), _CONTROL),
-        (bool(found.calibration), _CALIBRATION),
-        (bool(found.abstention), _ABSTENTION),
-        (bool(found.few_shot), _FEW_SHOT),
-        (found.audit is not None and bool(found.audit.accuracies), _AUDIT),
+        (paired is not None, _PAIRED),
+        (paired is not None and paired.clustered, _CLUSTERED),
+        (any(finding.topic == "quoted" for finding in comparison.findings), _QUOTED),
+        (bool(comparison.prompts), _TEXTS),
+        (bool(comparison.variance), _VARIANCE),
+        (bool(comparison.control or view.controls), _CONTROL),
+        (bool(comparison.calibration), _CALIBRATION),
+        (bool(comparison.abstention), _ABSTENTION),
+        (bool(comparison.few_shot), _FEW_SHOT),
+        (comparison.audit is not None and bool(comparison.audit.accuracies), _AUDIT),
     )
     return tuple(t(text) for there, text in made if there)
 
 
-def _measured(view: StudyView, metric: str) -> bool:
-    return any(run.metric(metric) for run in view.scored)
-
-
 def _split(view: StudyView) -> Table:
-    rows = []
-    for fold, title in PARTS.items():
-        cards = [card for card in view.study.samples if card.fold == fold]
-        numbers = [sum(card.label == label for card in cards) for label in view.study.classes]
-        each = (
-            wording.count(min(numbers))
-            if min(numbers) == max(numbers)
-            else wording.span(min(numbers), max(numbers))
-        )
-        rows.append(
-            Row(
-                cells=(
-                    head(wording.sentence_case(t(title))),
-                    Cell(text=wording.count(len(cards)), title=view.data_trace),
-                    Cell(text=each, title=view.data_trace),
-                )
-            )
-        )
-    return Table(
-        id="decoupage",
-        caption=t("Découpage des photos"),
-        columns=(
-            Column(text=t("Partie"), numeric=False),
-            Column(text=t("Photos")),
-            Column(text=t("Par catégorie")),
+    def each(fold: Fold) -> str:
+        numbers = [len(view.samples(label, fold)) for label in view.study.classes]
+        low, high = min(numbers), max(numbers)
+        return wording.count(low) if low == high else wording.span(low, high)
+
+    return table(
+        "decoupage",
+        t("Découpage des photos"),
+        PARTS,
+        Col(t("Partie"), lambda fold: wording.sentence_case(t(PARTS[fold])), numeric=False),
+        Col(
+            t("Photos"),
+            lambda fold: wording.count(sum(card.fold == fold for card in view.study.samples)),
         ),
-        groups=(Group(rows=tuple(rows)),),
+        Col(t("Par catégorie"), each),
+        title=view.data_trace,
+        kind="",
     )
 
 
-def _thresholds(thresholds: tuple[Threshold, ...]) -> Table | None:
-    if not thresholds:
-        return None
-    return Table(
-        id="planchers",
-        caption=t("Planchers que l’étude déclare, vérifiés à chaque évaluation"),
-        columns=(
-            Column(text=t("Cas"), numeric=False),
-            Column(text=t("Mesure"), numeric=False),
-            Column(text=t("Plancher")),
+def _thresholds(thresholds: tuple[Threshold, ...]) -> Table:
+    return table(
+        "planchers",
+        t("Planchers que l’étude déclare, vérifiés à chaque évaluation"),
+        thresholds,
+        Col(t("Cas"), lambda threshold: threshold.case, numeric=False),
+        Col(t("Mesure"), lambda threshold: metric_title(threshold.metric), numeric=False),
+        Col(
+            t("Plancher"),
+            lambda threshold: measured(_floor(threshold), threshold.minimum, title="study.json"),
         ),
-        groups=(
-            Group(
-                rows=tuple(
-                    Row(
-                        cells=(
-                            head(one.case),
-                            Cell(text=metric_title(one.metric)),
-                            measured(_floor(one), one.minimum, title="study.json"),
-                        )
-                    )
-                    for one in thresholds
-                )
-            ),
-        ),
+        kind="",
     )
 
 
@@ -272,29 +197,27 @@ def _floor(threshold: Threshold) -> str:
 # ---------------------------------------------------------------------------- runs
 
 
-def details(view: StudyView, run: RunRecord, *, later: bool = False) -> RunDetails:
+def _details(view: StudyView, run: RunRecord, *, later: bool = False) -> Mapping[str, Any]:
     """A case's record; ``later`` for an attempt that failed after an earlier success."""
-    origin = run.provenance
     anchor = view.run_anchor(run)
     files = ("run.json", "predictions.csv") if run.status == "ok" else ("run.json",)
-    return RunDetails(
-        anchor=f"{anchor}-echec" if later else anchor,
-        case=run.case,
-        title=view.case_title(run),
-        status=t(STATUS[run.status])
-        if view.results.is_current(run) or run.status != "ok"
-        else t("à refaire"),
-        error=run.error or "",
-        facts=tuple(fact for fact in _run_facts(run) if fact.text),
-        chosen=chosen_facts(run, "")[1:],
-        versions=tuple(
+    stale = run.status == "ok" and not view.results.is_current(run)
+    return {
+        "anchor": f"{anchor}-echec" if later else anchor,
+        "case": run.case,
+        "title": view.case_title(run),
+        "status": t("à refaire") if stale else t(STATUS[run.status]),
+        "error": run.error or "",
+        "facts": [fact for fact in _run_facts(run) if fact.text],
+        "chosen": [fact for fact in chosen_facts(run, "") if not fact.code],
+        "versions": [
             Fact(label=name, text=version, code=True)
-            for name, version in sorted(origin.versions.items())
-        ),
-        warnings=run.warnings,
-        command=origin.command,
-        files=("failure.json",) if later else files,
-    )
+            for name, version in sorted(run.provenance.versions.items())
+        ],
+        "warnings": run.warnings,
+        "command": run.provenance.command,
+        "files": ("failure.json",) if later else files,
+    }
 
 
 def _run_facts(run: RunRecord) -> tuple[Fact, ...]:
@@ -332,16 +255,14 @@ def _run_facts(run: RunRecord) -> tuple[Fact, ...]:
         Fact(label=t("Appareil"), text=f"{origin.device}, {origin.precision}", code=True),
         Fact(label=t("Architecture"), text=run.model.architecture, code=True),
         Fact(label=t("Poids"), text=_weights(run), code=True),
-        Fact(
-            label=t("Empreinte des poids"), text=origin.weights_digest or "", code=True, wide=True
-        ),
+        _digest(t("Empreinte des poids"), origin.weights_digest or ""),
         Fact(
             label=t("Empreinte des textes"),
             text=run.prompts.digest if run.prompts else "",
             code=True,
         ),
-        Fact(label=t("Empreinte des données"), text=run.dataset_revision, code=True, wide=True),
-        Fact(label=t("Empreinte du découpage"), text=run.split_digest, code=True, wide=True),
+        _digest(t("Empreinte des données"), run.dataset_revision),
+        _digest(t("Empreinte du découpage"), run.split_digest),
         Fact(label=t("Version du programme"), text=commit, code=True, wide=True),
     )
 
@@ -375,7 +296,7 @@ def _weights(run: RunRecord) -> str:
 
 
 def archive_link(here: Here) -> Link | None:
-    """From page ``source`` to the study's files, with what they weigh."""
+    """To the study's files, with what they weigh; None where there are none."""
     view = here.view
     if view.archive is None:
         return None

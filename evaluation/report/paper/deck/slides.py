@@ -137,12 +137,12 @@ def _context(view: StudyView) -> Slide:
 
 
 def _data(view: StudyView) -> tuple[Slide, ...]:
-    found = dataset.build(Here(view, view.page("donnees")))
-    intro = words([joined(found.intro)], "note")
+    intro = words([joined(dataset.intro(view))], "note")
+    counts = dataset.counts(Here(view, view.page("donnees")))
     counted: tuple[Block, ...] = (
-        (figure(found.chart),)
+        (figure(dataset.chart(view)),)
         if len(view.study.classes) <= _CHARTED
-        else tuple(Grid(table=one) for one in paged(unlinked(found.counts), rows=11))
+        else tuple(Grid(table=one) for one in paged(unlinked(counts), rows=11))
     )
     notice = () if view.photos_shown else (words([joined(t(WITHHELD))], "note"),)
     split = tuple(
