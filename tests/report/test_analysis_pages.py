@@ -310,8 +310,7 @@ def test_one_sentence_a_model(shop: StudyResults) -> None:
     """The decision is told once a model, of the texts that the validation chose."""
     page = built(view_of(shop), "calibration")
     assert page is not None
-    assert isinstance(page, calibration.CalibrationPage)
-    said = [plain(one) for one in page.automation]
+    said = [plain(one) for one in page["automation"]]
     assert len(said) == 2
     assert not any("Noms des catégories" in one for one in said)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from evaluation.records import Metric, StudyResults
 from evaluation.report.kit.language import speaking
+from evaluation.report.kit.markup import Templates
 from evaluation.report.kit.tables import PERCENT, Col, Row, decimals, head, number, table
 from evaluation.report.kit.typography import NBSP, THIN
 from evaluation.report.pages import PAGES, SITE_PAGES
@@ -16,6 +20,7 @@ from evaluation.report.site import render as site
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
 from tests.report.conftest import TEMPLATES, placeholder
+from tests.report.test_trainings import trained
 
 FAMILIES = {"explain_case": "explain"}
 """Pages of many members, whose module is that of the page that leads to them."""
@@ -90,3 +95,49 @@ def test_a_table_is_columns() -> None:
     assert last.kind == "best"
     assert last.cells[0].head
     assert (last.cells[1].text, last.cells[1].title) == ("6", "calcul")
+
+
+class Watched(dict[str, Any]):
+    """A page's model that knows which of its keys were read, and so do the mappings in it."""
+
+    def __init__(self, model: Mapping[str, Any], path: str, unread: dict[str, bool]) -> None:
+        super().__init__(
+            {key: watched(value, f"{path}.{key}", unread) for key, value in model.items()}
+        )
+        self._path, self._unread = path, unread
+        for key in model:
+            unread.setdefault(f"{path}.{key}", True)
+
+    def __getitem__(self, key: str) -> Any:
+        self._unread[f"{self._path}.{key}"] = False
+        return super().__getitem__(key)
+
+    def items(self) -> Any:
+        for key in self:
+            self._unread[f"{self._path}.{key}"] = False
+        return super().items()
+
+
+def watched(value: Any, path: str, unread: dict[str, bool]) -> Any:
+    """The same value, whose mappings are watched."""
+    if isinstance(value, dict):
+        return Watched(value, path, unread)
+    if isinstance(value, list | tuple) and value and all(isinstance(part, dict) for part in value):
+        return [Watched(part, path, unread) for part in value]
+    return value
+
+
+def test_every_key_of_a_page_is_printed(
+    shop: StudyResults, toys: StudyResults, tmp_path: Path
+) -> None:
+    """Nothing is built for a template that no template reads, on all pages of the studies."""
+    unread: dict[str, bool] = {}
+    templates = Templates(TEMPLATES)
+    hidden = replace(shop, study=replace(shop.study, redistributable=False))
+    studies = ((shop, True), (hidden, False), (toys, True), (trained(tmp_path / "trained"), True))
+    for results, seen in studies:
+        view = StudyView(results=results, folder="etudes/x", draw=placeholder, photos_shown=seen)
+        for page in PAGES:
+            for _, model in page.built(view):
+                templates.page(page.name, watched(model, page.name, unread))
+    assert [path for path, is_unread in unread.items() if is_unread] == []

@@ -30,7 +30,7 @@ PAGE = "etudes/boutique/approche-classique.md"
 VIEWS = ("augmentation/a.webp", "augmentation/b.webp")
 
 
-def _trained(folder: Path, views: tuple[str, ...] = VIEWS, **changes: object) -> StudyResults:
+def trained(folder: Path, views: tuple[str, ...] = VIEWS, **changes: object) -> StudyResults:
     """The shop, whose supervised model was fine-tuned with augmentation."""
     shop = builder.shop(folder)
     epochs = tuple(
@@ -61,7 +61,7 @@ def _trained(folder: Path, views: tuple[str, ...] = VIEWS, **changes: object) ->
 def test_the_page_says_the_regime_the_augmentation_and_the_curves(tmp_path: Path) -> None:
     """Prose, two charts with their data, and the kept epoch in the alternative text."""
     builder.paint(tmp_path / "boutique", builder.shop(tmp_path).study.samples)
-    pages = _rendered(_trained(tmp_path))
+    pages = _rendered(trained(tmp_path))
     text = str(pages[PAGE])
     assert "Réglage fin" in text
     assert "retournement" in text
@@ -76,7 +76,7 @@ def test_the_page_says_the_regime_the_augmentation_and_the_curves(tmp_path: Path
 
 def test_views_of_photos_that_may_not_be_shown_stay_away(tmp_path: Path) -> None:
     """Neither files nor addresses; the curves are still there."""
-    results = _trained(tmp_path, redistributable=False)
+    results = trained(tmp_path, redistributable=False)
     pages = _rendered(results, photos="redistributable")
     assert not any("/augmentation/" in uri for uri in pages)
     assert ".webp" not in str(pages[PAGE])
@@ -86,7 +86,7 @@ def test_views_of_photos_that_may_not_be_shown_stay_away(tmp_path: Path) -> None
 def test_a_view_outside_its_case_is_refused(tmp_path: Path) -> None:
     """A record may not name files of elsewhere."""
     builder.paint(tmp_path / "boutique", builder.shop(tmp_path).study.samples)
-    results = _trained(tmp_path)
+    results = trained(tmp_path)
     runs = tuple(
         replace(run, training=replace(run.training, views=("../../secret.webp",)))
         if run.training

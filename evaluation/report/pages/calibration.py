@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Literal
 
 from evaluation.records import (
     Abstention,
@@ -13,26 +15,25 @@ from evaluation.records import (
     ReliabilityBin,
     StudyComparison,
 )
-from evaluation.report.kit import curves, links, wording
+from evaluation.report.kit import curves, wording
 from evaluation.report.kit.charts import Chart, Key
 from evaluation.report.kit.curves import Bin
 from evaluation.report.kit.language import message, t
 from evaluation.report.kit.sentence import Part, Sentence, say
 from evaluation.report.kit.tables import (
+    PERCENT,
     Cell,
-    Column,
-    Group,
-    Row,
+    Col,
     Table,
     absent,
+    decimals,
     exact,
     head,
-    measured,
-    simple,
+    number,
+    table,
 )
 from evaluation.report.study.here import Here
-from evaluation.report.study.scores import share_cell
-from evaluation.report.study.view import StudyView, bounds, shown, trace
+from evaluation.report.study.view import StudyView, bounds, shown, trace, value
 
 CHOSEN_ON = {
     "validation": message("choisi sur la validation"),
@@ -49,68 +50,42 @@ _ROWS = 12
 """Rows of the table of a curve: the drawing has more points than a reader wants figures."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseCalibration:
-    """One case's probabilities."""
-
-    anchor: str
-    title: str
-    said: tuple[Sentence, ...]
-    reliability: Chart | None
-    coverage: Chart | None
-    open: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalibrationPage:
-    """The page of calibration and abstention."""
-
-    title: str
-    automation: tuple[Sentence, ...]
-    decisions: Table | None
-    scores: Table | None
-    cases: tuple[CaseCalibration, ...]
-
-
-def build(here: Here) -> CalibrationPage | None:
-    """The page, or None when nothing is known of the probabilities."""
-    view = here.view
-    found = view.comparison
-    if found is None or not (found.calibration or found.abstention):
+def build(here: Here) -> Mapping[str, Any] | None:
+    """What the template prints; None when nothing is known of the probabilities."""
+    view, comparison = here.view, here.view.comparison
+    if comparison is None or not (comparison.calibration or comparison.abstention):
         return None
     order = _order(view)
-    calibrated = {one.case: one for one in found.calibration}
-    abstained = {one.case: one for one in found.abstention}
-    return CalibrationPage(
-        title=view.title,
-        automation=tuple(
-            automation_said(here, abstained[case]) for case in _one_a_model(view, found, order)
-        ),
-        decisions=_decisions(here, [abstained[one] for one in order if one in abstained]),
-        scores=_scores(here, [calibrated[one] for one in order if one in calibrated]),
-        cases=tuple(
-            _case(view, case, calibrated.get(case), abstained.get(case), first=i == 0)
-            for i, case in enumerate(one for one in order if one in calibrated or one in abstained)
-        ),
-    )
+    calibrated = {row.case: row for row in comparison.calibration}
+    abstained = {row.case: row for row in comparison.abstention}
+    decided = [abstained[case] for case in order if case in abstained]
+    scored = [calibrated[case] for case in order if case in calibrated]
+    return {
+        "automation": [
+            automation_said(here, abstained[case]) for case in _one_a_model(view, comparison, order)
+        ],
+        "decisions": _decisions(here, decided) if decided else None,
+        "scores": _scores(here, scored) if scored else None,
+        "cases": [
+            _case(here, case, calibrated.get(case), abstained.get(case))
+            for case in order
+            if case in calibrated or case in abstained
+        ],
+    }
 
 
 def _order(view: StudyView) -> tuple[str, ...]:
     """Case ids, best accuracy first."""
-
-    def accuracy(case: str) -> float:
-        found = view.runs[case].metric("accuracy")
-        return -(found.value or 0.0) if found else 0.0
-
-    return tuple(sorted((run.case for run in view.scored), key=accuracy))
+    runs = sorted(view.scored, key=lambda run: -value(run, "accuracy"))
+    return tuple(run.case for run in runs)
 
 
 def _one_a_model(
-    view: StudyView, found: StudyComparison, order: tuple[str, ...]
+    view: StudyView, comparison: StudyComparison, order: tuple[str, ...]
 ) -> tuple[str, ...]:
     """The best case of each model: what the validation chose, where it had to choose."""
-    chosen = {one.model: one.choice.chosen for one in found.prompts if one.choice is not None}
-    known = {one.case for one in found.abstention}
+    chosen = {row.model: row.choice.chosen for row in comparison.prompts if row.choice is not None}
+    known = {row.case for row in comparison.abstention}
     kept: dict[str, str] = {}
     for case in order:
         run = view.runs[case]
@@ -124,34 +99,33 @@ def _one_a_model(
 # ---------------------------------------------------------------------- abstention
 
 
-def automation_said(here: Here, one: Abstention) -> Sentence:
+def automation_said(here: Here, abstention: Abstention) -> Sentence:
     """How much of the catalogue a case may classify alone, in a sentence."""
-    found = one.automation
-    target = wording.percent(found.target, 0)
-    name = wording.quote(here.view.case_name(one.case))
-    run = here.view.runs[one.case]
-    if not _usable(found):
+    automation = abstention.automation
+    target = wording.percent(automation.target, 0)
+    name, run = here.name(abstention.case), here.view.runs[abstention.case]
+    if not _usable(automation):
         return say(
             "Avec {name}, aucun seuil de confiance ne promet {target} de "
             "précision : rien ne peut être classé automatiquement à ce niveau. "
             "{certified}",
             name=name,
             target=target,
-            certified=_certified(found),
+            certified=_certified(automation),
         )
-    coverage = Part(text=shown(found.coverage), href=here.run(run.case), title=trace(run))
-    reached = f"{shown(found.precision)}{_limits(found.precision)}"
-    if _missed(found):
+    coverage = Part(text=shown(automation.coverage), href=here.run(run.case), title=trace(run))
+    reached = f"{shown(automation.precision)}{_limits(automation.precision)}"
+    if _missed(automation):
         return say(
             "Avec {name}, le seuil {chosen_on} pour {target} de précision ne "
             "tient pas sa promesse : il classe {coverage} du catalogue, mais "
             "avec {reached} de bonnes réponses seulement. {certified}",
             name=name,
-            chosen_on=t(CHOSEN_ON[found.chosen_on]),
+            chosen_on=t(CHOSEN_ON[automation.chosen_on]),
             target=target,
             coverage=coverage,
             reached=reached,
-            certified=_certified(found),
+            certified=_certified(automation),
         )
     return say(
         "Avec {name}, on peut classer automatiquement {coverage} du "
@@ -161,26 +135,26 @@ def automation_said(here: Here, one: Abstention) -> Sentence:
         name=name,
         coverage=coverage,
         target=target,
-        limits=_limits(found.coverage),
-        chosen_on=t(CHOSEN_ON[found.chosen_on]),
+        limits=_limits(automation.coverage),
+        chosen_on=t(CHOSEN_ON[automation.chosen_on]),
         reached=reached,
-        certified=_certified(found),
+        certified=_certified(automation),
     )
 
 
-def _usable(found: Automation) -> bool:
+def _usable(automation: Automation) -> bool:
     """Whether there is a threshold, and photos above it.
 
     With cross-fitting most of the folds may find none while another does: what that one
     accepts is no answer.
     """
-    return found.threshold is not None and bool(found.coverage.value)
+    return automation.threshold is not None and bool(automation.coverage.value)
 
 
-def _missed(found: Automation) -> bool:
+def _missed(automation: Automation) -> bool:
     """Whether the photos of the test deny the precision that the threshold promised."""
-    high = found.precision.high
-    return high is not None and high < found.target
+    high = automation.precision.high
+    return high is not None and high < automation.target
 
 
 def _limits(metric: Metric) -> str:
@@ -188,112 +162,95 @@ def _limits(metric: Metric) -> str:
     return t(" (IC 95 % {limits})", limits=limits) if limits else ""
 
 
-def _certified(found: Automation) -> str:
-    if not found.certified_coverage:
+def _certified(automation: Automation) -> str:
+    if not automation.certified_coverage:
         return t(
             "Aucune part n’est garantie à {target} avec 95 % de confiance.",
-            target=wording.percent(found.target, 0),
+            target=wording.percent(automation.target, 0),
         )
     return t(
         "Avec 95 % de confiance, c’est garanti pour {certified_coverage} du catalogue.",
-        certified_coverage=wording.percent(found.certified_coverage),
+        certified_coverage=wording.percent(automation.certified_coverage),
     )
 
 
-def _decisions(here: Here, found: list[Abstention]) -> Table | None:
-    if not found:
-        return None
-    target = wording.percent(found[0].automation.target, 0)
-    return Table(
-        id="decisions",
-        caption=t("Ce qu’on peut classer sans relecture, à {target} de précision", target=target),
-        columns=(
-            Column(text=t("Cas"), numeric=False),
-            Column(text=t("Part classée")),
-            Column(text=t("Précision obtenue")),
-            Column(text=t("Part garantie"), note=t("à 95 % de confiance")),
-            Column(text=t("Seuil de confiance")),
-            Column(text=t("AURC"), note=t("plus bas est mieux")),
+def _decisions(here: Here, rows: list[Abstention]) -> Table:
+    def tip(row: Abstention) -> str:
+        return trace(here.view.runs[row.case])
+
+    def above(row: Abstention, threshold: float | None) -> str:
+        """The photos of which a case is at least this sure."""
+        return "" if threshold is None else here.photos(row.case, confidence=(threshold, 1.0))
+
+    def share(measure: Literal["coverage", "precision"], row: Abstention) -> Cell:
+        automation = row.automation
+        if not _usable(automation):
+            return absent(t(_NO_THRESHOLD))
+        # Cross-fitting has a threshold a fold: no single one says which photos are classified.
+        threshold = automation.threshold if automation.chosen_on == "validation" else None
+        metric = getattr(automation, measure)
+        return number(metric, PERCENT, title=tip(row), href=above(row, threshold))
+
+    return table(
+        "decisions",
+        t(
+            "Ce qu’on peut classer sans relecture, à {target} de précision",
+            target=wording.percent(rows[0].automation.target, 0),
         ),
-        groups=(Group(rows=tuple(_decision(here, one) for one in found)),),
+        rows,
+        Col(t("Cas"), lambda row: here.case(row.case, title=tip(row)), numeric=False),
+        Col(t("Part classée"), partial(share, "coverage")),
+        Col(t("Précision obtenue"), partial(share, "precision")),
+        Col(
+            t("Part garantie"),
+            lambda row: number(
+                row.automation.certified_coverage,
+                PERCENT,
+                title=tip(row),
+                href=above(row, row.automation.certified_threshold),
+            ),
+            t("à 95 % de confiance"),
+        ),
+        Col(
+            t("Seuil de confiance"),
+            lambda row: number(
+                row.automation.threshold, decimals(3), why=t(_NO_THRESHOLD), title=tip(row)
+            ),
+        ),
+        Col(t("AURC"), lambda row: number(row.aurc, decimals(3)), t("plus bas est mieux")),
         note=t(
             "Le seuil est choisi sans voir les photos qu’il sert à juger. La "
             "part garantie vient d’une suite de tests exacts, qui s’arrête au "
             "premier échec. AURC : aire sous la courbe du risque en fonction "
             "de la part classée."
         ),
-        kind="scores",
-    )
-
-
-def _decision(here: Here, one: Abstention) -> Row:
-    view = here.view
-    found, run = one.automation, view.runs[one.case]
-    # Cross-fitting has a threshold a fold: no single one says which photos are classified.
-    threshold = found.threshold if found.chosen_on == "validation" else None
-    return Row(
-        cells=(
-            head(view.case_name(one.case), href=here.run(run.case), title=trace(run)),
-            *(
-                share_cell(metric, trace(run), href=_above(view, one.case, threshold))
-                if _usable(found)
-                else absent(t(_NO_THRESHOLD))
-                for metric in (found.coverage, found.precision)
-            ),
-            measured(
-                wording.percent(found.certified_coverage),
-                found.certified_coverage,
-                title=trace(run),
-                href=_above(view, one.case, found.certified_threshold),
-            ),
-            absent(t(_NO_THRESHOLD))
-            if found.threshold is None
-            else measured(wording.decimal(found.threshold, 3), found.threshold, title=trace(run)),
-            _decimal(one.aurc),
-        )
-    )
-
-
-def _above(view: StudyView, case: str, threshold: float | None) -> str:
-    """The photos of which a case is at least this sure; "" where there is no such page."""
-    if threshold is None or not view.explorable(case):
-        return ""
-    return links.explorer_case(view.folder, case, confidence=(threshold, 1.0))
-
-
-def _decimal(metric: Metric, digits: int = 3) -> Cell:
-    if metric.value is None:
-        return absent(t("valeur indéfinie"))
-    limits = wording.numbers(metric.low, metric.high, digits)
-    return measured(
-        wording.decimal(metric.value, digits),
-        metric.value,
-        low=metric.low,
-        high=metric.high,
-        note=limits,
     )
 
 
 # --------------------------------------------------------------------- calibration
 
 
-def _scores(here: Here, found: list[Calibration]) -> Table | None:
-    if not found:
-        return None
-    return Table(
-        id="scores-de-calibration",
-        caption=t("Ce que valent les probabilités"),
-        columns=(
-            Column(text=t("Cas"), numeric=False),
-            Column(text=t("Brier")),
-            Column(text=t("NLL"), note=t("nats")),
-            Column(text=t("Confiance moyenne")),
-            Column(text=t("ECE")),
-            Column(text=t("Température")),
-            Column(text=t("ECE après")),
-            Column(text=t("NLL après"), note=t("nats")),
+def _scores(here: Here, rows: list[Calibration]) -> Table:
+    three = decimals(3)
+    return table(
+        "scores-de-calibration",
+        t("Ce que valent les probabilités"),
+        rows,
+        Col(
+            t("Cas"),
+            lambda row: here.case(row.case, title=trace(here.view.runs[row.case])),
+            numeric=False,
         ),
-        groups=(Group(rows=tuple(_score(here, one) for one in found)),),
+        Col(t("Brier"), lambda row: number(row.before.brier, three)),
+        Col(t("NLL"), lambda row: number(row.before.nll, three), t("nats")),
+        Col(t("Confiance moyenne"), lambda row: number(row.before.confidence, PERCENT)),
+        Col(t("ECE"), lambda row: _ece(row.before)),
+        Col(
+            t("Température"),
+            lambda row: number(row.temperature, decimals(2), note=t(FITTED_ON[row.fitted_on])),
+        ),
+        Col(t("ECE après"), lambda row: _ece(row.after)),
+        Col(t("NLL après"), lambda row: number(row.after.nll, three), t("nats")),
         note=t(
             "Brier et NLL : plus bas est mieux. ECE : écart moyen entre "
             "confiance et réussite ; sous lui, jusqu’où irait l’ECE de "
@@ -301,27 +258,6 @@ def _scores(here: Here, found: list[Calibration]) -> Table | None:
             "température supérieure à 1 adoucit des probabilités trop "
             "tranchées."
         ),
-        kind="scores",
-    )
-
-
-def _score(here: Here, one: Calibration) -> Row:
-    run = here.view.runs[one.case]
-    return Row(
-        cells=(
-            head(here.view.case_name(one.case), href=here.run(run.case), title=trace(run)),
-            _decimal(one.before.brier),
-            _decimal(one.before.nll),
-            measured(wording.percent(one.before.confidence), one.before.confidence),
-            _ece(one.before),
-            measured(
-                wording.decimal(one.temperature, 2),
-                one.temperature,
-                note=t(FITTED_ON[one.fitted_on]),
-            ),
-            _ece(one.after),
-            _decimal(one.after.nll),
-        )
     )
 
 
@@ -344,25 +280,19 @@ def _ece(scores: CalibrationScores) -> Cell:
 
 
 def _case(
-    view: StudyView,
-    case: str,
-    calibration: Calibration | None,
-    abstention: Abstention | None,
-    *,
-    first: bool,
-) -> CaseCalibration:
-    slug = view.case_slugs[case]
-    return CaseCalibration(
-        anchor=f"calibration-{slug}",
-        title=view.case_name(case),
-        said=(calibration_said(calibration),) if calibration else (),
-        reliability=_reliability(view, calibration, slug) if calibration else None,
-        coverage=_coverage(view, abstention, slug) if abstention else None,
-        open=first,
-    )
+    here: Here, case: str, calibration: Calibration | None, abstention: Abstention | None
+) -> Mapping[str, Any]:
+    slug = here.view.case_slugs[case]
+    return {
+        "anchor": f"calibration-{slug}",
+        "title": here.view.case_name(case),
+        "sentence": calibration_said(calibration) if calibration else (),
+        "reliability": _reliability(here, calibration, slug) if calibration else None,
+        "coverage": _coverage(here, abstention, slug) if abstention else None,
+    }
 
 
-def calibration_said(one: Calibration) -> Sentence:
+def calibration_said(calibration: Calibration) -> Sentence:
     """Whether the probabilities are too sure, too modest, or as they should be."""
 
     def state(scores: CalibrationScores) -> str:
@@ -375,55 +305,48 @@ def calibration_said(one: Calibration) -> Sentence:
         "Telles quelles, ses probabilités sont {state} (confiance moyenne "
         "{confidence}, exactitude {accuracy}) ; après une température de "
         "{temperature}, elles sont {state2}.",
-        state=state(one.before),
-        confidence=wording.percent(one.before.confidence),
-        accuracy=wording.percent(_accuracy(one.before)),
-        temperature=wording.decimal(one.temperature, 2),
-        state2=state(one.after),
+        state=state(calibration.before),
+        confidence=wording.percent(calibration.before.confidence),
+        accuracy=wording.percent(_accuracy(calibration.before)),
+        temperature=wording.decimal(calibration.temperature, 2),
+        state2=state(calibration.after),
     )
 
 
 def _accuracy(scores: CalibrationScores) -> float:
     """Share of right answers, from the bins: each image is in one."""
-    total = sum(one.accuracy.n for one in scores.bins)
-    right = sum((one.accuracy.value or 0.0) * one.accuracy.n for one in scores.bins)
+    total = sum(bin_.accuracy.n for bin_ in scores.bins)
+    right = sum((bin_.accuracy.value or 0.0) * bin_.accuracy.n for bin_ in scores.bins)
     return right / total if total else 0.0
 
 
-def _between(view: StudyView, case: str, found: ReliabilityBin) -> str:
-    """The photos of a bin ]low, high]; "" when it holds none, or without a page of them."""
-    if not found.accuracy.n or not view.explorable(case):
-        return ""
-    # The page's bounds are both included: just above the lower one.
-    low = found.low + _FINEST if found.low else 0.0
-    return links.explorer_case(view.folder, case, confidence=(low, found.high))
-
-
-def _reliability(view: StudyView, one: Calibration, slug: str) -> Chart:
-    tip = trace(view.runs[one.case])
-    bins = [
-        Bin(
-            confidence=found.confidence,
-            accuracy=found.accuracy.value,
-            low=found.accuracy.low if found.accuracy.low is not None else found.accuracy.value,
-            high=found.accuracy.high if found.accuracy.high is not None else found.accuracy.value,
-            after=after,
-        )
-        for after, scores in ((False, one.before), (True, one.after))
-        for found in scores.bins
-        if found.confidence is not None and found.accuracy.value is not None
-    ]
-    wide, narrow = curves.reliability_plot(bins, view.draw)
+def _reliability(here: Here, calibration: Calibration, slug: str) -> Chart:
+    name = here.view.case_name(calibration.case)
+    wide, narrow = curves.reliability_plot(
+        [
+            Bin(
+                confidence=bin_.confidence,
+                accuracy=accuracy.value,
+                low=accuracy.value if accuracy.low is None else accuracy.low,
+                high=accuracy.value if accuracy.high is None else accuracy.high,
+                after=after,
+            )
+            for after, scores in ((False, calibration.before), (True, calibration.after))
+            for bin_ in scores.bins
+            if (accuracy := bin_.accuracy).value is not None and bin_.confidence is not None
+        ],
+        here.view.draw,
+    )
     return Chart(
         id=f"fiabilite-{slug}",
         title=t("Diagramme de fiabilité : réussite selon la confiance"),
         alt=t(
-            "{case_name} : ECE de {ece} avant température, {ece2} après. Sur "
+            "{case_name} : ECE de {before} avant température, {after} après. Sur "
             "la diagonale, la confiance dirait vrai ; en dessous, le modèle "
             "est trop sûr de lui.",
-            case_name=view.case_name(one.case),
-            ece=wording.percent(one.before.ece),
-            ece2=wording.percent(one.after.ece),
+            case_name=name,
+            before=wording.percent(calibration.before.ece),
+            after=wording.percent(calibration.after.ece),
         ),
         wide=wide,
         narrow=narrow,
@@ -432,72 +355,60 @@ def _reliability(view: StudyView, one: Calibration, slug: str) -> Chart:
             Key(kind="line-1", text=t("après température")),
             Key(kind="chance", text=t("calibration parfaite")),
         ),
-        table=Table(
-            id=f"fiabilite-{slug}-donnees",
-            caption=t("{case_name} : fiabilité, en chiffres", case_name=view.case_name(one.case)),
-            columns=(
-                Column(text=t("Confiance"), numeric=False),
-                Column(text=t("Photos")),
-                Column(text=t("Confiance moyenne")),
-                Column(text=t("Bonnes réponses")),
-            ),
-            groups=tuple(
-                Group(
-                    title=title,
-                    rows=tuple(
-                        Row(
-                            cells=(
-                                head(
-                                    t(
-                                        "{limits} %",
-                                        limits=wording.interval(found.low, found.high, 0),
-                                    ),
-                                    value=found.low,
-                                ),
-                                Cell(
-                                    text=wording.count(found.accuracy.n),
-                                    title=tip,
-                                    href="" if tempered else _between(view, one.case, found),
-                                ),
-                                measured(
-                                    wording.percent(found.confidence), found.confidence, title=tip
-                                ),
-                                share_cell(found.accuracy, tip),
-                            )
-                        )
-                        for found in scores.bins
-                        if found.confidence is not None
-                    ),
-                )
-                for title, scores, tempered in (
-                    (t("Telles quelles"), one.before, False),
-                    (t("Après température"), one.after, True),
-                )
-            ),
-            kind="scores",
-        ),
+        table=_bins(here, calibration, f"fiabilite-{slug}-donnees", name),
     )
 
 
-def _coverage(view: StudyView, one: Abstention, slug: str) -> Chart:
-    tip = trace(view.runs[one.case])
-    points = [(point.coverage, 1 - point.risk) for point in one.curve]
-    target = one.automation.target
-    wide, narrow = curves.coverage_plot(points, target, view.draw)
-    step = max(1, -(-len(one.curve) // _ROWS))
-    # From the end: the whole catalogue is always in the table.
-    kept = one.curve[::-1][::step][::-1]
+def _bins(here: Here, calibration: Calibration, id_: str, name: str) -> Table:
+    tip = trace(here.view.runs[calibration.case])
+    as_is, tempered = t("Telles quelles"), t("Après température")
+
+    def photos(row: tuple[str, ReliabilityBin]) -> Cell:
+        title, bin_ = row
+        # The explorer's bounds are both included: just above the lower one.
+        low = bin_.low + _FINEST if bin_.low else 0.0
+        some = title == as_is and bin_.accuracy.n
+        href = here.photos(calibration.case, confidence=(low, bin_.high)) if some else ""
+        return Cell(text=wording.count(bin_.accuracy.n), title=tip, href=href)
+
+    def limits(row: tuple[str, ReliabilityBin]) -> Cell:
+        low, high = row[1].low, row[1].high
+        return head(t("{limits} %", limits=wording.interval(low, high, 0)), value=low)
+
+    return table(
+        id_,
+        t("{case_name} : fiabilité, en chiffres", case_name=name),
+        [
+            (title, bin_)
+            for title, scores in ((as_is, calibration.before), (tempered, calibration.after))
+            for bin_ in scores.bins
+            if bin_.confidence is not None
+        ],
+        Col(t("Confiance"), limits, numeric=False),
+        Col(t("Photos"), photos),
+        Col(t("Confiance moyenne"), lambda row: number(row[1].confidence, PERCENT, title=tip)),
+        Col(t("Bonnes réponses"), lambda row: number(row[1].accuracy, PERCENT, title=tip)),
+        by=lambda row: row[0],
+        kind="scores",
+    )
+
+
+def _coverage(here: Here, abstention: Abstention, slug: str) -> Chart:
+    name, target = here.view.case_name(abstention.case), abstention.automation.target
+    points = [(point.coverage, 1 - point.risk) for point in abstention.curve]
+    (least, surest), (most, all_) = points[0], points[-1]
+    wide, narrow = curves.coverage_plot(points, target, here.view.draw)
     return Chart(
         id=f"couverture-{slug}",
         title=t("Précision selon la part du catalogue classée sans relecture"),
         alt=t(
-            "{case_name} : de {points} de précision sur les {points2} de "
-            "photos les plus sûres à {points3} sur {points4}.",
-            case_name=view.case_name(one.case),
-            points=wording.percent(points[0][1]),
-            points2=wording.percent(points[0][0]),
-            points3=wording.percent(points[-1][1]),
-            points4=wording.percent(points[-1][0]),
+            "{case_name} : de {surest} de précision sur les {least} de "
+            "photos les plus sûres à {all} sur {most}.",
+            case_name=name,
+            surest=wording.percent(surest),
+            least=wording.percent(least),
+            all=wording.percent(all_),
+            most=wording.percent(most),
         ),
         wide=wide,
         narrow=narrow,
@@ -505,25 +416,32 @@ def _coverage(view: StudyView, one: Abstention, slug: str) -> Chart:
             Key(kind="line-0", text=t("photos classées de la plus sûre à la moins sûre")),
             Key(kind="level", text=t("{target} de précision", target=wording.percent(target, 0))),
         ),
-        table=simple(
-            f"couverture-{slug}-donnees",
-            t(
-                "{case_name} : précision et part classée, en chiffres",
-                case_name=view.case_name(one.case),
+        table=_curve(here, abstention, f"couverture-{slug}-donnees", name),
+    )
+
+
+def _curve(here: Here, abstention: Abstention, id_: str, name: str) -> Table:
+    curve, case = abstention.curve, abstention.case
+    tip = trace(here.view.runs[case])
+    step = max(1, -(-len(curve) // _ROWS))
+    return table(
+        id_,
+        t("{case_name} : précision et part classée, en chiffres", case_name=name),
+        # From the end: the whole catalogue is always in the table.
+        curve[::-1][::step][::-1],
+        Col(
+            t("Part classée"),
+            lambda point: number(
+                point.coverage,
+                PERCENT,
+                title=tip,
+                href=here.photos(case, confidence=(point.threshold, 1.0)),
             ),
-            (t("Part classée"), t("Précision"), t("Confiance d’au moins")),
-            tuple(
-                (
-                    measured(
-                        wording.percent(point.coverage),
-                        point.coverage,
-                        title=tip,
-                        href=_above(view, one.case, point.threshold),
-                    ),
-                    measured(wording.percent(1 - point.risk), 1 - point.risk, title=tip),
-                    measured(wording.decimal(point.threshold, 3), point.threshold, title=tip),
-                )
-                for point in kept
-            ),
+            numeric=False,
         ),
+        Col(t("Précision"), lambda point: number(1 - point.risk, PERCENT, title=tip)),
+        Col(
+            t("Confiance d’au moins"), lambda point: number(point.threshold, decimals(3), title=tip)
+        ),
+        kind="",
     )
