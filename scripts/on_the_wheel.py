@@ -48,7 +48,7 @@ def journey(mine: Path) -> list[list[str]]:
     printed = [["pdf", "demo"]] if shutil.which("chromium") else []
     return [
         ["eval", "-q", "--offline"],
-        ["new", "mine", "--images", "photos"],
+        ["new", "mine", "--images", "photos", "--language", "en"],
         ["check", "mine", "--offline"],
         ["eval", "mine", "-q", "--offline", "--no-maps"],
         ["site"],
