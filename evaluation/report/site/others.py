@@ -5,6 +5,7 @@ Zensical and ProperDocs read ``mkdocs.yml``, and know nothing of this program's 
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,9 @@ def settings(nav: Nav, language: Language, *, docs: Path, config: Path) -> dict[
 
 
 def as_yaml(content: Any) -> str:
-    """YAML as a person would write it."""
-    return str(yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=100))
+    """YAML as a person would write it; titles that are markup are strings like others."""
+    plain = json.loads(json.dumps(content))
+    return str(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False, width=100))
 
 
 def _shipped(language: Language) -> dict[str, Any]:
