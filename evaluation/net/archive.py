@@ -8,8 +8,10 @@ judged before the first byte is written.
 from __future__ import annotations
 
 import contextlib
+import lzma
 import shutil
 import stat
+import struct
 import unicodedata
 import zipfile
 import zlib
@@ -33,6 +35,11 @@ HIGHEST_RATIO = 200
 """Of a file's size to its compressed size, from ``RATIO_MATTERS`` bytes on: deflate can reach
 1032 on nothing but zeros, a table reaches 10 and a photo 1."""
 RATIO_MATTERS = 1 << 20
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, NotImplementedError, ValueError, IndexError, OverflowError, RuntimeError),
+)
+"""What zipfile and the decompressors raise for damaged archives, an empty name among them."""
 _UTF8_NAME = 0x800
 _ENCRYPTED = 0x1
 
@@ -96,7 +103,7 @@ def writing(where: Path) -> contextlib.AbstractContextManager[None]:
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+    except _DAMAGE as error:
         what = (
             f"damaged archive ({one_line(error)})"
             if zipfile.is_zipfile(path)
@@ -108,7 +115,7 @@ def _reading(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise DataError("no such archive", where=path, remedy="correct --archive") from error
     except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror or error})", where=path) from error
+        raise DataError(f"cannot be read ({one_line(error)})", where=path) from error
 
 
 def _start(path: Path) -> str:

@@ -32,6 +32,16 @@ _KEYS_PER_QUERY = 500
 """Below SQLite's oldest limit of 999 variables in a statement."""
 _MAGIC = b"SQLite format 3\x00"
 
+_ELSEWHERE = "make its folder writable, or choose another with VEILLE_CACHE"
+_REMEDIES = {
+    "locked": "another process holds it: wait for its end, or stop it",
+    "full": "free some space on its disk",
+    "readonly": _ELSEWHERE,
+    "unable to open": _ELSEWHERE,
+    "disk I/O": _ELSEWHERE,
+}
+"""What SQLite says of a sound file that it cannot use, and what helps."""
+
 Row = tuple[Any, ...]
 
 
@@ -271,22 +281,15 @@ class SqliteFile:
         """Turns what SQLite and the disk refuse into one line."""
         try:
             yield
-        except sqlite3.OperationalError as error:
+        except (sqlite3.Error, OverflowError, UnicodeError) as error:
             reason = one_line(error)
-            remedy = "make its folder writable, or choose another with VEILLE_CACHE"
-            if "locked" in reason:
-                remedy = "another process holds it: wait for its end, or stop it"
-            elif "full" in reason:
-                remedy = "free some space on its disk"
-            raise self._unusable(reason, remedy) from error
-        except (sqlite3.Error, OverflowError) as error:
             if not self._is_database():
                 raise self._foreign("is not a database") from error
-            remedy = f"it is damaged: delete the file ({self._remade})"
-            raise self._unusable(one_line(error), remedy) from error
+            known = (remedy for word, remedy in _REMEDIES.items() if word in reason)
+            damaged = f"it is damaged: delete the file ({self._remade})"
+            raise self._unusable(reason, next(known, damaged)) from error
         except OSError as error:
-            remedy = "make its folder writable, or choose another with VEILLE_CACHE"
-            raise self._unusable(one_line(error), remedy) from error
+            raise self._unusable(one_line(error), _ELSEWHERE) from error
 
     def _is_database(self) -> bool:
         with contextlib.suppress(OSError), self.path.open("rb") as file:

@@ -10,6 +10,7 @@ A new key is a field of its record and one line of the function that reads its t
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,8 +93,9 @@ def _known() -> dict[str, Path]:
 def _find(name_or_path: str) -> Path:
     path = Path(name_or_path).expanduser()
     for file in (path, path / "study.toml"):
-        if file.is_file():
-            return file.resolve()
+        with contextlib.suppress(OSError, ValueError):  # no name that a file could have
+            if file.is_file():
+                return file.resolve()
     known = _known()
     if name_or_path in known:
         return known[name_or_path]

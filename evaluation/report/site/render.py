@@ -9,6 +9,7 @@ from functools import partial
 from html import unescape
 from pathlib import Path
 
+from evaluation.errors import ReportError, one_line
 from evaluation.records import Reference, StudyResults
 from evaluation.report.kit import links
 from evaluation.report.kit.language import Language, current, speaking, t
@@ -20,6 +21,7 @@ from evaluation.report.study import maps, trainings
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import Photos, StudyView, check_photos, shows_photos
 from evaluation.stores.pictures import own_picture
+from evaluation.usage import SCORE_AGAIN
 
 Content = str | bytes | Path
 """The text of a page, what a file holds, or the file to copy."""
@@ -78,19 +80,34 @@ def _render(
         page.uri: templates.page(page.name, page.build(views, reference)) for page in SITE_PAGES
     }
     for view in views:
-        for page in PAGES:
-            for uri, model in page.built(view):
-                below = templates.page("origin", origin(Here(view, uri)))
-                made[uri] = templates.page(page.name, model) + below
-            for old in page.formerly:
-                made |= _moved(view, old, page.address)
-        made |= explorer.data_files(view)
-        if view.archive:
-            made[view.archive_uri()] = view.archive.content
-        made |= image_map.data_files(view)
-        made |= _photos(view)
-        made |= maps.overlay_files(view)
-        made |= trainings.view_files(view)
+        try:
+            made |= _study_files(view, templates)
+        except (LookupError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
+            # Records that agree on what is checked when they are read, and yet say what no run
+            # writes; a fault of ours looks the same, and the error it is made from tells.
+            raise ReportError(
+                f"the results cannot be shown ({type(error).__name__}: {one_line(error)})",
+                where=view.results.folder,
+                remedy=f"{SCORE_AGAIN}; if this is said again, report it",
+            ) from error
+    return made
+
+
+def _study_files(view: StudyView, templates: Templates) -> dict[str, Content]:
+    made: dict[str, Content] = {}
+    for page in PAGES:
+        for uri, model in page.built(view):
+            below = templates.page("origin", origin(Here(view, uri)))
+            made[uri] = templates.page(page.name, model) + below
+        for old in page.formerly:
+            made |= _moved(view, old, page.address)
+    made |= explorer.data_files(view)
+    if view.archive:
+        made[view.archive_uri()] = view.archive.content
+    made |= image_map.data_files(view)
+    made |= _photos(view)
+    made |= maps.overlay_files(view)
+    made |= trainings.view_files(view)
     return made
 
 
