@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from evaluation.commands.options import LANGUAGE
 from evaluation.errors import ReportError
 from evaluation.files import write_bytes, writing
 from evaluation.stores.artefacts import read_results
@@ -45,7 +46,7 @@ def site(artefacts: Path | None, photos: str | None, output: Path) -> None:
 
 @click.command(short_help="Serve the site, which follows the results.", context_settings=_MKDOCS)
 @click.option("--artefacts", type=click.Path(path_type=Path), help="Folder of the results.")
-@click.option("--language", type=click.Choice(["fr", "en"]), default="fr", show_default=True)
+@LANGUAGE
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[MKDOCS OPTIONS]...")
 def serve(artefacts: Path | None, language: str, options: tuple[str, ...]) -> None:
     """Serve the site in one language at http://127.0.0.1:8000; it follows what is saved.

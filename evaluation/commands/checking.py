@@ -1,0 +1,145 @@
+"""``veille check``, ``data`` and ``weights``: whether a study could run, and what it lacks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from evaluation.commands.options import DATA_ROOT, OFFLINE, short
+from evaluation.data.notes import line as data_note
+from evaluation.stages.settings import Settings
+from evaluation.study.config import load_study
+from evaluation.terminal import megabytes, progress_bars, weights_table
+
+if TYPE_CHECKING:
+    from evaluation.stages.check import ModelCheck, StudyCheck
+    from evaluation.stages.open import StudyData
+
+
+@click.command(short_help="Validate a study: its files, photos, texts and weights.")
+@click.argument("study")
+@DATA_ROOT
+@OFFLINE
+def check(study: str, data_root: Path | None, offline: bool) -> None:
+    """Validate STUDY (a name or a path): configuration, photos, prompt sets, weights.
+
+    Says what would run, what is unavailable and why, and how much would be downloaded.
+    Nothing is downloaded, embedded or written besides the cache of decoded photos; without
+    --offline, servers are asked how large weights that are not here are.  Exits with 2 when
+    the study could not run.
+    """
+    from evaluation.stages.check import check_study  # noqa: PLC0415 - imports the data stage
+
+    found = load_study(study, data_root=data_root)
+    click.echo(f"study     {found.name}: {found.title}\nfile      {short(found.file)}")
+    with progress_bars() as advance:
+        result = check_study(found, Settings(offline=offline, progress=advance))
+    if result.data is not None:
+        _print_data(result.data)
+    _print_models(result)
+    if result.error is not None:
+        raise result.error
+
+
+def _print_data(data: StudyData) -> None:
+    dataset, split = data.dataset, data.split
+    click.echo(
+        f"photos    {len(dataset.samples)} in {len(dataset.classes)} classes: "
+        f"{len(split.train)} train, {len(split.validation)} validation, {len(split.test)} test"
+    )
+    for photo in dataset.missing:
+        click.secho(f"missing   {photo.path} ({photo.label}): {photo.reason}", fg="yellow")
+    for note in dataset.notes:
+        click.secho(f"note      {data_note(note)}", fg="yellow")
+    for group in split.duplicates:
+        click.echo(f"same      {', '.join(group)}: equal pixels, kept in one part")
+    for prompts in data.study.prompts:
+        texts = [len(prompts.sentences(label)) for label in dataset.classes]
+        spread = str(min(texts)) if min(texts) == max(texts) else f"{min(texts)} to {max(texts)}"
+        click.echo(f"prompts   {prompts.name}: {spread} text(s) a class")
+
+
+def _print_models(result: StudyCheck) -> None:
+    for one in result.models:
+        ready = one.availability
+        if ready.ready:
+            state = click.style("would run", fg="green")
+        elif ready.download_bytes is not None:
+            state = click.style(f"would download {megabytes(ready.download_bytes)}", fg="yellow")
+        else:
+            state = click.style("unavailable", fg="red")
+        reason = f" ({ready.reason})" if ready.reason else ""
+        click.echo(f"model     {one.model.name}: {state}{reason}")
+        for case in one.cases:
+            click.echo(f"  case    {case}")
+
+
+@click.command(short_help="Fetch a study's photos into a folder.")
+@click.argument("study")
+@click.option(
+    "--root", type=click.Path(path_type=Path), required=True, help="Folder to put them in."
+)
+@click.option("--archive", help="Address or ZIP file, instead of the one that the study declares.")
+def data(study: str, root: Path, archive: str | None) -> None:
+    """Fetch the photos of STUDY from the archive that it declares, and check them.
+
+    A download that was cut goes on from where it was; what is in the folder already is neither
+    fetched again nor overwritten.  Needs room for the archive and for the photos.
+    """
+    from evaluation.data import fetch_dataset  # noqa: PLC0415 - keeps the other commands short
+
+    spec = load_study(study, data_root=root).dataset
+
+    def announce(total: int | None, here: int) -> None:
+        size = "of unknown size" if total is None else f"of {total / 1e6:.0f} MB"
+        known = f", {here / 1e6:.0f} MB of it are here" if here else ""
+        click.echo(f"archive   {archive or spec.archive}\n          {size}{known}")
+
+    with progress_bars() as advance:
+        found = fetch_dataset(
+            spec, name=study, root=root, source=archive, announce=announce, watch=advance
+        )
+    done = f"{found.written} files written" if found.written else "already there"
+    kept = f", {found.kept} left as they were" if found.kept else ""
+    click.echo(f"photos    {found.photos} listed in {root}: {done}{kept}")
+    for path in found.missing:
+        click.secho(f"missing   {path}: not in the archive", fg="yellow")
+    click.echo(f"then      veille check {study} --data-root {root}")
+
+
+@click.command(short_help="Fetch all the weights that a study needs, ahead of time.")
+@click.argument("study")
+@OFFLINE
+def weights(study: str, offline: bool) -> None:
+    """Fetch the weights of STUDY (a name or a path), so that its cases then run offline.
+
+    What is to be downloaded is said first.  A download that was cut goes on where it stopped,
+    and is checked; it lies in the caches that other tools share (HF_HOME, TORCH_HOME,
+    ~/.cache/clip).  HF_ENDPOINT names another server.  Exits with 1 when a model's weights
+    cannot be had.
+    """
+    from evaluation.stages.check import announce_weights, fetch_weights  # noqa: PLC0415
+
+    found = load_study(study)
+    with progress_bars() as advance:
+        settings = Settings(offline=offline, progress=advance)
+        if not offline:
+            _announce(announce_weights(found, settings))
+        fetched = tuple(fetch_weights(spec, settings) for spec in found.models)
+    click.echo(weights_table(fetched, colour=False))
+    if any(one.state == "missing" for one in fetched):
+        sys.exit(1)
+
+
+def _announce(checks: tuple[ModelCheck, ...]) -> None:
+    sizes = [one.availability.download_bytes for one in checks if not one.availability.ready]
+    known = [size for size in sizes if size is not None]
+    for one in checks:
+        if not one.availability.ready and one.availability.download_bytes is not None:
+            size = megabytes(one.availability.download_bytes)
+            click.echo(f"to download  {one.model.name}: {size} ({one.model.weights})")
+    if len(known) > 1:
+        click.echo(f"to download  {megabytes(sum(known))} in all")

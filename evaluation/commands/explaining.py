@@ -1,0 +1,156 @@
+"""``veille explain`` and ``veille suggest``: what speaks for a class, and what its texts lack."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from evaluation.commands.options import DATA_ROOT, runs_models, short
+from evaluation.errors import VeilleError
+from evaluation.records import Case, ExplainSpec
+from evaluation.stages.settings import Settings
+from evaluation.stores.artefacts import read_attempt
+from evaluation.study.config import load_study
+from evaluation.terminal import faithfulness_table, progress_bars, suggestion_text
+from evaluation.usage import eval_command
+
+if TYPE_CHECKING:
+    from evaluation.stages.engine import Engine
+    from evaluation.stages.open import StudyData
+
+
+@click.command(short_help="Make the attention maps of a study's cases, in depth.")
+@click.argument("study")
+@click.argument("cases", nargs=-1)
+@click.option("--masks", type=click.IntRange(min=2), help="Of RISE: forward passes a photo.")
+@click.option("--photos", "cap", type=click.IntRange(min=1), help="Photos of a case, at most.")
+@click.option("--rise-photos", type=click.IntRange(min=0), help="Photos explained by RISE.")
+@click.option(
+    "--faithfulness-photos", type=click.IntRange(min=0), help="Photos whose curves are measured."
+)
+@click.option("--steps", "curve_steps", type=click.IntRange(min=2), help="Steps of a curve.")
+@DATA_ROOT
+@runs_models
+def explain(
+    study: str,
+    cases: tuple[str, ...],
+    data_root: Path | None,
+    *,
+    settings: Settings,
+    **numbers: int | None,
+) -> None:
+    """Make the attention maps of the scored cases of STUDY, deeper than an evaluation does.
+
+    Says first what it costs.  What is made is kept map by map: stop it when you like, and
+    start it again to go on.  Without options, the study's own numbers are raised to 1000
+    masks on 32 photos, and curves of 20 steps on 24.
+    """
+    from evaluation.stages.engine import Engine  # noqa: PLC0415
+    from evaluation.stages.explain import deeper  # noqa: PLC0415 - imports the stages
+    from evaluation.stages.open import open_study  # noqa: PLC0415
+
+    declared = load_study(study, data_root=data_root)
+    changes: dict[str, Any] = {key: one for key, one in numbers.items() if one is not None}
+    spec = replace(deeper(declared.explain or ExplainSpec()), **changes)
+    with progress_bars() as advance:
+        data = open_study(declared, replace(settings, progress=advance))
+    wanted = _scored_cases(data, settings.artefacts, cases)
+    _explain_all(data, Engine(settings), wanted, spec)
+
+
+def _scored_cases(data: StudyData, artefacts: Path, names: tuple[str, ...]) -> tuple[Case, ...]:
+    """The cases of these names ("embedded/noms", or with the study before), or all that ran."""
+    study = data.study.name
+    wanted = {name.removeprefix(f"{study}/") for name in names}
+    unknown = sorted(wanted - {case.name for case in data.cases()})
+    if unknown:
+        raise VeilleError(
+            f"no case {', '.join(unknown)}",
+            where=study,
+            remedy=f"choose among {', '.join(case.name for case in data.cases())}",
+        )
+    return tuple(
+        case
+        for case in data.cases()
+        if case.name in wanted or (not wanted and _is_scored(artefacts, case))
+    )
+
+
+def _is_scored(root: Path, case: Case) -> bool:
+    run = read_attempt(root, case.id)
+    return run is not None and run.status == "ok"
+
+
+def _explain_all(
+    data: StudyData, engine: Engine, cases: tuple[Case, ...], spec: ExplainSpec
+) -> None:
+    """Announces what each case costs, then explains them one after the other."""
+    from evaluation.stages import explain as stage  # noqa: PLC0415 - imports the stages
+
+    if not cases:
+        raise VeilleError(
+            "no case was scored yet",
+            where=data.study.name,
+            remedy=f"run {eval_command(data.study.name)}",
+        )
+    for case in cases:
+        passes, seconds = stage.planned(case, data, engine, spec)
+        time = "" if seconds is None else f", some {max(1, round(seconds / 60))} min"
+        click.echo(
+            f"{case.id}: {passes} forward passes at most{time}; what is cached costs nothing"
+        )
+    for case in cases:
+        with progress_bars() as advance:
+            engine.settings = replace(engine.settings, progress=advance)
+            found = stage.explain(case, data, engine, spec)
+        click.echo(faithfulness_table(found, colour=False))
+
+
+@click.command(short_help="Suggest more precise texts, judged on validation.")
+@click.argument("study")
+@click.option("--model", "models", multiple=True, help="Only this zero-shot model.")
+@click.option("--prompts", help="Start from this prompt set (default: the best on validation).")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Folder of the new prompt set (default: the study's prompts/).",
+)
+@DATA_ROOT
+@runs_models
+def suggest(
+    study: str,
+    models: tuple[str, ...],
+    prompts: str | None,
+    output: Path | None,
+    data_root: Path | None,
+    *,
+    settings: Settings,
+) -> None:
+    """Suggest more precise texts for STUDY, from what validation gets wrong.
+
+    For each class: what it is taken for, the photos behind it with their maps, and the
+    sub-categories that no text of the class names.  Writes a new prompt set, never over
+    another one, and suggestion.json for the site.  The test part is never looked at.
+    """
+    from evaluation.stages import suggest as stage  # noqa: PLC0415 - imports the stages
+    from evaluation.stages.engine import Engine  # noqa: PLC0415
+    from evaluation.stages.open import read_data  # noqa: PLC0415
+
+    found = load_study(study, data_root=data_root)
+    with progress_bars() as advance:
+        blind = stage.without_test(read_data(found, replace(settings, progress=advance)))
+    engine = Engine(settings)
+    for spec in stage.models_of(blind.data.study, models):
+        with progress_bars() as advance:
+            engine.settings = replace(settings, progress=advance)
+            suggestion, file = stage.suggest(blind, spec, engine, prompts=prompts, output=output)
+        click.echo(suggestion_text(suggestion, colour=False))
+        if file is not None:
+            click.echo(
+                f"written: {short(file)}\n"
+                f'to know what it is worth on test, add "{file.stem}" to the prompts of '
+                f"{short(found.file)}, then run {eval_command(found.name)}"
+            )

@@ -1,0 +1,67 @@
+"""Options that several commands share, each spelt once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evaluation.stages.settings import Settings
+
+ARTEFACTS = click.option(
+    "--artefacts",
+    type=click.Path(path_type=Path),
+    default=Path("artefacts"),
+    show_default=True,
+    help="Folder of the results.",
+)
+LANGUAGE = click.option(
+    "--language", type=click.Choice(["fr", "en"]), default="fr", show_default=True
+)
+PHOTOS = click.option(
+    "--photos",
+    type=click.Choice(["all", "redistributable"]),
+    default="all",
+    show_default=True,
+    help="Which photos may be shown.",
+)
+DATA_ROOT = click.option(
+    "--data-root", type=click.Path(path_type=Path), help="Folder of the photos."
+)
+OFFLINE = click.option("--offline", is_flag=True, help="Never touch the network.")
+_DEVICE = click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."
+)
+_PRECISION = click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="Of the models: that of the evaluation, or photos are embedded again.",
+)
+
+
+def runs_models(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of a command that runs models, which is given them as ``settings``."""
+
+    @ARTEFACTS
+    @_DEVICE
+    @_PRECISION
+    @OFFLINE
+    @wraps(command)
+    def run(*, artefacts: Path, device: str, precision: str, offline: bool, **others: Any) -> None:
+        settings = Settings(
+            artefacts=artefacts, device=device, precision=precision, offline=offline
+        )
+        command(settings=settings, **others)
+
+    return run
+
+
+def short(path: Path) -> Path:
+    """A path relative to the working directory when it lies inside."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
