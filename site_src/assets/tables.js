@@ -106,14 +106,19 @@
     const rows = bodies.flatMap((body) => body.rows);
     const small = (cell) => cell?.querySelector("small")?.textContent.trim() ?? "";
     const tag = (cell) => cell?.querySelector(".v-tag")?.textContent.trim() ?? "";
-    const exact = (cell) => cell?.dataset.value ?? (cell ? plain(words(cell)) : "");
     const plain = (text) => (NOTHING.has(text) ? "" : (printed(text)?.toString() ?? text));
+    const exact = (cell, number) => {
+      const text = cell ? words(cell) : "";
+      return cell?.dataset.value ?? (number ? plain(text) : text);
+    };
     const columns = [];
     [...head.cells].forEach((cell, i) => {
       const name = words(cell);
       const unit = small(cell);
       const full = unit ? `${name} (${unit})` : name;
-      columns.push([full, (row) => exact(row.cells[i])]);
+      // Only what stands under a heading of numbers is one: a class may be called 007 or 50%.
+      const number = cell.classList.contains("v-numeric");
+      columns.push([full, (row) => exact(row.cells[i], number)]);
       const any = (ask) => rows.some((row) => ask(row.cells[i]));
       if (any((one) => one?.dataset.low !== undefined)) {
         columns.push([`${name} – ${low}`, (row) => row.cells[i]?.dataset.low ?? ""]);
@@ -131,9 +136,14 @@
     ];
   };
 
-  const csv = (rows) => rows.map((row) => row
-    .map((one) => (/[",\n\r]/.test(one) ? `"${one.replaceAll('"', '""')}"` : one)).join(","))
-    .join("\r\n");
+  /* As the reader's spreadsheet takes it: semicolons and decimal commas in French; a text that a
+     spreadsheet would run has an apostrophe before it. */
+  const cellOf = (one) => {
+    if (/^-?\d+(\.\d+)?(e-?\d+)?$/i.test(one)) return english ? one : one.replace(".", ",");
+    const safe = /^[=+\-@\t\r]/.test(one) ? `'${one}` : one;
+    return /[",;\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  };
+  const csv = (rows) => rows.map((row) => row.map(cellOf).join(english ? "," : ";")).join("\r\n");
   const tabbed = (rows) => rows.map((row) => row.map((one) => one.replace(/[\t\r\n]+/g, " "))
     .join("\t")).join("\n");
 

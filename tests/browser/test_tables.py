@@ -117,11 +117,11 @@ def downloaded(page: Page, id_: str) -> tuple[str, list[list[str]]]:
     with page.expect_download() as event:
         page.locator(f".v-tools[data-table='{id_}'] [data-csv]").click()
     text = Path(event.value.path()).read_text(encoding="utf-8-sig")
-    return event.value.suggested_filename, list(csv.reader(io.StringIO(text)))
+    return event.value.suggested_filename, list(csv.reader(io.StringIO(text), delimiter=";"))
 
 
 def test_a_table_downloads_with_exact_values(open_page: OpenPage) -> None:
-    """The file has a decimal point, unrounded values, and the bounds in columns of their own."""
+    """Unrounded values with the decimal comma of the page, the bounds in columns of their own."""
     page = open_page(f"{STUDY}/comparaison.html")
     name, rows = downloaded(page, "cas")
     assert name == "boutique-comparaison-cas.csv"
@@ -132,7 +132,8 @@ def test_a_table_downloads_with_exact_values(open_page: OpenPage) -> None:
         "Exactitude – borne basse",
         "Exactitude – borne haute",
     ]
-    best = body[0]
+    best = [cell.replace(",", ".") for cell in body[0]]
+    assert body[0][place] == "0,9"
     assert float(best[place]) == 36 / 40
     low, high = float(best[place + 1]), float(best[place + 2])
     assert 0 < low < 0.9 < high < 1

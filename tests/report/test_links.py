@@ -48,3 +48,11 @@ def test_explorer_addresses_hold_their_state_in_the_fragment() -> None:
     assert links.explorer_photo("etudes/s", "(1)!", source="etudes/s/audit.md") == (
         "explorateur.html#id=(1)!"
     )
+
+
+def test_long_names_are_cut_and_stay_apart() -> None:
+    """A label of 300 characters is a file's name all the same, and its own."""
+    names = [f"{'level of a taxonomy ' * 15}{letter}" for letter in "abc"]
+    found = links.slugs(names)
+    assert len(set(found.values())) == 3
+    assert all(len(one) <= 84 for one in found.values())

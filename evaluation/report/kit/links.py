@@ -26,22 +26,31 @@ _UNRESERVED = "!'()*"
 """What encodeURIComponent leaves alone and urllib does not."""
 
 
+_LONGEST = 80
+"""Characters of a slug."""
+
+
 def slug(text: str) -> str:
-    """A text as part of an address: "Home Decor & Festive Needs" as "home-decor-festive-needs"."""
+    """A text as part of an address: "Home Decor & Festive Needs" as "home-decor-festive-needs".
+
+    It is cut where a disk would refuse it as a file's name.
+    """
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or "x"
+    return re.sub(r"[^a-z0-9]+", "-", plain)[:_LONGEST].strip("-") or "x"
 
 
 def slugs(names: Iterable[str]) -> dict[str, str]:
     """A different slug for each name, in their order."""
-    taken: dict[str, str] = {}
+    given: dict[str, str] = {}
+    taken: set[str] = set()
     for name in names:
         base = candidate = slug(name)
         number = 2
-        while candidate in taken.values():
+        while candidate in taken:
             candidate, number = f"{base}-{number}", number + 1
-        taken[name] = candidate
-    return taken
+        given[name] = candidate
+        taken.add(candidate)
+    return given
 
 
 def href(source: str, target: str, anchor: str = "") -> str:
