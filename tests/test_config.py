@@ -641,3 +641,14 @@ def test_a_supervised_model_is_not_adapted(write: Write) -> None:
         )
     )
     assert [key for key, _ in mistakes_of()] == ["models[2].adapt"]
+
+
+def test_a_model_may_be_tried_with_some_prompt_sets(write: Write) -> None:
+    """Cases are made of those that it names; an unknown one is a mistake."""
+    write(STUDY + ADAPTED + 'prompts = ["descriptions"]\n')
+    names = [case.name for case in load_study("boutique").cases()]
+    assert [name for name in names if name.startswith("embedded-titles")] == [
+        "embedded-titles/descriptions"
+    ]
+    write(STUDY + ADAPTED + 'prompts = ["description"]\n')
+    assert [key for key, _ in mistakes_of()] == ["models[3].prompts"]

@@ -9,7 +9,7 @@ regime    a head of all that; its cross-fitted twins, and its controls
 No function here takes labels, or photos of the test part.
 """
 
-from evaluation.labelfree.choice import two_folds
-from evaluation.labelfree.regime import Adapted, Unlabelled, adapt, controls
+from evaluation.labelfree.choice import Trials, two_folds
+from evaluation.labelfree.regime import Adapted, Unlabelled, adapt, controls, learn, nonsense
 
-__all__ = ["Adapted", "Unlabelled", "adapt", "controls", "two_folds"]
+__all__ = ["Adapted", "Trials", "Unlabelled", "adapt", "controls", "learn", "nonsense", "two_folds"]

@@ -8,6 +8,7 @@ covariance, the log-density is linear in the photo but for what is common to all
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy.special import softmax
 
 from evaluation.records import FloatArray, Head, IntArray
 
+SOFTENINGS = (1.0, 3.0)
 NEIGHBOURS = 3
 ROUNDS, STEPS = 20, 3
 """Rounds of new Gaussians, and steps of new assignments within each."""
@@ -24,19 +26,29 @@ _FLOOR = 1e-6
 """Of a variance of coordinates of unit vectors, and of a class's mass."""
 
 
-def cluster(photos: FloatArray, texts: Head, softening: float) -> Head:
+def cluster(photos: FloatArray, texts: Head, softenings: Sequence[float] = SOFTENINGS) -> Head:
     """Fits the Gaussians on (N, D) unlabelled photos of unit length.
 
     Args:
         photos: What is clustered.
         texts: What the class texts say: a term of the result.
-        softening: Divides their logits, which a contrastive scale makes too sure.
+        softenings: Divide their logits, which a contrastive scale makes too sure; the heads of
+            all are averaged.
 
     """
     # Taken at equal distances: the order of a listing may be that of the classes.
     photos = photos[:: -(-len(photos) // LARGEST)].astype(np.float64)
-    texts = replace(texts, weight=texts.weight / softening, bias=texts.bias / softening)
-    said, near = texts.logits(photos), _neighbours(photos)
+    near = _neighbours(photos)
+    heads = [_fit(photos, near, _scaled(texts, 1 / one)) for one in softenings]
+    return replace(
+        texts,
+        weight=np.mean([head.weight for head in heads], axis=0),
+        bias=np.mean([head.bias for head in heads], axis=0),
+    )
+
+
+def _fit(photos: FloatArray, near: IntArray, texts: Head) -> Head:
+    said = texts.logits(photos)
     believed = softmax(said, axis=1)
     means = _gaussians(photos, believed)
     for _ in range(ROUNDS):
@@ -45,6 +57,10 @@ def cluster(photos: FloatArray, texts: Head, softening: float) -> Head:
             believed = softmax(density + said + believed[near].sum(axis=1), axis=1)
         means = _gaussians(photos, believed)
     return replace(texts, weight=means.weight + texts.weight, bias=means.bias + texts.bias)
+
+
+def _scaled(head: Head, factor: float) -> Head:
+    return replace(head, weight=head.weight * factor, bias=head.bias * factor)
 
 
 def _gaussians(photos: FloatArray, believed: FloatArray) -> Head:

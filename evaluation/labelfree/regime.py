@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,10 +12,7 @@ from evaluation.labelfree.choice import Chosen, Trials, choose
 from evaluation.labelfree.clusters import cluster
 from evaluation.labelfree.layer import Float32, Pairs, through
 from evaluation.labelfree.shares import SOFTENING, share_bias
-from evaluation.records import BoolArray, FloatArray, Head, IntArray, Source
-
-CLUSTER_SOFTENINGS = (1.0, 3.0)
-"""Divisors of the texts' logits in clusters; without titles to judge by, the last."""
+from evaluation.records import BoolArray, FloatArray, Head, IntArray, LayerSetting, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,8 +52,8 @@ class Adapted:
     """For the photos of fold 0 and 1, each made from the other fold."""
     chosen: Chosen | None
     """None when no title was read."""
-    softening: float | None
-    """Of the clusters; None without."""
+    clusters: bool
+    """Whether photos have a say of their own."""
     seen_shares: FloatArray | None
     """(C,) what the model gave each class before shares were imposed; None without."""
 
@@ -84,33 +81,41 @@ def adapt(
     if "titles" in sources:
         chosen = choose(trials or seen.trials(0), texts.astype(np.float32))
     recipe = _Recipe(seen=seen, zero_shot=zero_shot, chosen=chosen, shares=shares)
-    softening = recipe.softening() if "photos" in sources else None
-    head, before = recipe.whole(softening)
+    clusters = "photos" in sources and recipe.clusters_agree()
+    head, before = recipe.whole(clusters=clusters)
     return Adapted(
         head=head,
-        crossed=recipe.crossed(softening),
+        crossed=recipe.crossed(clusters=clusters),
         chosen=chosen,
-        softening=softening,
+        clusters=clusters,
         seen_shares=before,
     )
 
 
-def controls(seen: Unlabelled, zero_shot: Head, adapted: Adapted, *, seed: int) -> dict[str, Head]:
-    """Heads of titles that say nothing, at the settings that the real ones chose; no guard.
+def learn(seen: Unlabelled, rows: IntArray, how: LayerSetting, seed: int) -> Float32:
+    """The (D, D) layer that the pairs of some rows give with a setting."""
+    pairs = Pairs(photos=seen.photos, titles=seen.titles, names=seen.names).of(rows)
+    return Trials(pairs, np.zeros(len(rows), dtype=np.int64), seed=seed).mean([how])
 
-    ``shuffled``: the titles of other photos.  ``random``: directions without any meaning.
-    """
-    if adapted.chosen is None:
-        return {}
+
+def nonsense(seen: Unlabelled, seed: int) -> dict[str, Trials]:
+    """Layers of titles that say nothing: "shuffled" among the photos, or "random" directions."""
     rng = np.random.default_rng(seed)
     rows = np.flatnonzero(seen.titled)
     shuffled, random = seen.titles.copy(), seen.titles.copy()
     shuffled[rows] = seen.titles[rng.permutation(rows)]
-    drawn = rng.standard_normal((len(rows), seen.titles.shape[1])).astype(np.float32)
+    drawn = rng.standard_normal((len(rows), seen.titles.shape[1]))
     random[rows] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    return {"shuffled": seen.trials(seed, shuffled), "random": seen.trials(seed, random)}
+
+
+def controls(zero_shot: Head, adapted: Adapted, without: Mapping[str, Trials]) -> dict[str, Head]:
+    """Heads of :func:`nonsense` at the settings that real titles chose, without the guard."""
+    if adapted.chosen is None:
+        return {}
+    settings = adapted.chosen.settings
     return {
-        name: replace(zero_shot, layer=seen.trials(seed, titles).mean(adapted.chosen.settings))
-        for name, titles in (("shuffled", shuffled), ("random", random))
+        name: replace(zero_shot, layer=trials.mean(settings)) for name, trials in without.items()
     }
 
 
@@ -123,46 +128,46 @@ class _Recipe:
     chosen: Chosen | None
     shares: FloatArray | None
 
-    def whole(self, softening: float | None) -> tuple[Head, FloatArray | None]:
+    def whole(self, *, clusters: bool) -> tuple[Head, FloatArray | None]:
         """The head of all photos, and the shares that it saw."""
         layer = self.chosen.layer if self.chosen and self.chosen.adopted else None
-        return self._head(self.seen.photos, layer, softening)
+        return self._head(self.seen.photos, layer, clusters=clusters)
 
-    def crossed(self, softening: float | None) -> tuple[Head, Head]:
+    def crossed(self, *, clusters: bool) -> tuple[Head, Head]:
         """For the photos of each fold, the head that the other fold makes."""
+        photos, folds = self.seen.photos, self.seen.folds
         first, second = (
-            self._head(self.seen.photos[self.seen.folds != fold], self._layer(fold), softening)[0]
+            self._head(photos[folds != fold], self._layer(fold), clusters=clusters)[0]
             for fold in (0, 1)
         )
         return first, second
 
-    def _layer(self, fold: int) -> Float32 | None:
-        return self.chosen.layers[fold] if self.chosen and self.chosen.adopted else None
-
-    def softening(self) -> float | None:
-        """That of the highest cross-fitted agreement with the titles; None: no clusters.
+    def clusters_agree(self) -> bool:
+        """Whether clusters agree with the titles more than the head without, cross-fitted.
 
         Equal agreements leave the simpler head.  Without titles nothing can judge.
         """
         if self.chosen is None:
-            return CLUSTER_SOFTENINGS[-1]
+            return True
         titled, folds = self.seen.titled, self.seen.folds
         told = self.zero_shot.logits(self.seen.titles[titled]).argmax(axis=1)
-        shares = {}
-        for softening in (None, *CLUSTER_SOFTENINGS):
+
+        def agreeing(*, clusters: bool) -> int:
             said = np.empty(len(folds), dtype=np.int64)
-            for fold, head in enumerate(self.crossed(softening)):
+            for fold, head in enumerate(self.crossed(clusters=clusters)):
                 said[folds == fold] = head.logits(self.seen.photos[folds == fold]).argmax(axis=1)
-            shares[softening] = float(np.mean(said[titled] == told))
-        return max(shares, key=lambda one: shares[one])
+            return int(np.sum(said[titled] == told))
+
+        return agreeing(clusters=True) > agreeing(clusters=False)
+
+    def _layer(self, fold: int) -> Float32 | None:
+        return self.chosen.layers[fold] if self.chosen and self.chosen.adopted else None
 
     def _head(
-        self, photos: Float32, layer: Float32 | None, softening: float | None
+        self, photos: Float32, layer: Float32 | None, *, clusters: bool
     ) -> tuple[Head, FloatArray | None]:
         moved = photos if layer is None else through(layer, photos)
-        head = self.zero_shot
-        if softening is not None:
-            head = cluster(moved, head, softening)
+        head = cluster(moved, self.zero_shot) if clusters else self.zero_shot
         before = None
         if self.shares is not None:
             logits = head.logits(moved)

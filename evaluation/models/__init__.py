@@ -21,6 +21,7 @@ from evaluation.models.base import (
     Loading,
     Maker,
     Predictor,
+    TextReader,
     TrainingViews,
 )
 from evaluation.models.cards import card, licence_of
@@ -35,6 +36,7 @@ __all__ = [
     "Embedder",
     "Explainable",
     "Predictor",
+    "TextReader",
     "TrainingViews",
     "availability",
     "fetch",

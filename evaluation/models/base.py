@@ -15,6 +15,7 @@ from evaluation.errors import ModelError
 from evaluation.net.announced import Progress
 from evaluation.records import (
     Availability,
+    FloatArray,
     Head,
     ModelSpec,
     Predictions,
@@ -66,6 +67,16 @@ class Explainable(Protocol):
         Neither inference mode nor ``no_grad``; the pixels are moved to the model's device and
         precision inside, and the embeddings are float32 (float64 for a float64 model).
         """
+
+
+class TextReader(Protocol):
+    """What reads titles: the text tower of a model that has one."""
+
+    weights_digest: str
+    """SHA-256 (hexadecimal) of the checkpoint file."""
+
+    def embed_texts(self, texts: Sequence[str]) -> FloatArray:
+        """N texts to (N, D) float64 of unit length."""
 
 
 class TrainingViews(Embedder, Protocol):

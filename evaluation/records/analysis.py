@@ -343,6 +343,44 @@ class FewShotPoint:
     """None without a zero-shot classifier."""
     p_holm: float | None
     """Of ``over_zero_shot``, corrected for the points of the curve."""
+    over_label_free: Mapping[str, MeanGain] = field(default_factory=dict)
+    """Label-free case of the same weights to the gain over it, on the same images."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelsWorth:
+    """How many labels a method needs to be right as often as a label-free case."""
+
+    case: str
+    method: str
+    """The learning curve that is read."""
+    labels: float | None
+    """Where the curve crosses; None when it does not within what was tried."""
+    low: float | None
+    """Below it labels do less, beyond what images and draws explain; None below the curve."""
+    high: float | None
+    """Above it they do more; None beyond all the labels that there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairsPoint:
+    """A layer learnt from some of the pairs of photo and title."""
+
+    pairs: int
+    accuracies: tuple[float, ...]
+    """On the test images, one a draw of the pairs."""
+    mean: float
+    low: float
+    """Band of the mean over draws and images, as in :class:`FewShotPoint`."""
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairsCurve:
+    """What a case gains as titles grow in number, at the settings that it chose."""
+
+    case: str
+    points: tuple[PairsPoint, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,6 +405,8 @@ class FewShot:
     zero_shot: Metric | None
     curves: tuple[LearningCurve, ...]
     seeds: tuple[int, ...]
+    worth: tuple[LabelsWorth, ...] = ()
+    """Of the label-free cases of the same weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -470,5 +510,7 @@ class StudyComparison:
     control: Mapping[str, MeanGain] = field(default_factory=dict)
     """Case id to its gain over random words of the same length, over several seeds."""
     few_shot: tuple[FewShot, ...] = ()
+    pairs: tuple[PairsCurve, ...] = ()
+    """Of the cases that titles adapted."""
     audit: DataAudit | None = None
     retrieval: tuple[Retrieval, ...] = ()

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from evaluation.records.base import Source
 from evaluation.records.scores import Metric
 
+METHOD = 1
+"""Raised when the same photos, titles and texts would give another head."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
@@ -51,8 +54,8 @@ class Adaptation:
     """Whether the layer is used: chance does not explain the agreement, which rose."""
     settings: tuple[LayerSetting, ...] = ()
     """Whose layers are averaged, the highest agreement first."""
-    softening: float | None = None
-    """By which the texts' logits are divided in clusters; None where there are no clusters."""
+    clusters: bool = False
+    """Whether the photos' own clusters are used: titles, where there are any, agree with them."""
     shares: Mapping[str, float] = field(default_factory=dict)
     """Class to its declared share; empty when none are declared."""
     seen_shares: Mapping[str, float] = field(default_factory=dict)

@@ -40,6 +40,8 @@ class Head:
     """How it was trained, when it was epoch by epoch."""
     layer: FloatArray | None = None
     """(D, D) that embeddings go through first, to unit length again; None for none."""
+    title_weight: FloatArray | None = None
+    """(C, T) over the embedding of a title, of a head that reads it too; None for none."""
 
     def through(self, embeddings: FloatArray) -> FloatArray:
         """(N, D) embeddings as the weights see them, in float64."""
@@ -50,10 +52,21 @@ class Head:
         result: FloatArray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
         return result
 
-    def logits(self, embeddings: FloatArray) -> FloatArray:
-        """(N, D) embeddings to (N, C) logits, in float64."""
+    def logits(self, embeddings: FloatArray, titles: FloatArray | None = None) -> FloatArray:
+        """(N, D) embeddings to (N, C) logits, in float64; (N, T) titles where they are read.
+
+        Without the titles, it is what the photo alone says.
+        """
         weight = np.asarray(self.weight, dtype=np.float64)
-        return self.through(embeddings) @ weight.T + self.bias
+        logits: FloatArray = self.through(embeddings) @ weight.T + self.bias
+        return logits if titles is None else logits + self.title_logits(titles)
+
+    def title_logits(self, titles: FloatArray) -> FloatArray:
+        """(N, T) embeddings of titles to (N, C): what they add to the logits."""
+        if self.title_weight is None:
+            return np.zeros((len(titles), len(self.bias)))
+        wide: FloatArray = np.asarray(titles, dtype=np.float64)
+        return wide @ np.asarray(self.title_weight, dtype=np.float64).T
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from evaluation.records.base import SCHEMA_VERSION, Option, Status
+from evaluation.records.labelfree import Adaptation
 from evaluation.records.scores import ClassScores, Metric
 from evaluation.records.study import ModelSpec, PromptSet
 from evaluation.records.training import TrainingRecord
@@ -127,6 +128,8 @@ class RunRecord:
     """What the model chose on validation."""
     training: TrainingRecord | None = None
     """Of a model that was trained epoch by epoch."""
+    adaptation: Adaptation | None = None
+    """Of a label-free case."""
     timings: Timings = field(default_factory=Timings)
     provenance: Provenance
 

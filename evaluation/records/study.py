@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -174,6 +174,8 @@ class ModelSpec:
     """Shares of the classes that the user declares, by class; empty: all equal."""
     reads: tuple[Reading, ...] = ("photo",)
     """What a prediction is made from."""
+    prompts: tuple[str, ...] = ()
+    """Names of the prompt sets that it is tried with; empty: all of the study's."""
     contrastive: bool | None = None
     """Whether contrast of images and texts trained the weights, as the study declares it."""
 
@@ -193,6 +195,12 @@ class ModelSpec:
     def reads_texts(self) -> bool:
         """Whether prompt sets apply to it."""
         return KINDS[self.kind].reads_texts
+
+    def prompts_of(self, study: Sequence[PromptSet]) -> tuple[PromptSet | None, ...]:
+        """Those of a study's prompt sets that it reads; None alone where it reads no texts."""
+        if not self.reads_texts:
+            return (None,)
+        return tuple(one for one in study if not self.prompts or one.name in self.prompts)
 
     @property
     def embeds(self) -> bool:
@@ -345,5 +353,5 @@ class Study:
         return tuple(
             Case(study=self.name, model=model, prompts=prompts and prompts.fitted(model))
             for model in self.models
-            for prompts in (self.prompts if model.reads_texts else (None,))
+            for prompts in model.prompts_of(self.prompts)
         )

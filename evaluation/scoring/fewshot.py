@@ -8,7 +8,7 @@ would be hundreds of labels that a shop with four labels a class does not have.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -29,6 +29,7 @@ from evaluation.records import (
     FloatArray,
     Head,
     IntArray,
+    LabelsWorth,
     LearningCurve,
     Support,
 )
@@ -39,6 +40,9 @@ from evaluation.scoring.paired import ALPHA, holm, mean_gain
 SHOTS: tuple[int | None, ...] = (1, 2, 4, 8, 16, None)
 """Labelled images a class; None: all of them."""
 SEEDS = (0, 1, 2, 3, 4)
+
+WIDER: tuple[int, ...] = (32, 64)
+"""Shots of the logistic regression as well, where a label-free case is to be matched."""
 
 _FOLDS = 5
 _ITERATIONS = 1_000
@@ -77,6 +81,8 @@ class Setting:
     seeds: Sequence[int]
     groups: IntArray | None
     """(N,) equal numbers for test images that count as one."""
+    label_free: Mapping[str, BoolArray]
+    """Case to the (N,) test images that it gets right."""
 
 
 def few_shot(
@@ -91,6 +97,7 @@ def few_shot(
     seeds: Sequence[int] = SEEDS,
     methods: Sequence[Method] | None = None,
     groups: IntArray | None = None,
+    label_free: Mapping[str, BoolArray] | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> FewShot:
     """Learning curves of every method on one model's embeddings, and where they break even.
@@ -98,7 +105,9 @@ def few_shot(
     ``zero_shot`` is the head made from texts, over which training has to win; without it the
     methods that start from texts are left out.  Bands and tests count both the draw of the
     support and the test images (:func:`mean_gain`), those of equal ``groups`` (N,) as one; the
-    tests of a curve are corrected for its points (Holm).
+    tests of a curve are corrected for its points (Holm).  ``label_free`` holds, by case, the (N,)
+    test images that a label-free head over the same embeddings gets right: how many labels it is
+    worth is read off the curve of the logistic regression.
 
     Raises :class:`DataError` when there are fewer than two classes, or when one has no training
     image.
@@ -126,16 +135,21 @@ def few_shot(
         right_zero_shot=None if zero_shot is None else _right(zero_shot.logits, test),
         seeds=seeds,
         groups=groups,
+        label_free=label_free or {},
     )
+    wider = sorted({*WIDER, *(k for k in sizes if k)})
+    reached = [k for k in wider if k < counts.max()] + [None] * (None in sizes)
+    plan = {method: reached if label_free and method.name == MATCHED else sizes for method in used}
     curves: list[LearningCurve] = []
-    total = len(used) * len(sizes)
-    for method in used:
+    total, done = sum(len(tried) for tried in plan.values()), 0
+    for method, tried in plan.items():
         points = []
-        for size in sizes:
+        for size in tried:
             # Thousands of small products: threads would spend their time waiting for each other.
             with threadpool_limits(limits=1, user_api="blas"):
                 points.append(_point(method, size, setting))
-            progress(len(curves) * len(sizes) + len(points), total)
+            done += 1
+            progress(done, total)
         curves.append(_curve(method.name, points, int(counts.max())))
     right = setting.right_zero_shot
     return FewShot(
@@ -144,7 +158,40 @@ def few_shot(
         zero_shot=None if right is None else share("accuracy", right, groups),
         curves=tuple(curves),
         seeds=tuple(seeds),
+        worth=tuple(
+            labels_worth(case, curve)
+            for curve in curves
+            for case in setting.label_free
+            if curve.method == MATCHED
+        ),
     )
+
+
+def labels_worth(case: str, curve: LearningCurve) -> LabelsWorth:
+    """Where a curve reaches a label-free case, by interpolation over the logarithm of labels.
+
+    The interval holds the numbers of labels at which no difference is excluded: the bounds of
+    the paired gain over the case cross zero there.
+    """
+    labels = np.array([point.images for point in curve.points], dtype=np.float64)
+    gains = [point.over_label_free[case] for point in curve.points]
+    return LabelsWorth(
+        case=case,
+        method=curve.method,
+        labels=_crossing(labels, [gain.gain for gain in gains]),
+        low=_crossing(labels, [gain.high for gain in gains]),
+        high=_crossing(labels, [gain.low for gain in gains]),
+    )
+
+
+def _crossing(labels: FloatArray, gains: Sequence[float]) -> float | None:
+    """Where a gain turns positive for good; None when it is so everywhere, or at no end."""
+    below = [place for place, gain in enumerate(gains) if gain < 0]
+    if not below or below[-1] == len(gains) - 1:
+        return None
+    i = below[-1]
+    share = -gains[i] / (gains[i + 1] - gains[i])
+    return float(np.exp(np.log(labels[i]) + share * np.log(labels[i + 1] / labels[i])))
 
 
 def draw_support(labels: IntArray, shots: int | None, seed: int) -> IntArray:
@@ -183,6 +230,10 @@ def _point(method: Method, shots: int | None, setting: Setting) -> FewShotPoint:
         if setting.right_zero_shot is None
         else mean_gain(right, setting.right_zero_shot, setting.groups),
         p_holm=None,
+        over_label_free={
+            case: mean_gain(right, known, setting.groups)
+            for case, known in setting.label_free.items()
+        },
     )
 
 
@@ -401,6 +452,8 @@ def _each(*values: float) -> tuple[Choice, ...]:
     return tuple((value,) for value in values)
 
 
+MATCHED = "logistic"
+"""The method whose labels a label-free case is counted in: the plainest."""
 METHODS: tuple[Method, ...] = (
     Method(name="logistic", prepare=logistic, grid=_each(10.0, 1.0, 100.0, 0.1, 1000.0)),
     Method(name="gda", prepare=gda, grid=_each(1.0, 0.3, 3.0, 0.1, 10.0)),

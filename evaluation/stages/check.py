@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from evaluation.errors import VeilleError
+from evaluation.errors import DataError, VeilleError
 from evaluation.records import Availability, Fetched, ModelSpec, Study
+from evaluation.stages.adapt import check_adaptation
 from evaluation.stages.open import StudyData, read_data
 from evaluation.stages.settings import Settings
 
@@ -37,7 +38,19 @@ def check_study(study: Study, settings: Settings) -> StudyCheck:
         data = read_data(study, settings)
     except VeilleError as refusal:
         error = refusal
-    return StudyCheck(data=data, error=error, models=announce_weights(study, settings))
+    models = announce_weights(study, settings)
+    if data is not None:
+        models = tuple(_with_titles(model, data) for model in models)
+    return StudyCheck(data=data, error=error, models=models)
+
+
+def _with_titles(check: ModelCheck, data: StudyData) -> ModelCheck:
+    """A model that reads titles or declares shares could not run where the data lacks them."""
+    try:
+        check_adaptation(check.model, data)
+    except DataError as refusal:
+        return replace(check, availability=Availability(ready=False, reason=str(refusal)))
+    return check
 
 
 def announce_weights(study: Study, settings: Settings) -> tuple[ModelCheck, ...]:

@@ -62,7 +62,7 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
     findings = (
         find(
             comparison,
-            [_contender(run) for run in evidence.runs.values()],
+            [_contender(run) for run in evidence.runs.values() if _is_of_photos(run)],
             names=names[0] if names else None,
             controls=_measured_by(evidence),
         )
@@ -167,6 +167,11 @@ def _contender(run: RunRecord) -> Contender:
         learns=run.model.learns,
         prompts=run.prompts.name if run.prompts else None,
     )
+
+
+def _is_of_photos(run: RunRecord) -> bool:
+    """Whether the findings' questions are about it: what is read of a shop has its own page."""
+    return run.model.family != "label-free" and run.model.reads == ("photo",)
 
 
 def _measured_by(evidence: Evidence) -> dict[str, str | None]:

@@ -35,10 +35,12 @@ from evaluation.scoring.fewshot import few_shot
 from evaluation.scoring.paired import mean_gain
 from evaluation.scoring.prompts import near_identical, text_effects
 from evaluation.scoring.retrieval import retrieve
+from evaluation.stages.adapt import pairs_curve
 from evaluation.stages.compare import compare_cases
 from evaluation.stages.embed import embed_parts, predict
 from evaluation.stages.engine import Engine
 from evaluation.stages.evidence import Evidence, chosen_cases, read_evidence, right
+from evaluation.stages.heads import make_head
 from evaluation.stages.open import StudyData
 from evaluation.stages.settings import Advance
 from evaluation.stores import artefacts
@@ -62,7 +64,12 @@ class Bench:
     """Case id to its record, this model's alone."""
     groups: IntArray | None
     """(N,) equal numbers for test photos that count as one."""
-    progress: Advance
+    engine: Engine
+
+    @property
+    def progress(self) -> Advance:
+        """Told of learning curves."""
+        return self.engine.settings.progress
 
     def head(self, prompts: PromptSet | None, classes: tuple[str, ...] | None = None) -> Head:
         """The head made from these texts, for all classes or for some of them."""
@@ -95,9 +102,11 @@ def deepen(data: StudyData, engine: Engine) -> StudyComparison | None:
         return None
     chosen = chosen_cases(evidence)
     for spec in data.study.models:
-        if spec.name in chosen and spec.embeds:
+        # A model that reads titles is no model of photos: nothing below is about it.
+        if spec.name in chosen and spec.embeds and "title" not in spec.reads:
             bench = _bench(data, engine, spec, evidence)
-            comparison = _with_model(comparison, bench, chosen[spec.name])
+            add = _with_label_free if spec.family == "label-free" else _with_model
+            comparison = add(comparison, bench, chosen[spec.name], evidence)
             # Written model by model: what is done is kept if the next one is interrupted.
             artefacts.write_comparison(root, comparison)
     return comparison
@@ -111,11 +120,37 @@ def _bench(data: StudyData, engine: Engine, spec: ModelSpec, evidence: Evidence)
         rows=embed_parts(data, engine, model, FOLDS)[1],
         runs={case: run for case, run in evidence.runs.items() if run.model.name == spec.name},
         groups=evidence.groups,
-        progress=engine.settings.progress,
+        engine=engine,
     )
 
 
-def _with_model(found: StudyComparison, bench: Bench, chosen: str) -> StudyComparison:
+def _with_label_free(
+    found: StudyComparison, bench: Bench, chosen: str, _evidence: Evidence
+) -> StudyComparison:
+    """What titles are worth as they grow in number, and what they do for retrieval."""
+    run = bench.runs[chosen]
+    made = make_head(
+        bench.data.case(run.case.removeprefix(f"{run.study}/")),
+        bench.data,
+        bench.engine,
+        bench.rows,
+        None,
+    )
+    through = replace(bench, rows={"test": made.head.through(bench.rows["test"])})
+    curve = pairs_curve(run, bench.data, bench.engine, bench.rows, bench.head(run.prompts))
+    return replace(
+        found,
+        pairs=(*(one for one in found.pairs if one.case != chosen), *curve),
+        retrieval=(
+            *(one for one in found.retrieval if one.model != run.model.name),
+            *_retrieval(through),
+        ),
+    )
+
+
+def _with_model(
+    found: StudyComparison, bench: Bench, chosen: str, evidence: Evidence
+) -> StudyComparison:
     """The comparison with what one model's embeddings and texts add to it."""
     # Only what texts do is looked into: a trained head is as it was scored.
     heads = {case: bench.head(run.prompts) for case, run in bench.runs.items() if run.prompts}
@@ -129,7 +164,7 @@ def _with_model(found: StudyComparison, bench: Bench, chosen: str) -> StudyCompa
         control={**found.control, **_controls(bench, heads)},
         few_shot=(
             *(one for one in found.few_shot if one.model != model),
-            *_few_shot(bench, chosen, heads.get(chosen)),
+            *_few_shot(bench, chosen, heads.get(chosen), _label_free(bench, evidence)),
         ),
         audit=_with_embeddings(found, bench, chosen),
         retrieval=(
@@ -192,7 +227,25 @@ def _controls(bench: Bench, heads: Mapping[str, Head]) -> dict[str, MeanGain]:
     return gains
 
 
-def _few_shot(bench: Bench, chosen: str, head: Head | None) -> tuple[FewShot, ...]:
+def _label_free(bench: Bench, evidence: Evidence) -> dict[str, BoolArray]:
+    """What the label-free cases over the same embeddings get right, from the photo alone."""
+    spec = bench.model.spec
+    chosen = set(chosen_cases(evidence).values())
+    return {
+        case: right(evidence.aligned.predictions[case])
+        for case, run in evidence.runs.items()
+        if case in chosen
+        and run.model.family == "label-free"
+        and run.model.reads == ("photo",)
+        and spec.family == "zero-shot"
+        and (run.model.kind, run.model.weights, run.model.architecture, run.model.options)
+        == (spec.kind, spec.weights, spec.architecture, spec.options)
+    }
+
+
+def _few_shot(
+    bench: Bench, chosen: str, head: Head | None, label_free: Mapping[str, BoolArray]
+) -> tuple[FewShot, ...]:
     """Learning curves over a model's features; none where the features know every label."""
     training = bench.model.spec.training
     if training is not None and training.regime == "finetune":
@@ -206,6 +259,7 @@ def _few_shot(bench: Bench, chosen: str, head: Head | None) -> tuple[FewShot, ..
         zero_shot=head,
         zero_shot_case=chosen if head else None,
         groups=bench.groups,
+        label_free=label_free,
         progress=lambda done, total: bench.progress(label, done, total),
     )
     return (found,)

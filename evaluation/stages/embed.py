@@ -105,8 +105,12 @@ def predict(
     data: StudyData, head: Head, rows: Mapping[Fold, FloatArray], fold: Fold
 ) -> Predictions:
     """What a head says of a part's embeddings."""
+    return predictions_of(data, fold, head.logits(rows[fold]))
+
+
+def predictions_of(data: StudyData, fold: Fold, logits: FloatArray) -> Predictions:
+    """A part's (N, C) logits, with the labels and the probabilities."""
     ids = data.ids(fold)
-    logits = head.logits(rows[fold])
     return Predictions(
         classes=data.dataset.classes,
         sample_ids=ids,

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
 from evaluation.errors import WeightsUnavailable
 from evaluation.records import Case, Head, ModelSpec
@@ -12,8 +16,21 @@ from evaluation.stages.settings import Settings
 
 if TYPE_CHECKING:
     from evaluation.explain import MapCache
-    from evaluation.models import Classifier
+    from evaluation.labelfree import Trials, Unlabelled
+    from evaluation.models import Classifier, TextReader
     from evaluation.stores.embeddings import EmbeddingStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PairTrials:
+    """The layers of one model's photos and titles, and those of titles that say nothing."""
+
+    real: Trials
+    nonsense: Mapping[str, Trials]
+
+
+_STAND_IN = ModelSpec(name="titles", kind="clip", weights="embedded", title="")
+"""What reads titles for a model that has no text tower."""
 
 
 class Engine:
@@ -29,6 +46,8 @@ class Engine:
         self._unavailable: dict[str, WeightsUnavailable] = {}
         self._heads: dict[str, Head] = {}
         self._store: EmbeddingStore | None = None
+        self._reader: TextReader | None = None
+        self._trials: tuple[bytes, PairTrials] | None = None
 
     @property
     def store(self) -> EmbeddingStore:
@@ -51,8 +70,15 @@ class Engine:
         Raises :class:`ModelError`; weights that could not be had once are not asked for again.
         """
         learnt_from = f"{data.dataset.revision} {data.split.digest}"
-        if self._loaded is not None and self._loaded[:2] == (spec, learnt_from):
-            return self._loaded[2]
+        weights = replace(
+            spec, name="", title="", adapt=(), shares=None, reads=("photo",), prompts=()
+        )
+        if self._loaded is not None and self._loaded[:2] == (weights, learnt_from):
+            model = self._loaded[2]
+            if model.spec != spec:  # the same towers under another name
+                model = copy(model)
+                model.spec = spec
+            return model
         if spec.name in self._unavailable:
             raise self._unavailable[spec.name]
         from evaluation.models import load_model  # noqa: PLC0415 - imports torch
@@ -76,13 +102,36 @@ class Engine:
         except WeightsUnavailable as error:
             self._unavailable[spec.name] = error
             raise
-        self._loaded = spec, learnt_from, model
+        self._loaded = weights, learnt_from, model
         forget_unsized(spec, settings.cache)
         return model
 
     def know_unavailable(self, spec: ModelSpec, error: WeightsUnavailable) -> None:
         """Takes it from an earlier attempt that a model's weights cannot be had."""
         self._unavailable[spec.name] = error
+
+    def reader(self, spec: ModelSpec, data: StudyData) -> TextReader:
+        """What encodes titles for a model: its own text tower, or the embedded model's."""
+        if spec.reads_texts:
+            return cast("TextReader", self.model(spec, data))
+        if self._reader is None:
+            from evaluation.models import load_model  # noqa: PLC0415 - imports torch
+
+            settings = self.settings
+            self._reader = cast(
+                "TextReader",
+                load_model(_STAND_IN, cache=settings.cache, device=settings.device, offline=True),
+            )
+        return self._reader
+
+    def trials(self, seen: Unlabelled, seed: int) -> PairTrials:
+        """The layers of these pairs; those of the last pairs are kept for other texts."""
+        from evaluation.labelfree import nonsense  # noqa: PLC0415 - imports SciPy
+
+        key = hashlib.sha256(seen.photos.tobytes() + seen.titles.tobytes()).digest()
+        if self._trials is None or self._trials[0] != key:
+            self._trials = key, PairTrials(real=seen.trials(seed), nonsense=nonsense(seen, seed))
+        return self._trials[1]
 
     def keep_head(self, case: Case, head: Head) -> None:
         """Keeps the head of the case that was last scored, for its maps."""

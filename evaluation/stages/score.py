@@ -19,6 +19,7 @@ from evaluation.errors import ModelError, VeilleError, WeightsUnavailable, one_l
 from evaluation.models.predictions import GivenPredictions
 from evaluation.records import (
     FOLDS,
+    Adaptation,
     Case,
     FloatArray,
     Fold,
@@ -35,9 +36,11 @@ from evaluation.records import (
 )
 from evaluation.scoring.projection import project
 from evaluation.stages import provenance
+from evaluation.stages.adapt import check_adaptation
 from evaluation.stages.cost import PeakMemory
-from evaluation.stages.embed import embed_parts, embed_views, predict, support
+from evaluation.stages.embed import embed_parts, embed_views, support
 from evaluation.stages.engine import Engine
+from evaluation.stages.heads import CaseHead, make_head
 from evaluation.stages.open import StudyData
 from evaluation.stages.settings import Settings
 from evaluation.stages.standing import fingerprint, weights_fingerprint
@@ -69,6 +72,8 @@ class Outcome:
     warnings: tuple[str, ...]
     chosen: Mapping[str, Option]
     training: TrainingRecord | None
+    adaptation: Adaptation | None
+    """Of a label-free case."""
     timings: Timings
     weights_digest: str
     device: str
@@ -145,11 +150,14 @@ def run_case(
 
     Raises :class:`VeilleError`: the weights cannot be had, a photo cannot be read, …
     """
-    model = engine.model(case.model, data)
+    spec = case.model
+    check_adaptation(spec, data)
+    model = engine.model(spec, data)
     if isinstance(model, GivenPredictions):
         return _made_elsewhere(model, data)
     plain = model.needs_training and model.views is None
-    needed: tuple[Fold, ...] = FOLDS if plain else ("validation", "test")
+    label_free = spec.family == "label-free"
+    needed: tuple[Fold, ...] = FOLDS if plain or label_free else ("validation", "test")
     run, rows = embed_parts(data, engine, model, needed, memory)
     learnt = support(data, rows, "train")
     if model.views is not None:
@@ -157,27 +165,23 @@ def run_case(
         run = run.and_also(augmented)
 
     clock = time.perf_counter()
-    head = model.head(
-        data.dataset.classes,
-        prompts=case.prompts,
-        train=learnt,
-        validation=support(data, rows, "validation"),
-        seed=data.split.seed,
-    )
+    made = make_head(case, data, engine, rows, learnt)
+    head = made.head
     head_seconds = time.perf_counter() - clock
     views = _views(data, model)
     cost = engine.store.cost(model.fingerprint, model.device)
     engine.keep_head(case, head)
     return Outcome(
-        predictions=predict(data, head, rows, "test"),
-        validation=predict(data, head, rows, "validation") if data.split.validation else None,
-        projection=_project(case, data, head, rows["test"]),
+        predictions=made.predictions,
+        validation=made.validation,
+        projection=_project(case, data, made, rows["test"]),
         photo=data.split.train[0] if views else "",
         views=views,
         head=head,
         warnings=head.warnings,
         chosen=head.chosen,
         training=head.training,
+        adaptation=made.adaptation,
         timings=Timings(
             images_embedded=run.embedded,
             images_reused=run.reused,
@@ -216,6 +220,7 @@ def _made_elsewhere(model: GivenPredictions, data: StudyData) -> Outcome:
         warnings=tuple(warnings),
         chosen={} if cost is None else {"cost_per_photo": cost},
         training=None,
+        adaptation=None,
         timings=Timings(),
         weights_digest=model.weights_digest,
         device="",
@@ -234,10 +239,11 @@ def head_of(case: Case, data: StudyData, engine: Engine) -> Head:
     return head
 
 
-def _project(case: Case, data: StudyData, head: Head, embeddings: FloatArray) -> Projection | None:
-    # A row of a zero-shot head is the embedding of a class's texts, times the logit scale.
-    texts = None if case.prompts is None else head.weight
-    return project(case.id, data.split.test, data.dataset.classes, embeddings, texts)
+def _project(
+    case: Case, data: StudyData, made: CaseHead, embeddings: FloatArray
+) -> Projection | None:
+    photos = made.head.through(embeddings)
+    return project(case.id, data.split.test, data.dataset.classes, photos, made.texts)
 
 
 def _views(data: StudyData, model: Classifier) -> dict[str, bytes]:
@@ -266,6 +272,7 @@ def _scored(record: RunRecord, outcome: Outcome, groups: IntArray | None) -> Run
         confusion=scores.confusion,
         chosen=outcome.chosen,
         training=_training(outcome),
+        adaptation=outcome.adaptation,
         timings=timings,
         provenance=replace(
             record.provenance,

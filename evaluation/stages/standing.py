@@ -26,6 +26,7 @@ from evaluation.records import (
     StudyRecord,
     digest_of,
 )
+from evaluation.records.labelfree import METHOD
 from evaluation.stages import provenance
 from evaluation.stages.open import StudyData
 from evaluation.stages.settings import Settings
@@ -47,9 +48,11 @@ def fingerprint(case: Case, data: StudyData, settings: Settings) -> str:
     """SHA-256 (hexadecimal) of all that a case's outcome rests on."""
     return digest_of(
         {
-            "program": [SCORING, SCHEMA_VERSION],
+            "program": [SCORING, SCHEMA_VERSION, *([METHOD] if case.model.adapt else [])],
             "photos": data.dataset.revision,
-            "said": [[one.id, one.title, one.subcategory] for one in data.dataset.samples],
+            "said": [
+                [one.id, one.title, one.text, one.subcategory] for one in data.dataset.samples
+            ],
             "split": [data.split.digest, data.split.seed, data.split.groups],
             "texts": json_file.plain(case.prompts),
             "weights": weights_fingerprint(case.model, settings),

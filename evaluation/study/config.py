@@ -30,7 +30,7 @@ from evaluation.records import (
 from evaluation.records.metrics import OF_CASES
 from evaluation.study.answer_spec import read_answer
 from evaluation.study.dataset_spec import read_dataset, read_split, refuse_no_training
-from evaluation.study.model_spec import read_models
+from evaluation.study.model_spec import read_models, refuse_unknown_prompts
 from evaluation.study.prompt_spec import read_prompt_sets
 from evaluation.study.toml_table import SLUG, Table, read_toml, refuse_twice
 
@@ -143,6 +143,7 @@ def _study(file: Path, data_root: Path | None, mistakes: list[Mistake]) -> Study
     prompts = read_prompt_sets(table, models)
     reference = _reference(table)
     translations = _translations(file.with_name(ENGLISH), mistakes)
+    refuse_unknown_prompts(table, models, [one.name for one in prompts])
     cases = _case_names(name, models, prompts)
     thresholds = _thresholds(table, cases)
     answer = read_answer(table, [model.name for model in models], cases, reference)
@@ -238,7 +239,7 @@ def _case_names(study: str, models: Sequence[ModelSpec], prompts: Sequence[Promp
     return [
         Case(study=study, model=model, prompts=one).name
         for model in models
-        for one in (prompts if model.reads_texts else (None,))
+        for one in model.prompts_of(prompts)
     ]
 
 

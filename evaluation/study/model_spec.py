@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast, get_args
 
@@ -49,6 +49,7 @@ def _model(table: Table) -> ModelSpec:
     training, augmentation = _learning(table, kind)
     adapt, shares, reads = _label_free(table, kind)
     head_classes = _kept_head(table, kind, trained=training is not None or augmentation is not None)
+    prompts = table.texts("prompts")
     table.finish()
     if weights and not architecture and _needs_architecture(kind, weights):
         table.wrong("architecture", "is missing", f"say which architecture {weights!r} belongs to")
@@ -68,6 +69,7 @@ def _model(table: Table) -> ModelSpec:
         adapt=adapt,
         shares=shares,
         reads=reads,
+        prompts=prompts,
     )
 
 
@@ -77,6 +79,16 @@ def _made_elsewhere(table: Table, name: str, kind: ModelKind) -> ModelSpec:
     table.finish()
     path = (table.file.parent / Path(file).expanduser()).resolve()
     return ModelSpec(name=name, kind=kind, weights=str(path), title=title)
+
+
+def refuse_unknown_prompts(study: Table, models: Sequence[ModelSpec], known: Sequence[str]) -> None:
+    """A model reads prompt sets of its study, or none if it reads no texts."""
+    for table, model in zip(study.tables("models"), models, strict=True):
+        if model.prompts and not model.reads_texts:
+            table.wrong("prompts", f"a {model.kind} model reads none", "delete the line")
+        for name in model.prompts if model.reads_texts else ():
+            if name not in known:
+                table.wrong("prompts", f"{name!r} is not of this study", meant(name, known))
 
 
 def _label_free(

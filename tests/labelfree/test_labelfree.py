@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from scipy.special import softmax
 
-from evaluation.labelfree import adapt, controls, two_folds
+from evaluation.explain.base import head_logits
+from evaluation.labelfree import adapt, controls, nonsense, two_folds
 from evaluation.labelfree.choice import agreement
 from evaluation.labelfree.clusters import cluster
 from evaluation.labelfree.layer import PULL, Pairs, _slope, descend
@@ -121,7 +123,7 @@ def test_without_the_guard_shuffled_titles_do_harm() -> None:
     """The controls are fitted at the settings of the real titles, and show it."""
     scene = world(1, photos=240)
     found = adapt(scene.seen, scene.head, ["titles"])
-    shown = controls(scene.seen, scene.head, found, seed=0)
+    shown = controls(scene.head, found, nonsense(scene.seen, 0))
     assert set(shown) == {"shuffled", "random"}
     assert scene.accuracy(shown["shuffled"]) < scene.accuracy(scene.head) - 0.05
 
@@ -173,14 +175,14 @@ def test_clusters_follow_what_photos_have_in_common() -> None:
         labels=labels,
         seen=replace(world(photos=300).seen, photos=photos),
     )
-    found = cluster(photos[:200], scene.head, 3.0)
+    found = cluster(photos[:200], scene.head)
     alone = np.array([found.logits(photos[row : row + 1]).argmax() for row in range(200, 300)])
     assert np.mean(alone == labels[200:]) >= np.mean(
         scene.head.logits(photos[200:]).argmax(axis=1) == labels[200:]
     )
     assert np.mean(alone == labels[200:]) > 0.95
     adapted = adapt(scene.seen, scene.head, ["photos"])
-    assert adapted.softening is not None
+    assert adapted.clusters
     assert scene.accuracy(adapted.head) > 0.95
 
 
@@ -200,3 +202,16 @@ def test_shares_are_imposed_and_remembered() -> None:
     assert found.seen_shares.sum() == pytest.approx(1)
     assert not np.array_equal(found.head.bias, scene.head.bias)
     assert np.array_equal(found.head.weight, scene.head.weight)
+
+
+def test_maps_see_through_the_layer() -> None:
+    """What maps differentiate is the adapted head: the same logits, with a gradient."""
+    scene = world(3, photos=60)
+    layer = np.eye(DIM) + 0.1 * np.random.default_rng(0).standard_normal((DIM, DIM))
+    head = replace(scene.head, layer=layer)
+    photos = torch.from_numpy(scene.seen.photos.astype(np.float64)).requires_grad_()
+    logits = head_logits(head)(photos)
+    assert logits.detach().numpy() == pytest.approx(head.logits(scene.seen.photos), abs=1e-6)
+    logits[0, 0].backward()
+    assert photos.grad is not None
+    assert float(photos.grad.abs().max()) > 0

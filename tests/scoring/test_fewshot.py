@@ -11,7 +11,7 @@ import scipy.special
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from evaluation.errors import DataError
-from evaluation.records import FewShot, Head, LearningCurve, Support
+from evaluation.records import FewShot, FewShotPoint, Head, LearningCurve, MeanGain, Support
 from evaluation.scoring.fewshot import (
     METHODS,
     SHOTS,
@@ -19,6 +19,7 @@ from evaluation.scoring.fewshot import (
     few_shot,
     gda,
     knn,
+    labels_worth,
     logistic,
     text_probe,
 )
@@ -319,3 +320,61 @@ def test_one_class_is_refused() -> None:
     support = Support(embeddings=np.ones((3, 4)), labels=np.zeros(3, dtype=int))
     with pytest.raises(DataError, match="two classes or more"):
         few_shot("m", support, support, ("a",))
+
+
+def gain_of(value: float, half: float) -> MeanGain:
+    return MeanGain(gain=value, low=value - half, high=value + half, p=0.5, n=100, repetitions=3)
+
+
+def test_labels_worth_is_read_off_the_curve() -> None:
+    """Halfway between two points in the logarithm of labels; bounds where the band crosses zero."""
+    gains = {10: -0.2, 40: -0.1, 160: 0.1, 640: 0.3}
+    points = tuple(
+        FewShotPoint(
+            shots=None,
+            images=images,
+            accuracies=(0.5,),
+            mean=0.5,
+            low=0.4,
+            high=0.6,
+            over_zero_shot=None,
+            p_holm=None,
+            over_label_free={"case": gain_of(gain, 0.15)},
+        )
+        for images, gain in gains.items()
+    )
+    found = labels_worth("case", LearningCurve(method="logistic", points=points, break_even=None))
+    assert found.labels == pytest.approx(80)
+    assert found.low == pytest.approx(10 * 4**0.5)
+    assert found.high == pytest.approx(160 * 4**0.25)
+    assert (
+        labels_worth(
+            "case", LearningCurve(method="logistic", points=points[:2], break_even=None)
+        ).labels
+        is None
+    )
+
+
+def test_a_label_free_case_is_matched_by_the_logistic_regression() -> None:
+    """Its right answers are compared with those of every point of that curve, and of it alone."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(240) % 3
+    rows = np.eye(3)[labels] + 0.9 * rng.standard_normal((240, 3))
+    train = Support(embeddings=rows[:180], labels=labels[:180])
+    test = Support(embeddings=rows[180:], labels=labels[180:])
+    known = rng.random(60) < 0.6
+    found = few_shot(
+        "m",
+        train,
+        test,
+        ("a", "b", "c"),
+        shots=(1, 8, None),
+        seeds=(0, 1),
+        label_free={"free": known},
+    )
+    curves = {curve.method: curve for curve in found.curves}
+    assert [point.shots for point in curves["logistic"].points] == [1, 8, 32, None]
+    assert [point.shots for point in curves["knn"].points] == [1, 8, None]
+    assert all("free" in point.over_label_free for point in curves["logistic"].points)
+    (worth,) = found.worth
+    assert (worth.case, worth.method) == ("free", "logistic")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from evaluation.models.embedder import TowerEmbedder
 from evaluation.models.hub import hub_offline, require_hub
 from evaluation.models.text import TextEncoder, class_embeddings, cut_sentences
 from evaluation.net.announced import Progress
-from evaluation.records import Head, ModelSpec, PromptSet, Support
+from evaluation.records import FloatArray, Head, ModelSpec, PromptSet, Support
 from evaluation.records.base import silent
 
 if TYPE_CHECKING:
@@ -110,6 +110,10 @@ class ClipClassifier(TowerEmbedder):
         )
         kept = None if store is None else partial(store.texts, tower)
         self._texts = TextEncoder(self.model, _tokenizer(spec, source), device=device, kept=kept)
+
+    def embed_texts(self, texts: Sequence[str]) -> FloatArray:
+        """See :class:`evaluation.models.base.TextReader`."""
+        return self._texts.encode(texts)
 
     def head(
         self,

@@ -78,7 +78,9 @@ def _tests(here: Here) -> Mapping[str, Any] | None:
 
 
 def _confusion_link(view: StudyView, run: RunRecord) -> Link:
-    page = "clip-zero-shot" if run.model.reads_texts else "approche-classique"
+    page = "approche-classique" if run.model.learns else "clip-zero-shot"
+    if run in view.label_free:
+        page = "sans-etiquette"
     return Link(
         text=view.case_title(run), href=f"{page}.html#confusion-{view.case_slugs[run.case]}"
     )

@@ -223,7 +223,7 @@ def _examples(
 
 
 def _lead_said(view: StudyView, run: RunRecord) -> str:
-    if run.model.reads_texts:
+    if run.model.family == "zero-shot":
         return t(
             "Les exemples qui suivent sont ceux du cas « {case} », le plus exact de ceux "
             "qui n’ont rien appris de ces photos.",
@@ -411,7 +411,7 @@ def _prompt_changes(here: Here) -> tuple[PromptChange, ...]:
     """Of each model with several prompt sets, the photos common to all cases."""
     view = here.view
     changes = []
-    cases = [run for run in view.zero_shot if run.case in view.explanations and run.prompts]
+    cases = [run for run in view.text_cases if run.case in view.explanations and run.prompts]
     for name in dict.fromkeys(run.model.name for run in cases):
         runs = [run for run in cases if run.model.name == name]
         base = next((run for run in runs if run is view.twin(run)), runs[0])

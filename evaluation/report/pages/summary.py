@@ -14,6 +14,7 @@ from evaluation.report.kit.tables import PERCENT, Col, Table, head, number, tabl
 from evaluation.report.study.answer import first_screen
 from evaluation.report.study.findings import headlines
 from evaluation.report.study.here import Here
+from evaluation.report.study.ladder import ladder
 from evaluation.report.study.view import StudyView, bounds, shown, trace, value
 
 
@@ -29,6 +30,7 @@ def build(here: Here) -> Mapping[str, Any]:
         "answer": first_screen(here),
         "findings": headlines(here),
         "chart": interval_chart(here) if view.scored else None,
+        "ladder": ladder(here),
         "facts": _facts(here),
         "links": _links(here),
         "absences": here.absences(),
@@ -90,7 +92,9 @@ def _links(here: Here) -> tuple[Link, ...]:
 def interval_chart(here: Here) -> Chart:
     """Accuracy of every case with its interval, chance, and the published figures."""
     view = here.view
-    runs = sorted(view.scored, key=lambda run: -value(run, "accuracy"))
+    # Reading the title too is another question: those cases are on their own page.
+    photo_only = [run for run in view.scored if run.model.reads == ("photo",)]
+    runs = sorted(photo_only, key=lambda run: -value(run, "accuracy"))
     systems = view.reference.systems if view.reference else ()
     bars = [
         *(_bar(view, run) for run in runs),

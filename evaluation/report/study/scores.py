@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from evaluation.records import ClassScores, Metric, RunRecord
 from evaluation.records.metrics import OF_CASES
@@ -94,7 +94,7 @@ def cases_table(here: Here) -> Table:
         )
         for run in order
     ]
-    rows += [
+    missing = [
         Row(
             cells=(
                 head(absence.title, href=_attempt_href(here, absence)),
@@ -125,7 +125,7 @@ def cases_table(here: Here) -> Table:
             *(Column(text=metric_title(name)) for name in metrics),
             Column(text=t("Vitesse"), note=t("photos par seconde")),
         ),
-        groups=(Group(rows=tuple(rows)),),
+        groups=_by_reading(order, rows, missing),
         note=t(
             "{ranks}Entre crochets, l’intervalle à 95 %. Chaque nom de cas "
             "mène à son exécution : versions, empreintes, durées, commande.",
@@ -133,6 +133,17 @@ def cases_table(here: Here) -> Table:
         ),
         kind="scores",
     )
+
+
+def _by_reading(
+    runs: Sequence[RunRecord], rows: Sequence[Row], missing: Sequence[Row]
+) -> tuple[Group, ...]:
+    """Cases that read the title too stand apart: they answer another question."""
+    pairs = list(zip(runs, rows, strict=True))
+    photo = [row for run, row in pairs if run.model.reads == ("photo",)]
+    both = [row for run, row in pairs if run.model.reads != ("photo",)]
+    apart = (Group(title=t("Photo et titre lus à la prédiction"), rows=tuple(both)),)
+    return (Group(rows=(*photo, *missing)), *(apart if both else ()))
 
 
 def _attempt_href(here: Here, absence: Absence) -> str:

@@ -210,8 +210,22 @@ class StudyView:
 
     @property
     def zero_shot(self) -> tuple[RunRecord, ...]:
-        """Scored zero-shot cases."""
+        """Scored cases that read nothing of the user's own but the photo."""
+        return tuple(run for run in self.text_cases if run not in self.label_free)
+
+    @property
+    def text_cases(self) -> tuple[RunRecord, ...]:
+        """Scored cases of models that read texts."""
         return tuple(run for run in self.scored if run.model.reads_texts)
+
+    @cached_property
+    def label_free(self) -> tuple[RunRecord, ...]:
+        """Scored cases that read titles, unlabelled photos or declared shares, and no label."""
+        return tuple(
+            run
+            for run in self.text_cases
+            if run.model.family == "label-free" or "title" in run.model.reads
+        )
 
     @property
     def described(self) -> tuple[RunRecord, ...]:

@@ -1,0 +1,299 @@
+"""Label-free heads of a study's cases: what they may read is put together here, without labels.
+
+Photos of the training and validation parts come from the store of embeddings.  Titles that were
+encoded, and heads that were chosen and fitted, are kept beside the maps: an unchanged case, or
+its maps, fit nothing again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import cattrs
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.errors import DataError
+from evaluation.labelfree import Adapted, Unlabelled, adapt, controls, learn, two_folds
+from evaluation.records import (
+    Adaptation,
+    Case,
+    FloatArray,
+    Fold,
+    Head,
+    IntArray,
+    ModelSpec,
+    PairsCurve,
+    PairsPoint,
+    RunRecord,
+)
+from evaluation.records.labelfree import METHOD
+from evaluation.scoring.intervals import share
+from evaluation.scoring.paired import mean_gain
+from evaluation.stages.engine import Engine
+from evaluation.stages.open import StudyData
+
+MINIMUM_PAIRS = 30
+"""Of photos and titles: with fewer, agreement cannot be told from chance."""
+PAIRS = (50, 100, 200, 400)
+PAIR_SEEDS = (0, 1, 2)
+"""Numbers of pairs of a learning curve, and draws of each."""
+READ: tuple[Fold, Fold] = ("train", "validation")
+"""The parts that a label-free head may read, of which it sees no label."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AdaptedCase:
+    """A label-free head, and what it says of the photos that it read."""
+
+    head: Head
+    validation: FloatArray
+    """(N, C) logits of the validation part, each photo by a head that had not read it."""
+    record: Adaptation
+
+
+def check_adaptation(spec: ModelSpec, data: StudyData) -> None:
+    """Raises :class:`DataError` when a model's declaration does not fit the data."""
+    classes = data.dataset.classes
+    if spec.shares:
+        odd = sorted(set(spec.shares) ^ set(classes))
+        if odd:
+            raise DataError(
+                f"shares: {odd[0]!r} is " + ("no class" if odd[0] in spec.shares else "left out"),
+                where=f"model {spec.name}",
+                remedy=f"give a share to each of {', '.join(classes)}",
+            )
+    if "titles" not in spec.adapt and "title" not in spec.reads:
+        return
+    read: tuple[Fold, ...] = READ if "titles" in spec.adapt else ("test",)
+    texts = [sample.text for fold in read for sample in data.samples(data.ids(fold))]
+    count = sum(text is not None for text in texts)
+    needed = MINIMUM_PAIRS if "titles" in spec.adapt else 1
+    if count < needed:
+        raise DataError(
+            f"reads titles, and {count} of {len(texts)} photos have one"
+            + (f" ({needed} are needed)" if needed > 1 else ""),
+            where=f"model {spec.name}",
+            remedy="name their column under [dataset]: text_column (or title_column)",
+        )
+
+
+def adapt_case(
+    case: Case,
+    data: StudyData,
+    engine: Engine,
+    rows: Mapping[Fold, FloatArray],
+    zero_shot: Head,
+) -> AdaptedCase:
+    """The head that a case's declaration makes of its zero-shot head, kept once it is made.
+
+    Raises :class:`DataError` when the declaration does not fit the data.
+    """
+    from evaluation.stores.maps import head_digest, key_of  # noqa: PLC0415 - as the cache of maps
+
+    spec = case.model
+    check_adaptation(spec, data)
+    key = key_of(
+        "label-free",
+        method=METHOD,
+        model=engine.model(spec, data).fingerprint,
+        head=head_digest(zero_shot),
+        photos=[data.dataset.revision, data.split.digest],
+        titles=_texts(data, _ids(data)),
+        declared=[spec.adapt, None if spec.shares is None else dict(spec.shares)],
+        prompts=case.prompts and case.prompts.derive,
+    )
+    with engine.map_cache() as cache:
+        kept = cache.arrays(key)
+        if kept is None:
+            kept = _packed(_adapt(case, data, engine, rows, zero_shot))
+            cache.put_arrays(key, kept)
+    return _unpacked(kept, zero_shot)
+
+
+def _adapt(
+    case: Case,
+    data: StudyData,
+    engine: Engine,
+    rows: Mapping[Fold, FloatArray],
+    zero_shot: Head,
+) -> AdaptedCase:
+    clock, spec = time.perf_counter(), case.model
+    seen = unlabelled(spec, data, engine, rows)
+    trials = engine.trials(seen, data.split.seed)
+    found = adapt(seen, zero_shot, spec.adapt, shares=_shares(spec, data), trials=trials.real)
+    ids = data.ids("test")
+    labels, groups = data.labels(ids), data.groups(ids)
+    record = replace(
+        _record(spec, data, seen, found),
+        texts_from_labels=case.prompts is not None and case.prompts.derive == "subcategories",
+        controls=tuple(
+            share(name, head.logits(rows["test"]).argmax(axis=1) == labels, groups)
+            for name, head in controls(zero_shot, found, trials.nonsense).items()
+        ),
+        seconds=time.perf_counter() - clock,
+    )
+    return AdaptedCase(head=found.head, validation=_crossed(data, seen, found), record=record)
+
+
+def unlabelled(
+    spec: ModelSpec, data: StudyData, engine: Engine, rows: Mapping[Fold, FloatArray]
+) -> Unlabelled:
+    """What a head may read; titles are encoded when the model is adapted on them."""
+    photos = np.concatenate([rows[fold] for fold in READ]).astype(np.float32)
+    ids = _ids(data)
+    groups = data.groups(ids)
+    titles, names = np.zeros_like(photos), np.full(len(ids), -1)
+    if "titles" in spec.adapt:
+        titles, names = embed_titles(spec, data, engine, ids)
+    return Unlabelled(
+        photos=photos,
+        titles=titles,
+        names=names,
+        folds=two_folds(np.arange(len(ids)) if groups is None else groups, data.split.seed),
+    )
+
+
+def embed_titles(
+    spec: ModelSpec, data: StudyData, engine: Engine, ids: Sequence[str]
+) -> tuple[NDArray[np.float32], IntArray]:
+    """(N, D) titles of unit length, zero for a photo without; (N,) equal numbers for equal ones."""
+    from evaluation.stores.maps import key_of  # noqa: PLC0415 - as the cache of maps
+
+    texts = _texts(data, ids)
+    known = {text: row for row, text in enumerate(dict.fromkeys(text for text in texts if text))}
+    names = np.array([known.get(text, -1) for text in texts], dtype=np.int64)
+    reader = engine.reader(spec, data)
+    key = key_of("titles", weights=reader.weights_digest, texts=list(known))
+    with engine.map_cache() as cache:
+        kept = cache.arrays(key)
+        if kept is None:
+            kept = {"titles": reader.embed_texts(tuple(known)).astype(np.float32)}
+            cache.put_arrays(key, kept)
+    titles = np.zeros((len(ids), kept["titles"].shape[1]), dtype=np.float32)
+    titles[names >= 0] = kept["titles"][names[names >= 0]]
+    return titles, names
+
+
+def pairs_curve(
+    run: RunRecord,
+    data: StudyData,
+    engine: Engine,
+    rows: Mapping[Fold, FloatArray],
+    zero_shot: Head,
+) -> tuple[PairsCurve, ...]:
+    """Test accuracy by number of pairs, at the first setting that a case chose.
+
+    Nothing for a case that no title adapted.  Draws are nested, as those of the learning curves
+    of labels; clusters and shares are left out.
+    """
+    if run.adaptation is None or not run.adaptation.settings:
+        return ()
+    seen = unlabelled(run.model, data, engine, rows)
+    titled, best = np.flatnonzero(seen.titled), run.adaptation.settings[0]
+    ids = data.ids("test")
+    labels, groups = data.labels(ids), data.groups(ids)
+    points = []
+    for size in (*(size for size in PAIRS if size < len(titled)), len(titled)):
+        drawn = [
+            np.sort(np.random.default_rng(seed).permutation(titled)[:size])
+            for seed in (PAIR_SEEDS if size < len(titled) else PAIR_SEEDS[:1])
+        ]
+        heads = [
+            replace(zero_shot, layer=learn(seen, some, best, data.split.seed)) for some in drawn
+        ]
+        right = np.stack([head.logits(rows["test"]).argmax(axis=1) == labels for head in heads])
+        band = mean_gain(right, groups=groups)
+        points.append(
+            PairsPoint(
+                pairs=size,
+                accuracies=tuple(float(one) for one in right.mean(axis=1)),
+                mean=band.gain,
+                low=max(0.0, band.low),
+                high=min(1.0, band.high),
+            )
+        )
+    return (PairsCurve(case=run.case, points=tuple(points)),)
+
+
+def read_titles(
+    spec: ModelSpec, data: StudyData, engine: Engine, folds: Sequence[Fold]
+) -> dict[Fold, FloatArray]:
+    """(N, D) titles of each part, for a model that reads them at prediction; else nothing.
+
+    Raises :class:`DataError` when no photo has one.
+    """
+    if "title" not in spec.reads:
+        return {}
+    check_adaptation(spec, data)
+    return {fold: embed_titles(spec, data, engine, data.ids(fold))[0] for fold in folds}
+
+
+def _ids(data: StudyData) -> list[str]:
+    return [one for fold in READ for one in data.ids(fold)]
+
+
+def _texts(data: StudyData, ids: Sequence[str]) -> list[str]:
+    return [sample.text or "" for sample in data.samples(ids)]
+
+
+def _shares(spec: ModelSpec, data: StudyData) -> FloatArray | None:
+    """(C,) declared shares, which add up to one; None when there are none."""
+    if spec.shares is None:
+        return None
+    shares = np.array([spec.shares.get(label, 1.0) for label in data.dataset.classes])
+    result: FloatArray = shares / shares.sum()
+    return result
+
+
+def _crossed(data: StudyData, seen: Unlabelled, found: Adapted) -> FloatArray:
+    logits = np.empty((len(seen.folds), len(found.head.bias)))
+    for fold, head in enumerate(found.crossed):
+        rows = seen.folds == fold
+        logits[rows] = head.logits(seen.photos[rows])
+    return logits[len(data.ids("train")) :]
+
+
+def _record(spec: ModelSpec, data: StudyData, seen: Unlabelled, found: Adapted) -> Adaptation:
+    chosen, classes = found.chosen, data.dataset.classes
+    titled = seen.names[seen.titled]
+    before = () if found.seen_shares is None else found.seen_shares.tolist()
+    declared = _shares(spec, data)
+    return Adaptation(
+        adapt=spec.adapt,
+        photos=len(seen.folds),
+        pairs=len(titled),
+        titles=len(set(titled.tolist())),
+        before=chosen.before if chosen else None,
+        after=chosen.after if chosen else None,
+        adopted=chosen is not None and chosen.adopted,
+        settings=chosen.settings if chosen else (),
+        clusters=found.clusters,
+        shares={} if declared is None else dict(zip(classes, declared.tolist(), strict=True)),
+        seen_shares=dict(zip(classes, before, strict=True)) if before else {},
+    )
+
+
+def _packed(made: AdaptedCase) -> dict[str, NDArray[Any]]:
+    plain = json.dumps(asdict(made.record)).encode()
+    head = made.head
+    layer = {} if head.layer is None else {"layer": np.asarray(head.layer)}
+    return {
+        "weight": np.asarray(head.weight),
+        "bias": np.asarray(head.bias),
+        "validation": np.asarray(made.validation),
+        "record": np.frombuffer(plain, dtype=np.uint8),
+        **layer,
+    }
+
+
+def _unpacked(kept: Mapping[str, NDArray[Any]], zero_shot: Head) -> AdaptedCase:
+    return AdaptedCase(
+        head=replace(zero_shot, weight=kept["weight"], bias=kept["bias"], layer=kept.get("layer")),
+        validation=kept["validation"],
+        record=cattrs.structure(json.loads(kept["record"].tobytes()), Adaptation),
+    )
