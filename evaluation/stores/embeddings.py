@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 
 FloatVectors = NDArray[np.float32]
 
-DECODERS = 2
-"""Threads that decode photos while the model works on the batch before."""
+DECODERS, MOST_DECODERS = 2, 16
+"""Threads that decode photos while the model works on the batch before: on a processor, and at
+most."""
 
 _EMBEDDINGS = Table(
     name="embeddings",
@@ -231,7 +233,7 @@ def embed(
     *,
     load: Callable[[Sample], Image.Image],
     batch_size: int = 32,
-    workers: int = DECODERS,
+    workers: int | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> EmbeddingRun:
     """The embeddings of the samples, from the store where it has them.
@@ -247,7 +249,7 @@ def embed(
         store: Where embeddings are kept.
         load: Opens a photo as RGB; called from several threads.
         batch_size: Photos per forward pass, at most.
-        workers: Decoding threads.
+        workers: Decoding threads; None for as many as pay on the model's device.
         progress: Told how many of the samples have their embedding, as it grows to N.
 
     Raises:
@@ -257,27 +259,22 @@ def embed(
             fit into memory.
 
     """
-    wanted: dict[str, Sample] = {}
-    for sample in samples:
-        wanted.setdefault(sample.digest, sample)
+    wanted = {sample.digest: sample for sample in samples}
     found = store.get(classifier.fingerprint, list(wanted))
     report = _Progress(samples, progress)
     report(found)
-    embedded, seconds = 0, 0.0
-    forward = _Forward(classifier, batch_size)
+    embedded, seconds, forward = 0, 0.0, _Forward(classifier, batch_size)
     if len(found) < len(wanted):
         with _filling(store, classifier.fingerprint):
             # Another process may have embedded them while we waited for the lock.
             found |= store.get(classifier.fingerprint, [d for d in wanted if d not in found])
             report(found)
             missing = [sample for digest, sample in wanted.items() if digest not in found]
-            clock = time.perf_counter()
-            for batch in _batches(missing, classifier, load, batch_size, workers):
-                vectors = _embed_batch(batch, forward)
-                now = time.perf_counter()
-                store.put(classifier.fingerprint, vectors, seconds=now - clock)
-                seconds += now - clock
-                clock = time.perf_counter()
+            threads = workers or _decoders(classifier.device)
+            batches = _batches(missing, classifier, load, batch_size, threads)
+            for vectors, taken in _timed(batches, forward):
+                store.put(classifier.fingerprint, vectors, seconds=taken)
+                seconds += taken
                 embedded += len(vectors)
                 found |= vectors
                 report(found)
@@ -289,6 +286,22 @@ def embed(
         seconds=seconds,
         batch_size=forward.limit,
     )
+
+
+def _decoders(device: str) -> int:
+    """Threads that decode: a processor that also computes has none to spare, a card waits."""
+    return DECODERS if device == "cpu" else max(DECODERS, min(MOST_DECODERS, os.cpu_count() or 1))
+
+
+def _timed(
+    batches: Iterator[list[_Decoded]], forward: _Forward
+) -> Iterator[tuple[dict[str, FloatVectors], float]]:
+    """The embeddings of each batch, and the seconds that decoding and embedding it took."""
+    clock = time.perf_counter()
+    for batch in batches:
+        vectors = _embed_batch(batch, forward)
+        yield vectors, time.perf_counter() - clock
+        clock = time.perf_counter()
 
 
 def decode(

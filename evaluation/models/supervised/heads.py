@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,6 +62,8 @@ class _Run:
     """A training with one weight decay."""
 
     decay: float
+    planned: int
+    """Epochs that it might have had."""
     epochs: tuple[TrainingEpoch, ...]
     weight: NDArray[np.float64]
     bias: NDArray[np.float64]
@@ -107,49 +109,65 @@ def train_head(
     rows = np.asarray(train.embeddings, dtype=np.float64)
     mean, deviation = rows.mean(axis=0), rows.std(axis=0)
     deviation[deviation == 0] = 1.0  # a feature that never varies says nothing
-    part = _features(train, mean, deviation)
     held_out = None
     if validation is not None and has_images(validation):
         held_out = _features(validation, mean, deviation)
     decays = _decays(spec, tried=held_out is not None)
     task = _Task(
-        train=part,
+        train=_features(train, mean, deviation),
         validation=held_out,
         classes=len(classes),
         plan=plan,
         seed=seed,
         where=where,
     )
-    runs = []
-    with _one_thread():
-        for number, decay in enumerate(decays):
-            start = number * plan.epochs
-
-            def watch_all(done: int, _total: int, note: str, start: int = start) -> None:
-                watch(start + done, len(decays) * plan.epochs, note)
-
-            runs.append(_train(task, decay, watch_all))
+    runs = _all_decays(task, decays, watch)
     # The most decayed of equals.
     best = max(runs, key=lambda run: (*merit(best_of(run.epochs))[:2], run.decay))
+    head = _as_head(best, mean, deviation, frozen_parameters, time.perf_counter() - clock)
+    head = replace(head, chosen=_chosen(best, train, validation))
+    if held_out is None:
+        warning = f"no validation part: the weight decay was not chosen ({decays[0]:g})"
+        return replace(head, warnings=(warning,))
+    return head
+
+
+def _as_head(
+    best: _Run,
+    mean: NDArray[np.float64],
+    deviation: NDArray[np.float64],
+    frozen_parameters: int,
+    seconds: float,
+) -> Head:
+    """The head over features as they are, with the record of its training."""
     weight = best.weight / deviation
     return Head(
         weight=weight,
         bias=best.bias - weight @ mean,
-        chosen=_chosen(best, train, validation),
-        warnings=()
-        if held_out is not None
-        else (f"no validation part: the weight decay was not chosen ({decays[0]:g})",),
         training=TrainingRecord(
             regime="head",
             epochs=best.epochs,
             best_epoch=best_of(best.epochs).epoch,
-            stopped_early=len(best.epochs) < plan.epochs,
+            stopped_early=len(best.epochs) < best.planned,
             trained_parameters=weight.size + best.bias.size,
             frozen_parameters=frozen_parameters,
-            seconds=time.perf_counter() - clock,
+            seconds=seconds,
             device="cpu",
         ),
     )
+
+
+def _all_decays(task: _Task, decays: Sequence[float], watch: Watch) -> list[_Run]:
+    """A training with each weight decay; progress is that of all of them together."""
+    epochs, runs = task.plan.epochs, []
+    with _one_thread():
+        for number, decay in enumerate(decays):
+
+            def watch_all(done: int, _total: int, note: str, start: int = number * epochs) -> None:
+                watch(start + done, len(decays) * epochs, note)
+
+            runs.append(_train(task, decay, watch_all))
+    return runs
 
 
 def _decays(spec: TrainingSpec, *, tried: bool) -> tuple[float, ...]:
@@ -233,6 +251,7 @@ def _train(task: _Task, decay: float, watch: Watch) -> _Run:
         watch(number, plan.epochs, told(epoch))
     return _Run(
         decay=decay,
+        planned=plan.epochs,
         epochs=tuple(epochs),
         weight=kept[0].double().numpy(),
         bias=kept[1].double().numpy(),
