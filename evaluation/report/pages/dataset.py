@@ -51,10 +51,10 @@ def intro(view: StudyView) -> str:
     study = view.study
     numbers = Counter(card.fold for card in study.samples)
     return t(
-        "{samples} réparties en {classes} : {parts}. Seules les photos de "
-        "test notent les modèles ; celles d’apprentissage et de validation "
-        "ne servent qu’à l’approche supervisée, et aux textes tirés des "
-        "sous-catégories.",
+        "{samples} réparties en {classes} : {parts}. Seules les photos de test notent les "
+        "modèles. Celles d’apprentissage entraînent ce qui apprend, et donnent leurs noms aux "
+        "textes tirés des sous-catégories ; celles de validation servent à choisir : textes, "
+        "réglages, températures et seuils.",
         samples=nt(len(study.samples), "{n} photo", "{n} photos"),
         classes=nt(len(study.classes), "{n} catégorie", "{n} catégories"),
         parts=wording.listing([_photos_in(fold, numbers[fold]) for fold in FOLDS if numbers[fold]]),
