@@ -52,8 +52,8 @@ def install_tox() -> None:
     if TOX.is_file():
         return
     try:
-        import ensurepip  # noqa: F401, PLC0415 - Debian leaves it out of its python3
-        import venv  # noqa: PLC0415
+        import ensurepip  # noqa: F401 - Debian leaves it out of its python3
+        import venv
     except ImportError:
         package = f"python3.{sys.version_info[1]}-venv"
         raise Missing(

@@ -77,7 +77,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         try:
             pluginmanager.register(ours("suites.plugin"), "veille-suites")
         except NameTaken as error:
-            from pytest import UsageError  # noqa: PLC0415, PT013 - not where nothing is asked for
+            from pytest import UsageError  # noqa: PT013 - not where nothing is asked for
 
             raise UsageError(str(error)) from None
 

@@ -157,7 +157,7 @@ def _locked(path: Path, *, wait: bool) -> Iterator[bool]:
     if sys.platform == "win32":  # files cannot be locked and renamed: what is left stays
         yield wait
         return
-    import fcntl  # noqa: PLC0415 - Windows has none
+    import fcntl
 
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)

@@ -84,7 +84,7 @@ def make_photo() -> Callable[..., Path]:
 @pytest.fixture
 def study(tmp_path: Path, make_photo: Callable[..., Path]) -> Path:
     """A folder study of three classes with a tiny model: runs in seconds, offline."""
-    from tests.studies import tiny_model, write_study  # noqa: PLC0415 - imports torch
+    from tests.studies import tiny_model, write_study
 
     folder = tmp_path / "essai"
     for c, label in enumerate(("Lamps", "Mugs", "Rugs")):

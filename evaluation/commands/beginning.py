@@ -55,7 +55,7 @@ def new(  # noqa: PLR0917 - click passes them by name
 
     Ends with what was understood of the photos, and with the next command.
     """
-    from evaluation.stages.begin import begin  # noqa: PLC0415 - keeps the other commands short
+    from evaluation.stages.begin import begin
 
     begun = begin(
         study,
@@ -74,7 +74,7 @@ def new(  # noqa: PLR0917 - click passes them by name
 
 
 def _asked(classes: Sequence[str]) -> str:
-    from evaluation.study.naming import likely_language, says_nothing  # noqa: PLC0415
+    from evaluation.study.naming import likely_language, says_nothing
 
     if says_nothing(classes):
         return "en"
@@ -91,8 +91,8 @@ def _asked(classes: Sequence[str]) -> str:
 
 
 def _print(begun: Begun) -> None:
-    from evaluation.data.notes import line  # noqa: PLC0415
-    from evaluation.study.naming import says_nothing  # noqa: PLC0415
+    from evaluation.data.notes import line
+    from evaluation.study.naming import says_nothing
 
     counts, plan = begun.counts, begun.plan
     low, high = min(counts.values()), max(counts.values())
@@ -160,10 +160,10 @@ def try_(  # noqa: PLR0917 - click passes them by name
     The shortest way: what would be asked is assumed, and said in a line each.  The study that
     is written can be edited and scored again.
     """
-    from evaluation.commands.evaluating import pytest_arguments  # noqa: PLC0415
-    from evaluation.commands.publishing import site  # noqa: PLC0415
-    from evaluation.stages.begin import begin  # noqa: PLC0415 - keeps the other commands short
-    from evaluation.study.naming import likely_language  # noqa: PLC0415
+    from evaluation.commands.evaluating import pytest_arguments
+    from evaluation.commands.publishing import site
+    from evaluation.stages.begin import begin
+    from evaluation.study.naming import likely_language
 
     def assumed(classes: Sequence[str]) -> str:
         likely = likely_language(classes)
@@ -179,7 +179,7 @@ def try_(  # noqa: PLR0917 - click passes them by name
         label_column=label_column,
     )
     _print(begun)
-    import pytest  # noqa: PLC0415 - needs the `eval` extra
+    import pytest
 
     code = pytest.main(pytest_arguments((str(begun.file), "--no-maps", "-q")))
     if code not in (0, 1):

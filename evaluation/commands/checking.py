@@ -31,7 +31,7 @@ def check(study: str, data_root: Path | None, offline: bool) -> None:
     --offline, servers are asked how large weights that are not here are.  Exits with 2 when
     the study could not run.
     """
-    from evaluation.stages.check import check_study  # noqa: PLC0415 - imports the data stage
+    from evaluation.stages.check import check_study
 
     found = load_study(study, data_root=data_root)
     click.echo(f"study     {found.name}: {found.title}\nfile      {short(found.file)}")
@@ -89,7 +89,7 @@ def data(study: str, root: Path, archive: str | None) -> None:
     A download that was cut goes on from where it was; what is in the folder already is neither
     fetched again nor overwritten.  Needs room for the archive and for the photos.
     """
-    from evaluation.data import fetch_dataset  # noqa: PLC0415 - keeps the other commands short
+    from evaluation.data import fetch_dataset
 
     spec = load_study(study, data_root=root).dataset
 
@@ -121,7 +121,7 @@ def weights(study: str, offline: bool) -> None:
     ~/.cache/clip).  HF_ENDPOINT names another server.  Exits with 1 when a model's weights
     cannot be had.
     """
-    from evaluation.stages.check import announce_weights, fetch_weights  # noqa: PLC0415
+    from evaluation.stages.check import announce_weights, fetch_weights
 
     found = load_study(study)
     with progress_bars() as advance:

@@ -46,15 +46,15 @@ def compare(
 
 
 def _compared(study: str, settings: Settings) -> StudyComparison:
-    from evaluation.stages.compare import compare_cases  # noqa: PLC0415 - imports SciPy
+    from evaluation.stages.compare import compare_cases
 
     return _found(compare_cases(settings.artefacts, study), study)
 
 
 def _deepened(study: str, data_root: Path | None, settings: Settings) -> StudyComparison:
-    from evaluation.stages.deepen import deepen  # noqa: PLC0415 - imports SciPy
-    from evaluation.stages.engine import Engine  # noqa: PLC0415
-    from evaluation.stages.open import open_study  # noqa: PLC0415
+    from evaluation.stages.deepen import deepen
+    from evaluation.stages.engine import Engine
+    from evaluation.stages.open import open_study
 
     declared = load_study(study, data_root=data_root)
     with progress_bars() as advance:

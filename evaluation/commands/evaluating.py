@@ -25,7 +25,7 @@ def evaluate(arguments: tuple[str, ...]) -> None:
     --batch-size, --artefacts DIR, --offline, --no-maps, --no-resume, --force, --retry.
     Exit codes are pytest's.
     """
-    import pytest  # noqa: PLC0415 - needs the `eval` extra
+    import pytest
 
     sys.exit(pytest.main(pytest_arguments(arguments)))
 

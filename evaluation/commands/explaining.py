@@ -48,9 +48,9 @@ def explain(
     start it again to go on.  Without options, the study's own numbers are raised to 1000
     masks on 32 photos, and curves of 20 steps on 24.
     """
-    from evaluation.stages.engine import Engine  # noqa: PLC0415
-    from evaluation.stages.explain import deeper  # noqa: PLC0415 - imports the stages
-    from evaluation.stages.open import open_study  # noqa: PLC0415
+    from evaluation.stages.engine import Engine
+    from evaluation.stages.explain import deeper
+    from evaluation.stages.open import open_study
 
     declared = load_study(study, data_root=data_root)
     changes: dict[str, Any] = {key: one for key, one in numbers.items() if one is not None}
@@ -88,7 +88,7 @@ def _explain_all(
     data: StudyData, engine: Engine, cases: tuple[Case, ...], spec: ExplainSpec
 ) -> None:
     """Announces what each case costs, then explains them one after the other."""
-    from evaluation.stages import explain as stage  # noqa: PLC0415 - imports the stages
+    from evaluation.stages import explain as stage
 
     if not cases:
         raise VeilleError(
@@ -135,9 +135,9 @@ def suggest(
     sub-categories that no text of the class names.  Writes a new prompt set, never over
     another one, and suggestion.json for the site.  The test part is never looked at.
     """
-    from evaluation.stages import suggest as stage  # noqa: PLC0415 - imports the stages
-    from evaluation.stages.engine import Engine  # noqa: PLC0415
-    from evaluation.stages.open import read_data  # noqa: PLC0415
+    from evaluation.stages import suggest as stage
+    from evaluation.stages.engine import Engine
+    from evaluation.stages.open import read_data
 
     found = load_study(study, data_root=data_root)
     with progress_bars() as advance:

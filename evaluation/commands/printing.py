@@ -30,7 +30,7 @@ def report(
     language: Literal["fr", "en"],
 ) -> None:
     """Write the report's pages as Markdown, with assets and nav.yml, for any site generator."""
-    from evaluation.report import write_report  # noqa: PLC0415 - needs the `site` extra
+    from evaluation.report import write_report
 
     pages = write_report(artefacts, output, photos=photos, language=language, config=config)
     click.echo(f"{len(pages)} files written to {output}")
@@ -64,7 +64,7 @@ def slides(  # noqa: PLR0917 - click passes them by name
     The file stands alone: it may be mailed, opened from a disk, and asks nothing of the
     network.  Arrow keys go through the slides, P presents them.
     """
-    from evaluation.report.paper.paper import write_slides  # noqa: PLC0415 - needs the `site` extra
+    from evaluation.report.paper.paper import write_slides
 
     html = output or (None if pdf else Path(f"{study}-slides.html"))
     write_slides(artefacts, study, html=html, pdf=pdf, language=language, photos=photos)
@@ -94,7 +94,7 @@ def print_study(
 
     Chromium or Chrome prints it: the one on the PATH, or the one that VEILLE_CHROMIUM names.
     """
-    from evaluation.report.paper.paper import write_pdf  # noqa: PLC0415 - needs the `site` extra
+    from evaluation.report.paper.paper import write_pdf
 
     path = output or Path(f"{study}.pdf")
     pages = write_pdf(artefacts, study, path, language=language, photos=photos)

@@ -71,7 +71,7 @@ def _told(artefacts: Path | None, photos: str | None) -> None:
 
 
 def _configurations() -> tuple[Path, ...]:
-    from evaluation.report.site.folder import configurations  # noqa: PLC0415 - the `site` extra
+    from evaluation.report.site.folder import configurations
 
     return configurations(Path.cwd())
 
@@ -79,7 +79,7 @@ def _configurations() -> tuple[Path, ...]:
 def _mkdocs(*arguments: str) -> None:
     """MkDocs' own command, in this process; its exit code ends this one when it is not 0."""
     os.environ["NO_MKDOCS_2_WARNING"] = "1"
-    from mkdocs.__main__ import cli  # noqa: PLC0415 - needs the `site` extra
+    from mkdocs.__main__ import cli
 
     cli.main(list(arguments), prog_name="mkdocs", standalone_mode=False)
 
@@ -107,7 +107,7 @@ def write_workflow(folder: Path, named: tuple[str, ...]) -> tuple[str, ...]:
     Raises :class:`ReportError` for a study without results, for a workflow that is there
     already, and when nothing can be written.
     """
-    from evaluation.report.study.view import check_photos, shows_photos  # noqa: PLC0415 - `site`
+    from evaluation.report.study.view import check_photos, shows_photos
 
     cards = tuple(one.study for one in read_results(folder / "artefacts"))
     check_photos(",".join(named or ("all",)), {card.name for card in cards})

@@ -34,9 +34,9 @@ def watch(
     the photos that flipped.  The test part is put away: `veille eval` scores it, at the end.  A
     page of the same figures, marked provisional, follows; Ctrl+C ends.
     """
-    from evaluation.report.site.provisional import PLACE, write_page  # noqa: PLC0415
-    from evaluation.stages import watch as stage  # noqa: PLC0415 - imports torch
-    from evaluation.stages.engine import Engine  # noqa: PLC0415
+    from evaluation.report.site.provisional import PLACE, write_page
+    from evaluation.stages import watch as stage
+    from evaluation.stages.engine import Engine
 
     declared = load_study(study, data_root=data_root)
     with progress_bars() as advance:

@@ -152,7 +152,7 @@ def _bytes_a_pixel(image: Image.Image) -> int:
 def _readable_formats() -> tuple[str, ...]:
     Image.init()  # an older Pillow, or one built without a codec, knows fewer of them
     with contextlib.suppress(ModuleNotFoundError):
-        from pillow_heif import register_heif_opener  # noqa: PLC0415 - an extra
+        from pillow_heif import register_heif_opener
 
         register_heif_opener()
     return tuple(name for name in (*FORMATS, "HEIF") if name in Image.OPEN)
@@ -256,7 +256,7 @@ def _unknown(start: bytes, handle: BinaryIO) -> str:
 
 
 def _tiff_bands(handle: BinaryIO) -> int:
-    from PIL.TiffImagePlugin import ImageFileDirectory_v2  # noqa: PLC0415 - for rare files
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     handle.seek(0)
     directory = ImageFileDirectory_v2(handle.read(8))

@@ -58,7 +58,7 @@ class SavedPhotos:
             file.write_bytes(content)
 
     def _rows(self, columns: Sequence[str]) -> Iterator[tuple[str, str, Any]]:
-        from pyarrow import ipc  # noqa: PLC0415 - an extra
+        from pyarrow import ipc
 
         for part, files in self.parts.items():
             number = 0
@@ -87,7 +87,7 @@ def export_saved_dataset(folder: Path) -> SavedPhotos:
 
     """
     try:
-        import pyarrow  # noqa: F401, ICN001, PLC0415 - an extra
+        import pyarrow  # noqa: F401, ICN001 - an extra
     except ModuleNotFoundError:
         raise DataError(
             "reading it needs the package pyarrow, which is not installed here",

@@ -196,7 +196,7 @@ def _json_lines(file: Path) -> Rows:
 
 def _parquet(file: Path) -> Rows:
     try:
-        from pyarrow import ArrowException, parquet  # noqa: PLC0415 - an extra, and slow to import
+        from pyarrow import ArrowException, parquet
     except ModuleNotFoundError:
         raise DataError(
             "reading Parquet needs the package pyarrow, which is not installed here",

@@ -76,7 +76,7 @@ def chefer(model: Explainable, score: Score, pixels: torch.Tensor) -> InputMaps:
 
 def _relevance(used: Sequence[tuple[RecordedAttention, torch.Tensor]]) -> torch.Tensor:
     """(c, B, K) relevance of the first layer's K keys, from (c, B, H, Q, D) gradients."""
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     keys = used[0][0].weights.shape[-1]
     identity = torch.eye(keys, dtype=used[0][0].weights.dtype, device=used[0][0].weights.device)
@@ -108,7 +108,7 @@ def _run(
     model: Explainable, score: Score, pixels: torch.Tensor
 ) -> tuple[list[RecordedAttention], torch.Tensor]:
     """The attentions of a forward pass, and its (B, C) scores with their graph."""
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     # Frozen parameters make no graph: the pixels do.
     inputs = pixels.detach().clone().requires_grad_()
@@ -130,7 +130,7 @@ def _run(
 
 def _last_used(records: Sequence[RecordedAttention], scores: torch.Tensor) -> RecordedAttention:
     """The last attention that the scores depend on, which must read the image itself."""
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     for i in reversed(range(len(records))):
         (gradient,) = torch.autograd.grad(
@@ -159,7 +159,7 @@ def _output_gradients(
 
     None stands for an output that the scores do not depend on.
     """
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     outputs = [record.output for record in records]
     bytes_a_class = sum(one.numel() * one.element_size() for one in outputs)
@@ -178,7 +178,7 @@ def _output_gradients(
 
 def _to_maps(parts: Sequence[torch.Tensor], layout: TokenLayout) -> InputMaps:
     """(c, B, K) relevances of the keys to maps over the patches."""
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     patches = torch.cat(list(parts))[..., layout.prefix :]
     if not patches.any():

@@ -59,7 +59,7 @@ Embed = Callable[["torch.Tensor"], FloatArray]
 
 def plainly(model: Explainable) -> Embed:
     """Through the very module that maps look into, whatever its weights are by now."""
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     def embed(pixels: torch.Tensor) -> FloatArray:
         with torch.no_grad():
@@ -121,7 +121,7 @@ def _tried(embed: Embed, pixels: torch.Tensor) -> FloatArray | None:
 
 def to_array(tensor: torch.Tensor) -> FloatArray:
     """A tensor in single precision, or in double if it is so itself."""
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     wide = tensor if tensor.dtype == torch.float64 else tensor.float()
     array: FloatArray = wide.detach().cpu().numpy()
@@ -137,7 +137,7 @@ def margins(logits: torch.Tensor) -> torch.Tensor:
 
     Raises :class:`ModelError` when there is only one class.
     """
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     count = logits.shape[-1]
     if count < 2:  # noqa: PLR2004 - a choice needs two
@@ -149,7 +149,7 @@ def margins(logits: torch.Tensor) -> torch.Tensor:
 
 def head_logits(head: Head) -> Score:
     """The head as a differentiable function: (B, D) embeddings to (B, C) logits."""
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     weight = torch.from_numpy(np.array(head.weight))
     bias = torch.from_numpy(np.array(head.bias))
@@ -176,7 +176,7 @@ def class_directions(scores: torch.Tensor, bytes_a_class: int) -> Iterator[torch
     As many as ``GRADIENT_BYTES`` allow, all of them for any usual tower.  One image's score
     does not depend on another image: one pass serves the batch.
     """
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     images, classes = scores.shape
     each = torch.eye(classes, dtype=scores.dtype, device=scores.device)

@@ -50,7 +50,7 @@ def class_activation(
             output of the last block of a ViT whose class token alone is read, for instance.
 
     """
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     layer = layer or inspect_tower(model).spatial
     if layer is None:
@@ -109,7 +109,7 @@ def _gradients(
     scores: torch.Tensor, activation: torch.Tensor, layer: SpatialLayer
 ) -> Iterator[torch.Tensor]:
     """(c, *activation.shape) for a few classes at a time."""
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     # The product with the activation is as large as the gradient.
     for directions in class_directions(scores, 2 * activation.numel() * activation.element_size()):

@@ -69,7 +69,7 @@ def embed_curves(
         batch_size: Images a forward pass.
 
     """
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     count = pixels.shape[-2] * pixels.shape[-1]
     rank = torch.empty(count, dtype=torch.long)
@@ -89,7 +89,7 @@ def embed_curves(
 
 def read_curves(embeddings: FloatArray, head: Head, target: int) -> Curves:
     """The curves of one class, from what :func:`embed_curves` gave."""
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     logits = head_logits(head)(torch.from_numpy(embeddings).double())
     probabilities = logits.softmax(dim=-1)[:, target].numpy()
@@ -239,7 +239,7 @@ def _baseline(pixels: torch.Tensor, baseline: Baseline) -> torch.Tensor:
 
 def _blurred(pixels: torch.Tensor, sigma: float) -> torch.Tensor:
     """A Gaussian blur, the border repeated outwards."""
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     radius = min(int(3 * sigma), min(pixels.shape[-2:]) - 1)
     x = torch.arange(-radius, radius + 1, dtype=pixels.dtype, device=pixels.device)
@@ -252,7 +252,7 @@ def _blurred(pixels: torch.Tensor, sigma: float) -> torch.Tensor:
 
 
 def _enlarged(values: FloatArray, size: tuple[int, int]) -> FloatArray:
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     small = torch.from_numpy(np.ascontiguousarray(values))[None, None]
     large = torch.nn.functional.interpolate(small, size=size, mode="bilinear", align_corners=False)

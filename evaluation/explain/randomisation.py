@@ -40,7 +40,7 @@ def randomised(tower: torch.nn.Module, share: float, *, seed: int = 0) -> Iterat
         seed: Of the shuffling.
 
     """
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     parameters = list(tower.parameters())
     wanted = share * sum(one.numel() for one in parameters)

@@ -50,8 +50,8 @@ def recording() -> Iterator[list[RecordedAttention]]:
     PyTorch's own functions are restored whatever happens inside.  Other threads may compute
     attention meanwhile: it is theirs, and is neither changed nor recorded.
     """
-    import torch  # noqa: PLC0415 - slow to import
-    from torch.nn import functional  # noqa: PLC0415
+    import torch
+    from torch.nn import functional
 
     records: list[RecordedAttention] = []
     with _LOCK:
@@ -102,7 +102,7 @@ def _weights(
     scale: float | None,
 ) -> torch.Tensor:
     """The softmax of PyTorch's reference: a boolean mask is True where attention may go."""
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     scores = query @ key.transpose(-2, -1) * factor

@@ -60,7 +60,7 @@ def shared_masks(settings: RiseSettings, size: tuple[int, int]) -> NDArray[np.ui
 def _masks(
     count: int, cells: int, keep: float, seed: int, size: tuple[int, int]
 ) -> NDArray[np.uint8]:
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     if count < 2 or not 0 < keep < 1:  # noqa: PLR2004 - a covariance needs two
         raise ModelError("RISE needs two masks at least, and a share to keep between 0 and 1")
@@ -110,7 +110,7 @@ def embed_masked(
         progress: Told how many masks are done.
 
     """
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     size = (pixels.shape[-2], pixels.shape[-1])
     masks = shared_masks(settings, size)
@@ -133,7 +133,7 @@ def rise_maps(masked: MaskedEmbeddings, score: Score) -> InputMaps:
 
     In units of the score: the gain expected of showing that place rather than hiding it.
     """
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     with torch.no_grad():
         scores = score(torch.from_numpy(masked.values)).double().numpy()
@@ -154,7 +154,7 @@ def rise_maps(masked: MaskedEmbeddings, score: Score) -> InputMaps:
 
 def _reduced(values: NDArray[np.float32]) -> Float32Array:
     """(C, H, W) averaged over equal cells, at most ``MAP_SIDE`` on the longer side."""
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     height, width = values.shape[1:]
     factor = max(height, width) / MAP_SIDE

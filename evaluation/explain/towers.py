@@ -64,7 +64,7 @@ class Tower:
 
 def inspect_tower(model: Explainable) -> Tower:
     """Looks at one forward pass on noise."""
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     height, width = input_size(model.preprocessing)
     noise = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))

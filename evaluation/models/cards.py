@@ -77,8 +77,8 @@ def gflops(module: torch.nn.Module, resolution: tuple[int, int]) -> float:
         resolution: H and W.
 
     """
-    import torch  # noqa: PLC0415 - slow to import
-    from torch.utils.flop_counter import FlopCounterMode  # noqa: PLC0415
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
 
     module.eval().requires_grad_(requires_grad=False)
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
@@ -111,7 +111,7 @@ def _facts(spec: ModelSpec) -> tuple[Mapping[str, Any], Mapping[str, str]]:
 
 def as_tag(spec: ModelSpec) -> tuple[str, str]:
     """The architecture and tag of weights; those of a repository when open_clip lists it."""
-    from open_clip.pretrained import get_pretrained_cfg, list_pretrained  # noqa: PLC0415
+    from open_clip.pretrained import get_pretrained_cfg, list_pretrained
 
     if spec.weights.startswith(HUB):
         repository = spec.weights.removeprefix(HUB)
@@ -124,7 +124,7 @@ def as_tag(spec: ModelSpec) -> tuple[str, str]:
 
 def _hub_page(spec: ModelSpec) -> str:
     """The page of a repository of the hub; "" for weights from elsewhere."""
-    from open_clip.pretrained import get_pretrained_cfg  # noqa: PLC0415 - slow to import
+    from open_clip.pretrained import get_pretrained_cfg
 
     if spec.weights.startswith(HUB):
         return f"https://huggingface.co/{spec.weights.removeprefix(HUB)}"

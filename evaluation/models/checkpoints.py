@@ -76,10 +76,10 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _opened(path: Path) -> Any:
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     if path.suffix == ".safetensors":
-        from safetensors.torch import load_file  # noqa: PLC0415 - imports torch
+        from safetensors.torch import load_file
 
         return load_file(path)
     try:
@@ -100,7 +100,7 @@ def _opened(path: Path) -> Any:
 
 def _numpy_numbers() -> list[Any]:
     """What unpickling a NumPy scalar or array calls; none of it runs code of the file."""
-    from numpy._core import multiarray  # noqa: PLC0415 - private, and so pickles name it
+    from numpy._core import multiarray
 
     builders = (multiarray.scalar, multiarray._reconstruct)  # noqa: SLF001
     dtypes = {type(np.dtype(code)) for code in np.typecodes["All"]}
@@ -110,7 +110,7 @@ def _numpy_numbers() -> list[Any]:
 
 
 def _is_tensor(value: object) -> bool:
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     return isinstance(value, torch.Tensor)
 

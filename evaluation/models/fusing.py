@@ -29,9 +29,9 @@ def fused(tower: nn.Module, size: tuple[int, int]) -> nn.Module | None:
         size: Height and width of the pixels that it reads.
 
     """
-    import torch  # noqa: PLC0415 - slow to import
-    from torch import nn  # noqa: PLC0415
-    from torch.nn.utils import fuse_conv_bn_eval  # noqa: PLC0415
+    import torch
+    from torch import nn
+    from torch.nn.utils import fuse_conv_bn_eval
 
     probe = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
     probe = probe.to(next(tower.parameters()).device)
@@ -52,7 +52,7 @@ def fused(tower: nn.Module, size: tuple[int, int]) -> nn.Module | None:
 
 def _pairs(tower: nn.Module, probe: torch.Tensor) -> tuple[list[tuple[str, str]], torch.Tensor]:
     """Names of convolutions and of the norms that read them, and the embeddings of a probe."""
-    from torch import nn  # noqa: PLC0415 - slow to import
+    from torch import nn
 
     made: dict[int, tuple[str, torch.Tensor]] = {}
     pairs: list[tuple[str, str]] = []
@@ -81,7 +81,7 @@ def _pairs(tower: nn.Module, probe: torch.Tensor) -> tuple[list[tuple[str, str]]
 
 
 def _unit(features: Any) -> torch.Tensor:
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     rows = features[0] if isinstance(features, tuple) else features
     return torch.nn.functional.normalize(rows.float(), dim=-1)

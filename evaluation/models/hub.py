@@ -52,7 +52,7 @@ def hub_offline(offline: bool = True) -> Iterator[None]:
     The environment variable is read once, when huggingface_hub is imported, which may have
     happened long ago: so its constant is set, and restored.
     """
-    from huggingface_hub import constants  # noqa: PLC0415 - slow to import
+    from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = before or offline
@@ -67,7 +67,7 @@ def hub_offline(offline: bool = True) -> Iterator[None]:
 
 def cached_file(repository: str, names: tuple[str, ...]) -> Path | None:
     """The first of these files of a hub repository that is in the cache."""
-    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - slow to import
+    from huggingface_hub import try_to_load_from_cache
 
     for name in names:
         path = try_to_load_from_cache(repository, name)
@@ -145,7 +145,7 @@ def announced_by_url(url: str, *, target: Path, what: str, sha256: str = "") -> 
         WeightsUnavailable: the server refuses, or does not answer.
 
     """
-    from huggingface_hub import constants, get_session  # noqa: PLC0415 - slow to import
+    from huggingface_hub import constants, get_session
 
     def ask() -> Any:
         answer = get_session().head(
@@ -180,8 +180,8 @@ def digest_in_url(url: str) -> str:
 
 
 def _announced_by_hub(repository: str, names: tuple[str, ...], *, what: str) -> RemoteFile:
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url  # noqa: PLC0415
-    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # noqa: PLC0415
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
     with _asking(constants.ENDPOINT, what):
         name, found = _first_there(
@@ -230,7 +230,7 @@ def fetch_pretrained(
 
     Raises :class:`WeightsUnavailable` when it cannot be had.
     """
-    from open_clip import download_pretrained  # noqa: PLC0415 - slow to import
+    from open_clip import download_pretrained
 
     found = cached_pretrained(tag)
     if found is not None:
@@ -248,7 +248,7 @@ def fetch_repository(repository: str, *, offline: bool, progress: Progress = sil
 
     Raises :class:`WeightsUnavailable` when they cannot be had.
     """
-    from open_clip.pretrained import download_pretrained_from_hf  # noqa: PLC0415
+    from open_clip.pretrained import download_pretrained_from_hf
 
     found = cached_repository(repository)
     if found is not None:
@@ -273,7 +273,7 @@ def fetch_file(
 
     Raises :class:`WeightsUnavailable` when none can be had.
     """
-    from huggingface_hub import hf_hub_download  # noqa: PLC0415 - slow to import
+    from huggingface_hub import hf_hub_download
 
     remote = _announced_by_hub(repository, names, what=what)
     download(remote, what=what, progress=progress)
@@ -287,7 +287,7 @@ def require_hub(what: str) -> None:
     One request, so that a dead network is known at once: huggingface_hub would try each file
     six times, half a minute for every file.
     """
-    from huggingface_hub import constants, get_session  # noqa: PLC0415 - slow to import
+    from huggingface_hub import constants, get_session
 
     with _asking(constants.ENDPOINT, what):
         get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
@@ -296,7 +296,7 @@ def require_hub(what: str) -> None:
 @contextlib.contextmanager
 def _asking(url: str, what: str) -> Iterator[None]:
     """While a server is asked for the first time: a silent one is remembered for a while."""
-    from huggingface_hub import constants  # noqa: PLC0415 - slow to import
+    from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
         raise WeightsUnavailable(

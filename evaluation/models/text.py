@@ -29,7 +29,7 @@ class TextEncoder:
     def __init__(
         self, model: Any, tokenizer: Any, *, device: torch.device, kept: Kept | None = None
     ) -> None:
-        from open_clip.hf_model import HFTextEncoder  # noqa: PLC0415 - slow to import
+        from open_clip.hf_model import HFTextEncoder
 
         self._model = model
         self._tokenizer = tokenizer
@@ -51,7 +51,7 @@ class TextEncoder:
         return unit(rows.astype(np.float64))
 
     def _features(self, sentences: Sequence[str]) -> NDArray[np.float32]:
-        import torch  # noqa: PLC0415 - slow to import
+        import torch
 
         rows = []
         with torch.inference_mode():
@@ -75,7 +75,7 @@ class TextEncoder:
         if (clean := getattr(self._tokenizer, "clean_fn", None)) is not None:
             text = clean(sentence)
         else:  # SigLipTokenizer
-            from open_clip.tokenizer import basic_clean, canonicalize_text  # noqa: PLC0415
+            from open_clip.tokenizer import basic_clean, canonicalize_text
 
             text = canonicalize_text(basic_clean(sentence))
         clips = getattr(self._tokenizer, "tokenizer_mode", "") == "clips"

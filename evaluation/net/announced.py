@@ -58,7 +58,7 @@ def download(remote: RemoteFile, *, what: str, progress: Progress = silent) -> P
             unless its checksum is wrong.
 
     """
-    from filelock import FileLock  # noqa: PLC0415 - not in the site's environment
+    from filelock import FileLock
 
     with told(what):
         remote.partial.parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def patiently(ask: Callable[[], Any]) -> Any:
 
 
 def _transfer(remote: RemoteFile, what: str, progress: Progress) -> None:
-    from huggingface_hub import constants  # noqa: PLC0415 - slow to import
+    from huggingface_hub import constants
 
     label, total = f"downloading {what} (MB)", max(1, (remote.size or 0) // MEGABYTE)
     wanted = Wanted(

@@ -93,7 +93,7 @@ def adapt_case(
 
     Raises :class:`DataError` when the declaration does not fit the data.
     """
-    from evaluation.stores.maps import head_digest, key_of  # noqa: PLC0415 - as the cache of maps
+    from evaluation.stores.maps import head_digest, key_of
 
     spec = case.model
     check_adaptation(spec, data)
@@ -162,7 +162,7 @@ def embed_titles(
     spec: ModelSpec, data: StudyData, engine: Engine, ids: Sequence[str]
 ) -> tuple[NDArray[np.float32], IntArray]:
     """(N, D) titles of unit length, zero for a photo without; (N,) equal numbers for equal ones."""
-    from evaluation.stores.maps import key_of  # noqa: PLC0415 - as the cache of maps
+    from evaluation.stores.maps import key_of
 
     texts = _texts(data, ids)
     known = {text: row for row, text in enumerate(dict.fromkeys(text for text in texts if text))}

@@ -46,7 +46,7 @@ def _card(spec: ModelSpec, path: Path) -> ModelCard:
         card = json_file.read_plain(path, ModelCard)
         if _is_sized(card) or time.time() - path.stat().st_mtime < DAY:
             return replace(card, model=spec)
-    from evaluation.models import model_card  # noqa: PLC0415 - imports torch
+    from evaluation.models import model_card
 
     card = model_card(spec)
     with suppress(ArtefactError):

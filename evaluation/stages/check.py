@@ -55,7 +55,7 @@ def _with_titles(check: ModelCheck, data: StudyData) -> ModelCheck:
 
 def announce_weights(study: Study, settings: Settings) -> tuple[ModelCheck, ...]:
     """Whether each model of a study could run here, and how much it would download."""
-    from evaluation.models import availability  # noqa: PLC0415 - imports open_clip
+    from evaluation.models import availability
 
     return tuple(
         ModelCheck(
@@ -69,6 +69,6 @@ def announce_weights(study: Study, settings: Settings) -> tuple[ModelCheck, ...]
 
 def fetch_weights(spec: ModelSpec, settings: Settings) -> Fetched:
     """The weights of a model, had ahead of its cases; see :func:`evaluation.models.fetch`."""
-    from evaluation.models import fetch  # noqa: PLC0415 - imports open_clip
+    from evaluation.models import fetch
 
     return fetch(spec, cache=settings.cache, offline=settings.offline, progress=settings.progress)

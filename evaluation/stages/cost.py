@@ -82,7 +82,7 @@ def _status_mb(key: str) -> float | None:
 def process_peak_mb() -> float | None:
     """Peak resident memory of this process so far, MiB; None where it cannot be known."""
     try:
-        import resource  # noqa: PLC0415 - absent on Windows
+        import resource
     except ImportError:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

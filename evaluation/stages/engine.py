@@ -53,14 +53,14 @@ class Engine:
     def store(self) -> EmbeddingStore:
         """The embeddings store."""
         if self._store is None:
-            from evaluation.stores.embeddings import EmbeddingStore  # noqa: PLC0415 - keeps start-up short
+            from evaluation.stores.embeddings import EmbeddingStore
 
             self._store = EmbeddingStore(self.settings.cache / "embeddings.sqlite")
         return self._store
 
     def map_cache(self) -> MapCache:
         """The cache of maps, beside that of the embeddings; to be closed by who opened it."""
-        from evaluation.explain import MapCache  # noqa: PLC0415 - keeps start-up short
+        from evaluation.explain import MapCache
 
         return MapCache(self.settings.cache / "maps.sqlite")
 
@@ -81,7 +81,7 @@ class Engine:
             return model
         if spec.name in self._unavailable:
             raise self._unavailable[spec.name]
-        from evaluation.models import load_model  # noqa: PLC0415 - imports torch
+        from evaluation.models import load_model
 
         self._loaded, settings = None, self.settings
         try:
@@ -115,7 +115,7 @@ class Engine:
         if spec.reads_texts:
             return cast("TextReader", self.model(spec, data))
         if self._reader is None:
-            from evaluation.models import load_model  # noqa: PLC0415 - imports torch
+            from evaluation.models import load_model
 
             settings = self.settings
             self._reader = cast(
@@ -126,7 +126,7 @@ class Engine:
 
     def trials(self, seen: Unlabelled, seed: int) -> PairTrials:
         """The layers of these pairs; those of the last pairs are kept for other texts."""
-        from evaluation.labelfree import nonsense  # noqa: PLC0415 - imports SciPy
+        from evaluation.labelfree import nonsense
 
         key = hashlib.sha256(seen.photos.tobytes() + seen.titles.tobytes()).digest()
         if self._trials is None or self._trials[0] != key:

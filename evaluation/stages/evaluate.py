@@ -31,7 +31,7 @@ def evaluate(case: Case, data: StudyData, engine: Engine, maps: ExplainSpec | No
 
 
 def _scored(case: Case, data: StudyData, engine: Engine) -> RunRecord:
-    from evaluation.stages.score import score  # noqa: PLC0415 - imports SciPy
+    from evaluation.stages.score import score
 
     earlier = None if engine.settings.retry else asked_lately(case, data, engine.settings)
     if earlier is not None and earlier.error:
@@ -43,7 +43,7 @@ def _scored(case: Case, data: StudyData, engine: Engine) -> RunRecord:
 
 def _explain(case: Case, data: StudyData, engine: Engine, maps: ExplainSpec) -> None:
     if engine.settings.force or not maps_stand(case, maps, engine.settings.artefacts):
-        from evaluation.stages.explain import try_to_explain  # noqa: PLC0415 - imports torch
+        from evaluation.stages.explain import try_to_explain
 
         try_to_explain(case, data, engine, maps)
 
@@ -51,7 +51,7 @@ def _explain(case: Case, data: StudyData, engine: Engine, maps: ExplainSpec) -> 
 @contextmanager
 def _turn(case: Case, settings: Settings) -> Iterator[None]:
     """One process at a time works on a case; a killed one frees the lock."""
-    from filelock import FileLock  # noqa: PLC0415 - not in the site's environment
+    from filelock import FileLock
 
     folder = settings.cache / "cases"
     folder.mkdir(parents=True, exist_ok=True)

@@ -84,7 +84,7 @@ def explain(case: Case, data: StudyData, engine: Engine, spec: ExplainSpec) -> C
         ArtefactError: the maps cannot be written.
 
     """
-    from evaluation.explain import ALGORITHMS, CaseStamp, explain_case  # noqa: PLC0415 - start-up
+    from evaluation.explain import ALGORITHMS, CaseStamp, explain_case
 
     if not case.model.embeds:
         raise DataError("predictions made elsewhere have no maps", where=case.id)
@@ -139,7 +139,7 @@ def planned(
 
     Raises as :func:`explain` does.
     """
-    from evaluation.explain import (  # noqa: PLC0415 - keeps start-up short
+    from evaluation.explain import (
         Plan,
         methods_of,
         planned_passes,

@@ -373,7 +373,7 @@ def _explained(
     bench: _Bench, case: Case, found: Predictions, split_digest: str, engine: Engine
 ) -> tuple[dict[str, ExplainedPhoto], dict[str, bytes]]:
     """The photos behind the confusions with their maps, and the overlays to write."""
-    from evaluation.explain import CaseStamp, explain_case  # noqa: PLC0415 - imports torch
+    from evaluation.explain import CaseStamp, explain_case
 
     assert case.prompts is not None  # noqa: S101 - a zero-shot case has texts
     data = bench.data

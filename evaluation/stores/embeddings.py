@@ -308,7 +308,7 @@ def decode(
     samples: Sequence[Sample], classifier: Embedder, *, load: Callable[[Sample], Image.Image]
 ) -> Tensor:
     """The samples as the model takes them, (N, 3, H, W) float32."""
-    import torch  # noqa: PLC0415 - reading the store needs no torch
+    import torch
 
     return torch.stack([classifier.preprocess(load(sample)) for sample in samples])
 
@@ -331,7 +331,7 @@ class _Progress:
 @contextlib.contextmanager
 def _filling(store: EmbeddingStore, fingerprint: str) -> Iterator[None]:
     """One process at a time embeds with a model; a killed one frees the lock."""
-    from filelock import FileLock  # noqa: PLC0415 - not in the site's environment
+    from filelock import FileLock
 
     name = hashlib.sha256(fingerprint.encode()).hexdigest()[:16]
     lock = FileLock(store.path.with_name(f"{store.path.stem}-{name}.lock"))
@@ -402,7 +402,7 @@ class _Forward:
 
     def _tried(self, tensors: Sequence[Tensor]) -> FloatVectors | None:
         """The embeddings; None when they do not fit into memory."""
-        import torch  # noqa: PLC0415 - reading the store needs no torch
+        import torch
 
         try:
             return self.classifier.embed_images(torch.stack(list(tensors)))
@@ -417,7 +417,7 @@ class _Forward:
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether memory is what lacked: CUDA has an exception for it, the CPU and MPS only say so."""
-    import torch  # noqa: PLC0415 - reading the store needs no torch
+    import torch
 
     signs = ("out of memory", "can't allocate memory", "not enough memory")
     said = any(sign in str(error) for sign in signs)

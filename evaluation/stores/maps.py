@@ -35,7 +35,7 @@ def key_of(kind: str, **ingredients: object) -> str:
 
 def head_digest(head: Head) -> str:
     """SHA-256 over what a head computes with."""
-    import hashlib  # noqa: PLC0415 - next to its one use
+    import hashlib
 
     content = hashlib.sha256()
     layer = () if head.layer is None else (head.layer,)

@@ -150,7 +150,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     """
     if config.getoption("dist") != "load":
         return None
-    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - an option of the user's
+    from xdist.scheduler import LoadScopeScheduling
 
     scheduler = LoadScopeScheduling(config, log)
     scheduler._split_scope = model_of  # noqa: SLF001 - what its documentation says to override
@@ -334,7 +334,7 @@ def _write_results(
 
 
 def _compared(root: Path, study: str) -> CaseComparison | None:
-    from evaluation.stages.compare import compare_cases  # noqa: PLC0415 - imports SciPy
+    from evaluation.stages.compare import compare_cases
 
     found = compare_cases(root, study)
     return None if found is None else found.comparison

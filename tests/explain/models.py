@@ -137,7 +137,7 @@ def timm_tower(name: str, size: int, pool: str = "", proj: str | None = None) ->
 
 def timm_trunk(name: str, **arguments: Any) -> torch.nn.Module:
     """A timm trunk alone, pooled: a supervised model."""
-    import timm  # noqa: PLC0415 - slow to import
+    import timm
 
     torch.manual_seed(0)
     trunk: torch.nn.Module = timm.create_model(name, num_classes=0, **arguments)
@@ -146,7 +146,7 @@ def timm_trunk(name: str, **arguments: Any) -> torch.nn.Module:
 
 def torchvision_vit() -> torch.nn.Module:
     """torchvision's ViT without its head: a supervised model."""
-    import torchvision  # noqa: PLC0415 - slow to import
+    import torchvision
 
     torch.manual_seed(0)
     tower: torch.nn.Module = torchvision.models.VisionTransformer(
@@ -158,7 +158,7 @@ def torchvision_vit() -> torch.nn.Module:
 
 def torchvision_cnn(name: str) -> torch.nn.Module:
     """One of torchvision's CNNs without its last layer: a supervised model."""
-    import torchvision  # noqa: PLC0415 - slow to import
+    import torchvision
 
     torch.manual_seed(0)
     tower: torch.nn.Module = torchvision.models.get_model(name)

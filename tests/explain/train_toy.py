@@ -164,7 +164,7 @@ def main(folder: Path) -> None:
         clock = time.perf_counter()
         (folder / name).mkdir(parents=True, exist_ok=True)
         write_tokenizer(folder / name)
-        from open_clip.tokenizer import HFTokenizer  # noqa: PLC0415 - after its files are there
+        from open_clip.tokenizer import HFTokenizer
 
         tokenizer = HFTokenizer(str(folder / name), context_length=CONTEXT)
         model = train(pooling, tokenizer, seed=0, random_labels=noise)

@@ -56,7 +56,7 @@ def test_torch_s_own_draws_are_untouched() -> None:
 
 def test_without_a_declared_change_a_view_is_the_photo() -> None:
     """An empty table resizes, crops the centre and normalises, as the model itself does."""
-    from open_clip.transform import PreprocessCfg, image_transform_v2  # noqa: PLC0415
+    from open_clip.transform import PreprocessCfg, image_transform_v2
 
     plain = image_transform_v2(PreprocessCfg(**PREPROCESS), is_train=False)(_photo())
     view = _augmentation(AugmentationSpec()).view(_photo(), 0)

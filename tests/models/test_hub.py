@@ -161,7 +161,7 @@ def test_a_repository_without_safetensors_gives_its_pickle(server: HubServer) ->
     """open_clip's second choice is taken when the first is not there, and read as tensors."""
     files = server.repositories[REPOSITORY]
     buffer = io.BytesIO()
-    from safetensors.torch import load  # noqa: PLC0415
+    from safetensors.torch import load
 
     torch.save(load(files.pop(WEIGHTS)), buffer)
     files[hub.HUB_WEIGHTS[1]] = buffer.getvalue()
@@ -327,8 +327,8 @@ def tag(
     tmp_path: Path,
 ) -> Iterator[Callable[..., ModelSpec]]:
     """Makes a pretrained tag of a tiny architecture, as open_clip's table has them."""
-    import open_clip  # noqa: PLC0415
-    from open_clip import factory  # noqa: PLC0415
+    import open_clip
+    from open_clip import factory
 
     paths, configs = list(factory._MODEL_CONFIG_PATHS), dict(factory._MODEL_CONFIGS)
     config = json.loads(model_files[CONFIG])["model_cfg"]

@@ -59,7 +59,7 @@ def _fetch_texts(spec: ModelSpec, source: Source) -> None:
     _tokenizer(spec, source)
     text = {**source.config["text_cfg"], **source.overrides.get("text_cfg", {})}
     if text.get("hf_model_name"):
-        from transformers import AutoConfig  # noqa: PLC0415 - slow to import
+        from transformers import AutoConfig
 
         with telling(spec, source):
             AutoConfig.from_pretrained(text["hf_model_name"])
@@ -201,7 +201,7 @@ def _quick_gelu(spec: ModelSpec, source: Source) -> bool:
 def _build(
     spec: ModelSpec, source: Source, *, device: torch.device, precision: str
 ) -> tuple[Any, Any]:
-    import open_clip  # noqa: PLC0415 - slow to import
+    import open_clip
 
     arguments = dict(source.overrides)
     arguments["force_quick_gelu"] = _quick_gelu(spec, source)
@@ -223,7 +223,7 @@ def _build(
 @contextlib.contextmanager
 def _reading_as_they_come() -> Iterator[None]:
     """open_clip's own reader knows two wrappers of a checkpoint; ours the usual ones."""
-    from open_clip import factory  # noqa: PLC0415 - slow to import
+    from open_clip import factory
 
     theirs = factory.load_state_dict
     factory.load_state_dict = lambda path, **_how: read_tensors(Path(path))
@@ -251,7 +251,7 @@ def _move(model: Any, device: torch.device, precision: str) -> None:
 
 
 def _tokenizer(spec: ModelSpec, source: Source) -> Any:
-    import open_clip  # noqa: PLC0415 - slow to import
+    import open_clip
 
     try:
         return open_clip.get_tokenizer(source.model)

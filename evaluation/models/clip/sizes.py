@@ -21,8 +21,8 @@ DEFAULT_CONTEXT = 77
 
 def sizes(spec: ModelSpec) -> Sizes:
     """See :meth:`evaluation.models.base.Maker.sizes`."""
-    import torch  # noqa: PLC0415 - slow to import
-    from open_clip.model import _build_text_tower, _build_vision_tower  # noqa: PLC0415
+    import torch
+    from open_clip.model import _build_text_tower, _build_vision_tower
 
     config = _configuration(spec)
     if config is None:
@@ -49,7 +49,7 @@ def sizes(spec: ModelSpec) -> Sizes:
 
 def _configuration(spec: ModelSpec) -> Mapping[str, Any] | None:
     """open_clip's configuration of a model; None when it is not known here."""
-    import open_clip  # noqa: PLC0415 - slow to import
+    import open_clip
 
     if spec.weights == "embedded":
         return embedded.model_config(embedded.text_folder())

@@ -87,7 +87,7 @@ def find_source(
 
 
 def _folder_source(spec: ModelSpec, folder: Path) -> Source:
-    from open_clip.factory import _find_checkpoint_in_dir  # noqa: PLC0415 - open_clip's own choice
+    from open_clip.factory import _find_checkpoint_in_dir
 
     _no_architecture(spec)
     path = folder / HUB_CONFIG
@@ -125,7 +125,7 @@ def _folder_source(spec: ModelSpec, folder: Path) -> Source:
 
 
 def _hub_source(spec: ModelSpec, *, offline: bool, progress: Progress) -> Source:
-    from open_clip.factory import get_model_config  # noqa: PLC0415 - slow to import
+    from open_clip.factory import get_model_config
 
     _no_architecture(spec)
     if twin := TRANSFORMERS.get(spec.weights.removeprefix(HUB)):
@@ -163,7 +163,7 @@ def _file_source(spec: ModelSpec, path: Path) -> Source:
 
 def _activation_warning(spec: ModelSpec) -> tuple[str, ...]:
     """A file does not say which of two activations it was trained with."""
-    import open_clip  # noqa: PLC0415 - slow to import
+    import open_clip
 
     twin = f"{spec.architecture}-quickgelu"
     if "quick_gelu" in spec.options or twin not in open_clip.list_models():
@@ -208,7 +208,7 @@ def _no_architecture(spec: ModelSpec) -> None:
 
 
 def _architecture_config(spec: ModelSpec) -> Mapping[str, Any]:
-    import open_clip  # noqa: PLC0415 - slow to import
+    import open_clip
 
     config: Mapping[str, Any] | None = open_clip.get_model_config(spec.architecture)
     if config is None:
@@ -222,7 +222,7 @@ def _architecture_config(spec: ModelSpec) -> Mapping[str, Any]:
 
 
 def _tag(spec: ModelSpec) -> Mapping[str, Any]:
-    from open_clip.pretrained import (  # noqa: PLC0415 - slow to import
+    from open_clip.pretrained import (
         get_pretrained_cfg,
         list_pretrained_tags_by_model,
     )
@@ -243,7 +243,7 @@ def _published_preprocessing(architecture: str) -> dict[str, Any]:
     open_clip would give any file OpenAI's mean and deviation, which is wrong for SigLIP,
     MobileCLIP, PE… whose own weights all say otherwise.
     """
-    from open_clip.pretrained import (  # noqa: PLC0415 - slow to import
+    from open_clip.pretrained import (
         get_pretrained_cfg,
         list_pretrained_tags_by_model,
     )

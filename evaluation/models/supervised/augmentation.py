@@ -42,7 +42,7 @@ class Augmentation:
 
     def view(self, image: Image.Image, number: int) -> torch.Tensor:
         """The view of that number: RGB photo to (3, H, W) float32, normalised."""
-        import torch  # noqa: PLC0415 - slow to import
+        import torch
 
         content = hashlib.sha256(f"{self._seed} {number} {image.size}".encode())
         content.update(image.tobytes())
@@ -58,8 +58,8 @@ class Augmentation:
 
 def picture_of(pixels: torch.Tensor, mean: Any, std: Any) -> Image.Image:
     """A normalised (3, H, W) tensor as an RGB image."""
-    import torch  # noqa: PLC0415 - slow to import
-    from torchvision.transforms.v2 import functional  # noqa: PLC0415
+    import torch
+    from torchvision.transforms.v2 import functional
 
     plain = pixels * torch.tensor(std)[:, None, None] + torch.tensor(mean)[:, None, None]
     result: Image.Image = functional.to_pil_image(plain.clamp(0, 1))
@@ -67,8 +67,8 @@ def picture_of(pixels: torch.Tensor, mean: Any, std: Any) -> Image.Image:
 
 
 def _transform(spec: AugmentationSpec, preprocess: Mapping[str, Any]) -> Any:
-    import torch  # noqa: PLC0415 - slow to import
-    from torchvision.transforms import InterpolationMode, v2  # noqa: PLC0415
+    import torch
+    from torchvision.transforms import InterpolationMode, v2
 
     height, width = preprocess["size"]
     interpolation = InterpolationMode(preprocess["interpolation"])
@@ -123,7 +123,7 @@ class AugmentedViews:
 
     def preprocess(self, image: Image.Image) -> torch.Tensor:
         """RGB photo to (K, 3, H, W) float32."""
-        import torch  # noqa: PLC0415 - slow to import
+        import torch
 
         return torch.stack([self._augmentation.view(image, one) for one in range(self.views)])
 

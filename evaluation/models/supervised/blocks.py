@@ -22,7 +22,7 @@ def last_parts(trunk: nn.Module, blocks: int) -> list[nn.Module]:
 
 def _parts(module: nn.Module, total: int) -> list[nn.Module]:
     """In the order of the forward pass, which is that of their declaration."""
-    from torch import nn  # noqa: PLC0415 - slow to import
+    from torch import nn
 
     found: list[nn.Module] = []
     for child in module.children():

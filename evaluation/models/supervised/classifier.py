@@ -195,6 +195,6 @@ def load(spec: ModelSpec, loading: Loading) -> SupervisedClassifier:
 
 def transform_of(preprocess: Mapping[str, Any]) -> Any:
     """From an RGB photo to (3, H, W) float32, as open_clip's description of it says."""
-    from open_clip.transform import PreprocessCfg, image_transform_v2  # noqa: PLC0415
+    from open_clip.transform import PreprocessCfg, image_transform_v2
 
     return image_transform_v2(PreprocessCfg(**preprocess), is_train=False)

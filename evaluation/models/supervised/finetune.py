@@ -103,7 +103,7 @@ def finetune(
             cannot be written.
 
     """
-    from filelock import FileLock  # noqa: PLC0415 - not in the site's environment
+    from filelock import FileLock
 
     place = folder / _key(loaded, spec, photos, device)[:32]
     saves = Saves(place)
@@ -197,7 +197,7 @@ def _tuned(
     result: Mapping[str, Any], saves: Saves, loaded: Loaded, photos: TrainingPhotos
 ) -> Tuned:
     """Fills the trunk with the kept weights, and says how they came about."""
-    from safetensors.torch import load_file  # noqa: PLC0415 - imports torch
+    from safetensors.torch import load_file
 
     told_of = dict(result["record"])
     epochs = tuple(TrainingEpoch(**one) for one in told_of.pop("epochs"))
@@ -238,8 +238,8 @@ class _Trainer:
         transform: Any,
         device: torch.device,
     ) -> None:
-        import torch  # noqa: PLC0415 - slow to import
-        from torch import nn  # noqa: PLC0415
+        import torch
+        from torch import nn
 
         training = spec.training or TrainingSpec()
         self.plan = _plan(training)
@@ -284,7 +284,7 @@ class _Trainer:
 
     def start(self) -> None:
         """The head's first weights: a linear probe of a pretrained trunk, else small ones."""
-        import torch  # noqa: PLC0415 - slow to import
+        import torch
 
         head = self._network.get_submodule("head")
         labels = np.array([self._labels[one.id] for one in self._photos.train], dtype=np.int64)
@@ -381,7 +381,7 @@ class _Trainer:
         self, pixels: torch.Tensor, batch: Sequence[Sample], rate: float, epoch: int
     ) -> tuple[float, int]:
         """One step down; the loss and the right answers before it."""
-        import torch  # noqa: PLC0415 - slow to import
+        import torch
 
         for group in self._optimiser.param_groups:
             group["lr"] = rate
@@ -399,7 +399,7 @@ class _Trainer:
 
         Gradients of parts of the batch add up to those of the whole.
         """
-        import torch  # noqa: PLC0415 - slow to import
+        import torch
 
         self._optimiser.zero_grad()
         loss_sum, right = 0.0, 0
@@ -425,7 +425,7 @@ class _Trainer:
 
     def _halve(self, batch_size: int) -> None:
         """Half as many photos at once from now on, in the same step."""
-        from torch import nn  # noqa: PLC0415 - slow to import
+        from torch import nn
 
         size = self._at_once or batch_size
         norms = (
@@ -444,7 +444,7 @@ class _Trainer:
 
     def _follow(self) -> None:
         """The moving average takes a step towards the weights (Polyak and Juditsky 1992)."""
-        import torch  # noqa: PLC0415 - slow to import
+        import torch
 
         if self._decay is None:
             return
@@ -456,7 +456,7 @@ class _Trainer:
                     self._average[key].copy_(value)
 
     def _validate(self, epoch: int) -> dict[str, float]:
-        import torch  # noqa: PLC0415 - slow to import
+        import torch
 
         part = self._photos.validation
         if not part:
@@ -472,7 +472,7 @@ class _Trainer:
 
     def _outputs(self, part: Sequence[Sample], weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """(N, C) logits of photos as they are."""
-        import torch  # noqa: PLC0415 - slow to import
+        import torch
 
         self._network.eval()
         with torch.inference_mode():
@@ -484,7 +484,7 @@ class _Trainer:
 
     def _features(self, part: Sequence[Sample]) -> np.ndarray[Any, np.dtype[np.float32]]:
         """(N, D) pooled features of photos as they are."""
-        import torch  # noqa: PLC0415 - slow to import
+        import torch
 
         self._network.eval()
         trunk = self._network.get_submodule("trunk")
@@ -499,7 +499,7 @@ class _Trainer:
             yield self._stack([self._transform(image) for image in images])
 
     def _stack(self, pixels: Sequence[torch.Tensor]) -> torch.Tensor:
-        import torch  # noqa: PLC0415 - slow to import
+        import torch
 
         return torch.stack(list(pixels)).to(self.device, memory_format=torch.channels_last)
 
@@ -527,7 +527,7 @@ class _Trainer:
         Normalisations learn their statistics when the whole network learns; those of a few
         blocks keep the trunk's, which come from many more photos than a batch.
         """
-        from torch import nn  # noqa: PLC0415 - slow to import
+        from torch import nn
 
         self._network.eval()
         for part in self._learning:
@@ -539,7 +539,7 @@ class _Trainer:
     @contextlib.contextmanager
     def _own_randomness(self, epoch: int) -> Iterator[None]:
         """Dropout is drawn from (seed, epoch), and kernels are those that repeat themselves."""
-        import torch  # noqa: PLC0415 - slow to import
+        import torch
 
         devices = [self.device] if self.device.type == "cuda" else []
         backend = torch.backends.cudnn
@@ -552,7 +552,7 @@ class _Trainer:
 
     @contextlib.contextmanager
     def _autocast(self) -> Iterator[None]:
-        import torch  # noqa: PLC0415 - slow to import
+        import torch
 
         enabled = self.device.type == "cuda"
         with torch.autocast(self.device.type, dtype=self._mixed, enabled=enabled):

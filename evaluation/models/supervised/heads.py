@@ -192,7 +192,7 @@ def _chosen(best: _Run, train: Support, validation: Support | None) -> dict[str,
 def _features(
     support: Support, mean: NDArray[np.float64], deviation: NDArray[np.float64]
 ) -> _Features:
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     rows = (np.asarray(support.embeddings, dtype=np.float64) - mean) / deviation
     return _Features(
@@ -202,8 +202,8 @@ def _features(
 
 
 def _train(task: _Task, decay: float, watch: Watch) -> _Run:
-    import torch  # noqa: PLC0415 - slow to import
-    from torch import nn  # noqa: PLC0415
+    import torch
+    from torch import nn
 
     train, plan = task.train, task.plan
     generator = torch.Generator().manual_seed(task.seed)
@@ -259,7 +259,7 @@ def _train(task: _Task, decay: float, watch: Watch) -> _Run:
 
 
 def _validate(layer: Any, validation: _Features | None) -> dict[str, float]:
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     if validation is None:
         return {}
@@ -273,7 +273,7 @@ def _validate(layer: Any, validation: _Features | None) -> dict[str, float]:
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
     """These products are too small to share, and one thread fixes the order of the sums."""
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -100,7 +100,7 @@ def _fit_all(
     train: Support, classes: int, strengths: Sequence[float], *, seed: int, max_iterations: int
 ) -> dict[float, _Fit]:
     """The logistic regression of each regularisation, over the features as they are."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # noqa: PLC0415 - comes with scikit-learn
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     features = np.asarray(train.embeddings, dtype=np.float64)
     mean, deviation = features.mean(axis=0), features.std(axis=0)
@@ -133,8 +133,8 @@ def _fit(
     max_iterations: int,
 ) -> tuple[Any, bool]:
     """A fitted scikit-learn model, and whether it converged."""
-    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415 - slow to import
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(
         C=strength, tol=TOLERANCE, max_iter=max_iterations, random_state=seed

@@ -61,7 +61,7 @@ class Saves:
 
     def last_epoch(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]] | None:
         """The last epoch that was saved whole: its numbers and its tensors."""
-        from safetensors.torch import load_file  # noqa: PLC0415 - imports torch
+        from safetensors.torch import load_file
 
         for path in sorted(self.folder.glob("epoch-*.json"), reverse=True):
             info = self._whole(path)
@@ -89,7 +89,7 @@ class Saves:
                     path.unlink()
 
     def _write_tensors(self, name: str, tensors: Tensors) -> None:
-        from safetensors.torch import save_file  # noqa: PLC0415 - imports torch
+        from safetensors.torch import save_file
 
         plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
         self._write(name, lambda path: save_file(plain, path))
@@ -104,7 +104,7 @@ class Saves:
 
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:
-        from safetensors import SafetensorError  # noqa: PLC0415 - not in the site's environment
+        from safetensors import SafetensorError
 
         try:
             yield

@@ -11,7 +11,7 @@ from evaluation.records import ModelSpec
 
 def sizes(spec: ModelSpec) -> Sizes:
     """See :meth:`evaluation.models.base.Maker.sizes`."""
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     with torch.device("meta"):
         trunk = create_trunk(spec)

@@ -78,17 +78,17 @@ def architecture_of(spec: ModelSpec) -> Architecture:
 
 def _known(library: str) -> set[str]:
     if library == "timm":
-        import timm  # noqa: PLC0415 - slow to import
+        import timm
 
         return set(timm.list_models())
-    import torchvision  # noqa: PLC0415 - slow to import
+    import torchvision
 
     return set(torchvision.models.list_models(module=torchvision.models))
 
 
 def create_trunk(spec: ModelSpec, *, seed: int = 0) -> Trunk:
     """A trunk with random weights, the same for the same seed."""
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     architecture = architecture_of(spec)
     build = _torchvision_trunk if architecture.library == "torchvision" else _timm_trunk
@@ -102,7 +102,7 @@ def resized(trunk: Trunk, size: int, *, where: object) -> Trunk:
 
     Raises :class:`ModelError` when the architecture cannot read them.
     """
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     try:
         with torch.inference_mode():
@@ -121,8 +121,8 @@ def resized(trunk: Trunk, size: int, *, where: object) -> Trunk:
 
 
 def _torchvision_trunk(architecture: Architecture, spec: ModelSpec) -> Trunk:
-    import torchvision  # noqa: PLC0415 - slow to import
-    from torch import nn  # noqa: PLC0415
+    import torchvision
+    from torch import nn
 
     # These two warn of their slow initialisation unless they are asked for it.
     slow = {"init_weights": True} if architecture.name in ("googlenet", "inception_v3") else {}
@@ -146,7 +146,7 @@ def _torchvision_trunk(architecture: Architecture, spec: ModelSpec) -> Trunk:
 
 
 def _last_linear(module: nn.Module) -> tuple[str, Any]:
-    from torch import nn  # noqa: PLC0415
+    from torch import nn
 
     found = [(name, one) for name, one in module.named_modules() if isinstance(one, nn.Linear)]
     name, last = found[-1] if found else ("", None)
@@ -173,7 +173,7 @@ def _take_off_auxiliary_heads(module: nn.Module) -> tuple[str, ...]:
 
 
 def _torchvision_preprocessing(name: str) -> Mapping[str, Any]:
-    import torchvision  # noqa: PLC0415 - slow to import
+    import torchvision
 
     told = torchvision.models.get_model_weights(name).DEFAULT.transforms()
     return _preprocessing(
@@ -200,7 +200,7 @@ _DENSE_LAYER = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$"
 
 
 def _timm_trunk(architecture: Architecture, spec: ModelSpec) -> Trunk:  # noqa: ARG001
-    import timm  # noqa: PLC0415 - slow to import
+    import timm
 
     module = timm.create_model(architecture.name, pretrained=False, num_classes=0)
     config = module.pretrained_cfg

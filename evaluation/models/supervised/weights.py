@@ -197,14 +197,14 @@ def _missing_download(spec: ModelSpec) -> _Missing | None:
 
 
 def _torchvision_weights(architecture: Architecture) -> Any:
-    import torchvision  # noqa: PLC0415 - slow to import
+    import torchvision
 
     return torchvision.models.get_model_weights(architecture.name).DEFAULT
 
 
 def torchvision_file(url: str) -> Path:
     """Where torch.hub keeps a checkpoint (below ``TORCH_HOME``)."""
-    import torch  # noqa: PLC0415 - slow to import
+    import torch
 
     return Path(torch.hub.get_dir()) / "checkpoints" / PurePosixPath(url).name
 
@@ -236,7 +236,7 @@ def _fetch_url(url: str, what: str, progress: Progress) -> None:
 
 
 def _timm_imagenet(spec: ModelSpec, trunk: Trunk, *, offline: bool) -> Loaded:
-    import timm  # noqa: PLC0415 - slow to import
+    import timm
 
     _fetch_timm(spec.name, trunk.architecture, offline=offline)
     with _telling(spec.name), hub_offline():
@@ -249,7 +249,7 @@ def _fetch_timm(
     what: str, architecture: Architecture, *, offline: bool, progress: Progress = silent
 ) -> None:
     """Timm's checkpoint, downloaded if the cache of its library has it not."""
-    import timm  # noqa: PLC0415 - slow to import
+    import timm
 
     if _timm_file(architecture) is not None:
         return
@@ -264,7 +264,7 @@ def _fetch_timm(
 
 def _timm_file(architecture: Architecture) -> Path | None:
     """Timm's checkpoint in the cache of its library, if it is there."""
-    import timm  # noqa: PLC0415 - slow to import
+    import timm
 
     config = timm.get_pretrained_cfg(architecture.name)
     if config is None or not (config.hf_hub_id or config.url):

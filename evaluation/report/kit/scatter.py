@@ -104,7 +104,7 @@ def scatter_program(axes: Axes) -> Mapping[str, Any]:
 
 @cache
 def _compiled(text: str) -> str:
-    import vl_convert  # noqa: PLC0415 - 0.7 s, and no page without a chart needs it
+    import vl_convert
 
     return json.dumps(vl_convert.vegalite_to_vega(text))
 

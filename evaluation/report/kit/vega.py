@@ -156,7 +156,7 @@ def drawn(draw: Draw, spec: Callable[[bool], Spec]) -> tuple[Markup, Markup]:
 
 @cache
 def _draw(text: str, locale: FormatLocale) -> str:
-    import vl_convert  # noqa: PLC0415 - 0.7 s, and no page without a chart needs it
+    import vl_convert
 
     drawn: str = vl_convert.vegalite_to_svg(text, format_locale=locale)
     return drawn
