@@ -16,6 +16,7 @@ from evaluation.explain.faithfulness import (
     CONTROLS,
     Curves,
     forward_passes,
+    mean_metric,
     summarise_curves,
 )
 from evaluation.explain.geometry import Geometry
@@ -44,6 +45,10 @@ if TYPE_CHECKING:
 
 Advance = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is."""
+
+
+ENOUGH = 5
+"""Photos from which the interval of a mean over photos says something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,6 +346,7 @@ class _Work:
         steps = [(one, share) for one in methods for share in METHODS[one].shares] if ids else []
         key = key_of(
             "randomisation",
+            interval="over photos",
             model=self.explainer.model.fingerprint,
             images=[self.samples[one].digest for one in ids],
             classes=self.predictions.classes,
@@ -360,19 +366,26 @@ class _Work:
             Randomisation(
                 method=method,
                 share=share,
-                # No interval: the classes of a photo are no independent draws.
-                similarity=Metric(name="spearman", value=value, n=n),
+                similarity=Metric(name="spearman", value=value, low=low, high=high, n=n),
                 case=one,
             )
-            for (method, share), (one, value, n) in zip(steps, known, strict=True)
+            for (method, share), (one, value, low, high, n) in zip(steps, known, strict=True)
         )
 
-    def _left(self, method: ExplainMethod, share: float, ids: Sequence[str]) -> tuple[float, int]:
-        """The mean correlation over the maps of some photos, and how many maps they are."""
+    def _left(
+        self, method: ExplainMethod, share: float, ids: Sequence[str]
+    ) -> tuple[float, float | None, float | None, int]:
+        """The mean correlation over the maps of some photos, its interval, how many they are.
+
+        The interval is over photos, whose classes are no independent draws; fewer than
+        :data:`ENOUGH` have none.
+        """
         values = []
         for one in ids:
             classes = self.classes_of(one)
             values.append(self.explainer.similarities(method, self.samples[one], classes, share))
             self.step(METHODS[method].work(self.spec))
+        photos = mean_metric("spearman", np.array([photo.mean() for photo in values]))
+        low, high = (photos.low, photos.high) if len(values) >= ENOUGH else (None, None)
         together = np.concatenate(values)
-        return float(together.mean()), len(together)
+        return float(together.mean()), low, high, len(together)

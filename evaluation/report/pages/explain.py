@@ -137,7 +137,7 @@ def build(here: Here) -> ExplainPage | None:
         suggestions=suggestions.sections(here),
         verdicts=() if explanation is None else faithfulness.verdicts(explanation),
         overview=faithfulness.overview(view) if len(view.explanations) > 1 else None,
-        faithfulness=None if explanation is None else faithfulness.table(view, explanation),
+        faithfulness=None if explanation is None else faithfulness.areas(view, explanation),
         curves=None if explanation is None else faithfulness.chart(view, explanation),
         randomisation=faithfulness.randomisation_table(view),
         randomised=faithfulness.randomisation_said(here),
@@ -173,7 +173,7 @@ def build_case(here: Here, case: str) -> CasePage:
         right=explained.photos(here, explanation, right),
         wrong=explained.photos(here, explanation, wrong),
         verdicts=faithfulness.verdicts(explanation),
-        faithfulness=faithfulness.table(view, explanation),
+        faithfulness=faithfulness.areas(view, explanation),
         curves=faithfulness.chart(view, explanation),
     )
 

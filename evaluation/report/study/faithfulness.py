@@ -8,23 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from evaluation.records import CaseExplanation, Faithfulness, Randomisation
 from evaluation.report.kit import curves, wording
 from evaluation.report.kit.charts import Chart, Key
 from evaluation.report.kit.curves import FaithfulPoint
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.sentence import Part, Sentence, say
+from evaluation.report.kit.sentence import Part, Sentence, nsay, say
 from evaluation.report.kit.tables import (
+    COUNT,
+    PERCENT,
     Cell,
-    Column,
-    Group,
+    Col,
     Kind,
-    Row,
     Table,
     absent,
+    decimals,
     head,
-    measured,
+    number,
+    table,
 )
 from evaluation.report.study.here import Here
 from evaluation.report.study.maps import method_name
@@ -142,40 +145,35 @@ def _verdict(explanation: CaseExplanation, method: str) -> str:
 # -------------------------------------------------------------------------- tables
 
 
-def table(view: StudyView, explanation: CaseExplanation) -> Table | None:
+def areas(view: StudyView, explanation: CaseExplanation) -> Table | None:
     """Areas of every method and control in the four measures."""
-    if not explanation.faithfulness:
+    rows: dict[tuple[str, str, str], Faithfulness] = {
+        (row.method, row.measure, row.baseline): row for row in explanation.faithfulness
+    }
+    if not rows:
         return None
-    shown = [one for one in MEASURES if _has(explanation, one)]
-    photos = max(one.area.n for one in explanation.faithfulness)
-    return Table(
-        id=f"fidelite-{view.case_slugs[explanation.case]}",
-        caption=nt(
+    photos = max(row.area.n for row in rows.values())
+    why = trace(view.runs[explanation.case])
+
+    def column(measure: tuple[str, str]) -> Col:
+        note = t("bas est mieux") if measure[0] == "deletion" else t("haut est mieux")
+        return Col(
+            t(MEASURES[measure]), lambda method: _area(rows.get((method, *measure)), why), note
+        )
+
+    return table(
+        f"fidelite-{view.case_slugs[explanation.case]}",
+        nt(
             photos,
             "{case} : fidélité des cartes sur {n} photo",
             "{case} : fidélité des cartes sur {n} photos",
             case=view.case_name(explanation.case),
         ),
-        columns=(
-            Column(text=t("Méthode"), numeric=False),
-            *(
-                Column(
-                    text=t(MEASURES[one]),
-                    note=t("bas est mieux") if one[0] == "deletion" else t("haut est mieux"),
-                )
-                for one in shown
-            ),
-        ),
-        groups=(
-            Group(
-                rows=tuple(
-                    _row(view, explanation, method, shown)
-                    for method in measured_methods(explanation)
-                )
-            ),
-        ),
+        measured_methods(explanation),
+        Col(t("Méthode"), method_name, numeric=False),
+        *(column(measure) for measure in MEASURES if any(key[1:] == measure for key in rows)),
+        row_kind=lambda method: "missing" if method in CONTROLS else "",
         note=_note(view, photos),
-        kind="scores",
     )
 
 
@@ -198,104 +196,53 @@ def _note(view: StudyView, photos: int) -> str:
     return f"{said} {few}"
 
 
-def _has(explanation: CaseExplanation, measure: tuple[str, str]) -> bool:
-    return any((one.measure, one.baseline) == measure for one in explanation.faithfulness)
+def _area(row: Faithfulness | None, why: str) -> Cell:
+    if row is None:
+        return absent()
+    tag, kind = _beaten(row)
+    return replace(number(row.area, decimals(3), title=why, kind=kind), tag=tag)
 
 
-def _row(
-    view: StudyView, explanation: CaseExplanation, method: str, shown: list[tuple[str, str]]
-) -> Row:
-    source = trace(view.runs[explanation.case])
-    found = {
-        (one.measure, one.baseline): one for one in explanation.faithfulness if one.method == method
-    }
-    return Row(
-        cells=(
-            head(method_name(method)),
-            *(_cell(found[one], source) if one in found else absent() for one in shown),
-        ),
-        kind="missing" if method in CONTROLS else "",
-    )
-
-
-def _cell(one: Faithfulness, source: str) -> Cell:
-    if one.area.value is None:
-        return absent(t("valeur indéfinie"))
-    said, kind = _beaten(one)
-    cell = measured(
-        wording.decimal(one.area.value, 3),
-        one.area.value,
-        low=one.area.low,
-        high=one.area.high,
-        note=wording.numbers(one.area.low, one.area.high, 3),
-        title=source,
-        kind=kind,
-    )
-    return replace(cell, tag=said)
-
-
-def _beaten(one: Faithfulness) -> tuple[str, Kind]:
-    if one.method in CONTROLS:
+def _beaten(row: Faithfulness) -> tuple[str, Kind]:
+    if row.method in CONTROLS or row.area.value is None:
         return "", ""
-    if one.faithful:
+    if row.faithful:
         return t("bat les deux"), "better"
-    if "random" in one.beats:
+    if "random" in row.beats:
         return t("ne bat pas le centre"), "worse"
-    if "centre" in one.beats:
+    if "centre" in row.beats:
         return t("ne bat pas le hasard"), "worse"
     return t("ne bat aucun témoin"), "worse"
 
 
 def overview(view: StudyView) -> Table | None:
     """Each case (rows) and method (columns): in how many measures both controls are beaten."""
-    cases = [one for one in view.explanations.values() if one.faithfulness]
-    methods = tuple(
-        dict.fromkeys(
-            method for one in cases for method in measured_methods(one) if method not in CONTROLS
-        )
-    )
+    cases = [case for case in view.explanations.values() if case.faithfulness]
+    measured = dict.fromkeys(method for case in cases for method in measured_methods(case))
+    methods = [method for method in measured if method not in CONTROLS]
     if not methods:
         return None
-    return Table(
-        id="fidelite",
-        caption=t("Mesures où chaque méthode bat les deux témoins"),
-        columns=(
-            Column(text=t("Cas"), numeric=False),
-            *(Column(text=method_name(one)) for one in methods),
-        ),
-        groups=(
-            Group(
-                rows=tuple(
-                    Row(
-                        cells=(
-                            head(view.case_name(one.case)),
-                            *(_won(view, one, method) for method in methods),
-                        )
-                    )
-                    for one in cases
-                )
-            ),
-        ),
-        kind="scores",
+    return table(
+        "fidelite",
+        t("Mesures où chaque méthode bat les deux témoins"),
+        cases,
+        Col(t("Cas"), lambda case: view.case_name(case.case), numeric=False),
+        *(Col(method_name(method), partial(_won, view, method)) for method in methods),
     )
 
 
-def _won(view: StudyView, explanation: CaseExplanation, method: str) -> Cell:
+def _won(view: StudyView, method: str, explanation: CaseExplanation) -> Cell:
     won, of = score(explanation, method)
     if not of:
         return absent(t("cette méthode n’a pas été mesurée sur ce cas"))
-    said: tuple[str, Kind] = (t("à lire avec réserve"), "open")
+    said: tuple[str, Kind] = t("à lire avec réserve"), "open"
     if won == of:
-        said = (t("fidèle"), "better")
+        said = t("fidèle"), "better"
     elif won == 0:
-        said = (t("ne bat pas les témoins"), "worse")
-    cell = measured(
-        t("{won} sur {of}", won=wording.count(won), of=wording.count(of)),
-        won,
-        title=trace(view.runs[explanation.case]),
-        kind=said[1],
-    )
-    return replace(cell, tag=said[0])
+        said = t("ne bat pas les témoins"), "worse"
+    cell = number(won, COUNT, title=trace(view.runs[explanation.case]), kind=said[1])
+    text = t("{won} sur {of}", won=wording.count(won), of=wording.count(of))
+    return replace(cell, text=text, tag=said[0])
 
 
 # -------------------------------------------------------------------------- curves
@@ -303,10 +250,12 @@ def _won(view: StudyView, explanation: CaseExplanation, method: str) -> Cell:
 
 def chart(view: StudyView, explanation: CaseExplanation) -> Chart | None:
     """The mean curves of the four measures."""
-    rows = [one for one in explanation.faithfulness if len(one.curve) > 1]
+    rows = [row for row in explanation.faithfulness if len(row.curve) > 1]
     if not rows:
         return None
-    names = [one for one in measured_methods(explanation) if any(row.method == one for row in rows)]
+    drawn = {row.method for row in rows}
+    names = [method for method in measured_methods(explanation) if method in drawn]
+    rows.sort(key=lambda row: list(MEASURES).index((row.measure, row.baseline)))
     points = [
         FaithfulPoint(
             panel=t(MEASURES[row.measure, row.baseline]),
@@ -314,15 +263,12 @@ def chart(view: StudyView, explanation: CaseExplanation) -> Chart | None:
             share=i / (len(row.curve) - 1),
             probability=value,
         )
-        for measure in MEASURES
         for row in rows
-        if (row.measure, row.baseline) == measure
         for i, value in enumerate(row.curve)
     ]
     wide, narrow = curves.faithfulness_plot(points, view.draw)
-    slug = view.case_slugs[explanation.case]
     return Chart(
-        id=f"courbes-{slug}",
+        id=f"courbes-{view.case_slugs[explanation.case]}",
         title=t("La probabilité de la catégorie quand on efface, ou dévoile, ce que la carte dit"),
         alt=t(
             "{case}. Effacer d’abord ce qu’une carte fidèle désigne fait tomber la probabilité "
@@ -333,7 +279,7 @@ def chart(view: StudyView, explanation: CaseExplanation) -> Chart | None:
         wide=wide,
         narrow=narrow,
         keys=tuple(
-            Key(kind=curves.faithful_line(names, one), text=method_name(one)) for one in names
+            Key(kind=curves.faithful_line(names, name), text=method_name(name)) for name in names
         ),
         table=_curve_table(view, explanation, rows, names),
     )
@@ -342,49 +288,31 @@ def chart(view: StudyView, explanation: CaseExplanation) -> Chart | None:
 def _curve_table(
     view: StudyView, explanation: CaseExplanation, rows: list[Faithfulness], names: list[str]
 ) -> Table:
-    slug = view.case_slugs[explanation.case]
-    return Table(
-        id=f"courbes-{slug}-donnees",
-        caption=t("{case} : courbes moyennes, en chiffres",
-                  case=view.case_name(explanation.case)),
-        columns=(
-            Column(text=t("Part de la photo"), numeric=False),
-            *(Column(text=method_name(one)) for one in names),
-        ),
-        groups=tuple(
-            Group(
-                title=t(MEASURES[measure]),
-                rows=_curve_rows(
-                    {one.method: one.curve for one in rows
-                     if (one.measure, one.baseline) == measure},
-                    names,
-                    trace(view.runs[explanation.case]),
-                ),
-            )
-            for measure in MEASURES
-            if any((one.measure, one.baseline) == measure for one in rows)
-        ),
-        kind="scores",
-    )  # fmt: skip
+    why = trace(view.runs[explanation.case])
+    found: dict[str, dict[str, tuple[float, ...]]] = {}
+    for row in rows:
+        found.setdefault(t(MEASURES[row.measure, row.baseline]), {})[row.method] = row.curve
+    steps = {panel: max(len(line) for line in lines.values()) for panel, lines in found.items()}
 
+    def column(name: str) -> Col:
+        def cell(point: tuple[str, int]) -> Cell:
+            panel, i = point
+            line = found[panel].get(name, ())
+            return number(line[i], PERCENT, title=why) if len(line) == steps[panel] else absent()
 
-def _curve_rows(
-    found: dict[str, tuple[float, ...]], names: list[str], source: str
-) -> tuple[Row, ...]:
-    steps = max(len(curve) for curve in found.values())
-    return tuple(
-        Row(
-            cells=(
-                head(wording.percent(i / (steps - 1), 0), value=i / (steps - 1)),
-                *(
-                    measured(wording.percent(found[one][i]), found[one][i], title=source)
-                    if one in found and len(found[one]) == steps
-                    else absent()
-                    for one in names
-                ),
-            )
-        )
-        for i in range(steps)
+        return Col(method_name(name), cell)
+
+    def share(point: tuple[str, int]) -> Cell:
+        value = point[1] / (steps[point[0]] - 1)
+        return head(wording.percent(value, 0), value=value)
+
+    return table(
+        f"courbes-{view.case_slugs[explanation.case]}-donnees",
+        t("{case} : courbes moyennes, en chiffres", case=view.case_name(explanation.case)),
+        [(panel, i) for panel in found for i in range(steps[panel])],
+        Col(t("Part de la photo"), share, numeric=False),
+        *(column(name) for name in names),
+        by=lambda point: point[0],
     )
 
 
@@ -394,10 +322,11 @@ def _curve_rows(
 def randomisations(view: StudyView) -> Mapping[str, tuple[Randomisation, ...]]:
     """Model to what is left of its maps; the test is of the model, and done once."""
     found: dict[str, tuple[Randomisation, ...]] = {}
-    for case, one in view.explanations.items():
-        if one.randomisation:
-            rows = tuple(row if row.case else replace(row, case=case) for row in one.randomisation)
-            found.setdefault(view.runs[case].model.name, rows)
+    for case, explanation in view.explanations.items():
+        rows = explanation.randomisation
+        if rows:
+            named = tuple(row if row.case else replace(row, case=case) for row in rows)
+            found.setdefault(view.runs[case].model.name, named)
     return found
 
 
@@ -414,35 +343,49 @@ def randomisation_said(here: Here) -> tuple[Sentence, ...]:
 
 
 def _left(here: Here, name: str, row: Randomisation) -> Sentence:
-    value = row.similarity.value or 0.0
+    """What the interval of the correlation allows to say; without one, that it says nothing."""
+    metric = row.similarity
     run = here.view.runs.get(row.case)
     values: dict[str, str | Part] = {
         "model": name,
         "method": method_name(row.method),
         "share": wording.percent(row.share, 0),
         "value": Part(
-            text=wording.decimal(value, 2),
-            href="" if run is None else here.run(run.case),
+            text=wording.decimal(metric.value or 0.0, 2),
+            href=here.run(row.case),
             title="" if run is None else trace(run),
         ),
     }
-    if abs(value) <= LITTLE:
-        return say(
-            "{model}, {method} : quand {share} des poids sont mélangés, il ne reste presque "
-            "rien de la carte (corrélation {value}). Elle vient donc de ce que le modèle a appris.",
+    if metric.low is None or metric.high is None:
+        return nsay(
+            metric.n,
+            "{model}, {method} : quand {share} des poids sont mélangés, la corrélation avec la "
+            "carte d’origine est de {value}, sur {n} carte : trop peu pour en conclure quoi que "
+            "ce soit.",
+            "{model}, {method} : quand {share} des poids sont mélangés, la corrélation avec les "
+            "cartes d’origine est de {value}, sur {n} cartes : trop peu pour en conclure quoi que "
+            "ce soit.",
             **values,
         )
-    if abs(value) >= MUCH:
+    values["interval"] = wording.numbers(metric.low, metric.high, 2)
+    if max(abs(metric.low), abs(metric.high)) <= LITTLE:
         return say(
-            "{model}, {method} : quand {share} des poids sont mélangés, la carte reste "
-            "presque la même (corrélation {value}). Elle montre la photo plus que le modèle : "
-            "il ne faut rien en conclure.",
+            "{model}, {method} : quand {share} des poids sont mélangés, il ne reste presque "
+            "rien des cartes (corrélation {value}, IC 95 % {interval}) : elles tiennent à ce que "
+            "le modèle a appris.",
+            **values,
+        )
+    if metric.low >= MUCH:
+        return say(
+            "{model}, {method} : quand {share} des poids sont mélangés, les cartes restent "
+            "presque les mêmes (corrélation {value}, IC 95 % {interval}). Elles montrent la photo "
+            "plus que le modèle : il ne faut rien en conclure.",
             **values,
         )
     return say(
-        "{model}, {method} : quand {share} des poids sont mélangés, il reste une part de la "
-        "carte (corrélation {value}). Cette part tient à la photo ou à l’architecture, non à ce "
-        "que le modèle a appris.",
+        "{model}, {method} : quand {share} des poids sont mélangés, la corrélation avec les cartes "
+        "d’origine est de {value} (IC 95 % {interval}) : on ne peut dire ni qu’il n’en reste "
+        "rien, ni qu’elles restent les mêmes.",
         **values,
     )
 
@@ -450,52 +393,37 @@ def _left(here: Here, name: str, row: Randomisation) -> Sentence:
 def randomisation_table(view: StudyView) -> Table | None:
     """Correlation with the map of the trained model, as ever more weights are shuffled."""
     found = randomisations(view)
-    shares = sorted({row.share for rows in found.values() for row in rows})
+    rows: dict[tuple[str, str, float], Randomisation] = {
+        (name, row.method, row.share): row for name, left in found.items() for row in left
+    }
+    shares = sorted({share for *_, share in rows})
     if not shares:
         return None
-    return Table(
-        id="poids-au-hasard",
-        caption=t("Ce qui reste des cartes quand les poids sont mélangés"),
-        columns=(
-            Column(text=t("Méthode"), numeric=False),
-            *(
-                Column(text=t("{share} des poids", share=wording.percent(share, 0)))
-                for share in shares
-            ),
-        ),
-        groups=tuple(
-            Group(
-                title=view.model_name(name),
-                rows=tuple(
-                    Row(
-                        cells=(
-                            head(method_name(method)),
-                            *(_correlation(view, rows, method, share) for share in shares),
-                        )
-                    )
-                    for method in dict.fromkeys(row.method for row in rows)
-                ),
-            )
-            for name, rows in found.items()
-        ),
+
+    def column(share: float) -> Col:
+        return Col(
+            t("{share} des poids", share=wording.percent(share, 0)),
+            lambda key: _correlation(view, rows.get((*key, share))),
+        )
+
+    return table(
+        "poids-au-hasard",
+        t("Ce qui reste des cartes quand les poids sont mélangés"),
+        dict.fromkeys(key[:2] for key in rows),
+        Col(t("Méthode"), lambda key: method_name(key[1]), numeric=False),
+        *(column(share) for share in shares),
+        by=lambda key: view.model_name(key[0]),
         note=t(
             "Corrélation de rang (Spearman) avec la carte du modèle entraîné, moyenne sur les "
             "cartes comparées : 1, la même carte ; 0, aucun rapport. Les poids sont "
             "mélangés à partir de la sortie. RISE, plus coûteuse, n’est refaite qu’à la fin."
         ),
-        kind="scores",
     )
 
 
-def _correlation(
-    view: StudyView, rows: tuple[Randomisation, ...], method: str, share: float
-) -> Cell:
-    for row in rows:
-        if (row.method, row.share) == (method, share) and row.similarity.value is not None:
-            return measured(
-                wording.decimal(row.similarity.value, 2),
-                row.similarity.value,
-                note=nt(row.similarity.n, "{n} carte", "{n} cartes"),
-                title=trace(view.runs[row.case]) if row.case in view.runs else row.case,
-            )
-    return absent(t("non mesuré"))
+def _correlation(view: StudyView, row: Randomisation | None) -> Cell:
+    if row is None or row.similarity.value is None:
+        return absent(t("non mesuré"))
+    why = trace(view.runs[row.case]) if row.case in view.runs else row.case
+    maps = nt(row.similarity.n, "{n} carte", "{n} cartes")
+    return number(row.similarity, decimals(2), title=why, note="" if row.similarity.low else maps)
