@@ -1,13 +1,14 @@
 """What in the photos counted: maps explained, shown, compared, and measured.
 
-The study's page says what a map is, shows some of one case and sets cases side by side; each
-case has a page of its own with all its photos, which the navigation does not name.
+The study's page says what maps are worth, shows some of one case and sets cases side by side;
+each case has a page of its own with all its photos, which the menu does not name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 from evaluation.records import (
     EXPLAIN_METHODS,
@@ -16,19 +17,16 @@ from evaluation.records import (
     ExplainMethod,
     RunRecord,
 )
-from evaluation.report.kit import links, wording
-from evaluation.report.kit.charts import Chart
+from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.page import Link
-from evaluation.report.kit.sentence import Sentence
-from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, absent, head
+from evaluation.report.kit.tables import Cell, Col, Table, absent, table
 from evaluation.report.study import explained, faithfulness, maps, suggestions
-from evaluation.report.study.explained import Compared, Explained, Variant
 from evaluation.report.study.here import Here
-from evaluation.report.study.maps import MethodText
 from evaluation.report.study.photos import WITHHELD
-from evaluation.report.study.suggestions import SuggestionSection
 from evaluation.report.study.view import Absence, StudyView, best, trace
+
+Model = dict[str, Any]
 
 _EXAMPLES = 3
 """Right and wrong answers of the study's page; the others are on the page of their case."""
@@ -36,153 +34,72 @@ _UNFOLDED = 3
 """Photos set side by side that are shown at once; the others are folded."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assets:
-    """What the pages with maps load besides the rest of the site."""
-
-    style: str
-    script: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptChange:
-    """What the texts changed, for one model."""
-
-    title: str
-    lead: str
-    shown: tuple[Compared, ...]
-    folded: tuple[Compared, ...]
-    more: str
-    """What folds them; "" when there are none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Across:
-    """The same photos, model by model."""
-
-    lead: str
-    shown: tuple[Compared, ...]
-    folded: tuple[Compared, ...]
-    more: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExplainPage:
-    """The study's page."""
-
-    title: str
-    assets: Assets
-    maps: bool
-    """Whether there is anything to show but failures."""
-    withheld: str
-    """Why no photo is shown, or ""."""
-    lead: str
-    """Whose photos the examples are."""
-    right: tuple[Explained, ...]
-    wrong: tuple[Explained, ...]
-    cases: tuple[Link, ...]
-    failures: tuple[Absence, ...]
-    across: Across | None
-    prompts: tuple[PromptChange, ...]
-    suggestions: tuple[SuggestionSection, ...]
-    verdicts: tuple[str, ...]
-    overview: Table | None
-    faithfulness: Table | None
-    curves: Chart | None
-    randomisation: Table | None
-    randomised: tuple[Sentence, ...]
-    methods: tuple[MethodText, ...]
-    applies: Table | None
-    """None when no case has maps."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CasePage:
-    """All explained photos of a case."""
-
-    title: str
-    study: Link
-    others: tuple[Link, ...]
-    assets: Assets
-    withheld: str
-    lead: str
-    right: tuple[Explained, ...]
-    wrong: tuple[Explained, ...]
-    verdicts: tuple[str, ...]
-    faithfulness: Table | None
-    curves: Chart | None
-
-
-def build(here: Here) -> ExplainPage | None:
+def build(here: Here) -> Model | None:
     """The study's page; None when no case was explained, or tried to be."""
-    view, uri = here.view, here.uri
-    failures = _failures(view)
+    view, failures = here.view, _failures(here.view)
     if not (view.explanations or view.suggestions or failures):
         return None
     run = _lead(view)
     explanation = None if run is None else view.explanations[run.case]
-    right, wrong = ((), ()) if explanation is None else _sides(explanation)
-    return ExplainPage(
-        title=view.title,
-        assets=_assets(uri),
-        maps=bool(view.explanations or view.suggestions),
-        withheld="" if view.photos_shown else t(WITHHELD),
-        lead="" if run is None else _lead_said(view, run),
-        right=_examples(here, explanation, right),
-        wrong=_examples(here, explanation, wrong),
-        cases=_case_links(here),
-        failures=failures,
-        across=_across(here),
-        prompts=_prompt_changes(here),
-        suggestions=suggestions.sections(here),
-        verdicts=() if explanation is None else faithfulness.verdicts(explanation),
-        overview=faithfulness.overview(view) if len(view.explanations) > 1 else None,
-        faithfulness=None if explanation is None else faithfulness.areas(view, explanation),
-        curves=None if explanation is None else faithfulness.chart(view, explanation),
-        randomisation=faithfulness.randomisation_table(view),
-        randomised=faithfulness.randomisation_said(here),
-        methods=tuple(maps.method_text(one) for one in _methods(view)),
-        applies=_applies(view) if view.explanations else None,
-    )
+    return {
+        **_worth(view, explanation),
+        "assets": _assets(here),
+        "maps": bool(view.explanations or view.suggestions),
+        "withheld": "" if view.photos_shown else t(WITHHELD),
+        "lead": run and {"case": view.case_title(run), "family": run.model.family},
+        "right": _examples(here, explanation, right=True),
+        "wrong": _examples(here, explanation, right=False),
+        "cases": tuple(
+            Link(text=link.text, href=link.href, hint=_counted(view.explanations[case]))
+            for case, link in _case_links(here).items()
+        ),
+        "failures": failures,
+        "across": _across(here),
+        "prompts": _prompt_changes(here),
+        "suggestions": suggestions.sections(here),
+        "overview": faithfulness.overview(view) if len(view.explanations) > 1 else None,
+        "randomisation": faithfulness.randomisation_table(view),
+        "randomised": faithfulness.randomisation_said(here),
+        "methods": tuple(maps.method_text(method) for method in _methods(view)),
+        "applies": _applies(view) if view.explanations else None,
+    }
 
 
-def build_case(here: Here, case: str) -> CasePage:
+def build_case(here: Here, case: str) -> Model:
     """The page of a case's explained photos."""
-    view, uri = here.view, here.uri
-    explanation = view.explanations[case]
-    right, wrong = _sides(explanation)
-    return CasePage(
-        title=view.case_name(case),
-        study=Link(
-            text=t("Explicabilité : {study}", study=view.title),
-            href=here.to("explicabilite"),
+    explanation = here.view.explanations[case]
+    links = _case_links(here)
+    done = sum(any(one.method == "rise" for one in photo.maps) for photo in explanation.photos)
+    return {
+        **_worth(here.view, explanation),
+        "title": here.view.case_name(case),
+        "study": Link(
+            text=t("Explicabilité : {study}", study=here.view.title), href=here.to("explicabilite")
         ),
-        others=tuple(
-            Link(
-                text=view.case_name(other),
-                href=here.file(explained.case_page(view, other)),
-            )
-            for other in view.explanations
-            if other != case
-        ),
-        assets=_assets(uri),
-        withheld="" if view.photos_shown else t(WITHHELD),
-        lead=" ".join(
-            one for one in (_selection_said(explanation), _rise_said(explanation)) if one
-        ),
-        right=explained.photos(here, explanation, right),
-        wrong=explained.photos(here, explanation, wrong),
-        verdicts=faithfulness.verdicts(explanation),
-        faithfulness=faithfulness.areas(view, explanation),
-        curves=faithfulness.chart(view, explanation),
-    )
+        "others": tuple(link for other, link in links.items() if other != case),
+        "assets": _assets(here),
+        "withheld": "" if here.view.photos_shown else t(WITHHELD),
+        "spec": explanation.spec,
+        "photos": len(explanation.photos),
+        # RISE reads a photo many times, and may be kept to some of them.
+        "rise": 0 if done == len(explanation.photos) else done,
+        "right": explained.photos(here, explanation, _side(explanation, right=True)),
+        "wrong": explained.photos(here, explanation, _side(explanation, right=False)),
+    }
 
 
-def _assets(source: str) -> Assets:
-    return Assets(
-        style=links.href(source, "assets/cartes.css"),
-        script=links.href(source, "assets/cartes.js"),
-    )
+def _worth(view: StudyView, explanation: CaseExplanation | None) -> Model:
+    """What the maps of a case are worth."""
+    return {
+        "verdicts": explanation and faithfulness.verdicts(explanation),
+        "faithfulness": explanation and faithfulness.areas(view, explanation),
+        "curves": explanation and faithfulness.chart(view, explanation),
+    }
+
+
+def _assets(here: Here) -> Model:
+    """What the pages with maps load besides the rest of the site."""
+    return {"style": here.file("assets/cartes.css"), "script": here.file("assets/cartes.js")}
 
 
 def _failures(view: StudyView) -> tuple[Absence, ...]:
@@ -207,113 +124,52 @@ def _failures(view: StudyView) -> tuple[Absence, ...]:
 def _lead(view: StudyView) -> RunRecord | None:
     """The case whose photos are the examples: the best one whose texts mean something."""
     cases = tuple(run for run in view.scored if run.case in view.explanations)
-    described = tuple(run for run in view.described if run in cases)
-    return best(described or cases)
+    return best(tuple(run for run in view.described if run in cases) or cases)
 
 
-def _examples(
-    here: Here,
-    explanation: CaseExplanation | None,
-    photos: Sequence[ExplainedPhoto],
-) -> tuple[Explained, ...]:
-    """The first of some photos of the case that gives the examples."""
+def _examples(here: Here, explanation: CaseExplanation | None, *, right: bool) -> tuple[Model, ...]:
+    """The first photos of a side of the case that gives the examples."""
     if explanation is None:
         return ()
-    return explained.photos(here, explanation, photos[:_EXAMPLES])
+    return explained.photos(here, explanation, _side(explanation, right=right)[:_EXAMPLES])
 
 
-def _lead_said(view: StudyView, run: RunRecord) -> str:
-    if run.model.family == "zero-shot":
-        return t(
-            "Les exemples qui suivent sont ceux du cas « {case} », le plus exact de ceux "
-            "qui n’ont rien appris de ces photos.",
-            case=view.case_title(run),
+def _side(explanation: CaseExplanation, *, right: bool) -> Sequence[ExplainedPhoto]:
+    """Right answers or wrong ones, those first that were chosen for being so.
+
+    The others are there by lot, for the comparison of cases.
+    """
+    photos = (photo for photo in explanation.photos if (photo.label == photo.predicted) == right)
+    return sorted(photos, key=lambda photo: all(r.rule == "shared" for r in photo.reasons))
+
+
+def _case_links(here: Here) -> dict[str, Link]:
+    return {
+        case: Link(
+            text=here.view.case_name(case), href=here.file(explained.case_page(here.view, case))
         )
-    return t(
-        "Les exemples qui suivent sont ceux du cas « {case} ».",
-        case=view.case_title(run),
-    )
-
-
-def _sides(
-    explanation: CaseExplanation,
-) -> tuple[tuple[ExplainedPhoto, ...], tuple[ExplainedPhoto, ...]]:
-    """Right answers and wrong ones, those first that were chosen for being so."""
-
-    def ordered(photos: Iterable[ExplainedPhoto]) -> tuple[ExplainedPhoto, ...]:
-        # The others are here by lot: they are for the comparison of cases.
-        return tuple(sorted(photos, key=lambda one: all(r.rule == "shared" for r in one.reasons)))
-
-    return (
-        ordered(one for one in explanation.photos if one.label == one.predicted),
-        ordered(one for one in explanation.photos if one.label != one.predicted),
-    )
-
-
-def _case_links(here: Here) -> tuple[Link, ...]:
-    view = here.view
-    return tuple(
-        Link(
-            text=view.case_name(case),
-            href=here.file(explained.case_page(view, case)),
-            hint=_counted(found),
-        )
-        for case, found in view.explanations.items()
-    )
+        for case in here.view.explanations
+    }
 
 
 def _counted(explanation: CaseExplanation) -> str:
-    right, wrong = _sides(explanation)
+    right, wrong = (len(_side(explanation, right=side)) for side in (True, False))
     return t(
         "{right}, {wrong}",
-        right=nt(len(right), "{n} réponse juste", "{n} réponses justes"),
-        wrong=nt(len(wrong), "{n} erreur", "{n} erreurs"),
-    )
-
-
-def _selection_said(explanation: CaseExplanation) -> str:
-    spec = explanation.spec
-    return nt(
-        len(explanation.photos),
-        "{n} photo est expliquée, sur {cap} au plus. Des règles l’ont choisie, jamais le "
-        "goût : pour chaque catégorie, des photos tirées au sort et communes à tous les cas "
-        "({shared}), puis les erreurs les plus sûres d’elles-mêmes, les bonnes réponses les plus "
-        "sûres et les moins sûres ({each} par règle) ; enfin les {confusions} confusions les "
-        "plus fréquentes.",
-        "{n} photos sont expliquées, sur {cap} au plus. Des règles les ont choisies, jamais le "
-        "goût : pour chaque catégorie, des photos tirées au sort et communes à tous les cas "
-        "({shared}), puis les erreurs les plus sûres d’elles-mêmes, les bonnes réponses les plus "
-        "sûres et les moins sûres ({each} par règle) ; enfin les {confusions} confusions les "
-        "plus fréquentes.",
-        cap=wording.count(spec.cap),
-        shared=wording.count(spec.shared_per_class),
-        each=wording.count(spec.photos_per_rule),
-        confusions=wording.count(spec.confusions),
-    )
-
-
-def _rise_said(explanation: CaseExplanation) -> str:
-    """On how many photos RISE was run, where that is not all of them."""
-    done = sum(any(one.method == "rise" for one in photo.maps) for photo in explanation.photos)
-    if done in (0, len(explanation.photos)):
-        return ""
-    return nt(
-        done,
-        "RISE, qui lit chaque photo {masks} fois, n’explique que {n} d’entre elles.",
-        "RISE, qui lit chaque photo {masks} fois, n’explique que {n} d’entre elles.",
-        masks=wording.count(explanation.spec.masks),
+        right=nt(right, "{n} réponse juste", "{n} réponses justes"),
+        wrong=nt(wrong, "{n} erreur", "{n} erreurs"),
     )
 
 
 # ------------------------------------------------------------------- side by side
 
 
-def _across(here: Here) -> Across | None:
+def _across(here: Here) -> Model | None:
     """The photos common to all cases, by the best case of each model."""
     view = here.view
     runs = _one_a_model(view)
-    found = [view.explanations[run.case] for run in runs]
-    ids = explained.shared(found)
+    explanations = [view.explanations[run.case] for run in runs]
+    ids = explained.shared(explanations)
     if len(runs) < 2 or not ids:  # noqa: PLR2004 - nothing to set side by side
         return None
     compared = tuple(
@@ -321,22 +177,14 @@ def _across(here: Here) -> Across | None:
             here,
             sample,
             tuple(
-                explained.variant(
-                    view,
-                    run,
-                    sample,
-                    method="rise",
-                    title=view.case_title(run),
-                    source=here.uri,
-                )
+                explained.variant(here, run, sample, method="rise", title=view.case_title(run))
                 for run in runs
             ),
         )
         for sample in ids
     )
-    rise = all(
-        variant.method == maps.method_name("rise") for one in compared for variant in one.variants
-    )
+    name = maps.method_name("rise")
+    rise = all(variant["method"] == name for photo in compared for variant in photo["variants"])
     lead = (
         t(
             "De chaque modèle, le cas le plus exact. Les cartes sont celles de la vraie "
@@ -350,17 +198,24 @@ def _across(here: Here) -> Across | None:
             "modèle : on y compare les endroits, avec prudence, et non les forces."
         )
     )
-    return Across(
-        lead=_cautious(lead, found, "rise"),
-        shown=compared[:_UNFOLDED],
-        folded=compared[_UNFOLDED:],
-        more=_more(compared[_UNFOLDED:]),
-    )
+    return _series(compared, _cautious(lead, explanations, "rise"))
 
 
-def _cautious(lead: str, found: Sequence[CaseExplanation], method: str) -> str:
+def _series(compared: Sequence[Model], lead: str, title: str = "") -> Model:
+    """Photos set side by side, the first ones shown and the others folded."""
+    folded = compared[_UNFOLDED:]
+    return {
+        "title": title,
+        "lead": lead,
+        "shown": compared[:_UNFOLDED],
+        "folded": folded,
+        "more": nt(len(folded), "{n} autre photo", "{n} autres photos") if folded else "",
+    }
+
+
+def _cautious(lead: str, explanations: Sequence[CaseExplanation], method: str) -> str:
     """The lead, and a caution where nothing shows that the method can be believed."""
-    if not faithfulness.doubted(found, method):
+    if not faithfulness.doubted(explanations, method):
         return lead
     caution = t(
         "Rien ne montre ici que {method} vaille mieux que les témoins : à lire avec réserve.",
@@ -369,70 +224,62 @@ def _cautious(lead: str, found: Sequence[CaseExplanation], method: str) -> str:
     return f"{lead} {caution}"
 
 
-def _more(folded: Sequence[Compared]) -> str:
-    return nt(len(folded), "{n} autre photo", "{n} autres photos") if folded else ""
-
-
 def _one_a_model(view: StudyView) -> tuple[RunRecord, ...]:
     cases = [run for run in view.scored if run.case in view.explanations]
-    found = []
+    chosen = []
     for name in dict.fromkeys(run.model.name for run in cases):
         mine = tuple(run for run in cases if run.model.name == name)
-        found.append(best(tuple(run for run in mine if run.case not in view.controls) or mine))
-    return tuple(run for run in found if run is not None)
+        chosen.append(best(tuple(run for run in mine if run.case not in view.controls) or mine))
+    return tuple(run for run in chosen if run is not None)
 
 
 def _compared(
-    here: Here, sample: str, variants: tuple[Variant, ...],
-    said: tuple[str, ...] = (),
-) -> Compared:  # fmt: skip
+    here: Here, sample: str, variants: Sequence[Model], said: tuple[str, ...] = ()
+) -> Model:
     card = here.view.cards[sample]
-    right = sum(one.right for one in variants)
-    return Compared(
-        title=card.title or card.id,
-        label=card.label,
-        summary=nt(
-            right,
+    return {
+        "title": card.title or card.id,
+        "label": card.label,
+        "summary": nt(
+            sum(variant["right"] for variant in variants),
             "« {label} » : {n} cas sur {of} a raison",
             "« {label} » : {n} cas sur {of} ont raison",
             label=card.label,
             of=wording.count(len(variants)),
         ),
-        said=said,
-        photo=maps.photo_picture(here, card),
-        variants=variants,
-    )
+        "said": said,
+        "photo": maps.photo_picture(here, card),
+        "variants": variants,
+    }
 
 
 # ------------------------------------------------------------------------- prompts
 
 
-def _prompt_changes(here: Here) -> tuple[PromptChange, ...]:
+def _prompt_changes(here: Here) -> tuple[Model, ...]:
     """Of each model with several prompt sets, the photos common to all cases."""
     view = here.view
     changes = []
     cases = [run for run in view.text_cases if run.case in view.explanations and run.prompts]
     for name in dict.fromkeys(run.model.name for run in cases):
         runs = [run for run in cases if run.model.name == name]
-        base = next((run for run in runs if run is view.twin(run)), runs[0])
-        runs = [base, *(run for run in runs if run is not base)]
+        runs.sort(key=lambda run: run is not view.twin(run))
         if len(runs) > 1 and explained.shared([view.explanations[run.case] for run in runs]):
             changes.append(_prompt_change(here, runs))
     return tuple(changes)
 
 
-def _prompt_change(here: Here, runs: list[RunRecord]) -> PromptChange:
+def _prompt_change(here: Here, runs: list[RunRecord]) -> Model:
     view = here.view
-    found = [view.explanations[run.case] for run in runs]
-    method = faithfulness.best_method(found) or "rise"
-
+    explanations = [view.explanations[run.case] for run in runs]
+    method = faithfulness.best_method(explanations) or "rise"
     # A control is shown, but it is not what readers ask about.
-    asked = [one for one in found[1:] if one.case not in view.controls] or found[1:]
+    asked = [one for one in explanations[1:] if one.case not in view.controls] or explanations[1:]
 
     def change(sample: str) -> float:
         """The largest change of the true class's probability, over the first prompt set."""
         before, *after = (
-            explained.truth(one, explained.of(one, sample)) for one in (found[0], *asked)
+            explained.truth(one, explained.of(one, sample)) for one in (explanations[0], *asked)
         )
         return max(abs(one - before) for one in after)
 
@@ -441,36 +288,28 @@ def _prompt_change(here: Here, runs: list[RunRecord]) -> PromptChange:
             here,
             sample,
             tuple(
-                explained.variant(
-                    view, run, sample, method=method, title=_texts(run), source=here.uri
-                )
+                explained.variant(here, run, sample, method=method, title=_texts(run))
                 for run in runs
             ),
             said=tuple(_change_said(view, runs[0], run, sample, method) for run in runs[1:]),
         )
-        for sample in sorted(explained.shared(found), key=change, reverse=True)
+        for sample in sorted(explained.shared(explanations), key=change, reverse=True)
     )
-    return PromptChange(
-        title=view.model_title(runs[0]),
-        lead=_cautious(
-            t(
-                "Cartes de la vraie catégorie, par {method}, qui bat le plus souvent les témoins "
-                "sur ce modèle. D’abord les photos dont la probabilité change le plus.",
-                method=maps.method_name(method),
-            )
-            if any(faithfulness.score(one, method)[0] for one in found)
-            else t(
-                "Cartes de la vraie catégorie, par {method}. D’abord les photos dont la "
-                "probabilité change le plus.",
-                method=maps.method_name(method),
-            ),
-            found,
-            method,
-        ),
-        shown=compared[:_UNFOLDED],
-        folded=compared[_UNFOLDED:],
-        more=_more(compared[_UNFOLDED:]),
+    lead = (
+        t(
+            "Cartes de la vraie catégorie, par {method}, qui bat le plus souvent les témoins "
+            "sur ce modèle. D’abord les photos dont la probabilité change le plus.",
+            method=maps.method_name(method),
+        )
+        if any(faithfulness.score(one, method)[0] for one in explanations)
+        else t(
+            "Cartes de la vraie catégorie, par {method}. D’abord les photos dont la "
+            "probabilité change le plus.",
+            method=maps.method_name(method),
+        )
     )
+    lead = _cautious(lead, explanations, method)
+    return _series(compared, lead, view.model_title(runs[0]))
 
 
 def _texts(run: RunRecord) -> str:
@@ -479,26 +318,23 @@ def _texts(run: RunRecord) -> str:
 
 def _change_said(view: StudyView, base: RunRecord, run: RunRecord, sample: str, method: str) -> str:
     """What another prompt set changes to the answer, and to where it comes from."""
-    before, after = (explained.of(view.explanations[one.case], sample) for one in (base, run))
-    chances = [
-        explained.truth(view.explanations[one.case], photo)
-        for one, photo in ((base, before), (run, after))
-    ]
+    explanations = [view.explanations[case.case] for case in (base, run)]
+    before, after = (explained.of(one, sample) for one in explanations)
+    first, last = (
+        explained.truth(one, photo)
+        for one, photo in zip(explanations, (before, after), strict=True)
+    )
     values = {
         "texts": _texts(run),
         "label": before.label,
-        "before": wording.percent(chances[0]),
-        "after": wording.percent(chances[1]),
-        "change": wording.points(chances[1] - chances[0]),
+        "before": wording.percent(first),
+        "after": wording.percent(last),
+        "change": wording.points(last - first),
     }
     was, now = before.predicted == before.label, after.predicted == after.label
     if was == now and values["before"] == values["after"]:
-        said = t(
-            "Avec « {texts} », la probabilité de « {label} » reste à {after}.",
-            texts=values["texts"],
-            label=values["label"],
-            after=values["after"],
-        )
+        del values["before"], values["change"]
+        said = t("Avec « {texts} », la probabilité de « {label} » reste à {after}.", **values)
     elif now and not was:
         said = t(
             "Avec « {texts} », la probabilité de « {label} » passe de {before} "
@@ -523,29 +359,24 @@ def _change_said(view: StudyView, base: RunRecord, run: RunRecord, sample: str, 
             "à {after} ({change}) ; la réponse reste fausse.",
             **values,
         )
-    moved = _moved(before, after, method)
+    # Where a method beats no control, nothing shows that its maps moved for a reason.
+    moved = "" if faithfulness.doubted(explanations, method) else _moved(before, after, method)
     return f"{said} {moved}" if moved else said
 
 
 def _moved(before: ExplainedPhoto, after: ExplainedPhoto, method: str) -> str:
     """Where the true class's map was strongest, and where it is now."""
-    found = [
-        next(
-            (one.summary for one in photo.maps if (one.method, one.label) == (method, photo.label)),
-            None,
-        )
+    first, last = (
+        [one.summary for one in photo.maps if (one.method, one.label) == (method, photo.label)]
         for photo in (before, after)
-    ]
-    if found[0] is None or found[1] is None or found[0].empty or found[1].empty:
+    )
+    if not first or not last or first[0].empty or last[0].empty:
         return ""
-    was, now = maps.region(found[0]), maps.region(found[1])
+    was, now = maps.region(first[0]), maps.region(last[0])
     if was == now:
         return t("Ce qui compte le plus reste {region}.", region=was)
-    return t(
-        "Ce qui compte le plus était {before} ; c’est maintenant {after}.",
-        before=was,
-        after=now,
-    )
+    return t("Ce qui compte le plus était {before} ; c’est maintenant {after}.",
+             before=was, after=now)  # fmt: skip
 
 
 # ------------------------------------------------------------------------- methods
@@ -554,34 +385,22 @@ def _moved(before: ExplainedPhoto, after: ExplainedPhoto, method: str) -> str:
 def _methods(view: StudyView) -> tuple[ExplainMethod, ...]:
     """The methods that some case asked for."""
     asked = {card.method for one in view.explanations.values() for card in one.methods}
-    return tuple(one for one in EXPLAIN_METHODS if one in asked)
+    return tuple(method for method in EXPLAIN_METHODS if method in asked)
 
 
 def _applies(view: StudyView) -> Table:
     """Each model (rows) and method (columns): whether it applies, and on what grid."""
     models: dict[str, CaseExplanation] = {}
-    for case, one in view.explanations.items():
-        models.setdefault(view.runs[case].model.name, one)
-    methods = _methods(view)
-    return Table(
-        id="methodes-et-modeles",
-        caption=t("Ce qui s’applique à quel modèle"),
-        columns=(
-            Column(text=t("Modèle"), numeric=False),
-            *(Column(text=maps.method_name(one), numeric=False) for one in methods),
-        ),
-        groups=(
-            Group(
-                rows=tuple(
-                    Row(
-                        cells=(
-                            head(view.model_name(name)),
-                            *(_card(view, one, method) for method in methods),
-                        )
-                    )
-                    for name, one in models.items()
-                )
-            ),
+    for case, explanation in view.explanations.items():
+        models.setdefault(view.runs[case].model.name, explanation)
+    return table(
+        "methodes-et-modeles",
+        t("Ce qui s’applique à quel modèle"),
+        models,
+        Col(t("Modèle"), view.model_name, numeric=False),
+        *(
+            Col(maps.method_name(method), partial(_card, view, models, method), numeric=False)
+            for method in _methods(view)
         ),
         note=t(
             "La grille est celle de la carte avant qu’elle soit étendue à la photo : on n’y "
@@ -591,7 +410,10 @@ def _applies(view: StudyView) -> Table:
     )
 
 
-def _card(view: StudyView, explanation: CaseExplanation, method: ExplainMethod) -> Cell:
+def _card(
+    view: StudyView, models: dict[str, CaseExplanation], method: ExplainMethod, name: str
+) -> Cell:
+    explanation = models[name]
     card = next((one for one in explanation.methods if one.method == method), None)
     if card is None:
         return absent(t("non demandée pour ce modèle"))

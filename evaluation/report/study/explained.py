@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from evaluation.errors import ReportError
 from evaluation.records import (
@@ -15,103 +15,17 @@ from evaluation.records import (
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.page import Link
-from evaluation.report.kit.tables import Kind
 from evaluation.report.study import faithfulness, maps
 from evaluation.report.study.here import Here
-from evaluation.report.study.maps import Map, Picture
 from evaluation.report.study.view import StudyView
 from evaluation.usage import SCORE_AGAIN
+
+Model = dict[str, Any]
 
 _LISTED = 8
 """A photo with more classes than this shows the others folded."""
 _TEXTS = 3
 """Texts of a class that are quoted at most, the others being counted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chance:
-    """The probability of one class."""
-
-    label: str
-    text: str
-    share: str
-    """As CSS writes it, "0.621"."""
-    kind: str
-    """"hit", "error", "truth" or ""."""
-    note: str
-    """What the class is: the true one, the predicted one."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MethodMaps:
-    """The maps of a photo by one method, on one scale."""
-
-    method: str
-    tag: str
-    """Whether the method can be believed, as measured on this case."""
-    kind: Kind
-    href: str
-    """Where that is measured."""
-    maps: tuple[Map, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
-    """A photo, what a case says of it, and what in it counted."""
-
-    anchor: str
-    title: str
-    right: bool
-    verdict: str
-    reasons: tuple[str, ...]
-    """The rules that chose it."""
-    unseen: str
-    photo: Picture | None
-    groups: tuple[MethodMaps, ...]
-    chances: tuple[Chance, ...]
-    others: tuple[Chance, ...]
-    """Of the less probable classes, folded."""
-    more: str
-    """What folds them; "" when there are none."""
-    links: tuple[Link, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """Texts of a class, the first ones quoted."""
-
-    texts: tuple[str, ...]
-    more: str
-    """How many more there are, or ""."""
-    lang: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
-    """What one case says of a photo that others are asked about as well."""
-
-    title: str
-    href: str
-    right: bool
-    verdict: str
-    probability: str
-    """Of the true class."""
-    words: Words
-    """The texts of the true class; none for a supervised model."""
-    method: str
-    map: Map | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Compared:
-    """A photo and what several cases say of it."""
-
-    title: str
-    label: str
-    summary: str
-    said: tuple[str, ...]
-    photo: Picture | None
-    variants: tuple[Variant, ...]
 
 
 # ------------------------------------------------------------------------ one photo
@@ -139,11 +53,9 @@ def anchors(explanation: CaseExplanation) -> Mapping[str, str]:
 
 
 def photos(
-    here: Here,
-    explanation: CaseExplanation,
-    chosen: Iterable[ExplainedPhoto],
-) -> tuple[Explained, ...]:
-    """Photos of a case, in the order given."""
+    here: Here, explanation: CaseExplanation, chosen: Iterable[ExplainedPhoto]
+) -> tuple[Model, ...]:
+    """Photos of a case, in the order given: what it says of each, and what in it counted."""
     names = anchors(explanation)
     return tuple(_photo(here, explanation, photo, names[photo.sample_id]) for photo in chosen)
 
@@ -163,32 +75,27 @@ def card_of(view: StudyView, case: str, photo: ExplainedPhoto) -> SampleCard:
     return found
 
 
-def _photo(
-    here: Here,
-    explanation: CaseExplanation,
-    photo: ExplainedPhoto,
-    anchor: str,
-) -> Explained:
+def _photo(here: Here, explanation: CaseExplanation, photo: ExplainedPhoto, anchor: str) -> Model:
     card = card_of(here.view, explanation.case, photo)
     chances = _chances(explanation.classes, photo)
     listed = chances if len(chances) <= _LISTED else chances[: _LISTED - 1]
     # The true class is always in sight.
-    listed += tuple(one for one in chances[len(listed) :] if one.kind)
-    others = tuple(one for one in chances if one not in listed)
-    return Explained(
-        anchor=anchor,
-        title=card.title or card.id,
-        right=photo.label == photo.predicted,
-        verdict=verdict(explanation.classes, photo),
-        reasons=tuple(maps.reason_said(one, explanation.spec) for one in photo.reasons),
-        unseen=maps.unseen(photo),
-        photo=maps.photo_picture(here, card),
-        groups=_groups(here, explanation, photo, card),
-        chances=listed,
-        others=others,
-        more=nt(len(others), "{n} autre catégorie", "{n} autres catégories") if others else "",
-        links=_links(here, explanation.case, photo),
-    )
+    listed += [chance for chance in chances[len(listed) :] if chance["kind"]]
+    others = [chance for chance in chances if chance not in listed]
+    return {
+        "anchor": anchor,
+        "title": card.title or card.id,
+        "right": photo.label == photo.predicted,
+        "verdict": verdict(explanation.classes, photo),
+        "reasons": tuple(maps.reason_said(reason, explanation.spec) for reason in photo.reasons),
+        "unseen": maps.unseen(photo),
+        "photo": maps.photo_picture(here, card),
+        "groups": _groups(here, explanation, photo, card),
+        "chances": listed,
+        "others": others,
+        "more": nt(len(others), "{n} autre catégorie", "{n} autres catégories") if others else "",
+        "links": _links(here, explanation.case, photo),
+    }
 
 
 def verdict(classes: Sequence[str], photo: ExplainedPhoto) -> str:
@@ -216,19 +123,25 @@ def small(share: float) -> str:
     return wording.percent(share)
 
 
-def _chances(classes: Sequence[str], photo: ExplainedPhoto) -> tuple[Chance, ...]:
-    """All classes, the most probable first."""
-    order = sorted(range(len(classes)), key=lambda i: -photo.probabilities[i])
-    return tuple(
-        Chance(
-            label=classes[i],
-            text=wording.percent(photo.probabilities[i]),
-            share=f"{photo.probabilities[i]:.3f}",
-            kind=_kind(classes[i], photo),
-            note=_note(classes[i], photo),
-        )
-        for i in order
-    )
+def _chances(classes: Sequence[str], photo: ExplainedPhoto) -> list[Model]:
+    """The probability of all classes, the most probable first."""
+    notes = {
+        "hit": t("prédite, juste"),
+        "error": t("prédite, faux"),
+        "truth": t("vraie catégorie"),
+        "": "",
+    }
+    pairs = sorted(zip(classes, photo.probabilities, strict=True), key=lambda pair: -pair[1])
+    return [
+        {
+            "label": label,
+            "text": wording.percent(share),
+            "share": f"{share:.3f}",
+            "kind": _kind(label, photo),
+            "note": notes[_kind(label, photo)],
+        }
+        for label, share in pairs
+    ]
 
 
 def _kind(label: str, photo: ExplainedPhoto) -> str:
@@ -237,60 +150,32 @@ def _kind(label: str, photo: ExplainedPhoto) -> str:
     return "truth" if label == photo.label else ""
 
 
-def _note(label: str, photo: ExplainedPhoto) -> str:
-    return {
-        "hit": t("prédite, juste"),
-        "error": t("prédite, faux"),
-        "truth": t("vraie catégorie"),
-        "": "",
-    }[_kind(label, photo)]
-
-
 def _groups(
-    here: Here,
-    explanation: CaseExplanation,
-    photo: ExplainedPhoto,
-    card: SampleCard,
-) -> tuple[MethodMaps, ...]:
+    here: Here, explanation: CaseExplanation, photo: ExplainedPhoto, card: SampleCard
+) -> tuple[Model, ...]:
+    """The maps of a photo by method, each method's on one scale, with what it is worth here."""
+    worth = here.file(case_page(here.view, explanation.case), "fidelite-du-cas")
     groups = []
-    for method in dict.fromkeys(one.method for one in photo.maps):
+    for method in dict.fromkeys(drawn.method for drawn in photo.maps):
         tag, kind = faithfulness.tag(explanation, method)
-        groups.append(
-            MethodMaps(
-                method=maps.method_name(method),
-                tag=tag,
-                kind=kind,
-                href=here.file(case_page(here.view, explanation.case), "fidelite-du-cas"),
-                maps=tuple(
-                    maps.map_of(here.view, explanation.case, photo, one, card=card, source=here.uri)
-                    for one in photo.maps
-                    if one.method == method
-                ),
-            )
+        pictures = tuple(
+            maps.map_of(here, explanation.case, photo, drawn, card=card)
+            for drawn in photo.maps
+            if drawn.method == method
         )
+        name = maps.method_name(method)
+        groups.append({"method": name, "tag": tag, "kind": kind, "href": worth, "maps": pictures})
     return tuple(groups)
 
 
 def _links(here: Here, case: str, photo: ExplainedPhoto) -> tuple[Link, ...]:
-    view = here.view
-    found = []
-    if view.explorable(case) and view.cards[photo.sample_id].fold == "test":
-        found.append(
-            Link(
-                text=t("Cette photo dans l’explorateur"),
-                href=links.explorer_photo(view.folder, photo.sample_id, source=here.uri),
-            )
-        )
-        if photo.label != photo.predicted:
-            found.append(
-                Link(
-                    text=t("Toutes celles de la même confusion"),
-                    href=links.explorer_cell(
-                        view.folder, case, photo.label, photo.predicted, source=here.uri
-                    ),
-                )
-            )
-    return tuple(found)
+    if not (here.view.explorable(case) and here.view.cards[photo.sample_id].fold == "test"):
+        return ()
+    link = Link(text=t("Cette photo dans l’explorateur"), href=here.photo(photo.sample_id))
+    if photo.label == photo.predicted:
+        return (link,)
+    alike = here.photos(case, truth=photo.label, predicted=photo.predicted)
+    return (link, Link(text=t("Toutes celles de la même confusion"), href=alike))
 
 
 # ------------------------------------------------------------------- the same photo
@@ -319,36 +204,35 @@ def truth(explanation: CaseExplanation, photo: ExplainedPhoto) -> float:
     return photo.probabilities[explanation.classes.index(photo.label)]
 
 
-def variant(
-    view: StudyView, run: RunRecord, sample_id: str, *, method: str, title: str, source: str
-) -> Variant:
+def variant(here: Here, run: RunRecord, sample_id: str, *, method: str, title: str) -> Model:
     """What a case says of a photo, with the true class's map by ``method`` if there is one."""
-    explanation = view.explanations[run.case]
+    explanation = here.view.explanations[run.case]
     photo = of(explanation, sample_id)
-    card = card_of(view, run.case, photo)
-    drawn = [one for one in photo.maps if one.label == photo.label]
-    found = next((one for one in drawn if one.method == method), next(iter(drawn), None))
-    return Variant(
-        title=title,
-        href=links.href(source, case_page(view, run.case), anchors(explanation)[photo.sample_id]),
-        right=photo.label == photo.predicted,
-        verdict=t("✓ juste")
-        if photo.label == photo.predicted
-        else t("✗ pris pour « {label} »", label=photo.predicted),
-        probability=wording.percent(truth(explanation, photo)),
-        words=words(() if run.prompts is None else run.prompts.texts.get(photo.label, ()), run),
-        method="" if found is None else maps.method_name(found.method),
-        map=None
-        if found is None
-        else maps.map_of(view, run.case, photo, found, card=card, source=source, alone=True),
+    card = card_of(here.view, run.case, photo)
+    drawn = sorted(
+        (one for one in photo.maps if one.label == photo.label),
+        key=lambda one: one.method != method,
     )
+    right = photo.label == photo.predicted
+    return {
+        "title": title,
+        "href": here.file(case_page(here.view, run.case), anchors(explanation)[photo.sample_id]),
+        "right": right,
+        "verdict": t("✓ juste") if right else t("✗ pris pour « {label} »", label=photo.predicted),
+        "probability": wording.percent(truth(explanation, photo)),
+        "words": words(() if run.prompts is None else run.prompts.texts.get(photo.label, ()), run),
+        "method": maps.method_name(drawn[0].method) if drawn else "",
+        "map": maps.map_of(here, run.case, photo, drawn[0], card=card, alone=True)
+        if drawn
+        else None,
+    }
 
 
-def words(texts: tuple[str, ...], run: RunRecord) -> Words:
-    """Texts of a case as they are quoted."""
+def words(texts: tuple[str, ...], run: RunRecord) -> Model:
+    """Texts of a case as they are quoted: the first ones, and how many more there are."""
     rest = len(texts) - _TEXTS
-    return Words(
-        texts=texts[:_TEXTS],
-        more=nt(rest, "et {n} autre texte", "et {n} autres textes") if rest > 0 else "",
-        lang="" if run.prompts is None else run.prompts.language,
-    )
+    return {
+        "texts": texts[:_TEXTS],
+        "more": nt(rest, "et {n} autre texte", "et {n} autres textes") if rest > 0 else "",
+        "lang": "" if run.prompts is None else run.prompts.language,
+    }

@@ -8,11 +8,9 @@ sentence is all there is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from evaluation.records import (
-    CaseExplanation,
     ClassMap,
     ExplainedPhoto,
     ExplainMethod,
@@ -21,7 +19,7 @@ from evaluation.records import (
     SampleCard,
     SelectionReason,
 )
-from evaluation.report.kit import links, wording
+from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import photo as small_photo
@@ -42,41 +40,6 @@ change with its length (Euler's theorem): half of what counts then speaks agains
 saying so would say nothing of the photo."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """An image and its size."""
-
-    src: str
-    width: str
-    height: str
-    alt: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Map:
-    """One map: colours over a photo, and the words that say the same."""
-
-    label: str
-    """The class that it speaks of."""
-    caption: str
-    """Where its mass lies, in a few words."""
-    said: str
-    """What it shows, for those who do not see it."""
-    photo: Picture | None
-    """None where photos may not be shown; so is the overlay."""
-    overlay: Picture | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MethodText:
-    """A method: its name, what it does, where it comes from."""
-
-    name: str
-    about: str
-    source: str
-    address: str
-
-
 # -------------------------------------------------------------------------- words
 
 
@@ -94,7 +57,7 @@ def method_name(method: str) -> str:
     return names.get(method, method)
 
 
-def method_text(method: ExplainMethod) -> MethodText:
+def method_text(method: ExplainMethod) -> Mapping[str, str]:
     """What a method does, with its source."""
     about = {
         "attention-gradient": t(
@@ -143,7 +106,12 @@ def method_text(method: ExplainMethod) -> MethodText:
             "https://arxiv.org/abs/1806.07421",
         ),
     }[method]
-    return MethodText(name=method_name(method), about=about[method], source=source, address=address)
+    return {
+        "name": method_name(method),
+        "about": about[method],
+        "source": source,
+        "address": address,
+    }
 
 
 def region(summary: MapSummary) -> str:
@@ -335,47 +303,42 @@ def _explained(view: StudyView) -> Iterator[tuple[str, ExplainedPhoto]]:
             yield from ((case, photo) for pair in one.confusions for photo in pair.photos)
 
 
-def photo_picture(here: Here, card: SampleCard) -> Picture | None:
-    """The photo alone; None where photos may not be shown."""
+def photo_picture(here: Here, card: SampleCard) -> Mapping[str, str] | None:
+    """The photo alone: its file, its size, and what it is; None where photos may not be shown."""
     if not here.view.photos_shown:
         return None
     shown = small_photo(here, card)
-    return Picture(src=shown.src, width=shown.width, height=shown.height, alt=shown.alt)
+    return {"src": shown.src, "width": shown.width, "height": shown.height, "alt": shown.alt}
 
 
 def map_of(
-    view: StudyView,
+    here: Here,
     case: str,
     explained: ExplainedPhoto,
-    one: ClassMap,
+    drawn: ClassMap,
     *,
     card: SampleCard,
-    source: str,
     alone: bool = False,
-) -> Map:
-    """A map of a photo, as page ``source`` shows it; ``alone``, without the other class's."""
-    told = said(one, explained)
-    photo = photo_picture(Here(view, source), card)
-    beside = not alone and sum(other.method == one.method for other in explained.maps) > 1
-    return Map(
-        label=one.label,
-        caption=caption(one, beside=beside),
-        said=told,
+) -> Mapping[str, object]:
+    """A map of a photo: colours over it, and the words that say the same.
+
+    ``alone``, without the other class's beside it.  Where photos may not be shown, neither may
+    their colours.
+    """
+    told = said(drawn, explained)
+    shown = photo_picture(here, card)
+    beside = not alone and sum(other.method == drawn.method for other in explained.maps) > 1
+    overlay = {
+        "src": here.file(overlay_uri(here.view, case, drawn)),
+        "width": str(drawn.width),
+        "height": str(drawn.height),
+        "alt": told,
+    }
+    return {
+        "label": drawn.label,
+        "caption": caption(drawn, beside=beside),
+        "said": told,
         # The words of the map replace both pictures.
-        photo=None
-        if photo is None
-        else Picture(src=photo.src, width=photo.width, height=photo.height, alt=""),
-        overlay=None
-        if photo is None
-        else Picture(
-            src=links.href(source, overlay_uri(view, case, one)),
-            width=str(one.width),
-            height=str(one.height),
-            alt=told,
-        ),
-    )
-
-
-def methods_of(explanation: CaseExplanation) -> tuple[ExplainMethod, ...]:
-    """The methods that apply to a case, its own one first."""
-    return tuple(card.method for card in explanation.methods if card.applies)
+        "photo": shown and {**shown, "alt": ""},
+        "overlay": shown and overlay,
+    }

@@ -6,7 +6,7 @@ a proposal may still be scored on it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 from evaluation.records import (
     ClassSuggestion,
@@ -19,84 +19,35 @@ from evaluation.records import (
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.sentence import Part, Sentence, say
-from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, measured
+from evaluation.report.kit.tables import COUNT, Cell, Col, Table, decimals, measured, number, table
 from evaluation.report.study import explained, maps
-from evaluation.report.study.explained import Words
 from evaluation.report.study.here import Here
-from evaluation.report.study.maps import Map, Picture
 from evaluation.report.study.view import StudyView, trace
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorPhoto:
-    """A validation photo that was taken for another class."""
-
-    title: str
-    verdict: str
-    photo: Picture | None
-    maps: tuple[Map, ...]
+Model = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confusion:
-    """A class taken for another, and photos that show it."""
-
-    said: str
-    photos: tuple[ErrorPhoto, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassSection:
-    """What validation says of one class."""
-
-    summary: str
-    confusions: tuple[Confusion, ...]
-    uncovered: Table | None
-    texts: Words
-    """Those of the case."""
-    added: Words
-    """Those that the proposal adds; empty when it adds none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SuggestionSection:
-    """What is suggested for one case."""
-
-    title: str
-    said: Sentence
-    verdict: str
-    next: str
-    """How to go on, or ""."""
-    rule: str
-    classes: tuple[ClassSection, ...]
-
-
-def sections(here: Here) -> tuple[SuggestionSection, ...]:
+def sections(here: Here) -> tuple[Model, ...]:
     """One section for each case that something was suggested for."""
     return tuple(
         _section(here, here.view.runs[case], found) for case, found in here.view.suggestions.items()
     )
 
 
-def _section(here: Here, run: RunRecord, found: Suggestion) -> SuggestionSection:
-    return SuggestionSection(
-        title=here.view.case_title(run),
-        said=_measured(here, run, found),
-        verdict=_verdict(found),
-        next=_next(found),
-        rule=t(
-            "Une sous-catégorie passe pour oubliée quand aucun texte de sa catégorie ne lui "
-            "ressemble à plus de {far} (cosinus) : c’est le niveau que neuf sous-catégories "
-            "sur dix n’atteignent pas avec les textes des autres catégories. Elle n’est ajoutée "
-            "que si la validation en perd des photos, et en gagne quand on la nomme.",
-            far=wording.decimal(found.far, 2),
-        ),
-        classes=tuple(
+def _section(here: Here, run: RunRecord, found: Suggestion) -> Model:
+    return {
+        "title": here.view.case_title(run),
+        "said": _measured(here, run, found),
+        "verdict": _verdict(found),
+        # How to measure a proposal on the test.
+        "proposal": found.proposal.name if found.proposal else "",
+        "far": found.far,
+        "classes": tuple(
             _class(here, run, found, one)
             for one in found.classes
             if one.confusions or one.uncovered
         ),
-    )
+    }
 
 
 def _measured(here: Here, run: RunRecord, found: Suggestion) -> Sentence:
@@ -155,25 +106,16 @@ def _verdict(found: Suggestion) -> str:
     )
 
 
-def _next(found: Suggestion) -> str:
-    """How to measure a proposal on the test; "" without one."""
-    if found.proposal is None:
-        return ""
-    return t(
-        "Pour la mesurer sur le test, ajoutez « {name} » à la liste « prompts » de study.toml.",
-        name=found.proposal.name,
-    )
-
-
-def _class(here: Here, run: RunRecord, found: Suggestion, one: ClassSuggestion) -> ClassSection:
+def _class(here: Here, run: RunRecord, found: Suggestion, one: ClassSuggestion) -> Model:
+    """What validation says of one class: its confusions, the texts of the case, those added."""
     kept = found.proposal.texts.get(one.label, ()) if found.proposal else ()
-    return ClassSection(
-        summary=_counted(one),
-        confusions=tuple(_confusion(here, run, pair) for pair in one.confusions),
-        uncovered=_uncovered(here.view, run, one) if one.uncovered else None,
-        texts=explained.words(one.texts, run),
-        added=explained.words(tuple(text for text in kept if text not in one.texts), run),
-    )
+    return {
+        "summary": _counted(one),
+        "confusions": tuple(_confusion(here, run, pair) for pair in one.confusions),
+        "uncovered": _uncovered(here.view, run, one) if one.uncovered else None,
+        "texts": explained.words(one.texts, run),
+        "added": explained.words(tuple(text for text in kept if text not in one.texts), run),
+    }
 
 
 def _counted(one: ClassSuggestion) -> str:
@@ -191,75 +133,61 @@ def _counted(one: ClassSuggestion) -> str:
     )
 
 
-def _confusion(here: Here, run: RunRecord, pair: ValidationConfusion) -> Confusion:
+def _confusion(here: Here, run: RunRecord, pair: ValidationConfusion) -> Model:
+    """A class taken for another, and photos that show it."""
     photos = []
     for photo in pair.photos:
         card = explained.card_of(here.view, run.case, photo)
-        photos.append(
-            ErrorPhoto(
-                title=card.title or card.id,
-                verdict=explained.verdict(run.classes, photo),
-                photo=maps.photo_picture(here, card),
-                maps=tuple(
-                    maps.map_of(here.view, run.case, photo, one, card=card, source=here.uri)
-                    for one in photo.maps
-                ),
-            )
+        pictures = tuple(
+            maps.map_of(here, run.case, photo, drawn, card=card) for drawn in photo.maps
         )
-    return Confusion(
-        said=nt(
-            pair.count,
-            "{n} photo prise pour « {predicted} »",
-            "{n} photos prises pour « {predicted} »",
-            predicted=pair.predicted,
-        ),
-        photos=tuple(photos),
+        photos.append(
+            {
+                "title": card.title or card.id,
+                "verdict": explained.verdict(run.classes, photo),
+                "photo": maps.photo_picture(here, card),
+                "maps": pictures,
+            }
+        )
+    said = nt(
+        pair.count,
+        "{n} photo prise pour « {predicted} »",
+        "{n} photos prises pour « {predicted} »",
+        predicted=pair.predicted,
     )
+    return {"said": said, "photos": tuple(photos)}
 
 
 def _uncovered(view: StudyView, run: RunRecord, one: ClassSuggestion) -> Table:
-    place = view.study.classes.index(one.label)
-    source = trace(run)
-    return Table(
-        id=f"oubliees-{view.case_slugs[run.case]}-{place}",
-        caption=t(
-            "« {label} » : sous-catégories que ses textes ne nomment pas",
-            label=one.label,
-        ),
-        columns=(
-            Column(text=t("Sous-catégorie"), numeric=False),
-            Column(text=t("Texte proposé"), numeric=False),
-            Column(text=t("Apprentissage"), note=t("photos")),
-            Column(text=t("Validation"), note=t("erreurs sur photos")),
-            Column(text=t("Texte le plus proche"), numeric=False),
-            Column(text=t("Cosinus")),
-        ),
-        groups=(Group(rows=tuple(_row(found, run, source) for found in one.uncovered)),),
-        kind="plain",
-    )
-
-
-def _row(found: UncoveredSubcategory, run: RunRecord, source: str) -> Row:
+    why = trace(run)
     lang = run.prompts.language if run.prompts else ""
-    return Row(
-        cells=(
-            head(found.name),
-            Cell(
-                text=found.text,
-                lang=lang,
-                note=t("ajouté par la proposition") if found.added else t("laissé de côté"),
-            ),
-            measured(wording.count(found.train_photos), found.train_photos, title=source),
-            measured(
-                t(
-                    "{wrong} sur {of}",
-                    wrong=wording.count(found.validation_errors),
-                    of=wording.count(found.validation_photos),
-                ),
-                found.validation_errors,
-                title=source,
-            ),
-            Cell(text=found.nearest_text, lang=lang, title=source),
-            measured(wording.decimal(found.similarity, 2), found.similarity, title=source),
-        )
+
+    def proposed(found: UncoveredSubcategory) -> Cell:
+        note = t("ajouté par la proposition") if found.added else t("laissé de côté")
+        return Cell(text=found.text, lang=lang, note=note)
+
+    def errors(found: UncoveredSubcategory) -> Cell:
+        wrong, of = found.validation_errors, found.validation_photos
+        text = t("{wrong} sur {of}", wrong=wording.count(wrong), of=wording.count(of))
+        return measured(text, wrong, title=why)
+
+    return table(
+        f"oubliees-{view.case_slugs[run.case]}-{view.study.classes.index(one.label)}",
+        t("« {label} » : sous-catégories que ses textes ne nomment pas", label=one.label),
+        one.uncovered,
+        Col(t("Sous-catégorie"), lambda found: found.name, numeric=False),
+        Col(t("Texte proposé"), proposed, numeric=False),
+        Col(
+            t("Apprentissage"),
+            lambda found: number(found.train_photos, COUNT, title=why),
+            t("photos"),
+        ),
+        Col(t("Validation"), errors, t("erreurs sur photos")),
+        Col(
+            t("Texte le plus proche"),
+            lambda found: Cell(text=found.nearest_text, lang=lang, title=why),
+            numeric=False,
+        ),
+        Col(t("Cosinus"), lambda found: number(found.similarity, decimals(2), title=why)),
+        kind="plain",
     )
