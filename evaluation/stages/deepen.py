@@ -136,7 +136,7 @@ def _with_label_free(
         bench.rows,
         None,
     )
-    through = replace(bench, rows={"test": made.head.through(bench.rows["test"])})
+    through = replace(bench, rows={**bench.rows, "test": made.head.through(bench.rows["test"])})
     curve = pairs_curve(run, bench.data, bench.engine, bench.rows, bench.head(run.prompts))
     return replace(
         found,
