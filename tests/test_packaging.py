@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from evaluation.study.config import load_study
 from tests.conftest import REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
@@ -44,3 +46,10 @@ def test_constraints_fit_what_the_project_asks_for() -> None:
         for pin in fixed:
             (version,) = pin.specifier
             assert need.specifier.contains(version.version, prereleases=True), (need, pin)
+
+
+def test_the_study_of_real_weights_can_be_run(sources: Path) -> None:
+    """The workflow's study has the demo's photos, and the two models that need a network."""
+    study = load_study(str(sources / ".github" / "studies" / "poids-reels" / "study.toml"))
+    assert {model.name for model in study.models} == {"vit-b-32-laion2b", "densenet201"}
+    assert len(study.prompts) == 3
