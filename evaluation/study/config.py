@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from evaluation.errors import ConfigError, Mistake, meant
+from evaluation.errors import ConfigError, Mistake, meant, one_line
 from evaluation.records import (
     EXPLAIN_METHODS,
     Case,
@@ -67,7 +67,12 @@ def load_study(name_or_path: str, *, data_root: Path | None = None) -> Study:
     """
     file = _find(name_or_path)
     mistakes: list[Mistake] = []
-    study = _study(file, data_root, mistakes)
+    try:
+        study = _study(file, data_root, mistakes)
+    except OSError as error:  # a folder that may not be entered, a name that no file can have
+        remedy = "correct the names and paths in it, and the permissions of its folder"
+        mistake = Mistake(file=str(file), key="", problem=one_line(error), remedy=remedy)
+        raise ConfigError([mistake]) from error
     if mistakes or study is None:
         raise ConfigError(mistakes)
     return study

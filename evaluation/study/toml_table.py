@@ -15,6 +15,8 @@ LARGEST = 1_000_000
 _STRING = re.compile(r'"""(?:[^"\\]|\\.|"(?!""))*+"""|"(?:[^"\\\n]|\\.)*+"|\'[^\'\n]*\'')
 _DEEP_KEY = re.compile(r'(?<![\w-])(?:(?:[\w-]++|"")[ \t]*+\.[ \t]*+){24}')
 """A dotted key of which TOML's reader takes minutes when it has thousands of parts."""
+_LONG_WORD = re.compile(r"[^\s/]{256}")
+"""No disk takes it as a name, no text holds it."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """What names a study, a model, a prompt set."""
@@ -240,6 +242,8 @@ def _odd(value: object) -> Iterator[str]:
             yield from _odd(one)
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
         yield "a whole number of more than 64 bits"
+    elif isinstance(value, str) and _LONG_WORD.search(value):
+        yield f"a word of more than 255 characters ({value[:20]!r}…)"
     elif isinstance(value, str) and _CONTROL.search(value):
         yield f"a control character in {value[:40]!r}"
 
