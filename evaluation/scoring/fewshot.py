@@ -112,15 +112,7 @@ def few_shot(
     Raises :class:`DataError` when there are fewer than two classes, or when one has no training
     image.
     """
-    if len(classes) < 2:  # noqa: PLR2004 - nothing to tell apart
-        raise DataError("learning curves take two classes or more", where=model)
-    counts = np.bincount(train.labels, minlength=len(classes))
-    if (counts == 0).any():
-        raise DataError(
-            "has no training image",
-            where=f"class {classes[int(counts.argmin())]!r}",
-            remedy="give the split a training part with every class",
-        )
+    counts = _counts(train, classes, model)
     used = [
         method
         for method in (METHODS if methods is None else methods)
@@ -192,6 +184,20 @@ def _crossing(labels: FloatArray, gains: Sequence[float]) -> float | None:
     i = below[-1]
     share = -gains[i] / (gains[i + 1] - gains[i])
     return float(np.exp(np.log(labels[i]) + share * np.log(labels[i + 1] / labels[i])))
+
+
+def _counts(train: Support, classes: Sequence[str], model: str) -> IntArray:
+    """(C,) training images of each class; raises as :func:`few_shot`."""
+    if len(classes) < 2:  # noqa: PLR2004 - nothing to tell apart
+        raise DataError("learning curves take two classes or more", where=model)
+    counts = np.bincount(train.labels, minlength=len(classes))
+    if (counts == 0).any():
+        raise DataError(
+            "has no training image",
+            where=f"class {classes[int(counts.argmin())]!r}",
+            remedy="give the split a training part with every class",
+        )
+    return counts
 
 
 def draw_support(labels: IntArray, shots: int | None, seed: int) -> IntArray:

@@ -18,7 +18,7 @@ import scipy.stats
 from statsmodels.stats.contingency_tables import cochrans_q as _cochrans_q
 from statsmodels.stats.contingency_tables import mcnemar as _mcnemar
 
-from evaluation.records import BoolArray, FloatArray, IntArray, MeanGain
+from evaluation.records import BoolArray, FloatArray, IntArray, MeanGain, Metric
 from evaluation.records.groups import clusters
 from evaluation.scoring.intervals import CONFIDENCE, Interval, design_effect
 
@@ -51,6 +51,12 @@ class Paired:
     """"tango", or "tango-clustered" where groups count as one."""
     p_exact: float
     p_mid: float
+
+    def metric(self, name: str) -> Metric:
+        """The gap as one number with its interval."""
+        return Metric(
+            name=name, value=self.gap, low=self.low, high=self.high, n=self.n, method=self.method
+        )
 
 
 def paired(right_a: BoolArray, right_b: BoolArray, groups: IntArray | None) -> Paired:

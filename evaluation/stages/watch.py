@@ -6,19 +6,15 @@ The test part is put away before anything is looked at: only ``veille eval`` sco
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from evaluation.data import resolve_prompts
 from evaluation.errors import DataError, VeilleError
 from evaluation.records import (
     Flip,
-    FloatArray,
-    Fold,
-    Metric,
     ModelSpec,
     Predictions,
     PromptSet,
@@ -27,15 +23,12 @@ from evaluation.records import (
     Study,
 )
 from evaluation.scoring.intervals import share
-from evaluation.scoring.paired import Paired, paired
-from evaluation.stages.embed import embed_parts, predict
+from evaluation.scoring.paired import paired
 from evaluation.stages.engine import Engine
 from evaluation.stages.evidence import right
-from evaluation.stages.open import StudyData, hide_test, read_data
+from evaluation.stages.open import hide_test, read_data
+from evaluation.stages.validation import ValidationBench, validation_bench
 from evaluation.study.config import load_study
-
-if TYPE_CHECKING:
-    from evaluation.models import Classifier
 
 PAUSE = 0.15
 """Seconds between two looks at the files."""
@@ -49,10 +42,8 @@ class Watch:
     """The study.toml."""
     data_root: Path | None
     """Where the photos are, instead of where the file says."""
-    data: StudyData
-    """Without its test part."""
-    model: Classifier
-    rows: Mapping[Fold, FloatArray]
+    bench: ValidationBench
+    """The model, which stays loaded, and the photos."""
     engine: Engine
     seen: dict[Path, int] = field(default_factory=dict)
     """Each file to the time it was written at, as it was last read."""
@@ -73,19 +64,10 @@ def start(
         WeightsUnavailable: the model cannot be had here.
 
     """
+    spec = _model(study, name)
     data = hide_test(read_data(study, engine.settings))
-    if not data.split.validation:
-        raise DataError(
-            "one watches on validation photos, and this study has none; test is not looked at"
-            " while texts are being written",
-            where=study.file,
-            remedy="give the split some: [split] validation_share = 0.2",
-        )
-    model = engine.model(_model(study, name), data)
-    _, rows = embed_parts(data, engine, model, ("validation",))
-    return Watch(
-        file=study.file, data_root=data_root, data=data, model=model, rows=rows, engine=engine
-    )
+    bench = validation_bench(data, spec, engine)
+    return Watch(file=study.file, data_root=data_root, bench=bench, engine=engine)
 
 
 def _model(study: Study, name: str | None) -> ModelSpec:
@@ -135,9 +117,9 @@ def rescore(watch: Watch, saved: float) -> Provisional:
     except VeilleError as mistake:
         error, cases = str(mistake), watch.last.cases if watch.last else ()
     made = Provisional(
-        study=watch.data.study.name,
-        title=watch.data.study.title,
-        model=watch.model.spec.name,
+        study=watch.bench.data.study.name,
+        title=watch.bench.data.study.title,
+        model=watch.bench.model.spec.name,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=max(0.0, time.time() - saved),
         error=error,
@@ -148,51 +130,33 @@ def rescore(watch: Watch, saved: float) -> Provisional:
 
 
 def _cases(watch: Watch) -> tuple[ProvisionalCase, ...]:
-    data = watch.data
+    data = watch.bench.data
     study = load_study(str(watch.file), data_root=watch.data_root)
     if (study.dataset, study.split) != (data.study.dataset, data.study.split):
-        watch.data = data = hide_test(read_data(study, watch.engine.settings))
-        _, watch.rows = embed_parts(data, watch.engine, watch.model, ("validation",))
+        data = hide_test(read_data(study, watch.engine.settings))
+        watch.bench = validation_bench(data, watch.bench.model.spec, watch.engine)
         watch.said, watch.texts = {}, {}
     resolved = tuple(
         resolve_prompts(one, data.dataset, data.split, study.prompts) for one in study.prompts
     )
-    watch.data = replace(data, study=replace(study, prompts=resolved))
+    data = replace(data, study=replace(study, prompts=resolved))
+    watch.bench = replace(watch.bench, data=data)
     return tuple(_case(watch, prompts) for prompts in resolved)
 
 
 def _case(watch: Watch, prompts: PromptSet) -> ProvisionalCase:
     before, known = watch.said.get(prompts.name), watch.texts.get(prompts.name)
-    now = before if before is not None and known == prompts.digest else _predicted(watch, prompts)
+    now = before if before is not None and known == prompts.digest else watch.bench.read(prompts)
     watch.said[prompts.name], watch.texts[prompts.name] = now, prompts.digest
-    groups = watch.data.groups(now.sample_ids)
+    groups = watch.bench.data.groups(now.sample_ids)
     test = None if before is None or before is now else paired(right(now), right(before), groups)
     return ProvisionalCase(
         prompts=prompts.name,
         title=prompts.title,
         accuracy=share("accuracy", right(now), groups),
-        change=None if test is None else _change(test),
+        change=None if test is None else test.metric("accuracy-change"),
         p_mid=None if test is None else test.p_mid,
         flips=() if before is None else _flips(before, now),
-    )
-
-
-def _predicted(watch: Watch, prompts: PromptSet) -> Predictions:
-    data = watch.data
-    head = watch.model.head(
-        data.dataset.classes, prompts=prompts, train=None, validation=None, seed=data.split.seed
-    )
-    return predict(data, head, watch.rows, "validation")
-
-
-def _change(test: Paired) -> Metric:
-    return Metric(
-        name="accuracy-change",
-        value=test.gap,
-        low=test.low,
-        high=test.high,
-        n=test.n,
-        method=test.method,
     )
 
 

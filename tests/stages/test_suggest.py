@@ -250,7 +250,7 @@ def test_what_cannot_be_made_more_precise_is_refused(tmp_path: Path, shelved: Pa
         suggested(tmp_path, shelved, prompts="partie")
     whole = without_test(opened(tmp_path, shelved))
     none = replace(whole.data, split=replace(whole.data.split, validation=()))
-    with pytest.raises(DataError, match="validation part"):
+    with pytest.raises(DataError, match="judged on a validation part"):
         suggest(replace(whole, data=none), none.study.models[0], Engine(settings_in(tmp_path)))
 
 

@@ -73,9 +73,12 @@ def test_test_is_never_looked_at(watched: Watch, study: Path, settings: Settings
     rescore(watched, time.time())
     whole = opened_study(study, settings).data
     hidden = whole.samples(whole.split.test)
-    assert watched.engine.store.get(watched.model.fingerprint, [one.digest for one in hidden]) == {}
-    assert watched.data.split.test == ()
-    assert not {one.id for one in hidden} & {one.id for one in watched.data.dataset.samples}
+    assert (
+        watched.engine.store.get(watched.bench.model.fingerprint, [one.digest for one in hidden])
+        == {}
+    )
+    assert watched.bench.data.split.test == ()
+    assert not {one.id for one in hidden} & {one.id for one in watched.bench.data.dataset.samples}
 
 
 def test_a_mistake_is_told_and_the_last_figures_stay(watched: Watch, study: Path) -> None:
