@@ -113,13 +113,12 @@ def few_shot(
     image.
     """
     counts = _counts(train, classes, model)
+    largest = int(counts.max())
     used = [
         method
         for method in (METHODS if methods is None else methods)
         if zero_shot is not None or not method.needs_texts
     ]
-    # A support of k images a class is all there is from the largest class on.
-    sizes = [k for k in shots if k is None or k < counts.max()]
     setting = Setting(
         train=train,
         test=test,
@@ -129,20 +128,11 @@ def few_shot(
         groups=groups,
         label_free=label_free or {},
     )
-    wider = sorted({*WIDER, *(k for k in sizes if k)})
-    reached = [k for k in wider if k < counts.max()] + [None] * (None in sizes)
-    plan = {method: reached if label_free and method.name == MATCHED else sizes for method in used}
-    curves: list[LearningCurve] = []
-    total, done = sum(len(tried) for tried in plan.values()), 0
-    for method, tried in plan.items():
-        points = []
-        for size in tried:
-            # Thousands of small products: threads would spend their time waiting for each other.
-            with threadpool_limits(limits=1, user_api="blas"):
-                points.append(_point(method, size, setting))
-            done += 1
-            progress(done, total)
-        curves.append(_curve(method.name, points, int(counts.max())))
+    plan = {
+        method: _sizes(shots, largest, wider=bool(label_free) and method.name == MATCHED)
+        for method in used
+    }
+    curves = _curves(plan, setting, largest, progress)
     right = setting.right_zero_shot
     return FewShot(
         model=model,
@@ -184,6 +174,36 @@ def _crossing(labels: FloatArray, gains: Sequence[float]) -> float | None:
     i = below[-1]
     share = -gains[i] / (gains[i + 1] - gains[i])
     return float(np.exp(np.log(labels[i]) + share * np.log(labels[i + 1] / labels[i])))
+
+
+def _curves(
+    plan: Mapping[Method, Sequence[int | None]],
+    setting: Setting,
+    largest: int,
+    progress: Callable[[int, int], None],
+) -> list[LearningCurve]:
+    """One curve a method, over the supports that it is tried with."""
+    curves = []
+    total, done = sum(len(tried) for tried in plan.values()), 0
+    for method, tried in plan.items():
+        points = []
+        for size in tried:
+            # Thousands of small products: threads would spend their time waiting for each other.
+            with threadpool_limits(limits=1, user_api="blas"):
+                points.append(_point(method, size, setting))
+            done += 1
+            progress(done, total)
+        curves.append(_curve(method.name, points, largest))
+    return curves
+
+
+def _sizes(shots: Sequence[int | None], largest: int, *, wider: bool) -> list[int | None]:
+    """The supports that are tried, smallest first: from the largest class on, k is all there is."""
+    sizes = [k for k in shots if k is None or k < largest]
+    if not wider:
+        return sizes
+    more = sorted({*WIDER, *(k for k in sizes if k)})
+    return [k for k in more if k < largest] + [None] * (None in sizes)
 
 
 def _counts(train: Support, classes: Sequence[str], model: str) -> IntArray:
