@@ -14,12 +14,15 @@ from evaluation.records import (
     AnswerSpec,
     Metric,
     ModelSpec,
+    PromptChoice,
+    PromptDiagnosis,
     RunRecord,
     StudyComparison,
     StudyResults,
 )
 from evaluation.report.kit.language import Language, speaking
 from evaluation.report.kit.sentence import plain
+from evaluation.report.pages.prompts import choices
 from evaluation.report.site.render import render
 from evaluation.report.study import answer
 from evaluation.report.study.here import Here
@@ -257,3 +260,37 @@ def test_photos_that_may_not_be_shown_are_not(tmp_path: Path) -> None:
     place = here(study(tmp_path, Scored(STAND_IN, 20), Scored(TRAINED, 25)))
     hidden = Here(replace(place.view, photos_shown=False), place.uri)
     assert answer.first_screen(hidden)["photos"] == ()
+
+
+def test_a_no_says_whether_the_margin_is_surely_exceeded(tmp_path: Path) -> None:
+    """The interval lies wholly beyond the margin, or reaches within it."""
+    far = said(study(tmp_path, Scored(STAND_IN, 10), Scored(TRAINED, 29)))[1]
+    assert far.endswith("fait moins bien que le modèle entraîné, de plus de 5\u00a0points.")
+    near = said(study(tmp_path, Scored(STAND_IN, 25), Scored(TRAINED, 28)))[1]
+    assert near.endswith("peut-être de plus de 5\u00a0points.")
+
+
+def test_texts_made_from_labels_say_so(tmp_path: Path) -> None:
+    """A prompt set that validation chose and that labels wrote is told as such."""
+    results = study(tmp_path, Scored(STAND_IN, 20), Scored(TRAINED, 25))
+    run = results.runs[0]
+    assert run.prompts is not None
+    derived = replace(run, prompts=replace(run.prompts, derive="subcategories"))
+    view = here(replace(results, runs=(derived, *results.runs[1:]))).view
+    assert view.answer.candidate is None
+    assert results.comparison is not None
+    metric = Metric(name="accuracy", value=0.5, n=10)
+    choice = PromptChoice(
+        model="embedded",
+        candidates=("noms", "autres"),
+        chosen="noms",
+        validation=metric,
+        test=metric,
+        best_on_test="noms",
+        best_test=metric,
+        optimism=0.0,
+    )
+    diagnosis = PromptDiagnosis(model="embedded", choice=choice)
+    compared = replace(results.comparison, prompts=(diagnosis,))
+    (sentence,) = choices(here(replace(view.results, comparison=compared)).view)
+    assert plain(sentence).endswith("Ces textes sont tirés des étiquettes d’apprentissage.")

@@ -11,6 +11,7 @@ from evaluation.records import (
     ClassGain,
     Finding,
     FindingTopic,
+    MeanGain,
     PromptGain,
     StudyResults,
     Verdict,
@@ -155,7 +156,8 @@ def told(view: StudyView, one: Finding) -> str:
             (
                 f"Pour {MODEL}, «\u00a0Descriptions\u00a0» fait mieux que des mots au "
                 f"hasard de même "
-                f"longueur {CORRECTED}\u00a0: ce que disent ces textes compte."
+                f"longueur {CORRECTED}, et que 5\u00a0tirages de ces mots en moyenne\u00a0: ce que "
+                f"disent ces textes compte."
             ),
         ),
         (
@@ -349,6 +351,28 @@ def test_random_words_of_another_length_are_not_said_as_long(view: StudyView) ->
     one = finding("control", "better", TEXTS, NAMES, TEXTS)
     assert "au hasard de même longueur" in told(with_control(view), one)
     assert "des mots au hasard (écart" in told(view, one)
+
+
+@pytest.mark.parametrize(
+    ("control", "said"),
+    [
+        ({}, "sur un seul tirage de ces mots."),
+        (
+            {TEXTS: analysed.gain(0.01, -0.05, 0.07, 0.7)},
+            "mais 5\u00a0tirages ne le confirment pas.",
+        ),
+    ],
+)
+def test_one_draw_of_random_words_is_not_enough(
+    shop: StudyResults, control: dict[str, MeanGain], said: str
+) -> None:
+    """That what texts say matters takes several draws whose mean gain is above zero."""
+    assert shop.comparison is not None
+    results = replace(shop, comparison=replace(shop.comparison, control=control))
+    one = finding("control", "better", TEXTS, NAMES, TEXTS)
+    text = told(with_control(view_of(results)), one)
+    assert text.endswith(said)
+    assert "ce que disent" not in text
 
 
 def test_no_sentence_knows_a_model(tmp_path: Path) -> None:

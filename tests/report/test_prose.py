@@ -12,7 +12,7 @@ from tests.report.conftest import ROOT, TEMPLATES
 SOURCES = sorted([*TEMPLATES.glob("*.jinja"), *(ROOT / "site_src").glob("*.md")])
 
 NOT_PROSE = re.compile(
-    r"```.*?```|<pre>.*?</pre>|<code>.*?</code>|<math.*?</math>|`[^`\n]+`"
+    r"<style>.*?</style>|```.*?```|<pre>.*?</pre>|<code>.*?</code>|<math.*?</math>|`[^`\n]+`"
     r"|\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|\{:.*?\}|\]\([^)]*\)|^---\n.*?^---\n"
     r"|arXiv:[\d.]+|doi:\S+|(?<!\*)\*[^*\n]+\*(?!\*)",
     flags=re.DOTALL | re.MULTILINE,

@@ -210,7 +210,8 @@ def number(
     if value is None:
         return absent(why or (t("non mesuré") if metric is None else t("valeur indéfinie")))
     low, high = (metric.low, metric.high) if isinstance(metric, Metric) else within
-    bounded = low is not None and high is not None
+    # An interval without width comes of resamples that are all alike: it says nothing.
+    bounded = low is not None and high is not None and low != high
     return measured(
         form.value(value),
         value,

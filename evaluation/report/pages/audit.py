@@ -24,7 +24,7 @@ from evaluation.report.kit.tables import (
 )
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import WITHHELD, photo
-from evaluation.report.study.view import trace
+from evaluation.report.study.view import StudyView, trace
 
 _WHOLE_PERCENT = Form(lambda share: wording.percent(share, 0), wording.interval)
 
@@ -46,6 +46,7 @@ def build(here: Here) -> Mapping[str, Any] | None:
     return {
         "withheld": "" if seen else t(WITHHELD),
         "asked": wording.listing([here.name(case) for case in audit.cases]) if asked else "",
+        "telling": _telling(view, audit),
         "n": len(audit.suspects),
         "agreed": sum(suspect.consensus is not None for suspect in audit.suspects),
         "suspects": [
@@ -60,6 +61,19 @@ def build(here: Here) -> Mapping[str, Any] | None:
         if seen
         else [wording.listing([card.id for card in group]) for group in groups if group],
     }
+
+
+def _telling(view: StudyView, audit: DataAudit) -> bool:
+    """Whether the doubts of these cases count: two trunks or more, and all beat chance."""
+    runs = [view.runs[case] for case in audit.cases if case in view.runs]
+    lows = [metric.low for run in runs if (metric := run.metric("accuracy")) is not None]
+    trunks = {
+        run.model.weights
+        if run.model.weights == "embedded"
+        else (run.model.architecture, run.model.weights)
+        for run in runs
+    }
+    return len(trunks) > 1 and all(low is not None and low > view.chance for low in lows)
 
 
 def _suspect(here: Here, suspect: Suspect) -> Mapping[str, Any]:

@@ -113,32 +113,37 @@ def automation_said(here: Here, abstention: Abstention) -> Sentence:
             target=target,
             certified=_certified(automation),
         )
-    coverage = Part(text=shown(automation.coverage), href=here.run(run.case), title=trace(run))
+    href, tip = here.run(run.case), trace(run)
+    coverage = Part(
+        text=shown(automation.coverage) + _limits(automation.coverage), href=href, title=tip
+    )
     reached = f"{shown(automation.precision)}{_limits(automation.precision)}"
+    slots: dict[str, str | Part] = {
+        "name": name,
+        "target": target,
+        "coverage": coverage,
+        "reached": reached,
+        "chosen_on": t(CHOSEN_ON[automation.chosen_on]),
+        "certified": _certified(automation),
+    }
+    if _kept(automation):
+        return say(
+            "Avec {name}, on peut classer automatiquement {coverage} du catalogue à {target} de "
+            "précision : le seuil, {chosen_on}, donne sur le test {reached} de bonnes réponses "
+            "parmi les photos classées. {certified}",
+            **slots,
+        )
     if _missed(automation):
         return say(
-            "Avec {name}, le seuil {chosen_on} pour {target} de précision ne "
-            "tient pas sa promesse : il classe {coverage} du catalogue, mais "
-            "avec {reached} de bonnes réponses seulement. {certified}",
-            name=name,
-            chosen_on=t(CHOSEN_ON[automation.chosen_on]),
-            target=target,
-            coverage=coverage,
-            reached=reached,
-            certified=_certified(automation),
+            "Avec {name}, le seuil {chosen_on} pour {target} de précision ne tient pas sa "
+            "promesse : il classe {coverage} du catalogue, mais avec {reached} de bonnes réponses "
+            "seulement. {certified}",
+            **slots,
         )
     return say(
-        "Avec {name}, on peut classer automatiquement {coverage} du "
-        "catalogue à {target} de précision{limits} : le seuil, "
-        "{chosen_on}, donne sur le test {reached} de bonnes réponses parmi "
-        "les photos classées. {certified}",
-        name=name,
-        coverage=coverage,
-        target=target,
-        limits=_limits(automation.coverage),
-        chosen_on=t(CHOSEN_ON[automation.chosen_on]),
-        reached=reached,
-        certified=_certified(automation),
+        "Avec {name}, seuil visant {target} de précision, {chosen_on} : {coverage} du catalogue "
+        "passent, dont {reached} justes : non démontré. {certified}",
+        **slots,
     )
 
 
@@ -149,6 +154,12 @@ def _usable(automation: Automation) -> bool:
     accepts is no answer.
     """
     return automation.threshold is not None and bool(automation.coverage.value)
+
+
+def _kept(automation: Automation) -> bool:
+    """Whether the photos of the test show the precision that the threshold promised."""
+    low = automation.precision.low
+    return low is not None and low >= automation.target
 
 
 def _missed(automation: Automation) -> bool:
@@ -163,6 +174,8 @@ def _limits(metric: Metric) -> str:
 
 
 def _certified(automation: Automation) -> str:
+    if not automation.certifiable:
+        return t("Si peu de photos ne peuvent rien garantir, même toutes justes.")
     if not automation.certified_coverage:
         return t(
             "Aucune part n’est garantie à {target} avec 95 % de confiance.",

@@ -18,7 +18,7 @@ from evaluation.records import (
 from evaluation.report.kit import charts, links, wording
 from evaluation.report.kit.charts import Chart, Gain, Key
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.sentence import Part, Sentence, say
+from evaluation.report.kit.sentence import Part, Sentence, joined, say
 from evaluation.report.kit.tables import (
     Cell,
     Column,
@@ -200,7 +200,7 @@ def _choice(view: StudyView, choice: PromptChoice) -> Sentence:
             flattery=flattery,
         )
     )
-    return say(
+    chosen = say(
         "{title}, choisi sur la validation parmi {candidates} de textes, y "
         "obtient {validation}, et {number} sur le test : c’est ce chiffre "
         "qu’il faut retenir. {rival} ; {cost}.",
@@ -211,6 +211,10 @@ def _choice(view: StudyView, choice: PromptChoice) -> Sentence:
         rival=rival,
         cost=cost,
     )
+    if any(one.name == choice.chosen and one.reads_labels for one in view.prompt_sets):
+        caution = say("Ces textes sont tirés des étiquettes d’apprentissage.")
+        return joined(chosen, " ", caution)
+    return chosen
 
 
 # --------------------------------------------------------------------------- gains

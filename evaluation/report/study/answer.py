@@ -131,11 +131,14 @@ def _tested(found: Answer, how: str, subject: str, rival: str, margin: str) -> S
         return say(
             "{how}, {subject} fait mieux que {rival}.", how=how, subject=subject, rival=rival
         )
-    text = (
-        message("{how}, {subject} fait moins bien que {rival}, peut-être de plus de {margin}.")
-        if found.word == "no"
-        else message("{how}, {subject} vaut {rival}, à moins de {margin} près.")
-    )
+    if found.word == "yes":
+        text = message("{how}, {subject} vaut {rival}, à moins de {margin} près.")
+    elif (found.high or 0) < -found.margin:
+        text = message("{how}, {subject} fait moins bien que {rival}, de plus de {margin}.")
+    else:
+        text = message(
+            "{how}, {subject} fait moins bien que {rival}, peut-être de plus de {margin}."
+        )
     return say(text, how=how, subject=subject, rival=rival, margin=margin)
 
 

@@ -238,9 +238,25 @@ def _control(here: Here, finding: Finding) -> Sentence:
         "numbers": proof(here, finding),
     }
     if finding.verdict == "better" and finding.subject == finding.a:
+        gains = view.comparison.control if view.comparison else {}
+        gain = gains.get(finding.subject)
+        if gain is None:
+            return say(
+                "pour {model}, {texts} fait mieux que des {words} {numbers}, sur un seul tirage "
+                "de ces mots",
+                **slots,
+            )
+        if gain.low <= 0:
+            return say(
+                "pour {model}, {texts} fait mieux que des {words} {numbers}, mais {draws} "
+                "ne le confirment pas",
+                draws=nt(gain.repetitions, "{n} tirage", "{n} tirages"),
+                **slots,
+            )
         return say(
-            "pour {model}, {texts} fait mieux que des {words} {numbers} : ce que disent ces "
-            "textes compte",
+            "pour {model}, {texts} fait mieux que des {words} {numbers}, et que {draws} de ces "
+            "mots en moyenne : ce que disent ces textes compte",
+            draws=nt(gain.repetitions, "{n} tirage", "{n} tirages"),
             **slots,
         )
     if finding.verdict == "better":

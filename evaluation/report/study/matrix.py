@@ -228,14 +228,14 @@ def pairs_table(here: Here, compared: CaseComparison) -> Table:
             Column(text=t("Seul le premier a raison"), note=t("photos")),
             Column(text=t("Seul le second a raison"), note=t("photos")),
             Column(text=t("p exact")),
-            Column(text=t("p médian")),
+            Column(text="mid-p"),
             Column(text=t("p de Holm")),
             Column(text=t("Plus petit écart visible"), note=t("points")),
             Column(text=t("Verdict"), numeric=False),
         ),
         groups=(Group(rows=tuple(_pair(here, one) for one in compared.pairs)),),
         note=t(
-            "p exact et p médian (mid-p) de McNemar, sans correction ; p de "
+            "p exact et mid-p de McNemar, sans correction ; p de "
             "Holm tient compte de toutes les paires. Le plus petit écart "
             "visible est celui qu’un test seul aurait séparé avec autant de "
             "photos disputées."

@@ -194,7 +194,8 @@ def _class_row(here: Here, run: RunRecord, row: ClassScores, changes: Mapping[st
 
     change = []
     if changes:
-        change = [_change_cell(changes.get(row.label), tip)]
+        known = row.label in here.view.shown_changes(run.case)
+        change = [_change_cell(changes.get(row.label), tip, shown=known)]
     return Row(
         cells=(
             head(row.label, href=gallery_href(here, row.label)),
@@ -209,10 +210,11 @@ def _class_row(here: Here, run: RunRecord, row: ClassScores, changes: Mapping[st
     )
 
 
-def _change_cell(change: float | None, tip: str) -> Cell:
+def _change_cell(change: float | None, tip: str, *, shown: bool) -> Cell:
+    """A change in colour where a corrected test shows it."""
     if change is None:
         return absent(t(NOT_MEASURED))
-    kind: Kind = "hit" if change > 0 else "error" if change < 0 else ""
+    kind: Kind = "" if not shown else "hit" if change > 0 else "error"
     return measured(wording.signed(100 * change), change, title=tip, kind=kind)
 
 

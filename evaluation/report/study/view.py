@@ -446,6 +446,18 @@ class StudyView:
         margin = compared.margin if compared else self.study.answer.margin
         return wording.gap(margin, 0 if (100 * margin).is_integer() else 1)
 
+    def shown_changes(self, case: str) -> frozenset[str]:
+        """The classes whose recall a case is shown to change over the baseline's."""
+        diagnoses = self.comparison.prompts if self.comparison else ()
+        return frozenset(
+            row.label
+            for diagnosis in diagnoses
+            for gain in diagnosis.gains
+            if gain.a == case
+            for row in gain.classes
+            if row.p_holm < self.alpha
+        )
+
     def letters(self, case: str) -> str:
         """The letters of a case's groups, "a, b": cases that no test separates share one."""
         compared = self.comparison.comparison if self.comparison else None
@@ -552,7 +564,10 @@ def shown(metric: Metric | None) -> str:
 
 
 def bounds(metric: Metric | None) -> str:
-    """A share's 95 % interval as "[80,3 ; 89,8]", or "" when it has none."""
-    if metric is None or metric.low is None or metric.high is None:
+    """A share's 95 % interval as "[80,3 ; 89,8]", or "" when it has none.
+
+    One without width comes of resamples that are all alike: it says nothing, and is not shown.
+    """
+    if metric is None or metric.low is None or metric.high is None or metric.low == metric.high:
         return ""
     return wording.interval(metric.low, metric.high)

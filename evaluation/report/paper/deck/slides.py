@@ -41,6 +41,7 @@ from evaluation.report.paper.deck.blocks import (
 )
 from evaluation.report.paper.deck.paging import paged
 from evaluation.report.site.standalone import embed
+from evaluation.report.study import faithfulness
 from evaluation.report.study.answer import answer, brief
 from evaluation.report.study.findings import class_finding, findings, gains_anchor, tell
 from evaluation.report.study.here import Here
@@ -481,18 +482,11 @@ def explained(view: StudyView) -> tuple[RunRecord, CaseExplanation] | None:
 
 
 def _faithful(told: CaseExplanation) -> Sentence:
-    measured = {one.method for one in told.faithfulness} - {"random", "centre"}
-    if not measured:
+    """What was measured of the maps, in the words of the page about them."""
+    said = faithfulness.verdicts(told)
+    if not said:
         return say("La fidélité des cartes n’a pas été mesurée.")
-    if any(one.faithful for one in told.faithfulness if one.method in measured):
-        return say(
-            "Effacer ce que montrent ces cartes change la réponse plus qu’un effacement au hasard "
-            "ou au centre : mesuré, voir la page Explicabilité."
-        )
-    return say(
-        "Rien ne montre que ces cartes soient plus fidèles qu’un tirage au hasard ou que le "
-        "centre de la photo : à lire avec prudence."
-    )
+    return joined(" ".join(said))
 
 
 def _explained_shelf(view: StudyView, told: CaseExplanation, one: ExplainedPhoto) -> Shelf:
