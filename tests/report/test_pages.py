@@ -19,6 +19,7 @@ from evaluation.report.pages import PAGES, SITE_PAGES
 from evaluation.report.site import render as site
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
+from tests.report import builder
 from tests.report.conftest import TEMPLATES, placeholder
 from tests.report.test_trainings import trained
 
@@ -135,9 +136,21 @@ def test_every_key_of_a_page_is_printed(
     templates = Templates(TEMPLATES)
     hidden = replace(shop, study=replace(shop.study, redistributable=False))
     studies = ((shop, True), (hidden, False), (toys, True), (trained(tmp_path / "trained"), True))
-    for results, seen in studies:
-        view = StudyView(results=results, folder="etudes/x", draw=placeholder, photos_shown=seen)
+    views = tuple(
+        StudyView(results=results, folder="etudes/x", draw=placeholder, photos_shown=seen)
+        for results, seen in studies
+    )
+    for view in views:
         for page in PAGES:
             for _, model in page.built(view):
                 templates.page(page.name, watched(model, page.name, unread))
-    assert [path for path, is_unread in unread.items() if is_unread] == []
+    for site_page in SITE_PAGES:
+        model = site_page.build(views, builder.reference())
+        templates.page(site_page.name, watched(model, site_page.name, unread))
+
+    def shared(path: str) -> str:
+        """The home page prints of each study what its first page says."""
+        return path.replace("home.studies.", "summary.")
+
+    printed = {shared(path) for path, is_unread in unread.items() if not is_unread}
+    assert [path for path in unread if shared(path) not in printed] == []
