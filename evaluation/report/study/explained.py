@@ -93,7 +93,6 @@ def _photo(here: Here, explanation: CaseExplanation, photo: ExplainedPhoto, anch
         "groups": _groups(here, explanation, photo, card),
         "chances": listed,
         "others": others,
-        "more": nt(len(others), "{n} autre catégorie", "{n} autres catégories") if others else "",
         "links": _links(here, explanation.case, photo),
     }
 
