@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import NoReturn
+import warnings
+from typing import Any, NoReturn
 
 import click
 
@@ -16,7 +17,7 @@ from evaluation.commands.options import short
 from evaluation.commands.printing import print_study, report, slides
 from evaluation.commands.publishing import publish, serve, site
 from evaluation.commands.watching import watch
-from evaluation.errors import VeilleError
+from evaluation.errors import VeilleError, VeilleWarning, printable
 from evaluation.study.config import list_studies
 from evaluation.usage import extras_remedy
 
@@ -37,13 +38,25 @@ class _OneLine(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                warnings.showwarning = _warn
+                return super().invoke(ctx)
         except VeilleError as error:
             _fail(error)
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] in ("", "evaluation"):
                 raise
             _fail(_not_installed(error.name))
+
+
+_as_python_does = warnings.showwarning
+
+
+def _warn(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    if issubclass(category, VeilleWarning):
+        click.secho(f"warning: {printable(message)}", fg="yellow", err=True)
+    else:
+        _as_python_does(message, category, *where, **more)
 
 
 def _not_installed(package: str | None) -> VeilleError:

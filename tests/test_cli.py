@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from evaluation.cli import main
+from evaluation.errors import VeilleWarning
 from evaluation.stages.settings import Settings
 from evaluation.usage import eval_command
 from tests.stages.opened import opened_study
@@ -225,3 +227,16 @@ def test_a_missing_extra_is_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     assert "babel" in done.stderr
     assert "eval,site" in done.stderr
+
+
+def test_a_warning_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A damaged row is told of without the place in the program that found it."""
+
+    def warned() -> tuple[()]:
+        warnings.warn("1 row was damaged\x1b[2J", VeilleWarning, stacklevel=1)
+        return ()
+
+    monkeypatch.setattr("evaluation.cli.list_studies", warned)
+    done = CliRunner().invoke(main, ["studies"])
+    assert "warning: 1 row was damaged\\x1b[2J\n" in done.output
+    assert "VeilleWarning" not in done.output

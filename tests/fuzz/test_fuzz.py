@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -111,6 +111,7 @@ DEMO = REPOSITORY / "evaluation" / "studies" / "demo"
 
 @fuzz
 @given(which=st.sampled_from(["study.toml", "prompts"]), changes=edits())
+@example(which="study.toml", changes=[(214, 1, b"x" * 200_000)])  # a name that no disk takes
 def test_study_files(folder: Path, which: str, changes: list[tuple[int, int, bytes]]) -> None:
     """A study's files, and those of its prompts."""
     study = fresh(folder) / "demo"
