@@ -109,11 +109,9 @@ def few_shot(
     test images that a label-free head over the same embeddings gets right: how many labels it is
     worth is read off the curve of the logistic regression.
 
-    Raises :class:`DataError` when there are fewer than two classes, or when one has no training
-    image.
+    Raises :class:`DataError` with fewer than two classes, or one without a training image.
     """
-    counts = _counts(train, classes, model)
-    largest = int(counts.max())
+    largest = int(_counts(train, classes, model).max())
     used = [
         method
         for method in (METHODS if methods is None else methods)
