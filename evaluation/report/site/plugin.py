@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Literal
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader
+from markupsafe import escape
 from mkdocs.config import base
 from mkdocs.config import config_options as options
 from mkdocs.config.defaults import MkDocsConfig
@@ -121,6 +122,14 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
         env.bytecode_cache = COMPILED
         env.filters["url"] = sites.keeping_addresses(env.filters["url"])
         return env
+
+    def on_page_content(
+        self, html: str, /, *, page: Page, config: MkDocsConfig, files: Files
+    ) -> str:
+        """Makes a title that MkDocs read in a heading the text that it was: the theme prints it."""
+        del config, files
+        page.title = escape(page.title or "")
+        return html
 
     def on_page_context(
         self, context: TemplateContext, /, *, page: Page, config: MkDocsConfig, nav: Navigation
