@@ -97,8 +97,8 @@ def _changed(watch: Watch) -> float | None:
     states = {path: path.stat().st_mtime_ns for path in files if path.is_file()}
     if states == watch.seen:
         return None
-    watch.seen = states
-    return max(states.values()) / 1e9
+    first, watch.seen = not watch.seen, states
+    return time.time() if first else max(states.values()) / 1e9
 
 
 def rescore(watch: Watch, saved: float) -> Provisional:
