@@ -31,13 +31,13 @@ def evaluate(case: Case, data: StudyData, engine: Engine, maps: ExplainSpec | No
 
 
 def _scored(case: Case, data: StudyData, engine: Engine) -> RunRecord:
-    from evaluation.stages.score import score
-
     earlier = None if engine.settings.retry else asked_lately(case, data, engine.settings)
     if earlier is not None and earlier.error:
         if earlier.case == case.id and earlier.prompts == case.prompts:
             return earlier
         engine.know_unavailable(case.model, WeightsUnavailable(earlier.error))
+    from evaluation.stages.score import score
+
     return score(case, data, engine)
 
 
