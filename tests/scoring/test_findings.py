@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evaluation.records import Finding
-from evaluation.scoring.comparison import align, compare
+from evaluation.scoring.comparison import MARGIN, align, compare
 from evaluation.scoring.findings import Contender, QuotedCount, find, find_quoted
 from tests.scoring.test_comparison import from_correct, with_counts
 
@@ -26,9 +26,9 @@ def findings(**counts: int) -> dict[str, Finding]:
     return {finding.topic: finding for finding in found}
 
 
-def quoted(**counts: int) -> dict[tuple[str, str], Finding]:
+def quoted(*, margin: float = MARGIN, **counts: int) -> dict[tuple[str, str], Finding]:
     counted = [QuotedCount(name=name, correct=count) for name, count in counts.items()]
-    return {(f.a, f.b): f for f in find_quoted(counted, 210)}
+    return {(f.a, f.b): f for f in find_quoted(counted, 210, margin=margin)}
 
 
 def test_the_slides_counts_say_a_tie_and_two_winners() -> None:
@@ -113,11 +113,16 @@ def test_findings_do_not_depend_on_names() -> None:
 
 
 def test_the_quoted_slides_hold_whatever_the_overlap() -> None:
-    """From the counts alone: DenseNet and descriptions always tie, both always beat names."""
+    """From the counts alone: no test separates DenseNet and descriptions, both beat names.
+
+    They are equivalent within ten points; on 210 photos nobody can show that within five.
+    """
     found = quoted(densenet=180, names=117, descriptions=177)
-    tie = found["densenet", "descriptions"]
-    assert (tie.verdict, tie.p, round(tie.gap, 3)) == ("tie", 0.125, 0.014)
-    assert tie.low < 0 < tie.high < 0.10
+    near = found["densenet", "descriptions"]
+    assert (near.verdict, round(near.gap, 3)) == ("inconclusive", 0.014)
+    assert -0.10 < near.low < 0 < near.high < 0.10
+    wide = quoted(margin=0.10, densenet=180, names=117, descriptions=177)
+    assert wide["densenet", "descriptions"].verdict == "tie"
     for winner in ("densenet", "descriptions"):
         finding = found[winner, "names"]
         assert finding.verdict == "better"
@@ -133,9 +138,8 @@ def test_every_possible_overlap_agrees_with_the_quoted_verdicts() -> None:
         descriptions[: 3 + c] = False  # right with DenseNet only
         descriptions[180 : 180 + c] = True  # right with the descriptions only
         assert descriptions.sum() == 177
-        pair = compare(align({"d": from_correct(densenet), "t": from_correct(descriptions)})).pairs[
-            0
-        ]
+        aligned = align({"d": from_correct(densenet), "t": from_correct(descriptions)})
+        pair = compare(aligned, margin=0.10).pairs[0]
         assert (pair.only_a, pair.only_b, pair.verdict) == (3 + c, c, "tie")
 
 
