@@ -65,7 +65,7 @@ def test_the_story_in_the_order_of_the_slides(shop_on_disk: StudyResults) -> Non
         "Résultats",
         "Précision et rappel par catégorie",
         "Exactitude et F1 par catégorie",
-        "Supervisé ou CLIP\u00a0: qui l’emporte",
+        "Supervisé ou zero-shot\u00a0: qui l’emporte",
         "Cartes d’attention\u00a0: prédictions correctes",
         "Cartes d’attention\u00a0: prédictions incorrectes",
         "Conclusion",

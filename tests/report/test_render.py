@@ -69,7 +69,7 @@ def test_navigation_has_no_empty_page(shop: StudyResults, toys: StudyResults) ->
         "Résumé",
         "Jeu de données",
         "Approche classique",
-        "CLIP zero-shot",
+        "Zero-shot",
         "Comparaison",
         "Explorateur",
         "Conclusion et perspectives",
@@ -80,7 +80,7 @@ def test_navigation_has_no_empty_page(shop: StudyResults, toys: StudyResults) ->
     assert "Approche classique" not in [title for title, _ in section.pages]
     supervised_only = builder.without(replace(toys, runs=toys.runs[1:]), cases=toys.study.cases[1:])
     (section,) = navigation((supervised_only,))
-    assert "CLIP zero-shot" not in [title for title, _ in section.pages]
+    assert "Zero-shot" not in [title for title, _ in section.pages]
 
 
 def test_navigation_names_pages_that_are_rendered(shop: StudyResults, pages: Pages) -> None:

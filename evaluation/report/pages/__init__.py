@@ -86,7 +86,7 @@ PAGES = (
     StudyPage("summary", "index", message("Résumé"), summary.build),
     StudyPage("dataset", "donnees", message("Jeu de données"), dataset.build),
     StudyPage("supervised", "approche-classique", message("Approche classique"), supervised.build),
-    StudyPage("zero_shot", "clip-zero-shot", message("CLIP zero-shot"), zero_shot.build),
+    StudyPage("zero_shot", "clip-zero-shot", message("Zero-shot"), zero_shot.build),
     StudyPage("label_free", "sans-etiquette", message("Sans étiquette"), label_free.build),
     StudyPage("models", "modeles", message("Modèles"), models.build),
     StudyPage("comparison", "comparaison", message("Comparaison"), comparison.build),

@@ -128,7 +128,7 @@ def _context(view: StudyView) -> Slide:
                         "catégories."
                     ),
                     say(
-                        "Cette étude mesure les deux sur les mêmes photos, et ne dit qu’un cas en "
+                        "Cette étude mesure des modèles sur les mêmes photos, et ne dit qu’un cas en "
                         "dépasse un autre que si un test apparié et corrigé les sépare."
                     ),
                 ]
@@ -221,7 +221,7 @@ def _approaches(view: StudyView) -> Slide:
                         tone="supervised",
                     ),
                     Column(
-                        title=t("CLIP zero-shot"),
+                        title=t("Zero-shot"),
                         lead=_titles(view, view.zero_shot),
                         note="",
                         points=(
@@ -266,7 +266,7 @@ def _texts(view: StudyView) -> tuple[Slide, ...]:
         return ()
     table = Table(
         id="textes",
-        caption=t("Ce que CLIP lit pour chaque catégorie"),
+        caption=t("Ce que le modèle lit pour chaque catégorie"),
         columns=tuple(
             TableColumn(text=text, numeric=False)
             for text in (t("Catégorie"), *(wording.told(one.title) for one in pair))
@@ -361,7 +361,7 @@ def _duel(here: Here) -> Slide | None:
         else ()
     )
     return Slide(
-        title=t("Supervisé ou CLIP : qui l’emporte"),
+        title=t("Supervisé ou zero-shot : qui l’emporte"),
         blocks=(
             Sides(
                 columns=(
