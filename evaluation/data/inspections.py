@@ -62,7 +62,7 @@ def inspect_photos(
         (_LOOKS,),
         what="the store of facts about photos",
         remade="photos are decoded again",
-        former=("photos",),
+        former=("photos", "looks"),
     ) as database:
         known = _known(database)
         found: dict[int, Inspected] = {}

@@ -648,8 +648,9 @@ def test_other_decoder_decodes_again(
     assert len(decoded) == len(list(shop.rglob("*.png")))
 
 
-def test_a_cache_from_before_the_looks_is_not_misread(
-    tmp_path: Path, shop: Path, load: Callable[..., Dataset]
+@pytest.mark.parametrize("former", ["photos", "looks"])
+def test_a_cache_of_an_earlier_version_is_not_misread(
+    tmp_path: Path, shop: Path, load: Callable[..., Dataset], former: str
 ) -> None:
     """Its table is left alone: every photo is decoded anew, and gets its look."""
     digests = [sample.digest for sample in load().samples]
@@ -657,12 +658,12 @@ def test_a_cache_from_before_the_looks_is_not_misread(
     file.unlink()
     with contextlib.closing(sqlite3.connect(file)) as database, database:
         database.execute(
-            "CREATE TABLE photos (decoder TEXT NOT NULL, digest TEXT NOT NULL, "
+            f"CREATE TABLE {former} (decoder TEXT NOT NULL, digest TEXT NOT NULL, "
             "pixels TEXT NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, reason TEXT, "
             "PRIMARY KEY (decoder, digest)) WITHOUT ROWID"
         )
         database.executemany(
-            "INSERT INTO photos VALUES (?, ?, 'old', 1, 1, NULL)",
+            f"INSERT INTO {former} VALUES (?, ?, 'old', 1, 1, NULL)",
             [(photos.DECODER, digest) for digest in digests],
         )
     samples = load().samples
