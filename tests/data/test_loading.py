@@ -663,7 +663,7 @@ def test_a_cache_of_an_earlier_version_is_not_misread(
             "PRIMARY KEY (decoder, digest)) WITHOUT ROWID"
         )
         database.executemany(
-            f"INSERT INTO {former} VALUES (?, ?, 'old', 1, 1, NULL)",
+            f"INSERT INTO {former} VALUES (?, ?, 'old', 1, 1, NULL)",  # noqa: S608 - two names
             [(photos.DECODER, digest) for digest in digests],
         )
     samples = load().samples

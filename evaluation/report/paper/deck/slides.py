@@ -128,8 +128,8 @@ def _context(view: StudyView) -> Slide:
                         "catégories."
                     ),
                     say(
-                        "Cette étude mesure des modèles sur les mêmes photos, et ne dit qu’un cas en "
-                        "dépasse un autre que si un test apparié et corrigé les sépare."
+                        "Cette étude mesure des modèles sur les mêmes photos, et ne dit qu’un cas "
+                        "en dépasse un autre que si un test apparié et corrigé les sépare."
                     ),
                 ]
             ),
