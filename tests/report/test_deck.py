@@ -86,6 +86,12 @@ def test_the_file_asks_nothing_of_anyone(shop_on_disk: StudyResults) -> None:
     assert html.count('src="data:image/webp;base64,') > 20
 
 
+def test_its_fonts_are_waited_for(shop_on_disk: StudyResults) -> None:
+    """A face kept for the next page would never be seen: the file has one page."""
+    html = deck(shop_on_disk)
+    assert html.count("@font-face") == html.count("font-display: block") > 0
+
+
 def test_numbers_are_those_of_the_records(shop_on_disk: StudyResults) -> None:
     """Each accuracy stands there, and so do the quoted ones, called so."""
     said = words(deck(shop_on_disk))

@@ -21,11 +21,12 @@ _TYPES = {
 
 
 def stylesheet(assets: Path) -> Markup:
-    """The site's style sheet with its fonts in it.
+    """The site's style sheet with its fonts in it, waited for: this file has no next page.
 
     Raises :class:`ReportError` when it, or a font that it names, is not there.
     """
     text = _read(assets / "veille.css").decode("utf-8")
+    text = text.replace("font-display: optional", "font-display: block")
     return Markup(  # noqa: S704 - the site's own sheet
         re.sub(
             r'url\("(?P<name>[^"]+)"\)', lambda one: f'url("{embed(assets / one["name"])}")', text
