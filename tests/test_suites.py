@@ -285,7 +285,7 @@ def test_maps_that_fail_are_one_line_and_harm_no_score(
     assert done.returncode == 0, done.output
     (line,) = (one for one in done.output.splitlines() if "maps failed" in one)
     assert "essai/tiny/noms was scored" in line
-    assert "cache of maps is damaged" in line
+    assert "is not a database" in line
     assert read(tmp_path, "essai/tiny/noms")["status"] == "ok"
     folder = tmp_path / "artefacts" / "essai" / "tiny" / "noms"
     assert "damaged" in json.loads((folder / "attention-failure.json").read_text())["error"]

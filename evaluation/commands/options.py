@@ -23,10 +23,10 @@ LANGUAGE = click.option(
 )
 PHOTOS = click.option(
     "--photos",
-    type=click.Choice(["all", "redistributable"]),
+    metavar="all|redistributable|STUDY,…",
     default="all",
     show_default=True,
-    help="Which photos may be shown.",
+    help="Whose photos may be shown.",
 )
 DATA_ROOT = click.option(
     "--data-root", type=click.Path(path_type=Path), help="Folder of the photos."

@@ -75,7 +75,7 @@ def test_a_process_killed_while_assembling_leaves_nothing_behind(
     """After a SIGKILL in the middle, the next call assembles, and removes what was left."""
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path)])
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("*.partial/half")):
+    while not list(tmp_path.rglob("half")):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -86,7 +86,7 @@ def test_a_process_killed_while_assembling_leaves_nothing_behind(
     monkeypatch.setattr(embedded, "_write_checkpoint", _fake_checkpoint)
     folder = embedded.assemble(tmp_path)
     assert (folder / "weights").read_bytes() == b"x" * 10
-    assert not list(tmp_path.glob("*.partial"))
+    assert [path for path in tmp_path.iterdir() if path.is_dir()] == [folder]
 
 
 @pytest.mark.parametrize(

@@ -321,7 +321,7 @@ def test_the_frozen_part_stays_as_it_was(tmp_path: Path) -> None:
     assert all(name.startswith(("layer3", "layer4")) for name in changed)
     record = model.head(CLASSES, prompts=None, train=None, validation=None, seed=5).training
     assert record is not None
-    total = sum(one.numel() for one in model.trunk.parameters()) + 2 * 97
+    total = sum(one.numel() for one in model.image_tower.parameters()) + 2 * 97
     assert record.trained_parameters + record.frozen_parameters == total
 
 

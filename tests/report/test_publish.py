@@ -95,7 +95,8 @@ def test_named_photos_are_written_and_others_withheld(repository: Path) -> None:
     """`--photos` of the report takes names; a word that is none is refused."""
     for photos, kept in (("redistributable", False), ("redistributable,jouets", True)):
         output = repository / photos
-        assert veille("report", "--output", str(output), "--photos", photos).exit_code == 0
+        done = veille("report", "--output", str(output), "--photos", photos)
+        assert done.exit_code == 0, done.output
         assert (output / "etudes/jouets/photos").exists() is kept
     refused = veille("report", "--output", str(repository / "x"), "--photos", "some")
     assert refused.exit_code == 2
