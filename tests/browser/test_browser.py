@@ -120,15 +120,16 @@ def test_a_number_leads_to_its_unfolded_record(open_page: OpenPage) -> None:
 @pytest.mark.parametrize(("width", "shown"), [(390, "narrow"), (1440, "wide")])
 def test_one_drawing_of_each_chart_is_shown(open_page: OpenPage, width: int, shown: str) -> None:
     """The drawing fits the screen, and its words are large enough to be read."""
-    page = open_page(f"{STUDY}/comparaison.html", width=width)
-    drawings = page.locator(".v-chart__drawing:visible")
-    assert drawings.count() == page.locator(".v-chart").count() > 1
-    for one in drawings.all():
-        assert f"v-chart__drawing--{shown}" in (one.get_attribute("class") or "")
-    height = page.locator(".v-chart__drawing:visible text").first.evaluate(
-        "one => one.getBoundingClientRect().height"
-    )
-    assert height >= 11
+    for name in ("comparaison", "etiquettes", "donnees"):
+        page = open_page(f"{STUDY}/{name}.html", width=width)
+        drawings = page.locator(".v-chart__drawing:visible")
+        assert drawings.count() == page.locator(".v-chart").count() > 0
+        for drawing in drawings.all():
+            assert f"v-chart__drawing--{shown}" in (drawing.get_attribute("class") or "")
+        height = drawings.locator("text").first.evaluate(
+            "text => text.getBoundingClientRect().height"
+        )
+        assert height >= 11
 
 
 def test_accessibility_faults_of_the_theme_are_mended(open_page: OpenPage) -> None:
