@@ -188,6 +188,13 @@ def test_a_group_that_fits_on_a_page_is_not_cut() -> None:
     assert [[one.title for one in page.groups] for page in paged(table, rows=6)] == [["a"], ["b"]]
 
 
+def test_a_long_name_counts_as_the_lines_that_it_takes() -> None:
+    """Three rows of two lines fill a slide of six, and one too tall for any has its own."""
+    for names, rows in ((["x" * 15] * 4, [3, 1]), (["a", "x" * 90, "b"], [1, 1, 1])):
+        pages = paged(simple("t", "T", ("a",), tuple((x,) for x in names)), rows=6, line=10)
+        assert [len(page.groups[0].rows) for page in pages] == rows
+
+
 def test_wide_tables_repeat_their_first_column() -> None:
     """Each page has the heads of the rows; a cell over all columns covers those of its page."""
     columns = tuple(Column(text=str(i)) for i in range(7))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import accumulate
+from math import ceil
 
 from evaluation.report.kit.tables import Cell, Group, Row, Table
 
@@ -15,14 +17,17 @@ COLUMNS = 9
 
 
 def paged(
-    table: Table, *, rows: int = ROWS, columns: int = COLUMNS, fixed: int = 1
+    table: Table, *, rows: int = ROWS, columns: int = COLUMNS, fixed: int = 1, line: int = 0
 ) -> tuple[Table, ...]:
     """The table as one or several that a slide can hold, in reading order.
 
     The first ``fixed`` columns are repeated where columns are cut.  A row whose cell spans
-    several columns is left as it is: its span is cut at the border.
+    several columns is left as it is: its span is cut at the border.  Where a line of the
+    first column holds ``line`` characters, a row whose name takes two counts as two.
     """
-    pages = tuple(tall for wide in _across(table, columns, fixed) for tall in _down(wide, rows))
+    pages = tuple(
+        tall for wide in _across(table, columns, fixed) for tall in _down(wide, rows, line)
+    )
     return tuple(
         page if len(pages) == 1 else replace(page, id=f"{table.id}-{number}")
         for number, page in enumerate(pages, start=1)
@@ -58,7 +63,7 @@ def _cut(row: Row, kept: list[int], fixed: int) -> Row:
     )
 
 
-def _down(table: Table, rows: int) -> Iterator[Table]:
+def _down(table: Table, rows: int, line: int) -> Iterator[Table]:
     page: list[Group] = []
     used = 0
     for group in table.groups:
@@ -66,17 +71,21 @@ def _down(table: Table, rows: int) -> Iterator[Table]:
         left = list(group.rows)
         while left:
             room = rows - used - titled
-            if room <= 0:
-                yield replace(table, groups=tuple(page))
-                page, used = [], 0
-                continue
+            ends = list(accumulate(_lines(row, line) for row in left))
+            fit = sum(end <= room for end in ends)
             # A group that fits on a slide of its own is not cut.
-            if len(left) > room and page and len(left) + titled <= rows:
+            if page and (not fit or (fit < len(left) and ends[-1] + titled <= rows)):
                 yield replace(table, groups=tuple(page))
                 page, used = [], 0
                 continue
-            page.append(replace(group, rows=tuple(left[:room])))
-            used += titled + len(left[:room])
-            left = left[room:]
+            fit = max(1, fit)
+            page.append(replace(group, rows=tuple(left[:fit])))
+            used += titled + ends[fit - 1]
+            left = left[fit:]
     if page:
         yield replace(table, groups=tuple(page))
+
+
+def _lines(row: Row, line: int) -> int:
+    name = row.cells[0]
+    return max(1, ceil(len(f"{name.text} {name.note}") / line)) if line else 1

@@ -62,6 +62,9 @@ _MAPS = 5
 _POINTS = 4
 """Sentences that a slide holds beside a figure."""
 
+_NAME = 36
+"""Characters of a line of the first column of a dense table."""
+
 
 def main_slides(view: StudyView) -> tuple[Slide, ...]:
     """The story, in its order; a slide that has nothing to show is left out."""
@@ -335,7 +338,7 @@ def _quoted_tables(here: Here) -> tuple[Slide, ...]:
     return tuple(
         Slide(title=title, blocks=(Grid(table=page, dense=True),))
         for title, table, fixed in made
-        for page in paged(unlinked(table), rows=16, columns=10, fixed=fixed)
+        for page in paged(unlinked(table), rows=16, columns=10, fixed=fixed, line=_NAME)
     )
 
 
