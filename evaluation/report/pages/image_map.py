@@ -20,7 +20,7 @@ from evaluation.report.kit.charts import Chart, Key
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.scatter import Axes, Dot, Name, scatter_plot, scatter_program
 from evaluation.report.kit.sentence import Sentence, say
-from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head
+from evaluation.report.kit.tables import Cell, Col, Table, table
 from evaluation.report.pages.explorer import Option
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import WITHHELD
@@ -418,64 +418,43 @@ def _alt(view: StudyView, middles: tuple[_Middle, ...], total: int) -> str:
 
 
 def _table(view: StudyView, run: RunRecord, middles: tuple[_Middle, ...]) -> Table:
-    def place(x: float, y: float) -> str:
-        return t("({x} ; {y})", x=wording.decimal(x, 2), y=wording.decimal(y, 2))
+    tip, here = trace(run), Here(view, view.page("carte-des-images"))
 
-    tip, source = trace(run), view.page("carte-des-images")
-    texts = any(one.text for one in middles)
-    rows = tuple(
-        Row(
-            cells=(
-                head(one.label),
-                Cell(
-                    text=wording.count(one.photos),
-                    title=tip,
-                    href=gallery_href(Here(view, source), one.label),
-                ),
-                Cell(
-                    text=wording.count(one.right),
-                    title=tip,
-                    href=links.explorer_cell(view.folder, run.case, one.label, one.label)
-                    if one.right
-                    else "",
-                ),
-                Cell(text=place(one.x, one.y), title=tip),
-                *(
-                    (
-                        Cell(text=place(*one.text) if one.text else wording.DASH, title=tip),
-                        Cell(
-                            text=wording.DASH
-                            if one.aligned is None
-                            else wording.decimal(one.aligned, 2),
-                            title=tip,
-                        ),
-                        Cell(text=one.nearest or wording.DASH, title=tip),
-                    )
-                    if texts
-                    else ()
-                ),
-            )
-        )
-        for one in middles
-    )
-    return Table(
-        id="carte-donnees",
-        caption=t("{case} : où sont les catégories", case=view.case_title(run)),
-        columns=(
-            Column(text=t("Catégorie"), numeric=False),
-            Column(text=t("Photos de test")),
-            Column(text=t("Bien classées")),
-            Column(text=t("Centre des photos")),
-            *(
-                (
-                    Column(text=t("Texte")),
-                    Column(text=t("Alignement"), note=t("cosinus du texte et du centre")),
-                    Column(text=t("Centre vers lequel le texte pointe"), numeric=False),
-                )
-                if texts
-                else ()
-            ),
+    def place(point: tuple[float, float] | None) -> str:
+        if point is None:
+            return wording.DASH
+        x, y = (wording.decimal(value, 2) for value in point)
+        return t("({x} ; {y})", x=x, y=y)
+
+    def count(middle: _Middle) -> Cell:
+        text = wording.count(middle.photos)
+        return Cell(text=text, title=tip, href=gallery_href(here, middle.label))
+
+    def right(middle: _Middle) -> Cell:
+        cell = links.explorer_cell(view.folder, run.case, middle.label, middle.label)
+        text = wording.count(middle.right)
+        return Cell(text=text, title=tip, href=cell if middle.right else "")
+
+    def aligned(middle: _Middle) -> str:
+        return wording.DASH if middle.aligned is None else wording.decimal(middle.aligned, 2)
+
+    texts = (
+        Col(t("Texte"), lambda middle: place(middle.text)),
+        Col(t("Alignement"), aligned, t("cosinus du texte et du centre")),
+        Col(
+            t("Centre vers lequel le texte pointe"),
+            lambda middle: middle.nearest or wording.DASH,
+            numeric=False,
         ),
-        groups=(Group(rows=rows),),
-        kind="scores",
+    )
+    return table(
+        "carte-donnees",
+        t("{case} : où sont les catégories", case=view.case_title(run)),
+        middles,
+        Col(t("Catégorie"), lambda middle: middle.label, numeric=False),
+        Col(t("Photos de test"), count),
+        Col(t("Bien classées"), right),
+        Col(t("Centre des photos"), lambda middle: place((middle.x, middle.y))),
+        *(texts if any(middle.text for middle in middles) else ()),
+        title=tip,
     )

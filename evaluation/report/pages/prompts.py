@@ -20,7 +20,9 @@ from evaluation.report.kit.charts import Chart, Gain, Key
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.sentence import Part, Sentence, joined, say
 from evaluation.report.kit.tables import (
+    POINTS,
     Cell,
+    Col,
     Column,
     Group,
     Kind,
@@ -28,7 +30,9 @@ from evaluation.report.kit.tables import (
     Table,
     head,
     measured,
+    number,
     simple,
+    table,
 )
 from evaluation.report.kit.typography import NBSP
 from evaluation.report.study.findings import class_finding, gains_anchor, tell
@@ -381,69 +385,64 @@ def verdict_cell(effect: float, p: float, alpha: float) -> Cell:
 
 
 def _effects(view: StudyView, case: str, effects: tuple[TextEffect, ...]) -> Effects:
-    slug = view.case_slugs[case]
-    run = view.runs[case]
-    tip = trace(run)
-    lang = run.prompts.language if run.prompts else ""
-    ordered = sorted(effects, key=lambda one: -one.effect)
-    many = len(ordered) > _MANY
+    slug, many = view.case_slugs[case], len(effects) > _MANY
     return Effects(
         anchor=f"textes-{slug}",
         title=t("Ce que chaque texte apporte : {set}", set=_set(view, case)),
-        summary=nt(len(ordered), "{n} texte", "{n} textes") if many else "",
-        table=Table(
-            id=f"textes-{slug}-tableau",
-            caption=t("{set} : exactitude avec le texte, moins sans lui", set=_set(view, case)),
-            columns=(
-                Column(text=t("Texte"), numeric=False),
-                Column(text=t("Catégorie"), numeric=False),
-                Column(text=t("Effet"), note=t("points")),
-                Column(text=t("Sur sa catégorie"), note=t("points de rappel")),
-                Column(text=t("Photos gagnées")),
-                Column(text=t("Photos perdues")),
-                Column(text=t("p corrigé"), note=t("Holm")),
-                Column(text=t("Verdict")),
-            ),
-            groups=(
-                Group(
-                    rows=tuple(
-                        Row(
-                            cells=(
-                                Cell(text=one.text, lang=lang),
-                                head(
-                                    one.label,
-                                    href=links.explorer_case(view.folder, case, truth=one.label)
-                                    if view.explorable(case)
-                                    else "",
-                                ),
-                                measured(
-                                    wording.signed(100 * one.effect),
-                                    one.effect,
-                                    low=one.low,
-                                    high=one.high,
-                                    note=wording.interval(one.low, one.high),
-                                    title=tip,
-                                ),
-                                measured(
-                                    wording.signed(100 * one.own_recall), one.own_recall, title=tip
-                                ),
-                                Cell(text=wording.count(one.only_with), title=tip),
-                                Cell(text=wording.count(one.only_without), title=tip),
-                                measured(wording.bare_p(one.p_holm), one.p_holm, title=tip),
-                                verdict_cell(one.effect, one.p_holm, view.alpha),
-                            )
-                        )
-                        for one in ordered
-                    )
-                ),
-            ),
-            note=t(
-                "Chaque texte est retiré à son tour ; une catégorie qui n’en a "
-                "qu’un garde alors son nom. Un effet négatif démontré désigne un "
-                "texte à retirer."
-            ),
-            kind="plain",
+        summary=nt(len(effects), "{n} texte", "{n} textes") if many else "",
+        table=_effects_table(view, case, sorted(effects, key=lambda effect: -effect.effect)),
+    )
+
+
+def _effects_table(view: StudyView, case: str, effects: list[TextEffect]) -> Table:
+    run = view.runs[case]
+    tip, lang = trace(run), run.prompts.language if run.prompts else ""
+
+    def label(effect: TextEffect) -> Cell:
+        known = view.explorable(case)
+        return head(
+            effect.label,
+            href=links.explorer_case(view.folder, case, truth=effect.label) if known else "",
+        )
+
+    def gain(effect: TextEffect) -> Cell:
+        return measured(
+            wording.signed(100 * effect.effect),
+            effect.effect,
+            low=effect.low,
+            high=effect.high,
+            note=wording.interval(effect.low, effect.high),
+            title=tip,
+        )
+
+    return table(
+        f"textes-{view.case_slugs[case]}-tableau",
+        t("{set} : exactitude avec le texte, moins sans lui", set=_set(view, case)),
+        effects,
+        Col(t("Texte"), lambda effect: Cell(text=effect.text, lang=lang), numeric=False),
+        Col(t("Catégorie"), label, numeric=False),
+        Col(t("Effet"), gain, t("points")),
+        Col(
+            t("Sur sa catégorie"),
+            lambda effect: number(effect.own_recall, POINTS, title=tip),
+            t("points de rappel"),
         ),
+        Col(t("Photos gagnées"), lambda effect: wording.count(effect.only_with)),
+        Col(t("Photos perdues"), lambda effect: wording.count(effect.only_without)),
+        Col(
+            t("p corrigé"),
+            lambda effect: measured(wording.bare_p(effect.p_holm), effect.p_holm, title=tip),
+            t("Holm"),
+        ),
+        Col(t("Verdict"), lambda effect: verdict_cell(effect.effect, effect.p_holm, view.alpha)),
+        named=False,
+        title=tip,
+        note=t(
+            "Chaque texte est retiré à son tour ; une catégorie qui n’en a "
+            "qu’un garde alors son nom. Un effet négatif démontré désigne un "
+            "texte à retirer."
+        ),
+        kind="plain",
     )
 
 

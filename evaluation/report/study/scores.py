@@ -70,6 +70,29 @@ def right_href(here: Here, run: RunRecord) -> str:
 # --------------------------------------------------------------------------- cases
 
 
+def _missing(here: Here, span: int) -> list[Row]:
+    """A row for each declared case without a result, whose reason covers ``span`` columns."""
+    return [
+        Row(
+            cells=(
+                head(absence.title, href=_attempt_href(here, absence)),
+                Cell(
+                    text=t(
+                        "{status} : {reason}",
+                        status=wording.sentence_case(absence.status),
+                        reason=absence.reason,
+                    ),
+                    span=str(span),
+                    kind="missing",
+                    lang=absence.reason_lang,
+                ),
+            ),
+            kind="missing",
+        )
+        for absence in here.absences()
+    ]
+
+
 def cases_table(here: Here) -> Table:
     """Every case with its metrics, best accuracy first; those without a result at the end."""
     view = here.view
@@ -94,25 +117,7 @@ def cases_table(here: Here) -> Table:
         )
         for run in order
     ]
-    missing = [
-        Row(
-            cells=(
-                head(absence.title, href=_attempt_href(here, absence)),
-                Cell(
-                    text=t(
-                        "{status} : {reason}",
-                        status=wording.sentence_case(absence.status),
-                        reason=absence.reason,
-                    ),
-                    span=str(len(metrics) + 1 + ranked),
-                    kind="missing",
-                    lang=absence.reason_lang,
-                ),
-            ),
-            kind="missing",
-        )
-        for absence in here.absences()
-    ]
+    missing = _missing(here, len(metrics) + 1 + ranked)
     return Table(
         id="cas",
         caption=t(
