@@ -288,4 +288,6 @@ def test_maps_that_fail_are_one_line_and_harm_no_score(
     assert "is not a database" in line
     assert read(tmp_path, "essai/tiny/noms")["status"] == "ok"
     folder = tmp_path / "artefacts" / "essai" / "tiny" / "noms"
-    assert "damaged" in json.loads((folder / "attention-failure.json").read_text())["error"]
+    assert (
+        "is not a database" in json.loads((folder / "attention-failure.json").read_text())["error"]
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -85,6 +86,14 @@ def at_root(site: Path) -> Iterator[str]:
 
 
 OpenPage = Callable[..., "Page"]
+
+
+def until(page: Page, expression: str) -> None:
+    """Waits for JavaScript to be true: the pages' policy lets nothing but a debugger evaluate."""
+    deadline = time.monotonic() + 10
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, expression
+        page.wait_for_timeout(50)
 
 
 @pytest.fixture

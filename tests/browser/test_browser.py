@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, until
 
 pytestmark = pytest.mark.browser
 
@@ -103,7 +103,7 @@ def test_photos_open_and_can_be_walked_through(open_page: OpenPage) -> None:
     page.keyboard.press("Escape")
     assert not dialog.is_visible()
     focused = "document.activeElement === document.querySelectorAll('a.v-photo')[1]"
-    page.wait_for_function(focused)  # the close event comes after the key
+    until(page, focused)  # the close event comes after the key
 
 
 def test_a_number_leads_to_its_unfolded_record(open_page: OpenPage) -> None:

@@ -21,7 +21,7 @@ from evaluation.records import Predictions, StudyResults
 from evaluation.report.pages import explorer
 from evaluation.report.study.view import StudyView
 from evaluation.stores.artefacts import predictions_to_csv
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, until
 from tests.report import builder
 from tests.report.conftest import placeholder
 
@@ -232,13 +232,13 @@ def test_back_and_forward_work(open_page: OpenPage) -> None:
     choose(page, "verdict", "✗ Faux")
     choose(page, "vrai", builder.AWKWARD[2])
     page.go_back()
-    page.wait_for_function("document.querySelector('[name=vrai]').value === ''")
+    until(page, "document.querySelector('[name=vrai]').value === ''")
     assert count(page) == "4\u00a0photos sur 40"
     page.go_back()
-    page.wait_for_function("document.querySelector('[name=verdict]').value === ''")
+    until(page, "document.querySelector('[name=verdict]').value === ''")
     assert count(page) == "40\u00a0photos"
     page.go_forward()
-    page.wait_for_function("document.querySelector('[name=verdict]').value === 'faux'")
+    until(page, "document.querySelector('[name=verdict]').value === 'faux'")
     assert count(page) == "4\u00a0photos sur 40"
 
 
@@ -281,7 +281,7 @@ def test_the_panel_is_used_from_the_keyboard(open_page: OpenPage) -> None:
     page.keyboard.press("Escape")
     assert not dialog.is_visible()
     assert focused(page) == "0-test-1"
-    page.wait_for_function("location.hash === ''")
+    until(page, "location.hash === ''")
 
 
 def test_the_panel_gives_the_probabilities(
@@ -319,7 +319,7 @@ def test_back_closes_the_panel(open_page: OpenPage) -> None:
     page.get_by_role("button", name="Fermer").click()
     # At once, while the browser is still going back.
     choose(page, "vrai", builder.AWKWARD[2])
-    page.wait_for_function("location.hash.includes('vrai=') && !location.hash.includes('id=')")
+    until(page, "location.hash.includes('vrai=') && !location.hash.includes('id=')")
     assert not page.locator("dialog.v-panel").is_visible()
     assert count(page) == "2\u00a0photos sur 40"
     assert page.evaluate("history.length") == entries + 1
@@ -472,7 +472,7 @@ def test_it_survives_a_page_put_in_place_by_a_script(open_page: OpenPage, site: 
     choose(page, "vrai", builder.AWKWARD[2])
     assert len(ids(page)) == 2
     page.go_back()
-    page.wait_for_function("document.querySelector('[name=vrai]').value === ''")
+    until(page, "document.querySelector('[name=vrai]').value === ''")
     assert len(ids(page)) == 4
     assert page.locator("dialog.v-panel").count() == 1
 
@@ -518,8 +518,9 @@ def test_ten_thousand_photos(
     page.goto(f"{base}{TOYS}?encore")
     page.locator(".v-explorer__card").nth(59).wait_for()
     first = time.perf_counter() - began
-    page.wait_for_function(
-        "document.querySelector('.v-explorer__count').textContent === '10\\u202f000\\u00a0photos'"
+    until(
+        page,
+        "document.querySelector('.v-explorer__count').textContent === '10\\u202f000\\u00a0photos'",
     )
     whole = time.perf_counter() - began
     assert len(ids(page)) == 60

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browser.conftest import until
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -19,7 +21,7 @@ POINTS = ".v-plane__plot g.mark-symbol.layer_0_marks path"
 
 def opened(open_page: OpenPage, fragment: str = "", **options: object) -> Page:
     page = open_page(URI + fragment, **options)
-    page.wait_for_function(f"document.querySelectorAll('{POINTS}').length > 0")
+    until(page, f"document.querySelectorAll('{POINTS}').length > 0")
     return page
 
 
@@ -53,9 +55,10 @@ def test_another_case_has_other_answers_and_no_text(open_page: OpenPage) -> None
     page = opened(open_page)
     option = page.locator("select[name=cas] option", has_text="régression logistique")
     page.locator("select[name=cas]").select_option(option.get_attribute("value"))
-    page.wait_for_function(
+    until(
+        page,
         "[...document.querySelectorAll('.v-plane__plot text')]"
-        ".filter((one) => one.textContent.includes('Home Decor')).length === 1"
+        ".filter((one) => one.textContent.includes('Home Decor')).length === 1",
     )
     assert "#cas=boutique%2Fembedded-supervised" in page.url
 

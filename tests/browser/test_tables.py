@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, until
 from tests.report import tree
 
 if TYPE_CHECKING:
@@ -192,7 +192,8 @@ def test_a_number_of_photos_leads_to_as_many_photos(
     explorer.locator(".v-explorer__card").first.wait_for()
     for fragment, number in links.items():
         explorer.evaluate("(one) => { location.hash = one; }", fragment)
-        explorer.wait_for_function(
+        until(
+            explorer,
             """(number) => parseInt(
               document.querySelector('.v-explorer__count').textContent, 10) === number""",
             arg=number,
@@ -217,7 +218,8 @@ def test_a_coverage_leads_to_the_photos_that_are_sure_enough(
             number = round(float(head.attributes["data-value"]) * 40)
             fragment = next(head.find("a")).attributes["href"].partition("#")[2]
             explorer.evaluate("(one) => { location.hash = one; }", fragment)
-            explorer.wait_for_function(
+            until(
+                explorer,
                 """(number) => parseInt(
                   document.querySelector('.v-explorer__count').textContent, 10) === number""",
                 arg=number,
