@@ -88,10 +88,10 @@ def at_root(site: Path) -> Iterator[str]:
 OpenPage = Callable[..., "Page"]
 
 
-def until(page: Page, expression: str) -> None:
+def until(page: Page, expression: str, *, arg: object = None) -> None:
     """Waits for JavaScript to be true: the pages' policy lets nothing but a debugger evaluate."""
     deadline = time.monotonic() + 10
-    while not page.evaluate(expression):
+    while not page.evaluate(expression, arg):
         assert time.monotonic() < deadline, expression
         page.wait_for_timeout(50)
 
