@@ -197,7 +197,6 @@ def test_a_number_of_photos_leads_to_as_many_photos(
             """(number) => parseInt(
               document.querySelector('.v-explorer__count').textContent, 10) === number""",
             arg=number,
-            timeout=2_000,
         )
 
 
@@ -223,5 +222,4 @@ def test_a_coverage_leads_to_the_photos_that_are_sure_enough(
                 """(number) => parseInt(
                   document.querySelector('.v-explorer__count').textContent, 10) === number""",
                 arg=number,
-                timeout=2_000,
             )
