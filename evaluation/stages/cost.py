@@ -55,9 +55,10 @@ class PeakMemory:
 
 def _reset() -> bool:
     """Starts a new peak; False where the system does not let a process do so."""
-    # What the allocator keeps for later (models/devices) is no memory of the next lap.
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    if sys.platform == "linux":
+        # What glibc keeps for later (models/devices) is no memory of the next lap; musl keeps none.
+        with contextlib.suppress(AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
     if "torch" in sys.modules and sys.modules["torch"].cuda.is_initialized():
         sys.modules["torch"].cuda.reset_peak_memory_stats()
     try:

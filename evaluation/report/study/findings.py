@@ -312,18 +312,6 @@ _TELLERS = {
 # -------------------------------------------------------------------------- classes
 
 
-def class_findings(here: Here) -> tuple[Sentence, ...]:
-    """For each prompt set, the classes whose recall it is shown to change."""
-    view = here.view
-    diagnoses = view.comparison.prompts if view.comparison else ()
-    return tuple(
-        class_finding(here, gain)
-        for diagnosis in diagnoses
-        for gain in diagnosis.gains
-        if gain.a not in view.controls
-    )
-
-
 def class_finding(here: Here, gain: PromptGain) -> Sentence:
     """Which classes a prompt set is shown to help, and to hurt, over another."""
     view = here.view
