@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,10 +42,32 @@ FINGERPRINT_VERSION = 1
 
 
 class Predictor(Protocol):
-    """All that scoring needs of a model."""
+    """All that scoring needs: a table of answers, or a model's head over embeddings.
 
+    A class that names this one as its base has the answers below where it gives none itself.
+    """
+
+    weights_digest: str
+    """SHA-256 (hexadecimal) of the file that the answers come of."""
+    device: str = ""
+    """Where it computes; "" for what was answered elsewhere."""
+    precision: str = ""
+
+    @abstractmethod
     def predict(self, samples: Sequence[Sample]) -> Predictions:
         """What it says of N photos, in their order."""
+
+    def covers(self, samples: Sequence[Sample]) -> int:
+        """Of how many of these photos it can say something."""
+        return len(samples)
+
+    def others(self, samples: Sequence[Sample]) -> int:  # noqa: ARG002
+        """How many answers it has of none of these photos."""
+        return 0
+
+    def cost(self, samples: Sequence[Sample]) -> float | None:  # noqa: ARG002
+        """What answers for these photos cost on average, in a unit of its own, where it says so."""
+        return None
 
 
 class Explainable(Protocol):

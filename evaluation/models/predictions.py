@@ -18,7 +18,7 @@ import numpy as np
 
 from evaluation.data.rows import Row, read_rows
 from evaluation.errors import ModelError, WeightsUnavailable, meant, quoted
-from evaluation.models.base import Loading, Sizes, check_options
+from evaluation.models.base import Loading, Predictor, Sizes, check_options
 from evaluation.models.checkpoints import file_digest
 from evaluation.net.announced import Progress
 from evaluation.net.archive import composed
@@ -42,8 +42,8 @@ class _Answer:
     cost: float | None
 
 
-class GivenPredictions:
-    """The role ``Predictor`` over a table of answers; see :mod:`evaluation.models.base`."""
+class GivenPredictions(Predictor):
+    """The role ``Predictor`` over a table of answers."""
 
     def __init__(self, spec: ModelSpec, classes: tuple[str, ...]) -> None:
         self.spec, self.classes = spec, classes
@@ -73,25 +73,20 @@ class GivenPredictions:
                 where=self.spec.weights,
                 remedy="add them; a photo is named by its id, or by its path below the root",
             )
-        index = {label: row for row, label in enumerate(self.classes)}
-        return Predictions(
-            classes=self.classes,
-            sample_ids=tuple(sample.id for sample in samples),
-            labels=np.array([index[sample.label] for sample in samples], dtype=np.int64),
-            probabilities=np.array([row.probabilities for row in rows if row], dtype=np.float64),
-        )
+        probabilities = np.array([row.probabilities for row in rows if row], dtype=np.float64)
+        return Predictions.of(self.classes, samples, probabilities)
 
     def covers(self, samples: Sequence[Sample]) -> int:
-        """How many of these photos have a row."""
+        """See :meth:`Predictor.covers`."""
         return sum(self._answer(sample) is not None for sample in samples)
 
     def others(self, samples: Sequence[Sample]) -> int:
-        """How many rows are of none of these photos."""
+        """See :meth:`Predictor.others`."""
         used = {key for sample in samples for key in _names(sample) if key in self._answers}
         return len(self._answers) - len(used)
 
     def cost(self, samples: Sequence[Sample]) -> float | None:
-        """What these photos cost on average, in the table's own unit; None where it says none."""
+        """See :meth:`Predictor.cost`: None unless each of them has one."""
         costs = [row.cost for one in samples if (row := self._answer(one)) and row.cost is not None]
         return math.fsum(costs) / len(costs) if costs and len(costs) == len(samples) else None
 

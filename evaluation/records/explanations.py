@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from evaluation.records.base import SCHEMA_VERSION
+from evaluation.records.methods import ExplainMethod
 from evaluation.records.scores import Metric
-from evaluation.records.study import ExplainMethod, ExplainSpec, PromptSet
+from evaluation.records.study import ExplainSpec, PromptSet
 
 SelectionRule = Literal["shared", "confusion", "surest-wrong", "surest-right", "least-sure-right"]
 

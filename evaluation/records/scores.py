@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from evaluation.records.base import FloatArray, IntArray
+from evaluation.records.data import Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -21,6 +23,24 @@ class Predictions:
     """(N, C) float64, rows sum to 1."""
     logits: FloatArray | None = None
     """(N, C) float64, already multiplied by the model's scale; None when read from a file."""
+
+    @classmethod
+    def of(
+        cls,
+        classes: tuple[str, ...],
+        samples: Sequence[Sample],
+        probabilities: FloatArray,
+        logits: FloatArray | None = None,
+    ) -> Predictions:
+        """The rows of these samples, with their ids and their true classes."""
+        index = {label: row for row, label in enumerate(classes)}
+        return cls(
+            classes=classes,
+            sample_ids=tuple(sample.id for sample in samples),
+            labels=np.array([index[sample.label] for sample in samples], dtype=np.int64),
+            probabilities=probabilities,
+            logits=logits,
+        )
 
     @property
     def certain(self) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from evaluation.records.base import (
     FOLDS,
@@ -18,14 +18,8 @@ from evaluation.records.base import (
     digest_of,
 )
 from evaluation.records.kinds import KINDS, Family, ModelKind
+from evaluation.records.methods import ExplainMethod
 from evaluation.records.training import AugmentationSpec, TrainingSpec
-
-ExplainMethod = Literal["attention-gradient", "chefer", "hirescam", "gradcam", "rise"]
-EXPLAIN_METHODS: tuple[ExplainMethod, ...] = get_args(ExplainMethod)
-
-
-REFERENCE_METHOD: ExplainMethod = "rise"
-"""The one that needs nothing of a model but its answers, so that models can be compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,11 +110,5 @@ def predict(
 
 def predictions_of(data: StudyData, fold: Fold, logits: FloatArray) -> Predictions:
     """A part's (N, C) logits, with the labels and the probabilities."""
-    ids = data.ids(fold)
-    return Predictions(
-        classes=data.dataset.classes,
-        sample_ids=ids,
-        labels=data.labels(ids),
-        probabilities=softmax(logits),
-        logits=logits,
-    )
+    samples = data.samples(data.ids(fold))
+    return Predictions.of(data.dataset.classes, samples, softmax(logits), logits)

@@ -17,7 +17,7 @@ from evaluation.stages.settings import Settings
 if TYPE_CHECKING:
     from evaluation.explain import MapCache
     from evaluation.labelfree import Trials, Unlabelled
-    from evaluation.models import Classifier, TextReader
+    from evaluation.models import Classifier, Predictor, TextReader
     from evaluation.stores.embeddings import EmbeddingStore
 
 
@@ -105,6 +105,10 @@ class Engine:
         self._loaded = weights, learnt_from, model
         forget_unsized(spec, settings.cache)
         return model
+
+    def predictor(self, spec: ModelSpec, data: StudyData) -> Predictor:
+        """A model that answers without embeddings; see :meth:`model`."""
+        return cast("Predictor", self.model(spec, data))
 
     def know_unavailable(self, spec: ModelSpec, error: WeightsUnavailable) -> None:
         """Takes it from an earlier attempt that a model's weights cannot be had."""

@@ -88,8 +88,6 @@ def explain(case: Case, data: StudyData, engine: Engine, spec: ExplainSpec) -> C
 
     if not case.model.embeds:
         raise DataError("predictions made elsewhere have no maps", where=case.id)
-    if not case.model.embeds:
-        raise DataError("predictions made elsewhere have no maps", where=case.id)
     root = engine.settings.artefacts
     run, predictions = _scored(case, data, engine)
     stamp = CaseStamp(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from evaluation.errors import DataError
+from evaluation.models import Predictor
 from evaluation.records import (
     Adaptation,
     Case,
@@ -15,27 +16,39 @@ from evaluation.records import (
     Fold,
     Head,
     Predictions,
+    Sample,
     Support,
 )
+from evaluation.scoring.metrics import softmax
 from evaluation.stages.adapt import adapt_case, read_titles
-from evaluation.stages.embed import predictions_of, support
+from evaluation.stages.embed import support
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
 
+CHECKED: tuple[Fold, ...] = ("validation", "test")
+"""The parts of which a case says something."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class CaseHead:
-    """A head and what it says of the parts."""
+class CaseHead(Predictor):
+    """The role ``Predictor`` over the embeddings of a study: a head, and what it says of them."""
 
     head: Head
-    predictions: Predictions
-    """Of the test part."""
-    validation: Predictions | None
-    """Of the validation part, cross-fitted if the head read it; None when it is empty."""
+    classes: tuple[str, ...]
+    logits: Mapping[str, FloatArray]
+    """(C,) of each test and validation photo, by id; cross-fitted where the head read it."""
     texts: FloatArray | None
     """(C, D) embeddings of the class texts, of any length; None for a model without."""
     adaptation: Adaptation | None
     """Of a label-free head."""
+    weights_digest: str
+    device: str
+    precision: str
+
+    def predict(self, samples: Sequence[Sample]) -> Predictions:
+        """See :meth:`evaluation.models.Predictor.predict`."""
+        logits = np.stack([self.logits[sample.id] for sample in samples])
+        return Predictions.of(self.classes, samples, softmax(logits), logits)
 
 
 def make_head(
@@ -67,19 +80,26 @@ def make_head(
     texts = None if case.prompts is None else head.weight
     if titles:
         head = _reading(head, rows["test"].shape[1], texts)
-    logits = head.logits(rows["validation"])
+    logits = {fold: head.logits(rows[fold]) for fold in CHECKED}
     if spec.family == "label-free":
         adapted = adapt_case(case, data, engine, rows, head)
-        head, logits, adaptation = adapted.head, adapted.validation, adapted.record
+        head, adaptation = adapted.head, adapted.record
+        logits = {"test": head.logits(rows["test"]), "validation": adapted.validation}
     if titles:
-        logits = logits + head.title_logits(titles["validation"])
-    test = predictions_of(data, "test", head.logits(rows["test"], titles.get("test")))
+        logits = {fold: logits[fold] + head.title_logits(titles[fold]) for fold in CHECKED}
     return CaseHead(
         head=head,
-        predictions=test,
-        validation=predictions_of(data, "validation", logits) if data.split.validation else None,
+        classes=data.dataset.classes,
+        logits={
+            one: row
+            for fold in CHECKED
+            for one, row in zip(data.ids(fold), logits[fold], strict=True)
+        },
         texts=texts,
         adaptation=adaptation,
+        weights_digest=model.weights_digest,
+        device=model.device,
+        precision=model.precision,
     )
 
 

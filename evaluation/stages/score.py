@@ -9,19 +9,17 @@ import hashlib
 import io
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from evaluation import scoring
 from evaluation.data import open_photo
 from evaluation.errors import ModelError, VeilleError, WeightsUnavailable, one_line
-from evaluation.models.predictions import GivenPredictions
 from evaluation.records import (
     FOLDS,
     Adaptation,
     Case,
-    FloatArray,
     Fold,
     Head,
     IntArray,
@@ -40,7 +38,7 @@ from evaluation.stages.adapt import check_adaptation
 from evaluation.stages.cost import PeakMemory
 from evaluation.stages.embed import embed_parts, embed_views, support
 from evaluation.stages.engine import Engine
-from evaluation.stages.heads import CaseHead, make_head
+from evaluation.stages.heads import make_head
 from evaluation.stages.open import StudyData
 from evaluation.stages.settings import Settings
 from evaluation.stages.standing import fingerprint, weights_fingerprint
@@ -48,7 +46,7 @@ from evaluation.stores import artefacts
 from evaluation.usage import eval_command
 
 if TYPE_CHECKING:
-    from evaluation.models import Classifier
+    from evaluation.models import Classifier, Predictor
 
 VIEWS = 8
 """Images that show an augmentation: a photo as it is read, then views of it."""
@@ -57,27 +55,23 @@ VIEW_QUALITY = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a case that ran to its end gives."""
+    """What a case that ran to its end gives; what its model did not make is empty."""
 
+    predictor: Predictor
     predictions: Predictions
     validation: Predictions | None
     """The same of the validation part, on which choices are made; None when it is empty."""
-    projection: Projection | None
-    photo: str
-    """Id of the training photo whose views are shown; "" when there are none."""
-    views: Mapping[str, bytes]
-    """File name to WebP: see :meth:`Classifier.pictures`."""
-    head: Head | None
-    """None for predictions made elsewhere."""
     warnings: tuple[str, ...]
     chosen: Mapping[str, Option]
-    training: TrainingRecord | None
-    adaptation: Adaptation | None
+    projection: Projection | None = None
+    views: Mapping[str, bytes] = field(default_factory=dict)
+    """File name to WebP: see :meth:`Classifier.pictures`."""
+    head: Head | None = None
+    training: TrainingRecord | None = None
+    """How the head came about, with the views that show it."""
+    adaptation: Adaptation | None = None
     """Of a label-free case."""
-    timings: Timings
-    weights_digest: str
-    device: str
-    precision: str
+    timings: Timings = field(default_factory=Timings)
 
 
 def score(case: Case, data: StudyData, engine: Engine) -> RunRecord:
@@ -152,9 +146,9 @@ def run_case(
     """
     spec = case.model
     check_adaptation(spec, data)
+    if not spec.embeds:
+        return _answered(engine.predictor(spec, data), data)
     model = engine.model(spec, data)
-    if isinstance(model, GivenPredictions):
-        return _made_elsewhere(model, data)
     plain = model.needs_training and model.views is None
     label_free = spec.family == "label-free"
     needed: tuple[Fold, ...] = FOLDS if plain or label_free else ("validation", "test")
@@ -169,18 +163,20 @@ def run_case(
     head = made.head
     head_seconds = time.perf_counter() - clock
     views = _views(data, model)
+    training = head.training and replace(
+        head.training, photo=data.split.train[0] if views else "", views=tuple(views)
+    )
     cost = engine.store.cost(model.fingerprint, model.device)
     engine.keep_head(case, head)
-    return Outcome(
-        predictions=made.predictions,
-        validation=made.validation,
-        projection=_project(case, data, made, rows["test"]),
-        photo=data.split.train[0] if views else "",
-        views=views,
-        head=head,
+    photos = head.through(rows["test"])
+    return replace(
+        _answered(made, data),
         warnings=head.warnings,
         chosen=head.chosen,
-        training=head.training,
+        projection=project(case.id, data.split.test, data.dataset.classes, photos, made.texts),
+        views=views,
+        head=head,
+        training=training,
         adaptation=made.adaptation,
         timings=Timings(
             images_embedded=run.embedded,
@@ -191,16 +187,13 @@ def run_case(
             or engine.store.throughput(model.fingerprint),
             embedding=cost,
         ),
-        weights_digest=model.weights_digest,
-        device=model.device,
-        precision=model.precision,
     )
 
 
-def _made_elsewhere(model: GivenPredictions, data: StudyData) -> Outcome:
-    """What a table of predictions says of the study's photos, and what it leaves open."""
+def _answered(predictor: Predictor, data: StudyData) -> Outcome:
+    """What a predictor says of the study's photos, and what it leaves open."""
     test, validation = (data.samples(data.ids(fold)) for fold in ("test", "validation"))
-    covered, others = model.covers(validation), model.others(data.dataset.samples)
+    covered, others = predictor.covers(validation), predictor.others(data.dataset.samples)
     warnings = []
     if covered < len(validation):
         warnings.append(
@@ -209,22 +202,13 @@ def _made_elsewhere(model: GivenPredictions, data: StudyData) -> Outcome:
         )
     if others:
         warnings.append(f"{others} rows are of photos that the study has not: they are left out")
-    cost = model.cost(test)
+    cost = predictor.cost(test)
     return Outcome(
-        predictions=model.predict(test),
-        validation=model.predict(validation) if 0 < covered == len(validation) else None,
-        projection=None,
-        photo="",
-        views={},
-        head=None,
+        predictor=predictor,
+        predictions=predictor.predict(test),
+        validation=predictor.predict(validation) if 0 < covered == len(validation) else None,
         warnings=tuple(warnings),
         chosen={} if cost is None else {"cost_per_photo": cost},
-        training=None,
-        adaptation=None,
-        timings=Timings(),
-        weights_digest=model.weights_digest,
-        device="",
-        precision="",
     )
 
 
@@ -237,13 +221,6 @@ def head_of(case: Case, data: StudyData, engine: Engine) -> Head:
     if head is None:
         raise ModelError("predictions made elsewhere have no model to look into", where=case.id)
     return head
-
-
-def _project(
-    case: Case, data: StudyData, made: CaseHead, embeddings: FloatArray
-) -> Projection | None:
-    photos = made.head.through(embeddings)
-    return project(case.id, data.split.test, data.dataset.classes, photos, made.texts)
 
 
 def _views(data: StudyData, model: Classifier) -> dict[str, bytes]:
@@ -271,14 +248,14 @@ def _scored(record: RunRecord, outcome: Outcome, groups: IntArray | None) -> Run
         per_class=scores.per_class,
         confusion=scores.confusion,
         chosen=outcome.chosen,
-        training=_training(outcome),
+        training=outcome.training,
         adaptation=outcome.adaptation,
         timings=timings,
         provenance=replace(
             record.provenance,
-            device=outcome.device,
-            precision=outcome.precision,
-            weights_digest=outcome.weights_digest,
+            device=outcome.predictor.device,
+            precision=outcome.predictor.precision,
+            weights_digest=outcome.predictor.weights_digest,
         ),
     )
 
@@ -293,14 +270,6 @@ def _language_warning(record: RunRecord) -> tuple[str, ...]:
         "or use a multilingual tower (xlm-roberta-base-ViT-B-32, ViT-B-16-SigLIP2)"
     )
     return (warning,)
-
-
-def _training(outcome: Outcome) -> TrainingRecord | None:
-    """How the head came about, with the views that show it."""
-    training = outcome.training
-    if training is None:
-        return None
-    return replace(training, photo=outcome.photo, views=tuple(outcome.views))
 
 
 def _write(

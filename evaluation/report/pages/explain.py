@@ -60,7 +60,7 @@ def build(here: Here) -> Model | None:
         "overview": faithfulness.overview(view) if len(view.explanations) > 1 else None,
         "randomisation": faithfulness.randomisation_table(view),
         "randomised": faithfulness.randomisation_said(here),
-        "methods": tuple(maps.method_text(method) for method in _methods(view)),
+        "methods": [EXPLAIN_METHODS[method] for method in _methods(view)],
         "applies": _applies(view) if view.explanations else None,
     }
 

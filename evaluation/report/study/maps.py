@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import cast
 
 from evaluation.records import (
+    EXPLAIN_METHODS,
     ClassMap,
     ExplainedPhoto,
     ExplainMethod,
@@ -45,73 +47,12 @@ saying so would say nothing of the photo."""
 
 def method_name(method: str) -> str:
     """A method or a control, as the pages call it."""
-    names = {
-        "attention-gradient": t("Attention × gradient"),
-        "chefer": t("Pertinence de Chefer"),
-        "hirescam": "HiResCAM",
-        "gradcam": "Grad-CAM",
-        "rise": "RISE",
+    controls = {
         "random": t("Témoin : carte au hasard"),
         "centre": t("Témoin : centre de la photo"),
     }
-    return names.get(method, method)
-
-
-def method_text(method: ExplainMethod) -> Mapping[str, str]:
-    """What a method does, with its source."""
-    about = {
-        "attention-gradient": t(
-            "Dans la dernière attention avant le vecteur de la photo, chaque regard est pesé par "
-            "l’effet qu’il a sur le score ; la somme garde son signe. Pour les modèles à "
-            "attention (ViT)."
-        ),
-        "chefer": t(
-            "Dans chaque couche d’attention, les regards sont pesés par l’effet qu’ils ont sur le "
-            "score, et ces effets sont suivis d’une couche à l’autre jusqu’à la photo. Pour les "
-            "modèles à attention (ViT)."
-        ),
-        "hirescam": t(
-            "Sur la dernière carte de traits d’un réseau de convolution, chaque trait est pesé "
-            "par l’effet qu’il a, à cet endroit, sur le score."
-        ),
-        "gradcam": t(
-            "Sur la dernière carte de traits d’un réseau de convolution, chaque trait est pesé "
-            "par l’effet qu’il a, en moyenne sur toute la photo, sur le score."
-        ),
-        "rise": t(
-            "Des masques tirés au sort cachent chacun la moitié de la photo ; on compare le "
-            "score à ce qui restait visible. Rien n’est lu à l’intérieur du modèle : c’est la "
-            "seule méthode qui compare deux modèles de familles différentes."
-        ),
-    }
-    source, address = {
-        "attention-gradient": (
-            t("Chefer, Gur et Wolf, ICCV 2021 (arXiv:2103.15679)"),
-            "https://arxiv.org/abs/2103.15679",
-        ),
-        "chefer": (
-            t("Chefer, Gur et Wolf, ICCV 2021 (arXiv:2103.15679)"),
-            "https://arxiv.org/abs/2103.15679",
-        ),
-        "hirescam": (
-            t("Draelos et Carin, 2020 (arXiv:2011.08891)"),
-            "https://arxiv.org/abs/2011.08891",
-        ),
-        "gradcam": (
-            "Selvaraju et al., ICCV 2017 (arXiv:1610.02391)",
-            "https://arxiv.org/abs/1610.02391",
-        ),
-        "rise": (
-            t("Petsiuk, Das et Saenko, BMVC 2018 (arXiv:1806.07421)"),
-            "https://arxiv.org/abs/1806.07421",
-        ),
-    }[method]
-    return {
-        "name": method_name(method),
-        "about": about[method],
-        "source": source,
-        "address": address,
-    }
+    words = EXPLAIN_METHODS.get(cast("ExplainMethod", method))
+    return t(words.name) if words else controls.get(method, method)
 
 
 def region(summary: MapSummary) -> str:
