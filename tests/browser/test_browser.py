@@ -34,7 +34,6 @@ PAGES = (
     f"{STUDY}/etiquettes.html",
     f"{STUDY}/audit.html",
     f"{STUDY}/recherche.html",
-    f"{STUDY}/conclusion.html",
     f"{STUDY}/methode.html",
     f"{STUDY}/modeles.html",
 )
@@ -184,7 +183,7 @@ def test_first_screen_is_light(open_page: OpenPage, site: Path, served: str) -> 
 
 def test_a_conclusion_leads_to_its_cell_and_the_cell_to_its_photos(open_page: OpenPage) -> None:
     """From a sentence to the matrix, and from its number to the photos that make it."""
-    page = open_page(f"{STUDY}/conclusion.html")
+    page = open_page(f"{STUDY}/index.html")
     page.locator(".v-findings a.v-number[href*='paire-']").first.click()
     page.wait_for_url("**/comparaison.html#paire-*")
     cell = page.locator("td:target")

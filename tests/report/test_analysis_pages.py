@@ -100,7 +100,7 @@ def test_without_comparison_there_is_no_page_of_it(shop: StudyResults) -> None:
         assert f"etudes/boutique/{name}.md" not in pages
     assert "dont les intervalles se recouvrent" in words(pages, "comparaison")
     assert "Qui bat qui" not in words(pages, "comparaison")
-    assert "Ce qu’on ne peut pas conclure" in words(pages, "conclusion")
+    assert "Ce qu’on ne peut pas conclure" in words(pages, "index")
 
 
 def test_empty_diagnoses_and_audits_are_no_matter(shop: StudyResults) -> None:

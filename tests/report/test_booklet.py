@@ -47,7 +47,7 @@ def test_chapters_are_the_pages_in_reading_order(booklet: Booklet) -> None:
     anchors = [one.anchor for one in booklet.chapters]
     assert anchors[0] == "index"
     assert "explorateur" not in anchors
-    order = ["donnees", "approche-classique", "clip-zero-shot", "comparaison", "conclusion"]
+    order = ["index", "donnees", "approche-classique", "clip-zero-shot", "comparaison", "methode"]
     assert [anchors.index(one) for one in order] == sorted(anchors.index(one) for one in order)
 
 

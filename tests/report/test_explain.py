@@ -520,7 +520,7 @@ def test_a_suggestion_needs_no_maps_of_the_test(shop: StudyResults) -> None:
     page = text(pages, PAGE)
     assert "{: #description-plus-precise }" in page
     assert "#fidelite-des-cartes }" not in page
-    conclusion = text(pages, "etudes/boutique/conclusion.md")
+    conclusion = text(pages, "etudes/boutique/index.md")
     assert "explicabilite.html&#35;description-plus-precise" in conclusion
 
 

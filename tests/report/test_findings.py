@@ -25,7 +25,7 @@ from evaluation.scoring.findings import QuotedCount, find_quoted
 from tests.report import analysed, builder
 from tests.report.conftest import placeholder
 
-SOURCE = "etudes/boutique/conclusion.md"
+SOURCE = "etudes/boutique/index.md"
 NAMES, TEXTS = "boutique/embedded/noms", "boutique/embedded/descriptions"
 TRAINED = "boutique/embedded-supervised"
 

@@ -21,7 +21,6 @@ OF_A_STUDY = (
     "carte-des-images.md",
     "clip-zero-shot.md",
     "comparaison.md",
-    "conclusion.md",
     "donnees.md",
     "etiquettes.md",
     "explicabilite.md",
@@ -33,7 +32,7 @@ OF_A_STUDY = (
     f"categories/{links.slug(builder.AWKWARD[0])}.md",
     "explicabilite/boutique-embedded-supervised.md",
 )
-PLAIN = ("index.md", "comparaison.md", "conclusion.md", "methode.md")
+PLAIN = ("index.md", "comparaison.md", "methode.md")
 """Pages of the study that nothing is concluded about, which change with that."""
 
 URIS = (

@@ -12,6 +12,7 @@ from evaluation.errors import ArtefactError
 from evaluation.records import AnswerSpec, StudyResults
 from evaluation.report.kit import links
 from evaluation.report.site.render import Pages, navigation, render
+from evaluation.report.site.sites import fill_nav
 from tests.report import builder
 from tests.report.conftest import TEMPLATES, placeholder
 
@@ -66,13 +67,12 @@ def test_navigation_has_no_empty_page(shop: StudyResults, toys: StudyResults) ->
     first, second = navigation((toys, shop))
     assert first.title == "Boutique d’essai"  # the study with published figures comes first
     assert [title for title, _ in second.pages] == [
-        "Résumé",
+        "Réponse",
         "Jeu de données",
         "Approche classique",
         "Zero-shot",
         "Comparaison",
         "Explorateur",
-        "Conclusion et perspectives",
         "Méthode et limites",
     ]
     zero_shot_only = builder.without(replace(toys, runs=toys.runs[:1]), cases=toys.study.cases[:1])
@@ -81,6 +81,30 @@ def test_navigation_has_no_empty_page(shop: StudyResults, toys: StudyResults) ->
     supervised_only = builder.without(replace(toys, runs=toys.runs[1:]), cases=toys.study.cases[1:])
     (section,) = navigation((supervised_only,))
     assert "Zero-shot" not in [title for title, _ in section.pages]
+
+
+def test_the_menu_has_six_parts(shop: StudyResults) -> None:
+    """In the order of the questions; the answer, alone in its part, is the entry itself."""
+    (section,) = navigation((shop,))
+    assert [*section.groups] == [
+        "Réponse",
+        "Données",
+        "Deux approches",
+        "Comparer",
+        "Regarder",
+        "Méthode",
+    ]
+    (entry,) = fill_nav(["{studies}"], (section,))
+    answer, data, *_ = next(iter(entry.values()))
+    assert answer == {"Réponse": "etudes/boutique/index.md"}
+    assert [*data["Données"][0].values()] == ["etudes/boutique/donnees.md"]
+
+
+def test_the_conclusion_moved_to_the_answer(pages: Pages) -> None:
+    """Its old address leads there."""
+    moved = pages["etudes/boutique/conclusion.html"]
+    assert isinstance(moved, str)
+    assert 'content="0; url=index.html"' in moved
 
 
 def test_navigation_names_pages_that_are_rendered(shop: StudyResults, pages: Pages) -> None:
@@ -186,7 +210,7 @@ def test_failed_attempts_do_not_hide_an_earlier_result(toys: StudyResults) -> No
 def test_a_study_whose_cases_are_all_unavailable_has_its_pages(shop: StudyResults) -> None:
     """Nothing measured: the pages stand, and give the reasons."""
     pages = only(replace(shop, runs=shop.runs[2:4]))
-    text = page(pages, "etudes/boutique/conclusion.md")
+    text = page(pages, "etudes/boutique/index.md")
     assert "Aucun cas n’a encore de résultat comparable" in text
     assert "forbids the network" in text
 
@@ -209,7 +233,7 @@ def test_many_unavailable_cases_are_a_line_a_model(shop: StudyResults) -> None:
     results = replace(shop, runs=(*scored, *runs))
     results = builder.without(results, cases=tuple(run.case for run in results.runs))
     pages = only(results)
-    for uri in ("index.md", "etudes/boutique/conclusion.md", "etudes/boutique/clip-zero-shot.md"):
+    for uri in ("index.md", "etudes/boutique/index.md", "etudes/boutique/clip-zero-shot.md"):
         text = page(pages, uri)
         assert text.count("forbids the network") == 5, uri
         assert text.count("<details><summary><strong>Cas sans résultat</strong>") == 1

@@ -84,12 +84,12 @@ def test_every_measured_sentence_leads_to_its_run(trees: dict[str, Node]) -> Non
     assert asked > 20
 
 
-def test_every_page_of_a_study_says_which_runs_it_is_made_from(trees: dict[str, Node]) -> None:
-    """Below a study's pages a note names its runs, and links to them."""
-    for uri, page in trees.items():
-        if not uri.startswith("etudes/boutique/") or "categories" in uri:
-            continue
-        notes = [one for one in page.find("aside") if "v-origin" in one.attributes["class"]]
-        assert len(notes) == 1, uri
-        hrefs = [one.attributes["href"] for one in notes[0].find("a")]
-        assert sum("execution-boutique-embedded" in one for one in hrefs) >= 3
+def test_the_runs_are_listed_once_a_study(trees: dict[str, Node]) -> None:
+    """On the page of the method, and on no other page of the study."""
+    listing = {
+        uri: sum("v-run" in one.attributes.get("class", "") for one in page.find("details"))
+        for uri, page in trees.items()
+        if uri.startswith("etudes/boutique/")
+    }
+    assert {uri for uri, runs in listing.items() if runs} == {"etudes/boutique/methode.html"}
+    assert listing["etudes/boutique/methode.html"] >= 3

@@ -20,7 +20,6 @@ from evaluation.report.pages import (
     calibration,
     category,
     comparison,
-    conclusion,
     dataset,
     explain,
     explorer,
@@ -48,8 +47,10 @@ class StudyPage:
     """Of its module and of its template."""
     address: str
     """In the folder of the study; "{}" stands for what tells the pages of a family apart."""
+    group: str
+    """The part of the menu where it stands, one of :data:`GROUPS`; "" keeps it out."""
     title: str
-    """Its entry in the menu, a message; "" keeps it out."""
+    """Its entry there, a message; that of the group where the page is alone in it."""
     build: Callable[..., object | None]
     """From :class:`Here`, and the member for a family, to what the template prints.
 
@@ -82,29 +83,50 @@ class SitePage:
     build: Callable[[tuple[StudyView, ...], Reference | None], object]
 
 
+ANSWER = message("Réponse")
+DATA = message("Données")
+APPROACHES = message("Deux approches")
+COMPARE = message("Comparer")
+LOOK = message("Regarder")
+METHOD = message("Méthode")
+GROUPS = (ANSWER, DATA, APPROACHES, COMPARE, LOOK, METHOD)
+"""The menu of a study."""
+
 PAGES = (
-    StudyPage("summary", "index", message("Résumé"), summary.build),
-    StudyPage("dataset", "donnees", message("Jeu de données"), dataset.build),
-    StudyPage("supervised", "approche-classique", message("Approche classique"), supervised.build),
-    StudyPage("zero_shot", "clip-zero-shot", message("Zero-shot"), zero_shot.build),
-    StudyPage("label_free", "sans-etiquette", message("Sans étiquette"), label_free.build),
-    StudyPage("models", "modeles", message("Modèles"), models.build),
-    StudyPage("comparison", "comparaison", message("Comparaison"), comparison.build),
-    StudyPage("explain", "explicabilite", message("Explicabilité"), explain.build),
-    StudyPage("explorer", "explorateur", message("Explorateur"), explorer.build),
-    StudyPage("image_map", "carte-des-images", message("Carte des images"), image_map.build),
-    StudyPage("prompts", "prompts", message("Prompts"), prompts.build),
+    StudyPage("summary", "index", ANSWER, ANSWER, summary.build, formerly=("conclusion",)),
+    StudyPage("dataset", "donnees", DATA, message("Jeu de données"), dataset.build),
+    StudyPage("audit", "audit", DATA, message("Audit des données"), audit.build),
     StudyPage(
-        "calibration", "calibration", message("Calibration et abstention"), calibration.build
+        "supervised",
+        "approche-classique",
+        APPROACHES,
+        message("Approche classique"),
+        supervised.build,
     ),
-    StudyPage("few_shot", "etiquettes", message("Combien d’étiquettes ?"), few_shot.build),
-    StudyPage("audit", "audit", message("Audit des données"), audit.build),
-    StudyPage("retrieval", "recherche", message("Recherche par titre"), retrieval.build),
-    StudyPage("conclusion", "conclusion", message("Conclusion et perspectives"), conclusion.build),
-    StudyPage("method", "methode", message("Méthode et limites"), method.build),
+    StudyPage("zero_shot", "clip-zero-shot", APPROACHES, message("Zero-shot"), zero_shot.build),
+    StudyPage(
+        "label_free", "sans-etiquette", APPROACHES, message("Sans étiquette"), label_free.build
+    ),
+    StudyPage("comparison", "comparaison", COMPARE, message("Comparaison"), comparison.build),
+    StudyPage("prompts", "prompts", COMPARE, message("Prompts"), prompts.build),
+    StudyPage("few_shot", "etiquettes", COMPARE, message("Combien d’étiquettes ?"), few_shot.build),
+    StudyPage("retrieval", "recherche", COMPARE, message("Recherche par titre"), retrieval.build),
+    StudyPage("explorer", "explorateur", LOOK, message("Explorateur"), explorer.build),
+    StudyPage("image_map", "carte-des-images", LOOK, message("Carte des images"), image_map.build),
+    StudyPage("explain", "explicabilite", LOOK, message("Explicabilité"), explain.build),
+    StudyPage(
+        "calibration",
+        "calibration",
+        METHOD,
+        message("Calibration et abstention"),
+        calibration.build,
+    ),
+    StudyPage("models", "modeles", METHOD, message("Modèles"), models.build),
+    StudyPage("method", "methode", METHOD, message("Méthode et limites"), method.build),
     StudyPage(
         "category",
         "categories/{}",
+        "",
         "",
         category.build,
         members=lambda view: {slug: label for label, slug in view.class_slugs.items()},
@@ -112,6 +134,7 @@ PAGES = (
     StudyPage(
         "explain_case",
         "explicabilite/{}",
+        "",
         "",
         explain.build_case,
         members=lambda view: {view.case_slugs[case]: case for case in view.explanations},

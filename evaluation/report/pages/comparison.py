@@ -11,7 +11,7 @@ from evaluation.report.kit.charts import Bar, Chart, Key
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.page import Link
 from evaluation.report.kit.tables import Col, decimals, number, table
-from evaluation.report.pages.summary import interval_chart
+from evaluation.report.study.accuracy import interval_chart
 from evaluation.report.study.costs import cost_table
 from evaluation.report.study.explained import case_page
 from evaluation.report.study.findings import findings

@@ -23,7 +23,12 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Mapping[
     quoted = reference if not views else None
     leader, *others = (Here(view, links.HOME) for view in views) if views else (None,)
     return {
-        "study": summary.build(leader) if leader else None,
+        "study": leader
+        and {
+            **summary.screen(leader),
+            "anchor": links.slug(leader.view.study.name),
+            "home": leader.to("index"),
+        },
         "others": [
             {
                 "title": here.view.title,

@@ -1,40 +1,55 @@
-"""The first screen of a study: question, answer, photos, one figure, and where to go next."""
+"""The answer of a study: question, word, photos, one figure, conclusions, and what is not said."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from evaluation.records import FAMILIES, ReferenceSystem, RunRecord
-from evaluation.report.kit import charts, links, wording
-from evaluation.report.kit.charts import Bar, Chart, Key
+from evaluation.report.kit import wording
 from evaluation.report.kit.language import foreign, nt, t
 from evaluation.report.kit.page import Fact, Link
-from evaluation.report.kit.tables import PERCENT, Col, Table, head, number, table
-from evaluation.report.study.answer import first_screen
+from evaluation.report.kit.sentence import Part, Sentence, say
+from evaluation.report.pages.prompts import choices
+from evaluation.report.study.accuracy import interval_chart
+from evaluation.report.study.answer import first_screen, leading
 from evaluation.report.study.findings import headlines
 from evaluation.report.study.here import Here
 from evaluation.report.study.ladder import ladder
-from evaluation.report.study.view import StudyView, bounds, shown, trace, value
+from evaluation.report.study.sentences import against_chance, weakest
+from evaluation.report.study.view import StudyView, best
+
+MOST = 4
+"""Sentences after the answer: what does not fit is on the pages that measure it."""
 
 
 def build(here: Here) -> Mapping[str, Any]:
+    """The page of the answer: the first screen, what it does not say, and what could follow."""
+    view = here.view
+    return {
+        **screen(here),
+        "tested": view.comparison is not None,
+        "optimism": choices(view),
+        "descriptions": _descriptions(here),
+        "subcategories": subcategories(here),
+        "test_images": view.test_images,
+    }
+
+
+def screen(here: Here) -> Mapping[str, Any]:
     """The first screen of a study, on its own page or on the home page."""
     view = here.view
     return {
-        "anchor": links.slug(view.study.name),
         "title": view.title,
         "question": view.question,
         "question_lang": foreign(view.study.question),
         "measured_on": _measured_on(view),
         "answer": first_screen(here),
-        "findings": headlines(here),
+        "findings": conclusions(here),
         "chart": interval_chart(here) if view.scored else None,
         "ladder": ladder(here),
         "facts": _facts(here),
         "links": _links(here),
         "absences": here.absences(),
-        "home": here.to("index"),
     }
 
 
@@ -79,144 +94,49 @@ def _links(here: Here) -> tuple[Link, ...]:
             t("ce qui, dans les photos, a compté"),
             bool(view.explanations),
         ),
-        ("conclusion", t("Conclure"), t("ce que les chiffres permettent de dire"), True),
     )
     return tuple(
         Link(text=text, href=here.to(page), hint=hint) for page, text, hint, there in pages if there
     )
 
 
-# ------------------------------------------------------------------------- figure
+# -------------------------------------------------------------------- conclusions
 
 
-def interval_chart(here: Here) -> Chart:
-    """Accuracy of every case with its interval, chance, and the published figures."""
+def conclusions(here: Here) -> tuple[Sentence, ...]:
+    """At most four sentences, each with a link to what it rests on."""
+    sentences = (
+        *headlines(here),
+        against_chance(here),
+        *(weakest(here, run) for run in leading(here.view)),
+    )
+    return tuple(sentence for sentence in sentences if sentence)[:MOST]
+
+
+def _descriptions(here: Here) -> Sentence:
     view = here.view
-    # Reading the title too is another question: those cases are on their own page.
-    photo_only = [run for run in view.scored if run.model.reads == ("photo",)]
-    runs = sorted(photo_only, key=lambda run: -value(run, "accuracy"))
-    systems = view.reference.systems if view.reference else ()
-    bars = [
-        *(_bar(view, run) for run in runs),
-        *(
-            Bar(label=_cited_title(system, "\n"), kind="reference", value=system.accuracy)
-            for system in systems
-        ),
-    ]
-    wide, narrow = charts.interval_plot(bars, view.chance, view.draw)
-    return Chart(
-        id=f"exactitude-{links.slug(view.study.name)}",
-        title=_chart_title(view),
-        alt=_alt(view, runs),
-        wide=wide,
-        narrow=narrow,
-        keys=_keys(view, {bar.kind for bar in bars}),
-        table=_chart_table(here, runs, systems),
+    if view.suggestions:
+        details = t("ce que la validation en dit")
+        there = here.to("explicabilite", "description-plus-precise")
+        return say("C’est essayé ici : {details}.", details=Part(text=details, href=there))
+    if view.explanations:
+        maps = t("Les cartes de ces erreurs")
+        return say("{maps} sont là.", maps=Part(text=maps, href=here.to("explicabilite")))
+    return ()
+
+
+def subcategories(here: Here) -> Sentence:
+    """What the slides' perspective of sub-categories gives here; empty if it was not tried."""
+    derived = (
+        run for run in here.view.zero_shot if run.prompts is not None and run.prompts.reads_labels
     )
-
-
-def _chart_title(view: StudyView) -> str:
-    """What the figure shows, in so many words where tests say it."""
-    photos = nt(view.test_images, "{n} photo de test", "{n} photos de test")
-    findings = view.comparison.findings if view.comparison else ()
-    ahead = next((finding for finding in findings if finding.topic == "leaders"), None)
-    if ahead is None:
-        return t("Part des {photos} bien classées", photos=photos)
-    if len(ahead.members) > 1:
-        return t(
-            "Part des {photos} bien classées : aucun test ne sépare le premier cas de {others}",
-            photos=photos,
-            others=nt(len(ahead.members) - 1, "{n} autre", "{n} autres"),
-        )
-    return t(
-        "Part des {photos} bien classées : {first} fait mieux que tous les autres",
-        photos=photos,
-        first=wording.quote(view.case_name(ahead.a)),
-    )
-
-
-def _cited_title(system: ReferenceSystem, space: str = " ") -> str:
-    return t("{title}{space}(diapositives)", title=wording.told(system.title), space=space)
-
-
-def _bar(view: StudyView, run: RunRecord) -> Bar:
-    accuracy = run.metric("accuracy")
-    return Bar(
-        label=view.case_title(run).replace(" · ", "\n"),
-        kind=run.model.family,
-        value=value(run, "accuracy"),
-        low=accuracy.low if accuracy else None,
-        high=accuracy.high if accuracy else None,
-        letters=view.letters(run.case),
-    )
-
-
-def _keys(view: StudyView, kinds: set[str]) -> tuple[Key, ...]:
-    keys = [
-        *((family, t(sign.title), family in kinds) for family, sign in FAMILIES.items()),
-        ("quoted", t("chiffre cité des diapositives"), "reference" in kinds),
-        ("interval", t("intervalle à 95 %"), True),
-        ("chance", t("hasard ({chance})", chance=wording.percent(view.chance)), True),
-        ("letter", t("même lettre : non départagés, aucun test ne les sépare"), view.lettered),
-    ]
-    return tuple(Key(kind=kind, text=text) for kind, text, present in keys if present)
-
-
-def _alt(view: StudyView, runs: list[RunRecord]) -> str:
-    cases = []
-    for run in runs:
-        accuracy = run.metric("accuracy")
-        text = f"{shown(accuracy)} {bounds(accuracy)}".strip()
-        if letters := view.letters(run.case):
-            text = t("{number} (groupe {letters})", number=text, letters=letters)
-        cases.append(t("{case_title} : {number}", case_title=view.case_title(run), number=text))
-    return t(
-        "Exactitude de {runs}, du meilleur au moins bon. {join}. Le hasard donnerait {chance}.",
-        runs=nt(len(runs), "{n} cas", "{n} cas"),
-        join=wording.sentence_case(wording.clauses(cases)),
-        chance=wording.percent(view.chance),
-    )
-
-
-def _chart_table(here: Here, runs: list[RunRecord], systems: tuple[ReferenceSystem, ...]) -> Table:
-    view = here.view
-    none = wording.DASH
-    source = wording.told(view.reference.source) if view.reference else ""
-    chance = number(view.chance, PERCENT, title=view.data_trace)
-    # Title, accuracy, interval, letters, quoted accuracy.
-    rows = [
-        *(
-            (
-                head(view.case_title(run), href=here.run(run.case)),
-                number(
-                    run.metric("accuracy"), PERCENT, title=trace(run), href=here.right(run.case)
-                ),
-                bounds(run.metric("accuracy")) or none,
-                view.letters(run.case) or none,
-                none,
-            )
-            for run in runs
-        ),
-        *(
-            (
-                head(_cited_title(system)),
-                none,
-                none,
-                none,
-                number(system.accuracy, PERCENT, title=source),
-            )
-            for system in systems
-        ),
-        (head(t("Hasard")), chance, none, none, none),
-    ]
-    return table(
-        f"exactitude-{links.slug(view.study.name)}-donnees",
-        t("{title} : exactitude de chaque cas, en chiffres", title=view.title),
-        rows,
-        Col(t("Cas"), lambda row: row[0], numeric=False),
-        Col(t("Exactitude"), lambda row: row[1]),
-        Col(t("Intervalle à 95 %"), lambda row: row[2]),
-        Col(t("Non départagés"), lambda row: row[3]) if view.lettered else None,
-        Col(t("Diapositives (cité)"), lambda row: row[4]) if systems else None,
-        kind="",
+    top = best(tuple(derived))
+    if top is None or top.prompts is None:
+        return ()
+    return say(
+        "C’est fait ici pour les textes, avec le jeu {title}, tiré des étiquettes "
+        "d’apprentissage : {number} avec {model_title}.",
+        title=wording.quote(wording.told(top.prompts.title)),
+        number=here.number(top),
+        model_title=wording.quote(here.view.model_title(top)),
     )

@@ -36,7 +36,7 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils.templates import TemplateContext
 
 from evaluation.errors import VeilleError
-from evaluation.report.kit.language import CATALOGUES, LANGUAGES
+from evaluation.report.kit.language import CATALOGUES, LANGUAGES, speaking
 from evaluation.report.kit.markup import COMPILED
 from evaluation.report.site import serving, sites
 from evaluation.report.site.disk import read_reference, require_files
@@ -126,10 +126,11 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
     def on_page_content(
         self, html: str, /, *, page: Page, config: MkDocsConfig, files: Files
     ) -> str:
-        """Makes a title that MkDocs read in a heading the text that it was: the theme prints it."""
+        """Lists the sections of a wide page; a title read in a heading is the text that it was."""
         del config, files
         page.title = escape(page.title or "")
-        return html
+        with speaking(self.config.language):
+            return sites.with_contents(html, page)
 
     def on_page_context(
         self, context: TemplateContext, /, *, page: Page, config: MkDocsConfig, nav: Navigation

@@ -15,10 +15,8 @@ from evaluation.report.kit import links
 from evaluation.report.kit.language import Language, current, speaking, t
 from evaluation.report.kit.markup import Templates, inert
 from evaluation.report.kit.vega import Draw, vega_svg
-from evaluation.report.pages import PAGES, SITE_PAGES, explorer, image_map
-from evaluation.report.pages.origin import origin
+from evaluation.report.pages import GROUPS, PAGES, SITE_PAGES, explorer, image_map
 from evaluation.report.study import maps, trainings
-from evaluation.report.study.here import Here
 from evaluation.report.study.view import Photos, StudyView, check_photos, shows_photos
 from evaluation.stores.pictures import own_picture
 from evaluation.usage import SCORE_AGAIN
@@ -36,11 +34,16 @@ ASSETS = "assets/"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """A study's pages in the navigation, in reading order."""
+    """A study's pages in the menu, in reading order."""
 
     title: str
-    pages: tuple[tuple[str, str], ...]
-    """(title, uri)"""
+    groups: Mapping[str, tuple[tuple[str, str], ...]]
+    """Title of a part of the menu to its pages, each (title, uri)."""
+
+    @property
+    def pages(self) -> tuple[tuple[str, str], ...]:
+        """All of them, each (title, uri)."""
+        return tuple(page for pages in self.groups.values() for page in pages)
 
 
 def render(
@@ -97,8 +100,7 @@ def _study_files(view: StudyView, templates: Templates) -> dict[str, Content]:
     made: dict[str, Content] = {}
     for page in PAGES:
         for uri, model in page.built(view):
-            below = templates.page("origin", origin(Here(view, uri)))
-            made[uri] = templates.page(page.name, model) + below
+            made[uri] = templates.page(page.name, model)
         for old in page.formerly:
             made |= _moved(view, old, page.address)
     made |= explorer.data_files(view)
@@ -128,18 +130,22 @@ def navigation(
 ) -> tuple[Section, ...]:
     """One section a study; first the one that leads, then those with published figures."""
     with speaking(language, translations(results, None)):
-        return tuple(
-            Section(
-                title=view.title,
-                pages=tuple(
-                    (t(page.title), uri)
-                    for page in PAGES
-                    if page.title
-                    for uri, _ in page.built(view)
-                ),
-            )
-            for view in _views(results, "all", lambda _spec: "<svg></svg>", leads=leads)
+        views = _views(results, "all", lambda _spec: "<svg></svg>", leads=leads)
+        return tuple(Section(title=view.title, groups=_menu(view)) for view in views)
+
+
+def _menu(view: StudyView) -> Mapping[str, tuple[tuple[str, str], ...]]:
+    """The parts of the menu that have a page."""
+    groups = {
+        t(group): tuple(
+            (t(page.title), uri)
+            for page in PAGES
+            if page.group == group
+            for uri, _ in page.built(view)
         )
+        for group in GROUPS
+    }
+    return {title: pages for title, pages in groups.items() if pages}
 
 
 def translations(

@@ -16,9 +16,10 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
+from mkdocs.structure.pages import Page
 
 from evaluation.report.kit import links
-from evaluation.report.kit.language import Language
+from evaluation.report.kit.language import Language, t
 from evaluation.report.site.render import ASSETS, Section
 
 ROOT: Language = "fr"
@@ -29,6 +30,9 @@ FROM_ANOTHER = ".."
 
 STUDIES = "{studies}"
 """The entry of ``nav`` that the studies' sections replace."""
+
+_FEW = 3
+"""Sections that need no table of contents."""
 
 NAMES: dict[Language, str] = {"fr": "Français", "en": "English"}
 
@@ -104,6 +108,22 @@ def assets(config: MkDocsConfig) -> Iterator[tuple[str, Path]]:
             yield path.relative_to(root).as_posix(), path
 
 
+def with_contents(html: str, page: Page) -> str:
+    """A page of more than three sections that leaves its margin to wide tables: they are listed
+    under its title instead.
+    """
+    top = next(iter(page.toc), None)
+    sections = top.children if top is not None and top.level == 1 else [*page.toc]
+    if "toc" not in page.meta.get("hide", ()) or len(sections) <= _FEW:
+        return html
+    links = "".join(f'<li><a href="{one.url}">{one.title}</a></li>' for one in sections)
+    listed = (
+        f'<nav class="v-others v-contents" aria-label="{t("Sommaire")}" data-search-exclude>'
+        f"<ul>{links}</ul></nav>"
+    )
+    return html.replace("</h1>", f"</h1>\n{listed}", 1)
+
+
 def fill_nav(nav: Any, sections: tuple[Section, ...]) -> list[Any]:
     """``nav`` with each study's section where ``{studies}`` stood.
 
@@ -115,6 +135,15 @@ def fill_nav(nav: Any, sections: tuple[Section, ...]) -> list[Any]:
     return [*nav[:place], *map(_entry, sections), *nav[place + 1 :]]
 
 
-def _entry(section: Section) -> dict[Markup, list[dict[Markup, str]]]:
+def _entry(section: Section) -> dict[Markup, list[dict[Markup, Any]]]:
     # The theme prints titles as they are: a study's is text.
-    return {escape(section.title): [{escape(title): uri} for title, uri in section.pages]}
+    return {
+        escape(section.title): [
+            {escape(title): pages[0][1] if pages[0][0] == title else _listed(pages)}
+            for title, pages in section.groups.items()
+        ]
+    }
+
+
+def _listed(pages: tuple[tuple[str, str], ...]) -> list[dict[Markup, str]]:
+    return [{escape(title): uri} for title, uri in pages]

@@ -21,8 +21,7 @@ from evaluation.report.kit.page import Fact
 from evaluation.report.kit.sentence import Sentence, joined, say
 from evaluation.report.kit.tables import Cell, Group, Row, Table, head
 from evaluation.report.kit.tables import Column as TableColumn
-from evaluation.report.pages import conclusion, dataset, prompts, zero_shot
-from evaluation.report.pages.summary import interval_chart
+from evaluation.report.pages import dataset, prompts, summary, zero_shot
 from evaluation.report.paper.deck.blocks import (
     Album,
     Block,
@@ -42,6 +41,7 @@ from evaluation.report.paper.deck.blocks import (
 from evaluation.report.paper.deck.paging import paged
 from evaluation.report.site.standalone import embed
 from evaluation.report.study import faithfulness
+from evaluation.report.study.accuracy import interval_chart
 from evaluation.report.study.answer import answer, brief
 from evaluation.report.study.findings import class_finding, findings, gains_anchor, tell
 from evaluation.report.study.here import Here
@@ -529,13 +529,13 @@ def _conclusion(here: Here) -> Slide:
         title=t("Conclusion"),
         blocks=(
             words([answer(here)], "answer"),
-            words(conclusion.conclusions(here)[:_POINTS]),
+            words(summary.conclusions(here)[:_POINTS]),
         ),
     )
 
 
 def _perspectives(view: StudyView) -> Slide:
-    derived = conclusion.subcategories(Here(view, view.page("conclusion")))
+    derived = summary.subcategories(Here(view, view.page("index")))
     points = [
         say(
             "Des descriptions plus précises, guidées par l’analyse des cartes d’attention : "

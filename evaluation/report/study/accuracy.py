@@ -1,0 +1,144 @@
+"""The figure of a study: accuracy of every case with its interval, and the published figures."""
+
+from __future__ import annotations
+
+from evaluation.records import FAMILIES, ReferenceSystem, RunRecord
+from evaluation.report.kit import charts, links, wording
+from evaluation.report.kit.charts import Bar, Chart, Key
+from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.tables import PERCENT, Col, Table, head, number, table
+from evaluation.report.study.here import Here
+from evaluation.report.study.view import StudyView, bounds, shown, trace, value
+
+
+def interval_chart(here: Here) -> Chart:
+    """Accuracy of every case with its interval, chance, and the published figures."""
+    view = here.view
+    # Reading the title too is another question: those cases are on their own page.
+    photo_only = [run for run in view.scored if run.model.reads == ("photo",)]
+    runs = sorted(photo_only, key=lambda run: -value(run, "accuracy"))
+    systems = view.reference.systems if view.reference else ()
+    bars = [
+        *(_bar(view, run) for run in runs),
+        *(
+            Bar(label=_cited_title(system, "\n"), kind="reference", value=system.accuracy)
+            for system in systems
+        ),
+    ]
+    wide, narrow = charts.interval_plot(bars, view.chance, view.draw)
+    return Chart(
+        id=f"exactitude-{links.slug(view.study.name)}",
+        title=_chart_title(view),
+        alt=_alt(view, runs),
+        wide=wide,
+        narrow=narrow,
+        keys=_keys(view, {bar.kind for bar in bars}),
+        table=_chart_table(here, runs, systems),
+    )
+
+
+def _chart_title(view: StudyView) -> str:
+    """What the figure shows, in so many words where tests say it."""
+    photos = nt(view.test_images, "{n} photo de test", "{n} photos de test")
+    findings = view.comparison.findings if view.comparison else ()
+    ahead = next((finding for finding in findings if finding.topic == "leaders"), None)
+    if ahead is None:
+        return t("Part des {photos} bien classées", photos=photos)
+    if len(ahead.members) > 1:
+        return t(
+            "Part des {photos} bien classées : aucun test ne sépare le premier cas de {others}",
+            photos=photos,
+            others=nt(len(ahead.members) - 1, "{n} autre", "{n} autres"),
+        )
+    return t(
+        "Part des {photos} bien classées : {first} fait mieux que tous les autres",
+        photos=photos,
+        first=wording.quote(view.case_name(ahead.a)),
+    )
+
+
+def _cited_title(system: ReferenceSystem, space: str = " ") -> str:
+    return t("{title}{space}(diapositives)", title=wording.told(system.title), space=space)
+
+
+def _bar(view: StudyView, run: RunRecord) -> Bar:
+    accuracy = run.metric("accuracy")
+    return Bar(
+        label=view.case_title(run).replace(" · ", "\n"),
+        kind=run.model.family,
+        value=value(run, "accuracy"),
+        low=accuracy.low if accuracy else None,
+        high=accuracy.high if accuracy else None,
+        letters=view.letters(run.case),
+    )
+
+
+def _keys(view: StudyView, kinds: set[str]) -> tuple[Key, ...]:
+    keys = [
+        *((family, t(sign.title), family in kinds) for family, sign in FAMILIES.items()),
+        ("quoted", t("chiffre cité des diapositives"), "reference" in kinds),
+        ("interval", t("intervalle à 95 %"), True),
+        ("chance", t("hasard ({chance})", chance=wording.percent(view.chance)), True),
+        ("letter", t("même lettre : non départagés, aucun test ne les sépare"), view.lettered),
+    ]
+    return tuple(Key(kind=kind, text=text) for kind, text, present in keys if present)
+
+
+def _alt(view: StudyView, runs: list[RunRecord]) -> str:
+    cases = []
+    for run in runs:
+        accuracy = run.metric("accuracy")
+        text = f"{shown(accuracy)} {bounds(accuracy)}".strip()
+        if letters := view.letters(run.case):
+            text = t("{number} (groupe {letters})", number=text, letters=letters)
+        cases.append(t("{case_title} : {number}", case_title=view.case_title(run), number=text))
+    return t(
+        "Exactitude de {runs}, du meilleur au moins bon. {join}. Le hasard donnerait {chance}.",
+        runs=nt(len(runs), "{n} cas", "{n} cas"),
+        join=wording.sentence_case(wording.clauses(cases)),
+        chance=wording.percent(view.chance),
+    )
+
+
+def _chart_table(here: Here, runs: list[RunRecord], systems: tuple[ReferenceSystem, ...]) -> Table:
+    view = here.view
+    none = wording.DASH
+    source = wording.told(view.reference.source) if view.reference else ""
+    chance = number(view.chance, PERCENT, title=view.data_trace)
+    # Title, accuracy, interval, letters, quoted accuracy.
+    rows = [
+        *(
+            (
+                head(view.case_title(run), href=here.run(run.case)),
+                number(
+                    run.metric("accuracy"), PERCENT, title=trace(run), href=here.right(run.case)
+                ),
+                bounds(run.metric("accuracy")) or none,
+                view.letters(run.case) or none,
+                none,
+            )
+            for run in runs
+        ),
+        *(
+            (
+                head(_cited_title(system)),
+                none,
+                none,
+                none,
+                number(system.accuracy, PERCENT, title=source),
+            )
+            for system in systems
+        ),
+        (head(t("Hasard")), chance, none, none, none),
+    ]
+    return table(
+        f"exactitude-{links.slug(view.study.name)}-donnees",
+        t("{title} : exactitude de chaque cas, en chiffres", title=view.title),
+        rows,
+        Col(t("Cas"), lambda row: row[0], numeric=False),
+        Col(t("Exactitude"), lambda row: row[1]),
+        Col(t("Intervalle à 95 %"), lambda row: row[2]),
+        Col(t("Non départagés"), lambda row: row[3]) if view.lettered else None,
+        Col(t("Diapositives (cité)"), lambda row: row[4]) if systems else None,
+        kind="",
+    )
