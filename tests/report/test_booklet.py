@@ -177,7 +177,7 @@ def test_links_and_bookmarks_are_kept(printed: PdfReader) -> None:
         if one.get_object().get("/Subtype") == "/Link"
     ]
     assert len(links) > 10
-    assert "Conclusion et perspectives" in str(printed.outline)
+    assert "Méthode et limites" in str(printed.outline)
 
 
 @pytest.mark.browser
