@@ -121,6 +121,10 @@ class Classifier(Embedder, Explainable, Protocol):
     spec: ModelSpec
     weights_digest: str
     """SHA-256 (hexadecimal) of the checkpoint file."""
+    architecture: Mapping[str, Any]
+    """The library that builds the image tower (open_clip, timm, torchvision), and its arguments."""
+    unit: bool
+    """Whether embeddings are brought to unit length."""
     needs_training: bool
     """Whether :meth:`head` fits labelled embeddings; otherwise it reads prompts, or the model
     has learnt already."""

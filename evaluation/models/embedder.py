@@ -43,6 +43,7 @@ class TowerEmbedder:
         self.spec, self.dim = spec, dim
         self.device, self.precision = str(device), precision
         self.weights_digest, self.preprocessing = weights_digest, preprocessing
+        self.architecture = architecture
         self._place, self._dtype, self._transform = device, dtype_of(precision), transform
         # More convolutions than a patch embedding are worth laying out photos channels last.
         convolutional = sum(isinstance(one, torch.nn.Conv2d) for one in tower.modules()) > 1

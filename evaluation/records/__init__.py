@@ -3,8 +3,8 @@
 Arrays are NumPy arrays and are never written to after construction.  N is a number of
 images, C of classes, D the dimension of an embedding.  A module may use those above it:
 
-``base``, ``kinds``, ``methods``, ``data``, ``training``, ``study``, ``models``, ``scores``,
-``runs``, ``reference``, ``analysis``, ``explanations``, ``projection``, ``results``.  What is
+``base``, ``kinds``, ``methods``, ``data``, ``answers``, ``training``, ``study``, ``models``,
+``scores``, ``runs``, ``reference``, ``analysis``, ``explanations``, ``projection``, ``results``.  What is
 imported here is what the other rooms use.
 """
 
@@ -46,6 +46,7 @@ from evaluation.records.analysis import (
     VarianceSource,
     Verdict,
 )
+from evaluation.records.answers import Answer, FolderAnswers
 from evaluation.records.base import (
     FOLDS,
     OLDEST_READ,

@@ -1,0 +1,141 @@
+"""``veille predict`` and ``veille export``: the case that was chosen, at work."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from evaluation.commands.options import DATA_ROOT, LANGUAGE, runs_models, short
+from evaluation.data.notes import line as data_note
+from evaluation.errors import ArtefactError, VeilleError, meant
+from evaluation.files import write_bytes, writing
+from evaluation.stages.settings import Settings
+from evaluation.study.config import load_study
+from evaluation.terminal import progress_bars
+
+if TYPE_CHECKING:
+    from evaluation.records import Case, FolderAnswers
+    from evaluation.stages.engine import Engine
+    from evaluation.stages.open import StudyData
+
+_TARGET = click.option(
+    "--target",
+    type=click.FloatRange(0.5, 1, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Precision that the threshold aims at.",
+)
+_ELSEWHERE = "choose another place with --output"
+
+
+@click.command(short_help="Classify a folder of photos with a case of a study.")
+@click.argument("study")
+@click.argument("case")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("labels.csv"),
+    show_default=True,
+    help="The table; the page of what is left to a person lies beside it.",
+)
+@_TARGET
+@DATA_ROOT
+@LANGUAGE
+@runs_models
+def predict(
+    study: str,
+    case: str,
+    folder: Path,
+    data_root: Path | None,
+    *,
+    output: Path,
+    target: float,
+    language: Literal["fr", "en"],
+    settings: Settings,
+) -> None:
+    """Classify the photos below FOLDER with CASE of STUDY ("embedded/descriptions").
+
+    The table gives each photo its class, the probability, whether it reaches the study's
+    threshold ("keep") or a person has to look ("person"), and another photo that looks the
+    same.  A page shows what is left to a person.  Stop it when you like: it goes on where it was.
+    """
+    from evaluation.report.site.left import write_left
+    from evaluation.stages.predict import answers_to_csv, predict_folder
+
+    with progress_bars() as advance:
+        data, engine, chosen = _opened(study, case, data_root, replace(settings, progress=advance))
+        found = predict_folder(chosen, data, engine, folder, target)
+    page = output.with_suffix(".html")
+    with writing(output, ArtefactError, elsewhere=_ELSEWHERE):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(output, answers_to_csv(found).encode())
+        write_left(found, folder, page, language)
+    _print(found)
+    click.echo(f"written   {short(output)}, and {short(page)} for what is left")
+
+
+def _print(found: FolderAnswers) -> None:
+    for photo in found.unread:
+        click.secho(f"missing   {photo.path}: {photo.reason}", fg="yellow")
+    for note in found.notes:
+        click.secho(f"note      {data_note(note)}", fg="yellow")
+    left, alike = len(found.left), sum(bool(one.like) for one in found.answers)
+    threshold = "none is enough" if found.threshold is None else f"{found.threshold:.3f}"
+    click.echo(f"photos    {len(found.answers)}, {alike} of which look like another")
+    click.echo(f"threshold {threshold}, for a precision of {found.target:.0%}")
+    click.echo(f"kept      {len(found.answers) - left}; {left} left to a person")
+    for label, count in Counter(one.predicted for one in found.answers).most_common():
+        click.echo(f"  {count:>6}  {label}")
+
+
+@click.command(short_help="Write a case to a folder that runs without this program.")
+@click.argument("study")
+@click.argument("case")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--onnx", is_flag=True, help='Also as one ONNX graph (needs "veille-clip[onnx]").')
+@_TARGET
+@DATA_ROOT
+@runs_models
+def export(
+    study: str,
+    case: str,
+    folder: Path,
+    data_root: Path | None,
+    *,
+    target: float,
+    onnx: bool,
+    settings: Settings,
+) -> None:
+    """Write CASE of STUDY to FOLDER: weights, head, classes, threshold, and a short script.
+
+    The script needs PyTorch and open_clip, and not veille-clip; before the folder is given
+    out, it has to say of test photos what this program says.
+    """
+    from evaluation.stages import export as stage
+
+    with progress_bars() as advance:
+        data, engine, chosen = _opened(study, case, data_root, replace(settings, progress=advance))
+        with writing(folder, ArtefactError, elsewhere="choose another place"):
+            apart = stage.export(chosen, data, engine, folder, target, onnx=onnx)
+    click.echo(f"written   {short(folder)}: python {short(folder / stage.SCRIPT)} PHOTO...")
+    click.echo(f"checked   on test photos: probabilities differ by {apart:.1e} at most")
+
+
+def _opened(
+    study: str, name: str, data_root: Path | None, settings: Settings
+) -> tuple[StudyData, Engine, Case]:
+    from evaluation.stages.engine import Engine
+    from evaluation.stages.open import read_data
+
+    data = read_data(load_study(study, data_root=data_root), settings)
+    cases = {case.name: case for case in data.cases()}
+    chosen = cases.get(name.removeprefix(f"{data.study.name}/"))
+    if chosen is None:
+        raise VeilleError(f"no case {name}", where=data.study.name, remedy=meant(name, list(cases)))
+    return data, Engine(settings), chosen

@@ -1,0 +1,55 @@
+"""Photos without labels: a folder as it lies, whatever its sub-folders mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evaluation.data.files import Notebook, read_folder
+from evaluation.data.inspections import inspect_photos
+from evaluation.data.listing import Locator
+from evaluation.errors import DataError
+from evaluation.net.archive import composed
+from evaluation.records import DataNote, MissingPhoto, Sample
+from evaluation.records.base import Progress
+
+
+def read_photos(
+    folder: Path, cache: Path, progress: Progress
+) -> tuple[tuple[Sample, ...], tuple[MissingPhoto, ...], tuple[DataNote, ...]]:
+    """The photos below a folder, with an empty label, by path; those that cannot be read; the rest.
+
+    Raises:
+        DataError: There is no such folder, or no photo in it.
+        StoreError: The cache cannot be read or written.
+
+    """
+    if not folder.is_dir():
+        raise DataError("no such folder of photos", where=folder, remedy="correct its path")
+    notes, files = Notebook(), Locator(folder)
+    tree = read_folder(folder, notes, follow=False, resolved=folder.resolve())
+    paths = sorted(tree.every_photo())
+    located = [files.locate(path) for path in paths]
+    samples, missing = [], []
+    for path, (place, _), seen in zip(
+        paths, located, inspect_photos(located, cache, progress), strict=True
+    ):
+        name, facts = composed(path), seen.facts
+        if facts.reason is not None:
+            missing.append(MissingPhoto(id=name, label="", path=name, reason=facts.reason))
+            continue
+        samples.append(
+            Sample(
+                id=name,
+                image=place,
+                label="",
+                digest=seen.digest,
+                pixels=facts.pixels,
+                width=facts.width,
+                height=facts.height,
+                look=facts.look,
+            )
+        )
+    if not samples:
+        reason = f" ({missing[0].path}: {missing[0].reason})" if missing else ""
+        raise DataError(f"no photo that can be read{reason}", where=folder, remedy="name another")
+    return tuple(samples), tuple(missing), notes.notes()

@@ -1,0 +1,139 @@
+"""``veille predict``: a case of a study, on photos that nobody has labelled."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.data import open_photo
+from evaluation.data.look import alike
+from evaluation.data.unlabelled import read_photos
+from evaluation.errors import ModelError
+from evaluation.records import Answer, Case, FolderAnswers, Head, Predictions, Sample
+from evaluation.scoring.abstention import TARGET, automate
+from evaluation.scoring.metrics import softmax
+from evaluation.stages.engine import Engine
+from evaluation.stages.open import StudyData
+from evaluation.stages.score import run_case
+from evaluation.stores.embeddings import embed
+
+HEAD = ("path", "predicted", "probability", "decision", "like")
+"""Columns of the table; one a class follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReadyCase:
+    """A case that needs nothing but photos to answer."""
+
+    head: Head
+    test: Predictions
+    """What it said of the study's test part."""
+    threshold: float | None
+    """Of its probabilities: None where none is high enough."""
+
+
+def ready_case(case: Case, data: StudyData, engine: Engine, target: float = TARGET) -> ReadyCase:
+    """A case as the study scored it, with the threshold of the study's calibration page.
+
+    It was chosen on validation, where there is one, for a precision of ``target``.
+
+    Raises:
+        ModelError: predictions made elsewhere, or a head that reads titles too.
+        VeilleError: as :func:`run_case`.
+
+    """
+    if "title" in case.model.reads:
+        raise ModelError(
+            "it reads titles too, which a folder of photos has not",
+            where=case.id,
+            remedy="choose a case that reads photos alone",
+        )
+    outcome = run_case(case, data, engine)
+    if outcome.head is None:
+        raise ModelError(
+            "predictions made elsewhere have no model to run",
+            where=case.id,
+            remedy="choose a case of a model",
+        )
+    test = outcome.predictions
+    found = automate(test, outcome.validation, data.groups(test.sample_ids), target=target)
+    return ReadyCase(head=outcome.head, test=test, threshold=found.threshold)
+
+
+def predict_folder(
+    case: Case, data: StudyData, engine: Engine, folder: Path, target: float = TARGET
+) -> FolderAnswers:
+    """What a case says of the photos below a folder.
+
+    What is embedded is kept as it comes: a run that was stopped goes on.
+
+    Raises:
+        DataError: no such folder, or no photo in it.
+        VeilleError: as :func:`ready_case`.
+
+    """
+    tell = engine.settings.progress
+    samples, unread, notes = read_photos(
+        folder, engine.settings.cache, lambda done, total: tell("reading photos", done, total)
+    )
+    ready = ready_case(case, data, engine, target)
+    run = embed(
+        samples,
+        engine.model(case.model, data),
+        engine.store,
+        load=lambda sample: open_photo(sample.image),
+        batch_size=engine.settings.batch_size,
+        progress=lambda done: tell(f"embedding with {case.model.name}", done, len(samples)),
+    )
+    probabilities = softmax(ready.head.logits(run.embeddings))
+    classes, best = data.dataset.classes, probabilities.argmax(axis=1)
+    like = _like(samples, data)
+    return FolderAnswers(
+        case=case.id,
+        classes=classes,
+        target=target,
+        threshold=ready.threshold,
+        answers=tuple(
+            Answer(
+                path=sample.id,
+                predicted=classes[label],
+                probability=float(row[label]),
+                kept=ready.threshold is not None and bool(row[label] >= ready.threshold),
+                like=other,
+            )
+            for sample, label, row, other in zip(samples, best, probabilities, like, strict=True)
+        ),
+        probabilities=probabilities,
+        unread=unread,
+        notes=notes,
+    )
+
+
+def _like(samples: Sequence[Sample], data: StudyData) -> list[str]:
+    """For each photo, the first other one that looks the same, of the study or of the folder."""
+    names = [f"{data.study.name}: {one.id}" for one in data.dataset.samples]
+    known = len(names)
+    names += [sample.id for sample in samples]
+    found = [""] * len(samples)
+    for group in alike([one.look for one in (*data.dataset.samples, *samples)]):
+        for index in group:
+            if index >= known:
+                found[index - known] = names[next(other for other in group if other != index)]
+    return found
+
+
+def answers_to_csv(found: FolderAnswers) -> str:
+    """One row a photo, with a probability a class: a table of ``kind = "predictions"`` too."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*HEAD, *found.classes])
+    for one, row in zip(found.answers, found.probabilities, strict=True):
+        decision = "keep" if one.kept else "person"
+        probabilities = [repr(float(p)) for p in row]
+        writer.writerow(
+            [one.path, one.predicted, repr(one.probability), decision, one.like, *probabilities]
+        )
+    return text.getvalue()
