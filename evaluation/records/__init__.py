@@ -4,8 +4,8 @@ Arrays are NumPy arrays and are never written to after construction.  N is a num
 images, C of classes, D the dimension of an embedding.  A module may use those above it:
 
 ``base``, ``kinds``, ``methods``, ``data``, ``answers``, ``training``, ``study``, ``models``,
-``scores``, ``runs``, ``reference``, ``analysis``, ``explanations``, ``projection``, ``results``.  What is
-imported here is what the other rooms use.
+``scores``, ``runs``, ``reference``, ``analysis``, ``explanations``, ``projection``, ``results``.
+What is imported here is what the other rooms use.
 """
 
 from __future__ import annotations
