@@ -10,7 +10,7 @@ import click
 
 from evaluation.commands.beginning import new, try_
 from evaluation.commands.checking import check, data, weights
-from evaluation.commands.comparing import compare
+from evaluation.commands.comparing import baseline, compare
 from evaluation.commands.evaluating import evaluate
 from evaluation.commands.explaining import explain, suggest
 from evaluation.commands.options import short
@@ -86,7 +86,7 @@ def main() -> None:
 
 
 for command in (
-    *(new, try_, check, data, weights, evaluate, watch, compare, explain, suggest),
+    *(new, try_, check, data, weights, evaluate, watch, compare, baseline, explain, suggest),
     *(predict, export, site, serve, publish, report, slides, print_study),
 ):
     main.add_command(command)

@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from evaluation.errors import quoted
 from evaluation.records import (
     CaseComparison,
     CaseExplanation,
@@ -34,6 +35,7 @@ from evaluation.records import (
 )
 
 if TYPE_CHECKING:
+    from evaluation.stages.baseline import Change
     from evaluation.stages.settings import Advance
 
 
@@ -154,6 +156,39 @@ def pairs_table(pairs: Sequence[PairedTest], study: str, colour: bool, width: in
         names = (name.removeprefix(f"{study}/") for name in (one.a, one.b))
         table.add_row(*names, gap, *counts, _p(one.p_holm), one.verdict)
     return _drawn(table, colour, width)
+
+
+def changes_text(
+    found: Sequence[Change], study: str, against: str, *, markdown: bool, shown: int = 10
+) -> str:
+    """Each case then and now, on the same photos; as Markdown for a pull request, or plain."""
+    heading = f"{study} against {against}, on the same photos (paired test, mid-p)"
+    head = ("case", "n", "then", "now", "points [95 % interval]", "won", "lost", "p")
+    rows = [
+        (
+            one.case.removeprefix(f"{study}/"),
+            str(one.test.n),
+            f"{one.then:.3f}",
+            f"{one.now:.3f}",
+            f"{100 * one.test.gap:+.1f} [{100 * one.test.low:.1f}, {100 * one.test.high:.1f}]",
+            str(len(one.won)),
+            str(len(one.lost)),
+            _p(one.test.p_mid),
+        )
+        for one in found
+    ]
+    if markdown:
+        lines = [head, ("---",) * len(head), *rows]
+        cells = [[cell.replace("|", "/") for cell in line] for line in lines]
+        table = "\n".join(f"| {' | '.join(line)} |" for line in cells)
+        return f"**{heading}**\n\n{table}"
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in head:
+        drawn.add_column(name, justify="left" if name == "case" else "right", no_wrap=True)
+    for row in rows:
+        drawn.add_row(*row)
+    lost = [f"lost by {one.case}: {quoted(one.lost[:shown])}" for one in found if one.lost]
+    return "\n".join([heading, _drawn(drawn, colour=False, width=140), *lost])
 
 
 def faithfulness_table(found: CaseExplanation, colour: bool, width: int = 140) -> str:

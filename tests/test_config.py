@@ -357,6 +357,18 @@ def test_study_without_models_is_refused(write: Write) -> None:
     assert ("models", "no model") in mistakes_of()
 
 
+def test_a_case_may_be_held_to_what_it_was(write: Write) -> None:
+    """A margin in accuracy, below a saved state; the margin is a share."""
+    lines = '[[thresholds]]\ncase = "embedded/noms"\nno_worse_than = "avril"\nmargin = {}\n'
+    write(STUDY + lines.format(0.02))
+    floor = load_study("boutique").thresholds[-1]
+    assert (floor.metric, floor.minimum, floor.since) == ("accuracy", -0.02, "avril")
+    write(STUDY + lines.format(2))
+    ((key, problem),) = mistakes_of()
+    assert key == "thresholds[2].margin"
+    assert "out of range" in problem
+
+
 def test_threshold_given_twice_is_refused(write: Write) -> None:
     """Two floors of one metric of one case contradict each other."""
     write(STUDY + STUDY[STUDY.index("[[thresholds]]") :])

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from evaluation.commands.options import DATA_ROOT, runs_models
+from evaluation.commands.options import ARTEFACTS, DATA_ROOT, runs_models, short
 from evaluation.errors import VeilleError
 from evaluation.records import PairedTest, StudyComparison
 from evaluation.stages.settings import Settings
 from evaluation.study.config import load_study
-from evaluation.terminal import pairs_table, progress_bars, ranking
+from evaluation.terminal import changes_text, pairs_table, progress_bars, ranking
 from evaluation.usage import eval_command
 
 
@@ -24,16 +24,31 @@ from evaluation.usage import eval_command
     is_flag=True,
     help="Also: learning curves, effect of each text, random words, audit, retrieval.",
 )
+@click.option(
+    "--against", help="What was scored then: a saved state, a folder of artefacts, a git ref."
+)
+@click.option("--markdown", is_flag=True, help="With --against: for a pull request.")
 @DATA_ROOT
 @runs_models
 def compare(
-    study: str, cases: tuple[str, ...], data_root: Path | None, *, deep: bool, settings: Settings
+    study: str,
+    cases: tuple[str, ...],
+    data_root: Path | None,
+    *,
+    deep: bool,
+    against: str | None,
+    markdown: bool,
+    settings: Settings,
 ) -> None:
     """Compare the scored cases of STUDY on the same photos, and write comparison.json.
 
     With two or more CASES (embedded/noms, or demo/embedded/noms), only their pairs are shown.
     --deep needs the photos and the models again; image embeddings come from the store.
+    --against says what changed since, photo by photo; `veille baseline` keeps a state.
     """
+    if against is not None:
+        _print_changes(study, cases, against, settings.artefacts, markdown=markdown)
+        return
     found = _deepened(study, data_root, settings) if deep else _compared(study, settings)
     if found.comparison is None:
         raise VeilleError(
@@ -43,6 +58,40 @@ def compare(
         )
     click.echo(ranking(found.comparison, study, colour=False))
     click.echo(pairs_table(_wanted_pairs(found, cases), study, colour=False))
+
+
+def _print_changes(
+    study: str, cases: tuple[str, ...], against: str, artefacts: Path, *, markdown: bool
+) -> None:
+    from evaluation.stages.baseline import changes, state
+
+    with state(artefacts, study, against) as then:
+        found = changes(artefacts, study, then)
+    wanted = {case.removeprefix(f"{study}/") for case in cases}
+    known = {one.case.removeprefix(f"{study}/") for one in found}
+    if wanted - known:
+        raise VeilleError(
+            f"{', '.join(sorted(wanted - known))} was not scored both times",
+            where=study,
+            remedy=f"choose among {', '.join(sorted(known))}",
+        )
+    chosen = [one for one in found if not wanted or one.case.removeprefix(f"{study}/") in wanted]
+    click.echo(changes_text(chosen, study, against, markdown=markdown))
+
+
+@click.command(short_help="Keep the scores of a study, to compare with later ones.")
+@click.argument("study")
+@click.option("--save", "name", required=True, help="The name of this state.")
+@ARTEFACTS
+def baseline(study: str, name: str, artefacts: Path) -> None:
+    """Keep what STUDY's cases scored, under a name.
+
+    `veille compare STUDY --against NAME` then says what changed, photo by photo, and
+    `no_worse_than = "NAME"` in the study's [[thresholds]] makes a regression fail.
+    """
+    from evaluation.stages.baseline import save
+
+    click.echo(f"written   {short(save(artefacts, study, name))}")
 
 
 def _compared(study: str, settings: Settings) -> StudyComparison:

@@ -228,8 +228,10 @@ class Threshold:
     metric: str
     """Name of a metric of the run record."""
     minimum: float
-    """Of the metric, or of its gain over the case ``over``."""
+    """Of the metric, or of its gain over the case ``over``, or since the state ``since``."""
     over: str | None = None
+    since: str | None = None
+    """Name of a saved state (`veille baseline`); the gain is then measured on the same photos."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -252,13 +252,17 @@ def _thresholds(study: Table, cases: Sequence[str]) -> tuple[Threshold, ...]:
     tables = study.tables("thresholds")
     thresholds = tuple(_threshold(table, cases) for table in tables)
     refuse_twice(
-        tables, "case", [" ".join((t.case, t.metric, f"over {t.over}")) for t in thresholds]
+        tables,
+        "case",
+        [" ".join((t.case, t.metric, f"over {t.over} since {t.since}")) for t in thresholds],
     )
     return thresholds
 
 
 def _threshold(table: Table, cases: Sequence[str]) -> Threshold:
     case = table.required_text("case")
+    if since := table.optional_text("no_worse_than"):
+        return _no_worse(table, case, since, cases)
     over = table.optional_text("over")
     table.required("metric", 'metric = "accuracy"')
     metric = table.choice("metric", tuple(row.name for row in OF_CASES)) or ""
@@ -266,10 +270,24 @@ def _threshold(table: Table, cases: Sequence[str]) -> Threshold:
     minimum = table.number("minimum")
     table.finish()
     for key, value in (("case", case), ("over", over)):
-        if value and value not in cases:
-            table.wrong(key, f"{value!r} is no case of this study", meant(value, cases))
+        _is_a_case(table, key, value, cases)
     if over and over == case:
         table.wrong("over", "is the case itself", "name another case or delete the line")
     if minimum is not None and not (-1 if over else 0) <= minimum <= 1:
         table.wrong("minimum", f"{minimum:g} is out of range", "metrics lie between 0 and 1")
     return Threshold(case=case, metric=metric, minimum=minimum or 0.0, over=over)
+
+
+def _no_worse(table: Table, case: str, since: str, cases: Sequence[str]) -> Threshold:
+    """Accuracy on the same photos, not lower than it was by more than a margin."""
+    margin = table.number("margin") or 0.0
+    table.finish()
+    _is_a_case(table, "case", case, cases)
+    if not 0 <= margin <= 1:
+        table.wrong("margin", f"{margin:g} is out of range", "write 0.02 for two points")
+    return Threshold(case=case, metric="accuracy", minimum=-margin, since=since)
+
+
+def _is_a_case(table: Table, key: str, value: str | None, cases: Sequence[str]) -> None:
+    if value and value not in cases:
+        table.wrong(key, f"{value!r} is no case of this study", meant(value, cases))

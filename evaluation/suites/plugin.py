@@ -267,6 +267,26 @@ def other(case: Case, pytestconfig: pytest.Config) -> Callable[[str], RunRecord]
     return find
 
 
+@pytest.fixture(scope="session")
+def gain_since(case: Case, pytestconfig: pytest.Config) -> Callable[[str], float]:
+    """What the case's accuracy has gained since a saved state, on the photos of both."""
+
+    def gain(name: str) -> float:
+        from evaluation.stages.baseline import changes, state
+
+        root: Path = pytestconfig.getoption("--artefacts")
+        try:
+            with state(root, case.study, name) as then:
+                found = {one.case: one for one in changes(root, case.study, then)}
+        except VeilleError as error:
+            pytest.fail(str(error), pytrace=False)
+        if case.id not in found:
+            pytest.fail(f"{case.id} was not scored when {name} was saved", pytrace=False)
+        return found[case.id].test.gap
+
+    return gain
+
+
 def _record_of(config: pytest.Config, case: Case) -> RunRecord:
     records, data = config.stash[_RECORDS], config.stash[_OPENED][case.study]
     if case.id not in records:

@@ -39,6 +39,7 @@ def test_declared_thresholds_are_met(
     record: RunRecord,
     thresholds: tuple[Threshold, ...],
     other: Callable[[str], RunRecord],
+    gain_since: Callable[[str], float],
 ) -> None:
     """Every floor that the study declares for the case is reached."""
     missed = []
@@ -48,6 +49,8 @@ def test_declared_thresholds_are_met(
         if threshold.over is not None:
             reached -= _value(other(threshold.over), threshold.metric)
             what += f" over {threshold.over}"
+        if threshold.since is not None:
+            reached, what = gain_since(threshold.since), f"{what} since {threshold.since}"
         if reached < threshold.minimum:
             missed.append(f"{what} is {reached:.4f}, below the declared {threshold.minimum}")
     if missed:

@@ -185,6 +185,12 @@ def _thresholds(thresholds: tuple[Threshold, ...]) -> Table:
 
 
 def _floor(threshold: Threshold) -> str:
+    if threshold.since is not None:
+        return t(
+            "au plus {margin} de moins que « {name} »",
+            margin=wording.points(-threshold.minimum),
+            name=threshold.since,
+        )
     if threshold.over is None:
         return wording.percent(threshold.minimum)
     return t(

@@ -1,0 +1,170 @@
+"""A study as it was: kept by name, and compared with what it is now, photo by photo."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from evaluation.errors import ArtefactError, VeilleError, meant
+from evaluation.files import replacing
+from evaluation.records import BoolArray, Predictions, StudyResults
+from evaluation.records.groups import group_numbers
+from evaluation.scoring.paired import Paired, paired
+from evaluation.stages.evidence import right
+from evaluation.stores.artefacts import read_study_results, writing
+from evaluation.usage import eval_command
+
+_NAME = re.compile(r"[\w][\w.-]{0,63}")
+_KEPT = ("run.json", "predictions.csv", "validation.csv")
+
+
+def folder_of(artefacts: Path) -> Path:
+    """Where states are kept: ``baselines``, beside the artefacts."""
+    return artefacts.absolute().with_name("baselines")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A case then and now, on the photos of both."""
+
+    case: str
+    then: float
+    """Accuracy on those photos."""
+    now: float
+    test: Paired
+    """Now minus then."""
+    won: tuple[str, ...]
+    """Ids of the photos that are right now and were not."""
+    lost: tuple[str, ...]
+
+
+def save(artefacts: Path, study: str, name: str) -> Path:
+    """Keeps the scores of a study under a name, and returns the folder.
+
+    Raises:
+        VeilleError: the name is none, or taken.
+        ArtefactError: nothing was scored, or the folder cannot be written.
+
+    """
+    if not _NAME.fullmatch(name):
+        raise VeilleError(f"{name!r} is no name of a state", remedy="use letters, digits, - and .")
+    results = _results(artefacts, study)
+    target = folder_of(artefacts) / name / study
+    if target.exists():
+        raise VeilleError("this state exists", where=target, remedy="choose another name")
+    with writing(target), replacing(target, folder=True) as work:
+        shutil.copyfile(results.folder / "study.json", work / "study.json")
+        for case in results.predictions:
+            below = case.partition("/")[2]
+            (work / below).mkdir(parents=True)
+            for file in _KEPT:
+                if (results.folder / below / file).is_file():
+                    shutil.copyfile(results.folder / below / file, work / below / file)
+    return target
+
+
+@contextmanager
+def state(artefacts: Path, study: str, against: str) -> Iterator[StudyResults]:
+    """A study as it was: a saved name, a folder of artefacts, or a git ref that has them.
+
+    Raises :class:`VeilleError` when there is none of these, :class:`ArtefactError` when it
+    cannot be read.
+    """
+    saved = folder_of(artefacts)
+    places = (saved / against, Path(against))
+    found = next((one for one in places if (one / study / "study.json").is_file()), None)
+    if found is not None:
+        yield read_study_results(found / study)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        if not _from_git(artefacts, study, against, Path(folder)):
+            names = sorted(path.name for path in saved.iterdir()) if saved.is_dir() else []
+            raise VeilleError(
+                f"{against!r} is no saved state of {study}, no folder of artefacts and no git ref",
+                remedy=meant(against, names)
+                if names
+                else f"save one: veille baseline {study} --save NAME",
+            )
+        yield read_study_results(Path(folder) / study)
+
+
+def _from_git(artefacts: Path, study: str, ref: str, folder: Path) -> bool:
+    """Unpacks a study's artefacts as they are at a commit; False when it has none."""
+    if ref.startswith("-"):
+        return False
+    try:
+        done = subprocess.run(  # noqa: S603 - a ref is no option
+            ["git", "archive", f"{ref}:./{artefacts.name}", study],  # noqa: S607 - the user's git
+            cwd=artefacts.absolute().parent,
+            capture_output=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    return (folder / study / "study.json").is_file()
+
+
+def changes(artefacts: Path, study: str, then: StudyResults) -> tuple[Change, ...]:
+    """What changed of each case that was scored then and now.
+
+    Photos that only one of the two has are left out: the test is paired.
+
+    Raises :class:`ArtefactError` when no case has photos in common.
+    """
+    now = _results(artefacts, study)
+    groups = now.study.clusters
+    found = tuple(
+        _change(case, then.predictions[case], predictions, groups)
+        for case, predictions in now.predictions.items()
+        if case in then.predictions
+        and set(predictions.sample_ids) & set(then.predictions[case].sample_ids)
+    )
+    if not found:
+        raise ArtefactError(
+            "no case was scored on the same photos then and now",
+            where=study,
+            remedy=f"run {eval_command(study)}",
+        )
+    return found
+
+
+def _change(
+    case: str, then: Predictions, now: Predictions, groups: tuple[tuple[str, ...], ...]
+) -> Change:
+    ids = [one for one in now.sample_ids if one in set(then.sample_ids)]
+    before, after = (_right_of(one, ids) for one in (then, now))
+    return Change(
+        case=case,
+        then=float(before.mean()),
+        now=float(after.mean()),
+        test=paired(after, before, group_numbers(groups, ids)),
+        won=tuple(ids[i] for i in np.flatnonzero(after & ~before)),
+        lost=tuple(ids[i] for i in np.flatnonzero(before & ~after)),
+    )
+
+
+def _right_of(predictions: Predictions, ids: list[str]) -> BoolArray:
+    place = {one: i for i, one in enumerate(predictions.sample_ids)}
+    found: BoolArray = right(predictions)[[place[one] for one in ids]]
+    return found
+
+
+def _results(artefacts: Path, study: str) -> StudyResults:
+    folder = artefacts / study
+    if not (folder / "study.json").is_file():
+        raise ArtefactError(
+            "this study was not scored", where=folder, remedy=f"run {eval_command(study)}"
+        )
+    return read_study_results(folder)
