@@ -1,9 +1,14 @@
-"""Charts of scores and counts: intervals, changes, parts of a split, gains around zero."""
+"""Charts of scores and counts: intervals, changes, parts of a split, gains around zero.
+
+A plot is a function of its rows and of ``narrow``, which says for which of the two screens its
+specification is; :func:`chart` draws both.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from markupsafe import Markup
 
@@ -47,15 +52,6 @@ PARTS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """One entry of a chart's legend."""
-
-    kind: str
-    """Its CSS class, which draws the sign."""
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
     """A figure: two drawings of the same data, the words that replace them, the data."""
 
@@ -65,9 +61,27 @@ class Chart:
     """What the figure shows, for those who do not see it."""
     wide: Markup
     narrow: Markup
-    keys: tuple[Key, ...] = ()
+    keys: tuple[tuple[str, str], ...]
+    """Its legend: the CSS class that draws a sign, and what the sign means."""
     table: Table
     """The data of the figure."""
+
+
+def chart(
+    id_: str,
+    title: str,
+    alt: str,
+    plot: Callable[..., Spec],
+    draw: Draw,
+    *,
+    table: Table,
+    keys: Iterable[tuple[str, str]] = (),
+) -> Chart:
+    """A figure whose ``plot`` gives its specification, for a screen that is ``narrow`` or not."""
+    wide, narrow = drawn(draw, plot)
+    return Chart(
+        id=id_, title=title, alt=alt, wide=wide, narrow=narrow, keys=tuple(keys), table=table
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,74 +101,18 @@ class Bar:
     """Of its groups: cases that no test separates share one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One bar of a diverging chart."""
+def interval_plot(bars: Sequence[Bar], chance: float | None = None, *, narrow: bool) -> Spec:
+    """Accuracy of each case with its interval, chance and published figures.
 
-    label: str
-    points: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gain:
-    """One line of a plot of gains, in points."""
-
-    label: str
-    points: float
-    low: float
-    high: float
-    shown: bool
-    """Whether a corrected test says that it is not zero."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
-    """How many photos of a class lie in one part of the split."""
-
-    label: str
-    part: str
-    """"train", "validation" or "test"."""
-    number: int
-
-
-def interval_plot(bars: Sequence[Bar], chance: float, draw: Draw) -> tuple[Markup, Markup]:
-    """Accuracy of each case with its interval, chance and published figures, wide and narrow."""
-    return drawn(draw, lambda narrow: _interval_spec(bars, chance, narrow=narrow))
-
-
-def score_plot(bars: Sequence[Bar], draw: Draw) -> tuple[Markup, Markup]:
-    """A score between 0 and 1 of each class beside its published figure, wide and narrow."""
-    return drawn(draw, lambda narrow: _interval_spec(bars, None, narrow=narrow))
-
-
-def change_plot(changes: Sequence[Change], draw: Draw) -> tuple[Markup, Markup]:
-    """Gains and losses around zero, in percentage points, wide and narrow."""
-    return drawn(draw, lambda narrow: _change_spec(changes, narrow=narrow))
-
-
-def count_plot(counts: Sequence[Count], draw: Draw) -> tuple[Markup, Markup]:
-    """Photos of each class in each part of the split, stacked, wide and narrow."""
-    return drawn(draw, lambda narrow: _count_spec(counts, narrow=narrow))
-
-
-def gain_plot(gains: Sequence[Gain], draw: Draw) -> tuple[Markup, Markup]:
-    """Gains with their intervals around zero, in points; hollow where no test shows them."""
-    return drawn(draw, lambda narrow: _gain_spec(gains, narrow=narrow))
-
-
-def _interval_spec(bars: Sequence[Bar], chance: float | None, *, narrow: bool) -> Spec:
-    """Without ``chance`` these are scores, and no shares."""
+    Without ``chance`` these are scores between 0 and 1, and no shares.
+    """
     share = chance is not None
     values = [
         {
-            "label": bar.label,
+            **asdict(bar),
             "name": bar.label.replace("\n", " · "),
-            "value": bar.value,
             "low": bar.value if bar.low is None else bar.low,
             "high": bar.value if bar.high is None else bar.high,
-            "kind": bar.kind,
-            "quoted": bar.quoted,
-            "letters": bar.letters,
             "text": wording.percent(bar.value) if share else wording.decimal(bar.value, 2),
         }
         for bar in bars
@@ -170,30 +128,21 @@ def _interval_spec(bars: Sequence[Bar], chance: float | None, *, narrow: bool) -
         domain=[0, 1],
         range=[0, NARROW - 56 - room if narrow else WIDE],
     )
+
+    def beside(field: str, **style: object) -> Spec:
+        """Text in a column of its own, on the right of the lines."""
+        right = {"value": NARROW if narrow else WIDE}
+        return layer(mark("text", fontSize=14, **style), x=right, text={"field": field})
+
+    figure = {"align": "right", "fontWeight": "bold", "color": INK}
+    letter = {"align": "right" if narrow else "left", "color": QUIET}
     spec["layer"] = [
         *([_chance(chance)] if chance is not None else []),
         *_points_and_intervals(x),
-        _beside(
-            "text",
-            align="right",
-            fontWeight="bold",
-            color=INK,
-            dx=-room if narrow else 62,
-            narrow=narrow,
-        ),
+        beside("text", **figure, dx=-room if narrow else 62),
+        *([beside("letters", **letter, dx=0 if narrow else 74)] if room else []),
+        *([over("name", -15)] if narrow else []),
     ]
-    if room:
-        spec["layer"].append(
-            _beside(
-                "letters",
-                align="right" if narrow else "left",
-                color=QUIET,
-                dx=0 if narrow else 74,
-                narrow=narrow,
-            )
-        )
-    if narrow:
-        spec["layer"].append(over("name", -15))
     return spec
 
 
@@ -219,61 +168,43 @@ def _points_and_intervals(x: Spec) -> list[Spec]:
     ]
 
 
-def _beside(field: str, *, narrow: bool, **style: object) -> Spec:
-    """Text in a column of its own, on the right of the lines."""
-    return layer(
-        mark("text", fontSize=14, **style),
-        x={"value": NARROW if narrow else WIDE},
-        text={"field": field},
-    )
-
-
-def _change_spec(changes: Sequence[Change], *, narrow: bool) -> Spec:
+def change_plot(changes: Mapping[str, float], *, narrow: bool) -> Spec:
+    """Gains and losses around zero: line to its change, in percentage points."""
     values = [
         {
-            "label": change.label,
-            "value": change.points,
-            "sign": "loss" if change.points < 0 else "gain",
-            "text": wording.signed(change.points),
+            "label": label,
+            "value": change,
+            "sign": "loss" if change < 0 else "gain",
+            "text": wording.signed(change),
         }
-        for change in changes
+        for label, change in changes.items()
     ]
-    reach = max([10.0, *(abs(change.points) for change in changes)]) * 1.25
+    reach = max([10.0, *map(abs, changes.values())]) * 1.25
     down = 4 if narrow else 0
     spec = frame(values, narrow=narrow, step=48 if narrow else 32)
     spec["encoding"] = {"y": rows(narrow=narrow)}
     x = quantity("value", points(t("points")), domain=[-reach, reach])
+
+    def figure(test: str, align: str, dx: int) -> Spec:
+        style = mark("text", align=align, dx=dx, dy=down, fontSize=13, color=INK)
+        return layer(style, only=test, x=x, text={"field": "text"})
+
     spec["layer"] = [
         layer(mark("bar", height=14, yOffset=down), x=x, color=nominal("sign", SIGNS)),
         layer(mark("rule", color=QUIET), data={"zero": 0}, x=quantity("zero"), y=None),
-        *(
-            layer(
-                mark("text", align=align, dx=dx, dy=down, fontSize=13, color=INK),
-                only=test,
-                x=x,
-                text={"field": "text"},
-            )
-            for test, align, dx in (
-                ("datum.value >= 0", "left", 6),
-                ("datum.value < 0", "right", -6),
-            )
-        ),
+        figure("datum.value >= 0", "left", 6),
+        figure("datum.value < 0", "right", -6),
+        *([over("label", -14)] if narrow else []),
     ]
-    if narrow:
-        spec["layer"].append(over("label", -14))
     return spec
 
 
-def _count_spec(counts: Sequence[Count], *, narrow: bool) -> Spec:
+def count_plot(counts: Mapping[tuple[str, str], int], *, narrow: bool) -> Spec:
+    """Photos of each class in each part of the split, stacked: (class, part) to their number."""
     order = list(PARTS)
     values = [
-        {
-            "label": one.label,
-            "part": one.part,
-            "rank": order.index(one.part),
-            "number": one.number,
-        }
-        for one in counts
+        {"label": label, "part": part, "rank": order.index(part), "number": number}
+        for (label, part), number in counts.items()
     ]
     spec = frame(values, narrow=narrow, step=48 if narrow else 30)
     axis = {"title": t("photos"), "format": ",d", "tickCount": 5, "tickMinStep": 1}
@@ -293,22 +224,24 @@ def _count_spec(counts: Sequence[Count], *, narrow: bool) -> Spec:
     return spec
 
 
-def _gain_spec(gains: Sequence[Gain], *, narrow: bool) -> Spec:
+def gain_plot(gains: Sequence[Mapping[str, Any]], *, narrow: bool) -> Spec:
+    """Gains with their intervals around zero, in points; hollow where no test shows them.
+
+    Each row has a ``label``, a ``value`` with its bounds ``low`` and ``high``, and ``shown``:
+    whether a corrected test says that it is not zero.
+    """
     values = [
         {
-            "label": one.label,
-            "value": one.points,
-            "low": one.low,
-            "high": one.high,
-            "sign": ("loss" if one.points < 0 else "gain") if one.shown else "open",
-            "text": wording.signed(one.points),
+            **{name: gain[name] for name in ("label", "value", "low", "high")},
+            "sign": ("loss" if gain["value"] < 0 else "gain") if gain["shown"] else "open",
+            "text": wording.signed(gain["value"]),
         }
-        for one in gains
+        for gain in gains
     ]
     width, down = NARROW if narrow else WIDE, 4 if narrow else 0
     spec = frame(values, narrow=narrow, step=48 if narrow else 32)
     spec["encoding"] = {"y": rows(narrow=narrow)}
-    reach = max([10.0, *(abs(x) for one in gains for x in (one.low, one.high))]) * 1.05
+    reach = max([10.0, *(abs(gain[bound]) for gain in gains for bound in ("low", "high"))]) * 1.05
     # The figures stand in a column of their own, on the right.
     axis = points(t("points de rappel"))
     x = quantity("value", axis, domain=[-reach, reach], range=[0, width - 56])
@@ -323,7 +256,6 @@ def _gain_spec(gains: Sequence[Gain], *, narrow: bool) -> Spec:
         layer(full, only="datum.sign != 'open'", x=x, color=colour),
         layer(hollow, only="datum.sign == 'open'", x=x, color=colour),
         layer(figure, x={"value": width}, text={"field": "text"}),
+        *([over("label", -14)] if narrow else []),
     ]
-    if narrow:
-        spec["layer"].append(over("label", -14))
     return spec

@@ -1,4 +1,4 @@
-"""Charts of two axes: reliability, coverage, learning, training, deletion and insertion.
+"""Plots of two axes: reliability, coverage, learning, training, deletion and insertion.
 
 What colour tells is told by shape, filling or dashes as well.
 """
@@ -6,10 +6,7 @@ What colour tells is told by shape, filling or dashes as well.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
-
-from markupsafe import Markup
 
 from evaluation.report.kit.language import t
 from evaluation.report.kit.vega import (
@@ -17,16 +14,14 @@ from evaluation.report.kit.vega import (
     NARROW,
     QUIET,
     WIDE,
-    Draw,
     Spec,
-    drawn,
     layer,
     mark,
     nominal,
     plane,
     quantity,
-    share,
 )
+from evaluation.report.kit.vega import share as shares
 
 LINES = (
     ("var(--v-zero-shot)", "circle", [1, 0]),
@@ -39,118 +34,37 @@ LINES = (
 _DOTTED = mark("rule", strokeDash=[3, 4], strokeWidth=1.5)
 _LINE = mark("line", strokeWidth=2.5)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bin:
-    """One point of a reliability diagram."""
-
-    confidence: float
-    accuracy: float
-    low: float
-    high: float
-    after: bool
-    """Whether the probabilities went through a temperature."""
+Row = Mapping[str, Any]
+"""A point of a plot: its fields are those of the data that Vega draws."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LearningPoint:
-    """One point of a learning curve."""
-
-    line: int
-    """Which of :data:`LINES`."""
-    shots: str
-    mean: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EpochPoint:
-    """One point of a training's curve."""
-
-    line: int
-    """Which of :data:`LINES`: 0 training, 1 validation."""
-    epoch: int
-    value: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
-    """A horizontal line with its band: what training has to beat."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FaithfulPoint:
-    """One point of a curve of deletion or of insertion."""
-
-    panel: str
-    """The measure, in words."""
-    line: str
-    """What :func:`faithful_line` gave."""
-    share: float
-    """Of the photo that is deleted, or shown."""
-    probability: float
-
-
-def reliability_plot(bins: Sequence[Bin], draw: Draw) -> tuple[Markup, Markup]:
-    """Accuracy against confidence, before and after a temperature, beside the diagonal."""
-    return drawn(draw, lambda narrow: _reliability_spec(bins, narrow=narrow))
-
-
-def coverage_plot(
-    points: Sequence[tuple[float, float]], target: float, draw: Draw
-) -> tuple[Markup, Markup]:
-    """Precision against the share of the photos that is classified: (coverage, precision)."""
-    return drawn(draw, lambda narrow: _coverage_spec(points, target, narrow=narrow))
-
-
-def learning_plot(
-    points: Sequence[LearningPoint], level: Level | None, draw: Draw
-) -> tuple[Markup, Markup]:
-    """Accuracy against the number of labelled photos a class, a line a method."""
-    return drawn(draw, lambda narrow: _learning_spec(points, level, narrow=narrow))
-
-
-def epoch_plot(
-    points: Sequence[EpochPoint], axis: str, best: int, draw: Draw, *, share: bool
-) -> tuple[Markup, Markup]:
-    """A training by epoch, with a rule at the epoch that is kept."""
-    return drawn(draw, lambda narrow: _epoch_spec(points, axis, best, share=share, narrow=narrow))
-
-
-def faithfulness_plot(points: Sequence[FaithfulPoint], draw: Draw) -> tuple[Markup, Markup]:
-    """Mean probability against the share of the photo, a panel a measure, a line a method."""
-    return drawn(draw, lambda narrow: _faithfulness_spec(points, narrow=narrow))
-
-
-def _landscape(values: Sequence[Mapping[str, Any]], *, narrow: bool) -> Spec:
+def _landscape(values: Sequence[Row], *, narrow: bool) -> Spec:
     return plane(values, NARROW - 60 if narrow else WIDE - 60, 240 if narrow else 300)
 
 
-def _by_line(used: Sequence[int], sign: int) -> Spec:
-    """A channel of :data:`LINES`: their colours (0), shapes (1) or dashes (2)."""
-    return nominal("line", {str(line): LINES[line][sign] for line in used})
-
-
-def _reliability_spec(bins: Sequence[Bin], *, narrow: bool) -> Spec:
-    values = [
-        {
-            "confidence": one.confidence,
-            "accuracy": one.accuracy,
-            "low": one.low,
-            "high": one.high,
-            "state": "after" if one.after else "before",
-        }
-        for one in bins
+def _lines(rows: Sequence[Row], x: Spec, y: Spec, size: int) -> list[Spec]:
+    """A line with its points for each ``line`` of the rows, a place in :data:`LINES` as text."""
+    used = sorted({row["line"] for row in rows}, key=int)
+    colour, shape, dashes = (
+        nominal("line", {line: LINES[int(line)][sign] for line in used}) for sign in range(3)
+    )
+    point = mark("point", filled=True, size=size, opacity=1)
+    return [
+        layer(_LINE, x=x, y=y, color=colour, strokeDash=dashes),
+        layer(point, x=x, y=y, color=colour, shape=shape),
     ]
+
+
+def reliability_plot(bins: Sequence[Row], *, narrow: bool) -> Spec:
+    """Accuracy against confidence, before and after a temperature, beside the diagonal.
+
+    Each row has a ``confidence``, an ``accuracy`` with its bounds ``low`` and ``high``, and a
+    ``state``, "before" or "after".
+    """
     side = 250 if narrow else 380
-    spec = plane(values, side, side)
-    x = share("confidence", t("confiance du modèle"), narrow=narrow)
-    y = share("accuracy", t("part de bonnes réponses"))
+    spec = plane(bins, side, side)
+    x = shares("confidence", t("confiance du modèle"), narrow=narrow)
+    y = shares("accuracy", t("part de bonnes réponses"))
     colour, shape = (
         nominal("state", {"before": LINES[0][sign], "after": LINES[1][sign]}) for sign in (0, 1)
     )
@@ -170,13 +84,14 @@ def _reliability_spec(bins: Sequence[Bin], *, narrow: bool) -> Spec:
     return spec
 
 
-def _coverage_spec(points: Sequence[tuple[float, float]], target: float, *, narrow: bool) -> Spec:
+def coverage_plot(points: Sequence[tuple[float, float]], target: float, *, narrow: bool) -> Spec:
+    """Precision against the share of the photos that is classified: (coverage, precision)."""
     values = [{"coverage": coverage, "precision": precision} for coverage, precision in points]
     low = min([target, *(precision for _, precision in points)])
     # Ten points of air under the curve, whole tens, and never above 80 %.
     floor = min(0.8, max(0.0, int(10 * low - 0.5) / 10))
-    x = share("coverage", t("part classée sans relecture"), narrow=narrow)
-    y = share("precision", t("précision"), low=floor)
+    x = shares("coverage", t("part classée sans relecture"), narrow=narrow)
+    y = shares("precision", t("précision"), low=floor)
     curve = {**_LINE, "interpolate": "step-before", "color": LINES[0][0]}
     spec = _landscape(values, narrow=narrow)
     spec["layer"] = [
@@ -186,55 +101,51 @@ def _coverage_spec(points: Sequence[tuple[float, float]], target: float, *, narr
     return spec
 
 
-def _learning_spec(points: Sequence[LearningPoint], level: Level | None, *, narrow: bool) -> Spec:
-    values: list[dict[str, Any]] = [
-        {
-            "line": str(one.line),
-            "shots": one.shots,
-            "mean": one.mean,
-            "low": max(0.0, one.low),
-            "high": min(1.0, one.high),
-        }
-        for one in points
+def learning_plot(points: Sequence[Row], level: Row | None, *, narrow: bool) -> Spec:
+    """Accuracy against the number of labelled photos a class, a line a method.
+
+    Each row has its ``line``, the number ``shots`` in words, and a ``mean`` with its bounds
+    ``low`` and ``high``; ``level`` has a ``value`` with its bounds: what training has to beat.
+    """
+    values = [
+        {**point, "low": max(0.0, point["low"]), "high": min(1.0, point["high"])}
+        for point in points
     ]
-    used = sorted({one.line for one in points})
     x = {
         "field": "shots",
         "type": "ordinal",
-        "sort": list(dict.fromkeys(one.shots for one in points)),
+        "sort": list(dict.fromkeys(point["shots"] for point in points)),
         "scale": {"type": "point", "padding": 0.2},
         "axis": {"title": t("photos étiquetées par catégorie"), "labelAngle": 0, "grid": False},
     }
-    lows = [one["low"] for one in values] + ([level.low] if level else [])
-    floor = max(0.0, int(10 * min(lows, default=0.0)) / 10)
-    y = share("mean", t("exactitude"), low=floor)
-    colour = _by_line(used, 0)
-    band, point = mark("area", opacity=0.14), mark("point", filled=True, size=80, opacity=1)
+    lows = [value["low"] for value in (*values, *([level] if level else []))]
+    y = shares("mean", t("exactitude"), low=max(0.0, int(10 * min(lows, default=0.0)) / 10))
+    line, point = _lines(values, x, y, 80)
+    low, high = {**y, "field": "low"}, {"field": "high"}
+    band = layer(mark("area", opacity=0.14), x=x, y=low, y2=high, color=line["encoding"]["color"])
     spec = _landscape(values, narrow=narrow)
-    spec["layer"] = [
-        *(_level_layers(level, y) if level else []),
-        layer(band, x=x, y={**y, "field": "low"}, y2={"field": "high"}, color=colour),
-        layer(_LINE, x=x, y=y, color=colour, strokeDash=_by_line(used, 2)),
-        layer(point, x=x, y=y, color=colour, shape=_by_line(used, 1)),
-    ]
+    spec["layer"] = [band, line, point]
+    if level:
+        spec["layer"][:0] = [
+            layer(
+                mark("rect", opacity=0.12, color=INK),
+                data=level,
+                x={"value": 0},
+                x2={"value": "width"},
+                y=low,
+                y2=high,
+            ),
+            layer({**_DOTTED, "color": INK}, data=level, y={**y, "field": "value"}),
+        ]
     return spec
 
 
-def _level_layers(level: Level, y: Spec) -> list[Spec]:
-    data = {"value": level.value, "low": level.low, "high": level.high}
-    band = mark("rect", opacity=0.12, color=INK)
-    low, high = {**y, "field": "low"}, {"field": "high"}
-    return [
-        layer(band, data=data, x={"value": 0}, x2={"value": "width"}, y=low, y2=high),
-        layer({**_DOTTED, "color": INK}, data=data, y={**y, "field": "value"}),
-    ]
+def epoch_plot(points: Sequence[Row], title: str, best: int, *, share: bool, narrow: bool) -> Spec:
+    """A training by epoch, with a rule at the epoch that is kept.
 
-
-def _epoch_spec(
-    points: Sequence[EpochPoint], title: str, best: int, *, share: bool, narrow: bool
-) -> Spec:
-    values = [{"line": str(one.line), "epoch": one.epoch, "value": one.value} for one in points]
-    used = sorted({one.line for one in points})
+    Each row has its ``line`` (0 training, 1 validation), its ``epoch`` and its ``value``, which
+    the vertical axis calls ``title``.
+    """
     across: Spec = {
         "title": t("époque"),
         "tickMinStep": 1,
@@ -246,13 +157,10 @@ def _epoch_spec(
     up: Spec = {"title": title, "tickCount": 5, "labelFontSize": 13}
     x = quantity("epoch", across)
     y = quantity("value", {**up, "format": ".0%"} if share else up, zero=False)
-    colour = _by_line(used, 0)
-    point = mark("point", filled=True, size=30, opacity=1)
-    spec = _landscape(values, narrow=narrow)
+    spec = _landscape(points, narrow=narrow)
     spec["layer"] = [
         layer({**_DOTTED, "color": INK}, data={"epoch": best}, x=x),
-        layer(_LINE, x=x, y=y, color=colour, strokeDash=_by_line(used, 2)),
-        layer(point, x=x, y=y, color=colour, shape=_by_line(used, 1)),
+        *_lines(points, x, y, 30),
     ]
     return spec
 
@@ -274,22 +182,18 @@ def faithful_line(names: Sequence[str], method: str) -> str:
     return kind if kind in _FAITHFUL else f"line-{names.index(method) % (len(LINES) + 1)}"
 
 
-def _faithfulness_spec(points: Sequence[FaithfulPoint], *, narrow: bool) -> Spec:
-    values = [
-        {
-            "panel": one.panel,
-            "line": one.line,
-            "share": one.share,
-            "probability": one.probability,
-        }
-        for one in points
-    ]
-    used = [kind for kind in _FAITHFUL if any(one.line == kind for one in points)]
+def faithfulness_plot(points: Sequence[Row], *, narrow: bool) -> Spec:
+    """Mean probability against the share of the photo, a panel a measure, a line a method.
+
+    Each row has its ``panel`` (the measure, in words), its ``line`` (what :func:`faithful_line`
+    gave), the ``share`` of the photo that is deleted or shown, and a ``probability``.
+    """
+    used = [kind for kind in _FAITHFUL if any(point["line"] == kind for point in points)]
     facet = {
         "field": "panel",
         "type": "nominal",
         "columns": 1 if narrow else 2,
-        "sort": list(dict.fromkeys(one.panel for one in points)),
+        "sort": list(dict.fromkeys(point["panel"] for point in points)),
         "title": None,
         "header": {
             "labelColor": INK,
@@ -299,12 +203,12 @@ def _faithfulness_spec(points: Sequence[FaithfulPoint], *, narrow: bool) -> Spec
         },
     }
     colour, dashes = (nominal("line", {kind: _FAITHFUL[kind][i] for kind in used}) for i in (0, 1))
-    spec = plane(values, NARROW - 60 if narrow else WIDE // 2 - 40, 150)
+    spec = plane(points, NARROW - 60 if narrow else WIDE // 2 - 40, 150)
     return spec | layer(
         _LINE,
         facet=facet,
-        x=share("share", t("part de la photo"), narrow=narrow),
-        y=share("probability", t("probabilité"), narrow=True),
+        x=shares("share", t("part de la photo"), narrow=narrow),
+        y=shares("probability", t("probabilité"), narrow=True),
         color=colour,
         strokeDash=dashes,
     )

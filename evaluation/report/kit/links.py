@@ -10,8 +10,7 @@ from __future__ import annotations
 import posixpath
 import re
 import unicodedata
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote, unquote
 
 HOME = "index.md"
@@ -19,12 +18,8 @@ APPENDIX = "annexes.md"
 STUDIES = "etudes"
 EXPLORER = "explorateur"
 
-Agreement = Literal["a", "b", "aucun", "deux"]
-"""Which of two cases is right on a photo: only the first, only the second, neither, both."""
-
 _UNRESERVED = "!'()*"
 """What encodeURIComponent leaves alone and urllib does not."""
-
 
 _LONGEST = 80
 """Characters of a slug."""
@@ -74,58 +69,16 @@ def resolve(source: str, address: str) -> tuple[str, str]:
     return uri, address[len(path) :]
 
 
-def explorer_pair(
-    study: str, a: str, b: str, side: Agreement, *, truth: str = "", source: str = ""
-) -> str:
-    """The photos of a study, or of one class, on which two cases agree or disagree in one way.
+def explorer(source: str, study: str, state: Mapping[str, str]) -> str:
+    """From page ``source`` to some photos of a study: ``state`` says which, "" says nothing.
 
-    ``study`` is its folder, "etudes/flipkart"; ``source`` the page that links, one of the
-    study's own when it is not given.
+    ``study`` is its folder, "etudes/flipkart".  A state is what the form of the page holds.
     """
-    return _explorer(study, source, {"vrai": truth, "a": a, "b": b, "accord": side})
-
-
-def explorer_case(
-    study: str,
-    case: str,
-    *,
-    truth: str = "",
-    predicted: str = "",
-    verdict: Literal["", "juste", "faux"] = "",
-    confidence: tuple[float, float] | None = None,
-    source: str = "",
-) -> str:
-    """The photos of which a case says something: of a class, in a class, right, this sure.
-
-    ``confidence`` holds two shares, both included.
-    """
-    bounds = "" if confidence is None else "-".join(_percent(one) for one in confidence)
-    state = {"cas": case, "vrai": truth, "predit": predicted, "verdict": verdict, "conf": bounds}
-    return _explorer(study, source, state)
-
-
-def _percent(share: float) -> str:
-    # The page knows confidences to seven decimals (pages/explorer.py).
-    return f"{100 * share:.5f}".rstrip("0").rstrip(".")
-
-
-def explorer_cell(study: str, case: str, truth: str, predicted: str, *, source: str = "") -> str:
-    """The photos of one class that a case puts in one class: a cell of its confusions."""
-    return explorer_case(study, case, truth=truth, predicted=predicted, source=source)
-
-
-def explorer_photo(study: str, sample_id: str, *, source: str = "") -> str:
-    """One photo with all that is said of it."""
-    return _explorer(study, source, {"id": sample_id})
-
-
-def _explorer(study: str, source: str, state: dict[str, str]) -> str:
-    page = f"{study}/{EXPLORER}.md"
     # As encodeURIComponent writes it: the page reads its state with decodeURIComponent.
     fragment = "&".join(
         f"{key}={quote(value, safe=_UNRESERVED)}" for key, value in state.items() if value
     )
-    return href(source or page, f"{study}/{EXPLORER}.html", fragment)
+    return href(source, f"{study}/{EXPLORER}.html", fragment)
 
 
 def outward(address: str) -> str:

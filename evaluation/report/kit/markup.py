@@ -21,6 +21,7 @@ from markupsafe import Markup
 from evaluation.errors import ReportError
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.sentence import Part
 
 FORMS: tuple[Callable[..., str], ...] = (
     wording.bare_p,
@@ -36,12 +37,14 @@ FORMS: tuple[Callable[..., str], ...] = (
     wording.percent,
     wording.points,
     wording.quote,
+    wording.sentence_case,
     wording.signed,
     wording.size,
     wording.told,
 )
 """Filters of the templates, by their names: ``{{ share | percent }}``, ``{{ p | p_value }}``."""
 
+_LINK = Markup('<a class="v-number" href="{}" title="{}">{}</a>')
 _SPECIAL = re.compile(r"[&<>\"'`*_{}\[\]#!|~\\^]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -51,11 +54,17 @@ def inert(value: object) -> Markup:
 
     Control characters are dropped (Python-Markdown marks its own places with U+0002 and
     U+0003) and runs of white space become one space, so that a line break in the data
-    cannot begin a new block.  Raises :class:`TypeError` for a value that is not text: page
-    models hold formatted text, and ``None`` on a page is a fault of ours.
+    cannot begin a new block.  A sentence, or a part of one, is its text with its links.  Raises
+    :class:`TypeError` for a value that is not text: page models hold formatted text, and ``None``
+    on a page is a fault of ours.
     """
     if isinstance(value, Markup):
         return value
+    if isinstance(value, Part):
+        text = inert(value.text)
+        return _LINK.format(inert(value.href), inert(value.title), text) if value.href else text
+    if isinstance(value, tuple) and all(isinstance(part, Part) for part in value):
+        return Markup("").join(map(inert, value))
     if isinstance(value, jinja2.Undefined):
         str(value)  # raises the undefined variable's own error
     if not isinstance(value, str):

@@ -8,25 +8,12 @@ class has a colour and a shape; a photo that is classified right is full, anothe
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from markupsafe import Markup
-
-from evaluation.report.kit.vega import (
-    INK,
-    NARROW,
-    QUIET,
-    WIDE,
-    Draw,
-    Spec,
-    drawn,
-    mark,
-    plane,
-    quantity,
-)
+from evaluation.report.kit.vega import INK, NARROW, QUIET, WIDE, Spec, mark, plane, quantity
 
 SHAPES = (
     "circle",
@@ -59,47 +46,13 @@ class Axes:
     y_title: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dot:
-    """A photo."""
-
-    x: float
-    y: float
-    label: str
-    right: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Name:
-    """The text of a class."""
-
-    x: float
-    y: float
-    label: str
-
-
-def scatter_plot(
-    axes: Axes, dots: Sequence[Dot], names: Sequence[Name], draw: Draw
-) -> tuple[Markup, Markup]:
-    """Photos and texts in the plane, wide and narrow."""
-    data = {
-        "photos": [
-            {"x": one.x, "y": one.y, "label": one.label, "right": one.right} for one in dots
-        ],
-        "texts": [{"x": one.x, "y": one.y, "label": one.label} for one in names],
-        "here": [],
-    }
-    return drawn(draw, lambda narrow: _spec(axes, narrow=narrow, data=data))
-
-
 def scatter_program(axes: Axes) -> Mapping[str, Any]:
     """The Vega program of the interactive plot.
 
-    Its data sets are empty: ``photos`` (x, y, label, right, at), ``texts`` (x, y, label) and
-    ``here``, the photo that is looked at (x, y).
+    Its data sets, those of :func:`scatter_plot`, are empty; its photos also have a place ``at``.
     """
-    found: Mapping[str, Any] = json.loads(_compiled(json.dumps(_spec(axes, narrow=False))))
-    return found
+    program: Mapping[str, Any] = json.loads(_compiled(json.dumps(scatter_plot(axes, narrow=False))))
+    return program
 
 
 @cache
@@ -109,7 +62,12 @@ def _compiled(text: str) -> str:
     return json.dumps(vl_convert.vegalite_to_vega(text))
 
 
-def _spec(axes: Axes, *, narrow: bool, data: Mapping[str, Any] | None = None) -> Spec:
+def scatter_plot(axes: Axes, data: Mapping[str, Any] | None = None, *, narrow: bool) -> Spec:
+    """Photos and texts in the plane.
+
+    ``data`` holds the rows of what is drawn: ``photos`` (x, y, label, right), ``texts`` (x, y,
+    label) and ``here``, the photo that is looked at (x, y); without it the script fills them.
+    """
     spec = plane([], NARROW if narrow else WIDE, HEIGHTS["narrow" if narrow else "wide"])
     del spec["data"]
     spec["config"]["legend"] = {

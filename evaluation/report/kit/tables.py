@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from evaluation.records import Metric
@@ -179,6 +180,18 @@ POINTS = Form(lambda gap: wording.signed(100 * gap), wording.interval)
 """A difference of two shares under a heading that says points: "+28,6"."""
 
 
+GAPS = Form(lambda gap: wording.decimal(100 * gap, 1), wording.interval)
+"""A size without a sign, under a heading that says points: "28,6"."""
+
+WHOLE = Form(
+    lambda share: wording.percent(share, 0), lambda low, high: wording.interval(low, high, 0)
+)
+"""A share as a whole number of percent: "86 %", "[80 ; 90]"."""
+
+P_VALUE = Form(wording.bare_p, wording.interval)
+"""A p-value under a heading that says so: "0,012"."""
+
+
 def decimals(digits: int) -> Form:
     """A number that is no share, with its digits: "0,31", "[0,28 ; 0,35]"."""
     return Form(
@@ -188,6 +201,11 @@ def decimals(digits: int) -> Form:
 
 
 COUNT = decimals(0)
+
+
+def bare(form: Form) -> Form:
+    """The same where no interval is read under the number: sorting and CSV keep it."""
+    return form._replace(limits=lambda _low, _high: "")
 
 
 def number(
@@ -222,6 +240,11 @@ def number(
         href=href,
         kind=kind,
     )
+
+
+def counted(value: int, *, title: str = "", href: str = "") -> Cell:
+    """The cell of a count, which leads to what is counted."""
+    return Cell(text=wording.count(value), title=title, href=href)
 
 
 class Col(NamedTuple):
@@ -289,20 +312,14 @@ def simple(
     note: str = "",
 ) -> Table:
     """A plain table whose first column names the rows; ``title`` says where its texts are from."""
-    first, *others = columns
-    return Table(
-        id=id_,
-        caption=caption,
-        columns=(Column(text=first, numeric=False), *(Column(text=one) for one in others)),
-        groups=(
-            Group(
-                rows=tuple(
-                    Row(cells=(_named(name), *(_cell(one, title) for one in values)))
-                    for name, *values in rows
-                )
-            ),
-        ),
+    return table(
+        id_,
+        caption,
+        rows,
+        *(Col(text, itemgetter(place), numeric=place > 0) for place, text in enumerate(columns)),
+        title=title,
         note=note,
+        kind="",
     )
 
 
@@ -310,5 +327,5 @@ def _named(first: str | Cell) -> Cell:
     return head(first) if isinstance(first, str) else replace(first, head=True)
 
 
-def _cell(one: str | Cell, title: str) -> Cell:
-    return Cell(text=one, title=title) if isinstance(one, str) else one
+def _cell(cell: str | Cell, title: str) -> Cell:
+    return Cell(text=cell, title=title) if isinstance(cell, str) else cell

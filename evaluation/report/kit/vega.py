@@ -149,9 +149,9 @@ def over(field: str, dy: int) -> Spec:
 # ------------------------------------------------------------------------ drawings
 
 
-def drawn(draw: Draw, spec: Callable[[bool], Spec]) -> tuple[Markup, Markup]:
-    """The drawings for wide and for narrow screens; ``spec`` is told whether it is narrow."""
-    return svg(draw(spec(False)), "i"), svg(draw(spec(True)), "n")
+def drawn(draw: Draw, plot: Callable[..., Spec]) -> tuple[Markup, Markup]:
+    """The drawings for wide and for narrow screens; ``plot`` is told whether it is ``narrow``."""
+    return svg(draw(plot(narrow=False)), "i"), svg(draw(plot(narrow=True)), "n")
 
 
 @cache

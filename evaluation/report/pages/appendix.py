@@ -10,9 +10,9 @@ from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import foreign, t
 from evaluation.report.kit.page import Fact
 from evaluation.report.kit.tables import PERCENT, Cell, Col, Table, head, measured, number, table
-from evaluation.report.pages.home import quoted_tables
 from evaluation.report.pages.method import archive_link
 from evaluation.report.study.here import Here
+from evaluation.report.study.quoted import slide_tables
 from evaluation.report.study.view import STATUS, StudyView, trace
 
 
@@ -24,7 +24,7 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Mapping[
     return {
         "runs": _runs(here) if any(view.results.runs for view in views) else None,
         "archives": [link for link in archives if link is not None],
-        "quoted": () if quoted is None else quoted_tables(quoted),
+        "quoted": () if quoted is None else slide_tables(quoted, quoted.classes),
         "source": "" if quoted is None else wording.told(quoted.source),
         "slide": "" if quoted is None else wording.told(quoted.slide),
         "licences": [_licence(view) for view in views if view.study.licence or view.study.origin],

@@ -16,8 +16,7 @@ from evaluation.records import (
     StudyComparison,
 )
 from evaluation.report.kit import curves, wording
-from evaluation.report.kit.charts import Chart, Key
-from evaluation.report.kit.curves import Bin
+from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import message, t
 from evaluation.report.kit.sentence import Part, Sentence, say
 from evaluation.report.kit.tables import (
@@ -335,25 +334,22 @@ def _accuracy(scores: CalibrationScores) -> float:
 
 def _reliability(here: Here, calibration: Calibration, slug: str) -> Chart:
     name = here.view.case_name(calibration.case)
-    wide, narrow = curves.reliability_plot(
-        [
-            Bin(
-                confidence=bin_.confidence,
-                accuracy=accuracy.value,
-                low=accuracy.value if accuracy.low is None else accuracy.low,
-                high=accuracy.value if accuracy.high is None else accuracy.high,
-                after=after,
-            )
-            for after, scores in ((False, calibration.before), (True, calibration.after))
-            for bin_ in scores.bins
-            if (accuracy := bin_.accuracy).value is not None and bin_.confidence is not None
-        ],
-        here.view.draw,
-    )
-    return Chart(
-        id=f"fiabilite-{slug}",
-        title=t("Diagramme de fiabilité : réussite selon la confiance"),
-        alt=t(
+    bins = [
+        {
+            "confidence": bin_.confidence,
+            "accuracy": accuracy.value,
+            "low": accuracy.value if accuracy.low is None else accuracy.low,
+            "high": accuracy.value if accuracy.high is None else accuracy.high,
+            "state": state,
+        }
+        for state, scores in (("before", calibration.before), ("after", calibration.after))
+        for bin_ in scores.bins
+        if (accuracy := bin_.accuracy).value is not None and bin_.confidence is not None
+    ]
+    return chart(
+        f"fiabilite-{slug}",
+        t("Diagramme de fiabilité : réussite selon la confiance"),
+        t(
             "{case_name} : ECE de {before} avant température, {after} après. Sur "
             "la diagonale, la confiance dirait vrai ; en dessous, le modèle "
             "est trop sûr de lui.",
@@ -361,14 +357,14 @@ def _reliability(here: Here, calibration: Calibration, slug: str) -> Chart:
             before=wording.percent(calibration.before.ece),
             after=wording.percent(calibration.after.ece),
         ),
-        wide=wide,
-        narrow=narrow,
-        keys=(
-            Key(kind="line-0", text=t("telles quelles")),
-            Key(kind="line-1", text=t("après température")),
-            Key(kind="chance", text=t("calibration parfaite")),
-        ),
+        partial(curves.reliability_plot, bins),
+        here.view.draw,
         table=_bins(here, calibration, f"fiabilite-{slug}-donnees", name),
+        keys=(
+            ("line-0", t("telles quelles")),
+            ("line-1", t("après température")),
+            ("chance", t("calibration parfaite")),
+        ),
     )
 
 
@@ -410,11 +406,10 @@ def _coverage(here: Here, abstention: Abstention, slug: str) -> Chart:
     name, target = here.view.case_name(abstention.case), abstention.automation.target
     points = [(point.coverage, 1 - point.risk) for point in abstention.curve]
     (least, surest), (most, all_) = points[0], points[-1]
-    wide, narrow = curves.coverage_plot(points, target, here.view.draw)
-    return Chart(
-        id=f"couverture-{slug}",
-        title=t("Précision selon la part du catalogue classée sans relecture"),
-        alt=t(
+    return chart(
+        f"couverture-{slug}",
+        t("Précision selon la part du catalogue classée sans relecture"),
+        t(
             "{case_name} : de {surest} de précision sur les {least} de "
             "photos les plus sûres à {all} sur {most}.",
             case_name=name,
@@ -423,13 +418,13 @@ def _coverage(here: Here, abstention: Abstention, slug: str) -> Chart:
             all=wording.percent(all_),
             most=wording.percent(most),
         ),
-        wide=wide,
-        narrow=narrow,
-        keys=(
-            Key(kind="line-0", text=t("photos classées de la plus sûre à la moins sûre")),
-            Key(kind="level", text=t("{target} de précision", target=wording.percent(target, 0))),
-        ),
+        partial(curves.coverage_plot, points, target),
+        here.view.draw,
         table=_curve(here, abstention, f"couverture-{slug}-donnees", name),
+        keys=(
+            ("line-0", t("photos classées de la plus sûre à la moins sûre")),
+            ("level", t("{target} de précision", target=wording.percent(target, 0))),
+        ),
     )
 
 

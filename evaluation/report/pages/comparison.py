@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from evaluation.records import ReferenceSystem, RunRecord
 from evaluation.report.kit import charts, wording
-from evaluation.report.kit.charts import Bar, Chart, Key
+from evaluation.report.kit.charts import Bar, Chart, chart
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.page import Link
 from evaluation.report.kit.tables import Col, decimals, number, table
@@ -23,7 +24,7 @@ from evaluation.report.study.matrix import (
     power_table,
     sensitivity,
 )
-from evaluation.report.study.quoted import SlideTables
+from evaluation.report.study.quoted import slide_tables
 from evaluation.report.study.scores import cases_table
 from evaluation.report.study.sentences import against_reference
 from evaluation.report.study.view import StudyView, best, trace
@@ -33,17 +34,15 @@ def build(here: Here) -> Mapping[str, Any]:
     """The page of comparison; no ``tests`` while the cases have not been compared."""
     view = here.view
     reference, runs = view.reference, view.scored
-    tables = SlideTables(
-        reference=reference, classes=view.study.classes, view=view, source=here.uri
-    )
+    precision_recall, f1 = slide_tables(reference, view.study.classes, here)
     filled = bool(runs or reference)
     return {
         "chart": interval_chart(here) if runs else None,
         "cases": cases_table(here),
         "tests": _tests(here),
         "costs": cost_table(here),
-        "precision_recall": tables.precision_recall() if filled else None,
-        "f1": tables.f1() if filled else None,
+        "precision_recall": precision_recall if filled else None,
+        "f1": f1 if filled else None,
         "scores": _score_charts(view),
         "cited": reference is not None,
         "against": against_reference(here),
@@ -110,29 +109,24 @@ def _score_chart(view: StudyView, system: ReferenceSystem, run: RunRecord, place
         for row in run.per_class
         if row.f1.value is not None
     ]
-    wide, narrow = charts.score_plot(bars, view.draw)
     source = wording.told(view.reference.source) if view.reference else ""
     cited, own = wording.told(system.title), view.case_title(run)
     ahead = sum(bar.quoted is not None and bar.value >= bar.quoted for bar in bars)
-    return Chart(
-        id=f"f1-{place}",
-        title=t(
+    return chart(
+        f"f1-{place}",
+        t(
             "F1 par catégorie : {cited}, cité, et {measured}, mesuré",
             cited=wording.quote(cited),
             measured=wording.quote(own),
         ),
-        alt=t(
+        t(
             "Le F1 mesuré atteint ou dépasse le F1 cité pour {ahead} des "
             "{bars}. Les données de la figure suivent.",
             ahead=wording.count(ahead),
             bars=nt(len(bars), "{n} catégorie", "{n} catégories"),
         ),
-        wide=wide,
-        narrow=narrow,
-        keys=(
-            Key(kind=run.model.family, text=t("mesuré ici, avec son intervalle à 95 %")),
-            Key(kind="quoted", text=t("chiffre cité des diapositives")),
-        ),
+        partial(charts.interval_plot, bars),
+        view.draw,
         table=table(
             f"f1-{place}-donnees",
             t(
@@ -153,5 +147,9 @@ def _score_chart(view: StudyView, system: ReferenceSystem, run: RunRecord, place
             ),
             Col(t("Mesuré ici"), lambda bar: number(bar.value, decimals(2), title=trace(run))),
             kind="",
+        ),
+        keys=(
+            (run.model.family, t("mesuré ici, avec son intervalle à 95 %")),
+            ("quoted", t("chiffre cité des diapositives")),
         ),
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from evaluation.records import FOLDS, Fold, MissingPhoto
 from evaluation.report.kit import charts, wording
-from evaluation.report.kit.charts import Chart, Count, Key
+from evaluation.report.kit.charts import Chart
 from evaluation.report.kit.language import foreign, message, nt, t
 from evaluation.report.kit.page import Fact
 from evaluation.report.kit.tables import Cell, Col, Row, Table, head, simple, table
@@ -119,27 +119,21 @@ def chart(view: StudyView) -> Chart:
     """Photos of each class, stacked by part."""
     classes = view.study.classes
     numbers = Counter((card.label, card.fold) for card in view.study.samples)
-    wide, narrow = charts.count_plot(
-        [
-            Count(label=label, part=fold, number=numbers[label, fold])
-            for label in classes
-            for fold in FOLDS
-        ],
-        view.draw,
-    )
+    counted: dict[tuple[str, str], int] = {
+        (label, fold): numbers[label, fold] for label in classes for fold in FOLDS
+    }
     totals = [len(view.samples(label)) for label in classes]
-    return Chart(
-        id="effectifs",
-        title=t("Photos de chaque catégorie, par partie"),
-        alt=t(
+    return charts.chart(
+        "effectifs",
+        t("Photos de chaque catégorie, par partie"),
+        t(
             "Barres empilées : chaque catégorie compte de {least} à {most}. "
             "Le tableau qui suit donne les nombres.",
             least=wording.count(min(totals)),
             most=nt(max(totals), "{n} photo", "{n} photos"),
         ),
-        wide=wide,
-        narrow=narrow,
-        keys=tuple(Key(kind=fold, text=t(PARTS[fold])) for fold in FOLDS),
+        partial(charts.count_plot, counted),
+        view.draw,
         table=simple(
             "effectifs-donnees",
             t("Photos de chaque catégorie, en chiffres"),
@@ -150,6 +144,7 @@ def chart(view: StudyView) -> Chart:
             ],
             title=view.data_trace,
         ),
+        keys=((fold, t(PARTS[fold])) for fold in FOLDS),
     )
 
 

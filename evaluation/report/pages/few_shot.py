@@ -8,8 +8,8 @@ from typing import Any
 
 from evaluation.records import FewShot, FewShotPoint, LearningCurve
 from evaluation.report.kit import curves, links, wording
-from evaluation.report.kit.charts import Chart, Key
-from evaluation.report.kit.curves import LINES, LearningPoint, Level
+from evaluation.report.kit.charts import Chart, chart
+from evaluation.report.kit.curves import LINES
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.sentence import Part, Sentence, say
 from evaluation.report.kit.tables import (
@@ -157,27 +157,21 @@ def _shots(point: FewShotPoint) -> str:
 
 def _chart(view: StudyView, model: FewShot, anchor: str) -> Chart:
     points = [
-        LearningPoint(
-            line=_line(curve.method),
-            shots=_shots(point),
-            mean=point.mean,
-            low=point.low,
-            high=point.high,
-        )
+        {
+            "line": str(_line(curve.method)),
+            "shots": _shots(point),
+            "mean": point.mean,
+            "low": point.low,
+            "high": point.high,
+        }
         for curve in model.curves
         for point in curve.points
     ]
     zero = model.zero_shot
-    level = (
-        None
-        if zero is None or zero.value is None
-        else Level(
-            value=zero.value,
-            low=zero.value if zero.low is None else zero.low,
-            high=zero.value if zero.high is None else zero.high,
-        )
-    )
-    wide, narrow = curves.learning_plot(points, level, view.draw)
+    level = None
+    if zero is not None and zero.value is not None:
+        low, high = (zero.value if bound is None else bound for bound in (zero.low, zero.high))
+        level = {"value": zero.value, "low": low, "high": high}
     ends = wording.clauses(
         t(
             "{method} : {mean} à {mean2}",
@@ -187,24 +181,21 @@ def _chart(view: StudyView, model: FewShot, anchor: str) -> Chart:
         )
         for curve in model.curves
     )
-    keys = [
-        Key(kind=f"line-{_line(curve.method)}", text=_method(curve.method, model))
-        for curve in model.curves
-    ]
+    keys = [(f"line-{_line(curve.method)}", _method(curve.method, model)) for curve in model.curves]
     if level:
-        keys.append(Key(kind="level", text=t("zero-shot, sans étiquette")))
-    return Chart(
-        id=f"apprentissage-{anchor}",
-        title=t("Exactitude sur le test selon le nombre d’étiquettes, avec bandes à 95 %"),
-        alt=t(
+        keys.append(("level", t("zero-shot, sans étiquette")))
+    return chart(
+        f"apprentissage-{anchor}",
+        t("Exactitude sur le test selon le nombre d’étiquettes, avec bandes à 95 %"),
+        t(
             "{model_name}, de la plus petite à la plus grande quantité d’étiquettes. {ends}.",
             model_name=view.model_name(model.model),
             ends=ends,
         ),
-        wide=wide,
-        narrow=narrow,
-        keys=tuple(keys),
+        partial(curves.learning_plot, points, level),
+        view.draw,
         table=_means(model, anchor, view.model_name(model.model)),
+        keys=keys,
     )
 
 

@@ -14,7 +14,7 @@ from evaluation.report.kit.tables import PERCENT, Cell, Col, Table, absent, head
 from evaluation.report.pages import summary
 from evaluation.report.study.answer import sentence, word
 from evaluation.report.study.here import Here
-from evaluation.report.study.quoted import SlideTables
+from evaluation.report.study.quoted import slide_tables
 from evaluation.report.study.view import StudyView, best, trace
 
 
@@ -39,7 +39,7 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Mapping[
             for here in others
         ],
         "table": _studies_by_models(views) if others else None,
-        "quoted": () if quoted is None else quoted_tables(quoted),
+        "quoted": () if quoted is None else slide_tables(quoted, quoted.classes),
         "source": "" if quoted is None else wording.told(quoted.source),
         "reading": (
             Link(text=t("Le contexte"), href="contexte.html", hint=t("la question de départ")),
@@ -73,9 +73,3 @@ def _best_of(view: StudyView, title: str) -> Cell:
         return absent(t("non mesuré"))
     href = Here(view, links.HOME).run(run.case)
     return number(run.metric("accuracy"), PERCENT, title=trace(run), href=href)
-
-
-def quoted_tables(reference: Reference) -> tuple[Table, ...]:
-    """The slides' two tables, without any measured figure."""
-    tables = SlideTables(reference=reference, classes=reference.classes)
-    return tables.precision_recall(), tables.f1()

@@ -6,25 +6,22 @@ The page is complete without its script: a drawing, the words that replace it, a
 
 from __future__ import annotations
 
-import json
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 
-from evaluation.records import FloatArray, Projection, RunRecord
-from evaluation.report.kit import links, wording
-from evaluation.report.kit.charts import Chart, Key
+from evaluation.records import FloatArray, Predictions, Projection, RunRecord
+from evaluation.report.kit import wording
+from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import nt, t
-from evaluation.report.kit.scatter import Axes, Dot, Name, scatter_plot, scatter_program
-from evaluation.report.kit.sentence import Sentence, say
-from evaluation.report.kit.tables import Cell, Col, Table, table
-from evaluation.report.pages.explorer import Option
+from evaluation.report.kit.scatter import Axes, scatter_plot, scatter_program
+from evaluation.report.kit.tables import Cell, Col, Table, counted, table
+from evaluation.report.study.browsed import places, script, test_cards, version
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import WITHHELD
-from evaluation.report.study.scores import gallery_href
 from evaluation.report.study.view import StudyView, best, trace
 
 DRAWN = 800
@@ -34,427 +31,302 @@ _MARGIN = 0.06
 """Of the plane around the outermost points."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageMapPage:
-    """The still figure, and where the interactive one finds what it needs."""
-
-    case: str
-    """Which case the still figure shows."""
-    said: tuple[Sentence, ...]
-    withheld: str
-    chart: Chart
-    cases: tuple[Option, ...]
-    classes: tuple[Option, ...]
-    chosen: str
-    """Place of the case that is shown first."""
-    source: str
-    """Address of the data file."""
-    explorer: str
-    style: str
-    script: str
-    vega: str
-    interpreter: str
-    """Evaluates Vega's expressions without making code of them, which no page may."""
-
-
-def build(here: Here) -> ImageMapPage | None:
-    """The page; None when no scored case has kept its photos in the plane."""
-    view = here.view
-    data = _Data(view)
-    if not data.runs:
+def build(here: Here) -> Mapping[str, Any] | None:
+    """What the template prints; None when no scored case has kept its photos in the plane."""
+    view, planes = here.view, _planes(here.view)
+    if not planes:
         return None
-    return ImageMapPage(
-        case=view.case_title(data.first),
-        said=_said(view, data),
-        withheld="" if view.photos_shown else t(WITHHELD),
-        chart=_chart(view, data),
-        cases=_options(tuple(view.case_title(run) for run in data.runs)),
-        classes=_options(view.study.classes),
-        chosen=str(data.runs.index(data.first)),
-        source=f"{here.file(data.place)}?{data.version}",
-        explorer=here.to("explorateur"),
-        style=here.file("assets/carte-des-images.css"),
-        script=here.file("assets/carte-des-images.js"),
-        vega=here.file("assets/vendor/vega.min.js"),
-        interpreter=here.file("assets/vendor/vega-interpreter.js"),
-    )
+    lead = _lead(view, planes)
+    runs = [plane.run for plane in planes]
+    told = [f"{run.case} {run.provenance.started}" for run in runs]
+    return {
+        "case": wording.quote(view.case_title(lead.run)),
+        "shown": sum(lead.projection.explained),
+        "projection": lead.projection,
+        "scale": lead.scale,
+        "withheld": "" if view.photos_shown else t(WITHHELD),
+        "chart": _chart(here, lead),
+        "cases": [view.case_title(run) for run in runs],
+        "classes": view.study.classes,
+        # Place of the case that is shown first.
+        "chosen": str(planes.index(lead)),
+        "source": f"{here.file(_uri(view))}?{version([*told, str(view.photos_shown)])}",
+        "explorer": here.to("explorateur"),
+        "style": here.file("assets/carte-des-images.css"),
+        "script": here.file("assets/carte-des-images.js"),
+        "vega": here.file("assets/vendor/vega.min.js"),
+        # Evaluates Vega's expressions without making code of them, which no page may.
+        "interpreter": here.file("assets/vendor/vega-interpreter.js"),
+    }
 
 
 def data_files(view: StudyView) -> dict[str, str]:
-    """Uri to text of the script that holds the points: one call ``veilleCarte({…})``.
-
-    Its argument is JSON without ``<``, ``>``, ``&``, U+2028 or U+2029.
-    """
-    data = _Data(view)
-    if not data.runs:
+    """Uri to text of the script that holds the points: one call ``veilleCarte({…})``."""
+    planes = _planes(view)
+    if not planes:
         return {}
-    text = json.dumps(data.content(), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for one in "<>&\u2028\u2029":
-        text = text.replace(one, f"\\u{ord(one):04x}")
-    return {data.place: f"veilleCarte({text});\n"}
+    study, cards, seen = view.study, test_cards(view), view.photos_shown
+    classes = {label: place for place, label in enumerate(study.classes)}
+    content = {
+        "study": view.folder,
+        "classes": study.classes,
+        "ids": [card.id for card in cards],
+        "titles": [(card.title if seen else "") or card.id for card in cards],
+        "labels": [classes[card.label] for card in cards],
+        "photos": [card.photo for card in cards] if seen else [],
+        "cases": [_content(plane, classes) for plane in planes],
+        "program": scatter_program(_lead(view, planes).axes),
+    }
+    return {_uri(view): script("veilleCarte", content)}
 
 
-def _options(names: tuple[str, ...]) -> tuple[Option, ...]:
-    return tuple(Option(value=str(i), text=name) for i, name in enumerate(names))
+def _content(plane: _Plane, classes: Mapping[str, int]) -> Mapping[str, object]:
+    """What the data file says of a case; classes by their places."""
+    axes = plane.axes
+    return {
+        "id": plane.run.case,
+        "x": axes.x,
+        "y": axes.y,
+        "titles": [axes.x_title, axes.y_title],
+        "points": [[round(x, 4), round(y, 4)] for x, y in plane.points.tolist()],
+        "texts": [[classes[label], x, y] for label, (x, y) in plane.drawn_texts.items()],
+        "predicted": [classes[label] for label in plane.answers],
+        "sure": [round(p, 4) for p in plane.sure.tolist()],
+    }
 
 
-# ----------------------------------------------------------------------------- data
+def _uri(view: StudyView) -> str:
+    """Of the data file."""
+    return f"{view.folder}/donnees/carte-des-images.js"
 
 
-@dataclass(frozen=True)
-class _Data:
-    """The cases that have a plane, and their points in the order of the study's card."""
+# ------------------------------------------------------------------------ one case
 
-    view: StudyView
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Plane:
+    """A case's test photos and texts in the plane, in the order of the study's card."""
+
+    run: RunRecord
+    projection: Projection
+    labels: tuple[str, ...]
+    """(N,) of the photos."""
+    classes: tuple[str, ...]
+    points: FloatArray
+    """(N, 2)"""
+    answers: list[str]
+    """(N,) what the case names each photo."""
+    sure: FloatArray
+    """(N,) with which probability."""
 
     @cached_property
-    def planes(self) -> Mapping[str, Projection]:
-        """Of the scored cases whose projection is of the photos that they answered for."""
-        found = {}
-        for run in self.view.scored:
-            plane = self.view.results.projections.get(run.case)
-            said = self.view.results.predictions.get(run.case)
-            if plane and said and set(plane.sample_ids) == set(said.sample_ids):
-                found[run.case] = plane
-        return found
+    def texts(self) -> Mapping[str, tuple[float, float]]:
+        """Of each class, where its text lies; none for a case that reads no text."""
+        plane = self.projection
+        return dict(zip(plane.classes, plane.texts, strict=True)) if plane.texts else {}
 
     @cached_property
-    def runs(self) -> tuple[RunRecord, ...]:
-        return tuple(run for run in self.view.scored if run.case in self.planes)
+    def middles(self) -> Mapping[str, FloatArray]:
+        """(2,) of each class that has test photos: the mean of theirs."""
+        labels = np.array(self.labels)
+        return {
+            label: self.points[labels == label].mean(axis=0)
+            for label in self.classes
+            if (labels == label).any()
+        }
 
     @cached_property
-    def first(self) -> RunRecord:
-        """The case that is shown first: the best one whose texts mean something."""
-        described = tuple(run for run in self.view.described if run.case in self.planes)
-        top = best(described) or best(self.runs)
-        assert top is not None  # noqa: S101 - a page without a case is not built
-        return top
-
-    @property
-    def place(self) -> str:
-        """Uri of the data file."""
-        return f"{self.view.folder}/donnees/carte-des-images.js"
-
-    @property
-    def version(self) -> str:
-        """Changes with the results, so that a browser does not mix old files with new ones."""
-        told = [f"{run.case} {run.provenance.started}" for run in self.runs]
-        return f"{zlib.crc32(chr(10).join([*told, str(self.view.photos_shown)]).encode()):08x}"
-
-    @cached_property
-    def cards(self) -> tuple[int, ...]:
-        """Places in the study's card of the test photos."""
-        return tuple(i for i, card in enumerate(self.view.study.samples) if card.fold == "test")
-
-    def points(self, run: RunRecord) -> FloatArray:
-        """(N, 2) of the test photos, in the order of the card."""
-        plane = self.planes[run.case]
-        rows = {one: i for i, one in enumerate(plane.sample_ids)}
-        at = [rows[self.view.study.samples[i].id] for i in self.cards]
-        points: FloatArray = np.array(plane.photos, dtype=np.float64)[at]
-        return points
-
-    def answers(self, run: RunRecord) -> tuple[list[str], list[float]]:
-        """What the case names each test photo, and with which probability."""
-        said = self.view.results.predictions[run.case]
-        rows = {one: i for i, one in enumerate(said.sample_ids)}
-        at = [rows[self.view.study.samples[i].id] for i in self.cards]
-        guesses = said.predicted[at]
-        sure = said.probabilities[at].max(axis=1)
-        return [said.classes[i] for i in guesses.tolist()], [round(p, 4) for p in sure.tolist()]
-
-    def scale(self, run: RunRecord) -> float:
+    def scale(self) -> float:
         """By how much the texts are drawn away from the middle, so that they can be told apart.
 
         Their directions alone decide between classes.  They are put as far, in mean square, as
         the middles of the photos of the classes are; never nearer than they lie.
         """
-        plane = self.planes[run.case]
-        texts = np.array(plane.texts, dtype=np.float64)
-        reach = float((texts**2).sum(axis=1).mean()) if plane.texts else 0.0
-        middles = np.array(list(self.middles(run).values()))
-        wanted = float((middles**2).sum(axis=1).mean())
-        return max(1.0, round((wanted / reach) ** 0.5, 1)) if reach else 1.0
 
-    def middles(self, run: RunRecord) -> Mapping[str, FloatArray]:
-        """(2,) of each class that has test photos: the mean of theirs."""
-        points = self.points(run)
-        labels = np.array([self.view.study.samples[i].label for i in self.cards])
+        def reach(points: Sequence[object]) -> float:
+            return float((np.array(points, dtype=np.float64) ** 2).sum(axis=1).mean())
+
+        lies = reach(list(self.texts.values())) if self.texts else 0.0
+        wanted = reach(list(self.middles.values()))
+        return max(1.0, round((wanted / lies) ** 0.5, 1)) if lies else 1.0
+
+    @cached_property
+    def drawn_texts(self) -> Mapping[str, tuple[float, float]]:
+        """Of each class, the place where its text is drawn."""
         return {
-            label: points[labels == label].mean(axis=0)
-            for label in self.view.study.classes
-            if (labels == label).any()
+            label: (round(self.scale * x, 4), round(self.scale * y, 4))
+            for label, (x, y) in self.texts.items()
         }
 
-    def texts(self, run: RunRecord) -> list[tuple[str, float, float]]:
-        """Each class with the place where its text is drawn."""
-        scale = self.scale(run)
-        return [
-            (label, round(scale * x, 4), round(scale * y, 4))
-            for label, (x, y) in _texts(self.planes[run.case])
-        ]
-
-    def axes(self, run: RunRecord) -> Axes:
+    @cached_property
+    def axes(self) -> Axes:
         """Limits that hold every photo and text of the case."""
-        plane = self.planes[run.case]
-        texts = [(x, y) for _, x, y in self.texts(run)]
-        points = np.array([*plane.photos, *texts], dtype=np.float64)
+        placed = [*self.projection.photos, *self.drawn_texts.values()]
+        points = np.array(placed, dtype=np.float64)
         low, high = points.min(axis=0), points.max(axis=0)
         margin = _MARGIN * (high - low)
-        limits = [(float(a), float(b)) for a, b in zip(low - margin, high + margin, strict=True)]
+        x, y = ((float(a), float(b)) for a, b in zip(low - margin, high + margin, strict=True))
         titles = [
             t(
                 "axe {number} ({share} de la variance)",
-                number=wording.count(i),
+                number=wording.count(place),
                 share=wording.percent(share, 0),
             )
-            for i, share in enumerate(plane.explained, start=1)
+            for place, share in enumerate(self.projection.explained, start=1)
         ]
-        return Axes(
-            classes=self.view.study.classes,
-            x=limits[0],
-            y=limits[1],
-            x_title=titles[0],
-            y_title=titles[1],
-        )
+        return Axes(classes=self.classes, x=x, y=y, x_title=titles[0], y_title=titles[1])
 
-    def content(self) -> Mapping[str, object]:
-        """What the data file says."""
-        study = self.view.study
-        cards = [study.samples[i] for i in self.cards]
-        places = {label: i for i, label in enumerate(study.classes)}
-        return {
-            "study": self.view.folder,
-            "classes": study.classes,
-            "ids": [card.id for card in cards],
-            "titles": [card.title or card.id for card in cards]
-            if self.view.photos_shown
-            else [card.id for card in cards],
-            "labels": [places[card.label] for card in cards],
-            "photos": [card.photo for card in cards] if self.view.photos_shown else [],
-            "cases": [self._case(run, places) for run in self.runs],
-            "program": scatter_program(self.axes(self.first)),
-        }
+    def cosine(self, label: str, other: str) -> float | None:
+        """Of a class's text and another's middle; None without a text, or at the origin."""
+        if label not in self.texts:
+            return None
+        text, middle = self.texts[label], self.middles[other]
+        lengths = float(np.linalg.norm(text) * np.linalg.norm(middle))
+        return float(np.dot(text, middle)) / lengths if lengths else None
 
-    def _case(self, run: RunRecord, places: Mapping[str, int]) -> Mapping[str, object]:
-        axes = self.axes(run)
-        named, sure = self.answers(run)
-        return {
-            "id": run.case,
-            "x": axes.x,
-            "y": axes.y,
-            "titles": [axes.x_title, axes.y_title],
-            "points": [[round(x, 4), round(y, 4)] for x, y in self.points(run).tolist()],
-            "texts": [[places[label], x, y] for label, x, y in self.texts(run)],
-            "predicted": [places[label] for label in named],
-            "sure": sure,
-        }
+    def nearest(self, label: str) -> str:
+        """The class whose middle lies most in the direction of the text; "" without a text."""
+        if label not in self.texts:
+            return ""
+
+        def along(other: str) -> float:
+            cosine = self.cosine(label, other)
+            return -2.0 if cosine is None else cosine
+
+        return max(self.middles, key=along)
 
 
-def _texts(plane: Projection) -> list[tuple[str, tuple[float, float]]]:
-    return list(zip(plane.classes, plane.texts, strict=True)) if plane.texts else []
+def _planes(view: StudyView) -> list[_Plane]:
+    """Of the scored cases whose projection is of the photos that they answered for."""
+    planes = []
+    for run in view.scored:
+        projection = view.results.projections.get(run.case)
+        said = view.results.predictions.get(run.case)
+        if projection and said and set(projection.sample_ids) == set(said.sample_ids):
+            planes.append(_plane(view, run, projection, said))
+    return planes
 
 
-# ---------------------------------------------------------------------------- words
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Middle:
-    """A class in the plane: the middle of its photos, and its text."""
-
-    label: str
-    photos: int
-    right: int
-    x: float
-    y: float
-    text: tuple[float, float] | None
-    aligned: float | None
-    """Cosine of the text and of the middle; None without a text, or at the origin."""
-    nearest: str
-    """The class whose middle lies most in the direction of the text; "" without a text."""
-
-
-def _middles(view: StudyView, data: _Data, run: RunRecord) -> tuple[_Middle, ...]:
-    named, _ = data.answers(run)
-    labels = [view.study.samples[i].label for i in data.cards]
-    texts = dict(_texts(data.planes[run.case]))
-    members = {
-        label: [i for i, one in enumerate(labels) if one == label] for label in view.study.classes
-    }
-    middles = data.middles(run)
-    return tuple(
-        _Middle(
-            label=label,
-            photos=len(members[label]),
-            right=sum(named[i] == label for i in members[label]),
-            x=float(middle[0]),
-            y=float(middle[1]),
-            text=texts.get(label),
-            aligned=_cosine(texts.get(label), middle),
-            nearest=_nearest(texts.get(label), middles),
-        )
-        for label, middle in middles.items()
+def _plane(view: StudyView, run: RunRecord, projection: Projection, said: Predictions) -> _Plane:
+    cards = test_cards(view)
+    rows = places(cards, said.sample_ids)
+    photos = np.array(projection.photos, dtype=np.float64)
+    return _Plane(
+        run=run,
+        projection=projection,
+        labels=tuple(card.label for card in cards),
+        classes=view.study.classes,
+        points=photos[places(cards, projection.sample_ids)],
+        answers=[said.classes[guess] for guess in said.predicted[rows].tolist()],
+        sure=said.probabilities[rows].max(axis=1),
     )
 
 
-def _cosine(text: tuple[float, float] | None, middle: FloatArray) -> float | None:
-    if text is None:
-        return None
-    lengths = float(np.linalg.norm(text) * np.linalg.norm(middle))
-    return float(np.dot(text, middle)) / lengths if lengths else None
-
-
-def _nearest(text: tuple[float, float] | None, middles: Mapping[str, FloatArray]) -> str:
-    if text is None:
-        return ""
-    told = {label: _cosine(text, middle) for label, middle in middles.items()}
-    return max(told, key=lambda label: -2.0 if told[label] is None else told[label] or 0.0)
-
-
-def _said(view: StudyView, data: _Data) -> tuple[Sentence, ...]:
-    run = data.first
-    plane = data.planes[run.case]
-    lost = 1 - sum(plane.explained)
-    said = [
-        say(
-            "Chaque photo est un vecteur de plusieurs centaines de nombres ; les deux axes "
-            "sont ceux le long desquels les photos de test diffèrent le plus (analyse en "
-            "composantes principales). Ils montrent {shown} de leur variance : {lost} ne se "
-            "voit pas ici, et deux photos voisines sur la carte peuvent ne pas l’être pour le "
-            "modèle.",
-            shown=wording.percent(sum(plane.explained), 0),
-            lost=wording.percent(lost, 0),
-        )
-    ]
-    if plane.gap is not None and plane.texts_shown is not None:
-        said.append(
-            say(
-                "Les textes sont placés sur les mêmes axes, mais centrés à part : dans un "
-                "modèle comme CLIP, photos et textes occupent deux régions distinctes (modality "
-                "gap, Liang et al., 2022), séparées ici de {gap} pour des vecteurs de longueur 1. "
-                "Un texte se lit donc comme une direction : il attire les photos qui sont de "
-                "son côté. Les axes montrent {shown} de la variance des textes ; pour qu’on "
-                "les distingue, leur distance au centre est multipliée par {scale}.",
-                scale=wording.decimal(data.scale(run), 1),
-                gap=wording.decimal(plane.gap, 2),
-                shown=wording.percent(plane.texts_shown, 0),
-            )
-        )
-    if not plane.texts:
-        said.append(
-            say(
-                "{case} ne lit pas de texte : la carte ne montre que les photos, telles que "
-                "son tronc les voit.",
-                case=wording.quote(view.case_title(run)),
-            )
-        )
-    return tuple(said)
+def _lead(view: StudyView, planes: Sequence[_Plane]) -> _Plane:
+    """The case that is shown first: the best one whose texts mean something."""
+    runs = {plane.run.case: plane for plane in planes}
+    described = tuple(run for run in view.described if run.case in runs)
+    top = best(described) or best(tuple(plane.run for plane in planes))
+    assert top is not None  # noqa: S101 - a page without a case is not built
+    return runs[top.case]
 
 
 # --------------------------------------------------------------------------- figure
 
 
-def _chart(view: StudyView, data: _Data) -> Chart:
-    run = data.first
-    middles = _middles(view, data, run)
-    points, (named, _) = data.points(run), data.answers(run)
-    labels = [view.study.samples[i].label for i in data.cards]
-    step = -(-len(labels) // DRAWN)
+def _chart(here: Here, plane: _Plane) -> Chart:
+    total, case = len(plane.labels), here.name(plane.run.case)
     dots = [
-        Dot(x=float(x), y=float(y), label=label, right=label == guess)
-        for (x, y), label, guess in zip(points, labels, named, strict=True)
-    ][::step]
-    names = [Name(x=x, y=y, label=label) for label, x, y in data.texts(run)]
-    wide, narrow = scatter_plot(data.axes(run), dots, names, view.draw)
-    return Chart(
-        id="carte",
-        title=_title(len(dots), len(labels), view.case_title(run)),
-        alt=_alt(view, middles, len(labels)),
-        wide=wide,
-        narrow=narrow,
-        keys=tuple(
-            Key(kind=kind, text=text)
-            for kind, text in (
-                ("full", t("photo bien classée")),
-                ("hollow", t("photo mal classée")),
-                *((("cross", t("texte de la catégorie")),) if names else ()),
-            )
+        {"x": x, "y": y, "label": label, "right": label == guess}
+        for (x, y), label, guess in zip(
+            plane.points.tolist(), plane.labels, plane.answers, strict=True
+        )
+    ][:: -(-total // DRAWN)]
+    names = [{"x": x, "y": y, "label": label} for label, (x, y) in plane.drawn_texts.items()]
+    photos = nt(total, "{n} photo", "{n} photos")
+    title = (
+        t("{photos} de test selon {case}", photos=photos, case=case)
+        if len(dots) == total
+        else t(
+            "{drawn} des {photos} de test selon {case}",
+            drawn=wording.count(len(dots)),
+            photos=photos,
+            case=case,
+        )
+    )
+    return chart(
+        "carte",
+        title,
+        _alt(plane, photos),
+        partial(scatter_plot, plane.axes, {"photos": dots, "texts": names, "here": []}),
+        here.view.draw,
+        table=_table(here, plane),
+        keys=(
+            ("full", t("photo bien classée")),
+            ("hollow", t("photo mal classée")),
+            *((("cross", t("texte de la catégorie")),) if names else ()),
         ),
-        table=_table(view, run, middles),
     )
 
 
-def _title(drawn: int, total: int, case: str) -> str:
-    photos = nt(total, "{n} photo", "{n} photos")
-    if drawn == total:
-        return t("{photos} de test selon {case}", photos=photos, case=wording.quote(case))
-    return t(
-        "{drawn} des {photos} de test selon {case}",
-        drawn=wording.count(drawn),
-        photos=photos,
-        case=wording.quote(case),
-    )
-
-
-def _alt(view: StudyView, middles: tuple[_Middle, ...], total: int) -> str:
-    photos = nt(total, "{n} photo", "{n} photos")
-    classes = nt(len(view.study.classes), "{n} catégorie", "{n} catégories")
-    if not any(one.text for one in middles):
+def _alt(plane: _Plane, photos: str) -> str:
+    classes = nt(len(plane.classes), "{n} catégorie", "{n} catégories")
+    if not plane.texts:
         return t(
             "Nuage de {photos} en {classes}. Le tableau qui suit donne le centre de chacune.",
             photos=photos,
             classes=classes,
         )
-    own = sum(one.nearest == one.label for one in middles)
     return t(
         "Nuage de {photos} en {classes}, et le texte de chacune. Le texte de {own} sur {all} "
         "pointe vers le centre des photos de sa propre catégorie plus que vers aucun autre. Le "
         "tableau qui suit donne les centres.",
         photos=photos,
         classes=classes,
-        own=wording.count(own),
-        all=wording.count(len(middles)),
+        own=wording.count(sum(plane.nearest(label) == label for label in plane.middles)),
+        all=wording.count(len(plane.middles)),
     )
 
 
-def _table(view: StudyView, run: RunRecord, middles: tuple[_Middle, ...]) -> Table:
-    tip, here = trace(run), Here(view, view.page("carte-des-images"))
+def _table(here: Here, plane: _Plane) -> Table:
+    tip, case = trace(plane.run), plane.run.case
+    pairs = list(zip(plane.labels, plane.answers, strict=True))
 
-    def place(point: tuple[float, float] | None) -> str:
+    def place(point: Sequence[float] | None) -> str:
         if point is None:
             return wording.DASH
         x, y = (wording.decimal(value, 2) for value in point)
         return t("({x} ; {y})", x=x, y=y)
 
-    def count(middle: _Middle) -> Cell:
-        text = wording.count(middle.photos)
-        return Cell(text=text, title=tip, href=gallery_href(here, middle.label))
+    def photos(label: str) -> Cell:
+        return counted(plane.labels.count(label), title=tip, href=here.gallery(label))
 
-    def right(middle: _Middle) -> Cell:
-        cell = links.explorer_cell(view.folder, run.case, middle.label, middle.label)
-        text = wording.count(middle.right)
-        return Cell(text=text, title=tip, href=cell if middle.right else "")
+    def right(label: str) -> Cell:
+        hits = pairs.count((label, label))
+        href = here.photos(case, truth=label, predicted=label) if hits else ""
+        return counted(hits, title=tip, href=href)
 
-    def aligned(middle: _Middle) -> str:
-        return wording.DASH if middle.aligned is None else wording.decimal(middle.aligned, 2)
+    def aligned(label: str) -> str:
+        cosine = plane.cosine(label, label)
+        return wording.DASH if cosine is None else wording.decimal(cosine, 2)
 
     texts = (
-        Col(t("Texte"), lambda middle: place(middle.text)),
+        Col(t("Texte"), lambda label: place(plane.texts.get(label))),
         Col(t("Alignement"), aligned, t("cosinus du texte et du centre")),
         Col(
             t("Centre vers lequel le texte pointe"),
-            lambda middle: middle.nearest or wording.DASH,
+            lambda label: plane.nearest(label) or wording.DASH,
             numeric=False,
         ),
     )
     return table(
         "carte-donnees",
-        t("{case} : où sont les catégories", case=view.case_title(run)),
-        middles,
-        Col(t("Catégorie"), lambda middle: middle.label, numeric=False),
-        Col(t("Photos de test"), count),
+        t("{case} : où sont les catégories", case=here.view.case_title(plane.run)),
+        plane.middles,
+        Col(t("Catégorie"), str, numeric=False),
+        Col(t("Photos de test"), photos),
         Col(t("Bien classées"), right),
-        Col(t("Centre des photos"), lambda middle: place((middle.x, middle.y))),
-        *(texts if any(middle.text for middle in middles) else ()),
+        Col(t("Centre des photos"), lambda label: place(plane.middles[label].tolist())),
+        *(texts if plane.texts else ()),
         title=tip,
     )

@@ -73,7 +73,7 @@ def _case(here: Here, run: RunRecord) -> Mapping[str, object]:
         "weakest": weakest(here, run),
         "warnings": run.warnings,
         "classes": class_table(here, run, None),
-        "confusion": confusion_table(here.view, run),
+        "confusion": confusion_table(here, run),
         "maps": case_link(here, run.case),
     }
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from evaluation.records import (
     ClassGain,
@@ -15,30 +17,30 @@ from evaluation.records import (
     TextEffect,
     TextPair,
 )
-from evaluation.report.kit import charts, links, wording
-from evaluation.report.kit.charts import Chart, Gain, Key
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.charts import Chart, chart, gain_plot
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.sentence import Part, Sentence, joined, say
+from evaluation.report.kit.sentence import Part
 from evaluation.report.kit.tables import (
+    GAPS,
+    P_VALUE,
     POINTS,
+    WHOLE,
     Cell,
     Col,
-    Column,
-    Group,
     Kind,
-    Row,
     Table,
+    bare,
+    counted,
+    decimals,
     head,
-    measured,
     number,
     simple,
     table,
 )
-from evaluation.report.kit.typography import NBSP
 from evaluation.report.study.findings import class_finding, gains_anchor, tell
 from evaluation.report.study.here import Here
-from evaluation.report.study.scores import gallery_href
-from evaluation.report.study.view import StudyView, bounds, shown, trace, trace_all
+from evaluation.report.study.view import StudyView, interval_said, shown, trace, trace_all
 
 TRUNCATED = re.compile(r"\btruncat|\bcut\b", re.IGNORECASE)
 """How a model's warning says that it did not read a text to its end."""
@@ -53,329 +55,195 @@ _MANY = 24
 """A longer table of texts is folded."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gains:
-    """What one prompt set changes over the names, class by class."""
-
-    anchor: str
-    title: str
-    said: Sentence
-    chart: Chart
-    table: Table
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effects:
-    """What each text of a prompt set brings."""
-
-    anchor: str
-    title: str
-    table: Table
-    summary: str
-    """What the folded table is called; "" when it is shown whole."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelPrompts:
-    """One model's prompt sets."""
-
-    anchor: str
-    title: str
-    findings: tuple[Sentence, ...]
-    choice: Sentence
-    """Empty when there was nothing to choose on validation."""
-    gains: tuple[Gains, ...]
-    effects: tuple[Effects, ...]
-    near_identical: tuple[Sentence, ...]
-    truncated: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptsPage:
-    """The page of prompts."""
-
-    title: str
-    models: tuple[ModelPrompts, ...]
-    variance: Table | None
-    variance_said: Sentence
-    controls: tuple[Sentence, ...]
-
-
-def build(here: Here) -> PromptsPage | None:
-    """The page, or None when nothing is known of the prompt sets but their scores."""
-    view = here.view
-    found = view.comparison
-    if found is None:
+def build(here: Here) -> Mapping[str, Any] | None:
+    """What the template prints; None when nothing is known of the prompt sets but their scores."""
+    comparison = here.view.comparison
+    if comparison is None:
         return None
-    models = tuple(_model(here, found, one) for one in found.prompts if _has_matter(view, one))
-    controls = tuple(_control(here, case, gain) for case, gain in found.control.items())
-    if not (models or found.variance or controls):
+    models = [_model(here, comparison, diagnosis) for diagnosis in comparison.prompts]
+    models = [model for model in models if any(model["matter"].values())]
+    if not (models or comparison.variance or comparison.control):
         return None
-    return PromptsPage(
-        title=view.title,
-        models=models,
-        variance=_variance(found),
-        variance_said=_variance_said(found, view.alpha),
-        controls=controls,
-    )
+    return {
+        "models": models,
+        "controls": [_control(here, *control) for control in comparison.control.items()],
+        "variance": _variance(here.view, comparison) if comparison.variance else None,
+    }
 
 
-def _has_matter(view: StudyView, one: PromptDiagnosis) -> bool:
-    found = one.gains or one.choice or any(one.effects.values()) or any(one.near_identical.values())
-    return bool(found or _truncated(view, one.model))
-
-
-def _model(here: Here, found: StudyComparison, one: PromptDiagnosis) -> ModelPrompts:
-    view = here.view
-    cases = {run.case for run in view.scored if run.model.name == one.model}
-    anchor = links.slug(one.model)
-    return ModelPrompts(
-        anchor=f"modele-{anchor}",
-        title=view.model_name(one.model),
-        findings=tuple(
+def _model(here: Here, comparison: StudyComparison, diagnosis: PromptDiagnosis) -> dict[str, Any]:
+    """The prompt sets of a model; ``matter`` is what is known of them beyond their scores."""
+    view, name = here.view, diagnosis.model
+    runs = [run for run in view.scored if run.model.name == name]
+    warnings = (warning for run in runs for warning in run.warnings)
+    return {
+        "anchor": f"modele-{links.slug(name)}",
+        "title": view.model_name(name),
+        "findings": [
             tell(here, finding)
-            for finding in found.findings
-            if finding.topic in {"prompts", "control"} and finding.subject in cases
-        ),
-        choice=() if one.choice is None else _choice(view, one.choice),
-        gains=tuple(_gains(here, gain) for gain in one.gains if gain.a not in view.controls),
-        effects=tuple(
-            _effects(view, case, effects) for case, effects in one.effects.items() if effects
-        ),
-        near_identical=tuple(
-            _near_identical(view, case, pairs)
-            for case, pairs in one.near_identical.items()
-            if pairs
-        ),
-        truncated=_truncated(view, one.model),
-    )
-
-
-def _truncated(view: StudyView, model: str) -> tuple[str, ...]:
-    return tuple(
-        dict.fromkeys(
-            warning
-            for run in view.scored
-            if run.model.name == model
-            for warning in run.warnings
-            if TRUNCATED.search(warning)
-        )
-    )
+            for finding in comparison.findings
+            if finding.topic in {"prompts", "control"}
+            and finding.subject in {run.case for run in runs}
+        ],
+        "matter": {
+            "choice": diagnosis.choice and _choice(view, diagnosis.choice),
+            "gains": [_gain(here, gain) for gain in diagnosis.gains if gain.a not in view.controls],
+            "effects": [_effects(here, *texts) for texts in diagnosis.effects.items() if texts[1]],
+            "near_identical": {
+                here.texts(case): _alike(pairs)
+                for case, pairs in diagnosis.near_identical.items()
+                if pairs
+            },
+            "truncated": list(dict.fromkeys(filter(TRUNCATED.search, warnings))),
+        },
+    }
 
 
 # -------------------------------------------------------------------------- choice
 
 
-def choices(view: StudyView) -> tuple[Sentence, ...]:
-    """For each model, the prompt set chosen on validation, and what a choice on test flatters."""
-    found = view.comparison.prompts if view.comparison else ()
-    return tuple(
-        say(
-            "Pour {model_name}, {choice}",
-            model_name=wording.quote(view.model_name(one.model)),
-            choice=_choice(view, one.choice),
-        )
-        for one in found
-        if one.choice is not None
-    )
+def choices(view: StudyView) -> Mapping[str, Mapping[str, Any]]:
+    """Model to its prompt set chosen on validation, and what a choice on test flatters."""
+    diagnoses = view.comparison.prompts if view.comparison else ()
+    return {
+        wording.quote(view.model_name(diagnosis.model)): _choice(view, diagnosis.choice)
+        for diagnosis in diagnoses
+        if diagnosis.choice is not None
+    }
 
 
-def _choice(view: StudyView, choice: PromptChoice) -> Sentence:
-    def title(prompts: str) -> str:
-        found = next((one for one in view.prompt_sets if one.name == prompts), None)
-        return wording.quote(prompts if found is None else wording.told(found.title))
+def _choice(view: StudyView, choice: PromptChoice) -> Mapping[str, Any]:
+    sets = {prompts.name: prompts for prompts in view.prompt_sets}
 
-    number = f"{shown(choice.test)}{NBSP}{bounds(choice.test)}".strip()
-    rival = (
-        t("C’est aussi le meilleur sur le test")
-        if choice.chosen == choice.best_on_test
-        else t(
-            "Le meilleur sur le test est {title} ({best_test})",
-            title=title(choice.best_on_test),
-            best_test=shown(choice.best_test),
-        )
-    )
+    def title(name: str) -> str:
+        return wording.quote(wording.told(sets[name].title) if name in sets else name)
+
     flattery = wording.gap(choice.optimism)
-    cost = (
-        t("le choisir d’après le test ne flatterait pas son résultat")
-        if flattery == wording.gap(0.0)
-        else t(
-            "le choisir d’après le test flatterait son résultat de {flattery} en moyenne",
-            flattery=flattery,
-        )
-    )
-    chosen = say(
-        "{title}, choisi sur la validation parmi {candidates} de textes, y "
-        "obtient {validation}, et {number} sur le test : c’est ce chiffre "
-        "qu’il faut retenir. {rival} ; {cost}.",
-        title=title(choice.chosen),
-        candidates=nt(len(choice.candidates), "{n} jeu", "{n} jeux"),
-        validation=shown(choice.validation),
-        number=number,
-        rival=rival,
-        cost=cost,
-    )
-    if any(one.name == choice.chosen and one.reads_labels for one in view.prompt_sets):
-        caution = say("Ces textes sont tirés des étiquettes d’apprentissage.")
-        return joined(chosen, " ", caution)
-    return chosen
+    return {
+        "title": title(choice.chosen),
+        "among": len(choice.candidates),
+        "validation": shown(choice.validation),
+        "number": interval_said(choice.test),
+        "rival": "" if choice.chosen == choice.best_on_test else title(choice.best_on_test),
+        "best": shown(choice.best_test),
+        "flattery": "" if flattery == wording.gap(0.0) else flattery,
+        "labelled": choice.chosen in sets and sets[choice.chosen].reads_labels,
+    }
 
 
 # --------------------------------------------------------------------------- gains
 
 
-def _gains(here: Here, gain: PromptGain) -> Gains:
-    view = here.view
-    anchor = gains_anchor(view, gain)
-    ordered = sorted(gain.classes, key=lambda row: -row.gain)
-    title = t("{set} au lieu de {set2}", set=_set(view, gain.a), set2=_set(view, gain.b))
-    return Gains(
-        anchor=anchor,
-        title=title,
-        said=class_finding(here, gain),
-        chart=_gain_chart(view, gain, ordered, f"{anchor}-figure"),
-        table=_gain_table(here, gain, ordered, f"{anchor}-tests"),
-    )
+def _gain(here: Here, gain: PromptGain) -> Mapping[str, Any]:
+    """What one prompt set changes over the names, class by class."""
+    return {
+        "anchor": gains_anchor(here.view, gain),
+        "set": here.texts(gain.a),
+        "base": here.texts(gain.b),
+        "said": class_finding(here, gain),
+        "chart": gain_chart(here, gain),
+        "table": _gain_table(here, gain),
+    }
 
 
-def _set(view: StudyView, case: str) -> str:
-    run = view.runs.get(case)
-    if run is None or run.prompts is None:
-        return wording.quote(view.case_name(case))
-    return wording.quote(wording.told(run.prompts.title))
+def _ordered(gain: PromptGain) -> list[ClassGain]:
+    return sorted(gain.classes, key=lambda row: -row.gain)
 
 
-def _gain_chart(view: StudyView, gain: PromptGain, ordered: list[ClassGain], id_: str) -> Chart:
-    gains = [
-        Gain(
-            label=row.label,
-            points=100 * row.gain,
-            low=100 * row.low,
-            high=100 * row.high,
-            shown=row.p_holm < view.alpha,
-        )
-        for row in ordered
+def gain_chart(here: Here, gain: PromptGain) -> Chart:
+    """The gains of each class, best first."""
+    view, rows = here.view, _ordered(gain)
+    points = [
+        {
+            "label": row.label,
+            "value": 100 * row.gain,
+            "low": 100 * row.low,
+            "high": 100 * row.high,
+            "shown": row.p_holm < view.alpha,
+        }
+        for row in rows
     ]
-    wide, narrow = charts.gain_plot(gains, view.draw)
-    told = sum(one.shown for one in gains)
-    tip = trace_all((gain.a, gain.b))
-    return Chart(
-        id=id_,
-        title=t("Rappel gagné ou perdu, en points, avec son intervalle à 95 %"),
-        alt=t(
-            "{case_name} contre {case_name2} : {told} sur {gains}, de {points} "
-            "pour {label} à {points2} pour {label2}.",
+    proven, tip = sum(row.p_holm < view.alpha for row in rows), trace_all((gain.a, gain.b))
+    id_ = f"{gains_anchor(view, gain)}-figure"
+    return chart(
+        id_,
+        t("Rappel gagné ou perdu, en points, avec son intervalle à 95 %"),
+        t(
+            "{case_name} contre {case_name2} : {told} sur {gains}, de {points} pour {label} à "
+            "{points2} pour {label2}.",
             case_name=view.case_name(gain.a),
             case_name2=view.case_name(gain.b),
-            told=nt(told, "{n} changement démontré", "{n} changements démontrés"),
-            gains=nt(len(gains), "{n} catégorie", "{n} catégories"),
-            points=wording.signed(gains[0].points),
-            label=wording.quote(gains[0].label),
-            points2=wording.signed(gains[-1].points),
-            label2=wording.quote(gains[-1].label),
+            told=nt(proven, "{n} changement démontré", "{n} changements démontrés"),
+            gains=nt(len(rows), "{n} catégorie", "{n} catégories"),
+            points=wording.signed(100 * rows[0].gain),
+            label=wording.quote(rows[0].label),
+            points2=wording.signed(100 * rows[-1].gain),
+            label2=wording.quote(rows[-1].label),
         ),
-        wide=wide,
-        narrow=narrow,
-        keys=(
-            Key(kind="zero-shot", text=t("gain démontré")),
-            Key(kind="loss", text=t("perte démontrée")),
-            Key(kind="open", text=t("non démontré")),
-        ),
+        partial(gain_plot, points),
+        view.draw,
         table=simple(
             f"{id_}-donnees",
             t("{case_name} : gains de rappel, en chiffres", case_name=view.case_name(gain.a)),
             (t("Catégorie"), t("Gain (points)"), t("Intervalle à 95 %")),
-            tuple(
+            (
                 (
                     row.label,
-                    measured(
-                        wording.signed(100 * row.gain),
-                        row.gain,
-                        low=row.low,
-                        high=row.high,
-                        title=tip,
-                    ),
+                    number(row.gain, bare(POINTS), within=(row.low, row.high), title=tip),
                     wording.interval(row.low, row.high),
                 )
-                for row in ordered
+                for row in rows
             ),
             title=tip,
         ),
+        keys=(
+            ("zero-shot", t("gain démontré")),
+            ("loss", t("perte démontrée")),
+            ("open", t("non démontré")),
+        ),
     )
 
 
-def _gain_table(here: Here, gain: PromptGain, ordered: list[ClassGain], id_: str) -> Table:
-    view = here.view
+def _gain_table(here: Here, gain: PromptGain) -> Table:
     tip = trace_all((gain.a, gain.b))
-    return Table(
-        id=id_,
-        caption=t(
+
+    def alone(row: ClassGain, case: str, other: str, photos: int) -> Cell:
+        href = here.disputed(case, other, photos, truth=row.label)
+        return counted(photos, title=tip, href=href)
+
+    return table(
+        f"{gains_anchor(here.view, gain)}-tests",
+        t(
             "{case_name} : les tests, catégorie par catégorie",
-            case_name=view.case_name(gain.a),
+            case_name=here.view.case_name(gain.a),
         ),
-        columns=(
-            Column(text=t("Catégorie"), numeric=False),
-            Column(text=t("Gain de rappel"), note=t("points")),
-            Column(text=t("Photos gagnées")),
-            Column(text=t("Photos perdues")),
-            Column(text=t("Photos de test")),
-            Column(text="p", note="mid-p"),
-            Column(text=t("p corrigé"), note=t("Holm")),
-            Column(text=t("Verdict")),
+        _ordered(gain),
+        Col(
+            t("Catégorie"),
+            lambda row: head(row.label, href=here.gallery(row.label)),
+            numeric=False,
         ),
-        groups=(
-            Group(
-                rows=tuple(
-                    Row(
-                        cells=(
-                            head(row.label, href=gallery_href(here, row.label)),
-                            measured(
-                                wording.signed(100 * row.gain),
-                                row.gain,
-                                low=row.low,
-                                high=row.high,
-                                note=wording.interval(row.low, row.high),
-                                title=tip,
-                            ),
-                            Cell(
-                                text=wording.count(row.only_a),
-                                title=tip,
-                                href=_disputed(view, gain.a, gain.b, row.label, row.only_a),
-                            ),
-                            Cell(
-                                text=wording.count(row.only_b),
-                                title=tip,
-                                href=_disputed(view, gain.b, gain.a, row.label, row.only_b),
-                            ),
-                            Cell(text=wording.count(row.n), title=tip),
-                            measured(wording.bare_p(row.p_mid), row.p_mid, title=tip),
-                            measured(wording.bare_p(row.p_holm), row.p_holm, title=tip),
-                            verdict_cell(row.gain, row.p_holm, view.alpha),
-                        )
-                    )
-                    for row in ordered
-                )
-            ),
+        Col(
+            t("Gain de rappel"),
+            lambda row: number(row.gain, POINTS, within=(row.low, row.high), title=tip),
+            t("points"),
         ),
+        Col(t("Photos gagnées"), lambda row: alone(row, gain.a, gain.b, row.only_a)),
+        Col(t("Photos perdues"), lambda row: alone(row, gain.b, gain.a, row.only_b)),
+        Col(t("Photos de test"), lambda row: counted(row.n, title=tip)),
+        Col("p", lambda row: number(row.p_mid, P_VALUE, title=tip), "mid-p"),
+        Col(t("p corrigé"), lambda row: number(row.p_holm, P_VALUE, title=tip), t("Holm")),
+        Col(t("Verdict"), lambda row: _verdict(here.view, row.gain, row.p_holm)),
         note=t(
-            "Gagnées : bien classées avec ces textes seulement ; perdues : "
-            "bien classées avec les autres seulement. La correction porte sur "
-            "les catégories du tableau."
+            "Gagnées : bien classées avec ces textes seulement ; perdues : bien classées avec les "
+            "autres seulement. La correction porte sur les catégories du tableau."
         ),
-        kind="scores",
     )
 
 
-def _disputed(view: StudyView, right: str, wrong: str, label: str, number: int) -> str:
-    """The photos of a class that only the first of two cases gets right."""
-    if not number or not view.explorable(right, wrong):
-        return ""
-    return links.explorer_pair(view.folder, right, wrong, "a", truth=label)
-
-
-def verdict_cell(effect: float, p: float, alpha: float) -> Cell:
+def _verdict(view: StudyView, effect: float, p: float) -> Cell:
     """Whether a corrected test shows an effect, in words."""
-    if p >= alpha:
+    if p >= view.alpha:
         return Cell(text=t("non démontré"))
     kind: Kind = "hit" if effect > 0 else "error"
     return Cell(text=t("gain démontré") if effect > 0 else t("perte démontrée"), kind=kind)
@@ -384,70 +252,55 @@ def verdict_cell(effect: float, p: float, alpha: float) -> Cell:
 # --------------------------------------------------------------------------- texts
 
 
-def _effects(view: StudyView, case: str, effects: tuple[TextEffect, ...]) -> Effects:
-    slug, many = view.case_slugs[case], len(effects) > _MANY
-    return Effects(
-        anchor=f"textes-{slug}",
-        title=t("Ce que chaque texte apporte : {set}", set=_set(view, case)),
-        summary=nt(len(effects), "{n} texte", "{n} textes") if many else "",
-        table=_effects_table(view, case, sorted(effects, key=lambda effect: -effect.effect)),
-    )
+def _effects(here: Here, case: str, effects: Sequence[TextEffect]) -> Mapping[str, Any]:
+    """What each text of a prompt set brings; ``folded`` is how many there are, if many."""
+    return {
+        "anchor": f"textes-{here.view.case_slugs[case]}",
+        "set": here.texts(case),
+        "folded": len(effects) if len(effects) > _MANY else 0,
+        "table": _effects_table(here, case, effects),
+    }
 
 
-def _effects_table(view: StudyView, case: str, effects: list[TextEffect]) -> Table:
-    run = view.runs[case]
+def _effects_table(here: Here, case: str, effects: Sequence[TextEffect]) -> Table:
+    run = here.view.runs[case]
     tip, lang = trace(run), run.prompts.language if run.prompts else ""
 
-    def label(effect: TextEffect) -> Cell:
-        known = view.explorable(case)
-        return head(
-            effect.label,
-            href=links.explorer_case(view.folder, case, truth=effect.label) if known else "",
-        )
-
-    def gain(effect: TextEffect) -> Cell:
-        return measured(
-            wording.signed(100 * effect.effect),
-            effect.effect,
-            low=effect.low,
-            high=effect.high,
-            note=wording.interval(effect.low, effect.high),
-            title=tip,
-        )
+    def gain(row: TextEffect) -> Cell:
+        return number(row.effect, POINTS, within=(row.low, row.high), title=tip)
 
     return table(
-        f"textes-{view.case_slugs[case]}-tableau",
-        t("{set} : exactitude avec le texte, moins sans lui", set=_set(view, case)),
-        effects,
-        Col(t("Texte"), lambda effect: Cell(text=effect.text, lang=lang), numeric=False),
-        Col(t("Catégorie"), label, numeric=False),
+        f"textes-{here.view.case_slugs[case]}-tableau",
+        t("{set} : exactitude avec le texte, moins sans lui", set=here.texts(case)),
+        sorted(effects, key=lambda row: -row.effect),
+        Col(t("Texte"), lambda row: Cell(text=row.text, lang=lang), numeric=False),
+        Col(
+            t("Catégorie"),
+            lambda row: head(row.label, href=here.photos(case, truth=row.label)),
+            numeric=False,
+        ),
         Col(t("Effet"), gain, t("points")),
         Col(
             t("Sur sa catégorie"),
-            lambda effect: number(effect.own_recall, POINTS, title=tip),
+            lambda row: number(row.own_recall, POINTS, title=tip),
             t("points de rappel"),
         ),
-        Col(t("Photos gagnées"), lambda effect: wording.count(effect.only_with)),
-        Col(t("Photos perdues"), lambda effect: wording.count(effect.only_without)),
-        Col(
-            t("p corrigé"),
-            lambda effect: measured(wording.bare_p(effect.p_holm), effect.p_holm, title=tip),
-            t("Holm"),
-        ),
-        Col(t("Verdict"), lambda effect: verdict_cell(effect.effect, effect.p_holm, view.alpha)),
+        Col(t("Photos gagnées"), lambda row: wording.count(row.only_with)),
+        Col(t("Photos perdues"), lambda row: wording.count(row.only_without)),
+        Col(t("p corrigé"), lambda row: number(row.p_holm, P_VALUE, title=tip), t("Holm")),
+        Col(t("Verdict"), lambda row: _verdict(here.view, row.effect, row.p_holm)),
         named=False,
         title=tip,
         note=t(
-            "Chaque texte est retiré à son tour ; une catégorie qui n’en a "
-            "qu’un garde alors son nom. Un effet négatif démontré désigne un "
-            "texte à retirer."
+            "Chaque texte est retiré à son tour ; une catégorie qui n’en a qu’un garde alors son "
+            "nom. Un effet négatif démontré désigne un texte à retirer."
         ),
         kind="plain",
     )
 
 
-def _near_identical(view: StudyView, case: str, pairs: tuple[TextPair, ...]) -> Sentence:
-    said = wording.clauses(
+def _alike(pairs: Sequence[TextPair]) -> str:
+    return wording.clauses(
         t(
             "{a} et {b} (cosinus {cosine})",
             a=wording.quote(pair.a),
@@ -456,115 +309,46 @@ def _near_identical(view: StudyView, case: str, pairs: tuple[TextPair, ...]) -> 
         )
         for pair in pairs
     )
-    return say("{set} : {said}.", set=_set(view, case), said=said)
 
 
-# ------------------------------------------------------------------------- control
+# ---------------------------------------------------------- random words, and variance
 
 
-def _control(here: Here, case: str, gain: MeanGain) -> Sentence:
-    view = here.view
-    run = view.runs.get(case)
-    model = wording.quote(view.model_title(run)) if run else wording.quote(case)
-    draws = nt(gain.repetitions, "{n} tirage", "{n} tirages")
-    words = t("{draws} de mots au hasard de même longueur, en moyenne", draws=draws)
-    told = wording.points(gain.gain)
-    numbers = say(
-        "{gain}, IC 95 % {interval}, {p}",
-        gain=Part(text=told, href=here.run(run.case), title=trace(run)) if run else told,
-        interval=wording.interval(gain.low, gain.high),
-        p=wording.p_value(gain.p),
-    )
-    subject = t("pour {model}, {set}", model=model, set=_set(view, case))
-    if gain.p >= view.alpha:
-        return say(
-            "{subject} : on ne peut pas conclure face à {words}, sur ces {n} ({numbers}).",
-            subject=wording.sentence_case(subject),
-            words=words,
-            n=nt(gain.n, "{n} image", "{n} images"),
-            numbers=numbers,
-        )
-    better = t("mieux") if gain.gain > 0 else t("moins bien")
-    return say(
-        "{subject} fait {better} que {words} ({numbers}).",
-        subject=wording.sentence_case(subject),
-        better=better,
-        words=words,
-        numbers=numbers,
-    )
+def _control(here: Here, case: str, gain: MeanGain) -> Mapping[str, Any]:
+    run = here.view.runs.get(case)
+    tip = trace(run) if run else ""
+    return {
+        "model": here.reader(case),
+        "set": here.texts(case),
+        "number": Part(text=wording.points(gain.gain), href=here.run(case), title=tip),
+        "gain": gain,
+        "shown": gain.p < here.view.alpha,
+    }
 
 
-# ------------------------------------------------------------------------ variance
-
-
-def _variance(found: StudyComparison) -> Table | None:
-    if not found.variance:
-        return None
-    tip = f"comparison.json. {trace_all(found.inputs)}"
-    return Table(
-        id="variance",
-        caption=t("D’où viennent les différences d’exactitude entre modèles et jeux de textes"),
-        columns=(
-            Column(text=t("Source"), numeric=False),
-            Column(text=t("Part des différences")),
-            Column(text=t("Effet typique"), note=t("points")),
-            Column(text=t("Degrés de liberté")),
-            Column(text=t("χ² de Wald")),
-            Column(text="p"),
-        ),
-        groups=(
-            Group(
-                rows=tuple(
-                    Row(
-                        cells=(
-                            head(t(SOURCES[one.source])),
-                            measured(
-                                wording.percent(one.share, 0),
-                                one.share,
-                                low=one.low,
-                                high=one.high,
-                                note=wording.interval(one.low, one.high, 0),
-                                title=tip,
-                            ),
-                            measured(wording.decimal(100 * one.effect, 1), one.effect, title=tip),
-                            Cell(text=wording.count(one.df), title=tip),
-                            measured(wording.decimal(one.wald, 1), one.wald, title=tip),
-                            measured(wording.bare_p(one.p), one.p, title=tip),
-                        )
-                    )
-                    for one in found.variance
-                )
+def _variance(view: StudyView, comparison: StudyComparison) -> Mapping[str, Any]:
+    """Where the differences of accuracy come from: the largest source, the proven ones, all."""
+    rows = comparison.variance
+    tip = f"comparison.json. {trace_all(comparison.inputs)}"
+    return {
+        "top": max(rows, key=lambda row: row.share),
+        "proven": [t(SOURCES[row.source]).lower() for row in rows if row.p < view.alpha],
+        "table": table(
+            "variance",
+            t("D’où viennent les différences d’exactitude entre modèles et jeux de textes"),
+            rows,
+            Col(t("Source"), lambda row: t(SOURCES[row.source]), numeric=False),
+            Col(
+                t("Part des différences"),
+                lambda row: number(row.share, WHOLE, within=(row.low, row.high), title=tip),
+            ),
+            Col(t("Effet typique"), lambda row: number(row.effect, GAPS, title=tip), t("points")),
+            Col(t("Degrés de liberté"), lambda row: counted(row.df, title=tip)),
+            Col(t("χ² de Wald"), lambda row: number(row.wald, decimals(1), title=tip)),
+            Col("p", lambda row: number(row.p, P_VALUE, title=tip)),
+            note=t(
+                "Parts de la somme des carrés entre les cas, avec leur intervalle à 95 % en pour "
+                "cent ; l’effet typique est débarrassé du bruit dû aux images."
             ),
         ),
-        note=t(
-            "Parts de la somme des carrés entre les cas, avec leur intervalle "
-            "à 95 % en pour cent ; l’effet typique est débarrassé du bruit dû "
-            "aux images."
-        ),
-        kind="scores",
-    )
-
-
-def _variance_said(found: StudyComparison, alpha: float) -> Sentence:
-    if not found.variance:
-        return ()
-    top = max(found.variance, key=lambda one: one.share)
-    subject = {
-        "model": t("le choix du modèle"),
-        "prompts": t("le choix des textes"),
-        "interaction": t("l’accord entre un modèle et des textes"),
-    }[top.source]
-    certain = [t(SOURCES[one.source]).lower() for one in found.variance if one.p < alpha]
-    tail = (
-        t("Sont démontrés : {certain}.", certain=wording.listing(certain))
-        if certain
-        else t("Aucune de ces sources n’est démontrée.")
-    )
-    return say(
-        "Ce qui compte le plus ici, c’est {subject} ({share} des "
-        "différences, IC 95 % {interval}). {tail}",
-        subject=subject,
-        share=wording.percent(top.share, 0),
-        interval=wording.interval(top.low, top.high, 0),
-        tail=tail,
-    )
+    }

@@ -64,7 +64,7 @@ def _case(here: Here, run: RunRecord) -> Mapping[str, Any]:
         "facts": chosen_facts(run, here.run(run.case)),
         "warnings": run.warnings,
         "classes": class_table(here, run, None),
-        "confusion": confusion_table(view, run),
+        "confusion": confusion_table(here, run),
         "regime": _regime(run),
         "curves": trainings.charts(view, run),
         "augmentation": trainings.augmentation(run),

@@ -8,7 +8,7 @@ from typing import Any
 
 from evaluation.records import PromptSet, RunRecord
 from evaluation.report.kit import charts, wording
-from evaluation.report.kit.charts import Change, Chart
+from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import foreign, message, nt, t
 from evaluation.report.kit.page import Fact
 from evaluation.report.kit.sentence import Sentence, say
@@ -135,7 +135,7 @@ def _model(here: Here, run: RunRecord, *, unfolded: bool) -> Mapping[str, Any]:
         "warnings": run.warnings,
         "change": change(view, run),
         "classes": class_table(here, run, base),
-        "confusion": confusion_table(view, run),
+        "confusion": confusion_table(here, run),
         "maps": case_link(here, run.case),
         "open": unfolded,
     }
@@ -174,14 +174,11 @@ def change(view: StudyView, run: RunRecord) -> Chart | None:
     (most, highest), (least, lowest) = ordered[0], ordered[-1]
     up = sum(change > 0 for change in changes.values())
     down = sum(change < 0 for change in changes.values())
-    wide, narrow = charts.change_plot(
-        [Change(label=label, points=100 * change) for label, change in ordered], view.draw
-    )
     slug, title = view.case_slugs[run.case], view.case_title(run)
-    return Chart(
-        id=f"ecarts-{slug}",
-        title=t("Rappel gagné ou perdu par rapport à {names}, en points", names=against[1]),
-        alt=t(
+    return chart(
+        f"ecarts-{slug}",
+        t("Rappel gagné ou perdu par rapport à {names}, en points", names=against[1]),
+        t(
             "{case} : {up} en rappel, {down}. De {most} ({highest}) à {least} ({lowest}).",
             case=title,
             up=nt(up, "{n} catégorie gagne", "{n} catégories gagnent"),
@@ -191,8 +188,8 @@ def change(view: StudyView, run: RunRecord) -> Chart | None:
             least=wording.quote(least),
             lowest=wording.points(lowest),
         ),
-        wide=wide,
-        narrow=narrow,
+        partial(charts.change_plot, {label: 100 * change for label, change in ordered}),
+        view.draw,
         table=simple(
             f"ecarts-{slug}-donnees",
             t("{case_title} : écarts de rappel, en chiffres", case_title=title),

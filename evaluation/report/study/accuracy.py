@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from evaluation.records import FAMILIES, ReferenceSystem, RunRecord
 from evaluation.report.kit import charts, links, wording
-from evaluation.report.kit.charts import Bar, Chart, Key
+from evaluation.report.kit.charts import Bar, Chart, chart
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.tables import PERCENT, Col, Table, head, number, table
 from evaluation.report.study.here import Here
@@ -25,15 +27,14 @@ def interval_chart(here: Here) -> Chart:
             for system in systems
         ),
     ]
-    wide, narrow = charts.interval_plot(bars, view.chance, view.draw)
-    return Chart(
-        id=f"exactitude-{links.slug(view.study.name)}",
-        title=_chart_title(view),
-        alt=_alt(view, runs),
-        wide=wide,
-        narrow=narrow,
-        keys=_keys(view, {bar.kind for bar in bars}),
+    return chart(
+        f"exactitude-{links.slug(view.study.name)}",
+        _chart_title(view),
+        _alt(view, runs),
+        partial(charts.interval_plot, bars, view.chance),
+        view.draw,
         table=_chart_table(here, runs, systems),
+        keys=_keys(view, {bar.kind for bar in bars}),
     )
 
 
@@ -73,7 +74,7 @@ def _bar(view: StudyView, run: RunRecord) -> Bar:
     )
 
 
-def _keys(view: StudyView, kinds: set[str]) -> tuple[Key, ...]:
+def _keys(view: StudyView, kinds: set[str]) -> list[tuple[str, str]]:
     keys = [
         *((family, t(sign.title), family in kinds) for family, sign in FAMILIES.items()),
         ("quoted", t("chiffre cité des diapositives"), "reference" in kinds),
@@ -81,7 +82,7 @@ def _keys(view: StudyView, kinds: set[str]) -> tuple[Key, ...]:
         ("chance", t("hasard ({chance})", chance=wording.percent(view.chance)), True),
         ("letter", t("même lettre : non départagés, aucun test ne les sépare"), view.lettered),
     ]
-    return tuple(Key(kind=kind, text=text) for kind, text, present in keys if present)
+    return [(kind, text) for kind, text, present in keys if present]
 
 
 def _alt(view: StudyView, runs: list[RunRecord]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from evaluation.records import RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, t
-from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, absent, head, measured
+from evaluation.report.kit.tables import COUNT, Cell, Col, Table, decimals, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, trace
 
@@ -18,22 +18,44 @@ def cost_table(here: Here) -> Table | None:
     view = here.view
     if not view.scored:
         return None
+
+    def measure(run: RunRecord, value: float | None, digits: int) -> Cell:
+        return number(value, decimals(digits), why=t(UNKNOWN), title=trace(run))
+
+    def alone(run: RunRecord) -> Cell:
+        cost = run.timings.embedding
+        return measure(run, cost.ms_per_image if cost else None, 1)
+
+    def batch(run: RunRecord) -> Cell:
+        cost = run.timings.embedding
+        return measure(run, cost.batch_size if cost else None, 0)
+
+    def device(run: RunRecord) -> Cell:
+        return Cell(text=f"{run.provenance.device}, {run.provenance.precision}", lang="en")
+
     sized = any(_parameters(view, run) for run in view.scored)
-    return Table(
-        id="couts",
-        caption=t("Ce que coûte chaque cas"),
-        columns=(
-            Column(text=t("Cas"), numeric=False),
-            Column(text=t("Modèle seul"), note=t("ms par photo")),
-            Column(text=t("Avec le décodage"), note=t("photos par seconde")),
-            Column(text=t("Lot"), note=t("photos")),
-            Column(text=t("Mémoire"), note=t("Mio, au plus haut")),
-            Column(text=t("Textes ou apprentissage"), note=t("secondes")),
-            *((Column(text=t("Paramètres"), note=t("millions")),) if sized else ()),
-            Column(text=t("Appareil"), numeric=False),
+    return table(
+        "couts",
+        t("Ce que coûte chaque cas"),
+        view.scored,
+        Col(t("Cas"), lambda run: here.case(run.case, title=trace(run)), numeric=False),
+        Col(t("Modèle seul"), alone, t("ms par photo")),
+        Col(
+            t("Avec le décodage"),
+            lambda run: measure(run, run.timings.images_per_second, 1),
+            t("photos par seconde"),
         ),
-        groups=(Group(rows=tuple(_row(here, run, sized=sized) for run in view.scored)),),
+        Col(t("Lot"), batch, t("photos")),
+        Col(t("Mémoire"), _memory, t("Mio, au plus haut")),
+        Col(
+            t("Textes ou apprentissage"),
+            lambda run: measure(run, run.timings.head_seconds, 1),
+            t("secondes"),
+        ),
+        Col(t("Paramètres"), lambda run: _size(here, run), t("millions")) if sized else None,
+        Col(t("Appareil"), device, numeric=False),
         note=_note(view.scored),
+        kind="",
     )
 
 
@@ -48,36 +70,9 @@ def _parameters(view: StudyView, run: RunRecord) -> int | None:
 def _size(here: Here, run: RunRecord) -> Cell:
     """The size of the model's weights, which leads to its card."""
     parameters = _parameters(here.view, run)
-    if parameters is None:
-        return absent(t("nombre inconnu"))
-    return measured(
-        wording.decimal(parameters / MILLION, 1),
-        parameters / MILLION,
-        href=here.model(run.model.name),
-    )
-
-
-def _row(here: Here, run: RunRecord, *, sized: bool) -> Row:
-    cost, speed = run.timings.embedding, run.timings.images_per_second
-    ms = None if cost is None else cost.ms_per_image
-    return Row(
-        cells=(
-            head(here.view.case_title(run), href=here.run(run.case), title=trace(run)),
-            _number(run, ms, 1),
-            _number(run, speed, 1),
-            _number(run, None if cost is None else cost.batch_size, 0),
-            _memory(run),
-            _number(run, run.timings.head_seconds, 1),
-            *((_size(here, run),) if sized else ()),
-            Cell(text=f"{run.provenance.device}, {run.provenance.precision}", lang="en"),
-        )
-    )
-
-
-def _number(run: RunRecord, value: float | None, digits: int) -> Cell:
-    if value is None:
-        return absent(t(UNKNOWN))
-    return measured(wording.decimal(value, digits), value, title=trace(run))
+    millions = None if parameters is None else parameters / MILLION
+    card = here.model(run.model.name)
+    return number(millions, decimals(1), why=t("nombre inconnu"), href=card)
 
 
 def _memory(run: RunRecord) -> Cell:
@@ -86,30 +81,19 @@ def _memory(run: RunRecord) -> Cell:
     lap = None if cost is None else cost.memory
     resident = origin.peak_memory_mb if lap is None else lap.resident_mb
     on_device = origin.device_memory_mb if lap is None else lap.device_mb
-    scope = origin.peak_memory_scope if lap is None else lap.scope
-    if resident is None:
-        return absent(t(UNKNOWN))
-    notes = (
-        t("du processus") if scope == "process" else "",
-        ""
-        if on_device is None
-        else t("et {memory} sur la carte", memory=wording.decimal(on_device, 0)),
-    )
-    return measured(
-        wording.decimal(resident, 0),
-        resident,
-        note=" ".join(one for one in notes if one),
-        title=trace(run),
-    )
+    notes = [t("du processus")] if _scope(run) == "process" else []
+    if on_device is not None:
+        notes.append(t("et {memory} sur la carte", memory=wording.decimal(on_device, 0)))
+    return number(resident, COUNT, why=t(UNKNOWN), note=" ".join(notes), title=trace(run))
 
 
 def _note(runs: tuple[RunRecord, ...]) -> str:
     machines = tuple(dict.fromkeys(run.provenance.hardware for run in runs))
     said = t(
         "Mesuré sur {machines}, quand les photos ont été encodées. Le temps du modèle seul est la "
-        "médiane de plusieurs passages d’un même lot, sans rien décoder ; le débit compte "
-        "aussi la lecture et le décodage des photos, qui se font en même temps. La mémoire est "
-        "celle du processus, poids et bibliothèques compris.",
+        "médiane de plusieurs passages d’un même lot, sans rien décoder ; le débit compte aussi la "
+        "lecture et le décodage des photos, qui se font en même temps. La mémoire est celle du "
+        "processus, poids et bibliothèques compris.",
         machines=wording.listing(machines),
     )
     if all(_scope(run) == "case" for run in runs):
@@ -122,9 +106,7 @@ def _note(runs: tuple[RunRecord, ...]) -> str:
 
 
 def _scope(run: RunRecord) -> str:
+    """Whose peak it is: the "case"'s, or the "process"'s."""
     cost = run.timings.embedding
-    return (
-        run.provenance.peak_memory_scope
-        if cost is None or cost.memory is None
-        else cost.memory.scope
-    )
+    lap = None if cost is None else cost.memory
+    return run.provenance.peak_memory_scope if lap is None else lap.scope

@@ -12,8 +12,8 @@ from functools import partial
 
 from evaluation.records import CaseExplanation, Faithfulness, Randomisation
 from evaluation.report.kit import curves, wording
-from evaluation.report.kit.charts import Chart, Key
-from evaluation.report.kit.curves import FaithfulPoint
+from evaluation.report.kit.charts import Chart
+from evaluation.report.kit.charts import chart as figure
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.sentence import Part, Sentence, nsay, say
 from evaluation.report.kit.tables import (
@@ -257,31 +257,28 @@ def chart(view: StudyView, explanation: CaseExplanation) -> Chart | None:
     names = [method for method in measured_methods(explanation) if method in drawn]
     rows.sort(key=lambda row: list(MEASURES).index((row.measure, row.baseline)))
     points = [
-        FaithfulPoint(
-            panel=t(MEASURES[row.measure, row.baseline]),
-            line=curves.faithful_line(names, row.method),
-            share=i / (len(row.curve) - 1),
-            probability=value,
-        )
+        {
+            "panel": t(MEASURES[row.measure, row.baseline]),
+            "line": curves.faithful_line(names, row.method),
+            "share": i / (len(row.curve) - 1),
+            "probability": value,
+        }
         for row in rows
         for i, value in enumerate(row.curve)
     ]
-    wide, narrow = curves.faithfulness_plot(points, view.draw)
-    return Chart(
-        id=f"courbes-{view.case_slugs[explanation.case]}",
-        title=t("La probabilité de la catégorie quand on efface, ou dévoile, ce que la carte dit"),
-        alt=t(
+    return figure(
+        f"courbes-{view.case_slugs[explanation.case]}",
+        t("La probabilité de la catégorie quand on efface, ou dévoile, ce que la carte dit"),
+        t(
             "{case}. Effacer d’abord ce qu’une carte fidèle désigne fait tomber la probabilité "
             "vite ; le dévoiler d’abord la fait monter vite. {verdicts}",
             case=view.case_name(explanation.case),
             verdicts=" ".join(verdicts(explanation)),
         ),
-        wide=wide,
-        narrow=narrow,
-        keys=tuple(
-            Key(kind=curves.faithful_line(names, name), text=method_name(name)) for name in names
-        ),
+        partial(curves.faithfulness_plot, points),
+        view.draw,
         table=_curve_table(view, explanation, rows, names),
+        keys=((curves.faithful_line(names, name), method_name(name)) for name in names),
     )
 
 

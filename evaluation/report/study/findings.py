@@ -112,23 +112,6 @@ def _images(finding: Finding) -> str:
 # ------------------------------------------------------------------------- patterns
 
 
-def _name(view: StudyView, case: str) -> str:
-    return wording.quote(view.case_name(case))
-
-
-def _texts(view: StudyView, case: str) -> str:
-    """The prompt set of a case."""
-    run = view.runs.get(case)
-    if run is None or run.prompts is None:
-        return _name(view, case)
-    return wording.quote(wording.told(run.prompts.title))
-
-
-def _model(view: StudyView, case: str) -> str:
-    run = view.runs.get(case)
-    return _name(view, case) if run is None else wording.quote(view.model_title(run))
-
-
 def _compare(here: Here, finding: Finding, a: str, b: str, *, lead: str = "") -> Sentence:
     """The three verdicts on two things; ``a`` is the one ahead."""
     numbers = proof(here, finding)
@@ -158,10 +141,9 @@ def _compare(here: Here, finding: Finding, a: str, b: str, *, lead: str = "") ->
 
 
 def _leaders(here: Here, finding: Finding) -> Sentence:
-    view = here.view
-    first, following = _name(view, finding.a), _name(view, finding.b)
+    first, following = here.name(finding.a), here.name(finding.b)
     others = [one for one in finding.members if one not in {finding.a, finding.b}]
-    named = wording.listing([_name(view, one) for one in others])
+    named = wording.listing([here.name(one) for one in others])
     numbers = proof(here, finding)
     if finding.verdict == "better" and not others:
         return say(
@@ -192,31 +174,30 @@ def _leaders(here: Here, finding: Finding) -> Sentence:
 
 
 def _models(here: Here, finding: Finding) -> Sentence:
-    a, b = _name(here.view, finding.a), _name(here.view, finding.b)
+    a, b = here.name(finding.a), here.name(finding.b)
     return _compare(here, finding, a, b, lead=t("chaque modèle avec ses meilleurs textes, "))
 
 
 def _training(here: Here, finding: Finding) -> Sentence:
     def said(case: str) -> str:
         how = t("entraîné") if case == finding.subject else t("sans exemple")
-        return f"{_name(here.view, case)} ({how})"
+        return f"{here.name(case)} ({how})"
 
     return _compare(here, finding, said(finding.a), said(finding.b))
 
 
 def _prompts(here: Here, finding: Finding) -> Sentence:
-    view = here.view
     subject = finding.subject
     base = finding.b if subject == finding.a else finding.a
-    model = _model(view, subject)
+    model = here.reader(subject)
     if finding.verdict != "better":
-        a, b = _texts(view, finding.a), _texts(view, finding.b)
+        a, b = here.texts(finding.a), here.texts(finding.b)
         return _compare(here, finding, a, b, lead=t("pour {model}, ", model=model))
     slots: dict[str, Slot] = {
-        "texts": _texts(view, subject),
+        "texts": here.texts(subject),
         "model": model,
         "gap": _evidence(here, finding, wording.gap(finding.gap)),
-        "base": _texts(view, base),
+        "base": here.texts(base),
         "proof": f"{_interval(finding)}, {_corrected(finding.p)}",
     }
     if subject == finding.a:
@@ -232,8 +213,8 @@ def _prompts(here: Here, finding: Finding) -> Sentence:
 def _control(here: Here, finding: Finding) -> Sentence:
     view = here.view
     slots: dict[str, Slot] = {
-        "model": _model(view, finding.subject),
-        "texts": _texts(view, finding.subject),
+        "model": here.reader(finding.subject),
+        "texts": here.texts(finding.subject),
         "words": _random_words(view, finding),
         "numbers": proof(here, finding),
     }
@@ -341,8 +322,8 @@ def class_finding(here: Here, gain: PromptGain) -> Sentence:
     pieces: list[Slot] = [piece for part in parts for piece in (part, separator)]
     return say(
         "Catégorie par catégorie, {texts} au lieu de {base} ({model}) : {changes}.",
-        texts=_texts(view, gain.a),
-        base=_texts(view, gain.b),
+        texts=here.texts(gain.a),
+        base=here.texts(gain.b),
         model=view.case_name(gain.a).partition(" · ")[0],
         changes=joined(*pieces[:-1]),
     )

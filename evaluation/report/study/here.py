@@ -6,16 +6,15 @@ takes a :class:`Here` and asks it, instead of passing a study and an address sid
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from evaluation.records import RunRecord
 from evaluation.report.kit import links, wording
-from evaluation.report.kit.links import Agreement
 from evaluation.report.kit.sentence import Part
 from evaluation.report.kit.tables import Cell, head
-from evaluation.report.kit.typography import NBSP
-from evaluation.report.study.view import Absence, StudyView, bounds, shown, trace
+from evaluation.report.study.view import Absence, StudyView, interval_said, trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +38,25 @@ class Here:
     def run(self, case: str) -> str:
         """To the record of a case; "" when it has none."""
         run = self.view.runs.get(case)
-        return "" if run is None else self.view.run_href(self.uri, run)
+        return "" if run is None else self.to("methode", self.view.run_anchor(run))
 
     def model(self, name: str) -> str:
         """To the card of a model; "" when it has none."""
-        return self.view.model_href(self.uri, name)
+        known = name in self.view.model_cards
+        return self.to("modeles", self.view.model_anchor(name)) if known else ""
 
     def gallery(self, label: str, fold: str = "") -> str:
         """To the photos of a class, or of one part of its split; "" for an unknown class."""
         known = label in self.view.class_slugs
         return self.file(self.view.class_page(label), fold) if known else ""
 
-    def pair(self, one: str, other: str) -> str:
+    def pair(self, case: str, other: str) -> str:
         """To the cell of the matrix where a case faces another."""
-        return self.view.pair_href(self.uri, one, other)
+        return self.to("comparaison", self.view.pair_anchor(case, other))
 
     def photo(self, sample_id: str) -> str:
         """To one photo with all that is said of it."""
-        return links.explorer_photo(self.view.folder, sample_id, source=self.uri)
+        return self._explorer({"id": sample_id})
 
     def photos(
         self,
@@ -71,27 +71,24 @@ class Here:
 
         ``confidence`` holds two shares, both included.
         """
-        if not self.view.explorable(case):
-            return ""
-        return links.explorer_case(
-            self.view.folder,
-            case,
-            truth=truth,
-            predicted=predicted,
-            verdict=verdict,
-            confidence=confidence,
-            source=self.uri,
-        )
+        # The page knows confidences to seven decimals (pages/explorer.py).
+        sure = "-".join(f"{100 * share:.5f}".rstrip("0").rstrip(".") for share in confidence or ())
+        state = {"vrai": truth, "predit": predicted, "verdict": verdict, "conf": sure}
+        return self._explorer({"cas": case, **state}, case)
 
     def right(self, case: str) -> str:
         """To the photos that a case gets right: what its accuracy counts."""
         return self.photos(case, verdict="juste")
 
-    def agreement(self, one: str, other: str, side: Agreement, *, truth: str = "") -> str:
-        """To the photos on which two cases agree or disagree in one way."""
-        if not self.view.explorable(one, other):
-            return ""
-        return links.explorer_pair(self.view.folder, one, other, side, truth=truth, source=self.uri)
+    def disputed(self, right: str, wrong: str, number: int, *, truth: str = "") -> str:
+        """To the ``number`` photos that the first of two cases alone gets right; "" for none."""
+        state = {"vrai": truth, "a": right, "b": wrong, "accord": "a"}
+        return self._explorer(state, right, wrong) if number else ""
+
+    def _explorer(self, state: Mapping[str, str], *cases: str) -> str:
+        """To photos, unless nobody kept what these cases say of them."""
+        known = self.view.explorable(*cases)
+        return links.explorer(self.uri, self.view.folder, state) if known else ""
 
     # -------------------------------------------------------- what is printed
 
@@ -101,15 +98,43 @@ class Here:
 
     def number(self, run: RunRecord, metric: str = "accuracy") -> Part:
         """A metric with its interval, linked to its run: "64,3 % [57,6 ; 70,5]"."""
-        found = run.metric(metric)
-        limits = bounds(found)
-        text = shown(found) + (f"{NBSP}{limits}" if limits else "")
-        return Part(text=text, href=self.view.run_href(self.uri, run), title=trace(run))
+        text = interval_said(run.metric(metric))
+        return Part(text=text, href=self.run(run.case), title=trace(run))
 
     def absences(self) -> tuple[Absence, ...]:
-        """Declared cases without a result to show."""
-        return self.view.absences(self.uri)
+        """Declared cases without a comparable result: unavailable, failed, stale, never run.
+
+        Those of one model that have one reason are told together.
+        """
+        view = self.view
+        groups: dict[tuple[str, tuple[str, str, str]], list[str]] = {}
+        for case in view.study.cases:
+            if case not in {run.case for run in view.scored}:
+                groups.setdefault((view.model_of(case), view.lack(case)), []).append(case)
+        return tuple(
+            Absence(
+                cases=tuple(cases),
+                title=view.absent_title(model, cases),
+                href=self.model(model),
+                status=status,
+                reason=reason,
+                reason_lang=lang,
+            )
+            for (model, (status, reason, lang)), cases in groups.items()
+        )
 
     def name(self, case: str) -> str:
         """A case between quotation marks, for the middle of a sentence."""
         return wording.quote(self.view.case_name(case))
+
+    def texts(self, case: str) -> str:
+        """The prompt set of a case, likewise; the case itself where it has none."""
+        run = self.view.runs.get(case)
+        if run is None or run.prompts is None:
+            return self.name(case)
+        return wording.quote(wording.told(run.prompts.title))
+
+    def reader(self, case: str) -> str:
+        """The model of a case, likewise."""
+        run = self.view.runs.get(case)
+        return self.name(case) if run is None else wording.quote(self.view.model_title(run))

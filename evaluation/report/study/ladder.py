@@ -20,7 +20,6 @@ from evaluation.report.kit.tables import (
     table,
 )
 from evaluation.report.study.here import Here
-from evaluation.report.study.scores import right_href
 from evaluation.report.study.view import StudyView, trace
 
 STEPS = {
@@ -108,7 +107,7 @@ def ladder(here: Here) -> Table | None:
                 rung.run.metric("accuracy"),
                 PERCENT,
                 title=trace(rung.run),
-                href=right_href(here, rung.run),
+                href=here.right(rung.run.case),
             ),
         ),
         Col(t("Sur la marche d’avant"), _gain),

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from evaluation.records import CaseComparison, PairedTest, RankedCase
-from evaluation.report.kit import links, wording
+from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.sentence import Sentence, say
 from evaluation.report.kit.tables import (
+    GAPS,
+    P_VALUE,
+    POINTS,
+    WHOLE,
     Cell,
-    Column,
-    Group,
+    Col,
     Kind,
-    Row,
     Table,
     absent,
+    counted,
     exact,
     head,
-    measured,
+    number,
     simple,
+    table,
 )
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, trace_all
@@ -36,32 +42,32 @@ VERDICTS = {
 def rank_cell(view: StudyView, case: str) -> Cell:
     """A case's rank, and whether a test leaves others beside it."""
     compared = view.comparison.comparison if view.comparison else None
-    found = next((one for one in (compared.cases if compared else ()) if one.case == case), None)
-    if compared is None or found is None:
+    cases = compared.cases if compared else ()
+    ranked = next((rank for rank in cases if rank.case == case), None)
+    if ranked is None:
         return Cell(text=wording.DASH, kind="missing")
-    beside = [one for one in compared.cases if one != found and set(one.groups) & set(found.groups)]
+    beside = [
+        wording.quote(view.case_name(rank.case))
+        for rank in cases
+        if rank != ranked and set(rank.groups) & set(ranked.groups)
+    ]
     return Cell(
-        text=wording.ordinal(found.rank),
+        text=wording.ordinal(ranked.rank),
         tag=t("non départagé") if beside else "",
         kind="tie" if beside else "",
-        note=t("groupe {join} · {span}", join=", ".join(found.groups), span=_span(found)),
-        title=t(
-            "Aucun test ne le sépare de {listing}",
-            listing=wording.listing([wording.quote(view.case_name(one.case)) for one in beside]),
-        )
+        note=t("groupe {join} · {span}", join=", ".join(ranked.groups), span=_span(ranked)),
+        title=t("Aucun test ne le sépare de {listing}", listing=wording.listing(beside))
         if beside
         else t("Un test le sépare de chacun des autres"),
     )
 
 
-def _span(found: RankedCase) -> str:
-    if found.rank == found.worst_rank:
-        return t("vrai rang : {rank}", rank=wording.count(found.rank))
-    return t(
-        "vrai rang : {rank} à {worst_rank}",
-        rank=wording.count(found.rank),
-        worst_rank=wording.count(found.worst_rank),
-    )
+def _span(ranked: RankedCase) -> str:
+    """The best and the worst rank that a case may truly have."""
+    rank, worst = wording.count(ranked.rank), wording.count(ranked.worst_rank)
+    if rank == worst:
+        return t("vrai rang : {rank}", rank=rank)
+    return t("vrai rang : {rank} à {worst_rank}", rank=rank, worst_rank=worst)
 
 
 # ---------------------------------------------------------------------- the whole
@@ -109,20 +115,14 @@ def power_table(compared: CaseComparison) -> Table | None:
     """The chance to see a true gap, for gaps of several sizes."""
     if not compared.power:
         return None
-    tip = trace_all(one.case for one in compared.cases)
+    tip = trace_all(ranked.case for ranked in compared.cases)
     return simple(
         "puissance",
-        t(
-            "Chance de voir un écart vrai avec {n}",
-            n=nt(compared.n, "{n} image", "{n} images"),
-        ),
+        t("Chance de voir un écart vrai avec {n}", n=nt(compared.n, "{n} image", "{n} images")),
         (t("Écart vrai"), t("Chance qu’un test le voie")),
         (
-            (
-                head(wording.gap(one.gap), value=one.gap),
-                measured(wording.percent(one.power, 0), one.power, title=tip),
-            )
-            for one in compared.power
+            (head(wording.gap(row.gap), value=row.gap), number(row.power, WHOLE, title=tip))
+            for row in compared.power
         ),
         note=t(
             "Un test seul, au seuil de {alpha} ; la correction de Holm pour "
@@ -137,43 +137,31 @@ def power_table(compared: CaseComparison) -> Table | None:
 
 def matrix(here: Here, compared: CaseComparison) -> Table:
     """Each case against each other; a cell leads to the photos that its row alone gets right."""
-    names = [one.case for one in compared.cases]
-    numbers = {case: wording.count(i) for i, case in enumerate(names, start=1)}
-    return Table(
-        id="qui-bat-qui-tableau",
-        caption=t("Écart d’exactitude du cas de la ligne sur celui de la colonne, en points"),
-        columns=(
-            Column(text=t("Cas"), numeric=False),
-            *(Column(text=f"{numbers[case]}. {here.view.case_name(case)}") for case in names),
-        ),
-        groups=(
-            Group(
-                rows=tuple(
-                    Row(
-                        cells=(
-                            head(f"{numbers[one]}. {here.view.case_name(one)}"),
-                            *(_face_to_face(here, one, other) for other in names),
-                        )
-                    )
-                    for one in names
-                )
-            ),
-        ),
+    names = {
+        one.case: f"{wording.count(place)}. {here.view.case_name(one.case)}"
+        for place, one in enumerate(compared.cases, start=1)
+    }
+    return table(
+        "qui-bat-qui-tableau",
+        t("Écart d’exactitude du cas de la ligne sur celui de la colonne, en points"),
+        names,
+        Col(t("Cas"), lambda case: names[case], numeric=False),
+        *(Col(names[case], partial(_face_to_face, here, case)) for case in names),
         note=t(
-            "Dans chaque case : l’écart, le verdict, l’intervalle à 95 % et p "
-            "après correction de Holm. Le nombre mène aux photos que le cas de "
-            "la ligne est seul des deux à bien classer."
+            "Dans chaque case : l’écart, le verdict, l’intervalle à 95 % et p après correction de "
+            "Holm. Le nombre mène aux photos que le cas de la ligne est seul des deux à bien "
+            "classer."
         ),
         kind="matrix",
     )
 
 
-def _face_to_face(here: Here, one: str, other: str) -> Cell:
+def _face_to_face(here: Here, other: str, case: str) -> Cell:
     view = here.view
-    pair = view.pair(one, other)
-    if one == other or pair is None:
+    pair = view.pair(case, other)
+    if case == other or pair is None:
         return Cell(text=wording.DASH, kind="missing")
-    ahead = pair.a == one
+    ahead = pair.a == case
     gap, low, high = (
         (pair.gap, pair.low, pair.high) if ahead else (-pair.gap, -pair.high, -pair.low)
     )
@@ -186,13 +174,13 @@ def _face_to_face(here: Here, one: str, other: str) -> Cell:
         title=t(
             "{right} que seul {case_name} classe bien, {wrong} que seul {case_name2}",
             right=nt(right, "{n} photo", "{n} photos"),
-            case_name=wording.quote(view.case_name(one)),
+            case_name=here.name(case),
             wrong=wording.count(wrong),
-            case_name2=wording.quote(view.case_name(other)),
+            case_name2=here.name(other),
         ),
-        href=_photos(here, one, other, right),
+        href=here.disputed(case, other, right),
         kind=kind,
-        id=view.pair_anchor(one, other),
+        id=view.pair_anchor(case, other),
         value=exact(gap),
         low=exact(low),
         high=exact(high),
@@ -206,75 +194,50 @@ def _verdict(pair: PairedTest, *, ahead: bool) -> tuple[Kind, str]:
     return ("tie" if pair.verdict == "tie" else "open"), t(title)
 
 
-def _photos(here: Here, one: str, other: str, number: int) -> str:
-    """The photos that only ``one`` gets right; "" when there are none, or no page of them."""
-    if not number or not here.view.explorable(one, other):
-        return ""
-    return links.explorer_pair(here.view.folder, one, other, "a", source=here.uri)
-
-
 # -------------------------------------------------------------------------- pairs
 
 
 def pairs_table(here: Here, compared: CaseComparison) -> Table:
     """Every pair in figures, best first."""
-    return Table(
-        id="paires",
-        caption=t("Toutes les paires, en chiffres"),
-        columns=(
-            Column(text=t("Meilleur cas"), numeric=False),
-            Column(text=t("Autre cas"), numeric=False),
-            Column(text=t("Écart"), note=t("points, IC 95 %")),
-            Column(text=t("Seul le premier a raison"), note=t("photos")),
-            Column(text=t("Seul le second a raison"), note=t("photos")),
-            Column(text=t("p exact")),
-            Column(text="mid-p"),
-            Column(text=t("p de Holm")),
-            Column(text=t("Plus petit écart visible"), note=t("points")),
-            Column(text=t("Verdict"), numeric=False),
+
+    def tip(pair: PairedTest) -> str:
+        return trace_all((pair.a, pair.b))
+
+    def alone(case: str, other: str, photos: int, pair: PairedTest) -> Cell:
+        return counted(photos, title=tip(pair), href=here.disputed(case, other, photos))
+
+    def gap(pair: PairedTest) -> Cell:
+        return number(pair.gap, POINTS, within=(pair.low, pair.high), title=tip(pair))
+
+    def smallest(pair: PairedTest) -> Cell:
+        gap = pair.smallest_gap
+        return absent() if gap is None else number(gap, GAPS, title=tip(pair))
+
+    return table(
+        "paires",
+        t("Toutes les paires, en chiffres"),
+        compared.pairs,
+        Col(t("Meilleur cas"), lambda pair: here.view.case_name(pair.a), numeric=False),
+        Col(t("Autre cas"), lambda pair: here.view.case_name(pair.b), numeric=False),
+        Col(t("Écart"), gap, t("points, IC 95 %")),
+        Col(
+            t("Seul le premier a raison"),
+            lambda pair: alone(pair.a, pair.b, pair.only_a, pair),
+            t("photos"),
         ),
-        groups=(Group(rows=tuple(_pair(here, one) for one in compared.pairs)),),
+        Col(
+            t("Seul le second a raison"),
+            lambda pair: alone(pair.b, pair.a, pair.only_b, pair),
+            t("photos"),
+        ),
+        Col(t("p exact"), lambda pair: number(pair.p_exact, P_VALUE, title=tip(pair))),
+        Col("mid-p", lambda pair: number(pair.p_mid, P_VALUE, title=tip(pair))),
+        Col(t("p de Holm"), lambda pair: number(pair.p_holm, P_VALUE, title=tip(pair))),
+        Col(t("Plus petit écart visible"), smallest, t("points")),
+        Col(t("Verdict"), lambda pair: t(VERDICTS[pair.verdict]), numeric=False),
         note=t(
-            "p exact et mid-p de McNemar, sans correction ; p de "
-            "Holm tient compte de toutes les paires. Le plus petit écart "
-            "visible est celui qu’un test seul aurait séparé avec autant de "
-            "photos disputées."
+            "p exact et mid-p de McNemar, sans correction ; p de Holm tient compte de toutes les "
+            "paires. Le plus petit écart visible est celui qu’un test seul aurait séparé avec "
+            "autant de photos disputées."
         ),
-        kind="scores",
-    )
-
-
-def _pair(here: Here, pair: PairedTest) -> Row:
-    smallest, tip = pair.smallest_gap, trace_all((pair.a, pair.b))
-    return Row(
-        cells=(
-            head(here.view.case_name(pair.a)),
-            Cell(text=here.view.case_name(pair.b)),
-            measured(
-                wording.signed(100 * pair.gap),
-                pair.gap,
-                low=pair.low,
-                high=pair.high,
-                note=wording.interval(pair.low, pair.high),
-                title=tip,
-            ),
-            Cell(
-                text=wording.count(pair.only_a),
-                title=tip,
-                href=_photos(here, pair.a, pair.b, pair.only_a),
-            ),
-            Cell(
-                text=wording.count(pair.only_b),
-                title=tip,
-                href=_photos(here, pair.b, pair.a, pair.only_b),
-            ),
-            *(
-                measured(wording.bare_p(p), p, title=tip)
-                for p in (pair.p_exact, pair.p_mid, pair.p_holm)
-            ),
-            absent()
-            if smallest is None
-            else measured(wording.decimal(100 * smallest, 1), smallest, title=tip),
-            Cell(text=t(VERDICTS[pair.verdict])),
-        )
     )

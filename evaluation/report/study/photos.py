@@ -44,13 +44,13 @@ class Photo:
 
 
 def photo(here: Here, card: SampleCard) -> Photo:
-    """A card's photo as page ``source`` shows it."""
-    scale = min(1.0, THUMBNAIL / max(card.width, card.height, 1))
+    """A card's photo as this page shows it."""
+    width, height = small(card)
     title = wording.title(card.title) if card.title else card.id
     return Photo(
         src=here.file(f"{here.view.folder}/{card.photo}"),
-        width=str(max(1, round(card.width * scale))),
-        height=str(max(1, round(card.height * scale))),
+        width=str(width),
+        height=str(height),
         alt=t(
             "Photo de la catégorie {label} : {title}",
             label=wording.quote(card.label),
@@ -61,3 +61,9 @@ def photo(here: Here, card: SampleCard) -> Photo:
         part=t(PARTS[card.fold]),
         id=card.id,
     )
+
+
+def small(card: SampleCard) -> tuple[int, int]:
+    """Width and height of a photo's small copy, pixels."""
+    scale = min(1.0, THUMBNAIL / max(card.width, card.height, 1))
+    return max(1, round(card.width * scale)), max(1, round(card.height * scale))

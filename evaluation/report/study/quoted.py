@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import partial
+from typing import Literal, NamedTuple
 
 from evaluation.records import (
     ClassScores,
@@ -14,143 +16,132 @@ from evaluation.records import (
 )
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, absent, head, measured
+from evaluation.report.kit.tables import (
+    Cell,
+    Col,
+    Table,
+    absent,
+    bare,
+    decimals,
+    head,
+    number,
+    table,
+)
+from evaluation.report.study.here import Here
 from evaluation.report.study.scores import NEVER, NOT_MEASURED
-from evaluation.report.study.view import StudyView, trace
+from evaluation.report.study.view import trace
 
 NOT_GIVEN = message("la source ne donne pas ce chiffre")
 
-Scores = ClassScores | ReferenceScores
+Line = ReferenceSystem | RunRecord
+Scores = ReferenceScores | ClassScores
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlideTables:
-    """Makes both tables for one page; without ``view`` they hold the quoted figures alone."""
+class Row(NamedTuple):
+    """A row of the tables: what it is about, and the title of its group."""
 
-    reference: Reference | None
-    classes: tuple[str, ...]
-    view: StudyView | None = None
-    source: str = ""
-    """The page that links to the runs."""
+    line: Line
+    group: str
 
-    def precision_recall(self) -> Table:
-        """Precision / recall of each class, for each system."""
-        return Table(
-            id="precision-rappel",
-            caption=t("Précision / rappel par catégorie"),
-            columns=(
-                Column(text=t("Système"), numeric=False),
-                *(Column(text=label) for label in self.classes),
-            ),
-            groups=self._groups(f1=False),
-            note=self._note(),
-            kind="scores",
+    @property
+    def kind(self) -> Literal["measured", "quoted"]:
+        """Which of the two it is: figures of ours, or of the slides."""
+        return "measured" if isinstance(self.line, RunRecord) else "quoted"
+
+    def scores(self, label: str) -> Scores | None:
+        """What is known of a class."""
+        return next((scores for scores in self.line.per_class if scores.label == label), None)
+
+
+def slide_tables(
+    reference: Reference | None, classes: tuple[str, ...], here: Here | None = None
+) -> tuple[Table, Table]:
+    """Precision / recall of each class, then accuracy and F1, for each system.
+
+    Without ``here`` they hold the quoted figures alone.
+    """
+    source = wording.told(reference.source) if reference else ""
+
+    def tip(line: Line) -> str:
+        return trace(line) if isinstance(line, RunRecord) else source
+
+    def name(row: Row) -> Cell:
+        if here and isinstance(row.line, RunRecord):
+            return here.case(row.line.case, title=trace(row.line), note=t("mesuré ici"))
+        return head(t("Diapositives"), note=t("chiffres cités"))
+
+    def accuracy(row: Row) -> Cell:
+        line = row.line
+        share = line.metric("accuracy") if isinstance(line, RunRecord) else line.accuracy
+        return number(share, bare(decimals(3)), why=t(NOT_MEASURED), title=tip(line))
+
+    def f1(label: str, row: Row) -> Cell:
+        scores = row.scores(label)
+        why = t(NOT_MEASURED if row.kind == "measured" else NOT_GIVEN)
+        return number(
+            scores.f1 if scores else None, bare(decimals(2)), why=why, title=tip(row.line)
         )
 
-    def f1(self) -> Table:
-        """Accuracy, then the F1 of each class, for each system."""
-        return Table(
-            id="exactitude-f1",
-            caption=t("Exactitude, puis F1 par catégorie"),
-            columns=(
-                Column(text=t("Système"), numeric=False),
-                Column(text=t("Exactitude")),
-                *(Column(text=label, note="F1") for label in self.classes),
-            ),
-            groups=self._groups(f1=True),
-            note=self._note(),
-            kind="scores",
+    def precision_recall(label: str, row: Row) -> Cell:
+        scores = row.scores(label)
+        if scores is None:
+            return absent(t(NOT_MEASURED if row.kind == "measured" else NOT_GIVEN))
+        undefined = isinstance(scores, ClassScores) and scores.precision.value is None
+        return Cell(
+            text=f"{_two_digits(scores.precision)} / {_two_digits(scores.recall)}",
+            title=f"{t(NEVER)} ({tip(row.line)})" if undefined else tip(row.line),
         )
 
-    def _note(self) -> str:
-        if self.reference is None:
-            return ""
-        return t(
-            "Lignes {quote} : chiffres cités, non mesurés ici, sur "
-            "{test_images} de test. Source : {source}. {slide}.",
-            quote=wording.quote(t("Diapositives")),
-            test_images=nt(self.reference.test_images, "{n} photo", "{n} photos"),
-            source=wording.told(self.reference.source),
-            slide=wording.told(self.reference.slide),
-        )
-
-    def _groups(self, *, f1: bool) -> tuple[Group, ...]:
-        runs = () if self.view is None else self.view.scored
-        groups, beside = [], set[str]()
-        for system in self.reference.systems if self.reference else ():
-            twins = () if self.view is None else self.view.measured(system)
-            beside.update(run.case for run in twins)
-            rows = (self._quoted(system, f1=f1), *(self._measured(run, f1=f1) for run in twins))
-            groups.append(Group(title=wording.told(system.title), rows=rows))
-        rest = tuple(self._measured(run, f1=f1) for run in runs if run.case not in beside)
-        if rest:
-            groups.append(Group(title=t("Autres cas mesurés") if groups else "", rows=rest))
-        return tuple(groups)
-
-    def _quoted(self, system: ReferenceSystem, *, f1: bool) -> Row:
-        known = {scores.label: scores for scores in system.per_class}
-        tip = "" if self.reference is None else wording.told(self.reference.source)
-        return Row(
-            kind="quoted",
-            cells=(
-                head(t("Diapositives"), note=t("chiffres cités")),
-                *(
-                    [measured(wording.decimal(system.accuracy), system.accuracy, title=tip)]
-                    if f1
-                    else []
-                ),
-                *(_cell(known.get(label), t(NOT_GIVEN), tip, f1=f1) for label in self.classes),
-            ),
-        )
-
-    def _measured(self, run: RunRecord, *, f1: bool) -> Row:
-        assert self.view is not None  # noqa: S101 - a run comes from a view
-        known = {scores.label: scores for scores in run.per_class}
-        found = run.metric("accuracy")
-        return Row(
-            kind="measured",
-            cells=(
-                head(
-                    self.view.case_title(run),
-                    href=self.view.run_href(self.source, run),
-                    title=trace(run),
-                    note=t("mesuré ici"),
-                ),
-                *([_score(found, t(NOT_MEASURED), trace(run), digits=3)] if f1 else []),
-                *(
-                    _cell(known.get(label), t(NOT_MEASURED), trace(run), f1=f1)
-                    for label in self.classes
-                ),
-            ),
-        )
-
-
-def _cell(scores: Scores | None, reason: str, tip: str, *, f1: bool) -> Cell:
-    if scores is None:
-        return absent(reason)
-    if f1:
-        return _score(scores.f1, reason, tip)
-    undefined = isinstance(scores, ClassScores) and scores.precision.value is None
-    return Cell(
-        text=f"{_number(scores.precision)} / {_number(scores.recall)}",
-        title=f"{t(NEVER)} ({tip})" if undefined else tip,
+    made = partial(
+        table, by=lambda row: row.group, row_kind=lambda row: row.kind, note=_note(reference)
+    )
+    rows, system = list(_rows(reference, here)), Col(t("Système"), name, numeric=False)
+    return (
+        made(
+            "precision-rappel",
+            t("Précision / rappel par catégorie"),
+            rows,
+            system,
+            *(Col(label, partial(precision_recall, label)) for label in classes),
+        ),
+        made(
+            "exactitude-f1",
+            t("Exactitude, puis F1 par catégorie"),
+            rows,
+            system,
+            Col(t("Exactitude"), accuracy),
+            *(Col(label, partial(f1, label), "F1") for label in classes),
+        ),
     )
 
 
-def _score(found: Metric | float | None, reason: str, tip: str, digits: int = 2) -> Cell:
-    metric = found if isinstance(found, Metric) else Metric(name="", value=found, n=0)
-    if metric.value is None:
-        return absent(reason)
-    return measured(
-        wording.decimal(metric.value, digits),
-        metric.value,
-        low=metric.low,
-        high=metric.high,
-        title=tip,
+def _rows(reference: Reference | None, here: Here | None) -> Iterator[Row]:
+    """Each system with the cases in its situation, then the other cases."""
+    beside = set()
+    for system in reference.systems if reference else ():
+        title = wording.told(system.title)
+        yield Row(system, title)
+        for run in here.view.measured(system) if here else ():
+            beside.add(run.case)
+            yield Row(run, title)
+    for run in here.view.scored if here else ():
+        if run.case not in beside:
+            yield Row(run, t("Autres cas mesurés") if reference else "")
+
+
+def _note(reference: Reference | None) -> str:
+    if reference is None:
+        return ""
+    return t(
+        "Lignes {quote} : chiffres cités, non mesurés ici, sur {test_images} de test. Source : "
+        "{source}. {slide}.",
+        quote=wording.quote(t("Diapositives")),
+        test_images=nt(reference.test_images, "{n} photo", "{n} photos"),
+        source=wording.told(reference.source),
+        slide=wording.told(reference.slide),
     )
 
 
-def _number(value: Metric | float | None, digits: int = 2) -> str:
-    if isinstance(value, Metric):
-        value = value.value
-    return wording.DASH if value is None else wording.decimal(value, digits)
+def _two_digits(score: Metric | float | None) -> str:
+    value = score.value if isinstance(score, Metric) else score
+    return wording.DASH if value is None else wording.decimal(value, 2)

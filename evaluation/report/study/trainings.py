@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from evaluation.records import RunRecord, TrainingEpoch, TrainingRecord
 from evaluation.report.kit import curves, wording
-from evaluation.report.kit.charts import Chart, Key
-from evaluation.report.kit.curves import EpochPoint
+from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.tables import head, simple
 from evaluation.report.study.here import Here
@@ -42,22 +42,20 @@ def charts(view: StudyView, run: RunRecord) -> tuple[Chart, ...]:
 
 
 def _chart(view: StudyView, run: RunRecord, record: TrainingRecord, *, loss: bool) -> Chart:
-    lines = [
-        (line, one.epoch, value)
-        for one in record.epochs
-        for line, value in enumerate(_values(one, loss=loss))
+    points = [
+        {"line": str(line), "epoch": epoch.epoch, "value": value}
+        for epoch in record.epochs
+        for line, value in enumerate(_values(epoch, loss=loss))
         if value is not None
     ]
-    points = [EpochPoint(line=line, epoch=epoch, value=value) for line, epoch, value in lines]
     axis = t("perte (entropie croisée)") if loss else t("exactitude")
-    wide, narrow = curves.epoch_plot(points, axis, record.best_epoch, view.draw, share=not loss)
-    slug = view.case_slugs[run.case]
+    id_ = f"{'perte' if loss else 'courbe'}-{view.case_slugs[run.case]}"
     kept = record.epochs[record.best_epoch - 1]
     title = t("Perte, époque par époque") if loss else t("Exactitude, époque par époque")
-    return Chart(
-        id=f"{'perte' if loss else 'courbe'}-{slug}",
-        title=title,
-        alt=t(
+    return chart(
+        id_,
+        title,
+        t(
             "{title} : {model}. À l’époque {epoch}, qui est gardée : apprentissage "
             "{train}, validation {validation}.",
             title=title,
@@ -66,32 +64,30 @@ def _chart(view: StudyView, run: RunRecord, record: TrainingRecord, *, loss: boo
             train=_said(_values(kept, loss=loss)[0], loss=loss),
             validation=_said(_values(kept, loss=loss)[1], loss=loss),
         ),
-        wide=wide,
-        narrow=narrow,
-        keys=(
-            Key(kind="line-0", text=t("apprentissage")),
-            Key(kind="line-1", text=t("validation")),
-        ),
+        partial(curves.epoch_plot, points, axis, record.best_epoch, share=not loss),
+        view.draw,
         table=simple(
-            f"{'perte' if loss else 'courbe'}-{slug}-donnees",
+            f"{id_}-donnees",
             title,
             (t("Époque"), t("Apprentissage"), t("Validation"), t("Pas d’apprentissage")),
             [
                 (
-                    head(wording.count(one.epoch), value=one.epoch),
-                    *(_said(value, loss=loss) for value in _values(one, loss=loss)),
-                    wording.significant(one.learning_rate, 3),
+                    head(wording.count(epoch.epoch), value=epoch.epoch),
+                    *(_said(value, loss=loss) for value in _values(epoch, loss=loss)),
+                    wording.significant(epoch.learning_rate, 3),
                 )
-                for one in record.epochs
+                for epoch in record.epochs
             ],
         ),
+        keys=(("line-0", t("apprentissage")), ("line-1", t("validation"))),
     )
 
 
-def _values(one: TrainingEpoch, *, loss: bool) -> tuple[float | None, float | None]:
+def _values(epoch: TrainingEpoch, *, loss: bool) -> tuple[float | None, float | None]:
+    """Of the training part, and of validation."""
     if loss:
-        return one.train_loss, one.validation_loss
-    return one.train_accuracy, one.validation_accuracy
+        return epoch.train_loss, epoch.validation_loss
+    return epoch.train_accuracy, epoch.validation_accuracy
 
 
 def _said(value: float | None, *, loss: bool) -> str:

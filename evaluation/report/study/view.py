@@ -5,7 +5,7 @@ Every page asks the same questions of a :class:`StudyResults`; they are answered
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,6 +28,7 @@ from evaluation.records import (
 from evaluation.records.metrics import METRICS
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.typography import NBSP
 from evaluation.report.kit.vega import Draw
 from evaluation.report.study.archive import Archive, pack
 from evaluation.report.study.rule import Answer, answer
@@ -66,17 +67,6 @@ STATUS = {
     "unavailable": message("indisponible"),
     "failed": message("en échec"),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lack:
-    """Why a case has no result to show."""
-
-    status: str
-    """In the language of the page."""
-    reason: str
-    reason_lang: str
-    """Language of the reason: records speak English."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,32 +265,8 @@ class StudyView:
             None,
         )
 
-    def absences(self, source: str) -> tuple[Absence, ...]:
-        """Declared cases without a comparable result: unavailable, failed, stale, never run.
-
-        Those of one model that have one reason are told together; ``source`` is the page that
-        tells them.
-        """
-        scored = {run.case for run in self.scored}
-        told = {
-            case: self._lack(self.runs.get(case)) for case in self.study.cases if case not in scored
-        }
-        groups: dict[tuple[str, Lack], list[str]] = {}
-        for case, lack in told.items():
-            groups.setdefault((self.model_of(case), lack), []).append(case)
-        return tuple(
-            Absence(
-                cases=tuple(cases),
-                title=self._absent_title(model, cases),
-                href=self.model_href(source, model),
-                status=lack.status,
-                reason=lack.reason,
-                reason_lang=lack.reason_lang,
-            )
-            for (model, lack), cases in groups.items()
-        )
-
-    def _absent_title(self, model: str, cases: list[str]) -> str:
+    def absent_title(self, model: str, cases: Sequence[str]) -> str:
+        """What cases of one model without a result are called: the case, or how many there are."""
         if len(cases) == 1:
             return self.case_name(cases[0])
         return t(
@@ -309,21 +275,15 @@ class StudyView:
             sets=nt(len(cases), "{n} jeu de textes", "{n} jeux de textes"),
         )
 
-    def _lack(self, run: RunRecord | None) -> Lack:
-        """Why a case has no result."""
+    def lack(self, case: str) -> tuple[str, str, str]:
+        """Why a case has no result to show: a status, the reason, and the reason's language."""
+        run = self.runs.get(case)
         if run is None:
-            return Lack(
-                status=t("pas encore évalué"),
-                reason=t("aucun résultat n’est enregistré"),
-                reason_lang="",
-            )
+            return t("pas encore évalué"), t("aucun résultat n’est enregistré"), ""
         if run.status == "ok":
-            return Lack(
-                status=t("à refaire"),
-                reason=t("le résultat enregistré porte sur d’autres photos ou un autre découpage"),
-                reason_lang="",
-            )
-        return Lack(status=t(STATUS[run.status]), reason=run.error or "", reason_lang="en")
+            why = t("le résultat enregistré porte sur d’autres photos ou un autre découpage")
+            return t("à refaire"), why, ""
+        return t(STATUS[run.status]), run.error or "", "en"
 
     # ------------------------------------------------------------------ models
 
@@ -345,12 +305,6 @@ class StudyView:
         """The anchor of a model's card."""
         return f"modele-{self.model_slugs[model]}"
 
-    def model_href(self, source: str, model: str) -> str:
-        """From page ``source`` to the card of a model; "" when it has none."""
-        if model not in self.model_cards:
-            return ""
-        return links.href(source, self.page("modeles"), self.model_anchor(model))
-
     # ---------------------------------------------------------------- archive
 
     @cached_property
@@ -363,10 +317,6 @@ class StudyView:
         return f"{self.folder}/{self.archive.name}" if self.archive else ""
 
     # ----------------------------------------------------------------- numbers
-
-    def run_href(self, source: str, run: RunRecord) -> str:
-        """From page ``source`` to the record of a case."""
-        return links.href(source, self.page("methode"), self.run_anchor(run))
 
     def run_anchor(self, run: RunRecord) -> str:
         """The anchor of a case's record on the page of methods."""
@@ -473,12 +423,11 @@ class StudyView:
         """Whether the page of the photos knows what these cases say."""
         return all(case in self.results.predictions for case in cases)
 
-    def pair_href(self, source: str, one: str, other: str) -> str:
-        """From page ``source`` to the cell of the matrix where ``one`` faces ``other``."""
-        return links.href(source, self.page("comparaison"), self.pair_anchor(one, other))
-
     def pair_anchor(self, one: str, other: str) -> str:
-        """The anchor of that cell; slugs have no double hyphen, so no two pairs share one."""
+        """The anchor of the cell of the matrix where a case faces another.
+
+        Slugs have no double hyphen, so no two pairs share one.
+        """
         return f"paire-{self.case_slugs[one]}--{self.case_slugs[other]}"
 
     # ------------------------------------------------------------ explanations
@@ -571,3 +520,8 @@ def bounds(metric: Metric | None) -> str:
     if metric is None or metric.low is None or metric.high is None or metric.low == metric.high:
         return ""
     return wording.interval(metric.low, metric.high)
+
+
+def interval_said(metric: Metric | None) -> str:
+    """A share with its interval, in running text: "64,3 % [57,6 ; 70,5]"."""
+    return f"{shown(metric)}{NBSP}{bounds(metric)}".strip()

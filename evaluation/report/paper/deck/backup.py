@@ -45,7 +45,7 @@ def backup_slides(view: StudyView) -> tuple[Slide, ...]:
     return (
         *_varied(view),
         *(slide for run in tops for slide in _classes(Here(view, source), run)),
-        *(slide for run in tops for slide in _confusion(view, run)),
+        *(slide for run in tops for slide in _confusion(Here(view, source), run)),
         *_cases(Here(view, source)),
         *_matrix(Here(view, source)),
         _method(view),
@@ -90,10 +90,10 @@ def _classes(here: Here, run: RunRecord) -> tuple[Slide, ...]:
     )
 
 
-def _confusion(view: StudyView, run: RunRecord) -> tuple[Slide, ...]:
+def _confusion(here: Here, run: RunRecord) -> tuple[Slide, ...]:
     if len(run.classes) > _CROSSED:
         return ()
-    table = unlinked(confusion_table(view, run))
+    table = unlinked(confusion_table(here, run))
     return (_backup(t("Matrice de confusion"), Grid(table=table, dense=True)),)
 
 

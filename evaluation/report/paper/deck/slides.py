@@ -43,11 +43,11 @@ from evaluation.report.site.standalone import embed
 from evaluation.report.study import faithfulness
 from evaluation.report.study.accuracy import interval_chart
 from evaluation.report.study.answer import answer, brief
-from evaluation.report.study.findings import class_finding, findings, gains_anchor, tell
+from evaluation.report.study.findings import class_finding, findings, tell
 from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import VERDICTS
 from evaluation.report.study.photos import WITHHELD
-from evaluation.report.study.quoted import SlideTables
+from evaluation.report.study.quoted import slide_tables
 from evaluation.report.study.view import StudyView, best, bounds, shown
 from evaluation.stores.pictures import own_picture
 
@@ -328,12 +328,10 @@ def _quoted_tables(here: Here) -> tuple[Slide, ...]:
     view = here.view
     if not (view.scored or view.reference):
         return ()
-    tables = SlideTables(
-        reference=view.reference, classes=view.study.classes, view=view, source=here.uri
-    )
+    precision_recall, f1 = slide_tables(view.reference, view.study.classes, here)
     made = (
-        (t("Précision et rappel par catégorie"), tables.precision_recall(), 1),
-        (t("Exactitude et F1 par catégorie"), tables.f1(), 2),
+        (t("Précision et rappel par catégorie"), precision_recall, 1),
+        (t("Exactitude et F1 par catégorie"), f1, 2),
     )
     return tuple(
         Slide(title=title, blocks=(Grid(table=page, dense=True),))
@@ -420,16 +418,9 @@ def _gain(here: Here, run: RunRecord) -> tuple[Figure, Sentence] | None:
     view = here.view
     diagnoses = view.comparison.prompts if view.comparison else ()
     gain = next((one for d in diagnoses for one in d.gains if one.a == run.case), None)
-    page = prompts.build(Here(view, view.page("prompts")))
-    if gain is None or page is None or len(gain.classes) > _CHARTED:
+    if gain is None or gain.a in view.controls or len(gain.classes) > _CHARTED:
         return None
-    anchor = gains_anchor(view, gain)
-    shown_gain = next(
-        (one for model in page.models for one in model.gains if one.anchor == anchor), None
-    )
-    if shown_gain is None:
-        return None
-    return figure(shown_gain.chart), class_finding(here, gain)
+    return figure(prompts.gain_chart(here, gain)), class_finding(here, gain)
 
 
 def _change(here: Here, run: RunRecord) -> tuple[Figure, Sentence] | None:
