@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evaluation.records import StudyResults
+from evaluation.report.kit.markup import Templates
 from evaluation.report.pages import PAGES
 from evaluation.report.site.render import Pages, render
 from evaluation.report.study.view import StudyView
@@ -36,6 +39,13 @@ def built(view: StudyView, name: str, part: str = "") -> Any:
     """
     (page,) = (page for page in PAGES if page.name == name)
     return dict(page.built(view)).get(view.page(page.address.format(part)))
+
+
+def printed(macro: str, value: object) -> str:
+    """What a macro of the templates prints of a value, in words."""
+    source = f'{{% import "_macros.jinja" as ui %}}{{{{ ui.{macro}(value) }}}}'
+    made = Templates(TEMPLATES)._environment.from_string(source).render(value=value)
+    return unescape(re.sub(r"<[^>]+>", "", made)).strip()
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from evaluation.report.study import matrix
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
 from tests.report import analysed, builder
-from tests.report.conftest import TEMPLATES, built, placeholder
+from tests.report.conftest import TEMPLATES, built, placeholder, printed
 
 NAMES, TEXTS = "boutique/embedded/noms", "boutique/embedded/descriptions"
 TRAINED = "boutique/embedded-supervised"
@@ -215,8 +215,8 @@ def choice(**changes: Any) -> PromptChoice:
 def test_choice_of_texts(shop: StudyResults, found: PromptChoice, expected: str) -> None:
     """What was chosen on validation is what counts, beside what a choice on test would say."""
     diagnosis = replace(comparison(shop).prompts[0], choice=found)
-    (said,) = prompts.choices(view_of(changed(shop, prompts=(diagnosis,))))
-    assert expected in plain(said)
+    (said,) = prompts.choices(view_of(changed(shop, prompts=(diagnosis,)))).values()
+    assert expected in printed("choice", said)
 
 
 @pytest.mark.parametrize(

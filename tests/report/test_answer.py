@@ -30,7 +30,7 @@ from evaluation.report.study.view import StudyView
 from evaluation.scoring.comparison import align, compare
 from evaluation.scoring.findings import Contender, find
 from tests.report import builder
-from tests.report.conftest import TEMPLATES, placeholder
+from tests.report.conftest import TEMPLATES, placeholder, printed
 from tests.report.words import words
 
 CLASSES = tuple(f"C{i}" for i in range(7))
@@ -292,5 +292,5 @@ def test_texts_made_from_labels_say_so(tmp_path: Path) -> None:
     )
     diagnosis = PromptDiagnosis(model="embedded", choice=choice)
     compared = replace(results.comparison, prompts=(diagnosis,))
-    (sentence,) = choices(here(replace(view.results, comparison=compared)).view)
-    assert plain(sentence).endswith("Ces textes sont tirés des étiquettes d’apprentissage.")
+    (said,) = choices(here(replace(view.results, comparison=compared)).view).values()
+    assert printed("choice", said).endswith("Ces textes sont tirés des étiquettes d’apprentissage.")

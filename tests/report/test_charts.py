@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from evaluation.report.kit import charts, curves
-from evaluation.report.kit.charts import Bar, Change, Count, Gain
-from evaluation.report.kit.curves import Bin, LearningPoint, Level
-from evaluation.report.kit.vega import vega_svg
+from evaluation.report.kit.charts import Bar
+from evaluation.report.kit.vega import drawn, vega_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = 'A & <b> "x" | {{ y }}'
+
+
+def drawings(plot: Callable[..., Any], *rows: Any) -> tuple[str, str]:
+    """A plot, wide and narrow."""
+    return drawn(vega_svg, partial(plot, *rows))
 
 
 def texts(drawing: str) -> list[str]:
@@ -30,7 +37,7 @@ BARS = (
 @pytest.mark.parametrize("side", [0, 1], ids=["wide", "narrow"])
 def test_interval_plot_names_every_case_with_its_value(side: int) -> None:
     """Each line has its name and its value, in French; names cannot be markup."""
-    drawing = charts.interval_plot(BARS, 1 / 7, vega_svg)[side]
+    drawing = drawings(charts.interval_plot, BARS, 1 / 7)[side]
     said = texts(drawing)
     for expected in (HOSTILE, "Supervisé", "Cité seul", "64,3\u202f%", "87,6\u202f%"):
         assert expected in said
@@ -39,38 +46,30 @@ def test_interval_plot_names_every_case_with_its_value(side: int) -> None:
 
 def test_axis_numbers_are_french() -> None:
     """The axis of shares reads 25 %, with a French space; scores have a comma."""
-    wide, _ = charts.interval_plot(BARS, 0.1, vega_svg)
+    wide, _ = drawings(charts.interval_plot, BARS, 0.1)
     assert any(re.fullmatch(r"25[\u00a0\u202f]%", one) for one in texts(wide))
-    wide, _ = charts.score_plot(BARS, vega_svg)
+    wide, _ = drawings(charts.interval_plot, BARS)
     assert "0,25" in texts(wide)
     assert "0,64" in texts(wide)
 
 
 def test_change_plot_signs_its_bars() -> None:
     """Gains and losses are told by sign as well as by colour, zero has none."""
-    changes = [
-        Change(label="a", points=12.3),
-        Change(label="b", points=-4.0),
-        Change(label="c", points=0),
-    ]
-    said = texts(charts.change_plot(changes, vega_svg)[0])
+    said = texts(drawings(charts.change_plot, {"a": 12.3, "b": -4.0, "c": 0})[0])
     assert {"+12,3", "\u22124,0", "0,0"} <= set(said)
 
 
 def test_count_plot_names_each_class_once() -> None:
     """Stacked bars of a narrow screen do not repeat a class's name."""
-    counts = [
-        Count(label=label, part=part, number=3)
-        for label in ("Ours", "Trains")
-        for part in ("train", "validation", "test")
-    ]
-    for drawing in charts.count_plot(counts, vega_svg):
+    parts = ("train", "validation", "test")
+    counts = {(label, part): 3 for label in ("Ours", "Trains") for part in parts}
+    for drawing in drawings(charts.count_plot, counts):
         assert texts(drawing).count("Ours") == 1
 
 
 def test_drawings_follow_the_colour_scheme() -> None:
     """Every colour is a variable of the style sheet."""
-    for drawing in charts.interval_plot(BARS, 0.1, vega_svg):
+    for drawing in drawings(charts.interval_plot, BARS, 0.1):
         colours = set(re.findall(r'(?:fill|stroke)="([^"]+)"', drawing))
         assert colours - {"none", "transparent"}
         assert all(one.startswith("var(--v-") for one in colours - {"none", "transparent"})
@@ -78,15 +77,15 @@ def test_drawings_follow_the_colour_scheme() -> None:
 
 def test_identifiers_are_not_shared() -> None:
     """Two drawings on one page have no identifier in common."""
-    wide, narrow = charts.interval_plot(BARS, 0.1, vega_svg)
-    other, _ = charts.interval_plot(BARS[:2], 0.1, vega_svg)
+    wide, narrow = drawings(charts.interval_plot, BARS, 0.1)
+    other, _ = drawings(charts.interval_plot, BARS[:2], 0.1)
     found = [set(re.findall(r'\bid="([^"]+)"', one)) for one in (wide, narrow, other)]
     assert sum(map(len, found)) == len(set.union(*found))
 
 
 def test_drawing_is_hidden_from_screen_readers() -> None:
     """Words replace the drawing: it is not read mark by mark."""
-    for drawing in charts.interval_plot(BARS, 0.1, vega_svg):
+    for drawing in drawings(charts.interval_plot, BARS, 0.1):
         assert drawing.startswith("<svg ")
         assert 'aria-hidden="true"' in drawing.split(">", 1)[0]
 
@@ -94,32 +93,31 @@ def test_drawing_is_hidden_from_screen_readers() -> None:
 # ---------------------------------------------------------------- charts of the tests
 
 GAINS = (
-    Gain(label=HOSTILE, points=12.0, low=3.0, high=22.0, shown=True),
-    Gain(label="Sacs", points=-5.0, low=-12.0, high=3.0, shown=False),
+    {"label": HOSTILE, "value": 12.0, "low": 3.0, "high": 22.0, "shown": True},
+    {"label": "Sacs", "value": -5.0, "low": -12.0, "high": 3.0, "shown": False},
 )
 BINS = (
-    Bin(confidence=0.3, accuracy=0.2, low=0.1, high=0.4, after=False),
-    Bin(confidence=0.8, accuracy=0.7, low=0.6, high=0.8, after=True),
+    {"confidence": 0.3, "accuracy": 0.2, "low": 0.1, "high": 0.4, "state": "before"},
+    {"confidence": 0.8, "accuracy": 0.7, "low": 0.6, "high": 0.8, "state": "after"},
 )
 LEARNING = tuple(
-    LearningPoint(line=line, shots=shots, mean=0.5, low=0.4, high=0.6)
-    for line in (0, 1, 3)
+    {"line": line, "shots": shots, "mean": 0.5, "low": 0.4, "high": 0.6}
+    for line in ("0", "1", "3")
     for shots in ("1", "2", "toutes")
 )
-PLOTS = {
-    "gains": lambda: charts.gain_plot(GAINS, vega_svg),
-    "reliability": lambda: curves.reliability_plot(BINS, vega_svg),
-    "coverage": lambda: curves.coverage_plot([(0.1, 1.0), (1.0, 0.8)], 0.95, vega_svg),
-    "learning": lambda: curves.learning_plot(
-        LEARNING, Level(value=0.7, low=0.6, high=0.8), vega_svg
-    ),
+LEVEL = {"value": 0.7, "low": 0.6, "high": 0.8}
+PLOTS: dict[str, tuple[Any, ...]] = {
+    "gains": (charts.gain_plot, GAINS),
+    "reliability": (curves.reliability_plot, BINS),
+    "coverage": (curves.coverage_plot, [(0.1, 1.0), (1.0, 0.8)], 0.95),
+    "learning": (curves.learning_plot, LEARNING, LEVEL),
 }
 
 
 @pytest.mark.parametrize("plot", PLOTS)
 def test_curves_follow_the_colour_scheme(plot: str) -> None:
     """Every colour of every plot is a variable of the style sheet, wide and narrow."""
-    for drawing in PLOTS[plot]():
+    for drawing in drawings(*PLOTS[plot]):
         colours = set(re.findall(r'(?:fill|stroke)="([^"]+)"', drawing)) - {"none", "transparent"}
         assert colours
         assert all(one.startswith("var(--v-") for one in colours)
@@ -127,7 +125,7 @@ def test_curves_follow_the_colour_scheme(plot: str) -> None:
 
 def test_gain_plot_names_and_signs_its_lines() -> None:
     """Gains are signed; one that no test shows is hollow, whatever its size."""
-    for drawing in charts.gain_plot(GAINS, vega_svg):
+    for drawing in drawings(charts.gain_plot, GAINS):
         assert {HOSTILE, "Sacs", "+12,0", "\u22125,0"} <= set(texts(drawing))
         assert "<b>" not in drawing
         assert drawing.count('fill="var(--v-ground)"') == 1
@@ -135,7 +133,7 @@ def test_gain_plot_names_and_signs_its_lines() -> None:
 
 def test_learning_plot_tells_its_lines_without_colour() -> None:
     """Each method has its own dashes; the axis names the sizes in their order."""
-    wide, _ = curves.learning_plot(LEARNING, None, vega_svg)
+    wide, _ = drawings(curves.learning_plot, LEARNING, None)
     dashes = set(re.findall(r'stroke-dasharray="([^"]+)"', wide))
     assert dashes == {",".join(map(str, curves.LINES[line][2])) for line in (0, 1, 3)}
     said = texts(wide)
@@ -144,5 +142,5 @@ def test_learning_plot_tells_its_lines_without_colour() -> None:
 
 def test_coverage_plot_keeps_its_target_in_view() -> None:
     """The axis reaches below the lowest precision and the target."""
-    wide, _ = curves.coverage_plot([(0.1, 1.0), (1.0, 0.62)], 0.95, vega_svg)
+    wide, _ = drawings(curves.coverage_plot, [(0.1, 1.0), (1.0, 0.62)], 0.95)
     assert any(re.fullmatch(r"60[\u00a0\u202f]%", one) for one in texts(wide))

@@ -41,13 +41,12 @@ def test_slugs_differ_and_are_plain(names: list[str]) -> None:
 
 def test_explorer_addresses_hold_their_state_in_the_fragment() -> None:
     """Values are written as encodeURIComponent does, from any page of the site."""
-    pair = links.explorer_pair("etudes/s", "s/m/a b", "s/é&#", "a")
+    state = {"vrai": "", "a": "s/m/a b", "b": "s/é&#", "accord": "a"}
+    pair = links.explorer("etudes/s/audit.md", "etudes/s", state)
     assert pair == "explorateur.html#a=s%2Fm%2Fa%20b&b=s%2F%C3%A9%26%23&accord=a"
-    cell = links.explorer_cell("etudes/s", "c", "<b>", "x=1", source="index.md")
-    assert cell == "etudes/s/explorateur.html#cas=c&vrai=%3Cb%3E&predit=x%3D1"
-    assert links.explorer_photo("etudes/s", "(1)!", source="etudes/s/audit.md") == (
-        "explorateur.html#id=(1)!"
-    )
+    state = {"cas": "c", "vrai": "<b>", "predit": "x=1", "id": "(1)!"}
+    cell = links.explorer("index.md", "etudes/s", state)
+    assert cell == "etudes/s/explorateur.html#cas=c&vrai=%3Cb%3E&predit=x%3D1&id=(1)!"
 
 
 def test_long_names_are_cut_and_stay_apart() -> None:

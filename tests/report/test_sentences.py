@@ -129,4 +129,4 @@ def test_stale_results_are_not_told(tmp_path: Path) -> None:
     again = view_of(results)
     assert again.supervised == ()
     assert "contre" not in plain(answer(Here(again, PAGE)))
-    assert [absence.status for absence in again.absences("etudes/x/index.md")] == ["à refaire"]
+    assert [absence.status for absence in Here(again, PAGE).absences()] == ["à refaire"]

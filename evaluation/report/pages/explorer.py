@@ -19,7 +19,7 @@ from evaluation.records import ClassMap, ExplainedPhoto, FloatArray, IntArray, R
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import t
 from evaluation.report.study import maps
-from evaluation.report.study.browsed import places, script, test_cards, version
+from evaluation.report.study.browsed import numbered, places, script, test_cards, version
 from evaluation.report.study.explained import case_page
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import WITHHELD, small
@@ -46,8 +46,9 @@ def build(here: Here) -> Mapping[str, Any] | None:
     if not data.runs or not data.cards:
         return None
     models: dict[str, dict[str, str]] = {}
-    for place, run in enumerate(data.runs):
-        models.setdefault(view.model_title(run), {})[str(place)] = view.case_title(run)
+    titles = numbered(view.case_title(run) for run in data.runs)
+    for run, (place, title) in zip(data.runs, titles.items(), strict=True):
+        models.setdefault(view.model_title(run), {})[place] = title
     return {
         "photos": len(data.cards),
         "runs": len(data.runs),
@@ -62,8 +63,8 @@ def build(here: Here) -> Mapping[str, Any] | None:
         "maps_style": here.file("assets/cartes.css") if view.explanations else "",
         "maps_script": here.file("assets/cartes.js") if view.explanations else "",
         "models": models,
-        "classes": view.study.classes,
-        "subcategories": data.subcategories,
+        "classes": numbered(view.study.classes),
+        "subcategories": numbered(data.subcategories),
         "galleries": here.to("donnees", "categories"),
     }
 

@@ -19,7 +19,7 @@ from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.scatter import Axes, scatter_plot, scatter_program
 from evaluation.report.kit.tables import Cell, Col, Table, counted, table
-from evaluation.report.study.browsed import places, script, test_cards, version
+from evaluation.report.study.browsed import numbered, places, script, test_cards, version
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import WITHHELD
 from evaluation.report.study.view import StudyView, best, trace
@@ -40,14 +40,16 @@ def build(here: Here) -> Mapping[str, Any] | None:
     runs = [plane.run for plane in planes]
     told = [f"{run.case} {run.provenance.started}" for run in runs]
     return {
-        "case": wording.quote(view.case_title(lead.run)),
+        # The name of a case that reads no text.
+        "textless": "" if lead.texts else wording.quote(view.case_title(lead.run)),
         "shown": sum(lead.projection.explained),
+        "lost": 1 - sum(lead.projection.explained),
         "projection": lead.projection,
         "scale": lead.scale,
         "withheld": "" if view.photos_shown else t(WITHHELD),
         "chart": _chart(here, lead),
-        "cases": [view.case_title(run) for run in runs],
-        "classes": view.study.classes,
+        "cases": numbered(view.case_title(run) for run in runs),
+        "classes": numbered(view.study.classes),
         # Place of the case that is shown first.
         "chosen": str(planes.index(lead)),
         "source": f"{here.file(_uri(view))}?{version([*told, str(view.photos_shown)])}",

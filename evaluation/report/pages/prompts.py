@@ -124,8 +124,8 @@ def _choice(view: StudyView, choice: PromptChoice) -> Mapping[str, Any]:
         "among": len(choice.candidates),
         "validation": shown(choice.validation),
         "number": interval_said(choice.test),
-        "rival": "" if choice.chosen == choice.best_on_test else title(choice.best_on_test),
-        "best": shown(choice.best_test),
+        "rival": choice.chosen != choice.best_on_test
+        and {"title": title(choice.best_on_test), "accuracy": shown(choice.best_test)},
         "flattery": "" if flattery == wording.gap(0.0) else flattery,
         "labelled": choice.chosen in sets and sets[choice.chosen].reads_labels,
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from evaluation.records import SampleCard
 from evaluation.report.study.view import StudyView
@@ -23,6 +23,14 @@ def places(cards: Sequence[SampleCard], sample_ids: Sequence[str]) -> list[int]:
     """Where each photo stands among ``sample_ids``; raises KeyError for one that does not."""
     rows = {sample_id: row for row, sample_id in enumerate(sample_ids)}
     return [rows[card.id] for card in cards]
+
+
+def numbered(names: Iterable[str]) -> dict[str, str]:
+    """The choices of a list: place in the data file, as text, to a name.
+
+    A name could be changed on its way through HTML.
+    """
+    return {str(place): name for place, name in enumerate(names)}
 
 
 def script(call: str, content: object) -> str:

@@ -48,6 +48,11 @@ class Row(NamedTuple):
         """Which of the two it is: figures of ours, or of the slides."""
         return "measured" if isinstance(self.line, RunRecord) else "quoted"
 
+    @property
+    def why(self) -> str:
+        """Why a figure is not there."""
+        return t(NOT_GIVEN) if self.kind == "quoted" else t(NOT_MEASURED)
+
     def scores(self, label: str) -> Scores | None:
         """What is known of a class."""
         return next((scores for scores in self.line.per_class if scores.label == label), None)
@@ -73,19 +78,18 @@ def slide_tables(
     def accuracy(row: Row) -> Cell:
         line = row.line
         share = line.metric("accuracy") if isinstance(line, RunRecord) else line.accuracy
-        return number(share, bare(decimals(3)), why=t(NOT_MEASURED), title=tip(line))
+        return number(share, bare(decimals(3)), why=row.why, title=tip(line))
 
     def f1(label: str, row: Row) -> Cell:
         scores = row.scores(label)
-        why = t(NOT_MEASURED if row.kind == "measured" else NOT_GIVEN)
         return number(
-            scores.f1 if scores else None, bare(decimals(2)), why=why, title=tip(row.line)
+            scores.f1 if scores else None, bare(decimals(2)), why=row.why, title=tip(row.line)
         )
 
     def precision_recall(label: str, row: Row) -> Cell:
         scores = row.scores(label)
         if scores is None:
-            return absent(t(NOT_MEASURED if row.kind == "measured" else NOT_GIVEN))
+            return absent(row.why)
         undefined = isinstance(scores, ClassScores) and scores.precision.value is None
         return Cell(
             text=f"{_two_digits(scores.precision)} / {_two_digits(scores.recall)}",
