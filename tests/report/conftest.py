@@ -41,10 +41,10 @@ def built(view: StudyView, name: str, part: str = "") -> Any:
     return dict(page.built(view)).get(view.page(page.address.format(part)))
 
 
-def printed(macro: str, value: object) -> str:
-    """What a macro of the templates prints of a value, in words."""
-    source = f'{{% import "_macros.jinja" as ui %}}{{{{ ui.{macro}(value) }}}}'
-    made = Templates(TEMPLATES)._environment.from_string(source).render(value=value)
+def printed(macro: str, *values: object, of: str = "_said.jinja") -> str:
+    """What a macro of a template prints of its values, in words."""
+    source = f'{{% import "{of}" as of %}}{{{{ of.{macro}(*values) }}}}'
+    made = Templates(TEMPLATES)._environment.from_string(source).render(values=values)
     return unescape(re.sub(r"<[^>]+>", "", made)).strip()
 
 

@@ -216,7 +216,7 @@ def test_choice_of_texts(shop: StudyResults, found: PromptChoice, expected: str)
     """What was chosen on validation is what counts, beside what a choice on test would say."""
     diagnosis = replace(comparison(shop).prompts[0], choice=found)
     (said,) = prompts.choices(view_of(changed(shop, prompts=(diagnosis,)))).values()
-    assert expected in printed("choice", said)
+    assert expected in printed("choice", said, of="_macros.jinja")
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,8 @@ def automation(**changes: Any) -> Abstention:
 )
 def test_what_can_be_automated(shop: StudyResults, found: Abstention, expected: str) -> None:
     """The decision a shop needs, with what the test photos say of the promise."""
-    assert expected in plain(calibration.automation_said(Here(view_of(shop), SOURCE), found))
+    said = calibration.automated(Here(view_of(shop), SOURCE), found)
+    assert expected in printed("automated", said)
 
 
 def test_probabilities_are_told_by_their_direction(shop: StudyResults) -> None:
@@ -308,18 +309,19 @@ def test_probabilities_are_told_by_their_direction(shop: StudyResults) -> None:
     one = comparison(shop).calibration[0]
     sure = replace(one.before, ece=0.3, ece_null_high=0.1, confidence=0.99)
     modest = replace(sure, confidence=0.1)
-    said = plain(calibration.calibration_said(replace(one, before=sure, after=modest)))
+    said = printed("calibrated", calibration.calibrated(replace(one, before=sure, after=modest)))
     assert "sont trop sûres (confiance moyenne 99,0\u202f%" in said
     assert said.endswith("elles sont trop modestes.")
     fine = replace(one.before, ece=0.05, ece_null_high=0.1)
-    assert "compatibles" in plain(calibration.calibration_said(replace(one, before=fine)))
+    said = printed("calibrated", calibration.calibrated(replace(one, before=fine)))
+    assert "compatibles" in said
 
 
 def test_one_sentence_a_model(shop: StudyResults) -> None:
     """The decision is told once a model, of the texts that the validation chose."""
     page = built(view_of(shop), "calibration")
     assert page is not None
-    said = [plain(one) for one in page["automation"]]
+    said = [printed("automated", case) for case in page["automation"]]
     assert len(said) == 2
     assert not any("Noms des catégories" in one for one in said)
 

@@ -293,4 +293,6 @@ def test_texts_made_from_labels_say_so(tmp_path: Path) -> None:
     diagnosis = PromptDiagnosis(model="embedded", choice=choice)
     compared = replace(results.comparison, prompts=(diagnosis,))
     (said,) = choices(here(replace(view.results, comparison=compared)).view).values()
-    assert printed("choice", said).endswith("Ces textes sont tirés des étiquettes d’apprentissage.")
+    assert printed("choice", said, of="_macros.jinja").endswith(
+        "Ces textes sont tirés des étiquettes d’apprentissage."
+    )

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from evaluation.cli import main
 from evaluation.errors import ReportError
 from evaluation.records import StudyResults
-from evaluation.report.kit.tables import Cell, Column, Group, Row, Table, head, simple
+from evaluation.report.kit.tables import Cell, Col, Group, Row, Table, head, simple
 from evaluation.report.paper.deck import render_deck
 from evaluation.report.paper.deck.paging import paged
 from evaluation.report.site.shipped import default_assets
@@ -184,7 +184,7 @@ def test_a_group_that_fits_on_a_page_is_not_cut() -> None:
         Group(title=name, rows=tuple(Row(cells=(head(f"{name}{i}"),)) for i in range(3)))
         for name in "ab"
     )
-    table = Table(id="t", caption="T", columns=(Column(text="c"),), groups=groups)
+    table = Table(id="t", caption="T", columns=(Col("c", str),), groups=groups)
     assert [[one.title for one in page.groups] for page in paged(table, rows=6)] == [["a"], ["b"]]
 
 
@@ -197,7 +197,7 @@ def test_a_long_name_counts_as_the_lines_that_it_takes() -> None:
 
 def test_wide_tables_repeat_their_first_column() -> None:
     """Each page has the heads of the rows; a cell over all columns covers those of its page."""
-    columns = tuple(Column(text=str(i)) for i in range(7))
+    columns = tuple(Col(str(i), str) for i in range(7))
     row = Row(cells=tuple(Cell(text=str(i)) for i in range(7)))
     missing = Row(cells=(head("0"), Cell(text="absent", span="6")))
     table = Table(id="t", caption="T", columns=columns, groups=(Group(rows=(row, missing)),))

@@ -25,7 +25,6 @@ from evaluation.records import (
     StudyResults,
 )
 from evaluation.report.kit.language import speaking
-from evaluation.report.kit.sentence import plain
 from evaluation.report.site.render import Pages, render
 from evaluation.report.study import explained as report_explained
 from evaluation.report.study import faithfulness, maps, suggestions
@@ -33,7 +32,7 @@ from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
 from tests.factories import make_explanation
 from tests.report import builder, explained
-from tests.report.conftest import ROOT, TEMPLATES, built, placeholder
+from tests.report.conftest import ROOT, TEMPLATES, built, placeholder, printed
 
 PAGE = "etudes/boutique/explicabilite.md"
 CASE = "boutique/embedded/descriptions"
@@ -141,7 +140,7 @@ def test_maps_speak_english() -> None:
 def test_the_rule_is_told(reason: SelectionReason, several: int, wanted: str) -> None:
     """Each photo says which rule chose it, and among how many."""
     spec = ExplainSpec(photos_per_rule=several, shared_per_class=several)
-    assert wanted in maps.reason_said(reason, spec)
+    assert wanted in printed("reason", reason, spec)
 
 
 def test_the_key_has_the_colours_of_the_maps() -> None:
@@ -222,9 +221,10 @@ def test_the_interval_of_what_is_left_chooses_the_sentence(
     )
     results = replace(toys, explanations={toys.runs[0].case: make_explanation(randomisation=rows)})
     here = Here(view_of(results), "etudes/jouets/explicabilite.md")
-    (said,) = faithfulness.randomisation_said(here)
-    assert wanted in plain(said)
-    assert ("a appris" in plain(said)) == (wanted == "presque rien")
+    (row,) = faithfulness.randomised(here)
+    said = printed("randomised", row)
+    assert wanted in said
+    assert ("a appris" in said) == (wanted == "presque rien")
 
 
 def test_the_most_faithful_method_is_chosen() -> None:
@@ -370,7 +370,8 @@ def test_what_a_description_changed_is_told(shop: StudyResults) -> None:
         base, described = one["variants"]
         assert base["words"]["texts"] == (one["label"],)
         assert described["words"]["texts"] == (f"Things of {one['label']}, and more",)
-        (said,) = one["said"]
+        (change,) = one["changes"]
+        said = printed("changed", change)
         assert f"passe de {base['probability']} à {described['probability']}" in said
         found = re.search(r"\(([+−\u2212]?[\d,]+)", said)
         assert found is not None
@@ -419,11 +420,11 @@ def test_numbers_of_the_faithfulness_table(shop: StudyResults) -> None:
 def test_a_suggestion_is_told_with_its_measure(shop: StudyResults) -> None:
     """What validation gains, with its interval; the texts added; what nothing names."""
     (section,) = suggestions.sections(Here(view_of(shop), PAGE))
-    said = plain(section["said"])
+    said = printed("proposed", section)
     assert f"passe de 66,7{T}% à 75,0{T}%" in said
     assert f"IC{N}95{T}% [−20,0{T};{N}35,0]".replace("−", "\u2212") in said
     assert f"2{N}photos gagnées, 1{N}perdue" in said
-    assert "rien n’est établi" in section["verdict"]
+    assert "rien n’est établi" in said
     assert section["proposal"] == "descriptions-precises"
     (only_class,) = section["classes"]  # the others have nothing to tell
     assert "1 sur 3" in only_class["summary"]
@@ -447,7 +448,7 @@ def test_the_interval_chooses_what_is_said_of_a_proposal(
     changed = replace(found, gain=replace(found.gain, low=low, high=high))
     results = replace(shop, suggestions={explained.SUGGESTED: changed})
     (section,) = suggestions.sections(Here(view_of(results), PAGE))
-    assert wanted in section["verdict"]
+    assert wanted in printed("proposed", section)
 
 
 def test_a_suggestion_without_proposal_says_so(shop: StudyResults) -> None:
@@ -455,9 +456,10 @@ def test_a_suggestion_without_proposal_says_so(shop: StudyResults) -> None:
     found = replace(shop.suggestions[explained.SUGGESTED], proposal=None, after=None, gain=None)
     results = replace(shop, suggestions={explained.SUGGESTED: found})
     (section,) = suggestions.sections(Here(view_of(results), PAGE))
-    assert "Rien n’est proposé" in section["verdict"]
+    said = printed("proposed", section)
+    assert "Rien n’est proposé" in said
     assert section["proposal"] == ""
-    assert f"ces textes en classent bien 66,7{T}%" in plain(section["said"])
+    assert f"ces textes en classent bien 66,7{T}%" in said
 
 
 def test_errors_lead_to_their_maps(shop: StudyResults) -> None:
@@ -534,4 +536,5 @@ def test_a_description_that_changes_nothing_is_told_so(shop: StudyResults) -> No
     page = built(view_of(replace(shop, explanations=same)), "explain")
     assert isinstance(page, dict)
     (model,) = page["prompts"]
-    assert all(" reste à " in said for one in model["shown"] for said in one["said"])
+    changes = [change for one in model["shown"] for change in one["changes"]]
+    assert all(" reste à " in printed("changed", change) for change in changes)

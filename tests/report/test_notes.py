@@ -8,10 +8,10 @@ from typing import get_args
 import pytest
 
 from evaluation.data.notes import line
-from evaluation.records import DataNote, NoteKind
+from evaluation.records import DataNote, NoteKind, StudyResults
 from evaluation.report.kit.language import Language, speaking
-from evaluation.report.study.notes import remarks
-from tests.factories import make_study
+from tests.report.conftest import printed
+from tests.report.test_analysis_pages import pages_of, words
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
@@ -23,14 +23,15 @@ def test_every_reason_has_a_sentence(language: Language, count: int) -> None:
         for kind in get_args(NoteKind)
     )
     with speaking(language):
-        said = remarks(replace(make_study(), notes=notes))
-    assert len({remark.sentence for remark in said}) == len(notes)
-    assert all(remark.names == ("a/1.png",) for remark in said)
+        said = {printed("remark", note) for note in notes}
+    assert len(said - {""}) == len(notes)
     assert len({line(note) for note in notes}) == len(notes)
 
 
-def test_carved_parts_and_declared_groups_are_told() -> None:
+def test_carved_parts_and_declared_groups_are_told(shop: StudyResults) -> None:
     """Neither is a note of the listing: both come from the split."""
-    record = replace(make_study(), carved=("test",), grouping=("copies", "declared"))
-    assert len(remarks(record)) == 2
-    assert remarks(make_study()) == ()
+    study = replace(shop.study, carved=("test",), grouping=("copies", "declared"))
+    said = words(pages_of(replace(shop, study=study)), "donnees")
+    assert "elles ont été tirées parmi celles d’apprentissage" in said
+    assert "comptent pour une seule dans les tests" in said
+    assert "À savoir sur ces données" not in words(pages_of(shop), "donnees")

@@ -33,6 +33,7 @@ FORMS: tuple[Callable[..., str], ...] = (
     wording.instant,
     wording.interval,
     wording.listing,
+    wording.numbers,
     wording.p_value,
     wording.percent,
     wording.points,

@@ -70,21 +70,12 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """A column's heading."""
-
-    text: str
-    note: str = ""
-    numeric: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table with its caption."""
 
     id: str
     caption: str
-    columns: tuple[Column, ...]
+    columns: tuple[Col, ...]
     groups: tuple[Group, ...]
     note: str = ""
     """Printed under the table."""
@@ -292,9 +283,7 @@ def table(
     return Table(
         id=id_,
         caption=caption,
-        columns=tuple(
-            Column(text=column.text, note=column.note, numeric=column.numeric) for column in used
-        ),
+        columns=tuple(used),
         groups=tuple(Group(title=name, rows=tuple(rows)) for name, rows in groups.items()),
         note=note,
         spanner=spanner,

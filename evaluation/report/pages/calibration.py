@@ -18,7 +18,7 @@ from evaluation.records import (
 from evaluation.report.kit import curves, wording
 from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import message, t
-from evaluation.report.kit.sentence import Part, Sentence, say
+from evaluation.report.kit.sentence import Part
 from evaluation.report.kit.tables import (
     PERCENT,
     Cell,
@@ -34,10 +34,6 @@ from evaluation.report.kit.tables import (
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, bounds, shown, trace, value
 
-CHOSEN_ON = {
-    "validation": message("choisi sur la validation"),
-    "cross-fitting": message("choisi sur les autres photos de test, à tour de rôle"),
-}
 FITTED_ON = {"validation": message("validation"), "cross-fitting": message("test, à tour de rôle")}
 
 _NO_THRESHOLD = message("aucun seuil ne promet la précision voulue")
@@ -61,7 +57,7 @@ def build(here: Here) -> Mapping[str, Any] | None:
     scored = [calibrated[case] for case in order if case in calibrated]
     return {
         "automation": [
-            automation_said(here, abstained[case]) for case in _one_a_model(view, comparison, order)
+            automated(here, abstained[case]) for case in _one_a_model(view, comparison, order)
         ],
         "decisions": _decisions(here, decided) if decided else None,
         "scores": _scores(here, scored) if scored else None,
@@ -98,52 +94,22 @@ def _one_a_model(
 # ---------------------------------------------------------------------- abstention
 
 
-def automation_said(here: Here, abstention: Abstention) -> Sentence:
-    """How much of the catalogue a case may classify alone, in a sentence."""
-    automation = abstention.automation
-    target = wording.percent(automation.target, 0)
-    name, run = here.name(abstention.case), here.view.runs[abstention.case]
-    if not _usable(automation):
-        return say(
-            "Avec {name}, aucun seuil de confiance ne promet {target} de "
-            "précision : rien ne peut être classé automatiquement à ce niveau. "
-            "{certified}",
-            name=name,
-            target=target,
-            certified=_certified(automation),
-        )
-    href, tip = here.run(run.case), trace(run)
-    coverage = Part(
-        text=shown(automation.coverage) + _limits(automation.coverage), href=href, title=tip
-    )
-    reached = f"{shown(automation.precision)}{_limits(automation.precision)}"
-    slots: dict[str, str | Part] = {
-        "name": name,
-        "target": target,
-        "coverage": coverage,
-        "reached": reached,
-        "chosen_on": t(CHOSEN_ON[automation.chosen_on]),
-        "certified": _certified(automation),
+def automated(here: Here, abstention: Abstention) -> Mapping[str, Any]:
+    """How much of the catalogue a case may classify alone, and whether that holds on the test."""
+    choice, run = abstention.automation, here.view.runs[abstention.case]
+    low, high = choice.precision.low, choice.precision.high
+    promise = "kept" if low is not None and low >= choice.target else "open"
+    if high is not None and high < choice.target:
+        promise = "missed"
+    coverage = f"{shown(choice.coverage)}{_limits(choice.coverage)}"
+    return {
+        "name": here.name(run.case),
+        "automation": choice,
+        "usable": _usable(choice),
+        "promise": promise,
+        "coverage": Part(text=coverage, href=here.run(run.case), title=trace(run)),
+        "reached": f"{shown(choice.precision)}{_limits(choice.precision)}",
     }
-    if _kept(automation):
-        return say(
-            "Avec {name}, on peut classer automatiquement {coverage} du catalogue à {target} de "
-            "précision : le seuil, {chosen_on}, donne sur le test {reached} de bonnes réponses "
-            "parmi les photos classées. {certified}",
-            **slots,
-        )
-    if _missed(automation):
-        return say(
-            "Avec {name}, le seuil {chosen_on} pour {target} de précision ne tient pas sa "
-            "promesse : il classe {coverage} du catalogue, mais avec {reached} de bonnes réponses "
-            "seulement. {certified}",
-            **slots,
-        )
-    return say(
-        "Avec {name}, seuil visant {target} de précision, {chosen_on} : {coverage} du catalogue "
-        "passent, dont {reached} justes : non démontré. {certified}",
-        **slots,
-    )
 
 
 def _usable(automation: Automation) -> bool:
@@ -155,35 +121,9 @@ def _usable(automation: Automation) -> bool:
     return automation.threshold is not None and bool(automation.coverage.value)
 
 
-def _kept(automation: Automation) -> bool:
-    """Whether the photos of the test show the precision that the threshold promised."""
-    low = automation.precision.low
-    return low is not None and low >= automation.target
-
-
-def _missed(automation: Automation) -> bool:
-    """Whether the photos of the test deny the precision that the threshold promised."""
-    high = automation.precision.high
-    return high is not None and high < automation.target
-
-
 def _limits(metric: Metric) -> str:
     limits = bounds(metric)
     return t(" (IC 95 % {limits})", limits=limits) if limits else ""
-
-
-def _certified(automation: Automation) -> str:
-    if not automation.certifiable:
-        return t("Si peu de photos ne peuvent rien garantir, même toutes justes.")
-    if not automation.certified_coverage:
-        return t(
-            "Aucune part n’est garantie à {target} avec 95 % de confiance.",
-            target=wording.percent(automation.target, 0),
-        )
-    return t(
-        "Avec 95 % de confiance, c’est garanti pour {certified_coverage} du catalogue.",
-        certified_coverage=wording.percent(automation.certified_coverage),
-    )
 
 
 def _decisions(here: Here, rows: list[Abstention]) -> Table:
@@ -298,31 +238,28 @@ def _case(
     return {
         "anchor": f"calibration-{slug}",
         "title": here.view.case_name(case),
-        "sentence": calibration_said(calibration) if calibration else (),
+        "calibrated": calibration and calibrated(calibration),
         "reliability": _reliability(here, calibration, slug) if calibration else None,
         "coverage": _coverage(here, abstention, slug) if abstention else None,
     }
 
 
-def calibration_said(calibration: Calibration) -> Sentence:
-    """Whether the probabilities are too sure, too modest, or as they should be."""
+def calibrated(calibration: Calibration) -> Mapping[str, Any]:
+    """Whether the probabilities are too sure, too modest, or fine, as they are and tempered."""
+    before, after = calibration.before, calibration.after
+    return {
+        "before": _direction(before),
+        "after": _direction(after),
+        "confidence": before.confidence,
+        "accuracy": _accuracy(before),
+        "temperature": calibration.temperature,
+    }
 
-    def state(scores: CalibrationScores) -> str:
-        if scores.ece <= scores.ece_null_high:
-            return t("compatibles avec une calibration parfaite")
-        right = _accuracy(scores)
-        return t("trop sûres") if scores.confidence > right else t("trop modestes")
 
-    return say(
-        "Telles quelles, ses probabilités sont {state} (confiance moyenne "
-        "{confidence}, exactitude {accuracy}) ; après une température de "
-        "{temperature}, elles sont {state2}.",
-        state=state(calibration.before),
-        confidence=wording.percent(calibration.before.confidence),
-        accuracy=wording.percent(_accuracy(calibration.before)),
-        temperature=wording.decimal(calibration.temperature, 2),
-        state2=state(calibration.after),
-    )
+def _direction(scores: CalibrationScores) -> Literal["fine", "sure", "modest"]:
+    if scores.ece <= scores.ece_null_high:
+        return "fine"
+    return "sure" if scores.confidence > _accuracy(scores) else "modest"
 
 
 def _accuracy(scores: CalibrationScores) -> float:

@@ -14,7 +14,6 @@ from evaluation.report.kit.language import foreign, message, nt, t
 from evaluation.report.kit.page import Fact
 from evaluation.report.kit.tables import Cell, Col, Row, Table, head, simple, table
 from evaluation.report.study.here import Here
-from evaluation.report.study.notes import remarks
 from evaluation.report.study.photos import PARTS, WITHHELD, photo
 from evaluation.report.study.view import StudyView
 
@@ -37,7 +36,9 @@ def build(here: Here) -> Mapping[str, Any]:
         "subcategories": _subcategories(view),
         "missing": _missing(view) if study.missing else None,
         "missing_count": len(study.missing),
-        "remarks": remarks(study),
+        "carved": "test" in study.carved,
+        "grouped": "declared" in study.grouping,
+        "notes": study.notes,
         "duplicates": [[photo(here, card) for card in group] for group in groups] if seen else [],
         "duplicate_ids": [] if seen else [wording.listing(ids) for ids in study.duplicates],
     }

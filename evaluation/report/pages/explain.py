@@ -59,7 +59,7 @@ def build(here: Here) -> Model | None:
         "suggestions": suggestions.sections(here),
         "overview": faithfulness.overview(view) if len(view.explanations) > 1 else None,
         "randomisation": faithfulness.randomisation_table(view),
-        "randomised": faithfulness.randomisation_said(here),
+        "randomised": faithfulness.randomised(here),
         "methods": [EXPLAIN_METHODS[method] for method in _methods(view)],
         "applies": _applies(view) if view.explanations else None,
     }
@@ -185,43 +185,22 @@ def _across(here: Here) -> Model | None:
     )
     name = maps.method_name("rise")
     rise = all(variant["method"] == name for photo in compared for variant in photo["variants"])
-    lead = (
-        t(
-            "De chaque modèle, le cas le plus exact. Les cartes sont celles de la vraie "
-            "catégorie, par RISE, seule méthode qui vaille d’un modèle à l’autre. Chacune a sa "
-            "propre échelle : on y compare les endroits, non les forces."
-        )
-        if rise
-        else t(
-            "De chaque modèle, le cas le plus exact. Les cartes sont celles de la vraie "
-            "catégorie, par RISE là où elle a été faite, sinon par la méthode propre du "
-            "modèle : on y compare les endroits, avec prudence, et non les forces."
-        )
-    )
-    return _series(compared, _cautious(lead, explanations, "rise"))
+    return {"rise": rise, **_series(compared, explanations, "rise")}
 
 
-def _series(compared: Sequence[Model], lead: str, title: str = "") -> Model:
-    """Photos set side by side, the first ones shown and the others folded."""
-    folded = compared[_UNFOLDED:]
+def _series(
+    compared: Sequence[Model], explanations: Sequence[CaseExplanation], method: str
+) -> Model:
+    """Photos set side by side, the first ones shown and the others folded.
+
+    The method is ``doubted`` where nothing shows that it can be believed.
+    """
+    name = maps.method_name(method)
     return {
-        "title": title,
-        "lead": lead,
         "shown": compared[:_UNFOLDED],
-        "folded": folded,
-        "more": nt(len(folded), "{n} autre photo", "{n} autres photos") if folded else "",
+        "folded": compared[_UNFOLDED:],
+        "doubted": name if faithfulness.doubted(explanations, method) else "",
     }
-
-
-def _cautious(lead: str, explanations: Sequence[CaseExplanation], method: str) -> str:
-    """The lead, and a caution where nothing shows that the method can be believed."""
-    if not faithfulness.doubted(explanations, method):
-        return lead
-    caution = t(
-        "Rien ne montre ici que {method} vaille mieux que les témoins : à lire avec réserve.",
-        method=maps.method_name(method),
-    )
-    return f"{lead} {caution}"
 
 
 def _one_a_model(view: StudyView) -> tuple[RunRecord, ...]:
@@ -234,7 +213,7 @@ def _one_a_model(view: StudyView) -> tuple[RunRecord, ...]:
 
 
 def _compared(
-    here: Here, sample: str, variants: Sequence[Model], said: tuple[str, ...] = ()
+    here: Here, sample: str, variants: Sequence[Model], changes: Sequence[Model] = ()
 ) -> Model:
     card = here.view.cards[sample]
     return {
@@ -247,7 +226,7 @@ def _compared(
             label=card.label,
             of=wording.count(len(variants)),
         ),
-        "said": said,
+        "changes": changes,
         "photo": maps.photo_picture(here, card),
         "variants": variants,
     }
@@ -291,92 +270,52 @@ def _prompt_change(here: Here, runs: list[RunRecord]) -> Model:
                 explained.variant(here, run, sample, method=method, title=_texts(run))
                 for run in runs
             ),
-            said=tuple(_change_said(view, runs[0], run, sample, method) for run in runs[1:]),
+            [_changed(view, runs[0], run, sample, method) for run in runs[1:]],
         )
         for sample in sorted(explained.shared(explanations), key=change, reverse=True)
     )
-    lead = (
-        t(
-            "Cartes de la vraie catégorie, par {method}, qui bat le plus souvent les témoins "
-            "sur ce modèle. D’abord les photos dont la probabilité change le plus.",
-            method=maps.method_name(method),
-        )
-        if any(faithfulness.score(one, method)[0] for one in explanations)
-        else t(
-            "Cartes de la vraie catégorie, par {method}. D’abord les photos dont la "
-            "probabilité change le plus.",
-            method=maps.method_name(method),
-        )
-    )
-    lead = _cautious(lead, explanations, method)
-    return _series(compared, lead, view.model_title(runs[0]))
+    return {
+        "title": view.model_title(runs[0]),
+        "method": maps.method_name(method),
+        "beats": any(faithfulness.score(one, method)[0] for one in explanations),
+        **_series(compared, explanations, method),
+    }
 
 
 def _texts(run: RunRecord) -> str:
     return "" if run.prompts is None else wording.told(run.prompts.title)
 
 
-def _change_said(view: StudyView, base: RunRecord, run: RunRecord, sample: str, method: str) -> str:
+def _changed(view: StudyView, base: RunRecord, run: RunRecord, sample: str, method: str) -> Model:
     """What another prompt set changes to the answer, and to where it comes from."""
     explanations = [view.explanations[case.case] for case in (base, run)]
-    before, after = (explained.of(one, sample) for one in explanations)
+    photos = [explained.of(one, sample) for one in explanations]
+    was, now = (photo.predicted == photo.label for photo in photos)
     first, last = (
-        explained.truth(one, photo)
-        for one, photo in zip(explanations, (before, after), strict=True)
+        explained.truth(one, photo) for one, photo in zip(explanations, photos, strict=True)
     )
-    values = {
-        "texts": _texts(run),
-        "label": before.label,
-        "before": wording.percent(first),
-        "after": wording.percent(last),
-        "change": wording.points(last - first),
-    }
-    was, now = before.predicted == before.label, after.predicted == after.label
-    if was == now and values["before"] == values["after"]:
-        del values["before"], values["change"]
-        said = t("Avec « {texts} », la probabilité de « {label} » reste à {after}.", **values)
-    elif now and not was:
-        said = t(
-            "Avec « {texts} », la probabilité de « {label} » passe de {before} "
-            "à {after} ({change}), et la réponse devient juste.",
-            **values,
-        )
-    elif was and not now:
-        said = t(
-            "Avec « {texts} », la probabilité de « {label} » passe de {before} "
-            "à {after} ({change}), et la réponse devient fausse.",
-            **values,
-        )
-    elif now:
-        said = t(
-            "Avec « {texts} », la probabilité de « {label} » passe de {before} "
-            "à {after} ({change}) ; la réponse reste juste.",
-            **values,
-        )
-    else:
-        said = t(
-            "Avec « {texts} », la probabilité de « {label} » passe de {before} "
-            "à {after} ({change}) ; la réponse reste fausse.",
-            **values,
-        )
     # Where a method beats no control, nothing shows that its maps moved for a reason.
-    moved = "" if faithfulness.doubted(explanations, method) else _moved(before, after, method)
-    return f"{said} {moved}" if moved else said
+    doubted = faithfulness.doubted(explanations, method)
+    regions = [] if doubted else [_region(photo, method) for photo in photos]
+    return {
+        "texts": _texts(run),
+        "label": photos[0].label,
+        "was": was,
+        "now": now,
+        "before": first,
+        "after": last,
+        "by": last - first,
+        "same": was == now and wording.percent(first) == wording.percent(last),
+        # Where what counts most was, and is; none where it is not known of both.
+        "regions": regions if all(regions) else [],
+    }
 
 
-def _moved(before: ExplainedPhoto, after: ExplainedPhoto, method: str) -> str:
-    """Where the true class's map was strongest, and where it is now."""
-    first, last = (
-        [one.summary for one in photo.maps if (one.method, one.label) == (method, photo.label)]
-        for photo in (before, after)
-    )
-    if not first or not last or first[0].empty or last[0].empty:
-        return ""
-    was, now = maps.region(first[0]), maps.region(last[0])
-    if was == now:
-        return t("Ce qui compte le plus reste {region}.", region=was)
-    return t("Ce qui compte le plus était {before} ; c’est maintenant {after}.",
-             before=was, after=now)  # fmt: skip
+def _region(photo: ExplainedPhoto, method: str) -> str:
+    """Where the true class's map is strongest; "" without such a map, or on an empty one."""
+    maps_ = (one for one in photo.maps if (one.method, one.label) == (method, photo.label))
+    drawn = next(maps_, None)
+    return "" if drawn is None or drawn.summary.empty else maps.region(drawn.summary)
 
 
 # ------------------------------------------------------------------------- methods

@@ -8,7 +8,7 @@ from typing import Any
 from evaluation.records import Retrieval
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, t
-from evaluation.report.kit.sentence import Part, Sentence, Slot, say
+from evaluation.report.kit.sentence import Part
 from evaluation.report.kit.tables import PERCENT, Cell, Col, Table, decimals, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, bounds, shown
@@ -28,35 +28,21 @@ def build(here: Here) -> Mapping[str, Any] | None:
     if not searches:
         return None
     return {
-        "sentences": [_sentence(view, search) for search in searches],
+        "searches": [_search(view, search) for search in searches],
         "table": _table(view, searches),
     }
 
 
-def _sentence(view: StudyView, search: Retrieval) -> Sentence:
+def _search(view: StudyView, search: Retrieval) -> Mapping[str, Any]:
     limits = bounds(search.recall_at_1)
-    slots: dict[str, Slot] = {
+    return {
         "model": wording.quote(view.model_name(search.model)),
-        "recall_at_1": Part(
-            text=shown(search.recall_at_1), href=f"#{_TABLE}", title=_trace(search)
-        ),
+        "direction": search.direction,
+        "first": Part(text=shown(search.recall_at_1), href=f"#{_TABLE}", title=_trace(search)),
         "interval": t(" (IC 95 % {limits})", limits=limits) if limits else "",
-        "recall_at_5": shown(search.recall_at_5),
-        "among": wording.count(search.candidates),
+        "within_five": shown(search.recall_at_5),
+        "among": search.candidates,
     }
-    if search.direction == "title-to-image":
-        return say(
-            "Avec {model}, la bonne photo arrive première pour {recall_at_1} "
-            "des titres{interval}, et parmi les cinq premières pour "
-            "{recall_at_5}, sur {among} photos.",
-            **slots,
-        )
-    return say(
-        "Avec {model}, le bon titre arrive premier pour {recall_at_1} des "
-        "photos{interval}, et parmi les cinq premiers pour {recall_at_5}, "
-        "sur {among} titres.",
-        **slots,
-    )
 
 
 def _trace(search: Retrieval) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from evaluation.records import CaseExplanation, Faithfulness, Randomisation
 from evaluation.report.kit import curves, wording
 from evaluation.report.kit.charts import Chart
 from evaluation.report.kit.charts import chart as figure
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.sentence import Part, Sentence, nsay, say
+from evaluation.report.kit.sentence import Part
 from evaluation.report.kit.tables import (
     COUNT,
     PERCENT,
@@ -327,8 +328,11 @@ def randomisations(view: StudyView) -> Mapping[str, tuple[Randomisation, ...]]:
     return found
 
 
-def randomisation_said(here: Here) -> tuple[Sentence, ...]:
-    """For each model and method, what is left of the maps once the weights are shuffled."""
+def randomised(here: Here) -> list[Mapping[str, Any]]:
+    """For each model and method, what is left of the maps once the weights are shuffled.
+
+    What may be said follows from the interval of the correlation; without one, nothing.
+    """
     said = []
     for name, rows in randomisations(here.view).items():
         last: dict[str, Randomisation] = {}
@@ -336,55 +340,29 @@ def randomisation_said(here: Here) -> tuple[Sentence, ...]:
             if row.similarity.value is not None and row.share >= last.get(row.method, row).share:
                 last[row.method] = row
         said += [_left(here, here.view.model_name(name), row) for row in last.values()]
-    return tuple(said)
+    return said
 
 
-def _left(here: Here, name: str, row: Randomisation) -> Sentence:
-    """What the interval of the correlation allows to say; without one, that it says nothing."""
-    metric = row.similarity
-    run = here.view.runs.get(row.case)
-    values: dict[str, str | Part] = {
+def _left(here: Here, name: str, row: Randomisation) -> Mapping[str, Any]:
+    metric, run = row.similarity, here.view.runs.get(row.case)
+    verdict = "open"
+    if metric.low is None or metric.high is None:
+        verdict = "few"
+    elif max(abs(metric.low), abs(metric.high)) <= LITTLE:
+        verdict = "gone"
+    elif metric.low >= MUCH:
+        verdict = "stayed"
+    return {
         "model": name,
         "method": method_name(row.method),
-        "share": wording.percent(row.share, 0),
+        "left": row,
+        "verdict": verdict,
         "value": Part(
             text=wording.decimal(metric.value or 0.0, 2),
             href=here.run(row.case),
-            title="" if run is None else trace(run),
+            title=trace(run) if run else "",
         ),
     }
-    if metric.low is None or metric.high is None:
-        return nsay(
-            metric.n,
-            "{model}, {method} : quand {share} des poids sont mélangés, la corrélation avec la "
-            "carte d’origine est de {value}, sur {n} carte : trop peu pour en conclure quoi que "
-            "ce soit.",
-            "{model}, {method} : quand {share} des poids sont mélangés, la corrélation avec les "
-            "cartes d’origine est de {value}, sur {n} cartes : trop peu pour en conclure quoi que "
-            "ce soit.",
-            **values,
-        )
-    values["interval"] = wording.numbers(metric.low, metric.high, 2)
-    if max(abs(metric.low), abs(metric.high)) <= LITTLE:
-        return say(
-            "{model}, {method} : quand {share} des poids sont mélangés, il ne reste presque "
-            "rien des cartes (corrélation {value}, IC 95 % {interval}) : elles tiennent à ce que "
-            "le modèle a appris.",
-            **values,
-        )
-    if metric.low >= MUCH:
-        return say(
-            "{model}, {method} : quand {share} des poids sont mélangés, les cartes restent "
-            "presque les mêmes (corrélation {value}, IC 95 % {interval}). Elles montrent la photo "
-            "plus que le modèle : il ne faut rien en conclure.",
-            **values,
-        )
-    return say(
-        "{model}, {method} : quand {share} des poids sont mélangés, la corrélation avec les cartes "
-        "d’origine est de {value} (IC 95 % {interval}) : on ne peut dire ni qu’il n’en reste "
-        "rien, ni qu’elles restent les mêmes.",
-        **values,
-    )
 
 
 def randomisation_table(view: StudyView) -> Table | None:

@@ -16,13 +16,11 @@ from evaluation.records import (
     ClassMap,
     ExplainedPhoto,
     ExplainMethod,
-    ExplainSpec,
     MapSummary,
     SampleCard,
-    SelectionReason,
 )
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.language import t
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import photo as small_photo
 from evaluation.report.study.view import StudyView
@@ -160,47 +158,6 @@ def unseen(explained: ExplainedPhoto) -> str:
     return t(
         "Le recadrage du modèle a laissé de côté {share} de la photo (hachures).",
         share=wording.percent(share, 0),
-    )
-
-
-def reason_said(reason: SelectionReason, spec: ExplainSpec) -> str:
-    """The rule that chose a photo."""
-    label, n = reason.label, spec.photos_per_rule
-    if reason.rule == "shared":
-        return nt(
-            spec.shared_per_class,
-            "la photo de « {label} » tirée au sort pour être commune à tous les cas",
-            "une des {n} photos de « {label} » tirées au sort pour être communes à tous les cas",
-            label=label,
-        )
-    if reason.rule == "confusion":
-        return nt(
-            n,
-            "confusion fréquente : de « {label} » prises pour « {predicted} », la plus sûre",
-            "confusion fréquente : de « {label} » prises pour "
-            "« {predicted} », une des {n} plus sûres",
-            label=label,
-            predicted=reason.predicted or "",
-        )
-    if reason.rule == "surest-wrong":
-        return nt(
-            n,
-            "de « {label} », l’erreur la plus sûre d’elle-même",
-            "de « {label} », une des {n} erreurs les plus sûres d’elles-mêmes",
-            label=label,
-        )
-    if reason.rule == "surest-right":
-        return nt(
-            n,
-            "de « {label} », la bonne réponse la plus sûre",
-            "de « {label} », une des {n} bonnes réponses les plus sûres",
-            label=label,
-        )
-    return nt(
-        n,
-        "de « {label} », la bonne réponse la moins sûre",
-        "de « {label} », une des {n} bonnes réponses les moins sûres",
-        label=label,
     )
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from evaluation.records import (
     ClassSuggestion,
-    Metric,
     RunRecord,
     Suggestion,
     UncoveredSubcategory,
@@ -18,11 +17,11 @@ from evaluation.records import (
 )
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
-from evaluation.report.kit.sentence import Part, Sentence, say
+from evaluation.report.kit.sentence import Part
 from evaluation.report.kit.tables import COUNT, Cell, Col, Table, decimals, measured, number, table
 from evaluation.report.study import explained, maps
 from evaluation.report.study.here import Here
-from evaluation.report.study.view import StudyView, trace
+from evaluation.report.study.view import StudyView, shown, trace
 
 Model = dict[str, Any]
 
@@ -35,10 +34,15 @@ def sections(here: Here) -> tuple[Model, ...]:
 
 
 def _section(here: Here, run: RunRecord, found: Suggestion) -> Model:
+    measured = found.after is not None and found.gain is not None
     return {
         "title": here.view.case_title(run),
-        "said": _measured(here, run, found),
-        "verdict": _verdict(found),
+        "before": found.before,
+        "share": Part(text=shown(found.before), href=here.run(run.case), title=trace(run)),
+        "after": shown(found.after),
+        "gain": found.gain if measured else None,
+        "won": found.only_after,
+        "lost": found.only_before,
         # How to measure a proposal on the test.
         "proposal": found.proposal.name if found.proposal else "",
         "far": found.far,
@@ -48,62 +52,6 @@ def _section(here: Here, run: RunRecord, found: Suggestion) -> Model:
             if one.confusions or one.uncovered
         ),
     }
-
-
-def _measured(here: Here, run: RunRecord, found: Suggestion) -> Sentence:
-    before = Part(text=_share(found.before), href=here.run(run.case), title=trace(run))
-    photos = nt(found.before.n, "{n} photo", "{n} photos")
-    if found.after is None or found.gain is None:
-        return say(
-            "Sur {photos} de validation, ces textes en classent bien {before}.",
-            photos=photos,
-            before=before,
-        )
-    return say(
-        "Sur {photos} de validation, l’exactitude passe de {before} à {after} ({gain}) : "
-        "{won}, {lost}.",
-        photos=photos,
-        before=before,
-        after=_share(found.after),
-        gain=_gain(found.gain),
-        won=nt(found.only_after, "{n} photo gagnée", "{n} photos gagnées"),
-        lost=nt(found.only_before, "{n} perdue", "{n} perdues"),
-    )
-
-
-def _share(metric: Metric) -> str:
-    return wording.DASH if metric.value is None else wording.percent(metric.value)
-
-
-def _gain(gain: Metric) -> str:
-    points = wording.points(gain.value or 0.0)
-    if gain.low is None or gain.high is None:
-        return points
-    return t(
-        "{points}, IC 95 % {interval}",
-        points=points,
-        interval=wording.interval(gain.low, gain.high),
-    )
-
-
-def _verdict(found: Suggestion) -> str:
-    if found.proposal is None or found.gain is None:
-        return t(
-            "Rien n’est proposé : aucune sous-catégorie n’est oubliée là où des photos se "
-            "perdent, ou la nommer n’en fait gagner aucune."
-        )
-    low, high = found.gain.low, found.gain.high
-    if low is not None and low > 0:
-        return t(
-            "L’intervalle exclut zéro. Mais les mêmes photos ont choisi les textes gardés : "
-            "le gain est flatteur, et seul le test dira ce qu’il vaut."
-        )
-    if high is not None and high < 0:
-        return t("La proposition fait moins bien : elle est à écarter.")
-    return t(
-        "L’intervalle contient zéro, et les mêmes photos ont choisi les textes gardés : rien "
-        "n’est établi."
-    )
 
 
 def _class(here: Here, run: RunRecord, found: Suggestion, one: ClassSuggestion) -> Model:

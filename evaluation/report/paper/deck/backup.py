@@ -31,9 +31,6 @@ _VARIED = 7
 _SHELVES = 3
 """Classes on it."""
 
-_ROOMY = 8
-"""Classes of one that is printed in ordinary type."""
-
 _CROSSED = 14
 """Classes of a confusion matrix that a slide holds."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TypeVar
 
 from evaluation.records import (
@@ -19,8 +20,7 @@ from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.page import Fact
 from evaluation.report.kit.sentence import Sentence, joined, say
-from evaluation.report.kit.tables import Cell, Group, Row, Table, head
-from evaluation.report.kit.tables import Column as TableColumn
+from evaluation.report.kit.tables import Cell, Col, head, table
 from evaluation.report.pages import dataset, prompts, summary, zero_shot
 from evaluation.report.paper.deck.blocks import (
     Album,
@@ -267,26 +267,17 @@ def _texts(view: StudyView) -> tuple[Slide, ...]:
     pair = enriched(view)
     if pair is None:
         return ()
-    table = Table(
-        id="textes",
-        caption=t("Ce que le modèle lit pour chaque catégorie"),
-        columns=tuple(
-            TableColumn(text=text, numeric=False)
-            for text in (t("Catégorie"), *(wording.told(one.title) for one in pair))
-        ),
-        groups=(
-            Group(
-                rows=tuple(
-                    Row(cells=(head(label), *(_quoted_texts(one, label) for one in pair)))
-                    for label in view.study.classes
-                )
-            ),
-        ),
+    texts = table(
+        "textes",
+        t("Ce que le modèle lit pour chaque catégorie"),
+        view.study.classes,
+        Col(t("Catégorie"), head, numeric=False),
+        *(Col(wording.told(one.title), partial(_quoted_texts, one), numeric=False) for one in pair),
         kind="plain",
     )
     return tuple(
         Slide(title=t("Enrichir les textes"), blocks=(Grid(table=page),))
-        for page in paged(table, rows=8)
+        for page in paged(texts, rows=8)
     )
 
 
