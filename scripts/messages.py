@@ -10,10 +10,13 @@ others keep theirs.  Then fill each empty ``msgstr`` by hand.
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import sys
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import IO
 
 import click
 from babel.messages.catalog import Catalog
@@ -29,9 +32,31 @@ Message = str | tuple[str, str]
 KEYWORDS = {"t": None, "say": None, "message": None, "nt": (2, 3), "nsay": (2, 3)}
 """Which arguments are messages: the first, or the second and the third after a number."""
 
+
+def python_messages(
+    file: IO[bytes], keywords: Collection[str], _tags: object, options: object
+) -> Iterator[tuple[int, str, tuple[str | None, ...], list[str]]]:
+    """Babel's way to read Python, by the syntax tree.
+
+    Its own way misses a message in a call that is itself inside a message,
+    ``t("de {name}", name=quote(t("nom")))``, and one in an f-string.
+    """
+    del options
+    for node in ast.walk(ast.parse(file.read())):
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if name in keywords:
+                yield node.lineno, name, tuple(map(_literal, node.args)), []
+
+
+def _literal(node: ast.expr) -> str | None:
+    literal = isinstance(node, ast.Constant) and isinstance(node.value, str)
+    return node.value if literal else None  # type: ignore[attr-defined]
+
+
 PLACES = (
-    ("evaluation/records", [("**.py", "python")], {}),
-    ("evaluation/report", [("**.py", "python")], {}),
+    ("evaluation/records", [("**.py", python_messages)], {}),
+    ("evaluation/report", [("**.py", python_messages)], {}),
     (
         "templates",
         [("**.jinja", "jinja2")],

@@ -423,14 +423,14 @@ def test_retrieval_goes_both_ways(pages: Pages) -> None:
 
 def test_method_names_the_tests_that_were_made(shop: StudyResults) -> None:
     """The tests are named with their sources; those that were not made are not."""
-    said = " ".join(method.tests_said(view_of(shop)))
+    said = words(pages_of(shop), "methode")
     for name in ("McNemar", "Holm", "Tango", "Cochran", "WaffleCLIP", "Brier", "Northcutt"):
         assert name in said
     assert "comptent pour une seule" not in said
-    bare = " ".join(method.tests_said(view_of(changed(shop, **NOTHING))))
+    bare = words(pages_of(changed(shop, **NOTHING)), "methode")
     assert "McNemar" in bare
     assert "Brier" not in bare
-    assert method.tests_said(view_of(replace(shop, comparison=None))) == ()
+    assert method.tests_made(view_of(replace(shop, comparison=None))) == []
 
 
 def test_method_says_how_subcategories_were_drawn(shop: StudyResults, tmp_path: Path) -> None:

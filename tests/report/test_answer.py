@@ -246,9 +246,9 @@ def test_the_strip_shows_both_sides_right_and_wrong(tmp_path: Path) -> None:
     results = study(tmp_path, Scored(STAND_IN, 20), Scored(TRAINED, 25))
     place = here(results)
     shown = answer.first_screen(place)["photos"]
-    assert isinstance(shown, tuple)
-    assert len({one.photo.id for one in shown}) == 4
-    verdicts = np.array([[right for _, _, right in one.said] for one in shown])
+    assert isinstance(shown, list)
+    assert len({one["photo"].id for one in shown}) == 4
+    verdicts = np.array([[right for _, _, right in one["said"]] for one in shown])
     assert verdicts[0, 0]
     assert not verdicts[1, 0]
     assert verdicts[2, 1]
@@ -259,7 +259,7 @@ def test_photos_that_may_not_be_shown_are_not(tmp_path: Path) -> None:
     """Neither in the strip."""
     place = here(study(tmp_path, Scored(STAND_IN, 20), Scored(TRAINED, 25)))
     hidden = Here(replace(place.view, photos_shown=False), place.uri)
-    assert answer.first_screen(hidden)["photos"] == ()
+    assert answer.first_screen(hidden)["photos"] == []
 
 
 def test_a_no_says_whether_the_margin_is_surely_exceeded(tmp_path: Path) -> None:

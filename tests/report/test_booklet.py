@@ -44,7 +44,7 @@ def html(booklet: Booklet) -> str:
 
 def test_chapters_are_the_pages_in_reading_order(booklet: Booklet) -> None:
     """All pages of the study but the explorer, which is nothing without its script."""
-    anchors = [one.anchor for one in booklet.chapters]
+    anchors = list(booklet["chapters"])
     assert anchors[0] == "index"
     assert "explorateur" not in anchors
     order = ["index", "donnees", "approche-classique", "clip-zero-shot", "comparaison", "methode"]
@@ -73,7 +73,7 @@ def test_the_contents_give_the_pages_that_are_known(booklet: Booklet) -> None:
     entry = re.search(r'<a href="#comparaison">.*?</a>', html)
     assert entry is not None
     assert '<span class="p-page">1\u202f204</span>' in entry[0]
-    assert html.count('<span class="p-page"></span>') == len(booklet.contents) - 1
+    assert html.count('<span class="p-page"></span>') == len(booklet["contents"]) - 1
 
 
 def test_folds_are_open_on_paper(html: str) -> None:

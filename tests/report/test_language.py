@@ -226,12 +226,14 @@ def test_messages_are_found(script: ModuleType, tmp_path: Path) -> None:
     report, records = tmp_path / "evaluation/report", tmp_path / "evaluation/records"
     for folder in (report, records, tmp_path / "templates"):
         folder.mkdir(parents=True)
-    (report / "x.py").write_text('t("a" "b"); say("c {x}", x=nt(2, "un", "des", y=t("d")))')
+    python = 't("a" "b"); say("c {x}", x=nt(2, "un", "des", y=t("d")))'
+    nested = 't("g {x}", x=quote(t("h"))); f"{t(\'i\')}"; t("j" if "k" == x else y)'
+    (report / "x.py").write_text(f"{python}; {nested}")
     (records / "y.py").write_text('TITLE = message("e")')
     template = '{{ t("f {x}", x=ui.say(y)) }}{% if nt(n, "un", "des") %}{% endif %}'
     (tmp_path / "templates/z.jinja").write_text(template)
     found = script.messages(tmp_path)
-    assert set(found) == {"ab", "c {x}", ("un", "des"), "d", "e", "f {x}"}
+    assert set(found) == {"ab", "c {x}", ("un", "des"), "d", "e", "f {x}", "g {x}", "h", "i"}
     assert found["un", "des"] == ["evaluation/report/x.py", "templates/z.jinja"]
 
 

@@ -28,60 +28,6 @@ INTERVALS = {
 }
 
 
-_PAIRED = message(
-    "Les cas sont comparés sur les mêmes photos : Q de Cochran (1950) "
-    "pour l’ensemble, test de McNemar (1947), exact et mid-p "
-    "(Fagerland, Lydersen et Laake, 2013), pour chaque paire, avec la "
-    "correction de Holm (1979) ; l’intervalle de chaque écart est "
-    "celui de Tango (1998). Les lettres des groupes suivent Piepho "
-    "(2004), la fourchette du vrai rang Mogstad, Romano, Shaikh et "
-    "Wilhelm (2024)."
-)
-_CLUSTERED = message(
-    "Des photos presque identiques comptent pour une seule : le test "
-    "change le signe de groupes entiers, et l’intervalle tient compte "
-    "de leur effet de plan."
-)
-_QUOTED = message(
-    "Pour les chiffres cités, dont on ne connaît que le compte, le "
-    "test est refait pour chaque recouvrement possible des erreurs de "
-    "deux systèmes."
-)
-_TEXTS = message(
-    "Les gains par catégorie et l’effet de chaque texte passent les "
-    "mêmes tests, corrigés à l’intérieur de chaque tableau ; "
-    "l’optimisme d’un choix fait sur le test est estimé par bootstrap "
-    "(Efron, 1983)."
-)
-_VARIANCE = message(
-    "Le partage des différences entre modèle, textes et interaction "
-    "est celui d’une analyse de proportions appariées (Grizzle, "
-    "Starmer et Koch, 1969)."
-)
-_CONTROL = message("Le témoin de mots au hasard suit WaffleCLIP (Roth et al., ICCV 2023).")
-_CALIBRATION = message(
-    "Calibration : score de Brier (1950), log-vraisemblance, ECE (Guo "
-    "et al., ICML 2017) comparée à ce qu’elle vaudrait pour des "
-    "probabilités parfaites ; la température n’est jamais réglée sur "
-    "les photos qu’elle sert à juger."
-)
-_ABSTENTION = message(
-    "Abstention : courbe du risque selon la part classée et AURC "
-    "(Geifman et El-Yaniv, NeurIPS 2017) ; la part garantie vient de "
-    "tests exacts en séquence fixe."
-)
-_FEW_SHOT = message(
-    "Courbes d’apprentissage : GDA (Wang et al., ICLR 2024), sonde "
-    "partie des textes (LP++, Huang et al., CVPR 2024), régression "
-    "logistique et plus proches voisins, plusieurs tirages des photos "
-    "étiquetées, réglés sur elles seules."
-)
-_AUDIT = message(
-    "Étiquettes douteuses : apprentissage confiant (Northcutt, Jiang "
-    "et Chuang, 2021), d’accord entre tous les modèles."
-)
-
-
 def build(here: Here) -> Mapping[str, Any]:
     """What the template prints."""
     view = here.view
@@ -109,7 +55,7 @@ def build(here: Here) -> Mapping[str, Any]:
             if row.place == "classes" or any(run.metric(row.name) for run in view.scored)
         ],
         "intervals": tuple(intervals),
-        "tests": tests_said(view),
+        "tests": tests_made(view),
         "systematic": any(card.subcategory for card in study.samples),
         "thresholds": _thresholds(study.thresholds) if study.thresholds else None,
         "runs": [
@@ -127,25 +73,25 @@ def _digest(label: str, digest: str) -> Fact:
     return Fact(label=label, text=digest, code=True, wide=True)
 
 
-def tests_said(view: StudyView) -> tuple[str, ...]:
-    """The tests that the study's comparison rests on, those alone that were made."""
+def tests_made(view: StudyView) -> list[str]:
+    """Names of the tests that the study's comparison rests on, those alone that were made."""
     comparison = view.comparison
     if comparison is None:
-        return ()
-    paired = comparison.comparison
-    made = (
-        (paired is not None, _PAIRED),
-        (paired is not None and paired.clustered, _CLUSTERED),
-        (any(finding.topic == "quoted" for finding in comparison.findings), _QUOTED),
-        (bool(comparison.prompts), _TEXTS),
-        (bool(comparison.variance), _VARIANCE),
-        (bool(comparison.control or view.controls), _CONTROL),
-        (bool(comparison.calibration), _CALIBRATION),
-        (bool(comparison.abstention), _ABSTENTION),
-        (bool(comparison.few_shot), _FEW_SHOT),
-        (comparison.audit is not None and bool(comparison.audit.accuracies), _AUDIT),
-    )
-    return tuple(t(text) for there, text in made if there)
+        return []
+    paired, audit = comparison.comparison, comparison.audit
+    made = {
+        "paired": paired is not None,
+        "clustered": paired is not None and paired.clustered,
+        "quoted": any(finding.topic == "quoted" for finding in comparison.findings),
+        "texts": comparison.prompts,
+        "variance": comparison.variance,
+        "control": comparison.control or view.controls,
+        "calibration": comparison.calibration,
+        "abstention": comparison.abstention,
+        "few_shot": comparison.few_shot,
+        "audit": audit is not None and audit.accuracies,
+    }
+    return [name for name, there in made.items() if there]
 
 
 def _split(view: StudyView) -> Table:

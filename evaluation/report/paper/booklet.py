@@ -11,8 +11,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import markdown
@@ -21,14 +21,14 @@ from markupsafe import Markup
 from evaluation.errors import ReportError
 from evaluation.records import StudyResults
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import Language, current, speaking, t
+from evaluation.report.kit.language import Language, current, speaking
 from evaluation.report.kit.markup import Templates
-from evaluation.report.kit.page import Fact
 from evaluation.report.kit.vega import Draw, vega_svg
+from evaluation.report.paper.cover import cover_facts
 from evaluation.report.site.policy import alone_policy
 from evaluation.report.site.render import Pages, navigation, render, translations
 from evaluation.report.site.standalone import embed, sheet, stylesheet
-from evaluation.report.study.view import Photos
+from evaluation.report.study.view import Photos, StudyView
 
 EXTENSIONS = ("attr_list", "fenced_code", "footnotes", "tables", "toc")
 """Of Python-Markdown, as in mkdocs.yml."""
@@ -42,40 +42,8 @@ _HEADING = re.compile(r'<h([12])[^>]*?\sid="([^"]+)"[^>]*>(.*?)</h\1>', re.DOTAL
 _NEVER = re.compile(r"<link\b[^>]*>|<(script|noscript|template|form)\b.*?</\1>", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A line of the table of contents."""
-
-    text: Markup
-    anchor: str
-    level: str
-    """"1" for a chapter, "2" for a section."""
-    page: str = ""
-    """Its page number, once it is known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chapter:
-    """One page of the site."""
-
-    anchor: str
-    body: Markup
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Booklet:
-    """What the template knows as ``booklet``."""
-
-    lang: str
-    title: str
-    question: str
-    facts: tuple[Fact, ...]
-    footer: Markup
-    """The title as a CSS string."""
-    sheets: tuple[Markup, ...]
-    policy: Markup
-    contents: tuple[Entry, ...]
-    chapters: tuple[Chapter, ...]
+Booklet = Mapping[str, Any]
+"""What the template knows as ``booklet``."""
 
 
 def make_booklet(
@@ -100,24 +68,28 @@ def make_booklet(
             draw=draw,
             language=language,
         )
+        view = StudyView(results=results, folder="", draw=draw, photos_shown=False)
         (section,) = navigation((results,), language)
         uris = tuple(uri for _, uri in section.pages if _name(uri) not in _SCREEN_ONLY)
-        chapters = tuple(_chapter(uri, uris, pages) for uri in uris)
-        return Booklet(
-            lang=current(),
-            title=wording.told(results.study.title),
-            question=wording.told(results.study.question),
-            facts=_facts(results),
-            footer=_css_string(wording.told(results.study.title)),
-            sheets=(
+        chapters = {_name(uri): _chapter(uri, uris, pages) for uri in uris}
+        return {
+            "lang": current(),
+            "title": view.title,
+            "question": view.question,
+            "facts": cover_facts(view),
+            # The title as a CSS string.
+            "footer": _css_string(view.title),
+            "sheets": (
                 stylesheet(assets),
                 sheet(assets / "cartes.css"),
                 sheet(templates / "impression.css"),
             ),
-            policy=alone_policy(),
-            contents=tuple(entry for one in chapters for entry in _entries(one)),
-            chapters=chapters,
-        )
+            "policy": alone_policy(),
+            "chapters": chapters,
+            "contents": [
+                entry for anchor, body in chapters.items() for entry in _entries(anchor, body)
+            ],
+        }
 
 
 def render_booklet(
@@ -127,40 +99,10 @@ def render_booklet(
 
     ``numbers`` gives the page of an anchor.
     """
-    known = numbers or {}
-    contents = tuple(
-        replace(one, page=wording.count(known[one.anchor])) if one.anchor in known else one
-        for one in booklet.contents
-    )
-    filled = replace(booklet, contents=contents)
-    with speaking(_language(booklet.lang)):
-        return Templates(templates).fill("impression.html.jinja", {"booklet": filled})
-
-
-def _language(lang: str) -> Language:
-    return "en" if lang == "en" else "fr"
-
-
-def _facts(results: StudyResults) -> tuple[Fact, ...]:
-    study = results.study
-    test = sum(card.fold == "test" for card in study.samples)
-    scored = [run for run in results.runs if run.status == "ok" and results.is_current(run)]
-    last = max((run.provenance.started for run in scored), default=None)
-    facts = [
-        Fact(label=t("Photos de test"), text=wording.count(test)),
-        Fact(label=t("Catégories"), text=wording.count(len(study.classes))),
-        Fact(
-            label=t("Cas évalués"),
-            text=t(
-                "{done} sur {declared}",
-                done=wording.count(len(scored)),
-                declared=wording.count(len(study.cases)),
-            ),
-        ),
-    ]
-    if last:
-        facts.append(Fact(label=t("Dernière évaluation"), text=wording.date(last)))
-    return tuple(facts)
+    pages = {anchor: wording.count(page) for anchor, page in (numbers or {}).items()}
+    with speaking("en" if booklet["lang"] == "en" else "fr"):
+        values = {"booklet": booklet, "pages": pages}
+        return Templates(templates).fill("impression.html.jinja", values)
 
 
 # ------------------------------------------------------------------------ chapters
@@ -170,7 +112,8 @@ def _name(uri: str) -> str:
     return posixpath.basename(uri).removesuffix(".md")
 
 
-def _chapter(uri: str, uris: tuple[str, ...], pages: Pages) -> Chapter:
+def _chapter(uri: str, uris: tuple[str, ...], pages: Pages) -> Markup:
+    """The body of a page, whose anchors and links are those of the document."""
     text = pages[uri]
     if not isinstance(text, str):
         raise ReportError("is no page", where=uri, remedy="this is a fault of ours")
@@ -190,7 +133,7 @@ def _chapter(uri: str, uris: tuple[str, ...], pages: Pages) -> Chapter:
     html = re.sub(r"<[a-zA-Z][^>]*>", lambda tag: _ATTRIBUTE.sub(rewrite, tag[0]), html)
     html = re.sub(r"url\(#", f"url(#{_name(uri)}--", html)
     html = re.sub(r"<details(?![^>]*\sopen)", "<details open", html)
-    return Chapter(anchor=_name(uri), body=Markup(html))  # noqa: S704 - made from inert text
+    return Markup(html)  # noqa: S704 - made from inert text
 
 
 def _target(page: str, href: str, names: Mapping[str, str]) -> str:
@@ -213,16 +156,16 @@ def _inside(uri: str, src: str, pages: Pages) -> str:
     return embed(content) if isinstance(content, Path) else src
 
 
-def _entries(chapter: Chapter) -> tuple[Entry, ...]:
-    """The chapter's title and its sections."""
-    return tuple(
-        Entry(
-            text=Markup(re.sub(r"<[^>]+>", "", title).strip()),  # noqa: S704 - no tag is left
-            anchor=chapter.anchor if level == "1" else anchor,
-            level=level,
-        )
-        for level, anchor, title in _HEADING.findall(chapter.body)
-    )
+def _entries(chapter: str, body: Markup) -> list[Mapping[str, Any]]:
+    """Lines of the contents: the chapter's title, of level "1", and its sections, of level "2"."""
+    return [
+        {
+            "text": Markup(re.sub(r"<[^>]+>", "", title).strip()),  # noqa: S704 - no tag is left
+            "anchor": chapter if level == "1" else anchor,
+            "level": level,
+        }
+        for level, anchor, title in _HEADING.findall(body)
+    ]
 
 
 def _css_string(text: str) -> Markup:

@@ -6,7 +6,6 @@ The rule is :mod:`evaluation.report.study.rule`'s; here it is put in words.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.sentence import Part, Sentence, joined, nsay, say
 from evaluation.report.study.here import Here
-from evaluation.report.study.photos import Photo, photo
+from evaluation.report.study.photos import photo
 from evaluation.report.study.rule import Answer, Choice
 from evaluation.report.study.view import StudyView
 
@@ -24,28 +23,6 @@ WORDS = {
     "no": message("Non"),
     "open": message("On ne peut pas dire"),
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """One of the two numbers."""
-
-    title: str
-    """Of the case."""
-    href: str
-    family: str
-    number: Part
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """A test photo, and what each side said of it."""
-
-    photo: Photo
-    href: str
-    """To the photo with all that is said of it."""
-    said: tuple[tuple[str, str, bool], ...]
-    """Case, the class that it said with its probability, and whether that is right."""
 
 
 def first_screen(here: Here) -> Mapping[str, object]:
@@ -178,13 +155,14 @@ def missing_clip(view: StudyView) -> Sentence:
                study=view.study.name)  # fmt: skip
 
 
-def _side(here: Here, run: RunRecord) -> Side:
-    return Side(
-        title=here.view.case_title(run),
-        href=here.run(run.case),
-        family=run.model.family,
-        number=here.number(run),
-    )
+def _side(here: Here, run: RunRecord) -> Mapping[str, object]:
+    """One of the two numbers."""
+    return {
+        "title": here.view.case_title(run),
+        "href": here.run(run.case),
+        "family": run.model.family,
+        "number": here.number(run),
+    }
 
 
 def _gap(here: Here, found: Answer) -> Sentence:
@@ -247,7 +225,7 @@ def _quoted(here: Here) -> Sentence:
 # --------------------------------------------------------------------------- photos
 
 
-def _strip(here: Here, runs: list[RunRecord]) -> tuple[Shown, ...]:
+def _strip(here: Here, runs: list[RunRecord]) -> list[Mapping[str, object]]:
     """Of each side a photo that it gets right and one that it gets wrong, all different.
 
     The photos on which the sides differ come first, then those of which the side is surest.
@@ -255,12 +233,12 @@ def _strip(here: Here, runs: list[RunRecord]) -> tuple[Shown, ...]:
     tables = {run.case: here.view.results.predictions.get(run.case) for run in runs}
     known = {case: table for case, table in tables.items() if table is not None}
     if not here.view.photos_shown or len(known) < len(runs):
-        return ()
+        return []
     ids: list[str] = []
     for case in known:
         for right in (True, False):
             ids += next(([one] for one in _ordered(case, known, right=right) if one not in ids), [])
-    return tuple(_shown(here, sample, known) for sample in ids if sample in here.view.cards)
+    return [_shown(here, sample, known) for sample in ids if sample in here.view.cards]
 
 
 def _ordered(case: str, tables: Mapping[str, Predictions], *, right: bool) -> Iterable[str]:
@@ -279,7 +257,11 @@ def _ordered(case: str, tables: Mapping[str, Predictions], *, right: bool) -> It
     return (own.sample_ids[row] for row in rows)
 
 
-def _shown(here: Here, sample: str, tables: Mapping[str, Predictions]) -> Shown:
+def _shown(here: Here, sample: str, tables: Mapping[str, Predictions]) -> Mapping[str, object]:
+    """A test photo, and what each side said of it: case, class with its probability, whether right.
+
+    ``href`` leads to the photo with all that is said of it.
+    """
     said = []
     for case, table in tables.items():
         row = table.sample_ids.index(sample)
@@ -292,9 +274,8 @@ def _shown(here: Here, sample: str, tables: Mapping[str, Predictions]) -> Shown:
                 guess == int(table.labels[row]),
             )
         )
-    return Shown(
-        photo=photo(here, here.view.cards[sample]), href=here.photo(sample), said=tuple(said)
-    )
+    shown = photo(here, here.view.cards[sample])
+    return {"photo": shown, "href": here.photo(sample), "said": said}
 
 
 def leading(view: StudyView) -> tuple[RunRecord, ...]:

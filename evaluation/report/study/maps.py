@@ -8,6 +8,7 @@ sentence is all there is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import cast
 
@@ -22,6 +23,7 @@ from evaluation.records import (
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import t
 from evaluation.report.study.here import Here
+from evaluation.report.study.photos import Photo
 from evaluation.report.study.photos import photo as small_photo
 from evaluation.report.study.view import StudyView
 from evaluation.stores.pictures import own_picture
@@ -201,12 +203,9 @@ def _explained(view: StudyView) -> Iterator[tuple[str, ExplainedPhoto]]:
             yield from ((case, photo) for pair in one.confusions for photo in pair.photos)
 
 
-def photo_picture(here: Here, card: SampleCard) -> Mapping[str, str] | None:
-    """The photo alone: its file, its size, and what it is; None where photos may not be shown."""
-    if not here.view.photos_shown:
-        return None
-    shown = small_photo(here, card)
-    return {"src": shown.src, "width": shown.width, "height": shown.height, "alt": shown.alt}
+def photo_picture(here: Here, card: SampleCard) -> Photo | None:
+    """The photo alone; None where photos may not be shown."""
+    return small_photo(here, card) if here.view.photos_shown else None
 
 
 def map_of(
@@ -237,6 +236,6 @@ def map_of(
         "caption": caption(drawn, beside=beside),
         "said": told,
         # The words of the map replace both pictures.
-        "photo": shown and {**shown, "alt": ""},
+        "photo": shown and replace(shown, alt=""),
         "overlay": shown and overlay,
     }

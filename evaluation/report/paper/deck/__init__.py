@@ -12,10 +12,7 @@ slide could hold.  Links lead to pages that are not in the file: they are left o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-
-from markupsafe import Markup
 
 from evaluation.records import StudyResults
 from evaluation.report.kit import links, wording
@@ -23,7 +20,6 @@ from evaluation.report.kit.language import Language, current, speaking
 from evaluation.report.kit.markup import Templates
 from evaluation.report.kit.vega import Draw, vega_svg
 from evaluation.report.paper.deck.backup import backup_slides
-from evaluation.report.paper.deck.blocks import Slide
 from evaluation.report.paper.deck.slides import main_slides
 from evaluation.report.site.policy import alone_policy
 from evaluation.report.site.render import translations
@@ -31,18 +27,6 @@ from evaluation.report.site.standalone import sheet, stylesheet
 from evaluation.report.study.view import Photos, StudyView, shows_photos
 
 __all__ = ["render_deck"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deck:
-    """What the template knows as ``deck``."""
-
-    lang: str
-    title: str
-    slides: tuple[Slide, ...]
-    sheets: tuple[Markup, ...]
-    script: Markup
-    policy: Markup
 
 
 def render_deck(
@@ -67,12 +51,12 @@ def render_deck(
             photos_shown=shows_photos(photos, results.study),
         )
         script = sheet(templates / "diaporama.js")
-        deck = Deck(
-            lang=current(),
-            title=wording.told(results.study.title),
-            slides=(*main_slides(view), *backup_slides(view)),
-            sheets=(stylesheet(assets), sheet(templates / "diaporama.css")),
-            script=script,
-            policy=alone_policy(script),
-        )
+        deck = {
+            "lang": current(),
+            "title": wording.told(results.study.title),
+            "slides": (*main_slides(view), *backup_slides(view)),
+            "sheets": (stylesheet(assets), sheet(templates / "diaporama.css")),
+            "script": script,
+            "policy": alone_policy(script),
+        }
         return Templates(templates).fill("diaporama.html.jinja", {"deck": deck})

@@ -18,10 +18,10 @@ from evaluation.records import (
 )
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
-from evaluation.report.kit.page import Fact
 from evaluation.report.kit.sentence import Sentence, joined, say
 from evaluation.report.kit.tables import Cell, Col, head, table
 from evaluation.report.pages import dataset, prompts, summary, zero_shot
+from evaluation.report.paper.cover import cover_facts
 from evaluation.report.paper.deck.blocks import (
     Album,
     Block,
@@ -90,25 +90,11 @@ def main_slides(view: StudyView) -> tuple[Slide, ...]:
 
 
 def _cover(view: StudyView) -> Slide:
-    facts = [
-        Fact(label=t("Photos de test"), text=wording.count(view.test_images)),
-        Fact(label=t("Catégories"), text=wording.count(len(view.study.classes))),
-        Fact(
-            label=t("Cas évalués"),
-            text=t(
-                "{done} sur {declared}",
-                done=wording.count(len(view.scored)),
-                declared=wording.count(len(view.study.cases)),
-            ),
-        ),
-    ]
-    if view.last_run:
-        facts.append(Fact(label=t("Dernière évaluation"), text=wording.date(view.last_run)))
     return Slide(
         title=view.title,
         kicker=t("Veille technique : CLIP"),
         layout="cover",
-        blocks=(words([joined(view.question)], "answer"), Facts(facts=tuple(facts))),
+        blocks=(words([joined(view.question)], "answer"), Facts(facts=cover_facts(view))),
     )
 
 
