@@ -108,42 +108,6 @@ def head(
     )
 
 
-def measured(
-    text: str,
-    value: float,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    note: str = "",
-    title: str = "",
-    kind: Kind = "",
-    href: str = "",
-) -> Cell:
-    """The cell of a number: as it is read, and as it was computed."""
-    return Cell(
-        text=text,
-        note=note,
-        title=title,
-        kind=kind,
-        href=href,
-        value=exact(value),
-        low="" if low is None else exact(low),
-        high="" if high is None else exact(high),
-    )
-
-
-def shaded(text: str, share: float, *, diagonal: bool, title: str = "", href: str = "") -> Cell:
-    """A cell of a matrix of classes, shaded by its share of the row; 0 off the diagonal is none."""
-    return Cell(
-        text=text,
-        kind="hit" if diagonal else "error" if text != "0" else "",
-        shade=f"{share:.3f}" if share else "",
-        title=title,
-        href=href,
-        value=exact(share),
-    )
-
-
 def exact(value: float) -> str:
     """The shortest decimal that reads back as the same float; a count has no point."""
     return repr(value) if isinstance(value, int) else repr(float(value))
@@ -179,6 +143,9 @@ WHOLE = Form(
 )
 """A share as a whole number of percent: "86 %", "[80 ; 90]"."""
 
+DURATION = Form(wording.duration, wording.interval)
+"""Seconds: "3 min 12 s"."""
+
 P_VALUE = Form(wording.bare_p, wording.interval)
 """A p-value under a heading that says so: "0,012"."""
 
@@ -203,17 +170,15 @@ def number(
     metric: Metric | float | None,
     form: Form,
     *,
-    why: str = "",
-    title: str = "",
-    href: str = "",
-    kind: Kind = "",
-    note: str = "",
     within: tuple[float | None, float | None] = (None, None),
+    why: str = "",
+    **cell: Any,
 ) -> Cell:
-    """The cell of a number with its interval: that of the metric, or ``within``.
+    """The cell of a number with its interval, that of the metric or ``within``.
 
-    ``why`` says why there is none, ``title`` where the number comes from; ``note`` stands
-    where the interval would.
+    It holds them as they are read and as they were computed.  ``why`` says why there is none.
+    ``cell`` holds other fields of the :class:`Cell`: where the number comes from (``title``), a
+    ``note`` in the interval's place, a ``text`` in that of the form.
     """
     value = metric.value if isinstance(metric, Metric) else metric
     if value is None:
@@ -221,15 +186,14 @@ def number(
     low, high = (metric.low, metric.high) if isinstance(metric, Metric) else within
     # An interval without width comes of resamples that are all alike: it says nothing.
     bounded = low is not None and high is not None and low != high
-    return measured(
-        form.value(value),
-        value,
-        low=low,
-        high=high,
-        note=note or (form.limits(low, high) if bounded else ""),  # type: ignore[arg-type]
-        title=title,
-        href=href,
-        kind=kind,
+    limits = form.limits(low, high) if bounded else ""  # type: ignore[arg-type]
+    return Cell(
+        text=cell.pop("text", "") or form.value(value),
+        note=cell.pop("note", "") or limits,
+        value=exact(value),
+        low="" if low is None else exact(low),
+        high="" if high is None else exact(high),
+        **cell,
     )
 
 

@@ -9,7 +9,7 @@ from evaluation.records import Reference
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import foreign, t
 from evaluation.report.kit.page import Fact
-from evaluation.report.kit.tables import PERCENT, Cell, Col, Table, head, measured, number, table
+from evaluation.report.kit.tables import DURATION, PERCENT, Cell, Col, Table, head, number, table
 from evaluation.report.pages.method import archive_link
 from evaluation.report.study.here import Here
 from evaluation.report.study.quoted import slide_tables
@@ -64,11 +64,7 @@ def _runs(studies: list[Here]) -> Table:
         ),
         Col(
             t("Durée"),
-            lambda row: measured(
-                wording.duration(row[1].provenance.seconds),
-                row[1].provenance.seconds,
-                title=trace(row[1]),
-            ),
+            lambda row: number(row[1].provenance.seconds, DURATION, title=trace(row[1])),
         ),
         by=lambda row: row[0].view.title,
         row_kind=lambda row: "" if row[1].status == "ok" else "missing",

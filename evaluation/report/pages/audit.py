@@ -12,21 +12,19 @@ from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.tables import (
     PERCENT,
     POINTS,
+    WHOLE,
     Cell,
     Col,
-    Form,
     Table,
     decimals,
+    exact,
     head,
     number,
-    shaded,
     table,
 )
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import WITHHELD, photo
 from evaluation.report.study.view import StudyView, trace
-
-_WHOLE_PERCENT = Form(lambda share: wording.percent(share, 0), wording.interval)
 
 
 def build(here: Here) -> Mapping[str, Any] | None:
@@ -141,7 +139,13 @@ def _overlap(audit: EmbeddingAudit, anchor: str, name: str) -> Table:
     def share(neighbour: int, row: tuple[int, str]) -> Cell:
         part = audit.overlap[row[0]][neighbour]
         text = wording.decimal(100 * part, 0)
-        return shaded(text, part, diagonal=row[0] == neighbour, title=_trace(audit))
+        return Cell(
+            text=text,
+            kind="hit" if row[0] == neighbour else "error" if text != "0" else "",
+            shade=f"{part:.3f}" if part else "",
+            title=_trace(audit),
+            value=exact(part),
+        )
 
     return table(
         f"voisins-{anchor}",
@@ -183,7 +187,7 @@ def _variety(here: Here, audit: EmbeddingAudit, anchor: str, name: str) -> Table
         ),
         Col(
             t("Voisines de la même catégorie"),
-            lambda row: number(row.purity, _WHOLE_PERCENT, title=tip),
+            lambda row: number(row.purity, WHOLE, title=tip),
         ),
         Col(t("Rappel"), lambda row: number(row.recall, PERCENT, title=tip)) if recalled else None,
     )

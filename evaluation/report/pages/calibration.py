@@ -26,7 +26,6 @@ from evaluation.report.kit.tables import (
     Table,
     absent,
     decimals,
-    exact,
     head,
     number,
     table,
@@ -215,9 +214,9 @@ def _scores(here: Here, rows: list[Calibration]) -> Table:
 
 def _ece(scores: CalibrationScores) -> Cell:
     beyond = scores.ece > scores.ece_null_high
-    return Cell(
-        text=wording.percent(scores.ece),
-        value=exact(scores.ece),
+    return number(
+        scores.ece,
+        PERCENT,
         tag=t("mal calibré") if beyond else t("compatible"),
         kind="worse" if beyond else "tie",
         note=t(

@@ -13,6 +13,7 @@ from evaluation.report.kit.curves import LINES
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.sentence import Part, Sentence, say
 from evaluation.report.kit.tables import (
+    P_VALUE,
     PERCENT,
     POINTS,
     Cell,
@@ -20,7 +21,7 @@ from evaluation.report.kit.tables import (
     Kind,
     Table,
     absent,
-    measured,
+    bare,
     number,
     table,
 )
@@ -221,8 +222,8 @@ def _means(model: FewShot, anchor: str, name: str) -> Table:
         point = points.get((method, size))
         if point is None:
             return wording.DASH
-        text = wording.percent(point.mean)
-        return measured(text, point.mean, low=point.low, high=point.high, title=_trace(model))
+        band = (point.low, point.high)
+        return number(point.mean, bare(PERCENT), within=band, title=_trace(model))
 
     return table(
         f"apprentissage-{anchor}-donnees",
@@ -251,7 +252,7 @@ def _table(view: StudyView, model: FewShot, id_: str) -> Table:
 
     def p_value(row: tuple[str, FewShotPoint]) -> Cell:
         p = row[1].p_holm
-        return absent() if p is None else measured(wording.bare_p(p), p, title=tip)
+        return absent() if p is None else number(p, P_VALUE, title=tip)
 
     return table(
         id_,

@@ -16,7 +16,7 @@ from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.page import Fact
 from evaluation.report.kit.sentence import Part, Sentence, say
-from evaluation.report.kit.tables import PERCENT, Cell, Col, Table, measured, number, table
+from evaluation.report.kit.tables import PERCENT, Cell, Col, Table, number, table
 from evaluation.report.pages.few_shot import METHODS
 from evaluation.report.study.explained import case_link
 from evaluation.report.study.here import Here
@@ -258,6 +258,4 @@ def _pairs_table(here: Here, curve: PairsCurve) -> Table:
 
 
 def _band(mean: float, low: float, high: float, tip: str) -> Cell:
-    return measured(
-        wording.percent(mean), mean, low=low, high=high, note=wording.interval(low, high), title=tip
-    )
+    return number(mean, PERCENT, within=(low, high), title=tip)

@@ -11,7 +11,7 @@ from evaluation.records.metrics import METRICS
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.page import Fact, Link
-from evaluation.report.kit.tables import Col, Table, measured, table
+from evaluation.report.kit.tables import PERCENT, Col, Table, number, table
 from evaluation.report.pages.supervised import chosen_facts
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import PARTS
@@ -124,7 +124,9 @@ def _thresholds(thresholds: tuple[Threshold, ...]) -> Table:
         Col(t("Mesure"), lambda threshold: metric_title(threshold.metric), numeric=False),
         Col(
             t("Plancher"),
-            lambda threshold: measured(_floor(threshold), threshold.minimum, title="study.json"),
+            lambda threshold: number(
+                threshold.minimum, PERCENT, text=_floor(threshold), title="study.json"
+            ),
         ),
         kind="",
     )

@@ -201,7 +201,7 @@ def _area(row: Faithfulness | None, why: str) -> Cell:
     if row is None:
         return absent()
     tag, kind = _beaten(row)
-    return replace(number(row.area, decimals(3), title=why, kind=kind), tag=tag)
+    return number(row.area, decimals(3), title=why, kind=kind, tag=tag)
 
 
 def _beaten(row: Faithfulness) -> tuple[str, Kind]:
@@ -241,9 +241,9 @@ def _won(view: StudyView, method: str, explanation: CaseExplanation) -> Cell:
         said = t("fidèle"), "better"
     elif won == 0:
         said = t("ne bat pas les témoins"), "worse"
-    cell = number(won, COUNT, title=trace(view.runs[explanation.case]), kind=said[1])
     text = t("{won} sur {of}", won=wording.count(won), of=wording.count(of))
-    return replace(cell, text=text, tag=said[0])
+    why = trace(view.runs[explanation.case])
+    return number(won, COUNT, text=text, title=why, tag=said[0], kind=said[1])
 
 
 # -------------------------------------------------------------------------- curves

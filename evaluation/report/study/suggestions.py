@@ -18,7 +18,7 @@ from evaluation.records import (
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.sentence import Part
-from evaluation.report.kit.tables import COUNT, Cell, Col, Table, decimals, measured, number, table
+from evaluation.report.kit.tables import COUNT, Cell, Col, Table, decimals, number, table
 from evaluation.report.study import explained, maps
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, shown, trace
@@ -117,7 +117,7 @@ def _uncovered(view: StudyView, run: RunRecord, one: ClassSuggestion) -> Table:
     def errors(found: UncoveredSubcategory) -> Cell:
         wrong, of = found.validation_errors, found.validation_photos
         text = t("{wrong} sur {of}", wrong=wording.count(wrong), of=wording.count(of))
-        return measured(text, wrong, title=why)
+        return number(wrong, COUNT, text=text, title=why)
 
     return table(
         f"oubliees-{view.case_slugs[run.case]}-{view.study.classes.index(one.label)}",
