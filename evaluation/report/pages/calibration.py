@@ -94,18 +94,25 @@ def _one_a_model(
 
 
 def automated(here: Here, abstention: Abstention) -> Mapping[str, Any]:
-    """How much of the catalogue a case may classify alone, and whether that holds on the test."""
+    """How much of the catalogue a case may classify alone, and whether the test bears it out."""
+    automation = abstention.automation
+    return {
+        "name": here.name(abstention.case),
+        "automation": automation,
+        "promise": _promise(here, abstention) if _usable(automation) else None,
+    }
+
+
+def _promise(here: Here, abstention: Abstention) -> Mapping[str, Any]:
+    """Whether the photos of the test show, or deny, the precision that a threshold promises."""
     choice, run = abstention.automation, here.view.runs[abstention.case]
     low, high = choice.precision.low, choice.precision.high
-    promise = "kept" if low is not None and low >= choice.target else "open"
+    verdict = "kept" if low is not None and low >= choice.target else "open"
     if high is not None and high < choice.target:
-        promise = "missed"
+        verdict = "missed"
     coverage = f"{shown(choice.coverage)}{_limits(choice.coverage)}"
     return {
-        "name": here.name(run.case),
-        "automation": choice,
-        "usable": _usable(choice),
-        "promise": promise,
+        "verdict": verdict,
         "coverage": Part(text=coverage, href=here.run(run.case), title=trace(run)),
         "reached": f"{shown(choice.precision)}{_limits(choice.precision)}",
     }
