@@ -16,7 +16,7 @@ from evaluation.commands.explaining import explain, suggest
 from evaluation.commands.options import short
 from evaluation.commands.printing import print_study, report, slides
 from evaluation.commands.publishing import publish, serve, site
-from evaluation.commands.using import export, predict
+from evaluation.commands.using import drift, export, predict
 from evaluation.commands.watching import watch
 from evaluation.errors import VeilleError, VeilleWarning, printable
 from evaluation.study.config import list_studies
@@ -87,7 +87,7 @@ def main() -> None:
 
 for command in (
     *(new, try_, check, data, weights, evaluate, watch, compare, baseline, explain, suggest),
-    *(predict, export, site, serve, publish, report, slides, print_study),
+    *(predict, export, drift, site, serve, publish, report, slides, print_study),
 ):
     main.add_command(command)
 

@@ -1,4 +1,4 @@
-"""``veille predict`` and ``veille export``: the case that was chosen, at work."""
+"""``veille predict``, ``export`` and ``drift``: the case that was chosen, at work."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from evaluation.data.notes import line as data_note
 from evaluation.errors import ArtefactError, VeilleError, meant
 from evaluation.files import write_bytes, writing
 from evaluation.stages.settings import Settings
+from evaluation.stores.artefacts import read_attempt
 from evaluation.study.config import load_study
 from evaluation.terminal import progress_bars
+from evaluation.usage import eval_command
 
 if TYPE_CHECKING:
-    from evaluation.records import Case, FolderAnswers
+    from evaluation.records import Case, FolderAnswers, Metric, Study
     from evaluation.stages.engine import Engine
     from evaluation.stages.open import StudyData
 
@@ -125,6 +127,62 @@ def export(
             apart = stage.export(chosen, data, engine, folder, target, onnx=onnx)
     click.echo(f"written   {short(folder)}: python {short(folder / stage.SCRIPT)} PHOTO...")
     click.echo(f"checked   on test photos: probabilities differ by {apart:.1e} at most")
+
+
+@click.command(short_help="Are these photos still those that were studied?")
+@click.argument("study")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--case", help="Whose embeddings and threshold (default: the first that was scored).")
+@_TARGET
+@DATA_ROOT
+@runs_models
+def drift(
+    study: str,
+    folder: Path,
+    case: str | None,
+    data_root: Path | None,
+    *,
+    target: float,
+    settings: Settings,
+) -> None:
+    """Compare the photos below FOLDER with the test part of STUDY.
+
+    Says how often a classifier tells the two apart (half of the time when they are alike), and
+    how many photos would be left to people, then and now.
+    """
+    from evaluation.stages.drift import measure_drift
+
+    declared = load_study(study, data_root=data_root)
+    name = case or _first_scored(declared, settings.artefacts)
+    with progress_bars() as advance:
+        data, engine, chosen = _opened(study, name, data_root, replace(settings, progress=advance))
+        found = measure_drift(chosen, data, engine, folder, target)
+    verdict = (
+        "these are other photos than those that were studied: score some of them"
+        if found.differs
+        else "nothing shows that they are others"
+    )
+    click.echo(f"case        {found.case}")
+    click.echo(f"told apart  {_share(found.told_apart)} of held-out photos; 50 % when alike")
+    click.echo(f"to people   {_share(found.left_now)}; {_share(found.left_then)} in the study")
+    if found.same:
+        click.echo(f"same        {found.same} are photos of the study itself")
+    click.echo(verdict)
+
+
+def _share(metric: Metric) -> str:
+    value, low, high = (100 * (one or 0.0) for one in (metric.value, metric.low, metric.high))
+    return f"{value:.1f} % [{low:.1f}, {high:.1f}]"
+
+
+def _first_scored(study: Study, artefacts: Path) -> str:
+    for case in study.cases():
+        run = read_attempt(artefacts, case.id)
+        if run is not None and run.status == "ok" and case.model.embeds:
+            return case.name
+    raise VeilleError(
+        "no case was scored yet", where=study.name, remedy=f"run {eval_command(study.name)}"
+    )
 
 
 def _opened(

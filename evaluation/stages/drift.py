@@ -1,0 +1,110 @@
+"""``veille drift``: whether new photos are still those that were studied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from evaluation.data import open_photo
+from evaluation.data.unlabelled import read_photos
+from evaluation.errors import DataError
+from evaluation.records import BoolArray, Case, FloatArray, Metric
+from evaluation.scoring.abstention import TARGET
+from evaluation.scoring.intervals import share
+from evaluation.scoring.metrics import softmax
+from evaluation.stages.engine import Engine
+from evaluation.stages.open import StudyData
+from evaluation.stages.predict import ready_case
+from evaluation.stores.embeddings import embed
+
+FEWEST = 40
+"""Photos on each side: below, half of them cannot tell 50 % from 65 %."""
+SEED = 20_170_424
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """New photos beside the study's test part, as one case sees them."""
+
+    case: str
+    told_apart: Metric
+    """Share of held-out photos whose side a classifier tells; one half when they are alike."""
+    left_then: Metric
+    """Share of the study's test photos below its threshold: those left to people."""
+    left_now: Metric
+    same: int
+    """New photos whose bytes are the study's own: they are left out of the first figure."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether the new photos are demonstrably others."""
+        return self.told_apart.low is not None and self.told_apart.low > 0.5  # noqa: PLR2004
+
+
+def measure_drift(
+    case: Case, data: StudyData, engine: Engine, folder: Path, target: float = TARGET
+) -> Drift:
+    """Photos of a folder beside those of a study, by the embeddings of a case.
+
+    Classifier two-sample test (Lopez-Paz & Oquab 2017): as many photos of each side, half of
+    them to fit a logistic regression that tells the sides apart, and the other half to count
+    how often it is right, with Wilson's interval.
+
+    Raises:
+        DataError: no such folder, or too few photos on one side.
+        VeilleError: as :func:`ready_case`.
+
+    """
+    tell = engine.settings.progress
+    samples, _, _ = read_photos(
+        folder, engine.settings.cache, lambda done, total: tell("reading photos", done, total)
+    )
+    ready = ready_case(case, data, engine, target)
+    model = engine.model(case.model, data)
+    known = {sample.digest for sample in data.dataset.samples}
+    new = [sample for sample in samples if sample.digest not in known]
+    old = data.samples(data.split.test)
+    if min(len(new), len(old)) < FEWEST:
+        raise DataError(
+            f"{len(new)} new photos and {len(old)} of the study's test part:"
+            f" fewer than {FEWEST} on one side tell nothing",
+            where=folder,
+            remedy="give more photos",
+        )
+    run = embed(
+        [*old, *new, *samples],
+        model,
+        engine.store,
+        load=lambda sample: open_photo(sample.image),
+        batch_size=engine.settings.batch_size,
+        progress=lambda done: tell(f"embedding with {case.model.name}", done, len(samples)),
+    )
+    then, now, every = np.split(run.embeddings, np.cumsum([len(old), len(new)]))
+    groups = data.groups(data.split.test)
+    bound = np.inf if ready.threshold is None else ready.threshold
+    confidence = softmax(ready.head.logits(every)).max(axis=1)
+    return Drift(
+        case=case.id,
+        told_apart=share("told_apart", told_apart(then, now)),
+        left_then=share("left", ready.test.probabilities.max(axis=1) < bound, groups),
+        left_now=share("left", confidence < bound),
+        same=len(samples) - len(new),
+    )
+
+
+def told_apart(then: FloatArray, now: FloatArray) -> BoolArray:
+    """(M,) whether the side of each held-out photo is told, of (N, D) and (K, D) embeddings."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    random, n = np.random.default_rng(SEED), min(len(then), len(now))
+    sides = [rows[random.permutation(len(rows))[:n]] for rows in (then, now)]
+    half = n // 2
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+    classifier.fit(np.concatenate([rows[:half] for rows in sides]), np.repeat([0, 1], half))
+    held_out = np.concatenate([rows[half:] for rows in sides])
+    found: BoolArray = classifier.predict(held_out) == np.repeat([0, 1], n - half)
+    return found
