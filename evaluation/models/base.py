@@ -19,6 +19,7 @@ from evaluation.records import (
     FloatArray,
     Head,
     ModelSpec,
+    Option,
     Predictions,
     PromptSet,
     Sample,
@@ -65,9 +66,13 @@ class Predictor(Protocol):
         """How many answers it has of none of these photos."""
         return 0
 
-    def cost(self, samples: Sequence[Sample]) -> float | None:  # noqa: ARG002
-        """What answers for these photos cost on average, in a unit of its own, where it says so."""
-        return None
+    def facts(self, samples: Sequence[Sample]) -> Mapping[str, Option]:  # noqa: ARG002
+        """What is told beside the scores: cost_per_photo in a unit of its own, tokens, refusals."""
+        return {}
+
+    def reading(self, prompts: PromptSet | None) -> Predictor:  # noqa: ARG002
+        """The same, asked with these texts, where it reads any."""
+        return self
 
 
 class Explainable(Protocol):

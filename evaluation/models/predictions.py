@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -22,7 +22,7 @@ from evaluation.models.base import Loading, Predictor, Sizes, check_options
 from evaluation.models.checkpoints import file_digest
 from evaluation.net.announced import Progress
 from evaluation.net.archive import composed
-from evaluation.records import Availability, ModelSpec, Predictions, Sample
+from evaluation.records import Availability, ModelSpec, Option, Predictions, Sample
 
 PHOTO_COLUMNS = ("sample_id", "id", "path", "image", "photo", "file", "filename")
 ANSWER_COLUMNS = ("predicted", "prediction", "label", "class")
@@ -85,10 +85,11 @@ class GivenPredictions(Predictor):
         used = {key for sample in samples for key in _names(sample) if key in self._answers}
         return len(self._answers) - len(used)
 
-    def cost(self, samples: Sequence[Sample]) -> float | None:
-        """See :meth:`Predictor.cost`: None unless each of them has one."""
+    def facts(self, samples: Sequence[Sample]) -> Mapping[str, Option]:
+        """The mean cost of these photos, where each of them has one."""
         costs = [row.cost for one in samples if (row := self._answer(one)) and row.cost is not None]
-        return math.fsum(costs) / len(costs) if costs and len(costs) == len(samples) else None
+        whole = costs and len(costs) == len(samples)
+        return {"cost_per_photo": math.fsum(costs) / len(costs)} if whole else {}
 
     def _answer(self, sample: Sample) -> _Answer | None:
         return next((self._answers[key] for key in _names(sample) if key in self._answers), None)

@@ -14,7 +14,7 @@ from typing import Literal
 
 from evaluation.records.base import message
 
-ModelKind = Literal["clip", "supervised", "predictions"]
+ModelKind = Literal["clip", "supervised", "predictions", "chat"]
 Family = Literal["zero-shot", "label-free", "supervised", "given"]
 """What a case read of the user's own before it answered: nothing, titles or photos or shares
 without a label, or labels; "given" answers were made elsewhere, from what nobody says here."""
@@ -62,4 +62,5 @@ KINDS: Mapping[ModelKind, Kind] = {
     "predictions": Kind(
         module="predictions", family="given", reads_texts=False, learns=False, embeds=False
     ),
+    "chat": Kind(module="chat", family="zero-shot", reads_texts=True, learns=False, embeds=False),
 }

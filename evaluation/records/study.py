@@ -177,7 +177,7 @@ class ModelSpec:
     def reads_english_only(self) -> bool:
         """Whether its text tower learnt English alone: all do whose name says nothing else."""
         name = f"{self.architecture} {self.weights}".casefold()
-        return self.reads_texts and not _MULTILINGUAL.search(name)
+        return self.reads_texts and self.embeds and not _MULTILINGUAL.search(name)
 
     @property
     def family(self) -> Family:
@@ -212,7 +212,7 @@ class ModelSpec:
 
         Declared, or known: every tag of open_clip names such weights, the embedded ones are not.
         """
-        if self.contrastive is not None or not self.reads_texts:
+        if self.contrastive is not None or not self.reads_texts or not self.embeds:
             return bool(self.contrastive)
         if self.weights == "embedded":
             return False

@@ -96,7 +96,7 @@ class Engine:
                 store=self.store,
                 resume=settings.resume,
                 watch=lambda done, total, note: settings.progress(
-                    f"training {spec.name}", done, total, note
+                    f"{'training' if spec.learns else 'asking'} {spec.name}", done, total, note
                 ),
             )
         except WeightsUnavailable as error:
@@ -116,7 +116,7 @@ class Engine:
 
     def reader(self, spec: ModelSpec, data: StudyData) -> TextReader:
         """What encodes titles for a model: its own text tower, or the embedded model's."""
-        if spec.reads_texts:
+        if spec.reads_texts and spec.embeds:
             return cast("TextReader", self.model(spec, data))
         if self._reader is None:
             from evaluation.models import load_model

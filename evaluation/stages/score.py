@@ -147,7 +147,7 @@ def run_case(
     spec = case.model
     check_adaptation(spec, data)
     if not spec.embeds:
-        return _answered(engine.predictor(spec, data), data)
+        return _answered(engine.predictor(spec, data).reading(case.prompts), data)
     model = engine.model(spec, data)
     plain = model.needs_training and model.views is None
     label_free = spec.family == "label-free"
@@ -202,13 +202,12 @@ def _answered(predictor: Predictor, data: StudyData) -> Outcome:
         )
     if others:
         warnings.append(f"{others} rows are of photos that the study has not: they are left out")
-    cost = predictor.cost(test)
     return Outcome(
         predictor=predictor,
         predictions=predictor.predict(test),
         validation=predictor.predict(validation) if 0 < covered == len(validation) else None,
         warnings=tuple(warnings),
-        chosen={} if cost is None else {"cost_per_photo": cost},
+        chosen=predictor.facts(test),
     )
 
 

@@ -71,7 +71,7 @@ def start(
 
 
 def _model(study: Study, name: str | None) -> ModelSpec:
-    known = {one.name: one for one in study.models if one.reads_texts}
+    known = {one.name: one for one in study.models if one.reads_texts and one.embeds}
     if not known or (name is not None and name not in known):
         raise DataError(
             f"no model {name} that reads texts" if name else "no model reads texts",

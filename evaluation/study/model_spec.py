@@ -40,7 +40,7 @@ def _model(table: Table) -> ModelSpec:
     table.required("kind", f"kind = one of {', '.join(kinds)}")
     kind = table.choice("kind", kinds)
     if kind is not None and not KINDS[kind].embeds:
-        return _made_elsewhere(table, name, kind)
+        return (_asked if KINDS[kind].reads_texts else _made_elsewhere)(table, name, kind)
     architecture = table.text("architecture")
     weights = table.required_text("weights")
     contrastive = table.boolean("contrastive") if table.has("contrastive") else None
@@ -79,6 +79,16 @@ def _made_elsewhere(table: Table, name: str, kind: ModelKind) -> ModelSpec:
     table.finish()
     path = (table.file.parent / Path(file).expanduser()).resolve()
     return ModelSpec(name=name, kind=kind, weights=str(path), title=title)
+
+
+def _asked(table: Table, name: str, kind: ModelKind) -> ModelSpec:
+    """A model of a server: its name there, and how it is asked."""
+    weights, title = table.required_text("weights"), table.required_text("title")
+    options, prompts = _options(table.table("options")), table.texts("prompts")
+    table.finish()
+    return ModelSpec(
+        name=name, kind=kind, weights=weights, title=title, options=options, prompts=prompts
+    )
 
 
 def refuse_unknown_prompts(study: Table, models: Sequence[ModelSpec], known: Sequence[str]) -> None:

@@ -26,6 +26,9 @@ CHOSEN = {
     "weight_decay": message("Décroissance des poids retenue"),
     "best_epoch": message("Époque gardée"),
     "cost_per_photo": message("Coût par photo, dans l’unité de la table"),
+    "tokens_in": message("Jetons lus"),
+    "tokens_out": message("Jetons écrits"),
+    "refused": message("Refus et réponses hors de la liste, comptés comme des erreurs"),
 }
 """What a supervised model chooses on validation, or a table says, to its name on the pages."""
 

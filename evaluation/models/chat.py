@@ -1,0 +1,371 @@
+"""A vision-language model behind an OpenAI-compatible endpoint, asked for a number in a list.
+
+The classes' texts are a numbered list, the answer a JSON object whose schema allows those
+numbers alone.  Probabilities come of the log-probabilities of the number where the server
+gives them, else of the votes of several samples, else there are none.  Each answer is kept by
+photo, model and question, so that a run which was stopped asks for nothing twice.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import io
+import ipaddress
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from evaluation.data import open_photo
+from evaluation.errors import ModelError, WeightsUnavailable, one_line
+from evaluation.models.base import Loading, Predictor, Sizes, check_options
+from evaluation.net.announced import Progress
+from evaluation.records import (
+    Availability,
+    ModelSpec,
+    Option,
+    Predictions,
+    PromptSet,
+    Sample,
+    digest_of,
+)
+from evaluation.stores.sqlite_file import SqliteFile, Table
+
+OPTIONS: Mapping[str, type] = {
+    "endpoint": str, "key_variable": str, "send_photos": bool, "samples": int, "side": int,
+    "seconds": int, "price_in": float, "price_out": float, "max_cost": float,
+}  # fmt: skip
+"""Address, and the environment variable of its key; photos may leave this machine; answers a
+photo; longest side of a photo, pixels; seconds to wait; prices of a million tokens, and the cap."""
+TRIES = 5
+"""Of a question that a server is too busy for, or fails at: the client waits as it is told."""
+_ANSWERS = Table(
+    name="answers",
+    key=("question TEXT NOT NULL", "photo TEXT NOT NULL", "sample INTEGER NOT NULL"),
+    values=("number INTEGER NOT NULL", "shares TEXT NOT NULL", "tokens_in INTEGER NOT NULL",
+            "tokens_out INTEGER NOT NULL"),
+)  # fmt: skip
+_TEXT = """Which of these does the photo show?
+
+{list}
+
+Answer with its number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What was said of a photo, once."""
+
+    number: int
+    """In the list, from 1; 0 for a refusal, or for what is not in the list."""
+    shares: tuple[float, ...]
+    """(C,) from log-probabilities; empty without."""
+    tokens_in: int
+    tokens_out: int
+
+
+Answers = Mapping[str, Sequence[Answer]]
+"""Digest of a photo to its answers."""
+
+
+class ChatModel(Predictor):
+    """The role ``Predictor`` over a server that looks at photos."""
+
+    def __init__(
+        self, spec: ModelSpec, loading: Loading, classes: tuple[str, ...], prompts: PromptSet | None
+    ) -> None:
+        self.spec, self._loading, self._classes, self._prompts = spec, loading, classes, prompts
+        self.weights_digest = digest_of([_endpoint(spec), spec.weights])
+        self._samples = int(spec.options.get("samples", 1))
+
+    @cached_property
+    def _client(self) -> Any:
+        from openai import OpenAI
+
+        options = self.spec.options
+        return OpenAI(
+            base_url=_endpoint(self.spec),
+            api_key=os.environ.get(str(options.get("key_variable", "OPENAI_API_KEY")), "none"),
+            max_retries=TRIES,
+            timeout=float(options.get("seconds", 60)),
+        )
+
+    def reading(self, prompts: PromptSet | None) -> ChatModel:
+        """See :meth:`Predictor.reading`."""
+        return ChatModel(self.spec, self._loading, self._classes, prompts)
+
+    def predict(self, samples: Sequence[Sample]) -> Predictions:
+        """See :meth:`Predictor.predict`.
+
+        Raises :class:`ModelError` when photos may not leave this machine, when the cap of the
+        cost is reached, or when the server gives up: what was answered is kept.
+        """
+        answers = self._answered(samples)
+        return Predictions(
+            classes=self._classes,
+            sample_ids=tuple(sample.id for sample in samples),
+            labels=np.array([self._classes.index(one.label) for one in samples], dtype=np.int64),
+            probabilities=np.array(
+                [self._row(answers[sample.digest], sample.label) for sample in samples]
+            ).reshape(len(samples), len(self._classes)),
+        )
+
+    def facts(self, samples: Sequence[Sample]) -> Mapping[str, Option]:
+        """Tokens, money and refusals, over the answers for these photos."""
+        answers = [one for each in self._answered(samples).values() for one in each]
+        price = sum(map(self._price, answers))
+        facts: dict[str, Option] = {
+            "tokens_in": sum(one.tokens_in for one in answers),
+            "tokens_out": sum(one.tokens_out for one in answers),
+            "refused": sum(one.number == 0 for one in answers),
+        }
+        return facts | ({"cost_per_photo": price / len(samples)} if price else {})
+
+    def _row(self, answers: Sequence[Answer], label: str) -> list[float]:
+        """(C,) probabilities: of the tokens, or the votes; an answer that is none is an error."""
+        classes = self._classes
+        if all(one.shares for one in answers):
+            return list(np.mean([one.shares for one in answers], axis=0))
+        votes = Counter(one.number for one in answers if one.number)
+        if not votes:  # on no class in particular, but not on the right one
+            wrong = [float(name != label) for name in classes]
+            return [one / sum(wrong) for one in wrong]
+        return [votes[i + 1] / sum(votes.values()) for i in range(len(classes))]
+
+    # ------------------------------------------------------------------------ asking
+
+    def _answered(self, samples: Sequence[Sample]) -> Answers:
+        """The answers for some photos, asked for where they are not kept."""
+        question = self._question()
+        asked = digest_of([self.weights_digest, question, self.spec.options.get("side", _SIDE)])
+        photos = {sample.digest: sample for sample in samples}
+        with SqliteFile(
+            self._loading.cache / "answers.sqlite",
+            (_ANSWERS,),
+            what="the store of answers",
+            remade="the server is asked again",
+        ) as store:
+            kept: dict[str, dict[int, Answer]] = {digest: {} for digest in photos}
+            for _, photo, number, *row in store.rows(_ANSWERS, [asked], list(photos)):
+                kept[photo][number] = _answer_of(row)
+            missing = [
+                (digest, number)
+                for digest, known in kept.items()
+                for number in range(self._samples)
+                if number not in known
+            ]
+            if missing:
+                self._may_ask(len(missing), question)
+            spent = 0.0
+            for done, (digest, number) in enumerate(missing, start=1):
+                answer = self._ask(photos[digest], question)
+                store.add(_ANSWERS, [(asked, digest, number, *_row_of(answer))])
+                kept[digest][number] = answer
+                spent += self._price(answer)
+                self._loading.watch(done, len(missing), f"{spent:.4f}" if spent else "")
+                if spent > self._cap and done < len(missing):
+                    what = f"{spent:.4f} was spent on {done} of {len(missing)} answers"
+                    raise self._too_dear(what)
+        return {digest: [known[i] for i in range(self._samples)] for digest, known in kept.items()}
+
+    def _question(self) -> str:
+        if self._prompts is None:
+            raise ModelError("it is asked with a prompt set", where=self.spec.name)
+        lines = [
+            f"{number}. {'; '.join(self._prompts.sentences(label))}"
+            for number, label in enumerate(self._classes, start=1)
+        ]
+        return _TEXT.format(list="\n".join(lines))
+
+    def _may_ask(self, count: int, question: str) -> None:
+        """Before the first question: may the photos leave, and is the estimate below the cap?"""
+        options = self.spec.options
+        if not _is_local(_endpoint(self.spec)):
+            if self._loading.offline:
+                raise WeightsUnavailable("it is not on this machine", where=self.spec.name)
+            if not options.get("send_photos"):
+                raise ModelError(
+                    f"{count} photos would be sent to {urlsplit(_endpoint(self.spec)).hostname}",
+                    where=self.spec.name,
+                    remedy="write options.send_photos = true in the study, if they may leave",
+                )
+        side = int(options.get("side", _SIDE))
+        tokens = len(question) / _LETTERS_A_TOKEN + (side / _PIXELS_A_TOKEN) ** 2
+        guess = Answer(number=0, shares=(), tokens_in=round(tokens), tokens_out=_TOKENS_OUT)
+        if (price := count * self._price(guess)) > self._cap:
+            raise self._too_dear(f"{count} answers would cost some {price:.2f}")
+
+    @property
+    def _cap(self) -> float:
+        return float(self.spec.options.get("max_cost", math.inf))
+
+    def _too_dear(self, what: str) -> ModelError:
+        return ModelError(
+            f"{what}, and max_cost is {self._cap:g}",
+            where=self.spec.name,
+            remedy="raise max_cost: what was answered is kept",
+        )
+
+    def _price(self, answer: Answer) -> float:
+        price_in, price_out = (
+            float(self.spec.options.get(name, 0)) for name in ("price_in", "price_out")
+        )
+        return (answer.tokens_in * price_in + answer.tokens_out * price_out) / 1e6
+
+    def _ask(self, sample: Sample, question: str) -> Answer:
+        from openai import OpenAIError
+
+        numbers = [str(i + 1) for i in range(len(self._classes))]
+        schema = {
+            "type": "object",
+            "properties": {"number": {"type": "string", "enum": numbers}},
+            "required": ["number"],
+            "additionalProperties": False,
+        }
+        alone = self._samples == 1
+        photo = {"url": _picture(sample, int(self.spec.options.get("side", _SIDE)))}
+        content = [{"type": "text", "text": question}, {"type": "image_url", "image_url": photo}]
+        try:
+            reply = self._client.chat.completions.create(
+                model=self.spec.weights,
+                messages=[{"role": "user", "content": content}],
+                response_format={
+                    "type": "json_schema",
+                    "json_schema": {"name": "answer", "strict": True, "schema": schema},
+                },
+                temperature=0.0 if alone else 1.0,
+                max_tokens=_TOKENS_AT_MOST,
+                **({"logprobs": True, "top_logprobs": _TOP} if alone else {}),
+            )
+            choice, usage = reply.choices[0], reply.usage
+        except (OpenAIError, ValueError, AttributeError, IndexError, TypeError) as error:
+            raise ModelError(
+                f"the server gave no answer ({one_line(error, 120)})",
+                where=f"{self.spec.name}, {_endpoint(self.spec)}",
+                remedy="try again later: what was answered is kept",
+            ) from error
+        text = choice.message.content or ""
+        return Answer(
+            number=_number(text, len(numbers)),
+            shares=_shares(choice, text, numbers),
+            tokens_in=int(getattr(usage, "prompt_tokens", 0) or 0),
+            tokens_out=int(getattr(usage, "completion_tokens", 0) or 0),
+        )
+
+
+_SIDE = 512
+_TOKENS_AT_MOST = 64
+_TOP = 20
+"""Alternatives of a token, the most that servers give."""
+_LETTERS_A_TOKEN, _PIXELS_A_TOKEN, _TOKENS_OUT = 4, 28, 10
+"""For the estimate alone: what is paid is what the server counts."""
+
+
+def _row_of(answer: Answer) -> tuple[int, str, int, int]:
+    return answer.number, json.dumps(answer.shares), answer.tokens_in, answer.tokens_out
+
+
+def _answer_of(row: Sequence[Any]) -> Answer:
+    number, shares, tokens_in, tokens_out = row
+    return Answer(
+        number=number, shares=tuple(json.loads(shares)), tokens_in=tokens_in, tokens_out=tokens_out
+    )
+
+
+def _number(text: str, count: int) -> int:
+    """The number of an answer; 0 when it is none of the list."""
+    try:
+        number = int(json.loads(text)["number"])
+    except (ValueError, TypeError, KeyError):
+        return 0
+    return number if 1 <= number <= count else 0
+
+
+def _shares(choice: Any, text: str, numbers: Sequence[str]) -> tuple[float, ...]:
+    """(C,) probabilities from the token that is the number, where one token is; else none."""
+    tokens = getattr(choice.logprobs, "content", None) or ()
+    said = str(_number(text, len(numbers)))
+    at = [one for one in tokens if one.token.strip(' "') == said]
+    if len(at) != 1:
+        return ()
+    found = dict.fromkeys(numbers, 0.0)
+    for one in at[0].top_logprobs:
+        if (name := one.token.strip(' "')) in found:
+            found[name] += math.exp(one.logprob)
+    total = sum(found.values())
+    return tuple(one / total for one in found.values()) if total else ()
+
+
+def _picture(sample: Sample, side: int) -> str:
+    image, content = open_photo(sample.image), io.BytesIO()
+    image.thumbnail((side, side))
+    image.save(content, "JPEG", quality=90)
+    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+def _endpoint(spec: ModelSpec) -> str:
+    return str(spec.options.get("endpoint", ""))
+
+
+def _is_local(endpoint: str) -> bool:
+    host = urlsplit(endpoint).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+# ------------------------------------------------- what is asked of a kind of model
+
+
+def availability(spec: ModelSpec, *, offline: bool) -> Availability:
+    """Whether it could be asked; see :class:`evaluation.models.base.Maker`."""
+    if importlib.util.find_spec("openai") is None:
+        reason = 'it needs the package openai: pip install "veille-clip[chat]"'
+    elif urlsplit(_endpoint(spec)).scheme not in ("http", "https"):
+        reason = "options.endpoint is missing: the http(s) address of its server, up to /v1"
+    elif offline and not _is_local(_endpoint(spec)):
+        reason = "it is not on this machine"
+    else:
+        return Availability(ready=True, download_bytes=0)
+    return Availability(ready=False, reason=f"{spec.name}: {reason}")
+
+
+def fetch(spec: ModelSpec, **_how: Path | bool | Progress) -> None:
+    """Nothing: its weights are the server's.  Raises as :func:`load`."""
+    _require(spec, offline=False)
+
+
+def sizes(_spec: ModelSpec) -> Sizes:
+    """Nothing is known of a server's model."""
+    return Sizes()
+
+
+def load(spec: ModelSpec, loading: Loading) -> ChatModel:
+    """What asks the server; see :func:`evaluation.models.load_model`.
+
+    Raises:
+        WeightsUnavailable: it cannot be asked here and now.
+        ModelError: the options make no sense.
+
+    """
+    check_options(spec, OPTIONS)
+    _require(spec, offline=loading.offline)
+    if loading.photos is None:
+        raise ModelError("it needs a study to belong to", where=spec.name)
+    return ChatModel(spec, loading, loading.photos.classes, None)
+
+
+def _require(spec: ModelSpec, *, offline: bool) -> None:
+    ready = availability(spec, offline=offline)
+    if not ready.ready:
+        raise WeightsUnavailable(ready.reason)

@@ -1,0 +1,201 @@
+"""A vision-language model behind an endpoint: a real server on loopback, with its faults."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from evaluation.errors import ModelError
+from evaluation.models import availability, load_model
+from evaluation.models.chat import ChatModel
+from evaluation.records import ModelSpec, PromptSet, Sample, TrainingPhotos
+from evaluation.stages.settings import Settings
+from tests.models.chat_server import ChatServer, chat_server, half, status
+from tests.stages.opened import opened_study
+from tests.studies import write_study
+
+pytest.importorskip("openai")
+
+CLASSES = ("bag", "mug", "watch")
+PROMPTS = PromptSet(
+    name="p", title="", language="en",
+    texts={"bag": ("a bag",), "mug": ("a mug", "a cup"), "watch": ("a watch",)},
+)  # fmt: skip
+
+
+@pytest.fixture
+def server() -> Iterator[ChatServer]:
+    with chat_server() as found:
+        yield found
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> tuple[Sample, ...]:
+    made = []
+    for number, label in enumerate(CLASSES * 2):
+        path = tmp_path / f"{number}.png"
+        Image.new("RGB", (900, 300), (40 * number, 90, 10)).save(path)
+        made.append(
+            Sample(id=path.name, image=path, label=label, digest=f"d{number}", pixels=f"p{number}",
+                   width=900, height=300)
+        )  # fmt: skip
+    return tuple(made)
+
+
+def asking(server: ChatServer, cache: Path, **options: object) -> ChatModel:
+    spec = ModelSpec(
+        name="vlm", kind="chat", weights="qwen", title="",
+        options={"endpoint": server.endpoint, **options},  # type: ignore[dict-item]
+    )  # fmt: skip
+    photos = TrainingPhotos(classes=CLASSES, train=(), validation=(), load=lambda _: None, seed=0)  # type: ignore[arg-type, return-value]
+    model = load_model(spec, cache=cache, photos=photos)
+    assert isinstance(model, ChatModel)
+    return model.reading(PROMPTS)
+
+
+def test_the_question_holds_the_texts_the_numbers_and_the_photo(
+    server: ChatServer, samples: tuple[Sample, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every text of a class on its line; a schema of the numbers alone; the photo made small."""
+    monkeypatch.setenv("MY_KEY", "secret")
+    asking(server, tmp_path, key_variable="MY_KEY", side=128).predict(samples[:1])
+    (body,) = server.asked
+    text, photo = body["messages"][0]["content"]
+    assert "2. a mug; a cup\n3. a watch" in text["text"]
+    schema = body["response_format"]["json_schema"]["schema"]
+    assert schema["properties"]["number"]["enum"] == ["1", "2", "3"]
+    content = base64.b64decode(photo["image_url"]["url"].partition(",")[2])
+    assert max(Image.open(io.BytesIO(content)).size) == 128
+    assert server.keys == ["Bearer secret"]
+    assert b"secret" not in b"".join(one.read_bytes() for one in tmp_path.glob("*.sqlite"))
+
+
+def test_probabilities_come_of_the_tokens(
+    server: ChatServer, samples: tuple[Sample, ...], tmp_path: Path
+) -> None:
+    """Where the server gives log-probabilities: those of the numbers, which add up to one."""
+    server.shares = (0.2, 0.6, 0.1)
+    found = asking(server, tmp_path).predict(samples)
+    np.testing.assert_allclose(found.probabilities, [[2 / 9, 6 / 9, 1 / 9]] * 6)
+
+
+def test_votes_of_several_samples(
+    server: ChatServer, samples: tuple[Sample, ...], tmp_path: Path
+) -> None:
+    """Without them: how often each number was said."""
+    server.say = lambda asked: f'{{"number": "{(2, 2, 3, 2)[asked % 4]}"}}'
+    found = asking(server, tmp_path, samples=4).predict(samples[:1])
+    np.testing.assert_allclose(found.probabilities, [[0, 0.75, 0.25]])
+
+
+@pytest.mark.parametrize(
+    "said", ["I cannot help with that.", '{"number": "4"}', '{"number": "0"}', "[]", '{"n": 1}', ""]
+)
+def test_what_is_none_of_the_list_is_an_error(
+    said: str, server: ChatServer, samples: tuple[Sample, ...], tmp_path: Path
+) -> None:
+    """Refusals and answers outside the list are counted, and never right by luck."""
+    server.say = lambda _: said
+    model = asking(server, tmp_path)
+    found = model.predict(samples)
+    assert not (found.predicted == found.labels).any()
+    assert model.facts(samples)["refused"] == 6
+
+
+def test_a_run_that_was_stopped_asks_for_what_is_missing_alone(
+    server: ChatServer, samples: tuple[Sample, ...], tmp_path: Path
+) -> None:
+    """Each answer is kept as it comes, by photo, model and question."""
+    model = asking(server, tmp_path)
+    model.predict(samples[:4])
+    model.predict(samples)
+    assert len(server.asked) == 6
+    model.reading(replace(PROMPTS, texts={**PROMPTS.texts, "bag": ("a satchel",)})).predict(
+        samples[:1]
+    )
+    assert len(server.asked) == 7
+    np.testing.assert_array_equal(
+        asking(server, tmp_path).predict(samples).probabilities,
+        model.predict(samples).probabilities,
+    )
+    assert len(server.asked) == 7
+
+
+@pytest.mark.parametrize("fault", [status(429), status(500), half], ids=["429", "500", "half"])
+def test_a_busy_server_is_asked_again(
+    fault: object, server: ChatServer, samples: tuple[Sample, ...], tmp_path: Path
+) -> None:
+    """The client waits as it is told; a half body is no answer either."""
+    server.faults = [fault, fault]  # type: ignore[list-item]
+    asking(server, tmp_path).predict(samples[:2])
+    assert len(server.asked) == 4
+
+
+def test_a_server_that_gives_up_is_one_line(
+    server: ChatServer, samples: tuple[Sample, ...], tmp_path: Path
+) -> None:
+    """What was answered before is kept."""
+    model = asking(server, tmp_path)
+    model.predict(samples[:3])
+    server.faults = [status(404)]
+    with pytest.raises(ModelError, match=r"gave no answer .*what was answered is kept") as caught:
+        model.predict(samples)
+    assert "\n" not in str(caught.value)
+    model.predict(samples)
+    assert len(server.asked) == 7
+
+
+def test_cost_is_counted_and_capped(
+    server: ChatServer, samples: tuple[Sample, ...], tmp_path: Path
+) -> None:
+    """The estimate comes before the first question; what the server counts stops the rest."""
+    priced = {"price_in": 1000.0, "price_out": 0.0}
+    with pytest.raises(ModelError, match=r"6 answers would cost some"):
+        asking(server, tmp_path, max_cost=0.1, **priced).predict(samples)
+    assert server.asked == []
+    with pytest.raises(ModelError, match=r"was spent on 3 of 6 answers"):
+        asking(server, tmp_path, max_cost=2.5, **priced).predict(samples)
+    model = asking(server, tmp_path, max_cost=9.0, **priced)
+    model.predict(samples)
+    assert len(server.asked) == 6
+    facts = model.facts(samples)
+    assert (facts["tokens_in"], facts["tokens_out"], facts["cost_per_photo"]) == (6000, 60, 1.0)
+
+
+def test_no_photo_leaves_unasked(samples: tuple[Sample, ...], tmp_path: Path) -> None:
+    """An address that is not of this machine needs send_photos = true, and the network."""
+    far = ChatServer(endpoint="http://models.example.org/v1")
+    with pytest.raises(ModelError, match=r"6 photos would be sent to models\.example\.org"):
+        asking(far, tmp_path).predict(samples)
+    spec = ModelSpec(
+        name="vlm", kind="chat", weights="q", title="", options={"endpoint": far.endpoint}
+    )
+    assert not availability(spec, cache=tmp_path, offline=True).ready
+    assert not availability(replace(spec, options={}), cache=tmp_path, offline=False).ready
+
+
+def test_it_is_a_case_like_others(server: ChatServer, study: Path, tmp_path: Path) -> None:
+    """A study scores it with each prompt set; a second run asks nothing."""
+    more = (
+        '[[models]]\nname = "vlm"\nkind = "chat"\nweights = "org/qwen"\ntitle = "VLM"\n'
+        f'[models.options]\nendpoint = "{server.endpoint}"\n'
+    )
+    write_study(study, more=more)
+    settings = Settings(artefacts=tmp_path / "artefacts", cache=tmp_path / "cache", device="cpu")
+    opened = opened_study(study, settings)
+    run = opened.score("vlm/noms")
+    assert (run.status, run.error) == ("ok", None)
+    asked = len(server.asked)
+    assert asked == len(opened.data.split.test) + len(opened.data.split.validation)
+    assert run.chosen["tokens_in"] == 1000 * len(opened.data.split.test)
+    opened.score("vlm/noms")
+    assert len(server.asked) == asked
+    opened.score("vlm/descriptions")
+    assert len(server.asked) == 2 * asked
