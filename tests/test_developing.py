@@ -35,7 +35,7 @@ from evaluation.records import (
 from evaluation.records.metrics import METRICS, OF_CASES, MetricRow
 from evaluation.report.kit import language
 from evaluation.report.kit.language import speaking, t
-from evaluation.report.pages import PAGES, StudyPage, method
+from evaluation.report.pages import COMPARE, PAGES, StudyPage, method
 from evaluation.report.site import render as site
 from evaluation.report.study import scores as score_table
 from evaluation.report.study import view as study_view
@@ -83,13 +83,13 @@ def test_a_page_is_a_module_a_template_a_row_and_messages(
         return {"title": t("Bonjour, {study}", study=here.view.study.name)}
 
     module.__dict__["build"] = build
-    row = StudyPage("greeting", "bonjour", "Bonjour", module.__dict__["build"])
+    row = StudyPage("greeting", "bonjour", COMPARE, "Bonjour", module.__dict__["build"])
     monkeypatch.setattr(site, "PAGES", (*PAGES, row))
     results: StudyResults = builder.second(tmp_path)
     pages = site.render((results,), None, templates=tmp_path / "templates", draw=placeholder)
-    assert "# Bonjour, jouets\n" in str(pages["etudes/jouets/bonjour.md"])
+    assert "# Bonjour, jouets" in str(pages["etudes/jouets/bonjour.md"])
     (section,) = site.navigation((results,))
-    assert ("Bonjour", "etudes/jouets/bonjour.md") in section.pages
+    assert ("Bonjour", "etudes/jouets/bonjour.md") in section.groups["Comparer"]
 
 
 def _view(results: StudyResults) -> StudyView:
