@@ -45,11 +45,16 @@ def check(study: str, data_root: Path | None, offline: bool) -> None:
 
 
 def _print_data(data: StudyData) -> None:
+    from evaluation.stages.standing import is_repeated
+
     dataset, split = data.dataset, data.split
     click.echo(
         f"photos    {len(dataset.samples)} in {len(dataset.classes)} classes: "
         f"{len(split.train)} train, {len(split.validation)} validation, {len(split.test)} test"
     )
+    if data.draws:
+        repeated = [case.name for case in data.cases() if is_repeated(case, data)]
+        click.echo(f"repeats   {len(data.draws)} other draws of {', '.join(repeated) or 'no case'}")
     for photo in dataset.missing:
         click.secho(f"missing   {photo.path} ({photo.label}): {photo.reason}", fg="yellow")
     for note in dataset.notes:

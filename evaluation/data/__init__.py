@@ -4,10 +4,11 @@ from evaluation.data.fetching import Fetched, fetch_dataset
 from evaluation.data.loading import fetch_hint, load_dataset
 from evaluation.data.photos import open_photo, write_thumbnail
 from evaluation.data.prompts import random_words, resolve_prompts
-from evaluation.data.split import split_dataset, without_small_classes
+from evaluation.data.split import draw_again, split_dataset, without_small_classes
 
 __all__ = [
     "Fetched",
+    "draw_again",
     "fetch_dataset",
     "fetch_hint",
     "load_dataset",

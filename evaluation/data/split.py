@@ -19,8 +19,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
-from evaluation.data.dealing import Group, Sizes, copies_of, deal_exactly, deal_whole_groups
+from evaluation.data.dealing import Group, Parts, Sizes, copies_of, deal_exactly, deal_whole_groups
 from evaluation.data.look import alike
 from evaluation.errors import SHOWN, DataError, quoted
 from evaluation.records import (
@@ -63,11 +64,8 @@ def split_dataset(
     groups = links.groups
     given, pool = _given_parts(groups)
     carved = _carved(given, pool, needed)
-    sizes = {part: _sizes(pool, dataset.classes, spec, part, needed) for part in carved}
-    short = list(_short_classes(pool, dataset.classes, sizes, needed))
-    _refuse(short, "too few photos", "add photos, ask for smaller parts", dataset.name)
-    deal = deal_whole_groups if "declared" in links.grouping else deal_exactly
-    parts = given | deal(pool, sizes, spec.seed, dataset.name)
+    whole = "declared" in links.grouping
+    parts = given | _dealt(dataset, spec, needed, pool, carved, whole=whole)
     _refuse_absent_classes(dataset, parts, needed)
     return Split(
         train=_ids(dataset, parts, "train"),
@@ -80,6 +78,89 @@ def split_dataset(
         grouping=links.grouping,
         carved=carved if given else (),
     )
+
+
+def _dealt(
+    dataset: Dataset,
+    spec: SplitSpec,
+    needed: Sequence[Fold],
+    pool: Sequence[Group],
+    carved: Sequence[Fold],
+    *,
+    whole: bool,
+) -> Parts:
+    """The groups of a pool, dealt to the parts to be drawn and to train."""
+    deal = deal_whole_groups if whole else deal_exactly
+    sizes = {part: _sizes(pool, dataset.classes, spec, part, needed) for part in carved}
+    short = list(_short_classes(pool, dataset.classes, sizes, needed))
+    _refuse(short, "too few photos", "add photos, ask for smaller parts", dataset.name)
+    return deal(pool, sizes, spec.seed, dataset.name)
+
+
+def draw_again(
+    dataset: Dataset, split: Split, spec: SplitSpec, needed: Sequence[Fold] = FOLDS
+) -> tuple[Split, ...]:
+    """Other splits of the same photos and groups, as many as the study asks for.
+
+    They are drawn as ``split`` was, from the seeds that follow its own.  With ``folds``, the test
+    parts of one repetition hold each photo once, and groups are dealt whole.
+
+    Raises:
+        DataError: The data brings its own test part, all photos are tested, or a class has too
+            few photos for the folds.
+
+    """
+    if not spec.repeats:
+        return ()
+    if any(sample.fold for sample in dataset.samples) or not (split.train or split.validation):
+        own = "the data brings its own parts" if split.train else "every photo is tested"
+        raise DataError(
+            f"{own}: no other split can be drawn",
+            where=f"split of {dataset.name}",
+            remedy="delete repeats and folds in [split]",
+        )
+    ordered = sorted(dataset.samples, key=lambda sample: sample.id)
+    place = {sample.id: index for index, sample in enumerate(ordered)}
+    pool = _joined(ordered, [[place[one] for one in group] for group in split.groups])
+    whole = spec.folds is not None or "declared" in split.grouping
+    draws = []
+    for seed in range(spec.seed + 1, spec.seed + 1 + spec.repeats):
+        seeded = replace(spec, seed=seed)
+        for tested in _folds(dataset, seeded, pool):
+            rest = [group for group in pool if group[0].id not in tested]
+            carved: tuple[Fold, ...] = ("validation",) if tested else ("test", "validation")
+            parts = tested | _dealt(dataset, seeded, needed, rest, carved, whole=whole)
+            _refuse_absent_classes(dataset, parts, needed)
+            train, validation, test = (_ids(dataset, parts, fold) for fold in FOLDS)
+            draws.append(replace(split, train=train, validation=validation, test=test, seed=seed))
+    return tuple(draws)
+
+
+def _folds(dataset: Dataset, spec: SplitSpec, pool: Sequence[Group]) -> Iterator[Parts]:
+    """The test part of each fold of one cross-validation; one empty part without folds."""
+    if spec.folds is None:
+        yield {}
+        return
+    counts = Counter(sample.label for sample in dataset.samples)
+    short = [
+        (label, f"{label!r} has {counts[label]} for {spec.folds} folds")
+        for label in dataset.classes
+        if counts[label] < spec.folds
+    ]
+    _refuse(short, "too few photos", "ask for fewer folds", dataset.name)
+    names = [f"fold-{number}" for number in range(spec.folds)]
+    sizes = {
+        name: {
+            # The photos that are left over go to another fold for each class.
+            label: counts[label] // spec.folds
+            + ((number + shift) % spec.folds < counts[label] % spec.folds)
+            for shift, label in enumerate(dataset.classes)
+        }
+        for number, name in enumerate(names)
+    }
+    dealt = deal_whole_groups(pool, cast("Mapping[Fold, Sizes]", sizes), spec.seed, dataset.name)
+    for name in names:
+        yield {one: "test" for one, part in dealt.items() if part == name}
 
 
 def without_small_classes(

@@ -101,6 +101,7 @@ from evaluation.records.models import Availability, Fetched, Head, Licence, Mode
 from evaluation.records.projection import Point, Projection
 from evaluation.records.provisional import Flip, Provisional, ProvisionalCase
 from evaluation.records.reference import Reference, ReferenceScores, ReferenceSystem
+from evaluation.records.repeats import RepeatedPair, RepeatedScores, Repeats
 from evaluation.records.results import SampleCard, StudyRecord, StudyResults
 from evaluation.records.runs import EmbeddingCost, Lap, Provenance, RunRecord, Scope, Timings
 from evaluation.records.scores import ClassScores, Metric, Predictions

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from evaluation.records.base import SCHEMA_VERSION
+from evaluation.records.repeats import Repeats
 from evaluation.records.scores import Metric
 
 Verdict = Literal["better", "tie", "inconclusive"]
@@ -500,6 +501,8 @@ class StudyComparison:
     """SHA-256 of all that the comparison rests on; "" in older artefacts."""
     comparison: CaseComparison | None
     """None with fewer than two cases."""
+    repeats: Repeats | None = None
+    """None where the study asks for no other draws."""
     findings: tuple[Finding, ...] = ()
     calibration: tuple[Calibration, ...] = ()
     abstention: tuple[Abstention, ...] = ()

@@ -8,6 +8,7 @@ from typing import Literal
 
 from evaluation.records.base import SCHEMA_VERSION, Option, Status
 from evaluation.records.labelfree import Adaptation
+from evaluation.records.repeats import RepeatedScores
 from evaluation.records.scores import ClassScores, Metric
 from evaluation.records.study import ModelSpec, PromptSet
 from evaluation.records.training import TrainingRecord
@@ -130,6 +131,8 @@ class RunRecord:
     """Of a model that was trained epoch by epoch."""
     adaptation: Adaptation | None = None
     """Of a label-free case."""
+    repeats: RepeatedScores | None = None
+    """On other draws of the photos, where the study asks for them and a draw takes seconds."""
     timings: Timings = field(default_factory=Timings)
     provenance: Provenance
 

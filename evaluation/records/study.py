@@ -81,6 +81,13 @@ class SplitSpec:
     copies are still kept together), or not looked for."""
     small_classes: SmallClasses = "refuse"
     """What becomes of a class that has too few photos for the parts."""
+    repeats: int = 0
+    """How many other splits of the same photos are drawn, on which cheap cases are made anew;
+    with ``folds``, how many cross-validations."""
+    folds: int | None = None
+    """Parts of a cross-validation: each photo is tested once in each repetition."""
+    repeat_adapted: bool = False
+    """Whether label-free cases, which take seconds to minutes a draw, are repeated too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +207,12 @@ class ModelSpec:
     def embeds(self) -> bool:
         """Whether it has embeddings, and a tower that maps can look into."""
         return KINDS[self.kind].embeds
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether it embeds photos as they are: all that it learns is a head on the embeddings."""
+        tuned = self.training is not None and self.training.regime == "finetune"
+        return self.embeds and self.augmentation is None and not tuned
 
     @property
     def learns(self) -> bool:

@@ -22,8 +22,8 @@ from evaluation.study.scaffold import Plan, refuse_name, write_new_study
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 """What lists the photos of an image folder, as Hugging Face has them."""
-LEAST = 3
-"""Photos of a class that can be in three parts."""
+REPEATS, FEW = 10, 1000
+"""Other splits that are drawn of photos that are fewer."""
 
 _PATH_NAMES = ("path", "file_name", "filename", "file", "filepath", "image", "image_path", "photo")
 _LABEL_NAMES = (
@@ -130,6 +130,7 @@ def _plan(
         dataset=declared,
         split={"small_classes": "leave-out"} if small else {},
         trains=trains,
+        repeats=REPEATS if folds == {None} and len(listing.photos) < FEW else 0,
     )
     return plan, small
 

@@ -29,6 +29,7 @@ from evaluation.scoring.comparison import align, compare
 from evaluation.scoring.findings import Contender, QuotedCount, find, find_quoted
 from evaluation.scoring.intervals import share
 from evaluation.scoring.prompts import prompt_gain, variance_split
+from evaluation.scoring.repeats import compare_repeats
 from evaluation.stages.evidence import (
     Evidence,
     choice_of,
@@ -77,6 +78,7 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
             evidence.results.study, evidence.runs.values(), evidence.inputs
         ),
         comparison=comparison,
+        repeats=compare_repeats({case: run.repeats for case, run in evidence.runs.items()}),
         findings=(*findings, *_quoted(evidence.results.study.reference, margin)),
         validation={
             case: share("accuracy", right(said)) for case, said in evidence.validation.items()
@@ -126,7 +128,7 @@ def _still_true(evidence: Evidence) -> StudyComparison:
 
 def _took_copies_for_photos(earlier: StudyComparison, evidence: Evidence) -> bool:
     """Whether tests of an older version ignored groups that the study has."""
-    return earlier.schema_version < SCHEMA_VERSION and evidence.groups is not None
+    return earlier.schema_version < 2 and evidence.groups is not None  # noqa: PLR2004 - see there
 
 
 def _cases_of(evidence: Evidence, model: str) -> set[str]:

@@ -69,7 +69,7 @@ class Engine:
 
         Raises :class:`ModelError`; weights that could not be had once are not asked for again.
         """
-        learnt_from = f"{data.dataset.revision} {data.split.digest}"
+        learnt_from = "" if spec.is_frozen else f"{data.dataset.revision} {data.split.digest}"
         weights = replace(
             spec, name="", title="", adapt=(), shares=None, reads=("photo",), prompts=()
         )

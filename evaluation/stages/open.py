@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evaluation.data import (
+    draw_again,
     fetch_hint,
     load_dataset,
     open_photo,
@@ -45,6 +46,8 @@ class StudyData:
     """With its prompt sets resolved: every class has its texts."""
     dataset: Dataset
     split: Split
+    draws: tuple[Split, ...] = ()
+    """Other splits of the same photos, where the study asks for them."""
 
     def ids(self, fold: Fold) -> tuple[str, ...]:
         """The ids of a part of the split."""
@@ -112,7 +115,12 @@ def read_data(study: Study, settings: Settings) -> StudyData:
         progress=lambda done, total: settings.progress("comparing photos", done, total),
     )
     prompts = tuple(resolve_prompts(one, dataset, split, study.prompts) for one in study.prompts)
-    return StudyData(study=replace(study, prompts=prompts), dataset=dataset, split=split)
+    return StudyData(
+        study=replace(study, prompts=prompts),
+        dataset=dataset,
+        split=split,
+        draws=draw_again(dataset, split, study.split, study.parts),
+    )
 
 
 def hide_test(data: StudyData) -> StudyData:
@@ -120,6 +128,7 @@ def hide_test(data: StudyData) -> StudyData:
     hidden = set(data.split.test)
     return replace(
         data,
+        draws=(),
         dataset=replace(
             data.dataset,
             samples=tuple(one for one in data.dataset.samples if one.id not in hidden),

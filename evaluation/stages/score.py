@@ -27,6 +27,7 @@ from evaluation.records import (
     Predictions,
     Projection,
     Provenance,
+    RepeatedScores,
     RunRecord,
     Status,
     Timings,
@@ -40,6 +41,7 @@ from evaluation.stages.embed import embed_parts, embed_views, support
 from evaluation.stages.engine import Engine
 from evaluation.stages.heads import make_head
 from evaluation.stages.open import StudyData
+from evaluation.stages.repeat import repeat
 from evaluation.stages.settings import Settings
 from evaluation.stages.standing import fingerprint, weights_fingerprint
 from evaluation.stores import artefacts
@@ -71,6 +73,8 @@ class Outcome:
     """How the head came about, with the views that show it."""
     adaptation: Adaptation | None = None
     """Of a label-free case."""
+    repeats: RepeatedScores | None = None
+    """On the study's other draws."""
     timings: Timings = field(default_factory=Timings)
 
 
@@ -178,6 +182,7 @@ def run_case(
         head=head,
         training=training,
         adaptation=made.adaptation,
+        repeats=repeat(case, data, engine),
         timings=Timings(
             images_embedded=run.embedded,
             images_reused=run.reused,
@@ -249,6 +254,7 @@ def _scored(record: RunRecord, outcome: Outcome, groups: IntArray | None) -> Run
         chosen=outcome.chosen,
         training=outcome.training,
         adaptation=outcome.adaptation,
+        repeats=outcome.repeats,
         timings=timings,
         provenance=replace(
             record.provenance,

@@ -53,7 +53,10 @@ def fingerprint(case: Case, data: StudyData, settings: Settings) -> str:
             "said": [
                 [one.id, one.title, one.text, one.subcategory] for one in data.dataset.samples
             ],
-            "split": [data.split.digest, data.split.seed, data.split.groups],
+            "split": [
+                *(data.split.digest, data.split.seed, data.split.groups),
+                *(draw.digest for draw in data.draws if is_repeated(case, data)),
+            ],
             "texts": json_file.plain(case.prompts),
             "weights": weights_fingerprint(case.model, settings),
         }
@@ -82,6 +85,13 @@ def _files(path: Path) -> list[list[str | int]]:
     files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
     states = [(one, one.stat()) for one in files if one.is_file()]
     return [[one.name, state.st_size, state.st_mtime_ns] for one, state in states]
+
+
+def is_repeated(case: Case, data: StudyData) -> bool:
+    """Whether a case is made anew on other draws: where that takes seconds, or is asked for."""
+    if not data.draws or not case.model.is_frozen:
+        return False
+    return case.model.family != "label-free" or data.study.split.repeat_adapted
 
 
 def standing_run(case: Case, data: StudyData, settings: Settings) -> RunRecord | None:
@@ -161,7 +171,11 @@ def comparison_fingerprint(
     ``tables`` maps the id of each case to the digest of its tables.
     """
     said: list[Any] = [
-        [run.case, json_file.plain(run.model), json_file.plain(run.prompts), tables[run.case]]
+        [
+            run.case,
+            *(json_file.plain(part) for part in (run.model, run.prompts, run.repeats)),
+            tables[run.case],
+        ]
         for run in runs
     ]
     return digest_of(

@@ -134,7 +134,12 @@ def read_split(table: Table) -> SplitSpec:
         else validation,
         near_duplicates=table.choice("near_duplicates", near) or default.near_duplicates,
         small_classes=table.choice("small_classes", small) or default.small_classes,
+        repeats=table.integer("repeats", 1) or (1 if table.has("folds") else 0),
+        folds=table.integer("folds", 2),
+        repeat_adapted=table.boolean("repeat_adapted"),
     )
+    if spec.repeats == 1 and spec.folds is None:
+        table.wrong("repeats", "one draw has no spread", "write repeats = 10, or folds = 5")
     for part in ("test", "validation"):
         if table.has(f"{part}_per_class") and table.has(f"{part}_share"):
             table.wrong(

@@ -58,6 +58,8 @@ class Plan:
     """Keys of ``[split]`` beside the seed and the shares."""
     trains: bool = True
     """Whether there are photos to train on."""
+    repeats: int = 0
+    """Other splits that are drawn of the photos."""
 
 
 def refuse_name(name: str, folder: Path) -> None:
@@ -126,6 +128,10 @@ def _study_text(plan: Plan) -> str:
     if plan.trains:
         split["test_share"] = tomlkit.item(0.2).comment("or test_per_class = 30")
         split["validation_share"] = 0.2
+    if plan.repeats:
+        split["repeats"] = tomlkit.item(plan.repeats).comment(
+            "other draws, since few test photos separate little; or folds = 5"
+        )
     for key, value in plan.split.items():
         split[key] = value
     document["split"] = split

@@ -25,6 +25,7 @@ from evaluation.report.study.matrix import (
     sensitivity,
 )
 from evaluation.report.study.quoted import slide_tables
+from evaluation.report.study.repeated import repeats
 from evaluation.report.study.scores import cases_table
 from evaluation.report.study.sentences import against_reference
 from evaluation.report.study.view import StudyView, best, trace
@@ -40,6 +41,7 @@ def build(here: Here) -> Mapping[str, Any]:
         "chart": interval_chart(here) if runs else None,
         "cases": cases_table(here),
         "tests": _tests(here),
+        "repeats": repeats(here),
         "costs": cost_table(here),
         "precision_recall": precision_recall if filled else None,
         "f1": f1 if filled else None,

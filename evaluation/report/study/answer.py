@@ -15,6 +15,7 @@ from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.sentence import Part, Sentence, joined, nsay, say
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import photo
+from evaluation.report.study.repeated import spread
 from evaluation.report.study.rule import Answer, Choice
 from evaluation.report.study.view import StudyView
 
@@ -36,6 +37,7 @@ def first_screen(here: Here) -> Mapping[str, object]:
         "sentence": sentence(view),
         "sides": [_side(here, one.run) for one in sides],
         "gap": _gap(here, found),
+        "spread": spread(here),
         "chosen": _chosen(found),
         "quoted": _quoted(here) if found.stand_in else (),
         "photos": _strip(here, [one.run for one in sides]),

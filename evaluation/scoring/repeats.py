@@ -1,0 +1,65 @@
+"""Cases over splits of the same photos, which overlap: means, spreads and corrected tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import scipy.stats
+
+from evaluation.records import FloatArray, RepeatedPair, RepeatedScores, Repeats
+from evaluation.scoring.intervals import CONFIDENCE
+from evaluation.scoring.paired import holm
+
+
+def corrected(differences: FloatArray, tested: float) -> tuple[float, float, float]:
+    """The 95 % interval of a mean over overlapping splits (low, high), and the p that it is 0.
+
+    The corrected resampled t-test (Nadeau & Bengio 2003, "Inference for the generalization
+    error", Machine Learning 52): two splits share most of their photos, so that the variance of
+    the mean of J differences is taken as (1/J + n2/n1) s², with n1 photos to learn from, those of
+    validation included, and n2 to test; t with J - 1 degrees of freedom.  For the folds of a
+    cross-validation n2/n1 is 1/(K - 1) (Bouckaert & Frank 2004).
+
+    Args:
+        differences: (J,) one a split, J > 1.
+        tested: Share of the photos that a split tests, below 1.
+
+    """
+    number, mean = differences.size, float(differences.mean())
+    error = float(np.sqrt((1 / number + tested / (1 - tested)) * differences.var(ddof=1)))
+    if error == 0:
+        return mean, mean, 1.0 if mean == 0 else 0.0
+    t = scipy.stats.t(number - 1)
+    half = float(t.ppf((1 + CONFIDENCE) / 2)) * error
+    return mean - half, mean + half, float(2 * t.sf(abs(mean) / error))
+
+
+def compare_repeats(scored: Mapping[str, RepeatedScores | None]) -> Repeats | None:
+    """Every pair of the cases that share the first one's draws; None when none was repeated."""
+    first = next((one for one in scored.values() if one is not None), None)
+    if first is None:
+        return None
+    kept = {
+        case: one.accuracies
+        for case, one in scored.items()
+        if one is not None and one.draws == first.draws
+    }
+    order = sorted(kept, key=lambda case: -np.mean(kept[case]))
+    pairs = []
+    for a, b in combinations(order, 2):
+        differences = np.array(kept[a]) - np.array(kept[b])
+        low, high, p = corrected(differences, first.tested)
+        gap = float(differences.mean())
+        pairs.append(RepeatedPair(a=a, b=b, gap=gap, low=low, high=high, p=p, p_holm=p))
+    p_holm = holm(np.array([pair.p for pair in pairs]))
+    return Repeats(
+        draws=len(first.draws),
+        folds=first.folds,
+        tested=first.tested,
+        accuracies={case: kept[case] for case in order},
+        pairs=tuple(replace(pair, p_holm=float(p)) for pair, p in zip(pairs, p_holm, strict=True)),
+        left_out=tuple(case for case in scored if case not in kept),
+    )
