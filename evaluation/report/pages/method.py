@@ -10,7 +10,7 @@ from evaluation.records import Fold, RunRecord, Threshold
 from evaluation.records.metrics import METRICS
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.page import Fact, Link
+from evaluation.report.kit.page import Link
 from evaluation.report.kit.tables import PERCENT, Col, Table, number, table
 from evaluation.report.pages.supervised import chosen_facts
 from evaluation.report.study.here import Here
@@ -41,19 +41,13 @@ def build(here: Here) -> Mapping[str, Any]:
     )
     return {
         "name": study.name,
-        "facts": (
-            Fact(label=t("Étude"), text=study.name, code=True),
-            Fact(label=t("Graine du découpage"), text=str(study.seed), code=True),
-            _digest(t("Empreinte des données"), study.dataset_revision),
-            _digest(t("Empreinte du découpage"), study.split_digest),
-            Fact(label=t("Version du format des résultats"), text=str(study.schema_version)),
-        ),
+        "study": study,
         "split": _split(view),
-        "definitions": [
-            Fact(label=t(row.title), text=t(row.definition))
+        "definitions": {
+            t(row.title): t(row.definition)
             for row in METRICS
             if row.place == "classes" or any(run.metric(row.name) for run in view.scored)
-        ],
+        },
         "intervals": tuple(intervals),
         "tests": tests_made(view),
         "systematic": any(card.subcategory for card in study.samples),
@@ -67,10 +61,6 @@ def build(here: Here) -> Mapping[str, Any]:
         "test_images": view.test_images,
         "duplicates": len(study.duplicates),
     }
-
-
-def _digest(label: str, digest: str) -> Fact:
-    return Fact(label=label, text=digest, code=True, wide=True)
 
 
 def tests_made(view: StudyView) -> list[str]:
@@ -162,85 +152,11 @@ def _details(view: StudyView, run: RunRecord, *, later: bool = False) -> Mapping
         "title": view.case_title(run),
         "status": t("à refaire") if stale else t(STATUS[run.status]),
         "error": run.error or "",
-        "facts": [fact for fact in _run_facts(run) if fact.text],
+        "record": run,
+        "weights": _weights(run),
         "chosen": [fact for fact in chosen_facts(run, "") if not fact.code],
-        "versions": [
-            Fact(label=name, text=version, code=True)
-            for name, version in sorted(run.provenance.versions.items())
-        ],
-        "warnings": run.warnings,
-        "command": run.provenance.command,
         "files": ("failure.json",) if later else files,
     }
-
-
-def _run_facts(run: RunRecord) -> tuple[Fact, ...]:
-    origin, timings = run.provenance, run.timings
-    commit = origin.commit or ""
-    if commit and origin.dirty:
-        commit += t(" (avec des modifications non enregistrées)")
-    memory = _mebibytes(origin.peak_memory_mb)
-    speed = (
-        ""
-        if timings.images_per_second is None
-        else t(
-            "{images_per_second} photos par seconde",
-            images_per_second=wording.decimal(timings.images_per_second, 1),
-        )
-    )
-    return (
-        Fact(label=t("Début"), text=wording.instant(origin.started)),
-        Fact(label=t("Durée"), text=wording.duration(origin.seconds)),
-        Fact(
-            label=t("Photos encodées dans cette exécution"),
-            text=wording.count(timings.images_embedded),
-        ),
-        Fact(label=t("Photos reprises du cache"), text=wording.count(timings.images_reused)),
-        Fact(label=t("Encodage des photos"), text=wording.duration(timings.embed_seconds)),
-        Fact(
-            label=t("Encodage des textes, ou apprentissage"),
-            text=wording.duration(timings.head_seconds),
-        ),
-        Fact(label=t("Vitesse d’encodage"), text=speed),
-        Fact(label=t("Modèle seul"), text=_forward(run)),
-        Fact(label=_memory_label(run), text=memory),
-        Fact(label=t("Mémoire de la carte au plus haut"), text=_mebibytes(origin.device_memory_mb)),
-        Fact(label=t("Matériel"), text=origin.hardware, lang="en"),
-        Fact(label=t("Appareil"), text=f"{origin.device}, {origin.precision}", code=True),
-        Fact(label=t("Architecture"), text=run.model.architecture, code=True),
-        Fact(label=t("Poids"), text=_weights(run), code=True),
-        _digest(t("Empreinte des poids"), origin.weights_digest or ""),
-        Fact(
-            label=t("Empreinte des textes"),
-            text=run.prompts.digest if run.prompts else "",
-            code=True,
-        ),
-        _digest(t("Empreinte des données"), run.dataset_revision),
-        _digest(t("Empreinte du découpage"), run.split_digest),
-        Fact(label=t("Version du programme"), text=commit, code=True, wide=True),
-    )
-
-
-def _mebibytes(value: float | None) -> str:
-    return "" if value is None else t("{memory} Mio", memory=wording.decimal(value, 0))
-
-
-def _memory_label(run: RunRecord) -> str:
-    """Whose peak it is: older records, and other systems than Linux, know the process's alone."""
-    if run.provenance.peak_memory_scope == "case":
-        return t("Mémoire au plus haut")
-    return t("Mémoire au plus haut, du processus")
-
-
-def _forward(run: RunRecord) -> str:
-    cost = run.timings.embedding
-    if cost is None or cost.ms_per_image is None:
-        return ""
-    return t(
-        "{ms} ms par photo, par lots de {batch_size}",
-        ms=wording.decimal(cost.ms_per_image, 1),
-        batch_size=wording.count(cost.batch_size),
-    )
 
 
 def _weights(run: RunRecord) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from evaluation.records import FAMILIES, ModelCard, RunRecord
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import current, message, t
-from evaluation.report.kit.page import Fact, Link
+from evaluation.report.kit.page import Link
 from evaluation.report.kit.sentence import Sentence, say
 from evaluation.report.kit.tables import (
     Cell,
@@ -108,7 +108,12 @@ def _card(here: Here, card: ModelCard) -> Mapping[str, Any]:
         "use": use,
         "use_kind": kind,
         "training": wording.told(_in_language(card)),
-        "facts": [fact for fact in _facts(view, card) if fact.text],
+        "card": card,
+        "weights": _weights(card),
+        "photo_millions": (card.image_parameters or 0) / MILLION,
+        "text_millions": (card.text_parameters or 0) / MILLION,
+        "resolution": _resolution(card),
+        "digest": _digest(view, card),
         "links": _links(card),
     }
 
@@ -158,44 +163,15 @@ def _in_language(card: ModelCard) -> str:
     return card.training.get(current()) or next(iter(card.training.values()), "")
 
 
-def _facts(view: StudyView, card: ModelCard) -> tuple[Fact, ...]:
-    def millions(parameters: int | None) -> str:
-        return wording.decimal(parameters / MILLION, 1) if parameters else ""
-
-    def count(value: int | None) -> str:
-        return wording.count(value) if value else ""
-
+def _weights(card: ModelCard) -> str:
+    """What the study asks for; of a file on somebody's disk, its name alone."""
     weights = card.model.weights
+    return weights if _fetchable(weights) else PurePath(weights).name
+
+
+def _digest(view: StudyView, card: ModelCard) -> str:
     digests = (run.provenance.weights_digest for run in _scored(view, card))
-    return (
-        Fact(label=t("Architecture"), text=card.model.architecture, code=True),
-        # A path on somebody's disk is not published.
-        Fact(
-            label=t("Poids"),
-            text=weights if _fetchable(weights) else PurePath(weights).name,
-            code=True,
-        ),
-        Fact(label=t("Paramètres, photos (millions)"), text=millions(card.image_parameters)),
-        Fact(label=t("Paramètres, textes (millions)"), text=millions(card.text_parameters)),
-        Fact(
-            label=t("Opérations par photo (milliards)"),
-            text=wording.decimal(card.image_gflops, 1) if card.image_gflops else "",
-        ),
-        Fact(label=t("Photo lue (pixels)"), text=_resolution(card)),
-        Fact(label=t("Dimension des vecteurs"), text=count(card.embed_dim)),
-        Fact(label=t("Texte lu (jetons au plus)"), text=count(card.context_length)),
-        Fact(
-            label=t("Exactitude publiée, ImageNet-1k sans entraînement"),
-            text="" if card.published is None else wording.percent(card.published),
-            href=card.published_source,
-        ),
-        Fact(
-            label=t("Empreinte des poids"),
-            text=next((digest for digest in digests if digest), ""),
-            code=True,
-            wide=True,
-        ),
-    )
+    return next((digest for digest in digests if digest), "")
 
 
 def _resolution(card: ModelCard) -> str:

@@ -10,7 +10,6 @@ from evaluation.records import PromptSet, RunRecord
 from evaluation.report.kit import charts, wording
 from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import foreign, message, nt, t
-from evaluation.report.kit.page import Fact
 from evaluation.report.kit.sentence import Sentence, say
 from evaluation.report.kit.tables import PERCENT, POINTS, Cell, Col, Table, number, simple, table
 from evaluation.report.study.explained import case_link
@@ -81,7 +80,10 @@ def _section(here: Here, prompts: PromptSet) -> Mapping[str, Any]:
     return {
         "anchor": f"textes-{view.prompt_slugs[prompts.name]}",
         "title": wording.told(prompts.title),
-        "facts": _facts(prompts, len(templates)),
+        "prompts": prompts,
+        "language": t(LANGUAGES.get(prompts.language, prompts.language)),
+        "spread": _spread(prompts),
+        "source_lang": foreign(prompts.source),
         "lang": prompts.language,
         "templates": templates,
         # The first sentence that the text encoder reads.
@@ -96,29 +98,13 @@ def _section(here: Here, prompts: PromptSet) -> Mapping[str, Any]:
     }
 
 
-def _facts(prompts: PromptSet, templates: int) -> list[Fact]:
+def _spread(prompts: PromptSet) -> str:
+    """How many texts a class has: "1", "2 à 5"; "" where none is known."""
     numbers = [len(texts) for texts in prompts.texts.values()]
     low, high = min(numbers, default=0), max(numbers, default=0)
-    spread = wording.count(low) if low == high else wording.span(low, high)
-    language = prompts.language
-    facts = (
-        Fact(
-            label=t("Langue des textes"),
-            text=t(LANGUAGES[language]) if language in LANGUAGES else language,
-        ),
-        Fact(label=t("Textes par catégorie"), text=spread if numbers else ""),
-        Fact(
-            label=t("Gabarits"),
-            text=wording.count(templates) if templates else t("aucun"),
-        ),
-        Fact(
-            label=t("Source"),
-            text=wording.told(prompts.source),
-            lang=foreign(prompts.source),
-            wide=True,
-        ),
-    )
-    return [fact for fact in facts if fact.text]
+    if not numbers:
+        return ""
+    return wording.count(low) if low == high else wording.span(low, high)
 
 
 # ---------------------------------------------------------------------------- model

@@ -125,12 +125,6 @@ def small(share: float) -> str:
 
 def _chances(classes: Sequence[str], photo: ExplainedPhoto) -> list[Model]:
     """The probability of all classes, the most probable first."""
-    notes = {
-        "hit": t("prédite, juste"),
-        "error": t("prédite, faux"),
-        "truth": t("vraie catégorie"),
-        "": "",
-    }
     pairs = sorted(zip(classes, photo.probabilities, strict=True), key=lambda pair: -pair[1])
     return [
         {
@@ -138,7 +132,6 @@ def _chances(classes: Sequence[str], photo: ExplainedPhoto) -> list[Model]:
             "text": wording.percent(share),
             "share": f"{share:.3f}",
             "kind": _kind(label, photo),
-            "note": notes[_kind(label, photo)],
         }
         for label, share in pairs
     ]
