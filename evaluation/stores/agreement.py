@@ -40,7 +40,7 @@ _OTHERS = (Threshold, MissingPhoto, ReferenceScores)
 def check_study(study: StudyRecord, folder: Path) -> None:
     """Raises :class:`ArtefactError` when study.json contradicts itself, or its folder."""
     path = folder / "study.json"
-    if study.name != folder.name or "/" in study.name:
+    if study.name != folder.name or not CASE.fullmatch(f"{study.name}/x"):
         raise _wrong(path, f"is the record of {quoted([study.name])}")
     for case in study.cases:
         if not CASE.fullmatch(case) or not case.startswith(f"{study.name}/"):
