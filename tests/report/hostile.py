@@ -43,7 +43,7 @@ OTHERS = {
 }  # fmt: skip
 """Looked up in a list of the program's own; a date that is none is refused."""
 CASES = {"case", "a", "b", "study", "model", "zero_shot_case", "cases", "groups", "candidates",
-         "chosen", "best_on_test", "members"}  # fmt: skip
+         "chosen", "best_on_test", "members", "subject"}  # fmt: skip
 """Fields of conclusions that name cases, models or prompt sets."""
 TEXT_KEYS = {("PromptSet", "texts"), ("StudyRecord", "translations")}
 """Mappings whose keys are texts as well."""
