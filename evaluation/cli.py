@@ -13,7 +13,7 @@ from evaluation.commands.checking import check, data, weights
 from evaluation.commands.comparing import baseline, compare
 from evaluation.commands.evaluating import evaluate
 from evaluation.commands.explaining import explain, suggest
-from evaluation.commands.options import short
+from evaluation.commands.options import say, short
 from evaluation.commands.printing import print_study, report, slides
 from evaluation.commands.publishing import publish, serve, site
 from evaluation.commands.using import drift, export, predict
@@ -55,7 +55,7 @@ _as_python_does = warnings.showwarning
 
 def _warn(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
     if issubclass(category, VeilleWarning):
-        click.secho(f"warning: {printable(message)}", fg="yellow", err=True)
+        say(f"warning: {printable(message)}", fg="yellow", err=True)
     else:
         _as_python_does(message, category, *where, **more)
 
@@ -70,7 +70,7 @@ def _not_installed(package: str | None) -> VeilleError:
 
 def _fail(error: VeilleError) -> NoReturn:
     for line in str(error).splitlines():
-        click.secho(f"error: {line}", fg="red", err=True)
+        say(f"error: {line}", fg="red", err=True)
     sys.exit(2)
 
 
@@ -98,7 +98,7 @@ def studies() -> None:
     found = list_studies()
     width = max((len(summary.name) for summary in found), default=0)
     for summary in found:
-        click.echo(f"{summary.name:<{width}}  {summary.title}")
-        click.secho(f"{'':<{width}}  {short(summary.file)}", dim=True)
+        say(f"{summary.name:<{width}}  {summary.title}")
+        say(f"{'':<{width}}  {short(summary.file)}", dim=True)
         if summary.error:
-            click.secho(f"error: {summary.error}", fg="red", err=True)
+            say(f"error: {summary.error}", fg="red", err=True)

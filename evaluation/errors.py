@@ -45,6 +45,11 @@ def printable(text: object, limit: int = LONGEST) -> str:
     return "".join(map(_escaped, kept))
 
 
+def inert(text: str) -> str:
+    """The same of a text of any number of lines, whole."""
+    return "".join(one if one in "\n\t" else _escaped(one) for one in text)
+
+
 def _escaped(character: str) -> str:
     category = unicodedata.category(character)
     if (category[0] == "C" or category in ("Zl", "Zp")) and character not in _JOINERS:

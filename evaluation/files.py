@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from evaluation.errors import VeilleError, one_line
 
@@ -68,6 +70,17 @@ def reading(where: Path, kind: type[VeilleError], *, remedy: str) -> Iterator[No
         raise
     except OSError as error:
         raise kind(f"cannot be read: {one_line(error)}", where=where, remedy=remedy) from error
+
+
+def json_object(path: Path) -> dict[str, Any]:
+    """The JSON object that a file holds; raises :class:`OSError` or :class:`ValueError`."""
+    try:
+        found = json.loads(path.read_bytes())
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(found, dict):
+        raise ValueError("no JSON object")  # noqa: TRY004 - a fault of the file, as any other
+    return found
 
 
 def write_bytes(path: Path, content: bytes) -> None:

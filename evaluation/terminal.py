@@ -81,12 +81,12 @@ def results_table(runs: Sequence[RunRecord], colour: bool, width: int = 110) -> 
             prompts = f"{len(group)} prompt sets"
         table.add_row(run.study, run.model.name, prompts, *_outcome(run))
     text = io.StringIO()
-    console = Console(file=text, width=width, force_terminal=colour, no_color=not colour)
+    console = _console(text, colour, width)
     console.print(table)
     for run, *others in groups:
         if run.status != "ok":
             name = f"{run.study}/{run.model.name}" if others else run.case
-            console.print(f"{name}: {run.error}", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"{name}: {run.error}", soft_wrap=True)
     return text.getvalue()
 
 
@@ -217,9 +217,7 @@ def faithfulness_table(found: CaseExplanation, colour: bool, width: int = 140) -
 def suggestion_text(found: Suggestion, colour: bool, width: int = 110) -> str:
     """What validation says of each class, what its texts leave out, and what adding it changed."""
     text = io.StringIO()
-    console = Console(
-        file=text, width=width, force_terminal=colour, no_color=not colour, highlight=False
-    )
+    console = _console(text, colour, width)
 
     def say(line: str, style: str = "") -> None:
         console.print(Text(line, style=style), soft_wrap=True)
@@ -299,8 +297,21 @@ def _p(value: float) -> str:
 
 def _drawn(table: Table, colour: bool, width: int) -> str:
     text = io.StringIO()
-    Console(file=text, width=width, force_terminal=colour, no_color=not colour).print(table)
+    _console(text, colour, width).print(table)
     return text.getvalue()
+
+
+def _console(text: io.StringIO, colour: bool, width: int) -> Console:
+    """Draws what it is given as it is: a name in square brackets is no colour."""
+    return Console(
+        file=text,
+        width=width,
+        force_terminal=colour,
+        no_color=not colour,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
 
 
 def _outcome(run: RunRecord) -> tuple[str, str, str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,19 @@ from filelock import FileLock
 from PIL import Image
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What `tox -e fuzz` and `tox -e kill` tried, all workers together, as docs/reliability.md."""
+    tried: dict[str, Counter[str]] = defaultdict(Counter)
+    for report in chain.from_iterable(terminalreporter.stats.values()):
+        if getattr(report, "when", "") == "call":
+            for name, counts in report.user_properties:
+                if name.startswith("tried "):
+                    tried[name.removeprefix("tried ")].update(counts)
+    for name, counts in sorted(tried.items()):
+        how = ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
+        terminalreporter.write_line(f"| {name} | {counts.total()} | {how} |")
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 Answer = Callable[[socket.socket, threading.Event], None]
 
 
-def _say(text: bytes) -> Answer:
+def saying(text: bytes) -> Answer:
     def answer(client: socket.socket, _stopped: threading.Event) -> None:
         client.sendall(text)
 
@@ -28,23 +28,23 @@ def _for_ever(start: bytes, again: bytes, pause: float = 0.0) -> Answer:
 
 _OK = b"HTTP/1.1 200 OK\r\n"
 HOSTILE: dict[str, Answer] = {
-    "length of 5000 digits": _say(_OK + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\nx"),
-    "range of 5000 digits": _say(
+    "length of 5000 digits": saying(_OK + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\nx"),
+    "range of 5000 digits": saying(
         b"HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-1/" + b"9" * 5000 + b"\r\n\r\nx"
     ),
-    "chunk beyond any": _say(
+    "chunk beyond any": saying(
         _OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 60000 + b"\r\nx\r\n"
     ),
-    "chunk that is none": _say(_OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
-    "half an IPv6 address": _say(b"HTTP/1.1 302 Found\r\nLocation: http://[::1\r\n\r\n"),
-    "an address of control characters": _say(
+    "chunk that is none": saying(_OK + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
+    "half an IPv6 address": saying(b"HTTP/1.1 302 Found\r\nLocation: http://[::1\r\n\r\n"),
+    "an address of control characters": saying(
         b"HTTP/1.1 302 Found\r\nLocation: http://a\x1b[2Jb\x00/\r\n\r\n"
     ),
-    "to itself": _say(b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n"),
-    "to a file": _say(b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n"),
-    "a status of control characters": _say(b"HTTP/1.1 404 \x1b[2J\x00gone\r\n\r\n"),
-    "no HTTP": _say(b"\x00\x01\x02\x1b[2J\r\n\r\n"),
-    "nothing": _say(b""),
+    "to itself": saying(b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n"),
+    "to a file": saying(b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n"),
+    "a status of control characters": saying(b"HTTP/1.1 404 \x1b[2J\x00gone\r\n\r\n"),
+    "no HTTP": saying(b"\x00\x01\x02\x1b[2J\r\n\r\n"),
+    "nothing": saying(b""),
     "continue for ever": _for_ever(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
     "headers for ever": _for_ever(_OK, b"X-A: " + b"a" * 1000 + b"\r\n"),
     "headers in drops": _for_ever(_OK, b"X", 0.02),

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from evaluation.cli import main
 from evaluation.data import load_dataset, resolve_prompts, split_dataset, without_small_classes
+from evaluation.data.exported import export_saved_dataset
 from evaluation.errors import ConfigError, VeilleError
 from evaluation.records import ModelSpec, Split, Study
 from evaluation.stages.begin import Begun, begin
@@ -156,6 +157,45 @@ def test_a_saved_data_set_is_written_out(tmp_path: Path, make_photo: Callable[..
     _, classes, split = opened(study.file, tmp_path)
     assert classes == ("cat", "sea-lion")
     assert len(split.train) == 8
+
+
+@pytest.mark.parametrize(
+    ("splits", "info", "arrow", "said"),
+    [
+        ('["../elsewhere"]', "{}", b"", "elsewhere"),
+        ('"train"', "{}", b"", "names no split"),
+        ("[" * 5000, "{}", b"", "cannot be read"),
+        ('["train"]', '{"features": []}', b"", "no column of photos"),
+        ('["train"]', '{"features": {"image": {"_type": "Image"}, "label": 3}}', b"x", "cannot be"),
+        (
+            '["train"]',
+            '{"features": {"image": {"_type": "Image"}, "label": 3}}',
+            None,
+            "a link out",
+        ),
+    ],
+)
+def test_a_saved_data_set_of_any_content_is_one_line(
+    tmp_path: Path, splits: str, info: str, arrow: bytes | None, said: str
+) -> None:
+    """Splits elsewhere, shapes that are others, files that are no Arrow, a photo elsewhere."""
+    pyarrow = pytest.importorskip("pyarrow")
+    saved = tmp_path / "saved"
+    (saved / "train").mkdir(parents=True)
+    (saved / "dataset_dict.json").write_text(splits)
+    (saved / "train" / "dataset_info.json").write_text(info)
+    file = saved / "train" / "data.arrow"
+    if arrow is None:
+        (tmp_path / "secret").write_bytes(b"x")
+        (saved / "away").symlink_to(tmp_path / "secret")
+        table = pyarrow.table({"image": ["away"], "label": ["a"]})
+        with pyarrow.ipc.new_stream(file, table.schema) as out:
+            out.write_table(table)
+    else:
+        file.write_bytes(arrow)
+    with pytest.raises(VeilleError, match=said):
+        export_saved_dataset(saved).write(tmp_path / "written")
+    assert not list((tmp_path / "written").rglob("*.*"))
 
 
 # ----------------------------------------------------------------------------- texts

@@ -50,6 +50,15 @@ def test_check_says_what_would_run(study: Path) -> None:
     assert "tiny/descriptions" in done.output
 
 
+def test_a_file_s_name_commands_no_terminal(study: Path) -> None:
+    """What is on the disk is said with its control characters spelt out."""
+    (study / "photos" / "Mugs" / "a\x07b\x9b.png").write_bytes(b"no photo")
+    done = veille("check", study)
+    assert done.exit_code == 0, done.output
+    assert "Mugs/a\\x07b\\x9b.png" in done.output
+    assert all(one.isprintable() or one == "\n" for one in done.output)
+
+
 def test_check_names_what_is_unavailable(study: Path) -> None:
     """Weights that are not there are no mistake: they are named with the reason."""
     write_study(

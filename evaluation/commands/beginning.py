@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from evaluation.commands.options import say
 from evaluation.errors import VeilleError
 from evaluation.usage import eval_command
 
@@ -66,7 +67,7 @@ def new(  # noqa: PLR0917 - click passes them by name
         label_column=label_column,
     )
     _print(begun)
-    click.echo(
+    say(
         f"next      veille check {study}\n"
         f"          {eval_command(study)}\n"
         f"          to try descriptions: edit {begun.file.parent}/prompts/descriptions.toml"
@@ -97,28 +98,28 @@ def _print(begun: Begun) -> None:
     counts, plan = begun.counts, begun.plan
     low, high = min(counts.values()), max(counts.values())
     spread = str(low) if low == high else f"{low} to {high}"
-    click.echo(f"study     {begun.file}")
-    click.echo(f"photos    {sum(counts.values())} in {len(counts)} classes, {spread} a class")
-    click.echo(f"parts     {_parts(begun)}")
+    say(f"study     {begun.file}")
+    say(f"photos    {sum(counts.values())} in {len(counts)} classes, {spread} a class")
+    say(f"parts     {_parts(begun)}")
     shown = [f"{label} → {text}" for label, text in plan.texts.items() if label != text][:3]
     more = f": {'; '.join(shown)}" if shown else ", as they stand"
-    click.echo(f"texts     the class names in {plan.language!r}{more}")
+    say(f"texts     the class names in {plan.language!r}{more}")
     models = "the offline stand-in" + (", and a model trained on the photos" * plan.trains)
-    click.echo(f"models    {models}; a CLIP is ready to be uncommented")
+    say(f"models    {models}; a CLIP is ready to be uncommented")
     if begun.small:
         names = ", ".join(f"{label} ({counts[label]})" for label in begun.small)
-        click.secho(f"left out  too few photos: {names}", fg="yellow")
+        say(f"left out  too few photos: {names}", fg="yellow")
     if says_nothing(counts):
-        click.secho(
+        say(
             "note      the classes are numbers: say in prompts/noms.toml what they are", fg="yellow"
         )
     elif not plan.language.startswith("en"):
         text = (
             f"the stand-in reads English alone, not {plan.language!r}: translate prompts/noms.toml"
         )
-        click.secho(f"note      {text}, or use a multilingual CLIP", fg="yellow")
+        say(f"note      {text}, or use a multilingual CLIP", fg="yellow")
     for note in begun.listing.notes:
-        click.secho(f"note      {line(note)}", fg="yellow")
+        say(f"note      {line(note)}", fg="yellow")
 
 
 def _parts(begun: Begun) -> str:
@@ -167,7 +168,7 @@ def try_(  # noqa: PLR0917 - click passes them by name
 
     def assumed(classes: Sequence[str]) -> str:
         likely = likely_language(classes)
-        click.secho(f"assumed   class names in {likely!r} (or say --language)", fg="yellow")
+        say(f"assumed   class names in {likely!r} (or say --language)", fg="yellow")
         return likely
 
     begun = begin(
@@ -186,9 +187,9 @@ def try_(  # noqa: PLR0917 - click passes them by name
         sys.exit(code)
     context.invoke(site, artefacts=None, photos=None, output=Path("site"))
     address = (Path("site") / "index.html").resolve().as_uri()
-    click.echo(f"answer    {address}")
+    say(f"answer    {address}")
     if not no_browser and not webbrowser.open(address):
-        click.echo("          (no browser could be opened here)")
+        say("          (no browser could be opened here)")
 
 
 def _slug(photos: Path) -> str:

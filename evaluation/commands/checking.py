@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evaluation.commands.options import DATA_ROOT, OFFLINE, short
+from evaluation.commands.options import DATA_ROOT, OFFLINE, say, short
 from evaluation.data.notes import line as data_note
 from evaluation.stages.settings import Settings
 from evaluation.study.config import load_study
@@ -34,7 +34,7 @@ def check(study: str, data_root: Path | None, offline: bool) -> None:
     from evaluation.stages.check import check_study
 
     found = load_study(study, data_root=data_root)
-    click.echo(f"study     {found.name}: {found.title}\nfile      {short(found.file)}")
+    say(f"study     {found.name}: {found.title}\nfile      {short(found.file)}")
     with progress_bars() as advance:
         result = check_study(found, Settings(offline=offline, progress=advance))
     if result.data is not None:
@@ -48,7 +48,7 @@ def _print_data(data: StudyData) -> None:
     from evaluation.stages.standing import is_repeated
 
     dataset, split = data.dataset, data.split
-    click.echo(
+    say(
         f"photos    {len(dataset.samples)} in {len(dataset.classes)} classes: "
         f"{len(split.train)} train, {len(split.validation)} validation, {len(split.test)} test"
     )
@@ -56,15 +56,15 @@ def _print_data(data: StudyData) -> None:
         repeated = [case.name for case in data.cases() if is_repeated(case, data)]
         click.echo(f"repeats   {len(data.draws)} other draws of {', '.join(repeated) or 'no case'}")
     for photo in dataset.missing:
-        click.secho(f"missing   {photo.path} ({photo.label}): {photo.reason}", fg="yellow")
+        say(f"missing   {photo.path} ({photo.label}): {photo.reason}", fg="yellow")
     for note in dataset.notes:
-        click.secho(f"note      {data_note(note)}", fg="yellow")
+        say(f"note      {data_note(note)}", fg="yellow")
     for group in split.duplicates:
-        click.echo(f"same      {', '.join(group)}: equal pixels, kept in one part")
+        say(f"same      {', '.join(group)}: equal pixels, kept in one part")
     for prompts in data.study.prompts:
         texts = [len(prompts.sentences(label)) for label in dataset.classes]
         spread = str(min(texts)) if min(texts) == max(texts) else f"{min(texts)} to {max(texts)}"
-        click.echo(f"prompts   {prompts.name}: {spread} text(s) a class")
+        say(f"prompts   {prompts.name}: {spread} text(s) a class")
 
 
 def _print_models(result: StudyCheck) -> None:
@@ -77,9 +77,9 @@ def _print_models(result: StudyCheck) -> None:
         else:
             state = click.style("unavailable", fg="red")
         reason = f" ({ready.reason})" if ready.reason else ""
-        click.echo(f"model     {one.model.name}: {state}{reason}")
+        say(f"model     {one.model.name}: {state}{reason}")
         for case in one.cases:
-            click.echo(f"  case    {case}")
+            say(f"  case    {case}")
 
 
 @click.command(short_help="Fetch a study's photos into a folder.")
@@ -101,7 +101,7 @@ def data(study: str, root: Path, archive: str | None) -> None:
     def announce(total: int | None, here: int) -> None:
         size = "of unknown size" if total is None else f"of {total / 1e6:.0f} MB"
         known = f", {here / 1e6:.0f} MB of it are here" if here else ""
-        click.echo(f"archive   {archive or spec.archive}\n          {size}{known}")
+        say(f"archive   {archive or spec.archive}\n          {size}{known}")
 
     with progress_bars() as advance:
         found = fetch_dataset(
@@ -109,10 +109,10 @@ def data(study: str, root: Path, archive: str | None) -> None:
         )
     done = f"{found.written} files written" if found.written else "already there"
     kept = f", {found.kept} left as they were" if found.kept else ""
-    click.echo(f"photos    {found.photos} listed in {root}: {done}{kept}")
+    say(f"photos    {found.photos} listed in {root}: {done}{kept}")
     for path in found.missing:
-        click.secho(f"missing   {path}: not in the archive", fg="yellow")
-    click.echo(f"then      veille check {study} --data-root {root}")
+        say(f"missing   {path}: not in the archive", fg="yellow")
+    say(f"then      veille check {study} --data-root {root}")
 
 
 @click.command(short_help="Fetch all the weights that a study needs, ahead of time.")
@@ -134,7 +134,7 @@ def weights(study: str, offline: bool) -> None:
         if not offline:
             _announce(announce_weights(found, settings))
         fetched = tuple(fetch_weights(spec, settings) for spec in found.models)
-    click.echo(weights_table(fetched, colour=False))
+    say(weights_table(fetched, colour=False))
     if any(one.state == "missing" for one in fetched):
         sys.exit(1)
 
@@ -145,6 +145,6 @@ def _announce(checks: tuple[ModelCheck, ...]) -> None:
     for one in checks:
         if not one.availability.ready and one.availability.download_bytes is not None:
             size = megabytes(one.availability.download_bytes)
-            click.echo(f"to download  {one.model.name}: {size} ({one.model.weights})")
+            say(f"to download  {one.model.name}: {size} ({one.model.weights})")
     if len(known) > 1:
-        click.echo(f"to download  {megabytes(sum(known))} in all")
+        say(f"to download  {megabytes(sum(known))} in all")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from evaluation.commands.options import ARTEFACTS, DATA_ROOT, runs_models, short
+from evaluation.commands.options import ARTEFACTS, DATA_ROOT, runs_models, say, short
 from evaluation.errors import VeilleError
 from evaluation.records import PairedTest, StudyComparison
 from evaluation.stages.settings import Settings
@@ -56,8 +56,8 @@ def compare(
             where=study,
             remedy=f"score another one: {eval_command(study)}",
         )
-    click.echo(ranking(found.comparison, study, colour=False))
-    click.echo(pairs_table(_wanted_pairs(found, cases), study, colour=False))
+    say(ranking(found.comparison, study, colour=False))
+    say(pairs_table(_wanted_pairs(found, cases), study, colour=False))
 
 
 def _print_changes(
@@ -76,7 +76,7 @@ def _print_changes(
             remedy=f"choose among {', '.join(sorted(known))}",
         )
     chosen = [one for one in found if not wanted or one.case.removeprefix(f"{study}/") in wanted]
-    click.echo(changes_text(chosen, study, against, markdown=markdown))
+    say(changes_text(chosen, study, against, markdown=markdown))
 
 
 @click.command(short_help="Keep the scores of a study, to compare with later ones.")
@@ -91,7 +91,7 @@ def baseline(study: str, name: str, artefacts: Path) -> None:
     """
     from evaluation.stages.baseline import save
 
-    click.echo(f"written   {short(save(artefacts, study, name))}")
+    say(f"written   {short(save(artefacts, study, name))}")
 
 
 def _compared(study: str, settings: Settings) -> StudyComparison:

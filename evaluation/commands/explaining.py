@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evaluation.commands.options import DATA_ROOT, runs_models, short
+from evaluation.commands.options import DATA_ROOT, runs_models, say, short
 from evaluation.errors import VeilleError
 from evaluation.records import Case, ExplainSpec
 from evaluation.stages.settings import Settings
@@ -99,14 +99,12 @@ def _explain_all(
     for case in cases:
         passes, seconds = stage.planned(case, data, engine, spec)
         time = "" if seconds is None else f", some {max(1, round(seconds / 60))} min"
-        click.echo(
-            f"{case.id}: {passes} forward passes at most{time}; what is cached costs nothing"
-        )
+        say(f"{case.id}: {passes} forward passes at most{time}; what is cached costs nothing")
     for case in cases:
         with progress_bars() as advance:
             engine.settings = replace(engine.settings, progress=advance)
             found = stage.explain(case, data, engine, spec)
-        click.echo(faithfulness_table(found, colour=False))
+        say(faithfulness_table(found, colour=False))
 
 
 @click.command(short_help="Suggest more precise texts, judged on validation.")
@@ -147,9 +145,9 @@ def suggest(
         with progress_bars() as advance:
             engine.settings = replace(settings, progress=advance)
             suggestion, file = stage.suggest(blind, spec, engine, prompts=prompts, output=output)
-        click.echo(suggestion_text(suggestion, colour=False))
+        say(suggestion_text(suggestion, colour=False))
         if file is not None:
-            click.echo(
+            say(
                 f"written: {short(file)}\n"
                 f'to know what it is worth on test, add "{file.stem}" to the prompts of '
                 f"{short(found.file)}, then run {eval_command(found.name)}"

@@ -9,7 +9,14 @@ from typing import Any
 
 import click
 
+from evaluation.errors import inert
 from evaluation.stages.settings import Settings
+
+
+def say(text: object, *, err: bool = False, **style: Any) -> None:
+    """Prints a text, in which nothing that a file holds commands the terminal."""
+    click.secho(inert(str(text)), err=err, **style)
+
 
 ARTEFACTS = click.option(
     "--artefacts",

@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from evaluation.commands.options import ARTEFACTS, LANGUAGE, PHOTOS
+from evaluation.commands.options import ARTEFACTS, LANGUAGE, PHOTOS, say
 
 
 @click.command(short_help="Write the report's pages as Markdown files.")
@@ -30,10 +30,10 @@ def report(
     language: Literal["fr", "en"],
 ) -> None:
     """Write the report's pages as Markdown, with assets and nav.yml, for any site generator."""
-    from evaluation.report import write_report
+    from evaluation.report.site.disk import write_report
 
     pages = write_report(artefacts, output, photos=photos, language=language, config=config)
-    click.echo(f"{len(pages)} files written to {output}")
+    say(f"{len(pages)} files written to {output}")
 
 
 @click.command(short_help="Write a study as a deck of slides.")
@@ -70,7 +70,7 @@ def slides(  # noqa: PLR0917 - click passes them by name
     write_slides(artefacts, study, html=html, pdf=pdf, language=language, photos=photos)
     for path in (html, pdf):
         if path is not None:
-            click.echo(f"{path} written")
+            say(f"{path} written")
 
 
 @click.command("pdf", short_help="Print a study's pages as one PDF.")
@@ -98,4 +98,4 @@ def print_study(
 
     path = output or Path(f"{study}.pdf")
     pages = write_pdf(artefacts, study, path, language=language, photos=photos)
-    click.echo(f"{path} written, {pages} pages")
+    say(f"{path} written, {pages} pages")

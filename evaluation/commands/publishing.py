@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from evaluation.commands.options import LANGUAGE
+from evaluation.commands.options import LANGUAGE, say
 from evaluation.errors import ReportError
 from evaluation.files import write_bytes, writing
 from evaluation.stores.artefacts import read_results
@@ -41,7 +41,7 @@ def site(artefacts: Path | None, photos: str | None, output: Path) -> None:
     for configuration in _configurations():
         folder = output if configuration.name == "mkdocs.yml" else output / "en"
         _mkdocs("build", "--strict", "-f", str(configuration), "-d", str(folder.resolve()))
-    click.echo(f"{output}{os.sep}index.html written")
+    say(f"{output}{os.sep}index.html written")
 
 
 @click.command(short_help="Serve the site, which follows the results.", context_settings=_MKDOCS)
@@ -98,7 +98,7 @@ def publish(*, init: bool, photos: tuple[str, ...]) -> None:
     if not init:
         raise click.UsageError("say --init: it writes the workflow, and pushes nothing")
     for line in write_workflow(Path.cwd(), photos):
-        click.echo(line)
+        say(line)
 
 
 def write_workflow(folder: Path, named: tuple[str, ...]) -> tuple[str, ...]:

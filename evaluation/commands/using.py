@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from evaluation.commands.options import DATA_ROOT, LANGUAGE, runs_models, short
+from evaluation.commands.options import DATA_ROOT, LANGUAGE, runs_models, say, short
 from evaluation.data.notes import line as data_note
 from evaluation.errors import ArtefactError, VeilleError, meant
 from evaluation.files import write_bytes, writing
@@ -79,21 +79,21 @@ def predict(
         write_bytes(output, answers_to_csv(found).encode())
         write_left(found, folder, page, language)
     _print(found)
-    click.echo(f"written   {short(output)}, and {short(page)} for what is left")
+    say(f"written   {short(output)}, and {short(page)} for what is left")
 
 
 def _print(found: FolderAnswers) -> None:
     for photo in found.unread:
-        click.secho(f"missing   {photo.path}: {photo.reason}", fg="yellow")
+        say(f"missing   {photo.path}: {photo.reason}", fg="yellow")
     for note in found.notes:
-        click.secho(f"note      {data_note(note)}", fg="yellow")
+        say(f"note      {data_note(note)}", fg="yellow")
     left, alike = len(found.left), sum(bool(one.like) for one in found.answers)
     threshold = "none is enough" if found.threshold is None else f"{found.threshold:.3f}"
-    click.echo(f"photos    {len(found.answers)}, {alike} of which look like another")
-    click.echo(f"threshold {threshold}, for a precision of {found.target:.0%}")
-    click.echo(f"kept      {len(found.answers) - left}; {left} left to a person")
+    say(f"photos    {len(found.answers)}, {alike} of which look like another")
+    say(f"threshold {threshold}, for a precision of {found.target:.0%}")
+    say(f"kept      {len(found.answers) - left}; {left} left to a person")
     for label, count in Counter(one.predicted for one in found.answers).most_common():
-        click.echo(f"  {count:>6}  {label}")
+        say(f"  {count:>6}  {label}")
 
 
 @click.command(short_help="Write a case to a folder that runs without this program.")
@@ -125,8 +125,8 @@ def export(
         data, engine, chosen = _opened(study, case, data_root, replace(settings, progress=advance))
         with writing(folder, ArtefactError, elsewhere="choose another place"):
             apart = stage.export(chosen, data, engine, folder, target, onnx=onnx)
-    click.echo(f"written   {short(folder)}: python {short(folder / stage.SCRIPT)} PHOTO...")
-    click.echo(f"checked   on test photos: probabilities differ by {apart:.1e} at most")
+    say(f"written   {short(folder)}: python {short(folder / stage.SCRIPT)} PHOTO...")
+    say(f"checked   on test photos: probabilities differ by {apart:.1e} at most")
 
 
 @click.command(short_help="Are these photos still those that were studied?")

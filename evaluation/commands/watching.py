@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from evaluation.commands.options import DATA_ROOT, LANGUAGE, runs_models
+from evaluation.commands.options import DATA_ROOT, LANGUAGE, runs_models, say
 from evaluation.stages.settings import Settings
 from evaluation.study.config import load_study
 from evaluation.terminal import progress_bars, provisional_text
@@ -46,7 +46,7 @@ def watch(
     for found in stage.saves(watched):
         page = write_page(found, settings.artefacts, language, declared.translations)
         if not announced:
-            click.echo(f"page      {page.as_uri()}")
-            click.echo(f"          or /{PLACE}/{found.study} of `veille serve` beside this")
+            say(f"page      {page.as_uri()}")
+            say(f"          or /{PLACE}/{found.study} of `veille serve` beside this")
             announced = True
-        click.echo(provisional_text(found))
+        say(provisional_text(found))

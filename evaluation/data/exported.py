@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evaluation.data.listing import inside
 from evaluation.errors import DataError, one_line, quoted
+from evaluation.files import json_object
 
 _SUFFIXES = {b"\xff\xd8": ".jpg", b"\x89P": ".png", b"RI": ".webp", b"GI": ".gif", b"BM": ".bmp"}
 
@@ -25,6 +26,7 @@ def is_saved_dataset(folder: Path) -> bool:
 class SavedPhotos:
     """The photos of a saved data set: one row a photo, in files of Arrow."""
 
+    folder: Path
     parts: Mapping[str, Sequence[Path]]
     """Name of a split, or "", to its files."""
     image: str
@@ -43,33 +45,30 @@ class SavedPhotos:
         """Write every photo into the folder of its class, below that of its split.
 
         Raises:
-            DataError: A row holds no photo.
+            DataError: A row holds no photo, or a file is damaged.
 
         """
         for path, _, cell in self._rows([self.label, self.image]):
             content = cell.get("bytes") if isinstance(cell, dict) else None
             if content is None:
-                source = Path(str(cell["path"] if isinstance(cell, dict) else cell))
+                named = str(cell.get("path") if isinstance(cell, dict) else cell)
+                source = self.folder / inside(self.folder, named, where=self.folder)
+                if not source.resolve().is_relative_to(self.folder.resolve()):
+                    raise DataError("a link out of the data set", where=source)
                 if not source.is_file():
-                    raise DataError("a row holds neither a photo nor its path", where=str(source))
+                    raise DataError("a row holds neither a photo nor its path", where=source)
                 content = source.read_bytes()
             file = folder / f"{path}{_SUFFIXES.get(content[:2], '')}"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
 
     def _rows(self, columns: Sequence[str]) -> Iterator[tuple[str, str, Any]]:
-        from pyarrow import ipc
-
         for part, files in self.parts.items():
-            number = 0
-            for file in files:
-                with ipc.open_stream(file) as reader:
-                    for batch in reader:
-                        for row in batch.select(columns).to_pylist():
-                            label = self._class(row[self.label])
-                            path = "/".join(filter(None, (part, label, f"{number:06}")))
-                            yield path, label, row.get(self.image)
-                            number += 1
+            rows = (row for file in files for row in _rows(file, columns))
+            for number, row in enumerate(rows):
+                label = self._class(row[self.label])
+                path = "/".join(filter(None, (part, label, f"{number:06}")))
+                yield path, label, row.get(self.image)
 
     def _class(self, value: object) -> str:
         """Its name, such as a folder may have."""
@@ -77,6 +76,17 @@ class SavedPhotos:
         name = str(self.classes[value]) if named and isinstance(value, int) else str(value)
         plain = re.sub(r"[/\\\x00-\x1f]+", "-", name)[:100].strip()
         return f"_{plain}" if plain.startswith(".") or not plain else plain
+
+
+def _rows(file: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    from pyarrow import ArrowException, ipc
+
+    try:
+        with ipc.open_stream(file) as reader:
+            for batch in reader:
+                yield from batch.select(columns).to_pylist()
+    except (ArrowException, KeyError, OSError, ValueError) as error:
+        raise DataError(f"cannot be read ({one_line(error)})", where=file) from error
 
 
 def export_saved_dataset(folder: Path) -> SavedPhotos:
@@ -95,10 +105,15 @@ def export_saved_dataset(folder: Path) -> SavedPhotos:
             remedy='pip install "veille-clip[datasets]"',
         ) from None
     several = folder / "dataset_dict.json"
-    names = _json(several).get("splits", []) if several.is_file() else [""]
-    parts = {str(name): sorted((folder / str(name)).glob("*.arrow")) for name in names}
-    info = _json(folder / str(names[0]) / "dataset_info.json")
-    features = info.get("features", {})
+    names = _json(several).get("splits") if several.is_file() else [""]
+    if not isinstance(names, list) or not names:
+        raise DataError("names no split", where=several)
+    parts = {
+        name: sorted((folder / name).glob("*.arrow"))
+        for name in (inside(folder, str(name), where=several) if name else "" for name in names)
+    }
+    features = _json(folder / next(iter(parts)) / "dataset_info.json").get("features")
+    features = features if isinstance(features, dict) else {}
     image = _of_type(features, "Image")
     label = _of_type(features, "ClassLabel") or next(
         (name for name in ("label", "class", "category") if name in features), None
@@ -109,8 +124,14 @@ def export_saved_dataset(folder: Path) -> SavedPhotos:
             where=folder,
             remedy="save it with an Image and a ClassLabel column",
         )
-    classes = features[label].get("names", ())
-    return SavedPhotos(parts=parts, image=image, label=label, classes=classes)
+    classes = features[label].get("names") if isinstance(features[label], dict) else None
+    return SavedPhotos(
+        folder=folder,
+        parts=parts,
+        image=image,
+        label=label,
+        classes=classes if isinstance(classes, list) else (),
+    )
 
 
 def _of_type(features: Mapping[str, Any], kind: str) -> str | None:
@@ -124,7 +145,6 @@ def _of_type(features: Mapping[str, Any], kind: str) -> str | None:
 
 def _json(file: Path) -> dict[str, Any]:
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        return json_object(file)
+    except (OSError, ValueError) as error:
         raise DataError(f"cannot be read ({one_line(error)})", where=file) from error
-    return value if isinstance(value, dict) else {}

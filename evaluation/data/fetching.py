@@ -12,7 +12,7 @@ from typing import Any
 from evaluation.data.listing import ListedPhoto, Locator
 from evaluation.data.loading import LISTERS
 from evaluation.errors import DataError, DownloadError
-from evaluation.files import alone, write_bytes
+from evaluation.files import alone, json_object, write_bytes
 from evaluation.net.archive import Extracted, extract, writing
 from evaluation.net.download import PAUSES, Announce, Wanted, download
 from evaluation.records import DatasetSpec
@@ -160,8 +160,9 @@ def _filled(spec: DatasetSpec, root: Path, source: str) -> Fetched | None:
         return None
     photos = _listed(spec, root)
     missing = _absent(photos, root)
-    known: Sequence[str] = _memory(root).get("missing", ())
-    if set(missing) - set(known if _memory(root).get("source") == source else ()):
+    memory = _memory(root)
+    known = memory.get("missing") if memory.get("source") == source else None
+    if not set(missing) <= set(map(str, known if isinstance(known, list) else ())):
         return None
     return Fetched(photos=len(photos), missing=missing, written=0, kept=0)
 
@@ -184,10 +185,9 @@ def _absent(photos: Sequence[ListedPhoto], root: Path) -> tuple[str, ...]:
 
 def _memory(root: Path) -> dict[str, Any]:
     try:
-        found = json.loads((root / MEMORY).read_text(encoding="utf-8"))
+        return json_object(root / MEMORY)
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _remember(root: Path, source: str, missing: Sequence[str]) -> None:

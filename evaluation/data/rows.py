@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,20 +40,23 @@ def read_rows(
         file: ``.parquet`` and ``.jsonl`` are read as such, anything else as CSV.
         needed: Columns that must be there; they also tell which delimiter is the right one.
         delimiter: Of the CSV file; "" for the one that gives the needed columns.
-        encoding: Of the CSV file; "" for UTF-8, or UTF-16 as its first bytes say, or else
+        encoding: Of the text; "" for UTF-8, or UTF-16 as its first bytes say, or else
             Windows-1252, which is then noted.
 
     Raises:
         DataError: The file is absent or damaged, lacks a column, or a row has too many fields.
 
     """
-    readers: dict[str, Callable[[Path], Rows]] = {".parquet": _parquet, ".jsonl": _json_lines}
+    suffix = file.suffix.casefold()
     try:
-        if reader := readers.get(file.suffix.casefold()):
-            table = reader(file)
+        if suffix == ".parquet":
+            table = _parquet(file)
         else:
             text, notes = _decoded(file.read_bytes(), encoding, file)
-            table = _csv(text, needed, delimiter, file, notes)
+            if suffix == ".jsonl":
+                table = _json_lines(text, file, notes)
+            else:
+                table = _csv(text, needed, delimiter, file, notes)
     except FileNotFoundError:
         raise DataError(
             "file not found", where=file, remedy="correct dataset.csv or --data-root"
@@ -173,14 +176,16 @@ def _refuse_columns(header: Sequence[str], needed: Sequence[str], file: Path) ->
 # --------------------------------------------------------------- JSON and Parquet
 
 
-def _json_lines(file: Path) -> Rows:
+def _json_lines(content: str, file: Path, notes: tuple[DataNote, ...]) -> Rows:
     """One JSON object a line, as an image folder's ``metadata.jsonl``."""
     rows = []
-    for line, text in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    # Not splitlines(): a JSON text may hold U+2028.
+    for line, text in enumerate(content.split("\n"), start=1):
         if not text.strip():
             continue
         try:
             value = json.loads(text)
+            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no character
         except (ValueError, RecursionError) as error:
             raise DataError(
                 f"not JSON ({one_line(error)})", where=f"{file}, line {line}"
@@ -189,9 +194,8 @@ def _json_lines(file: Path) -> Rows:
             raise DataError("not a JSON object", where=f"{file}, line {line}")
         rows.append((line, _texts(value)))
     columns = tuple(dict.fromkeys(name for _, row in rows for name in row))
-    return Rows(
-        columns=columns, rows=tuple((line, dict.fromkeys(columns, "") | row) for line, row in rows)
-    )
+    filled = tuple((line, dict.fromkeys(columns, "") | row) for line, row in rows)
+    return Rows(columns=columns, rows=filled, notes=notes)
 
 
 def _parquet(file: Path) -> Rows:

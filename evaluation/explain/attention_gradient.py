@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import Explainable, InputMaps, Score, class_directions, to_array
+from evaluation.explain.base import Explainable, InputMaps, Score, class_gradients, to_array
 from evaluation.explain.recorder import RecordedAttention, recording
 from evaluation.explain.towers import TokenLayout, token_layout
 
@@ -155,25 +155,12 @@ def _keys(record: RecordedAttention) -> int:
 def _output_gradients(
     scores: torch.Tensor, records: Sequence[RecordedAttention]
 ) -> Iterator[tuple[torch.Tensor | None, ...]]:
-    """Gradients of the scores by the outputs, a few classes at a time: (c, B, H, Q, D) each.
-
-    None stands for an output that the scores do not depend on.
-    """
-    import torch
-
+    """Gradients of the scores by the outputs, a few classes at a time: (c, B, H, Q, D) each."""
     outputs = [record.output for record in records]
     bytes_a_class = sum(one.numel() * one.element_size() for one in outputs)
     # The weights' own gradient is made one layer at a time.
     bytes_a_class += max(r.weights.numel() * r.weights.element_size() for r in records)
-    for directions in class_directions(scores, bytes_a_class):
-        yield torch.autograd.grad(
-            scores,
-            outputs,
-            grad_outputs=directions,
-            is_grads_batched=True,
-            retain_graph=True,
-            allow_unused=True,
-        )
+    return class_gradients(scores, outputs, bytes_a_class)
 
 
 def _to_maps(parts: Sequence[torch.Tensor], layout: TokenLayout) -> InputMaps:

@@ -6,7 +6,7 @@ pixels to an embedding, and a linear head over it (:class:`evaluation.records.He
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -170,15 +170,36 @@ def margin_score(head: Head) -> Score:
     return lambda embeddings: margins(logits(embeddings))
 
 
-def class_directions(scores: torch.Tensor, bytes_a_class: int) -> Iterator[torch.Tensor]:
-    """What to differentiate (B, C) scores along: (c, B, C), a few classes at a time.
+def class_gradients(
+    scores: torch.Tensor, outputs: Sequence[torch.Tensor], bytes_a_class: int
+) -> Iterator[tuple[torch.Tensor | None, ...]]:
+    """Gradients of (B, C) scores by some outputs, a few classes at a time: (c, *output.shape) each.
 
-    As many as ``GRADIENT_BYTES`` allow, all of them for any usual tower.  One image's score
-    does not depend on another image: one pass serves the batch.
+    As many classes as ``GRADIENT_BYTES`` allow, all of them for any usual tower, and half as many
+    when they do not fit into memory.  One image's score does not depend on another image: one
+    pass serves the batch.  None stands for an output that the scores do not depend on.
     """
     import torch
 
     images, classes = scores.shape
     each = torch.eye(classes, dtype=scores.dtype, device=scores.device)
-    for some in torch.split(each, max(1, GRADIENT_BYTES // bytes_a_class)):
-        yield some.unsqueeze(1).expand(len(some), images, classes)
+    done, few = 0, max(1, GRADIENT_BYTES // bytes_a_class)
+    while done < classes:
+        some = each[done : done + few]
+        directions = some.unsqueeze(1).expand(len(some), images, classes)
+        try:
+            found = torch.autograd.grad(
+                scores,
+                outputs,
+                grad_outputs=directions,
+                is_grads_batched=True,
+                retain_graph=True,
+                allow_unused=True,
+            )
+        except (MemoryError, RuntimeError) as error:
+            if len(some) == 1 or not is_out_of_memory(error):
+                raise
+            few = len(some) // 2
+            continue
+        done += len(some)
+        yield found

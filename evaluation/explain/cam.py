@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import Explainable, InputMaps, Score, class_directions, to_array
+from evaluation.explain.base import Explainable, InputMaps, Score, class_gradients, to_array
 from evaluation.explain.towers import SpatialLayer, inspect_tower, token_layout
 
 if TYPE_CHECKING:
@@ -60,7 +60,11 @@ def class_activation(
         scores = score(model.forward(inputs))
     size = (pixels.shape[-2], pixels.shape[-1])
     parts, reached = [], False
-    for raw in _gradients(scores, seen[-1], layer):
+    # The product with the activation is as large as the gradient.
+    bytes_a_class = 2 * seen[-1].numel() * seen[-1].element_size()
+    for (raw,) in class_gradients(scores, seen[-1:], bytes_a_class):
+        if raw is None:
+            raise _zero_gradient(layer)
         activation, gradient, extent = _channels_first(
             model.image_tower, layer, seen[-1].detach(), raw, size
         )
@@ -103,27 +107,6 @@ def _output_of(tower: torch.nn.Module, name: str) -> Iterator[list[torch.Tensor]
         yield seen
     finally:
         hook.remove()
-
-
-def _gradients(
-    scores: torch.Tensor, activation: torch.Tensor, layer: SpatialLayer
-) -> Iterator[torch.Tensor]:
-    """(c, *activation.shape) for a few classes at a time."""
-    import torch
-
-    # The product with the activation is as large as the gradient.
-    for directions in class_directions(scores, 2 * activation.numel() * activation.element_size()):
-        (gradient,) = torch.autograd.grad(
-            scores,
-            activation,
-            grad_outputs=directions,
-            is_grads_batched=True,
-            retain_graph=True,
-            allow_unused=True,
-        )
-        if gradient is None:
-            raise _zero_gradient(layer)
-        yield gradient
 
 
 def _channels_first(

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable, one_line
-from evaluation.files import replacing
+from evaluation.files import json_object, replacing
 from evaluation.models.checkpoints import file_digest
 from evaluation.models.hub import hub_offline
 from evaluation.models.text import TextEncoder
@@ -210,7 +210,7 @@ def _folder_name() -> str:
 
 def _is_complete(folder: Path) -> bool:
     try:
-        seal = json.loads((folder / SEAL_FILE).read_text(encoding="utf-8"))
+        seal = json_object(folder / SEAL_FILE)
         sizes: dict[str, int] = seal["files"]
         # The text tower's configuration is named by an absolute path: a cache that was moved
         # is assembled again.
@@ -223,7 +223,7 @@ def _is_complete(folder: Path) -> bool:
 
 def sealed_digest(folder: Path) -> str:
     """SHA-256 (hexadecimal) of the assembled checkpoint as it was written."""
-    return str(json.loads((folder / SEAL_FILE).read_text(encoding="utf-8"))["weights"])
+    return str(json_object(folder / SEAL_FILE)["weights"])
 
 
 def _assemble_into(folder: Path) -> None:

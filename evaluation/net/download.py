@@ -89,12 +89,11 @@ class Part:
     def validator(self) -> str | None:
         """The entity tag or date of the version that is here; None when it is of no use."""
         try:
-            origin = json.loads(self._origin.read_text(encoding="utf-8"))
-            if origin["url"] != self._url:
-                return None
-        except (OSError, ValueError, KeyError, TypeError):
+            origin = files.json_object(self._origin)
+        except (OSError, ValueError):
             return None
-        return str(origin["validator"]) if origin.get("validator") else None
+        known = origin.get("url") == self._url and origin.get("validator")
+        return str(known) if known else None
 
     def open(self, start: int, validator: str | None) -> BinaryIO:
         """The file, to write from ``start`` on."""

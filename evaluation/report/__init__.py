@@ -17,10 +17,5 @@
     standalone.py files that hold all they show          printing.py  Chromium; paper.py calls it
     markup.py     everything printed is inert            render.py   the pure function
 
-:func:`write_report` is what ``veille report`` calls.
+:func:`evaluation.report.site.disk.write_report` is what ``veille report`` calls.
 """
-
-from evaluation.report.site.disk import write_pages, write_report
-from evaluation.report.site.render import Pages, Section, navigation, render
-
-__all__ = ["Pages", "Section", "navigation", "render", "write_pages", "write_report"]

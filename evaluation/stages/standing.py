@@ -6,7 +6,6 @@ Nothing here imports torch or SciPy: an evaluation in which nothing changed take
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.errors import ArtefactError
+from evaluation.files import json_object
 from evaluation.models import embedded
 from evaluation.models.checkpoints import is_path
 from evaluation.records import (
@@ -117,7 +117,7 @@ def asked_lately(case: Case, data: StudyData, settings: Settings) -> RunRecord |
     wanted = weights_fingerprint(case.model, settings)
     for other in (case, *data.cases()):
         if other.model.name == case.model.name:
-            with suppress(ArtefactError, ValueError):
+            with suppress(ArtefactError, ValueError, TypeError):  # a date without its zone
                 run = artefacts.read_attempt(settings.artefacts, other.id)
                 if run is None or run.status != "unavailable" or run.fingerprint != wanted:
                     continue
@@ -136,8 +136,8 @@ def maps_stand(case: Case, spec: ExplainSpec, root: Path) -> bool:
     if (folder / "attention-failure.json").exists():
         return False
     # Whatever cannot be read is made anew.
-    with suppress(ArtefactError, OSError, ValueError, KeyError, TypeError):
-        found = json.loads((folder / "attention.json").read_text(encoding="utf-8"))
+    with suppress(ArtefactError, *json_file.MISFITS):
+        found = json_object(folder / "attention.json")
         made_of = (found["schema_version"], found["algorithms"], found["predictions_digest"])
         return (
             made_of == (SCHEMA_VERSION, ALGORITHMS, artefacts.predictions_digest(root, case.id))
@@ -191,8 +191,8 @@ def comparison_fingerprint(
 
 def standing_comparison(root: Path, name: str) -> CaseComparison | None:
     """The ranks of a study's cases, when its comparison.json is about them as they are."""
-    with suppress(ArtefactError, OSError, ValueError, KeyError, TypeError):
-        found = json.loads((root / name / "comparison.json").read_text(encoding="utf-8"))
+    with suppress(ArtefactError, *json_file.MISFITS):
+        found = json_object(root / name / "comparison.json")
         study = artefacts.read_study(root / name / "study.json")
         attempts = [root / case / "run.json" for case in study.cases]
         runs = [artefacts.read_run(path) for path in attempts if path.is_file()]

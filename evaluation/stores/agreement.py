@@ -17,14 +17,27 @@ from evaluation.errors import ArtefactError, quoted
 from evaluation.records import (
     CaseExplanation,
     ClassMap,
+    DataAudit,
+    EmbeddingAudit,
+    FewShot,
+    FewShotPoint,
+    Finding,
     MissingPhoto,
+    PairedTest,
     Predictions,
     Projection,
+    PromptChoice,
+    PromptDiagnosis,
+    PromptGain,
     ReferenceScores,
+    Retrieval,
     RunRecord,
     SampleCard,
+    StudyComparison,
     StudyRecord,
     StudyResults,
+    Suspect,
+    TextPair,
     Threshold,
     TrainingRecord,
 )
@@ -33,6 +46,23 @@ from evaluation.usage import SCORE_AGAIN
 
 _PICTURES = ((SampleCard, "photo"), (ClassMap, "overlay"), (TrainingRecord, "views"))
 """Fields that name files."""
+_NAMED: Mapping[str, Mapping[type, tuple[str, ...]]] = {
+    "case": {
+        PairedTest: ("a", "b"),
+        Finding: ("a", "b", "subject", "members"),
+        PromptGain: ("a", "b"),
+        PromptDiagnosis: ("effects", "near_identical"),
+        FewShot: ("zero_shot_case",),
+        FewShotPoint: ("over_label_free",),
+        DataAudit: ("cases",),
+        Suspect: ("predicted",),
+        StudyComparison: ("validation", "control"),
+    },
+    "class": {TextPair: ("a", "b")},
+    "model": dict.fromkeys((PromptDiagnosis, FewShot, EmbeddingAudit, Retrieval), ("model",)),
+    "prompt set": {PromptChoice: ("candidates", "chosen", "best_on_test")},
+}
+"""Fields of conclusions that name what the study has; of a mapping, its keys do."""
 _OTHERS = (Threshold, MissingPhoto, ReferenceScores)
 """Records that name cases as the study file does, or classes that a study may lack."""
 
@@ -40,7 +70,7 @@ _OTHERS = (Threshold, MissingPhoto, ReferenceScores)
 def check_study(study: StudyRecord, folder: Path) -> None:
     """Raises :class:`ArtefactError` when study.json contradicts itself, or its folder."""
     path = folder / "study.json"
-    if study.name != folder.name or "/" in study.name:
+    if study.name != folder.name or not CASE.fullmatch(f"{study.name}/x"):
         raise _wrong(path, f"is the record of {quoted([study.name])}")
     for case in study.cases:
         if not CASE.fullmatch(case) or not case.startswith(f"{study.name}/"):
@@ -132,20 +162,32 @@ def _check_projection(found: Projection, study: StudyRecord, path: Path) -> None
 
 def _check_values(record: object, study: StudyRecord, path: Path) -> None:
     """Checks that what is named anywhere in a record is of the study."""
+    names = [case.split("/")[1:] for case in study.cases]
     known: dict[str, set[Any]] = {
-        "label": {*study.classes},
-        "predicted": {*study.classes, None},
-        "sample_id": {card.id for card in study.samples},
+        "class": {*study.classes},
+        "photo": {card.id for card in study.samples},
         "case": {*study.cases, ""},
+        "model": {model for model, *_ in names},
+        "prompt set": {prompts for _, *rest in names for prompts in rest},
+    }
+    kinds = {"label": "class", "predicted": "class", "sample_id": "photo", "case": "case"}
+    named = {
+        (owner, field): kind
+        for kind, owners in _NAMED.items()
+        for owner, fields_of in owners.items()
+        for field in fields_of
     }
     for owner, name, value in _values(record):
-        if (type(owner), name) in _PICTURES and value:
-            for picture in (value,) if isinstance(value, str) else value:
+        told = () if value is None else (value,) if isinstance(value, str) else value
+        if (type(owner), name) in _PICTURES:
+            for picture in filter(None, told):
                 require_name(picture, path)
-        elif name in known and not isinstance(owner, _OTHERS):
-            kind = {"label": "class", "predicted": "class", "sample_id": "photo"}.get(name, name)
-            if not isinstance(value, Mapping):
-                _known(kind, (value,), known[name], path)
+        elif isinstance(owner, Finding) and owner.topic == "quoted":
+            continue  # a published system is none of the study's
+        elif kind := named.get((type(owner), name)):
+            _known(kind, told, known[kind], path)
+        elif name in kinds and not isinstance(owner, _OTHERS) and not isinstance(value, Mapping):
+            _known(kinds[name], told, known[kinds[name]], path)
 
 
 def _values(record: object) -> Iterator[tuple[object, str, Any]]:

@@ -27,7 +27,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -233,11 +233,6 @@ def read_study(path: Path) -> StudyRecord:
     return read_json(path, StudyRecord)
 
 
-def read_comparison(path: Path) -> StudyComparison:
-    """Reads a comparison.json."""
-    return read_json(path, StudyComparison)
-
-
 def read_run(path: Path) -> RunRecord:
     """Reads a run.json."""
     return read_json(path, RunRecord)
@@ -245,22 +240,24 @@ def read_run(path: Path) -> RunRecord:
 
 def read_explanation(path: Path) -> CaseExplanation:
     """Reads an attention.json."""
-    return read_json(path, CaseExplanation, again="run `veille explain STUDY` to write it anew")
+    return _read(path, CaseExplanation)
 
 
 def read_explain_failure(path: Path) -> ExplainFailure:
     """Reads an attention-failure.json."""
-    return read_json(path, ExplainFailure, again="run `veille explain STUDY` to write it anew")
+    return _read(path, ExplainFailure)
 
 
-def read_suggestion(path: Path) -> Suggestion:
-    """Reads a suggestion.json."""
-    return read_json(path, Suggestion, again="run `veille suggest STUDY` to write it anew")
+_MAPS_AGAIN = "run `veille explain STUDY` to write it anew"
+_AGAIN: Mapping[type, str] = {
+    CaseExplanation: _MAPS_AGAIN,
+    ExplainFailure: _MAPS_AGAIN,
+    Suggestion: "run `veille suggest STUDY` to write it anew",
+}
 
 
-def read_projection(path: Path) -> Projection:
-    """Reads a projection.json."""
-    return read_json(path, Projection)
+def _read(path: Path, kind: type[T]) -> T:
+    return read_json(path, kind, again=_AGAIN.get(kind, SCORE_AGAIN))
 
 
 def read_attempt(root: Path, case: str) -> RunRecord | None:
@@ -335,21 +332,23 @@ def read_study_results(folder: Path) -> StudyResults:
     cases = [root / case for case in study.cases]
     for case in cases:
         require_own(case, root)
-    runs = tuple(_read_present(case / "run.json" for case in cases))
-    scored = {run.case: folder.parent / run.case for run in runs if run.status == "ok"}
+    runs = _read_present((case / "run.json" for case in cases), root)
+    scored = {run.case: root / run.case for run in runs if run.status == "ok"}
     comparison = folder / "comparison.json"
+    for path in (comparison, *(case / "predictions.csv" for case in scored.values())):
+        require_own(path, root)
     results = StudyResults(
         study=study,
         runs=runs,
-        failures=tuple(_read_present(case / "failure.json" for case in cases)),
+        failures=_read_present((case / "failure.json" for case in cases), root),
         predictions={
             case: read_predictions(where / "predictions.csv") for case, where in scored.items()
         },
-        comparison=read_comparison(comparison) if comparison.is_file() else None,
-        explanations=_explanations(folder.parent, study, scored),
-        explain_failures=_read_each(scored, "attention-failure.json", read_explain_failure),
-        suggestions=_suggestions(study, runs, scored),
-        projections=_read_each(scored, "projection.json", read_projection),
+        comparison=_read(comparison, StudyComparison) if comparison.is_file() else None,
+        explanations=_explanations(root, study, scored),
+        explain_failures=_read_each(scored, root, "attention-failure.json", ExplainFailure),
+        suggestions=_suggestions(study, runs, scored, root),
+        projections=_read_each(scored, root, "projection.json", Projection),
         folder=folder,
     )
     check_results(results)
@@ -362,19 +361,19 @@ def _explanations(
     """The maps that were made from the predictions as they are now."""
     return {
         case: one
-        for case, one in _read_each(scored, "attention.json", read_explanation).items()
+        for case, one in _read_each(scored, root, "attention.json", CaseExplanation).items()
         if _is_about(one, study) and one.predictions_digest == predictions_digest(root, case)
     }
 
 
 def _suggestions(
-    study: StudyRecord, runs: Iterable[RunRecord], scored: Mapping[str, Path]
+    study: StudyRecord, runs: Iterable[RunRecord], scored: Mapping[str, Path], root: Path
 ) -> dict[str, Suggestion]:
     """What was suggested instead of the texts as they are now."""
     texts = {run.case: run.prompts.digest for run in runs if run.prompts}
     return {
         case: one
-        for case, one in _read_each(scored, "suggestion.json", read_suggestion).items()
+        for case, one in _read_each(scored, root, "suggestion.json", Suggestion).items()
         if _is_about(one, study) and one.prompts_digest == texts.get(case)
     }
 
@@ -387,11 +386,16 @@ def _is_about(found: CaseExplanation | Suggestion, study: StudyRecord) -> bool:
     )
 
 
-def _read_each(folders: Mapping[str, Path], name: str, read: Callable[[Path], T]) -> dict[str, T]:
+def _read_each(folders: Mapping[str, Path], root: Path, name: str, kind: type[T]) -> dict[str, T]:
     """One record a case, of the cases that have it."""
     paths = {case: folder / name for case, folder in folders.items()}
-    return {case: read(path) for case, path in paths.items() if path.is_file()}
+    return {case: _read(path, kind) for case, path in paths.items() if _is_own(path, root)}
 
 
-def _read_present(paths: Iterable[Path]) -> Iterator[RunRecord]:
-    return (read_run(path) for path in paths if path.is_file())
+def _read_present(paths: Iterable[Path], root: Path) -> tuple[RunRecord, ...]:
+    return tuple(read_run(path) for path in paths if _is_own(path, root))
+
+
+def _is_own(path: Path, root: Path) -> bool:
+    require_own(path, root)
+    return path.is_file()

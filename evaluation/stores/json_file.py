@@ -19,6 +19,11 @@ from evaluation.usage import SCORE_AGAIN, eval_command
 
 T = TypeVar("T")
 
+MISFITS = (
+    *(OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError),
+    cattrs.BaseValidationError,
+)
+"""What reading a file of whatever content as a record can raise."""
 FARTHEST = 1e15
 """Beyond any number that this program writes: what is further overflows where it is squared."""
 
@@ -90,10 +95,7 @@ def read_plain(path: Path, kind: type[T]) -> T:
     """Reads a record that has no version of its own; raises :class:`ArtefactError`."""
     try:
         return structured(_parsed(path.read_bytes()), kind)
-    except (
-        *(OSError, ValueError, TypeError, KeyError, RecursionError),
-        cattrs.BaseValidationError,
-    ) as error:
+    except MISFITS as error:
         raise ArtefactError("cannot be read", where=path) from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import cattrs
 
 from evaluation.errors import ConfigError, Mistake
 from evaluation.records import Reference, ReferenceScores, ReferenceSystem
+from evaluation.study.toml_table import read_toml
 
 SCHEMA = 1
 """Version of the reference files that this program reads."""
@@ -26,7 +26,11 @@ def load_reference(path: Path) -> Reference:
         ConfigError: With every mistake of the file.
 
     """
-    raw = _read(path)
+    unread: list[Mistake] = []
+    content = read_toml(path, unread)
+    if content is None:
+        raise ConfigError(unread)
+    raw = dict(content)
     schema = raw.pop("schema", None)
     if schema != SCHEMA:
         raise ConfigError([_mistake(path, "schema", f"is {schema}", f"write schema = {SCHEMA}")])
@@ -46,18 +50,6 @@ def load_reference(path: Path) -> Reference:
     if mistakes:
         raise ConfigError(mistakes)
     return reference
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except tomllib.TOMLDecodeError as error:
-        problem, remedy = f"not TOML: {error}", "correct the syntax there"
-    except UnicodeDecodeError as error:
-        problem, remedy = f"not UTF-8 text (byte {error.start})", "save the file as UTF-8"
-    except OSError as error:
-        problem, remedy = f"cannot be read: {error.strerror}", "correct `reference` in study.toml"
-    raise ConfigError([_mistake(path, "", problem, remedy)])
 
 
 def _mistake(path: Path, key: str, problem: str, remedy: str) -> Mistake:

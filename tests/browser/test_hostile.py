@@ -48,6 +48,20 @@ def test_nothing_runs_on_any_page(chromium: Browser, hostile_site: Path) -> None
     context.close()
 
 
+def test_nothing_runs_in_a_search(chromium: Browser, hostile_site: Path) -> None:
+    """What it finds is shown as text, without the help of the policy."""
+    context = chromium.new_context(bypass_csp=True)
+    context.add_init_script(LISTEN)
+    page = context.new_page()
+    page.goto((hostile_site / "index.html").as_uri())
+    page.locator(".md-search__input").click()
+    page.locator(".md-search__input").fill("onerror")
+    page.locator(".md-search-result__link").first.wait_for(timeout=15_000)
+    assert page.evaluate("window.hits") == 0
+    assert page.locator(".md-search-result [onerror], .md-search-result script").count() == 0
+    context.close()
+
+
 def test_the_policy_stops_what_is_injected(chromium: Browser, hostile_site: Path) -> None:
     """A page that somebody altered runs no script of theirs."""
     page_file = hostile_site / "index.html"

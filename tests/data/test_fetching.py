@@ -9,8 +9,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -190,6 +193,28 @@ def test_an_archive_that_is_not_here_is_one_line(
 ) -> None:
     """A wrong path is said to be one."""
     assert "no such archive" in line_of(lambda: fetch(source=str(tmp_path / "gone.zip")))
+
+
+def test_two_in_one_folder_wait_for_each_other(
+    fetch: Callable[..., Fetched], server: ArchiveServer
+) -> None:
+    """The second one begins when the first has ended, and finds all that it brought."""
+    inside, on = threading.Event(), threading.Event()
+
+    def waits(*_: object) -> None:
+        inside.set()
+        on.wait(20)
+
+    with ThreadPoolExecutor(2) as both:
+        first = both.submit(fetch, announce=waits)
+        assert inside.wait(20)
+        second = both.submit(fetch)
+        time.sleep(0.2)
+        assert not second.done()
+        assert len(server.asked) == 1
+        on.set()
+        assert (first.result().written, second.result().written) == (6, 0)
+    assert len(server.asked) == 1
 
 
 # -------------------------------------------------------------------------- faults

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 import subprocess
@@ -462,9 +463,24 @@ def test_json_lines_are_a_table(shop: Path, load: Callable[..., Dataset]) -> Non
     (shop / "metadata.jsonl").write_text("\n".join(lines))
     spec = DatasetSpec(kind="table", csv="metadata.jsonl", path_column="file_name")
     assert load(spec).classes == ("0", "1")
-    (shop / "metadata.jsonl").write_text("\n".join([*lines, "[" * 5000]))
-    with pytest.raises(DataError, match=r"metadata.jsonl, line 3: not JSON"):
-        load(spec)
+    for damaged in ("[" * 5000, '{"label": "\\ud800"}'):
+        (shop / "metadata.jsonl").write_text("\n".join([*lines, damaged]))
+        with pytest.raises(DataError, match=r"metadata.jsonl, line 3: not JSON"):
+            load(spec)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_json_lines_come_in_any_encoding(
+    shop: Path, load: Callable[..., Dataset], encoding: str
+) -> None:
+    """And a text may hold what other readers take for the end of a line."""
+    odd = "é" if encoding == "cp1252" else "é\u2028è"
+    lines = [
+        json.dumps({"path": f"{label}/a.png", "label": f"{label} {odd}"}, ensure_ascii=False)
+        for label in ("Mugs", "Rugs")
+    ]
+    (shop / "photos.jsonl").write_bytes("\n".join(lines).encode(encoding))
+    assert load(DatasetSpec(kind="table", csv="photos.jsonl")).classes[0] == f"Mugs {odd}"
 
 
 def test_parquet_is_a_table(shop: Path, load: Callable[..., Dataset]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -256,11 +256,30 @@ def test_classes_in_several_passes_have_the_same_maps(
 ) -> None:
     """A tower too large for one backward pass of all classes takes them one by one."""
     model, head = toys["cls"]
-    tower = inspect_tower(model)
-    at_once = class_maps(method, model, tower, margin_score(head), some_pixels(64)).values
-    monkeypatch.setattr(module, "GRADIENT_BYTES", 1)
-    one_by_one = class_maps(method, model, tower, margin_score(head), some_pixels(64)).values
-    np.testing.assert_allclose(at_once, one_by_one, rtol=1e-4, atol=1e-7)
+    in_several_passes(method, model, margin_score(head), some_pixels(64), monkeypatch)
+
+
+def in_several_passes(
+    method: ExplainMethod,
+    model: PlainModel,
+    score: Score,
+    pixels: torch.Tensor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The maps are the same where memory is bounded, and where it lacks."""
+    tower, grad = inspect_tower(model), torch.autograd.grad
+    at_once = class_maps(method, model, tower, score, pixels).values
+
+    def scarce(*args: Any, grad_outputs: Any = None, **options: Any) -> Any:
+        if grad_outputs is not None and len(grad_outputs) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return grad(*args, grad_outputs=grad_outputs, **options)
+
+    for lack in ((module, "GRADIENT_BYTES", 1), (torch.autograd, "grad", scarce)):
+        with monkeypatch.context() as patch:
+            patch.setattr(*lack)
+            one_by_one = class_maps(method, model, tower, score, pixels).values
+        np.testing.assert_allclose(at_once, one_by_one, rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("method", ["attention-gradient", "chefer", "hirescam", "gradcam", "rise"])
@@ -292,11 +311,8 @@ def test_a_feature_map_in_several_passes_gives_the_same_maps(
     """A layer too large for the gradients of all classes takes them one by one."""
     build, size = EVERY["CLIP ResNet"]
     model = PlainModel(build(), size)
-    tower, score = inspect_tower(model), margin_score(random_head(model, size))
-    at_once = class_maps(kind, model, tower, score, some_pixels(size)).values
-    monkeypatch.setattr(module, "GRADIENT_BYTES", 1)
-    one_by_one = class_maps(kind, model, tower, score, some_pixels(size)).values
-    np.testing.assert_allclose(at_once, one_by_one, rtol=1e-4, atol=1e-7)
+    score = margin_score(random_head(model, size))
+    in_several_passes(kind, model, score, some_pixels(size), monkeypatch)
 
 
 def test_a_model_that_ignores_its_attention_is_refused() -> None:

@@ -1,94 +1,43 @@
-"""Whatever a file holds: it is read, or refused in one clear line; nothing is written elsewhere.
-
-Examples are drawn by Hypothesis from seeds, the same in every run.  ``VEILLE_FUZZ`` says how many
-there are of each kind: few in CI, as many as one has time for by hand (`tox -e fuzz`).
-"""
+"""Whatever a file holds: it is read, or refused in one clear line; nothing is touched elsewhere."""
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import shutil
-import time
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from evaluation.data.folders import list_folder
 from evaluation.data.photos import inspect_photo
 from evaluation.data.tables import list_flipkart, list_table
-from evaluation.errors import VeilleError, VeilleWarning
+from evaluation.errors import VeilleWarning
+from evaluation.net import transport
 from evaluation.net.archive import extract
+from evaluation.net.download import Wanted, download
 from evaluation.records import DatasetSpec
 from evaluation.report.site.render import render
 from evaluation.stores import artefacts
 from evaluation.stores.embeddings import EmbeddingStore
+from evaluation.stores.maps import MapCache
 from evaluation.study.config import load_study
-from tests.factories import make_explanation, make_predictions, make_run, make_study
+from evaluation.study.reference import load_reference
+from tests.fuzz.fuzzing import REPOSITORY, VALUES, Verdict, edited, edits, fuzzed, survives
+from tests.hostile_server import saying, serving
+from tests.report import explained
+from tests.report.conftest import TEMPLATES, placeholder, write_artefacts
+from tests.report.hostile import runs
 
-EXAMPLES = int(os.environ.get("VEILLE_FUZZ", "25"))
-SLOWEST = 20.0
-"""Seconds for one file, on a machine that does other things too."""
-REPOSITORY = Path(__file__).parents[2]
-HOSTILE = [
-    "", "\x00", "\x1b[2J", "../../etc/passwd", "/etc/passwd", "<script>", "é" * 300, "x" * 200_000,
-    "[" * 3000, "{" * 3000, "9" * 5000, "-1", "1e400", "nan", "NaN", "Infinity", "\ufeff", "\u202e",
-    '"', "'", '"""', "\\", "\n", ",", ";", "a." * 500, "= 1", "null", "true", "\r\n\r\n",
-]  # fmt: skip
-VALUES: list[Any] = [
-    None, True, -1, 0, 10**18, 10**400, 1e308, 0.5, "", "\x00", "\x1b[2J", "../../x", "<script>",
-    "javascript:alert(1)", "x" * 100_000, [], {}, [[]], ["a"], {"a": 1}, "2026-13-45", "\ud800",
-]  # fmt: skip
-
-fuzz = settings(
-    max_examples=EXAMPLES,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-
-
-def survives(act: Callable[[], object]) -> bool:
-    """Whether it was read; what is refused is one printable line with a place or a remedy."""
-    clock = time.monotonic()
-    try:
-        act()
-    except VeilleError as error:
-        for line in str(error).split("\n"):
-            assert line.isprintable() or all(c.isprintable() or c in "\u00a0\u202f" for c in line)
-            assert len(line) < 2500
-        return False
-    finally:
-        assert time.monotonic() - clock < SLOWEST
-    return True
-
-
-@st.composite
-def edits(draw: st.DrawFn) -> list[tuple[int, int, bytes]]:
-    """Places (in thousandths of a file), how much is taken there, and what is put instead."""
-    put = st.one_of(
-        st.sampled_from([text.encode("utf-8", "surrogatepass") for text in HOSTILE]),
-        st.binary(max_size=8),
-    )
-    one = st.tuples(st.integers(0, 999), st.sampled_from([0, 1, 2, 9, 400]), put)
-    return draw(st.lists(one, min_size=1, max_size=3))
-
-
-def edited(content: bytes, changes: list[tuple[int, int, bytes]]) -> bytes:
-    for place, taken, put in changes:
-        start = len(content) * place // 1000
-        content = content[:start] + put + content[start + taken :]
-    return content
+Edits = list[tuple[int, int, bytes]]
 
 
 @pytest.fixture(scope="module")
@@ -106,19 +55,37 @@ def fresh(folder: Path) -> Path:
     return folder
 
 
-DEMO = REPOSITORY / "evaluation" / "studies" / "demo"
+STUDIES = REPOSITORY / "evaluation" / "studies"
+FILES = ["demo/study.toml", "flipkart-entrainement/study.toml", "demo/prompts", "flipkart/prompts"]
 
 
-@fuzz
-@given(which=st.sampled_from(["study.toml", "prompts"]), changes=edits())
-@example(which="study.toml", changes=[(214, 1, b"x" * 200_000)])  # a name that no disk takes
-def test_study_files(folder: Path, which: str, changes: list[tuple[int, int, bytes]]) -> None:
-    """A study's files, and those of its prompts."""
-    study = fresh(folder) / "demo"
-    shutil.copytree(DEMO, study, ignore=shutil.ignore_patterns("*.png", "*.webp", "photos"))
-    file = study / which if which.endswith("toml") else min((study / which).iterdir())
+@fuzzed(
+    st.tuples(st.sampled_from(FILES), st.integers(0, 9), edits()),
+    ("demo/study.toml", 0, [(214, 1, b"x" * 200_000)]),  # a name that no disk takes
+)
+def test_studies(folder: Path, case: tuple[str, int, Edits]) -> Verdict:
+    """A study's file, or one of its prompt sets."""
+    which, number, changes = case
+    root = fresh(folder)
+    ignored = shutil.ignore_patterns("*.png", "*.webp", "photos")
+    for name in {which.split("/")[0], "flipkart"}:
+        shutil.copytree(STUDIES / name, root / name, ignore=ignored)
+    file = root / which
+    if file.is_dir():
+        texts = sorted(file.iterdir())
+        file = texts[number % len(texts)]
     file.write_bytes(edited(file.read_bytes(), changes))
-    survives(lambda: load_study(str(study)))
+    return survives(folder, lambda: load_study(str(root / which.split("/")[0])))
+
+
+SLIDES = (STUDIES / "flipkart" / "slides.toml").read_bytes()
+
+
+@fuzzed(edits())
+def test_published_figures(folder: Path, case: Edits) -> Verdict:
+    """A file of figures that stand beside the measured ones."""
+    (fresh(folder) / "slides.toml").write_bytes(edited(SLIDES, case))
+    return survives(folder, lambda: load_reference(folder / "slides.toml"))
 
 
 _ROW = 'u{0},p{0}.png,"[""C{1} >> S{0} >> x""]",name {0},C{0},p{0}.png\n'
@@ -126,16 +93,42 @@ CSV = (
     "uniq_id,image,product_category_tree,product_name,label,path\n"
     + "".join(_ROW.format(i, i % 2) for i in range(9))
 ).encode()
+LINES = b"".join(b'{"path": "p%d.png", "label": "C%d", "x": [1.5, null]}\n' % (i, i) for i in "ab"
+                 for i in range(4))  # fmt: skip
 
 
-@fuzz
-@given(kind=st.sampled_from(["flipkart", "table"]), changes=edits())
-def test_tables(folder: Path, kind: Any, changes: list[tuple[int, int, bytes]]) -> None:
-    """A table of photos, of both kinds."""
+@fuzzed(
+    st.tuples(st.sampled_from(["flipkart", "table", "lines"]), edits(),
+              st.sampled_from(["utf-8", "utf-16", "cp1252"]))
+)  # fmt: skip
+def test_tables(folder: Path, case: tuple[str, Edits, str]) -> Verdict:
+    """A table of photos, of each kind and of several encodings."""
+    kind, changes, encoding = case
+    name = "t.jsonl" if kind == "lines" else "t.csv"
+    content = LINES if kind == "lines" else CSV.decode().encode(encoding)
+    (fresh(folder) / name).write_bytes(edited(content, changes))
+    spec = DatasetSpec(kind="flipkart" if kind == "flipkart" else "table", csv=name)
+    listing = list_flipkart if kind == "flipkart" else list_table
+    return survives(folder, lambda: listing(spec, folder))
+
+
+@fuzzed(st.lists(st.tuples(st.text(min_size=1, max_size=40), st.integers(0, 3)), max_size=8))
+def test_folders(folder: Path, case: list[tuple[str, int]]) -> Verdict:
+    """A folder of photos whatever the names are, with links among them."""
     root = fresh(folder)
-    (root / "t.csv").write_bytes(edited(CSV, changes))
-    spec = DatasetSpec(kind=kind, csv="t.csv")
-    survives(lambda: (list_flipkart if kind == "flipkart" else list_table)(spec, root))
+    for name, kind in case:
+        place = root / name.replace("/", "_").replace("\0", "_")[:60]
+        try:
+            if kind == 0:
+                place.symlink_to("/etc")
+            elif kind == 1:
+                place.symlink_to(place)
+            else:
+                place.mkdir(exist_ok=True)
+                (place / f"{name[:20].replace('/', '_')}.png").write_bytes(b"x")
+        except (OSError, ValueError):
+            continue
+    return survives(folder, lambda: list_folder(DatasetSpec(kind="folder"), root))
 
 
 def _zip(method: int) -> bytes:
@@ -150,15 +143,18 @@ def _zip(method: int) -> bytes:
 ZIPS = [_zip(method) for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2)]
 
 
-@fuzz
-@given(content=st.sampled_from(ZIPS), changes=edits())
-def test_archives(folder: Path, content: bytes, changes: list[tuple[int, int, bytes]]) -> None:
+@fuzzed(st.tuples(st.integers(0, 2), edits()))
+def test_archives(folder: Path, case: tuple[int, Edits]) -> Verdict:
     """An archive, of each compression; what is taken out lies in its folder."""
+    which, changes = case
     root = fresh(folder)
-    (root / "a.zip").write_bytes(edited(content, changes))
+    (root / "a.zip").write_bytes(edited(ZIPS[which], changes))
     spec = DatasetSpec(kind="table", csv="t.csv")
-    survives(lambda: extract(root / "a.zip", spec, root / "out", verify=lambda: None))
+    verdict = survives(
+        folder, lambda: extract(root / "a.zip", spec, root / "out", verify=lambda: None)
+    )
     assert {path.name for path in root.iterdir()} <= {"a.zip", "out"}
+    return verdict
 
 
 def _photo(form: str) -> bytes:
@@ -170,42 +166,111 @@ def _photo(form: str) -> bytes:
 PHOTOS = [_photo(form) for form in ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "BMP", "PPM")]
 
 
-@fuzz
-@given(content=st.sampled_from(PHOTOS), changes=edits())
-def test_photos(content: bytes, changes: list[tuple[int, int, bytes]]) -> None:
+@fuzzed(st.tuples(st.integers(0, len(PHOTOS) - 1), edits()))
+def test_photos(folder: Path, case: tuple[int, Edits]) -> Verdict:
     """A photo is read, or the reason is one line."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        facts = inspect_photo(io.BytesIO(edited(content, changes)))
-    assert facts.reason is None or "\n" not in facts.reason
+    which, changes = case
+    reasons: list[str | None] = []
+
+    def inspect() -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            content = io.BytesIO(edited(PHOTOS[which], changes))
+            reasons.append(inspect_photo(content).reason)
+
+    survives(folder, inspect)
+    assert reasons[0] is None or reasons[0].isprintable()
+    return "read" if reasons[0] is None else "refused"
 
 
-@fuzz
-@given(
-    changes=st.lists(st.tuples(st.integers(0, 999), st.integers(1, 255)), min_size=1, max_size=4)
-)
-def test_stores(folder: Path, changes: list[tuple[int, int]]) -> None:
+FLIPS = st.lists(st.tuples(st.integers(0, 999), st.integers(1, 255)), min_size=1, max_size=4)
+
+
+@fuzzed(FLIPS)
+def test_embeddings(folder: Path, case: list[tuple[int, int]]) -> Verdict:
     """Flipped bytes: what is given is what was put, or it is made again."""
-    root = fresh(folder)
     vectors = {f"d{i}": np.full(16, i, np.float32) for i in range(40)}
-    with EmbeddingStore(root / "e.sqlite") as store:
+    file = fresh(folder) / "e.sqlite"
+    with EmbeddingStore(file) as store:
         store.put("m", vectors, seconds=1.0)
-    content = bytearray((root / "e.sqlite").read_bytes())
-    for place, mask in changes:
-        content[len(content) * place // 1000] ^= mask
-    (root / "e.sqlite").write_bytes(content)
+    _flip(file, case)
 
     def use() -> None:
-        with EmbeddingStore(root / "e.sqlite") as store:
+        with EmbeddingStore(file) as store:
             found = store.get("m", list(vectors))
             assert all(np.array_equal(found[name], vectors[name]) for name in found)
             store.put("m", vectors)
             again = store.get("m", list(vectors))
             assert all(np.array_equal(again[name], vectors[name]) for name in vectors)
 
+    return _healed(folder, use)
+
+
+@fuzzed(FLIPS)
+def test_maps(folder: Path, case: list[tuple[int, int]]) -> Verdict:
+    """The same of the store of maps."""
+    file = fresh(folder) / "m.sqlite"
+    with MapCache(file) as cache:
+        for i in range(9):
+            cache.put_arrays(f"k{i}", {"a": np.full(40, i)})
+    _flip(file, case)
+
+    def use() -> None:
+        with MapCache(file) as cache:
+            for i in range(9):
+                entry = cache.arrays(f"k{i}")
+                assert entry is None or (entry["a"] == i).all()
+                cache.put_arrays(f"k{i}", {"a": np.full(40, i)})
+            assert all((cache.arrays(f"k{i}") or {})["a"].sum() == 40 * i for i in range(9))
+
+    return _healed(folder, use)
+
+
+def _flip(file: Path, flips: list[tuple[int, int]]) -> None:
+    content = bytearray(file.read_bytes())
+    for place, mask in flips:
+        content[len(content) * place // 1000] ^= mask
+    file.write_bytes(content)
+
+
+def _healed(folder: Path, use: Any) -> Verdict:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VeilleWarning)
-        survives(use)
+        return survives(folder, use)
+
+
+ANSWER = (
+    b'HTTP/1.1 200 OK\r\nContent-Length: 20\r\nETag: "v1"\r\nAccept-Ranges: bytes\r\n'
+    b"Content-Type: application/zip\r\n\r\n" + b"x" * 20
+)
+MOVED = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/a\r\nContent-Length: 0\r\n\r\n"
+CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n"
+
+
+@fuzzed(st.tuples(st.sampled_from([ANSWER, MOVED, CHUNKS]), edits()), of=5)
+def test_servers(folder: Path, case: tuple[bytes, Edits]) -> Verdict:
+    """What a server answers; nothing but the file that was wanted is there."""
+    answer, changes = case
+    target = fresh(folder) / "a.zip"
+    with pytest.MonkeyPatch.context() as patch, serving(saying(edited(answer, changes))) as url:
+        patch.setattr(transport, "PATIENCE", 0.3)
+        patch.setattr(transport, "TIMEOUT", 2.0)
+        wanted = Wanted(url=f"{url}/a.zip", target=target)
+        verdict = survives(folder, lambda: download(wanted, pauses=()))
+    assert {path.name for path in folder.iterdir()} <= {
+        "a.zip", "a.zip.part", "a.zip.part.json"
+    }  # fmt: skip
+    return verdict
+
+
+# ------------------------------------------------------------------------ artefacts
+
+
+def _shop(folder: Path) -> Path:
+    """The artefacts of a study that has every record."""
+    if not (folder / "boutique").exists():
+        write_artefacts(fresh(folder), explained.shop(folder))
+    return folder / "boutique"
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:
@@ -217,39 +282,69 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
             yield from _places(value[key])
 
 
-@fuzz
-@given(
-    name=st.sampled_from(
-        ["study.json", "m/p/run.json", "m/p/attention.json", "m/p/predictions.csv"]
-    ),
-    place=st.integers(0, 10**6),
-    value=st.sampled_from(VALUES),
-    changes=st.one_of(st.none(), edits()),
-)
-def test_artefacts(
-    folder: Path, name: str, place: int, value: Any, changes: list[tuple[int, int, bytes]] | None
-) -> None:
-    """A record whose values were replaced, or its bytes; what is read can be shown."""
-    root = fresh(folder)
-    artefacts.write_study(root, make_study(cases=("s/m/p",)))
-    artefacts.write_run(root, make_run(), make_predictions())
-    explanation = make_explanation(predictions_digest=artefacts.predictions_digest(root, "s/m/p"))
-    artefacts.write_explanation(root, explanation, {})
-    file = root / "s" / name
-    if changes is None and name.endswith(".json"):
-        content = json.loads(file.read_bytes())
-        places = list(_places(content))
-        owner, key = places[place % len(places)]
+def _changed(content: bytes, how: str, place: int, value: Any) -> bytes:
+    """A JSON text with one place of it changed."""
+    found = json.loads(content)
+    places = list(_places(found))
+    owner, key = places[place % len(places)]
+    old = owner[key]
+    alike = [one for one in VALUES if type(one) is type(old)]
+    others = [box[name] for box, name in places if type(box[name]) is type(old)]
+    if how == "value":
         owner[key] = value
-        file.write_text(json.dumps(content), encoding="utf-8")
+    elif how == "alike":
+        owner[key] = alike[place % len(alike)] if alike else value
+    elif how == "another's":
+        owner[key] = deepcopy(others[place // 7 % len(others)])
+    elif how == "gone":
+        del owner[key]
+    elif isinstance(old, list):
+        owner[key] = old[1:] if place % 2 else [*old, *old[:1]]
     else:
-        file.write_bytes(edited(file.read_bytes(), changes or [(place % 1000, 1, b"\xff")]))
+        owner[key] = [old]
+    return json.dumps(found).encode()
+
+
+HOW = ["value", "alike", "alike", "another's", "another's", "gone", "length"]
+RECORDS = [
+    "study.json", "comparison.json",
+    *(f"embedded/descriptions/{name}" for name in (
+        "run.json", "attention.json", "suggestion.json", "projection.json", "predictions.csv")),
+    "embedded-supervised/run.json", "embedded-supervised/attention.json",
+]  # fmt: skip
+
+
+@fuzzed(
+    st.tuples(
+        st.sampled_from(RECORDS),
+        st.sampled_from(HOW),
+        st.integers(0, 10**6),
+        st.sampled_from(VALUES),
+        st.one_of(st.none(), st.none(), edits()),
+    )
+)
+def test_artefacts(folder: Path, case: tuple[str, str, int, Any, Edits | None]) -> Verdict:
+    """A record of which a value was replaced, or its bytes: what is read can be shown, inert."""
+    name, how, place, value, changes = case
+    file = _shop(folder) / name
+    whole = file.read_bytes()
+    if changes is None and name.endswith(".json"):
+        file.write_bytes(_changed(whole, how, place, value))
+    else:
+        file.write_bytes(edited(whole, changes or [(place % 1000, 1, b"\xff")]))
 
     def show() -> None:
-        results = artefacts.read_results(root)
         pages = render(
-            results, None, templates=REPOSITORY / "templates", draw=lambda _: "<svg></svg>"
-        )
-        assert all(not isinstance(one, Path) or one.is_relative_to(root) for one in pages.values())
+            artefacts.read_results(folder), None,
+            templates=TEMPLATES, draw=placeholder, language="en" if place % 2 else "fr",
+        )  # fmt: skip
+        for uri, content in pages.items():
+            if isinstance(content, Path):
+                assert content.is_relative_to(folder)
+            elif isinstance(content, str):
+                assert runs(content) == "", uri
 
-    survives(show)
+    try:
+        return survives(folder, show)
+    finally:
+        file.write_bytes(whole)

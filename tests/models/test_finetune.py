@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from evaluation.errors import ModelError
+from evaluation.errors import ModelError, VeilleWarning
 from evaluation.models import load_model
 from evaluation.models.supervised import SupervisedClassifier
 from evaluation.models.supervised.blocks import last_parts
@@ -253,6 +253,21 @@ def test_a_finished_training_is_not_done_again(tmp_path: Path) -> None:
     assert again == [1, 2, 3, 4]
     _load(tmp_path, spec, resume=False, watch=watch)
     assert again == [1, 2, 3, 4] * 2
+
+
+@pytest.mark.parametrize("name", ["result.json", "best"])
+def test_a_damaged_training_is_told_of_and_made_again(tmp_path: Path, name: str) -> None:
+    """A flipped bit of the weights or of the numbers that are kept."""
+    spec = _spec(epochs=2)
+    whole = _curve(_load(tmp_path, spec))
+    (file,) = (tmp_path / "trainings").glob(f"*/{name}*")
+    content = bytearray(file.read_bytes())
+    at = content.index(b'"epoch": ') + 9 if name == "result.json" else len(content) - 2
+    content[at] ^= 1
+    file.write_bytes(content)
+    with pytest.warns(VeilleWarning, match="damaged: its epochs are made again"):
+        again = _load(tmp_path, spec)
+    assert [one.epoch for one in _curve(again)] == [one.epoch for one in whole] == [1, 2]
 
 
 def test_what_is_left_in_the_cache_is_the_result_alone(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ from evaluation.scoring.comparison import align, compare
 from evaluation.scoring.findings import Contender, QuotedCount, find, find_quoted
 from evaluation.scoring.prompts import choose_prompts, prompt_gain, variance_split
 from evaluation.stores import artefacts
+from evaluation.stores.json_file import read_json
 from tests.report import builder
 
 STORED = Path(__file__).parent / "stored"
@@ -99,7 +100,7 @@ def shop(folder: Path, *, redistributable: bool = True) -> StudyResults:
 @cache
 def stored() -> StudyComparison:
     """The shop's comparison.json."""
-    return artefacts.read_comparison(STORED / "boutique" / "comparison.json")
+    return read_json(STORED / "boutique" / "comparison.json", StudyComparison)
 
 
 def computed() -> StudyComparison:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -13,6 +14,17 @@ PAYLOAD = (
     "[x](javascript:hit())`*_|#{: onclick=hit() }\n\n<svg onload=hit()>"
 )
 ADDRESS = "javascript:hit()"
+
+RUN = re.compile(
+    r"<(img src=x|script>hit|svg onload)|<[^>]*(href|src)=\"javascript:", re.IGNORECASE
+)
+
+
+def runs(text: str) -> str:
+    """What a browser would run of a page, with its surroundings."""
+    found = RUN.search(text)
+    return "" if found is None else text[max(0, found.start() - 80) : found.end() + 40]
+
 
 NAMES = {
     ("StudyRecord", "name"), ("StudyRecord", "cases"), ("RunRecord", "study"),
@@ -31,7 +43,7 @@ OTHERS = {
 }  # fmt: skip
 """Looked up in a list of the program's own; a date that is none is refused."""
 CASES = {"case", "a", "b", "study", "model", "zero_shot_case", "cases", "groups", "candidates",
-         "chosen", "best_on_test", "members"}  # fmt: skip
+         "chosen", "best_on_test", "members", "subject"}  # fmt: skip
 """Fields of conclusions that name cases, models or prompt sets."""
 TEXT_KEYS = {("PromptSet", "texts"), ("StudyRecord", "translations")}
 """Mappings whose keys are texts as well."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.errors import ArtefactError, ReportError
-from evaluation.report import write_pages, write_report
+from evaluation.report.site.disk import write_pages, write_report
 from evaluation.report.site.shipped import default_reference, default_templates
 from tests.report import builder
 from tests.report.conftest import write_artefacts

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
+import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from evaluation.errors import ArtefactError
+from evaluation.errors import ArtefactError, VeilleError
 from evaluation.records import StudyResults
 from evaluation.report.kit.links import outward
 from evaluation.report.paper.booklet import make_booklet, render_booklet
@@ -20,12 +22,9 @@ from evaluation.report.site.sites import fill_nav
 from evaluation.stores import artefacts
 from evaluation.stores.pictures import own_picture
 from tests.report import builder, explained
+from tests.report import hostile as hostile_fields
 from tests.report.conftest import TEMPLATES, placeholder, write_artefacts
-from tests.report.hostile import poison
-
-RUN = re.compile(
-    r"<(img src=x|script>hit|svg onload)|<[^>]*(href|src)=\"javascript:", re.IGNORECASE
-)
+from tests.report.hostile import PAYLOAD, poison, runs
 
 
 def write_poisoned(root: Path, shop: StudyResults, bad: StudyResults) -> None:
@@ -58,25 +57,20 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
     return results
 
 
-def _runs(text: str) -> str:
-    found = RUN.search(text)
-    return "" if found is None else text[max(0, found.start() - 80) : found.end() + 40]
-
-
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_no_page_holds_what_would_run(hostile: StudyResults, language: str) -> None:
     """Pages and the data of their scripts."""
     pages = render(
         (hostile,), None, templates=TEMPLATES, draw=placeholder, language=language  # type: ignore[arg-type]
     )  # fmt: skip
-    texts = {uri: _runs(content) for uri, content in pages.items() if isinstance(content, str)}
+    texts = {uri: runs(content) for uri, content in pages.items() if isinstance(content, str)}
     assert {uri: found for uri, found in texts.items() if found} == {}
 
 
 def test_the_menu_holds_text(hostile: StudyResults) -> None:
     """The theme prints titles as they are: they come escaped."""
     nav = fill_nav(["{studies}"], navigation((hostile,)))
-    assert not _runs(str([[str(key) for key in entry] for entry in nav]))
+    assert not runs(str([[str(key) for key in entry] for entry in nav]))
     assert "&lt;img src=x" in str(next(iter(nav[0])))
 
 
@@ -87,7 +81,7 @@ def test_no_deck_or_booklet_holds_what_would_run(hostile: StudyResults) -> None:
         make_booklet(hostile, templates=TEMPLATES, assets=default_assets(), draw=placeholder),
         TEMPLATES,
     )
-    assert _runs(deck.split("<body")[1]) == _runs(booklet.split("<body")[1]) == ""
+    assert runs(deck.split("<body")[1]) == runs(booklet.split("<body")[1]) == ""
     assert "script-src &#39;sha256-" in deck
     assert "script-src &#39;none&#39;" in booklet
     assert all("unsafe-inline" not in text.split("style-src")[0] for text in (deck, booklet))
@@ -145,6 +139,67 @@ def test_a_picture_is_one_and_lies_in_its_folder(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="leads out"):
         own_picture(root, "photos/link.webp", root)
     assert not (root / "photos" / "round.webp").exists()
+
+
+RECORDS = [
+    "comparison.json",
+    *(
+        f"embedded/descriptions/{name}"
+        for name in ("run.json", "predictions.csv", "projection.json", "attention.json",
+                     "suggestion.json")
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_no_record_is_read_through_a_link_out(hostile: StudyResults, name: str) -> None:
+    """Whatever lies behind it, and however good a record it is."""
+    place = hostile.folder / name
+    elsewhere = place.rename(hostile.folder.parents[1] / f"elsewhere-{place.name}")
+    place.symlink_to(elsewhere)
+    try:
+        with pytest.raises(ArtefactError, match="leads out"):
+            artefacts.read_results(hostile.folder.parent)
+    finally:
+        elsewhere.replace(place)
+
+
+def named(value: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every key of a JSON value with a text, or texts, that :func:`poison` leaves as they are."""
+    excluded = {name for _, name in hostile_fields.NAMES | hostile_fields.OTHERS}
+    excluded |= {name for _, name in hostile_fields.FILES}
+    excluded |= hostile_fields.DIGESTS | hostile_fields.CASES
+    for key, inner in value.items() if isinstance(value, dict) else ():
+        texts = inner if isinstance(inner, list) else [inner]
+        if key in excluded and texts and all(isinstance(one, str) for one in texts):
+            yield value, key
+    for inner in (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    ):
+        yield from named(inner)
+
+
+@pytest.mark.parametrize("name", ["study.json", *(one for one in RECORDS if ".json" in one)])
+def test_a_name_that_is_an_attack_is_refused_or_inert(hostile: StudyResults, name: str) -> None:
+    """The fields that are spared elsewhere, since records are found by them: each by itself."""
+    place = hostile.folder / name
+    whole = place.read_bytes()
+    for key in sorted({key for _, key in named(json.loads(whole))}):
+        content = json.loads(whole)
+        for owner, same in named(content):
+            if same == key:
+                old = owner[key]
+                owner[key] = [PAYLOAD] * len(old) if isinstance(old, list) else PAYLOAD
+        place.write_text(json.dumps(content), encoding="utf-8")
+        try:
+            (results,) = artefacts.read_results(hostile.folder.parent)
+            pages = render((results,), None, templates=TEMPLATES, draw=placeholder)
+        except VeilleError:
+            continue
+        finally:
+            place.write_bytes(whole)
+        texts = [content for content in pages.values() if isinstance(content, str)]
+        assert not [text for text in map(runs, texts) if text], key
 
 
 @pytest.mark.parametrize("case", ["../../../etc", "/etc", "boutique/../../x", "autre/m/p"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def test_a_page_that_moved_redirects(shop: StudyResults, monkeypatch: pytest.Mon
     text = pages["etudes/boutique/anciennes/donnees.html"]
     assert isinstance(text, str)
     assert 'content="0; url=../donnees.html"' in text
+    assert "default-src 'none'" in unescape(text)
     assert '<a href="../donnees.html">This page has moved.</a>' in text
 
 

@@ -29,6 +29,7 @@ from evaluation.scoring.prompts import (
 )
 from evaluation.scoring.retrieval import retrieve
 from evaluation.stores import artefacts
+from evaluation.stores.json_file import read_json
 
 N, CLASSES = 90, ("pan", "mug", "watch")
 LABELS = np.arange(N) % 3
@@ -126,7 +127,7 @@ def comparison() -> StudyComparison:
 def test_a_comparison_survives_its_file(comparison: StudyComparison, tmp_path: Path) -> None:
     """JSON without NaN, read back equal to the last bit."""
     path = artefacts.write_comparison(tmp_path, comparison)
-    assert artefacts.read_comparison(path) == comparison
+    assert read_json(path, StudyComparison) == comparison
 
 
 def test_comparisons_are_alike(comparison: StudyComparison) -> None:

@@ -14,6 +14,7 @@ from evaluation.stages.compare import compare_cases
 from evaluation.stages.deepen import deepen
 from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts
+from evaluation.stores.json_file import read_json
 from tests.stages.opened import Opened, opened_study
 from tests.studies import write_study
 
@@ -55,7 +56,7 @@ def test_every_pair_is_tested_and_stored(scored: Opened) -> None:
     choice = found.prompts[0].choice
     assert choice is not None
     assert set(choice.candidates) == {"noms", "descriptions"}, "a control is not a candidate"
-    stored = artefacts.read_comparison(scored.root / "essai" / "comparison.json")
+    stored = read_json(scored.root / "essai" / "comparison.json", StudyComparison)
     assert stored == found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.records import ExplainSpec, RunRecord
+from evaluation.records import SCHEMA_VERSION, Case, ExplainSpec, RunRecord
 from evaluation.stages import cards as card_store
 from evaluation.stages.compare import compare_cases
 from evaluation.stages.engine import Engine
@@ -19,6 +20,8 @@ from evaluation.stages.evaluate import evaluate
 from evaluation.stages.settings import Settings
 from evaluation.stages.standing import maps_stand, standing_comparison, standing_run
 from evaluation.stores import artefacts
+from evaluation.stores.maps import ALGORITHMS
+from tests.factories import make_predictions, make_run, make_study
 from tests.stages.opened import Opened, opened_study
 from tests.studies import tiny_model, write_study
 
@@ -133,6 +136,38 @@ def test_maps_that_stand_need_no_model(study: Path, settings: Settings) -> None:
     assert not maps_stand(case, replace(SPEC, masks=5), settings.artefacts)
     next((settings.artefacts / case.id / "attention").iterdir()).unlink()
     assert not maps_stand(case, SPEC, settings.artefacts)
+
+
+CASE = Case(
+    study="essai",
+    model=replace(make_run().model, name="tiny"),
+    prompts=replace(make_run().prompts, name="noms"),  # type: ignore[type-var]
+)
+
+
+@pytest.mark.parametrize(
+    "content", [b"[" * 100_000, b"[]", b"null", b"\xff", b'{"spec": 1}', b"{}", b""]
+)
+def test_a_record_of_any_content_does_not_stand(settings: Settings, content: bytes) -> None:
+    """Neither maps nor a comparison; they are made again."""
+    artefacts.write_study(settings.artefacts, make_study(cases=("essai/tiny/noms",), name="essai"))
+    for name in ("comparison.json", "tiny/noms/attention.json"):
+        artefacts.write_bytes(settings.artefacts / "essai" / name, content)
+    assert not maps_stand(CASE, SPEC, settings.artefacts)
+    assert standing_comparison(settings.artefacts, "essai") is None
+
+
+def test_a_spec_of_another_shape_does_not_stand(settings: Settings) -> None:
+    """Though version and digests are those of the predictions that are there."""
+    root = settings.artefacts
+    artefacts.write_run(root, make_run(case="essai/tiny/noms", study="essai"), make_predictions())
+    found = {
+        "schema_version": SCHEMA_VERSION, "algorithms": ALGORITHMS, "photos": [],
+        "predictions_digest": artefacts.predictions_digest(root, "essai/tiny/noms"),
+        "spec": {"masks": "many", "unheard of": 1},
+    }  # fmt: skip
+    artefacts.write_bytes(root / "essai/tiny/noms/attention.json", json.dumps(found).encode())
+    assert not maps_stand(CASE, SPEC, root)
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from evaluation.files import json_object
 from evaluation.models import embedded
 from evaluation.models.base import Sizes, input_size
 from evaluation.models.cards import as_tag, gflops, parameters
@@ -61,5 +61,5 @@ def _configuration(spec: ModelSpec) -> Mapping[str, Any] | None:
     if path is None:
         config: Mapping[str, Any] | None = open_clip.get_model_config(as_tag(spec)[0])
         return config
-    described: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
+    described: Mapping[str, Any] = json_object(path)["model_cfg"]
     return described

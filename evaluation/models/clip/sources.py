@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from evaluation.errors import ModelError, VeilleError, WeightsUnavailable, meant, one_line
+from evaluation.files import json_object
 from evaluation.models import embedded
 from evaluation.models.checkpoints import is_path
 from evaluation.models.hub import (
@@ -92,7 +92,7 @@ def _folder_source(spec: ModelSpec, folder: Path) -> Source:
     _no_architecture(spec)
     path = folder / HUB_CONFIG
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
+        config = json_object(path)["model_cfg"]
         text = dict(config["text_cfg"])
         _ = config["vision_cfg"], config["embed_dim"]
     except FileNotFoundError as error:

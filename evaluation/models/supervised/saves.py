@@ -15,12 +15,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluation.errors import ModelError, one_line
-from evaluation.files import replacing
+from evaluation.errors import ModelError, VeilleWarning, one_line
+from evaluation.files import json_object, replacing
+from evaluation.models.checkpoints import file_digest
+from evaluation.records import digest_of
 
 if TYPE_CHECKING:
     import torch
@@ -40,9 +43,9 @@ class Saves:
         """Saves an epoch, and forgets the one before."""
         name = f"epoch-{number:04d}"
         self._write_tensors(f"{name}.safetensors", tensors)
-        self._write_json(f"{name}.json", info)
-        keep = {f"{name}.safetensors", f"{name}.json", str(info["best"])}
-        self._remove_all_but(keep)
+        files = {f"{name}.safetensors", str(info["best"])}
+        self._write_json(f"{name}.json", info, files)
+        self._remove_all_but({f"{name}.json", *files})
 
     def write_best(self, number: int, tensors: Tensors) -> str:
         """Saves the weights of the best epoch so far; returns their file's name."""
@@ -52,7 +55,7 @@ class Saves:
 
     def finish(self, info: Mapping[str, Any]) -> None:
         """Says that the training is over, and keeps the best weights alone."""
-        self._write_json(RESULT, info)
+        self._write_json(RESULT, info, {str(info["best"])})
         self._remove_all_but({RESULT, str(info["best"])})
 
     def result(self) -> dict[str, Any] | None:
@@ -76,11 +79,25 @@ class Saves:
         self._remove_all_but(set())
 
     def _whole(self, path: Path) -> dict[str, Any] | None:
+        """The numbers of a file, when it and those that it names are as they were written."""
         try:
-            info: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return info if (self.folder / str(info["best"])).is_file() else None
-        except (OSError, ValueError, KeyError):
+            info = json_object(path)
+            seal, digests = info.pop("seal", None), info.pop("files", {})
+            sound = seal in (None, digest_of([info, digests])) and all(
+                file_digest(self.folder / name) == digest for name, digest in digests.items()
+            )
+            if sound and (self.folder / str(info["best"])).is_file():
+                return info
+        except FileNotFoundError:
             return None
+        except (ModelError, OSError, ValueError, KeyError, AttributeError):
+            pass
+        warnings.warn(
+            f"{path}: a training that was kept is damaged: its epochs are made again",
+            VeilleWarning,
+            stacklevel=2,
+        )
+        return None
 
     def _remove_all_but(self, keep: set[str]) -> None:
         with self._reporting():
@@ -94,8 +111,10 @@ class Saves:
         plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
         self._write(name, lambda path: save_file(plain, path))
 
-    def _write_json(self, name: str, info: Mapping[str, Any]) -> None:
-        text = json.dumps(info, sort_keys=True, allow_nan=False)
+    def _write_json(self, name: str, info: Mapping[str, Any], files: set[str]) -> None:
+        digests = {file: file_digest(self.folder / file) for file in sorted(files) if file}
+        sealed = {**info, "files": digests, "seal": digest_of([info, digests])}
+        text = json.dumps(sealed, sort_keys=True, allow_nan=False)
         self._write(name, lambda path: path.write_text(text, encoding="utf-8"))
 
     def _write(self, name: str, write: Callable[[Path], object]) -> None:

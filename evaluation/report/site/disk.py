@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from evaluation.errors import ReportError
+from evaluation.files import replacing, writing
 from evaluation.records import Reference
 from evaluation.report.kit.language import Language
 from evaluation.report.site import others
@@ -66,18 +67,12 @@ def write_pages(pages: Pages, output: Path) -> tuple[Path, ...]:
     written = []
     for uri, content in pages.items():
         path = output / uri
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+        elsewhere = "choose a writable folder with room in it"
+        with writing(path, ReportError, elsewhere=elsewhere), replacing(path) as draft:
             if isinstance(content, Path):
-                shutil.copyfile(content, path)
+                shutil.copyfile(content, draft)
             else:
-                path.write_bytes(content.encode() if isinstance(content, str) else content)
-        except OSError as error:
-            raise ReportError(
-                f"cannot be written: {error.strerror or error}",
-                where=path,
-                remedy="choose a writable folder with room in it",
-            ) from error
+                draft.write_bytes(content.encode() if isinstance(content, str) else content)
         written.append(path)
     return tuple(written)
 

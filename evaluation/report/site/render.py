@@ -16,6 +16,7 @@ from evaluation.report.kit.language import Language, current, speaking, t
 from evaluation.report.kit.markup import Templates, inert
 from evaluation.report.kit.vega import Draw, vega_svg
 from evaluation.report.pages import GROUPS, PAGES, SITE_PAGES, explorer, image_map
+from evaluation.report.site.policy import alone_policy
 from evaluation.report.study import maps, trainings
 from evaluation.report.study.view import Photos, StudyView, check_photos, shows_photos
 from evaluation.stores.pictures import own_picture
@@ -119,7 +120,7 @@ def _moved(view: StudyView, old: str, new: str) -> Mapping[str, str]:
     text = t("Cette page a changé d’adresse.")
     return {
         f"{view.folder}/{old}.html": "<!doctype html>\n"
-        f'<html lang="{current()}"><meta charset="utf-8"><title>{text}</title>\n'
+        f'<html lang="{current()}"><meta charset="utf-8">{alone_policy()}<title>{text}</title>\n'
         f'<meta http-equiv="refresh" content="0; url={href}">\n'
         f'<p><a href="{href}">{text}</a></p></html>\n'
     }
