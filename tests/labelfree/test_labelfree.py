@@ -124,8 +124,10 @@ def test_without_the_guard_shuffled_titles_do_harm() -> None:
     scene = world(1, photos=240)
     found = adapt(scene.seen, scene.head, ["titles"])
     shown = controls(scene.head, found, nonsense(scene.seen, 0))
-    assert set(shown) == {"shuffled", "random"}
-    assert scene.accuracy(shown["shuffled"]) < scene.accuracy(scene.head) - 0.05
+    assert {name: len(heads) for name, heads in shown.items()} == {"shuffled": 3, "random": 3}
+    accuracies = [scene.accuracy(head) for head in shown["shuffled"]]
+    assert np.mean(accuracies) < scene.accuracy(scene.head) - 0.05
+    assert len(set(accuracies)) > 1
 
 
 def test_empty_titles_are_left_out() -> None:
