@@ -121,6 +121,7 @@ def _still_true(evidence: Evidence) -> StudyComparison:
         control={case: gain for case, gain in earlier.control.items() if case in unchanged},
         few_shot=tuple(one for one in earlier.few_shot if one.model in models),
         retrieval=tuple(one for one in earlier.retrieval if one.model in models),
+        pairs=tuple(one for one in earlier.pairs if one.case in unchanged),
     )
 
 
