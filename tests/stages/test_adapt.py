@@ -16,6 +16,7 @@ from evaluation.records import (
     DatasetSpec,
     FloatArray,
     Fold,
+    Head,
     ModelSpec,
     PromptSet,
     Sample,
@@ -31,7 +32,8 @@ from evaluation.stages.adapt import (
     read_titles,
 )
 from evaluation.stages.engine import Engine, Settings
-from evaluation.stages.open import StudyData
+from evaluation.stages.open import StudyData, hide_test
+from evaluation.stages.validation import ValidationBench
 from evaluation.stores.maps import MapCache
 from tests.factories import make_run
 from tests.labelfree.world import CLASSES, World, world
@@ -45,11 +47,19 @@ class Tower:
     """Knows the embedding of each title by its text."""
 
     known: dict[str, FloatArray]
+    zero_shot: Head
+    spec: ModelSpec = SPEC
     fingerprint: str = "f"
     weights_digest: str = "w"
+    device: str = "cpu"
+    precision: str = "fp32"
 
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
         return np.stack([self.known[text] for text in texts])
+
+    def head(self, _classes: tuple[str, ...], **_read: object) -> Head:
+        """That of the world, whatever the texts."""
+        return self.zero_shot
 
 
 class Bench(Engine):
@@ -127,7 +137,8 @@ def shop() -> Shop:
             "test": photos[cut[1] :],
         },
         tower=Tower(
-            {f"title of {name}": row for name, row in zip(ids, scene.seen.titles, strict=True)}
+            {f"title of {name}": row for name, row in zip(ids, scene.seen.titles, strict=True)},
+            scene.head,
         ),
     )
 
@@ -266,3 +277,19 @@ def test_the_curve_of_titles_grows_to_all_of_them(shop: Shop, tmp_path: Path) ->
         pairs_curve(make_run(), shop.data, Bench(tmp_path, shop.tower), shop.rows, shop.scene.head)
         == ()
     )
+
+
+def test_suggestions_start_from_the_adapted_model(shop: Shop, tmp_path: Path) -> None:
+    """What it says of validation is cross-fitted, and needs no test part."""
+    bench = ValidationBench(
+        data=hide_test(shop.data),
+        model=shop.tower,  # type: ignore[arg-type]
+        engine=Bench(tmp_path / "a", shop.tower),
+        rows={fold: shop.rows[fold] for fold in ("train", "validation")},
+    )
+    prompts = PromptSet(name="p", title="P", language="en", texts={})
+    said, scored = bench.read(prompts), shop.adapt(tmp_path / "b")
+    assert said.logits is not None
+    assert np.allclose(said.logits, scored.validation)
+    assert not np.allclose(said.logits, shop.scene.head.logits(shop.rows["validation"]))
+    assert np.array_equal(bench.made(prompts).head.layer, scored.head.layer)
