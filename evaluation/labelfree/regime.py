@@ -116,7 +116,8 @@ def nonsense(seen: Unlabelled, seed: int) -> dict[str, tuple[Trials, ...]]:
 
     def direction() -> FloatArray:
         drawn = rng.standard_normal((len(rows), seen.titles.shape[1]))
-        return drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+        unit: FloatArray = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+        return unit
 
     return {
         "shuffled": tuple(trials(seen.titles[rng.permutation(rows)]) for _ in range(DRAWS)),
