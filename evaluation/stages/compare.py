@@ -62,7 +62,8 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
     findings = (
         find(
             comparison,
-            [_contender(run) for run in evidence.runs.values() if _is_of_photos(run)],
+            # What reads titles at prediction answers another question.
+            [_contender(run) for run in evidence.runs.values() if run.model.reads == ("photo",)],
             names=names[0] if names else None,
             controls=_measured_by(evidence),
         )
@@ -167,12 +168,8 @@ def _contender(run: RunRecord) -> Contender:
         model=run.model.name,
         learns=run.model.learns,
         prompts=run.prompts.name if run.prompts else None,
+        adapted=run.model.family == "label-free",
     )
-
-
-def _is_of_photos(run: RunRecord) -> bool:
-    """Whether the findings' questions are about it: what is read of a shop has its own page."""
-    return run.model.family != "label-free" and run.model.reads == ("photo",)
 
 
 def _measured_by(evidence: Evidence) -> dict[str, str | None]:

@@ -75,9 +75,14 @@ def _labels(value: float) -> str:
 
 
 def pairs_charts(here: Here) -> tuple[Chart, ...]:
-    """Of each case that titles adapted: accuracy by their number, and by that of labels."""
-    curves = here.view.comparison.pairs if here.view.comparison else ()
-    return tuple(_pairs_chart(here, curve) for curve in curves)
+    """Of each case that titles adapted: accuracy by their number, and by that of labels.
+
+    Clusters and shares are left out of the curve: cases that differ by them alone share one.
+    """
+    curves: dict[tuple[PairsPoint, ...], PairsCurve] = {}
+    for curve in here.view.comparison.pairs if here.view.comparison else ():
+        curves.setdefault(curve.points, curve)
+    return tuple(_pairs_chart(here, curve) for curve in curves.values())
 
 
 def _pairs_chart(here: Here, curve: PairsCurve) -> Chart:
