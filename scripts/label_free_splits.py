@@ -6,6 +6,9 @@ A study's own split is one draw, and may flatter.  Here its photos are dealt aga
 into parts of the same sizes (near duplicates are not grouped), and each head is fitted anew on
 every deal: settings are chosen without labels and without the test part, as in an evaluation.
 Photos are embedded with the embedded model unless another of the study's is named.
+
+With ``--titles other``, ``random``, ``wrong`` or ``which``, titles that say nothing replace the
+study's: the guard must keep the model as it is on every deal.
 """
 
 from __future__ import annotations
@@ -40,6 +43,35 @@ def deal(labels: NDArray[np.int64], sizes: NDArray[np.int64], seed: int) -> list
     return [np.sort(np.array(part)) for part in parts]
 
 
+def unit(rows: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Rows of unit length."""
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def meaningless(
+    kind: str,
+    photos: NDArray[np.float32],
+    titles: NDArray[np.float32],
+    seed: int,
+    labels: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """(N, D) titles of other photos, random directions, titles of which four in five are wrong,
+    or titles that tell which photo and not what it is.
+    """
+    rng = np.random.default_rng(seed)
+    if kind == "other":
+        return titles[rng.permutation(len(titles))]
+    if kind == "random":
+        return unit(rng.standard_normal(titles.shape))
+    if kind == "wrong":
+        wrong, replaced = rng.permutation(len(titles))[: len(titles) * 4 // 5], titles.copy()
+        replaced[wrong] = titles[rng.permutation(wrong)]
+        return replaced
+    means = np.stack([photos[labels == label].mean(axis=0) for label in range(labels.max() + 1)])
+    turn = np.linalg.qr(rng.standard_normal((photos.shape[1],) * 2))[0]
+    return unit((photos - means[labels]) @ turn)
+
+
 def accuracies(data: StudyData, engine: Engine, args: argparse.Namespace) -> NDArray[np.float64]:
     """(S, 5) test accuracy of each split and of each of ROWS."""
     spec = next(one for one in data.study.models if one.name == args.model)
@@ -59,7 +91,9 @@ def accuracies(data: StudyData, engine: Engine, args: argparse.Namespace) -> NDA
         pool = np.concatenate([train, validation])
         seen = Unlabelled(
             photos=photos[pool].astype(np.float32),
-            titles=titles[pool],
+            titles=titles[pool]
+            if args.titles == "own"
+            else meaningless(args.titles, photos[pool], titles[pool], seed, labels[pool]),
             names=names[pool],
             folds=two_folds(pool, seed),
         )
@@ -67,16 +101,19 @@ def accuracies(data: StudyData, engine: Engine, args: argparse.Namespace) -> NDA
         parts = [
             Support(embeddings=photos[rows], labels=labels[rows]) for rows in (train, validation)
         ]
+        titled = adapt(seen, head, ["titles"], trials=trials)
+        adopted = titled.chosen is not None and titled.chosen.adopted
         heads = [
             head,
-            adapt(seen, head, ["titles"], trials=trials).head,
+            titled.head,
             adapt(seen, head, ["titles", "photos"], trials=trials).head,
             adapt(seen, head, ["photos"]).head,
             fit_logistic_regression(classes, *parts, seed=seed),
         ]
         right = [one.logits(photos[test]).argmax(axis=1) == labels[test] for one in heads]
         found.append([float(one.mean()) for one in right])
-        click.echo(f"split {seed}: " + " ".join(f"{one:.3f}" for one in found[-1]))
+        said = "titles used" if adopted else "nothing to gain from titles"
+        click.echo(f"split {seed}: " + " ".join(f"{one:.3f}" for one in found[-1]) + f" ({said})")
     return np.array(found)
 
 
@@ -88,6 +125,9 @@ def main() -> None:
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--prompts", default="descriptions")
     parser.add_argument("--splits", type=int, default=10)
+    parser.add_argument(
+        "--titles", choices=["own", "other", "random", "wrong", "which"], default="own"
+    )
     args = parser.parse_args()
     settings = Settings(offline=True)
     data = read_data(load_study(args.study, data_root=args.data_root), settings)

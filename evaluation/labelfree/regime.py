@@ -14,6 +14,9 @@ from evaluation.labelfree.layer import Float32, Pairs, through
 from evaluation.labelfree.shares import SOFTENING, share_bias
 from evaluation.records import BoolArray, FloatArray, Head, IntArray, LayerSetting, Source
 
+DRAWS = 3
+"""Of titles that say nothing, for the controls."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Unlabelled:
@@ -98,24 +101,40 @@ def learn(seen: Unlabelled, rows: IntArray, how: LayerSetting, seed: int) -> Flo
     return Trials(pairs, np.zeros(len(rows), dtype=np.int64), seed=seed).mean([how])
 
 
-def nonsense(seen: Unlabelled, seed: int) -> dict[str, Trials]:
-    """Layers of titles that say nothing: "shuffled" among the photos, or "random" directions."""
+def nonsense(seen: Unlabelled, seed: int) -> dict[str, tuple[Trials, ...]]:
+    """Layers of titles that say nothing: "shuffled" among the photos, or "random" directions.
+
+    Each is drawn :data:`DRAWS` times.
+    """
     rng = np.random.default_rng(seed)
     rows = np.flatnonzero(seen.titled)
-    shuffled, random = seen.titles.copy(), seen.titles.copy()
-    shuffled[rows] = seen.titles[rng.permutation(rows)]
-    drawn = rng.standard_normal((len(rows), seen.titles.shape[1]))
-    random[rows] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
-    return {"shuffled": seen.trials(seed, shuffled), "random": seen.trials(seed, random)}
+
+    def trials(titles: FloatArray) -> Trials:
+        replaced = seen.titles.copy()
+        replaced[rows] = titles
+        return seen.trials(seed, replaced)
+
+    def direction() -> FloatArray:
+        drawn = rng.standard_normal((len(rows), seen.titles.shape[1]))
+        unit: FloatArray = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+        return unit
+
+    return {
+        "shuffled": tuple(trials(seen.titles[rng.permutation(rows)]) for _ in range(DRAWS)),
+        "random": tuple(trials(direction()) for _ in range(DRAWS)),
+    }
 
 
-def controls(zero_shot: Head, adapted: Adapted, without: Mapping[str, Trials]) -> dict[str, Head]:
+def controls(
+    zero_shot: Head, adapted: Adapted, without: Mapping[str, Sequence[Trials]]
+) -> dict[str, list[Head]]:
     """Heads of :func:`nonsense` at the settings that real titles chose, without the guard."""
     if adapted.chosen is None:
         return {}
     settings = adapted.chosen.settings
     return {
-        name: replace(zero_shot, layer=trials.mean(settings)) for name, trials in without.items()
+        name: [replace(zero_shot, layer=one.mean(settings)) for one in drawn]
+        for name, drawn in without.items()
     }
 
 

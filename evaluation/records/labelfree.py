@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from evaluation.records.analysis import MeanGain
 from evaluation.records.base import Source
 from evaluation.records.scores import Metric
 
-METHOD = 1
+METHOD = 2
 """Raised when the same photos, titles and texts would give another head."""
 
 
@@ -64,6 +65,9 @@ class Adaptation:
     """Whether the class texts were made from labels of the training part."""
     controls: tuple[Metric, ...] = ()
     """Accuracy on test with "shuffled" titles and "random" directions, at the same settings and
-    without the guard."""
+    without the guard: the mean of several draws."""
+    control_gains: Mapping[str, MeanGain] = field(default_factory=dict)
+    """Name of a control to what it gains over the model as it is, on the same photos; empty in
+    records of one draw."""
     seconds: float = 0.0
     """Of the choice and the fits, embedding apart."""

@@ -151,25 +151,28 @@ def labels_worth(case: str, curve: LearningCurve) -> LabelsWorth:
     """Where a curve reaches a label-free case, by interpolation over the logarithm of labels.
 
     The interval holds the numbers of labels at which no difference is excluded: the bounds of
-    the paired gain over the case cross zero there.
+    the paired gain over the case cross zero there.  More labels do no harm but by the luck of a
+    draw: gains and bounds are the nearest that never fall (isotonic regression, draws as weights).
     """
     labels = np.array([point.images for point in curve.points], dtype=np.float64)
     gains = [point.over_label_free[case] for point in curve.points]
+    draws = [gain.repetitions for gain in gains]
     return LabelsWorth(
         case=case,
         method=curve.method,
-        labels=_crossing(labels, [gain.gain for gain in gains]),
-        low=_crossing(labels, [gain.high for gain in gains]),
-        high=_crossing(labels, [gain.low for gain in gains]),
+        labels=_crossing(labels, [gain.gain for gain in gains], draws),
+        low=_crossing(labels, [gain.high for gain in gains], draws),
+        high=_crossing(labels, [gain.low for gain in gains], draws),
     )
 
 
-def _crossing(labels: FloatArray, gains: Sequence[float]) -> float | None:
-    """Where a gain turns positive for good; None when it is so everywhere, or at no end."""
-    below = [place for place, gain in enumerate(gains) if gain < 0]
-    if not below or below[-1] == len(gains) - 1:
+def _crossing(labels: FloatArray, values: Sequence[float], draws: Sequence[int]) -> float | None:
+    """Where a gain turns positive; None when it is so everywhere, or nowhere."""
+    gains = scipy.optimize.isotonic_regression(values, weights=draws).x
+    below = int((gains < 0).sum())
+    if below in (0, len(gains)):
         return None
-    i = below[-1]
+    i = below - 1
     share = -gains[i] / (gains[i + 1] - gains[i])
     return float(np.exp(np.log(labels[i]) + share * np.log(labels[i + 1] / labels[i])))
 

@@ -26,6 +26,8 @@ class Contender:
     """Whether it learns from labels."""
     prompts: str | None
     """Name of its prompt set; None for a model that reads no texts."""
+    adapted: bool = False
+    """Whether it was adapted without labels: of such a case only the rank is asked."""
 
 
 def find(
@@ -53,6 +55,7 @@ def find(
         return _finding(topic, subject.case, tests[frozenset((subject.case, other.case))])
 
     found = [_leaders(comparison, real)] if len(real) > 1 else []
+    real = [one for one in real if not one.adapted]
     found += [ask("models", a, b) for a, b in _rival_models(real)]
     for one in real:
         if one.prompts in (None, names):

@@ -26,13 +26,14 @@ from evaluation.records import (
     Fold,
     Head,
     IntArray,
+    MeanGain,
+    Metric,
     ModelSpec,
     PairsCurve,
     PairsPoint,
     RunRecord,
 )
 from evaluation.records.labelfree import METHOD
-from evaluation.scoring.intervals import share
 from evaluation.scoring.paired import mean_gain
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
@@ -88,8 +89,12 @@ def adapt_case(
     engine: Engine,
     rows: Mapping[Fold, FloatArray],
     zero_shot: Head,
+    *,
+    controlled: bool = True,
 ) -> AdaptedCase:
     """The head that a case's declaration makes of its zero-shot head, kept once it is made.
+
+    Controls, which take the test part, are left out unless ``controlled``.
 
     Raises :class:`DataError` when the declaration does not fit the data.
     """
@@ -106,11 +111,12 @@ def adapt_case(
         titles=_texts(data, _ids(data)),
         declared=[spec.adapt, None if spec.shares is None else dict(spec.shares)],
         prompts=case.prompts and case.prompts.derive,
+        controlled=controlled,
     )
     with engine.map_cache() as cache:
         kept = cache.arrays(key)
         if kept is None:
-            kept = _packed(_adapt(case, data, engine, rows, zero_shot))
+            kept = _packed(_adapt(case, data, engine, rows, zero_shot, controlled=controlled))
             cache.put_arrays(key, kept)
     return _unpacked(kept, zero_shot)
 
@@ -121,23 +127,40 @@ def _adapt(
     engine: Engine,
     rows: Mapping[Fold, FloatArray],
     zero_shot: Head,
+    *,
+    controlled: bool,
 ) -> AdaptedCase:
     clock, spec = time.perf_counter(), case.model
     seen = unlabelled(spec, data, engine, rows)
     trials = engine.trials(seen, data.split.seed)
     found = adapt(seen, zero_shot, spec.adapt, shares=_shares(spec, data), trials=trials.real)
-    ids = data.ids("test")
-    labels, groups = data.labels(ids), data.groups(ids)
+    without = controls(zero_shot, found, trials.nonsense) if controlled else {}
+    accuracies, gains = _controls(data, rows["test"], zero_shot, without) if without else ((), {})
     record = replace(
         _record(spec, data, seen, found),
         texts_from_labels=case.prompts is not None and case.prompts.derive == "subcategories",
-        controls=tuple(
-            share(name, head.logits(rows["test"]).argmax(axis=1) == labels, groups)
-            for name, head in controls(zero_shot, found, trials.nonsense).items()
-        ),
+        controls=accuracies,
+        control_gains=gains,
         seconds=time.perf_counter() - clock,
     )
     return AdaptedCase(head=found.head, validation=_crossed(data, seen, found), record=record)
+
+
+def _controls(
+    data: StudyData, photos: FloatArray, zero_shot: Head, without: Mapping[str, Sequence[Head]]
+) -> tuple[tuple[Metric, ...], dict[str, MeanGain]]:
+    """Accuracy of each control on the (N, D) test photos, and its gain over the model as it is."""
+    ids = data.ids("test")
+    labels, groups = data.labels(ids), data.groups(ids)
+    before = zero_shot.logits(photos).argmax(axis=1) == labels
+    accuracies, gains = [], {}
+    for name, heads in without.items():
+        right = np.stack([head.logits(photos).argmax(axis=1) == labels for head in heads])
+        mean = mean_gain(right, groups=groups)
+        low, high = max(0.0, mean.low), min(1.0, mean.high)
+        accuracies.append(Metric(name=name, value=mean.gain, low=low, high=high, n=mean.n))
+        gains[name] = mean_gain(right, before, groups)
+    return tuple(accuracies), gains
 
 
 def unlabelled(

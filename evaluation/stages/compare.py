@@ -63,7 +63,8 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
     findings = (
         find(
             comparison,
-            [_contender(run) for run in evidence.runs.values() if _is_of_photos(run)],
+            # What reads titles at prediction answers another question.
+            [_contender(run) for run in evidence.runs.values() if run.model.reads == ("photo",)],
             names=names[0] if names else None,
             controls=_measured_by(evidence),
         )
@@ -123,6 +124,7 @@ def _still_true(evidence: Evidence) -> StudyComparison:
         control={case: gain for case, gain in earlier.control.items() if case in unchanged},
         few_shot=tuple(one for one in earlier.few_shot if one.model in models),
         retrieval=tuple(one for one in earlier.retrieval if one.model in models),
+        pairs=tuple(one for one in earlier.pairs if one.case in unchanged),
     )
 
 
@@ -168,12 +170,8 @@ def _contender(run: RunRecord) -> Contender:
         model=run.model.name,
         learns=run.model.learns,
         prompts=run.prompts.name if run.prompts else None,
+        adapted=run.model.family == "label-free",
     )
-
-
-def _is_of_photos(run: RunRecord) -> bool:
-    """Whether the findings' questions are about it: what is read of a shop has its own page."""
-    return run.model.family != "label-free" and run.model.reads == ("photo",)
 
 
 def _measured_by(evidence: Evidence) -> dict[str, str | None]:

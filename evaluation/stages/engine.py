@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
@@ -26,7 +26,8 @@ class PairTrials:
     """The layers of one model's photos and titles, and those of titles that say nothing."""
 
     real: Trials
-    nonsense: Mapping[str, Trials]
+    nonsense: Mapping[str, Sequence[Trials]]
+    """By kind, several draws of each."""
 
 
 _STAND_IN = ModelSpec(name="titles", kind="clip", weights="embedded", title="")

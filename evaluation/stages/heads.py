@@ -57,8 +57,13 @@ def make_head(
     engine: Engine,
     rows: Mapping[Fold, FloatArray],
     learnt: Support | None,
+    *,
+    controlled: bool = True,
 ) -> CaseHead:
     """The head of a case, from the (N, D) embeddings of the parts, and titles if it reads them.
+
+    It says something of the test part where that is given.  A label-free head has its controls
+    there if it is ``controlled``.
 
     Raises:
         DataError: the declaration does not fit the data.
@@ -79,21 +84,22 @@ def make_head(
     )
     texts = None if case.prompts is None else head.weight
     if titles:
-        head = _reading(head, rows["test"].shape[1], texts)
-    logits = {fold: head.logits(rows[fold]) for fold in CHECKED}
+        head = _reading(head, rows["validation"].shape[1], texts)
+    said = [fold for fold in CHECKED if fold in rows]
+    logits = {fold: head.logits(rows[fold]) for fold in said}
     if spec.family == "label-free":
-        adapted = adapt_case(case, data, engine, rows, head)
+        adapted = adapt_case(case, data, engine, rows, head, controlled=controlled)
         head, adaptation = adapted.head, adapted.record
-        logits = {"test": head.logits(rows["test"]), "validation": adapted.validation}
+        logits = {fold: head.logits(rows[fold]) for fold in said} | {
+            "validation": adapted.validation
+        }
     if titles:
-        logits = {fold: logits[fold] + head.title_logits(titles[fold]) for fold in CHECKED}
+        logits = {fold: logits[fold] + head.title_logits(titles[fold]) for fold in said}
     return CaseHead(
         head=head,
         classes=data.dataset.classes,
         logits={
-            one: row
-            for fold in CHECKED
-            for one, row in zip(data.ids(fold), logits[fold], strict=True)
+            one: row for fold in said for one, row in zip(data.ids(fold), logits[fold], strict=True)
         },
         texts=texts,
         adaptation=adaptation,

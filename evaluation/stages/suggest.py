@@ -73,7 +73,7 @@ def suggest(
     prompts: str | None = None,
     output: Path | None = None,
 ) -> tuple[Suggestion, Path | None]:
-    """Suggests texts for one zero-shot model, and writes them beside its artefacts.
+    """Suggests texts for one model that reads them, and writes them beside its artefacts.
 
     Args:
         study: The study, without its test part.
@@ -151,10 +151,12 @@ def _of_classes(
 
 def _start(bench: ValidationBench, name: str | None) -> tuple[PromptSet, Predictions]:
     """The prompt set to make more precise, and what it says of validation."""
+    declared = bench.model.spec.prompts
     known = {
         one.name: one
         for one in bench.data.study.prompts
         if one.derive not in {"random-words", "subcategories"}
+        and (not declared or one.name in declared)
     }
     if name is not None and name not in known:
         raise DataError(
@@ -242,7 +244,7 @@ def _explained(
     with engine.map_cache() as cache:
         explained = explain_case(
             bench.model,
-            bench.head(case.prompts),
+            bench.made(case.prompts).head,
             stamp=CaseStamp(
                 study=case.study,
                 case=case.id,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evaluation.errors import DataError
-from evaluation.records import FloatArray, Head, ModelSpec, Predictions, PromptSet
-from evaluation.stages.embed import embed_parts, predict
+from evaluation.records import Case, FloatArray, Fold, ModelSpec, Predictions, PromptSet
+from evaluation.stages.adapt import READ
+from evaluation.stages.embed import embed_parts
 from evaluation.stages.engine import Engine
+from evaluation.stages.heads import CaseHead, make_head
 from evaluation.stages.open import StudyData
 
 if TYPE_CHECKING:
@@ -23,22 +25,18 @@ class ValidationBench:
     data: StudyData
     """Without its test part."""
     model: Classifier
-    validation: FloatArray
-    """(N, D)"""
+    engine: Engine
+    rows: Mapping[Fold, FloatArray]
+    """(N, D) of the validation part, and of train for a model that is adapted on both."""
 
-    def head(self, prompts: PromptSet) -> Head:
-        """The classifier that these texts make."""
-        return self.model.head(
-            self.data.dataset.classes,
-            prompts=prompts,
-            train=None,
-            validation=None,
-            seed=self.data.split.seed,
-        )
+    def made(self, prompts: PromptSet) -> CaseHead:
+        """The classifier that these texts make; it is adapted anew if the model is."""
+        case = Case(study=self.data.study.name, model=self.model.spec, prompts=prompts)
+        return make_head(case, self.data, self.engine, self.rows, None, controlled=False)
 
     def read(self, prompts: PromptSet) -> Predictions:
         """What the model says of the validation photos with these texts."""
-        return predict(self.data, self.head(prompts), {"validation": self.validation}, "validation")
+        return self.made(prompts).predict(self.data.samples(self.data.split.validation))
 
     def embed_texts(self, texts: Sequence[str], like: PromptSet) -> FloatArray:
         """(T, D) embeddings of texts in the templates of a prompt set, of one length."""
@@ -65,5 +63,6 @@ def validation_bench(data: StudyData, spec: ModelSpec, engine: Engine) -> Valida
             remedy="give the split some: [split] validation_share = 0.2",
         )
     model = engine.model(spec, data)
-    _, rows = embed_parts(data, engine, model, ("validation",))
-    return ValidationBench(data=data, model=model, validation=rows["validation"])
+    folds: tuple[Fold, ...] = READ if spec.family == "label-free" else ("validation",)
+    _, rows = embed_parts(data, engine, model, folds)
+    return ValidationBench(data=data, model=model, engine=engine, rows=rows)

@@ -10,7 +10,10 @@ from evaluation.records import (
     Adaptation,
     Agreement,
     FewShot,
+    FewShotPoint,
     LabelsWorth,
+    LearningCurve,
+    MeanGain,
     Metric,
     PairsCurve,
     PairsPoint,
@@ -25,7 +28,7 @@ from tests.report.conftest import TEMPLATES, placeholder
 TEXTS, TITLES = "boutique/embedded/descriptions", "boutique/embedded-titles/descriptions"
 
 
-def adaptation(*, adopted: bool = True) -> Adaptation:
+def adaptation(*, adopted: bool = True, high: float = -0.3) -> Adaptation:
     return Adaptation(
         adapt=("titles", "photos"),
         photos=60,
@@ -37,6 +40,9 @@ def adaptation(*, adopted: bool = True) -> Adaptation:
         shares={"a": 0.75, "b": 0.25},
         seen_shares={"a": 0.5, "b": 0.5},
         controls=(Metric(name="shuffled", value=0.125, low=0.1, high=0.2, n=40),),
+        control_gains={
+            "shuffled": MeanGain(gain=-0.4, low=-0.5, high=high, p=0.01, n=40, repetitions=3)
+        },
     )
 
 
@@ -97,6 +103,42 @@ def test_the_page_says_what_was_read_and_what_it_is_worth(shop: StudyResults) ->
     assert re.search(r"déclarée à 75,0\W%, vue à 50,0\W%", said)
     assert re.search(r"50 titres valent environ 301 étiquettes", said)
     assert "de 210 à plus que toutes" in said
+
+
+def test_controls_say_where_the_gain_comes_from(shop: StudyResults) -> None:
+    """By their paired gains over the model as it is; records of one draw have none."""
+    lost, unclear = (page(with_titles(shop, adaptation(high=high))) for high in (-0.3, 0.1))
+    assert re.search(r"Sur 3\Wtirages, des titres qui ne disent rien font perdre", lost)
+    assert "aucun gain n’est démontré avec des titres qui ne disent rien" in unclear
+    old = replace(adaptation(), control_gains={})
+    assert "des titres qui ne disent rien font" not in page(with_titles(shop, old))
+
+
+def test_titles_and_labels_are_on_one_curve(shop: StudyResults) -> None:
+    """Accuracy by number of titles, beside that of labels where it was measured."""
+    results = with_titles(shop, adaptation())
+    assert results.comparison is not None
+    *others, titled = results.comparison.few_shot
+    curve = LearningCurve(
+        method="logistic",
+        points=(
+            FewShotPoint(
+                shots=4,
+                images=28,
+                accuracies=(0.6,),
+                mean=0.625,
+                low=0.5,
+                high=0.7,
+                over_zero_shot=None,
+                p_holm=None,
+            ),
+        ),
+        break_even=None,
+    )
+    comparison = replace(results.comparison, few_shot=(*others, replace(titled, curves=(curve,))))
+    said = page(replace(results, comparison=comparison))
+    assert re.search(r"28\s*—\s*62,5", said)
+    assert re.search(r"50\s*71,0", said)
 
 
 def test_the_guard_is_said(shop: StudyResults) -> None:

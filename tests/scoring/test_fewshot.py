@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 
@@ -326,9 +327,8 @@ def gain_of(value: float, half: float) -> MeanGain:
     return MeanGain(gain=value, low=value - half, high=value + half, p=0.5, n=100, repetitions=3)
 
 
-def test_labels_worth_is_read_off_the_curve() -> None:
-    """Halfway between two points in the logarithm of labels; bounds where the band crosses zero."""
-    gains = {10: -0.2, 40: -0.1, 160: 0.1, 640: 0.3}
+def learning_curve(gains: Mapping[int, float], half: float = 0.15) -> LearningCurve:
+    """By number of labels, the gain over a label-free case."""
     points = tuple(
         FewShotPoint(
             shots=None,
@@ -339,20 +339,26 @@ def test_labels_worth_is_read_off_the_curve() -> None:
             high=0.6,
             over_zero_shot=None,
             p_holm=None,
-            over_label_free={"case": gain_of(gain, 0.15)},
+            over_label_free={"case": gain_of(gain, half)},
         )
         for images, gain in gains.items()
     )
-    found = labels_worth("case", LearningCurve(method="logistic", points=points, break_even=None))
+    return LearningCurve(method="logistic", points=points, break_even=None)
+
+
+def test_labels_worth_is_read_off_the_curve() -> None:
+    """Halfway between two points in the logarithm of labels; bounds where the band crosses zero."""
+    found = labels_worth("case", learning_curve({10: -0.2, 40: -0.1, 160: 0.1, 640: 0.3}))
     assert found.labels == pytest.approx(80)
     assert found.low == pytest.approx(10 * 4**0.5)
     assert found.high == pytest.approx(160 * 4**0.25)
-    assert (
-        labels_worth(
-            "case", LearningCurve(method="logistic", points=points[:2], break_even=None)
-        ).labels
-        is None
-    )
+    assert labels_worth("case", learning_curve({10: -0.2, 40: -0.1})).labels is None
+
+
+def test_a_curve_that_falls_at_its_end_is_still_read() -> None:
+    """One draw of all labels may do worse than fewer did: the two are taken together."""
+    found = labels_worth("case", learning_curve({10: -0.2, 40: -0.1, 160: 0.3, 640: -0.1}))
+    assert found.labels == pytest.approx(80)
 
 
 def test_a_label_free_case_is_matched_by_the_logistic_regression() -> None:

@@ -16,6 +16,7 @@ from evaluation.records import (
     DatasetSpec,
     FloatArray,
     Fold,
+    Head,
     ModelSpec,
     PromptSet,
     Sample,
@@ -31,7 +32,8 @@ from evaluation.stages.adapt import (
     read_titles,
 )
 from evaluation.stages.engine import Engine, Settings
-from evaluation.stages.open import StudyData
+from evaluation.stages.open import StudyData, hide_test
+from evaluation.stages.validation import ValidationBench
 from evaluation.stores.maps import MapCache
 from tests.factories import make_run
 from tests.labelfree.world import CLASSES, World, world
@@ -45,11 +47,19 @@ class Tower:
     """Knows the embedding of each title by its text."""
 
     known: dict[str, FloatArray]
+    zero_shot: Head
+    spec: ModelSpec = SPEC
     fingerprint: str = "f"
     weights_digest: str = "w"
+    device: str = "cpu"
+    precision: str = "fp32"
 
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
         return np.stack([self.known[text] for text in texts])
+
+    def head(self, _classes: tuple[str, ...], **_read: object) -> Head:
+        """That of the world, whatever the texts."""
+        return self.zero_shot
 
 
 class Bench(Engine):
@@ -127,7 +137,8 @@ def shop() -> Shop:
             "test": photos[cut[1] :],
         },
         tower=Tower(
-            {f"title of {name}": row for name, row in zip(ids, scene.seen.titles, strict=True)}
+            {f"title of {name}": row for name, row in zip(ids, scene.seen.titles, strict=True)},
+            scene.head,
         ),
     )
 
@@ -137,26 +148,48 @@ def with_samples(shop: Shop, samples: Sequence[Sample], revision: str) -> Shop:
     return replace(shop, data=replace(shop.data, dataset=dataset))
 
 
-def assert_same_head(one: AdaptedCase, other: AdaptedCase) -> None:
-    assert one.head.layer is not None
-    assert np.array_equal(one.head.layer, other.head.layer)  # type: ignore[arg-type]
+def assert_equal(one: AdaptedCase, other: AdaptedCase) -> None:
     assert np.array_equal(one.head.weight, other.head.weight)
     assert np.array_equal(one.head.bias, other.head.bias)
     assert np.array_equal(one.validation, other.validation)
+    if one.head.layer is None:
+        assert other.head.layer is None
+    else:
+        assert np.array_equal(one.head.layer, other.head.layer)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("shares", [None, {}])
-def test_no_label_is_read(shop: Shop, tmp_path: Path, shares: dict[str, float] | None) -> None:
+def assert_same_head(shop: Shop, other: Shop, folder: Path, spec: ModelSpec) -> None:
+    """Both shops give one head, which is not the zero-shot one."""
+    one = shop.adapt(folder / "a", spec)
+    assert_equal(one, other.adapt(folder / "b", spec))
+    zero_shot = shop.scene.head
+    moved = not np.array_equal(one.head.weight, zero_shot.weight)
+    biased = not np.array_equal(one.head.bias, zero_shot.bias)
+    assert one.head.layer is not None or moved or biased
+
+
+UNLABELLED = {
+    "titles": replace(SPEC, adapt=("titles",)),
+    "photos": replace(SPEC, adapt=("photos",)),
+    "both": SPEC,
+    "shares": replace(SPEC, adapt=("titles",), shares={}),
+    "shares alone": replace(SPEC, adapt=(), shares={}),
+}
+"""Every way of reading without labels; no share means equal ones."""
+
+
+@pytest.mark.parametrize("how", UNLABELLED)
+def test_no_label_is_read(shop: Shop, tmp_path: Path, how: str) -> None:
     """Labels of train and validation dealt at random: the heads are equal to the last bit."""
-    spec = replace(SPEC, shares=shares)
     samples = list(shop.data.dataset.samples)
     dealt = np.random.default_rng(0).permutation(TRAIN + VALIDATION)
     mixed = [replace(samples[i], label=samples[j].label) for i, j in enumerate(dealt)]
     other = with_samples(shop, mixed + samples[TRAIN + VALIDATION :], "shuffled")
-    assert_same_head(shop.adapt(tmp_path / "a", spec), other.adapt(tmp_path / "b", spec))
+    assert_same_head(shop, other, tmp_path, UNLABELLED[how])
 
 
-def test_nothing_of_test_is_read(shop: Shop, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", UNLABELLED)
+def test_nothing_of_test_is_read(shop: Shop, tmp_path: Path, how: str) -> None:
     """Other test photos with other titles and labels: the heads are equal."""
     samples = list(shop.data.dataset.samples)
     tail = [
@@ -164,7 +197,7 @@ def test_nothing_of_test_is_read(shop: Shop, tmp_path: Path) -> None:
     ]
     other = with_samples(shop, samples[: TRAIN + VALIDATION] + tail, "other test")
     other.rows["test"] = np.roll(shop.rows["test"], 1, axis=1)
-    assert_same_head(shop.adapt(tmp_path / "a"), other.adapt(tmp_path / "b"))
+    assert_same_head(shop, other, tmp_path, UNLABELLED[how])
 
 
 def test_the_record_counts_what_was_read(shop: Shop, tmp_path: Path) -> None:
@@ -190,7 +223,7 @@ def test_an_unchanged_case_fits_nothing_again(
     first = shop.adapt(tmp_path)
     monkeypatch.setattr("evaluation.stages.adapt.adapt", None)
     again = shop.adapt(tmp_path)
-    assert_same_head(first, again)
+    assert_equal(first, again)
     assert first.record == again.record
 
 
@@ -244,3 +277,19 @@ def test_the_curve_of_titles_grows_to_all_of_them(shop: Shop, tmp_path: Path) ->
         pairs_curve(make_run(), shop.data, Bench(tmp_path, shop.tower), shop.rows, shop.scene.head)
         == ()
     )
+
+
+def test_suggestions_start_from_the_adapted_model(shop: Shop, tmp_path: Path) -> None:
+    """What it says of validation is cross-fitted, and needs no test part."""
+    bench = ValidationBench(
+        data=hide_test(shop.data),
+        model=shop.tower,  # type: ignore[arg-type]
+        engine=Bench(tmp_path / "a", shop.tower),
+        rows={fold: shop.rows[fold] for fold in ("train", "validation")},
+    )
+    prompts = PromptSet(name="p", title="P", language="en", texts={})
+    said, scored = bench.read(prompts), shop.adapt(tmp_path / "b")
+    assert said.logits is not None
+    assert np.allclose(said.logits, scored.validation)
+    assert not np.allclose(said.logits, shop.scene.head.logits(shop.rows["validation"]))
+    assert np.array_equal(bench.made(prompts).head.layer, scored.head.layer)

@@ -23,7 +23,8 @@ from evaluation.report.kit.vega import (
 )
 from evaluation.report.kit.vega import share as shares
 
-LINES = (
+Line = tuple[str, str, list[int]]
+LINES: tuple[Line, ...] = (
     ("var(--v-zero-shot)", "circle", [1, 0]),
     ("var(--v-supervised)", "square", [8, 4]),
     ("var(--v-quoted)", "diamond", [2, 3]),
@@ -42,11 +43,13 @@ def _landscape(values: Sequence[Row], *, narrow: bool) -> Spec:
     return plane(values, NARROW - 60 if narrow else WIDE - 60, 240 if narrow else 300)
 
 
-def _lines(rows: Sequence[Row], x: Spec, y: Spec, size: int) -> list[Spec]:
-    """A line with its points for each ``line`` of the rows, a place in :data:`LINES` as text."""
+def _lines(
+    rows: Sequence[Row], x: Spec, y: Spec, size: int, lines: Sequence[Line] = LINES
+) -> list[Spec]:
+    """A line with its points for each ``line`` of the rows, a place in ``lines`` as text."""
     used = sorted({row["line"] for row in rows}, key=int)
     colour, shape, dashes = (
-        nominal("line", {line: LINES[int(line)][sign] for line in used}) for sign in range(3)
+        nominal("line", {line: lines[int(line)][sign] for line in used}) for sign in range(3)
     )
     point = mark("point", filled=True, size=size, opacity=1)
     return [
@@ -101,8 +104,15 @@ def coverage_plot(points: Sequence[tuple[float, float]], target: float, *, narro
     return spec
 
 
-def learning_plot(points: Sequence[Row], level: Row | None, *, narrow: bool) -> Spec:
-    """Accuracy against the number of labelled photos a class, a line a method.
+def learning_plot(
+    points: Sequence[Row],
+    level: Row | None,
+    *,
+    narrow: bool,
+    axis: str = "",
+    lines: Sequence[Line] = LINES,
+) -> Spec:
+    """Accuracy against the number of labelled photos a class, or of ``axis``; a line a method.
 
     Each row has its ``line``, the number ``shots`` in words, and a ``mean`` with its bounds
     ``low`` and ``high``; ``level`` has a ``value`` with its bounds: what training has to beat.
@@ -116,11 +126,15 @@ def learning_plot(points: Sequence[Row], level: Row | None, *, narrow: bool) -> 
         "type": "ordinal",
         "sort": list(dict.fromkeys(point["shots"] for point in points)),
         "scale": {"type": "point", "padding": 0.2},
-        "axis": {"title": t("photos étiquetées par catégorie"), "labelAngle": 0, "grid": False},
+        "axis": {
+            "title": axis or t("photos étiquetées par catégorie"),
+            "labelAngle": 0,
+            "grid": False,
+        },
     }
     lows = [value["low"] for value in (*values, *([level] if level else []))]
     y = shares("mean", t("exactitude"), low=max(0.0, int(10 * min(lows, default=0.0)) / 10))
-    line, point = _lines(values, x, y, 80)
+    line, point = _lines(values, x, y, 80, lines)
     low, high = {**y, "field": "low"}, {"field": "high"}
     band = layer(mark("area", opacity=0.14), x=x, y=low, y2=high, color=line["encoding"]["color"])
     spec = _landscape(values, narrow=narrow)

@@ -79,6 +79,7 @@ def build_case(here: Here, case: str) -> Model:
         "others": tuple(link for other, link in links.items() if other != case),
         "assets": _assets(here),
         "withheld": "" if here.view.photos_shown else t(WITHHELD),
+        "titled": "title" in here.view.runs[case].model.reads,
         "spec": explanation.spec,
         "photos": len(explanation.photos),
         # RISE reads a photo many times, and may be kept to some of them.

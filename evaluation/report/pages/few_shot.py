@@ -28,14 +28,7 @@ from evaluation.report.kit.tables import (
 from evaluation.report.kit.typography import NBSP
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, bounds, shown, trace
-
-METHODS = {
-    "logistic": message("Régression logistique"),
-    "gda": message("GDA et zero-shot"),
-    "text-probe": message("Sonde partie des textes"),
-    "knn": message("k plus proches voisins"),
-}
-"""Names of the methods; one that is not here keeps its own."""
+from evaluation.report.study.worth import METHODS
 
 DEFINITIONS = {
     "logistic": message("un classifieur linéaire sur les vecteurs des photos étiquetées"),

@@ -8,22 +8,21 @@ from evaluation.records import (
     FAMILIES,
     Adaptation,
     Family,
-    LabelsWorth,
-    PairsCurve,
+    MeanGain,
     RunRecord,
 )
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.page import Fact
 from evaluation.report.kit.sentence import Part, Sentence, say
-from evaluation.report.kit.tables import PERCENT, Cell, Col, Table, number, table
-from evaluation.report.pages.few_shot import METHODS
+from evaluation.report.kit.tables import PERCENT, POINTS, Cell, Col, Table, absent, number, table
 from evaluation.report.study.explained import case_link
 from evaluation.report.study.here import Here
 from evaluation.report.study.ladder import ladder
 from evaluation.report.study.scores import class_table, confusion_table
 from evaluation.report.study.sentences import weakest
 from evaluation.report.study.view import shown, trace
+from evaluation.report.study.worth import pairs_charts, worth
 
 DEFINITIONS: Mapping[Family, str] = {
     "zero-shot": message("rien de vous n’a été lu : des textes décrivent les catégories"),
@@ -48,13 +47,9 @@ def build(here: Here) -> Mapping[str, object] | None:
         "families": tuple((t(FAMILIES[one].title), t(DEFINITIONS[one])) for one in DEFINITIONS),
         "ladder": ladder(here),
         "worth": worth(here),
-        "pairs": tuple(_pairs_table(here, curve) for curve in _curves(here)),
+        "pairs": pairs_charts(here),
         "cases": tuple(_case(here, run) for run in view.label_free),
     }
-
-
-def _curves(here: Here) -> tuple[PairsCurve, ...]:
-    return here.view.comparison.pairs if here.view.comparison else ()
 
 
 def _case(here: Here, run: RunRecord) -> Mapping[str, object]:
@@ -70,6 +65,7 @@ def _case(here: Here, run: RunRecord) -> Mapping[str, object]:
         "facts": _facts(here, run),
         "said": _said(here, run),
         "controls": _controls(here, run, found) if found and found.controls else None,
+        "shown": _said_by_controls(found) if found else "",
         "weakest": weakest(here, run),
         "warnings": run.warnings,
         "classes": class_table(here, run, None),
@@ -170,9 +166,9 @@ def _shares(found: Adaptation) -> Sentence:
         found.shares, key=lambda one: abs(found.shares[one] - found.seen_shares.get(one, 0.0))
     )
     return say(
-        "Les proportions des catégories sont déclarées, pas mesurées : fausses, elles font perdre "
-        "plus que justes elles ne font gagner. La plus éloignée de ce que voit le modèle : "
-        "« {label} », déclarée à {declared}, vue à {seen}.",
+        "Les proportions des catégories sont déclarées, pas mesurées : fausses, elles peuvent "
+        "faire perdre plus que justes elles ne font gagner. La plus éloignée de ce que voit le "
+        "modèle : « {label} », déclarée à {declared}, vue à {seen}.",
         label=label,
         declared=wording.percent(found.shares[label]),
         seen=wording.percent(found.seen_shares.get(label, 0.0)),
@@ -186,76 +182,44 @@ def _controls(here: Here, run: RunRecord, found: Adaptation) -> Table:
         found.controls,
         Col(t("Titres"), lambda metric: t(CONTROLS[metric.name]), numeric=False),
         Col(t("Exactitude"), lambda metric: number(metric, PERCENT, title=trace(run))),
-        note=t("Le hasard donnerait {chance}.", chance=wording.percent(here.view.chance)),
-    )
-
-
-# --------------------------------------------------------- what titles are worth in labels
-
-
-def worth(here: Here) -> tuple[Sentence, ...]:
-    """How many labels each label-free case is worth, with its interval."""
-    found = here.view.comparison.few_shot if here.view.comparison else ()
-    return tuple(
-        sentence for curves in found for one in curves.worth for sentence in _worth(here, one)
-    )
-
-
-def _worth(here: Here, one: LabelsWorth) -> tuple[Sentence, ...]:
-    run = here.view.runs.get(one.case)
-    if run is None or run.adaptation is None:
-        return ()
-    slots: dict[str, str | Part] = {
-        "case": here.name(one.case),
-        "read": nt(run.adaptation.pairs, "{n} titre", "{n} titres")
-        if run.adaptation.pairs
-        else nt(run.adaptation.photos, "{n} photo sans étiquette", "{n} photos sans étiquette"),
-        "method": t(METHODS[one.method]).lower(),
-        "low": t("moins qu’essayé") if one.low is None else _labels(one.low),
-        "high": t("plus que toutes") if one.high is None else _labels(one.high),
-    }
-    if one.labels is None:
-        return (
-            say(
-                "{case} : avec {read}, aucun nombre d’étiquettes essayé ne donne le même score par "
-                "{method} (IC 95 % : de {low} à {high}).",
-                **slots,
-            ),
-        )
-    labels = Part(
-        text=nt(round(one.labels), "{n} étiquette", "{n} étiquettes"),
-        href=here.to("etiquettes"),
-        title=t("comparison.json, interpolé entre les points de la courbe"),
-    )
-    return (
-        say(
-            "{case} : {read} valent environ {labels} par {method} (IC 95 % : de {low} à {high}).",
-            labels=labels,
-            **slots,
-        ),
-    )
-
-
-def _labels(value: float) -> str:
-    return wording.count(round(value))
-
-
-def _pairs_table(here: Here, curve: PairsCurve) -> Table:
-    case = here.view.case_name(curve.case)
-    tip = t("comparison.json, moyenne des tirages")
-    return table(
-        f"paires-{here.view.case_slugs.get(curve.case, 'cas')}",
-        t("{case} : exactitude selon le nombre de titres", case=case),
-        curve.points,
-        Col(t("Paires photo-titre"), lambda point: wording.count(point.pairs)),
         Col(
-            t("Exactitude"),
-            lambda point: _band(point.mean, point.low, point.high, tip),
+            t("Écart avec le modèle tel quel"),
+            lambda metric: _gain(found.control_gains.get(metric.name), trace(run)),
+            t("points"),
         ),
-        Col(t("Tirages"), lambda point: wording.count(len(point.accuracies))),
-        note=t("Au premier réglage que le cas a choisi ; entre crochets, l’intervalle à 95 %."),
+        note=t(
+            "Le hasard donnerait {chance}. Un réglage court déplace peu le modèle : ce qui ne dit "
+            "rien lui laisse alors une part de ce qu’il savait.",
+            chance=wording.percent(here.view.chance),
+        ),
     )
 
 
-def _band(mean: float, low: float, high: float, tip: str) -> Cell:
-    return number(mean, PERCENT, within=(low, high), title=tip)
+def _gain(gain: MeanGain | None, tip: str) -> Cell:
+    if gain is None:
+        return absent()
+    return number(gain.gain, POINTS, within=(gain.low, gain.high), title=tip)
+
+
+def _said_by_controls(found: Adaptation) -> str:
+    """What the controls show of where the gain comes from; "" in records of one draw."""
+    gains = found.control_gains.values()
+    if not gains or not found.adopted:
+        return ""
+    draws = max(gain.repetitions for gain in gains)
+    drawn = nt(draws, "Sur {n} tirage", "Sur {n} tirages")
+    if any(gain.low > 0 for gain in gains):
+        return t(
+            "{drawn}, des titres qui ne disent rien font gagner aussi : prudence.", drawn=drawn
+        )
+    if all(gain.high < 0 for gain in gains):
+        return t(
+            "{drawn}, des titres qui ne disent rien font perdre : ce qu’apportent les vrais vient "
+            "de ce qu’ils disent.",
+            drawn=drawn,
+        )
+    return t(
+        "{drawn}, aucun gain n’est démontré avec des titres qui ne disent rien : ce qu’apportent "
+        "les vrais vient de ce qu’ils disent.",
+        drawn=drawn,
+    )

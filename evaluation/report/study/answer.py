@@ -184,10 +184,16 @@ def _gap(here: Here, found: Answer) -> Sentence:
 
 
 def _chosen(found: Answer) -> str:
-    """Who chose the two cases, where there was a choice."""
+    """Who chose the two cases among the study's texts and models, or that nobody did."""
     sides = [one for one in (found.candidate, found.rival) if one is not None]
-    if all(one.among == 1 for one in sides):
+    if not sides:
         return ""
+    if all(one.among == 1 for one in sides):
+        return nt(
+            len(sides),
+            "Personne n’a choisi : un seul cas peut répondre.",
+            "Personne n’a choisi : chaque côté n’a qu’un cas.",
+        )
     if any(one.on == "test" for one in sides):
         return t(
             "Faute de chiffres de validation, ces cas sont les meilleurs sur le test lui-même, ce "

@@ -1,0 +1,153 @@
+"""What titles are worth in labels: in words, and as two learning curves side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from evaluation.records import FAMILIES, FewShotPoint, LabelsWorth, PairsCurve, PairsPoint
+from evaluation.report.kit import wording
+from evaluation.report.kit.charts import Chart, chart
+from evaluation.report.kit.curves import Line, learning_plot
+from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.sentence import Part, Sentence, say
+from evaluation.report.kit.tables import PERCENT, Cell, Col, number, table
+from evaluation.report.study.here import Here
+
+METHODS = {
+    "logistic": message("Régression logistique"),
+    "gda": message("GDA et zero-shot"),
+    "text-probe": message("Sonde partie des textes"),
+    "knn": message("k plus proches voisins"),
+}
+"""Names of what learns from labels; one that is not here keeps its own."""
+LINES: tuple[Line, ...] = (
+    (FAMILIES["label-free"].colour, FAMILIES["label-free"].shape, [1, 0]),
+    (FAMILIES["supervised"].colour, FAMILIES["supervised"].shape, [8, 4]),
+)
+
+
+def worth(here: Here) -> tuple[Sentence, ...]:
+    """How many labels each label-free case is worth, with its interval."""
+    found = here.view.comparison.few_shot if here.view.comparison else ()
+    return tuple(
+        sentence for curves in found for one in curves.worth for sentence in _worth(here, one)
+    )
+
+
+def _worth(here: Here, one: LabelsWorth) -> tuple[Sentence, ...]:
+    run = here.view.runs.get(one.case)
+    if run is None or run.adaptation is None:
+        return ()
+    slots: dict[str, str | Part] = {
+        "case": here.name(one.case),
+        "read": nt(run.adaptation.pairs, "{n} titre", "{n} titres")
+        if run.adaptation.pairs
+        else nt(run.adaptation.photos, "{n} photo sans étiquette", "{n} photos sans étiquette"),
+        "method": t(METHODS[one.method]).lower(),
+        "low": t("moins qu’essayé") if one.low is None else _labels(one.low),
+        "high": t("plus que toutes") if one.high is None else _labels(one.high),
+    }
+    if one.labels is None:
+        return (
+            say(
+                "{case} : avec {read}, aucun nombre d’étiquettes essayé ne donne le même score par "
+                "{method} (IC 95 % : de {low} à {high}).",
+                **slots,
+            ),
+        )
+    labels = Part(
+        text=nt(round(one.labels), "{n} étiquette", "{n} étiquettes"),
+        href=here.to("etiquettes"),
+        title=t("comparison.json, interpolé entre les points de la courbe"),
+    )
+    return (
+        say(
+            "{case} : {read} valent environ {labels} par {method} (IC 95 % : de {low} à {high}).",
+            labels=labels,
+            **slots,
+        ),
+    )
+
+
+def _labels(value: float) -> str:
+    return wording.count(round(value))
+
+
+def pairs_charts(here: Here) -> tuple[Chart, ...]:
+    """Of each case that titles adapted: accuracy by their number, and by that of labels.
+
+    Clusters and shares are left out of the curve: cases that differ by them alone share one.
+    """
+    curves: dict[tuple[PairsPoint, ...], PairsCurve] = {}
+    for curve in here.view.comparison.pairs if here.view.comparison else ():
+        curves.setdefault(curve.points, curve)
+    return tuple(_pairs_chart(here, curve) for curve in curves.values())
+
+
+def _pairs_chart(here: Here, curve: PairsCurve) -> Chart:
+    view, slug = here.view, here.view.case_slugs.get(curve.case, "cas")
+    case, tip = view.case_name(curve.case), t("comparison.json, moyenne des tirages")
+    titles: dict[int, PairsPoint | FewShotPoint] = {one.pairs: one for one in curve.points}
+    labels: dict[int, PairsPoint | FewShotPoint] = {
+        one.images: one for one in _labels_curve(here, curve.case)
+    }
+    sizes = sorted({*titles, *labels})
+    points = [
+        {
+            "line": str(line),
+            "shots": wording.count(size),
+            "mean": one.mean,
+            "low": one.low,
+            "high": one.high,
+        }
+        for size in sizes
+        for line, known in enumerate((titles, labels))
+        if (one := known.get(size)) is not None
+    ]
+
+    def mean(known: Mapping[int, PairsPoint | FewShotPoint], size: int) -> Cell | str:
+        one = known.get(size)
+        if one is None:
+            return wording.DASH
+        return number(one.mean, PERCENT, within=(one.low, one.high), title=tip)
+
+    return chart(
+        f"paires-{slug}",
+        t("{case} : exactitude selon le nombre de titres, ou d’étiquettes", case=case),
+        t(
+            "Avec {few} titres {low}, avec {many} {high}.",
+            few=wording.count(curve.points[0].pairs),
+            low=wording.percent(curve.points[0].mean),
+            many=wording.count(curve.points[-1].pairs),
+            high=wording.percent(curve.points[-1].mean),
+        ),
+        partial(learning_plot, points, None, axis=t("titres, ou étiquettes"), lines=LINES),
+        view.draw,
+        table=table(
+            f"paires-{slug}-donnees",
+            t("{case} : exactitude moyenne, en chiffres", case=case),
+            sizes,
+            Col(t("Nombre"), wording.count),
+            Col(t("Avec autant de titres"), partial(mean, titles)),
+            Col(t("Avec autant d’étiquettes"), partial(mean, labels)),
+            note=t(
+                "Titres : au premier réglage que le cas a choisi. Étiquettes : régression "
+                "logistique sur les mêmes vecteurs. Entre crochets, l’intervalle à 95 %."
+            ),
+        ),
+        keys=[
+            ("label-free", t("titres, sans étiquette")),
+            *([("supervised", t("étiquettes, sans titre"))] if labels else []),
+        ],
+    )
+
+
+def _labels_curve(here: Here, case: str) -> tuple[FewShotPoint, ...]:
+    """The points of the learning curve that a case's worth in labels was read off."""
+    for model in here.view.comparison.few_shot if here.view.comparison else ():
+        methods = {worth.method for worth in model.worth if worth.case == case}
+        for curve in model.curves:
+            if curve.method in methods:
+                return curve.points
+    return ()
