@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
-from evaluation.records import PromptSet
+from evaluation.records import FloatArray, PromptSet
+from evaluation.records.base import unit
 
 if TYPE_CHECKING:
     import torch
@@ -45,10 +46,10 @@ class TextEncoder:
         """Tokens that are read of a sentence, its marks included."""
         return int(self._tokenizer.context_length)
 
-    def encode(self, sentences: Sequence[str]) -> NDArray[np.float64]:
+    def encode(self, sentences: Sequence[str]) -> FloatArray:
         """N sentences to (N, D) float64 of unit length; each is embedded once, ever."""
         rows = self._kept(sentences, self._features) if self._kept else self._features(sentences)
-        return unit(rows.astype(np.float64))
+        return unit(rows)
 
     def _features(self, sentences: Sequence[str]) -> NDArray[np.float32]:
         import torch
@@ -83,15 +84,9 @@ class TextEncoder:
         return len(ids) + (3 if clips else 0)  # start, end, and the class token
 
 
-def unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, D) rows brought to unit length."""
-    result: NDArray[np.float64] = rows / np.linalg.norm(rows, axis=-1, keepdims=True)
-    return result
-
-
 def class_embeddings(
     encoder: TextEncoder, classes: Iterable[str], prompts: PromptSet
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """(C, D): the mean direction of each class's sentences (Radford et al. 2021, section 3.1.4).
 
     Every text of the class in every template; classes may have different numbers of them.

@@ -20,6 +20,7 @@ from evaluation.records import (
     Predictions,
     Suspect,
 )
+from evaluation.records.base import unit
 from evaluation.scoring.comparison import Aligned
 from evaluation.scoring.intervals import CONFIDENCE, Interval, metric, share
 
@@ -107,7 +108,7 @@ def audit_embeddings(
     labels: IntArray,
     classes: Sequence[str],
     *,
-    recalls: Mapping[str, Metric] | None = None,
+    recalls: Mapping[str, Metric],
     neighbours: int = NEIGHBOURS,
 ) -> EmbeddingAudit:
     """Overlap of the classes and variety within them, from (N, D) embeddings.
@@ -116,15 +117,15 @@ def audit_embeddings(
     each class.  Variety: mean cosine distance between two photos of a class.  ``recalls`` maps
     classes to a case's recalls, to stand beside their variety.
     """
-    unit = _unit(embeddings)
+    directions = unit(embeddings)
     k = min(neighbours, labels.size - 1)
-    overlap = _overlap(unit, labels, len(classes), k)
+    overlap = _overlap(directions, labels, len(classes), k)
     rows = tuple(
         ClassVariety(
             label=name,
-            variety=_variety(unit[labels == c]),
+            variety=_variety(directions[labels == c]),
             purity=float(overlap[c, c]),
-            recall=None if recalls is None else recalls.get(name),
+            recall=recalls.get(name),
         )
         for c, name in enumerate(classes)
     )
@@ -137,12 +138,6 @@ def audit_embeddings(
         variety_recall=correlation,
         variety_recall_p=p,
     )
-
-
-def _unit(embeddings: FloatArray) -> FloatArray:
-    x = embeddings.astype(np.float64)
-    result: FloatArray = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-300)
-    return result
 
 
 def _overlap(unit: FloatArray, labels: IntArray, classes: int, k: int) -> FloatArray:

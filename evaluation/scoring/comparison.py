@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -134,14 +134,6 @@ def _in_order(predictions: Predictions, ids: tuple[str, ...]) -> Predictions:
     )
 
 
-def disagreements(aligned: Aligned, a: str, b: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Ids of the images that only ``a`` gets right, and of those that only ``b`` does."""
-    right_a = aligned.predictions[a].predicted == aligned.labels
-    right_b = aligned.predictions[b].predicted == aligned.labels
-    ids = np.array(aligned.sample_ids, dtype=object)
-    return tuple(ids[right_a & ~right_b]), tuple(ids[right_b & ~right_a])
-
-
 # --------------------------------------------------------------------- comparison
 
 
@@ -149,13 +141,12 @@ def compare(
     aligned: Aligned,
     groups: IntArray | None = None,
     *,
-    alpha: float = ALPHA,
     margin: float = MARGIN,
 ) -> CaseComparison:
     """Cochran's Q, every pair by McNemar with Holm's correction, and the ranks.
 
-    Holm's correction of the pairs keeps the chance of any false separation below ``alpha`` by
-    itself; Q is the answer to the global question, and no gate.  ``groups`` (N,) gives
+    Holm's correction of the pairs keeps the chance of any false separation below :data:`ALPHA`
+    by itself; Q is the answer to the global question, and no gate.  ``groups`` (N,) gives
     near-duplicate photos equal numbers: tests and intervals count a group as one (Q does not).
 
     Raises :class:`ComparisonError` with fewer than two cases.
@@ -165,24 +156,22 @@ def compare(
             "takes two cases or more", where="a comparison", remedy="run another case"
         )
     n = aligned.labels.size
-    pairs = pair_tests(aligned, groups, alpha=alpha, margin=margin)
+    pairs = pair_tests(aligned, groups, margin=margin)
     discordance = float(np.median([(pair.only_a + pair.only_b) / n for pair in pairs]))
-    q = cochran_q(aligned.correct)
+    q, p = cochran_q(aligned.correct)
     return CaseComparison(
         n=n,
-        alpha=alpha,
+        alpha=ALPHA,
         margin=margin,
         cases=_ranked(aligned, pairs, groups),
-        cochran_q=q.q,
-        cochran_df=q.df,
-        cochran_p=q.p,
+        cochran_q=q,
+        cochran_df=len(aligned.cases) - 1,
+        cochran_p=p,
         pairs=pairs,
         discordance=discordance,
-        detectable_gap=detectable_gap(discordance, n, alpha=alpha),
+        detectable_gap=detectable_gap(discordance, n),
         power=tuple(
-            Power(gap=gap, power=power(gap, discordance, n, alpha=alpha))
-            for gap in _GAPS
-            if gap <= discordance
+            Power(gap=gap, power=power(gap, discordance, n)) for gap in _GAPS if gap <= discordance
         ),
         clustered=groups is not None,
     )
@@ -213,17 +202,12 @@ def paired_test(
 ) -> PairedTest:
     """One pair, uncorrected: ``p_holm`` is ``p_mid``, and the verdict still "inconclusive"."""
     one = paired(right_a, right_b, groups)
+    measured = asdict(one)
+    del measured["method"]
     return PairedTest(
         a=a,
         b=b,
-        n=one.n,
-        only_a=one.only_a,
-        only_b=one.only_b,
-        gap=one.gap,
-        low=one.low,
-        high=one.high,
-        p_exact=one.p_exact,
-        p_mid=one.p_mid,
+        **measured,
         p_holm=one.p_mid,
         smallest_gap=smallest_gap(one.only_a + one.only_b, one.n),
         verdict="inconclusive",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -106,33 +107,42 @@ def _rival_models(real: Sequence[Contender]) -> list[tuple[Contender, Contender]
 # -------------------------------------------------------------------- quoted results
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuotedCount:
-    """A published result on n images, of which only the number of right ones is known."""
-
-    name: str
-    correct: int
-
-
 def find_quoted(
-    counts: Sequence[QuotedCount], n: int, *, alpha: float = ALPHA, margin: float = MARGIN
+    counts: Mapping[str, int], n: int, *, margin: float = MARGIN
 ) -> tuple[Finding, ...]:
-    """What published counts alone allow to say, whatever images the systems shared.
+    """What published counts of right answers on n images allow to say, whatever they shared.
 
-    The overlap of two systems' errors is unknown, so each pair is tested at every possible
-    one.  "better" holds when even the least favourable overlap separates them, corrected for all
-    pairs; "tie" when no overlap would, even uncorrected, nor shows a gap of ``margin``;
-    "inconclusive" otherwise.  ``low`` and ``high`` cover the intervals of all overlaps; ``p`` is
-    the least favourable one, corrected, except for a tie: the most favourable, uncorrected.
+    ``counts`` maps a system to how many it had right.  The overlap of two systems' errors is
+    unknown, so each pair is tested at every possible one.  "better" holds when even the least
+    favourable overlap separates them, corrected for all pairs; "tie" when no overlap would, even
+    uncorrected, nor shows a gap of ``margin``; "inconclusive" otherwise.  ``low`` and ``high``
+    cover the intervals of all overlaps; ``p`` is the least favourable one, corrected, except for
+    a tie: the most favourable, uncorrected.
     """
-    ordered = sorted(counts, key=lambda one: -one.correct)
-    pairs = [(a, b) for i, a in enumerate(ordered) for b in ordered[i + 1 :]]
-    spans = [_overlaps(a.correct, b.correct, n) for a, b in pairs]
-    worst = holm(np.array([p_high for _, p_high, _ in spans]))
-    return tuple(
-        _quoted(a, b, n, span, float(p), alpha=alpha, margin=margin)
-        for (a, b), span, p in zip(pairs, spans, worst, strict=True)
-    )
+    pairs = list(combinations(sorted(counts, key=lambda name: -counts[name]), 2))
+    spans = [_overlaps(counts[a], counts[b], n) for a, b in pairs]
+    corrected = holm(np.array([worst for _, worst, _ in spans]))
+    findings = []
+    for (a, b), (p_low, _, interval), p in zip(pairs, spans, corrected, strict=True):
+        separated = bool(p < ALPHA)
+        found = verdict(separated=separated, low=interval.low, high=interval.high, margin=margin)
+        if found == "tie" and p_low < ALPHA:
+            found = "inconclusive"
+        findings.append(
+            Finding(
+                topic="quoted",
+                verdict=found,
+                a=a,
+                b=b,
+                subject=a,
+                gap=(counts[a] - counts[b]) / n,
+                low=interval.low,
+                high=interval.high,
+                p=p_low if found == "tie" else float(p),
+                n=n,
+            )
+        )
+    return tuple(findings)
 
 
 def _overlaps(a: int, b: int, n: int) -> tuple[float, float, Interval]:
@@ -149,32 +159,4 @@ def _overlaps(a: int, b: int, n: int) -> tuple[float, float, Interval]:
             high=max(one.high for one in intervals),
             method="tango",
         ),
-    )
-
-
-def _quoted(
-    a: QuotedCount,
-    b: QuotedCount,
-    n: int,
-    span: tuple[float, float, Interval],
-    worst: float,
-    *,
-    alpha: float,
-    margin: float,
-) -> Finding:
-    p_low, _, interval = span
-    found = verdict(separated=worst < alpha, low=interval.low, high=interval.high, margin=margin)
-    if found == "tie" and p_low < alpha:
-        found = "inconclusive"
-    return Finding(
-        topic="quoted",
-        verdict=found,
-        a=a.name,
-        b=b.name,
-        subject=a.name,
-        gap=(a.correct - b.correct) / n,
-        low=interval.low,
-        high=interval.high,
-        p=p_low if found == "tie" else worst,
-        n=n,
     )

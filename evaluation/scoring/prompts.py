@@ -24,6 +24,7 @@ from evaluation.records import (
     TextPair,
     VarianceSource,
 )
+from evaluation.records.base import unit
 from evaluation.records.groups import clusters
 from evaluation.scoring.comparison import Aligned
 from evaluation.scoring.intervals import bootstrap, resample, share, units_of
@@ -125,17 +126,14 @@ def text_effects(
     return _corrected(rows)
 
 
-def near_identical(
-    classes: Sequence[str], embeddings: FloatArray, *, threshold: float = NEAR_IDENTICAL
-) -> tuple[TextPair, ...]:
-    """Pairs of classes whose (C, D) text embeddings have at least this cosine, closest first."""
-    unit = embeddings.astype(np.float64)
-    unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
-    cosines = unit @ unit.T
+def near_identical(classes: Sequence[str], embeddings: FloatArray) -> tuple[TextPair, ...]:
+    """Pairs of classes whose (C, D) texts have a cosine of 0.95 or more, closest first."""
+    directions = unit(embeddings)
+    cosines = directions @ directions.T
     pairs = [
         TextPair(a=classes[i], b=classes[j], cosine=float(cosines[i, j]))
         for i, j in combinations(range(len(classes)), 2)
-        if cosines[i, j] >= threshold
+        if cosines[i, j] >= NEAR_IDENTICAL
     ]
     return tuple(sorted(pairs, key=lambda pair: -pair.cosine))
 
