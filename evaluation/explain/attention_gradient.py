@@ -27,16 +27,9 @@ if TYPE_CHECKING:
 
 
 def attention_gradient(model: Explainable, score: Score, pixels: torch.Tensor) -> InputMaps:
-    """Signed attention x gradient at the last attention; see the module.
+    """Signed attention x gradient at the last attention, of (B, 3, H, W) pixels; see the module.
 
-    Args:
-        model: The model.
-        score: What is explained.
-        pixels: (B, 3, H, W).
-
-    Raises:
-        ModelError: the tower has no attention over the image, or its gradient is zero.
-
+    Raises :class:`ModelError`: the tower has no attention over the image, or its gradient is zero.
     """
     records, scores = _run(model, score, pixels)
     record = _last_used(records, scores)
@@ -46,7 +39,7 @@ def attention_gradient(model: Explainable, score: Score, pixels: torch.Tensor) -
             raise _no_gradient()
         weighted = record.weights.detach() * record.weight_gradient(gradient)
         parts.append(weighted.sum(dim=(-3, -2)))
-    layout = token_layout(model.image_tower, record.weights.shape[-1], _size(pixels))
+    layout = token_layout(model.image_tower, record.weights.shape[-1], pixels.shape[-2:])
     return _to_maps(parts, layout)
 
 
@@ -57,7 +50,7 @@ def chefer(model: Explainable, score: Score, pixels: torch.Tensor) -> InputMaps:
     R, which starts as the identity, and a pooling makes it A' R.  The map is the relevance of
     each patch to the tokens that the embedding is read from, without the identity.
 
-    Arguments and errors are those of :func:`attention_gradient`.
+    Raises as :func:`attention_gradient`.
     """
     records, scores = _run(model, score, pixels)
     parts = []
@@ -70,7 +63,7 @@ def chefer(model: Explainable, score: Score, pixels: torch.Tensor) -> InputMaps:
         if not used:
             raise _no_gradient()
         parts.append(_relevance(used))
-    layout = token_layout(model.image_tower, records[0].weights.shape[-1], _size(pixels))
+    layout = token_layout(model.image_tower, records[0].weights.shape[-1], pixels.shape[-2:])
     return _to_maps(parts, layout)
 
 
@@ -139,17 +132,17 @@ def _last_used(records: Sequence[RecordedAttention], scores: torch.Tensor) -> Re
         if gradient is None:
             continue
         before = records[i - 1].weights.shape if i else None
-        if before is not None and before[-2] != before[-1] and before[-2] == _keys(records[i]):
+        if (
+            before is not None
+            and before[-2] != before[-1]
+            and before[-2] == records[i].weights.shape[-1]
+        ):
             raise ModelError(
                 "the last attention reads the output of a pooling, not the image",
                 remedy="use chefer or rise",
             )
         return records[i]
     raise _no_gradient()
-
-
-def _keys(record: RecordedAttention) -> int:
-    return record.weights.shape[-1]
 
 
 def _output_gradients(
@@ -186,10 +179,6 @@ def _to_maps(parts: Sequence[torch.Tensor], layout: TokenLayout) -> InputMaps:
     values = patches.transpose(0, 1)
     values = values.reshape(*values.shape[:-1], *layout.grid)
     return InputMaps(values=to_array(values), extent=layout.extent)
-
-
-def _size(pixels: torch.Tensor) -> tuple[int, int]:
-    return pixels.shape[-2], pixels.shape[-1]
 
 
 def _no_gradient() -> ModelError:

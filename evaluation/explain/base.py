@@ -76,16 +76,10 @@ def quickly(model: Explainable) -> Embed:
 def in_batches(
     embed: Embed, pixels: Iterator[torch.Tensor], tell: Callable[[int], None] | None = None
 ) -> FloatArray:
-    """The embeddings of batches of images; one that does not fit into memory is halved.
+    """The embeddings of (B, 3, H, W) batches; one that does not fit into memory is halved.
 
-    Args:
-        embed: What embeds a batch.
-        pixels: (B, 3, H, W) each.
-        tell: Told how many images are done.
-
-    Raises:
-        ModelError: one image alone does not fit.
-
+    ``tell`` is told how many images are done.  Raises :class:`ModelError` when one image alone
+    does not fit.
     """
     parts: list[FloatArray] = []
     done = 0

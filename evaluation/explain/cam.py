@@ -40,7 +40,7 @@ def class_activation(
         model: The model.
         score: What is explained.
         pixels: (B, 3, H, W).
-        kind: "hirescam" or "gradcam".
+        kind: Which of the two; see the module.
         layer: The tower's last feature map when None.  A layer of tokens is fine as well: that
             of a ViT's last block where the patches still count is its first norm (``ln_1``,
             ``norm1``).
@@ -146,12 +146,7 @@ def _channels_first(
         )
     layout = token_layout(tower, activation.shape[1], size)
     pair = [
-        _over_grid(tokens[..., layout.prefix :, :].transpose(-1, -2), layout.grid)
+        tokens[..., layout.prefix :, :].transpose(-1, -2).unflatten(-1, layout.grid)
         for tokens in (activation, gradient)
     ]
     return pair[0], pair[1], layout.extent
-
-
-def _over_grid(tokens: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
-    """(…, h * w) to (…, h, w)."""
-    return tokens.reshape(*tokens.shape[:-1], *grid)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -29,7 +28,6 @@ from evaluation.records import (
     ExplainMethod,
     ExplainSpec,
     Faithfulness,
-    Head,
     MethodCard,
     Metric,
     Predictions,
@@ -39,9 +37,6 @@ from evaluation.records import (
 )
 from evaluation.records.base import silent
 from evaluation.stores.maps import ALGORITHMS, MapCache, key_of
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 Advance = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is."""
@@ -63,36 +58,26 @@ class CaseStamp:
 
 
 def explain_case(
-    model: Explainable,
-    head: Head,
+    explainer: Explainer,
     *,
     stamp: CaseStamp,
     samples: Sequence[Sample],
     predictions: Predictions,
-    spec: ExplainSpec,
-    load: Callable[[Sample], Image.Image],
     write: Callable[[str, bytes], None],
-    cache: MapCache,
     selected: Sequence[SelectedPhoto] | None = None,
     folder: str = FOLDER,
-    batch_size: int = 32,
     progress: Advance = silent,
 ) -> CaseExplanation:
-    """Explains one case; what the cache holds is not computed again.
+    """Explains one case; what the cache holds is not computed again, its photos not opened.
 
     Args:
-        model: The model.
-        head: The classifier that made the predictions.
+        explainer: Its model, with the head that made the predictions.
         stamp: Written into the record.
         samples: The photos of the predictions, in any order.
         predictions: Of the test photos.
-        spec: What to explain, and how.
-        load: Opens a photo as RGB; not called for photos whose maps are all in the cache.
         write: Keeps an overlay: its name relative to the case's folder, and its bytes.
-        cache: Of maps and measures.
         selected: The photos; those of the rules when None.
         folder: Of the overlays, within the case's folder.
-        batch_size: Images a forward pass, for RISE and the curves.
         progress: Told of forward passes, those that the cache spares included.
 
     Returns:
@@ -105,11 +90,9 @@ def explain_case(
 
     """
     if selected is None:
-        selected = select_photos(predictions, spec)
+        selected = select_photos(predictions, explainer.spec)
     work = _Work(
-        explainer=Explainer(
-            model=model, head=head, spec=spec, load=load, cache=cache, batch_size=batch_size
-        ),
+        explainer=explainer,
         predictions=predictions,
         rows={name: row for row, name in enumerate(predictions.sample_ids)},
         samples={sample.id: sample for sample in samples},
@@ -217,11 +200,7 @@ class _Work:
             if (used := plan.methods_of(one.sample_id, methods)) or not methods
         )
         return CaseExplanation(
-            study=stamp.study,
-            case=stamp.case,
-            dataset_revision=stamp.dataset_revision,
-            split_digest=stamp.split_digest,
-            predictions_digest=stamp.predictions_digest,
+            **asdict(stamp),
             algorithms=ALGORITHMS,
             fingerprint=self.explainer.model.fingerprint,
             classes=self.predictions.classes,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.explain.base import Embed, Explainable, head_logits, in_batches, quickly
+from evaluation.explain.base import Embed, head_logits, in_batches
 from evaluation.records import Faithfulness, FloatArray, Head, Metric
 
 if TYPE_CHECKING:
@@ -59,15 +59,9 @@ def embed_curves(
 ) -> FloatArray:
     """(:func:`forward_passes`, D) embeddings of all that the curves of one photo look at.
 
-    They know nothing of classes: those of a control serve every prompt set.
-
-    Args:
-        embed: What embeds a batch of images.
-        pixels: (3, H, W): what the model reads.
-        order: (H * W,) indices of the pixels, the most relevant first; see :func:`ranking`.
-        steps: Equal steps from nothing to everything.
-        batch_size: Images a forward pass.
-
+    They know nothing of classes: those of a control serve every prompt set.  ``pixels`` is
+    (3, H, W), ``order`` the (H * W,) indices of :func:`ranking`; ``steps`` equal steps lead from
+    nothing to everything.
     """
     import torch
 
@@ -102,32 +96,6 @@ def read_curves(embeddings: FloatArray, head: Head, target: int) -> Curves:
     return Curves(values=values)
 
 
-def curves_of(
-    model: Explainable,
-    head: Head,
-    pixels: torch.Tensor,
-    target: int,
-    order: NDArray[np.intp],
-    *,
-    steps: int,
-    batch_size: int = 32,
-) -> Curves:
-    """The deletion and insertion curves of one photo, with both baselines.
-
-    Args:
-        model: The model.
-        head: Its classifier.
-        pixels: (3, H, W): what the model reads.
-        target: The class whose probability is followed.
-        order: (H * W,) indices of the pixels, the most relevant first; see :func:`ranking`.
-        steps: Equal steps from nothing to everything.
-        batch_size: Images a forward pass.
-
-    """
-    embeddings = embed_curves(quickly(model), pixels, order, steps=steps, batch_size=batch_size)
-    return read_curves(embeddings, head, target)
-
-
 def forward_passes(steps: int) -> int:
     """Images that the curves of one photo under one map take."""
     return len(BASELINES) * (2 * steps)
@@ -136,14 +104,8 @@ def forward_passes(steps: int) -> int:
 def ranking(values: FloatArray, size: tuple[int, int], *, seed: int = 0) -> NDArray[np.intp]:
     """(H * W,) indices of the pixels of an input, the most relevant first.
 
-    The map is enlarged bilinearly; pixels of equal relevance come in random order, since any
-    order of the image itself would favour one side of it.
-
-    Args:
-        values: (h, w) over the input.
-        size: Height and width of the input.
-        seed: Of the order among equals.
-
+    The (h, w) map is enlarged bilinearly to ``size`` (H, W); pixels of equal relevance come in
+    the random order of the seed, since any order of the image itself would favour one side.
     """
     large = _enlarged(values, size).ravel()
     shuffled = np.random.default_rng(seed).permutation(len(large))
@@ -164,10 +126,7 @@ def summarise_curves(
 ) -> tuple[Faithfulness, ...]:
     """The mean curves of every method and control, and which controls a method beats.
 
-    Args:
-        curves: Method or control to one :class:`Curves` a photo, on the same photos.
-        seed: Of the bootstrap.
-
+    ``curves`` maps each to one :class:`Curves` a photo, of the same photos.
     """
     rows = []
     for baseline in BASELINES:

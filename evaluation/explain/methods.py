@@ -18,7 +18,7 @@ from evaluation.explain.attention_gradient import attention_gradient, chefer
 from evaluation.explain.base import Embed, Explainable, Float32Array, InputMaps, Progress, Score
 from evaluation.explain.cam import class_activation, no_spatial_layer
 from evaluation.explain.randomisation import SHARES
-from evaluation.explain.rise import MaskedEmbeddings, RiseSettings, embed_masked, rise_maps
+from evaluation.explain.rise import RiseSettings, embed_masked, rise_maps
 from evaluation.explain.towers import Tower
 from evaluation.records import EXPLAIN_METHODS, REFERENCE_METHOD, ExplainMethod, ExplainSpec
 
@@ -124,13 +124,12 @@ def _rise(look: Look) -> InputMaps:
 
     def embed() -> Float32Array:
         how: dict[str, Any] = {"batch_size": look.batch_size, "progress": look.progress}
-        images = [embed_masked(look.embed, image, look.masks, **how) for image in look.pixels()]
-        return np.stack([one.values for one in images])
+        return np.stack(
+            [embed_masked(look.embed, image, look.masks, **how) for image in look.pixels()]
+        )
 
-    size = look.tower.input_size
     maps = [
-        rise_maps(MaskedEmbeddings(values=rows, settings=look.masks, size=size), look.score)
-        for rows in look.keep(embed)
+        rise_maps(rows, look.score, look.masks, look.tower.input_size) for rows in look.keep(embed)
     ]
     return InputMaps(values=np.concatenate([one.values for one in maps]), extent=maps[0].extent)
 

@@ -62,11 +62,7 @@ def colours(values: FloatArray, scale: float) -> NDArray[np.uint8]:
 def render(values: FloatArray, seen: NDArray[np.bool_], scale: float) -> bytes:
     """A WebP of at most ``MAX_BYTES``: opaque colours where the model saw, hatching elsewhere.
 
-    Args:
-        values: (h, w) over the whole photo.
-        seen: (h, w): whether the model saw it.
-        scale: The value of the brightest colour.
-
+    ``values`` and ``seen`` are (h, w), over the whole photo; ``scale`` has the brightest colour.
     """
     height, width = values.shape
     pixels = np.zeros((height, width, 4), dtype=np.uint8)

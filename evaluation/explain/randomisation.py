@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from evaluation.records import FloatArray
 
@@ -32,13 +33,8 @@ def randomised(tower: torch.nn.Module, share: float, *, seed: int = 0) -> Iterat
 
     Parameters are shuffled whole, in reverse order of their definition, until that share of
     all weights is reached; parameters of the tower itself (a class token, position embeddings,
-    CLIP's projection) are defined before or after the blocks, as its author pleased.
-
-    Args:
-        tower: The image tower; it must not run elsewhere meanwhile.
-        share: 0 to 1; 1 shuffles every parameter.
-        seed: Of the shuffling.
-
+    CLIP's projection) are defined before or after the blocks, as its author pleased.  The tower
+    must not run elsewhere meanwhile.
     """
     import torch
 
@@ -67,15 +63,7 @@ def similarity(maps: FloatArray, others: FloatArray) -> NDArray[np.float64]:
     """(N,) Spearman's correlations of (N, h, w) maps, a flat map with any other being 0."""
     result = np.zeros(len(maps))
     for i, (one, other) in enumerate(zip(maps, others, strict=True)):
-        first, second = _ranks(one.ravel()), _ranks(other.ravel())
+        first, second = rankdata(one), rankdata(other)
         if first.std() > 0 and second.std() > 0:
             result[i] = np.corrcoef(first, second)[0, 1]
-    return result
-
-
-def _ranks(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Ranks from 0, equal values sharing the mean of theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    result: NDArray[np.float64] = (last - (counts + 1) / 2)[inverse]
     return result

@@ -26,26 +26,19 @@ from evaluation.stages.score import head_of
 from evaluation.stores import artefacts
 from evaluation.usage import eval_command
 
-DEPTH = ExplainSpec(
-    masks=1000,
-    rise_photos=32,
-    faithfulness_photos=24,
-    curve_steps=20,
-    randomisation_photos=4,
-)
+DEPTH = {
+    "masks": 1000,
+    "rise_photos": 32,
+    "faithfulness_photos": 24,
+    "curve_steps": 20,
+    "randomisation_photos": 4,
+}
 """What ``veille explain`` raises a study's numbers to when it is not told otherwise."""
 
 
 def deeper(spec: ExplainSpec) -> ExplainSpec:
     """A study's declaration with at least the numbers of ``DEPTH``."""
-    return replace(
-        spec,
-        masks=max(spec.masks, DEPTH.masks),
-        rise_photos=max(spec.rise_photos, DEPTH.rise_photos),
-        faithfulness_photos=max(spec.faithfulness_photos, DEPTH.faithfulness_photos),
-        curve_steps=max(spec.curve_steps, DEPTH.curve_steps),
-        randomisation_photos=max(spec.randomisation_photos, DEPTH.randomisation_photos),
-    )
+    return replace(spec, **{name: max(getattr(spec, name), least) for name, least in DEPTH.items()})
 
 
 def try_to_explain(
@@ -84,7 +77,7 @@ def explain(case: Case, data: StudyData, engine: Engine, spec: ExplainSpec) -> C
         ArtefactError: the maps cannot be written.
 
     """
-    from evaluation.explain import ALGORITHMS, CaseStamp, explain_case
+    from evaluation.explain import ALGORITHMS, CaseStamp, Explainer, explain_case
 
     if not case.model.embeds:
         raise DataError("predictions made elsewhere have no maps", where=case.id)
@@ -110,17 +103,20 @@ def explain(case: Case, data: StudyData, engine: Engine, spec: ExplainSpec) -> C
         return standing
     overlays: dict[str, bytes] = {}
     with engine.map_cache() as cache:
+        explainer = Explainer(
+            model=model,
+            head=head_of(case, data, engine),
+            spec=spec,
+            load=lambda sample: open_photo(sample.image),
+            cache=cache,
+            batch_size=engine.settings.batch_size,
+        )
         found = explain_case(
-            model,
-            head_of(case, data, engine),
+            explainer,
             stamp=stamp,
             samples=data.samples(predictions.sample_ids),
             predictions=predictions,
-            spec=spec,
-            load=lambda sample: open_photo(sample.image),
             write=overlays.__setitem__,
-            cache=cache,
-            batch_size=engine.settings.batch_size,
             progress=engine.settings.progress,
         )
     artefacts.write_explanation(root, found, overlays)
@@ -137,12 +133,7 @@ def planned(
 
     Raises as :func:`explain` does.
     """
-    from evaluation.explain import (
-        Plan,
-        methods_of,
-        planned_passes,
-        select_photos,
-    )
+    from evaluation.explain import Plan, methods_of, planned_passes, select_photos
 
     model = engine.model(case.model, data)
     plan = Plan.of(select_photos(_scored(case, data, engine)[1], spec), spec)

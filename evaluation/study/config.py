@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import cast
 
@@ -202,19 +202,8 @@ def _study_name(table: Table) -> str:
     return name
 
 
-# The smallest value of each number of the [explain] table.
-_EXPLAIN_MINIMA = {
-    "photos_per_rule": 0,
-    "confusions": 0,
-    "shared_per_class": 0,
-    "cap": 1,
-    "masks": 2,
-    "rise_photos": 0,
-    "faithfulness_photos": 0,
-    "curve_steps": 2,
-    "randomisation_photos": 0,
-    "seed": 0,
-}
+_EXPLAIN_MINIMA = {"cap": 1, "masks": 2, "curve_steps": 2}
+"""The smallest values of numbers of the [explain] table; 0 of the others."""
 
 
 def _explain(table: Table) -> ExplainSpec:
@@ -222,7 +211,8 @@ def _explain(table: Table) -> ExplainSpec:
     for method in methods:
         if method not in EXPLAIN_METHODS:
             table.wrong("methods", f"{method!r} is unknown", meant(method, EXPLAIN_METHODS))
-    numbers = {key: table.integer(key, minimum) for key, minimum in _EXPLAIN_MINIMA.items()}
+    keys = [one.name for one in fields(ExplainSpec) if one.name != "methods"]
+    numbers = {key: table.integer(key, _EXPLAIN_MINIMA.get(key, 0)) for key in keys}
     table.finish()
     return ExplainSpec(
         methods=cast("tuple[ExplainMethod, ...]", methods),
