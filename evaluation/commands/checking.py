@@ -129,7 +129,7 @@ def weights(study: str, offline: bool) -> None:
         if not offline:
             _announce(announce_weights(found, settings))
         fetched = tuple(fetch_weights(spec, settings) for spec in found.models)
-    click.echo(weights_table(fetched, colour=False))
+    click.echo(weights_table(fetched))
     if any(one.state == "missing" for one in fetched):
         sys.exit(1)
 

@@ -106,7 +106,7 @@ def _explain_all(
         with progress_bars() as advance:
             engine.settings = replace(engine.settings, progress=advance)
             found = stage.explain(case, data, engine, spec)
-        click.echo(faithfulness_table(found, colour=False))
+        click.echo(faithfulness_table(found))
 
 
 @click.command(short_help="Suggest more precise texts, judged on validation.")
@@ -147,7 +147,7 @@ def suggest(
         with progress_bars() as advance:
             engine.settings = replace(settings, progress=advance)
             suggestion, file = stage.suggest(blind, spec, engine, prompts=prompts, output=output)
-        click.echo(suggestion_text(suggestion, colour=False))
+        click.echo(suggestion_text(suggestion))
         if file is not None:
             click.echo(
                 f"written: {short(file)}\n"
