@@ -196,9 +196,7 @@ class Maker(Protocol):
     def availability(self, spec: ModelSpec, *, offline: bool) -> Availability:
         """Whether a model could run here; nothing is built, assembled or fetched."""
 
-    def fetch(
-        self, spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress
-    ) -> Path | None:
+    def fetch(self, spec: ModelSpec, loading: Loading) -> Path | None:
         """The checkpoint, assembled or downloaded when it is not here; None without one.
 
         Raises :class:`ModelError` when it cannot be had.

@@ -20,7 +20,6 @@ from evaluation.data.rows import Row, read_rows
 from evaluation.errors import ModelError, WeightsUnavailable, meant, quoted
 from evaluation.models.base import Loading, Predictor, Sizes, check_options
 from evaluation.models.checkpoints import file_digest
-from evaluation.net.announced import Progress
 from evaluation.net.archive import composed
 from evaluation.records import Availability, ModelSpec, Predictions, Sample
 
@@ -210,7 +209,7 @@ def availability(spec: ModelSpec, *, offline: bool) -> Availability:  # noqa: AR
     )
 
 
-def fetch(spec: ModelSpec, **_how: Path | bool | Progress) -> Path:
+def fetch(spec: ModelSpec, _loading: Loading) -> Path:
     """The table: there is nothing to fetch."""
     return _files(spec)[0]
 

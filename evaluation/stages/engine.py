@@ -81,22 +81,24 @@ class Engine:
             return model
         if spec.name in self._unavailable:
             raise self._unavailable[spec.name]
-        from evaluation.models import load_model
+        from evaluation.models import Loading, load_model
 
         self._loaded, settings = None, self.settings
         try:
             model = load_model(
                 spec,
-                cache=settings.cache,
-                device=settings.device,
-                precision=settings.precision,
-                offline=settings.offline,
-                progress=settings.progress,
-                photos=data.training_photos(),
-                store=self.store,
-                resume=settings.resume,
-                watch=lambda done, total, note: settings.progress(
-                    f"training {spec.name}", done, total, note
+                Loading(
+                    cache=settings.cache,
+                    device=settings.device,
+                    precision=settings.precision,
+                    offline=settings.offline,
+                    progress=settings.progress,
+                    photos=data.training_photos(),
+                    store=self.store,
+                    resume=settings.resume,
+                    watch=lambda done, total, note: settings.progress(
+                        f"training {spec.name}", done, total, note
+                    ),
                 ),
             )
         except WeightsUnavailable as error:
@@ -119,12 +121,14 @@ class Engine:
         if spec.reads_texts:
             return cast("TextReader", self.model(spec, data))
         if self._reader is None:
-            from evaluation.models import load_model
+            from evaluation.models import Loading, load_model
 
             settings = self.settings
             self._reader = cast(
                 "TextReader",
-                load_model(_STAND_IN, cache=settings.cache, device=settings.device, offline=True),
+                load_model(
+                    _STAND_IN, Loading(cache=settings.cache, device=settings.device, offline=True)
+                ),
             )
         return self._reader
 

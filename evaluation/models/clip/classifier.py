@@ -19,9 +19,7 @@ from evaluation.models.devices import check_precision, dtype_of, pick_device
 from evaluation.models.embedder import TowerEmbedder
 from evaluation.models.hub import hub_offline, require_hub
 from evaluation.models.text import TextEncoder, class_embeddings, cut_sentences
-from evaluation.net.announced import Progress
 from evaluation.records import FloatArray, Head, ModelSpec, PromptSet, Support
-from evaluation.records.base import silent
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +30,7 @@ OPTIONS: Mapping[str, type] = {"quick_gelu": bool, "resize_mode": str}
 RESIZE_MODES = ("shortest", "longest", "squash")
 
 
-def fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = silent) -> Path:
+def fetch(spec: ModelSpec, loading: Loading) -> Path:
     """The checkpoint of a model, with all that loading it needs, so that it loads offline.
 
     Raises:
@@ -40,12 +38,12 @@ def fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = s
         ModelError: the declaration makes no sense.
 
     """
-    source = find_source(spec, cache=cache, offline=offline, progress=progress)
+    source = find_source(spec, loading)
     with hub_offline():
         try:
             _fetch_texts(spec, source)
         except WeightsUnavailable:
-            if offline or source.local:
+            if loading.offline or source.local:
                 raise
         else:
             return source.checkpoint
@@ -154,20 +152,19 @@ def load(spec: ModelSpec, loading: Loading) -> ClipClassifier:
     check_options(spec, OPTIONS)
     _check_resize_mode(spec)
     device, precision = pick_device(loading.device), check_precision(loading.precision)
-    source = find_source(
-        spec, cache=loading.cache, offline=loading.offline, progress=loading.progress
+    source = find_source(spec, loading)
+    build = partial(
+        ClipClassifier, spec, source, device=device, precision=precision, store=loading.store
     )
     with hub_offline():
         try:
             # With everything in the caches no request is made, not even to ask for news.
-            return ClipClassifier(
-                spec, source, device=device, precision=precision, store=loading.store
-            )
+            return build()
         except WeightsUnavailable:
             if loading.offline or source.local:
                 raise
     require_hub(spec.name)
-    return ClipClassifier(spec, source, device=device, precision=precision, store=loading.store)
+    return build()
 
 
 def _checked_digest(source: Source) -> str:

@@ -175,7 +175,7 @@ def load(spec: ModelSpec, loading: Loading) -> SupervisedClassifier:
     check_options(spec, OPTIONS)
     device = pick_device(loading.device)
     check_precision(loading.precision)
-    loaded = load_trunk(spec, offline=loading.offline)
+    loaded = load_trunk(spec, loading)
     tuned, photos = None, loading.photos
     if spec.training is not None and spec.training.regime == "finetune":
         if photos is None or not photos.train:
@@ -185,10 +185,8 @@ def load(spec: ModelSpec, loading: Loading) -> SupervisedClassifier:
             spec,
             photos,
             transform=transform_of(loaded.trunk.preprocess),
-            folder=loading.cache / "trainings",
             device=device,
-            resume=loading.resume,
-            watch=loading.watch,
+            loading=loading,
         )
     return SupervisedClassifier(spec, loaded, loading, tuned=tuned)
 

@@ -15,20 +15,19 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cattrs
 import numpy as np
 
 from evaluation.errors import ModelError
-from evaluation.models.base import Watch
+from evaluation.models.base import Loading, Watch
 from evaluation.models.checkpoints import file_digest
 from evaluation.models.supervised.augmentation import Augmentation
 from evaluation.models.supervised.blocks import last_parts
 from evaluation.models.supervised.logistic import check_support, fit_logistic_regression
 from evaluation.models.supervised.saves import Saves
 from evaluation.models.supervised.schedule import (
-    Plan,
     best_of,
     is_over,
     plan_of,
@@ -79,10 +78,8 @@ def finetune(
     photos: TrainingPhotos,
     *,
     transform: Any,
-    folder: Path,
     device: torch.device,
-    resume: bool,
-    watch: Watch,
+    loading: Loading,
 ) -> Tuned:
     """Trains a trunk, or finds it trained, and leaves the best epoch's weights in it.
 
@@ -93,10 +90,8 @@ def finetune(
         spec: The model, with its training and augmentation.
         photos: What it may learn from.
         transform: From a photo to what the trunk reads, without augmentation.
-        folder: Where trainings are kept.
         device: Where it is trained.
-        resume: Whether to continue, or to take as it is, what an earlier training left.
-        watch: Told of the epochs.
+        loading: Where trainings are kept, whether one is resumed, and who is told of epochs.
 
     Raises:
         ModelError: a class has no training photo, the loss is no number, or a checkpoint
@@ -105,6 +100,7 @@ def finetune(
     """
     from filelock import FileLock
 
+    folder, resume = loading.cache / "trainings", loading.resume
     place = folder / _key(loaded, spec, photos, device)[:32]
     saves = Saves(place)
     asked = time.time()
@@ -126,7 +122,7 @@ def finetune(
             if not resume:
                 saves.clear()
             trainer = _Trainer(loaded, spec, photos, transform=transform, device=device)
-            result = _train(trainer, saves, watch)
+            result = _train(trainer, saves, loading.watch)
         return _tuned(result, saves, loaded, photos)
     finally:
         lock.release()
@@ -199,17 +195,14 @@ def _tuned(
     """Fills the trunk with the kept weights, and says how they came about."""
     from safetensors.torch import load_file
 
-    told_of = dict(result["record"])
-    epochs = tuple(TrainingEpoch(**one) for one in told_of.pop("epochs"))
-    told_of["views"] = tuple(told_of["views"])
-    record = TrainingRecord(epochs=epochs, **told_of)
+    record = cattrs.structure(result["record"], TrainingRecord)
     file = saves.folder / result["best"]
     tensors = load_file(file)
     weight, bias = tensors.pop("head.weight"), tensors.pop("head.bias")
     loaded.trunk.module.load_state_dict(
         {name.removeprefix("trunk."): value for name, value in tensors.items()}
     )
-    kept = next(one for one in epochs if one.epoch == record.best_epoch)
+    kept = next(one for one in record.epochs if one.epoch == record.best_epoch)
     chosen: dict[str, Any] = {"best_epoch": kept.epoch, "train_images": len(photos.train)}
     if kept.validation_accuracy is not None:
         chosen["validation_accuracy"] = kept.validation_accuracy
@@ -239,10 +232,13 @@ class _Trainer:
         device: torch.device,
     ) -> None:
         import torch
+        from timm.utils import ModelEmaV3
         from torch import nn
 
         training = spec.training or TrainingSpec()
-        self.plan = _plan(training)
+        self.plan = plan_of(
+            training, epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE
+        )
         self.device = device
         self._spec, self._photos, self._transform = spec, photos, transform
         self._pretrained, self._dim = loaded.pretrained, loaded.trunk.dim
@@ -275,8 +271,7 @@ class _Trainer:
         half = device.type == "cuda" and not torch.cuda.is_bf16_supported()
         self._mixed = torch.float16 if half else torch.bfloat16
         self._scaler = torch.amp.GradScaler(device.type, enabled=half)
-        self._decay = training.ema
-        self._average: dict[str, torch.Tensor] = {}
+        self._average = ModelEmaV3(self._network, training.ema) if training.ema else None
         self._at_once: int | None = None
         """Photos of a batch that go through together; None: all of them."""
 
@@ -289,9 +284,11 @@ class _Trainer:
         head = self._network.get_submodule("head")
         labels = np.array([self._labels[one.id] for one in self._photos.train], dtype=np.int64)
         if self._pretrained:
-            support = Support(embeddings=self._features(self._photos.train), labels=labels)
             probe = fit_logistic_regression(
-                self._photos.classes, support, self._probe_validation(), seed=self._photos.seed
+                self._photos.classes,
+                self._support(self._photos.train),
+                self._support(self._photos.validation) if self._photos.validation else None,
+                seed=self._photos.seed,
             )
             weight, bias = torch.from_numpy(probe.weight), torch.from_numpy(probe.bias)
         else:
@@ -303,24 +300,28 @@ class _Trainer:
             weight = torch.randn(shape, generator=generator) * 0.01
             bias = torch.zeros(len(self._photos.classes))
         head.load_state_dict({"weight": weight.float(), "bias": bias.float()})
-        if self._decay is not None:
-            self._average = {key: one.clone() for key, one in self._network.state_dict().items()}
+        if self._average is not None:
+            self._average.set(self._network)
 
-    def _probe_validation(self) -> Support | None:
-        part = self._photos.validation
-        if not part:
-            return None
+    def _support(self, part: Sequence[Sample]) -> Support:
+        """The pooled features of photos as they are, with their labels."""
+        features = self._through(part, self._network.get_submodule("trunk")).numpy()
         labels = np.array([self._labels[one.id] for one in part], dtype=np.int64)
-        return Support(embeddings=self._features(part), labels=labels)
+        return Support(embeddings=features, labels=labels)
 
     def weights(self) -> Mapping[str, torch.Tensor]:
         """What would be kept if this epoch were the best."""
-        return self._average or self._network.state_dict()
+        return self._kept().state_dict()
+
+    def _kept(self) -> nn.Module:
+        """The moving average (Polyak and Juditsky 1992) where one is declared."""
+        return self._network if self._average is None else self._average.module
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """All that the next epoch depends on."""
         found = {f"network.{key}": one for key, one in self._network.state_dict().items()}
-        found |= {f"average.{key}": one for key, one in self._average.items()}
+        if self._average is not None:
+            found |= {f"average.{key}": one for key, one in self.weights().items()}
         for number, state in self._optimiser.state_dict()["state"].items():
             found |= {f"optimiser.{number}.{key}": one for key, one in state.items()}
         return found
@@ -331,9 +332,9 @@ class _Trainer:
 
     def restore(self, tensors: Mapping[str, torch.Tensor], info: Mapping[str, Any]) -> None:
         """Back to where :meth:`tensors` and :meth:`scalars` were taken."""
-        network, average = _below("network.", tensors), _below("average.", tensors)
-        self._network.load_state_dict(network)
-        self._average = {key: one.to(self.device) for key, one in average.items()}
+        self._network.load_state_dict(_below("network.", tensors))
+        if self._average is not None:
+            self._average.module.load_state_dict(_below("average.", tensors))
         state: dict[int, dict[str, torch.Tensor]] = {}
         for name, one in _below("optimiser.", tensors).items():
             number, _, key = name.partition(".")
@@ -391,7 +392,8 @@ class _Trainer:
         require_finite(found[0], epoch=epoch, plan=self.plan, where=self._spec.name)
         self._scaler.step(self._optimiser)
         self._scaler.update()
-        self._follow()
+        if self._average is not None:
+            self._average.update(self._network)
         return found
 
     def _gradients(self, pixels: torch.Tensor, truth: torch.Tensor) -> tuple[float, int] | None:
@@ -442,26 +444,13 @@ class _Trainer:
             )
         self._at_once = size // 2
 
-    def _follow(self) -> None:
-        """The moving average takes a step towards the weights (Polyak and Juditsky 1992)."""
-        import torch
-
-        if self._decay is None:
-            return
-        with torch.no_grad():
-            for key, value in self._network.state_dict().items():
-                if value.is_floating_point():
-                    self._average[key].lerp_(value, 1 - self._decay)
-                else:
-                    self._average[key].copy_(value)
-
     def _validate(self, epoch: int) -> dict[str, float]:
         import torch
 
         part = self._photos.validation
         if not part:
             return {}
-        logits = self._outputs(part, self.weights())
+        logits = self._through(part, self._kept())
         truth = torch.tensor([self._labels[one.id] for one in part])
         loss = float(torch.nn.functional.cross_entropy(logits, truth).item())
         require_finite(loss, epoch=epoch, plan=self.plan, where=self._spec.name)
@@ -470,27 +459,13 @@ class _Trainer:
 
     # ------------------------------------------------------------------ forward passes
 
-    def _outputs(self, part: Sequence[Sample], weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """(N, C) logits of photos as they are."""
+    def _through(self, part: Sequence[Sample], module: nn.Module) -> torch.Tensor:
+        """(N, …) what a module gives of photos as they are."""
         import torch
 
-        self._network.eval()
+        module.eval()
         with torch.inference_mode():
-            rows = [
-                torch.func.functional_call(self._network, dict(weights), (pixels,)).float().cpu()
-                for pixels in self._plain(part)
-            ]
-        return torch.cat(rows)
-
-    def _features(self, part: Sequence[Sample]) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """(N, D) pooled features of photos as they are."""
-        import torch
-
-        self._network.eval()
-        trunk = self._network.get_submodule("trunk")
-        with torch.inference_mode():
-            rows = [trunk(pixels).float().cpu().numpy() for pixels in self._plain(part)]
-        return np.concatenate(rows)
+            return torch.cat([module(pixels).float().cpu() for pixels in self._plain(part)])
 
     def _plain(self, part: Sequence[Sample]) -> Iterator[torch.Tensor]:
         size = self.plan.batch_size
@@ -510,12 +485,11 @@ class _Trainer:
         ahead: deque[tuple[Sequence[Sample], list[Future[Image.Image]]]] = deque()
         executor = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
         try:
-            for batch in batches:
+            for batch in (*batches, ()):
                 ahead.append((batch, [executor.submit(self._photos.load, one) for one in batch]))
                 if len(ahead) > 1:
-                    yield _opened(*ahead.popleft())
-            while ahead:
-                yield _opened(*ahead.popleft())
+                    samples, photos = ahead.popleft()
+                    yield samples, [photo.result() for photo in photos]
         finally:
             executor.shutdown(cancel_futures=True)
 
@@ -559,10 +533,6 @@ class _Trainer:
             yield
 
 
-def _plan(training: TrainingSpec) -> Plan:
-    return plan_of(training, epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
-
-
 def _choose_what_learns(
     network: nn.Module, trunk: nn.Module, blocks: int | None
 ) -> list[nn.Module]:
@@ -580,9 +550,3 @@ def _below(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.
     return {
         name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)
     }
-
-
-def _opened(
-    batch: Sequence[Sample], photos: Sequence[Future[Image.Image]]
-) -> tuple[Sequence[Sample], list[Image.Image]]:
-    return batch, [one.result() for one in photos]

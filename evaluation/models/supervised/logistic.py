@@ -40,16 +40,10 @@ def fit_logistic_regression(
     validation is not added to it afterwards, so that the validation accuracy in the record
     is that of the very head that is scored.
 
-    Args:
-        classes: C names.
-        train: (N, D) features with labels; every class must be there.
-        validation: What the regularisation is chosen on; without it, ``DEFAULT_STRENGTH``.
-        seed: Recorded; the solver (L-BFGS) is deterministic.
-        max_iterations: Of the solver, for each regularisation.
+    ``train`` holds (N, D) features; without ``validation`` the strength is ``DEFAULT_STRENGTH``.
+    The solver (L-BFGS) is deterministic, and has ``max_iterations`` for each strength.
 
-    Raises:
-        ModelError: a class has no training photo, or there is only one class.
-
+    Raises :class:`ModelError`: a class has no training photo, or there is only one class.
     """
     check_support(classes, train)
     strengths = STRENGTHS if has_images(validation) else (DEFAULT_STRENGTH,)
