@@ -123,9 +123,6 @@ def _parts(begun: Begun) -> str:
     return f"as given: {counts}{carved}"
 
 
-# ------------------------------------------------------------------------- veille try
-
-
 @click.command("try", short_help="From photos to an answer: new, eval and site in one.")
 @click.argument("photos", type=click.Path(path_type=Path))
 @click.option("--name", help="Of the study (from the folder's).")
@@ -134,6 +131,7 @@ def _parts(begun: Begun) -> str:
 @click.pass_context
 def try_(  # noqa: PLR0917 - click passes them by name
     context: click.Context,
+    /,
     photos: Path,
     name: str | None,
     language: str | None,

@@ -63,8 +63,8 @@ def _print_data(data: StudyData) -> None:
 
 
 def _print_models(result: StudyCheck) -> None:
-    for one in result.models:
-        ready = one.availability
+    for entry in result.models:
+        ready = entry.availability
         if ready.ready:
             state = click.style("would run", fg="green")
         elif ready.download_bytes is not None:
@@ -72,8 +72,8 @@ def _print_models(result: StudyCheck) -> None:
         else:
             state = click.style("unavailable", fg="red")
         reason = f" ({ready.reason})" if ready.reason else ""
-        click.echo(f"model     {one.model.name}: {state}{reason}")
-        for case in one.cases:
+        click.echo(f"model     {entry.model.name}: {state}{reason}")
+        for case in entry.cases:
             click.echo(f"  case    {case}")
 
 

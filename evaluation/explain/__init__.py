@@ -12,10 +12,9 @@ from __future__ import annotations
 from evaluation.explain.case import CaseStamp, Plan, explain_case, methods_of, planned_passes
 from evaluation.explain.computed import Explainer
 from evaluation.explain.selection import select_photos
-from evaluation.stores.maps import ALGORITHMS, MapCache
+from evaluation.stores.maps import MapCache
 
 __all__ = [
-    "ALGORITHMS",
     "CaseStamp",
     "Explainer",
     "MapCache",

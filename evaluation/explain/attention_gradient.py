@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from evaluation.errors import ModelError
 from evaluation.explain.base import Explainable, InputMaps, Score, class_directions, to_array
 from evaluation.explain.recorder import RecordedAttention, recording
-from evaluation.explain.towers import TokenLayout, token_layout
+from evaluation.explain.towers import token_layout
 
 if TYPE_CHECKING:
     import torch
@@ -39,8 +39,7 @@ def attention_gradient(model: Explainable, score: Score, pixels: torch.Tensor) -
             raise _no_gradient()
         weighted = record.weights.detach() * record.weight_gradient(gradient)
         parts.append(weighted.sum(dim=(-3, -2)))
-    layout = token_layout(model.image_tower, record.weights.shape[-1], pixels.shape[-2:])
-    return _to_maps(parts, layout)
+    return _to_maps(parts, model, pixels)
 
 
 def chefer(model: Explainable, score: Score, pixels: torch.Tensor) -> InputMaps:
@@ -63,8 +62,7 @@ def chefer(model: Explainable, score: Score, pixels: torch.Tensor) -> InputMaps:
         if not used:
             raise _no_gradient()
         parts.append(_relevance(used))
-    layout = token_layout(model.image_tower, records[0].weights.shape[-1], pixels.shape[-2:])
-    return _to_maps(parts, layout)
+    return _to_maps(parts, model, pixels)
 
 
 def _relevance(used: Sequence[tuple[RecordedAttention, torch.Tensor]]) -> torch.Tensor:
@@ -92,9 +90,6 @@ def _relevance(used: Sequence[tuple[RecordedAttention, torch.Tensor]]) -> torch.
     if not pooled:
         relevance = relevance - identity
     return (relevance * reached.unsqueeze(-1)).sum(dim=-2)
-
-
-# ------------------------------------------------------------ forward and backward
 
 
 def _run(
@@ -155,7 +150,7 @@ def _output_gradients(
     import torch
 
     outputs = [record.output for record in records]
-    bytes_a_class = sum(one.numel() * one.element_size() for one in outputs)
+    bytes_a_class = sum(output.numel() * output.element_size() for output in outputs)
     # The weights' own gradient is made one layer at a time.
     bytes_a_class += max(r.weights.numel() * r.weights.element_size() for r in records)
     for directions in class_directions(scores, bytes_a_class):
@@ -169,9 +164,12 @@ def _output_gradients(
         )
 
 
-def _to_maps(parts: Sequence[torch.Tensor], layout: TokenLayout) -> InputMaps:
+def _to_maps(parts: Sequence[torch.Tensor], model: Explainable, pixels: torch.Tensor) -> InputMaps:
     """(c, B, K) relevances of the keys to maps over the patches."""
     import torch
+
+    size = (pixels.shape[-2], pixels.shape[-1])
+    layout = token_layout(model.image_tower, parts[0].shape[-1], size)
 
     patches = torch.cat(list(parts))[..., layout.prefix :]
     if not patches.any():

@@ -145,8 +145,11 @@ def _channels_first(
             remedy="name another layer, or none",
         )
     layout = token_layout(tower, activation.shape[1], size)
-    pair = [
-        tokens[..., layout.prefix :, :].transpose(-1, -2).unflatten(-1, layout.grid)
-        for tokens in (activation, gradient)
-    ]
-    return pair[0], pair[1], layout.extent
+    activation, gradient = (
+        tokens[..., layout.prefix :, :].transpose(-1, -2) for tokens in (activation, gradient)
+    )
+    return (
+        activation.reshape(*activation.shape[:-1], *layout.grid),
+        gradient.reshape(*gradient.shape[:-1], *layout.grid),
+        layout.extent,
+    )

@@ -133,7 +133,7 @@ class Plan:
         self, sample_id: str, methods: Sequence[ExplainMethod]
     ) -> tuple[ExplainMethod, ...]:
         """Of the methods that apply, those that a photo is explained by."""
-        return tuple(one for one in methods if sample_id in self.photos_of(one))
+        return tuple(method for method in methods if sample_id in self.photos_of(method))
 
     def photos_of(self, method: ExplainMethod) -> tuple[str, ...]:
         """The photos that a method explains."""
@@ -149,9 +149,9 @@ def planned_passes(spec: ExplainSpec, methods: Sequence[ExplainMethod], plan: Pl
 
     A gradient method counts as three: its backward pass costs about two.
     """
-    maps = sum(METHODS[one].work(spec) * len(plan.photos_of(one)) for one in methods)
+    maps = sum(METHODS[method].work(spec) * len(plan.photos_of(method)) for method in methods)
     curves = (len(methods) + len(CONTROLS)) * forward_passes(spec.curve_steps)
-    again = sum(METHODS[one].work(spec) * len(METHODS[one].shares) for one in methods)
+    again = sum(METHODS[method].work(spec) * len(METHODS[method].shares) for method in methods)
     return maps + len(plan.curves) * curves + len(plan.randomised) * again
 
 
@@ -308,9 +308,11 @@ class _Work:
         if not ids or not methods:
             return ()
         curves: dict[str, list[Curves]] = {name: [] for name in (*methods, *CONTROLS)}
-        for one in ids:
+        for sample_id in ids:
             for name, found in curves.items():
-                found.append(self.explainer.curves(name, self.samples[one], self.classes_of(one)))
+                found.append(
+                    self.explainer.curves(name, self.samples[sample_id], self.classes_of(sample_id))
+                )
                 self.step(forward_passes(self.spec.curve_steps))
         return summarise_curves(curves, seed=self.spec.seed)
 
@@ -322,12 +324,16 @@ class _Work:
         It is the model that is tested: what was found with the texts of one case stands for
         the others.
         """
-        steps = [(one, share) for one in methods for share in METHODS[one].shares] if ids else []
+        steps = (
+            [(method, share) for method in methods for share in METHODS[method].shares]
+            if ids
+            else []
+        )
         key = key_of(
             "randomisation",
             interval="over photos",
             model=self.explainer.model.fingerprint,
-            images=[self.samples[one].digest for one in ids],
+            images=[self.samples[sample_id].digest for sample_id in ids],
             classes=self.predictions.classes,
             steps=steps,
             masks=self.spec.masks,
@@ -360,9 +366,11 @@ class _Work:
         :data:`ENOUGH` have none.
         """
         values = []
-        for one in ids:
-            classes = self.classes_of(one)
-            values.append(self.explainer.similarities(method, self.samples[one], classes, share))
+        for sample_id in ids:
+            classes = self.classes_of(sample_id)
+            values.append(
+                self.explainer.similarities(method, self.samples[sample_id], classes, share)
+            )
             self.step(METHODS[method].work(self.spec))
         photos = mean_metric("spearman", np.array([photo.mean() for photo in values]))
         low, high = (photos.low, photos.high) if len(values) >= ENOUGH else (None, None)

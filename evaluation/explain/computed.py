@@ -147,8 +147,6 @@ class Explainer:
 
         return self.cache.kept_arrays(key, make)["similarity"]
 
-    # ---------------------------------------------------------------------- parts
-
     @cached_property
     def _head_digest(self) -> str:
         return head_digest(self.head)

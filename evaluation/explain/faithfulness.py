@@ -187,9 +187,6 @@ def _interval(values: NDArray[np.float64], seed: int) -> tuple[float | None, flo
     return float(low), float(high)
 
 
-# ---------------------------------------------------------------------- the pixels
-
-
 def _baseline(pixels: torch.Tensor, baseline: Baseline) -> torch.Tensor:
     if baseline == "mean":
         return pixels.mean(dim=(-2, -1), keepdim=True).expand_as(pixels)

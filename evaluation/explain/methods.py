@@ -77,9 +77,6 @@ class Method:
     """Of the weights, those that are shuffled to see whether its maps come from them."""
 
 
-# ------------------------------------------------------------------------- attention
-
-
 def _needs_layout(name: str, tower: Tower) -> ModelError | None:
     if tower.layout is not None:
         return None
@@ -100,18 +97,12 @@ def _reads_tokens(tower: Tower) -> bool:
     return tower.spatial is None and tower.layout is not None
 
 
-# ------------------------------------------------------------------- class activation
-
-
 def _needs_spatial(tower: Tower) -> ModelError | None:
     return no_spatial_layer() if tower.spatial is None else None
 
 
 def _spatial_name(tower: Tower) -> str:
     return tower.spatial.name if tower.spatial else ""
-
-
-# ------------------------------------------------------------------------------ RISE
 
 
 def masks_of(spec: ExplainSpec) -> RiseSettings:
@@ -131,7 +122,7 @@ def _rise(look: Look) -> InputMaps:
     maps = [
         rise_maps(rows, look.score, look.masks, look.tower.input_size) for rows in look.keep(embed)
     ]
-    return InputMaps(values=np.concatenate([one.values for one in maps]), extent=maps[0].extent)
+    return InputMaps(values=np.concatenate([image.values for image in maps]), extent=maps[0].extent)
 
 
 METHODS: Mapping[ExplainMethod, Method] = {

@@ -39,19 +39,19 @@ def randomised(tower: torch.nn.Module, share: float, *, seed: int = 0) -> Iterat
     import torch
 
     parameters = list(tower.parameters())
-    wanted = share * sum(one.numel() for one in parameters)
+    wanted = share * sum(parameter.numel() for parameter in parameters)
     saved: list[tuple[torch.nn.Parameter, torch.Tensor]] = []
     generator = torch.Generator().manual_seed(seed)
     done = 0
     try:
         with torch.no_grad():
-            for one in reversed(parameters):
+            for parameter in reversed(parameters):
                 if done >= wanted:
                     break
-                saved.append((one, one.detach().cpu().clone()))
-                order = torch.randperm(one.numel(), generator=generator).to(one.device)
-                one.copy_(one.flatten()[order].view_as(one))
-                done += one.numel()
+                saved.append((parameter, parameter.detach().cpu().clone()))
+                order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
+                parameter.copy_(parameter.flatten()[order].view_as(parameter))
+                done += parameter.numel()
         yield
     finally:
         with torch.no_grad():

@@ -7,7 +7,7 @@ test set, so the same predictions always give the same photos.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
 import numpy as np
@@ -76,7 +76,7 @@ def _of_each_class(predictions: Predictions, count: int, rule: SelectionRule) ->
 
 
 def _in_turns(
-    predictions: Predictions, ranked: Sequence[Sequence[np.integer]], rule: SelectionRule
+    predictions: Predictions, ranked: Iterable[Iterable[int]], rule: SelectionRule
 ) -> Iterator[_Choice]:
     """The first photo of each class, then the second of each, …"""
     for turn in zip_longest(*ranked):

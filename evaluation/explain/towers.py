@@ -162,9 +162,6 @@ def _patch_size(trunk: Any) -> tuple[int, int] | None:
     return int(kernel[0]), int(kernel[1])
 
 
-# ----------------------------------------------------------- the last feature map
-
-
 @dataclass(slots=True)
 class _Watch:
     """Notes what each module of a tower returns, in the order in which they end."""

@@ -20,7 +20,6 @@ from evaluation.models.base import (
     Maker,
     Predictor,
     TextReader,
-    TrainingViews,
 )
 from evaluation.models.cards import card, licence_of
 from evaluation.models.checkpoints import is_path
@@ -34,7 +33,6 @@ __all__ = [
     "Loading",
     "Predictor",
     "TextReader",
-    "TrainingViews",
     "availability",
     "fetch",
     "load_model",

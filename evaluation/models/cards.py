@@ -58,9 +58,6 @@ def licence_of(spec: ModelSpec) -> Licence | None:
     )
 
 
-# --------------------------------------------------------------------------- sizes
-
-
 def parameters(module: torch.nn.Module) -> int:
     """How many weights a module has."""
     return sum(parameter.numel() for parameter in module.parameters())
@@ -78,9 +75,6 @@ def gflops(module: torch.nn.Module, resolution: tuple[int, int]) -> float:
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         module(torch.empty(1, 3, *resolution, device="meta"))
     return float(counter.get_total_flops()) / 1e9
-
-
-# --------------------------------------------------------------------------- facts
 
 
 @cache

@@ -105,7 +105,7 @@ def _numpy_numbers() -> list[Any]:
     builders = (multiarray.scalar, multiarray._reconstruct)  # noqa: SLF001
     dtypes = {type(np.dtype(code)) for code in np.typecodes["All"]}
     # NumPy 1 wrote another name of the same functions.
-    old = [(one, f"numpy.core.multiarray.{one.__name__}") for one in builders]
+    old = [(builder, f"numpy.core.multiarray.{builder.__name__}") for builder in builders]
     return [np.ndarray, np.dtype, codecs.encode, *builders, *old, *dtypes]
 
 

@@ -86,13 +86,13 @@ class GivenPredictions(Predictor):
 
     def cost(self, samples: Sequence[Sample]) -> float | None:
         """See :meth:`Predictor.cost`: None unless each of them has one."""
-        costs = [row.cost for one in samples if (row := self._answer(one)) and row.cost is not None]
+        costs = [
+            row.cost for sample in samples if (row := self._answer(sample)) and row.cost is not None
+        ]
         return math.fsum(costs) / len(costs) if costs and len(costs) == len(samples) else None
 
     def _answer(self, sample: Sample) -> _Answer | None:
         return next((self._answers[key] for key in _names(sample) if key in self._answers), None)
-
-    # ------------------------------------------------------------------------ reading
 
     def _read(self, file: Path) -> None:
         table = read_rows(file, ())
@@ -194,9 +194,6 @@ def _number(text: str, line: str) -> float:
     if not math.isfinite(found):
         raise ModelError(f"{text!r} is no number", where=line, remedy="write 0.25 or 0,25")
     return found
-
-
-# ------------------------------------------------- what is asked of a kind of model
 
 
 def availability(spec: ModelSpec, *, offline: bool) -> Availability:  # noqa: ARG001

@@ -94,10 +94,10 @@ def class_embeddings(
     Raises :class:`ModelError` when a class has no text.
     """
     sentences = _sentences(classes, prompts)
-    distinct = tuple(dict.fromkeys(one for texts in sentences.values() for one in texts))
+    distinct = tuple(dict.fromkeys(text for texts in sentences.values() for text in texts))
     row = {sentence: i for i, sentence in enumerate(distinct)}
     embedded = encoder.encode(distinct)
-    means = [embedded[[row[one] for one in texts]].mean(axis=0) for texts in sentences.values()]
+    means = [embedded[[row[text] for text in texts]].mean(axis=0) for texts in sentences.values()]
     return unit(np.stack(means))
 
 

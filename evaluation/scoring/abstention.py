@@ -84,7 +84,9 @@ def risk_coverage(confidence: FloatArray, right: BoolArray) -> tuple[RiskPoint, 
     return tuple(_point(levels, accepted, wrong, int(i)) for i in kept)
 
 
-def _point(levels: FloatArray, accepted: IntArray, wrong: FloatArray, i: int) -> RiskPoint:
+def _point(
+    levels: FloatArray, accepted: IntArray, wrong: IntArray | FloatArray, i: int
+) -> RiskPoint:
     """The curve at level i, from how many images each level accepts, and gets wrong."""
     return RiskPoint(
         coverage=float(accepted[i] / accepted[-1]),

@@ -27,9 +27,6 @@ from evaluation.scoring.intervals import CONFIDENCE, Interval, metric, share
 NEIGHBOURS = 10
 
 
-# ------------------------------------------------------------------------- labels
-
-
 def audit_labels(aligned: Aligned, groups: IntArray | None = None) -> DataAudit:
     """Photos that every case puts, with confidence, in another class; accuracies without them.
 
@@ -51,7 +48,9 @@ def audit_labels(aligned: Aligned, groups: IntArray | None = None) -> DataAudit:
         raise ComparisonError(
             "takes two models or more", where="an audit of the labels", remedy="score another"
         )
-    confidence = np.mean([_confidence(one) for one in aligned.predictions.values()], axis=0)
+    confidence = np.mean(
+        [_confidence(prediction) for prediction in aligned.predictions.values()], axis=0
+    )
     doubted = ~aligned.correct.any(axis=0) & (confidence >= 0)
     suspects = [_suspect(aligned, int(i)) for i in np.flatnonzero(doubted)]
     return DataAudit(
@@ -89,7 +88,9 @@ def _suspect(aligned: Aligned, i: int) -> Suspect:
         case: aligned.classes[int(one.predicted[i])] for case, one in aligned.predictions.items()
     }
     classes = set(named.values())
-    given = [float(one.probabilities[i, label]) for one in aligned.predictions.values()]
+    given = [
+        float(prediction.probabilities[i, label]) for prediction in aligned.predictions.values()
+    ]
     return Suspect(
         sample_id=aligned.sample_ids[i],
         label=aligned.classes[label],
@@ -97,9 +98,6 @@ def _suspect(aligned: Aligned, i: int) -> Suspect:
         consensus=classes.pop() if len(classes) == 1 else None,
         label_probability=float(np.mean(given)),
     )
-
-
-# ------------------------------------------------------------------------ classes
 
 
 def audit_embeddings(

@@ -89,9 +89,6 @@ def log_probabilities(predictions: Predictions) -> FloatArray:
     return result
 
 
-# ------------------------------------------------------------------------ the ECE
-
-
 def bin_of(confidence: FloatArray) -> IntArray:
     """(N,) index of the bin ]low, high] that holds each confidence; 0 is in the first."""
     edges = np.linspace(0, 1, BINS + 1)
@@ -134,9 +131,6 @@ def _reliability(
         )
         for i in range(BINS)
     )
-
-
-# -------------------------------------------------------------------- temperature
 
 
 def fit_temperature(logits: FloatArray, labels: IntArray) -> float:

@@ -124,7 +124,7 @@ def _in_order(predictions: Predictions, ids: tuple[str, ...]) -> Predictions:
     if predictions.sample_ids == ids:
         return predictions
     place = {one: i for i, one in enumerate(predictions.sample_ids)}
-    order = np.array([place[one] for one in ids])
+    order = np.array([place[sample_id] for sample_id in ids])
     return replace(
         predictions,
         sample_ids=ids,
@@ -273,12 +273,12 @@ def tie_groups(names: Sequence[str], separated: set[tuple[str, str]]) -> dict[st
     share a letter exactly when no test separates them; here A is "a", B "a" and "b", C "b".
     """
     tied = {
-        one: {
+        name: {
             other
             for other in names
-            if other != one and not {(one, other), (other, one)} & separated
+            if other != name and not {(name, other), (other, name)} & separated
         }
-        for one in names
+        for name in names
     }
     place = {name: i for i, name in enumerate(names)}
     groups = sorted(

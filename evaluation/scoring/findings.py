@@ -45,7 +45,7 @@ def find(
     findings keeps the chance of a false one below ``comparison.alpha``.
     """
     controls = controls or {}
-    known = {one.case: one for one in contenders}
+    known = {contender.case: contender for contender in contenders}
     ranked = [known[case.case] for case in comparison.cases if case.case in known]
     real = [one for one in ranked if one.prompts not in controls]
     tests = {frozenset((pair.a, pair.b)): pair for pair in comparison.pairs}
@@ -104,9 +104,6 @@ def _rival_models(real: Sequence[Contender]) -> list[tuple[Contender, Contender]
     return [(models[0], other) for other in models[1:]]
 
 
-# -------------------------------------------------------------------- quoted results
-
-
 def find_quoted(
     counts: Mapping[str, int], n: int, *, margin: float = MARGIN
 ) -> tuple[Finding, ...]:
@@ -155,8 +152,8 @@ def _overlaps(a: int, b: int, n: int) -> tuple[float, float, Interval]:
         min(p),
         max(p),
         Interval(
-            low=min(one.low for one in intervals),
-            high=max(one.high for one in intervals),
+            low=min(interval.low for interval in intervals),
+            high=max(interval.high for interval in intervals),
             method="tango",
         ),
     )

@@ -7,7 +7,6 @@ interrupted run goes on where it was, and an unchanged case computes nothing.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 
 from evaluation.data import open_photo
@@ -23,6 +22,7 @@ from evaluation.records import (
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
 from evaluation.stages.score import head_of
+from evaluation.stages.standing import maps_stand
 from evaluation.stores import artefacts
 from evaluation.usage import eval_command
 
@@ -77,7 +77,7 @@ def explain(case: Case, data: StudyData, engine: Engine, spec: ExplainSpec) -> C
         ArtefactError: the maps cannot be written.
 
     """
-    from evaluation.explain import ALGORITHMS, CaseStamp, Explainer, explain_case
+    from evaluation.explain import CaseStamp, Explainer, explain_case
 
     if not case.model.embeds:
         raise DataError("predictions made elsewhere have no maps", where=case.id)
@@ -93,14 +93,10 @@ def explain(case: Case, data: StudyData, engine: Engine, spec: ExplainSpec) -> C
     model = engine.model(case.model, data)
     if run.provenance.weights_digest not in (None, model.weights_digest):
         raise _outdated(case)
-    standing = _standing(case, engine)
-    if standing is not None and (
-        standing.predictions_digest == stamp.predictions_digest
-        and standing.fingerprint == model.fingerprint
-        and standing.algorithms == ALGORITHMS
-        and standing.spec.covers(spec)
-    ):
-        return standing
+    if maps_stand(case, spec, root):
+        standing = artefacts.read_explanation(root / case.id / "attention.json")
+        if standing.fingerprint == model.fingerprint:
+            return standing
     overlays: dict[str, bytes] = {}
     with engine.map_cache() as cache:
         explainer = Explainer(
@@ -176,16 +172,3 @@ def _is_of_now(run: RunRecord, case: Case, data: StudyData) -> bool:
         and run.model == case.model
         and len(set(texts)) == 1
     )
-
-
-def _standing(case: Case, engine: Engine) -> CaseExplanation | None:
-    """The maps that were made before, with all their overlays."""
-    folder = engine.settings.artefacts / case.id
-    # Whatever cannot be read is made anew.
-    with suppress(ArtefactError):
-        found = artefacts.read_explanation(folder / "attention.json")
-        maps = [one for photo in found.photos for one in photo.maps]
-        failed = (folder / "attention-failure.json").is_file()
-        if not failed and all((folder / one.overlay).is_file() for one in maps):
-            return found
-    return None

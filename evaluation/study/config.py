@@ -148,7 +148,7 @@ def _study(file: Path, data_root: Path | None, mistakes: list[Mistake]) -> Study
     prompts = read_prompt_sets(table, models)
     reference = _reference(table)
     translations = _translations(file.with_name(ENGLISH), mistakes)
-    refuse_unknown_prompts(table, models, [one.name for one in prompts])
+    refuse_unknown_prompts(table, models, [prompt_set.name for prompt_set in prompts])
     cases = _case_names(name, models, prompts)
     thresholds = _thresholds(table, cases)
     answer = read_answer(table, [model.name for model in models], cases, reference)
@@ -211,7 +211,7 @@ def _explain(table: Table) -> ExplainSpec:
     for method in methods:
         if method not in EXPLAIN_METHODS:
             table.wrong("methods", f"{method!r} is unknown", meant(method, EXPLAIN_METHODS))
-    keys = [one.name for one in fields(ExplainSpec) if one.name != "methods"]
+    keys = [field.name for field in fields(ExplainSpec) if field.name != "methods"]
     numbers = {key: table.integer(key, _EXPLAIN_MINIMA.get(key, 0)) for key in keys}
     table.finish()
     return ExplainSpec(

@@ -100,7 +100,9 @@ class SupervisedClassifier(TowerEmbedder):
                 validation,
                 self._training,
                 seed=seed,
-                frozen_parameters=sum(one.numel() for one in self.image_tower.parameters()),
+                frozen_parameters=sum(
+                    parameter.numel() for parameter in self.image_tower.parameters()
+                ),
                 where=self.spec.name,
                 watch=self._watch,
             )

@@ -165,7 +165,7 @@ def _train(trainer: _Trainer, saves: Saves, watch: Watch) -> dict[str, Any]:
         epochs.append(trainer.run_epoch(len(epochs) + 1))
         if best_of(epochs) is epochs[-1]:
             info["best"] = saves.write_best(len(epochs), trainer.weights())
-        info["epochs"] = [asdict(one) for one in epochs]
+        info["epochs"] = [asdict(epoch) for epoch in epochs]
         info["seconds"] += time.perf_counter() - clock
         saves.write_epoch(len(epochs), {**info, **trainer.scalars()}, trainer.tensors())
         watch(len(epochs), trainer.plan.epochs, told(epochs[-1]))
@@ -202,7 +202,7 @@ def _tuned(
     loaded.trunk.module.load_state_dict(
         {name.removeprefix("trunk."): value for name, value in tensors.items()}
     )
-    kept = next(one for one in record.epochs if one.epoch == record.best_epoch)
+    kept = next(epoch for epoch in record.epochs if epoch.epoch == record.best_epoch)
     chosen: dict[str, Any] = {"best_epoch": kept.epoch, "train_images": len(photos.train)}
     if kept.validation_accuracy is not None:
         chosen["validation_accuracy"] = kept.validation_accuracy
@@ -256,15 +256,18 @@ class _Trainer:
         self._network.to(memory_format=torch.channels_last)
         self._learning = _choose_what_learns(self._network, trunk, training.blocks)
         self._whole = training.blocks is None
-        weights = [one for one in self._network.parameters() if one.requires_grad]
-        self.trained_parameters = sum(one.numel() for one in weights)
-        self.parameters = sum(one.numel() for one in self._network.parameters())
+        weights = [parameter for parameter in self._network.parameters() if parameter.requires_grad]
+        self.trained_parameters = sum(weight.numel() for weight in weights)
+        self.parameters = sum(parameter.numel() for parameter in self._network.parameters())
         decay = WEIGHT_DECAY if training.weight_decay is None else training.weight_decay
         self._optimiser = torch.optim.AdamW(
             [
-                {"params": [one for one in weights if one.ndim > 1], "weight_decay": decay},
+                {
+                    "params": [weight for weight in weights if weight.ndim > 1],
+                    "weight_decay": decay,
+                },
                 # Biases and normalisations are not decayed (Goyal et al. 2017, section 5.3).
-                {"params": [one for one in weights if one.ndim <= 1], "weight_decay": 0.0},
+                {"params": [weight for weight in weights if weight.ndim <= 1], "weight_decay": 0.0},
             ],
             lr=self.plan.learning_rate,
         )
@@ -353,7 +356,7 @@ class _Trainer:
         # Batches of about the same size: a last one of a single photo has no statistics.
         count = -(-len(order) // self.plan.batch_size)
         batches = [
-            [order[one] for one in rows] for rows in np.array_split(range(len(order)), count)
+            [order[row] for row in rows] for rows in np.array_split(range(len(order)), count)
         ]
         loss_sum, hits, rate = 0.0, 0, 0.0
         with self._own_randomness(number):
@@ -431,11 +434,11 @@ class _Trainer:
 
         size = self._at_once or batch_size
         norms = (
-            one
-            for one in self._network.modules()
-            if isinstance(one, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001
+            module
+            for module in self._network.modules()
+            if isinstance(module, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001
         )
-        if size == 1 or any(one.training for one in norms):
+        if size == 1 or any(norm.training for norm in norms):
             raise ModelError(
                 f"{size} photos do not fit into the memory of {self.device}"
                 + ("" if size == 1 else ", and batch norms that learn need them all at once"),
@@ -506,9 +509,9 @@ class _Trainer:
         self._network.eval()
         for part in self._learning:
             part.train()
-            for one in part.modules():
-                if isinstance(one, nn.modules.batchnorm._BatchNorm) and not self._whole:  # noqa: SLF001
-                    one.eval()
+            for module in part.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm) and not self._whole:  # noqa: SLF001
+                    module.eval()
 
     @contextlib.contextmanager
     def _own_randomness(self, epoch: int) -> Iterator[None]:

@@ -58,6 +58,8 @@ class _Run:
     """A training with one weight decay."""
 
     decay: float
+    planned: int
+    """Epochs that it might have had."""
     epochs: tuple[TrainingEpoch, ...]
     weight: NDArray[np.float64]
     bias: NDArray[np.float64]
@@ -106,26 +108,37 @@ def train_head(
     runs = _all_decays(task, decays, watch)
     # The most decayed of equals.
     best = max(runs, key=lambda run: (*merit(best_of(run.epochs))[:2], run.decay))
-    weight = best.weight / deviation
-    head = Head(
-        weight=weight,
-        bias=best.bias - weight @ mean,
-        chosen=_chosen(best, train, validation),
-        training=TrainingRecord(
-            regime="head",
-            epochs=best.epochs,
-            best_epoch=best_of(best.epochs).epoch,
-            stopped_early=len(best.epochs) < plan.epochs,
-            trained_parameters=weight.size + best.bias.size,
-            frozen_parameters=frozen_parameters,
-            seconds=time.perf_counter() - clock,
-            device="cpu",
-        ),
-    )
+    head = _as_head(best, mean, deviation, frozen_parameters, time.perf_counter() - clock)
+    head = replace(head, chosen=_chosen(best, train, validation))
     if held_out is None:
         warning = f"no validation part: the weight decay was not chosen ({decays[0]:g})"
         return replace(head, warnings=(warning,))
     return head
+
+
+def _as_head(
+    best: _Run,
+    mean: NDArray[np.float64],
+    deviation: NDArray[np.float64],
+    frozen_parameters: int,
+    seconds: float,
+) -> Head:
+    """The head over features as they are, with the record of its training."""
+    weight = best.weight / deviation
+    return Head(
+        weight=weight,
+        bias=best.bias - weight @ mean,
+        training=TrainingRecord(
+            regime="head",
+            epochs=best.epochs,
+            best_epoch=best_of(best.epochs).epoch,
+            stopped_early=len(best.epochs) < best.planned,
+            trained_parameters=weight.size + best.bias.size,
+            frozen_parameters=frozen_parameters,
+            seconds=seconds,
+            device="cpu",
+        ),
+    )
 
 
 def _all_decays(task: _Task, decays: Sequence[float], watch: Watch) -> list[_Run]:
@@ -218,6 +231,7 @@ def _train(task: _Task, decay: float, watch: Watch) -> _Run:
         watch(number, plan.epochs, told(epoch))
     return _Run(
         decay=decay,
+        planned=plan.epochs,
         epochs=tuple(epochs),
         weight=kept[0].double().numpy(),
         bias=kept[1].double().numpy(),

@@ -165,8 +165,8 @@ def _take_off_auxiliary_heads(module: nn.Module) -> tuple[str, ...]:
         return ()
     names = tuple(one for one in ("aux1", "aux2", "AuxLogits") if hasattr(module, one))
     module.__dict__["aux_logits"] = False
-    for one in names:
-        setattr(module, one, None)
+    for name in names:
+        setattr(module, name, None)
     # Their published weights expect inputs normalised otherwise; the module sees to it.
     setattr(module, "transform_input", True)  # noqa: B010 - mypy takes it for a submodule
     return names

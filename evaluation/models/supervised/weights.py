@@ -110,9 +110,6 @@ def state_digest(module: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
-# ----------------------------------------------------------------- local files
-
-
 def _embedded(spec: ModelSpec, trunk: Trunk) -> Loaded:
     path = _embedded_file(spec)
     state, _ = embedded.split_classifier(embedded.load_classifier_state(path))
@@ -144,9 +141,6 @@ def _local(spec: ModelSpec) -> Path:
             "no such checkpoint", where=path, remedy="check the path in the study file"
         )
     return path
-
-
-# ------------------------------------------------------------------- downloads
 
 
 def published(spec: ModelSpec) -> Published:
