@@ -116,7 +116,7 @@ def _parts(begun: Begun) -> str:
     if not given:
         return "drawn: 60 % train, 20 % validation, 20 % test of each class"
     counts = ", ".join(f"{given.count(fold)} {fold}" for fold in dict.fromkeys(given))
-    missing = [one for one in ("validation", "test") if one not in given]
+    missing = [fold for fold in ("validation", "test") if fold not in given]
     if not begun.plan.trains:
         return f"as given: {counts}; nothing is trained"
     carved = f"; {' and '.join(missing)} drawn from train" if missing else ""

@@ -130,16 +130,16 @@ def weights(study: str, offline: bool) -> None:
             _announce(announce_weights(found, settings))
         fetched = tuple(fetch_weights(spec, settings) for spec in found.models)
     click.echo(weights_table(fetched))
-    if any(one.state == "missing" for one in fetched):
+    if any(entry.state == "missing" for entry in fetched):
         sys.exit(1)
 
 
 def _announce(checks: tuple[ModelCheck, ...]) -> None:
-    sizes = [one.availability.download_bytes for one in checks if not one.availability.ready]
+    sizes = [entry.availability.download_bytes for entry in checks if not entry.availability.ready]
     known = [size for size in sizes if size is not None]
-    for one in checks:
-        if not one.availability.ready and one.availability.download_bytes is not None:
-            size = megabytes(one.availability.download_bytes)
-            click.echo(f"to download  {one.model.name}: {size} ({one.model.weights})")
+    for entry in checks:
+        if not entry.availability.ready and entry.availability.download_bytes is not None:
+            size = megabytes(entry.availability.download_bytes)
+            click.echo(f"to download  {entry.model.name}: {size} ({entry.model.weights})")
     if len(known) > 1:
         click.echo(f"to download  {megabytes(sum(known))} in all")

@@ -53,7 +53,7 @@ def explain(
     from evaluation.stages.open import open_study
 
     declared = load_study(study, data_root=data_root)
-    changes: dict[str, Any] = {key: one for key, one in numbers.items() if one is not None}
+    changes: dict[str, Any] = {key: number for key, number in numbers.items() if number is not None}
     spec = replace(deeper(declared.explain or ExplainSpec()), **changes)
     with progress_bars() as advance:
         data = open_study(declared, replace(settings, progress=advance))

@@ -120,8 +120,8 @@ class Plan:
     @classmethod
     def of(cls, selected: Sequence[SelectedPhoto], spec: ExplainSpec) -> Plan:
         """The plan of a case."""
-        first = sorted(selected, key=lambda one: not _is_shared(one))
-        ids = tuple(one.sample_id for one in first)
+        first = sorted(selected, key=lambda photo: not _is_shared(photo))
+        ids = tuple(photo.sample_id for photo in first)
         return cls(
             photos=ids,
             limits={name: row.photos(spec) for name, row in METHODS.items()},
@@ -159,7 +159,7 @@ def methods_of(model: Explainable, spec: ExplainSpec, cache: MapCache) -> tuple[
     """The methods of a specification that a model allows."""
     tower = tower_of(model, cache)
     asked = resolve_methods(spec.methods, tower)
-    return tuple(one for one in asked if METHODS[one].refuse(tower) is None)
+    return tuple(method for method in asked if METHODS[method].refuse(tower) is None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -195,9 +195,9 @@ class _Work:
         plan = Plan.of(selected, self.spec)
         cards, methods = self.methods(plan)
         photos = tuple(
-            self.photo(one, used)
-            for one in selected
-            if (used := plan.methods_of(one.sample_id, methods)) or not methods
+            self.photo(photo, used)
+            for photo in selected
+            if (used := plan.methods_of(photo.sample_id, methods)) or not methods
         )
         return CaseExplanation(
             **asdict(stamp),
@@ -227,9 +227,9 @@ class _Work:
         tower = self.explainer.tower
         cards = []
         asked = resolve_methods(self.spec.methods, tower)
-        allowed = [one for one in asked if plan.limits[one] != 0]
+        allowed = [method for method in asked if plan.limits[method] != 0]
         self.total = planned_passes(
-            self.spec, [one for one in allowed if METHODS[one].refuse(tower) is None], plan
+            self.spec, [method for method in allowed if METHODS[method].refuse(tower) is None], plan
         )
         for method in allowed:
             card = self._card(method)
@@ -352,9 +352,9 @@ class _Work:
                 method=method,
                 share=share,
                 similarity=Metric(name="spearman", value=value, low=low, high=high, n=n),
-                case=one,
+                case=case_of,
             )
-            for (method, share), (one, value, low, high, n) in zip(steps, known, strict=True)
+            for (method, share), (case_of, value, low, high, n) in zip(steps, known, strict=True)
         )
 
     def _left(

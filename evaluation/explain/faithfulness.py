@@ -132,11 +132,11 @@ def summarise_curves(
     for baseline in BASELINES:
         for measure in MEASURES:
             areas = {
-                name: np.array([one.area(measure, baseline) for one in found])
+                name: np.array([photo.area(measure, baseline) for photo in found])
                 for name, found in curves.items()
             }
             for name, found in curves.items():
-                kept = np.mean([one.values[measure, baseline] for one in found], axis=0)
+                kept = np.mean([photo.values[measure, baseline] for photo in found], axis=0)
                 rows.append(
                     Faithfulness(
                         method=name,

@@ -55,8 +55,8 @@ def randomised(tower: torch.nn.Module, share: float, *, seed: int = 0) -> Iterat
         yield
     finally:
         with torch.no_grad():
-            for one, before in saved:
-                one.copy_(before)
+            for parameter, before in saved:
+                parameter.copy_(before)
 
 
 def similarity(maps: FloatArray, others: FloatArray) -> NDArray[np.float64]:

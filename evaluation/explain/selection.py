@@ -76,7 +76,7 @@ def _of_each_class(predictions: Predictions, count: int, rule: SelectionRule) ->
 
 
 def _in_turns(
-    predictions: Predictions, ranked: Iterable[Iterable[int]], rule: SelectionRule
+    predictions: Predictions, ranked: Iterable[Iterable[np.integer]], rule: SelectionRule
 ) -> Iterator[_Choice]:
     """The first photo of each class, then the second of each, …"""
     for turn in zip_longest(*ranked):

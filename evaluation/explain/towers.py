@@ -122,7 +122,7 @@ def _prefix_tokens(trunk: Any) -> int:
         return int(count)
     # open_clip's and torchvision's ViTs begin with their class token; CLIP's ResNets pool with
     # the mean of all positions as a first token, which is nowhere in particular.
-    return int(any(hasattr(trunk, one) for one in ("class_embedding", "class_token", "attnpool")))
+    return int(any(hasattr(trunk, name) for name in ("class_embedding", "class_token", "attnpool")))
 
 
 def _known_grid(trunk: Any) -> tuple[int, int] | None:

@@ -69,7 +69,9 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
             where=path,
             remedy="save the weights alone: torch.save(model.state_dict(), path)",
         )
-    state = _without_prefix({str(name): one for name, one in saved.items() if _is_tensor(one)})
+    state = _without_prefix(
+        {str(name): value for name, value in saved.items() if _is_tensor(value)}
+    )
     for name, value in state.items():
         _refuse_odd(name, value, path)
     return state
@@ -116,7 +118,7 @@ def _is_tensor(value: object) -> bool:
 
 
 def _has_tensors(saved: Mapping[Any, object]) -> bool:
-    return any(_is_tensor(one) for one in saved.values())
+    return any(_is_tensor(value) for value in saved.values())
 
 
 def _without_prefix(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -204,7 +204,9 @@ def assemble(cache: Path) -> Path:
 
 
 def _folder_name() -> str:
-    versions = "-".join(importlib.metadata.version(one) for one in (TRUNK_PACKAGE, TEXT_PACKAGE))
+    versions = "-".join(
+        importlib.metadata.version(package) for package in (TRUNK_PACKAGE, TEXT_PACKAGE)
+    )
     return f"embedded-{versions}-r{RECIPE}"
 
 

@@ -133,7 +133,7 @@ class GivenPredictions(Predictor):
                 where=line,
                 remedy=meant(name, self.classes),
             )
-        return tuple(float(one == name) for one in self.classes)
+        return tuple(float(label == name) for label in self.classes)
 
     def _probabilities(self, row: Row, line: str) -> tuple[float, ...]:
         found = tuple(_number(row[label], line) for label in self.classes)
@@ -148,7 +148,7 @@ class GivenPredictions(Predictor):
             )
         # What was written in full stays as it is, to the last digit.
         exact = abs(total - 1) <= 1e-9  # noqa: PLR2004 - rounding of a sum
-        return found if exact else tuple(one / total for one in found)
+        return found if exact else tuple(probability / total for probability in found)
 
 
 def _files(spec: ModelSpec) -> tuple[Path, ...]:

@@ -55,7 +55,7 @@ def audit_labels(aligned: Aligned, groups: IntArray | None = None) -> DataAudit:
     suspects = [_suspect(aligned, int(i)) for i in np.flatnonzero(doubted)]
     return DataAudit(
         cases=aligned.cases,
-        suspects=tuple(sorted(suspects, key=lambda one: one.label_probability)),
+        suspects=tuple(sorted(suspects, key=lambda suspect: suspect.label_probability)),
         accuracies=tuple(
             CleanedAccuracy(
                 case=case,
@@ -85,7 +85,7 @@ def _confidence(predictions: Predictions) -> FloatArray:
 def _suspect(aligned: Aligned, i: int) -> Suspect:
     label = int(aligned.labels[i])
     named = {
-        case: aligned.classes[int(one.predicted[i])] for case, one in aligned.predictions.items()
+        case: aligned.classes[int(said.predicted[i])] for case, said in aligned.predictions.items()
     }
     classes = set(named.values())
     given = [

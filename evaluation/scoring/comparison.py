@@ -78,7 +78,7 @@ def align(predictions: Mapping[str, Predictions]) -> Aligned:
         classes=reference.classes,
         labels=reference.labels,
         predictions={
-            case: _in_order(one, reference.sample_ids) for case, one in predictions.items()
+            case: _in_order(table, reference.sample_ids) for case, table in predictions.items()
         },
     )
 
@@ -106,7 +106,9 @@ def _refuse_other_images(a: str, ours: Predictions, b: str, theirs: Predictions)
         )
     labels = dict(zip(theirs.sample_ids, theirs.labels, strict=True))
     changed = [
-        one for one, label in zip(ours.sample_ids, ours.labels, strict=True) if labels[one] != label
+        sample_id
+        for sample_id, label in zip(ours.sample_ids, ours.labels, strict=True)
+        if labels[sample_id] != label
     ]
     if changed:
         raise ComparisonError(
@@ -123,7 +125,7 @@ def _some(ids: Sequence[str]) -> str:
 def _in_order(predictions: Predictions, ids: tuple[str, ...]) -> Predictions:
     if predictions.sample_ids == ids:
         return predictions
-    place = {one: i for i, one in enumerate(predictions.sample_ids)}
+    place = {sample_id: i for i, sample_id in enumerate(predictions.sample_ids)}
     order = np.array([place[sample_id] for sample_id in ids])
     return replace(
         predictions,
@@ -201,15 +203,15 @@ def paired_test(
     a: str, b: str, right_a: BoolArray, right_b: BoolArray, groups: IntArray | None = None
 ) -> PairedTest:
     """One pair, uncorrected: ``p_holm`` is ``p_mid``, and the verdict still "inconclusive"."""
-    one = paired(right_a, right_b, groups)
-    measured = asdict(one)
+    test = paired(right_a, right_b, groups)
+    measured = asdict(test)
     del measured["method"]
     return PairedTest(
         a=a,
         b=b,
         **measured,
-        p_holm=one.p_mid,
-        smallest_gap=smallest_gap(one.only_a + one.only_b, one.n),
+        p_holm=test.p_mid,
+        smallest_gap=smallest_gap(test.only_a + test.only_b, test.n),
         verdict="inconclusive",
     )
 
@@ -297,12 +299,12 @@ def _cliques(
     if not possible and not seen:
         return [chosen]
     # The pivot's choice changes the speed alone; sorted, so that runs are alike.
-    pivot = max(sorted(possible | seen), key=lambda one: len(tied[one] & possible))
+    pivot = max(sorted(possible | seen), key=lambda name: len(tied[name] & possible))
     found = []
-    for one in sorted(possible - tied[pivot]):
-        found += _cliques(chosen | {one}, possible & tied[one], seen & tied[one], tied)
-        possible = possible - {one}
-        seen = seen | {one}
+    for name in sorted(possible - tied[pivot]):
+        found += _cliques(chosen | {name}, possible & tied[name], seen & tied[name], tied)
+        possible = possible - {name}
+        seen = seen | {name}
     return found
 
 

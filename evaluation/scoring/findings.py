@@ -47,7 +47,7 @@ def find(
     controls = controls or {}
     known = {contender.case: contender for contender in contenders}
     ranked = [known[case.case] for case in comparison.cases if case.case in known]
-    real = [one for one in ranked if one.prompts not in controls]
+    real = [contender for contender in ranked if contender.prompts not in controls]
     tests = {frozenset((pair.a, pair.b)): pair for pair in comparison.pairs}
 
     def ask(topic: FindingTopic, subject: Contender, other: Contender) -> Finding:
@@ -55,18 +55,22 @@ def find(
 
     found = [_leaders(comparison, real)] if len(real) > 1 else []
     found += [ask("models", a, b) for a, b in _rival_models(real)]
-    for one in real:
-        if one.prompts in (None, names):
+    for contender in real:
+        if contender.prompts in (None, names):
             continue
-        twins = [other for other in ranked if other.model == one.model]
-        found += [ask("prompts", one, other) for other in twins if other.prompts == names]
+        twins = [other for other in ranked if other.model == contender.model]
+        found += [ask("prompts", contender, other) for other in twins if other.prompts == names]
         found += [
-            ask("control", one, other)
+            ask("control", contender, other)
             for other in twins
-            if controls.get(other.prompts or "") == one.prompts
+            if controls.get(other.prompts or "") == contender.prompts
         ]
-    zero_shot = [one for one in real if one.prompts is not None]
-    found += [ask("training", one, zero_shot[0]) for one in real if one.learns and zero_shot]
+    zero_shot = [contender for contender in real if contender.prompts is not None]
+    found += [
+        ask("training", contender, zero_shot[0])
+        for contender in real
+        if contender.learns and zero_shot
+    ]
     return tuple(found)
 
 
@@ -89,7 +93,9 @@ def _leaders(comparison: CaseComparison, real: Sequence[Contender]) -> Finding:
     """The best case against the next one, with all that no test separates from the best."""
     best = real[0].case
     against = {pair.b: pair for pair in comparison.pairs if pair.a == best}
-    members = tuple(one.case for one in real[1:] if against[one.case].verdict != "better")
+    members = tuple(
+        contender.case for contender in real[1:] if against[contender.case].verdict != "better"
+    )
     following = against[real[1].case]
     return replace(_finding("leaders", best, following), members=(best, *members))
 
@@ -97,9 +103,9 @@ def _leaders(comparison: CaseComparison, real: Sequence[Contender]) -> Finding:
 def _rival_models(real: Sequence[Contender]) -> list[tuple[Contender, Contender]]:
     """Zero-shot models side by side, each with its most accurate prompt set, best first."""
     best: dict[str, Contender] = {}
-    for one in real:
-        if one.prompts is not None:
-            best.setdefault(one.model, one)
+    for contender in real:
+        if contender.prompts is not None:
+            best.setdefault(contender.model, contender)
     models = list(best.values())
     return [(models[0], other) for other in models[1:]]
 

@@ -57,17 +57,17 @@ def prompt_gain(aligned: Aligned, a: str, b: str, groups: IntArray | None) -> Pr
     return PromptGain(a=a, b=b, classes=_corrected(rows))
 
 
-def _class_gain(label: str, one: Paired) -> ClassGain:
+def _class_gain(label: str, test: Paired) -> ClassGain:
     return ClassGain(
         label=label,
-        n=one.n,
-        only_a=one.only_a,
-        only_b=one.only_b,
-        gain=one.gap,
-        low=one.low,
-        high=one.high,
-        p_mid=one.p_mid,
-        p_holm=one.p_mid,
+        n=test.n,
+        only_a=test.only_a,
+        only_b=test.only_b,
+        gain=test.gap,
+        low=test.low,
+        high=test.high,
+        p_mid=test.p_mid,
+        p_holm=test.p_mid,
     )
 
 

@@ -232,9 +232,9 @@ def _reference(table: Table) -> Path | None:
 
 def _case_names(study: str, models: Sequence[ModelSpec], prompts: Sequence[PromptSet]) -> list[str]:
     return [
-        Case(study=study, model=model, prompts=one).name
+        Case(study=study, model=model, prompts=prompt_set).name
         for model in models
-        for one in model.prompts_of(prompts)
+        for prompt_set in model.prompts_of(prompts)
     ]
 
 

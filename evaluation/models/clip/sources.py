@@ -250,7 +250,7 @@ def _published_preprocessing(architecture: str) -> dict[str, Any]:
         _preprocessing(get_pretrained_cfg(architecture, tag))
         for tag in list_pretrained_tags_by_model(architecture)
     ]
-    return found[0] if found and all(one == found[0] for one in found) else {}
+    return found[0] if found and all(other == found[0] for other in found) else {}
 
 
 def _preprocessing(tag: Mapping[str, Any]) -> dict[str, Any]:

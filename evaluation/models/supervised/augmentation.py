@@ -125,10 +125,10 @@ class AugmentedViews:
         """RGB photo to (K, 3, H, W) float32."""
         import torch
 
-        return torch.stack([self._augmentation.view(image, one) for one in range(self.views)])
+        return torch.stack([self._augmentation.view(image, number) for number in range(self.views)])
 
     def embed_images(self, batch: torch.Tensor) -> NDArray[np.float32]:
         """(B, K, 3, H, W) to (B, K x D) float32."""
         # View by view: the forward passes are as large as those of plain photos.
-        rows = [self._embed(batch[:, one].contiguous()) for one in range(self.views)]
+        rows = [self._embed(batch[:, number].contiguous()) for number in range(self.views)]
         return np.concatenate(rows, axis=1)

@@ -140,7 +140,10 @@ def _key(loaded: Loaded, spec: ModelSpec, photos: TrainingPhotos, device: torch.
             "training": asdict(spec.training or TrainingSpec()),
             "augmentation": asdict(spec.augmentation) if spec.augmentation else None,
             "classes": list(photos.classes),
-            **{name: [[one.digest, one.label] for one in part] for name, part in parts.items()},
+            **{
+                name: [[sample.digest, sample.label] for sample in part]
+                for name, part in parts.items()
+            },
             "seed": photos.seed,
             "device": device.type,
         }
@@ -157,7 +160,7 @@ def _train(trainer: _Trainer, saves: Saves, watch: Watch) -> dict[str, Any]:
     else:
         info, tensors = last
         trainer.restore(tensors, info)
-    epochs = [TrainingEpoch(**one) for one in info["epochs"]]
+    epochs = [TrainingEpoch(**epoch) for epoch in info["epochs"]]
     if epochs:
         watch(len(epochs), trainer.plan.epochs, told(epochs[-1]))
     while not is_over(epochs, trainer.plan):
@@ -248,7 +251,9 @@ class _Trainer:
             else None
         )
         index = {label: number for number, label in enumerate(photos.classes)}
-        self._labels = {one.id: index[one.label] for one in (*photos.train, *photos.validation)}
+        self._labels = {
+            sample.id: index[sample.label] for sample in (*photos.train, *photos.validation)
+        }
         trunk = loaded.trunk.module
         self._network = nn.Sequential(
             OrderedDict(trunk=trunk, head=nn.Linear(loaded.trunk.dim, len(photos.classes)))
@@ -285,7 +290,9 @@ class _Trainer:
         import torch
 
         head = self._network.get_submodule("head")
-        labels = np.array([self._labels[one.id] for one in self._photos.train], dtype=np.int64)
+        labels = np.array(
+            [self._labels[sample.id] for sample in self._photos.train], dtype=np.int64
+        )
         if self._pretrained:
             probe = fit_logistic_regression(
                 self._photos.classes,
@@ -309,7 +316,7 @@ class _Trainer:
     def _support(self, part: Sequence[Sample]) -> Support:
         """The pooled features of photos as they are, with their labels."""
         features = self._through(part, self._network.get_submodule("trunk")).numpy()
-        labels = np.array([self._labels[one.id] for one in part], dtype=np.int64)
+        labels = np.array([self._labels[sample.id] for sample in part], dtype=np.int64)
         return Support(embeddings=features, labels=labels)
 
     def weights(self) -> Mapping[str, torch.Tensor]:
@@ -322,11 +329,11 @@ class _Trainer:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """All that the next epoch depends on."""
-        found = {f"network.{key}": one for key, one in self._network.state_dict().items()}
+        found = {f"network.{key}": tensor for key, tensor in self._network.state_dict().items()}
         if self._average is not None:
-            found |= {f"average.{key}": one for key, one in self.weights().items()}
+            found |= {f"average.{key}": tensor for key, tensor in self.weights().items()}
         for number, state in self._optimiser.state_dict()["state"].items():
-            found |= {f"optimiser.{number}.{key}": one for key, one in state.items()}
+            found |= {f"optimiser.{number}.{key}": tensor for key, tensor in state.items()}
         return found
 
     def scalars(self) -> dict[str, Any]:
@@ -339,9 +346,9 @@ class _Trainer:
         if self._average is not None:
             self._average.module.load_state_dict(_below("average.", tensors))
         state: dict[int, dict[str, torch.Tensor]] = {}
-        for name, one in _below("optimiser.", tensors).items():
+        for name, tensor in _below("optimiser.", tensors).items():
             number, _, key = name.partition(".")
-            state.setdefault(int(number), {})[key] = one
+            state.setdefault(int(number), {})[key] = tensor
         groups = self._optimiser.state_dict()["param_groups"]
         self._optimiser.load_state_dict({"state": state, "param_groups": groups})
         self._scaler.load_state_dict(info["scaler"])
@@ -352,7 +359,7 @@ class _Trainer:
         """One pass over the training photos, then one over the validation photos."""
         photos = self._photos.train
         rng = np.random.default_rng([self._photos.seed, number])
-        order = [photos[one] for one in rng.permutation(len(photos))]
+        order = [photos[row] for row in rng.permutation(len(photos))]
         # Batches of about the same size: a last one of a single photo has no statistics.
         count = -(-len(order) // self.plan.batch_size)
         batches = [
@@ -389,7 +396,7 @@ class _Trainer:
 
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        truth = torch.tensor([self._labels[one.id] for one in batch], device=self.device)
+        truth = torch.tensor([self._labels[sample.id] for sample in batch], device=self.device)
         while (found := self._gradients(pixels, truth)) is None:
             self._halve(len(batch))
         require_finite(found[0], epoch=epoch, plan=self.plan, where=self._spec.name)
@@ -454,7 +461,7 @@ class _Trainer:
         if not part:
             return {}
         logits = self._through(part, self._kept())
-        truth = torch.tensor([self._labels[one.id] for one in part])
+        truth = torch.tensor([self._labels[sample.id] for sample in part])
         loss = float(torch.nn.functional.cross_entropy(logits, truth).item())
         require_finite(loss, epoch=epoch, plan=self.plan, where=self._spec.name)
         accuracy = float((logits.argmax(dim=1) == truth).double().mean().item())
@@ -489,7 +496,9 @@ class _Trainer:
         executor = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
         try:
             for batch in (*batches, ()):
-                ahead.append((batch, [executor.submit(self._photos.load, one) for one in batch]))
+                ahead.append(
+                    (batch, [executor.submit(self._photos.load, sample) for sample in batch])
+                )
                 if len(ahead) > 1:
                     samples, photos = ahead.popleft()
                     yield samples, [photo.result() for photo in photos]
@@ -551,5 +560,7 @@ def _choose_what_learns(
 
 def _below(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {
-        name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
     }

@@ -52,8 +52,8 @@ def fit_logistic_regression(
     chosen: dict[str, str | int | float | bool] = {"train_images": len(train.labels)}
     notes: tuple[str, ...] = ()
     if validation is not None and has_images(validation):
-        scores = {one: _accuracy(head, validation) for one, head in heads.items()}
-        best = max(strengths, key=lambda one: (scores[one], -one))
+        scores = {strength: _accuracy(head, validation) for strength, head in heads.items()}
+        best = max(strengths, key=lambda strength: (scores[strength], -strength))
         chosen |= {
             "validation_accuracy": scores[best],
             "validation_images": len(validation.labels),
@@ -128,7 +128,7 @@ def _fit(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(features, labels)
-    converged = not any(issubclass(one.category, ConvergenceWarning) for one in caught)
+    converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
     return model, converged
 
 

@@ -65,14 +65,14 @@ def architecture_of(spec: ModelSpec) -> Architecture:
             where=spec.name,
             remedy=f"write one of {', '.join(LIBRARIES)} before the colon, or the bare name",
         )
-    for one in LIBRARIES:
-        if library in ("", one) and name in _known(one):
-            return Architecture(library=one, name=name)
-    among = {other for one in LIBRARIES if library in ("", one) for other in _known(one)}
+    searched = [each for each in LIBRARIES if library in ("", each)]
+    for each in searched:
+        if name in _known(each):
+            return Architecture(library=each, name=name)
     raise ModelError(
         f'{library or "torchvision or timm"} has no architecture "{name}"',
         where=spec.name,
-        remedy=meant(name, among, most=3),
+        remedy=meant(name, set().union(*map(_known, searched)), most=3),
     )
 
 
@@ -148,7 +148,9 @@ def _torchvision_trunk(architecture: Architecture, spec: ModelSpec) -> Trunk:
 def _last_linear(module: nn.Module) -> tuple[str, Any]:
     from torch import nn
 
-    found = [(name, one) for name, one in module.named_modules() if isinstance(one, nn.Linear)]
+    found = [
+        (name, layer) for name, layer in module.named_modules() if isinstance(layer, nn.Linear)
+    ]
     name, last = found[-1] if found else ("", None)
     # SqueezeNet's classifier is a convolution: its last linear layer, if any, is not the end.
     return (
@@ -163,7 +165,7 @@ def _take_off_auxiliary_heads(module: nn.Module) -> tuple[str, ...]:
     """GoogLeNet's and Inception's side classifiers, which only their own training uses."""
     if not hasattr(module, "aux_logits"):
         return ()
-    names = tuple(one for one in ("aux1", "aux2", "AuxLogits") if hasattr(module, one))
+    names = tuple(name for name in ("aux1", "aux2", "AuxLogits") if hasattr(module, name))
     module.__dict__["aux_logits"] = False
     for name in names:
         setattr(module, name, None)
@@ -255,8 +257,8 @@ def read_state(path: Path, trunk: Trunk) -> tuple[State, State]:
         state = renamed(state)
     heads = tuple(f"{head}." for head in trunk.heads)
     kept = {name: value for name, value in state.items() if not name.startswith(heads)}
-    own = {name: one for name, one in state.items() if heads and name.startswith(heads[0])}
-    return kept, {name.removeprefix(heads[0]): one for name, one in own.items()}
+    own = {name: tensor for name, tensor in state.items() if heads and name.startswith(heads[0])}
+    return kept, {name.removeprefix(heads[0]): tensor for name, tensor in own.items()}
 
 
 def load_state(trunk: Trunk, state: State, where: object) -> None:
