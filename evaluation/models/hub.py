@@ -46,7 +46,7 @@ _silent: dict[str, tuple[float, str]] = {}
 
 
 @contextlib.contextmanager
-def hub_offline(offline: bool = True) -> Iterator[None]:
+def hub_offline() -> Iterator[None]:
     """Within it, huggingface_hub and transformers answer from their cache or refuse.
 
     The environment variable is read once, when huggingface_hub is imported, which may have
@@ -55,7 +55,7 @@ def hub_offline(offline: bool = True) -> Iterator[None]:
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = before or offline
+    constants.HF_HUB_OFFLINE = True
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,7 +109,7 @@ def cut_sentences(
     limit = encoder.context_length
     return tuple(
         f'prompt set "{prompts.name}", class "{label}": {count - limit} of {count} tokens are cut'
-        f' (the model reads {limit}) from "{_shorten(sentence)}"'
+        f' (the model reads {limit}) from "{shorten(sentence, 60, placeholder="…")}"'
         for label, texts in _sentences(classes, prompts).items()
         for sentence in texts
         if (count := encoder.count_tokens(sentence)) > limit
@@ -126,7 +127,3 @@ def _sentences(classes: Iterable[str], prompts: PromptSet) -> Mapping[str, tuple
             )
         found[label] = texts
     return found
-
-
-def _shorten(sentence: str, limit: int = 60) -> str:
-    return sentence if len(sentence) <= limit else sentence[: limit - 1] + "…"

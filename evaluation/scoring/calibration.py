@@ -167,15 +167,15 @@ def cross_fitted_temperatures(predictions: Predictions) -> FloatArray:
     return temperatures
 
 
-def stratified_folds(predictions: Predictions, folds: int = FOLDS, seed: int = SEED) -> IntArray:
+def stratified_folds(predictions: Predictions) -> IntArray:
     """(N,) fold of each image: classes spread evenly, whatever the order of the images."""
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(SEED)
     by_id = np.argsort(np.array(predictions.sample_ids))
     shuffled = by_id[generator.permutation(by_id.size)]
     by_class = shuffled[np.argsort(predictions.labels[shuffled], kind="stable")]
     fold = np.empty(by_id.size, dtype=np.int64)
     # Dealt like cards, class after class: folds differ by at most one image.
-    fold[by_class] = np.arange(by_id.size) % folds
+    fold[by_class] = np.arange(by_id.size) % FOLDS
     return fold
 
 

@@ -183,14 +183,13 @@ def pair_tests(
     aligned: Aligned,
     groups: IntArray | None = None,
     *,
-    alpha: float = ALPHA,
     margin: float = MARGIN,
 ) -> tuple[PairedTest, ...]:
     """Every pair of cases, best first, corrected for all of them; see :func:`compare`."""
     names, correct = aligned.cases, aligned.correct
     pairs = combinations(_best_first(correct), 2)
     raw = [paired_test(names[i], names[j], correct[i], correct[j], groups) for i, j in pairs]
-    return conclude(raw, alpha=alpha, margin=margin)
+    return conclude(raw, margin=margin)
 
 
 def _best_first(correct: BoolArray) -> IntArray:
@@ -216,16 +215,14 @@ def paired_test(
     )
 
 
-def conclude(
-    pairs: Sequence[PairedTest], *, alpha: float = ALPHA, margin: float = MARGIN
-) -> tuple[PairedTest, ...]:
+def conclude(pairs: Sequence[PairedTest], *, margin: float = MARGIN) -> tuple[PairedTest, ...]:
     """Corrects a family of pairs and gives each its verdict."""
     corrected = holm(np.array([pair.p_mid for pair in pairs]))
     return tuple(
         replace(
             pair,
             p_holm=float(p),
-            verdict=verdict(separated=bool(p < alpha), low=pair.low, high=pair.high, margin=margin),
+            verdict=verdict(separated=bool(p < ALPHA), low=pair.low, high=pair.high, margin=margin),
         )
         for pair, p in zip(pairs, corrected, strict=True)
     )

@@ -154,9 +154,9 @@ def _gather(strata: IntArray, content: FloatArray, groups: IntArray) -> tuple[In
     return names[votes.argmax(axis=1)], sums
 
 
-def resample(units: Units, *, resamples: int = RESAMPLES, seed: int = SEED) -> FloatArray:
+def resample(units: Units, *, resamples: int = RESAMPLES) -> FloatArray:
     """(B, K) sums of B resamples with replacement within each stratum."""
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(SEED)
     sums = np.zeros((resamples, units.content.shape[1]))
     for stratum in np.unique(units.strata):
         here = units.strata == stratum

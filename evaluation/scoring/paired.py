@@ -174,14 +174,14 @@ def holm(p: FloatArray) -> FloatArray:
 # -------------------------------------------------------------- what n can show
 
 
-def critical_count(disputed: IntArray, *, alpha: float = ALPHA) -> IntArray:
-    """The largest min(b, c) with mid-p < alpha given b + c; -1 where there is none."""
+def critical_count(disputed: IntArray) -> IntArray:
+    """The largest min(b, c) with mid-p < ALPHA given b + c; -1 where there is none."""
     disputed = np.asarray(disputed)
     binom = scipy.stats.binom
-    candidate = np.asarray(binom.ppf(alpha / 2, disputed, 0.5)).astype(np.int64)
+    candidate = np.asarray(binom.ppf(ALPHA / 2, disputed, 0.5)).astype(np.int64)
     # Twice the mid-tail is cdf(c) + cdf(c - 1); the quantile itself, or the one below, passes.
     tail = binom.cdf(candidate, disputed, 0.5) + binom.cdf(candidate - 1, disputed, 0.5)
-    passes = (tail < alpha) & (2 * candidate < disputed)
+    passes = (tail < ALPHA) & (2 * candidate < disputed)
     result: IntArray = np.where(passes, candidate, candidate - 1)
     return result
 
@@ -193,7 +193,7 @@ def smallest_gap(disputed: int, n: int) -> float | None:
     return None if fewest < 0 else (disputed - 2 * fewest) / n
 
 
-def power(gap: float, discordance: float, n: int, *, alpha: float = ALPHA) -> float:
+def power(gap: float, discordance: float, n: int) -> float:
     """Probability that the mid-p test sees a true ``gap`` on n images.
 
     ``discordance`` is the expected share of disputed images, at least ``gap``.  Exact: summed
@@ -203,7 +203,7 @@ def power(gap: float, discordance: float, n: int, *, alpha: float = ALPHA) -> fl
     disputed = np.arange(n + 1)
     weight = binom.pmf(disputed, n, discordance)
     disputed, weight = disputed[weight > 1e-12], weight[weight > 1e-12]  # noqa: PLR2004 - negligible
-    fewest = critical_count(disputed, alpha=alpha)
+    fewest = critical_count(disputed)
     share = (discordance + gap) / (2 * discordance) if discordance > 0 else 0.5
     rejected = binom.cdf(fewest, disputed, share) + binom.cdf(fewest, disputed, 1 - share)
     return float(weight @ np.where(fewest < 0, 0.0, rejected))
