@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evaluation.errors import ModelError, one_line
+from evaluation.errors import ModelError, WeightsMismatch, one_line
 
 if TYPE_CHECKING:
     import torch
@@ -148,17 +148,21 @@ def _refuse_odd(name: str, value: torch.Tensor, path: Path) -> None:
         )
 
 
-def describe_mismatch(text: str) -> str:
+def misfit(error: Exception, architecture: str, where: object) -> WeightsMismatch:
     """PyTorch's account of a state dict that does not fit, in a few words."""
+    text = str(error)
     missing = re.search(r"Missing key\(s\) in state_dict: (.*?)\. *(?:\n|$)", text, re.DOTALL)
     unexpected = re.search(r"Unexpected key\(s\) in state_dict: (.*?)\. *(?:\n|$)", text, re.DOTALL)
     shapes = re.findall(r"size mismatch for ([^:]+):", text)
     names = [re.findall(r'"([^"]+)"', found[1]) if found else [] for found in (missing, unexpected)]
+    kinds = ("tensors missing", "unexpected", "of another shape")
     counts = [
         f"{len(found)} {what} ({found[0]}…)"
-        for found, what in zip(
-            (*names, shapes), ("tensors missing", "unexpected", "of another shape"), strict=True
-        )
+        for found, what in zip((*names, shapes), kinds, strict=True)
         if found
     ]
-    return ", ".join(counts) or one_line(ValueError(text))
+    return WeightsMismatch(
+        f"the checkpoint does not fit {architecture}: {', '.join(counts) or one_line(error)}",
+        where=where,
+        remedy="declare the architecture that it was trained with",
+    )

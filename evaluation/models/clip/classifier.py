@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from evaluation.stores.embeddings import EmbeddingStore
 
 OPTIONS: Mapping[str, type] = {"quick_gelu": bool, "resize_mode": str}
+T = TypeVar("T")
 RESIZE_MODES = ("shortest", "longest", "squash")
 
 
@@ -39,17 +40,22 @@ def fetch(spec: ModelSpec, loading: Loading) -> Path:
 
     """
     source = find_source(spec, loading)
+    _from_caches_first(partial(_fetch_texts, spec, source), spec, source, loading)
+    return source.checkpoint
+
+
+def _from_caches_first(
+    make: Callable[[], T], spec: ModelSpec, source: Source, loading: Loading
+) -> T:
+    """What is made without a request, not even for news, where everything is in the caches."""
     with hub_offline():
         try:
-            _fetch_texts(spec, source)
+            return make()
         except WeightsUnavailable:
             if loading.offline or source.local:
                 raise
-        else:
-            return source.checkpoint
     require_hub(spec.name)
-    _fetch_texts(spec, source)
-    return source.checkpoint
+    return make()
 
 
 def _fetch_texts(spec: ModelSpec, source: Source) -> None:
@@ -156,15 +162,7 @@ def load(spec: ModelSpec, loading: Loading) -> ClipClassifier:
     build = partial(
         ClipClassifier, spec, source, device=device, precision=precision, store=loading.store
     )
-    with hub_offline():
-        try:
-            # With everything in the caches no request is made, not even to ask for news.
-            return build()
-        except WeightsUnavailable:
-            if loading.offline or source.local:
-                raise
-    require_hub(spec.name)
-    return build()
+    return _from_caches_first(build, spec, source, loading)
 
 
 def _checked_digest(source: Source) -> str:

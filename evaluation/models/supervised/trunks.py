@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluation.errors import ModelError, VeilleError, WeightsMismatch, meant, one_line
+from evaluation.errors import ModelError, VeilleError, meant, one_line
 from evaluation.models import embedded
-from evaluation.models.checkpoints import describe_mismatch, read_tensors
+from evaluation.models.checkpoints import misfit, read_tensors
 from evaluation.records import ModelSpec
 
 if TYPE_CHECKING:
@@ -266,9 +266,4 @@ def load_state(trunk: Trunk, state: State, where: object) -> None:
     try:
         trunk.module.load_state_dict(state)
     except RuntimeError as error:
-        raise WeightsMismatch(
-            f"the checkpoint does not fit {trunk.architecture.name}:"
-            f" {describe_mismatch(str(error))}",
-            where=where,
-            remedy="declare the architecture that it was trained with",
-        ) from error
+        raise misfit(error, trunk.architecture.name, where) from error
