@@ -170,7 +170,9 @@ def _train(trainer: _Trainer, saves: Saves, watch: Watch) -> dict[str, Any]:
             info["best"] = saves.write_best(len(epochs), trainer.weights())
         info["epochs"] = [asdict(epoch) for epoch in epochs]
         info["seconds"] += time.perf_counter() - clock
-        saves.write_epoch(len(epochs), {**info, **trainer.scalars()}, trainer.tensors())
+        saves.write_epoch(
+            len(epochs), {**info, "scaler": trainer.scaler.state_dict()}, trainer.tensors()
+        )
         watch(len(epochs), trainer.plan.epochs, told(epochs[-1]))
     result = {
         "best": info["best"],
@@ -245,11 +247,11 @@ class _Trainer:
         self.device = device
         self._spec, self._photos, self._transform = spec, photos, transform
         self._pretrained, self._dim = loaded.pretrained, loaded.trunk.dim
-        self._augmentation = (
-            Augmentation(spec.augmentation, loaded.trunk.preprocess, seed=photos.seed)
-            if spec.augmentation
-            else None
-        )
+        self._view = lambda image, _number: transform(image)
+        if spec.augmentation:
+            self._view = Augmentation(
+                spec.augmentation, loaded.trunk.preprocess, seed=photos.seed
+            ).view
         index = {label: number for number, label in enumerate(photos.classes)}
         self._labels = {
             sample.id: index[sample.label] for sample in (*photos.train, *photos.validation)
@@ -278,7 +280,7 @@ class _Trainer:
         )
         half = device.type == "cuda" and not torch.cuda.is_bf16_supported()
         self._mixed = torch.float16 if half else torch.bfloat16
-        self._scaler = torch.amp.GradScaler(device.type, enabled=half)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=half)
         self._average = ModelEmaV3(self._network, training.ema) if training.ema else None
         self._at_once: int | None = None
         """Photos of a batch that go through together; None: all of them."""
@@ -336,12 +338,8 @@ class _Trainer:
             found |= {f"optimiser.{number}.{key}": tensor for key, tensor in state.items()}
         return found
 
-    def scalars(self) -> dict[str, Any]:
-        """Of the scaler of half precision: numbers that are no tensors."""
-        return {"scaler": self._scaler.state_dict()}
-
     def restore(self, tensors: Mapping[str, torch.Tensor], info: Mapping[str, Any]) -> None:
-        """Back to where :meth:`tensors` and :meth:`scalars` were taken."""
+        """Back to where the tensors and the state of the scaler were taken."""
         self._network.load_state_dict(_below("network.", tensors))
         if self._average is not None:
             self._average.module.load_state_dict(_below("average.", tensors))
@@ -351,7 +349,7 @@ class _Trainer:
             state.setdefault(int(number), {})[key] = tensor
         groups = self._optimiser.state_dict()["param_groups"]
         self._optimiser.load_state_dict({"state": state, "param_groups": groups})
-        self._scaler.load_state_dict(info["scaler"])
+        self.scaler.load_state_dict(info["scaler"])
 
     # -------------------------------------------------------------------- an epoch
 
@@ -370,7 +368,7 @@ class _Trainer:
             self._set_training()
             for step, (batch, images) in enumerate(self._decoded(batches)):
                 rate = self.plan.rate((number - 1) * count + step, count)
-                pixels = self._stack([self._training_view(image, number) for image in images])
+                pixels = self._stack([self._view(image, number) for image in images])
                 loss, right = self._step(pixels, batch, rate, number)
                 loss_sum += loss * len(batch)
                 hits += right
@@ -381,12 +379,6 @@ class _Trainer:
             train_accuracy=hits / len(order),
             **self._validate(number),
         )
-
-    def _training_view(self, image: Image.Image, number: int) -> torch.Tensor:
-        if self._augmentation is not None:
-            return self._augmentation.view(image, number)
-        plain: torch.Tensor = self._transform(image)
-        return plain
 
     def _step(
         self, pixels: torch.Tensor, batch: Sequence[Sample], rate: float, epoch: int
@@ -400,8 +392,8 @@ class _Trainer:
         while (found := self._gradients(pixels, truth)) is None:
             self._halve(len(batch))
         require_finite(found[0], epoch=epoch, plan=self.plan, where=self._spec.name)
-        self._scaler.step(self._optimiser)
-        self._scaler.update()
+        self.scaler.step(self._optimiser)
+        self.scaler.update()
         if self._average is not None:
             self._average.update(self._network)
         return found
@@ -414,19 +406,19 @@ class _Trainer:
         import torch
 
         self._optimiser.zero_grad()
-        loss_sum, right = 0.0, 0
+        loss_sum, right, on_gpu = 0.0, 0, self.device.type == "cuda"
         size = self._at_once or len(truth)
         try:
             for some, labels in zip(
                 torch.split(pixels, size), torch.split(truth, size), strict=True
             ):
-                with self._autocast():
+                with torch.autocast(self.device.type, dtype=self._mixed, enabled=on_gpu):
                     logits = self._network(some)
                     loss = torch.nn.functional.cross_entropy(
                         logits.float(), labels, label_smoothing=self.plan.label_smoothing
                     )
                 part = loss * (len(labels) / len(truth))
-                self._scaler.scale(part).backward()  # type: ignore[no-untyped-call]
+                self.scaler.scale(part).backward()  # type: ignore[no-untyped-call]
                 loss_sum += float(part.item())
                 right += int((logits.argmax(dim=1) == labels).sum())
         except (MemoryError, RuntimeError) as error:
@@ -437,15 +429,8 @@ class _Trainer:
 
     def _halve(self, batch_size: int) -> None:
         """Half as many photos at once from now on, in the same step."""
-        from torch import nn
-
         size = self._at_once or batch_size
-        norms = (
-            module
-            for module in self._network.modules()
-            if isinstance(module, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001
-        )
-        if size == 1 or any(norm.training for norm in norms):
+        if size == 1 or any(norm.training for norm in _norms(self._network)):
             raise ModelError(
                 f"{size} photos do not fit into the memory of {self.device}"
                 + ("" if size == 1 else ", and batch norms that learn need them all at once"),
@@ -513,14 +498,11 @@ class _Trainer:
         Normalisations learn their statistics when the whole network learns; those of a few
         blocks keep the trunk's, which come from many more photos than a batch.
         """
-        from torch import nn
-
         self._network.eval()
         for part in self._learning:
             part.train()
-            for module in part.modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm) and not self._whole:  # noqa: SLF001
-                    module.eval()
+            for norm in () if self._whole else _norms(part):
+                norm.eval()
 
     @contextlib.contextmanager
     def _own_randomness(self, epoch: int) -> Iterator[None]:
@@ -536,13 +518,12 @@ class _Trainer:
             torch.manual_seed(int(digest_of([self._photos.seed, epoch])[:12], 16))
             yield
 
-    @contextlib.contextmanager
-    def _autocast(self) -> Iterator[None]:
-        import torch
 
-        enabled = self.device.type == "cuda"
-        with torch.autocast(self.device.type, dtype=self._mixed, enabled=enabled):
-            yield
+def _norms(module: nn.Module) -> list[nn.Module]:
+    """The batch norms of a module."""
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    return [part for part in module.modules() if isinstance(part, _BatchNorm)]
 
 
 def _choose_what_learns(
