@@ -15,15 +15,13 @@ needs to say which of its tokens it reads.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+
+import torch
 
 from evaluation.errors import ModelError
 from evaluation.explain.base import Explainable, InputMaps, Score, class_directions, to_array
 from evaluation.explain.recorder import RecordedAttention, recording
 from evaluation.explain.towers import token_layout
-
-if TYPE_CHECKING:
-    import torch
 
 
 def attention_gradient(model: Explainable, score: Score, pixels: torch.Tensor) -> InputMaps:
@@ -67,8 +65,6 @@ def chefer(model: Explainable, score: Score, pixels: torch.Tensor) -> InputMaps:
 
 def _relevance(used: Sequence[tuple[RecordedAttention, torch.Tensor]]) -> torch.Tensor:
     """(c, B, K) relevance of the first layer's K keys, from (c, B, H, Q, D) gradients."""
-    import torch
-
     keys = used[0][0].weights.shape[-1]
     identity = torch.eye(keys, dtype=used[0][0].weights.dtype, device=used[0][0].weights.device)
     relevance = identity
@@ -96,8 +92,6 @@ def _run(
     model: Explainable, score: Score, pixels: torch.Tensor
 ) -> tuple[list[RecordedAttention], torch.Tensor]:
     """The attentions of a forward pass, and its (B, C) scores with their graph."""
-    import torch
-
     # Frozen parameters make no graph: the pixels do.
     inputs = pixels.detach().clone().requires_grad_()
     with torch.enable_grad(), recording() as records:
@@ -118,8 +112,6 @@ def _run(
 
 def _last_used(records: Sequence[RecordedAttention], scores: torch.Tensor) -> RecordedAttention:
     """The last attention that the scores depend on, which must read the image itself."""
-    import torch
-
     for i in reversed(range(len(records))):
         (gradient,) = torch.autograd.grad(
             scores.sum(), records[i].output, retain_graph=True, allow_unused=True
@@ -147,8 +139,6 @@ def _output_gradients(
 
     None stands for an output that the scores do not depend on.
     """
-    import torch
-
     outputs = [record.output for record in records]
     bytes_a_class = sum(output.numel() * output.element_size() for output in outputs)
     # The weights' own gradient is made one layer at a time.
@@ -166,8 +156,6 @@ def _output_gradients(
 
 def _to_maps(parts: Sequence[torch.Tensor], model: Explainable, pixels: torch.Tensor) -> InputMaps:
     """(c, B, K) relevances of the keys to maps over the patches."""
-    import torch
-
     size = (pixels.shape[-2], pixels.shape[-1])
     layout = token_layout(model.image_tower, parts[0].shape[-1], size)
 

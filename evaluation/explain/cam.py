@@ -13,14 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+import torch
 
 from evaluation.errors import ModelError
 from evaluation.explain.base import Explainable, InputMaps, Score, class_directions, to_array
 from evaluation.explain.towers import SpatialLayer, inspect_tower, token_layout
-
-if TYPE_CHECKING:
-    import torch
 
 _SEQUENCE, _SPATIAL = 3, 4
 """Dimensions of a batch of token sequences, and of feature maps."""
@@ -50,8 +49,6 @@ def class_activation(
             output of the last block of a ViT whose class token alone is read, for instance.
 
     """
-    import torch
-
     layer = layer or inspect_tower(model).spatial
     if layer is None:
         raise no_spatial_layer()
@@ -109,8 +106,6 @@ def _gradients(
     scores: torch.Tensor, activation: torch.Tensor, layer: SpatialLayer
 ) -> Iterator[torch.Tensor]:
     """(c, *activation.shape) for a few classes at a time."""
-    import torch
-
     # The product with the activation is as large as the gradient.
     for directions in class_directions(scores, 2 * activation.numel() * activation.element_size()):
         (gradient,) = torch.autograd.grad(

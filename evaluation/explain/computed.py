@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import cattrs
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from evaluation.errors import ModelError
 from evaluation.explain.base import (
@@ -36,10 +38,6 @@ from evaluation.explain.randomisation import randomised, similarity
 from evaluation.explain.towers import Tower, inspect_tower
 from evaluation.records import ExplainMethod, ExplainSpec, FloatArray, Head, Sample
 from evaluation.stores.maps import Arrays, MapCache, head_digest, key_of
-
-if TYPE_CHECKING:
-    import torch
-    from PIL import Image
 
 
 @dataclass(kw_only=True)

@@ -14,16 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from evaluation.explain.base import Embed, head_logits, in_batches
 from evaluation.records import Faithfulness, FloatArray, Head, Metric
-
-if TYPE_CHECKING:
-    import torch
 
 Baseline = Literal["blur", "mean"]
 Measure = Literal["deletion", "insertion"]
@@ -63,8 +61,6 @@ def embed_curves(
     (3, H, W), ``order`` the (H * W,) indices of :func:`ranking`; ``steps`` equal steps lead from
     nothing to everything.
     """
-    import torch
-
     count = pixels.shape[-2] * pixels.shape[-1]
     rank = torch.empty(count, dtype=torch.long)
     rank[torch.from_numpy(order.copy())] = torch.arange(count)
@@ -83,8 +79,6 @@ def embed_curves(
 
 def read_curves(embeddings: FloatArray, head: Head, target: int) -> Curves:
     """The curves of one class, from what :func:`embed_curves` gave."""
-    import torch
-
     logits = head_logits(head)(torch.from_numpy(embeddings).double())
     probabilities = logits.softmax(dim=-1)[:, target].numpy()
     values: dict[tuple[Measure, Baseline], NDArray[np.float64]] = {}
@@ -195,8 +189,6 @@ def _baseline(pixels: torch.Tensor, baseline: Baseline) -> torch.Tensor:
 
 def _blurred(pixels: torch.Tensor, sigma: float) -> torch.Tensor:
     """A Gaussian blur, the border repeated outwards."""
-    import torch
-
     radius = min(int(3 * sigma), min(pixels.shape[-2:]) - 1)
     x = torch.arange(-radius, radius + 1, dtype=pixels.dtype, device=pixels.device)
     kernel = torch.exp(-(x**2) / (2 * sigma**2))
@@ -208,8 +200,6 @@ def _blurred(pixels: torch.Tensor, sigma: float) -> torch.Tensor:
 
 
 def _enlarged(values: FloatArray, size: tuple[int, int]) -> FloatArray:
-    import torch
-
     small = torch.from_numpy(np.ascontiguousarray(values))[None, None]
     large = torch.nn.functional.interpolate(small, size=size, mode="bilinear", align_corners=False)
     result: FloatArray = large[0, 0].numpy()

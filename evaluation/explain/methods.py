@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 
 from evaluation.errors import ModelError
 from evaluation.explain.attention_gradient import attention_gradient, chefer
@@ -21,9 +22,6 @@ from evaluation.explain.randomisation import SHARES
 from evaluation.explain.rise import RiseSettings, embed_masked, rise_maps
 from evaluation.explain.towers import Tower
 from evaluation.records import EXPLAIN_METHODS, REFERENCE_METHOD, ExplainMethod, ExplainSpec
-
-if TYPE_CHECKING:
-    import torch
 
 Made = Callable[[], Float32Array]
 

@@ -12,16 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from evaluation.records import FloatArray
-
-if TYPE_CHECKING:
-    import torch
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
 """Of the weights, the last ones first."""
@@ -36,8 +33,6 @@ def randomised(tower: torch.nn.Module, share: float, *, seed: int = 0) -> Iterat
     CLIP's projection) are defined before or after the blocks, as its author pleased.  The tower
     must not run elsewhere meanwhile.
     """
-    import torch
-
     parameters = list(tower.parameters())
     wanted = share * sum(parameter.numel() for parameter in parameters)
     saved: list[tuple[torch.nn.Parameter, torch.Tensor]] = []

@@ -20,16 +20,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
 from evaluation.explain.base import Embed, Float32Array, InputMaps, Progress, Score, in_batches
-
-if TYPE_CHECKING:
-    import torch
 
 MAP_SIDE = 64
 """Cells of a map at most, on the longer side: masks are much smoother."""
@@ -54,8 +51,6 @@ def shared_masks(settings: RiseSettings, size: tuple[int, int]) -> NDArray[np.ui
 
     Made once for each resolution; one byte a pixel: 300 masks of 260 x 260 take 20 MB.
     """
-    import torch
-
     count, cells, keep = settings.masks, settings.cells, settings.keep
     if count < 2 or not 0 < keep < 1:  # noqa: PLR2004 - a covariance needs two
         raise ModelError("RISE needs two masks at least, and a share to keep between 0 and 1")
@@ -88,8 +83,6 @@ def embed_masked(
 
     ``progress`` is told how many masks are done.
     """
-    import torch
-
     masks = shared_masks(settings, (pixels.shape[-2], pixels.shape[-1]))
     hidden = pixels.mean(dim=(-2, -1), keepdim=True)
 
@@ -113,8 +106,6 @@ def rise_maps(
     ``masked`` is what :func:`embed_masked` gave, ``size`` the input's.  In units of the score:
     the gain expected of showing that place rather than hiding it.
     """
-    import torch
-
     with torch.no_grad():
         scores = score(torch.from_numpy(masked)).double().numpy()
     weights = ((scores - scores.mean(axis=0)) / len(scores)).astype(np.float32)
@@ -134,8 +125,6 @@ def rise_maps(
 
 def _reduced(values: NDArray[np.float32]) -> Float32Array:
     """(C, H, W) averaged over equal cells, at most ``MAP_SIDE`` on the longer side."""
-    import torch
-
     height, width = values.shape[1:]
     factor = max(height, width) / MAP_SIDE
     if factor <= 1:

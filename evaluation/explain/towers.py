@@ -12,15 +12,14 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
 
 from evaluation.errors import ModelError
 from evaluation.explain.base import Explainable
 from evaluation.explain.recorder import RecordedAttention, recording
 from evaluation.models.base import input_size
-
-if TYPE_CHECKING:
-    import torch
 
 _SPATIAL, _SEQUENCE = 4, 3
 """Dimensions of a batch of feature maps, and of token sequences."""
@@ -64,8 +63,6 @@ class Tower:
 
 def inspect_tower(model: Explainable) -> Tower:
     """Looks at one forward pass on noise."""
-    import torch
-
     height, width = input_size(model.preprocessing)
     noise = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
     watch = _Watch()

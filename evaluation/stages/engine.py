@@ -15,10 +15,10 @@ from evaluation.stages.open import StudyData
 from evaluation.stages.settings import Settings
 
 if TYPE_CHECKING:
-    from evaluation.explain import MapCache
     from evaluation.labelfree import Trials, Unlabelled
     from evaluation.models import Classifier, Predictor, TextReader
     from evaluation.stores.embeddings import EmbeddingStore
+    from evaluation.stores.maps import MapCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,7 +60,7 @@ class Engine:
 
     def map_cache(self) -> MapCache:
         """The cache of maps, beside that of the embeddings; to be closed by who opened it."""
-        from evaluation.explain import MapCache
+        from evaluation.stores.maps import MapCache
 
         return MapCache(self.settings.cache / "maps.sqlite")
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from torch import nn
+from torch import nn
 
 
 def last_parts(trunk: nn.Module, blocks: int) -> list[nn.Module]:
@@ -22,8 +19,6 @@ def last_parts(trunk: nn.Module, blocks: int) -> list[nn.Module]:
 
 def _parts(module: nn.Module, total: int) -> list[nn.Module]:
     """In the order of the forward pass, which is that of their declaration."""
-    from torch import nn
-
     found: list[nn.Module] = []
     for child in module.children():
         size = sum(parameter.numel() for parameter in child.parameters())

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from PIL import Image
 
 from evaluation.errors import ModelError, quoted
 from evaluation.models.base import Loading, check_options
@@ -16,10 +19,6 @@ from evaluation.models.supervised.heads import train_head
 from evaluation.models.supervised.logistic import MAX_ITERATIONS, fit_logistic_regression
 from evaluation.models.supervised.weights import Loaded, load_trunk
 from evaluation.records import Head, ModelSpec, PromptSet, Support, TrainingSpec
-
-if TYPE_CHECKING:
-    import torch
-    from PIL import Image
 
 OPTIONS: Mapping[str, type] = {"max_iterations": int, "seed": int, "size": int}
 """Of the logistic regression; of random weights; of the photos as they are read (pixels)."""

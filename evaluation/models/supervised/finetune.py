@@ -12,13 +12,16 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cattrs
 import numpy as np
+import torch
+from PIL import Image
+from torch import nn
 
 from evaluation.errors import ModelError
 from evaluation.models.base import Loading, Watch
@@ -47,11 +50,6 @@ from evaluation.records import (
     digest_of,
 )
 from evaluation.stores.embeddings import is_out_of_memory
-
-if TYPE_CHECKING:
-    import torch
-    from PIL import Image
-    from torch import nn
 
 VERSION = 1
 """Raised when the same declaration trains otherwise: what is in the caches is then left."""
@@ -236,9 +234,7 @@ class _Trainer:
         transform: Any,
         device: torch.device,
     ) -> None:
-        import torch
         from timm.utils import ModelEmaV3
-        from torch import nn
 
         training = spec.training or TrainingSpec()
         self.plan = plan_of(
@@ -247,7 +243,7 @@ class _Trainer:
         self.device = device
         self._spec, self._photos, self._transform = spec, photos, transform
         self._pretrained, self._dim = loaded.pretrained, loaded.trunk.dim
-        self._view = lambda image, _number: transform(image)
+        self._view: Callable[[Image.Image, int], torch.Tensor] = lambda image, _: transform(image)
         if spec.augmentation:
             self._view = Augmentation(
                 spec.augmentation, loaded.trunk.preprocess, seed=photos.seed
@@ -289,8 +285,6 @@ class _Trainer:
 
     def start(self) -> None:
         """The head's first weights: a linear probe of a pretrained trunk, else small ones."""
-        import torch
-
         head = self._network.get_submodule("head")
         labels = np.array(
             [self._labels[sample.id] for sample in self._photos.train], dtype=np.int64
@@ -384,8 +378,6 @@ class _Trainer:
         self, pixels: torch.Tensor, batch: Sequence[Sample], rate: float, epoch: int
     ) -> tuple[float, int]:
         """One step down; the loss and the right answers before it."""
-        import torch
-
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         truth = torch.tensor([self._labels[sample.id] for sample in batch], device=self.device)
@@ -403,8 +395,6 @@ class _Trainer:
 
         Gradients of parts of the batch add up to those of the whole.
         """
-        import torch
-
         self._optimiser.zero_grad()
         loss_sum, right, on_gpu = 0.0, 0, self.device.type == "cuda"
         size = self._at_once or len(truth)
@@ -440,8 +430,6 @@ class _Trainer:
         self._at_once = size // 2
 
     def _validate(self, epoch: int) -> dict[str, float]:
-        import torch
-
         part = self._photos.validation
         if not part:
             return {}
@@ -456,8 +444,6 @@ class _Trainer:
 
     def _through(self, part: Sequence[Sample], module: nn.Module) -> torch.Tensor:
         """(N, …) what a module gives of photos as they are."""
-        import torch
-
         module.eval()
         with torch.inference_mode():
             return torch.cat([module(pixels).float().cpu() for pixels in self._plain(part)])
@@ -469,8 +455,6 @@ class _Trainer:
             yield self._stack([self._transform(image) for image in images])
 
     def _stack(self, pixels: Sequence[torch.Tensor]) -> torch.Tensor:
-        import torch
-
         return torch.stack(list(pixels)).to(self.device, memory_format=torch.channels_last)
 
     def _decoded(
@@ -507,8 +491,6 @@ class _Trainer:
     @contextlib.contextmanager
     def _own_randomness(self, epoch: int) -> Iterator[None]:
         """Dropout is drawn from (seed, epoch), and kernels are those that repeat themselves."""
-        import torch
-
         devices = [self.device] if self.device.type == "cuda" else []
         backend = torch.backends.cudnn
         with (

@@ -6,10 +6,12 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from evaluation.models.base import Watch
 from evaluation.models.supervised.logistic import check_support, has_images
@@ -24,9 +26,6 @@ from evaluation.models.supervised.schedule import (
 )
 from evaluation.records import Head, Support, TrainingEpoch, TrainingRecord, TrainingSpec
 from evaluation.records.base import silent
-
-if TYPE_CHECKING:
-    import torch
 
 EPOCHS = 40
 BATCH_SIZE = 64
@@ -174,17 +173,12 @@ def _chosen(best: _Run, train: Support, validation: Support | None) -> dict[str,
 
 
 def _features(support: Support, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> _Part:
-    import torch
-
     rows = (np.asarray(support.embeddings, dtype=np.float64) - mean) / deviation
     labels = np.asarray(support.labels, dtype=np.int64)
     return torch.from_numpy(rows.astype(np.float32)), torch.from_numpy(labels)
 
 
 def _train(task: _Task, decay: float, watch: Watch) -> _Run:
-    import torch
-    from torch import nn
-
     (features, truth), plan = task.train, task.plan
     generator = torch.Generator().manual_seed(task.seed)
     layer = nn.Linear(features.shape[1], task.classes)
@@ -239,8 +233,6 @@ def _train(task: _Task, decay: float, watch: Watch) -> _Run:
 
 
 def _validate(layer: Any, validation: _Part | None) -> dict[str, float]:
-    import torch
-
     if validation is None:
         return {}
     with torch.inference_mode():
@@ -253,8 +245,6 @@ def _validate(layer: Any, validation: _Part | None) -> dict[str, float]:
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
     """These products are too small to share, and one thread fixes the order of the sums."""
-    import torch
-
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -10,18 +10,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from torch import nn
 
 from evaluation.errors import ModelError, VeilleError, meant, one_line
 from evaluation.models import embedded
 from evaluation.models.checkpoints import misfit, read_tensors
 from evaluation.records import ModelSpec
 
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
-
-    State = dict[str, torch.Tensor]
+State = dict[str, torch.Tensor]
 
 LIBRARIES = ("torchvision", "timm")
 
@@ -88,8 +87,6 @@ def _known(library: str) -> set[str]:
 
 def create_trunk(spec: ModelSpec, *, seed: int = 0) -> Trunk:
     """A trunk with random weights, the same for the same seed."""
-    import torch
-
     architecture = architecture_of(spec)
     build = _torchvision_trunk if architecture.library == "torchvision" else _timm_trunk
     with torch.random.fork_rng(devices=[]):
@@ -102,8 +99,6 @@ def resized(trunk: Trunk, size: int, *, where: object) -> Trunk:
 
     Raises :class:`ModelError` when the architecture cannot read them.
     """
-    import torch
-
     try:
         with torch.inference_mode():
             trunk.module.eval()(torch.zeros(1, 3, size, size))
@@ -122,7 +117,6 @@ def resized(trunk: Trunk, size: int, *, where: object) -> Trunk:
 
 def _torchvision_trunk(architecture: Architecture, spec: ModelSpec) -> Trunk:
     import torchvision
-    from torch import nn
 
     # These two warn of their slow initialisation unless they are asked for it.
     slow = {"init_weights": True} if architecture.name in ("googlenet", "inception_v3") else {}
@@ -146,8 +140,6 @@ def _torchvision_trunk(architecture: Architecture, spec: ModelSpec) -> Trunk:
 
 
 def _last_linear(module: nn.Module) -> tuple[str, Any]:
-    from torch import nn
-
     found = [
         (name, layer) for name, layer in module.named_modules() if isinstance(layer, nn.Linear)
     ]

@@ -10,7 +10,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+
+import torch
 
 from evaluation.errors import ModelError, WeightsUnavailable, one_line
 from evaluation.models import embedded
@@ -26,9 +27,6 @@ from evaluation.models.supervised.trunks import (
     resized,
 )
 from evaluation.records import Availability, ModelSpec
-
-if TYPE_CHECKING:
-    import torch
 
 TIMM_FILES = ("model.safetensors", "pytorch_model.bin")
 """What timm looks for in a repository of the hub, in this order."""
@@ -172,8 +170,6 @@ def published(spec: ModelSpec) -> Published:
 
 def _torch_hub(url: str) -> Path:
     """Where torch.hub keeps a checkpoint (below ``TORCH_HOME``)."""
-    import torch
-
     return Path(torch.hub.get_dir()) / "checkpoints" / PurePosixPath(url).name
 
 
