@@ -20,7 +20,9 @@ from typing import Any
 import cattrs
 import numpy as np
 import torch
+from filelock import FileLock
 from PIL import Image
+from safetensors.torch import load_file
 from torch import nn
 
 from evaluation.errors import ModelError
@@ -96,8 +98,6 @@ def finetune(
             cannot be written.
 
     """
-    from filelock import FileLock
-
     folder, resume = loading.cache / "trainings", loading.resume
     place = folder / _key(loaded, spec, photos, device)[:32]
     saves = Saves(place)
@@ -196,8 +196,6 @@ def _tuned(
     result: Mapping[str, Any], saves: Saves, loaded: Loaded, photos: TrainingPhotos
 ) -> Tuned:
     """Fills the trunk with the kept weights, and says how they came about."""
-    from safetensors.torch import load_file
-
     record = cattrs.structure(result["record"], TrainingRecord)
     file = saves.folder / result["best"]
     tensors = load_file(file)
