@@ -165,8 +165,10 @@ def automate(
     test: Predictions,
     validation: Predictions | None = None,
     groups: IntArray | None = None,
+    *,
+    target: float = TARGET,
 ) -> Automation:
-    """The share of the catalogue that is classified at a precision of :data:`TARGET`.
+    """The share of the catalogue that is classified at a precision of ``target``.
 
     The threshold is the one of the largest coverage whose precision on ``validation`` is the
     target even with one error more (the correction of conformal risk control, Angelopoulos et
@@ -176,33 +178,33 @@ def automate(
     """
     confidence, right = _read(test)
     if validation is not None:
-        chosen = _threshold(*_read(validation))
+        chosen = _threshold(*_read(validation), target)
         thresholds = np.full(confidence.size, chosen)
     else:
         thresholds = np.empty(confidence.size)
         fold = stratified_folds(test)
         for i in np.unique(fold):
             others = fold != i
-            thresholds[~others] = _threshold(confidence[others], right[others])
+            thresholds[~others] = _threshold(confidence[others], right[others], target)
     accepted = confidence >= thresholds
     alone = slice(None) if groups is None else np.unique(groups, return_index=True)[1]
-    certified = certify(confidence[alone], right[alone])
+    certified = certify(confidence[alone], right[alone], target=target)
     units = confidence[alone].size
     used = float(np.median(thresholds))
     return Automation(
-        target=TARGET,
+        target=target,
         threshold=used if np.isfinite(used) else None,
         chosen_on="cross-fitting" if validation is None else "validation",
         coverage=share("coverage", accepted, groups),
         precision=share("precision", right[accepted], None if groups is None else groups[accepted]),
         certified_coverage=0.0 if certified is None else certified.coverage,
         certified_threshold=None if certified is None else certified.threshold,
-        certifiable=units >= fewest(ALPHA),
+        certifiable=units >= fewest(target),
     )
 
 
-def _threshold(confidence: FloatArray, right: BoolArray) -> float:
-    """The lowest confidence down to which the precision is the target; infinite if none is.
+def _threshold(confidence: FloatArray, right: BoolArray, target: float) -> float:
+    """The lowest confidence down to which the precision is ``target``; infinite if none is.
 
     Counted with one error more, for the image that is to be judged: the best of many thresholds
     looks better than it is.
@@ -210,17 +212,19 @@ def _threshold(confidence: FloatArray, right: BoolArray) -> float:
     levels, where = _levels(confidence)
     accepted = np.cumsum(np.bincount(where, minlength=levels.size))
     hits = np.cumsum(np.bincount(where, weights=right, minlength=levels.size))
-    good = np.flatnonzero(hits >= TARGET * (accepted + 1))
+    good = np.flatnonzero(hits >= target * (accepted + 1))
     return float(levels[good[-1]]) if good.size else np.inf
 
 
-def fewest(alpha: float) -> int:
-    """The least number of images, all right, that show a precision above the target."""
-    return math.ceil(math.log(alpha) / math.log(TARGET))
+def fewest(target: float = TARGET, alpha: float = ALPHA) -> int:
+    """The least number of images, all right, that show a precision above ``target``."""
+    return math.ceil(math.log(alpha) / math.log(target))
 
 
-def certify(confidence: FloatArray, right: BoolArray) -> RiskPoint | None:
-    """The largest coverage whose precision exceeds the target with confidence 1 - alpha.
+def certify(
+    confidence: FloatArray, right: BoolArray, *, target: float = TARGET, alpha: float = ALPHA
+) -> RiskPoint | None:
+    """The largest coverage whose precision exceeds ``target`` with confidence 1 - alpha.
 
     Fixed-sequence testing from several starts (Angelopoulos et al. 2021, "Learn then Test",
     section 2.2): a coverage is tested by the binomial tail; a start that passes goes on, 5 %
@@ -237,22 +241,22 @@ def certify(confidence: FloatArray, right: BoolArray) -> RiskPoint | None:
     # The level at which each coverage is reached; a level is taken whole.
     wanted = np.arange(1, _STEPS + 1) / _STEPS * confidence.size
     at = np.searchsorted(accepted, np.ceil(wanted - 1e-9))
-    p = np.asarray(scipy.stats.binom.cdf(wrong[at], accepted[at], 1 - TARGET))
-    starts = _starts(accepted[at])
-    best = max((_last_pass(p, start, ALPHA / len(starts)) for start in starts), default=-1)
+    p = np.asarray(scipy.stats.binom.cdf(wrong[at], accepted[at], 1 - target))
+    starts = _starts(accepted[at], target, alpha)
+    best = max((_last_pass(p, start, alpha / len(starts)) for start in starts), default=-1)
     if best < 0:
         return None
     return _point(levels, accepted, wrong, int(at[best]))
 
 
-def _starts(accepted: IntArray) -> tuple[int, ...]:
+def _starts(accepted: IntArray, target: float, alpha: float) -> tuple[int, ...]:
     """As many starts as can all pass when they share alpha, the widest coverages first."""
     everything, *apart = _STARTS
     for number in range(len(apart), 0, -1):
         chosen = tuple(apart[:number])
-        if accepted[chosen[-1]] >= fewest(ALPHA / number):
+        if accepted[chosen[-1]] >= fewest(target, alpha / number):
             return chosen
-    return (everything,) if accepted[everything] >= fewest(ALPHA) else ()
+    return (everything,) if accepted[everything] >= fewest(target, alpha) else ()
 
 
 def _last_pass(p: FloatArray, start: int, alpha: float) -> int:
