@@ -106,7 +106,7 @@ def audit_embeddings(
     labels: IntArray,
     classes: Sequence[str],
     *,
-    recalls: Mapping[str, Metric],
+    recalls: Mapping[str, Metric] | None = None,
     neighbours: int = NEIGHBOURS,
 ) -> EmbeddingAudit:
     """Overlap of the classes and variety within them, from (N, D) embeddings.
@@ -123,7 +123,7 @@ def audit_embeddings(
             label=name,
             variety=_variety(directions[labels == c]),
             purity=float(overlap[c, c]),
-            recall=recalls.get(name),
+            recall=(recalls or {}).get(name),
         )
         for c, name in enumerate(classes)
     )
