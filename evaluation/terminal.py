@@ -19,7 +19,6 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
-from rich.text import Text
 
 from evaluation.errors import quoted
 from evaluation.records import (
@@ -37,6 +36,9 @@ from evaluation.records import (
 if TYPE_CHECKING:
     from evaluation.stages.baseline import Change
     from evaluation.stages.settings import Advance
+
+SHOWN = 12
+"""Photos of a prompt set that changed with a save, at most."""
 
 
 @contextmanager
@@ -63,7 +65,7 @@ def progress_bars() -> Iterator[Advance]:
         yield advance
 
 
-def results_table(runs: Sequence[RunRecord], colour: bool, width: int = 110) -> str:
+def results_table(runs: Sequence[RunRecord], colour: bool) -> str:
     """The final table: a row a case, with its interval, speed, and what went wrong.
 
     Cases of a model that could not run for one reason share a row.
@@ -74,20 +76,17 @@ def results_table(runs: Sequence[RunRecord], colour: bool, width: int = 110) -> 
     for name in ("accuracy [95 % interval]", "macro-F1", "images/s"):
         table.add_column(name, justify="right", no_wrap=True)
     groups = tuple(_alike(runs))
-    for group in groups:
-        run = group[0]
+    for run, *others in groups:
         prompts = run.prompts.name if run.prompts else "—"
-        if len(group) > 1:
-            prompts = f"{len(group)} prompt sets"
+        if others:
+            prompts = f"{len(others) + 1} prompt sets"
         table.add_row(run.study, run.model.name, prompts, *_outcome(run))
-    text = io.StringIO()
-    console = _console(text, colour, width)
-    console.print(table)
+    text = _drawn(table, colour, width=110)
     for run, *others in groups:
         if run.status != "ok":
-            name = f"{run.study}/{run.model.name}" if others else run.case
-            console.print(f"{name}: {run.error}", soft_wrap=True)
-    return text.getvalue()
+            text += f"{run.study}/{run.model.name}" if others else run.case
+            text += f": {run.error}\n"
+    return text
 
 
 def _alike(runs: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, ...]]:
@@ -102,21 +101,21 @@ def _alike(runs: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, ...]]:
         yield tuple(run for _, run in group)
 
 
-def weights_table(fetched: Sequence[Fetched], colour: bool, width: int = 140) -> str:
+def weights_table(fetched: Sequence[Fetched]) -> str:
     """Each model's weights: how large, had from where; below, why some are missing."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("model", overflow="fold")
-    table.add_column("weights", overflow="fold")
+    for name in ("model", "weights"):
+        table.add_column(name, overflow="fold")
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    table.add_column("licence", overflow="fold")
-    table.add_column("where", overflow="fold")
+    for name in ("licence", "where"):
+        table.add_column(name, overflow="fold")
     for one in fetched:
         size = "—" if one.size is None else megabytes(one.size)
         where = "" if one.path is None else str(one.path.parent)
         table.add_row(one.model.name, one.model.weights, size, one.state, _licence(one), where)
     reasons = [f"{one.model.name}: {one.reason}\n" for one in fetched if one.reason]
-    return _drawn(table, colour, width) + "".join(reasons)
+    return _drawn(table) + "".join(reasons)
 
 
 def _licence(one: Fetched) -> str:
@@ -130,7 +129,7 @@ def megabytes(size: int) -> str:
     return f"{size / 1e6:.0f} MB" if size >= 1e7 else f"{size / 1e6:.1f} MB"  # noqa: PLR2004 - two digits
 
 
-def ranking(comparison: CaseComparison, study: str, colour: bool, width: int = 110) -> str:
+def ranking(comparison: CaseComparison, study: str, colour: bool) -> str:
     """Who is ahead of whom: cases that share a letter are not separated by any test."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("rank", "case", "accuracy [95 % interval]", "tied"):
@@ -139,14 +138,14 @@ def ranking(comparison: CaseComparison, study: str, colour: bool, width: int = 1
         name = one.case.removeprefix(f"{study}/")
         table.add_row(str(one.rank), name, _interval(one.accuracy), " ".join(one.groups))
     heading = f"{study}: cases that share a letter are tied (McNemar, Holm; n = {comparison.n})"
-    return f"{heading}\n{_drawn(table, colour, width)}"
+    return f"{heading}\n{_drawn(table, colour, width=110)}"
 
 
-def pairs_table(pairs: Sequence[PairedTest], study: str, colour: bool, width: int = 140) -> str:
+def pairs_table(pairs: Sequence[PairedTest], study: str) -> str:
     """Each pair: gap with Tango's interval, disputed images, corrected p, verdict."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("ahead", overflow="fold")
-    table.add_column("behind", overflow="fold")
+    for name in ("ahead", "behind"):
+        table.add_column(name, overflow="fold")
     for name in ("gap in points [95 % interval]", "only first", "only second", "p (Holm)"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
@@ -155,7 +154,7 @@ def pairs_table(pairs: Sequence[PairedTest], study: str, colour: bool, width: in
         counts = (str(one.only_a), str(one.only_b))
         names = (name.removeprefix(f"{study}/") for name in (one.a, one.b))
         table.add_row(*names, gap, *counts, _p(one.p_holm), one.verdict)
-    return _drawn(table, colour, width)
+    return _drawn(table)
 
 
 def changes_text(
@@ -191,7 +190,7 @@ def changes_text(
     return "\n".join([heading, _drawn(drawn, colour=False, width=140), *lost])
 
 
-def faithfulness_table(found: CaseExplanation, colour: bool, width: int = 140) -> str:
+def faithfulness_table(found: CaseExplanation) -> str:
     """What the maps of a case are worth: areas under the curves, beside the two controls."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("method", no_wrap=True)
@@ -211,31 +210,25 @@ def faithfulness_table(found: CaseExplanation, colour: bool, width: int = 140) -
     lines = [
         f"{card.method} does not apply: {card.reason}" for card in found.methods if not card.applies
     ]
-    return "\n".join([heading, *lines, _drawn(table, colour, width)])
+    return "\n".join([heading, *lines, _drawn(table)])
 
 
-def suggestion_text(found: Suggestion, colour: bool, width: int = 110) -> str:
+def suggestion_text(found: Suggestion) -> str:
     """What validation says of each class, what its texts leave out, and what adding it changed."""
-    text = io.StringIO()
-    console = _console(text, colour, width)
-
-    def say(line: str, style: str = "") -> None:
-        console.print(Text(line, style=style), soft_wrap=True)
-
-    say(f"{found.case}: accuracy on validation {_interval(found.before)}, n = {found.before.n}")
+    lines = [
+        f"{found.case}: accuracy on validation {_interval(found.before)}, n = {found.before.n}"
+    ]
     for one in found.classes:
-        say(f"{one.label}: {one.correct} of {one.photos} right", "bold")
+        lines.append(f"{one.label}: {one.correct} of {one.photos} right")
         for confusion in one.confusions:
-            say(f"  {confusion.count} taken for {confusion.predicted}")
-            for photo in confusion.photos:
-                say(f"    {photo.sample_id}: {_map_in_words(photo)}")
+            lines.append(f"  {confusion.count} taken for {confusion.predicted}")
+            lines += [f"    {one.sample_id}: {_map_in_words(one)}" for one in confusion.photos]
         for name in one.uncovered:
             said = f"no text says {name.name!r} ({name.train_photos} train photos, "
             said += f"{name.validation_errors} of {name.validation_photos} lost on validation)"
-            say(f"  {said}{': added' if name.added else ''}")
-            say(f"    nearest text: {name.nearest_text!r}, cosine {name.similarity:.2f}")
-    say(_verdict_on(found))
-    return text.getvalue().rstrip("\n")
+            lines.append(f"  {said}{': added' if name.added else ''}")
+            lines.append(f"    nearest text: {name.nearest_text!r}, cosine {name.similarity:.2f}")
+    return "\n".join([*lines, _verdict_on(found)])
 
 
 def _map_in_words(photo: ExplainedPhoto) -> str:
@@ -254,7 +247,7 @@ def _map_in_words(photo: ExplainedPhoto) -> str:
     )
 
 
-def provisional_text(found: Provisional, shown: int = 12) -> str:
+def provisional_text(found: Provisional) -> str:
     """One save of ``veille watch``: each prompt set on validation, its change, its flips."""
     lines = [f"{found.at}  {found.model}, validation only, {found.seconds:.2f} s after the save"]
     if found.error:
@@ -269,10 +262,10 @@ def provisional_text(found: Provisional, shown: int = 12) -> str:
         lines.append(line)
         lines += [
             f"{'':<{width}}  {one.sample_id} ({one.label}): {one.before} -> {one.now}"
-            for one in case.flips[:shown]
+            for one in case.flips[:SHOWN]
         ]
-        if len(case.flips) > shown:
-            lines.append(f"{'':<{width}}  and {len(case.flips) - shown} more")
+        if len(case.flips) > SHOWN:
+            lines.append(f"{'':<{width}}  and {len(case.flips) - SHOWN} more")
     return "\n".join(lines)
 
 
@@ -295,7 +288,7 @@ def _p(value: float) -> str:
     return f"{value:.4f}" if value >= 0.0001 else f"{value:.0e}"  # noqa: PLR2004 - what fits
 
 
-def _drawn(table: Table, colour: bool, width: int) -> str:
+def _drawn(table: Table, colour: bool = False, width: int = 140) -> str:
     text = io.StringIO()
     _console(text, colour, width).print(table)
     return text.getvalue()

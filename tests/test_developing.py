@@ -166,7 +166,7 @@ def test_a_kind_of_model_is_a_module_and_a_row(
     module = ModuleType("first")
     module.__dict__.update(
         availability=lambda _spec, **_how: Availability(ready=True),
-        fetch=lambda _spec, **_how: None,
+        fetch=lambda _spec, _loading: None,
         load=load,
         sizes=lambda _spec: Sizes(),
     )

@@ -57,7 +57,7 @@ def test_the_table_of_weights_says_what_came_of_each() -> None:
     here = Fetched(model=model, state="cached", size=605_000_000, path=Path("/cache/w.bin"))
     here = replace(here, licence=Licence(name="Apple AMLR", url="u", commercial=False))
     gone = Fetched(model=replace(model, name="gone"), state="missing", reason="no [such] tag")
-    table = weights_table([here, gone], colour=False)
+    table = weights_table([here, gone])
     for words in ("605 MB", "cached", "/cache", "missing", "gone: no [such] tag", "AMLR (not"):
         assert words in table
 

@@ -6,7 +6,7 @@ import re
 import sys
 import unicodedata
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,16 +19,23 @@ from evaluation.usage import eval_command
 if TYPE_CHECKING:
     from evaluation.stages.begin import Begun
 
-_INTO = click.option(
-    "--into",
-    type=click.Path(path_type=Path),
-    default=Path("studies"),
-    show_default=True,
-    help="Folder in which the study's own folder is made.",
-)
-_LANGUAGE = click.option("--language", help="Of the class names: en, fr, … (asked for).")
-_PATH = click.option("--path", "path_column", help="Of a table: the column of the paths.")
-_LABEL = click.option("--label", "label_column", help="Of a table: the column of the classes.")
+
+def _understood(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of what is understood of the photos, the same for both commands."""
+    for option in (
+        click.option(
+            "--into",
+            type=click.Path(path_type=Path),
+            default=Path("studies"),
+            show_default=True,
+            help="Folder in which the study's own folder is made.",
+        ),
+        click.option("--label", "label_column", help="Of a table: the column of the classes."),
+        click.option("--path", "path_column", help="Of a table: the column of the paths."),
+        click.option("--language", help="Of the class names: en, fr, … (asked for)."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.command(short_help="Write a new study from photos in class folders, or from a table.")
@@ -40,32 +47,15 @@ _LABEL = click.option("--label", "label_column", help="Of a table: the column of
     help="Class folders, perhaps below train, val, test; a CSV, TSV or Parquet table; or a "
     "folder that Hugging Face's datasets saved.",
 )
-@_LANGUAGE
-@_PATH
-@_LABEL
-@_INTO
-def new(  # noqa: PLR0917 - click passes them by name
-    study: str,
-    images: Path,
-    language: str | None,
-    path_column: str | None,
-    label_column: str | None,
-    into: Path,
-) -> None:
+@_understood
+def new(study: str, images: Path, language: str | None, into: Path, **columns: str | None) -> None:
     """Write the study named STUDY from photos, ready to run and to edit.
 
     Ends with what was understood of the photos, and with the next command.
     """
     from evaluation.stages.begin import begin
 
-    begun = begin(
-        study,
-        images,
-        into,
-        language=language or _asked,
-        path_column=path_column,
-        label_column=label_column,
-    )
+    begun = begin(study, images, into, language=language or _asked, **columns)
     _print(begun)
     say(
         f"next      veille check {study}\n"
@@ -127,34 +117,28 @@ def _parts(begun: Begun) -> str:
     if not given:
         return "drawn: 60 % train, 20 % validation, 20 % test of each class"
     counts = ", ".join(f"{given.count(fold)} {fold}" for fold in dict.fromkeys(given))
-    missing = [one for one in ("validation", "test") if one not in given]
+    missing = [fold for fold in ("validation", "test") if fold not in given]
     if not begun.plan.trains:
         return f"as given: {counts}; nothing is trained"
     carved = f"; {' and '.join(missing)} drawn from train" if missing else ""
     return f"as given: {counts}{carved}"
 
 
-# ------------------------------------------------------------------------- veille try
-
-
 @click.command("try", short_help="From photos to an answer: new, eval and site in one.")
 @click.argument("photos", type=click.Path(path_type=Path))
 @click.option("--name", help="Of the study (from the folder's).")
-@_LANGUAGE
-@_PATH
-@_LABEL
-@_INTO
+@_understood
 @click.option("--no-browser", is_flag=True, help="Only print the site's address.")
 @click.pass_context
 def try_(  # noqa: PLR0917 - click passes them by name
     context: click.Context,
+    /,
     photos: Path,
     name: str | None,
     language: str | None,
-    path_column: str | None,
-    label_column: str | None,
     into: Path,
     no_browser: bool,
+    **columns: str | None,
 ) -> None:
     """Score PHOTOS, a folder of class folders or a table, and show the site of the answer.
 
@@ -171,14 +155,7 @@ def try_(  # noqa: PLR0917 - click passes them by name
         say(f"assumed   class names in {likely!r} (or say --language)", fg="yellow")
         return likely
 
-    begun = begin(
-        name or _slug(photos),
-        photos,
-        into,
-        language=language or assumed,
-        path_column=path_column,
-        label_column=label_column,
-    )
+    begun = begin(name or _slug(photos), photos, into, language=language or assumed, **columns)
     _print(begun)
     import pytest
 

@@ -54,7 +54,7 @@ def _print_data(data: StudyData) -> None:
     )
     if data.draws:
         repeated = [case.name for case in data.cases() if is_repeated(case, data)]
-        click.echo(f"repeats   {len(data.draws)} other draws of {', '.join(repeated) or 'no case'}")
+        say(f"repeats   {len(data.draws)} other draws of {', '.join(repeated) or 'no case'}")
     for photo in dataset.missing:
         say(f"missing   {photo.path} ({photo.label}): {photo.reason}", fg="yellow")
     for note in dataset.notes:
@@ -68,8 +68,8 @@ def _print_data(data: StudyData) -> None:
 
 
 def _print_models(result: StudyCheck) -> None:
-    for one in result.models:
-        ready = one.availability
+    for entry in result.models:
+        ready = entry.availability
         if ready.ready:
             state = click.style("would run", fg="green")
         elif ready.download_bytes is not None:
@@ -77,8 +77,8 @@ def _print_models(result: StudyCheck) -> None:
         else:
             state = click.style("unavailable", fg="red")
         reason = f" ({ready.reason})" if ready.reason else ""
-        say(f"model     {one.model.name}: {state}{reason}")
-        for case in one.cases:
+        say(f"model     {entry.model.name}: {state}{reason}")
+        for case in entry.cases:
             say(f"  case    {case}")
 
 
@@ -134,17 +134,17 @@ def weights(study: str, offline: bool) -> None:
         if not offline:
             _announce(announce_weights(found, settings))
         fetched = tuple(fetch_weights(spec, settings) for spec in found.models)
-    say(weights_table(fetched, colour=False))
-    if any(one.state == "missing" for one in fetched):
+    say(weights_table(fetched))
+    if any(entry.state == "missing" for entry in fetched):
         sys.exit(1)
 
 
 def _announce(checks: tuple[ModelCheck, ...]) -> None:
-    sizes = [one.availability.download_bytes for one in checks if not one.availability.ready]
+    sizes = [entry.availability.download_bytes for entry in checks if not entry.availability.ready]
     known = [size for size in sizes if size is not None]
-    for one in checks:
-        if not one.availability.ready and one.availability.download_bytes is not None:
-            size = megabytes(one.availability.download_bytes)
-            say(f"to download  {one.model.name}: {size} ({one.model.weights})")
+    for entry in checks:
+        if not entry.availability.ready and entry.availability.download_bytes is not None:
+            size = megabytes(entry.availability.download_bytes)
+            say(f"to download  {entry.model.name}: {size} ({entry.model.weights})")
     if len(known) > 1:
         say(f"to download  {megabytes(sum(known))} in all")

@@ -57,7 +57,7 @@ def compare(
             remedy=f"score another one: {eval_command(study)}",
         )
     say(ranking(found.comparison, study, colour=False))
-    say(pairs_table(_wanted_pairs(found, cases), study, colour=False))
+    say(pairs_table(_wanted_pairs(found, cases), study))
 
 
 def _print_changes(

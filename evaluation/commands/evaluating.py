@@ -32,7 +32,9 @@ def evaluate(arguments: tuple[str, ...]) -> None:
 
 def pytest_arguments(arguments: tuple[str, ...]) -> list[str]:
     """The command line of pytest: names that come before the first option are studies."""
-    count = next((i for i, one in enumerate(arguments) if one.startswith("-")), len(arguments))
+    count = next(
+        (i for i, argument in enumerate(arguments) if argument.startswith("-")), len(arguments)
+    )
     studies = [f"--study={name}" for name in arguments[:count]]
     # The suites' own settings: those of the folder that one works in are for its own tests.
     own = ["-c", str(SUITES / "pytest.ini"), "--rootdir", str(SUITES.parents[1])]

@@ -53,7 +53,7 @@ def explain(
     from evaluation.stages.open import open_study
 
     declared = load_study(study, data_root=data_root)
-    changes: dict[str, Any] = {key: one for key, one in numbers.items() if one is not None}
+    changes: dict[str, Any] = {key: number for key, number in numbers.items() if number is not None}
     spec = replace(deeper(declared.explain or ExplainSpec()), **changes)
     with progress_bars() as advance:
         data = open_study(declared, replace(settings, progress=advance))
@@ -104,7 +104,7 @@ def _explain_all(
         with progress_bars() as advance:
             engine.settings = replace(engine.settings, progress=advance)
             found = stage.explain(case, data, engine, spec)
-        say(faithfulness_table(found, colour=False))
+        say(faithfulness_table(found))
 
 
 @click.command(short_help="Suggest more precise texts, judged on validation.")
@@ -145,7 +145,7 @@ def suggest(
         with progress_bars() as advance:
             engine.settings = replace(settings, progress=advance)
             suggestion, file = stage.suggest(blind, spec, engine, prompts=prompts, output=output)
-        say(suggestion_text(suggestion, colour=False))
+        say(suggestion_text(suggestion))
         if file is not None:
             say(
                 f"written: {short(file)}\n"

@@ -109,7 +109,7 @@ def write_workflow(folder: Path, named: tuple[str, ...]) -> tuple[str, ...]:
     """
     from evaluation.report.study.view import check_photos, shows_photos
 
-    cards = tuple(one.study for one in read_results(folder / "artefacts"))
+    cards = tuple(results.study for results in read_results(folder / "artefacts"))
     check_photos(",".join(named or ("all",)), {card.name for card in cards})
     workflow, ignored = folder / ".github" / "workflows" / "pages.yml", folder / ".gitignore"
     if workflow.exists():

@@ -57,7 +57,7 @@ def deal_exactly(pool: Sequence[Group], sizes: Mapping[Fold, Sizes], seed: int, 
         for part in sizes:
             drawn = _every_kth(ids, left[part][label], rng)
             parts |= dict.fromkeys(drawn, part)
-            ids = [one for one in ids if one not in drawn]
+            ids = [sample_id for sample_id in ids if sample_id not in drawn]
     return parts
 
 

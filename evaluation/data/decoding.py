@@ -11,7 +11,6 @@ import functools
 import math
 import os
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -80,7 +79,9 @@ def decode(handle: BinaryIO) -> Decoded:
     """
     try:
         image = _open_header(handle)
-        with _one_large_photo_at_a_time(image.width * image.height):
+        # The memory of many decoding threads is bounded by one large photo.
+        large = image.width * image.height > EXACT_PIXELS
+        with _large_photo_lock if large else contextlib.nullcontext():
             return _decoded(image, handle)
     except Unreadable:
         raise
@@ -156,13 +157,6 @@ def _readable_formats() -> tuple[str, ...]:
 
         register_heif_opener()
     return tuple(name for name in (*FORMATS, "HEIF") if name in Image.OPEN)
-
-
-@contextlib.contextmanager
-def _one_large_photo_at_a_time(pixels: int) -> Iterator[None]:
-    """Keep the memory of many decoding threads bounded by one large photo."""
-    with _large_photo_lock if pixels > EXACT_PIXELS else contextlib.nullcontext():
-        yield
 
 
 def _is_jpeg(image: Image.Image) -> bool:

@@ -80,25 +80,19 @@ def fetch_dataset(
     with alone(root):  # two commands in one folder: the second finds what the first brought
         if (found := _filled(spec, root, source)) is not None:
             return found
-        return _fill(spec, root, source, announce=announce, watch=watch, pauses=pauses)
+        local = Path(source).expanduser() if "://" not in source else None
+        archive = local or _fetched(source, root, announce, watch, pauses)
+        return _fill(spec, root, source, archive, watch, disposable=local is None)
 
 
 def _fill(
-    spec: DatasetSpec,
-    root: Path,
-    source: str,
-    *,
-    announce: Announce,
-    watch: Watch,
-    pauses: Sequence[float],
+    spec: DatasetSpec, root: Path, source: str, archive: Path, watch: Watch, *, disposable: bool
 ) -> Fetched:
-    local = Path(source).expanduser() if "://" not in source else None
-    archive = local or _fetched(source, root, announce, watch, pauses)
-    extracted = _extracted(archive, spec, root, watch, disposable=local is None)
+    extracted = _extracted(archive, spec, root, watch, disposable=disposable)
     photos = _listed(spec, root)
     missing = _absent(photos, root)
     _remember(root, source, missing)
-    if local is None:
+    if disposable:
         _drop(root)
     return Fetched(
         photos=len(photos), missing=missing, written=extracted.written, kept=extracted.kept
@@ -106,11 +100,7 @@ def _fill(
 
 
 def _fetched(
-    url: str,
-    root: Path,
-    announce: Announce,
-    watch: Watch,
-    pauses: Sequence[float],
+    url: str, root: Path, announce: Announce, watch: Watch, pauses: Sequence[float]
 ) -> Path:
     """The archive beside its photos to be: on the disk that has to have room for them."""
     archive = root / UNFINISHED / "archive.zip"

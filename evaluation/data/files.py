@@ -31,16 +31,9 @@ _MAGIC = re.compile(
 )
 _SYSTEM = frozenset(
     (
-        *(
-            "__macosx",
-            "@eadir",
-            "#recycle",
-            "@recycle",
-            "$recycle.bin",
-            "lost+found",
-            "__pycache__",
-        ),
-        *("system volume information", "thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"),
+        *("__macosx", "@eadir", "#recycle", "@recycle", "$recycle.bin", "lost+found"),
+        *("__pycache__", "system volume information", "thumbs.db", "desktop.ini"),
+        *("ehthumbs.db", "icon\r"),
     )
 )
 _SHOWN = 5
@@ -97,17 +90,12 @@ class Folder:
 
 
 def read_folder(top: Path, notes: Notebook, *, follow: bool, resolved: Path) -> Folder:
-    """Everything below a folder, sorted by name.
+    """Everything below a folder, sorted by name; ``notes`` get what is passed over.
 
-    Args:
-        top: The folder.
-        notes: Gets what is passed over.
-        follow: Whether links to folders are entered; a link to a folder that holds it is not.
-        resolved: The data root without links: a first-level link may lead anywhere in it.
+    With ``follow``, links to folders are entered, but none to a folder that holds it; a link of
+    the first level may lead anywhere in ``resolved``, the data root without links.
 
-    Raises:
-        DataError: A folder cannot be listed.
-
+    Raises :class:`DataError`: A folder cannot be listed.
     """
     reader = _Reader(notes=notes, follow=follow, root=str(resolved))
     folder = Folder(name=composed(top.name), path="")

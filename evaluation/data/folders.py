@@ -91,13 +91,13 @@ class _Layout:
         holding = _holding(level)
         folds = {one.name: fold for one in holding if (fold := part_of(one.name))}
         others = [folder for folder in holding if folder.name not in folds]
-        unlabelled = [one for one in others if UNLABELLED.fullmatch(one.name)]
+        unlabelled = [other for other in others if UNLABELLED.fullmatch(other.name)]
         if folds and len(others) == len(unlabelled):
             return folds
         if "train" in folds.values() and len(set(folds.values())) > 1:
             raise DataError(
                 f"the folders {quoted(folds)} of a split lie beside "
-                f"{quoted(one.name for one in others)}",
+                f"{quoted(other.name for other in others)}",
                 where=self._path(level),
                 remedy="keep only train, validation and test there, or only class folders; or say "
                 f"which is which: {_example([folder.name for folder in holding])}",

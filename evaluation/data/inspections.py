@@ -11,7 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from evaluation.data.photos import DECODER, PhotoFacts, inspect_photo
@@ -23,6 +23,7 @@ BATCH = 256
 MAX_WORKERS = 8
 """Decoding is bound by the processor, reading by the disk; more threads only cost memory."""
 
+# Values in the order of the fields of PhotoFacts.
 _LOOKS = Table(
     name="facts",
     key=("decoder TEXT NOT NULL", "digest TEXT NOT NULL"),
@@ -116,21 +117,13 @@ def _inspect(path: Path, refused: str | None, known: Mapping[str, PhotoFacts]) -
 
 
 def _known(database: SqliteFile) -> dict[str, PhotoFacts]:
+    names = [field.name for field in fields(PhotoFacts)]
     return {
-        digest: PhotoFacts(
-            pixels=pixels, width=width, height=height, look=look, reason=reason, doubt=doubt
-        )
-        for _, digest, pixels, width, height, look, reason, doubt in database.rows(
-            _LOOKS, [DECODER]
-        )
+        digest: PhotoFacts(**dict(zip(names, values, strict=True)))
+        for _, digest, *values in database.rows(_LOOKS, [DECODER])
     }
 
 
 def _remember(database: SqliteFile, found: Mapping[str, PhotoFacts]) -> None:
-    database.add(
-        _LOOKS,
-        [
-            (DECODER, digest, one.pixels, one.width, one.height, one.look, one.reason, one.doubt)
-            for digest, one in found.items()
-        ],
-    )
+    rows = [(DECODER, digest, *astuple(facts)) for digest, facts in found.items()]
+    database.add(_LOOKS, rows)

@@ -6,6 +6,7 @@ import os
 import posixpath
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
@@ -116,13 +117,8 @@ def refuse_duplicates(listed: Iterable[ListedPhoto], *, where: object) -> None:
         DataError: Naming the ids that come twice.
 
     """
-    seen: set[str] = set()
-    twice: dict[str, None] = {}
-    for photo in listed:
-        if photo.id in seen:
-            twice[photo.id] = None
-        seen.add(photo.id)
-    if twice:
+    counts = Counter(photo.id for photo in listed)
+    if twice := [sample_id for sample_id, count in counts.items() if count > 1]:
         raise DataError(
             f"{quoted(twice)} listed more than once", where=where, remedy="keep one line of each"
         )

@@ -34,18 +34,10 @@ def load_dataset(
     cache: Path,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Load the photos that a study declares; each one is decoded once, ever, per cache.
+    """Load the photos that a study declares; each one is decoded once, ever, per ``cache``.
 
-    Args:
-        spec: What the study declares.
-        name: Of the study.
-        root: The data root.
-        cache: Folder of what is remembered about photos (``photos.sqlite``).
-        progress: Told how many photos are inspected, of how many.
-
-    Returns:
-        The data set, its classes in alphabetical order and its samples by id; photos that are
-        absent or unreadable are listed in ``missing``.
+    The classes are in alphabetical order, the samples by id; photos that are absent or
+    unreadable are listed in ``missing``.
 
     Raises:
         DataError: The data cannot be used at all, or a class has no readable photo.
@@ -130,12 +122,12 @@ def _alike_labels(classes: Sequence[str]) -> Iterator[DataNote]:
 
 def _doubts(listed: Sequence[ListedPhoto], inspected: Sequence[Inspected]) -> Iterator[DataNote]:
     """Photos whose decoding rests on a guess."""
-    kinds: dict[str, NoteKind] = {"depth": "depth", "pale": "pale"}
-    for doubt, kind in kinds.items():
+    kinds: tuple[NoteKind, ...] = ("depth", "pale")
+    for kind in kinds:
         names = [
             photo.path
             for photo, found in zip(listed, inspected, strict=True)
-            if found.facts.doubt == doubt
+            if found.facts.doubt == kind
         ]
         if names:
             yield DataNote(kind=kind, count=len(names), names=tuple(names[:SHOWN]))

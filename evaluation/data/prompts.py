@@ -64,9 +64,9 @@ def random_words(like: PromptSet, classes: Sequence[str], seed: int) -> PromptSe
 
 
 def _like(control: PromptSet, others: Sequence[PromptSet]) -> PromptSet:
-    for one in others:
-        if one.name == control.like and one.derive != "random-words":
-            return one
+    for other in others:
+        if other.name == control.like and other.derive != "random-words":
+            return other
     raise DataError(
         f"there is no prompt set {control.like!r} to take the measure of",
         where=f"prompt set {control.name!r}",

@@ -10,12 +10,13 @@ and ``drawing`` bring a map to the reader; ``selection`` chooses the photos, ``c
 from __future__ import annotations
 
 from evaluation.explain.case import CaseStamp, Plan, explain_case, methods_of, planned_passes
+from evaluation.explain.computed import Explainer
 from evaluation.explain.selection import select_photos
-from evaluation.stores.maps import ALGORITHMS, MapCache
+from evaluation.stores.maps import MapCache
 
 __all__ = [
-    "ALGORITHMS",
     "CaseStamp",
+    "Explainer",
     "MapCache",
     "Plan",
     "explain_case",

@@ -15,28 +15,19 @@ needs to say which of its tokens it reads.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+
+import torch
 
 from evaluation.errors import ModelError
 from evaluation.explain.base import Explainable, InputMaps, Score, class_gradients, to_array
 from evaluation.explain.recorder import RecordedAttention, recording
-from evaluation.explain.towers import TokenLayout, token_layout
-
-if TYPE_CHECKING:
-    import torch
+from evaluation.explain.towers import token_layout
 
 
 def attention_gradient(model: Explainable, score: Score, pixels: torch.Tensor) -> InputMaps:
-    """Signed attention x gradient at the last attention; see the module.
+    """Signed attention x gradient at the last attention, of (B, 3, H, W) pixels; see the module.
 
-    Args:
-        model: The model.
-        score: What is explained.
-        pixels: (B, 3, H, W).
-
-    Raises:
-        ModelError: the tower has no attention over the image, or its gradient is zero.
-
+    Raises :class:`ModelError`: the tower has no attention over the image, or its gradient is zero.
     """
     records, scores = _run(model, score, pixels)
     record = _last_used(records, scores)
@@ -46,8 +37,7 @@ def attention_gradient(model: Explainable, score: Score, pixels: torch.Tensor) -
             raise _no_gradient()
         weighted = record.weights.detach() * record.weight_gradient(gradient)
         parts.append(weighted.sum(dim=(-3, -2)))
-    layout = token_layout(model.image_tower, record.weights.shape[-1], _size(pixels))
-    return _to_maps(parts, layout)
+    return _to_maps(parts, model, pixels)
 
 
 def chefer(model: Explainable, score: Score, pixels: torch.Tensor) -> InputMaps:
@@ -57,7 +47,7 @@ def chefer(model: Explainable, score: Score, pixels: torch.Tensor) -> InputMaps:
     R, which starts as the identity, and a pooling makes it A' R.  The map is the relevance of
     each patch to the tokens that the embedding is read from, without the identity.
 
-    Arguments and errors are those of :func:`attention_gradient`.
+    Raises as :func:`attention_gradient`.
     """
     records, scores = _run(model, score, pixels)
     parts = []
@@ -70,14 +60,11 @@ def chefer(model: Explainable, score: Score, pixels: torch.Tensor) -> InputMaps:
         if not used:
             raise _no_gradient()
         parts.append(_relevance(used))
-    layout = token_layout(model.image_tower, records[0].weights.shape[-1], _size(pixels))
-    return _to_maps(parts, layout)
+    return _to_maps(parts, model, pixels)
 
 
 def _relevance(used: Sequence[tuple[RecordedAttention, torch.Tensor]]) -> torch.Tensor:
     """(c, B, K) relevance of the first layer's K keys, from (c, B, H, Q, D) gradients."""
-    import torch
-
     keys = used[0][0].weights.shape[-1]
     identity = torch.eye(keys, dtype=used[0][0].weights.dtype, device=used[0][0].weights.device)
     relevance = identity
@@ -101,15 +88,10 @@ def _relevance(used: Sequence[tuple[RecordedAttention, torch.Tensor]]) -> torch.
     return (relevance * reached.unsqueeze(-1)).sum(dim=-2)
 
 
-# ------------------------------------------------------------ forward and backward
-
-
 def _run(
     model: Explainable, score: Score, pixels: torch.Tensor
 ) -> tuple[list[RecordedAttention], torch.Tensor]:
     """The attentions of a forward pass, and its (B, C) scores with their graph."""
-    import torch
-
     # Frozen parameters make no graph: the pixels do.
     inputs = pixels.detach().clone().requires_grad_()
     with torch.enable_grad(), recording() as records:
@@ -130,8 +112,6 @@ def _run(
 
 def _last_used(records: Sequence[RecordedAttention], scores: torch.Tensor) -> RecordedAttention:
     """The last attention that the scores depend on, which must read the image itself."""
-    import torch
-
     for i in reversed(range(len(records))):
         (gradient,) = torch.autograd.grad(
             scores.sum(), records[i].output, retain_graph=True, allow_unused=True
@@ -139,7 +119,11 @@ def _last_used(records: Sequence[RecordedAttention], scores: torch.Tensor) -> Re
         if gradient is None:
             continue
         before = records[i - 1].weights.shape if i else None
-        if before is not None and before[-2] != before[-1] and before[-2] == _keys(records[i]):
+        if (
+            before is not None
+            and before[-2] != before[-1]
+            and before[-2] == records[i].weights.shape[-1]
+        ):
             raise ModelError(
                 "the last attention reads the output of a pooling, not the image",
                 remedy="use chefer or rise",
@@ -148,24 +132,24 @@ def _last_used(records: Sequence[RecordedAttention], scores: torch.Tensor) -> Re
     raise _no_gradient()
 
 
-def _keys(record: RecordedAttention) -> int:
-    return record.weights.shape[-1]
-
-
 def _output_gradients(
     scores: torch.Tensor, records: Sequence[RecordedAttention]
 ) -> Iterator[tuple[torch.Tensor | None, ...]]:
-    """Gradients of the scores by the outputs, a few classes at a time: (c, B, H, Q, D) each."""
+    """Gradients of the scores by the outputs, a few classes at a time: (c, B, H, Q, D) each.
+
+    None stands for an output that the scores do not depend on.
+    """
     outputs = [record.output for record in records]
-    bytes_a_class = sum(one.numel() * one.element_size() for one in outputs)
+    bytes_a_class = sum(output.numel() * output.element_size() for output in outputs)
     # The weights' own gradient is made one layer at a time.
     bytes_a_class += max(r.weights.numel() * r.weights.element_size() for r in records)
     return class_gradients(scores, outputs, bytes_a_class)
 
 
-def _to_maps(parts: Sequence[torch.Tensor], layout: TokenLayout) -> InputMaps:
+def _to_maps(parts: Sequence[torch.Tensor], model: Explainable, pixels: torch.Tensor) -> InputMaps:
     """(c, B, K) relevances of the keys to maps over the patches."""
-    import torch
+    size = (pixels.shape[-2], pixels.shape[-1])
+    layout = token_layout(model.image_tower, parts[0].shape[-1], size)
 
     patches = torch.cat(list(parts))[..., layout.prefix :]
     if not patches.any():
@@ -173,10 +157,6 @@ def _to_maps(parts: Sequence[torch.Tensor], layout: TokenLayout) -> InputMaps:
     values = patches.transpose(0, 1)
     values = values.reshape(*values.shape[:-1], *layout.grid)
     return InputMaps(values=to_array(values), extent=layout.extent)
-
-
-def _size(pixels: torch.Tensor) -> tuple[int, int]:
-    return pixels.shape[-2], pixels.shape[-1]
 
 
 def _no_gradient() -> ModelError:

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
 from evaluation.models.base import Explainable as Explainable  # noqa: PLC0414 - named here too
 from evaluation.records import FloatArray, Head
 from evaluation.stores.embeddings import is_out_of_memory
-
-if TYPE_CHECKING:
-    import torch
 
 Float32Array = NDArray[np.float32]
 Score = Callable[["torch.Tensor"], "torch.Tensor"]
@@ -59,7 +56,6 @@ Embed = Callable[["torch.Tensor"], FloatArray]
 
 def plainly(model: Explainable) -> Embed:
     """Through the very module that maps look into, whatever its weights are by now."""
-    import torch
 
     def embed(pixels: torch.Tensor) -> FloatArray:
         with torch.no_grad():
@@ -76,16 +72,10 @@ def quickly(model: Explainable) -> Embed:
 def in_batches(
     embed: Embed, pixels: Iterator[torch.Tensor], tell: Callable[[int], None] | None = None
 ) -> FloatArray:
-    """The embeddings of batches of images; one that does not fit into memory is halved.
+    """The embeddings of (B, 3, H, W) batches; one that does not fit into memory is halved.
 
-    Args:
-        embed: What embeds a batch.
-        pixels: (B, 3, H, W) each.
-        tell: Told how many images are done.
-
-    Raises:
-        ModelError: one image alone does not fit.
-
+    ``tell`` is told how many images are done.  Raises :class:`ModelError` when one image alone
+    does not fit.
     """
     parts: list[FloatArray] = []
     done = 0
@@ -121,8 +111,6 @@ def _tried(embed: Embed, pixels: torch.Tensor) -> FloatArray | None:
 
 def to_array(tensor: torch.Tensor) -> FloatArray:
     """A tensor in single precision, or in double if it is so itself."""
-    import torch
-
     wide = tensor if tensor.dtype == torch.float64 else tensor.float()
     array: FloatArray = wide.detach().cpu().numpy()
     return array
@@ -137,8 +125,6 @@ def margins(logits: torch.Tensor) -> torch.Tensor:
 
     Raises :class:`ModelError` when there is only one class.
     """
-    import torch
-
     count = logits.shape[-1]
     if count < 2:  # noqa: PLR2004 - a choice needs two
         raise ModelError("a margin needs at least two classes", remedy="add one to the study")
@@ -149,8 +135,6 @@ def margins(logits: torch.Tensor) -> torch.Tensor:
 
 def head_logits(head: Head) -> Score:
     """The head as a differentiable function: (B, D) embeddings to (B, C) logits."""
-    import torch
-
     weight = torch.from_numpy(np.array(head.weight))
     bias = torch.from_numpy(np.array(head.bias))
     layer = None if head.layer is None else torch.from_numpy(np.array(head.layer))
@@ -179,8 +163,6 @@ def class_gradients(
     when they do not fit into memory.  One image's score does not depend on another image: one
     pass serves the batch.  None stands for an output that the scores do not depend on.
     """
-    import torch
-
     images, classes = scores.shape
     each = torch.eye(classes, dtype=scores.dtype, device=scores.device)
     done, few = 0, max(1, GRADIENT_BYTES // bytes_a_class)

@@ -13,14 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+import torch
 
 from evaluation.errors import ModelError
 from evaluation.explain.base import Explainable, InputMaps, Score, class_gradients, to_array
 from evaluation.explain.towers import SpatialLayer, inspect_tower, token_layout
-
-if TYPE_CHECKING:
-    import torch
 
 _SEQUENCE, _SPATIAL = 3, 4
 """Dimensions of a batch of token sequences, and of feature maps."""
@@ -40,7 +39,7 @@ def class_activation(
         model: The model.
         score: What is explained.
         pixels: (B, 3, H, W).
-        kind: "hirescam" or "gradcam".
+        kind: Which of the two; see the module.
         layer: The tower's last feature map when None.  A layer of tokens is fine as well: that
             of a ViT's last block where the patches still count is its first norm (``ln_1``,
             ``norm1``).
@@ -50,8 +49,6 @@ def class_activation(
             output of the last block of a ViT whose class token alone is read, for instance.
 
     """
-    import torch
-
     layer = layer or inspect_tower(model).spatial
     if layer is None:
         raise no_spatial_layer()
@@ -128,13 +125,11 @@ def _channels_first(
             remedy="name another layer, or none",
         )
     layout = token_layout(tower, activation.shape[1], size)
-    pair = [
-        _over_grid(tokens[..., layout.prefix :, :].transpose(-1, -2), layout.grid)
-        for tokens in (activation, gradient)
-    ]
-    return pair[0], pair[1], layout.extent
-
-
-def _over_grid(tokens: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
-    """(…, h * w) to (…, h, w)."""
-    return tokens.reshape(*tokens.shape[:-1], *grid)
+    activation, gradient = (
+        tokens[..., layout.prefix :, :].transpose(-1, -2) for tokens in (activation, gradient)
+    )
+    return (
+        activation.reshape(*activation.shape[:-1], *layout.grid),
+        gradient.reshape(*gradient.shape[:-1], *layout.grid),
+        layout.extent,
+    )

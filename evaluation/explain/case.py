@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -29,7 +28,6 @@ from evaluation.records import (
     ExplainMethod,
     ExplainSpec,
     Faithfulness,
-    Head,
     MethodCard,
     Metric,
     Predictions,
@@ -39,9 +37,6 @@ from evaluation.records import (
 )
 from evaluation.records.base import silent
 from evaluation.stores.maps import ALGORITHMS, MapCache, key_of
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 Advance = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is."""
@@ -63,36 +58,26 @@ class CaseStamp:
 
 
 def explain_case(
-    model: Explainable,
-    head: Head,
+    explainer: Explainer,
     *,
     stamp: CaseStamp,
     samples: Sequence[Sample],
     predictions: Predictions,
-    spec: ExplainSpec,
-    load: Callable[[Sample], Image.Image],
     write: Callable[[str, bytes], None],
-    cache: MapCache,
     selected: Sequence[SelectedPhoto] | None = None,
     folder: str = FOLDER,
-    batch_size: int = 32,
     progress: Advance = silent,
 ) -> CaseExplanation:
-    """Explains one case; what the cache holds is not computed again.
+    """Explains one case; what the cache holds is not computed again, its photos not opened.
 
     Args:
-        model: The model.
-        head: The classifier that made the predictions.
+        explainer: Its model, with the head that made the predictions.
         stamp: Written into the record.
         samples: The photos of the predictions, in any order.
         predictions: Of the test photos.
-        spec: What to explain, and how.
-        load: Opens a photo as RGB; not called for photos whose maps are all in the cache.
         write: Keeps an overlay: its name relative to the case's folder, and its bytes.
-        cache: Of maps and measures.
         selected: The photos; those of the rules when None.
         folder: Of the overlays, within the case's folder.
-        batch_size: Images a forward pass, for RISE and the curves.
         progress: Told of forward passes, those that the cache spares included.
 
     Returns:
@@ -105,11 +90,9 @@ def explain_case(
 
     """
     if selected is None:
-        selected = select_photos(predictions, spec)
+        selected = select_photos(predictions, explainer.spec)
     work = _Work(
-        explainer=Explainer(
-            model=model, head=head, spec=spec, load=load, cache=cache, batch_size=batch_size
-        ),
+        explainer=explainer,
         predictions=predictions,
         rows={name: row for row, name in enumerate(predictions.sample_ids)},
         samples={sample.id: sample for sample in samples},
@@ -137,8 +120,8 @@ class Plan:
     @classmethod
     def of(cls, selected: Sequence[SelectedPhoto], spec: ExplainSpec) -> Plan:
         """The plan of a case."""
-        first = sorted(selected, key=lambda one: not _is_shared(one))
-        ids = tuple(one.sample_id for one in first)
+        first = sorted(selected, key=lambda photo: not _is_shared(photo))
+        ids = tuple(photo.sample_id for photo in first)
         return cls(
             photos=ids,
             limits={name: row.photos(spec) for name, row in METHODS.items()},
@@ -150,7 +133,7 @@ class Plan:
         self, sample_id: str, methods: Sequence[ExplainMethod]
     ) -> tuple[ExplainMethod, ...]:
         """Of the methods that apply, those that a photo is explained by."""
-        return tuple(one for one in methods if sample_id in self.photos_of(one))
+        return tuple(method for method in methods if sample_id in self.photos_of(method))
 
     def photos_of(self, method: ExplainMethod) -> tuple[str, ...]:
         """The photos that a method explains."""
@@ -166,9 +149,9 @@ def planned_passes(spec: ExplainSpec, methods: Sequence[ExplainMethod], plan: Pl
 
     A gradient method counts as three: its backward pass costs about two.
     """
-    maps = sum(METHODS[one].work(spec) * len(plan.photos_of(one)) for one in methods)
+    maps = sum(METHODS[method].work(spec) * len(plan.photos_of(method)) for method in methods)
     curves = (len(methods) + len(CONTROLS)) * forward_passes(spec.curve_steps)
-    again = sum(METHODS[one].work(spec) * len(METHODS[one].shares) for one in methods)
+    again = sum(METHODS[method].work(spec) * len(METHODS[method].shares) for method in methods)
     return maps + len(plan.curves) * curves + len(plan.randomised) * again
 
 
@@ -176,7 +159,7 @@ def methods_of(model: Explainable, spec: ExplainSpec, cache: MapCache) -> tuple[
     """The methods of a specification that a model allows."""
     tower = tower_of(model, cache)
     asked = resolve_methods(spec.methods, tower)
-    return tuple(one for one in asked if METHODS[one].refuse(tower) is None)
+    return tuple(method for method in asked if METHODS[method].refuse(tower) is None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -212,16 +195,12 @@ class _Work:
         plan = Plan.of(selected, self.spec)
         cards, methods = self.methods(plan)
         photos = tuple(
-            self.photo(one, used)
-            for one in selected
-            if (used := plan.methods_of(one.sample_id, methods)) or not methods
+            self.photo(photo, used)
+            for photo in selected
+            if (used := plan.methods_of(photo.sample_id, methods)) or not methods
         )
         return CaseExplanation(
-            study=stamp.study,
-            case=stamp.case,
-            dataset_revision=stamp.dataset_revision,
-            split_digest=stamp.split_digest,
-            predictions_digest=stamp.predictions_digest,
+            **asdict(stamp),
             algorithms=ALGORITHMS,
             fingerprint=self.explainer.model.fingerprint,
             classes=self.predictions.classes,
@@ -248,9 +227,9 @@ class _Work:
         tower = self.explainer.tower
         cards = []
         asked = resolve_methods(self.spec.methods, tower)
-        allowed = [one for one in asked if plan.limits[one] != 0]
+        allowed = [method for method in asked if plan.limits[method] != 0]
         self.total = planned_passes(
-            self.spec, [one for one in allowed if METHODS[one].refuse(tower) is None], plan
+            self.spec, [method for method in allowed if METHODS[method].refuse(tower) is None], plan
         )
         for method in allowed:
             card = self._card(method)
@@ -329,9 +308,11 @@ class _Work:
         if not ids or not methods:
             return ()
         curves: dict[str, list[Curves]] = {name: [] for name in (*methods, *CONTROLS)}
-        for one in ids:
+        for sample_id in ids:
             for name, found in curves.items():
-                found.append(self.explainer.curves(name, self.samples[one], self.classes_of(one)))
+                found.append(
+                    self.explainer.curves(name, self.samples[sample_id], self.classes_of(sample_id))
+                )
                 self.step(forward_passes(self.spec.curve_steps))
         return summarise_curves(curves, seed=self.spec.seed)
 
@@ -343,12 +324,16 @@ class _Work:
         It is the model that is tested: what was found with the texts of one case stands for
         the others.
         """
-        steps = [(one, share) for one in methods for share in METHODS[one].shares] if ids else []
+        steps = (
+            [(method, share) for method in methods for share in METHODS[method].shares]
+            if ids
+            else []
+        )
         key = key_of(
             "randomisation",
             interval="over photos",
             model=self.explainer.model.fingerprint,
-            images=[self.samples[one].digest for one in ids],
+            images=[self.samples[sample_id].digest for sample_id in ids],
             classes=self.predictions.classes,
             steps=steps,
             masks=self.spec.masks,
@@ -367,9 +352,9 @@ class _Work:
                 method=method,
                 share=share,
                 similarity=Metric(name="spearman", value=value, low=low, high=high, n=n),
-                case=one,
+                case=case_of,
             )
-            for (method, share), (one, value, low, high, n) in zip(steps, known, strict=True)
+            for (method, share), (case_of, value, low, high, n) in zip(steps, known, strict=True)
         )
 
     def _left(
@@ -381,9 +366,11 @@ class _Work:
         :data:`ENOUGH` have none.
         """
         values = []
-        for one in ids:
-            classes = self.classes_of(one)
-            values.append(self.explainer.similarities(method, self.samples[one], classes, share))
+        for sample_id in ids:
+            classes = self.classes_of(sample_id)
+            values.append(
+                self.explainer.similarities(method, self.samples[sample_id], classes, share)
+            )
             self.step(METHODS[method].work(self.spec))
         photos = mean_metric("spearman", np.array([photo.mean() for photo in values]))
         low, high = (photos.low, photos.high) if len(values) >= ENOUGH else (None, None)

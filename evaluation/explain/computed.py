@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import cast
 
+import cattrs
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from evaluation.errors import ModelError
 from evaluation.explain.base import (
@@ -32,13 +35,9 @@ from evaluation.explain.faithfulness import (
 )
 from evaluation.explain.methods import METHODS, Look, Made, class_maps, masks_of
 from evaluation.explain.randomisation import randomised, similarity
-from evaluation.explain.towers import SpatialLayer, TokenLayout, Tower, inspect_tower
+from evaluation.explain.towers import Tower, inspect_tower
 from evaluation.records import ExplainMethod, ExplainSpec, FloatArray, Head, Sample
-from evaluation.stores.maps import MapCache, head_digest, key_of
-
-if TYPE_CHECKING:
-    import torch
-    from PIL import Image
+from evaluation.stores.maps import Arrays, MapCache, head_digest, key_of
 
 
 @dataclass(kw_only=True)
@@ -68,17 +67,9 @@ class Explainer:
         *,
         progress: Progress | None = None,
     ) -> InputMaps:
-        """(1, c, h, w): the maps of some classes of one photo.
+        """(1, c, h, w): the maps of some classes of one photo; ``progress`` is told of masks.
 
-        Args:
-            method: Which one.
-            sample: The photo.
-            classes: Indices of c classes.
-            progress: Told of RISE's masks.
-
-        Raises:
-            ModelError: the method does not apply, or its map is empty or not finite.
-
+        Raises :class:`ModelError`: the method does not apply, or its map is empty or not finite.
         """
         key = self._key(
             "maps",
@@ -87,21 +78,23 @@ class Explainer:
             classes=classes,
             settings=METHODS[method].settings(self.spec),
         )
-        known = self.cache.arrays(key)
-        if known is not None:
-            height, width = (float(side) for side in known["extent"])
-            return InputMaps(values=known["values"], extent=(height, width))
-        look = self._look(sample, classes, quickly(self.model))
-        maps = class_maps(method, replace(look, progress=progress, keep=self._keep(sample)))
-        _check_finite(maps.values, method)
-        self.cache.put_arrays(key, {"values": maps.values, "extent": np.array(maps.extent)})
-        return maps
+
+        def make() -> Arrays:
+            look = self._look(sample, classes, quickly(self.model))
+            maps = class_maps(method, replace(look, progress=progress, keep=self._keep(sample)))
+            _check_finite(maps.values, method)
+            return {"values": maps.values, "extent": np.array(maps.extent)}
+
+        known = self.cache.kept_arrays(key, make)
+        height, width = (float(side) for side in known["extent"])
+        return InputMaps(values=known["values"], extent=(height, width))
 
     def curves(self, name: str, sample: Sample, classes: tuple[int, ...]) -> Curves:
         """Deletion and insertion of the first class, by a method's map or a control's."""
         # Another random control for each photo, the same for every method.
-        seed = int(sample.digest[:12], 16) ^ self.spec.seed
+        seed, target = int(sample.digest[:12], 16) ^ self.spec.seed, classes[0]
         settings = {"steps": self.spec.curve_steps, "seed": self.spec.seed}
+        method = cast("ExplainMethod", name)
         if name in CONTROLS:
             key = key_of(
                 "control",
@@ -110,35 +103,26 @@ class Explainer:
                 method=name,
                 settings=settings,
             )
-            return self._curves(key, lambda: control_map(name, seed=seed), sample, classes[0], seed)
-        method = cast("ExplainMethod", name)
-        key = self._key(
-            "curves",
-            sample,
-            method=name,
-            target=classes[0],
-            settings=settings | METHODS[method].settings(self.spec),
-        )
-        return self._curves(
-            key, lambda: self.maps(method, sample, classes).of(0)[0], sample, classes[0], seed
-        )
+        else:
+            settings |= METHODS[method].settings(self.spec)
+            key = self._key("curves", sample, method=name, target=target, settings=settings)
 
-    def _curves(
-        self, key: str, relevance: Callable[[], FloatArray], sample: Sample, target: int, seed: int
-    ) -> Curves:
-        known = self.cache.arrays(key)
-        if known is not None:
-            return read_curves(known["values"], self.head, target)
-        order = ranking(relevance(), self.tower.input_size, seed=seed)
-        found = embed_curves(
-            quickly(self.model),
-            self._pixels(sample),
-            order,
-            steps=self.spec.curve_steps,
-            batch_size=self.batch_size,
-        )
-        self.cache.put_arrays(key, {"values": found})
-        return read_curves(found, self.head, target)
+        def make() -> Arrays:
+            relevance = (
+                control_map(name, seed=seed)
+                if name in CONTROLS
+                else self.maps(method, sample, classes).of(0)[0]
+            )
+            values = embed_curves(
+                quickly(self.model),
+                self._pixels(sample),
+                ranking(relevance, self.tower.input_size, seed=seed),
+                steps=self.spec.curve_steps,
+                batch_size=self.batch_size,
+            )
+            return {"values": values}
+
+        return read_curves(self.cache.kept_arrays(key, make)["values"], self.head, target)
 
     def similarities(
         self, method: ExplainMethod, sample: Sample, classes: tuple[int, ...], share: float
@@ -152,17 +136,14 @@ class Explainer:
             share=share,
             settings={"seed": self.spec.seed} | METHODS[method].settings(self.spec),
         )
-        known = self.cache.arrays(key)
-        if known is not None:
-            return known["similarity"]
-        trained = self.maps(method, sample, classes).of(0)
-        with randomised(self.model.image_tower, share, seed=self.spec.seed):
-            shuffled = self._shuffled(method, sample, classes, trained.shape)
-        found = similarity(trained, shuffled)
-        self.cache.put_arrays(key, {"similarity": found})
-        return found
 
-    # ---------------------------------------------------------------------- parts
+        def make() -> Arrays:
+            trained = self.maps(method, sample, classes).of(0)
+            with randomised(self.model.image_tower, share, seed=self.spec.seed):
+                shuffled = self._shuffled(method, sample, classes, trained.shape)
+            return {"similarity": similarity(trained, shuffled)}
+
+        return self.cache.kept_arrays(key, make)["similarity"]
 
     @cached_property
     def _head_digest(self) -> str:
@@ -210,12 +191,7 @@ class Explainer:
         )
 
         def keep(make: Made) -> Float32Array:
-            known = self.cache.arrays(key)
-            if known is not None:
-                return known["values"][None]
-            made = make()
-            self.cache.put_arrays(key, {"values": made[0]})
-            return made
+            return self.cache.kept_arrays(key, lambda: {"values": make()[0]})["values"][None]
 
         return keep
 
@@ -247,23 +223,7 @@ def tower_of(model: Explainable, cache: MapCache) -> Tower:
     key = key_of("tower", model=model.fingerprint)
     known = cache.plain(key)
     if known is not None:
-        return _read_tower(known)
+        return cattrs.structure(known, Tower)
     tower = inspect_tower(model)
     cache.put_plain(key, asdict(tower))
     return tower
-
-
-def _read_tower(plain: Mapping[str, Any]) -> Tower:
-    layout, spatial = plain["layout"], plain["spatial"]
-    return Tower(
-        attentions=tuple(tuple(shape) for shape in plain["attentions"]),
-        layout=None
-        if layout is None
-        else TokenLayout(
-            prefix=layout["prefix"],
-            grid=(layout["grid"][0], layout["grid"][1]),
-            extent=(layout["extent"][0], layout["extent"][1]),
-        ),
-        spatial=None if spatial is None else SpatialLayer(**spatial),
-        input_size=(plain["input_size"][0], plain["input_size"][1]),
-    )

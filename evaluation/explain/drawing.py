@@ -30,16 +30,7 @@ def draw(
 ) -> list[ClassMap]:
     """Writes the overlays of a photo by one method, all on the same scale.
 
-    Args:
-        method: Which one.
-        maps: (1, c, h, w): of the c explained classes.
-        sample: The photo.
-        geometry: How it was laid into the model's input.
-        explained: Indices of the c classes.
-        classes: The names of all.
-        write: Keeps a file under its name.
-        folder: Of the names.
-
+    ``maps`` is (1, c, h, w), of the ``explained`` c of all ``classes``.
     """
     size = display_size(geometry.photo)
     placed, seen = geometry.lay_out(maps.of(0), extent=maps.extent, size=size)

@@ -14,16 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from evaluation.explain.base import Embed, Explainable, head_logits, in_batches, quickly
+from evaluation.explain.base import Embed, head_logits, in_batches
 from evaluation.records import Faithfulness, FloatArray, Head, Metric
-
-if TYPE_CHECKING:
-    import torch
 
 Baseline = Literal["blur", "mean"]
 Measure = Literal["deletion", "insertion"]
@@ -59,18 +57,10 @@ def embed_curves(
 ) -> FloatArray:
     """(:func:`forward_passes`, D) embeddings of all that the curves of one photo look at.
 
-    They know nothing of classes: those of a control serve every prompt set.
-
-    Args:
-        embed: What embeds a batch of images.
-        pixels: (3, H, W): what the model reads.
-        order: (H * W,) indices of the pixels, the most relevant first; see :func:`ranking`.
-        steps: Equal steps from nothing to everything.
-        batch_size: Images a forward pass.
-
+    They know nothing of classes: those of a control serve every prompt set.  ``pixels`` is
+    (3, H, W), ``order`` the (H * W,) indices of :func:`ranking`; ``steps`` equal steps lead from
+    nothing to everything.
     """
-    import torch
-
     count = pixels.shape[-2] * pixels.shape[-1]
     rank = torch.empty(count, dtype=torch.long)
     rank[torch.from_numpy(order.copy())] = torch.arange(count)
@@ -89,8 +79,6 @@ def embed_curves(
 
 def read_curves(embeddings: FloatArray, head: Head, target: int) -> Curves:
     """The curves of one class, from what :func:`embed_curves` gave."""
-    import torch
-
     logits = head_logits(head)(torch.from_numpy(embeddings).double())
     probabilities = logits.softmax(dim=-1)[:, target].numpy()
     values: dict[tuple[Measure, Baseline], NDArray[np.float64]] = {}
@@ -102,32 +90,6 @@ def read_curves(embeddings: FloatArray, head: Head, target: int) -> Curves:
     return Curves(values=values)
 
 
-def curves_of(
-    model: Explainable,
-    head: Head,
-    pixels: torch.Tensor,
-    target: int,
-    order: NDArray[np.intp],
-    *,
-    steps: int,
-    batch_size: int = 32,
-) -> Curves:
-    """The deletion and insertion curves of one photo, with both baselines.
-
-    Args:
-        model: The model.
-        head: Its classifier.
-        pixels: (3, H, W): what the model reads.
-        target: The class whose probability is followed.
-        order: (H * W,) indices of the pixels, the most relevant first; see :func:`ranking`.
-        steps: Equal steps from nothing to everything.
-        batch_size: Images a forward pass.
-
-    """
-    embeddings = embed_curves(quickly(model), pixels, order, steps=steps, batch_size=batch_size)
-    return read_curves(embeddings, head, target)
-
-
 def forward_passes(steps: int) -> int:
     """Images that the curves of one photo under one map take."""
     return len(BASELINES) * (2 * steps)
@@ -136,14 +98,8 @@ def forward_passes(steps: int) -> int:
 def ranking(values: FloatArray, size: tuple[int, int], *, seed: int = 0) -> NDArray[np.intp]:
     """(H * W,) indices of the pixels of an input, the most relevant first.
 
-    The map is enlarged bilinearly; pixels of equal relevance come in random order, since any
-    order of the image itself would favour one side of it.
-
-    Args:
-        values: (h, w) over the input.
-        size: Height and width of the input.
-        seed: Of the order among equals.
-
+    The (h, w) map is enlarged bilinearly to ``size`` (H, W); pixels of equal relevance come in
+    the random order of the seed, since any order of the image itself would favour one side.
     """
     large = _enlarged(values, size).ravel()
     shuffled = np.random.default_rng(seed).permutation(len(large))
@@ -164,20 +120,17 @@ def summarise_curves(
 ) -> tuple[Faithfulness, ...]:
     """The mean curves of every method and control, and which controls a method beats.
 
-    Args:
-        curves: Method or control to one :class:`Curves` a photo, on the same photos.
-        seed: Of the bootstrap.
-
+    ``curves`` maps each to one :class:`Curves` a photo, of the same photos.
     """
     rows = []
     for baseline in BASELINES:
         for measure in MEASURES:
             areas = {
-                name: np.array([one.area(measure, baseline) for one in found])
+                name: np.array([photo.area(measure, baseline) for photo in found])
                 for name, found in curves.items()
             }
             for name, found in curves.items():
-                kept = np.mean([one.values[measure, baseline] for one in found], axis=0)
+                kept = np.mean([photo.values[measure, baseline] for photo in found], axis=0)
                 rows.append(
                     Faithfulness(
                         method=name,
@@ -228,9 +181,6 @@ def _interval(values: NDArray[np.float64], seed: int) -> tuple[float | None, flo
     return float(low), float(high)
 
 
-# ---------------------------------------------------------------------- the pixels
-
-
 def _baseline(pixels: torch.Tensor, baseline: Baseline) -> torch.Tensor:
     if baseline == "mean":
         return pixels.mean(dim=(-2, -1), keepdim=True).expand_as(pixels)
@@ -239,8 +189,6 @@ def _baseline(pixels: torch.Tensor, baseline: Baseline) -> torch.Tensor:
 
 def _blurred(pixels: torch.Tensor, sigma: float) -> torch.Tensor:
     """A Gaussian blur, the border repeated outwards."""
-    import torch
-
     radius = min(int(3 * sigma), min(pixels.shape[-2:]) - 1)
     x = torch.arange(-radius, radius + 1, dtype=pixels.dtype, device=pixels.device)
     kernel = torch.exp(-(x**2) / (2 * sigma**2))
@@ -252,8 +200,6 @@ def _blurred(pixels: torch.Tensor, sigma: float) -> torch.Tensor:
 
 
 def _enlarged(values: FloatArray, size: tuple[int, int]) -> FloatArray:
-    import torch
-
     small = torch.from_numpy(np.ascontiguousarray(values))[None, None]
     large = torch.nn.functional.interpolate(small, size=size, mode="bilinear", align_corners=False)
     result: FloatArray = large[0, 0].numpy()

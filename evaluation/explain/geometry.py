@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
+from evaluation.models.base import input_size
 from evaluation.records import FloatArray
 
 Size = tuple[int, int]
@@ -33,18 +34,11 @@ class Geometry:
 
     @classmethod
     def of(cls, preprocessing: Mapping[str, Any], photo: Size) -> Geometry:
-        """The geometry of a photo under open_clip's preprocessing.
+        """The geometry of a photo, after the EXIF orientation, under open_clip's preprocessing.
 
-        Args:
-            preprocessing: ``size`` and ``resize_mode`` of open_clip's ``PreprocessCfg``.
-            photo: Width and height after the EXIF orientation.
-
-        Raises:
-            ModelError: the resize mode is unknown.
-
+        Raises :class:`ModelError`: the resize mode is unknown.
         """
-        size = preprocessing["size"]
-        height, width = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+        height, width = input_size(preprocessing)
         mode = preprocessing.get("resize_mode") or "shortest"
         resized = _resized(mode, photo, (width, height))
         return cls(

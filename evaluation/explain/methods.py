@@ -9,21 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 
 from evaluation.errors import ModelError
 from evaluation.explain.attention_gradient import attention_gradient, chefer
 from evaluation.explain.base import Embed, Explainable, Float32Array, InputMaps, Progress, Score
 from evaluation.explain.cam import class_activation, no_spatial_layer
 from evaluation.explain.randomisation import SHARES
-from evaluation.explain.rise import MaskedEmbeddings, RiseSettings, embed_masked, rise_maps
+from evaluation.explain.rise import RiseSettings, embed_masked, rise_maps
 from evaluation.explain.towers import Tower
 from evaluation.records import EXPLAIN_METHODS, REFERENCE_METHOD, ExplainMethod, ExplainSpec
-
-if TYPE_CHECKING:
-    import torch
 
 Made = Callable[[], Float32Array]
 
@@ -77,9 +75,6 @@ class Method:
     """Of the weights, those that are shuffled to see whether its maps come from them."""
 
 
-# ------------------------------------------------------------------------- attention
-
-
 def _needs_layout(name: str, tower: Tower) -> ModelError | None:
     if tower.layout is not None:
         return None
@@ -100,18 +95,12 @@ def _reads_tokens(tower: Tower) -> bool:
     return tower.spatial is None and tower.layout is not None
 
 
-# ------------------------------------------------------------------- class activation
-
-
 def _needs_spatial(tower: Tower) -> ModelError | None:
     return no_spatial_layer() if tower.spatial is None else None
 
 
 def _spatial_name(tower: Tower) -> str:
     return tower.spatial.name if tower.spatial else ""
-
-
-# ------------------------------------------------------------------------------ RISE
 
 
 def masks_of(spec: ExplainSpec) -> RiseSettings:
@@ -124,15 +113,14 @@ def _rise(look: Look) -> InputMaps:
 
     def embed() -> Float32Array:
         how: dict[str, Any] = {"batch_size": look.batch_size, "progress": look.progress}
-        images = [embed_masked(look.embed, image, look.masks, **how) for image in look.pixels()]
-        return np.stack([one.values for one in images])
+        return np.stack(
+            [embed_masked(look.embed, image, look.masks, **how) for image in look.pixels()]
+        )
 
-    size = look.tower.input_size
     maps = [
-        rise_maps(MaskedEmbeddings(values=rows, settings=look.masks, size=size), look.score)
-        for rows in look.keep(embed)
+        rise_maps(rows, look.score, look.masks, look.tower.input_size) for rows in look.keep(embed)
     ]
-    return InputMaps(values=np.concatenate([one.values for one in maps]), extent=maps[0].extent)
+    return InputMaps(values=np.concatenate([image.values for image in maps]), extent=maps[0].extent)
 
 
 METHODS: Mapping[ExplainMethod, Method] = {

@@ -12,15 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from evaluation.records import FloatArray
-
-if TYPE_CHECKING:
-    import torch
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
 """Of the weights, the last ones first."""
@@ -32,50 +30,35 @@ def randomised(tower: torch.nn.Module, share: float, *, seed: int = 0) -> Iterat
 
     Parameters are shuffled whole, in reverse order of their definition, until that share of
     all weights is reached; parameters of the tower itself (a class token, position embeddings,
-    CLIP's projection) are defined before or after the blocks, as its author pleased.
-
-    Args:
-        tower: The image tower; it must not run elsewhere meanwhile.
-        share: 0 to 1; 1 shuffles every parameter.
-        seed: Of the shuffling.
-
+    CLIP's projection) are defined before or after the blocks, as its author pleased.  The tower
+    must not run elsewhere meanwhile.
     """
-    import torch
-
     parameters = list(tower.parameters())
-    wanted = share * sum(one.numel() for one in parameters)
+    wanted = share * sum(parameter.numel() for parameter in parameters)
     saved: list[tuple[torch.nn.Parameter, torch.Tensor]] = []
     generator = torch.Generator().manual_seed(seed)
     done = 0
     try:
         with torch.no_grad():
-            for one in reversed(parameters):
+            for parameter in reversed(parameters):
                 if done >= wanted:
                     break
-                saved.append((one, one.detach().cpu().clone()))
-                order = torch.randperm(one.numel(), generator=generator).to(one.device)
-                one.copy_(one.flatten()[order].view_as(one))
-                done += one.numel()
+                saved.append((parameter, parameter.detach().cpu().clone()))
+                order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
+                parameter.copy_(parameter.flatten()[order].view_as(parameter))
+                done += parameter.numel()
         yield
     finally:
         with torch.no_grad():
-            for one, before in saved:
-                one.copy_(before)
+            for parameter, before in saved:
+                parameter.copy_(before)
 
 
 def similarity(maps: FloatArray, others: FloatArray) -> NDArray[np.float64]:
     """(N,) Spearman's correlations of (N, h, w) maps, a flat map with any other being 0."""
     result = np.zeros(len(maps))
     for i, (one, other) in enumerate(zip(maps, others, strict=True)):
-        first, second = _ranks(one.ravel()), _ranks(other.ravel())
+        first, second = rankdata(one), rankdata(other)
         if first.std() > 0 and second.std() > 0:
             result[i] = np.corrcoef(first, second)[0, 1]
-    return result
-
-
-def _ranks(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Ranks from 0, equal values sharing the mean of theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    result: NDArray[np.float64] = (last - (counts + 1) / 2)[inverse]
     return result

@@ -18,10 +18,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import torch
+import torch
+from torch.nn import functional
 
 _LOCK = threading.RLock()
 """PyTorch's function is global: one thread records at a time."""
@@ -50,9 +49,6 @@ def recording() -> Iterator[list[RecordedAttention]]:
     PyTorch's own functions are restored whatever happens inside.  Other threads may compute
     attention meanwhile: it is theirs, and is neither changed nor recorded.
     """
-    import torch
-    from torch.nn import functional
-
     records: list[RecordedAttention] = []
     with _LOCK:
         plain = functional.scaled_dot_product_attention
@@ -102,8 +98,6 @@ def _weights(
     scale: float | None,
 ) -> torch.Tensor:
     """The softmax of PyTorch's reference: a boolean mask is True where attention may go."""
-    import torch
-
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     scores = query @ key.transpose(-2, -1) * factor
     if is_causal:

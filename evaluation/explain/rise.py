@@ -11,7 +11,7 @@ without the noise that the score's mean would bring.  What is hidden shows the i
 mean colour: zero would paint a frame of grey into the white of product photos.
 
 The embeddings of the masked images do not depend on the texts: they are what costs, and what
-is worth keeping (:class:`MaskedEmbeddings`).  Another prompt set costs a matrix product.
+is worth keeping.  Another prompt set costs a matrix product.
 """
 
 from __future__ import annotations
@@ -20,16 +20,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
 from evaluation.explain.base import Embed, Float32Array, InputMaps, Progress, Score, in_batches
-
-if TYPE_CHECKING:
-    import torch
 
 MAP_SIDE = 64
 """Cells of a map at most, on the longer side: masks are much smoother."""
@@ -48,23 +45,16 @@ class RiseSettings:
     seed: int = 0
 
 
+@lru_cache(maxsize=2)
 def shared_masks(settings: RiseSettings, size: tuple[int, int]) -> NDArray[np.uint8]:
     """(N, H, W) masks, 0 (hidden) to 255 (shown), for images of ``size`` (height, width).
 
     Made once for each resolution; one byte a pixel: 300 masks of 260 x 260 take 20 MB.
     """
-    return _masks(settings.masks, settings.cells, settings.keep, settings.seed, size)
-
-
-@lru_cache(maxsize=2)
-def _masks(
-    count: int, cells: int, keep: float, seed: int, size: tuple[int, int]
-) -> NDArray[np.uint8]:
-    import torch
-
+    count, cells, keep = settings.masks, settings.cells, settings.keep
     if count < 2 or not 0 < keep < 1:  # noqa: PLR2004 - a covariance needs two
         raise ModelError("RISE needs two masks at least, and a share to keep between 0 and 1")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(settings.seed)
     height, width = size
     step = (math.ceil(height / cells), math.ceil(width / cells))
     large = ((cells + 1) * step[0], (cells + 1) * step[1])
@@ -81,17 +71,6 @@ def _masks(
     return masks
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MaskedEmbeddings:
-    """The embeddings of one image under every mask: all that the model has to be run for."""
-
-    values: Float32Array
-    """(N, D), in the order of the masks."""
-    settings: RiseSettings
-    size: tuple[int, int]
-    """Height and width of the input."""
-
-
 def embed_masked(
     embed: Embed,
     pixels: torch.Tensor,
@@ -99,21 +78,12 @@ def embed_masked(
     *,
     batch_size: int = 32,
     progress: Progress | None = None,
-) -> MaskedEmbeddings:
-    """Runs the model on one image under every mask.
+) -> Float32Array:
+    """(N, D) embeddings of one image, (3, H, W), under every mask: all that the model is run for.
 
-    Args:
-        embed: What embeds a batch of images.
-        pixels: (3, H, W): one image.
-        settings: Of the masks.
-        batch_size: Masked images a forward pass.
-        progress: Told how many masks are done.
-
+    ``progress`` is told how many masks are done.
     """
-    import torch
-
-    size = (pixels.shape[-2], pixels.shape[-1])
-    masks = shared_masks(settings, size)
+    masks = shared_masks(settings, (pixels.shape[-2], pixels.shape[-1]))
     hidden = pixels.mean(dim=(-2, -1), keepdim=True)
 
     def batches() -> Iterator[torch.Tensor]:
@@ -125,23 +95,24 @@ def embed_masked(
     values = in_batches(
         embed, batches(), lambda done: progress(done, len(masks)) if progress else None
     )
-    return MaskedEmbeddings(values=values.astype(np.float32), settings=settings, size=size)
+    return values.astype(np.float32)
 
 
-def rise_maps(masked: MaskedEmbeddings, score: Score) -> InputMaps:
+def rise_maps(
+    masked: Float32Array, score: Score, settings: RiseSettings, size: tuple[int, int]
+) -> InputMaps:
     """The maps of one image, (1, C, h, w): how a class's score goes with what is shown.
 
-    In units of the score: the gain expected of showing that place rather than hiding it.
+    ``masked`` is what :func:`embed_masked` gave, ``size`` the input's.  In units of the score:
+    the gain expected of showing that place rather than hiding it.
     """
-    import torch
-
     with torch.no_grad():
-        scores = score(torch.from_numpy(masked.values)).double().numpy()
+        scores = score(torch.from_numpy(masked)).double().numpy()
     weights = ((scores - scores.mean(axis=0)) / len(scores)).astype(np.float32)
-    masks = shared_masks(masked.settings, masked.size)
-    height, width = masked.size
+    masks = shared_masks(settings, size)
+    height, width = size
     covariance = np.zeros((scores.shape[1], height, width), dtype=np.float32)
-    total, squares = (np.zeros(masked.size, dtype=np.float64) for _ in range(2))
+    total, squares = (np.zeros(size, dtype=np.float64) for _ in range(2))
     for start in range(0, len(masks), 64):
         some = masks[start : start + 64].astype(np.float32) / 255
         covariance += np.tensordot(weights[start : start + 64].T, some, axes=1)
@@ -154,8 +125,6 @@ def rise_maps(masked: MaskedEmbeddings, score: Score) -> InputMaps:
 
 def _reduced(values: NDArray[np.float32]) -> Float32Array:
     """(C, H, W) averaged over equal cells, at most ``MAP_SIDE`` on the longer side."""
-    import torch
-
     height, width = values.shape[1:]
     factor = max(height, width) / MAP_SIDE
     if factor <= 1:

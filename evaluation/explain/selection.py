@@ -7,12 +7,18 @@ test set, so the same predictions always give the same photos.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import zip_longest
 
 import numpy as np
 
-from evaluation.records import ExplainSpec, Predictions, SelectedPhoto, SelectionReason
+from evaluation.records import (
+    ExplainSpec,
+    Predictions,
+    SelectedPhoto,
+    SelectionReason,
+    SelectionRule,
+)
 
 _Choice = tuple[int, SelectionReason]
 """Row of the predictions, and why."""
@@ -25,14 +31,6 @@ def select_photos(predictions: Predictions, spec: ExplainSpec) -> tuple[Selected
     confident right and the least confident right ones; for the largest confusions, the most
     confident photo of each pair.  A photo chosen by several rules comes once, with all its
     reasons.  Where the cap is too small, every rule and class loses its last photos first.
-
-    Args:
-        predictions: N test photos.
-        spec: How many of each.
-
-    Returns:
-        At most ``spec.cap`` photos.
-
     """
     rules = (
         list(_shared(predictions, spec.shared_per_class)),
@@ -62,14 +60,10 @@ def _shared(predictions: Predictions, count: int) -> Iterator[_Choice]:
         sorted(np.flatnonzero(predictions.labels == c), key=order)[:count]
         for c in range(len(predictions.classes))
     ]
-    for turn in zip_longest(*ranked):
-        for c, row in enumerate(turn):
-            if row is not None:
-                yield int(row), SelectionReason(rule="shared", label=predictions.classes[c])
+    return _in_turns(predictions, ranked, "shared")
 
 
-def _of_each_class(predictions: Predictions, count: int, rule: str) -> Iterator[_Choice]:
-    """Class by class, then the second photo of each class, …"""
+def _of_each_class(predictions: Predictions, count: int, rule: SelectionRule) -> Iterator[_Choice]:
     right = predictions.predicted == predictions.labels
     confidence = predictions.probabilities.max(axis=1)
     eligible = ~right if rule == "surest-wrong" else right
@@ -78,11 +72,17 @@ def _of_each_class(predictions: Predictions, count: int, rule: str) -> Iterator[
     for c in range(len(predictions.classes)):
         rows = np.flatnonzero(eligible & (predictions.labels == c))
         ranked.append(rows[np.argsort(keys[rows], kind="stable")][:count])
+    return _in_turns(predictions, ranked, rule)
+
+
+def _in_turns(
+    predictions: Predictions, ranked: Iterable[Iterable[np.integer]], rule: SelectionRule
+) -> Iterator[_Choice]:
+    """The first photo of each class, then the second of each, …"""
     for turn in zip_longest(*ranked):
-        for c, row in enumerate(turn):
+        for label, row in zip(predictions.classes, turn, strict=True):
             if row is not None:
-                label = predictions.classes[c]
-                yield int(row), SelectionReason(rule=rule, label=label)  # type: ignore[arg-type]
+                yield int(row), SelectionReason(rule=rule, label=label)
 
 
 def _confusions(predictions: Predictions, pairs: int, count: int) -> Iterator[_Choice]:

@@ -13,12 +13,7 @@ _ROUNDED = 4
 
 
 def summarise(values: FloatArray) -> MapSummary:
-    """Where the mass of a map lies, over what the model saw.
-
-    Args:
-        values: (h, w), signed; its cells have equal areas.
-
-    """
+    """Where the mass of an (h, w) map lies, signed, over what the model saw."""
     signed = np.asarray(values, dtype=np.float64)
     mass = np.clip(signed, 0, None)
     against = float(np.clip(-signed, 0, None).sum())

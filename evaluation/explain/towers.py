@@ -12,15 +12,14 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
 
 from evaluation.errors import ModelError
 from evaluation.explain.base import Explainable
 from evaluation.explain.recorder import RecordedAttention, recording
 from evaluation.models.base import input_size
-
-if TYPE_CHECKING:
-    import torch
 
 _SPATIAL, _SEQUENCE = 4, 3
 """Dimensions of a batch of feature maps, and of token sequences."""
@@ -64,8 +63,6 @@ class Tower:
 
 def inspect_tower(model: Explainable) -> Tower:
     """Looks at one forward pass on noise."""
-    import torch
-
     height, width = input_size(model.preprocessing)
     noise = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
     watch = _Watch()
@@ -122,7 +119,7 @@ def _prefix_tokens(trunk: Any) -> int:
         return int(count)
     # open_clip's and torchvision's ViTs begin with their class token; CLIP's ResNets pool with
     # the mean of all positions as a first token, which is nowhere in particular.
-    return int(any(hasattr(trunk, one) for one in ("class_embedding", "class_token", "attnpool")))
+    return int(any(hasattr(trunk, name) for name in ("class_embedding", "class_token", "attnpool")))
 
 
 def _known_grid(trunk: Any) -> tuple[int, int] | None:
@@ -160,9 +157,6 @@ def _patch_size(trunk: Any) -> tuple[int, int] | None:
     if not isinstance(kernel, tuple) or kernel != stride or getattr(conv, "in_channels", 0) != 3:  # noqa: PLR2004
         return None
     return int(kernel[0]), int(kernel[1])
-
-
-# ----------------------------------------------------------- the last feature map
 
 
 @dataclass(slots=True)

@@ -9,9 +9,7 @@ share; ``cards`` says what is known of a model before it runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 from typing import Literal, cast
 
 from evaluation.errors import VeilleError
@@ -22,22 +20,19 @@ from evaluation.models.base import (
     Maker,
     Predictor,
     TextReader,
-    TrainingViews,
 )
 from evaluation.models.cards import card, licence_of
 from evaluation.models.checkpoints import is_path
-from evaluation.net.announced import Progress
-from evaluation.records import KINDS, Availability, Fetched, ModelCard, ModelSpec, TrainingPhotos
-from evaluation.records.base import silent
-from evaluation.stores.embeddings import Embedder, EmbeddingStore
+from evaluation.records import KINDS, Availability, Fetched, ModelCard, ModelSpec
+from evaluation.stores.embeddings import Embedder
 
 __all__ = [
     "Classifier",
     "Embedder",
     "Explainable",
+    "Loading",
     "Predictor",
     "TextReader",
-    "TrainingViews",
     "availability",
     "fetch",
     "load_model",
@@ -49,35 +44,22 @@ def _maker(spec: ModelSpec) -> Maker:
     return cast("Maker", import_module(f"{__name__}.{KINDS[spec.kind].module}"))
 
 
-def availability(spec: ModelSpec, *, cache: Path, offline: bool) -> Availability:  # noqa: ARG001
+def availability(spec: ModelSpec, *, offline: bool) -> Availability:
     """Whether a model could run here; nothing is built, assembled or fetched.
 
     Without ``offline`` the server is asked how large weights that are not here would be.
-
-    Args:
-        spec: The model.
-        cache: The program's own cache, where the embedded model would be assembled.
-        offline: Whether the network may not be used.
-
     """
     return _maker(spec).availability(spec, offline=offline)
 
 
-def fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = silent) -> Fetched:
+def fetch(spec: ModelSpec, loading: Loading) -> Fetched:
     """The weights of a model, assembled or downloaded when they are not here; nothing is loaded.
 
     A model whose weights cannot be had is an answer too: ``state`` "missing", with the reason.
-
-    Args:
-        spec: The model.
-        cache: The program's own cache, where the embedded model is assembled.
-        offline: Never to use the network.
-        progress: Told of the megabytes of each download.
-
     """
-    before = availability(spec, cache=cache, offline=True)
+    before = availability(spec, offline=True)
     try:
-        path = _maker(spec).fetch(spec, cache=cache, offline=offline, progress=progress)
+        path = _maker(spec).fetch(spec, loading)
     except VeilleError as error:
         return Fetched(model=spec, state="missing", reason=str(error), licence=licence_of(spec))
     state: Literal["packages", "random", "local", "cached", "downloaded"]
@@ -98,25 +80,11 @@ def model_card(spec: ModelSpec) -> ModelCard:
     return card(spec, _maker(spec).sizes)
 
 
-def load_model(
-    spec: ModelSpec,
-    *,
-    cache: Path,
-    device: str = "auto",
-    precision: str = "fp32",
-    offline: bool = False,
-    progress: Progress = silent,
-    photos: TrainingPhotos | None = None,
-    store: EmbeddingStore | None = None,
-    resume: bool = True,
-    watch: Callable[[int, int, str], None] = silent,
-) -> Classifier:
+def load_model(spec: ModelSpec, loading: Loading) -> Classifier:
     """A model ready to run; its weights are assembled or fetched when they are not here.
 
-    A kind that does not embed (:attr:`ModelSpec.embeds`) gives a :class:`Predictor` instead.
-
-    A model whose trunk learns is trained here, or found trained in the cache.  The arguments
-    are the fields of :class:`Loading`.
+    A kind that does not embed (:attr:`ModelSpec.embeds`) gives a :class:`Predictor` instead.  A
+    model whose trunk learns is trained here, or found trained in the cache.
 
     Raises:
         WeightsUnavailable: the weights cannot be had here and now.
@@ -124,16 +92,5 @@ def load_model(
         ModelError: the declaration makes no sense, or the checkpoint cannot be read.
 
     """
-    loading = Loading(
-        cache=cache,
-        device=device,
-        precision=precision,
-        offline=offline,
-        progress=progress,
-        photos=photos,
-        store=store,
-        resume=resume,
-        watch=watch,
-    )
     loaded: Classifier = _maker(spec).load(spec, loading)
     return loaded

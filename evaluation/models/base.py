@@ -107,14 +107,6 @@ class TextReader(Protocol):
         """N texts to (N, D) float64 of unit length."""
 
 
-class TrainingViews(Embedder, Protocol):
-    """K augmented views of a training photo, embedded together.
-
-    ``preprocess`` gives (K, 3, H, W), ``embed_images`` takes (B, K, 3, H, W) and gives
-    (B, K x D), and ``dim`` is K x D.
-    """
-
-
 class Classifier(Embedder, Explainable, Protocol):
     """A loaded model that embeds photos, and makes a linear head over the embeddings.
 
@@ -137,8 +129,12 @@ class Classifier(Embedder, Explainable, Protocol):
     """fp32, bf16 or fp16."""
 
     @property
-    def views(self) -> TrainingViews | None:
-        """What :meth:`head` fits instead of the training photos as they are."""
+    def views(self) -> Embedder | None:
+        """What :meth:`head` fits instead of the training photos as they are.
+
+        K augmented views of a photo are embedded together: ``preprocess`` gives (K, 3, H, W),
+        ``embed_images`` takes (B, K, 3, H, W) and gives (B, K x D), and ``dim`` is K x D.
+        """
 
     def pictures(self, image: Image.Image, count: int) -> tuple[Image.Image, ...]:
         """The photo as the model reads it, then ``count - 1`` of its augmented views.
@@ -201,9 +197,7 @@ class Maker(Protocol):
     def availability(self, spec: ModelSpec, *, offline: bool) -> Availability:
         """Whether a model could run here; nothing is built, assembled or fetched."""
 
-    def fetch(
-        self, spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress
-    ) -> Path | None:
+    def fetch(self, spec: ModelSpec, loading: Loading) -> Path | None:
         """The checkpoint, assembled or downloaded when it is not here; None without one.
 
         Raises :class:`ModelError` when it cannot be had.

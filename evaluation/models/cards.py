@@ -29,10 +29,7 @@ FACTS = Path(__file__).with_name("facts.toml")
 def card(spec: ModelSpec, sizes_of: Callable[[ModelSpec], Sizes]) -> ModelCard:
     """What is known of a model here and now; nothing is fetched, and nothing is raised.
 
-    Args:
-        spec: The model.
-        sizes_of: Its kind's; see :meth:`evaluation.models.base.Maker.sizes`.
-
+    ``sizes_of`` is its kind's; see :meth:`evaluation.models.base.Maker.sizes`.
     """
     sizes = Sizes()
     # A model that cannot be built has no sizes: its case says why, the card need not.
@@ -61,9 +58,6 @@ def licence_of(spec: ModelSpec) -> Licence | None:
     )
 
 
-# --------------------------------------------------------------------------- sizes
-
-
 def parameters(module: torch.nn.Module) -> int:
     """How many weights a module has."""
     return sum(parameter.numel() for parameter in module.parameters())
@@ -72,10 +66,7 @@ def parameters(module: torch.nn.Module) -> int:
 def gflops(module: torch.nn.Module, resolution: tuple[int, int]) -> float:
     """Billions of operations for one photo: two a multiply-add, as open_clip's table counts.
 
-    Args:
-        module: An image tower on the ``meta`` device: photos (B, 3, H, W) in.
-        resolution: H and W.
-
+    Of an image tower on the ``meta`` device, for photos of ``resolution`` (H, W).
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -84,9 +75,6 @@ def gflops(module: torch.nn.Module, resolution: tuple[int, int]) -> float:
     with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         module(torch.empty(1, 3, *resolution, device="meta"))
     return float(counter.get_total_flops()) / 1e9
-
-
-# --------------------------------------------------------------------------- facts
 
 
 @cache

@@ -19,7 +19,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,7 +27,6 @@ import numpy as np
 from evaluation.data import open_photo
 from evaluation.errors import ModelError, WeightsUnavailable, one_line
 from evaluation.models.base import Loading, Predictor, Sizes, check_options
-from evaluation.net.announced import Progress
 from evaluation.records import (
     Availability,
     ModelSpec,
@@ -340,9 +338,9 @@ def availability(spec: ModelSpec, *, offline: bool) -> Availability:
     return Availability(ready=False, reason=f"{spec.name}: {reason}")
 
 
-def fetch(spec: ModelSpec, **_how: Path | bool | Progress) -> None:
+def fetch(spec: ModelSpec, loading: Loading) -> None:
     """Nothing: its weights are the server's.  Raises as :func:`load`."""
-    _require(spec, offline=False)
+    _require(spec, offline=loading.offline)
 
 
 def sizes(_spec: ModelSpec) -> Sizes:

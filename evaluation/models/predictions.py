@@ -20,7 +20,6 @@ from evaluation.data.rows import Row, read_rows
 from evaluation.errors import ModelError, WeightsUnavailable, meant, quoted
 from evaluation.models.base import Loading, Predictor, Sizes, check_options
 from evaluation.models.checkpoints import file_digest
-from evaluation.net.announced import Progress
 from evaluation.net.archive import composed
 from evaluation.records import Availability, ModelSpec, Option, Predictions, Sample
 
@@ -94,8 +93,6 @@ class GivenPredictions(Predictor):
     def _answer(self, sample: Sample) -> _Answer | None:
         return next((self._answers[key] for key in _names(sample) if key in self._answers), None)
 
-    # ------------------------------------------------------------------------ reading
-
     def _read(self, file: Path) -> None:
         table = read_rows(file, ())
         photo = _column(table.columns, PHOTO_COLUMNS, file, "the photo")
@@ -135,7 +132,7 @@ class GivenPredictions(Predictor):
                 where=line,
                 remedy=meant(name, self.classes),
             )
-        return tuple(float(one == name) for one in self.classes)
+        return tuple(float(label == name) for label in self.classes)
 
     def _probabilities(self, row: Row, line: str) -> tuple[float, ...]:
         found = tuple(_number(row[label], line) for label in self.classes)
@@ -150,7 +147,7 @@ class GivenPredictions(Predictor):
             )
         # What was written in full stays as it is, to the last digit.
         exact = abs(total - 1) <= 1e-9  # noqa: PLR2004 - rounding of a sum
-        return found if exact else tuple(one / total for one in found)
+        return found if exact else tuple(probability / total for probability in found)
 
 
 def _files(spec: ModelSpec) -> tuple[Path, ...]:
@@ -198,9 +195,6 @@ def _number(text: str, line: str) -> float:
     return found
 
 
-# ------------------------------------------------- what is asked of a kind of model
-
-
 def availability(spec: ModelSpec, *, offline: bool) -> Availability:  # noqa: ARG001
     """Whether the table is there; see :class:`evaluation.models.base.Maker`."""
     if Path(spec.weights).exists():
@@ -211,7 +205,7 @@ def availability(spec: ModelSpec, *, offline: bool) -> Availability:  # noqa: AR
     )
 
 
-def fetch(spec: ModelSpec, **_how: Path | bool | Progress) -> Path:
+def fetch(spec: ModelSpec, _loading: Loading) -> Path:
     """The table: there is nothing to fetch."""
     return _files(spec)[0]
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
-from evaluation.records import PromptSet
+from evaluation.records import FloatArray, PromptSet
+from evaluation.records.base import unit
 
 if TYPE_CHECKING:
     import torch
@@ -45,10 +47,10 @@ class TextEncoder:
         """Tokens that are read of a sentence, its marks included."""
         return int(self._tokenizer.context_length)
 
-    def encode(self, sentences: Sequence[str]) -> NDArray[np.float64]:
+    def encode(self, sentences: Sequence[str]) -> FloatArray:
         """N sentences to (N, D) float64 of unit length; each is embedded once, ever."""
         rows = self._kept(sentences, self._features) if self._kept else self._features(sentences)
-        return unit(rows.astype(np.float64))
+        return unit(rows)
 
     def _features(self, sentences: Sequence[str]) -> NDArray[np.float32]:
         import torch
@@ -83,15 +85,9 @@ class TextEncoder:
         return len(ids) + (3 if clips else 0)  # start, end, and the class token
 
 
-def unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, D) rows brought to unit length."""
-    result: NDArray[np.float64] = rows / np.linalg.norm(rows, axis=-1, keepdims=True)
-    return result
-
-
 def class_embeddings(
     encoder: TextEncoder, classes: Iterable[str], prompts: PromptSet
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """(C, D): the mean direction of each class's sentences (Radford et al. 2021, section 3.1.4).
 
     Every text of the class in every template; classes may have different numbers of them.
@@ -99,10 +95,10 @@ def class_embeddings(
     Raises :class:`ModelError` when a class has no text.
     """
     sentences = _sentences(classes, prompts)
-    distinct = tuple(dict.fromkeys(one for texts in sentences.values() for one in texts))
+    distinct = tuple(dict.fromkeys(text for texts in sentences.values() for text in texts))
     row = {sentence: i for i, sentence in enumerate(distinct)}
     embedded = encoder.encode(distinct)
-    means = [embedded[[row[one] for one in texts]].mean(axis=0) for texts in sentences.values()]
+    means = [embedded[[row[text] for text in texts]].mean(axis=0) for texts in sentences.values()]
     return unit(np.stack(means))
 
 
@@ -113,7 +109,7 @@ def cut_sentences(
     limit = encoder.context_length
     return tuple(
         f'prompt set "{prompts.name}", class "{label}": {count - limit} of {count} tokens are cut'
-        f' (the model reads {limit}) from "{_shorten(sentence)}"'
+        f' (the model reads {limit}) from "{shorten(sentence, 60, placeholder="…")}"'
         for label, texts in _sentences(classes, prompts).items()
         for sentence in texts
         if (count := encoder.count_tokens(sentence)) > limit
@@ -131,7 +127,3 @@ def _sentences(classes: Iterable[str], prompts: PromptSet) -> Mapping[str, tuple
             )
         found[label] = texts
     return found
-
-
-def _shorten(sentence: str, limit: int = 60) -> str:
-    return sentence if len(sentence) <= limit else sentence[: limit - 1] + "…"

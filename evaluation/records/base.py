@@ -50,6 +50,14 @@ def silent(*_told: object) -> None:
     """The progress of those who do not watch."""
 
 
+def unit(rows: FloatArray) -> FloatArray:
+    """(N, D) rows brought to unit length, in float64; a row of zeros stays one."""
+    wide = np.asarray(rows, dtype=np.float64)
+    lengths = np.linalg.norm(wide, axis=-1, keepdims=True)
+    result: FloatArray = wide / np.where(lengths == 0, 1.0, lengths)
+    return result
+
+
 def digest_of(value: object) -> str:
     """The SHA-256 (hexadecimal) of a JSON-serialisable value, whatever its key order."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from evaluation.records.base import FloatArray, IntArray, Option
+from evaluation.records.base import FloatArray, IntArray, Option, unit
 from evaluation.records.study import ModelSpec
 from evaluation.records.training import TrainingRecord
 
@@ -49,17 +49,13 @@ class Head:
         if self.layer is None:
             return rows
         rows = rows @ np.asarray(self.layer, dtype=np.float64).T
-        result: FloatArray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-        return result
+        return unit(rows)
 
-    def logits(self, embeddings: FloatArray, titles: FloatArray | None = None) -> FloatArray:
-        """(N, D) embeddings to (N, C) logits, in float64; (N, T) titles where they are read.
-
-        Without the titles, it is what the photo alone says.
-        """
+    def logits(self, embeddings: FloatArray) -> FloatArray:
+        """(N, D) embeddings to (N, C) logits, in float64: what the photo alone says."""
         weight = np.asarray(self.weight, dtype=np.float64)
         logits: FloatArray = self.through(embeddings) @ weight.T + self.bias
-        return logits if titles is None else logits + self.title_logits(titles)
+        return logits
 
     def title_logits(self, titles: FloatArray) -> FloatArray:
         """(N, T) embeddings of titles to (N, C): what they add to the logits."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -276,18 +276,9 @@ class ExplainSpec:
 
     def covers(self, other: ExplainSpec) -> bool:
         """Whether maps made by this leave nothing to make by the other."""
-        return (
-            (self.methods, self.seed) == (other.methods, other.seed)
-            and self.photos_per_rule >= other.photos_per_rule
-            and self.confusions >= other.confusions
-            and self.shared_per_class >= other.shared_per_class
-            and self.cap >= other.cap
-            and self.masks >= other.masks
-            and self.rise_photos >= other.rise_photos
-            and self.faithfulness_photos >= other.faithfulness_photos
-            and self.curve_steps >= other.curve_steps
-            and self.randomisation_photos >= other.randomisation_photos
-        )
+        own, others = asdict(self), asdict(other)
+        same = all(own.pop(name) == others.pop(name) for name in ("methods", "seed"))
+        return same and all(own[name] >= others[name] for name in own)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,8 +47,6 @@ def abstain(
     test: Predictions,
     validation: Predictions | None = None,
     groups: IntArray | None = None,
-    *,
-    target: float = TARGET,
 ) -> Abstention:
     """Risk-coverage curve, its area, and the share of the catalogue that can be automated.
 
@@ -60,7 +58,7 @@ def abstain(
         case=case,
         curve=risk_coverage(confidence, right),
         aurc=aurc(confidence, right, test.labels, groups),
-        automation=automate(test, validation, groups, target=target),
+        automation=automate(test, validation, groups),
     )
 
 
@@ -77,21 +75,23 @@ def _levels(confidence: FloatArray) -> tuple[FloatArray, IntArray]:
     return -levels, where
 
 
-def risk_coverage(
-    confidence: FloatArray, right: BoolArray, *, points: int = _POINTS
-) -> tuple[RiskPoint, ...]:
-    """The curve at every distinct confidence, thinned to ``points`` of them, the last kept."""
+def risk_coverage(confidence: FloatArray, right: BoolArray) -> tuple[RiskPoint, ...]:
+    """The curve at every distinct confidence, thinned to 200 of them, the last kept."""
     levels, where = _levels(confidence)
     accepted = np.cumsum(np.bincount(where))
     wrong = np.cumsum(np.bincount(where, weights=~right))
-    kept = np.unique(np.linspace(0, levels.size - 1, points).round().astype(np.int64))
-    return tuple(
-        RiskPoint(
-            coverage=float(accepted[i] / confidence.size),
-            risk=float(wrong[i] / accepted[i]),
-            threshold=float(levels[i]),
-        )
-        for i in kept
+    kept = np.unique(np.linspace(0, levels.size - 1, _POINTS).round().astype(np.int64))
+    return tuple(_point(levels, accepted, wrong, int(i)) for i in kept)
+
+
+def _point(
+    levels: FloatArray, accepted: IntArray, wrong: IntArray | FloatArray, i: int
+) -> RiskPoint:
+    """The curve at level i, from how many images each level accepts, and gets wrong."""
+    return RiskPoint(
+        coverage=float(accepted[i] / accepted[-1]),
+        risk=float(wrong[i] / accepted[i]),
+        threshold=float(levels[i]),
     )
 
 
@@ -246,12 +246,7 @@ def certify(
     best = max((_last_pass(p, start, alpha / len(starts)) for start in starts), default=-1)
     if best < 0:
         return None
-    i = at[best]
-    return RiskPoint(
-        coverage=float(accepted[i] / confidence.size),
-        risk=float(wrong[i] / accepted[i]),
-        threshold=float(levels[i]),
-    )
+    return _point(levels, accepted, wrong, int(at[best]))
 
 
 def _starts(accepted: IntArray, target: float, alpha: float) -> tuple[int, ...]:

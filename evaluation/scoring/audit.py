@@ -20,13 +20,11 @@ from evaluation.records import (
     Predictions,
     Suspect,
 )
+from evaluation.records.base import unit
 from evaluation.scoring.comparison import Aligned
 from evaluation.scoring.intervals import CONFIDENCE, Interval, metric, share
 
 NEIGHBOURS = 10
-
-
-# ------------------------------------------------------------------------- labels
 
 
 def audit_labels(aligned: Aligned, groups: IntArray | None = None) -> DataAudit:
@@ -50,12 +48,14 @@ def audit_labels(aligned: Aligned, groups: IntArray | None = None) -> DataAudit:
         raise ComparisonError(
             "takes two models or more", where="an audit of the labels", remedy="score another"
         )
-    confidence = np.mean([_confidence(one) for one in aligned.predictions.values()], axis=0)
+    confidence = np.mean(
+        [_confidence(prediction) for prediction in aligned.predictions.values()], axis=0
+    )
     doubted = ~aligned.correct.any(axis=0) & (confidence >= 0)
     suspects = [_suspect(aligned, int(i)) for i in np.flatnonzero(doubted)]
     return DataAudit(
         cases=aligned.cases,
-        suspects=tuple(sorted(suspects, key=lambda one: one.label_probability)),
+        suspects=tuple(sorted(suspects, key=lambda suspect: suspect.label_probability)),
         accuracies=tuple(
             CleanedAccuracy(
                 case=case,
@@ -85,10 +85,12 @@ def _confidence(predictions: Predictions) -> FloatArray:
 def _suspect(aligned: Aligned, i: int) -> Suspect:
     label = int(aligned.labels[i])
     named = {
-        case: aligned.classes[int(one.predicted[i])] for case, one in aligned.predictions.items()
+        case: aligned.classes[int(said.predicted[i])] for case, said in aligned.predictions.items()
     }
     classes = set(named.values())
-    given = [float(one.probabilities[i, label]) for one in aligned.predictions.values()]
+    given = [
+        float(prediction.probabilities[i, label]) for prediction in aligned.predictions.values()
+    ]
     return Suspect(
         sample_id=aligned.sample_ids[i],
         label=aligned.classes[label],
@@ -96,9 +98,6 @@ def _suspect(aligned: Aligned, i: int) -> Suspect:
         consensus=classes.pop() if len(classes) == 1 else None,
         label_probability=float(np.mean(given)),
     )
-
-
-# ------------------------------------------------------------------------ classes
 
 
 def audit_embeddings(
@@ -116,15 +115,15 @@ def audit_embeddings(
     each class.  Variety: mean cosine distance between two photos of a class.  ``recalls`` maps
     classes to a case's recalls, to stand beside their variety.
     """
-    unit = _unit(embeddings)
+    directions = unit(embeddings)
     k = min(neighbours, labels.size - 1)
-    overlap = _overlap(unit, labels, len(classes), k)
+    overlap = _overlap(directions, labels, len(classes), k)
     rows = tuple(
         ClassVariety(
             label=name,
-            variety=_variety(unit[labels == c]),
+            variety=_variety(directions[labels == c]),
             purity=float(overlap[c, c]),
-            recall=None if recalls is None else recalls.get(name),
+            recall=(recalls or {}).get(name),
         )
         for c, name in enumerate(classes)
     )
@@ -137,12 +136,6 @@ def audit_embeddings(
         variety_recall=correlation,
         variety_recall_p=p,
     )
-
-
-def _unit(embeddings: FloatArray) -> FloatArray:
-    x = embeddings.astype(np.float64)
-    result: FloatArray = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-300)
-    return result
 
 
 def _overlap(unit: FloatArray, labels: IntArray, classes: int, k: int) -> FloatArray:

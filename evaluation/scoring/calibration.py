@@ -57,7 +57,7 @@ def calibrate(
 
 
 def calibration_scores(
-    predictions: Predictions, groups: IntArray | None = None, *, bins: int = BINS
+    predictions: Predictions, groups: IntArray | None = None
 ) -> CalibrationScores:
     """Brier score, log-loss, ECE with its null band, and the reliability diagram."""
     labels, probabilities = predictions.labels, predictions.probabilities
@@ -67,14 +67,14 @@ def calibration_scores(
     brier, nll = means(("brier", "nll"), np.column_stack([squares, losses]), labels, groups)
     confidence = probabilities.max(axis=1)
     right = predictions.predicted == labels
-    null = null_ece(confidence, bins=bins)
+    null = null_ece(confidence)
     return CalibrationScores(
         brier=brier,
         nll=nll,
-        ece=float(ece(confidence, right[None, :], bins=bins)[0]),
+        ece=float(ece(confidence, right[None, :])[0]),
         ece_null_mean=float(null.mean()),
         ece_null_high=float(np.quantile(null, 0.95)),
-        bins=_reliability(confidence, right, bins, groups),
+        bins=_reliability(confidence, right, groups),
         confidence=float(confidence.mean()),
     )
 
@@ -89,23 +89,20 @@ def log_probabilities(predictions: Predictions) -> FloatArray:
     return result
 
 
-# ------------------------------------------------------------------------ the ECE
-
-
-def bin_of(confidence: FloatArray, bins: int = BINS) -> IntArray:
+def bin_of(confidence: FloatArray) -> IntArray:
     """(N,) index of the bin ]low, high] that holds each confidence; 0 is in the first."""
-    edges = np.linspace(0, 1, bins + 1)
-    result: IntArray = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
+    edges = np.linspace(0, 1, BINS + 1)
+    result: IntArray = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, BINS - 1)
     return result
 
 
-def ece(confidence: FloatArray, right: BoolArray, *, bins: int = BINS) -> FloatArray:
+def ece(confidence: FloatArray, right: BoolArray) -> FloatArray:
     """(B,) expected calibration errors of (B, N) right answers (Naeini et al. 2015).
 
     Σ over the bins of |Σ confidence − Σ right answers| / N: equal-width bins of the confidence
     of the predicted class.
     """
-    where = bin_of(confidence, bins)
+    where = bin_of(confidence)
     order = np.argsort(where, kind="stable")
     starts = np.unique(where[order], return_index=True)[1]
     hits = np.add.reduceat(right[:, order], starts, axis=1, dtype=np.int64)
@@ -114,34 +111,26 @@ def ece(confidence: FloatArray, right: BoolArray, *, bins: int = BINS) -> FloatA
     return result
 
 
-def null_ece(
-    confidence: FloatArray, *, bins: int = BINS, draws: int = _NULL_DRAWS, seed: int = SEED
-) -> FloatArray:
-    """(draws,) ECEs of a model that is right exactly as often as these confidences say."""
+def null_ece(confidence: FloatArray, *, seed: int = SEED) -> FloatArray:
+    """(1000,) ECEs of a model that is right exactly as often as these confidences say."""
     generator = np.random.default_rng(seed)
-    drawn = generator.random((draws, confidence.size), dtype=np.float32)
-    return ece(confidence, drawn < confidence, bins=bins)
+    drawn = generator.random((_NULL_DRAWS, confidence.size), dtype=np.float32)
+    return ece(confidence, drawn < confidence)
 
 
 def _reliability(
-    confidence: FloatArray, right: BoolArray, bins: int, groups: IntArray | None
+    confidence: FloatArray, right: BoolArray, groups: IntArray | None
 ) -> tuple[ReliabilityBin, ...]:
-    where = bin_of(confidence, bins)
-    found = []
-    for i in range(bins):
-        here = where == i
-        found.append(
-            ReliabilityBin(
-                low=i / bins,
-                high=(i + 1) / bins,
-                confidence=float(confidence[here].mean()) if here.any() else None,
-                accuracy=share("accuracy", right[here], None if groups is None else groups[here]),
-            )
+    where = bin_of(confidence)
+    return tuple(
+        ReliabilityBin(
+            low=i / BINS,
+            high=(i + 1) / BINS,
+            confidence=float(confidence[here].mean()) if (here := where == i).any() else None,
+            accuracy=share("accuracy", right[here], None if groups is None else groups[here]),
         )
-    return tuple(found)
-
-
-# -------------------------------------------------------------------- temperature
+        for i in range(BINS)
+    )
 
 
 def fit_temperature(logits: FloatArray, labels: IntArray) -> float:
@@ -167,11 +156,9 @@ def fit_temperature(logits: FloatArray, labels: IntArray) -> float:
     return float(np.exp(-scipy.optimize.brentq(slope, flat, sharp, xtol=1e-9)))
 
 
-def cross_fitted_temperatures(
-    predictions: Predictions, *, folds: int = FOLDS, seed: int = SEED
-) -> FloatArray:
+def cross_fitted_temperatures(predictions: Predictions) -> FloatArray:
     """(N,) the temperature of each image, fitted without the fold it lies in."""
-    logits, fold = log_probabilities(predictions), stratified_folds(predictions, folds, seed)
+    logits, fold = log_probabilities(predictions), stratified_folds(predictions)
     temperatures = np.ones(fold.size)
     for i in np.unique(fold):
         others = fold != i
@@ -180,15 +167,15 @@ def cross_fitted_temperatures(
     return temperatures
 
 
-def stratified_folds(predictions: Predictions, folds: int = FOLDS, seed: int = SEED) -> IntArray:
+def stratified_folds(predictions: Predictions) -> IntArray:
     """(N,) fold of each image: classes spread evenly, whatever the order of the images."""
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(SEED)
     by_id = np.argsort(np.array(predictions.sample_ids))
     shuffled = by_id[generator.permutation(by_id.size)]
     by_class = shuffled[np.argsort(predictions.labels[shuffled], kind="stable")]
     fold = np.empty(by_id.size, dtype=np.int64)
     # Dealt like cards, class after class: folds differ by at most one image.
-    fold[by_class] = np.arange(by_id.size) % folds
+    fold[by_class] = np.arange(by_id.size) % FOLDS
     return fold
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -78,7 +78,7 @@ def align(predictions: Mapping[str, Predictions]) -> Aligned:
         classes=reference.classes,
         labels=reference.labels,
         predictions={
-            case: _in_order(one, reference.sample_ids) for case, one in predictions.items()
+            case: _in_order(table, reference.sample_ids) for case, table in predictions.items()
         },
     )
 
@@ -106,7 +106,9 @@ def _refuse_other_images(a: str, ours: Predictions, b: str, theirs: Predictions)
         )
     labels = dict(zip(theirs.sample_ids, theirs.labels, strict=True))
     changed = [
-        one for one, label in zip(ours.sample_ids, ours.labels, strict=True) if labels[one] != label
+        sample_id
+        for sample_id, label in zip(ours.sample_ids, ours.labels, strict=True)
+        if labels[sample_id] != label
     ]
     if changed:
         raise ComparisonError(
@@ -123,8 +125,8 @@ def _some(ids: Sequence[str]) -> str:
 def _in_order(predictions: Predictions, ids: tuple[str, ...]) -> Predictions:
     if predictions.sample_ids == ids:
         return predictions
-    place = {one: i for i, one in enumerate(predictions.sample_ids)}
-    order = np.array([place[one] for one in ids])
+    place = {sample_id: i for i, sample_id in enumerate(predictions.sample_ids)}
+    order = np.array([place[sample_id] for sample_id in ids])
     return replace(
         predictions,
         sample_ids=ids,
@@ -134,14 +136,6 @@ def _in_order(predictions: Predictions, ids: tuple[str, ...]) -> Predictions:
     )
 
 
-def disagreements(aligned: Aligned, a: str, b: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Ids of the images that only ``a`` gets right, and of those that only ``b`` does."""
-    right_a = aligned.predictions[a].predicted == aligned.labels
-    right_b = aligned.predictions[b].predicted == aligned.labels
-    ids = np.array(aligned.sample_ids, dtype=object)
-    return tuple(ids[right_a & ~right_b]), tuple(ids[right_b & ~right_a])
-
-
 # --------------------------------------------------------------------- comparison
 
 
@@ -149,13 +143,12 @@ def compare(
     aligned: Aligned,
     groups: IntArray | None = None,
     *,
-    alpha: float = ALPHA,
     margin: float = MARGIN,
 ) -> CaseComparison:
     """Cochran's Q, every pair by McNemar with Holm's correction, and the ranks.
 
-    Holm's correction of the pairs keeps the chance of any false separation below ``alpha`` by
-    itself; Q is the answer to the global question, and no gate.  ``groups`` (N,) gives
+    Holm's correction of the pairs keeps the chance of any false separation below :data:`ALPHA`
+    by itself; Q is the answer to the global question, and no gate.  ``groups`` (N,) gives
     near-duplicate photos equal numbers: tests and intervals count a group as one (Q does not).
 
     Raises :class:`ComparisonError` with fewer than two cases.
@@ -165,24 +158,22 @@ def compare(
             "takes two cases or more", where="a comparison", remedy="run another case"
         )
     n = aligned.labels.size
-    pairs = pair_tests(aligned, groups, alpha=alpha, margin=margin)
+    pairs = pair_tests(aligned, groups, margin=margin)
     discordance = float(np.median([(pair.only_a + pair.only_b) / n for pair in pairs]))
-    q = cochran_q(aligned.correct)
+    q, p = cochran_q(aligned.correct)
     return CaseComparison(
         n=n,
-        alpha=alpha,
+        alpha=ALPHA,
         margin=margin,
         cases=_ranked(aligned, pairs, groups),
-        cochran_q=q.q,
-        cochran_df=q.df,
-        cochran_p=q.p,
+        cochran_q=q,
+        cochran_df=len(aligned.cases) - 1,
+        cochran_p=p,
         pairs=pairs,
         discordance=discordance,
-        detectable_gap=detectable_gap(discordance, n, alpha=alpha),
+        detectable_gap=detectable_gap(discordance, n),
         power=tuple(
-            Power(gap=gap, power=power(gap, discordance, n, alpha=alpha))
-            for gap in _GAPS
-            if gap <= discordance
+            Power(gap=gap, power=power(gap, discordance, n)) for gap in _GAPS if gap <= discordance
         ),
         clustered=groups is not None,
     )
@@ -192,14 +183,13 @@ def pair_tests(
     aligned: Aligned,
     groups: IntArray | None = None,
     *,
-    alpha: float = ALPHA,
     margin: float = MARGIN,
 ) -> tuple[PairedTest, ...]:
     """Every pair of cases, best first, corrected for all of them; see :func:`compare`."""
     names, correct = aligned.cases, aligned.correct
     pairs = combinations(_best_first(correct), 2)
     raw = [paired_test(names[i], names[j], correct[i], correct[j], groups) for i, j in pairs]
-    return conclude(raw, alpha=alpha, margin=margin)
+    return conclude(raw, margin=margin)
 
 
 def _best_first(correct: BoolArray) -> IntArray:
@@ -212,34 +202,27 @@ def paired_test(
     a: str, b: str, right_a: BoolArray, right_b: BoolArray, groups: IntArray | None = None
 ) -> PairedTest:
     """One pair, uncorrected: ``p_holm`` is ``p_mid``, and the verdict still "inconclusive"."""
-    one = paired(right_a, right_b, groups)
+    test = paired(right_a, right_b, groups)
+    measured = asdict(test)
+    del measured["method"]
     return PairedTest(
         a=a,
         b=b,
-        n=one.n,
-        only_a=one.only_a,
-        only_b=one.only_b,
-        gap=one.gap,
-        low=one.low,
-        high=one.high,
-        p_exact=one.p_exact,
-        p_mid=one.p_mid,
-        p_holm=one.p_mid,
-        smallest_gap=smallest_gap(one.only_a + one.only_b, one.n),
+        **measured,
+        p_holm=test.p_mid,
+        smallest_gap=smallest_gap(test.only_a + test.only_b, test.n),
         verdict="inconclusive",
     )
 
 
-def conclude(
-    pairs: Sequence[PairedTest], *, alpha: float = ALPHA, margin: float = MARGIN
-) -> tuple[PairedTest, ...]:
+def conclude(pairs: Sequence[PairedTest], *, margin: float = MARGIN) -> tuple[PairedTest, ...]:
     """Corrects a family of pairs and gives each its verdict."""
     corrected = holm(np.array([pair.p_mid for pair in pairs]))
     return tuple(
         replace(
             pair,
             p_holm=float(p),
-            verdict=verdict(separated=bool(p < alpha), low=pair.low, high=pair.high, margin=margin),
+            verdict=verdict(separated=bool(p < ALPHA), low=pair.low, high=pair.high, margin=margin),
         )
         for pair, p in zip(pairs, corrected, strict=True)
     )
@@ -289,12 +272,12 @@ def tie_groups(names: Sequence[str], separated: set[tuple[str, str]]) -> dict[st
     share a letter exactly when no test separates them; here A is "a", B "a" and "b", C "b".
     """
     tied = {
-        one: {
+        name: {
             other
             for other in names
-            if other != one and not {(one, other), (other, one)} & separated
+            if other != name and not {(name, other), (other, name)} & separated
         }
-        for one in names
+        for name in names
     }
     place = {name: i for i, name in enumerate(names)}
     groups = sorted(
@@ -313,12 +296,12 @@ def _cliques(
     if not possible and not seen:
         return [chosen]
     # The pivot's choice changes the speed alone; sorted, so that runs are alike.
-    pivot = max(sorted(possible | seen), key=lambda one: len(tied[one] & possible))
+    pivot = max(sorted(possible | seen), key=lambda name: len(tied[name] & possible))
     found = []
-    for one in sorted(possible - tied[pivot]):
-        found += _cliques(chosen | {one}, possible & tied[one], seen & tied[one], tied)
-        possible = possible - {one}
-        seen = seen | {one}
+    for name in sorted(possible - tied[pivot]):
+        found += _cliques(chosen | {name}, possible & tied[name], seen & tied[name], tied)
+        possible = possible - {name}
+        seen = seen | {name}
     return found
 
 

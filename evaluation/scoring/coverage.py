@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evaluation.records import FloatArray, IntArray
+from evaluation.records.base import unit
 
 FAR_QUANTILE = 0.9
 
@@ -33,14 +34,10 @@ def coverage(
     text of each *other* class.  A sub-category that is no nearer to its own class's texts is
     not said by them.
 
-    Args:
-        names: (S, D) text embeddings of the sub-categories, of any length.
-        owners: (S,) their classes; each has a text.
-        texts: (T, D) those of the classes' texts.
-        text_owners: (T,) their classes.
-
+    ``names`` (S, D) and ``texts`` (T, D) are text embeddings of any length, ``owners`` (S,) and
+    ``text_owners`` (T,) their classes; each class has a text.
     """
-    cosines = _unit(names) @ _unit(texts).T
+    cosines = unit(names) @ unit(texts).T
     classes = np.unique(text_owners)
     best = np.stack(
         [np.where(text_owners == c, cosines, -np.inf).max(axis=1) for c in classes], axis=1
@@ -52,9 +49,3 @@ def coverage(
         similarity=best[own],
         far=float(np.quantile(others, FAR_QUANTILE)) if others.size else -1.0,
     )
-
-
-def _unit(rows: FloatArray) -> FloatArray:
-    wide = np.asarray(rows, dtype=np.float64)
-    result: FloatArray = wide / np.linalg.norm(wide, axis=1, keepdims=True)
-    return result

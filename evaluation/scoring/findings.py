@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -46,9 +47,9 @@ def find(
     findings keeps the chance of a false one below ``comparison.alpha``.
     """
     controls = controls or {}
-    known = {one.case: one for one in contenders}
+    known = {contender.case: contender for contender in contenders}
     ranked = [known[case.case] for case in comparison.cases if case.case in known]
-    real = [one for one in ranked if one.prompts not in controls]
+    real = [contender for contender in ranked if contender.prompts not in controls]
     tests = {frozenset((pair.a, pair.b)): pair for pair in comparison.pairs}
 
     def ask(topic: FindingTopic, subject: Contender, other: Contender) -> Finding:
@@ -57,18 +58,22 @@ def find(
     found = [_leaders(comparison, real)] if len(real) > 1 else []
     real = [one for one in real if not one.adapted]
     found += [ask("models", a, b) for a, b in _rival_models(real)]
-    for one in real:
-        if one.prompts in (None, names):
+    for contender in real:
+        if contender.prompts in (None, names):
             continue
-        twins = [other for other in ranked if other.model == one.model]
-        found += [ask("prompts", one, other) for other in twins if other.prompts == names]
+        twins = [other for other in ranked if other.model == contender.model]
+        found += [ask("prompts", contender, other) for other in twins if other.prompts == names]
         found += [
-            ask("control", one, other)
+            ask("control", contender, other)
             for other in twins
-            if controls.get(other.prompts or "") == one.prompts
+            if controls.get(other.prompts or "") == contender.prompts
         ]
-    zero_shot = [one for one in real if one.prompts is not None]
-    found += [ask("training", one, zero_shot[0]) for one in real if one.learns and zero_shot]
+    zero_shot = [contender for contender in real if contender.prompts is not None]
+    found += [
+        ask("training", contender, zero_shot[0])
+        for contender in real
+        if contender.learns and zero_shot
+    ]
     return tuple(found)
 
 
@@ -91,7 +96,9 @@ def _leaders(comparison: CaseComparison, real: Sequence[Contender]) -> Finding:
     """The best case against the next one, with all that no test separates from the best."""
     best = real[0].case
     against = {pair.b: pair for pair in comparison.pairs if pair.a == best}
-    members = tuple(one.case for one in real[1:] if against[one.case].verdict != "better")
+    members = tuple(
+        contender.case for contender in real[1:] if against[contender.case].verdict != "better"
+    )
     following = against[real[1].case]
     return replace(_finding("leaders", best, following), members=(best, *members))
 
@@ -99,43 +106,49 @@ def _leaders(comparison: CaseComparison, real: Sequence[Contender]) -> Finding:
 def _rival_models(real: Sequence[Contender]) -> list[tuple[Contender, Contender]]:
     """Zero-shot models side by side, each with its most accurate prompt set, best first."""
     best: dict[str, Contender] = {}
-    for one in real:
-        if one.prompts is not None:
-            best.setdefault(one.model, one)
+    for contender in real:
+        if contender.prompts is not None:
+            best.setdefault(contender.model, contender)
     models = list(best.values())
     return [(models[0], other) for other in models[1:]]
 
 
-# -------------------------------------------------------------------- quoted results
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuotedCount:
-    """A published result on n images, of which only the number of right ones is known."""
-
-    name: str
-    correct: int
-
-
 def find_quoted(
-    counts: Sequence[QuotedCount], n: int, *, alpha: float = ALPHA, margin: float = MARGIN
+    counts: Mapping[str, int], n: int, *, margin: float = MARGIN
 ) -> tuple[Finding, ...]:
-    """What published counts alone allow to say, whatever images the systems shared.
+    """What published counts of right answers on n images allow to say, whatever they shared.
 
-    The overlap of two systems' errors is unknown, so each pair is tested at every possible
-    one.  "better" holds when even the least favourable overlap separates them, corrected for all
-    pairs; "tie" when no overlap would, even uncorrected, nor shows a gap of ``margin``;
-    "inconclusive" otherwise.  ``low`` and ``high`` cover the intervals of all overlaps; ``p`` is
-    the least favourable one, corrected, except for a tie: the most favourable, uncorrected.
+    ``counts`` maps a system to how many it had right.  The overlap of two systems' errors is
+    unknown, so each pair is tested at every possible one.  "better" holds when even the least
+    favourable overlap separates them, corrected for all pairs; "tie" when no overlap would, even
+    uncorrected, nor shows a gap of ``margin``; "inconclusive" otherwise.  ``low`` and ``high``
+    cover the intervals of all overlaps; ``p`` is the least favourable one, corrected, except for
+    a tie: the most favourable, uncorrected.
     """
-    ordered = sorted(counts, key=lambda one: -one.correct)
-    pairs = [(a, b) for i, a in enumerate(ordered) for b in ordered[i + 1 :]]
-    spans = [_overlaps(a.correct, b.correct, n) for a, b in pairs]
-    worst = holm(np.array([p_high for _, p_high, _ in spans]))
-    return tuple(
-        _quoted(a, b, n, span, float(p), alpha=alpha, margin=margin)
-        for (a, b), span, p in zip(pairs, spans, worst, strict=True)
-    )
+    pairs = list(combinations(sorted(counts, key=lambda name: -counts[name]), 2))
+    spans = [_overlaps(counts[a], counts[b], n) for a, b in pairs]
+    corrected = holm(np.array([worst for _, worst, _ in spans]))
+    findings = []
+    for (a, b), (p_low, _, interval), p in zip(pairs, spans, corrected, strict=True):
+        separated = bool(p < ALPHA)
+        found = verdict(separated=separated, low=interval.low, high=interval.high, margin=margin)
+        if found == "tie" and p_low < ALPHA:
+            found = "inconclusive"
+        findings.append(
+            Finding(
+                topic="quoted",
+                verdict=found,
+                a=a,
+                b=b,
+                subject=a,
+                gap=(counts[a] - counts[b]) / n,
+                low=interval.low,
+                high=interval.high,
+                p=p_low if found == "tie" else float(p),
+                n=n,
+            )
+        )
+    return tuple(findings)
 
 
 def _overlaps(a: int, b: int, n: int) -> tuple[float, float, Interval]:
@@ -148,36 +161,8 @@ def _overlaps(a: int, b: int, n: int) -> tuple[float, float, Interval]:
         min(p),
         max(p),
         Interval(
-            low=min(one.low for one in intervals),
-            high=max(one.high for one in intervals),
+            low=min(interval.low for interval in intervals),
+            high=max(interval.high for interval in intervals),
             method="tango",
         ),
-    )
-
-
-def _quoted(
-    a: QuotedCount,
-    b: QuotedCount,
-    n: int,
-    span: tuple[float, float, Interval],
-    worst: float,
-    *,
-    alpha: float,
-    margin: float,
-) -> Finding:
-    p_low, _, interval = span
-    found = verdict(separated=worst < alpha, low=interval.low, high=interval.high, margin=margin)
-    if found == "tie" and p_low < alpha:
-        found = "inconclusive"
-    return Finding(
-        topic="quoted",
-        verdict=found,
-        a=a.name,
-        b=b.name,
-        subject=a.name,
-        gap=(a.correct - b.correct) / n,
-        low=interval.low,
-        high=interval.high,
-        p=p_low if found == "tie" else worst,
-        n=n,
     )

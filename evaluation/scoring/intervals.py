@@ -41,9 +41,9 @@ class Interval:
     method: str
 
 
-def wilson(count: float, n: float, *, confidence: float = CONFIDENCE) -> Interval:
+def wilson(count: float, n: float) -> Interval:
     """Wilson's score interval of a proportion ``count / n`` (Wilson 1927), n > 0."""
-    low, high = proportion_confint(count, n, alpha=1 - confidence, method="wilson")
+    low, high = proportion_confint(count, n, alpha=1 - CONFIDENCE, method="wilson")
     # At 0 and n successes the bound is 0 or 1 but for rounding.
     return Interval(
         low=0.0 if count == 0 else max(0.0, float(low)),
@@ -154,9 +154,9 @@ def _gather(strata: IntArray, content: FloatArray, groups: IntArray) -> tuple[In
     return names[votes.argmax(axis=1)], sums
 
 
-def resample(units: Units, *, resamples: int = RESAMPLES, seed: int = SEED) -> FloatArray:
+def resample(units: Units, *, resamples: int = RESAMPLES) -> FloatArray:
     """(B, K) sums of B resamples with replacement within each stratum."""
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(SEED)
     sums = np.zeros((resamples, units.content.shape[1]))
     for stratum in np.unique(units.strata):
         here = units.strata == stratum
@@ -169,12 +169,7 @@ def resample(units: Units, *, resamples: int = RESAMPLES, seed: int = SEED) -> F
 
 
 def bootstrap(
-    units: Units,
-    statistic: Statistic,
-    *,
-    confidence: float = CONFIDENCE,
-    resamples: int = RESAMPLES,
-    seed: int = SEED,
+    units: Units, statistic: Statistic, *, resamples: int = RESAMPLES
 ) -> tuple[Interval, ...]:
     """BCa intervals of S statistics from the same resamples (Efron 1987).
 
@@ -184,24 +179,18 @@ def bootstrap(
     """
     return bca(
         statistic(units.total[None, :])[0],
-        statistic(resample(units, resamples=resamples, seed=seed)),
+        statistic(resample(units, resamples=resamples)),
         units,
         statistic(units.left_out()),
-        confidence=confidence,
     )
 
 
 def bca(
-    values: FloatArray,
-    replicates: FloatArray,
-    units: Units,
-    jackknife: FloatArray,
-    *,
-    confidence: float = CONFIDENCE,
+    values: FloatArray, replicates: FloatArray, units: Units, jackknife: FloatArray
 ) -> tuple[Interval, ...]:
     """BCa intervals of (S,) values from (B, S) resampled and (U, S) leave-one-out values."""
     return tuple(
-        _bca(value, column, float(acceleration), confidence)
+        _bca(value, column, float(acceleration))
         for value, column, acceleration in zip(
             values, replicates.T, _accelerations(units, jackknife), strict=True
         )
@@ -226,8 +215,8 @@ def _accelerations(units: Units, jackknife: FloatArray) -> FloatArray:
     return result
 
 
-def _bca(value: float, replicates: FloatArray, acceleration: float, confidence: float) -> Interval:
-    tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
+def _bca(value: float, replicates: FloatArray, acceleration: float) -> Interval:
+    tails = np.array([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     below = np.mean(replicates < value - _TIE)
     up_to = np.mean(replicates <= value + _TIE)
     bias = ndtri((below + up_to) / 2)

@@ -23,6 +23,8 @@ from evaluation.records.groups import clusters
 from evaluation.scoring.intervals import CONFIDENCE, Interval, design_effect
 
 ALPHA = 0.05
+WANTED = 0.8
+"""Power of a test that is called able to see a gap."""
 
 _BESIDE = 1e-10
 
@@ -126,9 +128,9 @@ def sign_flip(net: IntArray) -> McNemar:
     return McNemar(p_exact=exact, p_mid=exact - float(pmf[distance == observed].sum()) / 2)
 
 
-def tango(b: float, c: float, n: float, *, confidence: float = CONFIDENCE) -> Interval:
+def tango(b: float, c: float, n: float) -> Interval:
     """Score interval of the difference (b - c) / n of paired proportions (Tango 1998)."""
-    z2 = scipy.stats.chi2.ppf(confidence, 1)
+    z2 = scipy.stats.chi2.ppf(CONFIDENCE, 1)
     gap = (b - c) / n
 
     def excess(delta: float) -> float:
@@ -146,22 +148,15 @@ def tango(b: float, c: float, n: float, *, confidence: float = CONFIDENCE) -> In
     return Interval(low=float(low), high=float(high), method="tango")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CochranQ:
-    """Cochran's Q test that K cases have the same accuracy."""
+def cochran_q(correct: BoolArray) -> tuple[float, float]:
+    """Cochran's Q (1950) that K cases have the same accuracy, and its p, K - 1 degrees of freedom.
 
-    q: float
-    df: int
-    p: float
-
-
-def cochran_q(correct: BoolArray) -> CochranQ:
-    """Cochran's Q (1950) of (K, N) right answers; p is 1 when all cases agree everywhere."""
-    cases = correct.shape[0]
+    Of (K, N) right answers; p is 1 when all cases agree everywhere.
+    """
     if (correct == correct[0]).all():
-        return CochranQ(q=0.0, df=cases - 1, p=1.0)
+        return 0.0, 1.0
     result = _cochrans_q(correct.T.astype(np.int64))
-    return CochranQ(q=float(result.statistic), df=cases - 1, p=float(result.pvalue))
+    return float(result.statistic), float(result.pvalue)
 
 
 def holm(p: FloatArray) -> FloatArray:
@@ -179,26 +174,26 @@ def holm(p: FloatArray) -> FloatArray:
 # -------------------------------------------------------------- what n can show
 
 
-def critical_count(disputed: IntArray, *, alpha: float = ALPHA) -> IntArray:
-    """The largest min(b, c) with mid-p < alpha given b + c; -1 where there is none."""
+def critical_count(disputed: IntArray) -> IntArray:
+    """The largest min(b, c) with mid-p < ALPHA given b + c; -1 where there is none."""
     disputed = np.asarray(disputed)
     binom = scipy.stats.binom
-    candidate = np.asarray(binom.ppf(alpha / 2, disputed, 0.5)).astype(np.int64)
+    candidate = np.asarray(binom.ppf(ALPHA / 2, disputed, 0.5)).astype(np.int64)
     # Twice the mid-tail is cdf(c) + cdf(c - 1); the quantile itself, or the one below, passes.
     tail = binom.cdf(candidate, disputed, 0.5) + binom.cdf(candidate - 1, disputed, 0.5)
-    passes = (tail < alpha) & (2 * candidate < disputed)
+    passes = (tail < ALPHA) & (2 * candidate < disputed)
     result: IntArray = np.where(passes, candidate, candidate - 1)
     return result
 
 
 @cache  # 190 pairs of 20 cases share few totals
-def smallest_gap(disputed: int, n: int, *, alpha: float = ALPHA) -> float | None:
-    """The smallest gap with mid-p < alpha when ``disputed`` of n images are; None if none."""
-    fewest = int(critical_count(np.array([disputed]), alpha=alpha)[0])
+def smallest_gap(disputed: int, n: int) -> float | None:
+    """The smallest gap with mid-p < ALPHA when ``disputed`` of n images are; None if none."""
+    fewest = int(critical_count(np.array([disputed]))[0])
     return None if fewest < 0 else (disputed - 2 * fewest) / n
 
 
-def power(gap: float, discordance: float, n: int, *, alpha: float = ALPHA) -> float:
+def power(gap: float, discordance: float, n: int) -> float:
     """Probability that the mid-p test sees a true ``gap`` on n images.
 
     ``discordance`` is the expected share of disputed images, at least ``gap``.  Exact: summed
@@ -208,23 +203,21 @@ def power(gap: float, discordance: float, n: int, *, alpha: float = ALPHA) -> fl
     disputed = np.arange(n + 1)
     weight = binom.pmf(disputed, n, discordance)
     disputed, weight = disputed[weight > 1e-12], weight[weight > 1e-12]  # noqa: PLR2004 - negligible
-    fewest = critical_count(disputed, alpha=alpha)
+    fewest = critical_count(disputed)
     share = (discordance + gap) / (2 * discordance) if discordance > 0 else 0.5
     rejected = binom.cdf(fewest, disputed, share) + binom.cdf(fewest, disputed, 1 - share)
     return float(weight @ np.where(fewest < 0, 0.0, rejected))
 
 
-def detectable_gap(
-    discordance: float, n: int, *, wanted: float = 0.8, alpha: float = ALPHA
-) -> float | None:
-    """The smallest true gap that is seen with probability ``wanted``; None if none is."""
-    if discordance <= 0 or power(discordance, discordance, n, alpha=alpha) < wanted:
+def detectable_gap(discordance: float, n: int) -> float | None:
+    """The smallest true gap that is seen with a power of :data:`WANTED`; None if none is."""
+
+    def missing(gap: float) -> float:
+        return power(gap, discordance, n) - WANTED
+
+    if discordance <= 0 or missing(discordance) < 0:
         return None
-    return float(
-        scipy.optimize.brentq(
-            lambda gap: power(gap, discordance, n, alpha=alpha) - wanted, 0.0, discordance
-        )
-    )
+    return float(scipy.optimize.brentq(missing, 0.0, discordance))
 
 
 # ----------------------------------------------------------- repetitions and images

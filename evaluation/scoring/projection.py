@@ -18,6 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from evaluation.records import FloatArray, Projection
+from evaluation.records.base import unit
 
 _AXES = 2
 
@@ -31,15 +32,10 @@ def project(
 ) -> Projection | None:
     """The plane of a case; None when the photos do not span one.
 
-    Args:
-        case: Its id.
-        sample_ids: N photos.
-        classes: C names.
-        embeddings: (N, D) of the photos, of any length but zero.
-        texts: (C, D) of the classes, of any length but zero; None for a model without texts.
-
+    ``embeddings`` are (N, D), of the photos, and ``texts`` (C, D), of the classes; None for a
+    model without texts.  Their lengths do not count.
     """
-    photos = _unit(embeddings)
+    photos = unit(embeddings)
     if len(photos) <= _AXES:
         return None
     middle = photos.mean(axis=0)
@@ -56,7 +52,7 @@ def project(
         sample_ids=sample_ids,
         photos=_points((photos - middle) @ plane.T),
     )
-    return told if texts is None else _with_texts(told, _unit(texts), middle, plane)
+    return told if texts is None else _with_texts(told, unit(texts), middle, plane)
 
 
 def _with_texts(
@@ -72,13 +68,6 @@ def _with_texts(
         texts_shown=float((flat**2).sum()) / whole if whole else None,
         gap=float(np.linalg.norm(photos_middle - middle)),
     )
-
-
-def _unit(rows: FloatArray) -> FloatArray:
-    wide = np.asarray(rows, dtype=np.float64)
-    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
-    result: FloatArray = wide / np.where(lengths == 0, 1.0, lengths)
-    return result
 
 
 def _oriented(axes: FloatArray) -> FloatArray:

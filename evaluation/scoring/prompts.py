@@ -24,6 +24,7 @@ from evaluation.records import (
     TextPair,
     VarianceSource,
 )
+from evaluation.records.base import unit
 from evaluation.records.groups import clusters
 from evaluation.scoring.comparison import Aligned
 from evaluation.scoring.intervals import bootstrap, resample, share, units_of
@@ -56,17 +57,17 @@ def prompt_gain(aligned: Aligned, a: str, b: str, groups: IntArray | None) -> Pr
     return PromptGain(a=a, b=b, classes=_corrected(rows))
 
 
-def _class_gain(label: str, one: Paired) -> ClassGain:
+def _class_gain(label: str, test: Paired) -> ClassGain:
     return ClassGain(
         label=label,
-        n=one.n,
-        only_a=one.only_a,
-        only_b=one.only_b,
-        gain=one.gap,
-        low=one.low,
-        high=one.high,
-        p_mid=one.p_mid,
-        p_holm=one.p_mid,
+        n=test.n,
+        only_a=test.only_a,
+        only_b=test.only_b,
+        gain=test.gap,
+        low=test.low,
+        high=test.high,
+        p_mid=test.p_mid,
+        p_holm=test.p_mid,
     )
 
 
@@ -125,17 +126,14 @@ def text_effects(
     return _corrected(rows)
 
 
-def near_identical(
-    classes: Sequence[str], embeddings: FloatArray, *, threshold: float = NEAR_IDENTICAL
-) -> tuple[TextPair, ...]:
-    """Pairs of classes whose (C, D) text embeddings have at least this cosine, closest first."""
-    unit = embeddings.astype(np.float64)
-    unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
-    cosines = unit @ unit.T
+def near_identical(classes: Sequence[str], embeddings: FloatArray) -> tuple[TextPair, ...]:
+    """Pairs of classes whose (C, D) texts have a cosine of 0.95 or more, closest first."""
+    directions = unit(embeddings)
+    cosines = directions @ directions.T
     pairs = [
         TextPair(a=classes[i], b=classes[j], cosine=float(cosines[i, j]))
         for i, j in combinations(range(len(classes)), 2)
-        if cosines[i, j] >= threshold
+        if cosines[i, j] >= NEAR_IDENTICAL
     ]
     return tuple(sorted(pairs, key=lambda pair: -pair.cosine))
 

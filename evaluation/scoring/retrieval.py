@@ -9,6 +9,7 @@ import numpy as np
 import scipy.stats
 
 from evaluation.records import FloatArray, IntArray, Metric, Retrieval
+from evaluation.records.base import unit
 from evaluation.scoring.intervals import CONFIDENCE, share
 
 _CHUNK = 1_024
@@ -26,18 +27,12 @@ def retrieve(
     names, first, which = np.unique(
         np.array(titles, dtype=object).astype(str), return_index=True, return_inverse=True
     )
-    image, text = _unit(images), _unit(texts)[first]
+    image, text = unit(images), unit(texts)[first]
     every_title = np.arange(names.size)
     return (
         _record(model, "image-to-title", ranks(image, text, which, every_title), names.size),
         _record(model, "title-to-image", ranks(text, image, every_title, which), len(titles)),
     )
-
-
-def _unit(embeddings: FloatArray) -> FloatArray:
-    x = embeddings.astype(np.float64)
-    result: FloatArray = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-300)
-    return result
 
 
 def ranks(

@@ -61,7 +61,7 @@ def announce_weights(study: Study, settings: Settings) -> tuple[ModelCheck, ...]
         ModelCheck(
             model=spec,
             cases=tuple(case.name for case in study.cases() if case.model == spec),
-            availability=availability(spec, cache=settings.cache, offline=settings.offline),
+            availability=availability(spec, offline=settings.offline),
         )
         for spec in study.models
     )
@@ -69,6 +69,8 @@ def announce_weights(study: Study, settings: Settings) -> tuple[ModelCheck, ...]
 
 def fetch_weights(spec: ModelSpec, settings: Settings) -> Fetched:
     """The weights of a model, had ahead of its cases; see :func:`evaluation.models.fetch`."""
-    from evaluation.models import fetch
+    from evaluation.models import Loading, fetch
 
-    return fetch(spec, cache=settings.cache, offline=settings.offline, progress=settings.progress)
+    return fetch(
+        spec, Loading(cache=settings.cache, offline=settings.offline, progress=settings.progress)
+    )

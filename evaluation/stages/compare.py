@@ -26,7 +26,7 @@ from evaluation.scoring.abstention import abstain
 from evaluation.scoring.audit import audit_labels
 from evaluation.scoring.calibration import calibrate
 from evaluation.scoring.comparison import align, compare
-from evaluation.scoring.findings import Contender, QuotedCount, find, find_quoted
+from evaluation.scoring.findings import Contender, find, find_quoted
 from evaluation.scoring.intervals import share
 from evaluation.scoring.prompts import prompt_gain, variance_split
 from evaluation.scoring.repeats import compare_repeats
@@ -183,10 +183,7 @@ def _measured_by(evidence: Evidence) -> dict[str, str | None]:
 def _quoted(reference: Reference | None, margin: float) -> tuple[Finding, ...]:
     if reference is None:
         return ()
-    counts = [
-        QuotedCount(name=one.name, correct=round(one.accuracy * reference.test_images))
-        for one in reference.systems
-    ]
+    counts = {one.name: round(one.accuracy * reference.test_images) for one in reference.systems}
     return find_quoted(counts, reference.test_images, margin=margin)
 
 

@@ -24,7 +24,7 @@ from evaluation.stages.open import StudyData
 from evaluation.stores.embeddings import decode, embed
 
 if TYPE_CHECKING:
-    from evaluation.models import Classifier, TrainingViews
+    from evaluation.models import Classifier, Embedder
     from evaluation.stores.embeddings import EmbeddingRun
 
 
@@ -75,7 +75,7 @@ def _cost(
 
 
 def embed_views(
-    data: StudyData, engine: Engine, model: Classifier, views: TrainingViews
+    data: StudyData, engine: Engine, model: Classifier, views: Embedder
 ) -> tuple[EmbeddingRun, Support]:
     """The training photos as K augmented views each: one row a view, (N x K, D)."""
     ids = data.split.train

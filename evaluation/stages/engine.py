@@ -15,10 +15,10 @@ from evaluation.stages.open import StudyData
 from evaluation.stages.settings import Settings
 
 if TYPE_CHECKING:
-    from evaluation.explain import MapCache
     from evaluation.labelfree import Trials, Unlabelled
     from evaluation.models import Classifier, Predictor, TextReader
     from evaluation.stores.embeddings import EmbeddingStore
+    from evaluation.stores.maps import MapCache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,7 +61,7 @@ class Engine:
 
     def map_cache(self) -> MapCache:
         """The cache of maps, beside that of the embeddings; to be closed by who opened it."""
-        from evaluation.explain import MapCache
+        from evaluation.stores.maps import MapCache
 
         return MapCache(self.settings.cache / "maps.sqlite")
 
@@ -82,22 +82,24 @@ class Engine:
             return model
         if spec.name in self._unavailable:
             raise self._unavailable[spec.name]
-        from evaluation.models import load_model
+        from evaluation.models import Loading, load_model
 
         self._loaded, settings = None, self.settings
         try:
             model = load_model(
                 spec,
-                cache=settings.cache,
-                device=settings.device,
-                precision=settings.precision,
-                offline=settings.offline,
-                progress=settings.progress,
-                photos=data.training_photos(),
-                store=self.store,
-                resume=settings.resume,
-                watch=lambda done, total, note: settings.progress(
-                    f"{'training' if spec.learns else 'asking'} {spec.name}", done, total, note
+                Loading(
+                    cache=settings.cache,
+                    device=settings.device,
+                    precision=settings.precision,
+                    offline=settings.offline,
+                    progress=settings.progress,
+                    photos=data.training_photos(),
+                    store=self.store,
+                    resume=settings.resume,
+                    watch=lambda done, total, note: settings.progress(
+                        f"{'training' if spec.learns else 'asking'} {spec.name}", done, total, note
+                    ),
                 ),
             )
         except WeightsUnavailable as error:
@@ -120,12 +122,14 @@ class Engine:
         if spec.reads_texts and spec.embeds:
             return cast("TextReader", self.model(spec, data))
         if self._reader is None:
-            from evaluation.models import load_model
+            from evaluation.models import Loading, load_model
 
             settings = self.settings
             self._reader = cast(
                 "TextReader",
-                load_model(_STAND_IN, cache=settings.cache, device=settings.device, offline=True),
+                load_model(
+                    _STAND_IN, Loading(cache=settings.cache, device=settings.device, offline=True)
+                ),
             )
         return self._reader
 

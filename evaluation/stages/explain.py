@@ -7,7 +7,6 @@ interrupted run goes on where it was, and an unchanged case computes nothing.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 
 from evaluation.data import open_photo
@@ -23,29 +22,23 @@ from evaluation.records import (
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
 from evaluation.stages.score import head_of
+from evaluation.stages.standing import maps_stand
 from evaluation.stores import artefacts
 from evaluation.usage import eval_command
 
-DEPTH = ExplainSpec(
-    masks=1000,
-    rise_photos=32,
-    faithfulness_photos=24,
-    curve_steps=20,
-    randomisation_photos=4,
-)
+DEPTH = {
+    "masks": 1000,
+    "rise_photos": 32,
+    "faithfulness_photos": 24,
+    "curve_steps": 20,
+    "randomisation_photos": 4,
+}
 """What ``veille explain`` raises a study's numbers to when it is not told otherwise."""
 
 
 def deeper(spec: ExplainSpec) -> ExplainSpec:
     """A study's declaration with at least the numbers of ``DEPTH``."""
-    return replace(
-        spec,
-        masks=max(spec.masks, DEPTH.masks),
-        rise_photos=max(spec.rise_photos, DEPTH.rise_photos),
-        faithfulness_photos=max(spec.faithfulness_photos, DEPTH.faithfulness_photos),
-        curve_steps=max(spec.curve_steps, DEPTH.curve_steps),
-        randomisation_photos=max(spec.randomisation_photos, DEPTH.randomisation_photos),
-    )
+    return replace(spec, **{name: max(getattr(spec, name), least) for name, least in DEPTH.items()})
 
 
 def try_to_explain(
@@ -84,7 +77,7 @@ def explain(case: Case, data: StudyData, engine: Engine, spec: ExplainSpec) -> C
         ArtefactError: the maps cannot be written.
 
     """
-    from evaluation.explain import ALGORITHMS, CaseStamp, explain_case
+    from evaluation.explain import CaseStamp, Explainer, explain_case
 
     if not case.model.embeds:
         raise DataError("predictions made elsewhere have no maps", where=case.id)
@@ -100,27 +93,26 @@ def explain(case: Case, data: StudyData, engine: Engine, spec: ExplainSpec) -> C
     model = engine.model(case.model, data)
     if run.provenance.weights_digest not in (None, model.weights_digest):
         raise _outdated(case)
-    standing = _standing(case, engine)
-    if standing is not None and (
-        standing.predictions_digest == stamp.predictions_digest
-        and standing.fingerprint == model.fingerprint
-        and standing.algorithms == ALGORITHMS
-        and standing.spec.covers(spec)
-    ):
-        return standing
+    if maps_stand(case, spec, root):
+        standing = artefacts.read_explanation(root / case.id / "attention.json")
+        if standing.fingerprint == model.fingerprint:
+            return standing
     overlays: dict[str, bytes] = {}
     with engine.map_cache() as cache:
+        explainer = Explainer(
+            model=model,
+            head=head_of(case, data, engine),
+            spec=spec,
+            load=lambda sample: open_photo(sample.image),
+            cache=cache,
+            batch_size=engine.settings.batch_size,
+        )
         found = explain_case(
-            model,
-            head_of(case, data, engine),
+            explainer,
             stamp=stamp,
             samples=data.samples(predictions.sample_ids),
             predictions=predictions,
-            spec=spec,
-            load=lambda sample: open_photo(sample.image),
             write=overlays.__setitem__,
-            cache=cache,
-            batch_size=engine.settings.batch_size,
             progress=engine.settings.progress,
         )
     artefacts.write_explanation(root, found, overlays)
@@ -137,12 +129,7 @@ def planned(
 
     Raises as :func:`explain` does.
     """
-    from evaluation.explain import (
-        Plan,
-        methods_of,
-        planned_passes,
-        select_photos,
-    )
+    from evaluation.explain import Plan, methods_of, planned_passes, select_photos
 
     model = engine.model(case.model, data)
     plan = Plan.of(select_photos(_scored(case, data, engine)[1], spec), spec)
@@ -185,16 +172,3 @@ def _is_of_now(run: RunRecord, case: Case, data: StudyData) -> bool:
         and run.model == case.model
         and len(set(texts)) == 1
     )
-
-
-def _standing(case: Case, engine: Engine) -> CaseExplanation | None:
-    """The maps that were made before, with all their overlays."""
-    folder = engine.settings.artefacts / case.id
-    # Whatever cannot be read is made anew.
-    with suppress(ArtefactError):
-        found = artefacts.read_explanation(folder / "attention.json")
-        maps = [one for photo in found.photos for one in photo.maps]
-        failed = (folder / "attention-failure.json").is_file()
-        if not failed and all((folder / one.overlay).is_file() for one in maps):
-            return found
-    return None

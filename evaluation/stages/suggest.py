@@ -220,7 +220,7 @@ def _explained(
     bench: ValidationBench, case: Case, found: Predictions, split_digest: str, engine: Engine
 ) -> tuple[dict[str, ExplainedPhoto], dict[str, bytes]]:
     """The photos behind the confusions with their maps, and the overlays to write."""
-    from evaluation.explain import CaseStamp, explain_case
+    from evaluation.explain import CaseStamp, Explainer, explain_case
 
     assert case.prompts is not None  # noqa: S101 - a zero-shot case has texts
     data = bench.data
@@ -242,9 +242,16 @@ def _explained(
     spec = data.study.explain or ExplainSpec()
     overlays: dict[str, bytes] = {}
     with engine.map_cache() as cache:
+        explainer = Explainer(
+            model=bench.model,
+            head=bench.made(case.prompts).head,
+            spec=replace(spec, rise_photos=0, faithfulness_photos=0, randomisation_photos=0),
+            load=lambda sample: open_photo(sample.image),
+            cache=cache,
+            batch_size=engine.settings.batch_size,
+        )
         explained = explain_case(
-            bench.model,
-            bench.made(case.prompts).head,
+            explainer,
             stamp=CaseStamp(
                 study=case.study,
                 case=case.id,
@@ -253,13 +260,9 @@ def _explained(
             ),
             samples=data.samples(found.sample_ids),
             predictions=found,
-            spec=replace(spec, rise_photos=0, faithfulness_photos=0, randomisation_photos=0),
-            load=lambda sample: open_photo(sample.image),
             write=overlays.__setitem__,
-            cache=cache,
             selected=chosen,
             folder="suggestion",
-            batch_size=engine.settings.batch_size,
             progress=engine.settings.progress,
         )
     return {photo.sample_id: photo for photo in explained.photos}, overlays

@@ -65,6 +65,14 @@ class MapCache(SqliteFile):
         np.savez(file, allow_pickle=False, **plain)
         self.add(_ENTRIES, [(key, file.getvalue())], replace=True)
 
+    def kept_arrays(self, key: str, make: Callable[[], Arrays]) -> Arrays:
+        """The arrays of an entry; made and kept when there is none."""
+        known: Arrays | None = self.arrays(key)
+        if known is None:
+            known = make()
+            self.put_arrays(key, known)
+        return known
+
     def plain(self, key: str) -> Any | None:
         """The JSON value of an entry; None when there is none."""
         return self._entry(key, json.loads)

@@ -47,7 +47,9 @@ def _known(table: Table, key: str, names: Sequence[str]) -> tuple[str, ...]:
 def _systems(reference: Path | None) -> tuple[str, ...]:
     raw = (read_toml(reference, []) if reference else None) or {}
     systems = raw.get("systems", ())
-    return tuple(str(one["name"]) for one in systems if isinstance(one, dict) and "name" in one)
+    return tuple(
+        str(system["name"]) for system in systems if isinstance(system, dict) and "name" in system
+    )
 
 
 def _beside(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import cast
 
@@ -148,7 +148,7 @@ def _study(file: Path, data_root: Path | None, mistakes: list[Mistake]) -> Study
     prompts = read_prompt_sets(table, models)
     reference = _reference(table)
     translations = _translations(file.with_name(ENGLISH), mistakes)
-    refuse_unknown_prompts(table, models, [one.name for one in prompts])
+    refuse_unknown_prompts(table, models, [prompt_set.name for prompt_set in prompts])
     cases = _case_names(name, models, prompts)
     thresholds = _thresholds(table, cases)
     answer = read_answer(table, [model.name for model in models], cases, reference)
@@ -202,19 +202,8 @@ def _study_name(table: Table) -> str:
     return name
 
 
-# The smallest value of each number of the [explain] table.
-_EXPLAIN_MINIMA = {
-    "photos_per_rule": 0,
-    "confusions": 0,
-    "shared_per_class": 0,
-    "cap": 1,
-    "masks": 2,
-    "rise_photos": 0,
-    "faithfulness_photos": 0,
-    "curve_steps": 2,
-    "randomisation_photos": 0,
-    "seed": 0,
-}
+_EXPLAIN_MINIMA = {"cap": 1, "masks": 2, "curve_steps": 2}
+"""The smallest values of numbers of the [explain] table; 0 of the others."""
 
 
 def _explain(table: Table) -> ExplainSpec:
@@ -222,7 +211,8 @@ def _explain(table: Table) -> ExplainSpec:
     for method in methods:
         if method not in EXPLAIN_METHODS:
             table.wrong("methods", f"{method!r} is unknown", meant(method, EXPLAIN_METHODS))
-    numbers = {key: table.integer(key, minimum) for key, minimum in _EXPLAIN_MINIMA.items()}
+    keys = [field.name for field in fields(ExplainSpec) if field.name != "methods"]
+    numbers = {key: table.integer(key, _EXPLAIN_MINIMA.get(key, 0)) for key in keys}
     table.finish()
     return ExplainSpec(
         methods=cast("tuple[ExplainMethod, ...]", methods),
@@ -242,9 +232,9 @@ def _reference(table: Table) -> Path | None:
 
 def _case_names(study: str, models: Sequence[ModelSpec], prompts: Sequence[PromptSet]) -> list[str]:
     return [
-        Case(study=study, model=model, prompts=one).name
+        Case(study=study, model=model, prompts=prompt_set).name
         for model in models
-        for one in model.prompts_of(prompts)
+        for prompt_set in model.prompts_of(prompts)
     ]
 
 

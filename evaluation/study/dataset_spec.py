@@ -153,7 +153,7 @@ def read_split(table: Table) -> SplitSpec:
 
 def refuse_no_training(table: Table, spec: SplitSpec, models: Sequence[ModelSpec]) -> None:
     """Note a split that leaves nothing to a model that is trained."""
-    trained = [one.name for one in models if one.learns and not one.head_classes]
+    trained = [model.name for model in models if model.learns and not model.head_classes]
     if trained and _held_out(spec) == 1:
         table.wrong("test_share", f"nothing is left to train {trained[0]!r}", "lower it")
 

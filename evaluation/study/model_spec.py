@@ -117,7 +117,7 @@ def _label_free(
     if sorted(reads) not in (["photo"], ["photo", "title"]):
         model.wrong("reads", f"{reads} is not read", 'write reads = ["photo", "title"]')
     return (
-        cast("tuple[Source, ...]", tuple(one for one in sources if one in adapt)),
+        cast("tuple[Source, ...]", tuple(source for source in sources if source in adapt)),
         _shares(model),
         ("photo", "title") if "title" in reads else ("photo",),
     )
@@ -255,7 +255,7 @@ def _refuse_keys_of_others(table: Table, regime: Regime | None) -> None:
     if regime is None:
         return
     own = (*_REGIME_KEYS[regime], *(() if regime == "logistic" else _TRAINED_KEYS))
-    for key in (*_TRAINED_KEYS, *(one for keys in _REGIME_KEYS.values() for one in keys)):
+    for key in (*_TRAINED_KEYS, *(key for keys in _REGIME_KEYS.values() for key in keys)):
         if table.has(key) and key not in own:
             table.wrong(key, f"the regime {regime} has no such key", "delete the line")
 

@@ -36,7 +36,7 @@ def read_prompt_sets(study: Table, models: Sequence[ModelSpec]) -> tuple[PromptS
         elif raw := read_toml(file, study.mistakes):
             prompts.append(_prompt_set(name, Table(raw, file, study.mistakes)))
     _refuse_unknown_like(study, prompts)
-    if names and not prompts and not study.mistakes and any(one.reads_texts for one in models):
+    if names and not prompts and not study.mistakes and any(model.reads_texts for model in models):
         study.wrong("prompts", "no file of them holds a text yet", "write in one of them")
     return tuple(prompts)
 
@@ -78,12 +78,12 @@ def _check_control(table: Table, prompts: PromptSet) -> None:
 
 
 def _refuse_unknown_like(study: Table, prompts: Sequence[PromptSet]) -> None:
-    known = [one.name for one in prompts if one.derive != "random-words"]
-    for one in prompts:
-        if one.like is not None and one.like not in known:
+    known = [prompt_set.name for prompt_set in prompts if prompt_set.derive != "random-words"]
+    for prompt_set in prompts:
+        if prompt_set.like is not None and prompt_set.like not in known:
             study.wrong(
                 "prompts",
-                f"{one.name!r} is like {one.like!r}, which this study does not use",
+                f"{prompt_set.name!r} is like {prompt_set.like!r}, which this study does not use",
                 f"add it to prompts, or choose among {', '.join(known) or 'none'}",
             )
 

@@ -187,9 +187,6 @@ def _descriptions_text(plan: Plan) -> str:
     return _DRAFT.format(language=plan.language) + "\n".join(lines) + "\n"
 
 
-# ------------------------------------------------------------------- a prompt set
-
-
 def free_name(wanted: str, folder: Path) -> str:
     """The name, or the first of "name-2", "name-3", … that no prompt set in a folder has."""
     names = (wanted if number == 1 else f"{wanted}-{number}" for number in count(1))

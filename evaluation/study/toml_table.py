@@ -235,11 +235,11 @@ def _parsed(text: str) -> dict[str, Any]:
 def _odd(value: object) -> Iterator[str]:
     """What no key of a study may hold, at any depth."""
     if isinstance(value, dict):
-        for key, one in value.items():
-            yield from (f"{key}: {problem}" for problem in _odd(one))
+        for key, inner in value.items():
+            yield from (f"{key}: {problem}" for problem in _odd(inner))
     elif isinstance(value, list):
-        for one in value:
-            yield from _odd(one)
+        for inner in value:
+            yield from _odd(inner)
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
         yield "a whole number of more than 64 bits"
     elif isinstance(value, str) and _LONG_WORD.search(value):

@@ -207,16 +207,11 @@ def _open_all(config: pytest.Config, names: set[str]) -> None:
 
 
 def _settings(config: pytest.Config) -> Settings:
+    taken = ("artefacts", "device", "precision", "offline", "batch_size", "resume", "retry")
     return Settings(
-        artefacts=config.getoption("--artefacts"),
-        device=config.getoption("--device"),
-        precision=config.getoption("--precision"),
-        offline=config.getoption("--offline"),
-        batch_size=config.getoption("--batch-size"),
-        resume=config.getoption("--resume"),
+        **{name: config.getoption(name) for name in taken},
         # Training anew is running anew.
-        force=config.getoption("--force") or not config.getoption("--resume"),
-        retry=config.getoption("--retry"),
+        force=config.getoption("force") or not config.getoption("resume"),
     )
 
 
@@ -254,7 +249,7 @@ def predictions(record: RunRecord, pytestconfig: pytest.Config) -> Predictions:
 def thresholds(case: Case, pytestconfig: pytest.Config) -> tuple[Threshold, ...]:
     """The floors that the study declares for this case."""
     study = pytestconfig.stash[_OPENED][case.study].study
-    return tuple(one for one in study.thresholds if one.case == case.name)
+    return tuple(threshold for threshold in study.thresholds if threshold.case == case.name)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,8 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
 from evaluation.explain import methods
-from evaluation.explain.base import Explainable, InputMaps, Score, plainly
+from evaluation.explain.base import Explainable, InputMaps, Score, plainly, quickly
+from evaluation.explain.faithfulness import Curves, embed_curves, read_curves
 from evaluation.explain.methods import Look
 from evaluation.explain.rise import RiseSettings
 from evaluation.explain.towers import Tower
@@ -44,6 +45,21 @@ def class_maps(
         **how,
     )
     return methods.class_maps(method, look)
+
+
+def curves_of(
+    model: Explainable,
+    head: Head,
+    pixels: torch.Tensor,
+    target: int,
+    order: Any,
+    *,
+    steps: int,
+    batch_size: int = 32,
+) -> Curves:
+    """The deletion and insertion curves of one photo, with both baselines."""
+    embeddings = embed_curves(quickly(model), pixels, order, steps=steps, batch_size=batch_size)
+    return read_curves(embeddings, head, target)
 
 
 TOYS = Path(__file__).with_name("toy")

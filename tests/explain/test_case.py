@@ -16,6 +16,7 @@ from PIL import Image
 from evaluation.errors import StoreError
 from evaluation.explain import (
     CaseStamp,
+    Explainer,
     MapCache,
     Plan,
     explain_case,
@@ -100,17 +101,20 @@ class Bench:
         self.written.clear()
         self.told.clear()
         self.model.images = 0
+        explainer = Explainer(
+            model=self.model,
+            head=head or self.head,
+            spec=spec,
+            load=self.load,
+            cache=cache,
+            batch_size=8,
+        )
         return explain_case(
-            self.model,
-            head or self.head,
+            explainer,
             stamp=STAMP,
             samples=self.samples,
             predictions=predictions,
-            spec=spec,
-            load=self.load,
             write=self.written.__setitem__,
-            cache=cache,
-            batch_size=8,
             progress=lambda *told: self.told.append(told),
         )
 

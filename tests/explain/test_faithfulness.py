@@ -13,7 +13,6 @@ from evaluation.explain.faithfulness import (
     MEASURES,
     Curves,
     control_map,
-    curves_of,
     forward_passes,
     mean_metric,
     ranking,
@@ -21,7 +20,7 @@ from evaluation.explain.faithfulness import (
 )
 from evaluation.explain.randomisation import randomised, similarity
 from evaluation.records import Head
-from tests.explain.models import ATTENTION, PlainModel
+from tests.explain.models import ATTENTION, PlainModel, curves_of
 
 HEAD = Head(weight=np.array([[40.0], [-40.0]]), bias=np.array([-20.0, 20.0]))
 """The first class is sure when what is seen is more than half bright, else the second."""

@@ -80,13 +80,20 @@ def test_the_map_finds_the_window_that_the_model_sees() -> None:
     assert abs(away.mean()) < 0.1 * inside
 
 
+SIXTY = RiseSettings(masks=60)
+
+
+def maps_of(masked: Any, head: Head) -> Any:
+    return rise_maps(masked, head_logits(head), SIXTY, (48, 48)).values
+
+
 def test_a_constant_added_to_the_scores_changes_nothing() -> None:
     """A covariance needs no baseline: logits of 100 do not drown the map in noise."""
     model, head = window_model()
-    masked = embed_masked(plainly(model), bright_window(), RiseSettings(masks=60))
-    plain = rise_maps(masked, head_logits(head)).values
-    shifted = rise_maps(masked, head_logits(Head(weight=head.weight, bias=np.full(2, 100.0))))
-    np.testing.assert_allclose(plain, shifted.values, atol=1e-4)
+    masked = embed_masked(plainly(model), bright_window(), SIXTY)
+    plain = maps_of(masked, head)
+    shifted = maps_of(masked, Head(weight=head.weight, bias=np.full(2, 100.0)))
+    np.testing.assert_allclose(plain, shifted, atol=1e-4)
 
 
 def test_each_mask_costs_one_image_and_progress_says_so() -> None:
@@ -107,13 +114,11 @@ def test_each_mask_costs_one_image_and_progress_says_so() -> None:
 def test_another_head_costs_no_forward_pass() -> None:
     """The embeddings of the masked images do not depend on the texts."""
     model, head = window_model()
-    masked = embed_masked(plainly(model), bright_window(), RiseSettings(masks=60))
+    masked = embed_masked(plainly(model), bright_window(), SIXTY)
     model.images = 0
-    doubled = rise_maps(masked, head_logits(Head(weight=2 * head.weight, bias=head.bias)))
+    doubled = maps_of(masked, Head(weight=2 * head.weight, bias=head.bias))
     assert model.images == 0
-    np.testing.assert_allclose(
-        doubled.values, 2 * rise_maps(masked, head_logits(head)).values, rtol=1e-5
-    )
+    np.testing.assert_allclose(doubled, 2 * maps_of(masked, head), rtol=1e-5)
 
 
 def test_what_is_hidden_shows_the_image_s_mean_colour() -> None:
@@ -151,7 +156,7 @@ def test_a_lack_of_memory_halves_the_masks_of_a_pass() -> None:
     settings = RiseSettings(masks=60)
     whole = embed_masked(embed, bright_window(), settings)
     halved = embed_masked(scarce, bright_window(), settings)
-    np.testing.assert_allclose(halved.values, whole.values, atol=1e-6)
+    np.testing.assert_allclose(halved, whole, atol=1e-6)
     most[0] = 0
     with pytest.raises(ModelError, match="single image does not fit"):
         embed_masked(scarce, bright_window(), settings)

@@ -19,7 +19,6 @@ from evaluation.explain.base import margin_score
 from evaluation.explain.faithfulness import (
     CONTROLS,
     control_map,
-    curves_of,
     ranking,
     summarise_curves,
 )
@@ -28,7 +27,7 @@ from evaluation.explain.recorder import RecordedAttention, recording
 from evaluation.explain.towers import inspect_tower
 from evaluation.records import ExplainMethod, Faithfulness, Head
 from tests.explain.conftest import RISE, Explained
-from tests.explain.models import TOYS, PlainModel, class_maps, toy
+from tests.explain.models import TOYS, PlainModel, class_maps, curves_of, toy
 from tests.explain.shapes import SIDE, make_scenes
 from tests.explain.train_toy import config, write_tokenizer
 

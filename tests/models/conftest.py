@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from evaluation.models import load_model
+from evaluation.models import Loading, load_model
 from evaluation.models.base import Classifier
 from evaluation.records import ModelSpec
 from tests.conftest import once
@@ -81,4 +81,4 @@ EMBEDDED = ModelSpec(name="embedded", kind="clip", weights="embedded", title="Em
 
 @pytest.fixture(scope="session")
 def embedded_model(assembly: Assembly) -> Classifier:
-    return load_model(EMBEDDED, cache=assembly.cache, device="cpu", offline=True)
+    return load_model(EMBEDDED, Loading(cache=assembly.cache, device="cpu", offline=True))

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from evaluation.errors import ModelError
-from evaluation.models import availability, load_model
+from evaluation.models import Loading, availability, load_model
 from evaluation.models.chat import ChatModel
 from evaluation.records import ModelSpec, PromptSet, Sample, TrainingPhotos
 from evaluation.stages.settings import Settings
@@ -55,7 +55,7 @@ def asking(server: ChatServer, cache: Path, **options: object) -> ChatModel:
         options={"endpoint": server.endpoint, **options},  # type: ignore[dict-item]
     )  # fmt: skip
     photos = TrainingPhotos(classes=CLASSES, train=(), validation=(), load=lambda _: None, seed=0)  # type: ignore[arg-type, return-value]
-    model = load_model(spec, cache=cache, photos=photos)
+    model = load_model(spec, Loading(cache=cache, photos=photos))
     assert isinstance(model, ChatModel)
     return model.reading(PROMPTS)
 

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from evaluation.errors import ModelError
+from evaluation.models import Loading
 from evaluation.models.checkpoints import read_tensors
 from evaluation.models.clip.sources import _activation_warning, find_source
 from evaluation.models.supervised.classifier import own_head
@@ -150,4 +151,4 @@ def test_a_repository_of_transformers_is_named_as_what_it_is(tmp_path: Path) -> 
         name="m", kind="clip", weights="hf-hub:openai/clip-vit-base-patch32", title="M"
     )
     with pytest.raises(ModelError, match='architecture = "ViT-B-32", weights = "openai"'):
-        find_source(spec, cache=tmp_path, offline=False)
+        find_source(spec, Loading(cache=tmp_path, offline=False))

@@ -20,7 +20,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable
-from evaluation.models import availability, hub, load_model
+from evaluation.models import Loading, availability, hub, load_model
 from evaluation.models.clip import sources
 from evaluation.models.clip.classifier import _quick_gelu
 from evaluation.records import ModelSpec, PromptSet
@@ -92,7 +92,7 @@ def _spec(weights: object, architecture: str = "tiny-vit", **options: Any) -> Mo
 
 def _load(weights: object, architecture: str = "tiny-vit", **options: Any) -> Any:
     spec = _spec(weights, architecture, **options)
-    return load_model(spec, cache=Path("never-used"), device="cpu", offline=True)
+    return load_model(spec, Loading(cache=Path("never-used"), device="cpu", offline=True))
 
 
 def _prompts(texts: dict[str, tuple[str, ...]], *templates: str) -> PromptSet:
@@ -229,10 +229,10 @@ def test_the_fingerprint_follows_what_changes_an_embedding(tmp_path: Path) -> No
 
 def test_a_tag_s_own_activation_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenAI's weights were trained with QuickGELU: open_clip would only warn and go on."""
-    monkeypatch.setattr(sources, "fetch_pretrained", lambda *_given, **_named: Path("never-read"))
+    monkeypatch.setattr(hub.Published, "fetch", lambda *_given, **_named: Path("never-read"))
     for tag, quick in (("openai", True), ("laion2b_s34b_b79k", False)):
         spec = _spec(tag, "ViT-B-32")
-        source = sources.find_source(spec, cache=Path("unused"), offline=True)
+        source = sources.find_source(spec, Loading(cache=Path("unused"), offline=True))
         assert _quick_gelu(spec, source) is quick
 
 
@@ -313,15 +313,15 @@ def test_a_torchscript_archive_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_unavailable(tmp_path: Path) -> None:
     """Neither availability nor loading finds it, and both say where it should be."""
     path = tmp_path / "absent.safetensors"
-    found = availability(_spec(path), cache=tmp_path, offline=True)
+    found = availability(_spec(path), offline=True)
     assert not found.ready
     assert str(path) in found.reason
     assert "no such checkpoint" in _refused(WeightsUnavailable, path, "tiny-vit")
 
 
-def test_a_present_file_is_available(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_present_file_is_available(checkpoint: Path) -> None:
     """Nothing is to be downloaded for it."""
-    found = availability(_spec(checkpoint), cache=tmp_path, offline=True)
+    found = availability(_spec(checkpoint), offline=True)
     assert (found.ready, found.download_bytes) == (True, 0)
 
 
@@ -359,13 +359,13 @@ def test_a_class_without_text_is_refused(checkpoint: Path) -> None:
 # -------------------------------------------------------------------------- the hub
 
 
-def test_offline_asks_nobody(no_network: list[Any], tmp_path: Path) -> None:
+def test_offline_asks_nobody(no_network: list[Any]) -> None:
     """Weights of the hub that are not cached are unavailable, without a single request."""
     for weights, architecture in (
         ("laion2b_s34b_b79k", "ViT-B-32"),
         ("hf-hub:nobody/nothing", ""),
     ):
-        found = availability(_spec(weights, architecture), cache=tmp_path, offline=True)
+        found = availability(_spec(weights, architecture), offline=True)
         assert not found.ready
         assert "--offline" in found.reason
         assert "--offline" in _refused(WeightsUnavailable, weights, architecture)
@@ -379,7 +379,7 @@ def test_a_dead_network_is_one_line(no_network: list[Any]) -> None:
         ("hf-hub:nobody/nothing", ""),
     ):
         with pytest.raises(WeightsUnavailable, match="cannot be fetched") as caught:
-            load_model(_spec(weights, architecture), cache=Path("unused"), device="cpu")
+            load_model(_spec(weights, architecture), Loading(cache=Path("unused"), device="cpu"))
         assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 400
     assert no_network
@@ -395,29 +395,29 @@ def _cache_file(cache: Path, repository: str, name: str) -> Path:
     return path
 
 
-def test_a_cached_repository_needs_no_network(no_network: list[Any], tmp_path: Path) -> None:
+def test_a_cached_repository_needs_no_network(no_network: list[Any]) -> None:
     """A hub model whose files are in the hub's cache is ready, and loads offline."""
     cache = Path(hub_constants.HF_HUB_CACHE)
     config = _cache_file(cache, "someone/tiny", "open_clip_config.json")
     config.write_text(json.dumps({"model_cfg": TINY}))
     spec = _spec("hf-hub:someone/tiny", "")
-    assert not availability(spec, cache=tmp_path, offline=True).ready
+    assert not availability(spec, offline=True).ready
     save_file(_state(), _cache_file(cache, "someone/tiny", "open_clip_model.safetensors"))
-    assert availability(spec, cache=tmp_path, offline=True).ready
+    assert availability(spec, offline=True).ready
     model = _load("hf-hub:someone/tiny", "")
     assert model.embed_images(model.preprocess(_photo())[None]).shape == (1, 16)
     assert no_network == []
 
 
-def test_a_cached_tag_is_ready(no_network: list[Any], tmp_path: Path) -> None:
+def test_a_cached_tag_is_ready(no_network: list[Any]) -> None:
     """A pretrained tag is found in the hub's cache under its safetensors name."""
     spec = _spec("laion2b_s34b_b79k", "ViT-B-32")
-    assert not availability(spec, cache=tmp_path, offline=True).ready
+    assert not availability(spec, offline=True).ready
     tag = open_clip.pretrained.get_pretrained_cfg("ViT-B-32", "laion2b_s34b_b79k")
     repository = tag["hf_hub"].rstrip("/")
     path = _cache_file(Path(hub_constants.HF_HUB_CACHE), repository, "open_clip_model.safetensors")
     path.write_bytes(b"x")
-    assert availability(spec, cache=tmp_path, offline=False).ready
+    assert availability(spec, offline=False).ready
     assert no_network == []
 
 
@@ -443,17 +443,17 @@ def test_unknown_devices_and_precisions_are_refused(checkpoint: Path) -> None:
     spec = _spec(checkpoint)
     for device in ("gpu", "cuda:x", "cuda:99", ""):
         with pytest.raises(ModelError, match="device"):
-            load_model(spec, cache=Path("unused"), device=device)
+            load_model(spec, Loading(cache=Path("unused"), device=device))
     with pytest.raises(ModelError, match='unknown precision "fp8"'):
-        load_model(spec, cache=Path("unused"), device="cpu", precision="fp8")
-    assert load_model(spec, cache=Path("unused")).device in {"cpu", "cuda:0", "mps"}
+        load_model(spec, Loading(cache=Path("unused"), device="cpu", precision="fp8"))
+    assert load_model(spec, Loading(cache=Path("unused"))).device in {"cpu", "cuda:0", "mps"}
 
 
 def test_half_precision_is_close_and_has_its_own_key(checkpoint: Path) -> None:
     """bfloat16 embeddings agree within its rounding and are stored apart."""
     spec = _spec(checkpoint)
     full, half = (
-        load_model(spec, cache=Path("unused"), device="cpu", precision=precision)
+        load_model(spec, Loading(cache=Path("unused"), device="cpu", precision=precision))
         for precision in ("fp32", "bf16")
     )
     image = full.preprocess(_photo())[None]

@@ -18,7 +18,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from evaluation.errors import ModelError
-from evaluation.models import load_model
+from evaluation.models import Loading, load_model
 from evaluation.models.base import Classifier
 from evaluation.models.devices import check_precision, pick_device
 from evaluation.records import ModelSpec, PromptSet
@@ -51,7 +51,7 @@ def spec_of(name: str) -> ModelSpec:
 
 def loaded(spec: ModelSpec, cache: Path, device: str, precision: str) -> Classifier:
     return load_model(
-        spec, cache=cache, device=device, precision=precision, offline=True
+        spec, Loading(cache=cache, device=device, precision=precision, offline=True)
     )  # fmt: skip
 
 

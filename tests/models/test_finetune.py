@@ -20,7 +20,7 @@ from PIL import Image
 from torch import nn
 
 from evaluation.errors import ModelError, VeilleWarning
-from evaluation.models import load_model
+from evaluation.models import Loading, load_model
 from evaluation.models.supervised import SupervisedClassifier
 from evaluation.models.supervised.blocks import last_parts
 from evaluation.models.supervised.trunks import create_trunk
@@ -96,12 +96,14 @@ def _load(
 ) -> SupervisedClassifier:
     model = load_model(
         spec,
-        cache=cache,
-        device="cpu",
-        offline=True,
-        photos=photos or _photos(),
-        resume=resume,
-        watch=watch,
+        Loading(
+            cache=cache,
+            device="cpu",
+            offline=True,
+            photos=photos or _photos(),
+            resume=resume,
+            watch=watch,
+        ),
     )
     assert isinstance(model, SupervisedClassifier)
     return model

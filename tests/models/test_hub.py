@@ -23,7 +23,7 @@ from PIL import Image
 
 from evaluation.cli import main
 from evaluation.errors import WeightsUnavailable
-from evaluation.models import availability, fetch, hub, load_model
+from evaluation.models import Loading, availability, fetch, hub, load_model
 from evaluation.net.announced import download
 from evaluation.records import ModelSpec
 from tests.models.hub_server import LARGE, Fault, HubServer, serving
@@ -67,11 +67,11 @@ def server(
 
 
 def _fetch(offline: bool = False, progress: Any = lambda *_: None) -> Any:
-    return fetch(SPEC, cache=Path("never-used"), offline=offline, progress=progress)
+    return fetch(SPEC, Loading(cache=Path("never-used"), offline=offline, progress=progress))
 
 
 def _load() -> Any:
-    return load_model(SPEC, cache=Path("never-used"), device="cpu", offline=True)
+    return load_model(SPEC, Loading(cache=Path("never-used"), device="cpu", offline=True))
 
 
 def _cache_is_sound() -> bool:
@@ -94,7 +94,7 @@ def _entries() -> int:
 def test_a_repository_is_fetched_once_and_loads_offline(server: HubServer) -> None:
     """Its size is known before; then the model computes, and no request is made any more."""
     size = len(server.repositories[REPOSITORY][WEIGHTS])
-    before = availability(SPEC, cache=Path("never-used"), offline=False)
+    before = availability(SPEC, offline=False)
     assert (before.ready, before.download_bytes) == (False, size)
     assert server.gets(WEIGHTS) == []
     told: list[tuple[str, int, int]] = []
@@ -104,7 +104,7 @@ def test_a_repository_is_fetched_once_and_loads_offline(server: HubServer) -> No
     assert [one[1] for one in told] == sorted(one[1] for one in told)
 
     asked = len(server.requests)
-    assert availability(SPEC, cache=Path("never-used"), offline=False).ready
+    assert availability(SPEC, offline=False).ready
     model = _load()
     image = model.preprocess(Image.fromarray(np.full((40, 60, 3), 90, np.uint8)))
     assert model.embed_images(image[None]).shape == (1, 16)
@@ -128,7 +128,7 @@ def test_the_cache_is_the_hub_s_own(server: HubServer) -> None:
 
 def test_offline_sends_no_request(server: HubServer) -> None:
     """With --offline nothing is asked of the server, whether or not the weights are here."""
-    assert "--offline" in availability(SPEC, cache=Path("never-used"), offline=True).reason
+    assert "--offline" in availability(SPEC, offline=True).reason
     assert "--offline" in _fetch(offline=True).reason
     with pytest.raises(WeightsUnavailable, match="--offline"):
         _load()
@@ -352,10 +352,10 @@ def test_a_tag_of_the_hub(server: HubServer, tag: Callable[..., ModelSpec]) -> N
     """An architecture and a tag: open_clip's table says which repository."""
     spec = tag(hf_hub=f"{REPOSITORY}/")
     size = len(server.repositories[REPOSITORY][WEIGHTS])
-    assert availability(spec, cache=Path("unused"), offline=False).download_bytes == size
-    assert fetch(spec, cache=Path("unused"), offline=False).state == "downloaded"
+    assert availability(spec, offline=False).download_bytes == size
+    assert fetch(spec, Loading(cache=Path("unused"), offline=False)).state == "downloaded"
     asked = len(server.requests)
-    assert load_model(spec, cache=Path("unused"), device="cpu", offline=True).dim == 16
+    assert load_model(spec, Loading(cache=Path("unused"), device="cpu", offline=True)).dim == 16
     assert len(server.requests) == asked
 
 
@@ -374,20 +374,20 @@ def test_a_plain_address(
     name = path.rpartition("/")[2]
     server.plain[path] = content
     spec = tag(url=server.endpoint + path)
-    found = availability(spec, cache=Path("unused"), offline=False)
+    found = availability(spec, offline=False)
     assert found.download_bytes == len(content)
 
     kept = Path("~/.cache/clip").expanduser() / name
     if kind != "unknown":
         server.faults[name] = [Fault(corrupt=True)]
-        assert "checksum" in fetch(spec, cache=Path("unused"), offline=False).reason
+        assert "checksum" in fetch(spec, Loading(cache=Path("unused"), offline=False)).reason
         assert not kept.exists()
     server.faults[name] = [Fault(half=True)]
     server.requests.clear()
-    got = fetch(spec, cache=Path("unused"), offline=False)
+    got = fetch(spec, Loading(cache=Path("unused"), offline=False))
     assert (got.state, got.path) == ("downloaded", kept)
     assert kept.read_bytes() == content
-    assert load_model(spec, cache=Path("unused"), device="cpu", offline=True).dim == 16
+    assert load_model(spec, Loading(cache=Path("unused"), device="cpu", offline=True)).dim == 16
     assert [one.range for one in server.gets(name)] == [None, f"bytes={len(content) // 2}-"]
 
 
@@ -413,13 +413,13 @@ def test_digests_are_read_in_addresses() -> None:
 FETCH_THEN_LOAD = """
 import urllib.request
 from pathlib import Path
-from evaluation.models import fetch, load_model
+from evaluation.models import Loading, fetch, load_model
 from evaluation.records import ModelSpec, PromptSet
 spec = ModelSpec(name="m", kind="clip", weights="hf-hub:someone/words", title="M")
-print(fetch(spec, cache=Path("unused"), offline=False).state)
+print(fetch(spec, Loading(cache=Path("unused"))).state)
 urllib.request.urlopen("ENDPOINT/?fetched").close()
-print(fetch(spec, cache=Path("unused"), offline=True).state)
-model = load_model(spec, cache=Path("unused"), device="cpu", offline=True)
+print(fetch(spec, Loading(cache=Path("unused"), offline=True)).state)
+model = load_model(spec, Loading(cache=Path("unused"), device="cpu", offline=True))
 prompts = PromptSet(name="p", title="P", language="en", texts={"a": ("red",), "b": ("disc",)})
 head = model.head(("a", "b"), prompts=prompts, train=None, validation=None, seed=0)
 print(head.weight.shape)

@@ -103,7 +103,7 @@ def test_what_does_not_fit_is_one_line(tmp_path: Path, text: str, told: str) -> 
 def test_a_table_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     """Said before the case runs, and when it does."""
     spec = _spec(tmp_path / "absente.csv")
-    assert "no such table" in availability(spec, cache=tmp_path, offline=True).reason
+    assert "no such table" in availability(spec, offline=True).reason
     with pytest.raises(VeilleError, match="no such table of predictions"):
         GivenPredictions(spec, CLASSES)
     assert model_card(spec).image_parameters is None

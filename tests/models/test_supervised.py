@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable
-from evaluation.models import availability, embedded, load_model
+from evaluation.models import Loading, availability, embedded, load_model
 from evaluation.models.supervised.trunks import architecture_of, create_trunk
 from evaluation.records import ModelSpec, Support
 from tests.models.clouds import class_names as _names
@@ -34,7 +34,7 @@ def _spec(weights: object, architecture: str = "", **options: Any) -> ModelSpec:
 
 
 def _load(spec: ModelSpec) -> Any:
-    return load_model(spec, cache=Path("never-used"), device="cpu", offline=True)
+    return load_model(spec, Loading(cache=Path("never-used"), device="cpu", offline=True))
 
 
 def test_the_embedded_trunk_gives_its_pooled_features() -> None:
@@ -135,10 +135,10 @@ def test_trouble_is_one_line(small: Any, tmp_path: Path) -> None:
 def test_weights_that_cannot_be_had_are_unavailable(tmp_path: Path) -> None:
     """Asking first and loading say the same."""
     spec = _spec(tmp_path / "absent.pt", SMALL)
-    found = availability(spec, cache=tmp_path, offline=True)
+    found = availability(spec, offline=True)
     assert not found.ready
     assert "absent.pt" in found.reason
-    assert availability(_spec("embedded"), cache=tmp_path, offline=True).ready
+    assert availability(_spec("embedded"), offline=True).ready
 
 
 def test_a_supervised_model_needs_a_training_part(small: Any, tmp_path: Path) -> None:
@@ -245,9 +245,9 @@ def test_imagenet_weights_without_network_are_unavailable(
         line = _refused(WeightsUnavailable, _spec("imagenet", name))
         assert "network" in line
         assert "local file" in line
-        found = availability(_spec("imagenet", name), cache=tmp_path, offline=True)
+        found = availability(_spec("imagenet", name), offline=True)
         assert (found.ready, found.reason) == (False, line)
-    online = availability(_spec("imagenet", "densenet201"), cache=tmp_path, offline=False)
+    online = availability(_spec("imagenet", "densenet201"), offline=False)
     assert online.download_bytes == pytest.approx(77.4 * 2**20, rel=0.01)
     assert list(tmp_path.iterdir()) == []
 

@@ -20,7 +20,7 @@ from torchvision.models._api import BUILTIN_MODELS, Weights, register_model
 from torchvision.transforms._presets import ImageClassification
 
 from evaluation.errors import WeightsUnavailable
-from evaluation.models import availability, fetch, load_model
+from evaluation.models import Loading, availability, fetch, load_model
 from evaluation.records import ModelSpec
 from tests.models.hub_server import Fault, HubServer, serving
 
@@ -88,7 +88,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publi
 
 
 def _load(cache: Path, *, offline: bool = False) -> Any:
-    return load_model(SPEC, cache=cache, device="cpu", offline=offline)
+    return load_model(SPEC, Loading(cache=cache, device="cpu", offline=offline))
 
 
 def _is_the_published_one(model: Any, published: Published) -> bool:
@@ -102,11 +102,11 @@ def test_the_checkpoint_is_fetched_once_into_torch_home(
     published: Published, tmp_path: Path
 ) -> None:
     """The features are those of the published weights; the second time no request is sent."""
-    before = availability(SPEC, cache=tmp_path, offline=False)
+    before = availability(SPEC, offline=False)
     assert (before.ready, before.download_bytes) == (False, 2**19)
     assert _is_the_published_one(_load(tmp_path), published)
     assert published.kept.is_file()
-    assert availability(SPEC, cache=tmp_path, offline=True).ready
+    assert availability(SPEC, offline=True).ready
     asked = len(published.server.requests)
     assert _is_the_published_one(_load(tmp_path, offline=True), published)
     assert len(published.server.requests) == asked
@@ -114,11 +114,11 @@ def test_the_checkpoint_is_fetched_once_into_torch_home(
 
 def test_it_is_fetched_ahead_of_time(published: Published, tmp_path: Path) -> None:
     """As `veille weights` does: downloaded, then found; random weights need nothing."""
-    one, again = (fetch(SPEC, cache=tmp_path, offline=False) for _ in range(2))
+    one, again = (fetch(SPEC, Loading(cache=tmp_path, offline=False)) for _ in range(2))
     assert (one.state, again.state) == ("downloaded", "cached")
     assert one.path == published.kept
     spec = ModelSpec(name="r", kind="supervised", architecture=NAME, weights="random", title="R")
-    assert fetch(spec, cache=tmp_path, offline=True).state == "random"
+    assert fetch(spec, Loading(cache=tmp_path, offline=True)).state == "random"
 
 
 @pytest.mark.parametrize(
@@ -164,6 +164,6 @@ def test_offline_sends_no_request(published: Published, tmp_path: Path) -> None:
     """Neither to load, nor to ask, nor to fetch."""
     with pytest.raises(WeightsUnavailable, match="--offline"):
         _load(tmp_path, offline=True)
-    assert not availability(SPEC, cache=tmp_path, offline=True).ready
-    assert fetch(SPEC, cache=tmp_path, offline=True).state == "missing"
+    assert not availability(SPEC, offline=True).ready
+    assert fetch(SPEC, Loading(cache=tmp_path, offline=True)).state == "missing"
     assert published.server.requests == []

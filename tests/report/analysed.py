@@ -37,7 +37,7 @@ from evaluation.scoring.abstention import abstain
 from evaluation.scoring.audit import audit_labels
 from evaluation.scoring.calibration import calibrate
 from evaluation.scoring.comparison import align, compare
-from evaluation.scoring.findings import Contender, QuotedCount, find, find_quoted
+from evaluation.scoring.findings import Contender, find, find_quoted
 from evaluation.scoring.prompts import choose_prompts, prompt_gain, variance_split
 from evaluation.stores import artefacts
 from evaluation.stores.json_file import read_json
@@ -69,11 +69,7 @@ def analysed(results: StudyResults) -> StudyResults:
                 *find(compared, [_contender(run) for run in cases], names="noms"),
                 *(
                     find_quoted(
-                        [
-                            QuotedCount(name=one.name, correct=round(one.accuracy * 210))
-                            for one in reference.systems
-                        ],
-                        210,
+                        {one.name: round(one.accuracy * 210) for one in reference.systems}, 210
                     )
                     if reference
                     else ()

@@ -21,7 +21,7 @@ from evaluation.report.study import findings
 from evaluation.report.study.answer import answer
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
-from evaluation.scoring.findings import QuotedCount, find_quoted
+from evaluation.scoring.findings import find_quoted
 from tests.report import analysed, builder
 from tests.report.conftest import placeholder
 
@@ -290,7 +290,7 @@ def test_equal_accuracies_are_said_equal(view: StudyView) -> None:
 
 def quoted(view: StudyView, *correct: int, n: int = 210) -> list[str]:
     names = ("densenet", "clip-descriptions", "clip-gabarits")
-    counts = [QuotedCount(name=n, correct=c) for n, c in zip(names, correct, strict=True)]
+    counts = dict(zip(names, correct, strict=True))
     return [told(view, one) for one in find_quoted(counts, n)]
 
 
@@ -326,9 +326,7 @@ def test_null_counts_conclude_nothing(view: StudyView) -> None:
 
 def test_quoted_counts_lead_to_the_quoted_table(view: StudyView) -> None:
     """The evidence of a quoted figure is where it is quoted."""
-    (one, *_) = find_quoted(
-        [QuotedCount(name="densenet", correct=180), QuotedCount(name="autre", correct=100)], 210
-    )
+    (one, *_) = find_quoted({"densenet": 180, "autre": 100}, 210)
     links = [part.href for part in findings.tell(Here(view, SOURCE), one) if part.href]
     assert links == ["comparaison.html#exactitude-et-f1"]
     assert "«\u00a0autre\u00a0»" in told(view, one)

@@ -14,7 +14,6 @@ from evaluation.records import Predictions
 from evaluation.scoring.comparison import (
     align,
     compare,
-    disagreements,
     tie_groups,
     verdict,
 )
@@ -95,12 +94,6 @@ def test_images_in_another_order_are_put_in_order() -> None:
         probabilities=b.probabilities[order],
     )
     assert compare(align({"a": a, "b": shuffled})) == compare(align({"a": a, "b": b}))
-
-
-def test_the_disputed_images_are_named() -> None:
-    """Ids of what only one of the two gets right."""
-    aligned = align({"a": from_correct([1, 1, 0, 0]), "b": from_correct([1, 0, 1, 0])})
-    assert disagreements(aligned, "a", "b") == (("image 1",), ("image 2",))
 
 
 def test_the_slides_counts_are_two_ties_and_a_loser() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from evaluation.records import Finding
 from evaluation.scoring.comparison import MARGIN, align, compare
-from evaluation.scoring.findings import Contender, QuotedCount, find, find_quoted
+from evaluation.scoring.findings import Contender, find, find_quoted
 from tests.scoring.test_comparison import from_correct, with_counts
 
 CONTENDERS = (
@@ -27,8 +27,7 @@ def findings(**counts: int) -> dict[str, Finding]:
 
 
 def quoted(*, margin: float = MARGIN, **counts: int) -> dict[tuple[str, str], Finding]:
-    counted = [QuotedCount(name=name, correct=count) for name, count in counts.items()]
-    return {(f.a, f.b): f for f in find_quoted(counted, 210, margin=margin)}
+    return {(f.a, f.b): f for f in find_quoted(counts, 210, margin=margin)}
 
 
 def test_the_slides_counts_say_a_tie_and_two_winners() -> None:
@@ -151,5 +150,5 @@ def test_counts_that_leave_it_open_are_inconclusive() -> None:
 @pytest.mark.parametrize("n", [10, 30])
 def test_few_quoted_images_are_inconclusive(n: int) -> None:
     """Equal counts on few images are no tie."""
-    same = [QuotedCount(name=name, correct=n // 2) for name in "ab"]
+    same = dict.fromkeys("ab", n // 2)
     assert find_quoted(same, n)[0].verdict == "inconclusive"

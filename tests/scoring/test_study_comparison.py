@@ -18,7 +18,7 @@ from evaluation.scoring.audit import (
 from evaluation.scoring.calibration import calibrate
 from evaluation.scoring.comparison import align, compare
 from evaluation.scoring.fewshot import few_shot
-from evaluation.scoring.findings import Contender, QuotedCount, find, find_quoted
+from evaluation.scoring.findings import Contender, find, find_quoted
 from evaluation.scoring.paired import mean_gain
 from evaluation.scoring.prompts import (
     choose_prompts,
@@ -78,7 +78,7 @@ def everything() -> StudyComparison:
         comparison=comparison,
         findings=(
             *find(comparison, contenders, names="names"),
-            *find_quoted([QuotedCount(name=n, correct=c) for n, c in (("a", 80), ("b", 40))], N),
+            *find_quoted({"a": 80, "b": 40}, N),
         ),
         calibration=tuple(calibrate(c, p, groups=groups) for c, p in predictions.items()),
         abstention=tuple(abstain(c, p, groups=groups) for c, p in predictions.items()),

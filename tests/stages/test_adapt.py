@@ -258,7 +258,8 @@ def test_titles_are_read_at_prediction_alone_when_declared(shop: Shop, tmp_path:
     assert read_titles(SPEC, data, bench, ("test",)) == {}
     titles = read_titles(replace(SPEC, reads=("photo", "title")), data, bench, ("test",))["test"]
     head = replace(shop.scene.head, title_weight=shop.scene.head.weight)
-    alone, both = head.logits(shop.rows["test"]), head.logits(shop.rows["test"], titles)
+    alone = head.logits(shop.rows["test"])
+    both = alone + head.title_logits(titles)
     assert np.array_equal(alone[0], both[0])
     assert np.allclose(both[1:] - alone[1:], titles[1:] @ head.weight.T)
 

@@ -190,7 +190,7 @@ def test_weights_are_asked_for_once_a_day(
     """Not for this case nor for its model's others; tomorrow, or with ``retry``, again."""
     asked: list[str] = []
 
-    def load(spec: object, **_how: object) -> object:
+    def load(spec: object, _loading: object) -> object:
         asked.append(str(spec))
         raise AssertionError
 

@@ -209,7 +209,7 @@ def test_a_text_that_wins_no_photo_is_listed_and_left_out(tmp_path: Path, shelve
     (name,) = (name for one in found.classes for name in one.uncovered)
     assert (name.name, name.added, name.validation_errors > 0) == ("green", False, True)
     assert (found.proposal, file) == (None, None)
-    assert "wins no validation photo" in suggestion_text(found, colour=False)
+    assert "wins no validation photo" in suggestion_text(found)
 
 
 def test_the_photos_behind_a_confusion_have_their_maps(tmp_path: Path, shelved: Path) -> None:

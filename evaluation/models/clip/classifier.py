@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -19,9 +19,7 @@ from evaluation.models.devices import check_precision, dtype_of, pick_device
 from evaluation.models.embedder import TowerEmbedder
 from evaluation.models.hub import hub_offline, require_hub
 from evaluation.models.text import TextEncoder, class_embeddings, cut_sentences
-from evaluation.net.announced import Progress
 from evaluation.records import FloatArray, Head, ModelSpec, PromptSet, Support
-from evaluation.records.base import silent
 
 if TYPE_CHECKING:
     import torch
@@ -29,10 +27,11 @@ if TYPE_CHECKING:
     from evaluation.stores.embeddings import EmbeddingStore
 
 OPTIONS: Mapping[str, type] = {"quick_gelu": bool, "resize_mode": str}
+T = TypeVar("T")
 RESIZE_MODES = ("shortest", "longest", "squash")
 
 
-def fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = silent) -> Path:
+def fetch(spec: ModelSpec, loading: Loading) -> Path:
     """The checkpoint of a model, with all that loading it needs, so that it loads offline.
 
     Raises:
@@ -40,18 +39,23 @@ def fetch(spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = s
         ModelError: the declaration makes no sense.
 
     """
-    source = find_source(spec, cache=cache, offline=offline, progress=progress)
+    source = find_source(spec, loading)
+    _from_caches_first(partial(_fetch_texts, spec, source), spec, source, loading)
+    return source.checkpoint
+
+
+def _from_caches_first(
+    make: Callable[[], T], spec: ModelSpec, source: Source, loading: Loading
+) -> T:
+    """What is made without a request, not even for news, where everything is in the caches."""
     with hub_offline():
         try:
-            _fetch_texts(spec, source)
+            return make()
         except WeightsUnavailable:
-            if offline or source.local:
+            if loading.offline or source.local:
                 raise
-        else:
-            return source.checkpoint
     require_hub(spec.name)
-    _fetch_texts(spec, source)
-    return source.checkpoint
+    return make()
 
 
 def _fetch_texts(spec: ModelSpec, source: Source) -> None:
@@ -154,20 +158,11 @@ def load(spec: ModelSpec, loading: Loading) -> ClipClassifier:
     check_options(spec, OPTIONS)
     _check_resize_mode(spec)
     device, precision = pick_device(loading.device), check_precision(loading.precision)
-    source = find_source(
-        spec, cache=loading.cache, offline=loading.offline, progress=loading.progress
+    source = find_source(spec, loading)
+    build = partial(
+        ClipClassifier, spec, source, device=device, precision=precision, store=loading.store
     )
-    with hub_offline():
-        try:
-            # With everything in the caches no request is made, not even to ask for news.
-            return ClipClassifier(
-                spec, source, device=device, precision=precision, store=loading.store
-            )
-        except WeightsUnavailable:
-            if loading.offline or source.local:
-                raise
-    require_hub(spec.name)
-    return ClipClassifier(spec, source, device=device, precision=precision, store=loading.store)
+    return _from_caches_first(build, spec, source, loading)
 
 
 def _checked_digest(source: Source) -> str:

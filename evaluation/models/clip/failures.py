@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable, one_line
-from evaluation.models.checkpoints import describe_mismatch
+from evaluation.models.checkpoints import misfit
 from evaluation.models.clip.sources import Source
 from evaluation.records import ModelSpec
 
@@ -26,11 +26,7 @@ def _loading_error(spec: ModelSpec, source: Source, error: Exception) -> ModelEr
     what = spec.architecture or source.config.get("name") or "its own configuration"
     text = str(error)
     if "Error(s) in loading state_dict" in text:
-        return WeightsMismatch(
-            f"the checkpoint does not fit {what}: {describe_mismatch(text)}",
-            where=source.checkpoint,
-            remedy="declare the architecture that it was trained with",
-        )
+        return misfit(error, what, source.checkpoint)
     if "TorchScript" in text:
         return ModelError(
             "a TorchScript archive, which cannot be read without running its code",

@@ -10,23 +10,18 @@ from typing import Any
 from evaluation.errors import ModelError, VeilleError, WeightsUnavailable, meant, one_line
 from evaluation.files import json_object
 from evaluation.models import embedded
+from evaluation.models.base import Loading
 from evaluation.models.checkpoints import is_path
 from evaluation.models.hub import (
     HUB,
     HUB_CONFIG,
     HUB_WEIGHTS,
-    announced_pretrained,
-    announced_repository,
-    cached_pretrained,
-    cached_repository,
-    fetch_pretrained,
-    fetch_repository,
+    Published,
     hub_offline,
-    not_cached,
+    of_repository,
+    of_tag,
 )
-from evaluation.net.announced import Progress, RemoteFile
 from evaluation.records import Availability, ModelSpec
-from evaluation.records.base import silent
 
 TRANSFORMERS = {
     "openai/clip-vit-base-patch32": ("ViT-B-32", "openai"),
@@ -61,9 +56,7 @@ class Source:
     """What is told of the source with each result, one line each."""
 
 
-def find_source(
-    spec: ModelSpec, *, cache: Path, offline: bool, progress: Progress = silent
-) -> Source:
+def find_source(spec: ModelSpec, loading: Loading) -> Source:
     """The checkpoint of a model, assembled or fetched when needed.
 
     Raises:
@@ -72,10 +65,10 @@ def find_source(
 
     """
     if spec.weights == "embedded":
-        folder = embedded.assemble(cache)
+        folder = embedded.assemble(loading.cache)
         return replace(_folder_source(spec, folder), sealed=embedded.sealed_digest(folder))
     if spec.weights.startswith(HUB):
-        return _hub_source(spec, offline=offline, progress=progress)
+        return _hub_source(spec, loading)
     if is_path(spec.weights):
         path = Path(spec.weights)
         if not path.exists():
@@ -83,7 +76,7 @@ def find_source(
                 "no such checkpoint", where=path, remedy="check the path in the study file"
             )
         return _folder_source(spec, path) if path.is_dir() else _file_source(spec, path)
-    return _tag_source(spec, offline=offline, progress=progress)
+    return _tag_source(spec, loading)
 
 
 def _folder_source(spec: ModelSpec, folder: Path) -> Source:
@@ -124,7 +117,7 @@ def _folder_source(spec: ModelSpec, folder: Path) -> Source:
     )
 
 
-def _hub_source(spec: ModelSpec, *, offline: bool, progress: Progress) -> Source:
+def _hub_source(spec: ModelSpec, loading: Loading) -> Source:
     from open_clip.factory import get_model_config
 
     _no_architecture(spec)
@@ -135,9 +128,7 @@ def _hub_source(spec: ModelSpec, *, offline: bool, progress: Progress) -> Source
             remedy="open_clip has the same weights: architecture ="
             f' "{twin[0]}", weights = "{twin[1]}"',
         )
-    checkpoint = fetch_repository(
-        spec.weights.removeprefix(HUB), offline=offline, progress=progress
-    )
+    checkpoint = published(spec).fetch(loading)
     try:
         with hub_offline():
             config = get_model_config(spec.weights)
@@ -176,10 +167,10 @@ def _activation_warning(spec: ModelSpec) -> tuple[str, ...]:
     return (warning,)
 
 
-def _tag_source(spec: ModelSpec, *, offline: bool, progress: Progress) -> Source:
+def _tag_source(spec: ModelSpec, loading: Loading) -> Source:
     config = _architecture_config(spec)
     tag = _tag(spec)
-    checkpoint = fetch_pretrained(tag, what=_what(spec), offline=offline, progress=progress)
+    checkpoint = published(spec).fetch(loading)
     return Source(
         model=spec.architecture,
         # The file and not the tag: what is loaded is what was digested.
@@ -193,9 +184,16 @@ def _tag_source(spec: ModelSpec, *, offline: bool, progress: Progress) -> Source
     )
 
 
-def _what(spec: ModelSpec) -> str:
-    """The weights as messages name them: "ViT-B-32, openai"."""
-    return f"{spec.architecture}, {spec.weights}" if spec.architecture else spec.weights
+def published(spec: ModelSpec) -> Published:
+    """The file of weights that are fetched.
+
+    Raises :class:`ModelError` for an architecture or a tag that open_clip does not know.
+    """
+    if spec.weights.startswith(HUB):
+        return of_repository(spec.weights.removeprefix(HUB))
+    _architecture_config(spec)
+    what = f"{spec.architecture}, {spec.weights}" if spec.architecture else spec.weights
+    return of_tag(_tag(spec), what=what)
 
 
 def _no_architecture(spec: ModelSpec) -> None:
@@ -252,7 +250,7 @@ def _published_preprocessing(architecture: str) -> dict[str, Any]:
         _preprocessing(get_pretrained_cfg(architecture, tag))
         for tag in list_pretrained_tags_by_model(architecture)
     ]
-    return found[0] if found and all(one == found[0] for one in found) else {}
+    return found[0] if found and all(other == found[0] for other in found) else {}
 
 
 def _preprocessing(tag: Mapping[str, Any]) -> dict[str, Any]:
@@ -275,35 +273,10 @@ def availability(spec: ModelSpec, *, offline: bool) -> Availability:
             ready=False, reason=f"{spec.weights}: no such checkpoint; check the path in the study"
         )
     try:
-        if cached(spec) is not None:
-            return _ready()
-        if offline:
-            raise not_cached(_what(spec))
-        return Availability(
-            ready=False,
-            reason="not in the cache; the first run fetches it",
-            download_bytes=_announced(spec).size,
-        )
+        return published(spec).availability(offline=offline)
     except VeilleError as error:
         return Availability(ready=False, reason=str(error))
 
 
 def _ready() -> Availability:
     return Availability(ready=True, download_bytes=0)
-
-
-def cached(spec: ModelSpec) -> Path | None:
-    """The checkpoint of weights that are fetched, when it is in the cache.
-
-    Raises :class:`ModelError` for an architecture or a tag that open_clip does not know.
-    """
-    if spec.weights.startswith(HUB):
-        return cached_repository(spec.weights.removeprefix(HUB))
-    _architecture_config(spec)
-    return cached_pretrained(_tag(spec))
-
-
-def _announced(spec: ModelSpec) -> RemoteFile:
-    if spec.weights.startswith(HUB):
-        return announced_repository(spec.weights.removeprefix(HUB))
-    return announced_pretrained(_tag(spec), what=_what(spec))

@@ -6,16 +6,14 @@ import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from evaluation.records import AugmentationSpec, digest_of
-
-if TYPE_CHECKING:
-    import torch
-    from PIL import Image
 
 VERSION = 1
 """Raised when the same declaration gives other views."""
@@ -42,8 +40,6 @@ class Augmentation:
 
     def view(self, image: Image.Image, number: int) -> torch.Tensor:
         """The view of that number: RGB photo to (3, H, W) float32, normalised."""
-        import torch
-
         content = hashlib.sha256(f"{self._seed} {number} {image.size}".encode())
         content.update(image.tobytes())
         with _draws, torch.random.fork_rng(devices=[]):
@@ -58,7 +54,6 @@ class Augmentation:
 
 def picture_of(pixels: torch.Tensor, mean: Any, std: Any) -> Image.Image:
     """A normalised (3, H, W) tensor as an RGB image."""
-    import torch
     from torchvision.transforms.v2 import functional
 
     plain = pixels * torch.tensor(std)[:, None, None] + torch.tensor(mean)[:, None, None]
@@ -67,7 +62,6 @@ def picture_of(pixels: torch.Tensor, mean: Any, std: Any) -> Image.Image:
 
 
 def _transform(spec: AugmentationSpec, preprocess: Mapping[str, Any]) -> Any:
-    import torch
     from torchvision.transforms import InterpolationMode, v2
 
     height, width = preprocess["size"]
@@ -123,12 +117,10 @@ class AugmentedViews:
 
     def preprocess(self, image: Image.Image) -> torch.Tensor:
         """RGB photo to (K, 3, H, W) float32."""
-        import torch
-
-        return torch.stack([self._augmentation.view(image, one) for one in range(self.views)])
+        return torch.stack([self._augmentation.view(image, number) for number in range(self.views)])
 
     def embed_images(self, batch: torch.Tensor) -> NDArray[np.float32]:
         """(B, K, 3, H, W) to (B, K x D) float32."""
         # View by view: the forward passes are as large as those of plain photos.
-        rows = [self._embed(batch[:, one].contiguous()) for one in range(self.views)]
+        rows = [self._embed(batch[:, number].contiguous()) for number in range(self.views)]
         return np.concatenate(rows, axis=1)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from torch import nn
+from torch import nn
 
 
 def last_parts(trunk: nn.Module, blocks: int) -> list[nn.Module]:
@@ -15,18 +12,16 @@ def last_parts(trunk: nn.Module, blocks: int) -> list[nn.Module]:
     lone convolution.  Sequences of blocks are opened, and so is a wrapper that holds most of
     the weights; normalisations between blocks go with what is around them.
     """
-    parts = _parts(trunk, sum(one.numel() for one in trunk.parameters()))
+    parts = _parts(trunk, sum(parameter.numel() for parameter in trunk.parameters()))
     starts = [position for position, part in enumerate(parts) if _is_block(part)]
     return parts[starts[-min(blocks, len(starts))] :] if starts else parts
 
 
 def _parts(module: nn.Module, total: int) -> list[nn.Module]:
     """In the order of the forward pass, which is that of their declaration."""
-    from torch import nn
-
     found: list[nn.Module] = []
     for child in module.children():
-        size = sum(one.numel() for one in child.parameters())
+        size = sum(parameter.numel() for parameter in child.parameters())
         sequence = isinstance(child, nn.Sequential | nn.ModuleList | nn.ModuleDict)
         wrapper = 2 * size > total and next(child.children(), None) is not None
         found += _parts(child, total) if sequence or wrapper else [child]
@@ -34,4 +29,4 @@ def _parts(module: nn.Module, total: int) -> list[nn.Module]:
 
 
 def _is_block(part: nn.Module) -> bool:
-    return any(one.ndim > 1 for one in part.parameters())
+    return any(parameter.ndim > 1 for parameter in part.parameters())

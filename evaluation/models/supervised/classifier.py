@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from PIL import Image
 
 from evaluation.errors import ModelError, quoted
 from evaluation.models.base import Loading, check_options
@@ -16,10 +19,6 @@ from evaluation.models.supervised.heads import train_head
 from evaluation.models.supervised.logistic import MAX_ITERATIONS, fit_logistic_regression
 from evaluation.models.supervised.weights import Loaded, load_trunk
 from evaluation.records import Head, ModelSpec, PromptSet, Support, TrainingSpec
-
-if TYPE_CHECKING:
-    import torch
-    from PIL import Image
 
 OPTIONS: Mapping[str, type] = {"max_iterations": int, "seed": int, "size": int}
 """Of the logistic regression; of random weights; of the photos as they are read (pixels)."""
@@ -100,7 +99,9 @@ class SupervisedClassifier(TowerEmbedder):
                 validation,
                 self._training,
                 seed=seed,
-                frozen_parameters=sum(one.numel() for one in self.image_tower.parameters()),
+                frozen_parameters=sum(
+                    parameter.numel() for parameter in self.image_tower.parameters()
+                ),
                 where=self.spec.name,
                 watch=self._watch,
             )
@@ -175,7 +176,7 @@ def load(spec: ModelSpec, loading: Loading) -> SupervisedClassifier:
     check_options(spec, OPTIONS)
     device = pick_device(loading.device)
     check_precision(loading.precision)
-    loaded = load_trunk(spec, offline=loading.offline)
+    loaded = load_trunk(spec, loading)
     tuned, photos = None, loading.photos
     if spec.training is not None and spec.training.regime == "finetune":
         if photos is None or not photos.train:
@@ -185,10 +186,8 @@ def load(spec: ModelSpec, loading: Loading) -> SupervisedClassifier:
             spec,
             photos,
             transform=transform_of(loaded.trunk.preprocess),
-            folder=loading.cache / "trainings",
             device=device,
-            resume=loading.resume,
-            watch=loading.watch,
+            loading=loading,
         )
     return SupervisedClassifier(spec, loaded, loading, tuned=tuned)
 

@@ -12,23 +12,27 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import cattrs
 import numpy as np
+import torch
+from filelock import FileLock
+from PIL import Image
+from safetensors.torch import load_file
+from torch import nn
 
 from evaluation.errors import ModelError
-from evaluation.models.base import Watch
+from evaluation.models.base import Loading, Watch
 from evaluation.models.checkpoints import file_digest
 from evaluation.models.supervised.augmentation import Augmentation
 from evaluation.models.supervised.blocks import last_parts
 from evaluation.models.supervised.logistic import check_support, fit_logistic_regression
 from evaluation.models.supervised.saves import Saves
 from evaluation.models.supervised.schedule import (
-    Plan,
     best_of,
     is_over,
     plan_of,
@@ -48,11 +52,6 @@ from evaluation.records import (
     digest_of,
 )
 from evaluation.stores.embeddings import is_out_of_memory
-
-if TYPE_CHECKING:
-    import torch
-    from PIL import Image
-    from torch import nn
 
 VERSION = 1
 """Raised when the same declaration trains otherwise: what is in the caches is then left."""
@@ -79,10 +78,8 @@ def finetune(
     photos: TrainingPhotos,
     *,
     transform: Any,
-    folder: Path,
     device: torch.device,
-    resume: bool,
-    watch: Watch,
+    loading: Loading,
 ) -> Tuned:
     """Trains a trunk, or finds it trained, and leaves the best epoch's weights in it.
 
@@ -93,18 +90,15 @@ def finetune(
         spec: The model, with its training and augmentation.
         photos: What it may learn from.
         transform: From a photo to what the trunk reads, without augmentation.
-        folder: Where trainings are kept.
         device: Where it is trained.
-        resume: Whether to continue, or to take as it is, what an earlier training left.
-        watch: Told of the epochs.
+        loading: Where trainings are kept, whether one is resumed, and who is told of epochs.
 
     Raises:
         ModelError: a class has no training photo, the loss is no number, or a checkpoint
             cannot be written.
 
     """
-    from filelock import FileLock
-
+    folder, resume = loading.cache / "trainings", loading.resume
     place = folder / _key(loaded, spec, photos, device)[:32]
     saves = Saves(place)
     asked = time.time()
@@ -126,7 +120,7 @@ def finetune(
             if not resume:
                 saves.clear()
             trainer = _Trainer(loaded, spec, photos, transform=transform, device=device)
-            result = _train(trainer, saves, watch)
+            result = _train(trainer, saves, loading.watch)
         return _tuned(result, saves, loaded, photos)
     finally:
         lock.release()
@@ -144,7 +138,10 @@ def _key(loaded: Loaded, spec: ModelSpec, photos: TrainingPhotos, device: torch.
             "training": asdict(spec.training or TrainingSpec()),
             "augmentation": asdict(spec.augmentation) if spec.augmentation else None,
             "classes": list(photos.classes),
-            **{name: [[one.digest, one.label] for one in part] for name, part in parts.items()},
+            **{
+                name: [[sample.digest, sample.label] for sample in part]
+                for name, part in parts.items()
+            },
             "seed": photos.seed,
             "device": device.type,
         }
@@ -161,7 +158,7 @@ def _train(trainer: _Trainer, saves: Saves, watch: Watch) -> dict[str, Any]:
     else:
         info, tensors = last
         trainer.restore(tensors, info)
-    epochs = [TrainingEpoch(**one) for one in info["epochs"]]
+    epochs = [TrainingEpoch(**epoch) for epoch in info["epochs"]]
     if epochs:
         watch(len(epochs), trainer.plan.epochs, told(epochs[-1]))
     while not is_over(epochs, trainer.plan):
@@ -169,9 +166,11 @@ def _train(trainer: _Trainer, saves: Saves, watch: Watch) -> dict[str, Any]:
         epochs.append(trainer.run_epoch(len(epochs) + 1))
         if best_of(epochs) is epochs[-1]:
             info["best"] = saves.write_best(len(epochs), trainer.weights())
-        info["epochs"] = [asdict(one) for one in epochs]
+        info["epochs"] = [asdict(epoch) for epoch in epochs]
         info["seconds"] += time.perf_counter() - clock
-        saves.write_epoch(len(epochs), {**info, **trainer.scalars()}, trainer.tensors())
+        saves.write_epoch(
+            len(epochs), {**info, "scaler": trainer.scaler.state_dict()}, trainer.tensors()
+        )
         watch(len(epochs), trainer.plan.epochs, told(epochs[-1]))
     result = {
         "best": info["best"],
@@ -197,19 +196,14 @@ def _tuned(
     result: Mapping[str, Any], saves: Saves, loaded: Loaded, photos: TrainingPhotos
 ) -> Tuned:
     """Fills the trunk with the kept weights, and says how they came about."""
-    from safetensors.torch import load_file
-
-    told_of = dict(result["record"])
-    epochs = tuple(TrainingEpoch(**one) for one in told_of.pop("epochs"))
-    told_of["views"] = tuple(told_of["views"])
-    record = TrainingRecord(epochs=epochs, **told_of)
+    record = cattrs.structure(result["record"], TrainingRecord)
     file = saves.folder / result["best"]
     tensors = load_file(file)
     weight, bias = tensors.pop("head.weight"), tensors.pop("head.bias")
     loaded.trunk.module.load_state_dict(
         {name.removeprefix("trunk."): value for name, value in tensors.items()}
     )
-    kept = next(one for one in epochs if one.epoch == record.best_epoch)
+    kept = next(epoch for epoch in record.epochs if epoch.epoch == record.best_epoch)
     chosen: dict[str, Any] = {"best_epoch": kept.epoch, "train_images": len(photos.train)}
     if kept.validation_accuracy is not None:
         chosen["validation_accuracy"] = kept.validation_accuracy
@@ -238,21 +232,24 @@ class _Trainer:
         transform: Any,
         device: torch.device,
     ) -> None:
-        import torch
-        from torch import nn
+        from timm.utils import ModelEmaV3
 
         training = spec.training or TrainingSpec()
-        self.plan = _plan(training)
+        self.plan = plan_of(
+            training, epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE
+        )
         self.device = device
         self._spec, self._photos, self._transform = spec, photos, transform
         self._pretrained, self._dim = loaded.pretrained, loaded.trunk.dim
-        self._augmentation = (
-            Augmentation(spec.augmentation, loaded.trunk.preprocess, seed=photos.seed)
-            if spec.augmentation
-            else None
-        )
+        self._view: Callable[[Image.Image, int], torch.Tensor] = lambda image, _: transform(image)
+        if spec.augmentation:
+            self._view = Augmentation(
+                spec.augmentation, loaded.trunk.preprocess, seed=photos.seed
+            ).view
         index = {label: number for number, label in enumerate(photos.classes)}
-        self._labels = {one.id: index[one.label] for one in (*photos.train, *photos.validation)}
+        self._labels = {
+            sample.id: index[sample.label] for sample in (*photos.train, *photos.validation)
+        }
         trunk = loaded.trunk.module
         self._network = nn.Sequential(
             OrderedDict(trunk=trunk, head=nn.Linear(loaded.trunk.dim, len(photos.classes)))
@@ -260,23 +257,25 @@ class _Trainer:
         self._network.to(memory_format=torch.channels_last)
         self._learning = _choose_what_learns(self._network, trunk, training.blocks)
         self._whole = training.blocks is None
-        weights = [one for one in self._network.parameters() if one.requires_grad]
-        self.trained_parameters = sum(one.numel() for one in weights)
-        self.parameters = sum(one.numel() for one in self._network.parameters())
+        weights = [parameter for parameter in self._network.parameters() if parameter.requires_grad]
+        self.trained_parameters = sum(weight.numel() for weight in weights)
+        self.parameters = sum(parameter.numel() for parameter in self._network.parameters())
         decay = WEIGHT_DECAY if training.weight_decay is None else training.weight_decay
         self._optimiser = torch.optim.AdamW(
             [
-                {"params": [one for one in weights if one.ndim > 1], "weight_decay": decay},
+                {
+                    "params": [weight for weight in weights if weight.ndim > 1],
+                    "weight_decay": decay,
+                },
                 # Biases and normalisations are not decayed (Goyal et al. 2017, section 5.3).
-                {"params": [one for one in weights if one.ndim <= 1], "weight_decay": 0.0},
+                {"params": [weight for weight in weights if weight.ndim <= 1], "weight_decay": 0.0},
             ],
             lr=self.plan.learning_rate,
         )
         half = device.type == "cuda" and not torch.cuda.is_bf16_supported()
         self._mixed = torch.float16 if half else torch.bfloat16
-        self._scaler = torch.amp.GradScaler(device.type, enabled=half)
-        self._decay = training.ema
-        self._average: dict[str, torch.Tensor] = {}
+        self.scaler = torch.amp.GradScaler(device.type, enabled=half)
+        self._average = ModelEmaV3(self._network, training.ema) if training.ema else None
         self._at_once: int | None = None
         """Photos of a batch that go through together; None: all of them."""
 
@@ -284,14 +283,16 @@ class _Trainer:
 
     def start(self) -> None:
         """The head's first weights: a linear probe of a pretrained trunk, else small ones."""
-        import torch
-
         head = self._network.get_submodule("head")
-        labels = np.array([self._labels[one.id] for one in self._photos.train], dtype=np.int64)
+        labels = np.array(
+            [self._labels[sample.id] for sample in self._photos.train], dtype=np.int64
+        )
         if self._pretrained:
-            support = Support(embeddings=self._features(self._photos.train), labels=labels)
             probe = fit_logistic_regression(
-                self._photos.classes, support, self._probe_validation(), seed=self._photos.seed
+                self._photos.classes,
+                self._support(self._photos.train),
+                self._support(self._photos.validation) if self._photos.validation else None,
+                seed=self._photos.seed,
             )
             weight, bias = torch.from_numpy(probe.weight), torch.from_numpy(probe.bias)
         else:
@@ -303,44 +304,44 @@ class _Trainer:
             weight = torch.randn(shape, generator=generator) * 0.01
             bias = torch.zeros(len(self._photos.classes))
         head.load_state_dict({"weight": weight.float(), "bias": bias.float()})
-        if self._decay is not None:
-            self._average = {key: one.clone() for key, one in self._network.state_dict().items()}
+        if self._average is not None:
+            self._average.set(self._network)
 
-    def _probe_validation(self) -> Support | None:
-        part = self._photos.validation
-        if not part:
-            return None
-        labels = np.array([self._labels[one.id] for one in part], dtype=np.int64)
-        return Support(embeddings=self._features(part), labels=labels)
+    def _support(self, part: Sequence[Sample]) -> Support:
+        """The pooled features of photos as they are, with their labels."""
+        features = self._through(part, self._network.get_submodule("trunk")).numpy()
+        labels = np.array([self._labels[sample.id] for sample in part], dtype=np.int64)
+        return Support(embeddings=features, labels=labels)
 
     def weights(self) -> Mapping[str, torch.Tensor]:
         """What would be kept if this epoch were the best."""
-        return self._average or self._network.state_dict()
+        return self._kept().state_dict()
+
+    def _kept(self) -> nn.Module:
+        """The moving average (Polyak and Juditsky 1992) where one is declared."""
+        return self._network if self._average is None else self._average.module
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """All that the next epoch depends on."""
-        found = {f"network.{key}": one for key, one in self._network.state_dict().items()}
-        found |= {f"average.{key}": one for key, one in self._average.items()}
+        found = {f"network.{key}": tensor for key, tensor in self._network.state_dict().items()}
+        if self._average is not None:
+            found |= {f"average.{key}": tensor for key, tensor in self.weights().items()}
         for number, state in self._optimiser.state_dict()["state"].items():
-            found |= {f"optimiser.{number}.{key}": one for key, one in state.items()}
+            found |= {f"optimiser.{number}.{key}": tensor for key, tensor in state.items()}
         return found
 
-    def scalars(self) -> dict[str, Any]:
-        """Of the scaler of half precision: numbers that are no tensors."""
-        return {"scaler": self._scaler.state_dict()}
-
     def restore(self, tensors: Mapping[str, torch.Tensor], info: Mapping[str, Any]) -> None:
-        """Back to where :meth:`tensors` and :meth:`scalars` were taken."""
-        network, average = _below("network.", tensors), _below("average.", tensors)
-        self._network.load_state_dict(network)
-        self._average = {key: one.to(self.device) for key, one in average.items()}
+        """Back to where the tensors and the state of the scaler were taken."""
+        self._network.load_state_dict(_below("network.", tensors))
+        if self._average is not None:
+            self._average.module.load_state_dict(_below("average.", tensors))
         state: dict[int, dict[str, torch.Tensor]] = {}
-        for name, one in _below("optimiser.", tensors).items():
+        for name, tensor in _below("optimiser.", tensors).items():
             number, _, key = name.partition(".")
-            state.setdefault(int(number), {})[key] = one
+            state.setdefault(int(number), {})[key] = tensor
         groups = self._optimiser.state_dict()["param_groups"]
         self._optimiser.load_state_dict({"state": state, "param_groups": groups})
-        self._scaler.load_state_dict(info["scaler"])
+        self.scaler.load_state_dict(info["scaler"])
 
     # -------------------------------------------------------------------- an epoch
 
@@ -348,18 +349,18 @@ class _Trainer:
         """One pass over the training photos, then one over the validation photos."""
         photos = self._photos.train
         rng = np.random.default_rng([self._photos.seed, number])
-        order = [photos[one] for one in rng.permutation(len(photos))]
+        order = [photos[row] for row in rng.permutation(len(photos))]
         # Batches of about the same size: a last one of a single photo has no statistics.
         count = -(-len(order) // self.plan.batch_size)
         batches = [
-            [order[one] for one in rows] for rows in np.array_split(range(len(order)), count)
+            [order[row] for row in rows] for rows in np.array_split(range(len(order)), count)
         ]
         loss_sum, hits, rate = 0.0, 0, 0.0
         with self._own_randomness(number):
             self._set_training()
             for step, (batch, images) in enumerate(self._decoded(batches)):
                 rate = self.plan.rate((number - 1) * count + step, count)
-                pixels = self._stack([self._training_view(image, number) for image in images])
+                pixels = self._stack([self._view(image, number) for image in images])
                 loss, right = self._step(pixels, batch, rate, number)
                 loss_sum += loss * len(batch)
                 hits += right
@@ -371,27 +372,20 @@ class _Trainer:
             **self._validate(number),
         )
 
-    def _training_view(self, image: Image.Image, number: int) -> torch.Tensor:
-        if self._augmentation is not None:
-            return self._augmentation.view(image, number)
-        plain: torch.Tensor = self._transform(image)
-        return plain
-
     def _step(
         self, pixels: torch.Tensor, batch: Sequence[Sample], rate: float, epoch: int
     ) -> tuple[float, int]:
         """One step down; the loss and the right answers before it."""
-        import torch
-
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        truth = torch.tensor([self._labels[one.id] for one in batch], device=self.device)
+        truth = torch.tensor([self._labels[sample.id] for sample in batch], device=self.device)
         while (found := self._gradients(pixels, truth)) is None:
             self._halve(len(batch))
         require_finite(found[0], epoch=epoch, plan=self.plan, where=self._spec.name)
-        self._scaler.step(self._optimiser)
-        self._scaler.update()
-        self._follow()
+        self.scaler.step(self._optimiser)
+        self.scaler.update()
+        if self._average is not None:
+            self._average.update(self._network)
         return found
 
     def _gradients(self, pixels: torch.Tensor, truth: torch.Tensor) -> tuple[float, int] | None:
@@ -399,22 +393,20 @@ class _Trainer:
 
         Gradients of parts of the batch add up to those of the whole.
         """
-        import torch
-
         self._optimiser.zero_grad()
-        loss_sum, right = 0.0, 0
+        loss_sum, right, on_gpu = 0.0, 0, self.device.type == "cuda"
         size = self._at_once or len(truth)
         try:
             for some, labels in zip(
                 torch.split(pixels, size), torch.split(truth, size), strict=True
             ):
-                with self._autocast():
+                with torch.autocast(self.device.type, dtype=self._mixed, enabled=on_gpu):
                     logits = self._network(some)
                     loss = torch.nn.functional.cross_entropy(
                         logits.float(), labels, label_smoothing=self.plan.label_smoothing
                     )
                 part = loss * (len(labels) / len(truth))
-                self._scaler.scale(part).backward()  # type: ignore[no-untyped-call]
+                self.scaler.scale(part).backward()  # type: ignore[no-untyped-call]
                 loss_sum += float(part.item())
                 right += int((logits.argmax(dim=1) == labels).sum())
         except (MemoryError, RuntimeError) as error:
@@ -425,15 +417,8 @@ class _Trainer:
 
     def _halve(self, batch_size: int) -> None:
         """Half as many photos at once from now on, in the same step."""
-        from torch import nn
-
         size = self._at_once or batch_size
-        norms = (
-            one
-            for one in self._network.modules()
-            if isinstance(one, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001
-        )
-        if size == 1 or any(one.training for one in norms):
+        if size == 1 or any(norm.training for norm in _norms(self._network)):
             raise ModelError(
                 f"{size} photos do not fit into the memory of {self.device}"
                 + ("" if size == 1 else ", and batch norms that learn need them all at once"),
@@ -442,27 +427,12 @@ class _Trainer:
             )
         self._at_once = size // 2
 
-    def _follow(self) -> None:
-        """The moving average takes a step towards the weights (Polyak and Juditsky 1992)."""
-        import torch
-
-        if self._decay is None:
-            return
-        with torch.no_grad():
-            for key, value in self._network.state_dict().items():
-                if value.is_floating_point():
-                    self._average[key].lerp_(value, 1 - self._decay)
-                else:
-                    self._average[key].copy_(value)
-
     def _validate(self, epoch: int) -> dict[str, float]:
-        import torch
-
         part = self._photos.validation
         if not part:
             return {}
-        logits = self._outputs(part, self.weights())
-        truth = torch.tensor([self._labels[one.id] for one in part])
+        logits = self._through(part, self._kept())
+        truth = torch.tensor([self._labels[sample.id] for sample in part])
         loss = float(torch.nn.functional.cross_entropy(logits, truth).item())
         require_finite(loss, epoch=epoch, plan=self.plan, where=self._spec.name)
         accuracy = float((logits.argmax(dim=1) == truth).double().mean().item())
@@ -470,27 +440,11 @@ class _Trainer:
 
     # ------------------------------------------------------------------ forward passes
 
-    def _outputs(self, part: Sequence[Sample], weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """(N, C) logits of photos as they are."""
-        import torch
-
-        self._network.eval()
+    def _through(self, part: Sequence[Sample], module: nn.Module) -> torch.Tensor:
+        """(N, …) what a module gives of photos as they are."""
+        module.eval()
         with torch.inference_mode():
-            rows = [
-                torch.func.functional_call(self._network, dict(weights), (pixels,)).float().cpu()
-                for pixels in self._plain(part)
-            ]
-        return torch.cat(rows)
-
-    def _features(self, part: Sequence[Sample]) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """(N, D) pooled features of photos as they are."""
-        import torch
-
-        self._network.eval()
-        trunk = self._network.get_submodule("trunk")
-        with torch.inference_mode():
-            rows = [trunk(pixels).float().cpu().numpy() for pixels in self._plain(part)]
-        return np.concatenate(rows)
+            return torch.cat([module(pixels).float().cpu() for pixels in self._plain(part)])
 
     def _plain(self, part: Sequence[Sample]) -> Iterator[torch.Tensor]:
         size = self.plan.batch_size
@@ -499,8 +453,6 @@ class _Trainer:
             yield self._stack([self._transform(image) for image in images])
 
     def _stack(self, pixels: Sequence[torch.Tensor]) -> torch.Tensor:
-        import torch
-
         return torch.stack(list(pixels)).to(self.device, memory_format=torch.channels_last)
 
     def _decoded(
@@ -510,12 +462,13 @@ class _Trainer:
         ahead: deque[tuple[Sequence[Sample], list[Future[Image.Image]]]] = deque()
         executor = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
         try:
-            for batch in batches:
-                ahead.append((batch, [executor.submit(self._photos.load, one) for one in batch]))
+            for batch in (*batches, ()):
+                ahead.append(
+                    (batch, [executor.submit(self._photos.load, sample) for sample in batch])
+                )
                 if len(ahead) > 1:
-                    yield _opened(*ahead.popleft())
-            while ahead:
-                yield _opened(*ahead.popleft())
+                    samples, photos = ahead.popleft()
+                    yield samples, [photo.result() for photo in photos]
         finally:
             executor.shutdown(cancel_futures=True)
 
@@ -527,20 +480,15 @@ class _Trainer:
         Normalisations learn their statistics when the whole network learns; those of a few
         blocks keep the trunk's, which come from many more photos than a batch.
         """
-        from torch import nn
-
         self._network.eval()
         for part in self._learning:
             part.train()
-            for one in part.modules():
-                if isinstance(one, nn.modules.batchnorm._BatchNorm) and not self._whole:  # noqa: SLF001
-                    one.eval()
+            for norm in () if self._whole else _norms(part):
+                norm.eval()
 
     @contextlib.contextmanager
     def _own_randomness(self, epoch: int) -> Iterator[None]:
         """Dropout is drawn from (seed, epoch), and kernels are those that repeat themselves."""
-        import torch
-
         devices = [self.device] if self.device.type == "cuda" else []
         backend = torch.backends.cudnn
         with (
@@ -550,17 +498,12 @@ class _Trainer:
             torch.manual_seed(int(digest_of([self._photos.seed, epoch])[:12], 16))
             yield
 
-    @contextlib.contextmanager
-    def _autocast(self) -> Iterator[None]:
-        import torch
 
-        enabled = self.device.type == "cuda"
-        with torch.autocast(self.device.type, dtype=self._mixed, enabled=enabled):
-            yield
+def _norms(module: nn.Module) -> list[nn.Module]:
+    """The batch norms of a module."""
+    from torch.nn.modules.batchnorm import _BatchNorm
 
-
-def _plan(training: TrainingSpec) -> Plan:
-    return plan_of(training, epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
+    return [part for part in module.modules() if isinstance(part, _BatchNorm)]
 
 
 def _choose_what_learns(
@@ -578,11 +521,7 @@ def _choose_what_learns(
 
 def _below(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {
-        name.removeprefix(prefix): one for name, one in tensors.items() if name.startswith(prefix)
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
     }
-
-
-def _opened(
-    batch: Sequence[Sample], photos: Sequence[Future[Image.Image]]
-) -> tuple[Sequence[Sample], list[Image.Image]]:
-    return batch, [one.result() for one in photos]

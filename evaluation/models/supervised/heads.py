@@ -6,10 +6,12 @@ import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from evaluation.models.base import Watch
 from evaluation.models.supervised.logistic import check_support, has_images
@@ -25,9 +27,6 @@ from evaluation.models.supervised.schedule import (
 from evaluation.records import Head, Support, TrainingEpoch, TrainingRecord, TrainingSpec
 from evaluation.records.base import silent
 
-if TYPE_CHECKING:
-    import torch
-
 EPOCHS = 40
 BATCH_SIZE = 64
 LEARNING_RATE = 1e-3
@@ -37,20 +36,16 @@ DEFAULT_WEIGHT_DECAY = 3.0
 """Used when there is no validation part to choose on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Features:
-    """A part's standardised features and labels, as tensors."""
-
-    rows: torch.Tensor
-    labels: torch.Tensor
+_Part = tuple["torch.Tensor", "torch.Tensor"]
+"""The standardised features (N, D) and the labels (N,) of a part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Task:
     """What every weight decay is tried on."""
 
-    train: _Features
-    validation: _Features | None
+    train: _Part
+    validation: _Part | None
     classes: int
     plan: Plan
     seed: int
@@ -84,24 +79,12 @@ def train_head(
     """A linear head by AdamW on standardised features, its best epoch on validation.
 
     The weight decay is the study's, or the one of ``WEIGHT_DECAYS`` whose best epoch does best
-    on validation.  Everything is drawn from the seed, on one thread: the same features give
-    the same head.
+    on ``validation``; without that part the last epoch is kept.  ``train`` holds (N, D) features,
+    K rows a photo if it has K views.  Everything is drawn from the seed, on one thread: the same
+    features give the same head.
 
-    Args:
-        classes: C names.
-        train: (N, D) features with labels, K rows a photo if it has K views; every class must
-            be there.
-        validation: What epochs and decays are compared on; without it the last epoch is kept.
-        spec: Epochs, batch size, learning rate, …; see :class:`TrainingSpec`.
-        seed: Of the order of the rows.
-        frozen_parameters: Of the trunk, for the record.
-        where: What an error is about.
-        watch: Told of the epochs.
-
-    Raises:
-        ModelError: a class has no training photo, there is only one class, or the loss is no
-            number.
-
+    Raises :class:`ModelError`: a class has no training photo, there is only one class, or the
+    loss is no number; ``where`` says of what.
     """
     check_support(classes, train)
     clock = time.perf_counter()
@@ -189,25 +172,16 @@ def _chosen(best: _Run, train: Support, validation: Support | None) -> dict[str,
     return chosen
 
 
-def _features(
-    support: Support, mean: NDArray[np.float64], deviation: NDArray[np.float64]
-) -> _Features:
-    import torch
-
+def _features(support: Support, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> _Part:
     rows = (np.asarray(support.embeddings, dtype=np.float64) - mean) / deviation
-    return _Features(
-        rows=torch.from_numpy(rows.astype(np.float32)),
-        labels=torch.from_numpy(np.asarray(support.labels, dtype=np.int64)),
-    )
+    labels = np.asarray(support.labels, dtype=np.int64)
+    return torch.from_numpy(rows.astype(np.float32)), torch.from_numpy(labels)
 
 
 def _train(task: _Task, decay: float, watch: Watch) -> _Run:
-    import torch
-    from torch import nn
-
-    train, plan = task.train, task.plan
+    (features, truth), plan = task.train, task.plan
     generator = torch.Generator().manual_seed(task.seed)
-    layer = nn.Linear(train.rows.shape[1], task.classes)
+    layer = nn.Linear(features.shape[1], task.classes)
     nn.init.zeros_(layer.weight)  # convex: nothing is gained by a random start
     nn.init.zeros_(layer.bias)
     optimiser = torch.optim.AdamW(
@@ -217,27 +191,27 @@ def _train(task: _Task, decay: float, watch: Watch) -> _Run:
         ],
         lr=plan.learning_rate,
     )
-    steps = -(-len(train.labels) // plan.batch_size)
+    steps = -(-len(truth) // plan.batch_size)
     epochs: list[TrainingEpoch] = []
     kept: tuple[torch.Tensor, torch.Tensor] = (layer.weight, layer.bias)
     while not is_over(epochs, plan):
         number = len(epochs) + 1
-        order = torch.randperm(len(train.labels), generator=generator)
+        order = torch.randperm(len(truth), generator=generator)
         loss_sum, hits, rate = 0.0, 0, 0.0
         for step, rows in enumerate(torch.split(order, plan.batch_size)):
             rate = plan.rate((number - 1) * steps + step, steps)
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            logits = layer(train.rows[rows])
+            logits = layer(features[rows])
             loss = nn.functional.cross_entropy(
-                logits, train.labels[rows], label_smoothing=plan.label_smoothing
+                logits, truth[rows], label_smoothing=plan.label_smoothing
             )
             require_finite(loss.item(), epoch=number, plan=plan, where=task.where)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             loss_sum += loss.item() * len(rows)
-            hits += int((logits.argmax(dim=1) == train.labels[rows]).sum())
+            hits += int((logits.argmax(dim=1) == truth[rows]).sum())
         epoch = TrainingEpoch(
             epoch=number,
             learning_rate=rate,
@@ -258,23 +232,19 @@ def _train(task: _Task, decay: float, watch: Watch) -> _Run:
     )
 
 
-def _validate(layer: Any, validation: _Features | None) -> dict[str, float]:
-    import torch
-
+def _validate(layer: Any, validation: _Part | None) -> dict[str, float]:
     if validation is None:
         return {}
     with torch.inference_mode():
-        logits = layer(validation.rows)
-        loss = torch.nn.functional.cross_entropy(logits, validation.labels).item()
-        accuracy = (logits.argmax(dim=1) == validation.labels).double().mean().item()
+        logits, truth = layer(validation[0]), validation[1]
+        loss = torch.nn.functional.cross_entropy(logits, truth).item()
+        accuracy = (logits.argmax(dim=1) == truth).double().mean().item()
     return {"validation_loss": loss, "validation_accuracy": accuracy}
 
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
     """These products are too small to share, and one thread fixes the order of the sums."""
-    import torch
-
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

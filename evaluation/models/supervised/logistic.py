@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,26 +40,20 @@ def fit_logistic_regression(
     validation is not added to it afterwards, so that the validation accuracy in the record
     is that of the very head that is scored.
 
-    Args:
-        classes: C names.
-        train: (N, D) features with labels; every class must be there.
-        validation: What the regularisation is chosen on; without it, ``DEFAULT_STRENGTH``.
-        seed: Recorded; the solver (L-BFGS) is deterministic.
-        max_iterations: Of the solver, for each regularisation.
+    ``train`` holds (N, D) features; without ``validation`` the strength is ``DEFAULT_STRENGTH``.
+    The solver (L-BFGS) is deterministic, and has ``max_iterations`` for each strength.
 
-    Raises:
-        ModelError: a class has no training photo, or there is only one class.
-
+    Raises :class:`ModelError`: a class has no training photo, or there is only one class.
     """
     check_support(classes, train)
     strengths = STRENGTHS if has_images(validation) else (DEFAULT_STRENGTH,)
     fits = _fit_all(train, len(classes), strengths, seed=seed, max_iterations=max_iterations)
-    heads = {strength: fit.head for strength, fit in fits.items()}
+    heads = {strength: head for strength, (head, _) in fits.items()}
     chosen: dict[str, str | int | float | bool] = {"train_images": len(train.labels)}
     notes: tuple[str, ...] = ()
     if validation is not None and has_images(validation):
-        scores = {one: _accuracy(head, validation) for one, head in heads.items()}
-        best = max(strengths, key=lambda one: (scores[one], -one))
+        scores = {strength: _accuracy(head, validation) for strength, head in heads.items()}
+        best = max(strengths, key=lambda strength: (scores[strength], -strength))
         chosen |= {
             "validation_accuracy": scores[best],
             "validation_images": len(validation.labels),
@@ -67,7 +61,7 @@ def fit_logistic_regression(
     else:
         best = DEFAULT_STRENGTH
         notes = (f"no validation part: the regularisation was not chosen (C = {best:g})",)
-    if not fits[best].converged:
+    if not fits[best][1]:
         line = f"the logistic regression did not converge in {max_iterations} iterations"
         notes += (f"{line} (C = {best:g})",)
     return replace(heads[best], chosen={"C": best, **chosen}, warnings=notes)
@@ -90,16 +84,10 @@ def check_support(classes: tuple[str, ...], train: Support) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Fit:
-    head: Head
-    converged: bool
-
-
 def _fit_all(
     train: Support, classes: int, strengths: Sequence[float], *, seed: int, max_iterations: int
-) -> dict[float, _Fit]:
-    """The logistic regression of each regularisation, over the features as they are."""
+) -> dict[float, tuple[Head, bool]]:
+    """The head of each regularisation, over the features as they are; whether it converged."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     features = np.asarray(train.embeddings, dtype=np.float64)
@@ -118,9 +106,7 @@ def _fit_all(
             )
             weight, bias = _one_row_per_class(model.coef_ @ span, model.intercept_, classes)
             weight = weight / deviation
-            fits[strength] = _Fit(
-                head=Head(weight=weight, bias=bias - weight @ mean), converged=converged
-            )
+            fits[strength] = Head(weight=weight, bias=bias - weight @ mean), converged
     return fits
 
 
@@ -142,7 +128,7 @@ def _fit(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model.fit(features, labels)
-    converged = not any(issubclass(one.category, ConvergenceWarning) for one in caught)
+    converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
     return model, converged
 
 

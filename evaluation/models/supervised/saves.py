@@ -18,17 +18,18 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from evaluation.errors import ModelError, VeilleWarning, one_line
 from evaluation.files import json_object, replacing
 from evaluation.models.checkpoints import file_digest
 from evaluation.records import digest_of
 
-if TYPE_CHECKING:
-    import torch
-
-    Tensors = Mapping[str, torch.Tensor]
+Tensors = Mapping[str, torch.Tensor]
 
 RESULT = "result.json"
 
@@ -64,8 +65,6 @@ class Saves:
 
     def last_epoch(self) -> tuple[dict[str, Any], dict[str, torch.Tensor]] | None:
         """The last epoch that was saved whole: its numbers and its tensors."""
-        from safetensors.torch import load_file
-
         for path in sorted(self.folder.glob("epoch-*.json"), reverse=True):
             info = self._whole(path)
             if info is not None:
@@ -106,8 +105,6 @@ class Saves:
                     path.unlink()
 
     def _write_tensors(self, name: str, tensors: Tensors) -> None:
-        from safetensors.torch import save_file
-
         plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
         self._write(name, lambda path: save_file(plain, path))
 
@@ -123,8 +120,6 @@ class Saves:
 
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:
-        from safetensors import SafetensorError
-
         try:
             yield
         except (OSError, SafetensorError) as error:

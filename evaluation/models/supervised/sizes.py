@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from evaluation.models import embedded
 from evaluation.models.base import Sizes, input_size
 from evaluation.models.cards import gflops, parameters
@@ -11,8 +13,6 @@ from evaluation.records import ModelSpec
 
 def sizes(spec: ModelSpec) -> Sizes:
     """See :meth:`evaluation.models.base.Maker.sizes`."""
-    import torch
-
     with torch.device("meta"):
         trunk = create_trunk(spec)
     embedded_size = embedded.PREPROCESS["size"] if spec.weights == "embedded" else None

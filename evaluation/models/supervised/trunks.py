@@ -10,18 +10,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from evaluation.errors import ModelError, VeilleError, WeightsMismatch, meant, one_line
+import torch
+from torch import nn
+
+from evaluation.errors import ModelError, VeilleError, meant, one_line
 from evaluation.models import embedded
-from evaluation.models.checkpoints import describe_mismatch, read_tensors
+from evaluation.models.checkpoints import misfit, read_tensors
 from evaluation.records import ModelSpec
 
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
-
-    State = dict[str, torch.Tensor]
+State = dict[str, torch.Tensor]
 
 LIBRARIES = ("torchvision", "timm")
 
@@ -65,14 +64,14 @@ def architecture_of(spec: ModelSpec) -> Architecture:
             where=spec.name,
             remedy=f"write one of {', '.join(LIBRARIES)} before the colon, or the bare name",
         )
-    for one in LIBRARIES:
-        if library in ("", one) and name in _known(one):
-            return Architecture(library=one, name=name)
-    among = {other for one in LIBRARIES if library in ("", one) for other in _known(one)}
+    searched = [each for each in LIBRARIES if library in ("", each)]
+    for each in searched:
+        if name in _known(each):
+            return Architecture(library=each, name=name)
     raise ModelError(
         f'{library or "torchvision or timm"} has no architecture "{name}"',
         where=spec.name,
-        remedy=meant(name, among, most=3),
+        remedy=meant(name, set().union(*map(_known, searched)), most=3),
     )
 
 
@@ -88,8 +87,6 @@ def _known(library: str) -> set[str]:
 
 def create_trunk(spec: ModelSpec, *, seed: int = 0) -> Trunk:
     """A trunk with random weights, the same for the same seed."""
-    import torch
-
     architecture = architecture_of(spec)
     build = _torchvision_trunk if architecture.library == "torchvision" else _timm_trunk
     with torch.random.fork_rng(devices=[]):
@@ -102,8 +99,6 @@ def resized(trunk: Trunk, size: int, *, where: object) -> Trunk:
 
     Raises :class:`ModelError` when the architecture cannot read them.
     """
-    import torch
-
     try:
         with torch.inference_mode():
             trunk.module.eval()(torch.zeros(1, 3, size, size))
@@ -122,7 +117,6 @@ def resized(trunk: Trunk, size: int, *, where: object) -> Trunk:
 
 def _torchvision_trunk(architecture: Architecture, spec: ModelSpec) -> Trunk:
     import torchvision
-    from torch import nn
 
     # These two warn of their slow initialisation unless they are asked for it.
     slow = {"init_weights": True} if architecture.name in ("googlenet", "inception_v3") else {}
@@ -146,9 +140,9 @@ def _torchvision_trunk(architecture: Architecture, spec: ModelSpec) -> Trunk:
 
 
 def _last_linear(module: nn.Module) -> tuple[str, Any]:
-    from torch import nn
-
-    found = [(name, one) for name, one in module.named_modules() if isinstance(one, nn.Linear)]
+    found = [
+        (name, layer) for name, layer in module.named_modules() if isinstance(layer, nn.Linear)
+    ]
     name, last = found[-1] if found else ("", None)
     # SqueezeNet's classifier is a convolution: its last linear layer, if any, is not the end.
     return (
@@ -163,10 +157,10 @@ def _take_off_auxiliary_heads(module: nn.Module) -> tuple[str, ...]:
     """GoogLeNet's and Inception's side classifiers, which only their own training uses."""
     if not hasattr(module, "aux_logits"):
         return ()
-    names = tuple(one for one in ("aux1", "aux2", "AuxLogits") if hasattr(module, one))
+    names = tuple(name for name in ("aux1", "aux2", "AuxLogits") if hasattr(module, name))
     module.__dict__["aux_logits"] = False
-    for one in names:
-        setattr(module, one, None)
+    for name in names:
+        setattr(module, name, None)
     # Their published weights expect inputs normalised otherwise; the module sees to it.
     setattr(module, "transform_input", True)  # noqa: B010 - mypy takes it for a submodule
     return names
@@ -255,8 +249,8 @@ def read_state(path: Path, trunk: Trunk) -> tuple[State, State]:
         state = renamed(state)
     heads = tuple(f"{head}." for head in trunk.heads)
     kept = {name: value for name, value in state.items() if not name.startswith(heads)}
-    own = {name: one for name, one in state.items() if heads and name.startswith(heads[0])}
-    return kept, {name.removeprefix(heads[0]): one for name, one in own.items()}
+    own = {name: tensor for name, tensor in state.items() if heads and name.startswith(heads[0])}
+    return kept, {name.removeprefix(heads[0]): tensor for name, tensor in own.items()}
 
 
 def load_state(trunk: Trunk, state: State, where: object) -> None:
@@ -264,9 +258,4 @@ def load_state(trunk: Trunk, state: State, where: object) -> None:
     try:
         trunk.module.load_state_dict(state)
     except RuntimeError as error:
-        raise WeightsMismatch(
-            f"the checkpoint does not fit {trunk.architecture.name}:"
-            f" {describe_mismatch(str(error))}",
-            where=where,
-            remedy="declare the architecture that it was trained with",
-        ) from error
+        raise misfit(error, trunk.architecture.name, where) from error

@@ -6,19 +6,19 @@ code and in their own caches (``TORCH_HOME``, ``HF_HOME``).
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+
+import torch
 
 from evaluation.errors import ModelError, WeightsUnavailable, one_line
 from evaluation.models import embedded
+from evaluation.models.base import Loading
 from evaluation.models.checkpoints import file_digest
-from evaluation.models.hub import announced_by_url, cached_file, fetch_file, hub_offline
+from evaluation.models.hub import Published, hub_offline, of_hub, of_url
 from evaluation.models.supervised.trunks import (
-    Architecture,
     Trunk,
     architecture_of,
     create_trunk,
@@ -26,16 +26,10 @@ from evaluation.models.supervised.trunks import (
     read_state,
     resized,
 )
-from evaluation.net.announced import Progress, download, placed
 from evaluation.records import Availability, ModelSpec
-from evaluation.records.base import silent
-
-if TYPE_CHECKING:
-    import torch
 
 TIMM_FILES = ("model.safetensors", "pytorch_model.bin")
 """What timm looks for in a repository of the hub, in this order."""
-_REMEDY = 'run once with a network, or give a local file: weights = "path"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,72 +44,59 @@ class Loaded:
     pretrained: bool = True
 
 
-def load_trunk(spec: ModelSpec, *, offline: bool) -> Loaded:
+def load_trunk(spec: ModelSpec, loading: Loading) -> Loaded:
     """A trunk with the weights that the study declares, downloaded if they are not here.
 
     The option ``size`` sets how large (pixels, a square) the photos are that it reads.
 
     Raises :class:`WeightsUnavailable`, :class:`WeightsMismatch` or :class:`ModelError`.
     """
-    loaded = _load_trunk(spec, offline=offline)
+    loaded = _load_trunk(spec, loading)
     size = spec.options.get("size")
     if size is None:
         return loaded
     return replace(loaded, trunk=resized(loaded.trunk, int(size), where=spec.name))
 
 
-def _load_trunk(spec: ModelSpec, *, offline: bool) -> Loaded:
+def _load_trunk(spec: ModelSpec, loading: Loading) -> Loaded:
     trunk = create_trunk(spec, seed=int(spec.options.get("seed", 0)))
-    if spec.weights == "random":
-        return Loaded(trunk=trunk, digest=state_digest(trunk.module), pretrained=False)
     if spec.weights == "embedded":
         return _embedded(spec, trunk)
+    path = fetch(spec, loading)
+    if path is None:
+        return Loaded(trunk=trunk, digest=state_digest(trunk.module), pretrained=False)
     if spec.weights == "imagenet" and trunk.architecture.library == "timm":
-        return _timm_imagenet(spec, trunk, offline=offline)
-    if spec.weights == "imagenet":
-        path = fetch_torchvision(trunk.architecture, where=spec.name, offline=offline)
-    else:
-        path = _local(spec)
+        return _timm_imagenet(spec, trunk)
     state, head = read_state(path, trunk)
     load_state(trunk, state, path)
     return Loaded(trunk=trunk, digest=file_digest(path), head=head)
 
 
-def fetch(
-    spec: ModelSpec,
-    *,
-    cache: Path,  # noqa: ARG001 - theirs are the caches of torchvision and timm
-    offline: bool,
-    progress: Progress = silent,
-) -> Path | None:
+def fetch(spec: ModelSpec, loading: Loading) -> Path | None:
     """The checkpoint file, had ahead of time; None when the weights are drawn at random.
 
     Raises :class:`WeightsUnavailable` or :class:`ModelError`.
     """
-    if spec.weights == "random":
-        return None
-    if spec.weights == "embedded":
-        return _embedded_file(spec)
-    if spec.weights != "imagenet":
-        return _local(spec)
-    architecture = architecture_of(spec)
-    if architecture.library == "torchvision":
-        return fetch_torchvision(architecture, where=spec.name, offline=offline, progress=progress)
-    _fetch_timm(spec.name, architecture, offline=offline, progress=progress)
-    return _timm_file(architecture)
+    if spec.weights == "imagenet":
+        return published(spec).fetch(loading)
+    return None if spec.weights == "random" else _file_here(spec)
+
+
+def _file_here(spec: ModelSpec) -> Path:
+    return _embedded_file(spec) if spec.weights == "embedded" else _local(spec)
 
 
 def availability(spec: ModelSpec, *, offline: bool) -> Availability:
     """Whether the weights are here; builds and fetches nothing."""
     try:
-        missing = _missing_download(spec)
+        architecture_of(spec)
+        if spec.weights == "imagenet":
+            return published(spec).availability(offline=offline)
+        if spec.weights != "random":
+            _file_here(spec)
     except ModelError as error:
         return Availability(ready=False, reason=str(error))
-    if missing is None:
-        return Availability(ready=True, download_bytes=0)
-    if offline:
-        return Availability(ready=False, reason=str(_not_here(spec.name)))
-    return Availability(ready=False, reason=missing.what, download_bytes=missing.size)
+    return Availability(ready=True, download_bytes=0)
 
 
 def state_digest(module: torch.nn.Module) -> str:
@@ -125,9 +106,6 @@ def state_digest(module: torch.nn.Module) -> str:
         digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-# ----------------------------------------------------------------- local files
 
 
 def _embedded(spec: ModelSpec, trunk: Trunk) -> Loaded:
@@ -163,134 +141,50 @@ def _local(spec: ModelSpec) -> Path:
     return path
 
 
-# ------------------------------------------------------------------- downloads
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Missing:
-    """What a first run would fetch."""
-
-    what: str
-    size: int | None
-    """Bytes, where the library tells."""
-
-
-def _missing_download(spec: ModelSpec) -> _Missing | None:
-    """What has to be downloaded; raises :class:`ModelError` when nothing could help."""
+def published(spec: ModelSpec) -> Published:
+    """The checkpoint of ImageNet that torchvision or timm publishes of an architecture."""
     architecture = architecture_of(spec)
-    if spec.weights == "embedded":
-        _embedded_file(spec)
-        return None
-    if spec.weights != "imagenet":
-        if spec.weights != "random":
-            _local(spec)
-        return None
     if architecture.library == "timm":
-        return None if _timm_file(architecture) else _Missing(what="timm's weights", size=None)
-    weights = _torchvision_weights(architecture)
-    if torchvision_file(weights.url).is_file():
-        return None
+        import timm
+
+        config = timm.get_pretrained_cfg(architecture.name)
+        if config is None or not (config.hf_hub_id or config.url):
+            raise WeightsUnavailable(
+                f"timm publishes no weights of {architecture.name}",
+                remedy="choose another architecture, or give a local file",
+            )
+        if config.hf_hub_id:
+            return of_hub(config.hf_hub_id, TIMM_FILES, what=spec.name)
+        return of_url(config.url, target=_torch_hub(config.url), what=spec.name)
+    import torchvision
+
+    weights = torchvision.models.get_model_weights(architecture.name).DEFAULT
     megabytes = weights.meta.get("_file_size") if weights.meta else None
-    return _Missing(
-        what="torchvision's weights", size=None if megabytes is None else int(megabytes * 2**20)
+    return of_url(
+        weights.url,
+        target=_torch_hub(weights.url),
+        what=spec.name,
+        size=None if megabytes is None else int(megabytes * 2**20),
     )
 
 
-def _torchvision_weights(architecture: Architecture) -> Any:
-    import torchvision
-
-    return torchvision.models.get_model_weights(architecture.name).DEFAULT
-
-
-def torchvision_file(url: str) -> Path:
+def _torch_hub(url: str) -> Path:
     """Where torch.hub keeps a checkpoint (below ``TORCH_HOME``)."""
-    import torch
-
     return Path(torch.hub.get_dir()) / "checkpoints" / PurePosixPath(url).name
 
 
-def fetch_torchvision(
-    architecture: Architecture, *, where: str, offline: bool, progress: Progress = silent
-) -> Path:
-    """The checkpoint that torchvision publishes, downloaded if torch.hub's cache has it not.
-
-    It comes as every file does: resumed after a cut, held against the digits of its hash that
-    its name carries, and in its place only when whole.
-    """
-    weights = _torchvision_weights(architecture)
-    path = torchvision_file(weights.url)
-    if path.is_file():
-        return path
-    if offline:
-        raise _not_here(where)
-    _fetch_url(weights.url, where, progress)
-    return path
-
-
-def _fetch_url(url: str, what: str, progress: Progress) -> None:
-    """A checkpoint at a plain address, into torch.hub's cache."""
-    remote = announced_by_url(url, target=torchvision_file(url), what=what)
-    download(remote, what=what, progress=progress)
-    with placed(remote, what=what):
-        pass  # torch.hub's cache is its files
-
-
-def _timm_imagenet(spec: ModelSpec, trunk: Trunk, *, offline: bool) -> Loaded:
+def _timm_imagenet(spec: ModelSpec, trunk: Trunk) -> Loaded:
+    """Timm's own reading of its checkpoint, which is in its cache."""
     import timm
 
-    _fetch_timm(spec.name, trunk.architecture, offline=offline)
-    with _telling(spec.name), hub_offline():
-        full = timm.create_model(trunk.architecture.name, pretrained=True, num_classes=0)
-    load_state(trunk, full.state_dict(), spec.name)
-    return Loaded(trunk=trunk, digest=state_digest(trunk.module))
-
-
-def _fetch_timm(
-    what: str, architecture: Architecture, *, offline: bool, progress: Progress = silent
-) -> None:
-    """Timm's checkpoint, downloaded if the cache of its library has it not."""
-    import timm
-
-    if _timm_file(architecture) is not None:
-        return
-    if offline:
-        raise _not_here(what)
-    config = timm.get_pretrained_cfg(architecture.name)
-    if config.hf_hub_id:
-        fetch_file(config.hf_hub_id, TIMM_FILES, what=what, progress=progress)
-    else:
-        _fetch_url(config.url, what, progress)
-
-
-def _timm_file(architecture: Architecture) -> Path | None:
-    """Timm's checkpoint in the cache of its library, if it is there."""
-    import timm
-
-    config = timm.get_pretrained_cfg(architecture.name)
-    if config is None or not (config.hf_hub_id or config.url):
-        raise WeightsUnavailable(
-            f"timm publishes no weights of {architecture.name}",
-            remedy="choose another architecture, or give a local file",
-        )
-    if config.hf_hub_id:
-        return cached_file(config.hf_hub_id, TIMM_FILES)
-    path = torchvision_file(config.url)
-    return path if path.is_file() else None
-
-
-@contextlib.contextmanager
-def _telling(where: object) -> Iterator[None]:
     try:
-        yield
+        with hub_offline():
+            full = timm.create_model(trunk.architecture.name, pretrained=True, num_classes=0)
     except Exception as error:  # the libraries raise their own, their transport's, and OSError
         raise WeightsUnavailable(
-            f"the weights cannot be read ({one_line(error)})", where=where, remedy=_REMEDY
+            f"the weights cannot be read ({one_line(error)})",
+            where=spec.name,
+            remedy="fetch them again, or give a local file",
         ) from error
-
-
-def _not_here(where: object) -> WeightsUnavailable:
-    return WeightsUnavailable(
-        "the ImageNet weights are not on this machine and --offline forbids to fetch them",
-        where=where,
-        remedy=_REMEDY,
-    )
+    load_state(trunk, full.state_dict(), spec.name)
+    return Loaded(trunk=trunk, digest=state_digest(trunk.module))
