@@ -13,6 +13,7 @@ from dataclasses import replace
 from evaluation.data import open_photo
 from evaluation.errors import ArtefactError, DataError, VeilleError, one_line
 from evaluation.records import (
+    DEPTH,
     Case,
     CaseExplanation,
     ExplainFailure,
@@ -25,15 +26,6 @@ from evaluation.stages.open import StudyData
 from evaluation.stages.score import head_of
 from evaluation.stores import artefacts
 from evaluation.usage import eval_command
-
-DEPTH = ExplainSpec(
-    masks=1000,
-    rise_photos=32,
-    faithfulness_photos=24,
-    curve_steps=20,
-    randomisation_photos=4,
-)
-"""What ``veille explain`` raises a study's numbers to when it is not told otherwise."""
 
 
 def deeper(spec: ExplainSpec) -> ExplainSpec:

@@ -155,10 +155,14 @@ def _local(spec: ModelSpec) -> Path:
             f'no supervised weights "{spec.weights}" can be had',
             where=spec.name,
             remedy='use weights = "imagenet", "embedded", "random" or a local file',
+            reason="unpublished",
         )
     if not path.is_file():
         raise WeightsUnavailable(
-            "no such checkpoint", where=path, remedy="check the path in the study file"
+            "no such checkpoint",
+            where=path,
+            remedy="check the path in the study file",
+            reason="no-file",
         )
     return path
 
@@ -271,6 +275,7 @@ def _timm_file(architecture: Architecture) -> Path | None:
         raise WeightsUnavailable(
             f"timm publishes no weights of {architecture.name}",
             remedy="choose another architecture, or give a local file",
+            reason="unpublished",
         )
     if config.hf_hub_id:
         return cached_file(config.hf_hub_id, TIMM_FILES)
@@ -284,7 +289,10 @@ def _telling(where: object) -> Iterator[None]:
         yield
     except Exception as error:  # the libraries raise their own, their transport's, and OSError
         raise WeightsUnavailable(
-            f"the weights cannot be read ({one_line(error)})", where=where, remedy=_REMEDY
+            f"the weights cannot be read ({one_line(error)})",
+            where=where,
+            remedy=_REMEDY,
+            reason="unreadable",
         ) from error
 
 
@@ -293,4 +301,5 @@ def _not_here(where: object) -> WeightsUnavailable:
         "the ImageNet weights are not on this machine and --offline forbids to fetch them",
         where=where,
         remedy=_REMEDY,
+        reason="offline",
     )
