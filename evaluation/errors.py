@@ -27,6 +27,7 @@ import difflib
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 LONGEST = 600
 """Characters of each part of a message."""
@@ -34,6 +35,10 @@ SHOWN = 5
 """How many names an error spells out."""
 MOST_MISTAKES = 20
 """Mistakes of one file that are shown: as many as a screen has lines."""
+Reason = Literal[
+    "offline", "unreachable", "altered", "unpublished", "no-file", "unreadable", "no-package"
+]
+"""Why weights cannot be had; the report says it in the language of its page."""
 _JOINERS = "\u200c\u200d"
 """Invisible characters that scripts and emoji need."""
 
@@ -98,13 +103,11 @@ class VeilleError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments do not survive BaseException's own pickling, and
         # pytest-xdist sends exceptions between processes.
-        return (_rebuild, (type(self), self.what, self.where, self.remedy))
+        return (_rebuild, (type(self), str(self)), self.__dict__)
 
 
-def _rebuild(
-    kind: type[VeilleError], what: str, where: str | None, remedy: str | None
-) -> VeilleError:
-    return kind(what, where=where, remedy=remedy)
+def _rebuild(kind: type[VeilleError], text: str) -> VeilleError:
+    return kind.__new__(kind, text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +170,17 @@ class ModelError(VeilleError):
 
 class WeightsUnavailable(ModelError):
     """The weights cannot be had here and now: the case is recorded as unavailable."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = None,
+        remedy: str | None = None,
+        reason: Reason | None,
+    ) -> None:
+        super().__init__(what, where=where, remedy=remedy)
+        self.reason = reason
 
 
 class WeightsMismatch(ModelError):

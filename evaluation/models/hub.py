@@ -129,6 +129,7 @@ class Published:
             "the weights are not in the cache and --offline forbids to fetch them",
             where=self.what,
             remedy="run once with the network, or give a local file",
+            reason="offline",
         )
 
 
@@ -259,6 +260,7 @@ def _announced_by_hub(repository: str, names: tuple[str, ...], *, what: str) -> 
             "the weights cannot be fetched: the server does not answer as a hub",
             where=what,
             remedy="check HF_ENDPOINT and the proxy, or give a local file",
+            reason="unreachable",
         )
     cache, folder = Path(constants.HF_HUB_CACHE), f"models--{repository.replace('/', '--')}"
     return RemoteFile(
@@ -306,6 +308,7 @@ def _asking(url: str, what: str) -> Iterator[None]:
             "the weights are not in the cache and HF_HUB_OFFLINE forbids to fetch them",
             where=what,
             remedy="unset it, or give a local file",
+            reason="offline",
         )
     host = urlsplit(url).netloc
     since, reason = _silent.get(host, (float("-inf"), ""))
@@ -328,4 +331,5 @@ def _no_answer(host: str, reason: str, what: str) -> WeightsUnavailable:
         f"the weights cannot be fetched: {host} does not answer {reason}",
         where=what,
         remedy="check the network, or give a local file",
+        reason="unreachable",
     )

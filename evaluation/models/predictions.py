@@ -52,6 +52,7 @@ class GivenPredictions(Predictor):
                 "no such table of predictions",
                 where=spec.weights,
                 remedy="correct file in the study, or put it there",
+                reason="no-file",
             )
         files = _files(spec)
         for file in files:

@@ -146,6 +146,7 @@ def _check(remote: RemoteFile, what: str) -> None:
             "what came has another checksum than the one announced; it was thrown away",
             where=what,
             remedy="run again; if it says so again, the server or a proxy alters the file",
+            reason="altered",
         )
 
 
@@ -190,7 +191,10 @@ def told(what: str) -> Iterator[None]:
     except Exception as error:  # the libraries raise their own, their transport's, and OSError
         reason, remedy = _reason(error)
         raise WeightsUnavailable(
-            f"the weights cannot be fetched: {reason}", where=what, remedy=remedy
+            f"the weights cannot be fetched: {reason}",
+            where=what,
+            remedy=remedy,
+            reason="unreachable",
         ) from error
 
 

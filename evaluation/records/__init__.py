@@ -106,6 +106,7 @@ from evaluation.records.results import SampleCard, StudyRecord, StudyResults
 from evaluation.records.runs import EmbeddingCost, Lap, Provenance, RunRecord, Scope, Timings
 from evaluation.records.scores import ClassScores, Metric, Predictions
 from evaluation.records.study import (
+    DEPTH,
     AnswerSpec,
     Case,
     DatasetSpec,

@@ -14,7 +14,8 @@ SCHEMA_VERSION = 3
 """Version of the artefact files that this program writes.
 
 1: until November 2026; intervals of run.json and tests of texts took copies for photos of their
-own, and records had no fingerprint.  2: no repeated splits.  Both are still read.
+own, and records had no fingerprint.  2: no repeated splits, and why weights could not be had was no
+code.  Both are still read.
 """
 OLDEST_READ = 1
 """The oldest version that is still read."""

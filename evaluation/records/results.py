@@ -71,6 +71,8 @@ class StudyRecord:
     answer: AnswerSpec = field(default_factory=AnswerSpec)
     translations: Mapping[str, str] = field(default_factory=dict)
     """French text of the study (titles, question, sources) to the same in English."""
+    glosses: Mapping[str, str] = field(default_factory=dict)
+    """Class to what its name means in French, where it is in another language."""
 
     def is_of(self, run: RunRecord) -> bool:
         """Whether a run was made on these photos and this split."""

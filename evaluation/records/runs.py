@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from evaluation.errors import Reason
 from evaluation.records.base import SCHEMA_VERSION, Option, Status
 from evaluation.records.labelfree import Adaptation
 from evaluation.records.repeats import RepeatedScores
@@ -119,6 +120,8 @@ class RunRecord:
     status: Status
     error: str | None = None
     """One line, for ``unavailable`` and ``failed``."""
+    reason: Reason | None = None
+    """Of ``unavailable``; None in older artefacts."""
     warnings: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     metrics: tuple[Metric, ...] = ()

@@ -281,6 +281,16 @@ class ExplainSpec:
         return same and all(own[name] >= others[name] for name in own)
 
 
+DEPTH = ExplainSpec(
+    masks=1000,
+    rise_photos=32,
+    faithfulness_photos=24,
+    curve_steps=20,
+    randomisation_photos=4,
+)
+"""What ``veille explain`` raises a study's numbers to when it is not told otherwise."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerSpec:
     """Which cases answer the study's question, and what they are held against.
@@ -341,6 +351,8 @@ class Study:
     answer: AnswerSpec = field(default_factory=AnswerSpec)
     translations: Mapping[str, str] = field(default_factory=dict)
     """French text of the study (titles, question, sources) to the same in English."""
+    glosses: Mapping[str, str] = field(default_factory=dict)
+    """Class to what its name means in French, where it is in another language."""
 
     @property
     def parts(self) -> tuple[Fold, ...]:

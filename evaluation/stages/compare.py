@@ -44,6 +44,9 @@ from evaluation.stores import artefacts
 
 T = TypeVar("T", Calibration, Abstention)
 
+GROUPED = 2
+"""The version since which tests know the study's groups."""
+
 
 def compare_cases(root: Path, name: str) -> StudyComparison | None:
     """Compares the scored cases of a study and writes comparison.json.
@@ -130,7 +133,7 @@ def _still_true(evidence: Evidence) -> StudyComparison:
 
 def _took_copies_for_photos(earlier: StudyComparison, evidence: Evidence) -> bool:
     """Whether tests of an older version ignored groups that the study has."""
-    return earlier.schema_version < 2 and evidence.groups is not None  # noqa: PLR2004 - see there
+    return earlier.schema_version < GROUPED and evidence.groups is not None
 
 
 def _cases_of(evidence: Evidence, model: str) -> set[str]:

@@ -35,7 +35,8 @@ def _scored(case: Case, data: StudyData, engine: Engine) -> RunRecord:
     if earlier is not None and earlier.error:
         if earlier.case == case.id and earlier.prompts == case.prompts:
             return earlier
-        engine.know_unavailable(case.model, WeightsUnavailable(earlier.error))
+        known = WeightsUnavailable(earlier.error, reason=earlier.reason)
+        engine.know_unavailable(case.model, known)
     from evaluation.stages.score import score
 
     return score(case, data, engine)

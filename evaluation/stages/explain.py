@@ -12,6 +12,7 @@ from dataclasses import replace
 from evaluation.data import open_photo
 from evaluation.errors import ArtefactError, DataError, VeilleError, one_line
 from evaluation.records import (
+    DEPTH,
     Case,
     CaseExplanation,
     ExplainFailure,
@@ -26,19 +27,17 @@ from evaluation.stages.standing import maps_stand
 from evaluation.stores import artefacts
 from evaluation.usage import eval_command
 
-DEPTH = {
-    "masks": 1000,
-    "rise_photos": 32,
-    "faithfulness_photos": 24,
-    "curve_steps": 20,
-    "randomisation_photos": 4,
-}
-"""What ``veille explain`` raises a study's numbers to when it is not told otherwise."""
-
 
 def deeper(spec: ExplainSpec) -> ExplainSpec:
     """A study's declaration with at least the numbers of ``DEPTH``."""
-    return replace(spec, **{name: max(getattr(spec, name), least) for name, least in DEPTH.items()})
+    return replace(
+        spec,
+        masks=max(spec.masks, DEPTH.masks),
+        rise_photos=max(spec.rise_photos, DEPTH.rise_photos),
+        faithfulness_photos=max(spec.faithfulness_photos, DEPTH.faithfulness_photos),
+        curve_steps=max(spec.curve_steps, DEPTH.curve_steps),
+        randomisation_photos=max(spec.randomisation_photos, DEPTH.randomisation_photos),
+    )
 
 
 def try_to_explain(

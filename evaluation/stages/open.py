@@ -178,6 +178,7 @@ def _study_record(data: StudyData, settings: Settings) -> StudyRecord:
         models=cards(study.models, settings.cache),
         answer=study.answer,
         translations=study.translations,
+        glosses=study.glosses,
     )
 
 

@@ -92,7 +92,11 @@ def score(case: Case, data: StudyData, engine: Engine) -> RunRecord:
     except VeilleError as error:
         status: Status = "unavailable" if isinstance(error, WeightsUnavailable) else "failed"
         record = replace(
-            record, status=status, error=str(error), fingerprint=_of_refusal(case, status, settings)
+            record,
+            status=status,
+            error=str(error),
+            reason=getattr(error, "reason", None),
+            fingerprint=_of_refusal(case, status, settings),
         )
         return _write(record, settings, clock, memory)
     except Exception as error:

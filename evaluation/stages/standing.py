@@ -138,9 +138,9 @@ def maps_stand(case: Case, spec: ExplainSpec, root: Path) -> bool:
     # Whatever cannot be read is made anew.
     with suppress(ArtefactError, *json_file.MISFITS):
         found = json_object(folder / "attention.json")
-        made_of = (found["schema_version"], found["algorithms"], found["predictions_digest"])
+        made_of = (found["algorithms"], found["predictions_digest"])
         return (
-            made_of == (SCHEMA_VERSION, ALGORITHMS, artefacts.predictions_digest(root, case.id))
+            made_of == (ALGORITHMS, artefacts.predictions_digest(root, case.id))
             and json_file.structured(found["spec"], ExplainSpec).covers(spec)
             and all(
                 (folder / one["overlay"]).is_file()

@@ -40,6 +40,8 @@ SHIPPED = Path(__file__).parent.parent / "studies"
 """The studies that come with the program."""
 ENGLISH = "english.toml"
 """Beside study.toml: what its texts are in English, for the report's English pages."""
+FRENCH = "french.toml"
+"""Beside study.toml: what its class names mean in French, for readers who search in French."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +150,7 @@ def _study(file: Path, data_root: Path | None, mistakes: list[Mistake]) -> Study
     prompts = read_prompt_sets(table, models)
     reference = _reference(table)
     translations = _translations(file.with_name(ENGLISH), mistakes)
+    glosses = _translations(file.with_name(FRENCH), mistakes)
     refuse_unknown_prompts(table, models, [prompt_set.name for prompt_set in prompts])
     cases = _case_names(name, models, prompts)
     thresholds = _thresholds(table, cases)
@@ -168,15 +171,16 @@ def _study(file: Path, data_root: Path | None, mistakes: list[Mistake]) -> Study
         explain=explain,
         answer=answer,
         translations=translations,
+        glosses=glosses,
     )
 
 
 def _translations(file: Path, mistakes: list[Mistake]) -> Mapping[str, str]:
-    """French text to English, when there is such a file beside the study."""
+    """A text to the same in the file's language, when there is such a file beside the study."""
     if not file.is_file():
         return {}
     table = Table(read_toml(file, mistakes) or {}, file, mistakes)
-    found = {french: table.required_text(french) for french in table.raw}
+    found = {text: table.required_text(text) for text in table.raw}
     table.finish()
     return found
 

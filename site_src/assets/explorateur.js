@@ -268,6 +268,11 @@
     if (text !== undefined) made.textContent = text;
     return made;
   };
+  /* What is in the language of the class names, where that is not the page's. */
+  const named = (made) => {
+    if (data.names) made.lang = data.names;
+    return made;
+  };
   const source = (at) => data.base + data.paths[at].split("/").map(encodeURIComponent).join("/");
   const alternative = (at) => `${either("Photo de la catégorie", "Photo of the class")} ${quote(data.classes[data.labels[at]])}`;
   const picture = (at, lazy) => {
@@ -285,9 +290,10 @@
     const line = element("span", `v-verdict v-verdict--${ok ? "right" : "wrong"}`);
     const mark = element("span", "v-verdict__mark", ok ? "✓" : "✗");
     mark.setAttribute("aria-hidden", "true");
-    const answer = ok ? WORDS.right : `${WORDS.wrong}${WORDS.colon}${data.classes[said.predicted[at]]}`;
+    const answer = element("span", "", prefix + (ok ? WORDS.right : `${WORDS.wrong}${WORDS.colon}`));
+    if (!ok) answer.append(named(element("span", "", data.classes[said.predicted[at]])));
     const share = rough(said.confidence[at] / 100);
-    line.append(mark, element("span", "", prefix + answer), element("small", "", share));
+    line.append(mark, answer, element("small", "", share));
     return line;
   };
   const card = (at) => {
@@ -297,7 +303,7 @@
     link.dataset.at = at;
     const words = element("span", "v-explorer__words");
     if (data.photos) words.append(element("span", "v-explorer__title", data.titles[at]));
-    words.append(element("span", "v-explorer__label", data.classes[data.labels[at]]));
+    words.append(named(element("span", "v-explorer__label", data.classes[data.labels[at]])));
     if (state.accord) words.append(verdict(state.a, at, "A\u00a0· "), verdict(state.b, at, "B\u00a0· "));
     else words.append(verdict(state.cas, at, ""));
     link.append(picture(at, true), words);
@@ -481,7 +487,8 @@
   const line = (at, label) => {
     const truth = label === data.labels[at];
     const row = element("tr", truth ? "v-panel__truth" : "");
-    const head = element("th", "", data.classes[label]);
+    const head = element("th");
+    head.append(named(element("span", "", data.classes[label])));
     head.scope = "row";
     if (truth) head.append(element("small", "", either("vraie catégorie", "true class")));
     row.append(head);
@@ -532,6 +539,7 @@
     if (data.shelves[at] !== NONE) {
       facts.push(fact(WORDS.shelf, data.subcategories[data.shelves[at]]));
     }
+    facts.forEach((made) => named(made.lastChild));
     facts.push(fact(WORDS.id, data.ids[at]));
     one("dl", dialog).replaceChildren(...facts);
     table(at);

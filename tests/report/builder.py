@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from evaluation.errors import Reason
 from evaluation.records import (
     AnswerSpec,
     ClassScores,
@@ -211,6 +212,7 @@ def run_record(
     confusion: tuple[tuple[int, ...], ...] = (),
     status: Status = "ok",
     error: str | None = None,
+    reason: Reason | None = None,
     warnings: tuple[str, ...] = (),
 ) -> RunRecord:
     metrics, per_class = scores_of(classes, confusion) if confusion else ((), ())
@@ -225,6 +227,7 @@ def run_record(
         seed=42,
         status=status,
         error=error,
+        reason=reason,
         warnings=warnings,
         classes=classes,
         metrics=metrics,
@@ -366,6 +369,7 @@ def shop(folder: Path, *, redistributable: bool = True) -> StudyResults:
             hub,
             sets["noms"],
             status="unavailable",
+            reason="offline",
             error="the weights are not on this machine and --offline forbids the network; "
             "run `veille weights boutique` once with a network",
         ),

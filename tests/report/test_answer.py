@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from evaluation.report.pages.prompts import choices
 from evaluation.report.site.render import render
 from evaluation.report.study import answer
 from evaluation.report.study.here import Here
-from evaluation.report.study.view import StudyView
+from evaluation.report.study.view import StudyView, value
 from evaluation.scoring.comparison import align, compare
 from evaluation.scoring.findings import Contender, find
 from tests.report import builder
@@ -42,14 +42,14 @@ N = 30
 
 @dataclass(frozen=True)
 class Scored:
-    """A case: its model, and how many of the 30 photos of each class it gets right."""
+    """A case: its model, and how many photos of each class, or of all, it gets right."""
 
     model: ModelSpec
-    right: int
+    right: int | Sequence[int]
 
     def run(self, classes: tuple[str, ...], n: int) -> RunRecord:
         texts = builder.prompt_set("noms", classes) if self.model.reads_texts else None
-        recalls = [self.right] * len(classes)
+        recalls = [self.right] * len(classes) if isinstance(self.right, int) else self.right
         confusion = builder.confusion_of(recalls, n, sink=1 % len(classes))
         return builder.run_record("s", classes, self.model, texts, confusion=confusion)
 
@@ -76,6 +76,7 @@ def study(
         samples=builder.cards(classes, train=1, validation=1, test=n),
         cases=tuple(run.case for run in runs),
         answer=AnswerSpec(about="clip" if about else None),
+        translations=builder.ENGLISH,
     )
     results = builder.results_of(card, runs, folder)
     return replace(results, comparison=_compared(results))
@@ -119,25 +120,43 @@ def said(results: StudyResults, language: Language = "fr") -> tuple[str, str]:
         return answer.word(view), plain(answer.sentence(view))
 
 
+def share(percent: int) -> tuple[int, ...]:
+    """Of 20 photos in each of ten classes, those that make this share of all 200."""
+    each, more = divmod(2 * percent, 10)
+    return tuple(each + (place < more) for place in range(10))
+
+
 @pytest.mark.parametrize(
-    ("clip", "word", "verb", "english"),
+    ("clip", "word", "sentence", "english"),
     [
-        (15, "Non", "fait moins bien que le modèle entraîné", "No"),
-        (25, "On ne peut pas dire", "ne disent pas si CLIP vaut le modèle entraîné", "We cannot"),
-        (29, "Oui", "CLIP fait mieux que le modèle entraîné", "Yes"),
+        (50, "Non", "CLIP fait moins bien que le modèle entraîné, de plus de 5\u00a0points.",
+         ("No", "CLIP does worse than the trained model, by more than 5\u00a0points.")),
+        (84, "On ne peut pas dire", "ne disent pas si CLIP vaut le modèle entraîné",
+         ("We cannot tell", "do not tell whether CLIP equals the trained model")),
+        (95, "Oui", "CLIP fait mieux que le modèle entraîné.",
+         ("Yes", "CLIP does better than the trained model.")),
     ],
-)
+)  # fmt: skip
 def test_a_clip_that_was_scored_answers(
-    tmp_path: Path, clip: int, word: str, verb: str, english: str
+    tmp_path: Path, clip: int, word: str, sentence: str, english: tuple[str, str]
 ) -> None:
-    """At 0.50, 0.83 and 0.97 against 0.87; the stand-in, however good, does not."""
+    """At 0.50, 0.84 and 0.95 against 0.87; the stand-in, however good, does not."""
     results = study(
-        tmp_path, Scored(STAND_IN, 30), Scored(CLIP, clip), Scored(TRAINED, 26), about="clip"
+        tmp_path,
+        Scored(STAND_IN, 20),
+        Scored(CLIP, share(clip)),
+        Scored(TRAINED, share(87)),
+        about="clip",
+        classes=tuple(f"C{i}" for i in range(10)),
+        n=20,
     )
+    candidate, rival = answer.leading(here(results).view)
+    assert candidate.model == CLIP
+    assert [value(run, "accuracy") for run in (candidate, rival)] == [clip / 100, 0.87]
     assert said(results)[0] == word
-    assert verb in said(results)[1]
-    assert said(results, "en")[0].startswith(english)
-    assert answer.leading(here(results).view)[0].model == CLIP
+    assert sentence in said(results)[1]
+    assert said(results, "en")[0] == english[0]
+    assert english[1] in said(results, "en")[1]
 
 
 def test_without_a_clip_the_first_words_say_so(tmp_path: Path) -> None:
@@ -196,6 +215,17 @@ def test_nothing_scored(tmp_path: Path) -> None:
     assert said(empty) == ("", "Aucun cas n’a encore de résultat comparable sur ces photos.")
 
 
+UNSEEN = (26, 26, 26, 0, 26, 26, 26)
+"""Of the fourth class no photo is right, and no photo of another goes there."""
+
+
+def alike(results: StudyResults) -> StudyResults:
+    """The same study, whose cases all say what the first one says."""
+    first = results.predictions[results.runs[0].case]
+    same = replace(results, predictions={run.case: first for run in results.runs})
+    return replace(same, comparison=_compared(same))
+
+
 SYNTHETIC: dict[str, Callable[[Path], StudyResults]] = {
     "wins": lambda p: study(p, Scored(STAND_IN, 29), Scored(TRAINED, 20)),
     "loses": lambda p: study(p, Scored(STAND_IN, 20), Scored(TRAINED, 29)),
@@ -205,6 +235,8 @@ SYNTHETIC: dict[str, Callable[[Path], StudyResults]] = {
     "perfect": lambda p: study(p, Scored(STAND_IN, 30), Scored(TRAINED, 30)),
     "chance": lambda p: study(p, Scored(STAND_IN, 4), Scored(TRAINED, 4)),
     "seven photos": lambda p: study(p, Scored(STAND_IN, 1), Scored(TRAINED, 1), n=1),
+    "identical": lambda p: alike(study(p, Scored(STAND_IN, 20), Scored(TRAINED, 20))),
+    "never predicted": lambda p: study(p, Scored(STAND_IN, UNSEEN), Scored(TRAINED, UNSEEN)),
     "one case": lambda p: study(p, Scored(STAND_IN, 20)),
     "nothing": lambda p: replace(
         study(p, Scored(STAND_IN, 20)), runs=(), predictions={}, comparison=None
@@ -248,7 +280,7 @@ def test_the_strip_shows_both_sides_right_and_wrong(tmp_path: Path) -> None:
     shown = answer.first_screen(place)["photos"]
     assert isinstance(shown, list)
     assert len({one["photo"].id for one in shown}) == 4
-    verdicts = np.array([[right for _, _, right in one["said"]] for one in shown])
+    verdicts = np.array([[right for *_, right in one["said"]] for one in shown])
     assert verdicts[0, 0]
     assert not verdicts[1, 0]
     assert verdicts[2, 1]

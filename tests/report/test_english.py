@@ -18,12 +18,6 @@ from tests.report import builder
 from tests.report.conftest import ROOT, write_artefacts
 from tests.report.crawl import Html, problems
 
-FRENCH = re.compile(
-    r"[«»]|\b(?:le|la|les|des|du|une|est|sont|avec|dans|sur|pour|par|qui|que|pas|aucune?"
-    r"|chaque|cette|ces|catégories?|modèle|textes|précision|exactitude|rappel)\b|\b[cdjlmnst]’[a-zé]",
-    flags=re.IGNORECASE,
-)
-
 DATA = (
     *builder.AWKWARD,
     "Ours",
@@ -72,18 +66,6 @@ def words(text: str) -> str:
     for data in DATA:
         text = text.replace(data, " ")
     return text
-
-
-def test_no_french_word_is_left(english: Pages) -> None:
-    """Outside of what is marked as French, and of the names of the data, all is English."""
-    faults = [
-        f"{uri}: {found[0]!r} in {line.strip()[:120]!r}"
-        for uri, content in english.items()
-        if uri.endswith(".md") and isinstance(content, str) and "/jouets/" not in uri
-        for line in words(content).split("\n")
-        if (found := FRENCH.search(line))
-    ]
-    assert faults == []
 
 
 def test_no_french_message_is_left(english: Pages, sources: Path) -> None:

@@ -243,10 +243,10 @@ def test_the_most_faithful_method_is_chosen() -> None:
 # -------------------------------------------------------------------------- pages
 
 
-def test_a_study_without_maps_has_no_page(toys: StudyResults) -> None:
-    """No record, no page, no link to it."""
+def test_a_study_without_maps_leads_to_none(toys: StudyResults) -> None:
+    """No record: the page says how to make them, and no other page leads there."""
     pages = only(toys)
-    assert not [uri for uri in pages if "explicabilite" in uri]
+    assert [uri for uri in pages if "explicabilite" in uri] == ["etudes/jouets/explicabilite.md"]
     assert not [one for one in pages.values() if isinstance(one, str) and "explicabilite" in one]
 
 
@@ -517,13 +517,11 @@ def test_little_probability_is_not_zero(shop: StudyResults) -> None:
 
 
 def test_a_suggestion_needs_no_maps_of_the_test(shop: StudyResults) -> None:
-    """A study may have suggestions alone: the page has them, and the conclusion leads there."""
+    """A study may have suggestions alone: they have their page, and the conclusion leads there."""
     pages = only(replace(shop, explanations={}))
-    page = text(pages, PAGE)
-    assert "{: #description-plus-precise }" in page
-    assert "#fidelite-des-cartes }" not in page
-    conclusion = text(pages, "etudes/boutique/index.md")
-    assert "explicabilite.html&#35;description-plus-precise" in conclusion
+    assert "Candles" in text(pages, "etudes/boutique/textes-plus-precis.md")
+    assert "veille explain boutique" in text(pages, PAGE)
+    assert 'href="textes-plus-precis.html"' in text(pages, "etudes/boutique/index.md")
 
 
 def test_a_description_that_changes_nothing_is_told_so(shop: StudyResults) -> None:

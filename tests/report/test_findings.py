@@ -264,7 +264,7 @@ def test_sentences_about_training(
             "inconclusive",
             (TRAINED, TEXTS, NAMES),
             (
-                f"En tête, on ne peut pas conclure entre {NETWORK} et {DESCRIBED} {ON} {PROOF})"
+                f"On ne peut pas conclure entre {NETWORK} et {DESCRIBED} {ON} {PROOF})"
                 f"\u202f; aucun test ne sépare non plus {NETWORK} de {NAMED}."
             ),
         ),
@@ -273,7 +273,7 @@ def test_sentences_about_training(
 def test_sentences_about_the_leaders(
     view: StudyView, verdict: Verdict, members: tuple[str, ...], expected: str
 ) -> None:
-    """A leader is called so only when tests separate it from all the others."""
+    """A leader is called so only when tests separate it from some of the others."""
     one = finding("leaders", verdict, TRAINED, TEXTS, TRAINED, members=members)
     assert told(view, one) == expected
 

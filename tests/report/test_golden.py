@@ -29,10 +29,11 @@ OF_A_STUDY = (
     "modeles.md",
     "prompts.md",
     "recherche.md",
+    "textes-plus-precis.md",
     f"categories/{links.slug(builder.AWKWARD[0])}.md",
     "explicabilite/boutique-embedded-supervised.md",
 )
-PLAIN = ("index.md", "comparaison.md", "methode.md")
+PLAIN = ("index.md", "comparaison.md", "explicabilite.md", "methode.md")
 """Pages of the study that nothing is concluded about, which change with that."""
 
 URIS = (

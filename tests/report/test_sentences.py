@@ -9,6 +9,7 @@ from pathlib import Path
 from evaluation.records import AnswerSpec, RunRecord, StudyResults
 from evaluation.report.kit.sentence import plain
 from evaluation.report.study import sentences
+from evaluation.report.study.absences import absences
 from evaluation.report.study.answer import answer
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
@@ -129,4 +130,4 @@ def test_stale_results_are_not_told(tmp_path: Path) -> None:
     again = view_of(results)
     assert again.supervised == ()
     assert "contre" not in plain(answer(Here(again, PAGE)))
-    assert [absence.status for absence in Here(again, PAGE).absences()] == ["à refaire"]
+    assert [absence.status for absence in absences(Here(again, PAGE))] == ["à refaire"]

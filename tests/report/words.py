@@ -87,7 +87,11 @@ def _inline(node: Node) -> str:
     said = ""
     for child in node.children:
         piece = child if isinstance(child, str) else _inline(child)
-        apart = not isinstance(child, str) and child.tag in ("small", "br", "span", "strong")
+        apart = (
+            not isinstance(child, str)
+            and child.tag in ("small", "br", "span", "strong")
+            and "lang" not in child.attributes  # a name inside a sentence
+        )
         said += f" {piece}" if apart and said and piece else piece
     return f"[{node.attributes.get('alt', '')}] " if node.tag == "img" else said
 

@@ -255,4 +255,5 @@ def _tokenizer(spec: ModelSpec, source: Source) -> Any:
             f"the tokenizer cannot be had ({one_line(error)})",
             where=spec.name,
             remedy="run once with the network, or give a folder that holds the tokenizer's files",
+            reason="unreachable",
         ) from error

@@ -38,6 +38,7 @@ def _loading_error(spec: ModelSpec, source: Source, error: Exception) -> ModelEr
             f"a part of the model cannot be fetched ({one_line(error)})",
             where=spec.name,
             remedy="run once with the network",
+            reason="unreachable",
         )
     if _is_unreadable(error):
         return ModelError(

@@ -73,7 +73,10 @@ def find_source(spec: ModelSpec, loading: Loading) -> Source:
         path = Path(spec.weights)
         if not path.exists():
             raise WeightsUnavailable(
-                "no such checkpoint", where=path, remedy="check the path in the study file"
+                "no such checkpoint",
+                where=path,
+                remedy="check the path in the study file",
+                reason="no-file",
             )
         return _folder_source(spec, path) if path.is_dir() else _file_source(spec, path)
     return _tag_source(spec, loading)
@@ -93,6 +96,7 @@ def _folder_source(spec: ModelSpec, folder: Path) -> Source:
             f"the folder has no {HUB_CONFIG}",
             where=folder,
             remedy="give a folder made by open_clip",
+            reason="no-file",
         ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
@@ -101,7 +105,10 @@ def _folder_source(spec: ModelSpec, folder: Path) -> Source:
     checkpoint = _find_checkpoint_in_dir(folder)
     if checkpoint is None:
         raise WeightsUnavailable(
-            "the folder has no checkpoint", where=folder, remedy=f"put {HUB_WEIGHTS[0]} there"
+            "the folder has no checkpoint",
+            where=folder,
+            remedy=f"put {HUB_WEIGHTS[0]} there",
+            reason="no-file",
         )
     overrides: dict[str, Any] = {}
     if text.get("hf_model_name") and (folder / embedded.TEXT_CONFIG_FILE).is_file():

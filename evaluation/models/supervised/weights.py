@@ -133,10 +133,14 @@ def _local(spec: ModelSpec) -> Path:
             f'no supervised weights "{spec.weights}" can be had',
             where=spec.name,
             remedy='use weights = "imagenet", "embedded", "random" or a local file',
+            reason="unpublished",
         )
     if not path.is_file():
         raise WeightsUnavailable(
-            "no such checkpoint", where=path, remedy="check the path in the study file"
+            "no such checkpoint",
+            where=path,
+            remedy="check the path in the study file",
+            reason="no-file",
         )
     return path
 
@@ -152,6 +156,7 @@ def published(spec: ModelSpec) -> Published:
             raise WeightsUnavailable(
                 f"timm publishes no weights of {architecture.name}",
                 remedy="choose another architecture, or give a local file",
+                reason="unpublished",
             )
         if config.hf_hub_id:
             return of_hub(config.hf_hub_id, TIMM_FILES, what=spec.name)
@@ -185,6 +190,7 @@ def _timm_imagenet(spec: ModelSpec, trunk: Trunk) -> Loaded:
             f"the weights cannot be read ({one_line(error)})",
             where=spec.name,
             remedy="fetch them again, or give a local file",
+            reason="unreadable",
         ) from error
     load_state(trunk, full.state_dict(), spec.name)
     return Loaded(trunk=trunk, digest=state_digest(trunk.module))

@@ -13,7 +13,7 @@ from typing import Any
 
 from evaluation.records import Reference
 from evaluation.report.kit import links
-from evaluation.report.kit.language import message
+from evaluation.report.kit.language import message, t
 from evaluation.report.pages import (
     appendix,
     audit,
@@ -31,6 +31,8 @@ from evaluation.report.pages import (
     models,
     prompts,
     retrieval,
+    stub,
+    suggestion,
     summary,
     supervised,
     zero_shot,
@@ -73,6 +75,12 @@ class StudyPage:
                 uri = view.page(self.address.format(part))
                 yield uri, self.build(Here(view, uri), member)
 
+    def stub(self, view: StudyView) -> tuple[str, Mapping[str, str]] | None:
+        """The uri and the model of what stands for the page while a command would make it."""
+        uri = view.page(self.address)
+        model = stub.build(Here(view, uri), self.name)
+        return None if model is None else (uri, {"title": t(self.title), **model})
+
 
 @dataclass(frozen=True, slots=True)
 class SitePage:
@@ -114,6 +122,9 @@ PAGES = (
     StudyPage("explorer", "explorateur", LOOK, message("Explorateur"), explorer.build),
     StudyPage("image_map", "carte-des-images", LOOK, message("Carte des images"), image_map.build),
     StudyPage("explain", "explicabilite", LOOK, message("Explicabilité"), explain.build),
+    StudyPage(
+        "suggestion", "textes-plus-precis", LOOK, message("Textes plus précis"), suggestion.build
+    ),
     StudyPage(
         "calibration",
         "calibration",

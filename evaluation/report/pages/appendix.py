@@ -11,9 +11,10 @@ from evaluation.report.kit.language import foreign, t
 from evaluation.report.kit.page import Fact
 from evaluation.report.kit.tables import DURATION, PERCENT, Cell, Col, Table, head, number, table
 from evaluation.report.pages.method import archive_link
+from evaluation.report.study.absences import STATUS
 from evaluation.report.study.here import Here
 from evaluation.report.study.quoted import slide_tables
-from evaluation.report.study.view import STATUS, StudyView, trace
+from evaluation.report.study.view import StudyView, trace
 
 
 def build(views: tuple[StudyView, ...], reference: Reference | None) -> Mapping[str, Any]:

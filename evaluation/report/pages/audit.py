@@ -52,6 +52,7 @@ def build(here: Here) -> Mapping[str, Any] | None:
         ],
         "accuracies": _accuracies(here, audit) if asked else None,
         "models": [_model(here, embeddings) for embeddings in audit.embeddings],
+        "kept": "look" in view.study.grouping,
         "duplicates": [[photo(here, card) for card in group] for group in groups if group]
         if seen
         else [],

@@ -19,6 +19,7 @@ def build(here: Here, label: str) -> Mapping[str, Any]:
     parts = {fold: view.samples(label, fold) for fold in reversed(FOLDS)}
     return {
         "label": label,
+        "gloss": here.view.gloss(label),
         "study": Link(
             text=t("Jeu de données : {title}", title=view.title), href=here.to("donnees")
         ),

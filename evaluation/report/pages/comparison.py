@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from evaluation.records import ReferenceSystem, RunRecord
+from evaluation.records import Grouping, ReferenceSystem, RunRecord
 from evaluation.report.kit import charts, wording
 from evaluation.report.kit.charts import Bar, Chart, chart
-from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.page import Link
 from evaluation.report.kit.tables import Col, decimals, number, table
+from evaluation.report.study.absences import pointer
 from evaluation.report.study.accuracy import interval_chart
 from evaluation.report.study.costs import cost_table
 from evaluation.report.study.explained import case_page
@@ -40,6 +41,7 @@ def build(here: Here) -> Mapping[str, Any]:
     return {
         "chart": interval_chart(here) if runs else None,
         "cases": cases_table(here),
+        "absences": pointer(here),
         "tests": _tests(here),
         "repeats": repeats(here),
         "costs": cost_table(here),
@@ -69,13 +71,25 @@ def _tests(here: Here) -> Mapping[str, Any] | None:
     return {
         "whole": global_test(compared),
         "sensitivity": sensitivity(compared),
-        "clustered": compared.clustered,
+        "groups": _groups(here.view.study.grouping) if compared.clustered else "",
         "margin": here.view.margin,
         "matrix": matrix(here, compared),
         "pairs": pairs_table(here, compared),
         "power": power_table(compared),
         "leaders": findings(here, "leaders"),
     }
+
+
+_GROUPS = {
+    "copies": message("photos aux pixels identiques"),
+    "look": message("photos presque identiques"),
+    "declared": message("photos d’un même groupe déclaré"),
+}
+
+
+def _groups(grouping: tuple[Grouping, ...]) -> str:
+    """What counts as one photo."""
+    return wording.listing([t(_GROUPS[kind]) for kind in grouping], "ou")
 
 
 def _confusion_link(view: StudyView, run: RunRecord) -> Link:

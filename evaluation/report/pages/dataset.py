@@ -95,6 +95,7 @@ def _card(here: Here, label: str) -> Mapping[str, Any]:
     rest = len(named) - _TOP_SUBCATEGORIES
     return {
         "label": label,
+        "gloss": here.view.gloss(label),
         "href": here.gallery(label),
         "n": len(cards),
         "parts": ", ".join(f"{wording.count(numbers[fold])} {t(PARTS[fold])}" for fold in FOLDS),
@@ -214,13 +215,12 @@ _REASONS = {
     "not a photo": message("ce n’est pas une photo d’un format connu"),
     "cannot be read": message("fichier illisible"),
 }
-"""How a reason of the record begins, and what it means; the record's own words follow."""
+"""How a reason of the record begins, and what it means."""
 
 
 def _reason(photo: MissingPhoto) -> Cell:
     said = next((words for start, words in _REASONS.items() if photo.reason.startswith(start)), "")
-    text = t(said) if said else photo.reason
-    return Cell(text=text, lang="" if said else "en", title=photo.reason)
+    return Cell(text=t(said)) if said else Cell(text=photo.reason, lang="en")
 
 
 def _missing(view: StudyView) -> Table:

@@ -21,10 +21,11 @@ from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.page import Link
 from evaluation.report.kit.tables import Cell, Col, Table, absent, table
-from evaluation.report.study import explained, faithfulness, maps, suggestions
+from evaluation.report.study import explained, faithfulness, maps
+from evaluation.report.study.absences import Absence
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import WITHHELD
-from evaluation.report.study.view import Absence, StudyView, best, trace
+from evaluation.report.study.view import StudyView, best, trace
 
 Model = dict[str, Any]
 
@@ -37,14 +38,14 @@ _UNFOLDED = 3
 def build(here: Here) -> Model | None:
     """The study's page; None when no case was explained, or tried to be."""
     view, failures = here.view, _failures(here.view)
-    if not (view.explanations or view.suggestions or failures):
+    if not (view.explanations or failures):
         return None
     run = _lead(view)
     explanation = None if run is None else view.explanations[run.case]
     return {
         **_worth(view, explanation),
-        "assets": _assets(here),
-        "maps": bool(view.explanations or view.suggestions),
+        "assets": maps.assets(here),
+        "maps": bool(view.explanations),
         "withheld": "" if view.photos_shown else t(WITHHELD),
         "lead": run and {"case": view.case_title(run), "family": run.model.family},
         "right": _examples(here, explanation, right=True),
@@ -56,12 +57,11 @@ def build(here: Here) -> Model | None:
         "failures": failures,
         "across": _across(here),
         "prompts": _prompt_changes(here),
-        "suggestions": suggestions.sections(here),
         "overview": faithfulness.overview(view) if len(view.explanations) > 1 else None,
         "randomisation": faithfulness.randomisation_table(view),
         "randomised": faithfulness.randomised(here),
         "methods": [EXPLAIN_METHODS[method] for method in _methods(view)],
-        "applies": _applies(view) if view.explanations else None,
+        "applies": _applies(view),
     }
 
 
@@ -77,7 +77,7 @@ def build_case(here: Here, case: str) -> Model:
             text=t("Explicabilité : {study}", study=here.view.title), href=here.to("explicabilite")
         ),
         "others": tuple(link for other, link in links.items() if other != case),
-        "assets": _assets(here),
+        "assets": maps.assets(here),
         "withheld": "" if here.view.photos_shown else t(WITHHELD),
         "titled": "title" in here.view.runs[case].model.reads,
         "spec": explanation.spec,
@@ -98,22 +98,16 @@ def _worth(view: StudyView, explanation: CaseExplanation | None) -> Model:
     }
 
 
-def _assets(here: Here) -> Model:
-    """What the pages with maps load besides the rest of the site."""
-    return {"style": here.file("assets/cartes.css"), "script": here.file("assets/cartes.js")}
-
-
 def _failures(view: StudyView) -> tuple[Absence, ...]:
     return tuple(
         Absence(
-            cases=(case,),
             title=view.case_name(case),
             href="",
             status=t("cartes plus anciennes, les dernières ont échoué")
             if case in view.explanations
             else t("sans carte"),
-            reason=failure.error,
-            reason_lang="en",
+            reason="",
+            recorded=failure.error,
         )
         for case, failure in view.results.explain_failures.items()
     )

@@ -200,6 +200,7 @@ class _Data:
             "total": len(self.cards),
             "base": f"{self.view.files}/" if self.view.files else "",
             "classes": self.view.study.classes,
+            "names": self.view.names_lang,
             "subcategories": self.subcategories,
             "scale": _SCALE,
             "whole": len(self.view.study.classes) <= SHOWN,

@@ -13,14 +13,15 @@ from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.page import Link
 from evaluation.report.kit.tables import PERCENT, Col, Table, number, table
 from evaluation.report.pages.supervised import chosen_facts
+from evaluation.report.study.absences import STATUS, absences
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import PARTS
-from evaluation.report.study.view import STATUS, StudyView, metric_title
+from evaluation.report.study.view import StudyView, metric_title
 
 INTERVALS = {
     "wilson": message("intervalle de Wilson (1927)"),
     "wilson-clustered": message(
-        "intervalle de Wilson (1927) où des photos presque identiques comptent pour une seule"
+        "intervalle de Wilson (1927) où les photos d’un même groupe comptent pour une seule"
     ),
     "bootstrap-bca": message(
         "bootstrap BCa (Efron, 1987), tirages à l’intérieur de chaque catégorie"
@@ -58,8 +59,10 @@ def build(here: Here) -> Mapping[str, Any]:
         ],
         "archive": archive_link(here),
         "unavailable": [_details(view, run) for run in unavailable],
+        "absences": absences(here),
         "test_images": view.test_images,
         "duplicates": len(study.duplicates),
+        "validation": any(card.fold == "validation" for card in study.samples),
     }
 
 
@@ -151,7 +154,8 @@ def _details(view: StudyView, run: RunRecord, *, later: bool = False) -> Mapping
         "case": run.case,
         "title": view.case_title(run),
         "status": t("à refaire") if stale else t(STATUS[run.status]),
-        "error": run.error or "",
+        # What is without a result is told once, above.
+        "error": run.error if later else "",
         "record": run,
         "weights": _weights(run),
         "chosen": [fact for fact in chosen_facts(run, "") if not fact.code],

@@ -23,6 +23,7 @@ from evaluation.report.kit.tables import (
     table,
 )
 from evaluation.report.kit.typography import THIN
+from evaluation.report.study import absences
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, best
 
@@ -38,6 +39,7 @@ def build(here: Here) -> Mapping[str, Any] | None:
         return None
     return {
         "name": here.view.study.name,
+        "why": here.to(absences.PAGE, absences.ANCHOR),
         "table": _table(here, cards),
         "cards": [_card(here, card) for card in cards],
     }
@@ -100,7 +102,6 @@ def _card(here: Here, card: ModelCard) -> Mapping[str, Any]:
         "kind": t(FAMILIES[card.model.family].title),
         "state": wording.sentence_case(_state(view, card)),
         "lead": _lead(here, top) if top else (),
-        "absences": [row for row in here.absences() if view.model_of(row.cases[0]) == name],
         "name": name,
         "missing": any(run.status == "unavailable" for run in _runs(view, card)),
         "fetchable": _fetchable(card.model.weights),

@@ -10,6 +10,7 @@ from evaluation.report.kit.language import foreign, nt, t
 from evaluation.report.kit.page import Fact, Link
 from evaluation.report.kit.sentence import Part, Sentence, say
 from evaluation.report.pages.prompts import choices
+from evaluation.report.study.absences import pointer
 from evaluation.report.study.accuracy import interval_chart
 from evaluation.report.study.answer import first_screen, leading
 from evaluation.report.study.findings import headlines
@@ -49,7 +50,7 @@ def screen(here: Here) -> Mapping[str, Any]:
         "ladder": ladder(here),
         "facts": _facts(here),
         "links": _links(here),
-        "absences": here.absences(),
+        "absences": pointer(here),
     }
 
 
@@ -117,7 +118,7 @@ def _descriptions(here: Here) -> Sentence:
     view = here.view
     if view.suggestions:
         details = t("ce que la validation en dit")
-        there = here.to("explicabilite", "description-plus-precise")
+        there = here.to("textes-plus-precis")
         return say("C’est essayé ici : {details}.", details=Part(text=details, href=there))
     if view.explanations:
         maps = t("Les cartes de ces erreurs")

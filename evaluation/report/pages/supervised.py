@@ -11,6 +11,7 @@ from evaluation.report.kit.language import message, t
 from evaluation.report.kit.page import Fact
 from evaluation.report.kit.sentence import say
 from evaluation.report.study import trainings
+from evaluation.report.study.absences import pointer
 from evaluation.report.study.explained import case_link
 from evaluation.report.study.here import Here
 from evaluation.report.study.scores import class_table, confusion_table
@@ -38,8 +39,7 @@ _SHARES = frozenset({"validation_accuracy"})
 def build(here: Here) -> Mapping[str, Any] | None:
     """What the template prints; None when the study declares no case without texts."""
     view = here.view
-    declared = {run.case for run in view.results.runs if not run.model.reads_texts}
-    if not declared:
+    if all(run.model.reads_texts for run in view.results.runs):
         return None
     folds = [card.fold for card in view.study.samples]
     return {
@@ -49,7 +49,7 @@ def build(here: Here) -> Mapping[str, Any] | None:
         # The others were answered elsewhere.
         "trained": any(run.model.learns for run in view.results.runs),
         "mixed": any(trainings.regime(run) != "logistic" for run in view.supervised),
-        "absences": [absence for absence in here.absences() if set(absence.cases) <= declared],
+        "absences": pointer(here),
     }
 
 

@@ -12,6 +12,7 @@ from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import foreign, message, nt, t
 from evaluation.report.kit.sentence import Sentence, say
 from evaluation.report.kit.tables import PERCENT, POINTS, Cell, Col, Table, number, simple, table
+from evaluation.report.study.absences import pointer
 from evaluation.report.study.explained import case_link
 from evaluation.report.study.here import Here
 from evaluation.report.study.scores import class_table, confusion_table
@@ -33,8 +34,7 @@ def build(here: Here) -> Mapping[str, Any] | None:
         return None
     return {
         "overview": _overview(here) if view.zero_shot else None,
-        # Of models that lack several of their cases: said once rather than in each section.
-        "absences": [absence for absence in here.absences() if len(absence.cases) > 1],
+        "absences": pointer(here),
         "sections": [_section(here, prompts) for prompts in view.prompt_sets],
     }
 
@@ -74,7 +74,6 @@ def _section(here: Here, prompts: PromptSet) -> Mapping[str, Any]:
     view = here.view
     runs = tuple(run for run in view.zero_shot if _reads(run, prompts))
     top = best(runs)
-    ids = {run.case for run in view.results.runs if _reads(run, prompts)}
     written = [label for label in view.study.classes if prompts.texts.get(label)]
     templates = () if prompts.templates == ("{}",) else prompts.templates
     return {
@@ -90,11 +89,6 @@ def _section(here: Here, prompts: PromptSet) -> Mapping[str, Any]:
         "example": prompts.sentences(written[0])[0] if templates and written else "",
         "texts": {label: prompts.texts[label] for label in written},
         "models": [_model(here, run, unfolded=run is top) for run in runs],
-        "absences": [
-            absence
-            for absence in here.absences()
-            if len(absence.cases) == 1 and absence.cases[0] in ids
-        ],
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from html import unescape
@@ -12,6 +12,7 @@ from pathlib import Path
 from evaluation.errors import ReportError, one_line
 from evaluation.records import Reference, StudyResults
 from evaluation.report.kit import links
+from evaluation.report.kit.foreign import marked
 from evaluation.report.kit.language import Language, current, speaking, t
 from evaluation.report.kit.markup import Templates, inert
 from evaluation.report.kit.vega import Draw, vega_svg
@@ -80,8 +81,10 @@ def render(
 def _render(
     views: tuple[StudyView, ...], reference: Reference | None, templates: Templates
 ) -> Pages:
+    names = {name: lang for view in views for name, lang in view.foreign_names.items()}
     made: dict[str, Content] = {
-        page.uri: templates.page(page.name, page.build(views, reference)) for page in SITE_PAGES
+        page.uri: marked(templates.page(page.name, page.build(views, reference)), names)
+        for page in SITE_PAGES
     }
     for view in views:
         try:
@@ -100,10 +103,13 @@ def _render(
 def _study_files(view: StudyView, templates: Templates) -> dict[str, Content]:
     made: dict[str, Content] = {}
     for page in PAGES:
-        for uri, model in page.built(view):
-            made[uri] = templates.page(page.name, model)
+        built = tuple(page.built(view))
+        made |= {uri: templates.page(page.name, model) for uri, model in built}
+        if not built and (stub := page.stub(view)):
+            made[stub[0]] = templates.page("stub", stub[1])
         for old in page.formerly:
             made |= _moved(view, old, page.address)
+    made = {uri: marked(str(page), view.foreign_names) for uri, page in made.items()}
     made |= explorer.data_files(view)
     if view.archive:
         made[view.archive_uri()] = view.archive.content
@@ -137,16 +143,19 @@ def navigation(
 
 def _menu(view: StudyView) -> Mapping[str, tuple[tuple[str, str], ...]]:
     """The parts of the menu that have a page."""
-    groups = {
-        t(group): tuple(
-            (t(page.title), uri)
-            for page in PAGES
-            if page.group == group
-            for uri, _ in page.built(view)
-        )
-        for group in GROUPS
-    }
+    groups = {t(group): tuple(_entries(view, group)) for group in GROUPS}
     return {title: pages for title, pages in groups.items() if pages}
+
+
+def _entries(view: StudyView, group: str) -> Iterator[tuple[str, str]]:
+    """Title and uri of the pages of a part, with those that are still to be made."""
+    for page in PAGES:
+        if page.group != group:
+            continue
+        built = tuple(page.built(view))
+        yield from ((t(page.title), uri) for uri, _ in built)
+        if not built and (stub := page.stub(view)):
+            yield t("{title} (à calculer)", title=t(page.title)), stub[0]
 
 
 def translations(

@@ -46,10 +46,16 @@ def _chart_title(view: StudyView) -> str:
     if ahead is None:
         return t("Part des {photos} bien classées", photos=photos)
     if len(ahead.members) > 1:
-        return t(
-            "Part des {photos} bien classées : aucun test ne sépare le premier cas de {others}",
+        if not view.behind(ahead):
+            return t(
+                "Part des {photos} bien classées : aucun test ne sépare le premier cas des autres",
+                photos=photos,
+            )
+        return nt(
+            len(ahead.members) - 1,
+            "Part des {photos} bien classées : aucun test ne sépare le premier cas d’un autre",
+            "Part des {photos} bien classées : aucun test ne sépare le premier cas de {n} autres",
             photos=photos,
-            others=nt(len(ahead.members) - 1, "{n} autre", "{n} autres"),
         )
     return t(
         "Part des {photos} bien classées : {first} fait mieux que tous les autres",

@@ -278,7 +278,8 @@ def _shown(here: Here, sample: str, tables: Mapping[str, Predictions]) -> Mappin
         said.append(
             (
                 here.view.case_name(case),
-                f"{table.classes[guess]} ({share})",
+                table.classes[guess],
+                share,
                 guess == int(table.labels[row]),
             )
         )

@@ -210,10 +210,10 @@ def _beaten(row: Faithfulness) -> tuple[str, Kind]:
     if row.faithful:
         return t("bat les deux"), "better"
     if "random" in row.beats:
-        return t("ne bat pas le centre"), "worse"
+        return t("ne bat pas le centre"), "open"
     if "centre" in row.beats:
-        return t("ne bat pas le hasard"), "worse"
-    return t("ne bat aucun témoin"), "worse"
+        return t("ne bat pas le hasard"), "open"
+    return t("ne bat aucun témoin"), "open"
 
 
 def overview(view: StudyView) -> Table | None:
@@ -240,7 +240,7 @@ def _won(view: StudyView, method: str, explanation: CaseExplanation) -> Cell:
     if won == of:
         said = t("fidèle"), "better"
     elif won == 0:
-        said = t("ne bat pas les témoins"), "worse"
+        said = t("ne bat pas les témoins"), "open"
     text = t("{won} sur {of}", won=wording.count(won), of=wording.count(of))
     why = trace(view.runs[explanation.case])
     return number(won, COUNT, text=text, title=why, tag=said[0], kind=said[1])
@@ -401,4 +401,5 @@ def _correlation(view: StudyView, row: Randomisation | None) -> Cell:
         return absent(t("non mesuré"))
     why = trace(view.runs[row.case]) if row.case in view.runs else row.case
     maps = nt(row.similarity.n, "{n} carte", "{n} cartes")
-    return number(row.similarity, decimals(2), title=why, note="" if row.similarity.low else maps)
+    note = maps if row.similarity.low is None else ""
+    return number(row.similarity, decimals(2), title=why, note=note)

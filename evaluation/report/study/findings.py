@@ -161,7 +161,8 @@ def _leaders(here: Here, finding: Finding) -> Sentence:
             numbers=numbers,
             others=named,
         )
-    lead = t("en tête, ")
+    # Where nothing is behind, nothing is ahead.
+    lead = t("en tête, ") if here.view.behind(finding) else ""
     told = _compare(here, finding, first, following, lead=lead)
     if not others:
         return told

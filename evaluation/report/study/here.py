@@ -14,7 +14,7 @@ from evaluation.records import RunRecord
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.sentence import Part
 from evaluation.report.kit.tables import Cell, head
-from evaluation.report.study.view import Absence, StudyView, interval_said, trace
+from evaluation.report.study.view import StudyView, interval_said, trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,28 +100,6 @@ class Here:
         """A metric with its interval, linked to its run: "64,3 % [57,6 ; 70,5]"."""
         text = interval_said(run.metric(metric))
         return Part(text=text, href=self.run(run.case), title=trace(run))
-
-    def absences(self) -> tuple[Absence, ...]:
-        """Declared cases without a comparable result: unavailable, failed, stale, never run.
-
-        Those of one model that have one reason are told together.
-        """
-        view = self.view
-        groups: dict[tuple[str, tuple[str, str, str]], list[str]] = {}
-        for case in view.study.cases:
-            if case not in {run.case for run in view.scored}:
-                groups.setdefault((view.model_of(case), view.lack(case)), []).append(case)
-        return tuple(
-            Absence(
-                cases=tuple(cases),
-                title=view.absent_title(model, cases),
-                href=self.model(model),
-                status=status,
-                reason=reason,
-                reason_lang=lang,
-            )
-            for (model, (status, reason, lang)), cases in groups.items()
-        )
 
     def name(self, case: str) -> str:
         """A case between quotation marks, for the middle of a sentence."""

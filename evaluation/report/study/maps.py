@@ -42,6 +42,11 @@ change with its length (Euler's theorem): half of what counts then speaks agains
 saying so would say nothing of the photo."""
 
 
+def assets(here: Here) -> Mapping[str, str]:
+    """What the pages with maps load besides the rest of the site."""
+    return {"style": here.file("assets/cartes.css"), "script": here.file("assets/cartes.js")}
+
+
 # -------------------------------------------------------------------------- words
 
 
@@ -236,6 +241,6 @@ def map_of(
         "caption": caption(drawn, beside=beside),
         "said": told,
         # The words of the map replace both pictures.
-        "photo": shown and replace(shown, alt=""),
+        "photo": shown and replace(shown, alt=t("La photo, sous la carte")),
         "overlay": shown and overlay,
     }

@@ -53,6 +53,7 @@ def rank_cell(view: StudyView, case: str) -> Cell:
     ]
     return Cell(
         text=wording.ordinal(ranked.rank),
+        value=exact(ranked.rank),
         tag=t("non départagé") if beside else "",
         kind="tie" if beside else "",
         note=t("groupe {join} · {span}", join=", ".join(ranked.groups), span=_span(ranked)),
@@ -138,15 +139,16 @@ def power_table(compared: CaseComparison) -> Table | None:
 def matrix(here: Here, compared: CaseComparison) -> Table:
     """Each case against each other; a cell leads to the photos that its row alone gets right."""
     names = {
-        one.case: f"{wording.count(place)}. {here.view.case_name(one.case)}"
+        one.case: (f"{wording.count(place)}.", here.view.case_name(one.case))
         for place, one in enumerate(compared.cases, start=1)
     }
     return table(
         "qui-bat-qui-tableau",
         t("Écart d’exactitude du cas de la ligne sur celui de la colonne, en points"),
         names,
-        Col(t("Cas"), lambda case: names[case], numeric=False),
-        *(Col(names[case], partial(_face_to_face, here, case)) for case in names),
+        Col(t("Cas"), lambda case: " ".join(names[case]), numeric=False),
+        # Rows name the cases: names above as well would not fit beside each other.
+        *(Col(names[case][0], partial(_face_to_face, here, case)) for case in names),
         note=t(
             "Dans chaque case : l’écart, le verdict, l’intervalle à 95 % et p après correction de "
             "Holm. Le nombre mène aux photos que le cas de la ligne est seul des deux à bien "

@@ -14,7 +14,6 @@ from evaluation.report.kit.tables import (
     Cell,
     Col,
     Kind,
-    Row,
     Table,
     counted,
     decimals,
@@ -25,7 +24,7 @@ from evaluation.report.kit.tables import (
 from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import rank_cell
 from evaluation.report.study.sentences import recall_changes
-from evaluation.report.study.view import Absence, metric_title, trace, value
+from evaluation.report.study.view import metric_title, trace, value
 
 NEVER = message("précision indéfinie : cette catégorie n’a jamais été prédite")
 NOT_MEASURED = message("cette catégorie n’est pas dans le résultat")
@@ -42,31 +41,8 @@ OPENS = message(" Chaque nombre mène à ses photos.")
 # --------------------------------------------------------------------------- cases
 
 
-def _missing(here: Here, span: int) -> list[Row]:
-    """A row for each declared case without a result, whose reason covers ``span`` columns."""
-    return [
-        Row(
-            cells=(
-                head(absence.title, href=_attempt_href(here, absence)),
-                Cell(
-                    text=t(
-                        "{status} : {reason}",
-                        status=wording.sentence_case(absence.status),
-                        reason=absence.reason,
-                    ),
-                    span=str(span),
-                    kind="missing",
-                    lang=absence.reason_lang,
-                ),
-            ),
-            kind="missing",
-        )
-        for absence in here.absences()
-    ]
-
-
 def cases_table(here: Here) -> Table:
-    """Every case with its metrics, best accuracy first; those without a result at the end.
+    """Every case with its metrics, best accuracy first.
 
     Cases that read the title too stand apart: they answer another question.
     """
@@ -93,23 +69,16 @@ def cases_table(here: Here) -> Table:
         ),
         order,
         Col(t("Cas"), lambda run: here.case(run.case, title=trace(run)), numeric=False),
-        Col(t("Rang"), lambda run: rank_cell(view, run.case)) if ranked else None,
+        Col(t("Rang"), lambda run: rank_cell(view, run.case), numeric=False) if ranked else None,
         *(Col(metric_title(name), partial(measure, name)) for name in metrics),
         Col(t("Vitesse"), speed, t("photos par seconde")),
         by=lambda run: "" if run.model.reads == ("photo",) else both,
-        more=_missing(here, len(metrics) + 1 + ranked),
         note=t(
             "{ranks}Entre crochets, l’intervalle à 95 %. Chaque nom de cas mène à son exécution : "
             "versions, empreintes, durées, commande.",
             ranks=t(RANKS) if ranked else "",
         ),
     )
-
-
-def _attempt_href(here: Here, absence: Absence) -> str:
-    """To the record of a case without a result, to the model's card for several; or ""."""
-    attempted = here.run(absence.cases[0])
-    return absence.href if absence.href and len(absence.cases) > 1 else attempted or absence.href
 
 
 # ------------------------------------------------------------------------- classes

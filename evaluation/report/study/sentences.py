@@ -106,10 +106,23 @@ def against_chance(here: Here) -> Sentence:
         for run in view.scored
         if (accuracy := run.metric("accuracy")) is None
         or accuracy.low is None
-        or accuracy.low <= view.chance
+        or accuracy.low <= view.chance <= (accuracy.high or 1.0)
     ]
     if not view.scored:
         return ()
+    below = [
+        wording.quote(view.case_title(run))
+        for run in view.scored
+        if (accuracy := run.metric("accuracy")) and (accuracy.high or 1.0) < view.chance
+    ]
+    if below:
+        return nsay(
+            len(below),
+            "{cases} fait moins bien que le hasard ({chance}).",
+            "{cases} font moins bien que le hasard ({chance}).",
+            cases=wording.listing(below),
+            chance=chance,
+        )
     if not near:
         return say(
             "Tous les cas font mieux que le hasard ({chance}), qui est hors de leurs intervalles.",

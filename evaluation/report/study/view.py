@@ -5,13 +5,14 @@ Every page asks the same questions of a :class:`StudyResults`; they are answered
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from evaluation.errors import ReportError
 from evaluation.records import (
     CaseExplanation,
+    Finding,
     Metric,
     ModelCard,
     PairedTest,
@@ -27,7 +28,7 @@ from evaluation.records import (
 )
 from evaluation.records.metrics import METRICS
 from evaluation.report.kit import links, wording
-from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.language import authored, current, foreign, t
 from evaluation.report.kit.typography import NBSP
 from evaluation.report.kit.vega import Draw
 from evaluation.report.study.archive import Archive, pack
@@ -61,29 +62,6 @@ BASELINE = "noms"
 
 CONTROL = "random-words"
 """What the texts of a control are made from."""
-
-STATUS = {
-    "ok": message("évalué"),
-    "unavailable": message("indisponible"),
-    "failed": message("en échec"),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Absence:
-    """Declared cases of one model that have no result to show, for one reason."""
-
-    cases: tuple[str, ...]
-    """Their ids, one or several."""
-    title: str
-    """The case, or the model and how many of its cases these are."""
-    href: str
-    """To the card of the model; "" when it has none."""
-    status: str
-    """In the language of the page."""
-    reason: str
-    reason_lang: str
-    """Language of the reason: records speak English."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,26 +243,6 @@ class StudyView:
             None,
         )
 
-    def absent_title(self, model: str, cases: Sequence[str]) -> str:
-        """What cases of one model without a result are called: the case, or how many there are."""
-        if len(cases) == 1:
-            return self.case_name(cases[0])
-        return t(
-            "{model}, {sets}",
-            model=self.model_name(model),
-            sets=nt(len(cases), "{n} jeu de textes", "{n} jeux de textes"),
-        )
-
-    def lack(self, case: str) -> tuple[str, str, str]:
-        """Why a case has no result to show: a status, the reason, and the reason's language."""
-        run = self.runs.get(case)
-        if run is None:
-            return t("pas encore évalué"), t("aucun résultat n’est enregistré"), ""
-        if run.status == "ok":
-            why = t("le résultat enregistré porte sur d’autres photos ou un autre découpage")
-            return t("à refaire"), why, ""
-        return t(STATUS[run.status]), run.error or "", "en"
-
     # ------------------------------------------------------------------ models
 
     @cached_property
@@ -347,6 +305,35 @@ class StudyView:
         """Sample id to its card."""
         return {card.id: card for card in self.study.samples}
 
+    def gloss(self, label: str) -> str:
+        """What a class name means in the language of the page; "" where nobody says."""
+        return self.study.glosses.get(label, "") if current() == "fr" else authored(label) or ""
+
+    @cached_property
+    def names_lang(self) -> str:
+        """Language of the class names where it is not that of the page: a prompt set has it."""
+        made = (one.language for one in self.prompt_sets if one.derive == "class-names")
+        language = next(made, "")
+        return "" if language == current() else language
+
+    @cached_property
+    def foreign_names(self) -> Mapping[str, str]:
+        """What the page calls by a name in another language: the name, to that language.
+
+        Titles that nobody translated, class names, and sub-categories, which are taken to be in
+        the language of the classes.
+        """
+        titles = [self.study.title, *(run.model.title for run in self.results.runs)]
+        titles += [prompts.title for prompts in self.prompt_sets]
+        found = {wording.told(text): "fr" for text in titles if foreign(text)}
+        found |= {
+            self.case_title(run): "fr" for run in self.results.runs if foreign(run.model.title)
+        }
+        if self.names_lang:
+            sorts = {card.subcategory for card in self.study.samples}
+            found |= {name: self.names_lang for name in (*self.study.classes, *sorts) if name}
+        return found
+
     def samples(self, label: str, fold: str | None = None) -> tuple[SampleCard, ...]:
         """The photos of a class, in one part of the split or in all."""
         return tuple(
@@ -378,6 +365,10 @@ class StudyView:
         """The level of the tests."""
         compared = self.comparison.comparison if self.comparison else None
         return compared.alpha if compared else 0.05
+
+    def behind(self, leaders: Finding) -> int:
+        """How many cases, controls left out, a test finds worse than the first one."""
+        return len(self.scored) - len(self.controls) - len(leaders.members)
 
     @cached_property
     def answer(self) -> Answer:

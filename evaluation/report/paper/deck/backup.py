@@ -100,8 +100,8 @@ def _cases(here: Here) -> tuple[Slide, ...]:
     table = unlinked(
         cases_table(here),
         t(
-            "Entre crochets, l’intervalle à 95 %. Deux cas qui partagent une lettre sont ex "
-            "æquo : aucun test ne les sépare."
+            "Entre crochets, l’intervalle à 95 %. Deux cas qui partagent une lettre ne sont pas "
+            "départagés : aucun test ne les sépare."
         ),
     )
     return tuple(

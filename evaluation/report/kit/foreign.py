@@ -1,0 +1,74 @@
+"""Names of the data, which may be in another language than the page, marked with theirs.
+
+WCAG 3.1.2 asks that a passage in another language say so: a screen reader then pronounces it,
+and a browser does not offer to translate it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+from evaluation.report.kit.markup import inert
+
+MOST = 300
+"""Names that are looked for inside sentences; with more, those alone that fill an element."""
+
+_KEPT = re.compile(
+    r"(\A---\n.*?\n---\n|<(?:svg|script|style|pre|code)\b.*?</(?:svg|script|style|pre|code)>"
+    r"|<[a-z][^<>]*\slang=\"[^\"]*\"[^<>]*>[^<>]*(?=<)|`[^`\n]*`|\]\([^)\n]*\)"
+    r"|\{:[^}\n]*\}|^#+ [^\n]*$)",
+    flags=re.DOTALL | re.MULTILINE,
+)
+"""What is left as it is: headings, code, addresses, and what says its language already."""
+_HEADING = re.compile(r"^(#+) ([^\n{]+?)(?: \{: ([^}\n]+) \})?$", flags=re.MULTILINE)
+_WHOLE = re.compile(r"(<[a-z][a-z0-9]*(?:\s[^<>]*)?)>([^<>\n]+)(?=</)")
+_DESCRIBED = re.compile(r"\s(?:title|aria-label|alt)=")
+"""An element whose attributes speak the language of the page."""
+_TAGS = re.compile(r"(<option[^<>]*>[^<>]*|<[^<>]*>)")
+
+
+def marked(page: str, names: Mapping[str, str]) -> str:
+    """A page whose names say their language: an element that is one, or a passage of a text.
+
+    ``page`` is Markdown with blocks of HTML, in which what was printed is inert; ``names`` is
+    name to language.
+    """
+    if not names:
+        return page
+    known = {str(inert(name)): lang for name, lang in names.items()}
+    longest = sorted(known, key=len, reverse=True)
+    within = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest))})(?!\w)")
+
+    def whole(found: re.Match[str]) -> str:
+        lang = known.get(found[2].strip())
+        if lang is None or _DESCRIBED.search(found[1]):
+            return found[0]
+        return f'{found[1]} lang="{lang}">{found[2]}'
+
+    def heading(found: re.Match[str]) -> str:
+        # An attribute of the heading: a menu takes an element inside it for words.
+        if (lang := known.get(found[2])) is None:
+            return found[0]
+        anchor = f"{found[3]} " if found[3] else ""
+        return f'{found[1]} {found[2]} {{: {anchor}lang="{lang}" }}'
+
+    def passage(found: re.Match[str]) -> str:
+        return f'<span lang="{known[found[0]]}">{found[0]}</span>'
+
+    def text(piece: str) -> str:
+        return within.sub(passage, piece) if len(known) <= MOST else piece
+
+    pieces = _KEPT.split(_HEADING.sub(heading, _outside(page, whole)))
+    for place in range(0, len(pieces), 2):
+        parts = _TAGS.split(pieces[place])
+        parts[::2] = map(text, parts[::2])
+        pieces[place] = "".join(parts)
+    return "".join(pieces)
+
+
+def _outside(page: str, whole: Callable[[re.Match[str]], str]) -> str:
+    """The page with the elements that are a name marked, drawings and code left out."""
+    pieces = _KEPT.split(page)
+    pieces[::2] = [_WHOLE.sub(whole, piece) for piece in pieces[::2]]
+    return "".join(pieces)

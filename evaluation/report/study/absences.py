@@ -1,0 +1,100 @@
+"""Declared cases without a result to show, and why: told once, on the page of methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from evaluation.errors import Reason
+from evaluation.records import RunRecord
+from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.sentence import Part, Sentence, nsay
+from evaluation.report.study.here import Here
+
+STATUS = {
+    "ok": message("évalué"),
+    "unavailable": message("indisponible"),
+    "failed": message("en échec"),
+}
+PAGE, ANCHOR = "methode", "cas-non-evalues"
+
+REASONS: Mapping[Reason, str] = {
+    "offline": message(
+        "Les poids ne sont pas sur cette machine, et il était interdit d’aller les chercher."
+    ),
+    "unreachable": message("Le serveur des poids n’a pas répondu comme il le devait."),
+    "altered": message("Le fichier reçu n’est pas celui qui était annoncé ; il a été jeté."),
+    "unpublished": message("Personne ne publie de poids pour cette architecture."),
+    "no-file": message("Le fichier que nomme study.toml n’existe pas ou n’est pas complet."),
+    "unreadable": message("Le fichier des poids ne se lit pas."),
+    "no-package": message("Un paquet qui contient ces poids n’est pas installé."),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """What has no result, or no map, to show, for one reason."""
+
+    title: str
+    """The case, or the model and how many of its cases these are."""
+    href: str
+    """To the card of the model; "" when it has none."""
+    status: str
+    """In the language of the page, as the reason is."""
+    reason: str
+    """"" where only the record says it."""
+    recorded: str
+    """What the record says, in English; ""  where the reason is enough."""
+
+
+def unscored(here: Here) -> tuple[str, ...]:
+    """The declared cases without a comparable result: unavailable, failed, stale, never run."""
+    scored = {run.case for run in here.view.scored}
+    return tuple(case for case in here.view.study.cases if case not in scored)
+
+
+def pointer(here: Here) -> Sentence:
+    """How many cases were not scored, and where that is told; empty when all were."""
+    number = len(unscored(here))
+    if not number:
+        return ()
+    link = Part(text=t("lesquels, pourquoi"), href=here.to(PAGE, ANCHOR))
+    return nsay(number, "{n} cas non évalué : {link}.", "{n} cas non évalués : {link}.", link=link)
+
+
+def absences(here: Here) -> tuple[Absence, ...]:
+    """The cases without a result; those of one model that have one reason are told together."""
+    view = here.view
+    groups: dict[tuple[str, str, str, str], list[str]] = {}
+    for case in unscored(here):
+        groups.setdefault((view.model_of(case), *_lack(view.runs.get(case))), []).append(case)
+    return tuple(
+        Absence(
+            title=_title(here, model, cases),
+            href=here.model(model),
+            status=status,
+            reason=reason,
+            recorded=recorded,
+        )
+        for (model, status, reason, recorded), cases in groups.items()
+    )
+
+
+def _title(here: Here, model: str, cases: list[str]) -> str:
+    if len(cases) == 1:
+        return here.view.case_name(cases[0])
+    return t(
+        "{model}, {sets}",
+        model=here.view.model_name(model),
+        sets=nt(len(cases), "{n} jeu de textes", "{n} jeux de textes"),
+    )
+
+
+def _lack(run: RunRecord | None) -> tuple[str, str, str]:
+    """Status, reason, and what the record says, of a case without a result."""
+    if run is None:
+        return t("pas encore évalué"), t("Aucun résultat n’est enregistré."), ""
+    if run.status == "ok":
+        reason = t("Le résultat enregistré porte sur d’autres photos ou un autre découpage.")
+        return t("à refaire"), reason, ""
+    return t(STATUS[run.status]), t(REASONS[run.reason]) if run.reason else "", run.error or ""
