@@ -57,6 +57,7 @@ def _accuracy(
         fold: np.array([embeddings[one] for one in drawn.ids(fold)]).reshape(-1, width)
         for fold in FOLDS
     }
-    made = make_head(drawn.case(case.name), drawn, engine, rows, support(drawn, rows, "train"))
+    learnt = support(drawn, rows, "train")
+    made = make_head(drawn.case(case.name), drawn, engine, rows, learnt, controlled=False)
     said = made.predict(drawn.samples(draw.test))
     return float((said.predicted == said.labels).mean())

@@ -17,6 +17,8 @@ from evaluation.records import (
     Metric,
     PairsCurve,
     PairsPoint,
+    RepeatedPair,
+    Repeats,
     StudyResults,
 )
 from evaluation.report.kit.language import speaking
@@ -139,6 +141,25 @@ def test_titles_and_labels_are_on_one_curve(shop: StudyResults) -> None:
     said = page(replace(results, comparison=comparison))
     assert re.search(r"28\s*—\s*62,5", said)
     assert re.search(r"50\s*71,0", said)
+
+
+def test_the_spread_over_other_draws_is_told(shop: StudyResults) -> None:
+    """The mean gain over the model as it is, where the study asked for other draws."""
+    results = with_titles(shop, adaptation())
+    assert "l’écart moyen avec le modèle tel quel" not in page(results)
+    pair = RepeatedPair(a=TITLES, b=TEXTS, gap=0.15, low=0.12, high=0.18, p=0.001, p_holm=0.001)
+    repeats = Repeats(
+        draws=10,
+        folds=None,
+        tested=0.2,
+        accuracies={TITLES: (0.8, 0.7), TEXTS: (0.65, 0.55)},
+        pairs=(pair,),
+        left_out=(),
+    )
+    assert results.comparison is not None
+    said = page(replace(results, comparison=replace(results.comparison, repeats=repeats)))
+    assert re.search(r"10\Wautres tirages .* tel quel est de \+15,0\Wpoints", said)
+    assert "un test corrigé y sépare les deux" in said
 
 
 def test_the_guard_is_said(shop: StudyResults) -> None:

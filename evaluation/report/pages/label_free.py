@@ -19,6 +19,7 @@ from evaluation.report.kit.tables import PERCENT, POINTS, Cell, Col, Table, abse
 from evaluation.report.study.explained import case_link
 from evaluation.report.study.here import Here
 from evaluation.report.study.ladder import ladder
+from evaluation.report.study.repeated import adapted
 from evaluation.report.study.scores import class_table, confusion_table
 from evaluation.report.study.sentences import weakest
 from evaluation.report.study.view import shown, trace
@@ -103,7 +104,7 @@ def _said(here: Here, run: RunRecord) -> tuple[Sentence, ...]:
     found = run.adaptation
     if found is None:
         return ()
-    said = [*_agreement(here, run, found)]
+    said = [*_agreement(here, run, found), *_spread(here, run)]
     if "photos" in found.adapt:
         said.append(
             say("Les groupes que forment les photos ont leur mot à dire dans la réponse.")
@@ -159,6 +160,20 @@ def _agreement(here: Here, run: RunRecord, found: Adaptation) -> tuple[Sentence,
             **slots,
         ),
     )
+
+
+def _spread(here: Here, run: RunRecord) -> tuple[Sentence, ...]:
+    """What other draws of the photos say of the gain, where the study asks for them."""
+    model, texts = run.model, run.prompts and run.prompts.name
+    for other in here.view.zero_shot:
+        same = (other.model.weights, other.model.architecture) == (
+            model.weights,
+            model.architecture,
+        )
+        if same and other.prompts and other.prompts.name == texts:
+            sentence = adapted(here, run.case, other.case)
+            return (sentence,) if sentence else ()
+    return ()
 
 
 def _shares(found: Adaptation) -> Sentence:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.records import Repeats
+from evaluation.records import RepeatedPair, Repeats
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.sentence import Part, Sentence, say
@@ -63,17 +63,10 @@ def spread(here: Here) -> Sentence:
     found, said = _of(here), here.view.answer
     if found is None or said.candidate is None or said.rival is None:
         return ()
-    one, other = said.candidate.run.case, said.rival.run.case
-    pair = found.pair(one, other)
-    if pair is None:
+    told = mean_gap(here, said.candidate.run.case, said.rival.run.case)
+    if told is None:
         return ()
-    sign = 1 if pair.a == one else -1
-    low, high = sorted((sign * pair.low, sign * pair.high))
-    gap = Part(
-        text=f"{wording.points(sign * pair.gap)} {wording.interval(low, high)}",
-        href=here.to("comparaison", "autres-tirages"),
-        title=t("Test corrigé de Nadeau et Bengio (2003)"),
-    )
+    pair, gap = told
     if pair.p >= _ALPHA:
         text = message(
             "Sur {draws}, l’écart moyen est de {gap} : un test corrigé n’y sépare pas les deux."
@@ -87,6 +80,42 @@ def spread(here: Here) -> Sentence:
             "Sur {draws}, l’écart moyen est de {gap} : un test corrigé y sépare les deux."
         )
     return say(text, draws=_draws(found), gap=gap)
+
+
+def adapted(here: Here, case: str, unadapted: str) -> Sentence:
+    """What other draws say of a label-free case over the model as it is; nothing without."""
+    found, told = _of(here), mean_gap(here, case, unadapted)
+    if found is None or told is None:
+        return ()
+    pair, gap = told
+    text = (
+        message(
+            "Sur {draws}, l’écart moyen avec le modèle tel quel est de {gap} : un test corrigé n’y "
+            "sépare pas les deux."
+        )
+        if pair.p >= _ALPHA
+        else message(
+            "Sur {draws}, l’écart moyen avec le modèle tel quel est de {gap} : un test corrigé y "
+            "sépare les deux."
+        )
+    )
+    return say(text, draws=_draws(found), gap=gap)
+
+
+def mean_gap(here: Here, case: str, other: str) -> tuple[RepeatedPair, Part] | None:
+    """The test of two cases over the draws, and the gap of the first over the second, linked."""
+    found = _of(here)
+    pair = found.pair(case, other) if found else None
+    if pair is None:
+        return None
+    sign = 1 if pair.a == case else -1
+    low, high = sorted((sign * pair.low, sign * pair.high))
+    gap = Part(
+        text=f"{wording.points(sign * pair.gap)} {wording.interval(low, high)}",
+        href=here.to("comparaison", "autres-tirages"),
+        title=t("Test corrigé de Nadeau et Bengio (2003)"),
+    )
+    return pair, gap
 
 
 def _of(here: Here) -> Repeats | None:
