@@ -342,7 +342,7 @@ def test_break_even(method_name: str, expected: str) -> None:
     """From how many labels training pays, if it ever does."""
     (found,) = analysed.few_shot("boutique")
     curves: dict[str, LearningCurve] = {one.method: one for one in found.curves}
-    assert expected in plain(few_shot.break_even(curves[method_name]))
+    assert expected in printed("break_even", few_shot._break_even(curves[method_name], "#x", ""))
 
 
 def test_label_cost_without_texts(shop: StudyResults) -> None:

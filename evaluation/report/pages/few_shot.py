@@ -11,7 +11,7 @@ from evaluation.report.kit import curves, links, wording
 from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.curves import LINES
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.sentence import Part, Sentence, say
+from evaluation.report.kit.sentence import Part
 from evaluation.report.kit.tables import (
     P_VALUE,
     PERCENT,
@@ -25,9 +25,8 @@ from evaluation.report.kit.tables import (
     number,
     table,
 )
-from evaluation.report.kit.typography import NBSP
 from evaluation.report.study.here import Here
-from evaluation.report.study.view import StudyView, bounds, shown, trace
+from evaluation.report.study.view import StudyView, interval_said, trace
 from evaluation.report.study.worth import METHODS
 
 DEFINITIONS = {
@@ -64,9 +63,7 @@ def _model(here: Here, model: FewShot) -> Mapping[str, Any]:
         "anchor": f"courbes-{anchor}",
         "title": here.view.model_name(model.model),
         "zero_shot": _zero_shot(here, model),
-        "break_even": [
-            break_even(curve, href=f"#{tests}", title=_trace(model)) for curve in model.curves
-        ]
+        "break_even": [_break_even(curve, f"#{tests}", _trace(model)) for curve in model.curves]
         if model.zero_shot is not None
         else [],
         "chart": _chart(here.view, model, anchor),
@@ -74,59 +71,32 @@ def _model(here: Here, model: FewShot) -> Mapping[str, Any]:
     }
 
 
-def _zero_shot(here: Here, model: FewShot) -> Sentence:
-    """What training has to beat; empty for a model that reads no text."""
+def _zero_shot(here: Here, model: FewShot) -> Mapping[str, Any] | None:
+    """What training has to beat; None for a model that reads no text."""
     case = model.zero_shot_case
     if model.zero_shot is None or case is None:
-        return ()
+        return None
     run = here.view.runs.get(case)
-    number = Part(
-        text=f"{shown(model.zero_shot)}{NBSP}{bounds(model.zero_shot)}".strip(),
-        href=here.run(case),
-        title=trace(run) if run else "",
-    )
-    return say(
-        "Sans aucune étiquette, {name} obtient {number}.", name=here.name(case), number=number
-    )
+    tip = trace(run) if run else ""
+    number = Part(text=interval_said(model.zero_shot), href=here.run(case), title=tip)
+    return {"name": here.name(case), "number": number}
 
 
-def break_even(curve: LearningCurve, *, href: str = "", title: str = "") -> Sentence:
-    """From how many labels a class a method beats zero-shot; the gain leads to ``href``."""
-    name = wording.quote(_named(curve.method))
-    if curve.break_even is None:
-        most = max(curve.points, key=lambda point: point.images)
-        return say(
-            "{name} ne bat jamais le zero-shot de façon démontrée, même avec {images} en tout.",
-            name=name,
-            images=nt(most.images, "{n} photo étiquetée", "{n} photos étiquetées"),
-        )
-    tried = [point.shots for point in curve.points if point.shots is not None]
-    only_all = curve.break_even not in tried
-    if only_all:
-        return say(
-            "{name} ne bat le zero-shot qu’avec toutes les étiquettes (jusqu’à "
-            "{break_even} par catégorie).",
-            name=name,
-            break_even=nt(curve.break_even, "{n} photo", "{n} photos"),
-        )
-    return say(
-        "{name} bat le zero-shot à partir de {break_even} par catégorie{gain}.",
-        name=name,
-        break_even=nt(curve.break_even, "{n} photo étiquetée", "{n} photos étiquetées"),
-        gain=_gain(curve, curve.break_even, href, title),
-    )
+def _break_even(curve: LearningCurve, href: str, title: str) -> Mapping[str, Any]:
+    """From how many labels a class a method beats zero-shot; its gain there leads to ``href``.
 
-
-def _gain(curve: LearningCurve, shots: int, href: str, title: str) -> Sentence:
-    point = next((point for point in curve.points if point.shots == shots), None)
-    if point is None or point.over_zero_shot is None:
-        return ()
-    gain = point.over_zero_shot
-    return say(
-        " ({gain}, IC 95 % {interval})",
-        gain=Part(text=wording.points(gain.gain), href=href, title=title),
-        interval=wording.interval(gain.low, gain.high),
-    )
+    ``kind``: "never"; "all", where it takes all of them; else "some".
+    """
+    shots, tried = curve.break_even, {point.shots: point for point in curve.points}
+    over = None if shots is None or shots not in tried else tried[shots].over_zero_shot
+    points = wording.points(over.gain) if over else ""
+    return {
+        "name": wording.quote(_named(curve.method)),
+        "kind": "never" if shots is None else "some" if shots in tried else "all",
+        "shots": shots,
+        "most": max(point.images for point in curve.points),
+        "over": over and {"gain": Part(text=points, href=href, title=title), "interval": over},
+    }
 
 
 def _named(method: str) -> str:

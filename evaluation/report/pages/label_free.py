@@ -13,8 +13,7 @@ from evaluation.records import (
 )
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.page import Fact
-from evaluation.report.kit.sentence import Part, Sentence, say
+from evaluation.report.kit.sentence import Part, Sentence
 from evaluation.report.kit.tables import PERCENT, POINTS, Cell, Col, Table, absent, number, table
 from evaluation.report.study.explained import case_link
 from evaluation.report.study.here import Here
@@ -58,13 +57,15 @@ def _case(here: Here, run: RunRecord) -> Mapping[str, object]:
     return {
         "anchor": here.view.case_slugs[run.case],
         "title": here.view.case_title(run),
-        "lead": say(
-            "Exactitude sur le test : {number} ; F1 macro : {metric}.",
-            number=here.number(run),
-            metric=shown(run.metric("macro_f1")),
-        ),
-        "facts": _facts(here, run),
-        "said": _said(here, run),
+        "number": here.number(run),
+        "macro_f1": shown(run.metric("macro_f1")),
+        "href": here.run(run.case),
+        "titled": "title" in run.model.reads,
+        "adaptation": found,
+        "read": wording.listing([t(READ[one]) for one in found.adapt]) if found else "",
+        "agreement": found and _agreement(here, run, found),
+        "spread": _spread(here, run),
+        "furthest": _furthest(found) if found and found.shares else None,
         "controls": _controls(here, run, found) if found and found.controls else None,
         "shown": _said_by_controls(found) if found else "",
         "weakest": weakest(here, run),
@@ -75,119 +76,32 @@ def _case(here: Here, run: RunRecord) -> Mapping[str, object]:
     }
 
 
-def _facts(here: Here, run: RunRecord) -> tuple[Fact, ...]:
-    found, href = run.adaptation, here.run(run.case)
-    facts = [
-        Fact(
-            label=t("Lu à la prédiction"),
-            text=t("la photo et le titre") if "title" in run.model.reads else t("la photo"),
-        )
-    ]
-    if found is None:
-        return tuple(facts)
-    read = wording.listing([t(READ[one]) for one in found.adapt])
-    facts += [Fact(label=t("Lu pour s’adapter"), text=read)] if read else []
-    facts += [
-        Fact(label=label, text=wording.count(size), href=href)
-        for label, size in (
-            (t("Photos sans étiquette"), found.photos),
-            (t("Paires photo-titre"), found.pairs),
-            (t("Titres différents"), found.titles),
-        )
-        if size
-    ]
-    return tuple(facts)
-
-
-def _said(here: Here, run: RunRecord) -> tuple[Sentence, ...]:
-    """What the choice saw, whether anything was gained, and what the reader must know."""
-    found = run.adaptation
-    if found is None:
-        return ()
-    said = [*_agreement(here, run, found), *_spread(here, run)]
-    if "photos" in found.adapt:
-        said.append(
-            say("Les groupes que forment les photos ont leur mot à dire dans la réponse.")
-            if found.clusters
-            else say(
-                "Les groupes que forment les photos ne s’accordent pas mieux avec les titres : "
-                "ils sont laissés de côté."
-            )
-        )
-    if found.shares:
-        said.append(_shares(found))
-    if found.texts_from_labels:
-        said.append(
-            say(
-                "Les textes de ce cas viennent des étiquettes de l’apprentissage : "
-                "il n’est sans étiquette que pour le reste."
-            )
-        )
-    if "title" in run.model.reads:
-        said.append(
-            say(
-                "Le titre est lu à la prédiction : ce cas répond à une autre question, et ne se "
-                "range pas parmi ceux qui ne voient que la photo."
-            )
-        )
-    return tuple(said)
-
-
-def _agreement(here: Here, run: RunRecord, found: Adaptation) -> tuple[Sentence, ...]:
+def _agreement(here: Here, run: RunRecord, found: Adaptation) -> Mapping[str, Part] | None:
+    """In what share of the pairs texts say the same of a photo and of its title."""
     if found.before is None or found.after is None:
-        return ()
+        return None
     href, tip = here.run(run.case), trace(run)
-    slots: dict[str, str | Part] = {
-        "before": Part(text=wording.percent(found.before.share), href=href, title=tip),
-        "after": Part(text=wording.percent(found.after.share), href=href, title=tip),
-        "pairs": wording.count(found.after.pairs),
-        "kappa": wording.decimal(found.after.kappa, 2),
+    return {
+        name: Part(text=wording.percent(agreed.share), href=href, title=tip)
+        for name, agreed in (("before", found.before), ("after", found.after))
     }
-    if not found.adopted:
-        return (
-            say(
-                "Rien à gagner : les textes disent la même chose de la photo et de son titre dans "
-                "{before} des {pairs} paires, {after} après apprentissage (kappa {kappa}), ce qui "
-                "ne se distingue pas assez du hasard. Le modèle est laissé tel quel.",
-                **slots,
-            ),
-        )
-    return (
-        say(
-            "Choisi sans étiquette : les textes disent la même chose de la photo et de son titre "
-            "dans {before} des {pairs} paires avant, {after} après (kappa {kappa}), chaque paire "
-            "jugée par une couche qui ne l’avait pas apprise.",
-            **slots,
-        ),
-    )
 
 
-def _spread(here: Here, run: RunRecord) -> tuple[Sentence, ...]:
+def _spread(here: Here, run: RunRecord) -> Sentence:
     """What other draws of the photos say of the gain, where the study asks for them."""
-    model, texts = run.model, run.prompts and run.prompts.name
+    weights, texts = (run.model.weights, run.model.architecture), run.prompts and run.prompts.name
     for other in here.view.zero_shot:
-        same = (other.model.weights, other.model.architecture) == (
-            model.weights,
-            model.architecture,
-        )
+        same = (other.model.weights, other.model.architecture) == weights
         if same and other.prompts and other.prompts.name == texts:
-            sentence = adapted(here, run.case, other.case)
-            return (sentence,) if sentence else ()
+            return adapted(here, run.case, other.case)
     return ()
 
 
-def _shares(found: Adaptation) -> Sentence:
-    label = max(
-        found.shares, key=lambda one: abs(found.shares[one] - found.seen_shares.get(one, 0.0))
-    )
-    return say(
-        "Les proportions des catégories sont déclarées, pas mesurées : fausses, elles peuvent "
-        "faire perdre plus que justes elles ne font gagner. La plus éloignée de ce que voit le "
-        "modèle : « {label} », déclarée à {declared}, vue à {seen}.",
-        label=label,
-        declared=wording.percent(found.shares[label]),
-        seen=wording.percent(found.seen_shares.get(label, 0.0)),
-    )
+def _furthest(found: Adaptation) -> Mapping[str, object]:
+    """The class whose declared share is furthest from what the model sees."""
+    seen = {label: found.seen_shares.get(label, 0.0) for label in found.shares}
+    label = max(found.shares, key=lambda label: abs(found.shares[label] - seen[label]))
+    return {"label": label, "declared": found.shares[label], "seen": seen[label]}
 
 
 def _controls(here: Here, run: RunRecord, found: Adaptation) -> Table:
