@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from evaluation.labelfree import Unlabelled, adapt, two_folds
 from evaluation.models.supervised.logistic import fit_logistic_regression
 from evaluation.records import FOLDS, Support
-from evaluation.stages.adapt import embed_titles
 from evaluation.stages.embed import embed_parts
 from evaluation.stages.engine import Engine, Settings
 from evaluation.stages.open import StudyData, read_data
+from evaluation.stages.titles import embed_titles
 from evaluation.study.config import load_study
 
 ROWS = ("zero-shot", "titles", "titles and photos", "photos", "all labels")

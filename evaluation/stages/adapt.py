@@ -18,31 +18,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import DataError
-from evaluation.labelfree import Adapted, Unlabelled, adapt, controls, learn, two_folds
+from evaluation.labelfree import Adapted, Unlabelled, adapt, controls, two_folds
 from evaluation.records import (
     Adaptation,
     Case,
     FloatArray,
     Fold,
     Head,
-    IntArray,
     MeanGain,
     Metric,
     ModelSpec,
-    PairsCurve,
-    PairsPoint,
-    RunRecord,
 )
 from evaluation.records.labelfree import METHOD
 from evaluation.scoring.paired import mean_gain
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
+from evaluation.stages.titles import embed_titles, title_texts
 
 MINIMUM_PAIRS = 30
 """Of photos and titles: with fewer, agreement cannot be told from chance."""
-PAIRS = (50, 100, 200, 400)
-PAIR_SEEDS = (0, 1, 2)
-"""Numbers of pairs of a learning curve, and draws of each."""
 READ: tuple[Fold, Fold] = ("train", "validation")
 """The parts that a label-free head may read, of which it sees no label."""
 
@@ -70,7 +64,8 @@ def check_adaptation(spec: ModelSpec, data: StudyData) -> None:
             )
     if "titles" not in spec.adapt and "title" not in spec.reads:
         return
-    read: tuple[Fold, ...] = READ if "titles" in spec.adapt else ("test",)
+    predicted: Fold = "test" if data.split.test else "validation"
+    read: tuple[Fold, ...] = READ if "titles" in spec.adapt else (predicted,)
     texts = [sample.text for fold in read for sample in data.samples(data.ids(fold))]
     count = sum(text is not None for text in texts)
     needed = MINIMUM_PAIRS if "titles" in spec.adapt else 1
@@ -108,7 +103,7 @@ def adapt_case(
         model=engine.model(spec, data).fingerprint,
         head=head_digest(zero_shot),
         photos=[data.dataset.revision, data.split.digest],
-        titles=_texts(data, _ids(data)),
+        titles=title_texts(data, _ids(data)),
         declared=[spec.adapt, None if spec.shares is None else dict(spec.shares)],
         prompts=case.prompts and case.prompts.derive,
         controlled=controlled,
@@ -181,87 +176,8 @@ def unlabelled(
     )
 
 
-def embed_titles(
-    spec: ModelSpec, data: StudyData, engine: Engine, ids: Sequence[str]
-) -> tuple[NDArray[np.float32], IntArray]:
-    """(N, D) titles of unit length, zero for a photo without; (N,) equal numbers for equal ones."""
-    from evaluation.stores.maps import key_of
-
-    texts = _texts(data, ids)
-    known = {text: row for row, text in enumerate(dict.fromkeys(text for text in texts if text))}
-    names = np.array([known.get(text, -1) for text in texts], dtype=np.int64)
-    reader = engine.reader(spec, data)
-    key = key_of("titles", weights=reader.weights_digest, texts=list(known))
-    with engine.map_cache() as cache:
-        kept = cache.arrays(key)
-        if kept is None:
-            kept = {"titles": reader.embed_texts(tuple(known)).astype(np.float32)}
-            cache.put_arrays(key, kept)
-    titles = np.zeros((len(ids), kept["titles"].shape[1]), dtype=np.float32)
-    titles[names >= 0] = kept["titles"][names[names >= 0]]
-    return titles, names
-
-
-def pairs_curve(
-    run: RunRecord,
-    data: StudyData,
-    engine: Engine,
-    rows: Mapping[Fold, FloatArray],
-    zero_shot: Head,
-) -> tuple[PairsCurve, ...]:
-    """Test accuracy by number of pairs, at the first setting that a case chose.
-
-    Nothing for a case that no title adapted.  Draws are nested, as those of the learning curves
-    of labels; clusters and shares are left out.
-    """
-    if run.adaptation is None or not run.adaptation.settings:
-        return ()
-    seen = unlabelled(run.model, data, engine, rows)
-    titled, best = np.flatnonzero(seen.titled), run.adaptation.settings[0]
-    ids = data.ids("test")
-    labels, groups = data.labels(ids), data.groups(ids)
-    points = []
-    for size in (*(size for size in PAIRS if size < len(titled)), len(titled)):
-        drawn = [
-            np.sort(np.random.default_rng(seed).permutation(titled)[:size])
-            for seed in (PAIR_SEEDS if size < len(titled) else PAIR_SEEDS[:1])
-        ]
-        heads = [
-            replace(zero_shot, layer=learn(seen, some, best, data.split.seed)) for some in drawn
-        ]
-        right = np.stack([head.logits(rows["test"]).argmax(axis=1) == labels for head in heads])
-        band = mean_gain(right, groups=groups)
-        points.append(
-            PairsPoint(
-                pairs=size,
-                accuracies=tuple(float(one) for one in right.mean(axis=1)),
-                mean=band.gain,
-                low=max(0.0, band.low),
-                high=min(1.0, band.high),
-            )
-        )
-    return (PairsCurve(case=run.case, points=tuple(points)),)
-
-
-def read_titles(
-    spec: ModelSpec, data: StudyData, engine: Engine, folds: Sequence[Fold]
-) -> dict[Fold, FloatArray]:
-    """(N, D) titles of each part, for a model that reads them at prediction; else nothing.
-
-    Raises :class:`DataError` when no photo has one.
-    """
-    if "title" not in spec.reads:
-        return {}
-    check_adaptation(spec, data)
-    return {fold: embed_titles(spec, data, engine, data.ids(fold))[0] for fold in folds}
-
-
 def _ids(data: StudyData) -> list[str]:
     return [one for fold in READ for one in data.ids(fold)]
-
-
-def _texts(data: StudyData, ids: Sequence[str]) -> list[str]:
-    return [sample.text or "" for sample in data.samples(ids)]
 
 
 def _shares(spec: ModelSpec, data: StudyData) -> FloatArray | None:

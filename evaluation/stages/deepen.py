@@ -35,13 +35,13 @@ from evaluation.scoring.fewshot import few_shot
 from evaluation.scoring.paired import mean_gain
 from evaluation.scoring.prompts import near_identical, text_effects
 from evaluation.scoring.retrieval import retrieve
-from evaluation.stages.adapt import pairs_curve
 from evaluation.stages.compare import compare_cases
 from evaluation.stages.embed import embed_parts, predict
 from evaluation.stages.engine import Engine
 from evaluation.stages.evidence import Evidence, chosen_cases, read_evidence, right
 from evaluation.stages.heads import make_head
 from evaluation.stages.open import StudyData
+from evaluation.stages.pairs import pairs_curve
 from evaluation.stages.settings import Advance
 from evaluation.stores import artefacts
 

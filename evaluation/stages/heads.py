@@ -20,10 +20,11 @@ from evaluation.records import (
     Support,
 )
 from evaluation.scoring.metrics import softmax
-from evaluation.stages.adapt import adapt_case, read_titles
+from evaluation.stages.adapt import adapt_case, check_adaptation
 from evaluation.stages.embed import support
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
+from evaluation.stages.titles import read_titles
 
 CHECKED: tuple[Fold, ...] = ("validation", "test")
 """The parts of which a case says something."""
@@ -71,6 +72,7 @@ def make_head(
 
     """
     spec, adaptation = case.model, None
+    check_adaptation(spec, data)
     titles = read_titles(spec, data, engine, tuple(rows))
     model, check = engine.model(spec, data), support(data, rows, "validation")
     if titles and spec.learns:

@@ -269,7 +269,7 @@ def _explained(
 
 
 def models_of(study: Study, names: Sequence[str]) -> tuple[ModelSpec, ...]:
-    """The zero-shot models of a study: those of these names, or all."""
+    """The models of a study that read texts: those of these names, or all."""
     known = {one.name: one for one in study.models if one.reads_texts and one.embeds}
     unknown = sorted(set(names) - set(known))
     if unknown or not known:

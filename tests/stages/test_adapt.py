@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,11 +28,11 @@ from evaluation.stages.adapt import (
     AdaptedCase,
     adapt_case,
     check_adaptation,
-    pairs_curve,
-    read_titles,
 )
 from evaluation.stages.engine import Engine, Settings
 from evaluation.stages.open import StudyData, hide_test
+from evaluation.stages.pairs import pairs_curve
+from evaluation.stages.titles import read_titles
 from evaluation.stages.validation import ValidationBench
 from evaluation.stores.maps import MapCache
 from tests.factories import make_run
@@ -46,7 +46,7 @@ TRAIN, VALIDATION, TEST = 140, 40, 20
 class Tower:
     """Knows the embedding of each title by its text."""
 
-    known: dict[str, FloatArray]
+    known: Mapping[str, FloatArray]
     zero_shot: Head
     spec: ModelSpec = SPEC
     fingerprint: str = "f"
@@ -55,7 +55,8 @@ class Tower:
     precision: str = "fp32"
 
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
-        return np.stack([self.known[text] for text in texts])
+        width = len(next(iter(self.known.values())))
+        return np.stack([self.known.get(text, np.ones(width)) for text in texts])
 
     def head(self, _classes: tuple[str, ...], **_read: object) -> Head:
         """That of the world, whatever the texts."""
@@ -294,3 +295,27 @@ def test_suggestions_start_from_the_adapted_model(shop: Shop, tmp_path: Path) ->
     assert np.allclose(said.logits, scored.validation)
     assert not np.allclose(said.logits, shop.scene.head.logits(shop.rows["validation"]))
     assert np.array_equal(bench.made(prompts).head.layer, scored.head.layer)
+
+
+def test_suggestions_read_titles_where_the_model_does(shop: Shop, tmp_path: Path) -> None:
+    """Those of validation, since test is put away; a photo without one is read alone."""
+    spec = replace(SPEC, adapt=(), reads=("photo", "title"))
+    shop.tower.spec = spec
+    bare = [replace(one, text=None) for one in shop.data.dataset.samples]
+    prompts = PromptSet(name="p", title="P", language="en", texts={})
+
+    def said(data: StudyData, folder: str) -> FloatArray:
+        bench = ValidationBench(
+            data=hide_test(data),
+            model=shop.tower,  # type: ignore[arg-type]
+            engine=Bench(tmp_path / folder, shop.tower),
+            rows={"validation": shop.rows["validation"]},
+        )
+        logits = bench.read(prompts).logits
+        assert logits is not None
+        return logits
+
+    alone = shop.scene.head.logits(shop.rows["validation"])
+    assert not np.allclose(said(shop.data, "a"), alone)
+    some = with_samples(shop, [*bare[: -TEST - 1], *shop.data.dataset.samples[-TEST - 1 :]], "r")
+    assert np.allclose(said(some.data, "b")[:-1], alone[:-1])
