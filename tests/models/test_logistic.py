@@ -65,7 +65,7 @@ def test_the_head_is_fitted_on_the_training_part_alone() -> None:
     with_validation = _fit(train, validation, 3)
     chosen = with_validation.chosen["C"]
     fits = logistic._fit_all(train, 3, (float(chosen),), seed=0, max_iterations=2000)
-    assert np.array_equal(with_validation.weight, fits[float(chosen)].head.weight)
+    assert np.array_equal(with_validation.weight, fits[float(chosen)][0].weight)
 
 
 @settings(max_examples=effort(15), deadline=None)
