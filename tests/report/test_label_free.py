@@ -74,9 +74,14 @@ def with_titles(shop: StudyResults, found: Adaptation) -> StudyResults:
         pairs=(PairsCurve(case=TITLES, points=(point,)),),
         inputs={**shop.comparison.inputs, TITLES: "x"},
     )
+    (card,) = (card for card in shop.study.models if card.model.name == "embedded")
     return replace(
         shop,
-        study=replace(shop.study, cases=(*shop.study.cases, TITLES)),
+        study=replace(
+            shop.study,
+            cases=(*shop.study.cases, TITLES),
+            models=(*shop.study.models, replace(card, model=model)),
+        ),
         runs=(*shop.runs, run),
         predictions={**shop.predictions, TITLES: shop.predictions[TEXTS]},
         comparison=comparison,
@@ -167,6 +172,14 @@ def test_the_guard_is_said(shop: StudyResults) -> None:
     said = page(with_titles(shop, adaptation(adopted=False)))
     assert "Rien à gagner" in said
     assert "Choisi sans étiquette" not in said
+
+
+def test_the_card_of_a_model_says_what_it_saw(shop: StudyResults) -> None:
+    """How few pairs, and nothing where the model was left as it was."""
+    said = "une couche a aussi appris de 50 paires photo-titre"
+    assert said in page(with_titles(shop, adaptation()), "modeles").replace("\xa0", " ")
+    refused = replace(adaptation(adopted=False), clusters=False)
+    assert said not in page(with_titles(shop, refused), "modeles").replace("\xa0", " ")
 
 
 def test_english(shop: StudyResults) -> None:

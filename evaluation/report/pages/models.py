@@ -8,7 +8,7 @@ from typing import Any
 
 from evaluation.records import FAMILIES, ModelCard, RunRecord
 from evaluation.report.kit import links, wording
-from evaluation.report.kit.language import current, message, t
+from evaluation.report.kit.language import current, message, nt, t
 from evaluation.report.kit.page import Link
 from evaluation.report.kit.sentence import Sentence, say
 from evaluation.report.kit.tables import (
@@ -109,6 +109,7 @@ def _card(here: Here, card: ModelCard) -> Mapping[str, Any]:
         "use": use,
         "use_kind": kind,
         "training": wording.told(_in_language(card)),
+        "adapted": _adapted(view, card),
         "card": card,
         "weights": _weights(card),
         "photo_millions": (card.image_parameters or 0) / MILLION,
@@ -117,6 +118,28 @@ def _card(here: Here, card: ModelCard) -> Mapping[str, Any]:
         "digest": _digest(view, card),
         "links": _links(card),
     }
+
+
+def _adapted(view: StudyView, card: ModelCard) -> str:
+    """What a label-free model saw of the study; "" for others, and where nothing was gained."""
+    found = [run.adaptation for run in _runs(view, card) if run.adaptation]
+    pairs = max((one.pairs for one in found if one.adopted), default=0)
+    photos = max((one.photos for one in found if one.clusters), default=0)
+    if pairs:
+        return nt(
+            pairs,
+            "Ici, une couche a aussi appris de {n} paire photo-titre de l’étude, sans étiquette : "
+            "le modèle a vu cette paire, et n’en devient pas un CLIP.",
+            "Ici, une couche a aussi appris de {n} paires photo-titre de l’étude, sans étiquette : "
+            "le modèle a vu ces paires, et n’en devient pas un CLIP.",
+        )
+    if photos:
+        return nt(
+            photos,
+            "Ici, {n} photo de l’étude, sans étiquette, a aussi son mot à dire.",
+            "Ici, {n} photos de l’étude, sans étiquette, ont aussi leur mot à dire.",
+        )
+    return ""
 
 
 def _lead(here: Here, run: RunRecord) -> Sentence:
