@@ -45,6 +45,12 @@ class PairedTest:
     None when no gap could be: fewer than five disputed images."""
     verdict: Verdict
 
+    def seen_from(self, case: str) -> tuple[float, float, float]:
+        """The gap of one of the two over the other, with its interval."""
+        if case == self.a:
+            return self.gap, self.low, self.high
+        return -self.gap, -self.high, -self.low
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedCase:

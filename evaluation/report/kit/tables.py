@@ -208,7 +208,8 @@ class Col(NamedTuple):
     text: str
     cell: Callable[[Any], Cell | str]
     note: str = ""
-    numeric: bool = True
+    numeric: bool | None = None
+    """Unless it is said, all columns are but the one that names the rows."""
 
 
 def table(
@@ -247,7 +248,10 @@ def table(
     return Table(
         id=id_,
         caption=caption,
-        columns=tuple(used),
+        columns=tuple(
+            column if column.numeric is not None else column._replace(numeric=place >= named)
+            for place, column in enumerate(used)
+        ),
         groups=tuple(Group(title=name, rows=tuple(rows)) for name, rows in groups.items()),
         note=note,
         spanner=spanner,
@@ -269,7 +273,7 @@ def simple(
         id_,
         caption,
         rows,
-        *(Col(text, itemgetter(place), numeric=place > 0) for place, text in enumerate(columns)),
+        *(Col(text, itemgetter(place)) for place, text in enumerate(columns)),
         title=title,
         note=note,
         kind="",

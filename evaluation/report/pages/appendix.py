@@ -44,11 +44,7 @@ def _runs(studies: list[Here]) -> Table:
         "executions",
         t("Toutes les exécutions"),
         [(here, run) for here in studies for run in here.view.results.runs],
-        Col(
-            t("Identifiant"),
-            lambda row: head(row[1].case, href=row[0].run(row[1].case)),
-            numeric=False,
-        ),
+        Col(t("Identifiant"), lambda row: head(row[1].case, href=row[0].run(row[1].case))),
         Col(t("État"), lambda row: t(STATUS[row[1].status]), numeric=False),
         Col(
             t("Exactitude"),

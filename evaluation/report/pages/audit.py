@@ -102,7 +102,7 @@ def _accuracies(here: Here, audit: DataAudit) -> Table:
         "exactitude-sans-suspects",
         t("Exactitude avec et sans les photos suspectes"),
         audit.accuracies,
-        Col(t("Cas"), lambda row: here.case(row.case), numeric=False),
+        Col(t("Cas"), lambda row: here.case(row.case)),
         Col(
             t("Toutes les photos de test"),
             lambda row: number(row.everything, PERCENT, title=tip(row), href=here.right(row.case)),
@@ -157,7 +157,7 @@ def _overlap(audit: EmbeddingAudit, anchor: str, name: str) -> Table:
             neighbours=nt(audit.neighbours, "{n} photo", "{n} photos"),
         ),
         enumerate(labels),
-        Col(t("Catégorie de la photo"), lambda row: row[1], numeric=False),
+        Col(t("Catégorie de la photo"), lambda row: row[1]),
         *(Col(label, partial(share, j)) for j, label in enumerate(labels)),
         note=t(
             "La diagonale, encadrée, est la part de voisines de la même "
@@ -176,11 +176,7 @@ def _variety(here: Here, audit: EmbeddingAudit, anchor: str, name: str) -> Table
         f"variete-{anchor}",
         t("{model_name} : variété de chaque catégorie", model_name=name),
         sorted(audit.classes, key=lambda row: -(row.variety.value or 0.0)),
-        Col(
-            t("Catégorie"),
-            lambda row: head(row.label, href=here.gallery(row.label)),
-            numeric=False,
-        ),
+        Col(t("Catégorie"), lambda row: head(row.label, href=here.gallery(row.label))),
         Col(
             t("Variété"),
             lambda row: number(row.variety, decimals(2), why=t("il faut deux photos"), title=tip),

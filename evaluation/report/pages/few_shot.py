@@ -192,7 +192,7 @@ def _means(model: FewShot, anchor: str, name: str) -> Table:
         f"apprentissage-{anchor}-donnees",
         t("{model_name} : exactitude moyenne, en chiffres", model_name=name),
         sizes,
-        Col(t("Photos par catégorie"), str, numeric=False),
+        Col(t("Photos par catégorie"), str),
         *(Col(_method(curve.method, model), partial(mean, curve.method)) for curve in model.curves),
         kind="",
     )
@@ -224,7 +224,7 @@ def _table(view: StudyView, model: FewShot, id_: str) -> Table:
             model_name=view.model_name(model.model),
         ),
         [(curve.method, point) for curve in model.curves for point in curve.points],
-        Col(t("Photos par catégorie"), lambda row: _shots(row[1]), numeric=False),
+        Col(t("Photos par catégorie"), lambda row: _shots(row[1])),
         Col(
             t("Photos étiquetées"),
             lambda row: Cell(text=wording.count(row[1].images), title=tip),

@@ -61,7 +61,7 @@ def _studies_by_models(views: tuple[StudyView, ...]) -> Table:
         "etudes-modeles",
         t("Exactitude du meilleur cas de chaque modèle, sur le test de chaque étude"),
         models,
-        Col(t("Modèle"), head, numeric=False),
+        Col(t("Modèle"), head),
         *(Col(view.title, partial(_best_of, view)) for view in views),
         kind="scores",
     )

@@ -325,7 +325,7 @@ def _table(here: Here, plane: _Plane) -> Table:
         "carte-donnees",
         t("{case} : où sont les catégories", case=here.view.case_title(plane.run)),
         plane.middles,
-        Col(t("Catégorie"), str, numeric=False),
+        Col(t("Catégorie"), str),
         Col(t("Photos de test"), photos),
         Col(t("Bien classées"), right),
         Col(t("Centre des photos"), lambda label: place(plane.middles[label].tolist())),

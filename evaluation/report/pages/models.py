@@ -69,7 +69,6 @@ def _table(here: Here, cards: tuple[ModelCard, ...]) -> Table:
                 href=here.model(card.model.name),
                 note=t(FAMILIES[card.model.family].title),
             ),
-            numeric=False,
         ),
         Col(
             t("Paramètres"),

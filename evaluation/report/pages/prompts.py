@@ -218,11 +218,7 @@ def _gain_table(here: Here, gain: PromptGain) -> Table:
             case_name=here.view.case_name(gain.a),
         ),
         _ordered(gain),
-        Col(
-            t("Catégorie"),
-            lambda row: head(row.label, href=here.gallery(row.label)),
-            numeric=False,
-        ),
+        Col(t("Catégorie"), lambda row: head(row.label, href=here.gallery(row.label))),
         Col(
             t("Gain de rappel"),
             lambda row: number(row.gain, POINTS, within=(row.low, row.high), title=tip),
@@ -337,7 +333,7 @@ def _variance(view: StudyView, comparison: StudyComparison) -> Mapping[str, Any]
             "variance",
             t("D’où viennent les différences d’exactitude entre modèles et jeux de textes"),
             rows,
-            Col(t("Source"), lambda row: t(SOURCES[row.source]), numeric=False),
+            Col(t("Source"), lambda row: t(SOURCES[row.source])),
             Col(
                 t("Part des différences"),
                 lambda row: number(row.share, WHOLE, within=(row.low, row.high), title=tip),

@@ -63,7 +63,7 @@ def _table(view: StudyView, searches: tuple[Retrieval, ...]) -> Table:
         _TABLE,
         t("Recherche dans les photos et les titres de test"),
         searches,
-        Col(t("Modèle"), lambda search: view.model_name(search.model), numeric=False),
+        Col(t("Modèle"), lambda search: view.model_name(search.model)),
         Col(
             "R@1",
             lambda search: number(search.recall_at_1, PERCENT, title=_trace(search)),

@@ -142,7 +142,7 @@ def _chart_table(here: Here, runs: list[RunRecord], systems: tuple[ReferenceSyst
         f"exactitude-{links.slug(view.study.name)}-donnees",
         t("{title} : exactitude de chaque cas, en chiffres", title=view.title),
         rows,
-        Col(t("Cas"), lambda row: row[0], numeric=False),
+        Col(t("Cas"), lambda row: row[0]),
         Col(t("Exactitude"), lambda row: row[1]),
         Col(t("Intervalle à 95 %"), lambda row: row[2]),
         Col(t("Non départagés"), lambda row: row[3]) if view.lettered else None,

@@ -38,7 +38,7 @@ def cost_table(here: Here) -> Table | None:
         "couts",
         t("Ce que coûte chaque cas"),
         view.scored,
-        Col(t("Cas"), lambda run: here.case(run.case, title=trace(run)), numeric=False),
+        Col(t("Cas"), lambda run: here.case(run.case, title=trace(run))),
         Col(t("Modèle seul"), alone, t("ms par photo")),
         Col(
             t("Avec le décodage"),

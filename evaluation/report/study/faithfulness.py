@@ -171,7 +171,7 @@ def areas(view: StudyView, explanation: CaseExplanation) -> Table | None:
             case=view.case_name(explanation.case),
         ),
         measured_methods(explanation),
-        Col(t("Méthode"), method_name, numeric=False),
+        Col(t("Méthode"), method_name),
         *(column(measure) for measure in MEASURES if any(key[1:] == measure for key in rows)),
         row_kind=lambda method: "missing" if method in CONTROLS else "",
         note=_note(view, photos),
@@ -227,7 +227,7 @@ def overview(view: StudyView) -> Table | None:
         "fidelite",
         t("Mesures où chaque méthode bat les deux témoins"),
         cases,
-        Col(t("Cas"), lambda case: view.case_name(case.case), numeric=False),
+        Col(t("Cas"), lambda case: view.case_name(case.case)),
         *(Col(method_name(method), partial(_won, view, method)) for method in methods),
     )
 
@@ -308,7 +308,7 @@ def _curve_table(
         f"courbes-{view.case_slugs[explanation.case]}-donnees",
         t("{case} : courbes moyennes, en chiffres", case=view.case_name(explanation.case)),
         [(panel, i) for panel in found for i in range(steps[panel])],
-        Col(t("Part de la photo"), share, numeric=False),
+        Col(t("Part de la photo"), share),
         *(column(name) for name in names),
         by=lambda point: point[0],
     )
@@ -385,7 +385,7 @@ def randomisation_table(view: StudyView) -> Table | None:
         "poids-au-hasard",
         t("Ce qui reste des cartes quand les poids sont mélangés"),
         dict.fromkeys(key[:2] for key in rows),
-        Col(t("Méthode"), lambda key: method_name(key[1]), numeric=False),
+        Col(t("Méthode"), lambda key: method_name(key[1])),
         *(column(share) for share in shares),
         by=lambda key: view.model_name(key[0]),
         note=t(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from evaluation.records import FAMILIES, Metric, PairedTest, RunRecord
+from evaluation.records import FAMILIES, PairedTest, RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, t
 from evaluation.report.kit.tables import (
@@ -96,9 +96,7 @@ def ladder(here: Here) -> Table | None:
         t("Des noms aux étiquettes : ce que chaque marche ajoute, sur les mêmes photos de test"),
         found,
         Col(
-            t("Ce qui est lu"),
-            lambda rung: head(t(STEPS[rung.step]), href=here.run(rung.run.case)),
-            numeric=False,
+            t("Ce qui est lu"), lambda rung: head(t(STEPS[rung.step]), href=here.run(rung.run.case))
         ),
         Col(t("Famille"), lambda rung: t(FAMILIES[rung.run.model.family].title), numeric=False),
         Col(
@@ -123,10 +121,8 @@ def _gain(rung: Rung) -> Cell:
     pair = rung.below
     if pair is None:
         return absent()
-    sign = 1 if pair.a == rung.run.case else -1
-    low, high = sorted((sign * pair.low, sign * pair.high))
-    gap = Metric(name="gap", value=sign * pair.gap, low=low, high=high, n=pair.n)
-    return number(gap, POINTS, title=t("comparison.json, test apparié"))
+    gap, low, high = pair.seen_from(rung.run.case)
+    return number(gap, POINTS, within=(low, high), title=t("comparison.json, test apparié"))
 
 
 def _shown(view: StudyView, rung: Rung) -> str:
@@ -135,6 +131,6 @@ def _shown(view: StudyView, rung: Rung) -> str:
         return ""
     if pair.p_holm >= view.alpha:
         return t("aucun écart démontré")
-    gain = pair.gap if pair.a == rung.run.case else -pair.gap
+    gain, _, _ = pair.seen_from(rung.run.case)
     p = wording.p_value(pair.p_holm)
     return t("un gain ({p})", p=p) if gain > 0 else t("une perte ({p})", p=p)

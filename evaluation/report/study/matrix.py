@@ -164,9 +164,7 @@ def _face_to_face(here: Here, other: str, case: str) -> Cell:
     if case == other or pair is None:
         return Cell(text=wording.DASH, kind="missing")
     ahead = pair.a == case
-    gap, low, high = (
-        (pair.gap, pair.low, pair.high) if ahead else (-pair.gap, -pair.high, -pair.low)
-    )
+    gap, low, high = pair.seen_from(case)
     right, wrong = (pair.only_a, pair.only_b) if ahead else (pair.only_b, pair.only_a)
     kind, tag = _verdict(pair, ahead=ahead)
     return Cell(

@@ -28,7 +28,7 @@ def repeats(here: Here) -> Mapping[str, Any] | None:
             "autres-tirages-cas",
             t("Exactitude de chaque cas sur {draws}", draws=_draws(found)),
             found.accuracies,
-            Col(t("Cas"), here.case, numeric=False),
+            Col(t("Cas"), here.case),
             Col(t("Moyenne"), lambda case: number(_mean(found, case), PERCENT)),
             Col(t("Écart type"), lambda case: _spread(found, case), t("points")),
             Col(t("Plus faible"), lambda case: number(min(found.accuracies[case]), PERCENT)),
@@ -39,7 +39,7 @@ def repeats(here: Here) -> Mapping[str, Any] | None:
             "autres-tirages-paires",
             t("Écarts moyens sur {draws}", draws=_draws(found)),
             found.pairs,
-            Col(t("Meilleur cas"), lambda pair: here.case(pair.a), numeric=False),
+            Col(t("Meilleur cas"), lambda pair: here.case(pair.a)),
             Col(t("Autre cas"), lambda pair: here.view.case_name(pair.b), numeric=False),
             Col(
                 t("Écart moyen"),

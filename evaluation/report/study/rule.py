@@ -76,7 +76,9 @@ def answer(
     blank = Answer(
         candidate=candidate, rival=rival, stand_in=stand_in, word="open", margin=spec.margin
     )
-    return blank if tested is None else _concluded(blank, tested[0], ahead=tested[1])
+    if candidate is None or tested is None:
+        return blank
+    return _concluded(blank, tested, candidate.run.case)
 
 
 def choose(runs: Sequence[RunRecord], validation: Mapping[str, Metric]) -> Choice | None:
@@ -113,20 +115,15 @@ def _is_rival(run: RunRecord, spec: AnswerSpec) -> bool:
 
 def _against(
     candidate: Choice | None, rival: Choice | None, pairs: Iterable[PairedTest]
-) -> tuple[PairedTest, bool] | None:
-    """The test of the two, and whether the candidate is its better one."""
-    if candidate is None or rival is None:
-        return None
-    sides = {candidate.run.case, rival.run.case}
-    found = next((pair for pair in pairs if {pair.a, pair.b} == sides), None)
-    return None if found is None else (found, found.a == candidate.run.case)
+) -> PairedTest | None:
+    """The test of the two."""
+    sides = {side.run.case for side in (candidate, rival) if side is not None}
+    return next((pair for pair in pairs if {pair.a, pair.b} == sides), None)
 
 
-def _concluded(blank: Answer, pair: PairedTest, *, ahead: bool) -> Answer:
-    gap, low, high = (
-        (pair.gap, pair.low, pair.high) if ahead else (-pair.gap, -pair.high, -pair.low)
-    )
+def _concluded(blank: Answer, pair: PairedTest, candidate: str) -> Answer:
+    gap, low, high = pair.seen_from(candidate)
     separated = pair.verdict == "better"
-    against = separated and not ahead
+    against = separated and pair.b == candidate
     word: Word = "yes" if low > -blank.margin else "no" if against else "open"
     return replace(blank, word=word, gap=gap, low=low, high=high, separated=separated)

@@ -123,7 +123,7 @@ def _uncovered(view: StudyView, run: RunRecord, one: ClassSuggestion) -> Table:
         f"oubliees-{view.case_slugs[run.case]}-{view.study.classes.index(one.label)}",
         t("« {label} » : sous-catégories que ses textes ne nomment pas", label=one.label),
         one.uncovered,
-        Col(t("Sous-catégorie"), lambda found: found.name, numeric=False),
+        Col(t("Sous-catégorie"), lambda found: found.name),
         Col(t("Texte proposé"), proposed, numeric=False),
         Col(
             t("Apprentissage"),

@@ -128,7 +128,7 @@ def _pairs_chart(here: Here, curve: PairsCurve) -> Chart:
             f"paires-{slug}-donnees",
             t("{case} : exactitude moyenne, en chiffres", case=case),
             sizes,
-            Col(t("Nombre"), wording.count),
+            Col(t("Nombre"), wording.count, numeric=True),
             Col(t("Avec autant de titres"), partial(mean, titles)),
             Col(t("Avec autant d’étiquettes"), partial(mean, labels)),
             note=t(
