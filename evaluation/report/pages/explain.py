@@ -69,7 +69,7 @@ def build_case(here: Here, case: str) -> Model:
     """The page of a case's explained photos."""
     explanation = here.view.explanations[case]
     links = _case_links(here)
-    done = sum(any(one.method == "rise" for one in photo.maps) for photo in explanation.photos)
+    done = sum(any(drawn.method == "rise" for drawn in photo.maps) for photo in explanation.photos)
     return {
         **_worth(here.view, explanation),
         "title": here.view.case_name(case),
@@ -248,14 +248,15 @@ def _prompt_change(here: Here, runs: list[RunRecord]) -> Model:
     explanations = [view.explanations[run.case] for run in runs]
     method = faithfulness.best_method(explanations) or "rise"
     # A control is shown, but it is not what readers ask about.
-    asked = [one for one in explanations[1:] if one.case not in view.controls] or explanations[1:]
+    others = explanations[1:]
+    asked = [other for other in others if other.case not in view.controls] or others
 
     def change(sample: str) -> float:
         """The largest change of the true class's probability, over the first prompt set."""
         before, *after = (
-            explained.truth(one, explained.of(one, sample)) for one in (explanations[0], *asked)
+            explained.truth(case, explained.of(case, sample)) for case in (explanations[0], *asked)
         )
-        return max(abs(one - before) for one in after)
+        return max(abs(share - before) for share in after)
 
     compared = tuple(
         _compared(
@@ -272,7 +273,7 @@ def _prompt_change(here: Here, runs: list[RunRecord]) -> Model:
     return {
         "title": view.model_title(runs[0]),
         "method": maps.method_name(method),
-        "beats": any(faithfulness.score(one, method)[0] for one in explanations),
+        "beats": any(faithfulness.score(explanation, method)[0] for explanation in explanations),
         **_series(compared, explanations, method),
     }
 
@@ -284,7 +285,7 @@ def _texts(run: RunRecord) -> str:
 def _changed(view: StudyView, base: RunRecord, run: RunRecord, sample: str, method: str) -> Model:
     """What another prompt set changes to the answer, and to where it comes from."""
     explanations = [view.explanations[case.case] for case in (base, run)]
-    photos = [explained.of(one, sample) for one in explanations]
+    photos = [explained.of(explanation, sample) for explanation in explanations]
     was, now = (photo.predicted == photo.label for photo in photos)
     first, last = (
         explained.truth(one, photo) for one, photo in zip(explanations, photos, strict=True)
@@ -308,8 +309,8 @@ def _changed(view: StudyView, base: RunRecord, run: RunRecord, sample: str, meth
 
 def _region(photo: ExplainedPhoto, method: str) -> str:
     """Where the true class's map is strongest; "" without such a map, or on an empty one."""
-    maps_ = (one for one in photo.maps if (one.method, one.label) == (method, photo.label))
-    drawn = next(maps_, None)
+    wanted = (method, photo.label)
+    drawn = next((map_ for map_ in photo.maps if (map_.method, map_.label) == wanted), None)
     return "" if drawn is None or drawn.summary.empty else maps.region(drawn.summary)
 
 
@@ -318,7 +319,9 @@ def _region(photo: ExplainedPhoto, method: str) -> str:
 
 def _methods(view: StudyView) -> tuple[ExplainMethod, ...]:
     """The methods that some case asked for."""
-    asked = {card.method for one in view.explanations.values() for card in one.methods}
+    asked = {
+        card.method for explanation in view.explanations.values() for card in explanation.methods
+    }
     return tuple(method for method in EXPLAIN_METHODS if method in asked)
 
 
@@ -348,7 +351,7 @@ def _card(
     view: StudyView, models: dict[str, CaseExplanation], method: ExplainMethod, name: str
 ) -> Cell:
     explanation = models[name]
-    card = next((one for one in explanation.methods if one.method == method), None)
+    card = next((card for card in explanation.methods if card.method == method), None)
     if card is None:
         return absent(t("non demandée pour ce modèle"))
     if not card.applies:

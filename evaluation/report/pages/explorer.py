@@ -231,7 +231,7 @@ class _Data:
             for photo in explanation.photos if explanation else ():
                 if photo.sample_id in here:
                     found.setdefault(here[photo.sample_id], []).extend(
-                        self._map(case, photo, one) for one in photo.maps
+                        self._map(case, photo, drawn) for drawn in photo.maps
                     )
         return found
 
@@ -242,7 +242,7 @@ class _Data:
     def _confidence(self, said: _Said, start: int) -> list[float]:
         """Of each photo, fine enough to tell apart those of a model that is always sure."""
         highest = said.probabilities[start : start + CHUNK].max(axis=1)
-        return [float(one) for one in np.round(highest, DECIMALS)]
+        return [float(share) for share in np.round(highest, DECIMALS)]
 
     def _probabilities(self, said: _Said, start: int) -> Iterator[list[int]]:
         """Of each photo: class, probability, class, probability, … from the highest."""
@@ -254,5 +254,5 @@ class _Data:
             strict=True,
         ):
             kept = [int(i) for i in np.argsort(-row, kind="stable")[:SHOWN] if row[i]]
-            kept += [one for one in dict.fromkeys((predicted, label)) if one not in kept]
-            yield [number for one in kept for number in (one, int(row[one]))]
+            kept += [named for named in dict.fromkeys((predicted, label)) if named not in kept]
+            yield [number for place in kept for number in (place, int(row[place]))]

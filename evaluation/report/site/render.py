@@ -70,7 +70,7 @@ def render(
     left out, and its pages say so.  Raises :class:`ReportError` naming the template and the
     line when a template is wrong, and for an unknown word in ``photos``.
     """
-    check_photos(photos, {one.study.name for one in results})
+    check_photos(photos, {result.study.name for result in results})
     with speaking(language, translations(results, reference)):
         made = _render(
             _views(results, photos, draw, shared, leads), reference, Templates(templates)
@@ -172,7 +172,7 @@ def translations(
 def _views(
     results: tuple[StudyResults, ...], photos: Photos, draw: Draw, shared: str = "", leads: str = ""
 ) -> tuple[StudyView, ...]:
-    folders = links.slugs(one.study.name for one in results)
+    folders = links.slugs(result.study.name for result in results)
     # Where nobody says so, readers come for the study that the published figures are about.
     ordered = sorted(
         results, key=lambda one: (one.study.name != leads, one.study.reference is None)

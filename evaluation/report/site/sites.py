@@ -116,7 +116,7 @@ def with_contents(html: str, page: Page) -> str:
     sections = top.children if top is not None and top.level == 1 else [*page.toc]
     if "toc" not in page.meta.get("hide", ()) or len(sections) <= _FEW:
         return html
-    links = "".join(f'<li><a href="{one.url}">{one.title}</a></li>' for one in sections)
+    links = "".join(f'<li><a href="{section.url}">{section.title}</a></li>' for section in sections)
     listed = (
         f'<nav class="v-others v-contents" aria-label="{t("Sommaire")}" data-search-exclude>'
         f"<ul>{links}</ul></nav>"

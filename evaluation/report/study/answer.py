@@ -35,12 +35,12 @@ def first_screen(here: Here) -> Mapping[str, object]:
         "kind": "missing" if found.stand_in else found.word,
         "missing": missing_clip(view) if found.stand_in else (),
         "sentence": sentence(view),
-        "sides": [_side(here, one.run) for one in sides],
+        "sides": [_side(here, side.run) for side in sides],
         "gap": _gap(here, found),
         "spread": spread(here),
         "chosen": _chosen(found),
         "quoted": _quoted(here) if found.stand_in else (),
-        "photos": _strip(here, [one.run for one in sides]),
+        "photos": _strip(here, [side.run for side in sides]),
     }
 
 
@@ -188,18 +188,18 @@ def _chosen(found: Answer) -> str:
     sides = [one for one in (found.candidate, found.rival) if one is not None]
     if not sides:
         return ""
-    if all(one.among == 1 for one in sides):
+    if all(side.among == 1 for side in sides):
         return nt(
             len(sides),
             "Personne n’a choisi : un seul cas peut répondre.",
             "Personne n’a choisi : chaque côté n’a qu’un cas.",
         )
-    if any(one.on == "test" for one in sides):
+    if any(side.on == "test" for side in sides):
         return t(
             "Faute de chiffres de validation, ces cas sont les meilleurs sur le test lui-même, ce "
             "qui flatte leurs résultats."
         )
-    among = wording.listing([nt(one.among, "{n} cas", "{n} cas") for one in sides])
+    among = wording.listing([nt(side.among, "{n} cas", "{n} cas") for side in sides])
     return t(
         "Les étiquettes de validation ont désigné ces cas, parmi {among} ; celles du test n’ont "
         "servi qu’à les noter.",
@@ -290,4 +290,4 @@ def _shown(here: Here, sample: str, tables: Mapping[str, Predictions]) -> Mappin
 def leading(view: StudyView) -> tuple[RunRecord, ...]:
     """The cases that answer, the candidate first."""
     sides: tuple[Choice | None, ...] = (view.answer.candidate, view.answer.rival)
-    return tuple(one.run for one in sides if one is not None)
+    return tuple(side.run for side in sides if side is not None)

@@ -179,12 +179,12 @@ def shared(explanations: Sequence[CaseExplanation]) -> tuple[str, ...]:
     sets = [
         [
             photo.sample_id
-            for photo in one.photos
+            for photo in explanation.photos
             if any(reason.rule == "shared" for reason in photo.reasons)
         ]
-        for one in explanations
+        for explanation in explanations
     ]
-    return tuple(one for one in sets[0] if all(one in other for other in sets)) if sets else ()
+    return tuple(id_ for id_ in sets[0] if all(id_ in ids for ids in sets)) if sets else ()
 
 
 def of(explanation: CaseExplanation, sample_id: str) -> ExplainedPhoto:
@@ -203,8 +203,8 @@ def variant(here: Here, run: RunRecord, sample_id: str, *, method: str, title: s
     photo = of(explanation, sample_id)
     card = card_of(here.view, run.case, photo)
     drawn = sorted(
-        (one for one in photo.maps if one.label == photo.label),
-        key=lambda one: one.method != method,
+        (map_ for map_ in photo.maps if map_.label == photo.label),
+        key=lambda map_: map_.method != method,
     )
     right = photo.label == photo.predicted
     return {

@@ -55,17 +55,17 @@ FEW = 20
 
 def measured_methods(explanation: CaseExplanation) -> tuple[str, ...]:
     """The methods and the controls that were measured, methods first."""
-    found = dict.fromkeys(one.method for one in explanation.faithfulness)
+    measured = dict.fromkeys(row.method for row in explanation.faithfulness)
     return (
-        *(one for one in found if one not in CONTROLS),
-        *(one for one in CONTROLS if one in found),
+        *(method for method in measured if method not in CONTROLS),
+        *(control for control in CONTROLS if control in measured),
     )
 
 
 def score(explanation: CaseExplanation, method: str) -> tuple[int, int]:
     """In how many measures a method beats both controls, and how many there are."""
-    found = [one.faithful for one in explanation.faithfulness if one.method == method]
-    return sum(found), len(found)
+    beats = [row.faithful for row in explanation.faithfulness if row.method == method]
+    return sum(beats), len(beats)
 
 
 def tag(explanation: CaseExplanation, method: str) -> tuple[str, Kind]:
@@ -88,16 +88,16 @@ def tag(explanation: CaseExplanation, method: str) -> tuple[str, Kind]:
 
 def best_method(explanations: Iterable[CaseExplanation]) -> str | None:
     """The method that beats the controls most often; the first of equals."""
-    found = tuple(explanations)
-    methods = dict.fromkeys(card.method for one in found for card in one.methods if card.applies)
+    cases = tuple(explanations)
+    methods = dict.fromkeys(card.method for case in cases for card in case.methods if card.applies)
     return max(
-        methods, key=lambda method: sum(score(one, method)[0] for one in found), default=None
+        methods, key=lambda method: sum(score(case, method)[0] for case in cases), default=None
     )
 
 
 def doubted(explanations: Iterable[CaseExplanation], method: str) -> bool:
     """Whether a method was measured, and beats both controls in no measure of some case."""
-    scores = [score(one, method) for one in explanations]
+    scores = [score(explanation, method) for explanation in explanations]
     return any(of and not won for won, of in scores)
 
 

@@ -21,10 +21,10 @@ _SIDES: tuple[FindingTopic, ...] = ("models", "training")
 
 
 def findings(here: Here, *topics: FindingTopic) -> tuple[Sentence, ...]:
-    """The conclusions on these topics, or on all that was measured, for page ``source``."""
-    found = here.view.comparison.findings if here.view.comparison else ()
-    wanted = [one for one in found if one.topic in (topics or MEASURED)]
-    return tuple(tell(here, one) for one in wanted if not _said_by_another(one, wanted))
+    """The conclusions on these topics, or on all that was measured."""
+    concluded = here.view.comparison.findings if here.view.comparison else ()
+    wanted = [finding for finding in concluded if finding.topic in (topics or MEASURED)]
+    return tuple(tell(here, finding) for finding in wanted if not _said_by_another(finding, wanted))
 
 
 def _said_by_another(finding: Finding, others: Sequence[Finding]) -> bool:
@@ -33,11 +33,11 @@ def _said_by_another(finding: Finding, others: Sequence[Finding]) -> bool:
     A leader that beats all the others beats the next one; of two leaders that nothing separates,
     it is worth more to say what they are.
     """
-    twins = [one for one in others if {one.a, one.b} == {finding.a, finding.b}]
+    twins = [other for other in others if {other.a, other.b} == {finding.a, finding.b}]
     if finding.topic in _SIDES:
-        return any(one.topic == "leaders" and one.members == (one.a,) for one in twins)
+        return any(twin.topic == "leaders" and twin.members == (twin.a,) for twin in twins)
     alone = finding.topic == "leaders" and set(finding.members) == {finding.a, finding.b}
-    return alone and any(one.topic in _SIDES for one in twins)
+    return alone and any(twin.topic in _SIDES for twin in twins)
 
 
 def tell(here: Here, finding: Finding) -> Sentence:
@@ -51,12 +51,12 @@ def headlines(here: Here) -> tuple[Sentence, ...]:
     """What a first screen says: who leads, and what the texts of the best zero-shot case do."""
     view = here.view
     top = best(view.described)
-    found = view.comparison.findings if view.comparison else ()
+    best_case = top.case if top else ""
     return tuple(
-        tell(here, one)
-        for one in found
-        if one.topic == "leaders"
-        or (one.topic in {"prompts", "control"} and top is not None and one.subject == top.case)
+        tell(here, finding)
+        for finding in (view.comparison.findings if view.comparison else ())
+        if finding.topic == "leaders"
+        or (finding.topic in {"prompts", "control"} and finding.subject == best_case)
     )
 
 
@@ -142,8 +142,8 @@ def _compare(here: Here, finding: Finding, a: str, b: str, *, lead: str = "") ->
 
 def _leaders(here: Here, finding: Finding) -> Sentence:
     first, following = here.name(finding.a), here.name(finding.b)
-    others = [one for one in finding.members if one not in {finding.a, finding.b}]
-    named = wording.listing([here.name(one) for one in others])
+    others = [case for case in finding.members if case not in {finding.a, finding.b}]
+    named = wording.listing([here.name(other) for other in others])
     numbers = proof(here, finding)
     if finding.verdict == "better" and not others:
         return say(
@@ -273,12 +273,12 @@ def _quoted(here: Here, finding: Finding) -> Sentence:
         system.name: wording.quote(wording.told(system.title))
         for system in (here.view.reference.systems if here.view.reference else ())
     }
-    a, b = (titles.get(one, wording.quote(one)) for one in (finding.a, finding.b))
+    a, b = (titles.get(name, wording.quote(name)) for name in (finding.a, finding.b))
     lead = t("d’après les comptes des diapositives, ")
-    told = _compare(here, finding, a, b, lead=lead)
-    if finding.verdict == "better":
-        return say("{told}, quelles que soient les images que les deux ratent ensemble", told=told)
-    return told
+    verdict = _compare(here, finding, a, b, lead=lead)
+    if finding.verdict != "better":
+        return verdict
+    return say("{told}, quelles que soient les images que les deux ratent ensemble", told=verdict)
 
 
 _TELLERS = {

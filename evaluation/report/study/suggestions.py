@@ -47,9 +47,9 @@ def _section(here: Here, run: RunRecord, found: Suggestion) -> Model:
         "proposal": found.proposal.name if found.proposal else "",
         "far": found.far,
         "classes": tuple(
-            _class(here, run, found, one)
-            for one in found.classes
-            if one.confusions or one.uncovered
+            _class(here, run, found, row)
+            for row in found.classes
+            if row.confusions or row.uncovered
         ),
     }
 

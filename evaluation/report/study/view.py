@@ -226,9 +226,9 @@ class StudyView:
     def baseline(self) -> str | None:
         """The prompt set that the others are compared with."""
         sets = self.prompt_sets
-        named = [one.name for one in sets if one.name == BASELINE]
-        derived = [one.name for one in sets if one.derive == "class-names"]
-        return next(iter((*named, *derived, *(one.name for one in sets))), None)
+        named = [prompts.name for prompts in sets if prompts.name == BASELINE]
+        derived = [prompts.name for prompts in sets if prompts.derive == "class-names"]
+        return next(iter((*named, *derived, *(prompts.name for prompts in sets))), None)
 
     def twin(self, run: RunRecord) -> RunRecord | None:
         """The scored case of the same model with the baseline prompt set."""
@@ -312,7 +312,7 @@ class StudyView:
     @cached_property
     def names_lang(self) -> str:
         """Language of the class names where it is not that of the page: a prompt set has it."""
-        made = (one.language for one in self.prompt_sets if one.derive == "class-names")
+        made = (prompts.language for prompts in self.prompt_sets if prompts.derive == "class-names")
         language = next(made, "")
         return "" if language == current() else language
 
@@ -402,8 +402,8 @@ class StudyView:
     def letters(self, case: str) -> str:
         """The letters of a case's groups, "a, b": cases that no test separates share one."""
         compared = self.comparison.comparison if self.comparison else None
-        ranked = {one.case: one for one in compared.cases} if compared else {}
-        return ", ".join(ranked[case].groups) if case in ranked else ""
+        groups = {rank.case: rank.groups for rank in compared.cases} if compared else {}
+        return ", ".join(groups.get(case, ()))
 
     @property
     def lettered(self) -> bool:

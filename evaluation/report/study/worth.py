@@ -31,7 +31,7 @@ def worth(here: Here) -> tuple[Sentence, ...]:
     """How many labels each label-free case is worth, with its interval."""
     found = here.view.comparison.few_shot if here.view.comparison else ()
     return tuple(
-        sentence for curves in found for one in curves.worth for sentence in _worth(here, one)
+        sentence for curves in found for row in curves.worth for sentence in _worth(here, row)
     )
 
 
@@ -88,7 +88,7 @@ def pairs_charts(here: Here) -> tuple[Chart, ...]:
 def _pairs_chart(here: Here, curve: PairsCurve) -> Chart:
     view, slug = here.view, here.view.case_slugs.get(curve.case, "cas")
     case, tip = view.case_name(curve.case), t("comparison.json, moyenne des tirages")
-    titles: dict[int, PairsPoint | FewShotPoint] = {one.pairs: one for one in curve.points}
+    titles: dict[int, PairsPoint | FewShotPoint] = {point.pairs: point for point in curve.points}
     labels: dict[int, PairsPoint | FewShotPoint] = {
         one.images: one for one in _labels_curve(here, curve.case)
     }
