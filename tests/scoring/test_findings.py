@@ -53,6 +53,18 @@ def test_opposite_counts_say_the_opposite() -> None:
     assert found["leaders"].members == ("tower/names",)
 
 
+def test_an_adapted_case_has_its_rank_and_no_other_question() -> None:
+    """It may be the next best, over which the leader is judged; it is no rival model."""
+    adapted = Contender(case="shop", model="shop", learns=False, prompts="long", adapted=True)
+    cases = with_counts(210, **{"tower/names": 117, "shop": 150, "trunk": 190})
+    found = find(compare(align(cases)), (*CONTENDERS, adapted), names="names")
+    topics = {finding.topic: finding for finding in found}
+    assert (topics["leaders"].a, topics["leaders"].b) == ("trunk", "shop")
+    assert topics["training"].b == "tower/names"
+    assert "models" not in topics
+    assert "prompts" not in topics
+
+
 def test_null_data_separates_nothing() -> None:
     """Fair coins on 40 images: no finding says better, and none dares to say tie."""
     generator = np.random.default_rng(4)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from evaluation.errors import DataError
+from evaluation.models.supervised.logistic import fit_logistic_regression
 from evaluation.records import (
     Case,
     Dataset,
@@ -23,6 +25,7 @@ from evaluation.records import (
     Split,
     SplitSpec,
     Study,
+    Support,
 )
 from evaluation.stages.adapt import (
     AdaptedCase,
@@ -30,13 +33,14 @@ from evaluation.stages.adapt import (
     check_adaptation,
 )
 from evaluation.stages.engine import Engine, Settings
+from evaluation.stages.heads import make_head
 from evaluation.stages.open import StudyData, hide_test
 from evaluation.stages.pairs import pairs_curve
 from evaluation.stages.titles import read_titles
 from evaluation.stages.validation import ValidationBench
 from evaluation.stores.maps import MapCache
 from tests.factories import make_run
-from tests.labelfree.world import CLASSES, World, world
+from tests.labelfree.world import CLASSES, DIM, World, world
 
 SPEC = ModelSpec(name="m", kind="clip", weights="embedded", title="M", adapt=("titles", "photos"))
 TRAIN, VALIDATION, TEST = 140, 40, 20
@@ -319,3 +323,33 @@ def test_suggestions_read_titles_where_the_model_does(shop: Shop, tmp_path: Path
     assert not np.allclose(said(shop.data, "a"), alone)
     some = with_samples(shop, [*bare[: -TEST - 1], *shop.data.dataset.samples[-TEST - 1 :]], "r")
     assert np.allclose(said(some.data, "b")[:-1], alone[:-1])
+
+
+def test_a_supervised_head_learns_titles_beside_features(shop: Shop, tmp_path: Path) -> None:
+    """One head over both, cut in two; what it says of test counts the title in."""
+    spec = ModelSpec(
+        name="m",
+        kind="supervised",
+        architecture="trunk",
+        weights="embedded",
+        title="M",
+        reads=("photo", "title"),
+    )
+
+    class Learner(Tower):
+        def head(self, classes: tuple[str, ...], **read: Any) -> Head:
+            return fit_logistic_regression(classes, read["train"], read["validation"], seed=0)
+
+    class Desk(Bench):
+        def reader(self, _spec: ModelSpec, _data: StudyData) -> Tower:  # type: ignore[override]
+            return self.tower
+
+    desk = Desk(tmp_path, Learner(shop.tower.known, shop.scene.head))
+    learnt = Support(embeddings=shop.rows["train"], labels=shop.data.labels(shop.data.ids("train")))
+    case = Case(study="s", model=spec, prompts=None)
+    made = make_head(case, shop.data, desk, shop.rows, learnt)
+    assert made.head.weight.shape == (CLASSES, DIM)
+    assert made.head.title_weight is not None
+    assert made.head.title_weight.shape == (CLASSES, DIM)
+    said = made.predict(shop.data.samples(shop.data.ids("test"))).logits
+    assert not np.allclose(said, made.head.logits(shop.rows["test"]))
