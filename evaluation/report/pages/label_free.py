@@ -147,8 +147,4 @@ def _said_by_controls(found: Adaptation) -> str:
             "de ce qu’ils disent.",
             drawn=drawn,
         )
-    return t(
-        "{drawn}, aucun gain n’est démontré avec des titres qui ne disent rien : ce qu’apportent "
-        "les vrais vient de ce qu’ils disent.",
-        drawn=drawn,
-    )
+    return t("{drawn}, aucun gain n’est démontré avec des titres qui ne disent rien.", drawn=drawn)
