@@ -11,8 +11,10 @@ import click
 from evaluation.commands.beginning import new, try_
 from evaluation.commands.checking import check, data, weights
 from evaluation.commands.comparing import baseline, compare
+from evaluation.commands.embedding import embed
 from evaluation.commands.evaluating import evaluate
 from evaluation.commands.explaining import explain, suggest
+from evaluation.commands.keeping import cache
 from evaluation.commands.options import say, short
 from evaluation.commands.printing import print_study, report, slides
 from evaluation.commands.publishing import publish, serve, site
@@ -87,7 +89,7 @@ def main() -> None:
 
 for command in (
     *(new, try_, check, data, weights, evaluate, watch, compare, baseline, explain, suggest),
-    *(predict, export, drift, site, serve, publish, report, slides, print_study),
+    *(predict, export, drift, site, serve, publish, report, slides, print_study, embed, cache),
 ):
     main.add_command(command)
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from evaluation.errors import ArtefactError, SchemaVersionError
 from evaluation.records import CaseExplanation, ExplainFailure, Projection
 from evaluation.stores import artefacts
+from evaluation.stores.tables import read_predictions, to_csv
 from tests.conftest import REPOSITORY
 from tests.factories import (
     METRIC,
@@ -52,7 +53,7 @@ def test_records_come_back_as_they_were(tmp_path: Path) -> None:
 def test_probabilities_keep_every_bit(rows: list[list[float]]) -> None:
     """A probability read from predictions.csv is the float64 that was written."""
     predictions = make_predictions(rows)
-    text = artefacts.predictions_to_csv(predictions)
+    text = to_csv(predictions)
     back = [[float(p) for p in line.split(",")[-2:]] for line in text.splitlines()[1:]]
     assert back == predictions.probabilities.tolist()
 
@@ -61,7 +62,7 @@ def test_predictions_come_back_as_they_were(tmp_path: Path) -> None:
     """Ids, labels, classes with commas and predicted classes survive the file."""
     predictions = replace(make_predictions(), classes=("é, quoted", "z"))
     artefacts.write_run(tmp_path, make_run(), predictions)
-    read = artefacts.read_predictions(tmp_path / "s" / "m" / "p" / "predictions.csv")
+    read = read_predictions(tmp_path / "s" / "m" / "p" / "predictions.csv")
     assert (read.classes, read.sample_ids) == (predictions.classes, predictions.sample_ids)
     assert read.labels.tolist() == predictions.labels.tolist()
     assert read.predicted.tolist() == [1, 1, 0]

@@ -30,6 +30,7 @@ from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsU
 from evaluation.files import json_object, replacing
 from evaluation.models.checkpoints import file_digest
 from evaluation.models.hub import hub_offline
+from evaluation.models.sentences import SentenceEncoder
 from evaluation.models.text import TextEncoder
 
 if TYPE_CHECKING:
@@ -309,9 +310,8 @@ def _checkpoint_state(work: Path) -> State:
     trunk, classifier = split_classifier(load_classifier_state(trunk_file()))
     model.visual.trunk.load_state_dict(trunk)
     _load_text_tower(model)
-    model.eval()
-    names = imagenet_names()
-    texts = _encode(model, work, names)
+    sentences = SentenceEncoder(work, text_folder() / _ENCODER, CONTEXT_LENGTH, prefix="")
+    texts = torch.from_numpy(TextEncoder(sentences).encode(imagenet_names())).float()
     projection = (texts - texts.mean(0)).T @ (classifier - classifier.mean(0))
     with torch.no_grad():
         model.visual.head.proj.weight.copy_(projection)
@@ -348,14 +348,9 @@ def imagenet_names() -> tuple[str, ...]:
     return tuple(EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"])
 
 
-def _encode(model: Any, work: Path, sentences: tuple[str, ...]) -> torch.Tensor:
-    import torch
-    from open_clip.tokenizer import HFTokenizer
-
-    with hub_offline():
-        tokenizer = HFTokenizer(str(work), context_length=CONTEXT_LENGTH)
-    encoder = TextEncoder(model, tokenizer, device=torch.device("cpu"))
-    return torch.from_numpy(encoder.encode(sentences)).float()
+def text_encoder(folder: Path) -> SentenceEncoder:
+    """The text tower of the assembled model."""
+    return SentenceEncoder(folder, folder / WEIGHTS_FILE, CONTEXT_LENGTH)
 
 
 def check_sources() -> str | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +21,91 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What the embeddings of a model are; plain, so that it can be kept without the model."""
+
+    fingerprint: str
+    dim: int
+    device: str
+    precision: str
+    weights_digest: str
+    architecture: Mapping[str, Any]
+    """What builds the tower, without what fusing changes of it."""
+    preprocessing: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Tower:
+    """An image tower on its device."""
+
+    module: torch.nn.Module
+    """As it is, for maps and training."""
+    quick: torch.nn.Module
+    """For inference: the same with its norms fused, or ``module`` itself."""
+    transform: Callable[[Image.Image], torch.Tensor]
+    layout: torch.memory_format
+    device: torch.device
+    dtype: torch.dtype
+
+    @classmethod
+    def of(
+        cls,
+        module: torch.nn.Module,
+        transform: Callable[[Image.Image], torch.Tensor],
+        preprocessing: Mapping[str, Any],
+        *,
+        device: torch.device,
+        precision: str,
+    ) -> Tower:
+        """A module of that precision on that device, made as fast as it gets."""
+        import torch
+
+        # More convolutions than a patch embedding are worth laying out photos channels last.
+        convolutional = sum(isinstance(one, torch.nn.Conv2d) for one in module.modules()) > 1
+        layout = torch.channels_last if convolutional else torch.contiguous_format
+        module = module.to(memory_format=layout)
+        if device.type == "cpu":
+            keep_freed_memory()
+        quick = None
+        if convolutional and precision == "fp32":
+            quick = fused(module, input_size(preprocessing))
+        return cls(
+            module=module,
+            quick=quick or module,
+            transform=transform,
+            layout=layout,
+            device=device,
+            dtype=dtype_of(precision),
+        )
+
+    def identity(
+        self,
+        *,
+        dim: int,
+        weights_digest: str,
+        architecture: Mapping[str, Any],
+        preprocessing: Mapping[str, Any],
+        precision: str,
+    ) -> Identity:
+        """What its embeddings are, of weights and an architecture that say themselves apart."""
+        norms = {} if self.quick is self.module else {"norms": "fused"}
+        return Identity(
+            fingerprint=fingerprint_of(
+                weights=weights_digest,
+                architecture={**architecture, **norms},
+                preprocess=preprocessing,
+                precision=precision,
+            ),
+            dim=dim,
+            device=str(self.device),
+            precision=precision,
+            weights_digest=weights_digest,
+            architecture=architecture,
+            preprocessing=preprocessing,
+        )
+
+
 class TowerEmbedder:
     """The roles ``Embedder`` and ``Explainable`` over an image tower; see ``models.base``."""
 
@@ -26,52 +113,36 @@ class TowerEmbedder:
     """Whether embeddings are brought to unit length."""
     views: Embedder | None = None
 
-    def __init__(
-        self,
-        spec: ModelSpec,
-        tower: torch.nn.Module,
-        *,
-        dim: int,
-        transform: Callable[[Image.Image], torch.Tensor],
-        preprocessing: Mapping[str, Any],
-        weights_digest: str,
-        architecture: Mapping[str, Any],
-        device: torch.device,
-        precision: str,
-    ) -> None:
-        import torch
+    def __init__(self, spec: ModelSpec, identity: Identity, tower: Callable[[], Tower]) -> None:
+        """A model whose tower is made when a photo needs it, once.
 
-        self.spec, self.dim = spec, dim
-        self.device, self.precision = str(device), precision
-        self.weights_digest, self.preprocessing = weights_digest, preprocessing
-        self.architecture = architecture
-        self._place, self._dtype, self._transform = device, dtype_of(precision), transform
-        # More convolutions than a patch embedding are worth laying out photos channels last.
-        convolutional = sum(isinstance(module, torch.nn.Conv2d) for module in tower.modules()) > 1
-        self._layout = torch.channels_last if convolutional else torch.contiguous_format
-        self.image_tower: torch.nn.Module = tower.to(memory_format=self._layout)
-        if device.type == "cpu":
-            keep_freed_memory()
-        self._fused: torch.nn.Module | None = None
-        if convolutional and precision == "fp32":
-            self._fused = fused(self.image_tower, input_size(preprocessing))
-        self.fingerprint = fingerprint_of(
-            weights=weights_digest,
-            architecture={**architecture, **({"norms": "fused"} if self._fused else {})},
-            preprocess=preprocessing,
-            precision=precision,
-        )
+        Args:
+            spec: The model.
+            identity: That of the tower.
+            tower: Makes it.
+
+        """
+        self.spec, self.dim, self.fingerprint = spec, identity.dim, identity.fingerprint
+        self.device, self.precision = identity.device, identity.precision
+        self.weights_digest, self.preprocessing = identity.weights_digest, identity.preprocessing
+        self.architecture = identity.architecture
+        self._tower = cache(tower)
+
+    @property
+    def image_tower(self) -> torch.nn.Module:
+        """See :class:`Explainable`."""
+        return self._tower().module
 
     def preprocess(self, image: Image.Image) -> torch.Tensor:
         """See :meth:`Embedder.preprocess`."""
-        return self._transform(image)
+        return self._tower().transform(image)
 
     def embed_images(self, batch: torch.Tensor) -> NDArray[np.float32]:
         """See :meth:`Embedder.embed_images`."""
         import torch
 
         with torch.inference_mode():
-            rows = self._embeddings(self._fused or self.image_tower, batch)
+            rows = self._embeddings(self._tower().quick, batch)
             result: NDArray[np.float32] = rows.cpu().numpy()
         return result
 
@@ -79,10 +150,11 @@ class TowerEmbedder:
         """See :meth:`Explainable.forward`."""
         return self._embeddings(self.image_tower, pixels)
 
-    def _embeddings(self, tower: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    def _embeddings(self, module: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         import torch
 
-        found = tower(pixels.to(self._place, self._dtype, memory_format=self._layout))
+        tower = self._tower()
+        found = module(pixels.to(tower.device, tower.dtype, memory_format=tower.layout))
         # CoCa's tower gives its tokens as well.
         features = (found[0] if isinstance(found, tuple) else found).float()
         return torch.nn.functional.normalize(features, dim=-1) if self.unit else features

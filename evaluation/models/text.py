@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from textwrap import shorten
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,18 +25,42 @@ Kept = Callable[[Sequence[str], Make], NDArray[np.float32]]
 """(N, D) embeddings of N sentences, and what makes those that are not kept yet."""
 
 
-class TextEncoder:
-    """Sentences to unit vectors, with the text tower of an open_clip model."""
+class TextTower(Protocol):
+    """What reads sentences."""
 
-    def __init__(
-        self, model: Any, tokenizer: Any, *, device: torch.device, kept: Kept | None = None
-    ) -> None:
+    @property
+    def context_length(self) -> int:
+        """Tokens that are read of a sentence, its marks included."""
+
+    def features(self, sentences: Sequence[str]) -> NDArray[np.float32]:
+        """N sentences to (N, D) of any length."""
+
+    def count_tokens(self, sentence: str) -> int:
+        """Tokens of a sentence, its start and end marks included, before any cut."""
+
+
+class TextEncoder:
+    """Sentences to unit vectors; each is embedded once, ever."""
+
+    def __init__(self, tower: TextTower, kept: Kept | None = None) -> None:
+        self.tower, self._kept = tower, kept
+
+    def encode(self, sentences: Sequence[str]) -> NDArray[np.float64]:
+        """N sentences to (N, D) float64 of unit length."""
+        features = self.tower.features
+        rows = self._kept(sentences, features) if self._kept else features(sentences)
+        return unit(rows.astype(np.float64))
+
+
+class OpenClipTexts:
+    """The text tower of an open_clip model."""
+
+    def __init__(self, model: Any, tokenizer: Any, device: torch.device) -> None:
         from open_clip.hf_model import HFTextEncoder
 
         self._model = model
         self._tokenizer = tokenizer
         self._device = device
-        self._kept = kept
         # These towers mask what is padding, so padding may be cut off; open_clip's own
         # towers have a position for every token of the context.
         tower = getattr(model, "text", None)
@@ -44,15 +68,11 @@ class TextEncoder:
 
     @property
     def context_length(self) -> int:
-        """Tokens that are read of a sentence, its marks included."""
+        """See :class:`TextTower`."""
         return int(self._tokenizer.context_length)
 
-    def encode(self, sentences: Sequence[str]) -> FloatArray:
-        """N sentences to (N, D) float64 of unit length; each is embedded once, ever."""
-        rows = self._kept(sentences, self._features) if self._kept else self._features(sentences)
-        return unit(rows)
-
-    def _features(self, sentences: Sequence[str]) -> NDArray[np.float32]:
+    def features(self, sentences: Sequence[str]) -> NDArray[np.float32]:
+        """See :class:`TextTower`."""
         import torch
 
         rows = []
@@ -70,7 +90,7 @@ class TextEncoder:
         return tokens[:, : int(used.max()) + 1] if len(used) else tokens[:, :1]
 
     def count_tokens(self, sentence: str) -> int:
-        """Tokens of a sentence, its start and end marks included, before any cut."""
+        """See :class:`TextTower`."""
         inner = getattr(self._tokenizer, "tokenizer", None)
         if inner is None:  # SimpleTokenizer; start and end
             return len(self._tokenizer.encode(sentence)) + 2
@@ -102,17 +122,15 @@ def class_embeddings(
     return unit(np.stack(means))
 
 
-def cut_sentences(
-    encoder: TextEncoder, classes: Iterable[str], prompts: PromptSet
-) -> tuple[str, ...]:
+def cut_sentences(tower: TextTower, classes: Iterable[str], prompts: PromptSet) -> tuple[str, ...]:
     """One line for each sentence that is longer than the model reads."""
-    limit = encoder.context_length
+    limit = tower.context_length
     return tuple(
         f'prompt set "{prompts.name}", class "{label}": {count - limit} of {count} tokens are cut'
         f' (the model reads {limit}) from "{shorten(sentence, 60, placeholder="…")}"'
         for label, texts in _sentences(classes, prompts).items()
         for sentence in texts
-        if (count := encoder.count_tokens(sentence)) > limit
+        if (count := tower.count_tokens(sentence)) > limit
     )
 
 

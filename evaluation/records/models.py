@@ -13,6 +13,9 @@ from evaluation.records.base import FloatArray, IntArray, Option, unit
 from evaluation.records.study import ModelSpec
 from evaluation.records.training import TrainingRecord
 
+_ROWS = 50_000
+"""Embeddings that are taken to float64 at a time."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Support:
@@ -54,7 +57,10 @@ class Head:
     def logits(self, embeddings: FloatArray) -> FloatArray:
         """(N, D) embeddings to (N, C) logits, in float64: what the photo alone says."""
         weight = np.asarray(self.weight, dtype=np.float64)
-        logits: FloatArray = self.through(embeddings) @ weight.T + self.bias
+        logits: FloatArray = np.empty((len(embeddings), len(weight)))
+        for start in range(0, len(embeddings), _ROWS):  # a million rows in float64 are gigabytes
+            some = slice(start, start + _ROWS)
+            logits[some] = self.through(embeddings[some]) @ weight.T + self.bias
         return logits
 
     def title_logits(self, titles: FloatArray) -> FloatArray:

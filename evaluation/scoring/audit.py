@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import scipy.stats
-from sklearn.neighbors import NearestNeighbors
 
 from evaluation.errors import ComparisonError
 from evaluation.records import (
@@ -142,6 +141,8 @@ def _overlap(unit: FloatArray, labels: IntArray, classes: int, k: int) -> FloatA
     """(C, C) rows sum to 1; a class without photos, or photos without neighbours, only to 0."""
     counts = np.zeros((classes, classes))
     if k > 0:
+        from sklearn.neighbors import NearestNeighbors
+
         # Asked about its own points, it leaves out the point itself.
         nearest = NearestNeighbors(n_neighbors=k, metric="cosine").fit(unit)
         found = nearest.kneighbors(return_distance=False)

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr, ndtri
-from statsmodels.stats.proportion import proportion_confint
 
 from evaluation.records import BoolArray, FloatArray, IntArray, Metric
 from evaluation.records.groups import clusters
@@ -43,11 +42,13 @@ class Interval:
 
 def wilson(count: float, n: float) -> Interval:
     """Wilson's score interval of a proportion ``count / n`` (Wilson 1927), n > 0."""
-    low, high = proportion_confint(count, n, alpha=1 - CONFIDENCE, method="wilson")
+    z2 = ndtri((1 + CONFIDENCE) / 2) ** 2
+    middle = (count + z2 / 2) / (n + z2)
+    half = np.sqrt(z2 * (count * (n - count) / n + z2 / 4)) / (n + z2)
     # At 0 and n successes the bound is 0 or 1 but for rounding.
     return Interval(
-        low=0.0 if count == 0 else max(0.0, float(low)),
-        high=1.0 if count == n else min(1.0, float(high)),
+        low=0.0 if count == 0 else max(0.0, float(middle - half)),
+        high=1.0 if count == n else min(1.0, float(middle + half)),
         method="wilson",
     )
 
@@ -130,17 +131,24 @@ class Units:
         return self.total - self.content
 
 
-def units_of(strata: IntArray, content: FloatArray, groups: IntArray | None = None) -> Units:
+def units_of(
+    strata: IntArray,
+    content: FloatArray,
+    groups: IntArray | None = None,
+    times: IntArray | None = None,
+) -> Units:
     """The units of N images: the images themselves, or groups of them.
 
     Parameters: ``strata`` (N,) and ``content`` (N, K); ``groups`` (N,), equal numbers for
-    images that are resampled together.  A group whose images lie in several strata belongs
-    to the one where most of them lie (the lowest of equals).
+    images that are resampled together; or ``times`` (N,), how many images each row stands for.
+    A group whose images lie in several strata belongs to the one where most of them lie (the
+    lowest of equals).
     """
     if groups is not None:
         strata, content = _gather(strata, content, groups)
     table = np.column_stack([strata.astype(np.float64), content])
-    rows, multiplicity = np.unique(table, axis=0, return_counts=True)
+    rows, row = np.unique(table, axis=0, return_inverse=True)
+    multiplicity = np.bincount(row.ravel(), weights=times).astype(np.int64)
     return Units(strata=rows[:, 0].astype(np.int64), multiplicity=multiplicity, content=rows[:, 1:])
 
 

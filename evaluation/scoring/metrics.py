@@ -1,6 +1,7 @@
 """The scores of one case, each with its interval.
 
-Point values are scikit-learn's.  Proportions (accuracy, top-2 accuracy, recalls,
+Point values are scikit-learn's, taken here from the confusion matrix: importing it would take
+longer than scoring, and the tests compare.  Proportions (accuracy, top-2 accuracy, recalls,
 precisions) have Wilson's interval, the others a BCa bootstrap that resamples images within
 their true class.  Everything is recomputed exactly from predictions.csv: the resamples
 are seeded and depend on the confusion matrix alone.
@@ -12,12 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.special
-from sklearn.metrics import (
-    confusion_matrix,
-    f1_score,
-    precision_recall_fscore_support,
-    recall_score,
-)
 
 from evaluation.errors import DataError, ModelError
 from evaluation.records import (
@@ -67,14 +62,16 @@ def score(predictions: Predictions, groups: IntArray | None = None) -> Scores:
     check(predictions)
     labels, predicted = predictions.labels, predictions.predicted
     n, c = predictions.probabilities.shape
-    confusion = confusion_matrix(labels, predicted, labels=np.arange(c))
-    f1, balanced, macro = _bootstrap(labels, predicted, c, groups)
-    mean_recall = recall_score(labels, predicted, labels=np.unique(labels), average="macro")
-    macro_f1 = f1_score(labels, predicted, average="macro", zero_division=0)
+    confusion = np.bincount(labels * c + predicted, minlength=c * c).reshape(c, c)
+    hits, support, named = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
+    seen, present = support + named > 0, support > 0
+    f1 = 2 * hits / np.maximum(support + named, 1)
+    recall = hits[present] / support[present]
+    intervals, balanced, macro = _bootstrap(labels, predicted, c, groups)
     values = {
         "accuracy": share("accuracy", predicted == labels, groups),
-        "macro_f1": metric("macro_f1", macro_f1, n, macro),
-        "balanced_accuracy": metric("balanced_accuracy", mean_recall, n, balanced),
+        "macro_f1": metric("macro_f1", f1[seen].mean(), n, macro),
+        "balanced_accuracy": metric("balanced_accuracy", recall.mean(), n, balanced),
         **{
             row.name: share(row.name, in_top(predictions, row.top), groups)
             for row in METRICS
@@ -83,7 +80,7 @@ def score(predictions: Predictions, groups: IntArray | None = None) -> Scores:
     }
     return Scores(
         metrics=tuple(values[row.name] for row in METRICS if row.name in values),
-        per_class=_per_class(predictions, f1, groups),
+        per_class=_per_class(predictions, f1, intervals, groups),
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
     )
 
@@ -131,8 +128,12 @@ def _bootstrap(
     labels: IntArray, predicted: IntArray, c: int, groups: IntArray | None
 ) -> tuple[tuple[Interval, ...], Interval, Interval]:
     """Intervals of each class's F1, of balanced accuracy and of macro-F1: same resamples."""
+    times = None
+    if groups is None:  # a million photos have at most C x C pairs of classes
+        pairs, times = np.unique(labels * c + predicted, return_counts=True)
+        labels, predicted = np.divmod(pairs, c)
     truth, guess = np.eye(c)[labels], np.eye(c)[predicted]
-    units = units_of(labels, np.hstack([truth * guess, truth, guess]), groups)
+    units = units_of(labels, np.hstack([truth * guess, truth, guess]), groups, times)
     _, support, named = np.split(units.total, 3)
     present, seen = support > 0, support + named > 0
 
@@ -150,27 +151,28 @@ def _bootstrap(
 
 
 def _per_class(
-    predictions: Predictions, intervals: tuple[Interval, ...], groups: IntArray | None
+    predictions: Predictions,
+    f1: FloatArray,
+    intervals: tuple[Interval, ...],
+    groups: IntArray | None,
 ) -> tuple[ClassScores, ...]:
     labels, predicted = predictions.labels, predictions.predicted
-    every_class = range(len(predictions.classes))
-    _, _, f1, supports = precision_recall_fscore_support(
-        labels, predicted, labels=every_class, zero_division=0
-    )
     right = labels == predicted
 
     def share_among(name: str, images: BoolArray) -> Metric:
         return share(name, right[images], None if groups is None else groups[images])
 
-    return tuple(
-        ClassScores(
-            label=predictions.classes[i],
-            precision=share_among("precision", predicted == i),
-            recall=share_among("recall", labels == i),
-            f1=metric("f1", f1[i], int(supports[i]), intervals[i])
-            if supports[i] or (predicted == i).any()
+    def scores(i: int, label: str) -> ClassScores:
+        own, named = labels == i, predicted == i
+        support = int(own.sum())
+        return ClassScores(
+            label=label,
+            precision=share_among("precision", named),
+            recall=share_among("recall", own),
+            f1=metric("f1", f1[i], support, intervals[i])
+            if support or named.any()
             else Metric(name="f1", value=None, n=0),  # neither present nor predicted
-            support=int(supports[i]),
+            support=support,
         )
-        for i in every_class
-    )
+
+    return tuple(scores(i, label) for i, label in enumerate(predictions.classes))

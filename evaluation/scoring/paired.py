@@ -15,8 +15,6 @@ from functools import cache
 import numpy as np
 import scipy.optimize
 import scipy.stats
-from statsmodels.stats.contingency_tables import cochrans_q as _cochrans_q
-from statsmodels.stats.contingency_tables import mcnemar as _mcnemar
 
 from evaluation.records import BoolArray, FloatArray, IntArray, MeanGain, Metric
 from evaluation.records.groups import clusters
@@ -101,7 +99,7 @@ def mcnemar(b: int, c: int) -> McNemar:
     """
     if b == c == 0:
         return McNemar(p_exact=1.0, p_mid=1.0)
-    exact = float(_mcnemar([[0, b], [c, 0]], exact=True).pvalue)
+    exact = min(1.0, 2 * float(scipy.stats.binom.cdf(min(b, c), b + c, 0.5)))
     probability = float(scipy.stats.binom.pmf(min(b, c), b + c, 0.5))
     # Half the probability of the observed table; it is in both tails unless b = c.
     return McNemar(p_exact=exact, p_mid=exact - (probability / 2 if b == c else probability))
@@ -155,15 +153,14 @@ def cochran_q(correct: BoolArray) -> tuple[float, float]:
     """
     if (correct == correct[0]).all():
         return 0.0, 1.0
-    result = _cochrans_q(correct.T.astype(np.int64))
-    return float(result.statistic), float(result.pvalue)
+    cases, of_case, of_image = len(correct), correct.sum(axis=1), correct.sum(axis=0)
+    between = cases * (of_case**2).sum() - of_case.sum() ** 2
+    q = (cases - 1) * between / (cases * of_image.sum() - (of_image**2).sum())
+    return float(q), float(scipy.stats.chi2.sf(q, cases - 1))
 
 
 def holm(p: FloatArray) -> FloatArray:
-    """Holm's correction (1979) of (M,) p-values; M may be 0.
-
-    statsmodels has it too (``multipletests``), but runs a full garbage collection each time.
-    """
+    """Holm's correction (1979) of (M,) p-values; M may be 0."""
     order = np.argsort(p)
     left = np.arange(p.size, 0, -1)
     corrected = np.empty(p.size)

@@ -19,6 +19,7 @@ from evaluation.scoring.comparison import Aligned, align
 from evaluation.scoring.prompts import choose_prompts
 from evaluation.stages.standing import tables_digest
 from evaluation.stores import artefacts
+from evaluation.stores.tables import read_predictions, table_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,15 +45,13 @@ def read_evidence(root: Path, name: str) -> Evidence | None:
     if not runs:
         return None
     aligned = align({case: results.predictions[case] for case in runs})
-    tables = {case: root / case / "validation.csv" for case in runs}
+    tables = {case: table_file(root / case / "validation.csv") for case in runs}
     return Evidence(
         results=results,
         runs=runs,
         aligned=aligned,
         validation={
-            case: artefacts.read_predictions(table)
-            for case, table in tables.items()
-            if table.is_file()
+            case: read_predictions(table) for case, table in tables.items() if table.is_file()
         },
         groups=group_numbers(results.study.clusters, aligned.sample_ids),
         inputs={case: tables_digest(root / case) for case in runs},

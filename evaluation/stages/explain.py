@@ -25,6 +25,7 @@ from evaluation.stages.open import StudyData
 from evaluation.stages.score import head_of
 from evaluation.stages.standing import maps_stand
 from evaluation.stores import artefacts
+from evaluation.stores.tables import read_predictions
 from evaluation.usage import eval_command
 
 
@@ -148,7 +149,7 @@ def _scored(case: Case, data: StudyData, engine: Engine) -> tuple[RunRecord, Pre
         raise DataError(f"the case is {run.status}", where=case.id, remedy=_score_it(case))
     if not _is_of_now(run, case, data):
         raise _outdated(case)
-    return run, artefacts.read_predictions(folder / "predictions.csv")
+    return run, read_predictions(folder / "predictions.csv")
 
 
 def _outdated(case: Case) -> DataError:

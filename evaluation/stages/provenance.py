@@ -18,7 +18,6 @@ _PACKAGES = (
     "transformers",
     "scikit-learn",
     "scipy",
-    "statsmodels",
     "numpy",
     "pillow",
 )

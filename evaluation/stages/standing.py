@@ -32,6 +32,7 @@ from evaluation.stages.open import StudyData
 from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts, json_file
 from evaluation.stores.maps import ALGORITHMS
+from evaluation.stores.tables import table_file
 
 SCORING = 1
 """Raised when scoring gives something else of the same inputs."""
@@ -97,9 +98,9 @@ def is_repeated(case: Case, data: StudyData) -> bool:
 def standing_run(case: Case, data: StudyData, settings: Settings) -> RunRecord | None:
     """The record of a case that needs not run again; None when it has to."""
     folder = settings.artefacts / case.id
-    needed = ["run.json", "predictions.csv"]
-    needed += ["validation.csv"] if data.split.validation else []
-    if (folder / "failure.json").exists() or not all((folder / one).is_file() for one in needed):
+    needed = [folder / "run.json", table_file(folder / "predictions.csv")]
+    needed += [table_file(folder / "validation.csv")] if data.split.validation else []
+    if (folder / "failure.json").exists() or not all(one.is_file() for one in needed):
         return None
     # Whatever cannot be read is made anew.
     with suppress(ArtefactError):
@@ -158,7 +159,7 @@ def tables_digest(folder: Path) -> str:
     """SHA-256 (hexadecimal) of a case's tables."""
     digest = hashlib.sha256()
     for name in ("predictions.csv", "validation.csv"):
-        path = folder / name
+        path = table_file(folder / name)
         digest.update(path.read_bytes() if path.is_file() else b"-")
     return digest.hexdigest()
 

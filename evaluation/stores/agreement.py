@@ -42,6 +42,7 @@ from evaluation.records import (
     TrainingRecord,
 )
 from evaluation.stores.pictures import CASE, require_name
+from evaluation.stores.tables import table_file
 from evaluation.usage import SCORE_AGAIN
 
 _PICTURES = ((SampleCard, "photo"), (ClassMap, "overlay"), (TrainingRecord, "views"))
@@ -94,7 +95,9 @@ def check_results(results: StudyResults) -> None:
             _check_run(run, study, root / run.case / name)
     classes = {run.case: run.classes for run in results.runs}
     for case, predictions in results.predictions.items():
-        _check_predictions(predictions, study, classes[case], root / case / "predictions.csv")
+        _check_predictions(
+            predictions, study, classes[case], table_file(root / case / "predictions.csv")
+        )
     if results.comparison is not None:
         _check_values(results.comparison, study, results.folder / "comparison.json")
     for case, explanation in results.explanations.items():

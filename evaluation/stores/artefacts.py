@@ -6,7 +6,7 @@
     <artefacts>/<study>/comparison.json     what is concluded from them (StudyComparison)
     <artefacts>/<study>/photos/*.webp       small copies of the photos, for the site
     <artefacts>/<case id>/run.json          the outcome of a case (RunRecord)
-    <artefacts>/<case id>/predictions.csv   one row a test image, full precision
+    <artefacts>/<case id>/predictions.csv   one row a test image, full precision (see tables)
     <artefacts>/<case id>/validation.csv    the same of the validation images
     <artefacts>/<case id>/projection.json   test photos and class texts in the plane
     <artefacts>/<case id>/augmentation/*.webp   augmented views of one training photo
@@ -24,18 +24,14 @@ last, so a folder with a ``run.json`` is whole, and so are a record and its over
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from evaluation import files
-from evaluation.errors import ArtefactError, one_line
+from evaluation.errors import ArtefactError
 from evaluation.files import reading
 from evaluation.records import (
     CaseExplanation,
@@ -51,12 +47,12 @@ from evaluation.records import (
 from evaluation.stores.agreement import check_results, check_study
 from evaluation.stores.json_file import read_json, to_json
 from evaluation.stores.pictures import require_own
+from evaluation.stores.tables import read_predictions, table_file, write_table
 from evaluation.usage import SCORE_AGAIN
 
 T = TypeVar("T")
 
 _ELSEWHERE = "choose a writable folder with --artefacts, or change its permissions"
-_CSV_HEAD = ("sample_id", "label", "predicted")
 
 
 # ------------------------------------------------------------------------ writing
@@ -116,7 +112,8 @@ def write_run(
     tables = {"predictions.csv": predictions, "validation.csv": validation}
     for name, table in tables.items():
         if table is not None:
-            write_bytes(folder / name, predictions_to_csv(table).encode())
+            with writing(folder / name):
+                write_table(folder / name, table)
     _write_projection(folder / "projection.json", projection)
     _write_overlays(folder, views or {})
     write_bytes(record, to_json(run).encode())
@@ -199,30 +196,10 @@ def _forget_overlays(folder: Path, overlays: Mapping[str, bytes]) -> None:
 
 
 def predictions_digest(root: Path, case: str) -> str:
-    """SHA-256 (hexadecimal) of a case's predictions.csv."""
-    path = root / case / "predictions.csv"
+    """SHA-256 (hexadecimal) of a case's table of predictions."""
+    path = table_file(root / case / "predictions.csv")
     with reading(path, ArtefactError, remedy=SCORE_AGAIN):
         return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def predictions_to_csv(predictions: Predictions) -> str:
-    """One row a test image: id, true and predicted class, then a probability a class.
-
-    Probabilities are written with ``repr``: reading them back gives the same float64.
-    """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_CSV_HEAD, *predictions.classes])
-    names = predictions.classes
-    for sample, label, guess, row in zip(
-        predictions.sample_ids,
-        predictions.labels,
-        predictions.predicted,
-        predictions.probabilities,
-        strict=True,
-    ):
-        writer.writerow([sample, names[label], names[guess], *(repr(float(p)) for p in row)])
-    return text.getvalue()
 
 
 # ------------------------------------------------------------------------ reading
@@ -267,43 +244,6 @@ def read_attempt(root: Path, case: str) -> RunRecord | None:
         if path.is_file():
             return read_run(path)
     return None
-
-
-def read_predictions(path: Path) -> Predictions:
-    """Reads a predictions.csv; ``logits`` is None, since the file holds probabilities.
-
-    Raises :class:`ArtefactError` when the file is not such a table.
-    """
-    try:
-        with (
-            reading(path, ArtefactError, remedy="check its permissions"),
-            path.open(encoding="utf-8", newline="") as file,
-        ):
-            head, *rows = csv.reader(file)
-    except (FileNotFoundError, ValueError, csv.Error) as error:
-        raise _no_table(path, f"cannot be read ({one_line(error)})") from error
-    classes = tuple(head[3:])
-    if tuple(head[:3]) != _CSV_HEAD or not classes:
-        raise _no_table(path, "is not a table of predictions")
-    index = {name: i for i, name in enumerate(classes)}
-    try:
-        found = Predictions(
-            classes=classes,
-            sample_ids=tuple(row[0] for row in rows),
-            labels=np.array([index[row[1]] for row in rows], dtype=np.int64),
-            probabilities=np.array(
-                [[float(p) for p in row[3:]] for row in rows], dtype=np.float64
-            ).reshape(len(rows), len(classes)),
-        )
-    except (KeyError, ValueError, IndexError) as error:
-        raise _no_table(path, f"has a bad row ({one_line(error)})") from error
-    if not ((found.probabilities >= 0) & (found.probabilities <= 1)).all():
-        raise _no_table(path, "has a probability that is none")
-    return found
-
-
-def _no_table(path: Path, what: str) -> ArtefactError:
-    return ArtefactError(what, where=path, remedy=SCORE_AGAIN)
 
 
 def read_results(root: Path) -> tuple[StudyResults, ...]:

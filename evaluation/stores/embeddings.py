@@ -11,8 +11,8 @@ import contextlib
 import hashlib
 import os
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -267,8 +267,9 @@ def embed(
     if len(found) < len(wanted):
         with _filling(store, classifier.fingerprint):
             # Another process may have embedded them while we waited for the lock.
-            found |= store.get(classifier.fingerprint, [d for d in wanted if d not in found])
-            report(found)
+            meanwhile = store.get(classifier.fingerprint, [d for d in wanted if d not in found])
+            found |= meanwhile
+            report(meanwhile)
             missing = [sample for digest, sample in wanted.items() if digest not in found]
             threads = workers or _decoders(classifier.device)
             batches = _batches(missing, classifier, load, batch_size, threads)
@@ -277,7 +278,7 @@ def embed(
                 seconds += taken
                 embedded += len(vectors)
                 found |= vectors
-                report(found)
+                report(vectors)
     rows = [found[sample.digest] for sample in samples]
     return EmbeddingRun(
         embeddings=np.stack(rows) if rows else np.empty((0, classifier.dim), dtype=np.float32),
@@ -314,18 +315,18 @@ def decode(
 
 
 class _Progress:
-    """Turns a growing set of digests into a number of samples."""
+    """Counts the samples that have their embedding, as photos are found or embedded."""
 
     def __init__(self, samples: Sequence[Sample], progress: Callable[[int], None] | None) -> None:
-        self._digests = [sample.digest for sample in samples]
+        self._times = Counter(sample.digest for sample in samples)
         self._progress = progress
-        self._last = 0
+        self._done = 0
 
-    def __call__(self, found: Mapping[str, FloatVectors]) -> None:
-        done = sum(digest in found for digest in self._digests)
-        if self._progress is not None and done > self._last:
-            self._progress(done)
-        self._last = done
+    def __call__(self, digests: Iterable[str]) -> None:
+        more = sum(self._times[one] for one in digests)
+        self._done += more
+        if self._progress is not None and more:
+            self._progress(self._done)
 
 
 @contextlib.contextmanager

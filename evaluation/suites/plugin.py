@@ -20,7 +20,8 @@ from evaluation.stages.evaluate import evaluate
 from evaluation.stages.open import StudyData, open_study
 from evaluation.stages.settings import Advance, Settings
 from evaluation.stages.standing import standing_comparison
-from evaluation.stores.artefacts import read_attempt, read_explain_failure, read_predictions
+from evaluation.stores.artefacts import read_attempt, read_explain_failure
+from evaluation.stores.tables import read_predictions
 from evaluation.study.config import load_study
 from evaluation.terminal import progress_bars, ranking, results_table
 from evaluation.usage import site_command

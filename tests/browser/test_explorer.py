@@ -20,7 +20,7 @@ import pytest
 from evaluation.records import Predictions, StudyResults
 from evaluation.report.pages import explorer
 from evaluation.report.study.view import StudyView
-from evaluation.stores.artefacts import predictions_to_csv
+from evaluation.stores.tables import to_csv
 from tests.browser.conftest import OpenPage, until
 from tests.report import builder
 from tests.report.conftest import placeholder
@@ -41,10 +41,7 @@ OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clie
 def tables(tmp_path: Path) -> dict[str, list[dict[str, str]]]:
     """The rows of each case's predictions.csv."""
     said = builder.shop(tmp_path).predictions
-    return {
-        case: list(csv.DictReader(io.StringIO(predictions_to_csv(one))))
-        for case, one in said.items()
-    }
+    return {case: list(csv.DictReader(io.StringIO(to_csv(one)))) for case, one in said.items()}
 
 
 def hits(rows: list[dict[str, str]]) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 
 from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable
 from evaluation.models import Loading, availability, hub, load_model
-from evaluation.models.clip import sources
+from evaluation.models.clip import classifier, sources
 from evaluation.models.clip.classifier import _quick_gelu
 from evaluation.records import ModelSpec, PromptSet
 
@@ -182,6 +182,31 @@ def test_a_photo_has_one_embedding_in_any_batch(checkpoint: Path) -> None:
     assert together.shape == (5, model.dim) == (5, 16)
     assert np.abs(together - alone).max() < 1e-6
     assert np.linalg.norm(together, axis=1) == pytest.approx(np.ones(5), abs=1e-6)
+
+
+def test_a_model_that_is_known_is_built_when_a_photo_comes(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second load gives the same fingerprint and builds no tower; a damaged file is made anew."""
+    first = load_model(_spec(checkpoint), Loading(cache=tmp_path, device="cpu", offline=True))
+    built: list[int] = []
+    build = classifier._build
+    monkeypatch.setattr(classifier, "_build", lambda *given: (built.append(1), build(*given))[1])
+    again = load_model(_spec(checkpoint), Loading(cache=tmp_path, device="cpu", offline=True))
+    assert (again.fingerprint, again.dim, again.device) == (first.fingerprint, first.dim, "cpu")
+    assert not built
+    pixels = torch.stack([again.preprocess(_photo())])
+    assert np.array_equal(again.embed_images(pixels), first.embed_images(pixels))
+    assert len(built) == 1
+    (file,) = (tmp_path / "models").iterdir()
+    file.write_text("{}")
+    load_model(_spec(checkpoint), Loading(cache=tmp_path, device="cpu", offline=True))
+    assert len(built) == 2
+    other = load_model(
+        _spec(checkpoint, resize_mode="squash"),
+        Loading(cache=tmp_path, device="cpu", offline=True),
+    )
+    assert other.fingerprint != first.fingerprint
 
 
 def test_its_forward_pass_is_differentiable_and_gives_the_embeddings(checkpoint: Path) -> None:

@@ -27,7 +27,8 @@ from transformers import AutoModel, AutoTokenizer
 from evaluation.data import load_dataset, open_photo
 from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable
 from evaluation.models import Loading, availability, embedded, load_model
-from evaluation.models.text import TextEncoder
+from evaluation.models.sentences import SentenceEncoder
+from evaluation.models.text import OpenClipTexts, TextEncoder
 from evaluation.records import DatasetSpec, PromptSet
 from tests.models.conftest import EMBEDDED, Assembly
 
@@ -442,11 +443,53 @@ def test_the_text_encoder_reads_256_tokens(embedded_model: Any) -> None:
     """The limit is the encoder's own, not the tokenizer's 512."""
     texts: TextEncoder = embedded_model._texts
     limit = json.loads((embedded.text_folder() / "sentence_bert_config.json").read_text())
-    assert texts.context_length == limit["max_seq_length"]
+    assert texts.tower.context_length == limit["max_seq_length"]
     cut, longer = texts.encode(["mug " * 254, "mug " * 400])
     shorter = texts.encode(["mug " * 253])[0]
     assert np.abs(cut - longer).max() < 1e-6
     assert np.abs(cut - shorter).max() > 1e-6
+
+
+def test_its_texts_are_those_of_open_clip(embedded_model: Any) -> None:
+    """NumPy's BERT and open_clip's text tower: the same features, and the same tokens counted."""
+    built = embedded_model._build()
+    theirs = OpenClipTexts(built.model, built.tokenizer, built.tower.device)
+    ours = embedded_model._texts.tower
+    assert isinstance(ours, SentenceEncoder)
+    some = (*SENTENCES, "caf\u00e9 &amp; th\u00e9", "mug " * 400, "\u2014")
+    assert np.abs(ours.features(some) - theirs.features(some)).max() < 1e-5
+    assert [*map(ours.count_tokens, some)] == [*map(theirs.count_tokens, some)]
+
+
+def test_a_prompt_edit_imports_neither_torch_nor_open_clip(
+    embedded_model: Any, assembly: Assembly
+) -> None:
+    """A model that was loaded before makes a head of new texts, and equals the one in memory."""
+    script = f"""
+import sys
+from pathlib import Path
+from evaluation.models import Loading, load_model
+from evaluation.records import ModelSpec, PromptSet
+spec = ModelSpec(name="embedded", kind="clip", weights="embedded", title="")
+model = load_model(spec, Loading(cache=Path({str(assembly.cache)!r}), device="cpu", offline=True))
+texts = {{"mug": ("a mug",), "rug": ("a rug",)}}
+prompts = PromptSet(name="x", title="x", language="en", texts=texts)
+head = model.head(("mug", "rug"), prompts=prompts, train=None, validation=None, seed=0)
+print(model.fingerprint, float(head.weight[0, 0]))
+print([name for name in ("torch", "open_clip", "transformers") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    told, imported = done.stdout.splitlines()
+    assert imported == "[]"
+    texts = {"mug": ("a mug",), "rug": ("a rug",)}
+    head = embedded_model.head(
+        ("mug", "rug"), prompts=_prompts(texts), train=None, validation=None, seed=0
+    )
+    fingerprint, weight = told.split()
+    assert fingerprint == embedded_model.fingerprint
+    assert float(weight) == pytest.approx(head.weight[0, 0], rel=1e-6)
 
 
 # ------------------------------------------------------------------------ Flipkart

@@ -16,7 +16,7 @@ from evaluation.records.metrics import METRICS
 from evaluation.report.kit.language import speaking, t
 from evaluation.report.study.view import metric_title
 from evaluation.scoring import Scores, score, softmax
-from evaluation.stores import artefacts
+from evaluation.stores.tables import read_predictions, to_csv
 from tests.conftest import effort
 
 
@@ -177,8 +177,8 @@ def test_everything_is_recomputed_from_the_file(tmp_path: Path) -> None:
     """Predictions read back from predictions.csv give the very same scores, intervals included."""
     predictions = random_predictions(90, 6, skill=1.5)
     path = tmp_path / "predictions.csv"
-    path.write_text(artefacts.predictions_to_csv(predictions), encoding="utf-8")
-    assert score(artefacts.read_predictions(path)) == score(predictions)
+    path.write_text(to_csv(predictions), encoding="utf-8")
+    assert score(read_predictions(path)) == score(predictions)
 
 
 def test_the_order_of_the_images_does_not_matter() -> None:

@@ -15,6 +15,7 @@ from evaluation.stages.deepen import deepen
 from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts
 from evaluation.stores.json_file import read_json
+from evaluation.stores.tables import read_predictions
 from tests.stages.opened import Opened, opened_study
 from tests.studies import write_study
 
@@ -70,7 +71,7 @@ def test_the_tests_count_the_stored_predictions(scored: Opened) -> None:
     assert comparison is not None
     for pair in comparison.pairs:
         right_a, right_b = (
-            right(artefacts.read_predictions(scored.root / case / "predictions.csv"))
+            right(read_predictions(scored.root / case / "predictions.csv"))
             for case in (pair.a, pair.b)
         )
         assert pair.only_a == int((right_a & ~right_b).sum())
@@ -165,7 +166,7 @@ def test_the_effect_of_a_text_is_that_of_scoring_without_it(
     other = opened_study(study, settings)
     other.score("tiny/descriptions")
     with_it, without = (
-        right(artefacts.read_predictions(root / "essai/tiny/descriptions/predictions.csv"))
+        right(read_predictions(root / "essai/tiny/descriptions/predictions.csv"))
         for root in (scored.root, settings.artefacts)
     )
     assert effect.only_with == int((with_it & ~without).sum())

@@ -14,6 +14,7 @@ from evaluation.records import FOLDS, RunRecord
 from evaluation.stages.embed import embed_parts
 from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts
+from evaluation.stores.tables import read_predictions
 from tests.models.hub_server import serving
 from tests.stages.opened import Opened, opened_study
 from tests.studies import write_study
@@ -65,7 +66,7 @@ def test_a_text_is_embedded_once_ever(
 ) -> None:
     """Another process finds all but the text that is new, and says the same of the rest."""
     first = run(opened, "tiny/descriptions")
-    before = artefacts.read_predictions(opened.root / first.case / "predictions.csv")
+    before = read_predictions(opened.root / first.case / "predictions.csv")
     again = opened_study(study, opened.engine.settings)
     encoder, sentences = again.model()._texts, []
     features = encoder._features
@@ -73,7 +74,7 @@ def test_a_text_is_embedded_once_ever(
         encoder, "_features", lambda texts: sentences.append(list(texts)) or features(texts)
     )
     run(again, "tiny/descriptions")
-    after = artefacts.read_predictions(opened.root / first.case / "predictions.csv")
+    after = read_predictions(opened.root / first.case / "predictions.csv")
     assert sentences == []
     assert (after.probabilities == before.probabilities).all()
 

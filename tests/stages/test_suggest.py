@@ -21,6 +21,7 @@ from evaluation.stages.settings import Settings
 from evaluation.stages.suggest import suggest, without_test
 from evaluation.stores import artefacts
 from evaluation.stores.embeddings import EmbeddingStore
+from evaluation.stores.tables import read_predictions
 from evaluation.study.config import load_study
 from evaluation.study.scaffold import free_name, write_prompt_set
 from evaluation.terminal import suggestion_text
@@ -153,7 +154,7 @@ def test_the_measured_change_is_that_of_the_written_file(tmp_path: Path, shelved
     for name in ("partiel", file.stem):
         assert study.score(f"toy/{name}").status == "ok"
         folder = settings.artefacts / "couleurs" / "toy" / name
-        predictions = artefacts.read_predictions(folder / "validation.csv")
+        predictions = read_predictions(folder / "validation.csv")
         right[name] = predictions.predicted == predictions.labels
     before, after = right["partiel"], right[file.stem]
     assert found.before.value == pytest.approx(before.mean())

@@ -15,7 +15,7 @@ from evaluation.stages import watch as stage
 from evaluation.stages.engine import Engine
 from evaluation.stages.settings import Settings
 from evaluation.stages.watch import Watch, rescore, saves, start
-from evaluation.stores import artefacts
+from evaluation.stores.tables import read_predictions
 from evaluation.study.config import load_study
 from evaluation.terminal import provisional_text
 from tests.stages.opened import opened_study
@@ -39,7 +39,7 @@ def edit(study: Path, old: str, new: str) -> None:
 
 
 def right(root: Path) -> np.ndarray:
-    table = artefacts.read_predictions(root / "essai" / "tiny" / "descriptions" / "validation.csv")
+    table = read_predictions(root / "essai" / "tiny" / "descriptions" / "validation.csv")
     return table.predicted == table.labels
 
 

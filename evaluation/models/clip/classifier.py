@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,11 +15,19 @@ from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable, o
 from evaluation.models.base import Loading, check_options, fingerprint_of
 from evaluation.models.checkpoints import file_digest, read_tensors
 from evaluation.models.clip.failures import telling
+from evaluation.models.clip.identities import Known, keep, place, read
 from evaluation.models.clip.sources import Source, find_source
 from evaluation.models.devices import check_precision, dtype_of, pick_device
-from evaluation.models.embedder import TowerEmbedder
-from evaluation.models.hub import hub_offline, require_hub
-from evaluation.models.text import TextEncoder, class_embeddings, cut_sentences
+from evaluation.models.embedded import text_encoder
+from evaluation.models.embedder import Tower, TowerEmbedder
+from evaluation.models.hub import HUB_CONFIG, hub_offline, require_hub
+from evaluation.models.text import (
+    Kept,
+    OpenClipTexts,
+    TextEncoder,
+    class_embeddings,
+    cut_sentences,
+)
 from evaluation.records import FloatArray, Head, ModelSpec, PromptSet, Support
 
 if TYPE_CHECKING:
@@ -29,6 +38,7 @@ if TYPE_CHECKING:
 OPTIONS: Mapping[str, type] = {"quick_gelu": bool, "resize_mode": str}
 T = TypeVar("T")
 RESIZE_MODES = ("shortest", "longest", "squash")
+Build = Callable[[], "Built"]
 
 
 def fetch(spec: ModelSpec, loading: Loading) -> Path:
@@ -72,48 +82,54 @@ def _fetch_texts(spec: ModelSpec, source: Source) -> None:
 # ---------------------------------------------------------------------- the model
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Built:
+    """What open_clip makes of a source."""
+
+    model: Any
+    tokenizer: Any
+    tower: Tower
+
+
 class ClipClassifier(TowerEmbedder):
-    """A zero-shot model of open_clip; see :class:`evaluation.models.base.Classifier`."""
+    """A zero-shot model of open_clip; see :class:`evaluation.models.base.Classifier`.
+
+    Open_clip builds it when a photo is to be embedded or looked into; what it is without that
+    is known from its first load.
+    """
 
     needs_training = False
     unit = True
 
-    def __init__(
-        self,
-        spec: ModelSpec,
-        source: Source,
-        *,
-        device: torch.device,
-        precision: str,
-        store: EmbeddingStore | None = None,
-    ) -> None:
-        digest = _checked_digest(source)
-        self.model, transform = _build(spec, source, device=device, precision=precision)
-        super().__init__(
-            spec,
-            self.model.visual,
-            dim=int(source.config["embed_dim"]),
-            transform=transform,
-            preprocessing=self.model.visual.preprocess_cfg,
-            weights_digest=digest,
-            architecture={
-                "library": "open_clip",
-                "embed_dim": source.config["embed_dim"],
-                "vision": source.config["vision_cfg"],
-                "quick_gelu": _quick_gelu(spec, source),
-            },
-            device=device,
-            precision=precision,
-        )
-        self._warnings = source.warnings
+    def __init__(self, spec: ModelSpec, source: Source, known: Known, build: Build) -> None:
+        """A model of a source; ``build`` makes both towers, once."""
+        super().__init__(spec, known.tower, lambda: build().tower)
+        self._source, self._known, self._build = source, known, build
+        self._kept: Kept | None = None
+
+    @property
+    def model(self) -> Any:
+        """Open_clip's."""
+        return self._build().model
+
+    def keep_texts(self, store: EmbeddingStore) -> None:
+        """Embeds each text once, ever."""
         tower = fingerprint_of(
-            weights=digest,
-            architecture={"library": "open_clip", "text": dict(source.config["text_cfg"])},
+            weights=self.weights_digest,
+            architecture={"library": "open_clip", "text": dict(self._source.config["text_cfg"])},
             preprocess={},
-            precision=precision,
+            precision=self.precision,
         )
-        kept = None if store is None else partial(store.texts, tower)
-        self._texts = TextEncoder(self.model, _tokenizer(spec, source), device=device, kept=kept)
+        self._kept = partial(store.texts, tower)
+
+    @cached_property
+    def _texts(self) -> TextEncoder:
+        if self._source.sealed is not None:  # ours, which needs no open_clip
+            return TextEncoder(text_encoder(self._source.checkpoint.parent), self._kept)
+        built = self._build()
+        return TextEncoder(
+            OpenClipTexts(built.model, built.tokenizer, built.tower.device), self._kept
+        )
 
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
         """See :class:`evaluation.models.base.TextReader`."""
@@ -142,14 +158,15 @@ class ClipClassifier(TowerEmbedder):
                 remedy="declare one in the study file",
             )
         weight = class_embeddings(self._texts, classes, prompts)
-        scale = float(self.model.logit_scale.detach().double().exp())
-        bias = getattr(self.model, "logit_bias", None)
-        offset = 0.0 if bias is None else float(bias.detach().double())
+        scale = self._known.logit_scale
         return Head(
             weight=scale * weight,
-            bias=np.full(len(classes), offset),
+            bias=np.full(len(classes), self._known.logit_bias),
             chosen={"logit_scale": scale},
-            warnings=(*self._warnings, *cut_sentences(self._texts, classes, prompts)),
+            warnings=(
+                *self._source.warnings,
+                *cut_sentences(self._texts.tower, classes, prompts),
+            ),
         )
 
 
@@ -157,12 +174,57 @@ def load(spec: ModelSpec, loading: Loading) -> ClipClassifier:
     """Loads a zero-shot model; see :func:`evaluation.models.load_model`."""
     check_options(spec, OPTIONS)
     _check_resize_mode(spec)
-    device, precision = pick_device(loading.device), check_precision(loading.precision)
+    precision = check_precision(loading.precision)
     source = find_source(spec, loading)
-    build = partial(
-        ClipClassifier, spec, source, device=device, precision=precision, store=loading.store
+    digest = _checked_digest(source)
+    make = partial(_build, spec, source, loading)
+    build = cache(lambda: _from_caches_first(make, spec, source, loading))
+    file = place(
+        loading.cache,
+        {
+            "weights": digest,
+            "config": dict(source.config),
+            "folder": _described(source.checkpoint.parent / HUB_CONFIG),
+            "options": dict(spec.options),
+            "overrides": dict(source.overrides),
+            "run": [loading.device, precision],
+        },
     )
-    return _from_caches_first(build, spec, source, loading)
+    known = read(file)
+    if known is None:
+        known = _known(spec, source, build(), digest, precision)
+        keep(file, known)
+    model = ClipClassifier(spec, source, known, build)
+    if loading.store is not None:
+        model.keep_texts(loading.store)
+    return model
+
+
+def _described(file: Path) -> str:
+    """What lies beside a checkpoint and says its preprocessing; "" when nothing does."""
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
+
+
+def _known(spec: ModelSpec, source: Source, built: Built, digest: str, precision: str) -> Known:
+    """What is kept of a model that was built."""
+    bias = getattr(built.model, "logit_bias", None)
+    identity = built.tower.identity(
+        dim=int(source.config["embed_dim"]),
+        weights_digest=digest,
+        architecture={
+            "library": "open_clip",
+            "embed_dim": source.config["embed_dim"],
+            "vision": source.config["vision_cfg"],
+            "quick_gelu": _quick_gelu(spec, source),
+        },
+        preprocessing=built.model.visual.preprocess_cfg,
+        precision=precision,
+    )
+    return Known(
+        tower=identity,
+        logit_scale=float(built.model.logit_scale.detach().double().exp()),
+        logit_bias=0.0 if bias is None else float(bias.detach().double()),
+    )
 
 
 def _checked_digest(source: Source) -> str:
@@ -193,15 +255,14 @@ def _quick_gelu(spec: ModelSpec, source: Source) -> bool:
     )
 
 
-def _build(
-    spec: ModelSpec, source: Source, *, device: torch.device, precision: str
-) -> tuple[Any, Any]:
+def _build(spec: ModelSpec, source: Source, loading: Loading) -> Built:
     import open_clip
 
     arguments = dict(source.overrides)
     arguments["force_quick_gelu"] = _quick_gelu(spec, source)
     if "resize_mode" in spec.options:
         arguments["image_resize_mode"] = spec.options["resize_mode"]
+    device = pick_device(loading.device)
     with telling(spec, source), _reading_as_they_come():
         model, transform = open_clip.create_model_from_pretrained(
             source.model,
@@ -210,9 +271,16 @@ def _build(
             weights_only=True,
             **arguments,
         )
-        _move(model, device, precision)
+        _move(model, device, loading.precision)
     model.eval()
-    return model, transform
+    tower = Tower.of(
+        model.visual,
+        transform,
+        model.visual.preprocess_cfg,
+        device=device,
+        precision=loading.precision,
+    )
+    return Built(model=model, tokenizer=_tokenizer(spec, source), tower=tower)
 
 
 @contextlib.contextmanager

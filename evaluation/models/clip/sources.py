@@ -66,7 +66,8 @@ def find_source(spec: ModelSpec, loading: Loading) -> Source:
     """
     if spec.weights == "embedded":
         folder = embedded.assemble(loading.cache)
-        return replace(_folder_source(spec, folder), sealed=embedded.sealed_digest(folder))
+        found = _folder_source(spec, folder, folder / embedded.WEIGHTS_FILE)
+        return replace(found, sealed=embedded.sealed_digest(folder))
     if spec.weights.startswith(HUB):
         return _hub_source(spec, loading)
     if is_path(spec.weights):
@@ -82,9 +83,7 @@ def find_source(spec: ModelSpec, loading: Loading) -> Source:
     return _tag_source(spec, loading)
 
 
-def _folder_source(spec: ModelSpec, folder: Path) -> Source:
-    from open_clip.factory import _find_checkpoint_in_dir
-
+def _folder_source(spec: ModelSpec, folder: Path, checkpoint: Path | None = None) -> Source:
     _no_architecture(spec)
     path = folder / HUB_CONFIG
     try:
@@ -102,7 +101,10 @@ def _folder_source(spec: ModelSpec, folder: Path) -> Source:
         raise ModelError(
             f"not an open_clip configuration ({one_line(error)})", where=path
         ) from error
-    checkpoint = _find_checkpoint_in_dir(folder)
+    if checkpoint is None:
+        from open_clip.factory import _find_checkpoint_in_dir
+
+        checkpoint = _find_checkpoint_in_dir(folder)
     if checkpoint is None:
         raise WeightsUnavailable(
             "the folder has no checkpoint",

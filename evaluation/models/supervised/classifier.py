@@ -12,7 +12,7 @@ from PIL import Image
 from evaluation.errors import ModelError, quoted
 from evaluation.models.base import Loading, check_options
 from evaluation.models.devices import check_precision, dtype_of, pick_device
-from evaluation.models.embedder import TowerEmbedder
+from evaluation.models.embedder import Tower, TowerEmbedder
 from evaluation.models.supervised.augmentation import Augmentation, AugmentedViews, picture_of
 from evaluation.models.supervised.finetune import Tuned, finetune
 from evaluation.models.supervised.heads import train_head
@@ -33,17 +33,21 @@ class SupervisedClassifier(TowerEmbedder):
     ) -> None:
         trunk, device = loaded.trunk, pick_device(loading.device)
         precision = check_precision(loading.precision)
-        super().__init__(
-            spec,
+        tower = Tower.of(
             trunk.module.to(device, dtype_of(precision)).eval(),
-            dim=trunk.dim,
-            transform=transform_of(trunk.preprocess),
-            preprocessing=trunk.preprocess,
-            weights_digest=tuned.digest if tuned else loaded.digest,
-            architecture=trunk.architecture.identity,
+            transform_of(trunk.preprocess),
+            trunk.preprocess,
             device=device,
             precision=precision,
         )
+        identity = tower.identity(
+            dim=trunk.dim,
+            weights_digest=tuned.digest if tuned else loaded.digest,
+            architecture=trunk.architecture.identity,
+            preprocessing=trunk.preprocess,
+            precision=precision,
+        )
+        super().__init__(spec, identity, lambda: tower)
         self._loaded, self._tuned, self._watch = loaded, tuned, loading.watch
         self._training = spec.training or TrainingSpec()
         self.needs_training = self._training.regime != "finetune" and not spec.head_classes

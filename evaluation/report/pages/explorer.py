@@ -24,6 +24,7 @@ from evaluation.report.study.explained import case_page
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import WITHHELD, small
 from evaluation.report.study.view import StudyView, value
+from evaluation.stores.tables import table_file
 from evaluation.usage import SCORE_AGAIN
 
 CHUNK = 1000
@@ -153,7 +154,7 @@ class _Data:
         if lost:
             raise ReportError(
                 f"says nothing of {lost[0]!r}, which study.json names",
-                where=self.view.results.folder.parent / run.case / "predictions.csv",
+                where=table_file(self.view.results.folder.parent / run.case / "predictions.csv"),
                 remedy=SCORE_AGAIN,
             )
         rows = places(self.cards, predictions.sample_ids)

@@ -17,6 +17,7 @@ from evaluation.report.study.absences import STATUS, absences
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import PARTS
 from evaluation.report.study.view import StudyView, metric_title
+from evaluation.stores.tables import table_file
 
 INTERVALS = {
     "wilson": message("intervalle de Wilson (1927)"),
@@ -147,7 +148,8 @@ def _floor(threshold: Threshold) -> str:
 def _details(view: StudyView, run: RunRecord, *, later: bool = False) -> Mapping[str, Any]:
     """A case's record; ``later`` for an attempt that failed after an earlier success."""
     anchor = view.run_anchor(run)
-    files = ("run.json", "predictions.csv") if run.status == "ok" else ("run.json",)
+    table = table_file(view.results.folder.parent / run.case / "predictions.csv").name
+    files = ("run.json", table) if run.status == "ok" else ("run.json",)
     stale = run.status == "ok" and not view.results.is_current(run)
     return {
         "anchor": f"{anchor}-echec" if later else anchor,

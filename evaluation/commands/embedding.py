@@ -1,0 +1,65 @@
+"""``veille embed``: photos embedded ahead of time, here or on a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from evaluation.commands.options import DATA_ROOT, runs_models
+from evaluation.stages.settings import Settings
+from evaluation.study.config import load_study
+from evaluation.terminal import progress_bars
+
+
+@click.command(short_help="Embed a study's photos ahead of time, here or on a cluster.")
+@click.argument("study")
+@click.option("--model", "names", multiple=True, help="Only this model of the study.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="One process of this machine, or Ray Data (the extra `scale`).",
+)
+@click.option("--address", help="Of a Ray cluster (default: one of this machine's cores).")
+@click.option("--workers", type=click.IntRange(min=1), help="Of Ray: models at work, at most.")
+@DATA_ROOT
+@runs_models
+def embed(
+    study: str,
+    names: tuple[str, ...],
+    engine: str,
+    data_root: Path | None,
+    *,
+    address: str | None,
+    workers: int | None,
+    settings: Settings,
+) -> None:
+    """Embed every photo of STUDY with every model that embeds; `veille eval` then finds them.
+
+    What the store has is not embedded again.  With --engine ray, machines share the photos and
+    $VEILLE_CACHE: docs/scale.md says how.
+    """
+    from evaluation.records import FOLDS
+    from evaluation.stages.distribute import embed_on_cluster
+    from evaluation.stages.embed import embed_parts
+    from evaluation.stages.engine import Engine
+    from evaluation.stages.open import read_data
+
+    with progress_bars() as advance:
+        settings = replace(settings, progress=advance)
+        data = read_data(load_study(study, data_root=data_root), settings)
+        runner = Engine(settings)
+        for spec in data.study.models:
+            if not spec.embeds or (names and spec.name not in names):
+                continue
+            if engine == "ray":
+                photos, missing = embed_on_cluster(
+                    spec, data, runner, address=address, workers=workers
+                )
+            else:
+                run, _ = embed_parts(data, runner, runner.model(spec, data), FOLDS)
+                photos, missing = run.embedded + run.reused, run.embedded
+            click.echo(f"{spec.name}: {photos} photos, {missing} embedded now")

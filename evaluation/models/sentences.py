@@ -1,0 +1,143 @@
+"""The sentence encoder of the embedded model, in NumPy: BERT, and the mean of its tokens.
+
+A prompt edit embeds a few sentences.  PyTorch, transformers and open_clip take ten seconds of
+processor time to import, and the model that holds this encoder has an image tower: neither is
+needed for six layers of 384 numbers.  Devlin et al. 2019 (BERT), Reimers and Gurevych 2019 (the
+mean of the tokens); the tests compare it with the same tower in open_clip.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.float32]
+BATCH = 64
+"""Sentences at a time."""
+
+
+class SentenceEncoder:
+    """A BERT's tokens and means; its files are read at their first use."""
+
+    def __init__(
+        self, folder: Path, checkpoint: Path, context_length: int, prefix: str = "text.transformer."
+    ) -> None:
+        """Of files as transformers and open_clip write them.
+
+        Args:
+            folder: Holds ``tokenizer.json`` and ``config.json``.
+            checkpoint: Safetensors.
+            context_length: Tokens that are read of a sentence, its marks included.
+            prefix: Of the encoder's tensors in the checkpoint: open_clip's, or none.
+
+        """
+        self._folder, self._checkpoint, self._prefix = folder, checkpoint, prefix
+        self.context_length = context_length
+
+    def count_tokens(self, sentence: str) -> int:
+        """Tokens of a sentence, its marks included, before any cut."""
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        return len(self._tokenizer.encode(_clean(sentence)).ids)
+
+    def features(self, sentences: Sequence[str]) -> Rows:
+        """N sentences to (N, D) float32 of any length."""
+        self._tokenizer.enable_truncation(self.context_length)
+        self._tokenizer.enable_padding()
+        parts = []
+        for start in range(0, len(sentences), BATCH):
+            some = self._tokenizer.encode_batch(
+                [_clean(one) for one in sentences[start : start + BATCH]]
+            )
+            ids = np.array([one.ids for one in some])
+            shown = np.array([one.attention_mask for one in some], dtype=np.float32)[..., None]
+            states = self._states(ids, shown[..., 0] > 0)
+            parts.append((states * shown).sum(axis=1) / shown.sum(axis=1))
+        return np.concatenate(parts)
+
+    @cached_property
+    def _tokenizer(self) -> Any:
+        from tokenizers import Tokenizer
+
+        return Tokenizer.from_file(str(self._folder / "tokenizer.json"))
+
+    @cached_property
+    def _config(self) -> dict[str, Any]:
+        plain: dict[str, Any] = json.loads((self._folder / "config.json").read_text("utf-8"))
+        return plain
+
+    @cached_property
+    def _tensors(self) -> dict[str, Rows]:
+        from safetensors import safe_open
+
+        with safe_open(self._checkpoint, framework="numpy") as file:
+            names = [name for name in file.keys() if name.startswith(self._prefix)]  # noqa: SIM118
+            return {name.removeprefix(self._prefix): file.get_tensor(name) for name in names}
+
+    # ------------------------------------------------------------------------ BERT
+
+    def _states(self, ids: NDArray[np.int64], shown: NDArray[np.bool_]) -> Rows:
+        """(B, T, D) of the last layer, for (B, T) tokens of which some are padding."""
+        table = self._tensors
+        states: Rows = table["embeddings.word_embeddings.weight"][ids]
+        states = states + table["embeddings.position_embeddings.weight"][: ids.shape[1]]
+        states = states + table["embeddings.token_type_embeddings.weight"][0]
+        states = self._normed("embeddings.LayerNorm", states)
+        for number in range(self._config["num_hidden_layers"]):
+            layer = f"encoder.layer.{number}"
+            read = self._attended(f"{layer}.attention.self", states, shown)
+            read = self._linear(f"{layer}.attention.output.dense", read)
+            states = self._normed(f"{layer}.attention.output.LayerNorm", states + read)
+            wide = _gelu(self._linear(f"{layer}.intermediate.dense", states))
+            narrow = self._linear(f"{layer}.output.dense", wide)
+            states = self._normed(f"{layer}.output.LayerNorm", states + narrow)
+        return states
+
+    def _attended(self, name: str, states: Rows, shown: NDArray[np.bool_]) -> Rows:
+        """(B, T, D): what each token reads of those that are shown."""
+        heads = self._config["num_attention_heads"]
+
+        def split(part: str) -> Rows:  # (B, H, T, D / H)
+            rows = self._linear(f"{name}.{part}", states)
+            return rows.reshape(*rows.shape[:2], heads, -1).swapaxes(1, 2)
+
+        query, key, value = split("query"), split("key"), split("value")
+        scores = query @ key.swapaxes(-1, -2) / np.float32(query.shape[-1] ** 0.5)
+        scores = np.where(shown[:, None, None, :], scores, np.float32(-np.inf))
+        weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        weights /= weights.sum(axis=-1, keepdims=True)
+        read: Rows = (weights @ value).swapaxes(1, 2).reshape(states.shape)
+        return read
+
+    def _linear(self, name: str, rows: Rows) -> Rows:
+        result: Rows = rows @ self._tensors[f"{name}.weight"].T + self._tensors[f"{name}.bias"]
+        return result
+
+    def _normed(self, name: str, rows: Rows) -> Rows:
+        centred = rows - rows.mean(axis=-1, keepdims=True)
+        scale = np.sqrt(
+            (centred**2).mean(axis=-1, keepdims=True) + np.float32(self._config["layer_norm_eps"])
+        )
+        result: Rows = centred / scale * self._tensors[f"{name}.weight"]
+        return result + self._tensors[f"{name}.bias"]
+
+
+def _gelu(rows: Rows) -> Rows:
+    from scipy.special import erf
+
+    result: Rows = rows * (1 + erf(rows / np.float32(2**0.5))) / 2
+    return result
+
+
+def _clean(sentence: str) -> str:
+    """As open_clip cleans what it tokenizes."""
+    import ftfy
+
+    return " ".join(html.unescape(html.unescape(ftfy.fix_text(sentence))).split())

@@ -1,0 +1,133 @@
+"""Photos embedded on several machines: Ray Data decodes and embeds, the store takes the result in.
+
+Actors hold the model; what they make is written as Parquet files into a folder of the model's in
+the cache, which all machines share, as they share the photos.  What lies in that folder is taken
+in first: a run that was stopped, or a worker that was lost, costs the blocks under way alone.
+Ray starts what was lost anew, and uses nodes that join.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.data import open_photo
+from evaluation.errors import DataError, ModelError
+from evaluation.records import ModelSpec, Sample
+from evaluation.records.base import silent
+from evaluation.stages.engine import Engine
+from evaluation.stages.open import StudyData
+from evaluation.stages.settings import Settings
+
+if TYPE_CHECKING:
+    from evaluation.stores.embeddings import EmbeddingStore
+
+BLOCK = 8
+"""Batches between two files: what a lost worker costs at most."""
+Columns = Mapping[str, NDArray[Any]]
+
+
+class Embedding:
+    """What an actor does: photos in, vectors out."""
+
+    def __init__(self, spec: ModelSpec, settings: Settings) -> None:
+        from evaluation.models import Loading, load_model
+
+        loading = Loading(
+            cache=settings.cache,
+            device=settings.device,
+            precision=settings.precision,
+            offline=settings.offline,
+        )
+        self._model = load_model(spec, loading)
+
+    def __call__(self, batch: Columns) -> dict[str, NDArray[Any]]:
+        """N digests and paths ("photo", "path") to N digests and float32 vectors, as bytes."""
+        import torch
+
+        pixels = [self._model.preprocess(open_photo(Path(path))) for path in batch["path"]]
+        vectors = self._model.embed_images(torch.stack(pixels))
+        if not np.isfinite(vectors).all():
+            raise ModelError("the model gives values that are not finite")
+        plain = [row.astype("<f4").tobytes() for row in vectors]
+        return {"photo": batch["photo"], "vector": np.array(plain, dtype=object)}
+
+
+def embed_on_cluster(
+    spec: ModelSpec,
+    data: StudyData,
+    engine: Engine,
+    *,
+    address: str | None = None,
+    workers: int | None = None,
+) -> tuple[int, int]:
+    """Embeds what the store lacks of a study's photos; how many there are, and were missing.
+
+    Args:
+        spec: A model whose trunk learns nothing from the photos.
+        data: The study.
+        engine: Its store takes the vectors in.
+        address: Of a Ray cluster; None for one of this machine's cores.
+        workers: Actors, of a core or a card each; None for as many as there is room for.
+
+    Raises:
+        DataError: the model's trunk is trained on the photos.
+        WeightsUnavailable: the model cannot be had here.
+
+    """
+    if spec.training is not None and spec.training.regime == "finetune":
+        raise DataError("a trunk that is trained is trained on one machine", where=spec.name)
+    model, store = engine.model(spec, data), engine.store
+    folder = engine.settings.cache.absolute() / "incoming" / model.fingerprint[:32]
+    _take_in(folder, store, model.fingerprint)
+    wanted = {sample.digest: sample for sample in data.dataset.samples}
+    known = store.get(model.fingerprint, list(wanted))
+    missing = [sample for digest, sample in wanted.items() if digest not in known]
+    if missing:
+        _run(missing, spec, engine.settings, folder, address=address, workers=workers)
+        _take_in(folder, store, model.fingerprint)
+    return len(wanted), len(missing)
+
+
+def _run(
+    missing: Sequence[Sample],
+    spec: ModelSpec,
+    settings: Settings,
+    folder: Path,
+    *,
+    address: str | None,
+    workers: int | None,
+) -> None:
+    import ray
+
+    if not ray.is_initialized():
+        ray.init(address=address, log_to_driver=False)
+    plain = replace(settings, cache=settings.cache.absolute(), progress=silent)
+    photos = [{"photo": one.digest, "path": str(one.image.absolute())} for one in missing]
+    blocks = -(-len(photos) // (BLOCK * settings.batch_size))
+    room = int(ray.cluster_resources().get("CPU", 1))
+    cuda = settings.device.startswith("cuda")
+    ray.data.from_items(photos, override_num_blocks=blocks).map_batches(
+        Embedding,
+        fn_constructor_args=(spec, plain),
+        batch_size=settings.batch_size,
+        concurrency=workers or (1, max(1, min(room, blocks))),
+        num_gpus=1 if cuda else 0,
+    ).write_parquet(str(folder))
+
+
+def _take_in(folder: Path, store: EmbeddingStore, fingerprint: str) -> None:
+    """Files into the store, one transaction each; a vector that is there stays as it is."""
+    from pyarrow import parquet
+
+    for file in sorted(folder.glob("**/*.parquet")):
+        table = parquet.read_table(file).to_pydict()
+        vectors = [np.frombuffer(one, dtype="<f4") for one in table["vector"]]
+        store.put(fingerprint, dict(zip(table["photo"], vectors, strict=True)))
+    shutil.rmtree(folder, ignore_errors=True)

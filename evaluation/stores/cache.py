@@ -1,0 +1,63 @@
+"""What the cache holds, and how much of it: all of it can be made again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.errors import StoreError
+from evaluation.files import writing
+
+PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "embeddings": (("embeddings*",), "photos and texts are embedded again"),
+    "maps": (("maps.sqlite*",), "maps and label-free heads are made again"),
+    "photos": (("photos.sqlite*",), "photos are looked at again"),
+    "trainings": (("trainings",), "trunks are trained again"),
+    "models": (("embedded-*", "models", "cards"), "models are assembled and described again"),
+    "locks": (("cases",), "nothing"),
+}
+"""A part's files, as patterns, and what its loss costs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of the cache, as it is."""
+
+    name: str
+    files: int
+    size: int
+    """Bytes."""
+    remade: str
+    """What its loss costs."""
+
+
+def parts(cache: Path) -> tuple[Part, ...]:
+    """Every part that the cache holds something of."""
+    found = []
+    for name, (_, remade) in PARTS.items():
+        files = [
+            one
+            for top in _held(cache, name)
+            for one in (top, *top.rglob("*"))
+            if one.is_file() and not one.is_symlink()
+        ]
+        size = sum(one.stat().st_size for one in files)
+        found.append(Part(name=name, files=len(files), size=size, remade=remade))
+    return tuple(part for part in found if part.files)
+
+
+def prune(cache: Path, name: str) -> None:
+    """Removes a part; raises :class:`StoreError` where that is refused.
+
+    A program that has a file of it open goes on with what it has.
+    """
+    elsewhere = "check its permissions"
+    for top in _held(cache, name):
+        with writing(top, StoreError, elsewhere=elsewhere):
+            shutil.rmtree(top) if top.is_dir() else top.unlink(missing_ok=True)
+
+
+def _held(cache: Path, name: str) -> list[Path]:
+    return [one for pattern in PARTS[name][0] for one in sorted(cache.glob(pattern))]
