@@ -45,11 +45,11 @@ class TextEncoder:
     def __init__(self, tower: TextTower, kept: Kept | None = None) -> None:
         self.tower, self._kept = tower, kept
 
-    def encode(self, sentences: Sequence[str]) -> NDArray[np.float64]:
+    def encode(self, sentences: Sequence[str]) -> FloatArray:
         """N sentences to (N, D) float64 of unit length."""
         features = self.tower.features
         rows = self._kept(sentences, features) if self._kept else features(sentences)
-        return unit(rows.astype(np.float64))
+        return unit(rows)
 
 
 class OpenClipTexts:
