@@ -13,6 +13,7 @@ from evaluation.explain.computed import Explainer, tower_of
 from evaluation.explain.drawing import FOLDER, draw
 from evaluation.explain.faithfulness import (
     CONTROLS,
+    ENDS,
     Curves,
     forward_passes,
     mean_metric,
@@ -150,7 +151,7 @@ def planned_passes(spec: ExplainSpec, methods: Sequence[ExplainMethod], plan: Pl
     A gradient method counts as three: its backward pass costs about two.
     """
     maps = sum(METHODS[method].work(spec) * len(plan.photos_of(method)) for method in methods)
-    curves = (len(methods) + len(CONTROLS)) * forward_passes(spec.curve_steps)
+    curves = ENDS + (len(methods) + len(CONTROLS)) * forward_passes(spec.curve_steps)
     again = sum(METHODS[method].work(spec) * len(METHODS[method].shares) for method in methods)
     return maps + len(plan.curves) * curves + len(plan.randomised) * again
 
@@ -314,6 +315,7 @@ class _Work:
                     self.explainer.curves(name, self.samples[sample_id], self.classes_of(sample_id))
                 )
                 self.step(forward_passes(self.spec.curve_steps))
+            self.step(ENDS)
         return summarise_curves(curves, seed=self.spec.seed)
 
     def randomisation(

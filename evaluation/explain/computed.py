@@ -30,6 +30,7 @@ from evaluation.explain.faithfulness import (
     Curves,
     control_map,
     embed_curves,
+    embed_ends,
     ranking,
     read_curves,
 )
@@ -117,12 +118,22 @@ class Explainer:
                 quickly(self.model),
                 self._pixels(sample),
                 ranking(relevance, self.tower.input_size, seed=seed),
+                self._ends(sample),
                 steps=self.spec.curve_steps,
                 batch_size=self.batch_size,
             )
             return {"values": values}
 
         return read_curves(self.cache.kept_arrays(key, make)["values"], self.head, target)
+
+    def _ends(self, sample: Sample) -> FloatArray:
+        """Those of every map's curves, which every prompt set of the model shares."""
+        key = key_of("ends", model=self.model.fingerprint, image=sample.digest)
+
+        def make() -> Arrays:
+            return {"values": embed_ends(quickly(self.model), self._pixels(sample))}
+
+        return self.cache.kept_arrays(key, make)["values"]
 
     def similarities(
         self, method: ExplainMethod, sample: Sample, classes: tuple[int, ...], share: float

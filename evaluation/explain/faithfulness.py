@@ -28,6 +28,8 @@ Measure = Literal["deletion", "insertion"]
 BASELINES: tuple[Baseline, ...] = ("blur", "mean")
 MEASURES: tuple[Measure, ...] = ("deletion", "insertion")
 CONTROLS = ("random", "centre")
+ENDS = 1 + len(BASELINES)
+"""Images in which the curves of a photo begin and end, whatever the map."""
 RESAMPLES = 2000
 _BLUR_SHARE = 1 / 10
 """Standard deviation of the blur, as a share of the input's side: shapes go, colours stay."""
@@ -47,34 +49,48 @@ class Curves:
         return float((curve[:-1] + curve[1:]).mean() / 2)
 
 
+def embed_ends(embed: Embed, pixels: torch.Tensor) -> FloatArray:
+    """(:data:`ENDS`, D) embeddings in which the curves of a photo begin and end, by any map.
+
+    The photo, then what stands in its place by each baseline.
+    """
+    hidden = [_baseline(pixels, baseline) for baseline in BASELINES]
+    return in_batches(embed, iter([torch.stack([pixels, *hidden])]))
+
+
 def embed_curves(
     embed: Embed,
     pixels: torch.Tensor,
     order: NDArray[np.intp],
+    ends: FloatArray,
     *,
     steps: int,
     batch_size: int = 32,
 ) -> FloatArray:
-    """(:func:`forward_passes`, D) embeddings of all that the curves of one photo look at.
+    """(N, D) embeddings of all that the curves of one photo look at, curve after curve.
 
     They know nothing of classes: those of a control serve every prompt set.  ``pixels`` is
-    (3, H, W), ``order`` the (H * W,) indices of :func:`ranking`; ``steps`` equal steps lead from
-    nothing to everything.
+    (3, H, W), ``order`` the (H * W,) indices of :func:`ranking`, ``ends`` those of
+    :func:`embed_ends`; ``steps`` equal steps, two at least, lead from nothing to everything.  Of
+    the images, :func:`forward_passes` are embedded here.
     """
     count = pixels.shape[-2] * pixels.shape[-1]
     rank = torch.empty(count, dtype=torch.long)
     rank[torch.from_numpy(order.copy())] = torch.arange(count)
     rank = rank.view(pixels.shape[-2:])
-    borders = [round(count * step / steps) for step in range(steps + 1)]
+    borders = [round(count * step / steps) for step in range(1, steps)]
     top = torch.stack([rank < border for border in borders]).unsqueeze(1)
     images = []
     for baseline in BASELINES:
         hidden = _baseline(pixels, baseline)
-        deleted = torch.where(top, hidden, pixels)
-        # Both ends of an insertion are those of the deletion: they are not run again.
-        inserted = torch.where(top[1:-1], pixels, hidden)
-        images += [deleted, inserted]
-    return in_batches(embed, iter(torch.split(torch.cat(images), batch_size)))
+        images += [torch.where(top, hidden, pixels), torch.where(top, pixels, hidden)]
+    made = in_batches(embed, iter(torch.split(torch.cat(images), batch_size)))
+    parts = []
+    for whole, middle in zip(ends[1:], np.split(made, len(BASELINES)), strict=True):
+        deleted, inserted = np.split(middle, 2)
+        # Both ends of an insertion are those of the deletion.
+        parts += [ends[:1], deleted, whole[None], inserted]
+    return np.concatenate(parts)
 
 
 def read_curves(embeddings: FloatArray, head: Head, target: int) -> Curves:
@@ -91,8 +107,8 @@ def read_curves(embeddings: FloatArray, head: Head, target: int) -> Curves:
 
 
 def forward_passes(steps: int) -> int:
-    """Images that the curves of one photo under one map take."""
-    return len(BASELINES) * (2 * steps)
+    """Images that the curves of one photo under one map take, besides its :data:`ENDS`."""
+    return len(BASELINES) * 2 * (steps - 1)
 
 
 def ranking(values: FloatArray, size: tuple[int, int], *, seed: int = 0) -> NDArray[np.intp]:

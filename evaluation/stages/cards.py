@@ -34,8 +34,13 @@ def forget_unsized(spec: ModelSpec, cache: Path) -> None:
             path.unlink()
 
 
+def towers_of(spec: ModelSpec) -> ModelSpec:
+    """The same towers, whatever a study calls them and makes of them."""
+    return replace(spec, name="", title="", adapt=(), shares=None, reads=("photo",), prompts=())
+
+
 def _path(spec: ModelSpec, cache: Path) -> Path:
-    said = json_file.plain(replace(spec, name="", title=""))
+    said = json_file.plain(towers_of(spec))
     facts = FACTS.read_text(encoding="utf-8")
     return cache / "cards" / f"{digest_of([said, facts, provenance.numeric_versions()])[:32]}.json"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from evaluation.errors import WeightsUnavailable
 from evaluation.records import Case, Head, ModelSpec
-from evaluation.stages.cards import forget_unsized
+from evaluation.stages.cards import forget_unsized, towers_of
 from evaluation.stages.open import StudyData
 from evaluation.stages.settings import Settings
 
@@ -71,9 +71,7 @@ class Engine:
         Raises :class:`ModelError`; weights that could not be had once are not asked for again.
         """
         learnt_from = "" if spec.is_frozen else f"{data.dataset.revision} {data.split.digest}"
-        weights = replace(
-            spec, name="", title="", adapt=(), shares=None, reads=("photo",), prompts=()
-        )
+        weights = towers_of(spec)
         if self._loaded is not None and self._loaded[:2] == (weights, learnt_from):
             model = self._loaded[2]
             if model.spec != spec:  # the same towers under another name

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import open_clip
 import torch
+from numpy.typing import NDArray
 from open_clip.tokenizer import HFTokenizer
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
 from evaluation.explain import methods
 from evaluation.explain.base import Explainable, InputMaps, Score, plainly, quickly
-from evaluation.explain.faithfulness import Curves, embed_curves, read_curves
+from evaluation.explain.faithfulness import Curves, embed_curves, embed_ends, read_curves
 from evaluation.explain.methods import Look
 from evaluation.explain.rise import RiseSettings
 from evaluation.explain.towers import Tower
@@ -52,14 +53,13 @@ def curves_of(
     head: Head,
     pixels: torch.Tensor,
     target: int,
-    order: Any,
-    *,
-    steps: int,
-    batch_size: int = 32,
+    order: NDArray[np.intp],
+    **how: int,
 ) -> Curves:
-    """The deletion and insertion curves of one photo, with both baselines."""
-    embeddings = embed_curves(quickly(model), pixels, order, steps=steps, batch_size=batch_size)
-    return read_curves(embeddings, head, target)
+    """The curves of one photo, nothing kept."""
+    embed = quickly(model)
+    found = embed_curves(embed, pixels, order, embed_ends(embed, pixels), **how)
+    return read_curves(found, head, target)
 
 
 TOYS = Path(__file__).with_name("toy")

@@ -256,8 +256,8 @@ def test_controls_and_randomisation_are_computed_once_a_model(
     again = bench.explain(cache, predictions, head=other)
     assert again.randomisation == first.randomisation
     assert {row.case for row in again.randomisation} == {"s/m/p"}
-    # chefer on each photo; the curves of chefer and rise, not those of the two controls.
-    assert bench.model.images == 5 + 3 * 2 * 2 * 2 * SPEC.curve_steps
+    # chefer on each photo; the curves of chefer and rise, not those of the two controls nor ends.
+    assert bench.model.images == 5 + 3 * 2 * 2 * 2 * (SPEC.curve_steps - 1)
     controls = [row for row in again.faithfulness if row.method in {"random", "centre"}]
     assert controls != [row for row in first.faithfulness if row.method in {"random", "centre"}]
 
@@ -289,7 +289,7 @@ def test_the_cost_is_announced_and_progress_reaches_it(bench: Bench, cache: MapC
     """Forward passes; a gradient method counts as three."""
     bench.explain(cache, bench.predictions())
     maps = 5 * (3 + 24)
-    curves = 3 * 4 * 2 * 2 * 4
+    curves = 3 * (3 + 4 * 2 * 2 * 3)
     again = 4 * 3 + 24
     plan = Plan.of(select_photos(bench.predictions(), SPEC), SPEC)
     assert planned_passes(SPEC, ("chefer", "rise"), plan) == maps + curves + again

@@ -68,10 +68,10 @@ def test_a_text_is_embedded_once_ever(
     first = run(opened, "tiny/descriptions")
     before = read_predictions(opened.root / first.case / "predictions.csv")
     again = opened_study(study, opened.engine.settings)
-    encoder, sentences = again.model()._texts, []
-    features = encoder._features
+    tower, sentences = again.model()._texts.tower, []
+    features = tower.features
     monkeypatch.setattr(
-        encoder, "_features", lambda texts: sentences.append(list(texts)) or features(texts)
+        tower, "features", lambda texts: sentences.append(list(texts)) or features(texts)
     )
     run(again, "tiny/descriptions")
     after = read_predictions(opened.root / first.case / "predictions.csv")
