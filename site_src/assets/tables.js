@@ -180,9 +180,26 @@
     return `${[...(at < 0 ? parts.slice(-1) : parts.slice(at + 1)), table.id].join("-")}.csv`;
   };
 
+  /* A long table: only the rows whose first cell holds what is written stay in sight. */
+  const LONG = 30;
+  const finder = (rows, label) => {
+    const field = document.createElement("input");
+    [field.type, field.placeholder, field.className] = ["search", label, "v-find"];
+    field.setAttribute("aria-label", label);
+    field.addEventListener("input", () => {
+      const wanted = field.value.trim().toLocaleLowerCase(language);
+      for (const row of rows) {
+        row.hidden = !words(row.cells[0]).toLocaleLowerCase(language).includes(wanted);
+      }
+    });
+    return field;
+  };
+
   const arm = (tools) => {
     const table = document.getElementById(tools.dataset.table);
     if (!table) return;
+    const rows = [...table.tBodies].flatMap((body) => [...body.rows]);
+    if (rows.length > LONG) table.closest(".v-table").before(finder(rows, tools.dataset.find));
     const said = tools.querySelector("[role=status]");
     tools.querySelector("[data-copy]").addEventListener("click", async (event) => {
       const { done, failed } = event.currentTarget.dataset;

@@ -11,6 +11,7 @@ from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.page import Link
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import PARTS, WITHHELD, photo
+from evaluation.report.study.view import MANY
 
 
 def build(here: Here, label: str) -> Mapping[str, Any]:
@@ -26,7 +27,7 @@ def build(here: Here, label: str) -> Mapping[str, Any]:
         "others": [
             Link(text=other, href=here.gallery(other))
             for other in view.study.classes
-            if other != label
+            if other != label and len(view.study.classes) <= MANY
         ],
         "n": len(view.samples(label)),
         "withheld": "" if view.photos_shown else t(WITHHELD),

@@ -15,11 +15,12 @@ from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.sentence import Part, Sentence
 from evaluation.report.kit.tables import PERCENT, POINTS, Cell, Col, Table, absent, number, table
+from evaluation.report.study.confusions import confusions
 from evaluation.report.study.explained import case_link
 from evaluation.report.study.here import Here
 from evaluation.report.study.ladder import ladder
 from evaluation.report.study.repeated import adapted
-from evaluation.report.study.scores import class_table, confusion_table
+from evaluation.report.study.scores import class_table
 from evaluation.report.study.sentences import weakest
 from evaluation.report.study.view import shown, trace
 from evaluation.report.study.worth import pairs_charts, worth
@@ -71,7 +72,7 @@ def _case(here: Here, run: RunRecord) -> Mapping[str, object]:
         "weakest": weakest(here, run),
         "warnings": run.warnings,
         "classes": class_table(here, run, None),
-        "confusion": confusion_table(here, run),
+        "confusion": confusions(here, run),
         "maps": case_link(here, run.case),
     }
 

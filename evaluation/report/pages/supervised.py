@@ -12,9 +12,10 @@ from evaluation.report.kit.page import Fact
 from evaluation.report.kit.sentence import say
 from evaluation.report.study import trainings
 from evaluation.report.study.absences import pointer
+from evaluation.report.study.confusions import confusions
 from evaluation.report.study.explained import case_link
 from evaluation.report.study.here import Here
-from evaluation.report.study.scores import class_table, confusion_table
+from evaluation.report.study.scores import class_table
 from evaluation.report.study.sentences import weakest
 from evaluation.report.study.view import shown
 
@@ -67,7 +68,7 @@ def _case(here: Here, run: RunRecord) -> Mapping[str, Any]:
         "facts": chosen_facts(run, here.run(run.case)),
         "warnings": run.warnings,
         "classes": class_table(here, run, None),
-        "confusion": confusion_table(here, run),
+        "confusion": confusions(here, run),
         "regime": _regime(run),
         "curves": trainings.charts(view, run),
         "augmentation": trainings.augmentation(run),

@@ -13,9 +13,10 @@ from evaluation.report.kit.language import foreign, message, nt, t
 from evaluation.report.kit.sentence import Sentence, say
 from evaluation.report.kit.tables import PERCENT, POINTS, Cell, Col, Table, number, simple, table
 from evaluation.report.study.absences import pointer
+from evaluation.report.study.confusions import confusions
 from evaluation.report.study.explained import case_link
 from evaluation.report.study.here import Here
-from evaluation.report.study.scores import class_table, confusion_table
+from evaluation.report.study.scores import class_table
 from evaluation.report.study.sentences import recall_changes, weakest
 from evaluation.report.study.view import StudyView, best, trace, value
 
@@ -115,7 +116,7 @@ def _model(here: Here, run: RunRecord, *, unfolded: bool) -> Mapping[str, Any]:
         "warnings": run.warnings,
         "change": change(view, run),
         "classes": class_table(here, run, base),
-        "confusion": confusion_table(here, run),
+        "confusion": confusions(here, run),
         "maps": case_link(here, run.case),
         "open": unfolded,
     }

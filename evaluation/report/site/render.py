@@ -19,6 +19,7 @@ from evaluation.report.kit.vega import Draw, vega_svg
 from evaluation.report.pages import GROUPS, PAGES, SITE_PAGES, explorer, image_map
 from evaluation.report.site.policy import alone_policy
 from evaluation.report.study import maps, trainings
+from evaluation.report.study.confusions import matrix_files
 from evaluation.report.study.view import Photos, StudyView, check_photos, shows_photos
 from evaluation.stores.pictures import own_picture
 from evaluation.usage import SCORE_AGAIN
@@ -114,6 +115,7 @@ def _study_files(view: StudyView, templates: Templates) -> dict[str, Content]:
     if view.archive:
         made[view.archive_uri()] = view.archive.content
     made |= image_map.data_files(view)
+    made |= matrix_files(view)
     made |= _photos(view)
     made |= maps.overlay_files(view)
     made |= trainings.view_files(view)

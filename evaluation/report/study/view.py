@@ -60,6 +60,11 @@ def _named(photos: Photos) -> set[str]:
 BASELINE = "noms"
 """Name of the prompt set that the others are compared with, where a study has it."""
 
+MANY = 30
+"""With more classes, a page tells the largest confusions instead of a matrix."""
+GALLERIES = 300
+"""With more classes, none has a page of its photos: the explorer has them all."""
+
 CONTROL = "random-words"
 """What the texts of a control are made from."""
 
@@ -109,8 +114,8 @@ class StudyView:
 
     @cached_property
     def class_slugs(self) -> Mapping[str, str]:
-        """Class to the part of an address that stands for it."""
-        return links.slugs(self.study.classes)
+        """Class to the part of the address of its gallery; empty where there are too many."""
+        return links.slugs(self.study.classes) if len(self.study.classes) <= GALLERIES else {}
 
     @cached_property
     def case_slugs(self) -> Mapping[str, str]:
