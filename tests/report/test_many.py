@@ -48,7 +48,7 @@ def birds(folder: Path) -> StudyResults:
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
     results = birds(tmp_path_factory.mktemp("birds"))
-    return render((results,), None, templates=TEMPLATES, draw=placeholder, photos="none")
+    return render((results,), None, templates=TEMPLATES, draw=placeholder)
 
 
 def found(pages: Pages, ending: str) -> str | bytes:
@@ -58,7 +58,7 @@ def found(pages: Pages, ending: str) -> str | bytes:
 
 
 def test_no_page_of_200_classes_is_heavy(pages: Pages) -> None:
-    """Each stays under 500 kB, and all together under 100 times what the classes' names take."""
+    """Each stays under 500 kB, and all together under 2 MB."""
     sizes = {uri: len(text) for uri, text in pages.items() if uri.endswith(".md")}
     assert max(sizes.values()) < 500_000
     assert sum(sizes.values()) < 2_000_000
@@ -69,7 +69,7 @@ def test_the_largest_confusions_stand_for_the_matrix(pages: Pages) -> None:
     page = str(found(pages, "clip-zero-shot.md"))
     assert page.count("<td>Bird species") + page.count("<td>007") < 25
     assert 'class="v-matrix"' in page
-    with Image.open(io.BytesIO(bytes(found(pages, ".png")))) as picture:  # type: ignore[arg-type]
+    with Image.open(io.BytesIO(bytes(found(pages, ".png")))) as picture:
         assert picture.size == (1000, 1000)
         assert (
             picture.getpixel((2, 2)) < picture.getpixel((7, 2)) < picture.getpixel((12, 2)) == 255
