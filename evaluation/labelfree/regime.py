@@ -164,10 +164,11 @@ class _Recipe:
     def clusters_agree(self) -> bool:
         """Whether clusters agree with the titles more than the head without, cross-fitted.
 
-        Equal agreements leave the simpler head.  Without titles nothing can judge.
+        Equal agreements leave the simpler head, and titles that were refused judge nothing.
+        Without titles nothing can judge.
         """
-        if self.chosen is None:
-            return True
+        if self.chosen is None or not self.chosen.adopted:
+            return self.chosen is None
         titled, folds = self.seen.titled, self.seen.folds
         told = self.zero_shot.logits(self.seen.titles[titled]).argmax(axis=1)
 

@@ -9,7 +9,7 @@ from evaluation.records.analysis import MeanGain
 from evaluation.records.base import Source
 from evaluation.records.scores import Metric
 
-METHOD = 2
+METHOD = 3
 """Raised when the same photos, titles and texts would give another head."""
 
 

@@ -116,11 +116,14 @@ def test_titles_that_say_nothing_of_the_class_are_refused(
     scene = demo()
     for seed in SEEDS:
         drawn = titles(scene, np.random.default_rng(seed))
-        found = adapt(replace(scene.seen, titles=drawn), scene.head, ["titles"])
-        assert found.chosen is not None
-        assert not found.chosen.adopted, seed
-        assert found.head.layer is None
-        assert np.array_equal(found.head.weight, scene.head.weight)
+        seen = replace(scene.seen, titles=drawn)
+        trials = seen.trials(0)
+        for sources in (["titles"], ["titles", "photos"]):
+            found = adapt(seen, scene.head, sources, trials=trials)  # type: ignore[arg-type]
+            assert found.chosen is not None
+            assert not found.chosen.adopted, seed
+            assert found.head.layer is None
+            assert np.array_equal(found.head.weight, scene.head.weight)
 
 
 def test_real_titles_are_adopted() -> None:
