@@ -172,6 +172,7 @@ def test_the_guard_is_said(shop: StudyResults) -> None:
     said = page(with_titles(shop, adaptation(adopted=False)))
     assert "Rien à gagner" in said
     assert "Choisi sans étiquette" not in said
+    assert "laissés de côté avec les titres" in said
 
 
 def test_the_card_of_a_model_says_what_it_saw(shop: StudyResults) -> None:
