@@ -71,8 +71,12 @@ def style_addresses(css: str) -> list[str]:
 
 
 def read_site(folder: Path) -> dict[Path, Html]:
-    """Every page but 404.html, which the server shows at any address."""
-    return {path: Html(path) for path in sorted(folder.rglob("*.html")) if path.name != "404.html"}
+    """Every page but 404.html, which the server shows at any address, and old addresses."""
+    return {
+        path: Html(path)
+        for path in sorted(folder.rglob("*.html"))
+        if path.name != "404.html" and 'http-equiv="refresh"' not in path.read_text("utf-8")
+    }
 
 
 def problems(folder: Path) -> Iterator[str]:
