@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.report import builder
+from tests.report import builder, tree
 from tests.report.conftest import ROOT, BuildSite, build_site, write_artefacts
 from tests.report.crawl import Html, problems, read_site
 
