@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from html import unescape
 from pathlib import Path
 from typing import Literal
 
@@ -128,7 +129,7 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
     ) -> str:
         """Lists the sections of a wide page; a title read in a heading is the text that it was."""
         del config, files
-        page.title = escape(page.title or "")
+        page.title = escape(unescape(page.title or ""))
         with speaking(self.config.language):
             return sites.with_contents(html, page)
 
