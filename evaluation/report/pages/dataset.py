@@ -22,7 +22,7 @@ _TOP_SUBCATEGORIES = 6
 
 
 def build(here: Here) -> Mapping[str, Any]:
-    """What the template prints."""
+    """Classes, counts, what cannot be used and what is doubtful, as the template prints them."""
     view = here.view
     seen, study = view.photos_shown, view.study
     groups = [[view.cards[id_] for id_ in ids if id_ in view.cards] for ids in study.duplicates]

@@ -126,7 +126,7 @@ class _Data:
 
     @property
     def uris(self) -> tuple[str, ...]:
-        """Of the data files."""
+        """Where the site keeps the data files, a chunk each."""
         number = -(-len(self.cards) // CHUNK)
         return tuple(f"{self.view.folder}/donnees/explorateur-{i}.js" for i in range(number))
 

@@ -98,7 +98,7 @@ def _content(plane: _Plane, classes: Mapping[str, int]) -> Mapping[str, object]:
 
 
 def _uri(view: StudyView) -> str:
-    """Of the data file."""
+    """Where the site keeps the data file."""
     return f"{view.folder}/donnees/carte-des-images.js"
 
 

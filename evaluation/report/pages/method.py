@@ -31,7 +31,7 @@ INTERVALS = {
 
 
 def build(here: Here) -> Mapping[str, Any]:
-    """What the template prints."""
+    """Split, measures, tests and the record of every case, as the template prints them."""
     view = here.view
     study = view.study
     unavailable = [run for run in view.results.runs if run.status == "unavailable"]

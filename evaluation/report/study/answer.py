@@ -29,7 +29,7 @@ WORDS = {
 def first_screen(here: Here) -> Mapping[str, object]:
     """The word, the sentence, both sides, their gap, notes and photos of a study."""
     view, found = here.view, here.view.answer
-    sides = [one for one in (found.candidate, found.rival) if one is not None]
+    sides = [side for side in (found.candidate, found.rival) if side is not None]
     return {
         "word": word(view),
         "kind": "missing" if found.stand_in else found.word,
@@ -183,28 +183,17 @@ def _gap(here: Here, found: Answer) -> Sentence:
     )
 
 
-def _chosen(found: Answer) -> str:
-    """Who chose the two cases among the study's texts and models, or that nobody did."""
-    sides = [one for one in (found.candidate, found.rival) if one is not None]
+def _chosen(found: Answer) -> Mapping[str, object] | None:
+    """Among how many cases each side was chosen, if at all, and whether the test itself chose."""
+    sides = [side for side in (found.candidate, found.rival) if side is not None]
     if not sides:
-        return ""
-    if all(side.among == 1 for side in sides):
-        return nt(
-            len(sides),
-            "Personne n’a choisi : un seul cas peut répondre.",
-            "Personne n’a choisi : chaque côté n’a qu’un cas.",
-        )
-    if any(side.on == "test" for side in sides):
-        return t(
-            "Faute de chiffres de validation, ces cas sont les meilleurs sur le test lui-même, ce "
-            "qui flatte leurs résultats."
-        )
-    among = wording.listing([nt(side.among, "{n} cas", "{n} cas") for side in sides])
-    return t(
-        "Les étiquettes de validation ont désigné ces cas, parmi {among} ; celles du test n’ont "
-        "servi qu’à les noter.",
-        among=among,
-    )
+        return None
+    return {
+        "sides": len(sides),
+        "free": any(side.among > 1 for side in sides),
+        "on_test": any(side.on == "test" for side in sides),
+        "among": [nt(side.among, "{n} cas", "{n} cas") for side in sides],
+    }
 
 
 def _quoted(here: Here) -> Sentence:

@@ -37,7 +37,7 @@ def case_page(view: StudyView, case: str) -> str:
 
 
 def case_link(here: Here, case: str) -> Link | None:
-    """From page ``source`` to what counted in the errors of a case; None without maps."""
+    """To what counted in the errors of a case; None without maps."""
     if case not in here.view.explanations:
         return None
     return Link(

@@ -135,7 +135,7 @@ def view_files(view: StudyView) -> Mapping[str, Path]:
 
 
 def view_sources(here: Here, run: RunRecord) -> tuple[str, ...]:
-    """From page ``source`` to each view: the photo as the model reads it comes first."""
+    """To each view; the photo as the model reads it comes first."""
     if not here.view.photos_shown or run.training is None:
         return ()
     return tuple(here.file(_uri(here.view, run, name)) for name in run.training.views)

@@ -216,7 +216,7 @@ class StudyView:
 
     @property
     def supervised(self) -> tuple[RunRecord, ...]:
-        """Scored supervised cases."""
+        """Scored cases that learned from the labels of the study."""
         return tuple(run for run in self.scored if run.model.learns)
 
     @cached_property
