@@ -188,11 +188,11 @@ def _chosen(found: Answer) -> Mapping[str, object] | None:
     sides = [side for side in (found.candidate, found.rival) if side is not None]
     if not sides:
         return None
+    among = [nt(side.among, "{n} cas", "{n} cas") for side in sides]
     return {
         "sides": len(sides),
-        "free": any(side.among > 1 for side in sides),
+        "among": among if any(side.among > 1 for side in sides) else [],
         "on_test": any(side.on == "test" for side in sides),
-        "among": [nt(side.among, "{n} cas", "{n} cas") for side in sides],
     }
 
 
