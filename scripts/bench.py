@@ -282,7 +282,10 @@ def page(results: list[dict[str, Any]]) -> str:
     for result in results:
         versions = ", ".join(f"{name} {one}" for name, one in result["versions"].items())
         lines += ["", f"## {result['machine']}", ""]
-        lines += [f"{result['date']}, commit {result['commit'][:10]}; {versions}.", ""]
+        lines += [
+            f"{result['date']}, commit {result['commit'][:10]}; {versions}. {result['note']}",
+            "",
+        ]
         lines += ["| what | ours | beside | ratio |", "|---|---|---|---|"]
         for row in result["rows"].values():
             ours = row.get("ours", {})
@@ -313,6 +316,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", nargs="*", choices=[*ROWS, []], help="default: all")
     parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--note", default="", help="what else the machine did")
     given = parser.parse_args()
     if given.measure:
         name, *arguments = given.measure
@@ -329,6 +333,7 @@ def main() -> None:
         "machine": machine,
         "date": datetime.now(UTC).date().isoformat(),
         "commit": provenance.commit()[0] or "",
+        "note": given.note,
         "versions": {name: one for name, one in provenance.versions().items() if name in kept},
         "rows": before | {name: measured(name) for name in given.rows or ROWS},
     }
