@@ -182,7 +182,7 @@ def test_a_saved_data_set_of_any_content_is_one_line(
     pyarrow = pytest.importorskip("pyarrow")
     saved = tmp_path / "saved"
     (saved / "train").mkdir(parents=True)
-    (saved / "dataset_dict.json").write_text(splits)
+    (saved / "dataset_dict.json").write_text(f'{{"splits": {splits}}}')
     (saved / "train" / "dataset_info.json").write_text(info)
     file = saved / "train" / "data.arrow"
     if arrow is None:

@@ -73,7 +73,7 @@ def test_names_in_brackets_are_names() -> None:
     """A path or a licence that looks like rich's markup is drawn as it is spelt."""
     model = replace(make_run().model, weights="/data/[/red]/[bold]x.pt")
     licence = Licence(name="[/x]", commercial=None, url="")
-    table = weights_table([Fetched(model=model, state="local", licence=licence)], colour=False)
+    table = weights_table([Fetched(model=model, state="local", licence=licence)])
     assert "[/red]" in table
     assert "[/x]" in table
     assert "[b]" in results_table([make_run(model=replace(model, name="[b]"))], colour=False)

@@ -71,13 +71,13 @@ def _print_models(result: StudyCheck) -> None:
     for entry in result.models:
         ready = entry.availability
         if ready.ready:
-            state = click.style("would run", fg="green")
+            state, colour = "would run", "green"
         elif ready.download_bytes is not None:
-            state = click.style(f"would download {megabytes(ready.download_bytes)}", fg="yellow")
+            state, colour = f"would download {megabytes(ready.download_bytes)}", "yellow"
         else:
-            state = click.style("unavailable", fg="red")
+            state, colour = "unavailable", "red"
         reason = f" ({ready.reason})" if ready.reason else ""
-        say(f"model     {entry.model.name}: {state}{reason}")
+        say(f"model     {entry.model.name}: {state}{reason}", fg=colour)
         for case in entry.cases:
             say(f"  case    {case}")
 

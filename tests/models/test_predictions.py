@@ -52,7 +52,7 @@ def test_probabilities_are_those_of_the_table(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.probabilities, [[0, 1, 0], [0.7, 0.2, 0.1]])
     np.testing.assert_array_equal(found.labels, [1, 0])
     assert not found.certain
-    assert _given(tmp_path, text).cost(SAMPLES) == 2
+    assert _given(tmp_path, text).facts(SAMPLES) == {"cost_per_photo": 2}
 
 
 def test_a_table_of_classes_alone_is_certain(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_a_table_of_classes_alone_is_certain(tmp_path: Path) -> None:
     predictions = found.predict(SAMPLES)
     assert predictions.certain
     np.testing.assert_array_equal(predictions.predicted, [2, 0])
-    assert found.cost(SAMPLES) is None
+    assert found.facts(SAMPLES) == {}
 
 
 def test_rounded_probabilities_are_brought_to_one(tmp_path: Path) -> None:
