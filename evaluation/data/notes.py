@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from evaluation.errors import quoted
 from evaluation.records import DataNote, NoteKind
 
 _LINES: dict[NoteKind, str] = {
@@ -33,4 +32,5 @@ def line(note: DataNote) -> str:
 
 def _some(note: DataNote) -> str:
     more = note.count - len(note.names)
-    return quoted(note.names) + (f" and {more} more" if more > 0 else "")
+    # Names are written as they can be shown: their escapes are not escaped again.
+    return ", ".join(f"'{name}'" for name in note.names) + (f" and {more} more" if more > 0 else "")
