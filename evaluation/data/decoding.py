@@ -172,7 +172,7 @@ def _reduced(image: Image.Image, depth: Depth | None, ground: int | None) -> Ima
     if pixels <= EXACT_PIXELS:
         return _rgb(image, depth, ground)
     factor = max(
-        1, min(image.size) // REDUCED_SIDE, math.ceil(math.sqrt(pixels / EXACT_PIXELS / 2))
+        1, min(image.size) // REDUCED_SIDE, math.ceil(math.sqrt(pixels / EXACT_PIXELS / 1.2))
     )
     size = (-(-image.width // factor), -(-image.height // factor))
     whole = Image.new("RGB", size)
