@@ -162,12 +162,12 @@ def drift(
         if found.differs
         else "nothing shows that they are others"
     )
-    click.echo(f"case        {found.case}")
-    click.echo(f"told apart  {_share(found.told_apart)} of held-out photos; 50 % when alike")
-    click.echo(f"to people   {_share(found.left_now)}; {_share(found.left_then)} in the study")
+    say(f"case        {found.case}")
+    say(f"told apart  {_share(found.told_apart)} of held-out photos; 50 % when alike")
+    say(f"to people   {_share(found.left_now)}; {_share(found.left_then)} in the study")
     if found.same:
-        click.echo(f"same        {found.same} are photos of the study itself")
-    click.echo(verdict)
+        say(f"same        {found.same} are photos of the study itself")
+    say(verdict)
 
 
 def _share(metric: Metric) -> str:
