@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from evaluation.cli import main
+from evaluation.commands.options import say
 from evaluation.errors import VeilleWarning
 from evaluation.stages.settings import Settings
 from evaluation.usage import eval_command
@@ -50,13 +51,10 @@ def test_check_says_what_would_run(study: Path) -> None:
     assert "tiny/descriptions" in done.output
 
 
-def test_a_file_s_name_commands_no_terminal(study: Path) -> None:
-    """What is on the disk is said with its control characters spelt out."""
-    (study / "photos" / "Mugs" / "a\x07b\x9b.png").write_bytes(b"no photo")
-    done = veille("check", study)
-    assert done.exit_code == 0, done.output
-    assert "Mugs/a\\x07b\\x9b.png" in done.output
-    assert all(one.isprintable() or one == "\n" for one in done.output)
+def test_what_a_file_holds_commands_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Control characters are spelt out; lines and tabs stay."""
+    say("a\x07b\x9bc\n\td\u202ee")
+    assert capsys.readouterr().out == "a\\x07b\\x9bc\n\td\\u202ee\n"
 
 
 def test_check_names_what_is_unavailable(study: Path) -> None:
