@@ -275,7 +275,7 @@ def read_study_results(folder: Path) -> StudyResults:
     runs = _read_present((case / "run.json" for case in cases), root)
     scored = {run.case: root / run.case for run in runs if run.status == "ok"}
     comparison = folder / "comparison.json"
-    for path in (comparison, *(case / "predictions.csv" for case in scored.values())):
+    for path in (comparison, *(table_file(case / "predictions.csv") for case in scored.values())):
         require_own(path, root)
     results = StudyResults(
         study=study,

@@ -15,10 +15,10 @@ CASE = re.compile(r"[a-z0-9-]+(/[a-z0-9-]+){1,3}")
 """The id of a case: its study, its model, and its texts where it reads some."""
 RECORD = re.compile(
     r"(study|comparison|run|failure|projection|attention|attention-failure|suggestion)\.json"
-    r"|(predictions|validation)\.csv"
+    r"|(predictions|validation)\.(csv|parquet)"
 )
 PICTURE = re.compile(r"(photos|attention|suggestion|augmentation)/[\w-]+\.webp")
-_STARTS = {".json": b"{", ".csv": b"", ".webp": b"RIFF"}
+_STARTS = {".json": b"{", ".csv": b"", ".parquet": b"PAR1", ".webp": b"RIFF"}
 
 
 def require_name(name: str, where: Path) -> None:

@@ -17,6 +17,7 @@ from evaluation.stores.pictures import CASE, PICTURE, RECORD, require_own
 KINDS = {
     ".json": zipfile.ZIP_DEFLATED,
     ".csv": zipfile.ZIP_DEFLATED,
+    ".parquet": zipfile.ZIP_STORED,
     ".webp": zipfile.ZIP_STORED,
 }
 """What an artefact is, and how it is packed: photos are compressed already."""
