@@ -80,12 +80,20 @@ def slides(  # noqa: PLR0917 - click passes them by name
     type=click.Path(path_type=Path, dir_okay=False),
     help="The PDF; STUDY.pdf unless given.",
 )
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="All pages, with what they fold, instead of what a juror reads.",
+)
 @LANGUAGE
 @ARTEFACTS
 @PHOTOS
 def print_study(
     study: str,
     output: Path | None,
+    *,
+    everything: bool,
     language: Literal["fr", "en"],
     artefacts: Path,
     photos: str,
@@ -97,5 +105,7 @@ def print_study(
     from evaluation.report.paper.paper import write_pdf
 
     path = output or Path(f"{study}.pdf")
-    pages = write_pdf(artefacts, study, path, language=language, photos=photos)
+    pages = write_pdf(
+        artefacts, study, path, language=language, photos=photos, everything=everything
+    )
     say(f"{path} written, {pages} pages")

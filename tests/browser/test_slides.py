@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from evaluation.report.paper.deck import render_deck
 from evaluation.report.site.shipped import default_assets
 from evaluation.stores.artefacts import read_study_results
 from tests.report import builder, explained
-from tests.report.conftest import TEMPLATES, write_artefacts
+from tests.report.conftest import ROOT, TEMPLATES, write_artefacts
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -81,6 +82,20 @@ def decks(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def opened(open_page: OpenPage, decks: Path, name: str = "boutique.html") -> Page:
     return open_page(name, base=decks.as_uri() + "/")
+
+
+def test_nothing_is_cut_on_any_slide_of_real_results(open_page: OpenPage, tmp_path: Path) -> None:
+    """The decks of all studies of the checkout, or of VEILLE_ARTEFACTS; skipped without any."""
+    root = Path(os.environ.get("VEILLE_ARTEFACTS", ROOT / "artefacts"))
+    studies = sorted(path.parent for path in root.glob("*/study.json"))
+    if not studies:
+        pytest.skip("no artefacts here: veille eval makes those of the demo")
+    for study in studies:
+        deck = render_deck(read_study_results(study), templates=TEMPLATES, assets=default_assets())
+        (tmp_path / f"{study.name}.html").write_text(deck, encoding="utf-8")
+        page = opened(open_page, tmp_path, f"{study.name}.html")
+        page.evaluate("() => document.fonts.ready")
+        assert page.evaluate(CUT) == [], study.name
 
 
 @pytest.mark.parametrize("name", ["boutique", "jouets", "vaste"])

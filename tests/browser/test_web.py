@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,14 @@ SHIFTS = """() => new Promise((done) => {
     .observe({ type: "largest-contentful-paint", buffered: true });
   setTimeout(() => done({ shift, paint }), 400);
 })"""
+
+
+LENGTH = """() => [
+  document.documentElement.scrollHeight,
+  document.querySelectorAll("article h2[id]").length,
+  document.querySelectorAll(".v-contents a").length +
+    document.querySelectorAll(".md-sidebar--secondary:not([hidden]) .md-nav__link").length,
+]"""
 
 
 @pytest.mark.parametrize("width", [390, 1440])
@@ -52,6 +61,29 @@ def test_nothing_moves_and_little_is_loaded(
         # Vega, which one page draws with, is a whole program.
         if sum(sizes) >= (600_000 if "carte-des-images" in uri else 400_000):
             faults.append(f"{uri}: {sum(sizes)} bytes")
+    assert not faults, "\n".join(faults)
+
+
+@pytest.fixture
+def built(site: Path) -> Path:
+    """The site that VEILLE_SITE names, of real results; else that of the made-up studies."""
+    return Path(os.environ.get("VEILLE_SITE", site))
+
+
+def test_no_page_is_long(open_page: OpenPage, built: Path) -> None:
+    """Folds closed, at most 6,000 px at 1440; more than three sections come with their list."""
+    page = open_page("index.html", base=f"{built.as_uri()}/")
+    faults = []
+    for path in sorted(built.rglob("*.html")):
+        uri = path.relative_to(built).as_posix()
+        if uri == "404.html" or "http-equiv" in path.read_text("utf-8")[:500]:
+            continue
+        page.goto(path.as_uri())
+        height, sections, listed = page.evaluate(LENGTH)
+        if height > 6_000:
+            faults.append(f"{uri}: {height} px")
+        if sections > 3 and not listed:
+            faults.append(f"{uri}: {sections} sections without a list of them")
     assert not faults, "\n".join(faults)
 
 

@@ -34,6 +34,7 @@ def booklet(artefacts_folder: Path) -> Booklet:
         templates=TEMPLATES,
         assets=default_assets(),
         draw=placeholder,
+        everything=True,
     )
 
 
@@ -80,6 +81,23 @@ def test_folds_are_open_on_paper(html: str) -> None:
     """What a reader would unfold is printed; the data of figures are hidden by the sheet."""
     assert re.findall(r"<details(?![^>]*\sopen)", html) == []
     assert re.search(r"\.v-data[^{}]*\{[^}]*display: none", html)
+
+
+def test_a_juror_is_spared_what_is_folded(artefacts_folder: Path, booklet: Booklet) -> None:
+    """Without --all the first pages stay, in their order, and folds stay closed and unprinted."""
+    short = make_booklet(
+        read_study_results(artefacts_folder / "boutique"),
+        templates=TEMPLATES,
+        assets=default_assets(),
+        draw=placeholder,
+    )
+    anchors = [*short["chapters"]]
+    assert {"index", "comparaison", "methode"} <= set(anchors)
+    assert {"prompts", "calibration", "modeles"}.isdisjoint(anchors)
+    assert anchors == [anchor for anchor in booklet["chapters"] if anchor in anchors]
+    text = render_booklet(short, TEMPLATES)
+    assert "p-folds-left-out" in text
+    assert re.search(r"\.p-folds-left-out details:not\(\[open\]\) \{ display: none", text)
 
 
 def test_the_extensions_are_those_of_the_site() -> None:
@@ -166,6 +184,12 @@ def test_cover_contents_and_page_numbers(printed: PdfReader) -> None:
     number = int(found[1])
     # The margins come first in the text of a page: its number and the running title.
     assert pages[number - 1].startswith(f"{number}Boutique d’essai\nComparaison\n")
+
+
+@pytest.mark.browser
+def test_a_study_is_at_most_thirty_pages(printed: PdfReader) -> None:
+    """What a juror reads; --all prints the rest."""
+    assert len(printed.pages) <= 30
 
 
 @pytest.mark.browser

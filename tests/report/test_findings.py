@@ -17,6 +17,7 @@ from evaluation.records import (
     Verdict,
 )
 from evaluation.report.kit.sentence import plain
+from evaluation.report.pages import summary
 from evaluation.report.study import findings
 from evaluation.report.study.answer import answer
 from evaluation.report.study.here import Here
@@ -481,3 +482,11 @@ def test_random_words_are_no_answer(tmp_path: Path) -> None:
     view = view_of(replace(results, runs=(control, results.runs[1])))
     assert view.controls == {control.case}
     assert "Sans aucune photo" not in plain(answer(Here(view, SOURCE)))
+
+
+def test_a_conclusion_is_five_sentences_with_the_answer(shop: StudyResults) -> None:
+    """Four at most after the answer, each leading to the table that it rests on."""
+    sentences = summary.conclusions(Here(view_of(shop), SOURCE))
+    assert 0 < len(sentences) <= 4
+    for sentence in sentences:
+        assert any("#" in part.href for part in sentence), sentence

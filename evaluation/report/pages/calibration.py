@@ -175,12 +175,12 @@ def _decisions(here: Here, rows: list[Abstention]) -> Table:
                 row.automation.threshold, decimals(3), why=t(_NO_THRESHOLD), title=tip(row)
             ),
         ),
-        Col(t("AURC"), lambda row: number(row.aurc, decimals(3)), t("plus bas est mieux")),
+        Col(t("AURC"), lambda row: number(row.aurc, decimals(3)), t("aire sous le risque")),
         note=t(
             "Le seuil est choisi sans voir les photos qu’il sert à juger. La "
             "part garantie vient d’une suite de tests exacts, qui s’arrête au "
             "premier échec. AURC : aire sous la courbe du risque en fonction "
-            "de la part classée."
+            "de la part classée ; plus bas est mieux."
         ),
     )
 
@@ -199,10 +199,10 @@ def _scores(here: Here, rows: list[Calibration]) -> Table:
             lambda row: here.case(row.case, title=trace(here.view.runs[row.case])),
             numeric=False,
         ),
-        Col(t("Brier"), lambda row: number(row.before.brier, three)),
-        Col(t("NLL"), lambda row: number(row.before.nll, three), t("nats")),
+        Col(t("Brier"), lambda row: number(row.before.brier, three), t("erreur quadratique")),
+        Col(t("NLL"), lambda row: number(row.before.nll, three), t("surprise moyenne, en nats")),
         Col(t("Confiance moyenne"), lambda row: number(row.before.confidence, PERCENT)),
-        Col(t("ECE"), lambda row: _ece(row.before)),
+        Col(t("ECE"), lambda row: _ece(row.before), t("écart confiance-réussite")),
         Col(
             t("Température"),
             lambda row: number(row.temperature, decimals(2), note=t(FITTED_ON[row.fitted_on])),
@@ -293,7 +293,8 @@ def _reliability(here: Here, calibration: Calibration, slug: str) -> Chart:
         f"fiabilite-{slug}",
         t("Diagramme de fiabilité : réussite selon la confiance"),
         t(
-            "{case_name} : ECE de {before} avant température, {after} après. Sur "
+            "{case_name} : ECE (écart entre confiance et réussite) de {before} avant température, "
+            "{after} après. Sur "
             "la diagonale, la confiance dirait vrai ; en dessous, le modèle "
             "est trop sûr de lui.",
             case_name=name,

@@ -13,7 +13,6 @@ from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.page import Link
 from evaluation.report.kit.tables import Col, decimals, number, table
 from evaluation.report.study.absences import pointer
-from evaluation.report.study.accuracy import interval_chart
 from evaluation.report.study.costs import cost_table
 from evaluation.report.study.explained import case_page
 from evaluation.report.study.findings import findings
@@ -27,8 +26,9 @@ from evaluation.report.study.matrix import (
 )
 from evaluation.report.study.quoted import slide_tables
 from evaluation.report.study.repeated import repeats
-from evaluation.report.study.scores import cases_table
+from evaluation.report.study.scores import cases_table, confusion_table
 from evaluation.report.study.sentences import against_reference
+from evaluation.report.study.texts import side_by_side
 from evaluation.report.study.view import StudyView, best, trace
 
 
@@ -39,7 +39,6 @@ def build(here: Here) -> Mapping[str, Any]:
     precision_recall, f1 = slide_tables(reference, view.study.classes, here)
     filled = bool(runs or reference)
     return {
-        "chart": interval_chart(here) if runs else None,
         "cases": cases_table(here),
         "absences": pointer(here),
         "tests": _tests(here),
@@ -51,7 +50,10 @@ def build(here: Here) -> Mapping[str, Any]:
         "cited": reference is not None,
         "against": against_reference(here),
         "quoted": findings(here, "quoted"),
-        "confusions": tuple(_confusion_link(view, run) for run in runs),
+        "side_by_side": [confusion_table(here, run, numbered=True) for run in side_by_side(view)],
+        "confusions": tuple(
+            Link(text=view.case_title(run), href=here.classes(run, "confusion")) for run in runs
+        ),
         "maps": tuple(
             Link(text=view.case_title(run), href=here.file(case_page(view, run.case), "erreurs"))
             for run in runs
@@ -90,15 +92,6 @@ _GROUPS = {
 def _groups(grouping: tuple[Grouping, ...]) -> str:
     """What counts as one photo."""
     return wording.listing([t(_GROUPS[kind]) for kind in grouping], "ou")
-
-
-def _confusion_link(view: StudyView, run: RunRecord) -> Link:
-    page = "approche-classique" if run.model.learns else "clip-zero-shot"
-    if run in view.label_free:
-        page = "sans-etiquette"
-    return Link(
-        text=view.case_title(run), href=f"{page}.html#confusion-{view.case_slugs[run.case]}"
-    )
 
 
 def _score_charts(view: StudyView) -> tuple[Chart, ...]:

@@ -29,9 +29,9 @@ from evaluation.report.study.view import StudyView, best, trace
 
 Model = dict[str, Any]
 
-_EXAMPLES = 3
+_EXAMPLES = 2
 """Right and wrong answers of the study's page; the others are on the page of their case."""
-_UNFOLDED = 3
+_UNFOLDED = 1
 """Photos set side by side that are shown at once; the others are folded."""
 
 

@@ -25,7 +25,8 @@ INTERVALS = {
         "intervalle de Wilson (1927) où les photos d’un même groupe comptent pour une seule"
     ),
     "bootstrap-bca": message(
-        "bootstrap BCa (Efron, 1987), tirages à l’intérieur de chaque catégorie"
+        "bootstrap BCa (rééchantillonnage corrigé de son biais, Efron, 1987), tirages à "
+        "l’intérieur de chaque catégorie"
     ),
 }
 

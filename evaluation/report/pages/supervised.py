@@ -16,7 +16,7 @@ from evaluation.report.study.confusions import confusions
 from evaluation.report.study.explained import case_link
 from evaluation.report.study.here import Here
 from evaluation.report.study.scores import class_table
-from evaluation.report.study.sentences import weakest
+from evaluation.report.study.sentences import against_reference, weakest
 from evaluation.report.study.view import shown
 
 CHOSEN = {
@@ -50,6 +50,7 @@ def build(here: Here) -> Mapping[str, Any] | None:
         # The others were answered elsewhere.
         "trained": any(run.model.learns for run in view.results.runs),
         "mixed": any(trainings.regime(run) != "logistic" for run in view.supervised),
+        "against": against_reference(here, "supervised"),
         "absences": pointer(here),
     }
 

@@ -18,6 +18,7 @@ from evaluation.report.study.explained import case_link
 from evaluation.report.study.here import Here
 from evaluation.report.study.scores import class_table
 from evaluation.report.study.sentences import recall_changes, weakest
+from evaluation.report.study.texts import contrast_table, drawing
 from evaluation.report.study.view import StudyView, best, trace, value
 
 LANGUAGES = {
@@ -35,6 +36,8 @@ def build(here: Here) -> Mapping[str, Any] | None:
         return None
     return {
         "overview": _overview(here) if view.zero_shot else None,
+        "drawing": drawing(here),
+        "contrast": contrast_table(here),
         "absences": pointer(here),
         "sections": [_section(here, prompts) for prompts in view.prompt_sets],
     }
@@ -80,6 +83,7 @@ def _section(here: Here, prompts: PromptSet) -> Mapping[str, Any]:
     return {
         "anchor": f"textes-{view.prompt_slugs[prompts.name]}",
         "title": wording.told(prompts.title),
+        "best": "" if top is None else here.number(top).text,
         "prompts": prompts,
         "language": t(LANGUAGES.get(prompts.language, prompts.language)),
         "spread": _spread(prompts),
@@ -89,7 +93,7 @@ def _section(here: Here, prompts: PromptSet) -> Mapping[str, Any]:
         # The first sentence that the text encoder reads.
         "example": prompts.sentences(written[0])[0] if templates and written else "",
         "texts": {label: prompts.texts[label] for label in written},
-        "models": [_model(here, run, unfolded=run is top) for run in runs],
+        "models": [_model(here, run) for run in runs],
     }
 
 
@@ -105,7 +109,7 @@ def _spread(prompts: PromptSet) -> str:
 # ---------------------------------------------------------------------------- model
 
 
-def _model(here: Here, run: RunRecord, *, unfolded: bool) -> Mapping[str, Any]:
+def _model(here: Here, run: RunRecord) -> Mapping[str, Any]:
     view = here.view
     base = view.twin(run)
     return {
@@ -118,7 +122,6 @@ def _model(here: Here, run: RunRecord, *, unfolded: bool) -> Mapping[str, Any]:
         "classes": class_table(here, run, base),
         "confusion": confusions(here, run),
         "maps": case_link(here, run.case),
-        "open": unfolded,
     }
 
 

@@ -36,6 +36,18 @@ EXTENSIONS = ("attr_list", "fenced_code", "footnotes", "tables", "toc")
 _SCREEN_ONLY = ("explorateur",)
 """Pages that are nothing without their script."""
 
+_OF_A_JUROR = (
+    "index",
+    "donnees",
+    "approche-classique",
+    "clip-zero-shot",
+    "sans-etiquette",
+    "comparaison",
+    "explicabilite",
+    "methode",
+)
+"""Pages that are printed, without what they fold, unless everything is asked for."""
+
 _FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _ATTRIBUTE = re.compile(r'(?<=\s)(id|href|src|for|aria-labelledby)="([^"]*)"')
 _HEADING = re.compile(r'<h([12])[^>]*?\sid="([^"]+)"[^>]*>(.*?)</h\1>', re.DOTALL)
@@ -54,8 +66,11 @@ def make_booklet(
     language: Language = "fr",
     photos: Photos = "all",
     draw: Draw = vega_svg,
+    everything: bool = False,
 ) -> Booklet:
     """The document of a study; it reads the small photos that it shows, and writes nothing.
+
+    It is what a juror reads: with ``everything``, all pages, and all that they fold.
 
     Raises :class:`~evaluation.errors.ReportError` as :func:`~evaluation.report.site.render.render`.
     """
@@ -70,8 +85,12 @@ def make_booklet(
         )
         view = StudyView(results=results, folder="", draw=draw, photos_shown=False)
         (section,) = navigation((results,), language)
-        uris = tuple(uri for _, uri in section.pages if _name(uri) not in _SCREEN_ONLY)
-        chapters = {_name(uri): _chapter(uri, uris, pages) for uri in uris}
+        uris = tuple(
+            uri
+            for _, uri in section.pages
+            if (everything or _name(uri) in _OF_A_JUROR) and _name(uri) not in _SCREEN_ONLY
+        )
+        chapters = {_name(uri): _chapter(uri, uris, pages, everything=everything) for uri in uris}
         return {
             "lang": current(),
             "title": view.title,
@@ -85,6 +104,7 @@ def make_booklet(
                 sheet(templates / "impression.css"),
             ),
             "policy": alone_policy(),
+            "folds": "open" if everything else "left-out",
             "chapters": chapters,
             "contents": [
                 entry for anchor, body in chapters.items() for entry in _entries(anchor, body)
@@ -112,7 +132,7 @@ def _name(uri: str) -> str:
     return posixpath.basename(uri).removesuffix(".md")
 
 
-def _chapter(uri: str, uris: tuple[str, ...], pages: Pages) -> Markup:
+def _chapter(uri: str, uris: tuple[str, ...], pages: Pages, *, everything: bool) -> Markup:
     """The body of a page, whose anchors and links are those of the document."""
     text = pages[uri]
     if not isinstance(text, str):
@@ -132,7 +152,8 @@ def _chapter(uri: str, uris: tuple[str, ...], pages: Pages) -> Markup:
 
     html = re.sub(r"<[a-zA-Z][^>]*>", lambda tag: _ATTRIBUTE.sub(rewrite, tag[0]), html)
     html = re.sub(r"url\(#", f"url(#{_name(uri)}--", html)
-    html = re.sub(r"<details(?![^>]*\sopen)", "<details open", html)
+    if everything:
+        html = re.sub(r"<details(?![^>]*\sopen)", "<details open", html)
     return Markup(html)  # noqa: S704 - made from inert text
 
 

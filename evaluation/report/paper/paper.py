@@ -55,8 +55,11 @@ def write_pdf(
     *,
     language: Language = "fr",
     photos: Photos = "all",
+    everything: bool = False,
 ) -> int:
     """Prints a study and returns its number of pages; raises as :func:`write_slides`.
+
+    ``everything`` prints all pages with what they fold, instead of what a juror reads.
 
     It is printed twice: only a first print tells the page of each line of the contents.
     """
@@ -67,6 +70,7 @@ def write_pdf(
         assets=default_assets(),
         language=language,
         photos=photos,
+        everything=everything,
     )
     with scratch() as folder:
         draft = folder / "draft.pdf"

@@ -40,6 +40,12 @@ class Here:
         run = self.view.runs.get(case)
         return "" if run is None else self.to("methode", self.view.run_anchor(run))
 
+    def classes(self, run: RunRecord, table: Literal["classes", "confusion"] = "classes") -> str:
+        """To a case's scores class by class, or to its confusions."""
+        page = "clip-zero-shot" if run.model.reads_texts else "approche-classique"
+        page = "sans-etiquette" if run in self.view.label_free else page
+        return self.to(page, f"{table}-{self.view.case_slugs[run.case]}")
+
     def model(self, name: str) -> str:
         """To the card of a model; "" when it has none."""
         known = name in self.view.model_cards

@@ -77,7 +77,8 @@ def _span(ranked: RankedCase) -> str:
 def global_test(compared: CaseComparison) -> Sentence:
     """Cochran's Q: are all accuracies equal?"""
     q = t(
-        "Q de Cochran = {cochran_q}, {cochran_df} de liberté, {cochran_p}",
+        "Q de Cochran = {cochran_q}, qui teste l’égalité de toutes les exactitudes, {cochran_df} "
+        "de liberté, {cochran_p}",
         cochran_q=wording.decimal(compared.cochran_q, 1),
         cochran_df=nt(compared.cochran_df, "{n} degré", "{n} degrés"),
         cochran_p=wording.p_value(compared.cochran_p),
@@ -136,8 +137,11 @@ def power_table(compared: CaseComparison) -> Table | None:
 # ------------------------------------------------------------------------- matrix
 
 
-def matrix(here: Here, compared: CaseComparison) -> Table:
-    """Each case against each other; a cell leads to the photos that its row alone gets right."""
+def matrix(here: Here, compared: CaseComparison, *, numbered: bool = True) -> Table:
+    """Each case against each other; a cell leads to the photos that its row alone gets right.
+
+    ``numbered`` heads the columns by the numbers of the rows, so that many cases fit a page.
+    """
     names = {
         one.case: (f"{wording.count(place)}.", here.view.case_name(one.case))
         for place, one in enumerate(compared.cases, start=1)
@@ -147,12 +151,17 @@ def matrix(here: Here, compared: CaseComparison) -> Table:
         t("Écart d’exactitude du cas de la ligne sur celui de la colonne, en points"),
         names,
         Col(t("Cas"), lambda case: " ".join(names[case]), numeric=False),
-        # Rows name the cases: names above as well would not fit beside each other.
-        *(Col(names[case][0], partial(_face_to_face, here, case)) for case in names),
+        *(
+            Col(
+                names[case][0] if numbered else " ".join(names[case]),
+                partial(_face_to_face, here, case),
+            )
+            for case in names
+        ),
         note=t(
-            "Dans chaque case : l’écart, le verdict, l’intervalle à 95 % et p après correction de "
-            "Holm. Le nombre mène aux photos que le cas de la ligne est seul des deux à bien "
-            "classer."
+            "Dans chaque case : l’écart, le verdict et l’intervalle à 95 % ; p après correction "
+            "de Holm est dans le tableau des paires. Les colonnes portent le numéro des lignes. "
+            "Le nombre mène aux photos que le cas de la ligne est seul des deux à bien classer."
         ),
         kind="matrix",
     )
@@ -170,7 +179,7 @@ def _face_to_face(here: Here, other: str, case: str) -> Cell:
     return Cell(
         text=wording.signed(100 * gap),
         tag=tag,
-        note=f"{wording.interval(low, high)} · {wording.p_value(pair.p_holm)}",
+        note=wording.interval(low, high),
         title=t(
             "{right} que seul {case_name} classe bien, {wrong} que seul {case_name2}",
             right=nt(right, "{n} photo", "{n} photos"),
@@ -236,8 +245,9 @@ def pairs_table(here: Here, compared: CaseComparison) -> Table:
         Col(t("Plus petit écart visible"), smallest, t("points")),
         Col(t("Verdict"), lambda pair: t(VERDICTS[pair.verdict]), numeric=False),
         note=t(
-            "p exact et mid-p de McNemar, sans correction ; p de Holm tient compte de toutes les "
-            "paires. Le plus petit écart visible est celui qu’un test seul aurait séparé avec "
-            "autant de photos disputées."
+            "p exact et mid-p de McNemar (seules comptent les photos où un seul des deux a "
+            "raison), sans correction ; p de Holm tient compte de toutes les paires. Le plus "
+            "petit écart visible est celui qu’un test seul aurait séparé avec autant de photos "
+            "disputées."
         ),
     )

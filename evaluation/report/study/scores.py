@@ -127,16 +127,27 @@ def class_table(here: Here, run: RunRecord, base: RunRecord | None) -> Table:
 # ------------------------------------------------------------------------ confusion
 
 
-def confusion_table(here: Here, run: RunRecord) -> Table:
-    """True classes in rows, predicted ones in columns, shaded by the share of the row."""
+def confusion_table(here: Here, run: RunRecord, *, numbered: bool = False) -> Table:
+    """True classes in rows, predicted ones in columns, shaded by the share of the row.
+
+    ``numbered`` heads the columns by the numbers of the rows, so that several fit side by side.
+    """
+    slug, title = here.view.case_slugs[run.case], here.view.case_title(run)
+    heads = [wording.count(place) for place in range(1, len(run.classes) + 1)]
+    names = [f"{head}. {label}" for head, label in zip(heads, run.classes, strict=True)]
     known = here.view.explorable(run.case)
     return table(
-        f"confusion-{here.view.case_slugs[run.case]}",
-        t("Matrice de confusion : {case_title}", case_title=here.view.case_title(run)),
+        f"confusions-{slug}" if numbered else f"confusion-{slug}",
+        title if numbered else t("Matrice de confusion : {case_title}", case_title=title),
         range(len(run.classes)),
-        Col(t("Vraie catégorie"), lambda i: run.classes[i], numeric=False),
-        *(Col(label, partial(_confusion, here, run, j)) for j, label in enumerate(run.classes)),
-        note=t(
+        Col(t("Vraie catégorie"), lambda i: (names if numbered else run.classes)[i], numeric=False),
+        *(
+            Col(text, partial(_confusion, here, run, j))
+            for j, text in enumerate(heads if numbered else run.classes)
+        ),
+        note=""
+        if numbered
+        else t(
             "Chaque ligne répartit les photos d’une catégorie selon ce que le modèle en a dit ; la "
             "diagonale, encadrée, compte les photos bien classées.{opens}",
             opens=t(OPENS) if known else "",

@@ -54,7 +54,7 @@ def _least(here: Here, run: RunRecord) -> Sentence:
     return say(
         "le rappel mesuré le plus bas est celui de {label} ({recall})",
         label=wording.quote(label),
-        recall=Part(text=shown(recalls[label]), href=here.run(run.case), title=trace(run)),
+        recall=Part(text=shown(recalls[label]), href=here.classes(run), title=trace(run)),
     )
 
 
@@ -137,24 +137,40 @@ def against_chance(here: Here) -> Sentence:
     )
 
 
-def against_reference(here: Here) -> tuple[Sentence, ...]:
-    """For each published system, the measured case that stands beside it."""
+def against_reference(here: Here, kind: str = "") -> tuple[Sentence, ...]:
+    """For each published system, or those of a kind, the measured case that stands beside it."""
     view = here.view
-    sentences = []
+    sentences: list[Sentence] = []
     for system in view.reference.systems if view.reference else ():
-        run = best(view.measured(system))
-        if run is None:
+        if kind not in ("", system.kind):
             continue
-        sentences.append(
-            say(
-                "Les diapositives annoncent {accuracy} pour {title} ; le meilleur "
-                "cas mesuré ici dans la même situation, {case_title}, atteint "
-                "{number} ({gap}).",
-                accuracy=wording.percent(system.accuracy),
-                title=wording.quote(wording.told(system.title)),
-                case_title=wording.quote(view.case_title(run)),
-                number=here.number(run),
-                gap=wording.points(value(run, "accuracy") - system.accuracy),
+        run = best(view.measured(system))
+        if run is not None:
+            sentences.append(
+                say(
+                    "Les diapositives annoncent {accuracy} pour {title} ; le meilleur "
+                    "cas mesuré ici dans la même situation, {case_title}, atteint "
+                    "{number} ({gap}).",
+                    accuracy=wording.percent(system.accuracy),
+                    title=wording.quote(wording.told(system.title)),
+                    case_title=wording.quote(view.case_title(run)),
+                    number=here.number(run),
+                    gap=wording.points(value(run, "accuracy") - system.accuracy),
+                )
             )
-        )
+        if _lacks(here, system.name):
+            sentences.append(
+                say(
+                    "{title} lui-même n’est pas mesuré ici, faute de ses poids : « veille weights "
+                    "{study} » les télécharge, « veille eval {study} » l’évalue.",
+                    title=wording.quote(wording.told(system.title)),
+                    study=view.study.name,
+                )
+            )
     return tuple(sentences)
+
+
+def _lacks(here: Here, model: str) -> bool:
+    """Whether the study declares a model whose weights are not here."""
+    runs = [run for run in here.view.results.runs if run.model.name == model]
+    return bool(runs) and all(run.status == "unavailable" for run in runs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from evaluation.records import RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
@@ -23,6 +25,7 @@ from evaluation.report.paper.deck.slides import diverse
 from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import global_test, matrix, sensitivity
 from evaluation.report.study.scores import cases_table, class_table, confusion_table
+from evaluation.report.study.texts import side_by_side
 from evaluation.report.study.view import StudyView, best
 
 _VARIED = 7
@@ -42,7 +45,7 @@ def backup_slides(view: StudyView) -> tuple[Slide, ...]:
     return (
         *_varied(view),
         *(slide for run in tops for slide in _classes(Here(view, source), run)),
-        *(slide for run in tops for slide in _confusion(Here(view, source), run)),
+        *_confusions(Here(view, source)),
         *_cases(Here(view, source)),
         *_matrix(Here(view, source)),
         _method(view),
@@ -87,11 +90,24 @@ def _classes(here: Here, run: RunRecord) -> tuple[Slide, ...]:
     )
 
 
-def _confusion(here: Here, run: RunRecord) -> tuple[Slide, ...]:
-    if len(run.classes) > _CROSSED:
-        return ()
-    table = unlinked(confusion_table(here, run))
-    return (_backup(t("Matrice de confusion"), Grid(table=table, dense=True)),)
+def _confusions(here: Here) -> tuple[Slide, ...]:
+    """What was trained beside names, then beside descriptions: who is taken for whom."""
+    runs = [run for run in side_by_side(here.view) if len(run.classes) <= _CROSSED]
+    pairs = [[*runs[:1], other] for other in runs[1:]] or [[run] for run in runs]
+    return tuple(
+        Slide(
+            title=t("Matrices de confusion"),
+            kicker=t("Annexe"),
+            blocks=tuple(_crossed(here, run, place) for run in pair),
+            layout="split",
+        )
+        for place, pair in enumerate(pairs, start=1)
+    )
+
+
+def _crossed(here: Here, run: RunRecord, place: int) -> Grid:
+    table = unlinked(confusion_table(here, run, numbered=True))
+    return Grid(table=replace(table, id=f"{table.id}-{place}"), dense=True)
 
 
 def _cases(here: Here) -> tuple[Slide, ...]:
@@ -114,11 +130,8 @@ def _matrix(here: Here) -> tuple[Slide, ...]:
     if compared is None:
         return ()
     table = unlinked(
-        matrix(here, compared),
-        t(
-            "Dans chaque case : l’écart, le verdict, l’intervalle à 95 % et p après "
-            "correction de Holm."
-        ),
+        matrix(here, compared, numbered=False),
+        t("Dans chaque case : l’écart, le verdict et l’intervalle à 95 %."),
     )
     return tuple(
         _backup(t("Qui bat qui"), Grid(table=page, dense=True))
@@ -143,8 +156,10 @@ def _method(view: StudyView) -> Slide:
             photos=nt(view.test_images, "{n} photo", "{n} photos"),
         ),
         say(
-            "Intervalles à 95 % : Wilson pour une part, bootstrap BCa pour un F1, Tango "
-            "pour un écart. Comparaisons : Q de Cochran, puis McNemar (mid-p) corrigé par "
+            "Intervalles à 95 % : Wilson pour une part, bootstrap BCa (rééchantillonnage) "
+            "pour un F1, "
+            "Tango (mêmes photos) pour un écart. Comparaisons : Q de Cochran, puis McNemar "
+            "(mid-p) corrigé par "
             "Holm pour toutes les paires."
         ),
         *((global_test(compared), sensitivity(compared)) if compared else ()),

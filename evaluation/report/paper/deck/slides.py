@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import partial
 from typing import TypeVar
 
 from evaluation.records import (
@@ -12,14 +11,12 @@ from evaluation.records import (
     ExplainedPhoto,
     Family,
     Metric,
-    PromptSet,
     RunRecord,
     SampleCard,
 )
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.sentence import Sentence, joined, say
-from evaluation.report.kit.tables import Cell, Col, head, table
 from evaluation.report.pages import dataset, prompts, summary, zero_shot
 from evaluation.report.paper.cover import cover_facts
 from evaluation.report.paper.deck.blocks import (
@@ -48,13 +45,11 @@ from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import VERDICTS
 from evaluation.report.study.photos import WITHHELD
 from evaluation.report.study.quoted import slide_tables
+from evaluation.report.study.texts import contrast, contrast_table
 from evaluation.report.study.view import StudyView, best, bounds, shown
 from evaluation.stores.pictures import own_picture
 
 M = TypeVar("M")
-
-_TEXTS = 3
-"""Texts of a class that a slide quotes."""
 
 _MAPS = 5
 """Photos with their maps on a slide."""
@@ -74,7 +69,7 @@ def main_slides(view: StudyView) -> tuple[Slide, ...]:
         _context(view),
         *_data(view),
         _approaches(view),
-        *_texts(view),
+        *_texts(Here(view, source)),
         _results(Here(view, source)),
         *_quoted_tables(Here(view, source)),
         _duel(Here(view, source)),
@@ -237,58 +232,21 @@ def _titles(view: StudyView, runs: Iterable[RunRecord]) -> str:
 # --------------------------------------------------------------------------- texts
 
 
-def enriched(view: StudyView) -> tuple[PromptSet, PromptSet] | None:
-    """The names of the classes, and the texts that say more: the best described ones."""
-    sets = {one.name: one for one in view.prompt_sets}
-    base = sets.get(view.baseline or "")
-    if base is None:
-        return None
-    rivals = tuple(run for run in view.described if run.prompts and run.prompts.name != base.name)
-    named = tuple(run for run in rivals if run.prompts and run.prompts.name == "descriptions")
-    top = best(named or rivals)
-    return None if top is None or top.prompts is None else (base, top.prompts)
-
-
-def _texts(view: StudyView) -> tuple[Slide, ...]:
-    pair = enriched(view)
-    if pair is None:
-        return ()
-    texts = table(
-        "textes",
-        t("Ce que le modèle lit pour chaque catégorie"),
-        view.study.classes,
-        Col(t("Catégorie"), head, numeric=False),
-        *(Col(wording.told(one.title), partial(_quoted_texts, one), numeric=False) for one in pair),
-        kind="plain",
-    )
+def _texts(here: Here) -> tuple[Slide, ...]:
+    """What the model reads of each class, and what it gets with it."""
+    made = contrast_table(here)
     return tuple(
-        Slide(title=t("Enrichir les textes"), blocks=(Grid(table=page),))
-        for page in paged(texts, rows=8)
+        Slide(title=t("Enrichir les textes"), blocks=(Grid(table=page, dense=True),))
+        for page in (paged(unlinked(made), rows=8) if made else ())
     )
 
 
-def _quoted_texts(prompts: PromptSet, label: str) -> Cell:
-    texts = prompts.texts.get(label, ())
-    text = wording.clauses(texts[:_TEXTS])
-    rest = len(texts) - _TEXTS
-    return Cell(
-        text=text or wording.DASH,
-        lang=prompts.language if text else "",
-        note=nt(rest, "et {n} autre", "et {n} autres") if rest > 0 else "",
-    )
-
-
-def _on_texts(here: Here, prompts: PromptSet) -> tuple[Sentence, ...]:
+def _on_texts(here: Here, run: RunRecord) -> tuple[Sentence, ...]:
     """What the tests say of these texts; nothing while there are none."""
-    view = here.view
-    if view.comparison is None:
-        return ()
-    cases = {run.case for run in view.scored if run.prompts and run.prompts.name == prompts.name}
-    return tuple(
-        tell(here, one)
-        for one in view.comparison.findings
-        if one.topic in {"prompts", "control"} and one.subject in cases
-    )[:1]
+    found = here.view.comparison.findings if here.view.comparison else ()
+    topics = {"prompts", "control"}
+    told = (tell(here, one) for one in found if one.topic in topics and one.subject == run.case)
+    return tuple(told)[:1]
 
 
 # ------------------------------------------------------------------------- results
@@ -372,22 +330,17 @@ def _of(metric: Metric | None) -> str:
 
 def _class_gains(here: Here) -> Slide | None:
     """What the enriched texts change, class by class."""
-    view = here.view
-    pair = enriched(view)
+    pair = contrast(here.view)
     if pair is None:
         return None
-    chosen = best(
-        tuple(run for run in view.zero_shot if run.prompts and run.prompts.name == pair[1].name)
-    )
-    if chosen is None:
-        return None
+    chosen = pair[1]
     found = _gain(here, chosen) or _change(here, chosen)
     if found is None:
         return None
     chart, told = found
     return Slide(
         title=t("Enrichir les textes : catégorie par catégorie"),
-        blocks=(words([*_on_texts(here, pair[1]), told], "note"), chart),
+        blocks=(words([*_on_texts(here, chosen), told], "note"), chart),
     )
 
 
