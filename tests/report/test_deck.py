@@ -71,7 +71,7 @@ def test_the_story_in_the_order_of_the_slides(shop_on_disk: StudyResults) -> Non
         "Conclusion",
         "Perspectives et limites",
         "Des articles très différents au sein d’une même catégorie",
-        "Matrice de confusion",
+        "Matrices de confusion",
         "Méthode",
     ]
     assert [found.index(one) for one in story] == sorted(found.index(one) for one in story)

@@ -104,7 +104,8 @@ def test_no_page_without_a_label_free_case(shop: StudyResults) -> None:
 def test_the_page_says_what_was_read_and_what_it_is_worth(shop: StudyResults) -> None:
     """Agreement before and after, controls, declared shares, labels with their interval."""
     said = page(with_titles(shop, adaptation()))
-    assert re.search(r"50,0\W%.* des 50 paires avant, 70,0\W%.* après \(kappa 0,62\)", said)
+    assert re.search(r"50,0\W%.* des 50 paires avant, 70,0\W%.* après \(kappa, ", said)
+    assert re.search(r"accord au-delà du hasard\W:\W0,62\)", said)
     assert "Titres mélangés entre les photos" in said
     assert "12,5" in said
     assert re.search(r"déclarée à 75,0\W%, vue à 50,0\W%", said)
