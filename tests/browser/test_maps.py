@@ -96,6 +96,7 @@ def test_maps_need_no_script(chromium: Browser, site: Path) -> None:
 def test_colours_lie_on_their_photo(open_page: OpenPage, width: int) -> None:
     """Every overlay loads, covers the photo under it exactly, and has its words."""
     page = open_page(CASE, width=width)
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     pictures = page.locator(".v-map__picture:has(.v-map__overlay)")
     assert pictures.count() > 20
     for picture in pictures.all()[::5]:
@@ -147,7 +148,7 @@ def test_the_bar_leaves_where_there_are_no_maps(open_page: OpenPage) -> None:
     assert bar.is_visible()
     page.locator("#erreurs").scroll_into_view_if_needed()
     assert bar.is_visible()
-    page.locator("#methodes-et-modeles").scroll_into_view_if_needed()
+    page.locator("#methodes").scroll_into_view_if_needed()
     page.locator(".v-bar--away").wait_for(state="attached")
     assert not bar.is_visible()
     page.locator("#erreurs").scroll_into_view_if_needed()

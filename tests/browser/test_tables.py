@@ -82,7 +82,7 @@ def test_negative_numbers_and_p_values_sort_by_their_value(open_page: OpenPage) 
 
 def test_dates_and_durations_sort(open_page: OpenPage) -> None:
     """The appendices' runs sort inside their study, by date and by length."""
-    page = open_page("annexes.html")
+    page = open_page("annexes.html#executions")
     table = page.locator("#executions")
     groups = table.locator("tbody").count()
     assert groups == 2
