@@ -143,7 +143,7 @@ def test_a_table_downloads_with_exact_values(open_page: OpenPage) -> None:
 
 def test_a_grouped_table_downloads_with_its_groups(open_page: OpenPage) -> None:
     """The group of each row is a column; awkward names stay whole."""
-    page = open_page("annexes.html")
+    page = open_page("annexes.html#executions")
     _, rows = downloaded(page, "executions")
     assert rows[0][0] == "groupe"
     assert {row[0] for row in rows[1:]} == {"Boutique d’essai", "Jouets"}
