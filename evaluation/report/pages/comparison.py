@@ -29,7 +29,7 @@ from evaluation.report.study.repeated import repeats
 from evaluation.report.study.scores import cases_table, confusion_table
 from evaluation.report.study.sentences import against_reference
 from evaluation.report.study.texts import side_by_side
-from evaluation.report.study.view import StudyView, best, trace
+from evaluation.report.study.view import MANY, StudyView, best, trace
 
 
 def build(here: Here) -> Mapping[str, Any]:
@@ -50,7 +50,11 @@ def build(here: Here) -> Mapping[str, Any]:
         "cited": reference is not None,
         "against": against_reference(here),
         "quoted": findings(here, "quoted"),
-        "side_by_side": [confusion_table(here, run, numbered=True) for run in side_by_side(view)],
+        "side_by_side": [
+            confusion_table(here, run, numbered=True)
+            for run in side_by_side(view)
+            if len(run.classes) <= MANY
+        ],
         "confusions": tuple(
             Link(text=view.case_title(run), href=here.classes(run, "confusion")) for run in runs
         ),

@@ -30,7 +30,7 @@ def confusions(here: Here, run: RunRecord) -> Mapping[str, Any]:
     and the addresses of the whole as a picture and as a table to take away.
     """
     if len(run.classes) <= MANY:
-        return {"table": confusion_table(here, run), "picture": "", "csv": "", "side": ""}
+        return {"table": confusion_table(here, run), "picture": ""}
     stem = _stem(here.view, run)
     return {
         "table": _largest(here, run),
