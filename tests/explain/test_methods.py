@@ -143,6 +143,10 @@ def operations(work: Callable[[], object]) -> int:
     return counter.get_total_flops()
 
 
+@pytest.mark.skipif(
+    tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13),
+    reason="the counter of older versions of PyTorch counts the batched gradient of attention twice",
+)
 @pytest.mark.parametrize("family", sorted(set(EVERY) - {"SigLIP (attention pool)", "PE"}))
 def test_the_maps_of_a_photo_cost_four_forward_passes_at_most(family: str) -> None:
     """Those of the predicted and the true class, by any gradient method; counted, not timed.
