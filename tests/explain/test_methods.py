@@ -145,7 +145,7 @@ def operations(work: Callable[[], object]) -> int:
 
 @pytest.mark.skipif(
     tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13),
-    reason="the counter of older versions of PyTorch counts the batched gradient of attention twice",
+    reason="older versions of PyTorch count the batched gradient of attention twice",
 )
 @pytest.mark.parametrize("family", sorted(set(EVERY) - {"SigLIP (attention pool)", "PE"}))
 def test_the_maps_of_a_photo_cost_four_forward_passes_at_most(family: str) -> None:
