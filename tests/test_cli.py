@@ -190,7 +190,7 @@ def test_explain_says_what_it_costs_and_what_it_found(tmp_path: Path, study: Pat
     few = ("--masks=4", "--rise-photos=2", "--faithfulness-photos=2", "--steps=2", "--photos=4")
     done = veille("explain", study, *few, *common)
     assert done.exit_code == 0, done.output
-    assert "essai/tiny/noms: 148 forward passes at most" in done.output
+    assert "essai/tiny/noms: 122 forward passes at most" in done.output
     assert "descriptions" not in done.output
     for word in ("chefer", "rise", "random", "centre", "control", "deletion, blur"):
         assert word in done.output

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -54,12 +55,30 @@ def hub_offline() -> Iterator[None]:
     """
     from huggingface_hub import constants
 
-    before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = True
+    with _offline.lock:
+        if not _offline.inside:
+            _offline.before = constants.HF_HUB_OFFLINE
+        _offline.inside += 1
+        constants.HF_HUB_OFFLINE = True
     try:
         yield
     finally:
-        constants.HF_HUB_OFFLINE = before
+        with _offline.lock:
+            _offline.inside -= 1
+            if not _offline.inside:
+                constants.HF_HUB_OFFLINE = _offline.before
+
+
+@dataclass(slots=True)
+class _Offline:
+    """Who is within :func:`hub_offline`: threads come and go in any order."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    inside: int = 0
+    before: bool = False
+
+
+_offline = _Offline()
 
 
 # ------------------------------------------------------------------------ the caches

@@ -271,8 +271,7 @@ def embed(
             found |= meanwhile
             report(meanwhile)
             missing = [sample for digest, sample in wanted.items() if digest not in found]
-            threads = workers or _decoders(classifier.device)
-            batches = _batches(missing, classifier, load, batch_size, threads)
+            batches = _batches(missing, classifier, load, batch_size, workers)
             for vectors, taken in _timed(batches, forward):
                 store.put(classifier.fingerprint, vectors, seconds=taken)
                 seconds += taken
@@ -352,7 +351,7 @@ def _batches(
     classifier: Embedder,
     load: Callable[[Sample], Image.Image],
     batch_size: int,
-    workers: int,
+    workers: int | None,
 ) -> Iterator[list[_Decoded]]:
     """Batches of photos being decoded: while one is used, the next is under way."""
 
@@ -361,7 +360,9 @@ def _batches(
 
     remaining = iter(samples)
     ahead: deque[_Decoded] = deque()
-    executor = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    executor = ThreadPoolExecutor(
+        workers or _decoders(classifier.device), thread_name_prefix="decode"
+    )
     try:
         while True:
             wanted = 2 * batch_size - len(ahead)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.browser.conftest import OpenPage
 from tests.report import tree
+from tests.report.crawl import moved
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -37,7 +38,8 @@ def page_types(site: Path) -> list[str]:
 
     404.html is left out: a server shows it at any address, a disk at none.
     """
-    every = (path.relative_to(site).as_posix() for path in sorted(site.rglob("*.html")))
+    pages = (path for path in sorted(site.rglob("*.html")) if not moved(path))
+    every = (path.relative_to(site).as_posix() for path in pages)
     found = [uri for uri in every if uri != "404.html" and not uri.startswith("en/")]
     galleries = [uri for uri in found if "/categories/" in uri]
     other_study = [uri for uri in found if uri.startswith("etudes/jouets/")]

@@ -104,7 +104,7 @@ def test_colours_lie_on_their_photo(open_page: OpenPage, width: int) -> None:
         below, overlay = picture.locator("img").all()
         assert overlay.evaluate(LOADED) == below.evaluate(LOADED)
         assert overlay.bounding_box() == below.bounding_box()
-        assert below.get_attribute("alt") == ""
+        assert below.get_attribute("alt") == "La photo, sous la carte"
         assert "Carte de «" in (overlay.get_attribute("alt") or "")
 
 
@@ -148,7 +148,8 @@ def test_the_bar_leaves_where_there_are_no_maps(open_page: OpenPage) -> None:
     assert bar.is_visible()
     page.locator("#erreurs").scroll_into_view_if_needed()
     assert bar.is_visible()
-    page.locator("#methodes").scroll_into_view_if_needed()
+    page.locator("#methodes summary").click()
+    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     page.locator(".v-bar--away").wait_for(state="attached")
     assert not bar.is_visible()
     page.locator("#erreurs").scroll_into_view_if_needed()

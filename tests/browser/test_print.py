@@ -14,9 +14,7 @@ pytestmark = pytest.mark.browser
 STUDY = "etudes/boutique"
 
 
-@pytest.mark.parametrize(
-    "uri", ["index.html", f"{STUDY}/comparaison.html", f"{STUDY}/prompts.html"]
-)
+@pytest.mark.parametrize("uri", ["index.html", f"{STUDY}/index.html", f"{STUDY}/prompts.html"])
 def test_a_page_prints_without_what_only_a_screen_can_do(open_page: OpenPage, uri: str) -> None:
     """No header, menu or footer; figures and tables are as wide as the paper, and no wider."""
     page = open_page(uri, width=700)

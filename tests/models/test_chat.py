@@ -177,8 +177,8 @@ def test_no_photo_leaves_unasked(samples: tuple[Sample, ...], tmp_path: Path) ->
     spec = ModelSpec(
         name="vlm", kind="chat", weights="q", title="", options={"endpoint": far.endpoint}
     )
-    assert not availability(spec, cache=tmp_path, offline=True).ready
-    assert not availability(replace(spec, options={}), cache=tmp_path, offline=False).ready
+    assert not availability(spec, offline=True).ready
+    assert not availability(replace(spec, options={}), offline=False).ready
 
 
 def test_it_is_a_case_like_others(server: ChatServer, study: Path, tmp_path: Path) -> None:

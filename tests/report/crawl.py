@@ -70,12 +70,17 @@ def style_addresses(css: str) -> list[str]:
     return [one for one in found if not one.startswith("data:")]
 
 
+def moved(path: Path) -> bool:
+    """Whether a page only leads on from an address that another one had before."""
+    return 'http-equiv="refresh"' in path.read_text("utf-8")
+
+
 def read_site(folder: Path) -> dict[Path, Html]:
     """Every page but 404.html, which the server shows at any address, and old addresses."""
     return {
         path: Html(path)
         for path in sorted(folder.rglob("*.html"))
-        if path.name != "404.html" and 'http-equiv="refresh"' not in path.read_text("utf-8")
+        if path.name != "404.html" and not moved(path)
     }
 
 

@@ -153,7 +153,7 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
     def on_post_page(self, output: str, /, *, page: Page, config: MkDocsConfig) -> str:
         """Tells a fault on every page; keeps Material from looking for other sitemaps."""
         del page
-        output = sites.without_alternates(output)
+        output = sites.with_names_of_menus(sites.without_alternates(output))
         output = serving.over(output, self._fault) if self._fault else output
         return self._guarded(output, config)
 

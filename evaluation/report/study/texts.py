@@ -102,6 +102,7 @@ def quoted(prompts: PromptSet | None, label: str) -> Cell:
         text=wording.clauses(texts[:_TEXTS]) or wording.DASH,
         lang=prompts.language if prompts and texts else "",
         note=nt(rest, "et {n} autre", "et {n} autres") if rest > 0 else "",
+        title=f"prompts/{prompts.name}.toml" if prompts and texts else "",
     )
 
 
