@@ -9,6 +9,7 @@ import pytest
 
 from tests.report import explained
 from tests.report.conftest import build_site, write_artefacts
+from tests.report.crawl import moved
 from tests.report.hostile import poison
 from tests.report.test_hostile import write_poisoned
 
@@ -40,25 +41,13 @@ def test_nothing_runs_on_any_page(chromium: Browser, hostile_site: Path) -> None
     page = context.new_page()
     opened = 0
     for path in sorted(hostile_site.rglob("*.html")):
+        if moved(path):
+            continue
         page.goto(path.as_uri())
         opened += 1
         assert page.evaluate("window.hits") == 0, path
         assert page.locator("[onerror], [onload], [onclick], a[href^='javascript']").count() == 0
     assert opened > 20
-    context.close()
-
-
-def test_nothing_runs_in_a_search(chromium: Browser, hostile_site: Path) -> None:
-    """What it finds is shown as text, without the help of the policy."""
-    context = chromium.new_context(bypass_csp=True)
-    context.add_init_script(LISTEN)
-    page = context.new_page()
-    page.goto((hostile_site / "index.html").as_uri())
-    page.locator(".md-search__input").click()
-    page.locator(".md-search__input").fill("onerror")
-    page.locator(".md-search-result__link").first.wait_for(timeout=15_000)
-    assert page.evaluate("window.hits") == 0
-    assert page.locator(".md-search-result [onerror], .md-search-result script").count() == 0
     context.close()
 
 
