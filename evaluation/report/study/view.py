@@ -63,7 +63,7 @@ BASELINE = "noms"
 MANY = 30
 """With more classes, a page tells the largest confusions instead of a matrix."""
 GALLERIES = 300
-"""With more classes, none has a page of its photos: the explorer has them all."""
+"""With more classes, none has a page of its photos: the explorer has those of the test part."""
 
 CONTROL = "random-words"
 """What the texts of a control are made from."""
