@@ -78,7 +78,7 @@ def align(predictions: Mapping[str, Predictions]) -> Aligned:
         classes=reference.classes,
         labels=reference.labels,
         predictions={
-            case: _in_order(table, reference.sample_ids) for case, table in predictions.items()
+            case: in_order(table, reference.sample_ids) for case, table in predictions.items()
         },
     )
 
@@ -122,7 +122,8 @@ def _some(ids: Sequence[str]) -> str:
     return ", ".join(ids[:_SHOWN]) + (", …" if len(ids) > _SHOWN else "")
 
 
-def _in_order(predictions: Predictions, ids: tuple[str, ...]) -> Predictions:
+def in_order(predictions: Predictions, ids: tuple[str, ...]) -> Predictions:
+    """The rows of these photos, in this order; KeyError for a photo that has none."""
     if predictions.sample_ids == ids:
         return predictions
     place = {sample_id: i for i, sample_id in enumerate(predictions.sample_ids)}

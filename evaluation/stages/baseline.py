@@ -17,11 +17,13 @@ import numpy as np
 
 from evaluation.errors import ArtefactError, VeilleError, meant
 from evaluation.files import replacing
-from evaluation.records import BoolArray, Predictions, StudyResults
+from evaluation.records import Predictions, StudyResults
 from evaluation.records.groups import group_numbers
+from evaluation.scoring.comparison import in_order
 from evaluation.scoring.paired import Paired, paired
 from evaluation.stages.evidence import right
 from evaluation.stores.artefacts import read_study_results, writing
+from evaluation.stores.tables import table_file
 from evaluation.usage import eval_command
 
 _NAME = re.compile(r"[\w][\w.-]{0,63}")
@@ -67,9 +69,10 @@ def save(artefacts: Path, study: str, name: str) -> Path:
         for case in results.predictions:
             below = case.partition("/")[2]
             (work / below).mkdir(parents=True)
-            for file in _KEPT:
-                if (results.folder / below / file).is_file():
-                    shutil.copyfile(results.folder / below / file, work / below / file)
+            for kept in _KEPT:
+                file = table_file(results.folder / below / kept)
+                if file.is_file():
+                    shutil.copyfile(file, work / below / file.name)
     return target
 
 
@@ -143,8 +146,9 @@ def changes(artefacts: Path, study: str, then: StudyResults) -> tuple[Change, ..
 def _change(
     case: str, then: Predictions, now: Predictions, groups: tuple[tuple[str, ...], ...]
 ) -> Change:
-    ids = [one for one in now.sample_ids if one in set(then.sample_ids)]
-    before, after = (_right_of(one, ids) for one in (then, now))
+    known = set(then.sample_ids)
+    ids = tuple(one for one in now.sample_ids if one in known)
+    before, after = (right(in_order(table, ids)) for table in (then, now))
     return Change(
         case=case,
         then=float(before.mean()),
@@ -153,12 +157,6 @@ def _change(
         won=tuple(ids[i] for i in np.flatnonzero(after & ~before)),
         lost=tuple(ids[i] for i in np.flatnonzero(before & ~after)),
     )
-
-
-def _right_of(predictions: Predictions, ids: list[str]) -> BoolArray:
-    place = {one: i for i, one in enumerate(predictions.sample_ids)}
-    found: BoolArray = right(predictions)[[place[one] for one in ids]]
-    return found
 
 
 def _results(artefacts: Path, study: str) -> StudyResults:

@@ -118,3 +118,16 @@ def test_the_commands_say_it_in_a_table(
     missing = run("compare", NAME, "x/y", "--against", "avril", "--artefacts", root)
     assert missing.exit_code == 2
     assert "x/y was not scored both times" in missing.output
+
+
+def test_a_table_of_many_photos_is_kept_too(
+    root: Path, worsen: Callable[[], tuple[str, tuple[str, ...]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is Parquet, in the place of the CSV."""
+    pytest.importorskip("pyarrow")
+    monkeypatch.setattr("evaluation.stores.tables.ROWS", 1)
+    case, _ = worsen()
+    saved = save(root, NAME, "avril")
+    assert (saved / case.partition("/")[2] / "predictions.parquet").is_file()
+    with state(root, NAME, "avril") as then:
+        assert {one.test.gap for one in changes(root, NAME, then)} == {0.0}
