@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from evaluation.commands.options import DATA_ROOT, runs_models
+from evaluation.commands.options import DATA_ROOT, runs_models, say
 from evaluation.stages.settings import Settings
 from evaluation.study.config import load_study
 from evaluation.terminal import progress_bars
@@ -62,4 +62,4 @@ def embed(
             else:
                 run, _ = embed_parts(data, runner, runner.model(spec, data), FOLDS)
                 photos, missing = run.embedded + run.reused, run.embedded
-            click.echo(f"{spec.name}: {photos} photos, {missing} embedded now")
+            say(f"{spec.name}: {photos} photos, {missing} embedded now")

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evaluation.commands.cases import named, scored
 from evaluation.commands.options import DATA_ROOT, runs_models, say, short
-from evaluation.errors import VeilleError
 from evaluation.records import Case, ExplainSpec
 from evaluation.stages.settings import Settings
-from evaluation.stores.artefacts import read_attempt
 from evaluation.study.config import load_study
 from evaluation.terminal import faithfulness_table, progress_bars, suggestion_text
 from evaluation.usage import eval_command
@@ -57,31 +56,9 @@ def explain(
     spec = replace(deeper(declared.explain or ExplainSpec()), **changes)
     with progress_bars() as advance:
         data = open_study(declared, replace(settings, progress=advance))
-    wanted = _scored_cases(data, settings.artefacts, cases)
+    every = data.cases()
+    wanted = named(every, cases) if cases else scored(every, settings.artefacts)
     _explain_all(data, Engine(settings), wanted, spec)
-
-
-def _scored_cases(data: StudyData, artefacts: Path, names: tuple[str, ...]) -> tuple[Case, ...]:
-    """The cases of these names ("embedded/noms", or with the study before), or all that ran."""
-    study = data.study.name
-    wanted = {name.removeprefix(f"{study}/") for name in names}
-    unknown = sorted(wanted - {case.name for case in data.cases()})
-    if unknown:
-        raise VeilleError(
-            f"no case {', '.join(unknown)}",
-            where=study,
-            remedy=f"choose among {', '.join(case.name for case in data.cases())}",
-        )
-    return tuple(
-        case
-        for case in data.cases()
-        if case.name in wanted or (not wanted and _is_scored(artefacts, case))
-    )
-
-
-def _is_scored(root: Path, case: Case) -> bool:
-    run = read_attempt(root, case.id)
-    return run is not None and run.status == "ok"
 
 
 def _explain_all(
@@ -90,12 +67,6 @@ def _explain_all(
     """Announces what each case costs, then explains them one after the other."""
     from evaluation.stages import explain as stage
 
-    if not cases:
-        raise VeilleError(
-            "no case was scored yet",
-            where=data.study.name,
-            remedy=f"run {eval_command(data.study.name)}",
-        )
     for case in cases:
         passes, seconds = stage.planned(case, data, engine, spec)
         time = "" if seconds is None else f", some {max(1, round(seconds / 60))} min"

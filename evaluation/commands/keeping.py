@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from evaluation.commands.options import say
 from evaluation.stages.settings import default_cache
 from evaluation.stores.cache import PARTS, parts, prune
 from evaluation.terminal import megabytes
@@ -23,9 +24,9 @@ def cache(pruned: tuple[str, ...]) -> None:
     folder = default_cache()
     for name in PARTS if "all" in pruned else pruned:
         prune(folder, name)
-    click.echo(f"cache       {folder}")
+    say(f"cache       {folder}")
     found = parts(folder)
     for part in found:
         files = "1 file" if part.files == 1 else f"{part.files} files"
-        click.echo(f"{part.name:<11} {megabytes(part.size):>8}  {files:<12} without: {part.remade}")
-    click.echo(f"{'in all':<11} {megabytes(sum(part.size for part in found)):>8}")
+        say(f"{part.name:<11} {megabytes(part.size):>8}  {files:<12} without: {part.remade}")
+    say(f"{'in all':<11} {megabytes(sum(part.size for part in found)):>8}")

@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from evaluation.commands.cases import named, scored
 from evaluation.commands.options import DATA_ROOT, LANGUAGE, runs_models, say, short
 from evaluation.data.notes import line as data_note
-from evaluation.errors import ArtefactError, VeilleError, meant
+from evaluation.errors import ArtefactError
 from evaluation.files import write_bytes, writing
 from evaluation.stages.settings import Settings
-from evaluation.stores.artefacts import read_attempt
 from evaluation.study.config import load_study
 from evaluation.terminal import progress_bars
-from evaluation.usage import eval_command
 
 if TYPE_CHECKING:
-    from evaluation.records import Case, FolderAnswers, Metric, Study
+    from evaluation.records import Case, FolderAnswers, Metric
     from evaluation.stages.engine import Engine
     from evaluation.stages.open import StudyData
 
@@ -153,7 +152,8 @@ def drift(
     from evaluation.stages.drift import measure_drift
 
     declared = load_study(study, data_root=data_root)
-    name = case or _first_scored(declared, settings.artefacts)
+    embedding = [one for one in declared.cases() if one.model.embeds]
+    name = case or scored(embedding, settings.artefacts)[0].name
     with progress_bars() as advance:
         data, engine, chosen = _opened(study, name, data_root, replace(settings, progress=advance))
         found = measure_drift(chosen, data, engine, folder, target)
@@ -175,16 +175,6 @@ def _share(metric: Metric) -> str:
     return f"{value:.1f} % [{low:.1f}, {high:.1f}]"
 
 
-def _first_scored(study: Study, artefacts: Path) -> str:
-    for case in study.cases():
-        run = read_attempt(artefacts, case.id)
-        if run is not None and run.status == "ok" and case.model.embeds:
-            return case.name
-    raise VeilleError(
-        "no case was scored yet", where=study.name, remedy=f"run {eval_command(study.name)}"
-    )
-
-
 def _opened(
     study: str, name: str, data_root: Path | None, settings: Settings
 ) -> tuple[StudyData, Engine, Case]:
@@ -192,8 +182,4 @@ def _opened(
     from evaluation.stages.open import read_data
 
     data = read_data(load_study(study, data_root=data_root), settings)
-    cases = {case.name: case for case in data.cases()}
-    chosen = cases.get(name.removeprefix(f"{data.study.name}/"))
-    if chosen is None:
-        raise VeilleError(f"no case {name}", where=data.study.name, remedy=meant(name, list(cases)))
-    return data, Engine(settings), chosen
+    return data, Engine(settings), named(data.cases(), [name])[0]

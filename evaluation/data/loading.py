@@ -58,8 +58,8 @@ def load_dataset(
     found = [files.locate(photo.path) for photo in listed]
     paths = [path for path, _ in found]
     inspected = inspect_photos(found, cache, progress)
-    samples = tuple(_samples(listed, paths, inspected))
-    missing = tuple(_missing(listed, inspected))
+    samples = tuple(readable(listed, paths, inspected))
+    missing = tuple(unreadable(listed, inspected))
     classes = tuple(sorted({photo.label for photo in listed}))
     _refuse_empty_classes(classes, samples, missing, where)
     return Dataset(
@@ -78,9 +78,10 @@ def fetch_hint(spec: DatasetSpec, name: str) -> str:
     return f"; to fetch them: veille data {name} --root DIR" if spec.archive else ""
 
 
-def _samples(
+def readable(
     listed: Sequence[ListedPhoto], paths: Sequence[Path], inspected: Sequence[Inspected]
 ) -> list[Sample]:
+    """The photos that were decoded, with what decoding them told."""
     return [
         Sample(
             id=photo.id,
@@ -102,7 +103,8 @@ def _samples(
     ]
 
 
-def _missing(listed: Sequence[ListedPhoto], inspected: Sequence[Inspected]) -> list[MissingPhoto]:
+def unreadable(listed: Sequence[ListedPhoto], inspected: Sequence[Inspected]) -> list[MissingPhoto]:
+    """The photos that cannot be used, and why."""
     return [
         MissingPhoto(id=photo.id, label=photo.label, path=photo.path, reason=found.facts.reason)
         for photo, found in zip(listed, inspected, strict=True)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from evaluation.data.files import Notebook, read_folder
 from evaluation.data.inspections import inspect_photos
-from evaluation.data.listing import Locator
+from evaluation.data.listing import ListedPhoto, Locator
+from evaluation.data.loading import readable, unreadable
 from evaluation.errors import DataError
 from evaluation.net.archive import composed
 from evaluation.records import DataNote, MissingPhoto, Sample
@@ -29,27 +30,11 @@ def read_photos(
     tree = read_folder(folder, notes, follow=False, resolved=folder.resolve())
     paths = sorted(tree.every_photo())
     located = [files.locate(path) for path in paths]
-    samples, missing = [], []
-    for path, (place, _), seen in zip(
-        paths, located, inspect_photos(located, cache, progress), strict=True
-    ):
-        name, facts = composed(path), seen.facts
-        if facts.reason is not None:
-            missing.append(MissingPhoto(id=name, label="", path=name, reason=facts.reason))
-            continue
-        samples.append(
-            Sample(
-                id=name,
-                image=place,
-                label="",
-                digest=seen.digest,
-                pixels=facts.pixels,
-                width=facts.width,
-                height=facts.height,
-                look=facts.look,
-            )
-        )
+    listed = [ListedPhoto(id=composed(path), path=composed(path), label="") for path in paths]
+    inspected = inspect_photos(located, cache, progress)
+    samples = tuple(readable(listed, [place for place, _ in located], inspected))
+    missing = tuple(unreadable(listed, inspected))
     if not samples:
         reason = f" ({missing[0].path}: {missing[0].reason})" if missing else ""
         raise DataError(f"no photo that can be read{reason}", where=folder, remedy="name another")
-    return tuple(samples), tuple(missing), notes.notes()
+    return samples, missing, notes.notes()

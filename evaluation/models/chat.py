@@ -84,6 +84,7 @@ class ChatModel(Predictor):
         self.spec, self._loading, self._classes, self._prompts = spec, loading, classes, prompts
         self.weights_digest = digest_of([_endpoint(spec), spec.weights])
         self._samples = int(spec.options.get("samples", 1))
+        self._known: dict[str, Sequence[Answer]] = {}
 
     @cached_property
     def _client(self) -> Any:
@@ -143,9 +144,14 @@ class ChatModel(Predictor):
 
     def _answered(self, samples: Sequence[Sample]) -> Answers:
         """The answers for some photos, asked for where they are not kept."""
+        photos = {one.digest: one for one in samples if one.digest not in self._known}
+        if photos:
+            self._known |= self._kept_or_asked(photos)
+        return {sample.digest: self._known[sample.digest] for sample in samples}
+
+    def _kept_or_asked(self, photos: Mapping[str, Sample]) -> Answers:
         question = self._question()
         asked = digest_of([self.weights_digest, question, self.spec.options.get("side", _SIDE)])
-        photos = {sample.digest: sample for sample in samples}
         with SqliteFile(
             self._loading.cache / "answers.sqlite",
             (_ANSWERS,),

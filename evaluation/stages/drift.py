@@ -7,17 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.data import open_photo
 from evaluation.data.unlabelled import read_photos
 from evaluation.errors import DataError
 from evaluation.records import BoolArray, Case, FloatArray, Metric
 from evaluation.scoring.abstention import TARGET
 from evaluation.scoring.intervals import share
 from evaluation.scoring.metrics import softmax
+from evaluation.stages.embed import embed_samples
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
 from evaluation.stages.predict import ready_case
-from evaluation.stores.embeddings import embed
 
 FEWEST = 40
 """Photos on each side: below, half of them cannot tell 50 % from 65 %."""
@@ -73,14 +72,8 @@ def measure_drift(
             where=folder,
             remedy="give more photos",
         )
-    run = embed(
-        [*old, *new, *samples],
-        model,
-        engine.store,
-        load=lambda sample: open_photo(sample.image),
-        batch_size=engine.settings.batch_size,
-        progress=lambda done: tell(f"embedding with {case.model.name}", done, len(samples)),
-    )
+    label = f"embedding with {case.model.name}"
+    run = embed_samples([*old, *new, *samples], engine, model, label)
     then, now, every = np.split(run.embeddings, np.cumsum([len(old), len(new)]))
     groups = data.groups(data.split.test)
     bound = np.inf if ready.threshold is None else ready.threshold

@@ -15,6 +15,7 @@ from evaluation.records import (
     Head,
     Lap,
     Predictions,
+    Sample,
     Support,
 )
 from evaluation.scoring.metrics import softmax
@@ -26,6 +27,23 @@ from evaluation.stores.embeddings import decode, embed
 if TYPE_CHECKING:
     from evaluation.models import Classifier, Embedder
     from evaluation.stores.embeddings import EmbeddingRun
+
+
+def embed_samples(
+    samples: Sequence[Sample], engine: Engine, model: Embedder, label: str, *, each: int = 1
+) -> EmbeddingRun:
+    """Embeddings of some photos, (N, D), with progress under a label.
+
+    ``each`` images are made of a photo: a batch holds as many images in all.
+    """
+    return embed(
+        samples,
+        model,
+        engine.store,
+        load=lambda sample: open_photo(sample.image),
+        batch_size=max(1, engine.settings.batch_size // each),
+        progress=lambda done: engine.settings.progress(label, done, len(samples)),
+    )
 
 
 def embed_parts(
@@ -42,15 +60,7 @@ def embed_parts(
     memory = memory or PeakMemory()
     memory.lap()
     ids = [one for fold in folds for one in data.ids(fold)]
-    label = f"embedding with {model.spec.name}"
-    run = embed(
-        data.samples(ids),
-        model,
-        engine.store,
-        load=lambda sample: open_photo(sample.image),
-        batch_size=engine.settings.batch_size,
-        progress=lambda done: engine.settings.progress(label, done, len(ids)),
-    )
+    run = embed_samples(data.samples(ids), engine, model, f"embedding with {model.spec.name}")
     if run.embedded:
         cost = _cost(data, model, run, ids, memory.lap())
         engine.store.add_cost(model.fingerprint, model.device, cost)
@@ -81,15 +91,7 @@ def embed_views(
     ids = data.split.train
     each = views.dim // model.dim
     label = f"embedding augmented views with {model.spec.name}"
-    run = embed(
-        data.samples(ids),
-        views,
-        engine.store,
-        load=lambda sample: open_photo(sample.image),
-        # As many images in memory as for plain photos.
-        batch_size=max(1, engine.settings.batch_size // each),
-        progress=lambda done: engine.settings.progress(label, done, len(ids)),
-    )
+    run = embed_samples(data.samples(ids), engine, views, label, each=each)
     rows = run.embeddings.reshape(len(ids) * each, model.dim)
     return run, Support(embeddings=rows, labels=np.repeat(data.labels(ids), each))
 

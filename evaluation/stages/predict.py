@@ -8,17 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.data import open_photo
 from evaluation.data.look import alike
 from evaluation.data.unlabelled import read_photos
 from evaluation.errors import ModelError
 from evaluation.records import Answer, Case, FolderAnswers, Head, Predictions, Sample
 from evaluation.scoring.abstention import TARGET, automate
 from evaluation.scoring.metrics import softmax
+from evaluation.stages.embed import embed_samples
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
 from evaluation.stages.score import run_case
-from evaluation.stores.embeddings import embed
 
 HEAD = ("path", "predicted", "probability", "decision", "like")
 """Columns of the table; one a class follows."""
@@ -80,14 +79,8 @@ def predict_folder(
         folder, engine.settings.cache, lambda done, total: tell("reading photos", done, total)
     )
     ready = ready_case(case, data, engine, target)
-    run = embed(
-        samples,
-        engine.model(case.model, data),
-        engine.store,
-        load=lambda sample: open_photo(sample.image),
-        batch_size=engine.settings.batch_size,
-        progress=lambda done: tell(f"embedding with {case.model.name}", done, len(samples)),
-    )
+    model = engine.model(case.model, data)
+    run = embed_samples(samples, engine, model, f"embedding with {case.model.name}")
     probabilities = softmax(ready.head.logits(run.embeddings))
     classes, best = data.dataset.classes, probabilities.argmax(axis=1)
     like = _like(samples, data)

@@ -49,15 +49,15 @@ def _accuracy(
     embeddings: Mapping[str, FloatArray],
 ) -> float:
     """On the test part of one draw; the embeddings are (D,) by sample id."""
-    sets = data.study.prompts
-    prompts = tuple(resolve_prompts(one, data.dataset, draw, sets) for one in sets)
-    drawn = replace(data, split=draw, study=replace(data.study, prompts=prompts))
+    drawn, texts = replace(data, split=draw), case.prompts
+    if texts is not None:
+        texts = resolve_prompts(texts, data.dataset, draw, data.study.prompts)
     width = next(iter(embeddings.values())).size
     rows = {
         fold: np.array([embeddings[one] for one in drawn.ids(fold)]).reshape(-1, width)
         for fold in FOLDS
     }
     learnt = support(drawn, rows, "train")
-    made = make_head(drawn.case(case.name), drawn, engine, rows, learnt, controlled=False)
+    made = make_head(replace(case, prompts=texts), drawn, engine, rows, learnt, controlled=False)
     said = made.predict(drawn.samples(draw.test))
     return float((said.predicted == said.labels).mean())
