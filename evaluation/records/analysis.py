@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from evaluation.records.base import SCHEMA_VERSION
+from evaluation.records.base import SCHEMA_VERSION, Sided
 from evaluation.records.repeats import Repeats
 from evaluation.records.scores import Metric
 
@@ -20,7 +20,7 @@ inconclusive: none does, and the images are too few, or too split, to say that t
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PairedTest:
+class PairedTest(Sided):
     """Two cases on the same images; ``a`` is the one with the higher accuracy."""
 
     a: str
@@ -44,12 +44,6 @@ class PairedTest:
     """The smallest gap with mid-p < 0.05, uncorrected, had as many images been disputed;
     None when no gap could be: fewer than five disputed images."""
     verdict: Verdict
-
-    def seen_from(self, case: str) -> tuple[float, float, float]:
-        """The gap of one of the two over the other, with its interval."""
-        if case == self.a:
-            return self.gap, self.low, self.high
-        return -self.gap, -self.high, -self.low
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,3 +63,19 @@ def digest_of(value: object) -> str:
     """The SHA-256 (hexadecimal) of a JSON-serialisable value, whatever its key order."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Sided:
+    """A gap of ``a`` over another case, with its interval, that may be seen from either side."""
+
+    __slots__ = ()
+    a: str
+    gap: float
+    low: float
+    high: float
+
+    def seen_from(self, case: str) -> tuple[float, float, float]:
+        """The gap of one of the two over the other, with its interval."""
+        if case == self.a:
+            return self.gap, self.low, self.high
+        return -self.gap, -self.high, -self.low

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from evaluation.records.base import Sided
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatedScores:
@@ -21,7 +23,7 @@ class RepeatedScores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RepeatedPair:
+class RepeatedPair(Sided):
     """Two cases on the same draws; ``a`` has the higher mean."""
 
     a: str

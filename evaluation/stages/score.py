@@ -89,6 +89,7 @@ def score(case: Case, data: StudyData, engine: Engine) -> RunRecord:
     record, settings = _blank_record(case, data, engine.settings), engine.settings
     try:
         outcome = run_case(case, data, engine, memory)
+        outcome = replace(outcome, repeats=repeat(case, data, engine))
     except VeilleError as error:
         status: Status = "unavailable" if isinstance(error, WeightsUnavailable) else "failed"
         record = replace(
@@ -148,7 +149,7 @@ def _blank_record(case: Case, data: StudyData, settings: Settings) -> RunRecord:
 def run_case(
     case: Case, data: StudyData, engine: Engine, memory: PeakMemory | None = None
 ) -> Outcome:
-    """What a case gives, computed and not yet scored or written.
+    """What a case gives on the study's own split, computed and not yet scored or written.
 
     Raises :class:`VeilleError`: the weights cannot be had, a photo cannot be read, …
     """
@@ -186,7 +187,6 @@ def run_case(
         head=head,
         training=training,
         adaptation=made.adaptation,
-        repeats=repeat(case, data, engine),
         timings=Timings(
             images_embedded=run.embedded,
             images_reused=run.reused,

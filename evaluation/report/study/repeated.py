@@ -108,10 +108,9 @@ def mean_gap(here: Here, case: str, other: str) -> tuple[RepeatedPair, Part] | N
     pair = found.pair(case, other) if found else None
     if pair is None:
         return None
-    sign = 1 if pair.a == case else -1
-    low, high = sorted((sign * pair.low, sign * pair.high))
+    seen, low, high = pair.seen_from(case)
     gap = Part(
-        text=f"{wording.points(sign * pair.gap)} {wording.interval(low, high)}",
+        text=f"{wording.points(seen)} {wording.interval(low, high)}",
         href=here.to("comparaison", "autres-tirages"),
         title=t("Test corrigé de Nadeau et Bengio (2003)"),
     )
