@@ -82,7 +82,8 @@ def export(
     with replacing(folder, folder=True) as work:
         _save(work / "tower.safetensors", model.image_tower.state_dict())
         head = {"weight": ready.head.weight, "bias": ready.head.bias, "layer": ready.head.layer}
-        fitted = {name: one for name, one in head.items() if one is not None}
+        # In one precision, whichever each part was learnt in: that in which heads compute here.
+        fitted = {name: np.float64(one) for name, one in head.items() if one is not None}
         _save(work / "head.safetensors", fitted)
         (work / "case.json").write_text(json.dumps(described, indent=2), encoding="utf-8")
         (work / "README.txt").write_text(_readme(case, onnx=onnx), encoding="utf-8")

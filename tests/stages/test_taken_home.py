@@ -8,6 +8,7 @@ import runpy
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +150,20 @@ def test_an_exported_case_runs_alone(opened: Opened, tmp_path: Path) -> None:
     )
     with pytest.raises(ModelError, match="exists"):
         export(case, opened.data, opened.engine, folder)
+
+
+def test_the_layer_of_an_adapted_case_goes_with_it(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was learnt in another precision than the weights, and turns what they see."""
+    case = opened.data.case("tiny/noms")
+    ready = ready_case(case, opened.data, opened.engine)
+    turn, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(16, 16)))
+    head = replace(
+        ready.head, layer=turn.astype(np.float32), weight=np.asarray(ready.head.weight) @ turn.T
+    )
+    monkeypatch.setattr("evaluation.stages.export.ready_case", lambda *_: replace(ready, head=head))
+    assert export(case, opened.data, opened.engine, tmp_path / "x") < 1e-4
 
 
 def test_a_folder_that_disagrees_is_not_given_out(
