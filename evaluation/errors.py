@@ -21,8 +21,6 @@ file or a server says is quoted in it as text: control characters are escaped, a
 would fill a screen is cut.
 """
 
-from __future__ import annotations
-
 import difflib
 import unicodedata
 from collections.abc import Iterable, Sequence

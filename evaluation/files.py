@@ -6,8 +6,6 @@ ends: what a killed process left is told from what a living one is writing, and 
 in that folder removes it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import json

@@ -75,10 +75,7 @@ def _asked(classes: Sequence[str]) -> str:
             f"in which language are the class names ({names})?",
             remedy="say it: --language en, --language fr, …",
         )
-    answer: str = click.prompt(
-        f"Language of the class names ({names})", default=likely_language(classes)
-    )
-    return answer
+    return click.prompt(f"Language of the class names ({names})", default=likely_language(classes))
 
 
 def _print(begun: Begun) -> None:

@@ -1,7 +1,5 @@
 """The cases of a study that a command is asked for, by name."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """``veille compare``: ties, gaps and corrected tests of a study's cases."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """``veille embed``: photos embedded ahead of time, here or on a cluster."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """``veille eval``: pytest on the suites, with the options of both."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

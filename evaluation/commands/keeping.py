@@ -1,7 +1,5 @@
 """``veille cache``: what is kept so that nothing is computed twice."""
 
-from __future__ import annotations
-
 import click
 
 from evaluation.commands.options import say

@@ -1,7 +1,5 @@
 """``veille report``, ``slides`` and ``pdf``: the report in other forms than the site."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

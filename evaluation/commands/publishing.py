@@ -1,7 +1,5 @@
 """``veille site`` and ``veille serve``: MkDocs on the results of a folder, in both languages."""
 
-from __future__ import annotations
-
 import os
 from importlib.metadata import version
 from pathlib import Path

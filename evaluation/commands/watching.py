@@ -1,7 +1,5 @@
 """``veille watch``: texts scored on validation while they are written."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal

@@ -7,8 +7,6 @@ and ``drawing`` bring a map to the reader; ``selection`` chooses the photos, ``c
 ``computed`` keep what costs; ``case`` puts it all together.
 """
 
-from __future__ import annotations
-
 from evaluation.explain.case import CaseStamp, Plan, explain_case, methods_of, planned_passes
 from evaluation.explain.computed import Explainer
 from evaluation.explain.selection import select_photos

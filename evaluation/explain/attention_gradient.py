@@ -12,8 +12,6 @@ Queries that do not reach the embedding have a gradient of exactly zero, so that
 needs to say which of its tokens it reads.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import torch

@@ -4,8 +4,6 @@ A CLIP model and a supervised CNN are the same thing here: a differentiable func
 pixels to an embedding, and a linear head over it (:class:`evaluation.records.Head`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -112,8 +110,7 @@ def _tried(embed: Embed, pixels: torch.Tensor) -> FloatArray | None:
 def to_array(tensor: torch.Tensor) -> FloatArray:
     """A tensor in single precision, or in double if it is so itself."""
     wide = tensor if tensor.dtype == torch.float64 else tensor.float()
-    array: FloatArray = wide.detach().cpu().numpy()
-    return array
+    return wide.detach().cpu().numpy()
 
 
 def margins(logits: torch.Tensor) -> torch.Tensor:

@@ -9,8 +9,6 @@
 Maps are signed: Grad-CAM's ReLU is left to whoever draws them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal

@@ -1,7 +1,5 @@
 """Maps, curves and similarities of one model and head, each computed once and then kept."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property

@@ -1,7 +1,5 @@
 """The maps of one photo, written as overlays and told in numbers."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Sequence
 

@@ -10,8 +10,6 @@ and the distance to the centre, where products are.  A method beats a control wh
 interval of the paired difference lies on the right side of zero.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -218,5 +216,4 @@ def _blurred(pixels: torch.Tensor, sigma: float) -> torch.Tensor:
 def _enlarged(values: FloatArray, size: tuple[int, int]) -> FloatArray:
     small = torch.from_numpy(np.ascontiguousarray(values))[None, None]
     large = torch.nn.functional.interpolate(small, size=size, mode="bilinear", align_corners=False)
-    result: FloatArray = large[0, 0].numpy()
-    return result
+    return large[0, 0].numpy()

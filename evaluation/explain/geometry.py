@@ -137,8 +137,7 @@ def _offset(resized: int, target: int) -> int:
 
 
 def _within(points: NDArray[np.float64], side: float) -> NDArray[np.bool_]:
-    result: NDArray[np.bool_] = (points >= 0) & (points < side)
-    return result
+    return (points >= 0) & (points < side)
 
 
 def _weights(points: NDArray[np.float64], cells: int, covered: float) -> NDArray[np.float64]:

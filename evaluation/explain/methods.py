@@ -4,8 +4,6 @@ What a tower allows is seen in one forward pass (:func:`evaluation.explain.tower
 a method that does not apply is refused with a line that names one that does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial

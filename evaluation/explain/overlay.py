@@ -5,8 +5,6 @@ grey and to the colour-blind as well (Smith and van der Walt, released into the 
 under CC0).  What the model did not see is hatched.
 """
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -8,8 +8,6 @@ Each weight tensor is shuffled rather than drawn anew: its distribution, and wit
 scale of the activations, stay what they were in every architecture.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

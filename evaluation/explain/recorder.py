@@ -11,8 +11,6 @@ dS/dA[i, j] = <dS/do[i], v[j]>.  The (B, H, Q, D) gradient is much smaller than 
 (B, H, Q, K) one, and that is what the methods ask for.
 """
 
-from __future__ import annotations
-
 import math
 import threading
 from collections.abc import Iterator

@@ -14,8 +14,6 @@ The embeddings of the masked images do not depend on the texts: they are what co
 is worth keeping.  Another prompt set costs a matrix product.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -131,5 +129,4 @@ def _reduced(values: NDArray[np.float32]) -> Float32Array:
         return values
     size = (max(1, round(height / factor)), max(1, round(width / factor)))
     small = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(values), size)
-    result: Float32Array = small.numpy().astype(np.float32)
-    return result
+    return small.numpy().astype(np.float32)

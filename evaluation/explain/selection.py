@@ -4,8 +4,6 @@ A pure function of the predictions.  Equal confidences are told apart by the ord
 test set, so the same predictions always give the same photos.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest

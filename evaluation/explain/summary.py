@@ -1,7 +1,5 @@
 """What a map shows, in numbers: the report turns them into a sentence."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -6,8 +6,6 @@ through its attention.  Both hold for hybrids such as FastViT, and for CLIP's Re
 last feature map is pooled by attention.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager

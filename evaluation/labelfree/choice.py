@@ -5,8 +5,6 @@ by layers that were learnt from the other fold.  Agreement alone is not safe (th
 noises beats the identity), so chance has to be excluded before a layer replaces it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -63,8 +61,7 @@ def two_folds(groups: IntArray, seed: int) -> IntArray:
     sizes = np.bincount(group)[order]
     side = np.empty(len(order), dtype=np.int64)
     side[order] = np.cumsum(sizes) - sizes / 2 > sizes.sum() / 2
-    result: IntArray = side[group]
-    return result
+    return side[group]
 
 
 def crossed(layers: Layers, photos: FloatArray, folds: IntArray) -> FloatArray:

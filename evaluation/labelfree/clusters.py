@@ -6,8 +6,6 @@ answer.  It is fitted on unlabelled photos and then reads other photos one by on
 covariance, the log-density is linear in the photo but for what is common to all classes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -77,9 +75,8 @@ def _neighbours(photos: FloatArray) -> IntArray:
     count = min(NEIGHBOURS, len(photos) - 1)
     cosines = photos @ photos.T
     np.fill_diagonal(cosines, -np.inf)
-    result: IntArray = (
+    return (
         np.argpartition(-cosines, count - 1, axis=1)[:, :count]
         if count
         else (np.empty((len(photos), 0), dtype=np.int64))
     )
-    return result

@@ -1,7 +1,5 @@
 """From unlabelled photos, titles and declared shares to a head: no label comes in here."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -34,8 +32,7 @@ class Unlabelled:
     @property
     def titled(self) -> BoolArray:
         """(N,) photos with a title."""
-        result: BoolArray = self.names >= 0
-        return result
+        return self.names >= 0
 
     def trials(self, seed: int, titles: Float32 | None = None) -> Trials:
         """The layers that the pairs give; ``titles`` (N, D) replaces the real ones."""

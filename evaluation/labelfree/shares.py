@@ -5,8 +5,6 @@ NeurIPS 2024) does so for zero-shot models, and its inductive form keeps the bia
 photos gave.  Shares are never guessed: wrong ones do more harm than right ones do good.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax

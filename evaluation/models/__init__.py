@@ -7,8 +7,6 @@ zero-shot ones with open_clip, ``supervised`` trains a head on a trunk, and perh
 share; ``cards`` says what is known of a model before it runs.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import Literal, cast
 

@@ -5,8 +5,6 @@ other tool that uses them; the server is the one of ``HF_ENDPOINT``.  A large fi
 by ``net.announced``, which resumes and checks it, and then lies where its library looks for it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 import threading

@@ -6,8 +6,6 @@ and what needs probabilities is left out.  The folder of a case's artefacts is s
 too, of its test and validation parts.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Mapping, Sequence

@@ -6,8 +6,6 @@ needed for six layers of 384 numbers.  Devlin et al. 2019 (BERT), Reimers and Gu
 mean of the tokens); the tests compare it with the same tower in open_clip.
 """
 
-from __future__ import annotations
-
 import html
 import json
 from collections.abc import Sequence
@@ -117,8 +115,7 @@ class SentenceEncoder:
         return read
 
     def _linear(self, name: str, rows: Rows) -> Rows:
-        result: Rows = rows @ self._tensors[f"{name}.weight"].T + self._tensors[f"{name}.bias"]
-        return result
+        return rows @ self._tensors[f"{name}.weight"].T + self._tensors[f"{name}.bias"]
 
     def _normed(self, name: str, rows: Rows) -> Rows:
         centred = rows - rows.mean(axis=-1, keepdims=True)

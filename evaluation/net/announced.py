@@ -4,8 +4,6 @@ What a server announces of a pretrained model's file is held against what comes,
 has a name that no library would take for a finished one until it is one.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os

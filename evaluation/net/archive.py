@@ -5,8 +5,6 @@ it declares them, wherever they lie in the archive.  The whole directory of the 
 judged before the first byte is written.
 """
 
-from __future__ import annotations
-
 import contextlib
 import lzma
 import shutil

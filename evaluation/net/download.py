@@ -5,8 +5,6 @@ with the ``eval`` extra, which fetching photos does not need, and does not resum
 address in a later run.
 """
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import json
@@ -216,8 +214,7 @@ def _validator(response: http.client.HTTPResponse) -> str | None:
     tag: str = response.headers.get("ETag", "")
     if tag and not tag.startswith("W/"):
         return tag
-    date: str | None = response.headers.get("Last-Modified")
-    return date
+    return response.headers.get("Last-Modified")
 
 
 def _refuse_size(wanted: Wanted, part: Part, done: int, total: int | None) -> None:

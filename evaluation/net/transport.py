@@ -5,8 +5,6 @@ redirections lead to http and https alone, and a token stays with the host that 
 Proxies are those of the environment (``HTTPS_PROXY``…).
 """
 
-from __future__ import annotations
-
 import http.client
 import io
 import time

@@ -1,7 +1,5 @@
 """Leaving doubtful images to a person: what is gained, and how much can be automated."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -154,8 +152,7 @@ def _area(wrong: FloatArray, total: FloatArray) -> FloatArray:
 def _parts(units: IntArray) -> IntArray:
     """(N,) part of the jackknife in which each image lies; a unit lies in one part."""
     shuffled = np.random.default_rng(SEED).permutation(np.unique(units).size)
-    result: IntArray = shuffled[np.unique(units, return_inverse=True)[1]] % _PARTS
-    return result
+    return shuffled[np.unique(units, return_inverse=True)[1]] % _PARTS
 
 
 # --------------------------------------------------------------------- automation

@@ -1,7 +1,5 @@
 """What the models say of the data: doubtful labels, classes that overlap."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@ Proper scores first (Brier, log-loss); the expected calibration error second, be
 a perfectly calibrated model would show on so few images.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
@@ -85,15 +83,13 @@ def log_probabilities(predictions: Predictions) -> FloatArray:
     They serve as logits: a softmax does not see what is added to a whole row.
     """
     floor = np.finfo(np.float64).tiny
-    result: FloatArray = np.log(np.maximum(predictions.probabilities, floor))
-    return result
+    return np.log(np.maximum(predictions.probabilities, floor))
 
 
 def bin_of(confidence: FloatArray) -> IntArray:
     """(N,) index of the bin ]low, high] that holds each confidence; 0 is in the first."""
     edges = np.linspace(0, 1, BINS + 1)
-    result: IntArray = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, BINS - 1)
-    return result
+    return np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, BINS - 1)
 
 
 def ece(confidence: FloatArray, right: BoolArray) -> FloatArray:

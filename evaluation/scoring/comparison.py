@@ -1,7 +1,5 @@
 """All cases of a study on the same images: who beats whom, and who shares a rank."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
@@ -195,8 +193,7 @@ def pair_tests(
 
 def _best_first(correct: BoolArray) -> IntArray:
     """(K,) the cases by falling accuracy; equals stay in the study's order."""
-    result: IntArray = np.argsort(-correct.sum(axis=1), kind="stable")
-    return result
+    return np.argsort(-correct.sum(axis=1), kind="stable")
 
 
 def paired_test(

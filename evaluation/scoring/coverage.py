@@ -1,7 +1,5 @@
 """Which sub-categories the texts of their class leave out, as the text encoder sees it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -5,8 +5,6 @@ a method has to choose, it chooses by cross-validation inside its support: the v
 would be hundreds of labels that a shop with four labels a class does not have.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -326,8 +324,7 @@ class _Span:
     """(D, R), scaled."""
 
     def __call__(self, embeddings: FloatArray) -> FloatArray:
-        result: FloatArray = (embeddings.astype(np.float64) - self.centre) @ self.axes
-        return result
+        return (embeddings.astype(np.float64) - self.centre) @ self.axes
 
 
 def _span(embeddings: FloatArray) -> _Span:

@@ -3,8 +3,6 @@
 The report writes the sentences; nothing here knows a model by name.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations

@@ -7,8 +7,6 @@ the same content in the same stratum are one row with a multiplicity, so that re
 images is one multinomial draw: exact, and independent of the order of the images.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -123,8 +121,7 @@ class Units:
     @property
     def total(self) -> FloatArray:
         """(K,) the sums over all units."""
-        result: FloatArray = self.multiplicity @ self.content
-        return result
+        return self.multiplicity @ self.content
 
     def left_out(self) -> FloatArray:
         """(U, K) the sums when one unit of that row is left out."""

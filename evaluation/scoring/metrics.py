@@ -7,8 +7,6 @@ their true class.  Everything is recomputed exactly from predictions.csv: the re
 are seeded and depend on the confusion matrix alone.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,8 +39,7 @@ class Scores:
 
 def softmax(logits: FloatArray) -> FloatArray:
     """(N, C) logits of any float type to (N, C) float64 probabilities, rows summing to 1."""
-    result: FloatArray = scipy.special.softmax(np.asarray(logits, dtype=np.float64), axis=1)
-    return result
+    return scipy.special.softmax(np.asarray(logits, dtype=np.float64), axis=1)
 
 
 def score(predictions: Predictions, groups: IntArray | None = None) -> Scores:

@@ -7,8 +7,6 @@ count as one: near duplicates, or what the data declares.
 the images on which both agree tell nothing about the difference.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 
@@ -179,8 +177,7 @@ def critical_count(disputed: IntArray) -> IntArray:
     # Twice the mid-tail is cdf(c) + cdf(c - 1); the quantile itself, or the one below, passes.
     tail = binom.cdf(candidate, disputed, 0.5) + binom.cdf(candidate - 1, disputed, 0.5)
     passes = (tail < ALPHA) & (2 * candidate < disputed)
-    result: IntArray = np.where(passes, candidate, candidate - 1)
-    return result
+    return np.where(passes, candidate, candidate - 1)
 
 
 @cache  # 190 pairs of 20 cases share few totals

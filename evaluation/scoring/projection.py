@@ -11,8 +11,6 @@ logits of a class by a constant.  Distances to the texts are then read as prefer
 classes, not as the model's own scores.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What prompt sets change, text by text, class by class, and how much of it is choice."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -204,8 +202,7 @@ def _contrasts(models: int, sets: int) -> dict[_Source, FloatArray]:
 
 
 def _helmert(k: int) -> FloatArray:
-    result: FloatArray = scipy.linalg.helmert(k)
-    return result
+    return scipy.linalg.helmert(k)
 
 
 def _shares(accuracies: FloatArray, contrasts: Mapping[_Source, FloatArray]) -> FloatArray:
@@ -216,8 +213,7 @@ def _shares(accuracies: FloatArray, contrasts: Mapping[_Source, FloatArray]) -> 
     total = squares.sum(axis=1, keepdims=True)
     # Rounding alone leaves some 1e-32 between equal accuracies.
     flat = total < _FLAT
-    result: FloatArray = np.where(flat, 1 / 3, squares / np.where(flat, 1, total))
-    return result
+    return np.where(flat, 1 / 3, squares / np.where(flat, 1, total))
 
 
 def _covariance(cells: FloatArray, labels: IntArray, groups: IntArray | None) -> FloatArray:
@@ -227,8 +223,7 @@ def _covariance(cells: FloatArray, labels: IntArray, groups: IntArray | None) ->
     residuals: FloatArray = cells - (_sums(cells, classes) / np.bincount(classes)[:, None])[classes]
     residuals = residuals if groups is None else _sums(residuals, groups)
     # Half an image's worth of doubt: cells that are always right still vary elsewhere.
-    result: FloatArray = (residuals.T @ residuals / n + np.eye(cells.shape[1]) / (2 * n)) / n
-    return result
+    return (residuals.T @ residuals / n + np.eye(cells.shape[1]) / (2 * n)) / n
 
 
 def _sums(rows: FloatArray, members: IntArray) -> FloatArray:

@@ -1,7 +1,5 @@
 """Cases over splits of the same photos, which overlap: means, spreads and corrected tests."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import combinations

@@ -1,7 +1,5 @@
 """Finding the title of a photo, and the photo of a title."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

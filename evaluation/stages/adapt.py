@@ -5,8 +5,6 @@ encoded, and heads that were chosen and fitted, are kept beside the maps: an unc
 its maps, fit nothing again.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Mapping, Sequence

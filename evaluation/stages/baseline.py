@@ -1,7 +1,5 @@
 """A study as it was: kept by name, and compared with what it is now, photo by photo."""
 
-from __future__ import annotations
-
 import io
 import re
 import shutil

@@ -1,7 +1,5 @@
 """From a person's photos to a study: what they are, in which parts, and what their classes say."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

@@ -3,8 +3,6 @@
 Building the towers of a study's models takes half a minute, and their sizes never change.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Whether a study could run here, and what it would download: nothing is loaded."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from evaluation.errors import DataError, VeilleError

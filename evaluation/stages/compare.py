@@ -3,8 +3,6 @@
 Takes seconds: it ends every evaluation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a case costs: its peak of memory, and the time of a forward pass."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import sys

@@ -1,7 +1,5 @@
 """``veille drift``: whether new photos are still those that were studied."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

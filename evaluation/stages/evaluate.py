@@ -1,7 +1,5 @@
 """A case as an evaluation wants it: its record if it stands, or else scored, and its maps."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The cases of a study that can be compared, as the artefacts hold them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

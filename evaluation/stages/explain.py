@@ -5,8 +5,6 @@ declares; ``veille explain`` asks for more.  What it makes is cached map by map:
 interrupted run goes on where it was, and an unchanged case computes nothing.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from evaluation.data import open_photo

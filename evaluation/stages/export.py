@@ -1,7 +1,5 @@
 """``veille export``: a case in a folder of its own, which runs without this program."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import json
 import runpy

@@ -1,7 +1,5 @@
 """The head of a case: made from texts, from labels, or from what has none; with titles or not."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 

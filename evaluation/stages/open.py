@@ -1,7 +1,5 @@
 """From a declared study to its data: photos read, split, and given their prompts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """What a case gains as its titles grow in number."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

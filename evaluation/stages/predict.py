@@ -1,7 +1,5 @@
 """``veille predict``: a case of a study, on photos that nobody has labelled."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Sequence

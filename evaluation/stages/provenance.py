@@ -1,7 +1,5 @@
 """What it takes to explain or repeat a number: commit, versions, hardware."""
 
-from __future__ import annotations
-
 import os
 import platform
 import subprocess

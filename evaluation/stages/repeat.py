@@ -1,7 +1,5 @@
 """A case on other draws of its photos: made anew on each, from embeddings made once."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

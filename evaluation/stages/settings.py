@@ -1,7 +1,5 @@
 """How to run, as opposed to what: folders, device, network, and who watches."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -3,8 +3,6 @@
 Nothing here imports torch or SciPy: an evaluation in which nothing changed takes seconds.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress

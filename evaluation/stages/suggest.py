@@ -8,8 +8,6 @@ anything is looked at (:func:`without_test`): whoever adds the new set to the st
 test part that knows nothing of it.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Classify photos with an exported case: ``python predict.py PHOTO...`` (README.txt says more)."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

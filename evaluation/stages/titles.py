@@ -1,7 +1,5 @@
 """Titles as models read them: encoded once, kept beside the maps."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

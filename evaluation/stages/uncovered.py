@@ -1,7 +1,5 @@
 """Sub-categories of the training photos that no text of their class names, and what they win."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

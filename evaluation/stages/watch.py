@@ -3,8 +3,6 @@
 The test part is put away before anything is looked at: only ``veille eval`` scores it.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace

@@ -4,8 +4,6 @@ Each file is a valid record by itself when it comes here.  What is edited by han
 another study or left of another run is found here, before anything is drawn from it.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass

@@ -22,8 +22,6 @@ file is written to a temporary name beside its place and renamed; ``run.json`` i
 last, so a folder with a ``run.json`` is whole, and so are a record and its overlays.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, suppress

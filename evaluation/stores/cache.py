@@ -1,7 +1,5 @@
 """What the cache holds, and how much of it: all of it can be made again."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A record as the text of a JSON file, and back: strict on every value, one line for any file."""
 
-from __future__ import annotations
-
 import json
 import math
 from pathlib import Path

@@ -5,8 +5,6 @@ key names its ingredients (model fingerprint, image, head, method, settings), so
 never out of date, only unused.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import zipfile

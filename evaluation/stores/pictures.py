@@ -3,8 +3,6 @@
 Nothing else is ever published: not another file that lies there, not what a link leads to.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -8,8 +8,6 @@ the processes, which a home folder on the network lacks, and would gain nothing 
 transaction comes every few seconds.
 """
 
-from __future__ import annotations
-
 import contextlib
 import sqlite3
 import warnings

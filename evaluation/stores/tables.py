@@ -5,8 +5,6 @@ A table is named ``predictions.csv`` wherever it is spoken of; where there are m
 each probability to the last bit.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Sequence

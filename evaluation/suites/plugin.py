@@ -1,7 +1,5 @@
 """pytest is the runner: options, one case a parameter, one record a case, a final table."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import warnings

@@ -1,7 +1,5 @@
 """Claims that hold of every case, and the floors that its study declares."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

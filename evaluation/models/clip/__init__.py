@@ -4,8 +4,6 @@
 cannot be loaded, ``sizes`` what can be known without them.
 """
 
-from __future__ import annotations
-
 from evaluation.models.clip.classifier import ClipClassifier, fetch, load
 from evaluation.models.clip.sizes import sizes
 from evaluation.models.clip.sources import availability

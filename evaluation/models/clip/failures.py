@@ -1,7 +1,5 @@
 """What PyTorch, safetensors and open_clip raise when they load a model, in one line."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 

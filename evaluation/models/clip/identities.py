@@ -1,7 +1,5 @@
 """What a zero-shot model is, kept from its first load: a prompt edit builds no image tower."""
 
-from __future__ import annotations
-
 import json
 import platform
 from collections.abc import Mapping

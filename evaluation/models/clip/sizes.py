@@ -1,7 +1,5 @@
 """What can be computed of a zero-shot model before its weights are here."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Where the weights of a zero-shot model are, and how open_clip is told to build it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path

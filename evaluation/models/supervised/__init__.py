@@ -7,8 +7,6 @@ puts a head on it in one of three regimes: ``logistic`` (a regression on frozen 
 what the last two share.
 """
 
-from __future__ import annotations
-
 from evaluation.models.supervised.classifier import SupervisedClassifier, load
 from evaluation.models.supervised.sizes import sizes
 from evaluation.models.supervised.weights import availability, fetch

@@ -1,7 +1,5 @@
 """Augmented views of a photo: random, and the same for the same photo, number and seed."""
 
-from __future__ import annotations
-
 import hashlib
 import threading
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """The last blocks of a trunk: what learns when the rest stays frozen."""
 
-from __future__ import annotations
-
 from torch import nn
 
 

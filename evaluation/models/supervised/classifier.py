@@ -1,7 +1,5 @@
 """A supervised model: a trunk, and a head in the regime that the study declares."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """The ``head`` regime: a linear head learnt by gradient descent on embedded views."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Iterator, Sequence

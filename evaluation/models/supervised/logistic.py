@@ -3,8 +3,6 @@
 Linear probing is the usual yardstick of CLIP (Radford et al. 2021, section 3.2).
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace

@@ -11,8 +11,6 @@ Every file is written to a temporary name and renamed, and what came before goes
 process killed at any moment leaves a checkpoint that can be continued.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import warnings

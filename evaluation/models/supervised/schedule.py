@@ -1,7 +1,5 @@
 """What every training by gradient descent has: its numbers, its schedule, its best epoch."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What can be computed of a supervised model before its weights are here."""
 
-from __future__ import annotations
-
 import torch
 
 from evaluation.models import embedded

@@ -4,8 +4,6 @@ A bare name is torchvision's where torchvision has it (``densenet201``), else ti
 ``timm:densenet201`` and ``torchvision:densenet201`` say which.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

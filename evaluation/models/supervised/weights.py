@@ -4,8 +4,6 @@
 code and in their own caches (``TORCH_HOME``, ``HF_HOME``).
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
