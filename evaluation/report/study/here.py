@@ -16,6 +16,9 @@ from evaluation.report.kit.sentence import Part
 from evaluation.report.kit.tables import Cell, head
 from evaluation.report.study.view import StudyView, interval_said, trace
 
+NOWHERE = ""
+"""Where a file stands that is not in the site: every address from there is ""."""
+
 
 @dataclass(frozen=True, slots=True)
 class Here:
@@ -29,7 +32,7 @@ class Here:
 
     def file(self, target: str, anchor: str = "") -> str:
         """To any page or file of the site, by its uri."""
-        return links.href(self.uri, target, anchor)
+        return "" if self.uri == NOWHERE else links.href(self.uri, target, anchor)
 
     def to(self, page: str, anchor: str = "") -> str:
         """To a page of the study, by its address in the study: "comparaison"."""
@@ -93,7 +96,7 @@ class Here:
 
     def _explorer(self, state: Mapping[str, str], *cases: str) -> str:
         """To photos, unless nobody kept what these cases say of them."""
-        known = self.view.explorable(*cases)
+        known = self.uri != NOWHERE and self.view.explorable(*cases)
         return links.explorer(self.uri, self.view.folder, state) if known else ""
 
     # -------------------------------------------------------- what is printed

@@ -3,11 +3,11 @@
 ::
 
     records ──► slides.py, backup.py ──► templates/diaporama.html.jinja ──► one file
-                (blocks of formatted       (diaporama.css, diaporama.js,
-                 text, tables, charts)      fonts and photos inside)
+                (blocks.py: mappings)      (_slides.jinja, diaporama.css,
+                                            diaporama.js, fonts and photos inside)
 
 Tables, charts and sentences are those of the site's pages; paging.py cuts the tables that no
-slide could hold.  Links lead to pages that are not in the file: they are left out.
+slide could hold.  The pages that they would lead to are not in the file: :data:`NOWHERE`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from evaluation.records import StudyResults
 from evaluation.report.kit import links, wording
-from evaluation.report.kit.language import Language, current, speaking
+from evaluation.report.kit.language import Language, current, speaking, t
 from evaluation.report.kit.markup import Templates
 from evaluation.report.kit.vega import Draw, vega_svg
 from evaluation.report.paper.deck.backup import backup_slides
@@ -24,6 +24,7 @@ from evaluation.report.paper.deck.slides import main_slides
 from evaluation.report.site.policy import alone_policy
 from evaluation.report.site.render import translations
 from evaluation.report.site.standalone import sheet, stylesheet
+from evaluation.report.study.here import NOWHERE, Here
 from evaluation.report.study.view import Photos, StudyView, shows_photos
 
 __all__ = ["render_deck"]
@@ -50,11 +51,14 @@ def render_deck(
             draw=draw,
             photos_shown=shows_photos(photos, results.study),
         )
-        script = sheet(templates / "diaporama.js")
+        here, script = Here(view, NOWHERE), sheet(templates / "diaporama.js")
         deck = {
             "lang": current(),
             "title": wording.told(results.study.title),
-            "slides": (*main_slides(view), *backup_slides(view)),
+            "slides": [
+                *main_slides(here),
+                *({**slide, "kicker": t("Annexe")} for slide in backup_slides(here)),
+            ],
             "sheets": (stylesheet(assets), sheet(templates / "diaporama.css")),
             "script": script,
             "policy": alone_policy(script),
