@@ -41,8 +41,8 @@ def interval_chart(here: Here) -> Chart:
 def _chart_title(view: StudyView) -> str:
     """What the figure shows, in so many words where tests say it."""
     photos = nt(view.test_images, "{n} photo de test", "{n} photos de test")
-    findings = view.comparison.findings if view.comparison else ()
-    ahead = next((finding for finding in findings if finding.topic == "leaders"), None)
+    leaders = (row for row in view.concluded.findings if row.topic == "leaders")
+    ahead = next(leaders, None)
     if ahead is None:
         return t("Part des {photos} bien classées", photos=photos)
     if len(ahead.members) > 1:

@@ -22,8 +22,7 @@ _SIDES: tuple[FindingTopic, ...] = ("models", "training")
 
 def findings(here: Here, *topics: FindingTopic) -> tuple[Sentence, ...]:
     """The conclusions on these topics, or on all that was measured."""
-    concluded = here.view.comparison.findings if here.view.comparison else ()
-    wanted = [finding for finding in concluded if finding.topic in (topics or MEASURED)]
+    wanted = [row for row in here.view.concluded.findings if row.topic in (topics or MEASURED)]
     return tuple(tell(here, finding) for finding in wanted if not _said_by_another(finding, wanted))
 
 
@@ -54,7 +53,7 @@ def headlines(here: Here) -> tuple[Sentence, ...]:
     best_case = top.case if top else ""
     return tuple(
         tell(here, finding)
-        for finding in (view.comparison.findings if view.comparison else ())
+        for finding in view.concluded.findings
         if finding.topic == "leaders"
         or (finding.topic in {"prompts", "control"} and finding.subject == best_case)
     )
@@ -220,8 +219,7 @@ def _control(here: Here, finding: Finding) -> Sentence:
         "numbers": proof(here, finding),
     }
     if finding.verdict == "better" and finding.subject == finding.a:
-        gains = view.comparison.control if view.comparison else {}
-        gain = gains.get(finding.subject)
+        gain = view.concluded.control.get(finding.subject)
         if gain is None:
             return say(
                 "pour {model}, {texts} fait mieux que des {words} {numbers}, sur un seul tirage "

@@ -41,8 +41,7 @@ VERDICTS = {
 
 def rank_cell(view: StudyView, case: str) -> Cell:
     """A case's rank, and whether a test leaves others beside it."""
-    compared = view.comparison.comparison if view.comparison else None
-    cases = compared.cases if compared else ()
+    cases = view.compared.cases if view.compared else ()
     ranked = next((rank for rank in cases if rank.case == case), None)
     if ranked is None:
         return Cell(text=wording.DASH, kind="missing")

@@ -118,7 +118,7 @@ def mean_gap(here: Here, case: str, other: str) -> tuple[RepeatedPair, Part] | N
 
 
 def _of(here: Here) -> Repeats | None:
-    return here.view.comparison.repeats if here.view.comparison else None
+    return here.view.concluded.repeats
 
 
 def _draws(found: Repeats) -> str:

@@ -50,7 +50,7 @@ def cases_table(here: Here) -> Table:
     order = sorted(view.scored, key=lambda run: -value(run, "accuracy"))
     order.sort(key=lambda run: run.model.reads != ("photo",))
     metrics = [row.name for row in OF_CASES if any(run.metric(row.name) for run in order)]
-    ranked = view.comparison is not None and view.comparison.comparison is not None
+    ranked = view.compared is not None
 
     def measure(name: str, run: RunRecord) -> Cell:
         href = here.right(run.case) if name == "accuracy" else ""

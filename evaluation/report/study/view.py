@@ -11,6 +11,7 @@ from functools import cached_property
 
 from evaluation.errors import ReportError
 from evaluation.records import (
+    CaseComparison,
     CaseExplanation,
     Finding,
     Metric,
@@ -357,9 +358,25 @@ class StudyView:
         return found if (found.dataset_revision, found.split_digest) == current else None
 
     @cached_property
+    def concluded(self) -> StudyComparison:
+        """The same; one without any conclusion where there is none."""
+        return self.comparison or StudyComparison(
+            study=self.study.name,
+            dataset_revision=self.study.dataset_revision,
+            split_digest=self.study.split_digest,
+            inputs={},
+            comparison=None,
+        )
+
+    @property
+    def compared(self) -> CaseComparison | None:
+        """The tests of all cases on the same photos; None with fewer than two."""
+        return self.concluded.comparison
+
+    @cached_property
     def _pairs(self) -> Mapping[frozenset[str], PairedTest]:
-        compared = self.comparison.comparison if self.comparison else None
-        return {frozenset((pair.a, pair.b)): pair for pair in (compared.pairs if compared else ())}
+        pairs = self.compared.pairs if self.compared else ()
+        return {frozenset((pair.a, pair.b)): pair for pair in pairs}
 
     def pair(self, one: str, other: str) -> PairedTest | None:
         """The test of two cases, by their ids; None when they were not compared."""
@@ -368,8 +385,7 @@ class StudyView:
     @property
     def alpha(self) -> float:
         """The level of the tests."""
-        compared = self.comparison.comparison if self.comparison else None
-        return compared.alpha if compared else 0.05
+        return self.compared.alpha if self.compared else 0.05
 
     def behind(self, leaders: Finding) -> int:
         """How many cases, controls left out, a test finds worse than the first one."""
@@ -381,23 +397,21 @@ class StudyView:
         return answer(
             self.study.answer,
             self.scored,
-            self.comparison.validation if self.comparison else {},
+            self.concluded.validation,
             self._pairs.values(),
         )
 
     @property
     def margin(self) -> str:
         """The gap that does not matter, in words: "5 points"."""
-        compared = self.comparison.comparison if self.comparison else None
-        margin = compared.margin if compared else self.study.answer.margin
+        margin = self.compared.margin if self.compared else self.study.answer.margin
         return wording.gap(margin, 0 if (100 * margin).is_integer() else 1)
 
     def shown_changes(self, case: str) -> frozenset[str]:
         """The classes whose recall a case is shown to change over the baseline's."""
-        diagnoses = self.comparison.prompts if self.comparison else ()
         return frozenset(
             row.label
-            for diagnosis in diagnoses
+            for diagnosis in self.concluded.prompts
             for gain in diagnosis.gains
             if gain.a == case
             for row in gain.classes
@@ -406,9 +420,8 @@ class StudyView:
 
     def letters(self, case: str) -> str:
         """The letters of a case's groups, "a, b": cases that no test separates share one."""
-        compared = self.comparison.comparison if self.comparison else None
-        groups = {rank.case: rank.groups for rank in compared.cases} if compared else {}
-        return ", ".join(groups.get(case, ()))
+        ranks = self.compared.cases if self.compared else ()
+        return ", ".join(next((rank.groups for rank in ranks if rank.case == case), ()))
 
     @property
     def lettered(self) -> bool:

@@ -29,10 +29,8 @@ LINES: tuple[Line, ...] = (
 
 def worth(here: Here) -> tuple[Sentence, ...]:
     """How many labels each label-free case is worth, with its interval."""
-    found = here.view.comparison.few_shot if here.view.comparison else ()
-    return tuple(
-        sentence for curves in found for row in curves.worth for sentence in _worth(here, row)
-    )
+    rows = (row for curves in here.view.concluded.few_shot for row in curves.worth)
+    return tuple(sentence for row in rows for sentence in _worth(here, row))
 
 
 def _worth(here: Here, one: LabelsWorth) -> tuple[Sentence, ...]:
@@ -80,7 +78,7 @@ def pairs_charts(here: Here) -> tuple[Chart, ...]:
     Clusters and shares are left out of the curve: cases that differ by them alone share one.
     """
     curves: dict[tuple[PairsPoint, ...], PairsCurve] = {}
-    for curve in here.view.comparison.pairs if here.view.comparison else ():
+    for curve in here.view.concluded.pairs:
         curves.setdefault(curve.points, curve)
     return tuple(_pairs_chart(here, curve) for curve in curves.values())
 
@@ -145,7 +143,7 @@ def _pairs_chart(here: Here, curve: PairsCurve) -> Chart:
 
 def _labels_curve(here: Here, case: str) -> tuple[FewShotPoint, ...]:
     """The points of the learning curve that a case's worth in labels was read off."""
-    for model in here.view.comparison.few_shot if here.view.comparison else ():
+    for model in here.view.concluded.few_shot:
         methods = {worth.method for worth in model.worth if worth.case == case}
         for curve in model.curves:
             if curve.method in methods:

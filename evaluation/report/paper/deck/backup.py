@@ -76,13 +76,13 @@ def _cases(here: Here) -> Table | None:
 
 
 def _matrix(here: Here) -> Table | None:
-    compared = here.view.comparison.comparison if here.view.comparison else None
+    compared = here.view.compared
     note = t("Dans chaque case : l’écart, le verdict et l’intervalle à 95 %.")
     return replace(matrix(here, compared, numbered=False), note=note) if compared else None
 
 
 def _method(here: Here) -> Block:
     view = here.view
-    compared = view.comparison.comparison if view.comparison else None
+    compared = view.compared
     tests = [global_test(compared), sensitivity(compared)] if compared else []
     return block("method", study=view.study, test=view.test_images, tests=tests)

@@ -189,14 +189,12 @@ def _class_gains(here: Here) -> Iterator[Slide]:
     if pair is None or len(view.study.classes) > _CHARTED:
         return
     case = pair[1].case
-    concluded = view.comparison
     told = [
         tell(here, finding)
-        for finding in (concluded.findings if concluded else ())
+        for finding in view.concluded.findings
         if finding.topic in {"prompts", "control"} and finding.subject == case
     ]
-    diagnoses = concluded.prompts if concluded else ()
-    gains = (gain for diagnosis in diagnoses for gain in diagnosis.gains if gain.a == case)
+    gains = (gain for row in view.concluded.prompts for gain in row.gains if gain.a == case)
     if (gain := next(gains, None)) is not None:
         chart, said = prompts.gain_chart(here, gain), class_finding(here, gain)
     elif (change := zero_shot.change(view, pair[1])) is not None:
