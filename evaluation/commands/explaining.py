@@ -105,17 +105,18 @@ def suggest(
     another one, and suggestion.json for the site.  The test part is never looked at.
     """
     from evaluation.stages import suggest as stage
+    from evaluation.stages.bench import models_of
     from evaluation.stages.engine import Engine
     from evaluation.stages.open import read_data
 
     found = load_study(study, data_root=data_root)
     with progress_bars() as advance:
-        blind = stage.without_test(read_data(found, replace(settings, progress=advance)))
+        data = read_data(found, replace(settings, progress=advance))
     engine = Engine(settings)
-    for spec in stage.models_of(blind.data.study, models):
+    for spec in models_of(data.study, models):
         with progress_bars() as advance:
             engine.settings = replace(settings, progress=advance)
-            suggestion, file = stage.suggest(blind, spec, engine, prompts=prompts, output=output)
+            suggestion, file = stage.suggest(data, spec, engine, prompts=prompts, output=output)
         say(suggestion_text(suggestion))
         if file is not None:
             say(

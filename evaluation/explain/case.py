@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -47,21 +48,10 @@ ENOUGH = 5
 """Photos from which the interval of a mean over photos says something."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseStamp:
-    """Which case is explained, and on which data."""
-
-    study: str
-    case: str
-    dataset_revision: str
-    split_digest: str
-    predictions_digest: str = ""
-
-
 def explain_case(
     explainer: Explainer,
     *,
-    stamp: CaseStamp,
+    stamp: Mapping[str, str],
     samples: Sequence[Sample],
     predictions: Predictions,
     write: Callable[[str, bytes], None],
@@ -73,7 +63,7 @@ def explain_case(
 
     Args:
         explainer: Its model, with the head that made the predictions.
-        stamp: Written into the record.
+        stamp: Fields of the record: which case is explained, and on which data.
         samples: The photos of the predictions, in any order.
         predictions: Of the test photos.
         write: Keeps an overlay: its name relative to the case's folder, and its bytes.
@@ -99,7 +89,7 @@ def explain_case(
         samples={sample.id: sample for sample in samples},
         write=write,
         folder=folder,
-        label=f"attention maps of {stamp.case}",
+        label=f"attention maps of {stamp['case']}",
         advance=progress,
     )
     return work.explained(selected, stamp)
@@ -191,7 +181,9 @@ class _Work:
         predicted, true = self.predictions.predicted[row], self.predictions.labels[row]
         return tuple(dict.fromkeys((int(predicted), int(true))))
 
-    def explained(self, selected: Sequence[SelectedPhoto], stamp: CaseStamp) -> CaseExplanation:
+    def explained(
+        self, selected: Sequence[SelectedPhoto], stamp: Mapping[str, Any]
+    ) -> CaseExplanation:
         """The record of the case."""
         plan = Plan.of(selected, self.spec)
         cards, methods = self.methods(plan)
@@ -201,7 +193,7 @@ class _Work:
             if (used := plan.methods_of(photo.sample_id, methods)) or not methods
         )
         return CaseExplanation(
-            **asdict(stamp),
+            **stamp,
             algorithms=ALGORITHMS,
             fingerprint=self.explainer.model.fingerprint,
             classes=self.predictions.classes,
@@ -209,7 +201,7 @@ class _Work:
             methods=cards,
             photos=photos,
             faithfulness=self.faithfulness(methods, plan.curves),
-            randomisation=self.randomisation(methods, plan.randomised, stamp.case),
+            randomisation=self.randomisation(methods, plan.randomised, stamp["case"]),
         )
 
     def step(self, passes: int) -> None:

@@ -96,10 +96,8 @@ def embed_views(
     return run, Support(embeddings=rows, labels=np.repeat(data.labels(ids), each))
 
 
-def support(data: StudyData, rows: Mapping[Fold, FloatArray], fold: Fold) -> Support | None:
-    """The embeddings of a part with their labels; None when that part was not embedded."""
-    if fold not in rows:
-        return None
+def support(data: StudyData, rows: Mapping[Fold, FloatArray], fold: Fold) -> Support:
+    """The embeddings of a part with their labels."""
     return Support(embeddings=rows[fold], labels=data.labels(data.ids(fold)))
 
 

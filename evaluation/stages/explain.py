@@ -5,7 +5,11 @@ declares; ``veille explain`` asks for more.  What it makes is cached map by map:
 interrupted run goes on where it was, and an unchanged case computes nothing.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from evaluation.data import open_photo
 from evaluation.errors import ArtefactError, DataError, VeilleError, one_line
@@ -15,6 +19,7 @@ from evaluation.records import (
     CaseExplanation,
     ExplainFailure,
     ExplainSpec,
+    Head,
     Predictions,
     RunRecord,
 )
@@ -25,6 +30,9 @@ from evaluation.stages.standing import maps_stand
 from evaluation.stores import artefacts
 from evaluation.stores.tables import read_predictions
 from evaluation.usage import eval_command
+
+if TYPE_CHECKING:
+    from evaluation.models import Classifier
 
 
 def deeper(spec: ExplainSpec) -> ExplainSpec:
@@ -75,19 +83,10 @@ def explain(case: Case, data: StudyData, engine: Engine, spec: ExplainSpec) -> C
         ArtefactError: the maps cannot be written.
 
     """
-    from evaluation.explain import CaseStamp, Explainer, explain_case
-
     if not case.model.embeds:
         raise DataError("predictions made elsewhere have no maps", where=case.id)
     root = engine.settings.artefacts
     run, predictions = _scored(case, data, engine)
-    stamp = CaseStamp(
-        study=case.study,
-        case=case.id,
-        dataset_revision=data.dataset.revision,
-        split_digest=data.split.digest,
-        predictions_digest=artefacts.predictions_digest(root, case.id),
-    )
     model = engine.model(case.model, data)
     if run.provenance.weights_digest not in (None, model.weights_digest):
         raise _outdated(case)
@@ -95,26 +94,65 @@ def explain(case: Case, data: StudyData, engine: Engine, spec: ExplainSpec) -> C
         standing = artefacts.read_explanation(root / case.id / "attention.json")
         if standing.fingerprint == model.fingerprint:
             return standing
+    stamp = {
+        **stamp_of(case, data),
+        "predictions_digest": artefacts.predictions_digest(root, case.id),
+    }
+    head = head_of(case, data, engine)
+    found, overlays = look_into(
+        model, head, spec, predictions, data=data, engine=engine, stamp=stamp
+    )
+    artefacts.write_explanation(root, found, overlays)
+    return found
+
+
+def stamp_of(case: Case, data: StudyData) -> dict[str, Any]:
+    """Which case is explained, and on which data: fields of the record."""
+    return {
+        "study": case.study,
+        "case": case.id,
+        "dataset_revision": data.dataset.revision,
+        "split_digest": data.split.digest,
+    }
+
+
+def look_into(
+    model: Classifier,
+    head: Head,
+    spec: ExplainSpec,
+    predictions: Predictions,
+    *,
+    data: StudyData,
+    engine: Engine,
+    stamp: Mapping[str, str],
+    **chosen: Any,
+) -> tuple[CaseExplanation, dict[str, bytes]]:
+    """What is explained of some predictions, and the overlays to write with it.
+
+    ``chosen`` may name the photos and the folder of the overlays, as :func:`explain_case` does.
+    """
+    from evaluation.explain import Explainer, explain_case
+
     overlays: dict[str, bytes] = {}
     with engine.map_cache() as cache:
         explainer = Explainer(
             model=model,
-            head=head_of(case, data, engine),
+            head=head,
             spec=spec,
             load=lambda sample: open_photo(sample.image),
             cache=cache,
             batch_size=engine.settings.batch_size,
         )
-        found = explain_case(
+        record = explain_case(
             explainer,
             stamp=stamp,
             samples=data.samples(predictions.sample_ids),
             predictions=predictions,
             write=overlays.__setitem__,
             progress=engine.settings.progress,
+            **chosen,
         )
-    artefacts.write_explanation(root, found, overlays)
-    return found
+    return record, overlays
 
 
 def planned(
@@ -141,25 +179,22 @@ def _scored(case: Case, data: StudyData, engine: Engine) -> tuple[RunRecord, Pre
     """The stored result of a case, which must be about the study as it is now."""
     folder = engine.settings.artefacts / case.id
     if not (folder / "run.json").is_file():
-        raise DataError("the case was not scored yet", where=case.id, remedy=_score_it(case))
+        raise _unscored(case, "the case was not scored yet")
     run = artefacts.read_run(folder / "run.json")
     if run.status != "ok":
-        raise DataError(f"the case is {run.status}", where=case.id, remedy=_score_it(case))
+        raise _unscored(case, f"the case is {run.status}")
     if not _is_of_now(run, case, data):
         raise _outdated(case)
     return run, read_predictions(folder / "predictions.csv")
 
 
 def _outdated(case: Case) -> DataError:
-    return DataError(
-        "the case was scored on other photos, texts or weights",
-        where=case.id,
-        remedy=_score_it(case),
-    )
+    return _unscored(case, "the case was scored on other photos, texts or weights")
 
 
-def _score_it(case: Case) -> str:
-    return f"score it first: {eval_command(case.study)}"
+def _unscored(case: Case, what: str) -> DataError:
+    remedy = f"score it first: {eval_command(case.study)}"
+    return DataError(what, where=case.id, remedy=remedy)
 
 
 def _is_of_now(run: RunRecord, case: Case, data: StudyData) -> bool:

@@ -74,7 +74,8 @@ def make_head(
     titles = read_titles(spec, data, engine, tuple(rows))
     model, check = engine.model(spec, data), support(data, rows, "validation")
     if titles and spec.learns:
-        learnt, check = _beside(learnt, titles, "train"), _beside(check, titles, "validation")
+        learnt = None if learnt is None else _beside(learnt, titles, "train")
+        check = _beside(check, titles, "validation")
     head = model.head(
         data.dataset.classes,
         prompts=case.prompts,
@@ -109,10 +110,8 @@ def make_head(
     )
 
 
-def _beside(part: Support | None, titles: Mapping[Fold, FloatArray], fold: Fold) -> Support | None:
+def _beside(part: Support, titles: Mapping[Fold, FloatArray], fold: Fold) -> Support:
     """The features of photos with those of their titles beside them: (N, D + T)."""
-    if part is None:
-        return None
     if fold not in titles or len(part.labels) != len(titles[fold]):
         raise DataError(
             "titles are read beside features of a frozen trunk, one row a photo",

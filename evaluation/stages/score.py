@@ -162,7 +162,7 @@ def run_case(
     label_free = spec.family == "label-free"
     needed: tuple[Fold, ...] = FOLDS if plain or label_free else ("validation", "test")
     run, rows = embed_parts(data, engine, model, needed, memory)
-    learnt = support(data, rows, "train")
+    learnt = support(data, rows, "train") if "train" in rows else None
     if model.views is not None:
         augmented, learnt = embed_views(data, engine, model, model.views)
         run = run.and_also(augmented)

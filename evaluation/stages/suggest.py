@@ -4,19 +4,19 @@ The confusions of a model's best prompt set on the validation part, the photos b
 their maps, and the sub-categories of the training part that no text of their class names: these
 make a new prompt set, whose worth is measured on validation.  Since validation also chose what
 to keep, that measure flatters; its interval does not know.  The test part is put away before
-anything is looked at (:func:`without_test`): whoever adds the new set to the study still has a
+anything is looked at (:func:`hide_test`): whoever adds the new set to the study still has a
 test part that knows nothing of it.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from evaluation.data import open_photo
-from evaluation.errors import DataError, VeilleError
+from evaluation.errors import DataError
 from evaluation.records import (
     Case,
     ClassSuggestion,
@@ -27,17 +27,17 @@ from evaluation.records import (
     PromptSet,
     SelectedPhoto,
     SelectionReason,
-    Study,
     Suggestion,
     ValidationConfusion,
 )
 from evaluation.scoring.intervals import share
 from evaluation.scoring.paired import paired
+from evaluation.stages.bench import Bench, validation_bench
 from evaluation.stages.engine import Engine
 from evaluation.stages.evidence import right
+from evaluation.stages.explain import look_into, stamp_of
 from evaluation.stages.open import StudyData, hide_test
 from evaluation.stages.uncovered import Missing, kept_names, missing_names, with_names
-from evaluation.stages.validation import ValidationBench, validation_bench
 from evaluation.stores import artefacts
 from evaluation.study.scaffold import free_name, write_prompt_set
 
@@ -49,22 +49,8 @@ ADDED = 8
 """Texts that a class is given at most."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlindStudy:
-    """A study whose test part was put away: its ids, its photos and its labels."""
-
-    data: StudyData
-    split_digest: str
-    """Of the whole split."""
-
-
-def without_test(data: StudyData) -> BlindStudy:
-    """Puts the test part away."""
-    return BlindStudy(data=hide_test(data), split_digest=data.split.digest)
-
-
 def suggest(
-    study: BlindStudy,
+    data: StudyData,
     spec: ModelSpec,
     engine: Engine,
     *,
@@ -74,7 +60,7 @@ def suggest(
     """Suggests texts for one model that reads them, and writes them beside its artefacts.
 
     Args:
-        study: The study, without its test part.
+        data: The study; its test part is put away first.
         spec: The model.
         engine: Loads it, and writes the suggestion.
         prompts: The prompt set to start from; the best on validation when None.
@@ -90,21 +76,20 @@ def suggest(
         VeilleError: the file cannot be written.
 
     """
-    bench = validation_bench(study.data, spec, engine)
+    blind = hide_test(data)
+    bench = validation_bench(blind, spec, engine)
     base, found = _start(bench, prompts)
-    case = Case(study=study.data.study.name, model=spec, prompts=base)
-    folder = output or study.data.study.file.parent / "prompts"
+    case = Case(study=data.study.name, model=spec, prompts=base)
+    folder = output or data.study.file.parent / "prompts"
     names, after = kept_names(bench, base, missing_names(bench, base, found), found)
     proposal = None if after is None else _proposal(base, names, folder)
-    photos, overlays = _explained(bench, case, found, study.split_digest, engine)
-    groups = study.data.groups(found.sample_ids)
+    stamp = stamp_of(case, data)
+    photos, overlays = _explained(bench, base, found, stamp)
+    groups = blind.groups(found.sample_ids)
     change = None if after is None else paired(right(after), right(found), groups)
     suggestion = Suggestion(
-        study=case.study,
-        case=case.id,
+        **stamp,
         prompts_digest=base.digest,
-        dataset_revision=study.data.dataset.revision,
-        split_digest=study.split_digest,
         fingerprint=bench.model.fingerprint,
         far=names.far,
         classes=_of_classes(found, after, base, names, photos),
@@ -147,7 +132,7 @@ def _of_classes(
     )
 
 
-def _start(bench: ValidationBench, name: str | None) -> tuple[PromptSet, Predictions]:
+def _start(bench: Bench, name: str | None) -> tuple[PromptSet, Predictions]:
     """The prompt set to make more precise, and what it says of validation."""
     declared = bench.model.spec.prompts
     known = {
@@ -215,16 +200,12 @@ def _surest(found: Predictions, label: int, guess: int) -> list[str]:
 
 
 def _explained(
-    bench: ValidationBench, case: Case, found: Predictions, split_digest: str, engine: Engine
+    bench: Bench, prompts: PromptSet, found: Predictions, stamp: dict[str, Any]
 ) -> tuple[dict[str, ExplainedPhoto], dict[str, bytes]]:
     """The photos behind the confusions with their maps, and the overlays to write."""
-    from evaluation.explain import CaseStamp, Explainer, explain_case
-
-    assert case.prompts is not None  # noqa: S101 - a zero-shot case has texts
-    data = bench.data
-    chosen = [
+    selected = [
         SelectedPhoto(
-            sample_id=one,
+            sample_id=photo,
             reasons=(
                 SelectionReason(
                     rule="confusion",
@@ -235,45 +216,20 @@ def _explained(
         )
         for label in range(len(found.classes))
         for guess, _ in _pairs(found, label)
-        for one in _surest(found, label, guess)
+        for photo in _surest(found, label, guess)
     ]
-    spec = data.study.explain or ExplainSpec()
-    overlays: dict[str, bytes] = {}
-    with engine.map_cache() as cache:
-        explainer = Explainer(
-            model=bench.model,
-            head=bench.made(case.prompts).head,
-            spec=replace(spec, rise_photos=0, faithfulness_photos=0, randomisation_photos=0),
-            load=lambda sample: open_photo(sample.image),
-            cache=cache,
-            batch_size=engine.settings.batch_size,
-        )
-        explained = explain_case(
-            explainer,
-            stamp=CaseStamp(
-                study=case.study,
-                case=case.id,
-                dataset_revision=data.dataset.revision,
-                split_digest=split_digest,
-            ),
-            samples=data.samples(found.sample_ids),
-            predictions=found,
-            write=overlays.__setitem__,
-            selected=chosen,
-            folder="suggestion",
-            progress=engine.settings.progress,
-        )
+    spec = bench.data.study.explain or ExplainSpec()
+    spec = replace(spec, rise_photos=0, faithfulness_photos=0, randomisation_photos=0)
+    head = bench.made(prompts).head
+    explained, overlays = look_into(
+        bench.model,
+        head,
+        spec,
+        found,
+        data=bench.data,
+        engine=bench.engine,
+        stamp=stamp,
+        selected=selected,
+        folder="suggestion",
+    )
     return {photo.sample_id: photo for photo in explained.photos}, overlays
-
-
-def models_of(study: Study, names: Sequence[str]) -> tuple[ModelSpec, ...]:
-    """The models of a study that read texts: those of these names, or all."""
-    known = {one.name: one for one in study.models if one.reads_texts and one.embeds}
-    unknown = sorted(set(names) - set(known))
-    if unknown or not known:
-        raise VeilleError(
-            f"no zero-shot model {', '.join(unknown)}" if unknown else "no zero-shot model",
-            where=study.name,
-            remedy=f"choose among {', '.join(known)}" if known else "only texts can be suggested",
-        )
-    return tuple(known[name] for name in names) if names else tuple(known.values())

@@ -9,9 +9,9 @@ import numpy as np
 from evaluation.data import resolve_prompts
 from evaluation.records import FloatArray, Predictions, PromptSet, UncoveredSubcategory
 from evaluation.scoring.coverage import coverage
+from evaluation.stages.bench import Bench
 from evaluation.stages.evidence import right
 from evaluation.stages.open import StudyData
-from evaluation.stages.validation import ValidationBench
 
 ADDED = 8
 """Texts that a class is given at most."""
@@ -27,7 +27,7 @@ class Missing:
     """The similarity at which a text is no longer near: see :class:`Coverage`."""
 
 
-def missing_names(bench: ValidationBench, base: PromptSet, found: Predictions) -> Missing:
+def missing_names(bench: Bench, base: PromptSet, found: Predictions) -> Missing:
     """The sub-categories of the training photos that no text of their class says."""
     data, classes = bench.data, found.classes
     derived = resolve_prompts(replace(base, derive="subcategories"), data.dataset, data.split).texts
@@ -64,7 +64,7 @@ def missing_names(bench: ValidationBench, base: PromptSet, found: Predictions) -
     return Missing(of=result, far=round(near.far, 4))
 
 
-def _rows(bench: ValidationBench, base: PromptSet, texts: Sequence[str]) -> FloatArray:
+def _rows(bench: Bench, base: PromptSet, texts: Sequence[str]) -> FloatArray:
     """(T, D) embeddings, in the order of the texts, which may repeat."""
     unique = tuple(dict.fromkeys(texts))
     rows = dict(zip(unique, bench.embed_texts(unique, base), strict=True))
@@ -95,7 +95,7 @@ def _counts(data: StudyData, found: Predictions) -> dict[str, Counter[tuple[str,
 
 
 def kept_names(
-    bench: ValidationBench, base: PromptSet, names: Missing, found: Predictions
+    bench: Bench, base: PromptSet, names: Missing, found: Predictions
 ) -> tuple[Missing, Predictions | None]:
     """The names without the additions that win no validation photo, and what is said with them.
 

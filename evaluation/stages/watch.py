@@ -10,10 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from evaluation.data import resolve_prompts
-from evaluation.errors import DataError, VeilleError
+from evaluation.errors import VeilleError
 from evaluation.records import (
     Flip,
-    ModelSpec,
     Predictions,
     PromptSet,
     Provisional,
@@ -22,10 +21,10 @@ from evaluation.records import (
 )
 from evaluation.scoring.intervals import share
 from evaluation.scoring.paired import paired
+from evaluation.stages.bench import Bench, models_of, validation_bench
 from evaluation.stages.engine import Engine
 from evaluation.stages.evidence import right
 from evaluation.stages.open import hide_test, read_data
-from evaluation.stages.validation import ValidationBench, validation_bench
 from evaluation.study.config import load_study
 
 PAUSE = 0.15
@@ -40,7 +39,7 @@ class Watch:
     """The study.toml."""
     data_root: Path | None
     """Where the photos are, instead of where the file says."""
-    bench: ValidationBench
+    bench: Bench
     """The model, which stays loaded, and the photos."""
     engine: Engine
     seen: dict[Path, int] = field(default_factory=dict)
@@ -62,21 +61,10 @@ def start(
         WeightsUnavailable: the model cannot be had here.
 
     """
-    spec = _model(study, name)
+    spec, *_ = models_of(study, [name] if name else ())
     data = hide_test(read_data(study, engine.settings))
     bench = validation_bench(data, spec, engine)
     return Watch(file=study.file, data_root=data_root, bench=bench, engine=engine)
-
-
-def _model(study: Study, name: str | None) -> ModelSpec:
-    known = {one.name: one for one in study.models if one.reads_texts and one.embeds}
-    if not known or (name is not None and name not in known):
-        raise DataError(
-            f"no model {name} that reads texts" if name else "no model reads texts",
-            where=study.file,
-            remedy=f"choose among {', '.join(known)}" if known else "declare one in [[models]]",
-        )
-    return known[name] if name else next(iter(known.values()))
 
 
 def saves(watch: Watch, pause: float = PAUSE) -> Iterator[Provisional]:

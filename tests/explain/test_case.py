@@ -15,7 +15,6 @@ from PIL import Image
 
 from evaluation.errors import StoreError
 from evaluation.explain import (
-    CaseStamp,
     Explainer,
     MapCache,
     Plan,
@@ -30,7 +29,7 @@ from evaluation.stores import artefacts
 from tests.explain.models import HYBRID, SPATIAL, PlainModel, random_head, toy
 from tests.explain.shapes import NAMES, make_scenes
 
-STAMP = CaseStamp(study="s", case="s/m/p", dataset_revision="r", split_digest="d")
+STAMP = {"study": "s", "case": "s/m/p", "dataset_revision": "r", "split_digest": "d"}
 SPEC = ExplainSpec(
     methods=("chefer", "rise"),
     cap=5,

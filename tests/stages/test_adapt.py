@@ -32,12 +32,12 @@ from evaluation.stages.adapt import (
     adapt_case,
     check_adaptation,
 )
+from evaluation.stages.bench import Bench as TextBench
 from evaluation.stages.engine import Engine, Settings
 from evaluation.stages.heads import make_head
 from evaluation.stages.open import StudyData, hide_test
 from evaluation.stages.pairs import pairs_curve
 from evaluation.stages.titles import read_titles
-from evaluation.stages.validation import ValidationBench
 from evaluation.stores.maps import MapCache
 from tests.factories import make_run
 from tests.labelfree.world import CLASSES, DIM, World, world
@@ -287,7 +287,7 @@ def test_the_curve_of_titles_grows_to_all_of_them(shop: Shop, tmp_path: Path) ->
 
 def test_suggestions_start_from_the_adapted_model(shop: Shop, tmp_path: Path) -> None:
     """What it says of validation is cross-fitted, and needs no test part."""
-    bench = ValidationBench(
+    bench = TextBench(
         data=hide_test(shop.data),
         model=shop.tower,  # type: ignore[arg-type]
         engine=Bench(tmp_path / "a", shop.tower),
@@ -309,7 +309,7 @@ def test_suggestions_read_titles_where_the_model_does(shop: Shop, tmp_path: Path
     prompts = PromptSet(name="p", title="P", language="en", texts={})
 
     def said(data: StudyData, folder: str) -> FloatArray:
-        bench = ValidationBench(
+        bench = TextBench(
             data=hide_test(data),
             model=shop.tower,  # type: ignore[arg-type]
             engine=Bench(tmp_path / folder, shop.tower),

@@ -16,9 +16,9 @@ from evaluation.errors import DataError, VeilleError
 from evaluation.records import Suggestion
 from evaluation.scoring.coverage import coverage
 from evaluation.stages.engine import Engine
-from evaluation.stages.open import StudyData, read_data
+from evaluation.stages.open import StudyData, hide_test, read_data
 from evaluation.stages.settings import Settings
-from evaluation.stages.suggest import suggest, without_test
+from evaluation.stages.suggest import suggest
 from evaluation.stores import artefacts
 from evaluation.stores.embeddings import EmbeddingStore
 from evaluation.stores.tables import read_predictions
@@ -103,28 +103,28 @@ def suggested(tmp_path: Path, study: Path, **options: object) -> tuple[Suggestio
     whole = opened(tmp_path, study)
     output = tmp_path / "prompts"
     engine = Engine(settings_in(tmp_path))
-    return suggest(without_test(whole), whole.study.models[0], engine, output=output, **options)  # type: ignore[arg-type]
+    return suggest(whole, whole.study.models[0], engine, output=output, **options)  # type: ignore[arg-type]
 
 
 def test_the_test_part_is_never_looked_at(tmp_path: Path, shelved: Path) -> None:
     """With its photos deleted and its ids put away, the suggestion is the same to the letter."""
     whole = opened(tmp_path, shelved)
     test = whole.samples(whole.split.test)
-    blind = without_test(whole)
+    blind = hide_test(whole)
     for sample in test:
         sample.image.unlink()
     engine = Engine(settings_in(tmp_path))
     first, _ = suggest(
-        blind, whole.study.models[0], engine, prompts="partiel", output=tmp_path / "a"
+        whole, whole.study.models[0], engine, prompts="partiel", output=tmp_path / "a"
     )
 
     hidden = {sample.id for sample in test}
-    assert blind.data.split.test == ()
-    assert not hidden & {sample.id for sample in blind.data.dataset.samples}
+    assert blind.split.test == ()
+    assert not hidden & {sample.id for sample in blind.dataset.samples}
     shown = {p.sample_id for c in first.classes for x in c.confusions for p in x.photos}
     assert shown
     assert shown <= set(whole.split.validation)
-    model = engine.model(whole.study.models[0], blind.data)
+    model = engine.model(whole.study.models[0], blind)
     with EmbeddingStore(tmp_path / "cache" / "embeddings.sqlite") as store:
         assert store.get(model.fingerprint, [sample.digest for sample in test]) == {}
     # Other labels of the test photos change nothing either.
@@ -134,7 +134,7 @@ def test_the_test_part_is_never_looked_at(tmp_path: Path, shelved: Path) -> None
     )
     other = replace(whole, dataset=replace(whole.dataset, samples=swapped))
     again, _ = suggest(
-        without_test(other), whole.study.models[0], engine, prompts="partiel", output=tmp_path / "b"
+        other, whole.study.models[0], engine, prompts="partiel", output=tmp_path / "b"
     )
     assert again == first
 
@@ -249,10 +249,10 @@ def test_another_set_is_never_overwritten(tmp_path: Path, shelved: Path) -> None
 def test_what_cannot_be_made_more_precise_is_refused(tmp_path: Path, shelved: Path) -> None:
     with pytest.raises(DataError, match=r"'partie'.*choose among partiel, complet"):
         suggested(tmp_path, shelved, prompts="partie")
-    whole = without_test(opened(tmp_path, shelved))
-    none = replace(whole.data, split=replace(whole.data.split, validation=()))
+    whole = opened(tmp_path, shelved)
+    none = replace(whole, split=replace(whole.split, validation=()))
     with pytest.raises(DataError, match="judged on a validation part"):
-        suggest(replace(whole, data=none), none.study.models[0], Engine(settings_in(tmp_path)))
+        suggest(none, none.study.models[0], Engine(settings_in(tmp_path)))
 
 
 def test_the_command_says_what_it_found(tmp_path: Path, shelved: Path) -> None:
