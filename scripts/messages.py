@@ -3,7 +3,7 @@
     python scripts/messages.py           # or: tox -e messages
     python scripts/messages.py --check   # changes nothing; says what is wrong
 
-Babel finds the messages (``t``, ``nt``, ``say``, ``nsay`` and ``message`` with literal text).
+Babel finds the messages (``t``, ``nt`` and ``message`` with literal text).
 New messages are added without a translation, those that nobody says any more are dropped, the
 others keep theirs.  Then fill each empty ``msgstr`` by hand.
 """
@@ -29,7 +29,7 @@ CATALOGUE = ROOT / "evaluation" / "report" / "kit" / "messages" / "en.po"
 Message = str | tuple[str, str]
 """A message, or its forms for one and for several."""
 
-KEYWORDS = {"t": None, "say": None, "message": None, "nt": (2, 3), "nsay": (2, 3)}
+KEYWORDS = {"t": None, "message": None, "nt": (2, 3)}
 """Which arguments are messages: the first, or the second and the third after a number."""
 
 

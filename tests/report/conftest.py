@@ -16,6 +16,7 @@ import pytest
 
 from evaluation.records import StudyResults
 from evaluation.report.kit.markup import Templates
+from evaluation.report.kit.sentence import Claim
 from evaluation.report.pages import PAGES
 from evaluation.report.site.render import Pages, render
 from evaluation.report.study.view import StudyView
@@ -41,11 +42,26 @@ def built(view: StudyView, name: str, part: str = "") -> Any:
     return dict(page.built(view)).get(view.page(page.address.format(part)))
 
 
-def printed(macro: str, *values: object, of: str = "_said.jinja") -> str:
-    """What a macro of a template prints of its values, in words."""
+def markup(macro: str, *values: object, of: str) -> str:
+    """What a macro of a template prints of its values."""
     source = f'{{% import "{of}" as of %}}{{{{ of.{macro}(*values) }}}}'
-    made = Templates(TEMPLATES)._environment.from_string(source).render(values=values)
-    return unescape(re.sub(r"<[^>]+>", "", made)).strip()
+    return Templates(TEMPLATES)._environment.from_string(source).render(values=values)
+
+
+def printed(macro: str, *values: object, of: str = "_said.jinja") -> str:
+    """The same in words."""
+    return unescape(re.sub(r"<[^>]+>", "", markup(macro, *values, of=of))).strip()
+
+
+def plain(claim: Claim | None) -> str:
+    """What a page says of a claim."""
+    return printed("say", claim, of="_macros.jinja")
+
+
+def links(claim: Claim) -> list[str]:
+    """Where the numbers of a claim lead."""
+    made = markup("say", claim, of="_macros.jinja")
+    return [unescape(href) for href in re.findall(r'<a [^>]*href="([^"]*)"', made)]
 
 
 @pytest.fixture

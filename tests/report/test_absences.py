@@ -12,14 +12,13 @@ import pytest
 from evaluation.errors import Reason
 from evaluation.records import StudyResults
 from evaluation.report.kit.language import Language, speaking
-from evaluation.report.kit.sentence import plain
 from evaluation.report.pages import PAGES, stub
 from evaluation.report.site.render import Pages, navigation, render
 from evaluation.report.study.absences import REASONS, absences, pointer
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
 from tests.report import builder
-from tests.report.conftest import TEMPLATES, placeholder
+from tests.report.conftest import TEMPLATES, placeholder, printed
 
 INDEX = "etudes/boutique/index.md"
 
@@ -62,7 +61,8 @@ def test_cases_that_lack_the_same_are_told_together(shop: StudyResults) -> None:
         ("SigLIP2 B/16 · N 3", "en échec"),
     ]
     assert found[1].href == "modeles.html#modele-siglip2"
-    assert plain(pointer(here(results))) == "6\u00a0cas non évalués\u00a0: lesquels, pourquoi."
+    said = printed("unscored", pointer(here(results)), of="_macros.jinja")
+    assert said == "6\u00a0cas non évalués\u00a0: lesquels, pourquoi."
 
 
 def test_a_model_without_a_card_is_not_linked(shop: StudyResults) -> None:

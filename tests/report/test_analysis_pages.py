@@ -20,7 +20,6 @@ from evaluation.records import (
     StudyComparison,
     StudyResults,
 )
-from evaluation.report.kit.sentence import plain
 from evaluation.report.pages import calibration, few_shot, method, prompts
 from evaluation.report.site.render import Pages, navigation, render
 from evaluation.report.study import matrix
@@ -176,14 +175,18 @@ def test_what_the_images_can_show(shop: StudyResults) -> None:
     """The smallest visible gap is said; when there is none, that is said."""
     compared = comparison(shop).comparison
     assert compared is not None
-    gap = plain(matrix.sensitivity(replace(compared, detectable_gap=0.083, discordance=0.24)))
+    gap = printed(
+        "sensitivity", replace(compared, detectable_gap=0.083, discordance=0.24), of="_claims.jinja"
+    )
     assert "24\u202f% des 40\u00a0images" in gap
     assert "quatre fois sur cinq, un écart vrai de 8,3\u00a0points" in gap
-    none = plain(matrix.sensitivity(replace(compared, detectable_gap=None)))
+    none = printed("sensitivity", replace(compared, detectable_gap=None), of="_claims.jinja")
     assert "aucun écart ne se verrait" in none
-    differ = plain(matrix.global_test(replace(compared, cochran_p=0.01)))
+    differ = printed("equality", replace(compared, cochran_p=0.01), of="_claims.jinja")
     assert "ne se valent pas" in differ
-    assert "rien ne montre" in plain(matrix.global_test(replace(compared, cochran_p=0.2)))
+    assert "rien ne montre" in printed(
+        "equality", replace(compared, cochran_p=0.2), of="_claims.jinja"
+    )
 
 
 # ------------------------------------------------------------------------ prompts

@@ -21,7 +21,6 @@ from evaluation.records import (
     StudyResults,
 )
 from evaluation.report.kit.language import Language, speaking
-from evaluation.report.kit.sentence import plain
 from evaluation.report.pages.prompts import choices
 from evaluation.report.site.render import render
 from evaluation.report.study import answer
@@ -30,7 +29,7 @@ from evaluation.report.study.view import StudyView, value
 from evaluation.scoring.comparison import align, compare
 from evaluation.scoring.findings import Contender, find
 from tests.report import builder
-from tests.report.conftest import TEMPLATES, placeholder, printed
+from tests.report.conftest import TEMPLATES, placeholder, plain, printed
 from tests.report.words import words
 
 CLASSES = tuple(f"C{i}" for i in range(7))

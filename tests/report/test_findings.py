@@ -16,7 +16,6 @@ from evaluation.records import (
     StudyResults,
     Verdict,
 )
-from evaluation.report.kit.sentence import plain
 from evaluation.report.pages import summary
 from evaluation.report.study import findings
 from evaluation.report.study.answer import answer
@@ -24,7 +23,7 @@ from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
 from evaluation.scoring.findings import find_quoted
 from tests.report import analysed, builder
-from tests.report.conftest import placeholder
+from tests.report.conftest import links, placeholder, plain
 
 SOURCE = "etudes/boutique/index.md"
 NAMES, TEXTS = "boutique/embedded/noms", "boutique/embedded/descriptions"
@@ -328,8 +327,8 @@ def test_null_counts_conclude_nothing(view: StudyView) -> None:
 def test_quoted_counts_lead_to_the_quoted_table(view: StudyView) -> None:
     """The evidence of a quoted figure is where it is quoted."""
     (one, *_) = find_quoted({"densenet": 180, "autre": 100}, 210)
-    links = [part.href for part in findings.tell(Here(view, SOURCE), one) if part.href]
-    assert links == ["comparaison.html#exactitude-et-f1"]
+    shown = links(findings.tell(Here(view, SOURCE), one))
+    assert shown == ["comparaison.html#exactitude-et-f1"]
     assert "«\u00a0autre\u00a0»" in told(view, one)
 
 
@@ -340,9 +339,9 @@ def test_every_measured_sentence_leads_to_its_cell(view: StudyView) -> None:
     """Each conclusion of the study has a link, to the cell where the two cases meet."""
     assert view.comparison is not None
     for one in view.comparison.findings:
-        links = [part.href for part in findings.tell(Here(view, SOURCE), one) if part.href]
+        shown = links(findings.tell(Here(view, SOURCE), one))
         if one.topic != "quoted":
-            assert links == [f"comparaison.html#{view.pair_anchor(one.a, one.b)}"]
+            assert shown == [f"comparaison.html#{view.pair_anchor(one.a, one.b)}"]
 
 
 def test_random_words_of_another_length_are_not_said_as_long(view: StudyView) -> None:
@@ -489,4 +488,4 @@ def test_a_conclusion_is_five_sentences_with_the_answer(shop: StudyResults) -> N
     sentences = summary.conclusions(Here(view_of(shop), SOURCE))
     assert 0 < len(sentences) <= 4
     for sentence in sentences:
-        assert any("#" in part.href for part in sentence), sentence
+        assert any("#" in href for href in links(sentence)), sentence

@@ -13,7 +13,7 @@ from evaluation.errors import ReportError
 from evaluation.report.kit import language, wording
 from evaluation.report.kit.language import nt, speaking, t
 from evaluation.report.kit.markup import Templates
-from evaluation.report.kit.sentence import Part, nsay, plain, say
+from evaluation.report.kit.sentence import Part
 from tests.report.conftest import ROOT
 from tests.report.test_prose import spacing_faults
 
@@ -111,23 +111,15 @@ def test_slots_hold_text() -> None:
         t("{x}", x=1)  # type: ignore[arg-type]
 
 
-def test_sentences_keep_their_links() -> None:
+def test_sentences_keep_their_links(tmp_path: Path) -> None:
     """Parts of a sentence fill the slots of a message, wherever its language puts them."""
-    number = Part(text="85,7", href="#run")
-    sentence = say("Exactitude de {case} : {value}", case="A", value=number)
-    assert plain(sentence) == f"Exactitude de A{N}: 85,7"
-    assert sentence[-1] is number
+    source = '{{ t("Exactitude de {case} : {value}", case="A", value=number) }}'
+    (tmp_path / "a.jinja").write_text(source, encoding="utf-8")
+    templates, number = Templates(tmp_path), {"number": Part(text="85,7", href="x.html")}
+    link = '<a class="v-number" href="x.html" title="">85,7</a>'
+    assert templates.fill("a.jinja", number) == f"Exactitude de A{N}: {link}"
     with speaking("en"):
-        sentence = say("Exactitude de {case} : {value}", case=(Part(text="A"),), value=number)
-    assert plain(sentence) == "85,7 is the accuracy of A"
-    assert sentence[0] is number
-
-
-def test_counted_sentences() -> None:
-    """A sentence counts as a message does."""
-    assert plain(nsay(2, "{n} cas {x}", "{n} cas tous {x}", x="ici")) == f"2{N}cas tous ici"
-    with pytest.raises(TypeError, match="no value"):
-        nsay(2, "{x}", "{x}")
+        assert templates.fill("a.jinja", number) == f"{link} is the accuracy of A"
 
 
 def test_templates_say_messages(tmp_path: Path) -> None:
@@ -226,7 +218,7 @@ def test_messages_are_found(script: ModuleType, tmp_path: Path) -> None:
     report, records = tmp_path / "evaluation/report", tmp_path / "evaluation/records"
     for folder in (report, records, tmp_path / "templates"):
         folder.mkdir(parents=True)
-    python = 't("a" "b"); say("c {x}", x=nt(2, "un", "des", y=t("d")))'
+    python = 't("a" "b"); t("c {x}", x=nt(2, "un", "des", y=t("d")))'
     nested = 't("g {x}", x=quote(t("h"))); f"{t(\'i\')}"; t("j" if "k" == x else y)'
     (report / "x.py").write_text(f"{python}; {nested}")
     (records / "y.py").write_text('TITLE = message("e")')

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from evaluation.records import RepeatedScores, StudyResults
-from evaluation.report.kit.sentence import plain
 from evaluation.report.study.here import Here
 from evaluation.report.study.repeated import repeats, spread
 from evaluation.report.study.view import StudyView
 from evaluation.scoring.repeats import compare_repeats
 from tests.report import analysed
-from tests.report.conftest import placeholder
+from tests.report.conftest import placeholder, plain
 
 
 def view_of(results: StudyResults) -> StudyView:
@@ -66,4 +65,4 @@ def test_a_study_without_draws_says_nothing(tmp_path: Path) -> None:
     view = view_of(analysed.shop(tmp_path))
     here = Here(view, view.page("comparaison"))
     assert repeats(here) is None
-    assert spread(here) == ()
+    assert spread(here) is None

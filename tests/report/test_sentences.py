@@ -7,14 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from evaluation.records import AnswerSpec, RunRecord, StudyResults
-from evaluation.report.kit.sentence import plain
 from evaluation.report.study import sentences
 from evaluation.report.study.absences import absences
 from evaluation.report.study.answer import answer
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
 from tests.report import builder
-from tests.report.conftest import placeholder
+from tests.report.conftest import links, placeholder, plain
 
 CLASSES = ("Ours", "Trains", "Cubes")
 PAGE = "etudes/jouets/conclusion.md"
@@ -57,11 +56,15 @@ def view(
 def test_numbers_lead_to_their_run(tmp_path: Path) -> None:
     """Every measured number links to its run and names it."""
     place = Here(view(tmp_path, names=(5, 5, 5), supervised=(9, 9, 9), n=10), PAGE)
-    parts = [part for part in answer(place) if "\u202f%" in part.text and "[" in part.text]
-    assert [part.href for part in parts] == [
-        "methode.html#execution-jouets-embedded-noms",
-        "methode.html#execution-jouets-embedded-supervised",
-    ]
+    parts = [side["number"] for side in answer(place)["sides"]]
+    assert (
+        [part.href for part in parts]
+        == links(answer(place))
+        == [
+            "methode.html#execution-jouets-embedded-noms",
+            "methode.html#execution-jouets-embedded-supervised",
+        ]
+    )
     assert "jouets/embedded/noms" in parts[0].title
 
 
@@ -86,13 +89,13 @@ def test_no_confusion_in_a_perfect_case(tmp_path: Path) -> None:
     """A case without error has no confusion to tell."""
     one = view(tmp_path, names=(100, 100, 100))
     assert sentences.largest_confusion(one.scored[0]) is None
-    assert sentences.weakest(Here(one, PAGE), one.scored[0]) == ()
+    assert sentences.weakest(Here(one, PAGE), one.scored[0]) is None
 
 
 def test_no_superlative_on_equals(tmp_path: Path) -> None:
     """Two classes as weak as each other, two confusions as frequent: neither is named."""
     one = view(tmp_path, names=(80, 80, 100))
-    assert sentences.weakest(Here(one, PAGE), one.scored[0]) == ()
+    assert sentences.weakest(Here(one, PAGE), one.scored[0]) is None
     rare = view(tmp_path, names=(100, 99, 100))
     assert sentences.largest_confusion(rare.scored[0]) is None
 
@@ -105,7 +108,7 @@ def test_chance(tmp_path: Path) -> None:
     said = plain(sentences.against_chance(Here(poor, PAGE)))
     assert "Noms des catégories" in said
     assert "ne se distingue pas du hasard (33,3\u202f%)" in said
-    assert sentences.against_chance(Here(view(tmp_path), PAGE)) == ()
+    assert sentences.against_chance(Here(view(tmp_path), PAGE)) is None
 
 
 def test_published_figures_stand_beside_their_twin(tmp_path: Path) -> None:

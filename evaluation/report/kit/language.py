@@ -5,8 +5,8 @@ translation stands in ``messages/en.po``; a message without one is said in Frenc
 typed on an ordinary keyboard: their spaces that do not break are set here.  Sentences are
 whole, with named slots, never halves put together: another language orders them otherwise.
 
-``scripts/messages.py`` finds the messages: literal arguments of :func:`t`, :func:`nt`,
-:func:`message` and of :func:`evaluation.report.study.sentences.say`, in Python and in templates.
+``scripts/messages.py`` finds the messages: literal arguments of :func:`t`, :func:`nt` and
+:func:`message`, in Python and in templates.
 """
 
 from __future__ import annotations

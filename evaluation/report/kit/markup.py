@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import jinja2
@@ -55,7 +55,7 @@ def inert(value: object) -> Markup:
 
     Control characters are dropped (Python-Markdown marks its own places with U+0002 and
     U+0003) and runs of white space become one space, so that a line break in the data
-    cannot begin a new block.  A sentence, or a part of one, is its text with its links.  Raises
+    cannot begin a new block.  A part of a sentence is its text with its link.  Raises
     :class:`TypeError` for a value that is not text: page models hold formatted text, and ``None``
     on a page is a fault of ours.
     """
@@ -64,8 +64,6 @@ def inert(value: object) -> Markup:
     if isinstance(value, Part):
         text = inert(value.text)
         return _LINK.format(inert(value.href), inert(value.title), text) if value.href else text
-    if isinstance(value, tuple) and all(isinstance(part, Part) for part in value):
-        return Markup("").join(map(inert, value))
     if isinstance(value, jinja2.Undefined):
         str(value)  # raises the undefined variable's own error
     if not isinstance(value, str):
@@ -83,6 +81,11 @@ def template_t(text: str, /, **slots: object) -> Markup:
 def template_nt(n: int, one: str, several: str, /, **slots: object) -> Markup:
     """What templates call ``nt``; slot ``{n}`` is the number."""
     return Markup(nt(n, one, several, **_inert(slots)))  # noqa: S704 - likewise
+
+
+def template_clauses(parts: Iterable[str]) -> Markup:
+    """What templates call ``clauses``: "a ; b", without the parts that say nothing."""
+    return Markup(wording.clauses(str(inert(part)) for part in parts if part))  # noqa: S704 - inert
 
 
 def _inert(slots: Mapping[str, object]) -> dict[str, str]:
@@ -133,6 +136,7 @@ class Templates:
         )
         self._environment.globals |= {"t": template_t, "nt": template_nt}
         self._environment.filters |= {form.__name__: form for form in FORMS}
+        self._environment.filters["clauses"] = template_clauses
 
     def page(self, name: str, model: object) -> str:
         """The text of the page ``name``, whose template knows its model as ``page``."""

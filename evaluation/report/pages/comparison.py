@@ -18,11 +18,9 @@ from evaluation.report.study.explained import case_page
 from evaluation.report.study.findings import findings
 from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import (
-    global_test,
     matrix,
     pairs_table,
     power_table,
-    sensitivity,
 )
 from evaluation.report.study.quoted import slide_tables
 from evaluation.report.study.repeated import repeats
@@ -71,12 +69,11 @@ def build(here: Here) -> Mapping[str, Any]:
 
 
 def _tests(here: Here) -> Mapping[str, Any] | None:
-    compared = here.view.comparison.comparison if here.view.comparison else None
+    compared = here.view.compared
     if compared is None:
         return None
     return {
-        "whole": global_test(compared),
-        "sensitivity": sensitivity(compared),
+        "compared": compared,
         "groups": _groups(here.view.study.grouping) if compared.clustered else "",
         "margin": here.view.margin,
         "matrix": matrix(here, compared),

@@ -13,7 +13,7 @@ from evaluation.records import (
 )
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.sentence import Part, Sentence
+from evaluation.report.kit.sentence import Claim, Part
 from evaluation.report.kit.tables import PERCENT, POINTS, Cell, Col, Table, absent, number, table
 from evaluation.report.study.confusions import confusions
 from evaluation.report.study.explained import case_link
@@ -88,14 +88,14 @@ def _agreement(here: Here, run: RunRecord, found: Adaptation) -> Mapping[str, Pa
     }
 
 
-def _spread(here: Here, run: RunRecord) -> Sentence:
+def _spread(here: Here, run: RunRecord) -> Claim | None:
     """What other draws of the photos say of the gain, where the study asks for them."""
     weights, texts = (run.model.weights, run.model.architecture), run.prompts and run.prompts.name
     for other in here.view.zero_shot:
         same = (other.model.weights, other.model.architecture) == weights
         if same and other.prompts and other.prompts.name == texts:
             return adapted(here, run.case, other.case)
-    return ()
+    return None
 
 
 def _furthest(found: Adaptation) -> Mapping[str, object]:

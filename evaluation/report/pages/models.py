@@ -10,7 +10,6 @@ from evaluation.records import FAMILIES, ModelCard, RunRecord
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import current, message, nt, t
 from evaluation.report.kit.page import Link
-from evaluation.report.kit.sentence import Sentence, say
 from evaluation.report.kit.tables import (
     Cell,
     Col,
@@ -100,7 +99,7 @@ def _card(here: Here, card: ModelCard) -> Mapping[str, Any]:
         "title": wording.told(card.model.title),
         "kind": t(FAMILIES[card.model.family].title),
         "state": wording.sentence_case(_state(view, card)),
-        "lead": _lead(here, top) if top else (),
+        "best": top and {"number": here.number(top), "case": here.name(top.case)},
         "name": name,
         "missing": any(run.status == "unavailable" for run in _runs(view, card)),
         "fetchable": _fetchable(card.model.weights),
@@ -139,14 +138,6 @@ def _adapted(view: StudyView, card: ModelCard) -> str:
             "Ici, {n} photos de l’étude, sans étiquette, ont aussi leur mot à dire.",
         )
     return ""
-
-
-def _lead(here: Here, run: RunRecord) -> Sentence:
-    return say(
-        "Meilleur résultat : {number}, avec {case}.",
-        number=here.number(run),
-        case=wording.quote(here.view.case_title(run)),
-    )
 
 
 def _runs(view: StudyView, card: ModelCard) -> tuple[RunRecord, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import foreign, nt, t
 from evaluation.report.kit.page import Fact, Link
-from evaluation.report.kit.sentence import Part, Sentence, say
+from evaluation.report.kit.sentence import Claim, claim
 from evaluation.report.pages.prompts import choices
 from evaluation.report.study.absences import pointer
 from evaluation.report.study.accuracy import interval_chart
@@ -30,7 +30,8 @@ def build(here: Here) -> Mapping[str, Any]:
         **screen(here),
         "tested": view.comparison is not None,
         "optimism": choices(view),
-        "descriptions": _descriptions(here),
+        "tried": here.to("textes-plus-precis") if view.suggestions else "",
+        "maps": here.to("explicabilite") if view.explanations else "",
         "subcategories": subcategories(here),
         "test_images": view.test_images,
     }
@@ -104,40 +105,27 @@ def _links(here: Here) -> tuple[Link, ...]:
 # -------------------------------------------------------------------- conclusions
 
 
-def conclusions(here: Here) -> tuple[Sentence, ...]:
+def conclusions(here: Here) -> tuple[Claim, ...]:
     """At most four sentences, each with a link to what it rests on."""
-    sentences = (
+    claims = (
         *headlines(here),
         against_chance(here),
         *(weakest(here, run) for run in leading(here.view)),
     )
-    return tuple(sentence for sentence in sentences if sentence)[:MOST]
+    return tuple(said for said in claims if said)[:MOST]
 
 
-def _descriptions(here: Here) -> Sentence:
-    view = here.view
-    if view.suggestions:
-        details = t("ce que la validation en dit")
-        there = here.to("textes-plus-precis")
-        return say("C’est essayé ici : {details}.", details=Part(text=details, href=there))
-    if view.explanations:
-        maps = t("Les cartes de ces erreurs")
-        return say("{maps} sont là.", maps=Part(text=maps, href=here.to("explicabilite")))
-    return ()
-
-
-def subcategories(here: Here) -> Sentence:
-    """What the slides' perspective of sub-categories gives here; empty if it was not tried."""
+def subcategories(here: Here) -> Claim | None:
+    """What the slides' perspective of sub-categories gives here; None if it was not tried."""
     derived = (
         run for run in here.view.zero_shot if run.prompts is not None and run.prompts.reads_labels
     )
     top = best(tuple(derived))
-    if top is None or top.prompts is None:
-        return ()
-    return say(
-        "C’est fait ici pour les textes, avec le jeu {title}, tiré des étiquettes "
-        "d’apprentissage : {number} avec {model_title}.",
-        title=wording.quote(wording.told(top.prompts.title)),
+    if top is None:
+        return None
+    return claim(
+        "derived",
+        title=here.texts(top.case),
         number=here.number(top),
-        model_title=wording.quote(here.view.model_title(top)),
+        model=here.reader(top.case),
     )

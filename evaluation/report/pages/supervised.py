@@ -9,7 +9,6 @@ from evaluation.records import Option, RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, t
 from evaluation.report.kit.page import Fact
-from evaluation.report.kit.sentence import say
 from evaluation.report.study import trainings
 from evaluation.report.study.absences import pointer
 from evaluation.report.study.confusions import confusions
@@ -60,11 +59,8 @@ def _case(here: Here, run: RunRecord) -> Mapping[str, Any]:
     return {
         "anchor": view.case_slugs[run.case],
         "title": view.case_title(run),
-        "lead": say(
-            "Exactitude sur le test : {number} ; F1 macro : {metric}.",
-            number=here.number(run),
-            metric=shown(run.metric("macro_f1")),
-        ),
+        "number": here.number(run),
+        "macro_f1": shown(run.metric("macro_f1")),
         "weakest": weakest(here, run),
         "facts": chosen_facts(run, here.run(run.case)),
         "warnings": run.warnings,

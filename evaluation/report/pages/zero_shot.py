@@ -10,7 +10,7 @@ from evaluation.records import PromptSet, RunRecord
 from evaluation.report.kit import charts, wording
 from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import foreign, message, nt, t
-from evaluation.report.kit.sentence import Sentence, say
+from evaluation.report.kit.sentence import Claim, claim
 from evaluation.report.kit.tables import PERCENT, POINTS, Cell, Col, Table, number, simple, table
 from evaluation.report.study.absences import pointer
 from evaluation.report.study.confusions import confusions
@@ -133,19 +133,11 @@ def _base(view: StudyView, run: RunRecord) -> tuple[RunRecord, str] | None:
     return base, wording.quote(wording.told(base.prompts.title))
 
 
-def lead(here: Here, run: RunRecord) -> Sentence:
+def lead(here: Here, run: RunRecord) -> Claim:
     """The accuracy of a case, and what its texts change against the baseline."""
-    against = _base(here.view, run)
-    if against is None:
-        return say("Exactitude : {number}.", number=here.number(run))
-    base, names = against
+    base, names = _base(here.view, run) or (run, "")
     gap = value(run, "accuracy") - value(base, "accuracy")
-    return say(
-        "Exactitude : {number}, soit {gap} par rapport à {names}.",
-        number=here.number(run),
-        gap=wording.points(gap),
-        names=names,
-    )
+    return claim("lead", number=here.number(run), gap=gap, names=names)
 
 
 def change(view: StudyView, run: RunRecord) -> Chart | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from evaluation.errors import Reason
 from evaluation.records import RunRecord
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.sentence import Part, Sentence, nsay
+from evaluation.report.kit.sentence import Part
 from evaluation.report.study.here import Here
 
 STATUS = {
@@ -53,13 +54,11 @@ def unscored(here: Here) -> tuple[str, ...]:
     return tuple(case for case in here.view.study.cases if case not in scored)
 
 
-def pointer(here: Here) -> Sentence:
-    """How many cases were not scored, and where that is told; empty when all were."""
+def pointer(here: Here) -> Mapping[str, Any] | None:
+    """How many cases were not scored, and where that is told; None when all were."""
     number = len(unscored(here))
-    if not number:
-        return ()
     link = Part(text=t("lesquels, pourquoi"), href=here.to(PAGE, ANCHOR))
-    return nsay(number, "{n} cas non évalué : {link}.", "{n} cas non évalués : {link}.", link=link)
+    return {"number": number, "link": link} if number else None
 
 
 def absences(here: Here) -> tuple[Absence, ...]:

@@ -7,7 +7,6 @@ from functools import partial
 from evaluation.records import CaseComparison, PairedTest, RankedCase
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.sentence import Sentence, say
 from evaluation.report.kit.tables import (
     GAPS,
     P_VALUE,
@@ -71,45 +70,6 @@ def _span(ranked: RankedCase) -> str:
 
 
 # ---------------------------------------------------------------------- the whole
-
-
-def global_test(compared: CaseComparison) -> Sentence:
-    """Cochran's Q: are all accuracies equal?"""
-    q = t(
-        "Q de Cochran = {cochran_q}, qui teste l’égalité de toutes les exactitudes, {cochran_df} "
-        "de liberté, {cochran_p}",
-        cochran_q=wording.decimal(compared.cochran_q, 1),
-        cochran_df=nt(compared.cochran_df, "{n} degré", "{n} degrés"),
-        cochran_p=wording.p_value(compared.cochran_p),
-    )
-    if compared.cochran_p < compared.alpha:
-        return say("Pris ensemble, les cas ne se valent pas ({q}).", q=q)
-    return say("Pris ensemble, rien ne montre que les cas diffèrent ({q}).", q=q)
-
-
-def sensitivity(compared: CaseComparison) -> Sentence:
-    """The smallest gap that these images can show."""
-    images = nt(compared.n, "{n} image", "{n} images")
-    disputed = wording.percent(compared.discordance, 0)
-    lead = t(
-        "Deux cas se contredisent sur {disputed} des {images} (médiane des "
-        "paires, l’un ayant raison et l’autre tort)",
-        disputed=disputed,
-        images=images,
-    )
-    if compared.detectable_gap is None:
-        return say(
-            "{lead} : à ce compte, aucun écart ne se verrait quatre fois sur "
-            "cinq dans un seul test.",
-            lead=lead,
-        )
-    return say(
-        "{lead} : un test seul y voit, quatre fois sur cinq, un écart vrai "
-        "de {detectable_gap}. En dessous, l’absence de différence ne "
-        "prouve rien.",
-        lead=lead,
-        detectable_gap=wording.gap(compared.detectable_gap),
-    )
 
 
 def power_table(compared: CaseComparison) -> Table | None:

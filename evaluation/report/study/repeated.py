@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.records import RepeatedPair, Repeats
+from evaluation.records import Repeats
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.sentence import Part, Sentence, say
+from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.sentence import Claim, Part, claim
 from evaluation.report.kit.tables import PERCENT, POINTS, Cell, Col, decimals, number, table
 from evaluation.report.study.here import Here
 
@@ -58,55 +58,25 @@ def repeats(here: Here) -> Mapping[str, Any] | None:
     }
 
 
-def spread(here: Here) -> Sentence:
+def spread(here: Here) -> Claim | None:
     """What other draws say of the answer's gap; nothing where both sides were not repeated."""
-    found, said = _of(here), here.view.answer
-    if found is None or said.candidate is None or said.rival is None:
-        return ()
-    told = mean_gap(here, said.candidate.run.case, said.rival.run.case)
-    if told is None:
-        return ()
-    pair, gap = told
-    if pair.p >= _ALPHA:
-        text = message(
-            "Sur {draws}, l’écart moyen est de {gap} : un test corrigé n’y sépare pas les deux."
-        )
-    elif said.separated:
-        text = message(
-            "Sur {draws}, l’écart moyen est de {gap} : il ne tient pas au partage de l’étude."
-        )
-    else:
-        text = message(
-            "Sur {draws}, l’écart moyen est de {gap} : un test corrigé y sépare les deux."
-        )
-    return say(text, draws=_draws(found), gap=gap)
+    found = here.view.answer
+    if found.candidate is None or found.rival is None:
+        return None
+    told = _mean_gap(here, "spread", found.candidate.run.case, found.rival.run.case)
+    return told and {**told, "separated": found.separated}
 
 
-def adapted(here: Here, case: str, unadapted: str) -> Sentence:
+def adapted(here: Here, case: str, unadapted: str) -> Claim | None:
     """What other draws say of a label-free case over the model as it is; nothing without."""
-    found, told = _of(here), mean_gap(here, case, unadapted)
-    if found is None or told is None:
-        return ()
-    pair, gap = told
-    text = (
-        message(
-            "Sur {draws}, l’écart moyen avec le modèle tel quel est de {gap} : un test corrigé n’y "
-            "sépare pas les deux."
-        )
-        if pair.p >= _ALPHA
-        else message(
-            "Sur {draws}, l’écart moyen avec le modèle tel quel est de {gap} : un test corrigé y "
-            "sépare les deux."
-        )
-    )
-    return say(text, draws=_draws(found), gap=gap)
+    return _mean_gap(here, "adapted", case, unadapted)
 
 
-def mean_gap(here: Here, case: str, other: str) -> tuple[RepeatedPair, Part] | None:
-    """The test of two cases over the draws, and the gap of the first over the second, linked."""
+def _mean_gap(here: Here, kind: str, case: str, other: str) -> Claim | None:
+    """The gap of one case over another over the draws, and whether their test tells them apart."""
     found = _of(here)
     pair = found.pair(case, other) if found else None
-    if pair is None:
+    if found is None or pair is None:
         return None
     seen, low, high = pair.seen_from(case)
     gap = Part(
@@ -114,7 +84,7 @@ def mean_gap(here: Here, case: str, other: str) -> tuple[RepeatedPair, Part] | N
         href=here.to("comparaison", "autres-tirages"),
         title=t("Test corrigé de Nadeau et Bengio (2003)"),
     )
-    return pair, gap
+    return claim(kind, draws=_draws(found), gap=gap, apart=pair.p < _ALPHA)
 
 
 def _of(here: Here) -> Repeats | None:

@@ -7,10 +7,12 @@ weakest when no other is as weak.  That one case beats another is for tests to s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from evaluation.records import RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt
-from evaluation.report.kit.sentence import Part, Sentence, joined, nsay, say
+from evaluation.report.kit.sentence import Claim, Part, claim
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import best, shown, trace, value
 
@@ -29,48 +31,35 @@ def recall_changes(base: RunRecord, run: RunRecord) -> dict[str, float]:
     }
 
 
-def weakest(here: Here, run: RunRecord) -> Sentence:
+def weakest(here: Here, run: RunRecord) -> Claim | None:
     """The class that a case recognises least, and its most frequent confusion.
 
     Neither is named where several are equal, nor a class where all are recognised.
     """
-    parts = [part for part in (_least(here, run), _confusion(here, run)) if part]
-    if not parts:
-        return ()
-    pieces = joined(*parts) if len(parts) == 1 else joined(parts[0], wording.clauses(("", "")),
-                                                           parts[1])  # fmt: skip
-    return say("Pour {case}, {what}.", case=here.view.said(run), what=pieces)
+    least, most = _least(here, run), _confusion(here, run)
+    if not (least or most):
+        return None
+    return claim("weakest", case=here.view.said(run), least=least, most=most)
 
 
-def _least(here: Here, run: RunRecord) -> Sentence:
+def _least(here: Here, run: RunRecord) -> Mapping[str, object] | None:
     recalls = {row.label: row.recall for row in run.per_class if row.recall.value is not None}
-    if not recalls:
-        return ()
-    lowest = min(metric.value or 0.0 for metric in recalls.values())
+    lowest = min((metric.value or 0.0 for metric in recalls.values()), default=1.0)
     labels = [label for label, metric in recalls.items() if (metric.value or 0.0) <= lowest]
-    if len(labels) > 1 or lowest >= 1:
-        return ()
-    (label,) = labels
-    return say(
-        "le rappel mesuré le plus bas est celui de {label} ({recall})",
-        label=wording.quote(label),
-        recall=Part(text=shown(recalls[label]), href=here.classes(run), title=trace(run)),
-    )
+    if len(labels) != 1 or lowest >= 1:
+        return None
+    recall = Part(text=shown(recalls[labels[0]]), href=here.classes(run), title=trace(run))
+    return {"label": wording.quote(labels[0]), "recall": recall}
 
 
-def _confusion(here: Here, run: RunRecord) -> Sentence:
+def _confusion(here: Here, run: RunRecord) -> Mapping[str, object] | None:
     confusion = largest_confusion(run)
     if confusion is None:
-        return ()
+        return None
     truth, guess, times = confusion
-    photos = nt(times, "{n} photo", "{n} photos")
     href = here.photos(run.case, truth=truth, predicted=guess)
-    return say(
-        "la confusion la plus fréquente prend {truth} pour {guess} ({times})",
-        truth=wording.quote(truth),
-        guess=wording.quote(guess),
-        times=Part(text=photos, href=href, title=trace(run)),
-    )
+    photos = Part(text=nt(times, "{n} photo", "{n} photos"), href=href, title=trace(run))
+    return {"truth": wording.quote(truth), "guess": wording.quote(guess), "times": photos}
 
 
 def largest_confusion(run: RunRecord) -> tuple[str, str, int] | None:
@@ -93,81 +82,45 @@ def largest_confusion(run: RunRecord) -> tuple[str, str, int] | None:
     return run.classes[i], run.classes[j], times
 
 
-def against_chance(here: Here) -> Sentence:
-    """Whether every case does better than a draw."""
+def against_chance(here: Here) -> Claim | None:
+    """Whether every case does better than a draw: those that do worse, else those in doubt."""
     view = here.view
-    chance = Part(
-        text=wording.percent(view.chance),
-        href=here.to("comparaison", "tous-les-cas"),
-        title=view.data_trace,
-    )
-    near = [
-        wording.quote(view.case_title(run))
-        for run in view.scored
-        if (accuracy := run.metric("accuracy")) is None
-        or accuracy.low is None
-        or accuracy.low <= view.chance <= (accuracy.high or 1.0)
-    ]
     if not view.scored:
-        return ()
-    below = [
-        wording.quote(view.case_title(run))
-        for run in view.scored
-        if (accuracy := run.metric("accuracy")) and (accuracy.high or 1.0) < view.chance
-    ]
-    if below:
-        return nsay(
-            len(below),
-            "{cases} fait moins bien que le hasard ({chance}).",
-            "{cases} font moins bien que le hasard ({chance}).",
-            cases=wording.listing(below),
-            chance=chance,
-        )
-    if not near:
-        return say(
-            "Tous les cas font mieux que le hasard ({chance}), qui est hors de leurs intervalles.",
-            chance=chance,
-        )
-    return nsay(
-        len(near),
-        "{cases} ne se distingue pas du hasard ({chance}).",
-        "{cases} ne se distinguent pas du hasard ({chance}).",
-        cases=wording.listing(near),
-        chance=chance,
-    )
+        return None
+    href = here.to("comparaison", "tous-les-cas")
+    chance = Part(text=wording.percent(view.chance), href=href, title=view.data_trace)
+    below, near = [], []
+    for run in view.scored:
+        accuracy, title = run.metric("accuracy"), wording.quote(view.case_title(run))
+        if accuracy is not None and (accuracy.high or 1.0) < view.chance:
+            below.append(title)
+        elif accuracy is None or accuracy.low is None or accuracy.low <= view.chance:
+            near.append(title)
+    return claim("chance", chance=chance, below=below, near=near)
 
 
-def against_reference(here: Here, kind: str = "") -> tuple[Sentence, ...]:
+def against_reference(here: Here, kind: str = "") -> list[Claim]:
     """For each published system, or those of a kind, the measured case that stands beside it."""
     view = here.view
-    sentences: list[Sentence] = []
+    claims: list[Claim] = []
     for system in view.reference.systems if view.reference else ():
         if kind not in ("", system.kind):
             continue
-        run = best(view.measured(system))
+        title, run = wording.quote(wording.told(system.title)), best(view.measured(system))
         if run is not None:
-            sentences.append(
-                say(
-                    "Les diapositives annoncent {accuracy} pour {title} ; le meilleur "
-                    "cas mesuré ici dans la même situation, {case_title}, atteint "
-                    "{number} ({gap}).",
-                    accuracy=wording.percent(system.accuracy),
-                    title=wording.quote(wording.told(system.title)),
-                    case_title=wording.quote(view.case_title(run)),
+            claims.append(
+                claim(
+                    "beside",
+                    accuracy=system.accuracy,
+                    title=title,
+                    case=wording.quote(view.case_title(run)),
                     number=here.number(run),
-                    gap=wording.points(value(run, "accuracy") - system.accuracy),
+                    gap=value(run, "accuracy") - system.accuracy,
                 )
             )
         if _lacks(here, system.name):
-            sentences.append(
-                say(
-                    "{title} lui-même n’est pas mesuré ici, faute de ses poids : « veille weights "
-                    "{study} » les télécharge, « veille eval {study} » l’évalue.",
-                    title=wording.quote(wording.told(system.title)),
-                    study=view.study.name,
-                )
-            )
-    return tuple(sentences)
+            claims.append(claim("unmeasured", title=title, study=view.study.name))
+    return claims
 
 
 def _lacks(here: Here, model: str) -> bool:

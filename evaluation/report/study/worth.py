@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from evaluation.records import FAMILIES, FewShotPoint, LabelsWorth, PairsCurve, PairsPoint
+from evaluation.records import FAMILIES, FewShotPoint, PairsCurve, PairsPoint
 from evaluation.report.kit import wording
 from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.curves import Line, learning_plot
-from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.sentence import Part, Sentence, say
+from evaluation.report.kit.language import message, t
+from evaluation.report.kit.sentence import Claim, claim
 from evaluation.report.kit.tables import PERCENT, Cell, Col, number, table
 from evaluation.report.study.here import Here
 
@@ -27,49 +27,22 @@ LINES: tuple[Line, ...] = (
 )
 
 
-def worth(here: Here) -> tuple[Sentence, ...]:
+def worth(here: Here) -> list[Claim]:
     """How many labels each label-free case is worth, with its interval."""
     rows = (row for curves in here.view.concluded.few_shot for row in curves.worth)
-    return tuple(sentence for row in rows for sentence in _worth(here, row))
-
-
-def _worth(here: Here, one: LabelsWorth) -> tuple[Sentence, ...]:
-    run = here.view.runs.get(one.case)
-    if run is None or run.adaptation is None:
-        return ()
-    slots: dict[str, str | Part] = {
-        "case": here.name(one.case),
-        "read": nt(run.adaptation.pairs, "{n} titre", "{n} titres")
-        if run.adaptation.pairs
-        else nt(run.adaptation.photos, "{n} photo sans étiquette", "{n} photos sans étiquette"),
-        "method": t(METHODS[one.method]).lower(),
-        "low": t("moins qu’essayé") if one.low is None else _labels(one.low),
-        "high": t("plus que toutes") if one.high is None else _labels(one.high),
-    }
-    if one.labels is None:
-        return (
-            say(
-                "{case} : avec {read}, aucun nombre d’étiquettes essayé ne donne le même score par "
-                "{method} (IC 95 % : de {low} à {high}).",
-                **slots,
-            ),
+    adapted = {run.case: run.adaptation for run in here.view.label_free if run.adaptation}
+    return [
+        claim(
+            "worth",
+            case=here.name(row.case),
+            adaptation=adapted[row.case],
+            worth=row,
+            method=t(METHODS[row.method]).lower(),
+            href=here.to("etiquettes"),
         )
-    labels = Part(
-        text=nt(round(one.labels), "{n} étiquette", "{n} étiquettes"),
-        href=here.to("etiquettes"),
-        title=t("comparison.json, interpolé entre les points de la courbe"),
-    )
-    return (
-        say(
-            "{case} : {read} valent environ {labels} par {method} (IC 95 % : de {low} à {high}).",
-            labels=labels,
-            **slots,
-        ),
-    )
-
-
-def _labels(value: float) -> str:
-    return wording.count(round(value))
+        for row in rows
+        if row.case in adapted
+    ]
 
 
 def pairs_charts(here: Here) -> tuple[Chart, ...]:

@@ -11,7 +11,7 @@ from evaluation.report.kit.tables import Table
 from evaluation.report.paper.deck.blocks import Block, Slide, albums, block, picture, slide, tables
 from evaluation.report.paper.deck.slides import diverse
 from evaluation.report.study.here import Here
-from evaluation.report.study.matrix import global_test, matrix, sensitivity
+from evaluation.report.study.matrix import matrix
 from evaluation.report.study.scores import cases_table, class_table, confusion_table
 from evaluation.report.study.texts import side_by_side
 from evaluation.report.study.view import best
@@ -83,6 +83,4 @@ def _matrix(here: Here) -> Table | None:
 
 def _method(here: Here) -> Block:
     view = here.view
-    compared = view.compared
-    tests = [global_test(compared), sensitivity(compared)] if compared else []
-    return block("method", study=view.study, test=view.test_images, tests=tests)
+    return block("method", study=view.study, test=view.test_images, compared=view.compared)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from evaluation.records import SampleCard
 from evaluation.report.kit.charts import Chart
-from evaluation.report.kit.sentence import Sentence
+from evaluation.report.kit.sentence import Claim
 from evaluation.report.kit.tables import Table
 from evaluation.report.paper.deck.paging import paged
 from evaluation.report.site.standalone import embed
@@ -37,9 +37,9 @@ def block(kind: str, **values: object) -> Block:
     return {"kind": kind, **values}
 
 
-def words(*sentences: Sentence, style: Literal["answer", "points", "note"] = "points") -> Block:
-    """Sentences: an answer in large type, a list, or a note in small type; empty ones left out."""
-    return block("words", sentences=[said for said in sentences if said], style=style)
+def words(*sentences: Claim | str, style: Literal["answer", "points", "note"] = "points") -> Block:
+    """Sentences: an answer in large type, a list, or a note in small type."""
+    return block("words", sentences=sentences, style=style)
 
 
 def figure(chart: Chart) -> Block:

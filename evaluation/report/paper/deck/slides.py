@@ -8,7 +8,6 @@ from typing import Any
 from evaluation.records import CaseExplanation, ExplainedPhoto, RunRecord, SampleCard
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
-from evaluation.report.kit.sentence import joined
 from evaluation.report.pages import dataset, prompts, summary, zero_shot
 from evaluation.report.paper.cover import cover_facts
 from evaluation.report.paper.deck.blocks import (
@@ -54,7 +53,7 @@ _NAME = 36
 def main_slides(here: Here) -> tuple[Slide, ...]:
     """The story, in its order; what has nothing to show is left out."""
     view = here.view
-    question = words(joined(view.question), style="answer")
+    question = words(view.question, style="answer")
     return (
         slide(
             view.title,
@@ -91,8 +90,8 @@ def _data(here: Here) -> Iterator[Slide]:
         shelves = [_class_shelf(here, label) for label in view.study.classes]
         yield from albums(t("Jeu de données : les catégories"), shelves, _SHELVES)
     title = t("Jeu de données : le découpage")
-    intro = words(joined(dataset.intro(view)), style="note")
-    notice = () if view.photos_shown else (words(joined(t(WITHHELD)), style="note"),)
+    intro = words(dataset.intro(view), style="note")
+    notice = () if view.photos_shown else (words(t(WITHHELD), style="note"),)
     if len(view.study.classes) <= _CHARTED:
         yield slide(title, intro, figure(dataset.chart(view)), *notice)
         return
@@ -227,7 +226,7 @@ def _maps(here: Here) -> Iterator[Slide]:
         photos = [photo for photo in shown_photos if (photo.label == photo.predicted) is right]
         shelves = [_explained_shelf(here, explanation, photo) for photo in photos[:_MAPS]]
         if shelves:
-            note = words(joined(case, " ", worth), style="note")
+            note = words(f"{case} {worth}", style="note")
             yield slide(title, note, block("album", style="maps", shelves=shelves))
 
 
