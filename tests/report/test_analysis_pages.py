@@ -176,16 +176,16 @@ def test_what_the_images_can_show(shop: StudyResults) -> None:
     compared = comparison(shop).comparison
     assert compared is not None
     gap = printed(
-        "sensitivity", replace(compared, detectable_gap=0.083, discordance=0.24), of="_claims.jinja"
+        "sensitivity", replace(compared, detectable_gap=0.083, discordance=0.24), of="_said.jinja"
     )
     assert "24\u202f% des 40\u00a0images" in gap
     assert "quatre fois sur cinq, un écart vrai de 8,3\u00a0points" in gap
-    none = printed("sensitivity", replace(compared, detectable_gap=None), of="_claims.jinja")
+    none = printed("sensitivity", replace(compared, detectable_gap=None))
     assert "aucun écart ne se verrait" in none
-    differ = printed("equality", replace(compared, cochran_p=0.01), of="_claims.jinja")
+    differ = printed("equality", replace(compared, cochran_p=0.01))
     assert "ne se valent pas" in differ
     assert "rien ne montre" in printed(
-        "equality", replace(compared, cochran_p=0.2), of="_claims.jinja"
+        "equality", replace(compared, cochran_p=0.2), of="_said.jinja"
     )
 
 

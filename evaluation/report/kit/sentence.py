@@ -17,7 +17,7 @@ class Part:
 
 
 Claim = Mapping[str, Any]
-"""A sentence that the numbers choose: ``kind`` names its macro in ``_claims.jinja``, which knows
+"""A sentence that the numbers choose: ``kind`` names its macro in ``_said.jinja``, which knows
 the other values; templates print it with ``ui.say``."""
 
 

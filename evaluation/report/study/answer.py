@@ -1,6 +1,6 @@
 """The answer as it is read: a word, two numbers, their gap, one sentence, and who chose.
 
-The rule is :mod:`evaluation.report.study.rule`'s; ``_claims.jinja`` puts it in words.
+The rule is :mod:`evaluation.report.study.rule`'s; ``_said.jinja`` puts it in words.
 """
 
 from __future__ import annotations

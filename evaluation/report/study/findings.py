@@ -1,4 +1,4 @@
-"""Conclusions, chosen by the tests: ``_claims.jinja`` has a sentence for each topic and verdict.
+"""Conclusions, chosen by the tests: ``_said.jinja`` has a sentence for each topic and verdict.
 
 A sentence knows no model by name: titles come from the records, and what it may claim comes
 from :class:`~evaluation.records.Finding`.  Its first number leads to the evidence.
