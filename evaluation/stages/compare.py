@@ -14,6 +14,8 @@ from evaluation.records import (
     Calibration,
     DataAudit,
     Finding,
+    IntArray,
+    Predictions,
     PromptDiagnosis,
     Reference,
     RunRecord,
@@ -85,8 +87,8 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
         validation={
             case: share("accuracy", right(said)) for case, said in evidence.validation.items()
         },
-        calibration=_each_case(evidence, earlier.calibration, earlier.inputs, _calibration),
-        abstention=_each_case(evidence, earlier.abstention, earlier.inputs, _abstention),
+        calibration=_each_case(evidence, earlier.calibration, earlier.inputs, calibrate),
+        abstention=_each_case(evidence, earlier.abstention, earlier.inputs, abstain),
         prompts=_diagnoses(evidence, earlier, names, controls),
         variance=_variance(evidence, controls),
         audit=_audit(evidence, earlier),
@@ -106,18 +108,14 @@ def _still_true(evidence: Evidence) -> StudyComparison:
         comparison=None,
     )
     earlier = evidence.results.comparison
-    if earlier is None or _took_copies_for_photos(earlier, evidence):
+    if earlier is None or (earlier.schema_version < GROUPED and evidence.groups is not None):
         return blank
-    if (earlier.dataset_revision, earlier.split_digest) != (
-        study.dataset_revision,
-        study.split_digest,
-    ):
+    now = study.dataset_revision, study.split_digest
+    if (earlier.dataset_revision, earlier.split_digest) != now:
         return blank
     unchanged = {case for case, one in evidence.inputs.items() if earlier.inputs.get(case) == one}
-    models = {
-        run.model.name
-        for run in evidence.runs.values()
-        if _cases_of(evidence, run.model.name) <= unchanged
+    models = {run.model.name for run in evidence.runs.values()} - {
+        run.model.name for case, run in evidence.runs.items() if case not in unchanged
     }
     return replace(
         earlier,
@@ -129,40 +127,21 @@ def _still_true(evidence: Evidence) -> StudyComparison:
     )
 
 
-def _took_copies_for_photos(earlier: StudyComparison, evidence: Evidence) -> bool:
-    """Whether tests of an older version ignored groups that the study has."""
-    return earlier.schema_version < GROUPED and evidence.groups is not None
-
-
-def _cases_of(evidence: Evidence, model: str) -> set[str]:
-    return {case for case, run in evidence.runs.items() if run.model.name == model}
-
-
 def _each_case(
     evidence: Evidence,
     earlier: Sequence[T],
     inputs: Mapping[str, str],
-    make: Callable[[Evidence, str], T],
+    make: Callable[[str, Predictions, Predictions | None, IntArray | None], T],
 ) -> tuple[T, ...]:
     """One value a case that gives probabilities; that of an unchanged case is kept."""
-    known = {one.case: one for one in earlier}
+    known = {value.case: value for value in earlier}
     return tuple(
         known[case]
         if case in known and inputs.get(case) == evidence.inputs[case]
-        else make(evidence, case)
-        for case in evidence.aligned.cases
-        if not evidence.aligned.predictions[case].certain
+        else make(case, test, evidence.validation.get(case), evidence.groups)
+        for case, test in evidence.aligned.predictions.items()
+        if not test.certain
     )
-
-
-def _calibration(evidence: Evidence, case: str) -> Calibration:
-    test = evidence.aligned.predictions[case]
-    return calibrate(case, test, evidence.validation.get(case), evidence.groups)
-
-
-def _abstention(evidence: Evidence, case: str) -> Abstention:
-    test = evidence.aligned.predictions[case]
-    return abstain(case, test, evidence.validation.get(case), evidence.groups)
 
 
 def _contender(run: RunRecord) -> Contender:

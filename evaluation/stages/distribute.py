@@ -37,15 +37,9 @@ class Embedding:
     """What an actor does: photos in, vectors out."""
 
     def __init__(self, spec: ModelSpec, settings: Settings) -> None:
-        from evaluation.models import Loading, load_model
+        from evaluation.models import load_model
 
-        loading = Loading(
-            cache=settings.cache,
-            device=settings.device,
-            precision=settings.precision,
-            offline=settings.offline,
-        )
-        self._model = load_model(spec, loading)
+        self._model = load_model(spec, settings.loading())
 
     def __call__(self, batch: Columns) -> dict[str, NDArray[Any]]:
         """N digests and paths ("photo", "path") to N digests and float32 vectors, as bytes."""

@@ -1,6 +1,7 @@
 """``veille drift``: whether new photos are still those that were studied."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -54,9 +55,9 @@ def measure_drift(
         VeilleError: as :func:`ready_case`.
 
     """
-    tell = engine.settings.progress
+    settings = engine.settings
     samples, _, _ = read_photos(
-        folder, engine.settings.cache, lambda done, total: tell("reading photos", done, total)
+        folder, settings.cache, partial(settings.progress, "reading photos")
     )
     ready = ready_case(case, data, engine, target)
     model = engine.model(case.model, data)

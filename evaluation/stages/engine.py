@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from evaluation.errors import WeightsUnavailable
-from evaluation.records import Case, Head, ModelSpec
+from evaluation.records import Head, ModelSpec
 from evaluation.stages.cards import forget_unsized, towers_of
 from evaluation.stages.open import StudyData
 from evaluation.stages.settings import Settings
 
 if TYPE_CHECKING:
     from evaluation.labelfree import Trials, Unlabelled
-    from evaluation.models import Classifier, Predictor, TextReader
+    from evaluation.models import Classifier, TextReader
     from evaluation.stores.embeddings import EmbeddingStore
     from evaluation.stores.maps import MapCache
 
@@ -44,8 +45,10 @@ class Engine:
         self.settings = settings
         """May be replaced between two cases, for the progress of the next one."""
         self._loaded: tuple[ModelSpec, str, Classifier] | None = None
-        self._unavailable: dict[str, WeightsUnavailable] = {}
-        self._heads: dict[str, Head] = {}
+        self.unavailable: dict[str, WeightsUnavailable] = {}
+        """By model: weights that could not be had, perhaps in an earlier run."""
+        self.heads: dict[str, Head] = {}
+        """That of the case that was last scored, by its id: for its maps."""
         self._store: EmbeddingStore | None = None
         self._reader: TextReader | None = None
         self._trials: tuple[bytes, PairTrials] | None = None
@@ -78,57 +81,36 @@ class Engine:
                 model = copy(model)
                 model.spec = spec
             return model
-        if spec.name in self._unavailable:
-            raise self._unavailable[spec.name]
-        from evaluation.models import Loading, load_model
+        if spec.name in self.unavailable:
+            raise self.unavailable[spec.name]
+        from evaluation.models import load_model
 
         self._loaded, settings = None, self.settings
+        label = f"{'training' if spec.learns else 'asking'} {spec.name}"
+        loading = settings.loading(
+            photos=data.training_photos(),
+            store=self.store,
+            resume=settings.resume,
+            watch=partial(settings.progress, label),
+        )
         try:
-            model = load_model(
-                spec,
-                Loading(
-                    cache=settings.cache,
-                    device=settings.device,
-                    precision=settings.precision,
-                    offline=settings.offline,
-                    progress=settings.progress,
-                    photos=data.training_photos(),
-                    store=self.store,
-                    resume=settings.resume,
-                    watch=lambda done, total, note: settings.progress(
-                        f"{'training' if spec.learns else 'asking'} {spec.name}", done, total, note
-                    ),
-                ),
-            )
+            model = load_model(spec, loading)
         except WeightsUnavailable as error:
-            self._unavailable[spec.name] = error
+            self.unavailable[spec.name] = error
             raise
         self._loaded = weights, learnt_from, model
         forget_unsized(spec, settings.cache)
         return model
-
-    def predictor(self, spec: ModelSpec, data: StudyData) -> Predictor:
-        """A model that answers without embeddings; see :meth:`model`."""
-        return cast("Predictor", self.model(spec, data))
-
-    def know_unavailable(self, spec: ModelSpec, error: WeightsUnavailable) -> None:
-        """Takes it from an earlier attempt that a model's weights cannot be had."""
-        self._unavailable[spec.name] = error
 
     def reader(self, spec: ModelSpec, data: StudyData) -> TextReader:
         """What encodes titles for a model: its own text tower, or the embedded model's."""
         if spec.reads_texts and spec.embeds:
             return cast("TextReader", self.model(spec, data))
         if self._reader is None:
-            from evaluation.models import Loading, load_model
+            from evaluation.models import load_model
 
-            settings = self.settings
-            self._reader = cast(
-                "TextReader",
-                load_model(
-                    _STAND_IN, Loading(cache=settings.cache, device=settings.device, offline=True)
-                ),
-            )
+            plain = replace(self.settings, precision="fp32", offline=True)
+            self._reader = cast("TextReader", load_model(_STAND_IN, plain.loading()))
         return self._reader
 
     def trials(self, seen: Unlabelled, seed: int) -> PairTrials:
@@ -139,11 +121,3 @@ class Engine:
         if self._trials is None or self._trials[0] != key:
             self._trials = key, PairTrials(real=seen.trials(seed), nonsense=nonsense(seen, seed))
         return self._trials[1]
-
-    def keep_head(self, case: Case, head: Head) -> None:
-        """Keeps the head of the case that was last scored, for its maps."""
-        self._heads = {case.id: head}
-
-    def kept_head(self, case: Case) -> Head | None:
-        """The head of a case, when it was the last one scored."""
-        return self._heads.get(case.id)

@@ -24,7 +24,11 @@ def evaluate(case: Case, data: StudyData, engine: Engine, maps: ExplainSpec | No
         if run is None:
             run = _scored(case, data, engine)
         if maps is not None and run.status == "ok" and case.model.embeds:
-            _explain(case, data, engine, maps)
+            settings = engine.settings
+            if settings.force or not maps_stand(case, maps, settings.artefacts):
+                from evaluation.stages.explain import try_to_explain
+
+                try_to_explain(case, data, engine, maps)
     return run
 
 
@@ -33,18 +37,12 @@ def _scored(case: Case, data: StudyData, engine: Engine) -> RunRecord:
     if earlier is not None and earlier.error:
         if earlier.case == case.id and earlier.prompts == case.prompts:
             return earlier
-        known = WeightsUnavailable(earlier.error, reason=earlier.reason)
-        engine.know_unavailable(case.model, known)
+        engine.unavailable[case.model.name] = WeightsUnavailable(
+            earlier.error, reason=earlier.reason
+        )
     from evaluation.stages.score import score
 
     return score(case, data, engine)
-
-
-def _explain(case: Case, data: StudyData, engine: Engine, maps: ExplainSpec) -> None:
-    if engine.settings.force or not maps_stand(case, maps, engine.settings.artefacts):
-        from evaluation.stages.explain import try_to_explain
-
-        try_to_explain(case, data, engine, maps)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from evaluation.data.look import alike
@@ -72,9 +73,9 @@ def predict_folder(
         VeilleError: as :func:`ready_case`.
 
     """
-    tell = engine.settings.progress
+    settings = engine.settings
     samples, unread, notes = read_photos(
-        folder, engine.settings.cache, lambda done, total: tell("reading photos", done, total)
+        folder, settings.cache, partial(settings.progress, "reading photos")
     )
     ready = ready_case(case, data, engine, target)
     model = engine.model(case.model, data)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from evaluation import scoring
 from evaluation.data import open_photo
@@ -29,7 +29,6 @@ from evaluation.records import (
     Provenance,
     RepeatedScores,
     RunRecord,
-    Status,
     Timings,
     TrainingRecord,
 )
@@ -91,29 +90,32 @@ def score(case: Case, data: StudyData, engine: Engine) -> RunRecord:
         outcome = run_case(case, data, engine, memory)
         outcome = replace(outcome, repeats=repeat(case, data, engine))
     except VeilleError as error:
-        status: Status = "unavailable" if isinstance(error, WeightsUnavailable) else "failed"
+        lacks = isinstance(error, WeightsUnavailable)
+        # Of a record without result: what was asked for, where there is a server.
+        asked = lacks and not settings.offline
         record = replace(
             record,
-            status=status,
+            status="unavailable" if lacks else "failed",
             error=str(error),
             reason=getattr(error, "reason", None),
-            fingerprint=_of_refusal(case, status, settings),
+            fingerprint=weights_fingerprint(case.model, settings) if asked else "",
         )
         return _write(record, settings, clock, memory)
     except Exception as error:
         reason = f"{type(error).__name__}: {one_line(error)}"
-        _write(
-            replace(record, status="failed", error=reason, fingerprint=""), settings, clock, memory
-        )
+        record = replace(record, status="failed", error=reason, fingerprint="")
+        _write(record, settings, clock, memory)
         raise
-    groups = data.groups(outcome.predictions.sample_ids)
-    return _write(_scored(record, outcome, groups), settings, clock, memory, outcome)
-
-
-def _of_refusal(case: Case, status: Status, settings: Settings) -> str:
-    """The fingerprint of a record without result: what was asked for, where there is a server."""
-    asked = status == "unavailable" and not settings.offline
-    return weights_fingerprint(case.model, settings) if asked else ""
+    return _write(
+        _scored(record, outcome, data.groups(outcome.predictions.sample_ids)),
+        settings,
+        clock,
+        memory,
+        predictions=outcome.predictions,
+        validation=outcome.validation,
+        projection=outcome.projection,
+        views=outcome.views,
+    )
 
 
 def _blank_record(case: Case, data: StudyData, settings: Settings) -> RunRecord:
@@ -156,7 +158,7 @@ def run_case(
     spec = case.model
     check_adaptation(spec, data)
     if not spec.embeds:
-        return _answered(engine.predictor(spec, data).reading(case.prompts), data)
+        return _answered(cast("Predictor", engine.model(spec, data)).reading(case.prompts), data)
     model = engine.model(spec, data)
     plain = model.needs_training and model.views is None
     label_free = spec.family == "label-free"
@@ -176,7 +178,7 @@ def run_case(
         head.training, photo=data.split.train[0] if views else "", views=tuple(views)
     )
     cost = engine.store.cost(model.fingerprint, model.device)
-    engine.keep_head(case, head)
+    engine.heads = {case.id: head}
     photos = head.through(rows["test"])
     return replace(
         _answered(made, data),
@@ -225,7 +227,7 @@ def head_of(case: Case, data: StudyData, engine: Engine) -> Head:
 
     Raises as :func:`run_case`.
     """
-    head = engine.kept_head(case) or run_case(case, data, engine).head
+    head = engine.heads.get(case.id) or run_case(case, data, engine).head
     if head is None:
         raise ModelError("predictions made elsewhere have no model to look into", where=case.id)
     return head
@@ -282,12 +284,9 @@ def _language_warning(record: RunRecord) -> tuple[str, ...]:
 
 
 def _write(
-    record: RunRecord,
-    settings: Settings,
-    clock: float,
-    memory: PeakMemory,
-    outcome: Outcome | None = None,
+    record: RunRecord, settings: Settings, clock: float, memory: PeakMemory, **made: Any
 ) -> RunRecord:
+    """Writes a record with what was made beside it, and returns it with what it cost."""
     peak = memory.peak()
     finished = replace(
         record,
@@ -299,12 +298,5 @@ def _write(
             device_memory_mb=peak.device_mb,
         ),
     )
-    artefacts.write_run(
-        settings.artefacts,
-        finished,
-        outcome.predictions if outcome else None,
-        outcome.validation if outcome else None,
-        projection=outcome.projection if outcome else None,
-        views=outcome.views if outcome else None,
-    )
+    artefacts.write_run(settings.artefacts, finished, **made)
     return finished

@@ -1,13 +1,18 @@
 """How to run, as opposed to what: folders, device, network, and who watches."""
 
+from __future__ import annotations
+
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import platformdirs
 
 from evaluation.records.base import silent
+
+if TYPE_CHECKING:
+    from evaluation.models import Loading
 
 
 class Advance(Protocol):
@@ -40,3 +45,16 @@ class Settings:
     retry: bool = False
     """Whether weights that could not be had today are asked for again."""
     progress: Advance = silent
+
+    def loading(self, **more: Any) -> Loading:
+        """How models are loaded here; ``more`` are further fields."""
+        from evaluation.models import Loading
+
+        return Loading(
+            cache=self.cache,
+            device=self.device,
+            precision=self.precision,
+            offline=self.offline,
+            progress=self.progress,
+            **more,
+        )
