@@ -9,6 +9,7 @@ from PIL import Image
 
 from evaluation.errors import ModelError, quoted
 from evaluation.models.base import Loading, check_options
+from evaluation.models.cards import parameters
 from evaluation.models.devices import check_precision, dtype_of, pick_device
 from evaluation.models.embedder import Tower, TowerEmbedder
 from evaluation.models.supervised.augmentation import Augmentation, AugmentedViews, picture_of
@@ -40,7 +41,7 @@ class SupervisedClassifier(TowerEmbedder):
         )
         identity = tower.identity(
             dim=trunk.dim,
-            weights_digest=tuned.digest if tuned else loaded.digest,
+            weights_digest=tuned[0] if tuned else loaded.digest,
             architecture=trunk.architecture.identity,
             preprocessing=trunk.preprocess,
             precision=precision,
@@ -91,7 +92,7 @@ class SupervisedClassifier(TowerEmbedder):
         if self.spec.head_classes:
             return own_head(self.spec, self._loaded.head, classes, self.dim)
         if self._tuned is not None:
-            return self._noting(self._tuned.head, classes)
+            return self._noting(self._tuned[1], classes)
         if train is None:
             raise _no_training_part(self.spec)
         if self._training.regime == "head":
@@ -101,9 +102,7 @@ class SupervisedClassifier(TowerEmbedder):
                 validation,
                 self._training,
                 seed=seed,
-                frozen_parameters=sum(
-                    parameter.numel() for parameter in self.image_tower.parameters()
-                ),
+                frozen_parameters=parameters(self.image_tower),
                 where=self.spec.name,
                 watch=self._watch,
             )

@@ -14,7 +14,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import cattrs
@@ -27,21 +27,27 @@ from torch import nn
 
 from evaluation.errors import ModelError
 from evaluation.models.base import Loading, Watch
+from evaluation.models.cards import parameters
 from evaluation.models.checkpoints import file_digest
 from evaluation.models.supervised.augmentation import Augmentation
 from evaluation.models.supervised.blocks import last_parts
 from evaluation.models.supervised.logistic import check_support, fit_logistic_regression
 from evaluation.models.supervised.saves import Saves
 from evaluation.models.supervised.schedule import (
+    adamw,
     best_of,
+    chosen_of,
     is_over,
+    judged,
     plan_of,
+    record_of,
     require_finite,
     told,
 )
 from evaluation.models.supervised.weights import Loaded
 from evaluation.records import (
     Head,
+    IntArray,
     ModelSpec,
     Sample,
     Support,
@@ -63,13 +69,8 @@ DECODERS = 2
 """Threads that decode photos ahead of the training."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tuned:
-    """A trunk that learnt, with its head."""
-
-    digest: str
-    """SHA-256 (hexadecimal) of the file of its weights."""
-    head: Head
+Tuned = tuple[str, Head]
+"""The SHA-256 (hexadecimal) of the file of a trunk that learnt, and its head."""
 
 
 def finetune(
@@ -128,7 +129,10 @@ def finetune(
 
 def _key(loaded: Loaded, spec: ModelSpec, photos: TrainingPhotos, device: torch.device) -> str:
     """Equal exactly when a training would give the same weights, rounding apart."""
-    parts = {"train": photos.train, "validation": photos.validation}
+    photo_of = {
+        name: [[sample.digest, sample.label] for sample in part]
+        for name, part in (("train", photos.train), ("validation", photos.validation))
+    }
     return digest_of(
         {
             "version": VERSION,
@@ -138,10 +142,7 @@ def _key(loaded: Loaded, spec: ModelSpec, photos: TrainingPhotos, device: torch.
             "training": asdict(spec.training or TrainingSpec()),
             "augmentation": asdict(spec.augmentation) if spec.augmentation else None,
             "classes": list(photos.classes),
-            **{
-                name: [[sample.digest, sample.label] for sample in part]
-                for name, part in parts.items()
-            },
+            **photo_of,
             "seed": photos.seed,
             "device": device.type,
         }
@@ -176,11 +177,10 @@ def _train(trainer: _Trainer, saves: Saves, watch: Watch) -> dict[str, Any]:
         "best": info["best"],
         "ended": time.time(),
         "record": asdict(
-            TrainingRecord(
-                regime="finetune",
-                epochs=tuple(epochs),
-                best_epoch=best_of(epochs).epoch,
-                stopped_early=len(epochs) < trainer.plan.epochs,
+            record_of(
+                "finetune",
+                epochs,
+                trainer.plan,
                 trained_parameters=trainer.trained_parameters,
                 frozen_parameters=trainer.parameters - trainer.trained_parameters,
                 seconds=info["seconds"],
@@ -203,21 +203,15 @@ def _tuned(
     loaded.trunk.module.load_state_dict(
         {name.removeprefix("trunk."): value for name, value in tensors.items()}
     )
-    kept = next(epoch for epoch in record.epochs if epoch.epoch == record.best_epoch)
-    chosen: dict[str, Any] = {"best_epoch": kept.epoch, "train_images": len(photos.train)}
-    if kept.validation_accuracy is not None:
-        chosen["validation_accuracy"] = kept.validation_accuracy
-        chosen["validation_images"] = len(photos.validation)
-    return Tuned(
-        digest=file_digest(file),
-        head=Head(
-            weight=weight.double().numpy(),
-            bias=bias.double().numpy(),
-            chosen=chosen,
-            warnings=() if photos.validation else ("no validation part: the last epoch was kept",),
-            training=record,
-        ),
+    chosen = chosen_of(record.epochs, len(photos.validation))
+    head = Head(
+        weight=weight.double().numpy(),
+        bias=bias.double().numpy(),
+        chosen={**chosen, "train_images": len(photos.train)},
+        warnings=() if photos.validation else ("no validation part: the last epoch was kept",),
+        training=record,
     )
+    return file_digest(file), head
 
 
 class _Trainer:
@@ -259,19 +253,9 @@ class _Trainer:
         self._whole = training.blocks is None
         weights = [parameter for parameter in self._network.parameters() if parameter.requires_grad]
         self.trained_parameters = sum(weight.numel() for weight in weights)
-        self.parameters = sum(parameter.numel() for parameter in self._network.parameters())
+        self.parameters = parameters(self._network)
         decay = WEIGHT_DECAY if training.weight_decay is None else training.weight_decay
-        self._optimiser = torch.optim.AdamW(
-            [
-                {
-                    "params": [weight for weight in weights if weight.ndim > 1],
-                    "weight_decay": decay,
-                },
-                # Biases and normalisations are not decayed (Goyal et al. 2017, section 5.3).
-                {"params": [weight for weight in weights if weight.ndim <= 1], "weight_decay": 0.0},
-            ],
-            lr=self.plan.learning_rate,
-        )
+        self._optimiser = adamw(weights, decay=decay, rate=self.plan.learning_rate)
         half = device.type == "cuda" and not torch.cuda.is_bf16_supported()
         self._mixed = torch.float16 if half else torch.bfloat16
         self.scaler = torch.amp.GradScaler(device.type, enabled=half)
@@ -284,9 +268,6 @@ class _Trainer:
     def start(self) -> None:
         """The head's first weights: a linear probe of a pretrained trunk, else small ones."""
         head = self._network.get_submodule("head")
-        labels = np.array(
-            [self._labels[sample.id] for sample in self._photos.train], dtype=np.int64
-        )
         if self._pretrained:
             probe = fit_logistic_regression(
                 self._photos.classes,
@@ -296,6 +277,7 @@ class _Trainer:
             )
             weight, bias = torch.from_numpy(probe.weight), torch.from_numpy(probe.bias)
         else:
+            labels = self._truth(self._photos.train)
             check_support(
                 self._photos.classes, Support(embeddings=np.zeros((len(labels), 1)), labels=labels)
             )
@@ -310,8 +292,11 @@ class _Trainer:
     def _support(self, part: Sequence[Sample]) -> Support:
         """The pooled features of photos as they are, with their labels."""
         features = self._through(part, self._network.get_submodule("trunk")).numpy()
-        labels = np.array([self._labels[sample.id] for sample in part], dtype=np.int64)
-        return Support(embeddings=features, labels=labels)
+        return Support(embeddings=features, labels=self._truth(part))
+
+    def _truth(self, part: Sequence[Sample]) -> IntArray:
+        """(N,) class indices of photos."""
+        return np.array([self._labels[sample.id] for sample in part], dtype=np.int64)
 
     def weights(self) -> Mapping[str, torch.Tensor]:
         """What would be kept if this epoch were the best."""
@@ -378,7 +363,7 @@ class _Trainer:
         """One step down; the loss and the right answers before it."""
         for group in self._optimiser.param_groups:
             group["lr"] = rate
-        truth = torch.tensor([self._labels[sample.id] for sample in batch], device=self.device)
+        truth = torch.from_numpy(self._truth(batch)).to(self.device)
         while (found := self._gradients(pixels, truth)) is None:
             self._halve(len(batch))
         require_finite(found[0], epoch=epoch, plan=self.plan, where=self._spec.name)
@@ -432,11 +417,10 @@ class _Trainer:
         if not part:
             return {}
         logits = self._through(part, self._kept())
-        truth = torch.tensor([self._labels[sample.id] for sample in part])
-        loss = float(torch.nn.functional.cross_entropy(logits, truth).item())
+        found = judged(logits, torch.from_numpy(self._truth(part)))
+        loss = found["validation_loss"]
         require_finite(loss, epoch=epoch, plan=self.plan, where=self._spec.name)
-        accuracy = float((logits.argmax(dim=1) == truth).double().mean().item())
-        return {"validation_loss": loss, "validation_accuracy": accuracy}
+        return found
 
     # ------------------------------------------------------------------ forward passes
 

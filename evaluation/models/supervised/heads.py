@@ -2,27 +2,29 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from evaluation.models.base import Watch
-from evaluation.models.supervised.logistic import check_support, has_images
+from evaluation.models.supervised.logistic import check_support, has_images, spread_of
 from evaluation.models.supervised.schedule import (
     Plan,
+    adamw,
     best_of,
+    chosen_of,
     is_over,
+    judged,
     merit,
     plan_of,
+    record_of,
     require_finite,
     told,
 )
-from evaluation.records import Head, Support, TrainingEpoch, TrainingRecord, TrainingSpec
+from evaluation.records import FloatArray, Head, Support, TrainingEpoch, TrainingSpec
 from evaluation.records.base import silent
 
 EPOCHS = 40
@@ -33,34 +35,10 @@ WEIGHT_DECAYS = (0.3, 1.0, 3.0, 10.0, 30.0)
 DEFAULT_WEIGHT_DECAY = 3.0
 """Used when there is no validation part to choose on."""
 
-
-_Part = tuple["torch.Tensor", "torch.Tensor"]
+_Part = tuple[torch.Tensor, torch.Tensor]
 """The standardised features (N, D) and the labels (N,) of a part."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Task:
-    """What every weight decay is tried on."""
-
-    train: _Part
-    validation: _Part | None
-    classes: int
-    plan: Plan
-    seed: int
-    where: object
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
-    """A training with one weight decay."""
-
-    decay: float
-    planned: int
-    """Epochs that it might have had."""
-    epochs: tuple[TrainingEpoch, ...]
-    weight: NDArray[np.float64]
-    bias: NDArray[np.float64]
-    """Of the best epoch, over standardised features."""
+_Run = tuple[list[TrainingEpoch], FloatArray, FloatArray]
+"""The epochs of a training, and the (C, D) weight and (C,) bias of the best one."""
 
 
 def train_head(
@@ -87,108 +65,87 @@ def train_head(
     check_support(classes, train)
     clock = time.perf_counter()
     plan = plan_of(spec, epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
-    rows = np.asarray(train.embeddings, dtype=np.float64)
-    mean, deviation = rows.mean(axis=0), rows.std(axis=0)
-    deviation[deviation == 0] = 1.0  # a feature that never varies says nothing
-    held_out = None
-    if validation is not None and has_images(validation):
-        held_out = _features(validation, mean, deviation)
-    decays = _decays(spec, tried=held_out is not None)
-    task = _Task(
-        train=_features(train, mean, deviation),
-        validation=held_out,
-        classes=len(classes),
-        plan=plan,
-        seed=seed,
-        where=where,
-    )
-    runs = _all_decays(task, decays, watch)
+    mean, deviation = spread_of(train)
+    held_out = validation if validation is not None and has_images(validation) else None
+    decays = WEIGHT_DECAYS if held_out else (DEFAULT_WEIGHT_DECAY,)
+    if spec.weight_decay is not None:
+        decays = (spec.weight_decay,)
+    learnt = _features(train, mean, deviation)
+    judge = _features(held_out, mean, deviation) if held_out else None
+    how: dict[str, Any] = {"classes": len(classes), "seed": seed, "where": where}
+    runs = _all_decays(learnt, judge, plan, decays, watch, **how)
     # The most decayed of equals.
-    best = max(runs, key=lambda run: (*merit(best_of(run.epochs))[:2], run.decay))
-    head = _as_head(best, mean, deviation, frozen_parameters, time.perf_counter() - clock)
-    head = replace(head, chosen=_chosen(best, train, validation))
-    if held_out is None:
-        warning = f"no validation part: the weight decay was not chosen ({decays[0]:g})"
-        return replace(head, warnings=(warning,))
-    return head
-
-
-def _as_head(
-    best: _Run,
-    mean: NDArray[np.float64],
-    deviation: NDArray[np.float64],
-    frozen_parameters: int,
-    seconds: float,
-) -> Head:
-    """The head over features as they are, with the record of its training."""
-    weight = best.weight / deviation
+    decay = max(runs, key=lambda tried: (*merit(best_of(runs[tried][0]))[:2], tried))
+    epochs, weight, bias = runs[decay]
+    weight = weight / deviation
+    notes = (
+        () if held_out else (f"no validation part: the weight decay was not chosen ({decay:g})",)
+    )
     return Head(
         weight=weight,
-        bias=best.bias - weight @ mean,
-        training=TrainingRecord(
-            regime="head",
-            epochs=best.epochs,
-            best_epoch=best_of(best.epochs).epoch,
-            stopped_early=len(best.epochs) < best.planned,
-            trained_parameters=weight.size + best.bias.size,
+        bias=bias - weight @ mean,
+        chosen={
+            "weight_decay": decay,
+            "train_views": len(train.labels),
+            **chosen_of(epochs, len(held_out.labels) if held_out else 0),
+        },
+        warnings=notes,
+        training=record_of(
+            "head",
+            epochs,
+            plan,
+            trained_parameters=weight.size + bias.size,
             frozen_parameters=frozen_parameters,
-            seconds=seconds,
+            seconds=time.perf_counter() - clock,
             device="cpu",
         ),
     )
 
 
-def _all_decays(task: _Task, decays: Sequence[float], watch: Watch) -> list[_Run]:
+def _all_decays(
+    train: _Part,
+    validation: _Part | None,
+    plan: Plan,
+    decays: tuple[float, ...],
+    watch: Watch,
+    **how: Any,
+) -> dict[float, _Run]:
     """A training with each weight decay; progress is that of all of them together."""
-    epochs, runs = task.plan.epochs, []
+    runs = {}
     with _one_thread():
         for number, decay in enumerate(decays):
 
-            def watch_all(done: int, _total: int, note: str, start: int = number * epochs) -> None:
-                watch(start + done, len(decays) * epochs, note)
+            def watch_all(done: int, total: int, note: str, before: int = number) -> None:
+                watch(before * total + done, len(decays) * total, note)
 
-            runs.append(_train(task, decay, watch_all))
+            runs[decay] = _train(train, validation, plan, decay, watch=watch_all, **how)
     return runs
 
 
-def _decays(spec: TrainingSpec, *, tried: bool) -> tuple[float, ...]:
-    if spec.weight_decay is not None:
-        return (spec.weight_decay,)
-    return WEIGHT_DECAYS if tried else (DEFAULT_WEIGHT_DECAY,)
-
-
-def _chosen(best: _Run, train: Support, validation: Support | None) -> dict[str, Any]:
-    kept = best_of(best.epochs)
-    chosen: dict[str, Any] = {
-        "weight_decay": best.decay,
-        "best_epoch": kept.epoch,
-        "train_views": len(train.labels),
-    }
-    if validation is not None and kept.validation_accuracy is not None:
-        chosen["validation_accuracy"] = kept.validation_accuracy
-        chosen["validation_images"] = len(validation.labels)
-    return chosen
-
-
-def _features(support: Support, mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> _Part:
+def _features(support: Support, mean: FloatArray, deviation: FloatArray) -> _Part:
     rows = (np.asarray(support.embeddings, dtype=np.float64) - mean) / deviation
     labels = np.asarray(support.labels, dtype=np.int64)
     return torch.from_numpy(rows.astype(np.float32)), torch.from_numpy(labels)
 
 
-def _train(task: _Task, decay: float, watch: Watch) -> _Run:
-    (features, truth), plan = task.train, task.plan
-    generator = torch.Generator().manual_seed(task.seed)
-    layer = nn.Linear(features.shape[1], task.classes)
+def _train(
+    train: _Part,
+    validation: _Part | None,
+    plan: Plan,
+    decay: float,
+    *,
+    classes: int,
+    seed: int,
+    where: object,
+    watch: Watch,
+) -> _Run:
+    """A training with one weight decay, judged on validation where there is any."""
+    features, truth = train
+    layer = nn.Linear(features.shape[1], classes)
+    generator = torch.Generator().manual_seed(seed)
     nn.init.zeros_(layer.weight)  # convex: nothing is gained by a random start
     nn.init.zeros_(layer.bias)
-    optimiser = torch.optim.AdamW(
-        [
-            {"params": [layer.weight], "weight_decay": decay},
-            {"params": [layer.bias], "weight_decay": 0.0},
-        ],
-        lr=plan.learning_rate,
-    )
+    optimiser = adamw(layer.parameters(), decay=decay, rate=plan.learning_rate)
     steps = -(-len(truth) // plan.batch_size)
     epochs: list[TrainingEpoch] = []
     kept: tuple[torch.Tensor, torch.Tensor] = (layer.weight, layer.bias)
@@ -204,7 +161,7 @@ def _train(task: _Task, decay: float, watch: Watch) -> _Run:
             loss = nn.functional.cross_entropy(
                 logits, truth[rows], label_smoothing=plan.label_smoothing
             )
-            require_finite(loss.item(), epoch=number, plan=plan, where=task.where)
+            require_finite(loss.item(), epoch=number, plan=plan, where=where)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -215,29 +172,13 @@ def _train(task: _Task, decay: float, watch: Watch) -> _Run:
             learning_rate=rate,
             train_loss=loss_sum / len(order),
             train_accuracy=hits / len(order),
-            **_validate(layer, task.validation),
+            **(judged(layer(validation[0]), validation[1]) if validation else {}),
         )
         epochs.append(epoch)
         if best_of(epochs) is epoch:
             kept = (layer.weight.detach().clone(), layer.bias.detach().clone())
         watch(number, plan.epochs, told(epoch))
-    return _Run(
-        decay=decay,
-        planned=plan.epochs,
-        epochs=tuple(epochs),
-        weight=kept[0].double().numpy(),
-        bias=kept[1].double().numpy(),
-    )
-
-
-def _validate(layer: Any, validation: _Part | None) -> dict[str, float]:
-    if validation is None:
-        return {}
-    with torch.inference_mode():
-        logits, truth = layer(validation[0]), validation[1]
-        loss = torch.nn.functional.cross_entropy(logits, truth).item()
-        accuracy = (logits.argmax(dim=1) == truth).double().mean().item()
-    return {"validation_loss": loss, "validation_accuracy": accuracy}
+    return epochs, kept[0].double().numpy(), kept[1].double().numpy()
 
 
 @contextlib.contextmanager

@@ -6,13 +6,11 @@ Linear probing is the usual yardstick of CLIP (Radford et al. 2021, section 3.2)
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
-from evaluation.records import Head, Support
+from evaluation.records import FloatArray, Head, Support
 
 STRENGTHS = tuple(float(c) for c in np.logspace(-4, 0, 9))
 """Inverse regularisations C that are tried, on standardised features."""
@@ -70,6 +68,13 @@ def has_images(support: Support | None) -> bool:
     return support is not None and len(support.labels) > 0
 
 
+def spread_of(support: Support) -> tuple[FloatArray, FloatArray]:
+    """(D,) mean and deviation of features; 1 for one that never varies, and says nothing."""
+    features = np.asarray(support.embeddings, dtype=np.float64)
+    deviation = features.std(axis=0)
+    return features.mean(axis=0), np.where(deviation == 0, 1.0, deviation)
+
+
 def check_support(classes: tuple[str, ...], train: Support) -> None:
     """Raises :class:`ModelError` when a class cannot be learnt."""
     if len(classes) < 2:  # noqa: PLR2004 - a choice needs two
@@ -86,11 +91,12 @@ def _fit_all(
     train: Support, classes: int, strengths: Sequence[float], *, seed: int, max_iterations: int
 ) -> dict[float, tuple[Head, bool]]:
     """The head of each regularisation, over the features as they are; whether it converged."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     features = np.asarray(train.embeddings, dtype=np.float64)
-    mean, deviation = features.mean(axis=0), features.std(axis=0)
-    deviation[deviation == 0] = 1.0  # a feature that never varies says nothing
+    mean, deviation = spread_of(train)
     # One thread: these products are too small to share, and threads that wait for each other
     # on a busy machine made them twenty times slower. It also fixes the order of the sums.
     with threadpool_limits(limits=1):
@@ -99,44 +105,20 @@ def _fit_all(
         left, lengths, span = np.linalg.svd((features - mean) / deviation, full_matrices=False)
         fits = {}
         for strength in strengths:
-            model, converged = _fit(
-                left * lengths, train.labels, strength, seed=seed, max_iterations=max_iterations
+            model = LogisticRegression(
+                C=strength, tol=TOLERANCE, max_iter=max_iterations, random_state=seed
             )
-            weight, bias = _one_row_per_class(model.coef_ @ span, model.intercept_, classes)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                model.fit(left * lengths, train.labels)
+            converged = not any(issubclass(one.category, ConvergenceWarning) for one in caught)
+            weight, bias = model.coef_ @ span, model.intercept_
+            if classes == 2:  # noqa: PLR2004 - scikit-learn gives one row for two classes
+                # The softmax of (-z/2, z/2) is the sigmoid of z.
+                weight, bias = np.vstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
             weight = weight / deviation
             fits[strength] = Head(weight=weight, bias=bias - weight @ mean), converged
     return fits
-
-
-def _fit(
-    features: NDArray[np.float64],
-    labels: NDArray[Any],
-    strength: float,
-    *,
-    seed: int,
-    max_iterations: int,
-) -> tuple[Any, bool]:
-    """A fitted scikit-learn model, and whether it converged."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(
-        C=strength, tol=TOLERANCE, max_iter=max_iterations, random_state=seed
-    )
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        model.fit(features, labels)
-    converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
-    return model, converged
-
-
-def _one_row_per_class(
-    weight: NDArray[np.float64], bias: NDArray[np.float64], classes: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    if classes == 2:  # noqa: PLR2004 - scikit-learn gives one row for two classes
-        # The softmax of (-z/2, z/2) is the sigmoid of z.
-        return np.vstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-    return weight, bias
 
 
 def _accuracy(head: Head, support: Support) -> float:

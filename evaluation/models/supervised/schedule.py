@@ -1,11 +1,14 @@
 """What every training by gradient descent has: its numbers, its schedule, its best epoch."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import torch
 
 from evaluation.errors import ModelError
-from evaluation.records import TrainingEpoch, TrainingSpec
+from evaluation.records import Option, TrainingEpoch, TrainingRecord, TrainingSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,3 +86,46 @@ def told(epoch: TrainingEpoch) -> str:
     if epoch.validation_accuracy is None:
         return text
     return f"{text}, validation {epoch.validation_accuracy:.3f}"
+
+
+def adamw(
+    parameters: Iterable[torch.nn.Parameter], *, decay: float, rate: float
+) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter 2019); biases and norms do not decay (Goyal 2017, 5.3)."""
+    learnt = list(parameters)
+    groups = [
+        {"params": [weight for weight in learnt if weight.ndim > 1], "weight_decay": decay},
+        {"params": [weight for weight in learnt if weight.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=rate)
+
+
+@torch.inference_mode()
+def judged(logits: torch.Tensor, truth: torch.Tensor) -> dict[str, float]:
+    """Loss and accuracy of (N, C) logits of the validation part, as an epoch names them."""
+    loss = torch.nn.functional.cross_entropy(logits, truth).item()
+    accuracy = (logits.argmax(dim=1) == truth).double().mean().item()
+    return {"validation_loss": loss, "validation_accuracy": accuracy}
+
+
+def chosen_of(epochs: Sequence[TrainingEpoch], validation: int) -> dict[str, Option]:
+    """What was chosen on so many validation photos, as a head says it."""
+    kept = best_of(epochs)
+    chosen: dict[str, Option] = {"best_epoch": kept.epoch}
+    if kept.validation_accuracy is not None:
+        chosen["validation_accuracy"] = kept.validation_accuracy
+        chosen["validation_images"] = validation
+    return chosen
+
+
+def record_of(
+    regime: Any, epochs: Sequence[TrainingEpoch], plan: Plan, **measured: Any
+) -> TrainingRecord:
+    """The record of a training, of which parameters, seconds and device are measured."""
+    return TrainingRecord(
+        regime=regime,
+        epochs=tuple(epochs),
+        best_epoch=best_of(epochs).epoch,
+        stopped_early=len(epochs) < plan.epochs,
+        **measured,
+    )
