@@ -20,7 +20,8 @@ from PIL import Image
 
 from evaluation.errors import DataError, ModelError, StoreError, VeilleWarning
 from evaluation.records import EmbeddingCost, Lap, Sample
-from evaluation.stores.embeddings import EmbeddingStore, embed
+from evaluation.stores.embeddings import EmbeddingStore
+from evaluation.stores.filling import embed
 
 DIM = 4
 
@@ -513,7 +514,8 @@ def test_two_at_once_embed_each_photo_once(store: EmbeddingStore) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from evaluation.stores.embeddings import EmbeddingStore, embed
+from evaluation.stores.embeddings import EmbeddingStore
+from evaluation.stores.filling import embed
 from tests.test_embeddings import FakeEmbedder, Loader, make_samples
 
 store = EmbeddingStore(Path(sys.argv[1]))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from evaluation.errors import ModelError
 from evaluation.models.base import Explainable as Explainable  # noqa: PLC0414 - named here too
 from evaluation.records import FloatArray, Head
-from evaluation.stores.embeddings import is_out_of_memory
+from evaluation.stores.fitting import AsFits, is_out_of_memory
 
 Float32Array = NDArray[np.float32]
 Score = Callable[["torch.Tensor"], "torch.Tensor"]
@@ -70,41 +70,18 @@ def quickly(model: Explainable) -> Embed:
 def in_batches(
     embed: Embed, pixels: Iterator[torch.Tensor], tell: Callable[[int], None] | None = None
 ) -> FloatArray:
-    """The embeddings of (B, 3, H, W) batches; one that does not fit into memory is halved.
+    """The embeddings of (B, 3, H, W) batches, each in as few passes as fit into memory.
 
     ``tell`` is told how many images are done.  Raises :class:`ModelError` when one image alone
     does not fit.
     """
-    parts: list[FloatArray] = []
-    done = 0
+    fitted, parts, done = AsFits(embed, limit=1 << 31), [], 0
     for batch in pixels:
-        waiting = [batch]
-        while waiting:
-            some = waiting.pop()
-            found = _tried(embed, some)
-            if found is not None:
-                parts.append(found)
-                done += len(some)
-            elif len(some) > 1:
-                half = len(some) // 2
-                waiting += [some[half:], some[:half]]
-            else:
-                raise ModelError(
-                    "a single image does not fit into memory", remedy="free some of it"
-                )
+        parts.append(fitted(batch))
+        done += len(batch)
         if tell is not None:
             tell(done)
     return np.concatenate(parts)
-
-
-def _tried(embed: Embed, pixels: torch.Tensor) -> FloatArray | None:
-    """The embeddings; None when they do not fit into memory."""
-    try:
-        return embed(pixels)
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-    return None
 
 
 def to_array(tensor: torch.Tensor) -> FloatArray:

@@ -22,11 +22,11 @@ from evaluation.scoring.metrics import softmax
 from evaluation.stages.cost import PeakMemory, seconds_of
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
-from evaluation.stores.embeddings import decode, embed
+from evaluation.stores.filling import decode, embed
 
 if TYPE_CHECKING:
     from evaluation.models import Classifier, Embedder
-    from evaluation.stores.embeddings import EmbeddingRun
+    from evaluation.stores.filling import EmbeddingRun
 
 
 def embed_samples(

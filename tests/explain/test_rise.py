@@ -158,5 +158,5 @@ def test_a_lack_of_memory_halves_the_masks_of_a_pass() -> None:
     halved = embed_masked(scarce, bright_window(), settings)
     np.testing.assert_allclose(halved, whole, atol=1e-6)
     most[0] = 0
-    with pytest.raises(ModelError, match="single image does not fit"):
+    with pytest.raises(ModelError, match="single photo does not fit"):
         embed_masked(scarce, bright_window(), settings)

@@ -57,7 +57,7 @@ from evaluation.records import (
     TrainingSpec,
     digest_of,
 )
-from evaluation.stores.embeddings import is_out_of_memory
+from evaluation.stores.fitting import is_out_of_memory
 
 VERSION = 1
 """Raised when the same declaration trains otherwise: what is in the caches is then left."""

@@ -1,0 +1,198 @@
+"""Photos embedded into the store: decoded ahead of the model, as many at a time as fit."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from evaluation.errors import DataError, ModelError, one_line
+from evaluation.records import Sample
+from evaluation.stores.embeddings import Embedder, EmbeddingStore, FloatVectors
+from evaluation.stores.fitting import AsFits
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+    Load = Callable[[Sample], Image.Image]
+    Decoded = tuple[Sample, Future[torch.Tensor]]
+
+DECODERS, MOST_DECODERS = 2, 16
+"""Threads that decode photos while the model works on the batch before: on a processor, and at
+most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EmbeddingRun:
+    """The embeddings that were asked for, and what they cost."""
+
+    embeddings: FloatVectors
+    """(N, D) float32, in the order of the samples."""
+    embedded: int
+    """Photos embedded now; photos of equal bytes count once."""
+    reused: int
+    """Photos whose embedding was there, or was made by another process meanwhile."""
+    seconds: float
+    """Decoding and embedding, without the wait for another process."""
+    batch_size: int
+    """Photos per forward pass: what was asked for, or what fitted into memory."""
+
+    def and_also(self, other: EmbeddingRun) -> EmbeddingRun:
+        """These embeddings, with what another run cost added."""
+        return replace(
+            self,
+            embedded=self.embedded + other.embedded,
+            reused=self.reused + other.reused,
+            seconds=self.seconds + other.seconds,
+        )
+
+
+def embed(
+    samples: Sequence[Sample],
+    classifier: Embedder,
+    store: EmbeddingStore,
+    *,
+    load: Load,
+    batch_size: int = 32,
+    workers: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> EmbeddingRun:
+    """The embeddings of the samples, from the store where it has them.
+
+    Photos that are missing are opened as RGB by ``load`` and decoded, in as many threads as pay
+    on the model's device unless ``workers`` says how many, one batch ahead of the model; photos
+    of equal bytes once.  Each batch is stored at once, so that a kill loses one batch.  A batch
+    that does not fit into memory is halved, and so are those that follow.  When two processes
+    need the same model's embeddings, one makes them and the other waits.  ``progress`` is told
+    how many of the samples have their embedding, as it grows to N.
+
+    Raises:
+        StoreError: the store cannot be read or written.
+        DataError: a photo cannot be read any more.
+        ModelError: the model gives values that are not finite, or one photo alone does not
+            fit into memory.
+
+    """
+    key, wanted = classifier.fingerprint, {sample.digest: sample for sample in samples}
+    found = store.get(key, list(wanted))
+    report = _counting(samples, progress)
+    report(found)
+    embedded, seconds = 0, 0.0
+    forward = AsFits(classifier.embed_images, limit=batch_size, device=classifier.device)
+    if len(found) < len(wanted):
+        with store.filling(key):
+            # Another process may have embedded them while we waited for the lock.
+            meanwhile = store.get(key, [digest for digest in wanted if digest not in found])
+            found |= meanwhile
+            report(meanwhile)
+            missing = [sample for digest, sample in wanted.items() if digest not in found]
+            batches = _batches(missing, classifier, load, batch_size, workers)
+            for vectors, taken in _embedded(batches, forward):
+                store.put(key, vectors, seconds=taken)
+                seconds += taken
+                embedded += len(vectors)
+                found |= vectors
+                report(vectors)
+    rows = [found[sample.digest] for sample in samples]
+    return EmbeddingRun(
+        embeddings=np.stack(rows) if rows else np.empty((0, classifier.dim), dtype=np.float32),
+        embedded=embedded,
+        reused=len(wanted) - embedded,
+        seconds=seconds,
+        batch_size=forward.limit,
+    )
+
+
+def decode(samples: Sequence[Sample], classifier: Embedder, *, load: Load) -> torch.Tensor:
+    """The samples as the model takes them, (N, 3, H, W) float32."""
+    import torch
+
+    return torch.stack([classifier.preprocess(load(sample)) for sample in samples])
+
+
+def _counting(
+    samples: Sequence[Sample], progress: Callable[[int], None] | None
+) -> Callable[[Iterable[str]], None]:
+    """Counts the samples that have their embedding, as photos are found or embedded."""
+    times, done = Counter(sample.digest for sample in samples), 0
+
+    def report(digests: Iterable[str]) -> None:
+        nonlocal done
+        more = sum(times[digest] for digest in digests)
+        done += more
+        if progress is not None and more:
+            progress(done)
+
+    return report
+
+
+def _batches(
+    samples: Sequence[Sample],
+    classifier: Embedder,
+    load: Load,
+    batch_size: int,
+    workers: int | None,
+) -> Iterator[list[Decoded]]:
+    """Batches of photos being decoded: while one is used, the next is under way."""
+    if workers is None:  # a processor that also computes has none to spare, a card waits
+        spare = 0 if classifier.device == "cpu" else os.cpu_count() or 1
+        workers = max(DECODERS, min(MOST_DECODERS, spare))
+
+    def prepare(sample: Sample) -> torch.Tensor:
+        return classifier.preprocess(load(sample))
+
+    remaining = iter(samples)
+    ahead: deque[Decoded] = deque()
+    executor = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    try:
+        while True:
+            wanted = 2 * batch_size - len(ahead)
+            ahead.extend(
+                (sample, executor.submit(prepare, sample)) for sample in islice(remaining, wanted)
+            )
+            if not ahead:
+                return
+            yield [ahead.popleft() for _ in range(min(batch_size, len(ahead)))]
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _embedded(
+    batches: Iterator[list[Decoded]], forward: AsFits
+) -> Iterator[tuple[dict[str, FloatVectors], float]]:
+    """The embeddings of each batch, and the seconds that decoding and embedding it took."""
+    import torch
+
+    clock = time.perf_counter()
+    for batch in batches:
+        tensors = torch.stack([_opened(sample, future) for sample, future in batch])
+        vectors = forward(tensors)
+        bad = ~np.isfinite(vectors).all(axis=1)
+        if bad.any():
+            raise ModelError(
+                "the model gives values that are not finite",
+                where=batch[int(bad.argmax())][0].image,
+                remedy="check the checkpoint, or use --precision fp32",
+            )
+        digests = [sample.digest for sample, _ in batch]
+        yield dict(zip(digests, vectors, strict=True)), time.perf_counter() - clock
+        clock = time.perf_counter()
+
+
+def _opened(sample: Sample, future: Future[torch.Tensor]) -> torch.Tensor:
+    try:
+        return future.result()
+    except OSError as error:
+        raise DataError(
+            f"the photo can no longer be read ({one_line(error)})",
+            where=sample.image,
+            remedy="put it back, then run again: what is embedded is kept",
+        ) from error
