@@ -33,6 +33,9 @@ def class_activation(
 ) -> InputMaps:
     """Maps of every class on one layer, in one forward and one batched backward pass.
 
+    Raises :class:`ModelError`: the tower has no such layer, or its gradient is zero everywhere: the
+    output of the last block of a ViT whose class token alone is read, for instance.
+
     Args:
         model: The model.
         score: What is explained.
@@ -41,10 +44,6 @@ def class_activation(
         layer: The tower's last feature map when None.  A layer of tokens is fine as well: that
             of a ViT's last block where the patches still count is its first norm (``ln_1``,
             ``norm1``).
-
-    Raises:
-        ModelError: the tower has no such layer, or its gradient is zero everywhere: the
-            output of the last block of a ViT whose class token alone is read, for instance.
 
     """
     layer = layer or inspect_tower(model).spatial

@@ -61,6 +61,9 @@ def explain_case(
 ) -> CaseExplanation:
     """Explains one case; what the cache holds is not computed again, its photos not opened.
 
+    Raises :class:`DataError`: a photo can no longer be read; :class:`StoreError`: the cache cannot
+    be used.
+
     Args:
         explainer: Its model, with the head that made the predictions.
         stamp: Fields of the record: which case is explained, and on which data.
@@ -74,10 +77,6 @@ def explain_case(
     Returns:
         The record of attention.json.  A method that does not apply has a card that says why
         and which one does; it is not an error.
-
-    Raises:
-        DataError: a photo can no longer be read.
-        StoreError: the cache cannot be used.
 
     """
     if selected is None:

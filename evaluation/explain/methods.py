@@ -186,9 +186,7 @@ def resolve_methods(methods: tuple[ExplainMethod, ...], tower: Tower) -> tuple[E
 def class_maps(name: str, look: Look) -> InputMaps:
     """The maps of every class, by any method.
 
-    Raises:
-        ModelError: the method does not apply to this tower, or its gradient is zero.
-
+    Raises :class:`ModelError`: the method does not apply to this tower, or its gradient is zero.
     """
     chosen = method(name)
     refused = chosen.refuse(look.tower)

@@ -84,11 +84,9 @@ def load_model(spec: ModelSpec, loading: Loading) -> Classifier:
     A kind that does not embed (:attr:`ModelSpec.embeds`) gives a :class:`Predictor` instead.  A
     model whose trunk learns is trained here, or found trained in the cache.
 
-    Raises:
-        WeightsUnavailable: the weights cannot be had here and now.
-        WeightsMismatch: the checkpoint does not fit the architecture.
-        ModelError: the declaration makes no sense, or the checkpoint cannot be read.
-
+    Raises :class:`WeightsUnavailable`: the weights cannot be had here and now;
+    :class:`WeightsMismatch`: the checkpoint does not fit the architecture; :class:`ModelError`: the
+    declaration makes no sense, or the checkpoint cannot be read.
     """
     loaded: Classifier = _maker(spec).load(spec, loading)
     return loaded

@@ -153,6 +153,8 @@ class Classifier(Embedder, Explainable, Protocol):
     ) -> Head:
         """The classifier of these classes.
 
+        Raises :class:`ModelError`: what it needs is missing, or cannot be learnt from.
+
         Args:
             classes: C names, in the order of the head's rows.
             prompts: What a model that reads texts reads; another one ignores it.
@@ -160,9 +162,6 @@ class Classifier(Embedder, Explainable, Protocol):
                 model, or one that has learnt already, ignores it.
             validation: What its hyper-parameters are chosen on.
             seed: Of whatever is random.
-
-        Raises:
-            ModelError: what it needs is missing, or cannot be learnt from.
 
         """
 

@@ -381,10 +381,8 @@ def sizes(_spec: ModelSpec) -> Sizes:
 def load(spec: ModelSpec, loading: Loading) -> ChatModel:
     """What asks the server; see :func:`evaluation.models.load_model`.
 
-    Raises:
-        WeightsUnavailable: it cannot be asked here and now.
-        ModelError: the options make no sense.
-
+    Raises :class:`WeightsUnavailable`: it cannot be asked here and now; :class:`ModelError`: the
+    options make no sense.
     """
     check_options(spec, OPTIONS)
     if (refusal := _refusal(spec, offline=loading.offline)) is not None:

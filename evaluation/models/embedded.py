@@ -129,9 +129,7 @@ def load_classifier_state(path: Path) -> State:
     The package names its tensors otherwise, in the same order.  Each one's shape and role
     (weight, bias, running mean…) are checked.
 
-    Raises:
-        WeightsMismatch: the file is not that classifier.
-
+    Raises :class:`WeightsMismatch`: the file is not that classifier.
     """
     import timm
     import torch
@@ -180,11 +178,8 @@ def split_classifier(state: Mapping[str, torch.Tensor]) -> tuple[State, torch.Te
 def assemble(cache: Path) -> Path:
     """The folder of the assembled checkpoint, made at the first call.
 
-    Raises:
-        WeightsUnavailable: a package is missing.
-        WeightsMismatch: a package holds something else.
-        ModelError: the cache cannot be written.
-
+    Raises :class:`WeightsUnavailable`: a package is missing; :class:`WeightsMismatch`: a package
+    holds something else; :class:`ModelError`: the cache cannot be written.
     """
     from filelock import FileLock
 

@@ -51,10 +51,8 @@ def download(remote: RemoteFile, *, what: str, progress: Progress = silent) -> P
 
     Returns where it is: its place when it was there already, or the partial file, complete.
 
-    Raises:
-        WeightsUnavailable: it did not come whole; what came is kept for the next attempt,
-            unless its checksum is wrong.
-
+    Raises :class:`WeightsUnavailable`: it did not come whole; what came is kept for the next
+    attempt, unless its checksum is wrong.
     """
     from filelock import FileLock
 

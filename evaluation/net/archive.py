@@ -63,6 +63,9 @@ def extract(
 ) -> Extracted:
     """Takes the study's table and photos out of an archive; files that exist are left alone.
 
+    Raises :class:`DataError`: not a ZIP archive, a damaged, unsafe or excessive one, one of
+    something else, or the disk is full.
+
     Args:
         path: The archive.
         spec: What the study declares: ``csv`` and ``images`` are looked for at any depth.
@@ -70,10 +73,6 @@ def extract(
         verify: Called once the table is there and before any photo is; when it raises, the
             table is taken away again.
         progress: Told how many files are done, of how many.
-
-    Raises:
-        DataError: Not a ZIP archive, a damaged, unsafe or excessive one, one of something
-            else, or the disk is full.
 
     """
     with _reading(path), zipfile.ZipFile(path) as archive:

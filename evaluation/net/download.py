@@ -131,14 +131,14 @@ def download(
 ) -> None:
     """Fetches a file; what an earlier call left of it is not fetched again.
 
+    Raises :class:`DownloadError`: the server refuses, does not answer, or stops for good; the disk
+    is full.
+
     Args:
         wanted: The file.
         announce: Told the size before the first byte is read.
         progress: Told how many bytes are here, of how many (0 when that is not known).
         pauses: Seconds before each new attempt after a cut, a timeout or a 5xx.
-
-    Raises:
-        DownloadError: The server refuses, does not answer, or stops for good; the disk is full.
 
     """
     part = Part(wanted.target, wanted.url)

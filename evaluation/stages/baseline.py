@@ -51,10 +51,8 @@ class Change:
 def save(artefacts: Path, study: str, name: str) -> Path:
     """Keeps the scores of a study under a name, and returns the folder.
 
-    Raises:
-        VeilleError: the name is none, or taken.
-        ArtefactError: nothing was scored, or the folder cannot be written.
-
+    Raises :class:`VeilleError`: the name is none, or taken; :class:`ArtefactError`: nothing was
+    scored, or the folder cannot be written.
     """
     if not _NAME.fullmatch(name):
         raise VeilleError(f"{name!r} is no name of a state", remedy="use letters, digits, - and .")

@@ -63,16 +63,15 @@ def embed_on_cluster(
 ) -> tuple[int, int]:
     """Embeds what the store lacks of a study's photos; how many there are, and were missing.
 
+    Raises :class:`DataError`: the model's trunk is trained on the photos;
+    :class:`WeightsUnavailable`: the model cannot be had here.
+
     Args:
         spec: A model whose trunk learns nothing from the photos.
         data: The study.
         engine: Its store takes the vectors in.
         address: Of a Ray cluster; None for one of this machine's cores.
         workers: Actors, of a core or a card each; None for as many as there is room for.
-
-    Raises:
-        DataError: the model's trunk is trained on the photos.
-        WeightsUnavailable: the model cannot be had here.
 
     """
     if spec.training is not None and spec.training.regime == "finetune":

@@ -50,10 +50,8 @@ def measure_drift(
     them to fit a logistic regression that tells the sides apart, and the other half to count
     how often it is right, with Wilson's interval.
 
-    Raises:
-        DataError: no such folder, or too few photos on one side.
-        VeilleError: as :func:`ready_case`.
-
+    Raises :class:`DataError`: no such folder, or too few photos on one side; :class:`VeilleError`:
+    as :func:`ready_case`.
     """
     settings = engine.settings
     samples, _, _ = read_photos(

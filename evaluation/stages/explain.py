@@ -76,12 +76,9 @@ def explain(case: Case, data: StudyData, engine: Engine, spec: ExplainSpec) -> C
 
     Maps that were made of the same predictions, at least as deep, are left as they are.
 
-    Raises:
-        DataError: the case was not scored on the photos and the texts as they are now.
-        WeightsUnavailable: the model cannot be had here.
-        StoreError: the cache of maps cannot be used.
-        ArtefactError: the maps cannot be written.
-
+    Raises :class:`DataError`: the case was not scored on the photos and the texts as they are now;
+    :class:`WeightsUnavailable`: the model cannot be had here; :class:`StoreError`: the cache of
+    maps cannot be used; :class:`ArtefactError`: the maps cannot be written.
     """
     if not case.model.embeds:
         raise DataError("predictions made elsewhere have no maps", where=case.id)

@@ -56,12 +56,11 @@ def export(
 ) -> float:
     """Writes a case to a folder, whole or not at all, once its script agrees with this program.
 
+    Raises :class:`ModelError`: the folder exists; the case cannot be exported; its script
+    disagrees; :class:`VeilleError`: as :func:`ready_case`.
+
     Returns:
         The largest difference of a probability, on the test photos that were tried.
-
-    Raises:
-        ModelError: the folder exists; the case cannot be exported; its script disagrees.
-        VeilleError: as :func:`ready_case`.
 
     """
     if folder.exists():

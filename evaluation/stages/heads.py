@@ -64,10 +64,8 @@ def make_head(
     It says something of the test part where that is given.  A label-free head has its controls
     there if it is ``controlled``.
 
-    Raises:
-        DataError: the declaration does not fit the data.
-        ModelError: a class has no text, or cannot be learnt.
-
+    Raises :class:`DataError`: the declaration does not fit the data; :class:`ModelError`: a class
+    has no text, or cannot be learnt.
     """
     spec, adaptation = case.model, None
     check_adaptation(spec, data)

@@ -38,10 +38,8 @@ def ready_case(case: Case, data: StudyData, engine: Engine, target: float = TARG
 
     It was chosen on validation, where there is one, for a precision of ``target``.
 
-    Raises:
-        ModelError: predictions made elsewhere, or a head that reads titles too.
-        VeilleError: as :func:`run_case`.
-
+    Raises :class:`ModelError`: predictions made elsewhere, or a head that reads titles too;
+    :class:`VeilleError`: as :func:`run_case`.
     """
     if "title" in case.model.reads:
         raise ModelError(
@@ -68,10 +66,8 @@ def predict_folder(
 
     What is embedded is kept as it comes: a run that was stopped goes on.
 
-    Raises:
-        DataError: no such folder, or no photo in it.
-        VeilleError: as :func:`ready_case`.
-
+    Raises :class:`DataError`: no such folder, or no photo in it; :class:`VeilleError`: as
+    :func:`ready_case`.
     """
     settings = engine.settings
     samples, unread, notes = read_photos(

@@ -59,6 +59,10 @@ def suggest(
 ) -> tuple[Suggestion, Path | None]:
     """Suggests texts for one model that reads them, and writes them beside its artefacts.
 
+    Raises :class:`DataError`: there is no validation part, or no such prompt set;
+    :class:`WeightsUnavailable`: the model cannot be had here; :class:`VeilleError`: the file cannot
+    be written.
+
     Args:
         data: The study; its test part is put away first.
         spec: The model.
@@ -69,11 +73,6 @@ def suggest(
     Returns:
         The suggestion, which suggestion.json holds, and the file of the new prompt set: None
         when no text is missing, or when none of those that are wins a validation photo.
-
-    Raises:
-        DataError: there is no validation part, or no such prompt set.
-        WeightsUnavailable: the model cannot be had here.
-        VeilleError: the file cannot be written.
 
     """
     blind = hide_test(data)

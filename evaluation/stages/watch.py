@@ -56,10 +56,8 @@ def start(
 ) -> Watch:
     """Embeds the validation photos and loads a model, the first that reads texts unless named.
 
-    Raises:
-        DataError: the study has no validation part, or no such model.
-        WeightsUnavailable: the model cannot be had here.
-
+    Raises :class:`DataError`: the study has no validation part, or no such model;
+    :class:`WeightsUnavailable`: the model cannot be had here.
     """
     spec, *_ = models_of(study, [name] if name else ())
     data = hide_test(read_data(study, engine.settings))

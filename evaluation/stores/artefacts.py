@@ -88,7 +88,7 @@ def write_comparison(root: Path, comparison: StudyComparison) -> Path:
 def write_run(
     root: Path,
     run: RunRecord,
-    predictions: Predictions | None,
+    predictions: Predictions | None = None,
     validation: Predictions | None = None,
     *,
     projection: Projection | None = None,

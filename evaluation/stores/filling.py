@@ -74,12 +74,9 @@ def embed(
     need the same model's embeddings, one makes them and the other waits.  ``progress`` is told
     how many of the samples have their embedding, as it grows to N.
 
-    Raises:
-        StoreError: the store cannot be read or written.
-        DataError: a photo cannot be read any more.
-        ModelError: the model gives values that are not finite, or one photo alone does not
-            fit into memory.
-
+    Raises :class:`StoreError`: the store cannot be read or written; :class:`DataError`: a photo
+    cannot be read any more; :class:`ModelError`: the model gives values that are not finite, or one
+    photo alone does not fit into memory.
     """
     key, wanted = classifier.fingerprint, {sample.digest: sample for sample in samples}
     found = store.get(key, list(wanted))

@@ -44,10 +44,8 @@ Build = Callable[[], "Built"]
 def fetch(spec: ModelSpec, loading: Loading) -> Path:
     """The checkpoint of a model, with all that loading it needs, so that it loads offline.
 
-    Raises:
-        WeightsUnavailable: a part of it cannot be had.
-        ModelError: the declaration makes no sense.
-
+    Raises :class:`WeightsUnavailable`: a part of it cannot be had; :class:`ModelError`: the
+    declaration makes no sense.
     """
     source = find_source(spec, loading)
     _from_caches_first(partial(_fetch_texts, spec, source), spec, source, loading)

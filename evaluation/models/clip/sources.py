@@ -57,10 +57,8 @@ class Source:
 def find_source(spec: ModelSpec, loading: Loading) -> Source:
     """The checkpoint of a model, assembled or fetched when needed.
 
-    Raises:
-        WeightsUnavailable: it cannot be had.
-        ModelError: the declaration makes no sense.
-
+    Raises :class:`WeightsUnavailable`: it cannot be had; :class:`ModelError`: the declaration makes
+    no sense.
     """
     if spec.weights == "embedded":
         folder = embedded.assemble(loading.cache)

@@ -86,6 +86,9 @@ def finetune(
 
     One process at a time trains a model; another that wants it waits, and finds it.
 
+    Raises :class:`ModelError`: a class has no training photo, the loss is no number, or a
+    checkpoint cannot be written.
+
     Args:
         loaded: The trunk to start from; its module is changed in place.
         spec: The model, with its training and augmentation.
@@ -93,10 +96,6 @@ def finetune(
         transform: From a photo to what the trunk reads, without augmentation.
         device: Where it is trained.
         loading: Where trainings are kept, whether one is resumed, and who is told of epochs.
-
-    Raises:
-        ModelError: a class has no training photo, the loss is no number, or a checkpoint
-            cannot be written.
 
     """
     folder, resume = loading.cache / "trainings", loading.resume
