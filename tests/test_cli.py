@@ -43,8 +43,12 @@ def test_studies_lists_the_shipped_ones() -> None:
 
 
 def test_check_says_what_would_run(study: Path) -> None:
-    """Photos, parts, texts and models of a sound study; exit 0."""
+    """Photos, parts, texts and models of a sound study, a checkpoint opened once; exit 0."""
+    twice = '[[models]]\nname = "again"\nkind = "clip"\nweights = "./tiny"\ntitle = "Encore"\n'
+    write_study(study, twice)
     done = veille("check", study)
+    assert done.output.count("opened  safetensors: ") == 1
+    assert done.output.count("would run") == 2
     assert done.exit_code == 0, done.output
     assert "30 in 3 classes" in done.output
     assert "tiny: would run" in done.output

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 def check(study: str, data_root: Path | None, offline: bool) -> None:
     """Validate STUDY (a name or a path): configuration, photos, prompt sets, weights.
 
-    Says what would run, what is unavailable and why, and how much would be downloaded.
-    Nothing is downloaded, embedded or written besides the cache of decoded photos; without
-    --offline, servers are asked how large weights that are not here are.  Exits with 2 when
-    the study could not run.
+    Says what would run, what is unavailable and why, and how much would be downloaded; local
+    checkpoints are opened, and what they hold is said.  Nothing is downloaded, embedded or
+    written besides the cache of decoded photos; without --offline, servers are asked how large
+    weights that are not here are.  Exits with 2 when the study could not run.
     """
     from evaluation.stages.check import check_study
 
@@ -78,6 +78,8 @@ def _print_models(result: StudyCheck) -> None:
             state, colour = "unavailable", "red"
         reason = f" ({ready.reason})" if ready.reason else ""
         say(f"model     {entry.model.name}: {state}{reason}", fg=colour)
+        if entry.opened:
+            say(f"  opened  {entry.opened}")
         for case in entry.cases:
             say(f"  case    {case}")
 

@@ -9,21 +9,26 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from pathlib import Path
+from typing import TypeVar
 
-from evaluation.data.photos import DECODER, PhotoFacts, inspect_photo
+from evaluation.data.photos import DECODER, PhotoFacts, inspect_photo, pixels_of
 from evaluation.records.base import Progress
 from evaluation.stores.sqlite_file import SqliteFile, Table
 
-BATCH = 256
-"""Facts written in one transaction: what a kill can lose."""
+WRITTEN_EACH = 2.0
+"""Seconds of decoding, which is what a kill can lose; more transactions only cost time."""
 MAX_WORKERS = 8
 """Decoding is bound by the processor, reading by the disk; more threads only cost memory."""
 
-# Values in the order of the fields of PhotoFacts.
+T = TypeVar("T")
+_FACTS = tuple(field.name for field in fields(PhotoFacts))
 _LOOKS = Table(
     name="facts",
     key=("decoder TEXT NOT NULL", "digest TEXT NOT NULL"),
@@ -68,31 +73,56 @@ def inspect_photos(
         known = _known(database)
         found: dict[int, Inspected] = {}
         unwritten: dict[str, PhotoFacts] = {}
+        written = time.monotonic()
         try:
-            for index, photo in _inspected(photos, known):
+            for index, photo in _in_threads(
+                lambda index: _inspect(*photos[index], known), range(len(photos))
+            ):
                 found[index] = photo
                 if photo.fresh:
                     unwritten[photo.digest] = photo.facts
-                if len(unwritten) >= BATCH:
+                if time.monotonic() > written + WRITTEN_EACH:
                     _remember(database, unwritten)
-                    unwritten = {}
+                    unwritten, written = {}, time.monotonic()
                 if progress is not None:
                     progress(len(found), len(photos))
         finally:
             _remember(database, unwritten)
-    return tuple(found[index] for index in range(len(photos)))
+        told = _told_apart(photos, found)
+        _remember(database, told)
+    return tuple(
+        replace(found[index], facts=told.get(found[index].digest, found[index].facts))
+        for index in range(len(photos))
+    )
 
 
-def _inspected(
-    photos: Sequence[tuple[Path, str | None]], known: Mapping[str, PhotoFacts]
-) -> Iterator[tuple[int, Inspected]]:
+def _told_apart(
+    photos: Sequence[tuple[Path, str | None]], found: Mapping[int, Inspected]
+) -> dict[str, PhotoFacts]:
+    """The facts of files that differ and may show the same, with a digest of their pixels."""
+    alike: dict[tuple[int, int, str], dict[str, int]] = defaultdict(dict)
+    for index, photo in found.items():
+        if photo.facts.reason is None:
+            facts = photo.facts
+            alike[facts.width, facts.height, facts.look][photo.digest] = index
+    asked = [
+        index
+        for files in alike.values()
+        if len(files) > 1
+        for index in files.values()
+        if not found[index].facts.pixels
+    ]
+    return {
+        found[index].digest: replace(found[index].facts, pixels=pixels)
+        for index, pixels in _in_threads(lambda index: pixels_of(photos[index][0]), asked)
+    }
+
+
+def _in_threads(task: Callable[[int], T], indices: Iterable[int]) -> Iterator[tuple[int, T]]:
     workers = min(MAX_WORKERS, os.cpu_count() or 1)
     executor = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="inspect")
     try:
-        futures = {
-            executor.submit(_inspect, path, refused, known): index
-            for index, (path, refused) in enumerate(photos)
-        }
+        futures = {executor.submit(task, index): index for index in indices}
         for future in as_completed(futures):
             yield futures[future], future.result()
     finally:  # an interrupted run does not decode the rest first
@@ -117,13 +147,12 @@ def _inspect(path: Path, refused: str | None, known: Mapping[str, PhotoFacts]) -
 
 
 def _known(database: SqliteFile) -> dict[str, PhotoFacts]:
-    names = [field.name for field in fields(PhotoFacts)]
     return {
-        digest: PhotoFacts(**dict(zip(names, values, strict=True)))
+        digest: PhotoFacts(**dict(zip(_FACTS, values, strict=True)))
         for _, digest, *values in database.rows(_LOOKS, [DECODER])
     }
 
 
 def _remember(database: SqliteFile, found: Mapping[str, PhotoFacts]) -> None:
-    rows = [(DECODER, digest, *astuple(facts)) for digest, facts in found.items()]
-    database.add(_LOOKS, rows)
+    rows = [(DECODER, digest, *attrgetter(*_FACTS)(facts)) for digest, facts in found.items()]
+    database.add(_LOOKS, rows, replace=True)

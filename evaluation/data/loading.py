@@ -88,7 +88,7 @@ def readable(
             image=path,
             label=photo.label,
             digest=found.digest,
-            pixels=found.facts.pixels,
+            pixels=found.facts.pixels or found.digest,
             width=found.facts.width,
             height=found.facts.height,
             look=found.facts.look,

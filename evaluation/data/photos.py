@@ -24,7 +24,7 @@ THUMBNAIL_SIDE = 320
 """Longest side (pixels) of the small copies that the site shows."""
 THUMBNAIL_QUALITY = 80
 
-DECODER = f"4/{PIL.__version__}"
+DECODER = f"5/{PIL.__version__}"
 """Changes when the pixels of a photo may: facts found by another decoder are found again."""
 
 
@@ -33,7 +33,7 @@ class PhotoFacts:
     """What decoding a photo once has told; ``reason`` is set when it could not be decoded."""
 
     pixels: str = ""
-    """SHA-256 (hexadecimal) of the size and the RGB pixels."""
+    """See :func:`pixels_of`; "" as long as no other photo has its size and its look."""
     width: int = 0
     """Of the photo as stored, after its EXIF orientation, before any reduction."""
     height: int = 0
@@ -80,19 +80,25 @@ def inspect_photo(handle: BinaryIO) -> PhotoFacts:
         photo = decode(handle)
     except Unreadable as error:
         return PhotoFacts(reason=str(error))
-    image = photo.image
+    return PhotoFacts(
+        width=photo.width, height=photo.height, look=look_of(photo.image), doubt=photo.doubt
+    )
+
+
+def pixels_of(path: Path) -> str:
+    """SHA-256 (hexadecimal) of a photo's size and RGB pixels.
+
+    Raises:
+        DataError: The file is no longer a photo.
+
+    """
+    image = open_photo(path)
     content = hashlib.sha256(f"{image.width}x{image.height}\n".encode())
     rows = max(1, 1_000_000 // image.width)
     for top in range(0, image.height, rows):  # a copy of all pixels would take as much again
         strip = (0, top, image.width, min(image.height, top + rows))
         content.update(image.crop(strip).tobytes())
-    return PhotoFacts(
-        pixels=content.hexdigest(),
-        width=photo.width,
-        height=photo.height,
-        look=look_of(image),
-        doubt=photo.doubt,
-    )
+    return content.hexdigest()
 
 
 def write_thumbnail(sample: Sample, folder: Path) -> str:

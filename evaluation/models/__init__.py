@@ -7,6 +7,7 @@ zero-shot ones with open_clip, ``supervised`` trains a head on a trunk, and perh
 share; ``cards`` says what is known of a model before it runs.
 """
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Literal, cast
 
@@ -35,6 +36,7 @@ __all__ = [
     "fetch",
     "load_model",
     "model_card",
+    "opened",
 ]
 
 
@@ -48,6 +50,16 @@ def availability(spec: ModelSpec, *, offline: bool) -> Availability:
     Without ``offline`` the server is asked how large weights that are not here would be.
     """
     return _maker(spec).availability(spec, offline=offline)
+
+
+def opened(spec: ModelSpec, classes: Sequence[str]) -> str:
+    """What a checkpoint of the user's own holds; "" for weights that are none.
+
+    Raises :class:`ModelError` when it cannot be used for these classes.
+    """
+    if not (KINDS[spec.kind].embeds and is_path(spec.weights)):
+        return ""
+    return _maker(spec).opened(spec, classes)
 
 
 def fetch(spec: ModelSpec, loading: Loading) -> Fetched:

@@ -207,6 +207,14 @@ class Maker(Protocol):
         :func:`evaluation.models.load_model`.
         """
 
+    def opened(self, spec: ModelSpec, classes: Sequence[str]) -> str:
+        """What a checkpoint of the user's own holds, of a kind that embeds: its format, what
+        saved it, how many tensors fit; nothing is filled with it.
+
+        Raises :class:`ModelError` when it cannot be read, does not fit, or when a head that is
+        kept tells others than these ``classes`` apart.
+        """
+
     def sizes(self, spec: ModelSpec) -> Sizes:
         """What can be computed of a model from its description alone; may raise anything."""
 

@@ -12,6 +12,7 @@ import hashlib
 import pickle
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "module", 
 """Keys under which a training loop keeps the weights, beside its own numbers."""
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.")
 """Of all names, when the network is a part of what was saved."""
+_WRITERS = {"module.": " (DataParallel)", "_orig_mod.": " (torch.compile)"}
 _FLOATS = ("weight", "bias", "running_mean", "running_var")
 
 
@@ -48,8 +50,22 @@ def file_digest(path: Path) -> str:
         ) from error
 
 
-def read_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a checkpoint, by their names within the network.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """What was read of a checkpoint file."""
+
+    tensors: dict[str, torch.Tensor]
+    """By their names within the network."""
+    form: str
+    """In words: the format, what saved it and when, where in the file the tensors lay."""
+
+    def fits(self, architecture: str) -> str:
+        """What is told of one whose tensors are all the architecture's."""
+        return f"{self.form}: {len(self.tensors)} tensors, which fit {architecture}"
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """The tensors of a checkpoint, and what it is.
 
     Raises:
         ModelError: it is a whole pickled model, holds no tensors, or one that no network
@@ -58,23 +74,38 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
     """
     saved = _opened(path)
+    form = ["safetensors" if path.suffix == ".safetensors" else "PyTorch", *_trainings(saved)]
     while isinstance(saved, dict) and not _has_tensors(saved):
-        inner = next((saved[key] for key in WRAPPERS if isinstance(saved.get(key), dict)), None)
-        if inner is None:
+        key = next((key for key in WRAPPERS if isinstance(saved.get(key), dict)), None)
+        if key is None:
             break
-        saved = inner
+        form.append(f"in {key}")
+        saved = saved[key]
     if not isinstance(saved, dict) or not _has_tensors(saved):
         raise ModelError(
             f"the file holds a {type(saved).__name__} and no tensors of a network",
             where=path,
             remedy="save the weights alone: torch.save(model.state_dict(), path)",
         )
-    state = _without_prefix(
+    state, prefix = _without_prefix(
         {str(name): value for name, value in saved.items() if _is_tensor(value)}
     )
     for name, value in state.items():
         _refuse_odd(name, value, path)
-    return state
+    below = [f"below {prefix}{_WRITERS.get(prefix, '')}"] if prefix else []
+    return Checkpoint(tensors=state, form=", ".join(form + below))
+
+
+def _trainings(saved: Any) -> list[str]:
+    """What a training loop says of itself beside the weights."""
+    if not isinstance(saved, dict):
+        return []
+    lightning = saved.get("pytorch-lightning_version")
+    epoch = saved.get("epoch")
+    return [
+        *([f"Lightning {one_line(lightning, 20)}"] if isinstance(lightning, str) else []),
+        *([f"epoch {epoch}"] if isinstance(epoch, int) else []),
+    ]
 
 
 def _opened(path: Path) -> Any:
@@ -121,14 +152,16 @@ def _has_tensors(saved: Mapping[Any, object]) -> bool:
     return any(_is_tensor(value) for value in saved.values())
 
 
-def _without_prefix(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The network alone, when it was a part of what was saved: of a loss, say."""
+def _without_prefix(state: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], str]:
+    """The network alone, when it was a part of what was saved, of a loss, say; and its prefix."""
     for prefix in PREFIXES:
         below = [name for name in state if name.startswith(prefix)]
         # What lies beside it has few weights of its own: a loss, a metric.
         if sum(state[name].numel() for name in below) > sum(t.numel() for t in state.values()) / 2:
-            return _without_prefix({name.removeprefix(prefix): state[name] for name in below})
-    return state
+            inner = {name.removeprefix(prefix): state[name] for name in below}
+            found, deeper = _without_prefix(inner)
+            return found, prefix + deeper
+    return state, ""
 
 
 def _refuse_odd(name: str, value: torch.Tensor, path: Path) -> None:
@@ -148,8 +181,10 @@ def _refuse_odd(name: str, value: torch.Tensor, path: Path) -> None:
         )
 
 
-def misfit(error: Exception, architecture: str, where: object) -> WeightsMismatch:
-    """PyTorch's account of a state dict that does not fit, in a few words."""
+def misfit(
+    error: Exception, architecture: str, where: object, tensors: int | None = None
+) -> WeightsMismatch:
+    """PyTorch's account of a state dict of so many tensors that does not fit, in a few words."""
     text = str(error)
     missing = re.search(r"Missing key\(s\) in state_dict: (.*?)\. *(?:\n|$)", text, re.DOTALL)
     unexpected = re.search(r"Unexpected key\(s\) in state_dict: (.*?)\. *(?:\n|$)", text, re.DOTALL)
@@ -161,6 +196,8 @@ def misfit(error: Exception, architecture: str, where: object) -> WeightsMismatc
         for found, what in zip((*names, shapes), kinds, strict=True)
         if found
     ]
+    if counts and tensors is not None:
+        counts.append(f"{tensors - len(names[1]) - len(shapes)} of its {tensors} fit")
     return WeightsMismatch(
         f"the checkpoint does not fit {architecture}: {', '.join(counts) or one_line(error)}",
         where=where,

@@ -20,7 +20,7 @@ from PIL import Image, ImageOps
 
 from evaluation.data import decoding, open_photo, write_thumbnail
 from evaluation.data.decoding import REDUCED_SIDE
-from evaluation.data.photos import THUMBNAIL_SIDE, PhotoFacts, inspect_photo
+from evaluation.data.photos import THUMBNAIL_SIDE, PhotoFacts, inspect_photo, pixels_of
 from evaluation.errors import ArtefactError, DataError
 from evaluation.records import Sample
 
@@ -438,8 +438,8 @@ def test_facts_tell_pixels_from_bytes(tmp_path: Path) -> None:
     Image.fromarray(changed).save(tmp_path / "e.png")
     Image.new("RGB", (12, 8)).save(tmp_path / "f.png")
     Image.new("RGB", (8, 12)).save(tmp_path / "g.png")
-    found = [facts_of(tmp_path / f"{name}").pixels for name in ("a.png", "b.bmp", "c.tif")]
-    others = [facts_of(tmp_path / f"{name}.png").pixels for name in "defg"]
+    found = [pixels_of(tmp_path / f"{name}") for name in ("a.png", "b.bmp", "c.tif")]
+    others = [pixels_of(tmp_path / f"{name}.png") for name in "defg"]
     assert len(set(found)) == 1
     assert len({found[0], *others}) == 5
 

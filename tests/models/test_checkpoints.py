@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import open_clip
 import pytest
 import torch
+import torchvision
 from safetensors.torch import save_file
 from torch import nn
 
 from evaluation.errors import ModelError
-from evaluation.models import Loading
-from evaluation.models.checkpoints import read_tensors
+from evaluation.models import Loading, opened
+from evaluation.models.checkpoints import read_checkpoint
 from evaluation.models.clip.sources import _activation_warning, find_source
 from evaluation.models.supervised.classifier import own_head
 from evaluation.records import ModelSpec
@@ -54,7 +57,7 @@ def test_what_a_training_loop_saved_is_unwrapped(
     """Lightning, DataParallel, torch.compile and their nestings give the plain tensors."""
     path = tmp_path / f"last{suffix}"
     torch.save(make(), path)
-    found = read_tensors(path)
+    found = read_checkpoint(path).tensors
     assert {name: one.tolist() for name, one in found.items()} == {
         name: one.tolist() for name, one in _state().items()
     }
@@ -82,7 +85,7 @@ def test_what_no_network_computes_with_is_refused_by_name(
     path = tmp_path / "odd.pt"
     torch.save(saved, path)
     with pytest.raises(ModelError, match=told) as caught:
-        read_tensors(path)
+        read_checkpoint(path)
     assert caught.value.remedy
     assert "save" in caught.value.remedy
 
@@ -91,7 +94,66 @@ def test_counters_may_be_whole_numbers(tmp_path: Path) -> None:
     """Those of batch norms and of positions are what they are."""
     path = tmp_path / "plain.safetensors"
     save_file(_state() | {"bn.num_batches_tracked": torch.tensor(7)}, path)
-    assert int(read_tensors(path)["bn.num_batches_tracked"]) == 7
+    assert int(read_checkpoint(path).tensors["bn.num_batches_tracked"]) == 7
+
+
+# ------------------------------------------------------------------- what check says
+
+
+def _resnet(**more: Any) -> ModelSpec:
+    return ModelSpec(
+        name="mine", kind="supervised", architecture="resnet18", title="Le mien", **more
+    )
+
+
+@pytest.fixture(scope="module")
+def trained() -> State:
+    """A classifier of three classes, as a person trained it."""
+    return torchvision.models.resnet18(num_classes=3).state_dict()
+
+
+def test_a_checkpoint_is_said_to_be_what_it_is(trained: State, tmp_path: Path) -> None:
+    """Its format, what saved it and when, where the tensors lay, how many fit, and its head."""
+    path = tmp_path / "last.ckpt"
+    torch.save(
+        {
+            "pytorch-lightning_version": "2.5.0",
+            "epoch": 7,
+            "state_dict": {f"model.{name}": value for name, value in trained.items()},
+        },
+        path,
+    )
+    assert opened(_resnet(weights=str(path)), ("a", "b")) == (
+        "PyTorch, Lightning 2.5.0, epoch 7, in state_dict, below model.: 120 tensors, which fit"
+        " resnet18; its head of 3 classes is left out"
+    )
+    kept = _resnet(weights=str(path), head_classes=("a", "b", "c"))
+    assert opened(kept, ("c", "b", "a")).endswith("its head of 3 classes is kept")
+    with pytest.raises(ModelError, match=r"head_classes names 3 and .* has 2"):
+        opened(kept, ("a", "b"))
+
+
+def test_a_checkpoint_of_another_architecture_is_counted(trained: State, tmp_path: Path) -> None:
+    """How many tensors fit, before anything is scored."""
+    path = tmp_path / "parallel.pt"
+    torch.save({f"module.{name}": value for name, value in trained.items()}, path)
+    spec = replace(_resnet(weights=str(path)), architecture="resnet34")
+    with pytest.raises(ModelError, match=r"missing \(.*, 120 of its 120 fit"):
+        opened(spec, ("a", "b"))
+    assert ", below module. (DataParallel): " in opened(_resnet(weights=str(path)), ("a", "b"))
+
+
+def test_a_clip_checkpoint_is_compared_and_its_twin_told_of(tmp_path: Path) -> None:
+    """A fine-tuned CLIP in a file says how many tensors fit, and which activation is assumed."""
+    model = open_clip.create_model("RN50", pretrained=None)
+    path = tmp_path / "tuned.safetensors"
+    save_file(model.state_dict(), path)
+    spec = ModelSpec(name="m", kind="clip", architecture="RN50", weights=str(path), title="M")
+    said = opened(spec, ("a", "b"))
+    assert said.startswith(f"safetensors: {len(model.state_dict())} tensors, which fit RN50; ")
+    assert "QuickGELU" in said
+    with pytest.raises(ModelError, match="does not fit RN101"):
+        opened(replace(spec, architecture="RN101"), ("a", "b"))
 
 
 # --------------------------------------------------------------------- its own head

@@ -21,8 +21,8 @@ from torch import nn
 
 from evaluation.errors import ModelError, VeilleWarning
 from evaluation.models import Loading, load_model
-from evaluation.models.supervised import SupervisedClassifier
 from evaluation.models.supervised.blocks import last_parts
+from evaluation.models.supervised.classifier import SupervisedClassifier
 from evaluation.models.supervised.trunks import create_trunk
 from evaluation.records import (
     AugmentationSpec,

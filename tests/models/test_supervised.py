@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 
 from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable
 from evaluation.models import Loading, availability, embedded, load_model
-from evaluation.models.supervised.trunks import architecture_of, create_trunk
+from evaluation.models.supervised.published import architecture_of
+from evaluation.models.supervised.trunks import create_trunk
 from evaluation.records import ModelSpec, Support
 from tests.models.clouds import class_names as _names
 

@@ -5,7 +5,8 @@ cannot be loaded, ``sizes`` what can be known without them.
 """
 
 from evaluation.models.clip.classifier import ClipClassifier, fetch, load
+from evaluation.models.clip.opening import opened
 from evaluation.models.clip.sizes import sizes
 from evaluation.models.clip.sources import availability
 
-__all__ = ["ClipClassifier", "availability", "fetch", "load", "sizes"]
+__all__ = ["ClipClassifier", "availability", "fetch", "load", "opened", "sizes"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -13,9 +12,10 @@ import numpy as np
 
 from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable, one_line
 from evaluation.models.base import Loading, check_options, fingerprint_of
-from evaluation.models.checkpoints import file_digest, read_tensors
+from evaluation.models.checkpoints import file_digest, read_checkpoint
 from evaluation.models.clip.failures import telling
 from evaluation.models.clip.identities import Known, keep, place, read
+from evaluation.models.clip.opening import reading_with
 from evaluation.models.clip.sources import Source, find_source
 from evaluation.models.devices import check_precision, dtype_of, pick_device
 from evaluation.models.embedded import text_encoder
@@ -261,7 +261,7 @@ def _build(spec: ModelSpec, source: Source, loading: Loading) -> Built:
     if "resize_mode" in spec.options:
         arguments["image_resize_mode"] = spec.options["resize_mode"]
     device = pick_device(loading.device)
-    with telling(spec, source), _reading_as_they_come():
+    with telling(spec, source), reading_with(_tensors):
         model, transform = open_clip.create_model_from_pretrained(
             source.model,
             source.pretrained,
@@ -281,17 +281,8 @@ def _build(spec: ModelSpec, source: Source, loading: Loading) -> Built:
     return Built(model=model, tokenizer=_tokenizer(spec, source), tower=tower)
 
 
-@contextlib.contextmanager
-def _reading_as_they_come() -> Iterator[None]:
-    """open_clip's own reader knows two wrappers of a checkpoint; ours the usual ones."""
-    from open_clip import factory
-
-    theirs = factory.load_state_dict
-    factory.load_state_dict = lambda path, **_how: read_tensors(Path(path))
-    try:
-        yield
-    finally:
-        factory.load_state_dict = theirs
+def _tensors(path: Path) -> dict[str, torch.Tensor]:
+    return read_checkpoint(path).tensors
 
 
 def _move(model: Any, device: torch.device, precision: str) -> None:

@@ -13,27 +13,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from evaluation.errors import ModelError, VeilleError, meant, one_line
-from evaluation.models import embedded
-from evaluation.models.checkpoints import misfit, read_tensors
+from evaluation.errors import ModelError, VeilleError, one_line
+from evaluation.models.checkpoints import Checkpoint, misfit, read_checkpoint
+from evaluation.models.supervised.published import Architecture, architecture_of
 from evaluation.records import ModelSpec
 
 State = dict[str, torch.Tensor]
-
-LIBRARIES = ("torchvision", "timm")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Architecture:
-    """A classifier's name, and the library that builds it."""
-
-    library: str
-    name: str
-
-    @property
-    def identity(self) -> dict[str, str]:
-        """What of it changes embeddings."""
-        return {"library": self.library, "name": self.name, "output": "pooled"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,38 +34,6 @@ class Trunk:
     """open_clip's description of the resizing and normalisation."""
     heads: tuple[str, ...]
     """Names, in a checkpoint, of the layers that were taken off."""
-
-
-def architecture_of(spec: ModelSpec) -> Architecture:
-    """Which library's architecture a model is; raises :class:`ModelError` if there is none."""
-    library, colon, name = spec.architecture.partition(":")
-    if not colon:
-        library, name = "", spec.architecture or embedded.TRUNK
-    if library not in ("", *LIBRARIES):
-        raise ModelError(
-            f'unknown library "{library}"',
-            where=spec.name,
-            remedy=f"write one of {', '.join(LIBRARIES)} before the colon, or the bare name",
-        )
-    searched = [each for each in LIBRARIES if library in ("", each)]
-    for each in searched:
-        if name in _known(each):
-            return Architecture(library=each, name=name)
-    raise ModelError(
-        f'{library or "torchvision or timm"} has no architecture "{name}"',
-        where=spec.name,
-        remedy=meant(name, set().union(*map(_known, searched)), most=3),
-    )
-
-
-def _known(library: str) -> set[str]:
-    if library == "timm":
-        import timm
-
-        return set(timm.list_models())
-    import torchvision
-
-    return set(torchvision.models.list_models(module=torchvision.models))
 
 
 def create_trunk(spec: ModelSpec, *, seed: int = 0) -> Trunk:
@@ -228,13 +181,13 @@ def _preprocessing(*, size: Any, mean: Any, std: Any, interpolation: str) -> Map
 # --------------------------------------------------------------------- weights
 
 
-def read_state(path: Path, trunk: Trunk) -> tuple[State, State]:
+def read_state(path: Path, trunk: Trunk) -> tuple[Checkpoint, State]:
     """A checkpoint's tensors less its classifier, and that one's ``weight`` and ``bias``, if any.
 
     Raises :class:`ModelError` when the file holds no plain tensors.
     """
     try:
-        state: State = read_tensors(path)
+        found = read_checkpoint(path)
     except VeilleError:
         raise
     except Exception as error:  # torch, pickle and safetensors raise many kinds
@@ -243,12 +196,14 @@ def read_state(path: Path, trunk: Trunk) -> tuple[State, State]:
             where=path,
             remedy="fetch or write it again, if possible as .safetensors",
         ) from error
+    state = found.tensors
     if trunk.architecture.library == "torchvision":
         state = renamed(state)
     heads = tuple(f"{head}." for head in trunk.heads)
     kept = {name: value for name, value in state.items() if not name.startswith(heads)}
     own = {name: tensor for name, tensor in state.items() if heads and name.startswith(heads[0])}
-    return kept, {name.removeprefix(heads[0]): tensor for name, tensor in own.items()}
+    head = {name.removeprefix(heads[0]): tensor for name, tensor in own.items()}
+    return replace(found, tensors=kept), head
 
 
 def load_state(trunk: Trunk, state: State, where: object) -> None:
@@ -256,4 +211,4 @@ def load_state(trunk: Trunk, state: State, where: object) -> None:
     try:
         trunk.module.load_state_dict(state)
     except RuntimeError as error:
-        raise misfit(error, trunk.architecture.name, where) from error
+        raise misfit(error, trunk.architecture.name, where, len(state)) from error

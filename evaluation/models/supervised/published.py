@@ -1,0 +1,155 @@
+"""What there is of a supervised model before anything is built: its architecture, its weights.
+
+No torch is imported before an architecture or a published checkpoint has to be looked up.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from evaluation.errors import ModelError, WeightsUnavailable, meant
+from evaluation.models import embedded
+from evaluation.models.base import Loading
+from evaluation.models.hub import Published, of_hub, of_url
+from evaluation.records import Availability, ModelSpec
+
+LIBRARIES = ("torchvision", "timm")
+TIMM_FILES = ("model.safetensors", "pytorch_model.bin")
+"""What timm looks for in a repository of the hub, in this order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Architecture:
+    """A classifier's name, and the library that builds it."""
+
+    library: str
+    name: str
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What of it changes embeddings."""
+        return {"library": self.library, "name": self.name, "output": "pooled"}
+
+
+def architecture_of(spec: ModelSpec) -> Architecture:
+    """Which library's architecture a model is; raises :class:`ModelError` if there is none."""
+    library, colon, name = spec.architecture.partition(":")
+    if not colon:
+        library, name = "", spec.architecture or embedded.TRUNK
+    if library not in ("", *LIBRARIES):
+        raise ModelError(
+            f'unknown library "{library}"',
+            where=spec.name,
+            remedy=f"write one of {', '.join(LIBRARIES)} before the colon, or the bare name",
+        )
+    searched = [each for each in LIBRARIES if library in ("", each)]
+    for each in searched:
+        if name in _known(each):
+            return Architecture(library=each, name=name)
+    raise ModelError(
+        f'{library or "torchvision or timm"} has no architecture "{name}"',
+        where=spec.name,
+        remedy=meant(name, set().union(*map(_known, searched)), most=3),
+    )
+
+
+def _known(library: str) -> set[str]:
+    if library == "timm":
+        import timm
+
+        return set(timm.list_models())
+    import torchvision
+
+    return set(torchvision.models.list_models(module=torchvision.models))
+
+
+def fetch(spec: ModelSpec, loading: Loading) -> Path | None:
+    """The checkpoint file, had ahead of time; None when the weights are drawn at random.
+
+    Raises :class:`WeightsUnavailable` or :class:`ModelError`.
+    """
+    if spec.weights == "imagenet":
+        return published(spec).fetch(loading)
+    return None if spec.weights == "random" else _file_here(spec)
+
+
+def _file_here(spec: ModelSpec) -> Path:
+    return embedded_file(spec) if spec.weights == "embedded" else _local(spec)
+
+
+def availability(spec: ModelSpec, *, offline: bool) -> Availability:
+    """Whether the weights are here; builds and fetches nothing."""
+    try:
+        if spec.weights == "imagenet":
+            return published(spec).availability(offline=offline)
+        if spec.weights != "embedded":  # whose one architecture is known without its library
+            architecture_of(spec)
+        if spec.weights != "random":
+            _file_here(spec)
+    except ModelError as error:
+        return Availability(ready=False, reason=str(error))
+    return Availability(ready=True, download_bytes=0)
+
+
+def embedded_file(spec: ModelSpec) -> Path:
+    """Of the trunk that a package holds; raises :class:`ModelError` for another architecture."""
+    if spec.architecture not in ("", embedded.TRUNK, f"timm:{embedded.TRUNK}"):
+        raise ModelError(
+            f"the embedded weights are those of {embedded.TRUNK}, not {spec.architecture}",
+            where=spec.name,
+            remedy="remove its architecture",
+        )
+    return embedded.trunk_file()
+
+
+def _local(spec: ModelSpec) -> Path:
+    path = Path(spec.weights)
+    if not path.is_absolute():
+        raise WeightsUnavailable(
+            f'no supervised weights "{spec.weights}" can be had',
+            where=spec.name,
+            remedy='use weights = "imagenet", "embedded", "random" or a local file',
+            reason="unpublished",
+        )
+    if not path.is_file():
+        raise WeightsUnavailable(
+            "no such checkpoint",
+            where=path,
+            remedy="check the path in the study file",
+            reason="no-file",
+        )
+    return path
+
+
+def published(spec: ModelSpec) -> Published:
+    """The checkpoint of ImageNet that torchvision or timm publishes of an architecture."""
+    architecture = architecture_of(spec)
+    if architecture.library == "timm":
+        import timm
+
+        config = timm.get_pretrained_cfg(architecture.name)
+        if config is None or not (config.hf_hub_id or config.url):
+            raise WeightsUnavailable(
+                f"timm publishes no weights of {architecture.name}",
+                remedy="choose another architecture, or give a local file",
+                reason="unpublished",
+            )
+        if config.hf_hub_id:
+            return of_hub(config.hf_hub_id, TIMM_FILES, what=spec.name)
+        return of_url(config.url, target=_torch_hub(config.url), what=spec.name)
+    import torchvision
+
+    weights = torchvision.models.get_model_weights(architecture.name).DEFAULT
+    megabytes = weights.meta.get("_file_size") if weights.meta else None
+    return of_url(
+        weights.url,
+        target=_torch_hub(weights.url),
+        what=spec.name,
+        size=None if megabytes is None else int(megabytes * 2**20),
+    )
+
+
+def _torch_hub(url: str) -> Path:
+    """Where torch.hub keeps a checkpoint (below ``TORCH_HOME``)."""
+    import torch
+
+    return Path(torch.hub.get_dir()) / "checkpoints" / PurePosixPath(url).name
