@@ -9,12 +9,15 @@ docs/benchmarks.md; nothing is asserted.
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
 import re
 import resource
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -28,7 +31,11 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "benchmarks"
 sys.path.insert(0, str(ROOT))
 Measure = dict[str, float]
-TRUNKS = {"lite2": ("tf_efficientnet_lite2", 260, 32), "densenet201": ("densenet201", 224, 16)}
+TRUNKS = {
+    "lite2": ("tf_efficientnet_lite2", 260, 32),
+    "densenet201": ("densenet201", 224, 16),
+    "vit": ("vit_base_patch32_224", 224, 32),
+}
 """An architecture of timm, its pixels, and the photos of a batch."""
 
 
@@ -71,13 +78,30 @@ def encode(name: str, how: str) -> Measure:
     from evaluation.models.fusing import fused
 
     trunk, pixels = _trunk(name)
+    if how == "gemm":
+        return _products(trunk, pixels)
     if how in ("onnxruntime", "openvino"):
         return _elsewhere(trunk, pixels, how)
     if how != "eager":
         keep_freed_memory()
     with torch.inference_mode():
-        runs = fused(trunk, tuple(pixels.shape[2:])) if how == "ours" else trunk
+        quick = fused(trunk, tuple(pixels.shape[2:])) if how == "ours" else None
+        runs = quick or trunk  # a ViT has nothing to fuse
         return _timed(lambda: runs(pixels)) | {"photos": len(pixels)}
+
+
+def _products(trunk: Any, pixels: Any) -> Measure:
+    """As many operations as the trunk makes, as products of large matrices: what could be had."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    left, right = torch.randn(2048, 2048), torch.randn(2048, 2048)
+    with torch.inference_mode():
+        with FlopCounterMode(display=False) as counter:
+            trunk(pixels)
+        one = _timed(lambda: left @ right, rounds=9)
+    times = counter.get_total_flops() / (2 * 2048**3)
+    return {key: times * value for key, value in one.items()} | {"photos": len(pixels)}
 
 
 def _elsewhere(trunk: Any, pixels: Any, how: str) -> Measure:
@@ -109,32 +133,132 @@ def _elsewhere(trunk: Any, pixels: Any, how: str) -> Measure:
 
 # ---------------------------------------------------------------------- commands
 
+SETS = ("noms", "descriptions", "gabarits", "sous-categories", "mots-au-hasard")
+"""Of the Flipkart study; the demo, where its photos are absent, has the first three."""
+
+
+def _study() -> tuple[str, list[str]]:
+    """Flipkart where its photos are, else the demo; and how `veille` is told of them."""
+    photos = Path(os.environ.get("VEILLE_FLIPKART", ROOT.parent / "shared" / "flipkart"))
+    return ("flipkart", ["--data-root", str(photos)]) if photos.is_dir() else ("demo", [])
+
 
 def command(what: str) -> Measure:
-    """`veille eval` of a copy of the demo without maps: cold, with one text edited, unchanged."""
+    """`veille eval` without maps on an empty cache, then with a text edited, or unchanged."""
     from evaluation.study.config import SHIPPED
 
+    name, photos = _study()
     with tempfile.TemporaryDirectory() as folder:
-        study = Path(folder) / "demo"
-        shutil.copytree(SHIPPED / "demo", study)
-        given = [str(study / "study.toml"), "--no-maps", "--offline", "-q"]
-        given += ["-k", "embedded/"] if what != "unchanged" else []
-        given += ["--artefacts", str(Path(folder) / "artefacts")]
-        cold = _eval(given)
+        study, cache = Path(folder) / name, {"VEILLE_CACHE": str(Path(folder) / "cache")}
+        shutil.copytree(SHIPPED / name, study)
+        given = ["veille", "eval", str(study / "study.toml"), *photos, "--no-maps", "--offline"]
+        given += ["-q", "--artefacts", str(Path(folder) / "artefacts"), "-k"]
+        matrix = " or ".join(f"embedded/{prompts}" for prompts in SETS)
+        cold = _spent([*given, matrix], cache)
         if what == "cold":
             return cold
-        if what == "unchanged":
-            return _eval(given)
-        texts = study / "prompts" / "descriptions.toml"
-        before = texts.read_text(encoding="utf-8")
-        texts.write_text(re.sub(r'(= \[?"[^"]+)"', r'\1, edited"', before, count=4), "utf-8")
-        return _eval([*given[:-3], "-k", "embedded/descriptions", *given[-2:]])
+        if what == "edit":
+            _edit(study)
+            return _spent([*given, "embedded/descriptions"], cache)
+        return _spent([*given, matrix], cache)
 
 
-def _eval(given: list[str]) -> Measure:
+def _edit(study: Path) -> None:
+    """Other words in four texts of a study."""
+    texts = study / "prompts" / "descriptions.toml"
+    before = texts.read_text(encoding="utf-8")
+    texts.write_text(re.sub(r'(= \[?"[^"]+)"', r'\1, edited"', before, count=4), "utf-8")
+
+
+def watched() -> Measure:
+    """From the save of a text to new figures, the model being loaded."""
+    from evaluation.stages import watch
+    from evaluation.stages.engine import Engine
+    from evaluation.stages.settings import Settings
+    from evaluation.study.config import SHIPPED, load_study
+
+    name, photos = _study()
+    root = Path(photos[1]) if photos else None
+    with tempfile.TemporaryDirectory() as folder:
+        study = Path(folder) / name / "study.toml"
+        shutil.copytree(SHIPPED / name, study.parent)
+        engine = Engine(Settings(offline=True))
+        state = watch.start(load_study(str(study), data_root=root), engine, "embedded", root)
+        watch.rescore(state, time.time())
+        _edit(study.parent)
+        processor, before = time.process_time(), time.time()
+        seconds = watch.rescore(state, before).seconds
+        return {"seconds": seconds, "processor": time.process_time() - processor}
+
+
+def workers(count: str) -> Measure:
+    """The demo with maps on an empty cache, by one process or by several of pytest-xdist."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = ["pytest", "--pyargs", "evaluation.suites", "--study", "demo", "--offline", "-q"]
+        given += ["-p", "no:cacheprovider", "--artefacts", str(Path(folder) / "artefacts")]
+        given += ["-n", count] if count != "1" else []
+        return _spent(given, {"VEILLE_CACHE": str(Path(folder) / "cache")})
+
+
+def clip_benchmark(sets: str, *options: str) -> Measure:
+    """CLIP_benchmark on the photos that the matrix reads: a run for each prompt set."""
+    from evaluation.data import resolve_prompts
+    from evaluation.models.embedded import assemble
+    from evaluation.stages.open import read_data
+    from evaluation.stages.settings import Settings
+    from evaluation.study.config import load_study
+
+    name, photos = _study()
+    study = load_study(name, data_root=Path(photos[1]) if photos else None)
+    data, settings = read_data(study, Settings()), Settings(offline=True)
+    samples = data.samples(data.split.validation + data.split.test)
+    model = f"local-dir:{assemble(settings.cache)}"
+    with tempfile.TemporaryDirectory() as folder:
+        part = Path(folder) / "test"
+        part.mkdir()
+        (part / "nshards.txt").write_text(str(SHARDS), "utf-8")
+        for shard in range(SHARDS):
+            with tarfile.open(part / f"{shard}.tar", "w") as file:
+                for number, sample in list(enumerate(samples))[shard::SHARDS]:
+                    file.add(sample.image, f"{number:06d}.jpg")
+                    label = str(data.dataset.classes.index(sample.label)).encode()
+                    entry = tarfile.TarInfo(f"{number:06d}.cls")
+                    entry.size = len(label)
+                    file.addfile(entry, io.BytesIO(label))
+        spent: list[Measure] = []
+        for declared in data.study.prompts[: int(sets)]:
+            prompts = resolve_prompts(declared, data.dataset, data.split, study.prompts)
+            texts = [prompts.sentences(label)[0] for label in data.dataset.classes]
+            (Path(folder) / "classnames.txt").write_text("\n".join(texts), "utf-8")
+            templates = Path(folder) / "zeroshot_classification_templates.txt"
+            templates.write_text("{c}", "utf-8")
+            given = ["clip_benchmark", "eval", "--dataset", "wds/photos", "--dataset_root", folder]
+            given += ["--task", "zeroshot_classification", "--model", model, "--pretrained", ""]
+            given += ["--output", str(Path(folder) / "said.json"), *options]
+            spent.append(_spent(given, {"HF_HUB_OFFLINE": "1"}, CLIP_BENCHMARK))
+    return {key: sum(one[key] for one in spent) for key in spent[0]}
+
+
+CLIP_BENCHMARK = ROOT / ".tox" / "clip-benchmark" / "bin"
+"""`tox -e clip-benchmark` makes it: it needs an older NumPy."""
+SHARDS = 4
+"""Of the archive that it reads: one for each of its processes that decode, four by default."""
+
+
+def _spent(
+    given: list[str], variables: Mapping[str, str], programs: Path = Path(sys.executable).parent
+) -> Measure:
+    """Seconds of a command: of the wall, and of the processor in all its processes."""
     before, clock = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    veille = str(Path(sys.executable).with_name("veille"))
-    subprocess.run([veille, "eval", *given], check=True, capture_output=True)  # noqa: S603
+    done = subprocess.run(  # noqa: S603
+        [str(programs / given[0]), *given[1:]],
+        env=os.environ | variables,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise SystemExit(f"{given[0]}: {(done.stderr.strip() or done.stdout.strip())[-300:]}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {"seconds": time.perf_counter() - clock, "processor": used}
@@ -143,7 +267,7 @@ def _eval(given: list[str]) -> Measure:
 # ------------------------------------------------------------------------- scale
 
 
-def million(what: str) -> Measure:
+def million() -> Measure:
     """10**6 embeddings of 384 numbers through a head of ten classes: scored, intervals, written."""
     import numpy as np
 
@@ -171,18 +295,22 @@ def million(what: str) -> Measure:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "predictions.csv"
         write_table(path, table)
-        found = {
+        measure = {
             "seconds": time.perf_counter() - clock,
             "processor": time.process_time() - processor,
         }
         same = read_predictions(path).probabilities
-        if what == "checked" and not np.array_equal(same, table.probabilities):
+        if not np.array_equal(same, table.probabilities):
             raise SystemExit("what was written is not what was scored")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return found | {"gigabytes": peak, "accuracy": scores.metrics[0].value or 0.0}
+    return measure | {"gigabytes": peak, "accuracy": scores.metrics[0].value or 0.0}
 
 
 # -------------------------------------------------------------------------- rows
+
+
+Work = tuple[Callable[..., Measure], *tuple[str, ...]]
+"""What is measured, and its arguments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,64 +318,79 @@ class Row:
     """A line of the table: what is measured, and what it is set beside in the same run."""
 
     title: str
-    run: Callable[..., Measure]
-    ours: tuple[str, ...]
-    beside: Mapping[str, tuple[str, ...]]
-    """Name of a reference to its arguments."""
-    rounds: int = 3
+    ours: Work
+    beside: Mapping[str, Work]
+    """Name of a reference to what it does."""
+    rounds: int = 1
+
+    def work(self, whose: str) -> Work:
+        """What is ours, or a reference's."""
+        return self.ours if whose == "ours" else self.beside[whose]
+
+
+def _theirs(sets: int) -> Mapping[str, Work]:
+    """CLIP_benchmark in the precision of ours, and in its own, which this processor may lack."""
+    return {
+        "CLIP_benchmark --no_amp": (clip_benchmark, str(sets), "--no_amp"),
+        "CLIP_benchmark": (clip_benchmark, str(sets)),
+    }
 
 
 ROWS: Mapping[str, Row] = {
     **{
         name: Row(
-            title=f"{TRUNKS[name][0]}, a batch of {TRUNKS[name][2]}",
-            run=encode,
-            ours=(name, "ours"),
+            title=f"{architecture}, a batch of {batch}",
+            ours=(encode, name, "ours"),
             beside={
-                "PyTorch, unfused": (name, "eager"),
-                "ONNX Runtime": (name, "onnxruntime"),
-                "OpenVINO": (name, "openvino"),
+                "products of large matrices, as many operations": (encode, name, "gemm"),
+                "PyTorch, unfused": (encode, name, "eager"),
+                "ONNX Runtime": (encode, name, "onnxruntime"),
+                "OpenVINO": (encode, name, "openvino"),
             },
+            rounds=3,
         )
-        for name in TRUNKS
+        for name, (architecture, _, batch) in TRUNKS.items()
     },
-    "edit": Row(
-        title="one prompt set edited, as a command",
-        run=command,
-        ours=("edit",),
-        beside={"three prompt sets, cold": ("cold",)},
-        rounds=1,
+    "matrix": Row(
+        title="a model and its prompt sets, nothing kept, as a command",
+        ours=(command, "cold"),
+        beside=_theirs(len(SETS)),
     ),
+    "edit": Row(
+        title="one prompt set edited, as a command", ours=(command, "edit"), beside=_theirs(1)
+    ),
+    "watch": Row(title="one prompt set edited, in watch", ours=(watched,), beside=_theirs(1)),
     "unchanged": Row(
         title="nothing changed, as a command",
-        run=command,
-        ours=("unchanged",),
-        beside={},
-        rounds=1,
+        ours=(command, "unchanged"),
+        beside=_theirs(len(SETS)),
+    ),
+    "workers": Row(
+        title="the demo with maps, nothing kept, two processes",
+        ours=(workers, "2"),
+        beside={"one process": (workers, "1")},
     ),
     "million": Row(
         title="1,000,000 embeddings, 10 classes: scored with intervals, and written",
-        run=million,
-        ours=("checked",),
+        ours=(million,),
         beside={},
-        rounds=1,
     ),
 }
 
 
-def _apart(row: str, given: tuple[str, ...]) -> Measure | None:
+def _apart(row: str, whose: str) -> Measure | None:
     """A measure in a process of its own; None, with the reason told, where it cannot be made."""
     done = subprocess.run(  # noqa: S603
-        [sys.executable, __file__, "--measure", row, *given],
+        [sys.executable, __file__, "--measure", row, whose],
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        print(f"{row} {' '.join(given)}: {done.stderr.strip().splitlines()[-1]}")  # noqa: T201
+        print(f"{row}, {whose}: {done.stderr.strip().splitlines()[-1]}")  # noqa: T201
         return None
-    found: Measure = json.loads(done.stdout.splitlines()[-1])
-    return found
+    measure: Measure = json.loads(done.stdout.splitlines()[-1])
+    return measure
 
 
 def measured(name: str) -> dict[str, Any]:
@@ -255,9 +398,9 @@ def measured(name: str) -> dict[str, Any]:
     row = ROWS[name]
     taken: dict[str, list[Measure]] = {}
     for _ in range(row.rounds):
-        for title, given in {"ours": row.ours, **row.beside}.items():
-            if (found := _apart(name, given)) is not None:
-                taken.setdefault(title, []).append(found)
+        for whose in ("ours", *row.beside):
+            if (measure := _apart(name, whose)) is not None:
+                taken.setdefault(whose, []).append(measure)
     middle = {
         title: {key: median(one[key] for one in several) for key in several[0]}
         for title, several in taken.items()
@@ -315,12 +458,13 @@ def main() -> None:
     """Measures the rows that are named, or all, and writes what was found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("rows", nargs="*", choices=[*ROWS, []], help="default: all")
-    parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
+    parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--note", default="", help="what else the machine did")
     given = parser.parse_args()
     if given.measure:
-        name, *arguments = given.measure
-        print(json.dumps(ROWS[name].run(*arguments)))  # noqa: T201
+        name, whose = given.measure
+        measure, *arguments = ROWS[name].work(whose)
+        print(json.dumps(measure(*arguments)))  # noqa: T201
         return
     from evaluation.stages import provenance
 
