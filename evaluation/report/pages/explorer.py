@@ -19,7 +19,14 @@ from evaluation.records import ClassMap, ExplainedPhoto, FloatArray, IntArray, R
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import t
 from evaluation.report.study import maps
-from evaluation.report.study.browsed import numbered, places, script, test_cards, version
+from evaluation.report.study.browsed import (
+    numbered,
+    places,
+    sampled,
+    script,
+    test_cards,
+    version,
+)
 from evaluation.report.study.explained import case_page
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import WITHHELD, small
@@ -52,6 +59,7 @@ def build(here: Here) -> Mapping[str, Any] | None:
         models.setdefault(view.model_title(run), {})[place] = title
     return {
         "photos": len(data.cards),
+        "sampled": sampled(view),
         "runs": len(data.runs),
         "withheld": "" if view.photos_shown else t(WITHHELD),
         # How many probabilities the data files keep, where they do not keep all.

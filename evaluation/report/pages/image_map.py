@@ -19,7 +19,14 @@ from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.scatter import Axes, scatter_plot, scatter_program
 from evaluation.report.kit.tables import Cell, Col, Table, counted, table
-from evaluation.report.study.browsed import numbered, places, script, test_cards, version
+from evaluation.report.study.browsed import (
+    numbered,
+    places,
+    sampled,
+    script,
+    test_cards,
+    version,
+)
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import WITHHELD
 from evaluation.report.study.view import StudyView, best, trace
@@ -47,6 +54,7 @@ def build(here: Here) -> Mapping[str, Any] | None:
         "projection": lead.projection,
         "scale": lead.scale,
         "withheld": "" if view.photos_shown else t(WITHHELD),
+        "sampled": sampled(view),
         "chart": _chart(here, lead),
         "cases": numbered(view.case_title(run) for run in runs),
         "classes": numbered(view.study.classes),

@@ -6,17 +6,48 @@ script that stands beside it but may not read a file.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Sequence
 
 from evaluation.records import SampleCard
+from evaluation.report.kit.language import t
+from evaluation.report.kit.wording import count
 from evaluation.report.study.view import StudyView
+
+MOST = 10_000
+"""Photos that a page lets one sift: of more, a sample is shown, and said to be one."""
 
 
 def test_cards(view: StudyView) -> tuple[SampleCard, ...]:
-    """The photos of the test, in the order of the study's card: that of every data file."""
-    return tuple(card for card in view.study.samples if card.fold == "test")
+    """The photos of the test, in the order of the study's card: that of every data file.
+
+    Of more than :data:`MOST`, those whose identifiers have the lowest SHA-256: the same ones
+    for every model, on every day.
+    """
+    cards = tuple(card for card in view.study.samples if card.fold == "test")
+    if len(cards) <= MOST:
+        return cards
+    drawn = {card.id for card in sorted(cards, key=lambda card: _draw(card.id))[:MOST]}
+    return tuple(card for card in cards if card.id in drawn)
+
+
+def _draw(sample_id: str) -> bytes:
+    return hashlib.sha256(sample_id.encode()).digest()
+
+
+def sampled(view: StudyView) -> str:
+    """What is said where :func:`test_cards` is a sample of the photos; else nothing."""
+    total = sum(card.fold == "test" for card in view.study.samples)
+    if total <= MOST:
+        return ""
+    return t(
+        "Le test compte {total} photos ; {shown} sont montrées ici, celles dont l’identifiant a la"
+        " plus petite empreinte (SHA-256), les mêmes pour chaque cas.",
+        total=count(total),
+        shown=count(MOST),
+    )
 
 
 def places(cards: Sequence[SampleCard], sample_ids: Sequence[str]) -> list[int]:
