@@ -1,6 +1,14 @@
 /* Presents the slides: arrows, a place in the address, full screen.  Without it they scroll. */
-(() => {
-  "use strict";
+"use strict";
+/* The size of slides is known before the first of them is drawn: nothing moves when they are. */
+const fit = () => {
+  const { clientWidth: width, clientHeight: height, style } = document.documentElement;
+  style.setProperty("--d-scale", Math.min(width / 1280, height / 720));
+  style.setProperty("--d-zoom", Math.min(1, width / 1290));
+};
+fit();
+window.addEventListener("resize", fit);
+document.addEventListener("DOMContentLoaded", () => {
   const slides = [...document.querySelectorAll(".d-slide")];
   const controls = document.querySelector(".d-controls");
   const place = controls.querySelector(".d-place");
@@ -11,16 +19,14 @@
 
   const show = (index, move = true) => {
     current = Math.min(Math.max(index, 0), slides.length - 1);
-    slides.forEach((slide, i) => slide.classList.toggle("d-current", i === current));
+    slides.forEach((slide, i) => {
+      slide.classList.toggle("d-current", i === current);
+      // A slide that is presented is the whole page: its title is the page's.
+      slide.querySelector("h1, h2").ariaLevel = presented() ? "1" : null;
+    });
     place.textContent = `${current + 1} / ${slides.length}`;
     history.replaceState(null, "", `#${current + 1}`);
     if (move && !presented()) slides[current].scrollIntoView({ block: "start" });
-  };
-
-  const fit = () => {
-    const { clientWidth: width, clientHeight: height } = document.documentElement;
-    document.body.style.setProperty("--d-scale", Math.min(width / 1280, height / 720));
-    document.body.style.setProperty("--d-zoom", Math.min(1, width / 1290));
   };
 
   const toggle = (on) => {
@@ -76,10 +82,8 @@
       if (index >= 0) show(index, false);
     }, 150);
   }, { passive: true });
-  window.addEventListener("resize", fit);
   window.addEventListener("hashchange", () => show(Number(location.hash.slice(1)) - 1 || 0));
 
   controls.hidden = false;
-  fit();
   show(Number(location.hash.slice(1)) - 1 || 0, location.hash.length > 1);
-})();
+});

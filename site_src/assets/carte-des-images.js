@@ -54,6 +54,8 @@
       const hash = parts.map(([key, text]) => `${key}=${encodeURIComponent(text)}`).join("&");
       history.replaceState(null, "", `${location.pathname}${location.search}${hash ? `#${hash}` : ""}`);
     };
+    // Places of names are made for heights and least widths: HEIGHTS and LEAST of kit/scatter.py.
+    const narrowly = () => plot.clientWidth < 520;
     const current = () => data.cases[Number(field("cas").value)];
     const right = (at) => current().predicted[at] === data.labels[at];
     const address = (at) => `${root.dataset.explorer}#id=${encodeURIComponent(data.ids[at])}`;
@@ -118,7 +120,10 @@
         at, x: it.points[at][0], y: it.points[at][1],
         label: data.classes[data.labels[at]], right: right(at),
       })));
-      view.data("texts", it.texts.map(([at, x, y]) => ({ x, y, label: data.classes[at] })));
+      const texts = it.texts.map(([label, x, y, wide, narrow]) => (
+        { x, y, label: data.classes[label], level: narrowly() ? narrow : wide }));
+      view.data("texts", texts);
+      view.data("names", texts.filter((text) => text.level !== null));
       view.data("here", []).run();
       looked = -1;
     };
@@ -127,9 +132,8 @@
     const draw = async () => {
       const it = current();
       const program = structuredClone(data.program);
-      const narrow = plot.clientWidth < 520;
       program.width = Math.max(200, plot.clientWidth - 44);
-      program.height = narrow ? 340 : 460;
+      program.height = narrowly() ? 360 : 460;
       for (const scale of program.scales) {
         if (scale.name === "x") scale.domain = it.x;
         if (scale.name === "y") scale.domain = it.y;
@@ -137,7 +141,7 @@
       for (const axis of program.axes) {
         if (axis.title) axis.title = it.titles[axis.scale === "x" ? 0 : 1];
       }
-      for (const legend of program.legends ?? []) legend.columns = narrow ? 1 : 3;
+      for (const legend of program.legends ?? []) legend.columns = narrowly() ? 1 : 3;
       view?.finalize();
       view = new vega.View(vega.parse(program, null, { ast: true }), {
         renderer: "svg", container: plot, hover: false, expr: vega.expressionInterpreter,

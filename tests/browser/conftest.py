@@ -51,6 +51,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_site(tmp_path_factory)
 
 
+@pytest.fixture
+def built_site(site: Path) -> Path:
+    """The site that VEILLE_SITE names, of real results; else that of the made-up studies."""
+    return Path(os.environ.get("VEILLE_SITE", site)).resolve()
+
+
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Says nothing of a browser that left before the answer."""

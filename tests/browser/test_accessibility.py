@@ -62,12 +62,14 @@ def violations(page: Page) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1440)])
-def test_no_page_has_a_violation(open_page: OpenPage, site: Path, scheme: str, width: int) -> None:
+def test_no_page_has_a_violation(
+    open_page: OpenPage, site: Path, at_root: str, scheme: str, width: int
+) -> None:
     """Every type of page, its folds open, in either scheme, on a phone and on a desk."""
-    found, asked = [], page_types(site)
-    page = open_page("index.html", scheme=scheme, width=width)
+    found, asked = [], [*page_types(site), "404.html", "en/404.html"]
+    page = open_page("index.html", base=at_root, scheme=scheme, width=width)
     for uri in asked:
-        page.goto(f"{site.as_uri()}/{uri}")
+        page.goto(at_root + uri)
         page.evaluate(UNFOLD)
         found += [f"{uri}: {one}" for one in violations(page)]
     assert not found, "\n".join(found)

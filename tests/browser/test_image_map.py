@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from evaluation.report.kit.scatter import Axes, scatter_plot
+from evaluation.report.kit.vega import vega_svg
 from tests.browser.conftest import until
 
 if TYPE_CHECKING:
@@ -17,6 +21,17 @@ pytestmark = pytest.mark.browser
 
 URI = "etudes/boutique/carte-des-images.html"
 POINTS = ".v-plane__plot g.mark-symbol.layer_0_marks path"
+
+
+OVERLAPS = """(selector) => {
+  const names = [...document.querySelectorAll(selector)].filter((one) => one.getClientRects().length);
+  const apart = (a, b) => a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;
+  const boxes = names.map((one) => [one.textContent, one.getBoundingClientRect()]);
+  return [boxes.length, boxes.flatMap(([name, box], place) =>
+    boxes.slice(place + 1).filter(([, other]) => !apart(box, other)).map(([other]) => `${name} / ${other}`))];
+}"""  # noqa: E501
+NAMES = 'text[font-weight="bold"]'
+CROWD = tuple(f"Une catégorie, numéro {place}" for place in range(12))
 
 
 def opened(open_page: OpenPage, fragment: str = "", **options: object) -> Page:
@@ -89,7 +104,38 @@ def test_the_list_says_the_same_from_the_keyboard(open_page: OpenPage) -> None:
     first = page.locator(".v-plane__list a").first
     assert first.evaluate("one => one === document.activeElement")
     assert page.locator(".v-plane__card strong").inner_text() == first.inner_text()
-    assert page.locator(".v-plane__plot g.layer_3_marks path").count() == 1
+    assert page.locator(".v-plane__plot g.layer_4_marks path").count() == 1
+
+
+@pytest.mark.parametrize("width", [390, 1024, 1440])
+def test_names_of_texts_do_not_overlap(open_page: OpenPage, built_site: Path, width: int) -> None:
+    """No two names of any case, in the plot and in the still figure, of every study."""
+    asked = 0
+    for path in sorted(built_site.rglob("carte-des-images.html")):
+        uri = path.relative_to(built_site).as_posix()
+        page = open_page(uri, base=f"{built_site.as_uri()}/", width=width)
+        until(page, f"document.querySelectorAll('{POINTS}').length > 0")
+        for option in range(page.locator("select[name=cas] option").count()):
+            page.locator("select[name=cas]").select_option(index=option)
+            until(page, f"document.querySelectorAll('{POINTS}').length > 0")
+            asked, overlaps = asked + 1, page.evaluate(OVERLAPS, f".v-plane__plot {NAMES}")[1]
+            assert overlaps == [], (uri, option)
+    assert asked
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_twelve_texts_that_crowd_are_all_named(open_page: OpenPage, *, narrow: bool) -> None:
+    """Twelve long names around one point: each is written, and none over another."""
+    draw = np.random.default_rng(3)
+    at = draw.normal(0, 0.06, (len(CROWD), 2)).tolist()
+    texts = [{"x": x, "y": y, "label": label} for label, (x, y) in zip(CROWD, at, strict=True)]
+    axes = Axes(classes=CROWD, x=(-1, 1), y=(-1, 1), x_title="un", y_title="deux")
+    data = {"photos": [], "texts": texts, "here": []}
+    drawing = vega_svg(scatter_plot(axes, data, narrow=narrow))
+    page = open_page("annexes.html")
+    place = "(svg) => { document.querySelector('article').innerHTML = svg; }"
+    page.evaluate(place, f"<div class='v-chart__drawing crowd'>{drawing}</div>")
+    assert page.evaluate(OVERLAPS, f".crowd {NAMES}") == [12, []]
 
 
 def test_it_fits_a_phone(open_page: OpenPage) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,8 @@ from evaluation.records import StudyResults
 from evaluation.report.paper.deck import render_deck
 from evaluation.report.site.shipped import default_assets
 from evaluation.stores.artefacts import read_study_results
+from tests.browser.test_accessibility import violations
+from tests.browser.test_web import SHIFTS
 from tests.report import builder, explained
 from tests.report.conftest import ROOT, TEMPLATES, write_artefacts
 
@@ -104,6 +108,34 @@ def test_nothing_is_cut_on_any_slide(open_page: OpenPage, decks: Path, name: str
     page = opened(open_page, decks, f"{name}.html")
     page.evaluate("() => document.fonts.ready")
     assert page.evaluate(CUT) == []
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1440)])
+def test_a_deck_has_no_violation(open_page: OpenPage, decks: Path, scheme: str, width: int) -> None:
+    """What axe finds wrong: nothing, in either scheme, scrolled or presented."""
+    page = open_page("boutique.html", base=decks.as_uri() + "/", scheme=scheme, width=width)
+    assert list(violations(page)) == []
+    page.evaluate("() => { document.documentElement.requestFullscreen = undefined; }")
+    page.keyboard.press("p")
+    assert page.locator(".d-slide:visible").count() == 1
+    assert list(violations(page)) == []
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_deck_is_light_and_stands_still(open_page: OpenPage, decks: Path, width: int) -> None:
+    """Painted in 1.5 s without a shift; under 400 kB without its photos, in a single request."""
+    page = open_page("boutique.html", base=decks.as_uri() + "/", width=width)
+    measured = page.evaluate(SHIFTS)
+    paints = [measured["paint"]]
+    while paints[-1] >= 1_500 and len(paints) < 5:
+        page.reload()
+        paints.append(page.evaluate(SHIFTS)["paint"])
+    assert measured["shift"] < 0.05
+    assert 0 < min(paints) < 1_500
+    assert page.evaluate("performance.getEntriesByType('resource')"
+                         ".filter((one) => !one.name.startsWith('data:')).length") == 0  # fmt: skip
+    text = re.sub(r"data:image/webp;base64,[^\"')]+", "", (decks / "boutique.html").read_text())
+    assert len(gzip.compress(text.encode(), 6)) < 400_000
 
 
 def test_arrows_go_through_the_slides(open_page: OpenPage, decks: Path) -> None:

@@ -61,6 +61,7 @@ def test_the_story_in_the_order_of_the_slides(shop_on_disk: StudyResults) -> Non
     story = [
         "Jeu de données\u00a0: les catégories",
         "Deux approches",
+        "D’une photo à une réponse",
         "Enrichir les textes",
         "Résultats",
         "Précision et rappel par catégorie",

@@ -13,7 +13,14 @@ import numpy as np
 import pytest
 
 from evaluation.records import StudyResults
-from evaluation.report.kit.scatter import COLOURS, SHAPES, Axes, scatter_program
+from evaluation.report.kit.scatter import (
+    COLOURS,
+    HEIGHTS,
+    SHAPES,
+    Axes,
+    name_places,
+    scatter_program,
+)
 from evaluation.report.pages import image_map
 from evaluation.report.site.render import Pages, render
 from evaluation.report.study.view import StudyView
@@ -60,7 +67,7 @@ def test_a_supervised_case_has_photos_and_no_text(pages: Pages) -> None:
     for case in data_of(pages)["cases"]:
         texts = 0 if case["id"].endswith("supervised") else len(builder.AWKWARD)
         assert len(case["texts"]) == texts
-        xs = [x for x, _ in case["points"]] + [x for _, x, _ in case["texts"]]
+        xs = [x for x, _ in case["points"]] + [x for _, x, *_ in case["texts"]]
         assert case["x"][0] < min(xs) <= max(xs) < case["x"][1]
 
 
@@ -70,7 +77,7 @@ def test_texts_keep_their_directions(shop: StudyResults, pages: Pages) -> None:
         plane = shop.projections[case["id"]]
         if not plane.texts:
             continue
-        drawn = np.array([[x, y] for _, x, y in case["texts"]])
+        drawn = np.array([[x, y] for _, x, y, *_ in case["texts"]])
         factors = np.linalg.norm(drawn, axis=1) / np.linalg.norm(plane.texts, axis=1)
         assert factors == pytest.approx(np.full(len(factors), factors[0]), rel=1e-2)
         assert factors[0] >= 0.999
@@ -160,3 +167,14 @@ def test_classes_differ_by_colour_or_by_shape() -> None:
     signs = [(COLOURS[i % len(COLOURS)], SHAPES[i % len(SHAPES)]) for i in range(56)]
     assert len(set(signs)) == 56
     assert all(a != b and c != d for (a, c), (b, d) in pairwise(signs))
+
+
+def test_names_without_room_are_left_out() -> None:
+    """300 texts at one place: some are named, none over another, and the others are not."""
+    crowd = {f"classe {place}": (0.0, 0.0) for place in range(300)}
+    axes = Axes(classes=tuple(crowd), x=(-1, 1), y=(-1, 1), x_title="un", y_title="deux")
+    for size, height in HEIGHTS.items():
+        written = sorted(level for level in name_places(crowd, axes, size).values() if level)
+        assert 10 < len(written) < 300
+        apart = [(high - low) / 2 * height for low, high in pairwise(written)]
+        assert min(apart) >= 15.9

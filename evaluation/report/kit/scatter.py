@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from evaluation.report.kit.vega import INK, NARROW, QUIET, WIDE, Spec, mark, plane, quantity
 
 SHAPES = (
@@ -32,7 +34,13 @@ CROSS = "M-1,-1L1,1M-1,1L1,-1"
 """The shape of a class's text."""
 
 HEIGHTS = {"wide": 460, "narrow": 360}
-"""Of the plotting area, pixels."""
+"""Of the plotting area, pixels; the script draws the same."""
+
+LEAST = {"wide": 470, "narrow": 200}
+"""Of the plotting area, the smallest width on which the script draws it so, pixels."""
+
+_LETTER, _LINE, _LONGEST = 7.6, 16, 200
+"""Of a name in bold type of 13 pixels: a letter's width, a line's height, where it is cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +52,41 @@ class Axes:
     y: tuple[float, float]
     x_title: str
     y_title: str
+
+
+def name_places(
+    texts: Mapping[str, tuple[float, float]], axes: Axes, size: str
+) -> Mapping[str, float | None]:
+    """Of each class, the ordinate at which its name is written: no two names overlap.
+
+    ``texts`` are the places of the texts, ``size`` is "wide" or "narrow".  A name stands above or
+    below its own cross, as near as others leave room: names that would touch on the narrowest
+    plot do so on none, since a wider one only draws them apart.  None where there is no room.
+    """
+    if not texts:
+        return {}
+    height, half = HEIGHTS[size], _LINE / 2
+    (left, right), (low, high) = axes.x, axes.y
+    unit = (high - low) / height
+    # Boxes: middles, half widths and heights; of the crosses, then of the names that are written.
+    boxes = np.array(
+        [
+            (LEAST[size] * (x - left) / (right - left), (high - y) / unit, half, half)
+            for x, y in texts.values()
+        ]
+    )
+    placed: dict[str, float | None] = {}
+    for label, (x, y) in zip(texts, boxes[:, :2].tolist(), strict=True):
+        reach = min(_LONGEST, _LETTER * len(label)) / 2
+        tried = (y + side * (13 + step * half) for step in range(14) for side in (-1, 1))
+        spots = np.array([(x, at, reach, half) for at in tried if half <= at <= height - half])
+        apart = np.abs(spots[:, None, :2] - boxes[:, :2])
+        touch = (apart < spots[:, None, 2:] + boxes[:, 2:]).all(axis=2)
+        # A cross gives way where nothing else does.
+        free = [*spots[~touch.any(axis=1)], *spots[~touch[:, len(texts) :].any(axis=1)]]
+        boxes = np.array([*boxes, *free[:1]])
+        placed[label] = round(high - float(free[0][1]) * unit, 4) if free else None
+    return placed
 
 
 def scatter_program(axes: Axes) -> Mapping[str, Any]:
@@ -66,7 +109,8 @@ def scatter_plot(axes: Axes, data: Mapping[str, Any] | None = None, *, narrow: b
     """Photos and texts in the plane.
 
     ``data`` holds the rows of what is drawn: ``photos`` (x, y, label, right), ``texts`` (x, y,
-    label) and ``here``, the photo that is looked at (x, y); without it the script fills them.
+    label) and ``here``, the photo that is looked at (x, y); without it the script fills them,
+    and ``names`` (x, y, level, label), whose level is the ordinate of a text's name.
     """
     spec = plane([], NARROW if narrow else WIDE, HEIGHTS["narrow" if narrow else "wide"])
     del spec["data"]
@@ -80,14 +124,19 @@ def scatter_plot(axes: Axes, data: Mapping[str, Any] | None = None, *, narrow: b
         "symbolFillColor": "transparent",
     }
     if data is not None:
-        spec["datasets"] = dict(data)
+        texts = {row["label"]: (row["x"], row["y"]) for row in data["texts"]}
+        levels = name_places(texts, axes, "narrow" if narrow else "wide")
+        names = [{**row, "level": levels[row["label"]]} for row in data["texts"]]
+        spec["datasets"] = {**data, "names": [row for row in names if row["level"] is not None]}
     place = {"x": _axis("x", axes.x, axes.x_title), "y": _axis("y", axes.y, axes.y_title)}
-    name = mark("text", dy=-13, fontSize=13, fontWeight="bold", color=INK, limit=200)
+    name = mark("text", fontSize=13, fontWeight="bold", color=INK, limit=_LONGEST)
+    named = {**place, "y": {**place["y"], "field": "level"}}
     ring = mark("point", shape="circle", filled=False, size=420, strokeWidth=3, stroke=QUIET)
     spec["layer"] = [
         _photos(axes, place),
         _layer("texts", mark("point", shape=CROSS, size=90, strokeWidth=2.5, stroke=INK), place),
-        _layer("texts", name, {**place, "text": {"field": "label", "type": "nominal"}}),
+        _layer("names", mark("rule", color=QUIET), {**place, "y2": {"field": "level"}}),
+        _layer("names", name, {**named, "text": {"field": "label", "type": "nominal"}}),
         _layer("here", ring, place),
     ]
     return spec

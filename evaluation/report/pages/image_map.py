@@ -17,7 +17,7 @@ from evaluation.records import FloatArray, Predictions, Projection, RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import nt, t
-from evaluation.report.kit.scatter import Axes, scatter_plot, scatter_program
+from evaluation.report.kit.scatter import HEIGHTS, Axes, name_places, scatter_plot, scatter_program
 from evaluation.report.kit.tables import Cell, Col, Table, counted, table
 from evaluation.report.study.browsed import (
     numbered,
@@ -92,14 +92,17 @@ def data_files(view: StudyView) -> dict[str, str]:
 
 def _content(plane: _Plane, classes: Mapping[str, int]) -> Mapping[str, object]:
     """What the data file says of a case; classes by their places."""
-    axes = plane.axes
+    axes, texts = plane.axes, plane.drawn_texts
+    names = [name_places(texts, axes, size) for size in HEIGHTS]
     return {
         "id": plane.run.case,
         "x": axes.x,
         "y": axes.y,
         "titles": [axes.x_title, axes.y_title],
         "points": [[round(x, 4), round(y, 4)] for x, y in plane.points.tolist()],
-        "texts": [[classes[label], x, y] for label, (x, y) in plane.drawn_texts.items()],
+        "texts": [
+            [classes[label], x, y, *(at[label] for at in names)] for label, (x, y) in texts.items()
+        ],
         "predicted": [classes[label] for label in plane.answers],
         "sure": [round(p, 4) for p in plane.sure.tolist()],
     }

@@ -229,7 +229,7 @@ def _gain_table(here: Here, gain: PromptGain) -> Table:
         Col(t("Photos de test"), lambda row: counted(row.n, title=tip)),
         Col("p", lambda row: number(row.p_mid, P_VALUE, title=tip), "mid-p"),
         Col(t("p corrigé"), lambda row: number(row.p_holm, P_VALUE, title=tip), t("Holm")),
-        Col(t("Verdict"), lambda row: _verdict(here.view, row.gain, row.p_holm)),
+        Col(t("Verdict"), lambda row: _verdict(here.view, row.gain, row.p_holm), numeric=False),
         note=t(
             "Gagnées : bien classées avec ces textes seulement ; perdues : bien classées avec les "
             "autres seulement. La correction porte sur les catégories du tableau."
@@ -284,7 +284,7 @@ def _effects_table(here: Here, case: str, effects: Sequence[TextEffect]) -> Tabl
         Col(t("Photos gagnées"), lambda row: wording.count(row.only_with)),
         Col(t("Photos perdues"), lambda row: wording.count(row.only_without)),
         Col(t("p corrigé"), lambda row: number(row.p_holm, P_VALUE, title=tip), t("Holm")),
-        Col(t("Verdict"), lambda row: _verdict(here.view, row.effect, row.p_holm)),
+        Col(t("Verdict"), lambda row: _verdict(here.view, row.effect, row.p_holm), numeric=False),
         named=False,
         title=tip,
         note=t(

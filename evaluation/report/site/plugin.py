@@ -153,21 +153,22 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
     def on_post_page(self, output: str, /, *, page: Page, config: MkDocsConfig) -> str:
         """Tells a fault on every page; keeps Material from looking for other sitemaps."""
         del page
-        output = sites.with_names_of_menus(sites.without_alternates(output))
-        output = serving.over(output, self._fault) if self._fault else output
-        return self._guarded(output, config)
+        return self._finished(output, config)
 
     def on_post_template(
         self, output_content: str, /, *, template_name: str, config: MkDocsConfig
     ) -> str:
         """Tells it where there is no page any more, too."""
-        if not template_name.endswith(".html"):
-            return output_content
-        told = serving.over(output_content, self._fault) if self._fault else output_content
-        return self._guarded(told, config)
+        page = template_name.endswith(".html")
+        return self._finished(output_content, config) if page else output_content
 
-    def _guarded(self, html: str, config: MkDocsConfig) -> str:
-        """A page that runs our scripts alone; the server's own script changes with each page."""
+    def _finished(self, html: str, config: MkDocsConfig) -> str:
+        """A page that tells a fault, names its menus apart, and runs our scripts alone.
+
+        While it serves, the server's own script changes with each page.
+        """
+        html = sites.with_names_of_menus(sites.without_alternates(html))
+        html = serving.over(html, self._fault) if self._fault else html
         return html if self._serving else site_policy(html, config.theme.dirs)
 
     def _pages(self, config: MkDocsConfig) -> Pages:

@@ -145,7 +145,7 @@ def _chart_table(here: Here, runs: list[RunRecord], systems: tuple[ReferenceSyst
         Col(t("Cas"), lambda row: row[0]),
         Col(t("Exactitude"), lambda row: row[1]),
         Col(t("Intervalle à 95 %"), lambda row: row[2]),
-        Col(t("Non départagés"), lambda row: row[3]) if view.lettered else None,
+        Col(t("Non départagés"), lambda row: row[3], numeric=False) if view.lettered else None,
         Col(t("Diapositives (cité)"), lambda row: row[4]) if systems else None,
         kind="",
     )

@@ -30,7 +30,7 @@ from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import VERDICTS
 from evaluation.report.study.photos import WITHHELD
 from evaluation.report.study.quoted import slide_tables
-from evaluation.report.study.texts import contrast, contrast_table
+from evaluation.report.study.texts import contrast, contrast_table, drawing
 from evaluation.report.study.view import StudyView, best, bounds, shown
 from evaluation.stores.pictures import own_picture
 
@@ -65,6 +65,7 @@ def main_slides(here: Here) -> tuple[Slide, ...]:
         slide(t("Contexte"), question, block("context")),
         *_data(here),
         slide(t("Deux approches"), _approaches(view)),
+        *_drawing(here),
         *tables(t("Enrichir les textes"), contrast_table(here), rows=8),
         _results(here),
         *_quoted(here),
@@ -120,6 +121,14 @@ def diverse(view: StudyView, label: str, number: int) -> tuple[SampleCard, ...]:
     if missing > 0 and rest:
         chosen += rest[:: max(1, len(rest) // missing)][:missing]
     return tuple(chosen)
+
+
+def _drawing(here: Here) -> Iterator[Slide]:
+    """A photo's way to its class; left out where the texts would not fit."""
+    drawn = drawing(here) if len(here.view.study.classes) <= _CHARTED else None
+    if drawn is not None:
+        shown = picture(here, here.view.cards[drawn["photo"].id])
+        yield slide(t("D’une photo à une réponse"), block("drawing", **{**drawn, "photo": shown}))
 
 
 def _approaches(view: StudyView) -> Block:
