@@ -41,8 +41,8 @@ def text(pages: Pages, uri: str) -> str:
 def test_every_declared_case_without_result_is_explained(shop: StudyResults) -> None:
     """Failed, unavailable and never run: each has a status, and a reason or what was recorded."""
     found = absences(here(shop))
-    assert [one.status for one in found] == ["en échec", "indisponible", "pas encore évalué"]
-    assert all(one.reason or one.recorded for one in found)
+    assert [one["status"] for one in found] == ["en échec", "indisponible", "pas encore évalué"]
+    assert all(one["reason"] or one["recorded"] for one in found)
 
 
 def test_cases_that_lack_the_same_are_told_together(shop: StudyResults) -> None:
@@ -55,19 +55,19 @@ def test_cases_that_lack_the_same_are_told_together(shop: StudyResults) -> None:
     results = replace(shop, runs=(*shop.runs[:3], *runs[:4], failed))
     results = builder.without(results, cases=tuple(run.case for run in results.runs))
     found = absences(here(results))
-    assert [(one.title, one.status) for one in found] == [
+    assert [(one["title"], one["status"]) for one in found] == [
         ("Substitut hors ligne (pas un CLIP) · Gabarits", "en échec"),
         ("SigLIP2 B/16, 4\u00a0jeux de textes", "indisponible"),
         ("SigLIP2 B/16 · N 3", "en échec"),
     ]
-    assert found[1].href == "modeles.html#modele-siglip2"
+    assert found[1]["href"] == "modeles.html#modele-siglip2"
     said = printed("unscored", pointer(here(results)), of="_macros.jinja")
     assert said == "6\u00a0cas non évalués\u00a0: lesquels, pourquoi."
 
 
 def test_a_model_without_a_card_is_not_linked(shop: StudyResults) -> None:
     """Artefacts that were written before there were cards have the same lines, without links."""
-    assert {one.href for one in absences(here(builder.without(shop, models=())))} == {""}
+    assert {one["href"] for one in absences(here(builder.without(shop, models=())))} == {""}
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])
@@ -79,8 +79,8 @@ def test_every_reason_is_said_in_both_languages(shop: StudyResults, language: La
         lacking = replace(shop.runs[3], status="unavailable", reason=reason)
         results = replace(shop, runs=(*shop.runs[:3], lacking, *shop.runs[4:]))
         with speaking(language, {}):
-            (told,) = (one for one in absences(here(results)) if "SigLIP2" in one.title)
-        assert (told.reason.replace("\u202f", " ") in french) == (language == "fr")
+            (told,) = (one for one in absences(here(results)) if "SigLIP2" in one["title"])
+        assert (told["reason"].replace("\u202f", " ") in french) == (language == "fr")
 
 
 def test_a_reason_is_told_on_one_page(pages: Pages) -> None:

@@ -133,4 +133,4 @@ def test_stale_results_are_not_told(tmp_path: Path) -> None:
     again = view_of(results)
     assert again.supervised == ()
     assert "contre" not in plain(answer(Here(again, PAGE)))
-    assert [absence.status for absence in absences(Here(again, PAGE))] == ["à refaire"]
+    assert [absence["status"] for absence in absences(Here(again, PAGE))] == ["à refaire"]

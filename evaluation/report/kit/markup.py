@@ -40,6 +40,7 @@ FORMS: tuple[Callable[..., str], ...] = (
     wording.quote,
     wording.sentence_case,
     wording.signed,
+    wording.significant,
     wording.size,
     wording.told,
 )

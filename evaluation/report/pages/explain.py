@@ -22,7 +22,6 @@ from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.page import Link
 from evaluation.report.kit.tables import Cell, Col, Table, absent, table
 from evaluation.report.study import explained, faithfulness, maps
-from evaluation.report.study.absences import Absence
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import WITHHELD
 from evaluation.report.study.view import StudyView, best, trace
@@ -98,19 +97,18 @@ def _worth(view: StudyView, explanation: CaseExplanation | None) -> Model:
     }
 
 
-def _failures(view: StudyView) -> tuple[Absence, ...]:
-    return tuple(
-        Absence(
-            title=view.case_name(case),
-            href="",
-            status=t("cartes plus anciennes, les dernières ont échoué")
-            if case in view.explanations
-            else t("sans carte"),
-            reason="",
-            recorded=failure.error,
-        )
+def _failures(view: StudyView) -> list[Model]:
+    older, none = t("cartes plus anciennes, les dernières ont échoué"), t("sans carte")
+    return [
+        {
+            "title": view.case_name(case),
+            "href": "",
+            "status": older if case in view.explanations else none,
+            "reason": "",
+            "recorded": failure.error,
+        }
         for case, failure in view.results.explain_failures.items()
-    )
+    ]
 
 
 # ------------------------------------------------------------------------ examples

@@ -49,7 +49,7 @@ def screen(here: Here) -> Mapping[str, Any]:
         "findings": conclusions(here),
         "chart": interval_chart(here) if view.scored else None,
         "ladder": ladder(here),
-        "facts": _facts(here),
+        "facts": facts(here),
         "links": _links(here),
         "absences": pointer(here),
     }
@@ -62,7 +62,8 @@ def _measured_on(view: StudyView) -> str:
     return t("{photos}, {date}", photos=photos, date=wording.date(view.last_run))
 
 
-def _facts(here: Here) -> tuple[Fact, ...]:
+def facts(here: Here) -> tuple[Fact, ...]:
+    """How much was measured, and when last."""
     view = here.view
     scored = t(
         "{scored} sur {cases}",

@@ -66,23 +66,12 @@ def _case(here: Here, run: RunRecord) -> Mapping[str, Any]:
         "warnings": run.warnings,
         "classes": class_table(here, run, None),
         "confusion": confusions(here, run),
-        "regime": _regime(run),
+        "regime": trainings.regime(run) if run.model.learns else "given",
         "curves": trainings.charts(view, run),
-        "augmentation": trainings.augmentation(run),
+        "augmentation": run.model.augmentation,
         "views": trainings.view_sources(here, run),
         "maps": case_link(here, run.case),
     }
-
-
-def _regime(run: RunRecord) -> str:
-    """How a case came about; "" for the regression that the page begins with."""
-    if not run.model.learns:
-        return t(
-            "Ces réponses ont été données ailleurs et lues dans une table : rien n’en est dit "
-            "que ce qu’elles valent sur les mêmes photos."
-        )
-    name = trainings.regime(run)
-    return "" if name == "logistic" else t(trainings.REGIMES[name])
 
 
 def chosen_facts(run: RunRecord, href: str) -> tuple[Fact, ...]:

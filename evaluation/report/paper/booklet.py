@@ -24,10 +24,11 @@ from evaluation.report.kit import wording
 from evaluation.report.kit.language import Language, current, speaking
 from evaluation.report.kit.markup import Templates
 from evaluation.report.kit.vega import Draw, vega_svg
-from evaluation.report.paper.cover import cover_facts
+from evaluation.report.pages import summary
 from evaluation.report.site.policy import alone_policy
 from evaluation.report.site.render import Pages, navigation, render, translations
 from evaluation.report.site.standalone import embed, sheet, stylesheet
+from evaluation.report.study.here import NOWHERE, Here
 from evaluation.report.study.view import Photos, StudyView
 
 EXTENSIONS = ("attr_list", "fenced_code", "footnotes", "tables", "toc")
@@ -95,7 +96,7 @@ def make_booklet(
             "lang": current(),
             "title": view.title,
             "question": view.question,
-            "facts": cover_facts(view),
+            "facts": summary.facts(Here(view, NOWHERE)),
             # The title as a CSS string.
             "footer": _css_string(view.title),
             "sheets": (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from evaluation.errors import Reason
@@ -32,22 +31,6 @@ REASONS: Mapping[Reason, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Absence:
-    """What has no result, or no map, to show, for one reason."""
-
-    title: str
-    """The case, or the model and how many of its cases these are."""
-    href: str
-    """To the card of the model; "" when it has none."""
-    status: str
-    """In the language of the page, as the reason is."""
-    reason: str
-    """"" where only the record says it."""
-    recorded: str
-    """What the record says, in English; ""  where the reason is enough."""
-
-
 def unscored(here: Here) -> tuple[str, ...]:
     """The declared cases without a comparable result: unavailable, failed, stale, never run."""
     scored = {run.case for run in here.view.scored}
@@ -61,22 +44,25 @@ def pointer(here: Here) -> Mapping[str, Any] | None:
     return {"number": number, "link": link} if number else None
 
 
-def absences(here: Here) -> tuple[Absence, ...]:
-    """The cases without a result; those of one model that have one reason are told together."""
+def absences(here: Here) -> list[Mapping[str, str]]:
+    """The cases without a result; those of one model that have one reason are told together.
+
+    ``href`` leads to the card of the model; what the record says, ``recorded``, is English.
+    """
     view = here.view
     groups: dict[tuple[str, str, str, str], list[str]] = {}
     for case in unscored(here):
         groups.setdefault((view.model_of(case), *_lack(view.runs.get(case))), []).append(case)
-    return tuple(
-        Absence(
-            title=_title(here, model, cases),
-            href=here.model(model),
-            status=status,
-            reason=reason,
-            recorded=recorded,
-        )
+    return [
+        {
+            "title": _title(here, model, cases),
+            "href": here.model(model),
+            "status": status,
+            "reason": reason,
+            "recorded": recorded,
+        }
         for (model, status, reason, recorded), cases in groups.items()
-    )
+    ]
 
 
 def _title(here: Here, model: str, cases: list[str]) -> str:

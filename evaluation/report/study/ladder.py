@@ -20,7 +20,7 @@ from evaluation.report.kit.tables import (
     table,
 )
 from evaluation.report.study.here import Here
-from evaluation.report.study.view import StudyView, trace
+from evaluation.report.study.view import StudyView, trace, value
 
 STEPS = {
     "names": message("Noms des catégories"),
@@ -78,12 +78,7 @@ def _climbed(
     photo_only = [run for run in view.supervised if run.model.reads == ("photo",)]
     same = [run for run in photo_only if run.model.weights == weights[0]]
     if same or photo_only:
-        yield "labels", max(same or photo_only, key=_accuracy)
-
-
-def _accuracy(run: RunRecord) -> float:
-    metric = run.metric("accuracy")
-    return -1.0 if metric is None or metric.value is None else metric.value
+        yield "labels", max(same or photo_only, key=lambda run: value(run, "accuracy"))
 
 
 def ladder(here: Here) -> Table | None:

@@ -8,7 +8,6 @@ sentence is all there is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import cast
 
@@ -23,7 +22,6 @@ from evaluation.records import (
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import t
 from evaluation.report.study.here import Here
-from evaluation.report.study.photos import Photo
 from evaluation.report.study.photos import photo as small_photo
 from evaluation.report.study.view import StudyView
 from evaluation.stores.pictures import own_picture
@@ -208,7 +206,7 @@ def _explained(view: StudyView) -> Iterator[tuple[str, ExplainedPhoto]]:
             yield from ((case, photo) for pair in one.confusions for photo in pair.photos)
 
 
-def photo_picture(here: Here, card: SampleCard) -> Photo | None:
+def photo_picture(here: Here, card: SampleCard) -> Mapping[str, str] | None:
     """The photo alone; None where photos may not be shown."""
     return small_photo(here, card) if here.view.photos_shown else None
 
@@ -241,6 +239,6 @@ def map_of(
         "caption": caption(drawn, beside=beside),
         "said": told,
         # The words of the map replace both pictures.
-        "photo": shown and replace(shown, alt=t("La photo, sous la carte")),
+        "photo": shown and {**shown, "alt": t("La photo, sous la carte")},
         "overlay": shown and overlay,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from evaluation.records import SampleCard
 from evaluation.report.kit import wording
@@ -26,41 +26,20 @@ WITHHELD = message(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Photo:
-    """A small photo with its caption."""
-
-    src: str
-    width: str
-    """Of the small copy, pixels."""
-    height: str
-    alt: str
-    title: str
-    """Its title in the data, or its id."""
-    subcategory: str
-    part: str
-    """In French."""
-    id: str
-
-
-def photo(here: Here, card: SampleCard) -> Photo:
-    """A card's photo as this page shows it."""
+def photo(here: Here, card: SampleCard) -> Mapping[str, str]:
+    """A card's photo as this page shows it; its title is its id where the data gives none."""
     width, height = small(card)
     title = wording.title(card.title) if card.title else card.id
-    return Photo(
-        src=here.file(f"{here.view.folder}/{card.photo}"),
-        width=str(width),
-        height=str(height),
-        alt=t(
-            "Photo de la catégorie {label} : {title}",
-            label=wording.quote(card.label),
-            title=title,
-        ),
-        title=title,
-        subcategory=card.subcategory or "",
-        part=t(PARTS[card.fold]),
-        id=card.id,
-    )
+    label = wording.quote(card.label)
+    return {
+        "src": here.file(f"{here.view.folder}/{card.photo}"),
+        "width": str(width),
+        "height": str(height),
+        "alt": t("Photo de la catégorie {label} : {title}", label=label, title=title),
+        "title": title,
+        "subcategory": card.subcategory or "",
+        "part": t(PARTS[card.fold]),
+    }
 
 
 def small(card: SampleCard) -> tuple[int, int]:

@@ -14,8 +14,6 @@ from evaluation.report.kit.sentence import Claim, Part, claim
 from evaluation.report.kit.tables import PERCENT, POINTS, Cell, Col, decimals, number, table
 from evaluation.report.study.here import Here
 
-_ALPHA = 0.05
-
 
 def repeats(here: Here) -> Mapping[str, Any] | None:
     """The section of the page of comparison; None where the study asks for no other draws."""
@@ -50,7 +48,9 @@ def repeats(here: Here) -> Mapping[str, Any] | None:
             Col(t("p de Holm"), lambda pair: wording.bare_p(pair.p_holm)),
             Col(
                 t("Verdict"),
-                lambda pair: t("meilleur") if pair.p_holm < _ALPHA else t("on ne sait pas"),
+                lambda pair: (
+                    t("meilleur") if pair.p_holm < here.view.alpha else t("on ne sait pas")
+                ),
                 numeric=False,
             ),
         ),
@@ -84,7 +84,7 @@ def _mean_gap(here: Here, kind: str, case: str, other: str) -> Claim | None:
         href=here.to("comparaison", "autres-tirages"),
         title=t("Test corrigé de Nadeau et Bengio (2003)"),
     )
-    return claim(kind, draws=_draws(found), gap=gap, apart=pair.p < _ALPHA)
+    return claim(kind, draws=_draws(found), gap=gap, apart=pair.p < here.view.alpha)
 
 
 def _of(here: Here) -> Repeats | None:

@@ -16,7 +16,7 @@ from evaluation.records import (
     ValidationConfusion,
 )
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.language import t
 from evaluation.report.kit.sentence import Part
 from evaluation.report.kit.tables import COUNT, Cell, Col, Table, decimals, number, table
 from evaluation.report.study import explained, maps
@@ -58,27 +58,12 @@ def _class(here: Here, run: RunRecord, found: Suggestion, one: ClassSuggestion) 
     """What validation says of one class: its confusions, the texts of the case, those added."""
     kept = found.proposal.texts.get(one.label, ()) if found.proposal else ()
     return {
-        "summary": _counted(one),
+        "validated": one,
         "confusions": tuple(_confusion(here, run, pair) for pair in one.confusions),
         "uncovered": _uncovered(here.view, run, one) if one.uncovered else None,
         "texts": explained.words(one.texts, run),
         "added": explained.words(tuple(text for text in kept if text not in one.texts), run),
     }
-
-
-def _counted(one: ClassSuggestion) -> str:
-    values = {
-        "label": one.label,
-        "correct": wording.count(one.correct),
-        "of": nt(one.photos, "{n} photo", "{n} photos"),
-    }
-    if one.correct_after is None or one.correct_after == one.correct:
-        return t("{label} : {correct} sur {of} de validation bien classées", **values)
-    return t(
-        "{label} : {correct} sur {of} de validation bien classées, {after} avec la proposition",
-        after=wording.count(one.correct_after),
-        **values,
-    )
 
 
 def _confusion(here: Here, run: RunRecord, pair: ValidationConfusion) -> Model:
@@ -97,13 +82,7 @@ def _confusion(here: Here, run: RunRecord, pair: ValidationConfusion) -> Model:
                 "maps": pictures,
             }
         )
-    said = nt(
-        pair.count,
-        "{n} photo prise pour « {predicted} »",
-        "{n} photos prises pour « {predicted} »",
-        predicted=pair.predicted,
-    )
-    return {"said": said, "photos": tuple(photos)}
+    return {"count": pair.count, "predicted": pair.predicted, "photos": photos}
 
 
 def _uncovered(view: StudyView, run: RunRecord, one: ClassSuggestion) -> Table:

@@ -9,22 +9,12 @@ from pathlib import Path, PurePosixPath
 from evaluation.records import RunRecord, TrainingEpoch, TrainingRecord
 from evaluation.report.kit import curves, wording
 from evaluation.report.kit.charts import Chart, chart
-from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.language import t
 from evaluation.report.kit.tables import head, simple
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
 from evaluation.stores.pictures import own_picture
 
-REGIMES = {
-    "logistic": message("Tronc figé, photos telles quelles, régression logistique."),
-    "head": message(
-        "Tronc figé ; la tête apprend époque par époque, sur des vecteurs calculés une seule fois."
-    ),
-    "finetune": message(
-        "Réglage fin : les derniers blocs du tronc, ou tous, apprennent avec la tête ; "
-        "l’époque la meilleure sur la validation est gardée."
-    ),
-}
 FOLDER = "augmentation"
 
 
@@ -97,29 +87,6 @@ def _said(value: float | None, *, loss: bool) -> str:
 
 
 # ------------------------------------------------------------------------- views
-
-
-def augmentation(run: RunRecord) -> str:
-    """What changes a view, in words; "" without augmentation."""
-    spec = run.model.augmentation
-    if spec is None:
-        return ""
-    parts = [t("retournement")] if spec.flip else []
-    if spec.crop < 1:
-        parts.append(
-            t("recadrage (au moins {share} de la photo)", share=wording.percent(spec.crop, 0))
-        )
-    if spec.rotation:
-        parts.append(t("rotation (±{degrees}°)", degrees=wording.significant(spec.rotation)))
-    if spec.colour:
-        parts.append(t("couleurs (±{share})", share=wording.percent(spec.colour, 0)))
-    if spec.randaugment:
-        parts.append(
-            nt(spec.randaugment, "RandAugment ({n} opération)", "RandAugment ({n} opérations)")
-        )
-    if spec.erasing:
-        parts.append(t("effacement ({share} des vues)", share=wording.percent(spec.erasing, 0)))
-    return ", ".join(parts)
 
 
 def view_files(view: StudyView) -> Mapping[str, Path]:

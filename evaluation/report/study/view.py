@@ -173,15 +173,6 @@ class StudyView:
         """Case id to its record."""
         return {run.case: run for run in self.results.runs}
 
-    @cached_property
-    def stale(self) -> tuple[RunRecord, ...]:
-        """Cases with a result on other photos, or on another split: not comparable."""
-        return tuple(
-            run
-            for run in self.results.runs
-            if run.status == "ok" and not self.results.is_current(run)
-        )
-
     @property
     def zero_shot(self) -> tuple[RunRecord, ...]:
         """Scored cases that read nothing of the user's own but the photo."""

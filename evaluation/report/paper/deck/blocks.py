@@ -66,5 +66,5 @@ def picture(here: Here, card: SampleCard, caption: str = "") -> Mapping[str, Any
     """A small photo of the study, inside the file."""
     folder = here.view.results.folder
     src = embed(own_picture(folder, card.photo, folder.parent))
-    alt = photo(here, card).alt
+    alt = photo(here, card)["alt"]
     return {"src": src, "alt": alt, "caption": caption, "overlay": "", "tone": ""}

@@ -9,7 +9,6 @@ from evaluation.records import CaseExplanation, ExplainedPhoto, RunRecord, Sampl
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
 from evaluation.report.pages import dataset, prompts, summary, zero_shot
-from evaluation.report.paper.cover import cover_facts
 from evaluation.report.paper.deck.blocks import (
     Block,
     Slide,
@@ -58,7 +57,7 @@ def main_slides(here: Here) -> tuple[Slide, ...]:
         slide(
             view.title,
             question,
-            block("facts", facts=cover_facts(view)),
+            block("facts", facts=summary.facts(here)),
             kicker=t("Veille technique : CLIP"),
             layout="cover",
         ),
