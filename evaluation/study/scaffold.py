@@ -11,14 +11,34 @@ from itertools import count
 from pathlib import Path
 
 import tomlkit
-from tomlkit.items import Table
 
 from evaluation.errors import VeilleError
 from evaluation.files import replacing, write_bytes, writing
 from evaluation.records import Option, PromptSet
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_CLIP = """
+_STUDY = """\
+# A study: the question, the photos, and what is tried on them.
+# Check it with `veille check {name}`.
+schema = 1
+title = {title}
+question = "CLIP, sans aucun entraînement, suffit-il face à un modèle supervisé sur ces photos ?"
+prompts = ["noms", "descriptions"]
+
+[dataset]
+{dataset}licence = "à préciser"
+origin = "à préciser"
+redistributable = false # true: the photos may be shown on a published site
+
+[split]
+seed = 42
+{split}
+[[models]]
+name = "embedded"
+kind = "clip"
+weights = "embedded"
+title = "Substitut hors ligne (pas un CLIP)"
+{trained}
 # A real CLIP beside the offline stand-in, for when there is a network (about 600 MB):
 #
 # [[models]]
@@ -28,6 +48,22 @@ _CLIP = """
 # weights = "laion2b_s34b_b79k"
 # title = "CLIP ViT-B/32 (LAION-2B)"
 """
+_SHARES = "test_share = 0.2 # or test_per_class = 30\nvalidation_share = 0.2\n"
+_REPEATS = "repeats = {} # other draws, since few test photos separate little; or folds = 5\n"
+_TRAINED = """
+[[models]]
+name = "embedded-supervised"
+kind = "supervised"
+architecture = "tf_efficientnet_lite2"
+weights = "embedded"
+title = "EfficientNet-Lite2 et régression logistique"
+"""
+_NAMES = """\
+# What a zero-shot model reads of each class: its name.
+title = "Noms des catégories"
+language = {language}
+templates = "tower" # those that fit each model; or your own: ["a photo of a {{}}."]
+{texts}"""
 _DRAFT = """\
 # To try descriptions beside the names, take away the "#" of the lines below and describe each
 # class as a photo would show it.  Several texts a class are averaged.  As long as every line
@@ -102,88 +138,39 @@ def write_new_study(plan: Plan, parent: Path, photos: Callable[[Path], None] | N
 
 
 def _study_text(plan: Plan) -> str:
-    document = tomlkit.document()
-    document.add(tomlkit.comment("A study: the question, the photos, and what is tried on them."))
-    document.add(tomlkit.comment(f"Check it with `veille check {plan.name}`."))
-    document["schema"] = 1
-    document["title"] = plan.name.replace("-", " ").capitalize()
-    document["question"] = (
-        "CLIP, sans aucun entraînement, suffit-il face à un modèle supervisé sur ces photos ?"
+    shares = _SHARES if plan.trains else ""
+    repeats = _REPEATS.format(plan.repeats) if plan.repeats else ""
+    return _STUDY.format(
+        name=plan.name,
+        title=_toml(plan.name.replace("-", " ").capitalize()),
+        dataset=_lines(plan.dataset),
+        split=shares + repeats + _lines(plan.split),
+        trained=_TRAINED if plan.trains else "",
     )
-    # The descriptions join the study once their file says something.
-    document["prompts"] = ["noms", "descriptions"]
-
-    dataset = tomlkit.table()
-    for key, value in plan.dataset.items():
-        dataset[key] = value
-    dataset["licence"] = "à préciser"
-    dataset["origin"] = "à préciser"
-    dataset["redistributable"] = tomlkit.item(False).comment(
-        "true: the photos may be shown on a published site"
-    )
-    document["dataset"] = dataset
-
-    split = tomlkit.table()
-    split["seed"] = 42
-    if plan.trains:
-        split["test_share"] = tomlkit.item(0.2).comment("or test_per_class = 30")
-        split["validation_share"] = 0.2
-    if plan.repeats:
-        split["repeats"] = tomlkit.item(plan.repeats).comment(
-            "other draws, since few test photos separate little; or folds = 5"
-        )
-    for key, value in plan.split.items():
-        split[key] = value
-    document["split"] = split
-
-    models = tomlkit.aot()
-    models.append(_model("embedded", "clip", "", "Substitut hors ligne (pas un CLIP)"))
-    if plan.trains:
-        models.append(
-            _model(
-                "embedded-supervised",
-                "supervised",
-                "tf_efficientnet_lite2",
-                "EfficientNet-Lite2 et régression logistique",
-            )
-        )
-    document["models"] = models
-    return tomlkit.dumps(document) + _CLIP
-
-
-def _model(name: str, kind: str, architecture: str, title: str) -> Table:
-    table = tomlkit.table()
-    table["name"] = name
-    table["kind"] = kind
-    if architecture:
-        table["architecture"] = architecture
-    table["weights"] = "embedded"
-    table["title"] = title
-    return table
 
 
 def _names_text(plan: Plan) -> str:
-    document = tomlkit.document()
-    document.add(tomlkit.comment("What a zero-shot model reads of each class: its name."))
-    document["title"] = "Noms des catégories"
-    document["language"] = plan.language
-    document["templates"] = tomlkit.item("tower").comment(
-        'those that fit each model; or your own: ["a photo of a {}."]'
-    )
-    if all(label == text for label, text in plan.texts.items()):
-        document["derive"] = "class-names"
-        return tomlkit.dumps(document)
-    texts = tomlkit.table()
-    for label, text in plan.texts.items():
-        texts[label] = text
-    document["texts"] = texts
-    return tomlkit.dumps(document)
+    derived = all(label == text for label, text in plan.texts.items())
+    texts = 'derive = "class-names"\n' if derived else f"\n[texts]\n{_lines(plan.texts)}"
+    return _NAMES.format(language=_toml(plan.language), texts=texts)
+
+
+def _lines(values: Mapping[str, Option]) -> str:
+    return "".join(f"{_key(name)} = {_toml(value)}\n" for name, value in values.items())
+
+
+def _key(name: str) -> str:
+    return tomlkit.key(name).as_string()
+
+
+def _toml(value: Option) -> str:
+    return tomlkit.item(value).as_string()
 
 
 def _descriptions_text(plan: Plan) -> str:
     """A file of comments alone: nothing of it is read until a person has written in it."""
     # An empty text is refused: what was not written is never scored.
-    lines = [f'# {tomlkit.key(label).as_string()} = [""]' for label in plan.texts]
+    lines = [f'# {_key(label)} = [""]' for label in plan.texts]
     return _DRAFT.format(language=plan.language) + "\n".join(lines) + "\n"
 
 
