@@ -427,8 +427,9 @@ def test_a_suggestion_is_told_with_its_measure(shop: StudyResults) -> None:
     assert "rien n’est établi" in said
     assert section["proposal"] == "descriptions-precises"
     (only_class,) = section["classes"]  # the others have nothing to tell
-    assert "1 sur 3" in only_class["summary"]
-    assert "3 avec la proposition" in only_class["summary"]
+    validated = printed("validated", only_class["validated"])
+    assert "1 sur 3" in validated
+    assert "3 avec la proposition" in validated
     assert only_class["added"]["texts"] == ("Candles & lanterns",)
     (confusion,) = only_class["confusions"]
     assert [one["label"] for one in confusion["photos"][0]["maps"]] == list(builder.AWKWARD[1::-1])
