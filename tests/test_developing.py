@@ -19,7 +19,7 @@ from evaluation.explain import methods
 from evaluation.explain.base import InputMaps, margin_score, plainly, to_array
 from evaluation.explain.methods import Look, Method, class_maps
 from evaluation.explain.towers import inspect_tower
-from evaluation.models.base import Loading, Predictor, Sizes
+from evaluation.models.base import Loading, Predictor
 from evaluation.records import (
     EXPLAIN_METHODS,
     KINDS,
@@ -168,7 +168,7 @@ def test_a_kind_of_model_is_a_module_and_a_row(
         availability=lambda _spec, **_how: Availability(ready=True),
         fetch=lambda _spec, _loading: None,
         load=load,
-        sizes=lambda _spec: Sizes(),
+        sizes=lambda _spec: {},
     )
     monkeypatch.setitem(sys.modules, "evaluation.models.first", module)
     kind = Kind(module="first", family="given", reads_texts=False, learns=False, embeds=False)

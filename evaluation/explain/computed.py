@@ -95,24 +95,18 @@ class Explainer:
         settings = {"steps": self.spec.curve_steps, "seed": self.spec.seed}
         method = cast("ExplainMethod", name)
         if name in CONTROLS:
-            key = key_of(
-                "control",
-                model=self.model.fingerprint,
-                image=sample.digest,
-                method=name,
-                settings=settings,
-            )
+            key = self._photo_key("control", sample, method=name, settings=settings)
         else:
             settings |= METHODS[method].settings(self.spec)
             key = self._key("curves", sample, method=name, target=target, settings=settings)
 
-        def make() -> Arrays:
+        def make() -> FloatArray:
             relevance = (
                 control_map(name, seed=seed)
                 if name in CONTROLS
                 else self.maps(method, sample, classes).of(0)[0]
             )
-            values = embed_curves(
+            return embed_curves(
                 quickly(self.model),
                 self._pixels(sample),
                 ranking(relevance, self.tower.input_size, seed=seed),
@@ -120,18 +114,15 @@ class Explainer:
                 steps=self.spec.curve_steps,
                 batch_size=self.batch_size,
             )
-            return {"values": values}
 
-        return read_curves(self.cache.kept_arrays(key, make)["values"], self.head, target)
+        return read_curves(self.cache.kept(key, make), self.head, target)
 
     def _ends(self, sample: Sample) -> FloatArray:
         """Those of every map's curves, which every prompt set of the model shares."""
-        key = key_of("ends", model=self.model.fingerprint, image=sample.digest)
-
-        def make() -> Arrays:
-            return {"values": embed_ends(quickly(self.model), self._pixels(sample))}
-
-        return self.cache.kept_arrays(key, make)["values"]
+        return self.cache.kept(
+            self._photo_key("ends", sample),
+            lambda: embed_ends(quickly(self.model), self._pixels(sample)),
+        )
 
     def similarities(
         self, method: ExplainMethod, sample: Sample, classes: tuple[int, ...], share: float
@@ -146,26 +137,24 @@ class Explainer:
             settings={"seed": self.spec.seed} | METHODS[method].settings(self.spec),
         )
 
-        def make() -> Arrays:
+        def make() -> NDArray[np.float64]:
             trained = self.maps(method, sample, classes).of(0)
             with randomised(self.model.image_tower, share, seed=self.spec.seed):
                 shuffled = self._shuffled(method, sample, classes, trained.shape)
-            return {"similarity": similarity(trained, shuffled)}
+            return similarity(trained, shuffled)
 
-        return self.cache.kept_arrays(key, make)["similarity"]
+        return self.cache.kept(key, make, "similarity")
 
     @cached_property
     def _head_digest(self) -> str:
         return head_digest(self.head)
 
+    def _photo_key(self, kind: str, sample: Sample, **more: object) -> str:
+        """Of what every prompt set of the model shares."""
+        return key_of(kind, model=self.model.fingerprint, image=sample.digest, **more)
+
     def _key(self, kind: str, sample: Sample, **more: object) -> str:
-        return key_of(
-            kind,
-            model=self.model.fingerprint,
-            image=sample.digest,
-            head=self._head_digest,
-            **more,
-        )
+        return self._photo_key(kind, sample, head=self._head_digest, **more)
 
     def _score(self, classes: tuple[int, ...]) -> Score:
         """The margins of some classes: every further one costs chefer most of a forward pass."""
@@ -192,17 +181,8 @@ class Explainer:
 
     def _keep(self, sample: Sample) -> Callable[[Made], Float32Array]:
         """Masked embeddings of a photo, which every prompt set of the model shares."""
-        key = key_of(
-            "masked",
-            model=self.model.fingerprint,
-            image=sample.digest,
-            settings=asdict(masks_of(self.spec)),
-        )
-
-        def keep(make: Made) -> Float32Array:
-            return self.cache.kept_arrays(key, lambda: {"values": make()[0]})["values"][None]
-
-        return keep
+        key = self._photo_key("masked", sample, settings=asdict(masks_of(self.spec)))
+        return lambda make: self.cache.kept(key, lambda: make()[0])[None]
 
     def _shuffled(
         self,

@@ -215,20 +215,11 @@ class Maker(Protocol):
         kept tells others than these ``classes`` apart.
         """
 
-    def sizes(self, spec: ModelSpec) -> Sizes:
-        """What can be computed of a model from its description alone; may raise anything."""
+    def sizes(self, spec: ModelSpec) -> Mapping[str, Any]:
+        """What can be computed of a model from its description alone; may raise anything.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
-    """What a model's description says of it; see :class:`evaluation.records.ModelCard`."""
-
-    resolution: tuple[int, int] | None = None
-    image_parameters: int | None = None
-    text_parameters: int | None = None
-    image_gflops: float | None = None
-    embed_dim: int | None = None
-    context_length: int | None = None
+        Fields of :class:`evaluation.records.ModelCard`; none where nothing is known.
+        """
 
 
 def fingerprint_of(

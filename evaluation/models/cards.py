@@ -10,13 +10,11 @@ from __future__ import annotations
 import contextlib
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluation.errors import VeilleError
-from evaluation.models.base import Sizes
 from evaluation.models.hub import HUB, hub_offline
 from evaluation.records import Licence, ModelCard, ModelSpec
 
@@ -26,12 +24,12 @@ if TYPE_CHECKING:
 FACTS = Path(__file__).with_name("facts.toml")
 
 
-def card(spec: ModelSpec, sizes_of: Callable[[ModelSpec], Sizes]) -> ModelCard:
+def card(spec: ModelSpec, sizes_of: Callable[[ModelSpec], Mapping[str, Any]]) -> ModelCard:
     """What is known of a model here and now; nothing is fetched, and nothing is raised.
 
     ``sizes_of`` is its kind's; see :meth:`evaluation.models.base.Maker.sizes`.
     """
-    sizes = Sizes()
+    sizes: Mapping[str, Any] = {}
     # A model that cannot be built has no sizes: its case says why, the card need not.
     with contextlib.suppress(Exception), hub_offline():
         sizes = sizes_of(spec)
@@ -39,7 +37,7 @@ def card(spec: ModelSpec, sizes_of: Callable[[ModelSpec], Sizes]) -> ModelCard:
     published = facts.get("imagenet")
     return ModelCard(
         model=spec,
-        **asdict(sizes),
+        **sizes,
         licence=licence_of(spec),
         training=facts.get("training", {}),
         page=facts.get("page", _hub_page(spec)),

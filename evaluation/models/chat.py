@@ -17,16 +17,15 @@ import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
 
 from evaluation.data import open_photo
 from evaluation.errors import ModelError, WeightsUnavailable, one_line
-from evaluation.models.base import Loading, Predictor, Sizes, check_options
+from evaluation.models.base import Loading, Predictor, check_options
 from evaluation.records import (
     Availability,
     ModelSpec,
@@ -59,8 +58,7 @@ _TEXT = """Which of these does the photo show?
 Answer with its number."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """What was said of a photo, once."""
 
     number: int
@@ -159,8 +157,9 @@ class ChatModel(Predictor):
             remade="the server is asked again",
         ) as store:
             kept: dict[str, dict[int, Answer]] = {digest: {} for digest in photos}
-            for _, photo, number, *row in store.rows(_ANSWERS, [asked], list(photos)):
-                kept[photo][number] = _answer_of(row)
+            for _, photo, sample, *row in store.rows(_ANSWERS, [asked], list(photos)):
+                number, shares, *tokens = row
+                kept[photo][sample] = Answer(number, tuple(json.loads(shares)), *tokens)
             missing = [
                 (digest, number)
                 for digest, known in kept.items()
@@ -172,7 +171,9 @@ class ChatModel(Predictor):
             spent = 0.0
             for done, (digest, number) in enumerate(missing, start=1):
                 answer = self._ask(photos[digest], question)
-                store.add(_ANSWERS, [(asked, digest, number, *_row_of(answer))])
+                said, shares, *tokens = answer
+                answered = (asked, digest, number, said, json.dumps(shares), *tokens)
+                store.add(_ANSWERS, [answered])
                 kept[digest][number] = answer
                 spent += self._price(answer)
                 self._loading.watch(done, len(missing), f"{spent:.4f}" if spent else "")
@@ -193,17 +194,12 @@ class ChatModel(Predictor):
     def _may_ask(self, count: int, question: str) -> None:
         """Before the first question: may the photos leave, and is the estimate below the cap?"""
         options = self.spec.options
-        if not _is_local(_endpoint(self.spec)):
-            if self._loading.offline:
-                raise WeightsUnavailable(
-                    "it is not on this machine", where=self.spec.name, reason="offline"
-                )
-            if not options.get("send_photos"):
-                raise ModelError(
-                    f"{count} photos would be sent to {urlsplit(_endpoint(self.spec)).hostname}",
-                    where=self.spec.name,
-                    remedy="write options.send_photos = true in the study, if they may leave",
-                )
+        if not _is_local(_endpoint(self.spec)) and not options.get("send_photos"):
+            raise ModelError(
+                f"{count} photos would be sent to {urlsplit(_endpoint(self.spec)).hostname}",
+                where=self.spec.name,
+                remedy="write options.send_photos = true in the study, if they may leave",
+            )
         side = int(options.get("side", _SIDE))
         tokens = len(question) / _LETTERS_A_TOKEN + (side / _PIXELS_A_TOKEN) ** 2
         guess = Answer(number=0, shares=(), tokens_in=round(tokens), tokens_out=_TOKENS_OUT)
@@ -274,17 +270,6 @@ _TOP = 20
 """Alternatives of a token, the most that servers give."""
 _LETTERS_A_TOKEN, _PIXELS_A_TOKEN, _TOKENS_OUT = 4, 28, 10
 """For the estimate alone: what is paid is what the server counts."""
-
-
-def _row_of(answer: Answer) -> tuple[int, str, int, int]:
-    return answer.number, json.dumps(answer.shares), answer.tokens_in, answer.tokens_out
-
-
-def _answer_of(row: Sequence[Any]) -> Answer:
-    number, shares, tokens_in, tokens_out = row
-    return Answer(
-        number=number, shares=tuple(json.loads(shares)), tokens_in=tokens_in, tokens_out=tokens_out
-    )
 
 
 def _number(text: str, count: int) -> int:
@@ -373,9 +358,9 @@ def fetch(spec: ModelSpec, loading: Loading) -> None:
         raise refusal
 
 
-def sizes(_spec: ModelSpec) -> Sizes:
+def sizes(_spec: ModelSpec) -> Mapping[str, Any]:
     """Nothing is known of a server's model."""
-    return Sizes()
+    return {}
 
 
 def load(spec: ModelSpec, loading: Loading) -> ChatModel:

@@ -192,7 +192,9 @@ def assemble(cache: Path) -> Path:
         with FileLock(cache / f"{folder.name}.lock"):
             # Whoever held the lock before may have finished.
             if not _is_complete(folder):
-                _assemble_into(folder)
+                with replacing(folder, folder=True) as work:
+                    _write_checkpoint(work, folder)
+                    shutil.rmtree(folder, ignore_errors=True)  # damaged, or moved here
     except OSError as error:
         raise ModelError(
             f"the embedded model cannot be written ({one_line(error)})",
@@ -225,12 +227,6 @@ def _is_complete(folder: Path) -> bool:
 def sealed_digest(folder: Path) -> str:
     """SHA-256 (hexadecimal) of the assembled checkpoint as it was written."""
     return str(json_object(folder / SEAL_FILE)["weights"])
-
-
-def _assemble_into(folder: Path) -> None:
-    with replacing(folder, folder=True) as work:
-        _write_checkpoint(work, folder)
-        shutil.rmtree(folder, ignore_errors=True)  # one that was damaged or moved here
 
 
 def _write_checkpoint(work: Path, folder: Path) -> None:
@@ -271,11 +267,8 @@ def _copy(source: Path, target: Path) -> None:
 
 def model_config(folder: Path) -> dict[str, Any]:
     """open_clip's description of the model, whose text tower is described in ``folder``."""
-    return {"custom_text": True, **_towers(folder)}
-
-
-def _towers(folder: Path) -> dict[str, Any]:
     return {
+        "custom_text": True,
         "embed_dim": EMBED_DIM,
         "vision_cfg": {
             "image_size": PREPROCESS["size"][0],
@@ -300,8 +293,10 @@ def _checkpoint_state(work: Path) -> State:
     import torch
     from open_clip import CustomTextCLIP
 
+    towers = model_config(work)
+    del towers["custom_text"]  # which is what makes open_clip build this class
     with hub_offline():
-        model = CustomTextCLIP(**_towers(work), init_logit_scale=LOGIT_SCALE)
+        model = CustomTextCLIP(**towers, init_logit_scale=LOGIT_SCALE)
     trunk, classifier = split_classifier(load_classifier_state(trunk_file()))
     model.visual.trunk.load_state_dict(trunk)
     _load_text_tower(model)
@@ -341,11 +336,6 @@ def imagenet_names() -> tuple[str, ...]:
     from torchvision.models import EfficientNet_B0_Weights
 
     return tuple(EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"])
-
-
-def text_encoder(folder: Path) -> SentenceEncoder:
-    """The text tower of the assembled model."""
-    return SentenceEncoder(folder, folder / WEIGHTS_FILE, CONTEXT_LENGTH)
 
 
 def check_sources() -> str | None:

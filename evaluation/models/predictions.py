@@ -11,12 +11,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
 from evaluation.data.rows import Row, read_rows
 from evaluation.errors import ModelError, WeightsUnavailable, meant, quoted
-from evaluation.models.base import Loading, Predictor, Sizes, check_options
+from evaluation.models.base import Loading, Predictor, check_options
 from evaluation.models.checkpoints import file_digest
 from evaluation.net.archive import composed
 from evaluation.records import Availability, ModelSpec, Option, Predictions, Sample
@@ -209,9 +210,9 @@ def fetch(spec: ModelSpec, _loading: Loading) -> Path:
     return _files(spec)[0]
 
 
-def sizes(_spec: ModelSpec) -> Sizes:
+def sizes(_spec: ModelSpec) -> Mapping[str, Any]:
     """Nothing is known of who answered."""
-    return Sizes()
+    return {}
 
 
 def load(spec: ModelSpec, loading: Loading) -> GivenPredictions:

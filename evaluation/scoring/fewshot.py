@@ -311,29 +311,19 @@ def _tuned(method: Method, support: Support, zero_shot: Head | None, seed: int) 
 # ------------------------------------------------------------------------ methods
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Span:
+def _span(embeddings: FloatArray) -> Scorer:
     """Embeddings centred, scaled to a mean squared norm of 1, and turned into their own span.
 
     A penalised linear head never leaves the span of its support, so nothing is lost and a few
     images cost a few dimensions.
     """
-
-    centre: FloatArray
-    axes: FloatArray
-    """(D, R), scaled."""
-
-    def __call__(self, embeddings: FloatArray) -> FloatArray:
-        return (embeddings.astype(np.float64) - self.centre) @ self.axes
-
-
-def _span(embeddings: FloatArray) -> _Span:
     x = embeddings.astype(np.float64)
     centre = x.mean(axis=0)
     _, values, axes = np.linalg.svd(x - centre, full_matrices=False)
     kept = values > 1e-10 * max(float(values[0]), _TINY)
     norm = max(float(np.sqrt(np.mean(np.sum((x - centre) ** 2, axis=1)))), _TINY)
-    return _Span(centre=centre, axes=axes[kept].T / norm)
+    scaled = axes[kept].T / norm
+    return lambda rows: (rows.astype(np.float64) - centre) @ scaled
 
 
 def logistic(support: Support, _zero_shot: Head | None) -> Fit:

@@ -11,62 +11,43 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from evaluation import records
 from evaluation.errors import ArtefactError, quoted
-from evaluation.records import (
-    CaseExplanation,
-    ClassMap,
-    DataAudit,
-    EmbeddingAudit,
-    FewShot,
-    FewShotPoint,
-    Finding,
-    MissingPhoto,
-    PairedTest,
-    Predictions,
-    Projection,
-    PromptChoice,
-    PromptDiagnosis,
-    PromptGain,
-    ReferenceScores,
-    Retrieval,
-    RunRecord,
-    SampleCard,
-    StudyComparison,
-    StudyRecord,
-    StudyResults,
-    Suspect,
-    TextPair,
-    Threshold,
-    TrainingRecord,
-)
 from evaluation.stores.pictures import CASE, require_name
 from evaluation.stores.tables import table_file
 from evaluation.usage import SCORE_AGAIN
 
-_PICTURES = ((SampleCard, "photo"), (ClassMap, "overlay"), (TrainingRecord, "views"))
+_PICTURES = (
+    (records.SampleCard, "photo"),
+    (records.ClassMap, "overlay"),
+    (records.TrainingRecord, "views"),
+)
 """Fields that name files."""
 _NAMED: Mapping[str, Mapping[type, tuple[str, ...]]] = {
     "case": {
-        PairedTest: ("a", "b"),
-        Finding: ("a", "b", "subject", "members"),
-        PromptGain: ("a", "b"),
-        PromptDiagnosis: ("effects", "near_identical"),
-        FewShot: ("zero_shot_case",),
-        FewShotPoint: ("over_label_free",),
-        DataAudit: ("cases",),
-        Suspect: ("predicted",),
-        StudyComparison: ("validation", "control"),
+        records.PairedTest: ("a", "b"),
+        records.Finding: ("a", "b", "subject", "members"),
+        records.PromptGain: ("a", "b"),
+        records.PromptDiagnosis: ("effects", "near_identical"),
+        records.FewShot: ("zero_shot_case",),
+        records.FewShotPoint: ("over_label_free",),
+        records.DataAudit: ("cases",),
+        records.Suspect: ("predicted",),
+        records.StudyComparison: ("validation", "control"),
     },
-    "class": {TextPair: ("a", "b")},
-    "model": dict.fromkeys((PromptDiagnosis, FewShot, EmbeddingAudit, Retrieval), ("model",)),
-    "prompt set": {PromptChoice: ("candidates", "chosen", "best_on_test")},
+    "class": {records.TextPair: ("a", "b")},
+    "model": dict.fromkeys(
+        (records.PromptDiagnosis, records.FewShot, records.EmbeddingAudit, records.Retrieval),
+        ("model",),
+    ),
+    "prompt set": {records.PromptChoice: ("candidates", "chosen", "best_on_test")},
 }
 """Fields of conclusions that name what the study has; of a mapping, its keys do."""
-_OTHERS = (Threshold, MissingPhoto, ReferenceScores)
+_OTHERS = (records.Threshold, records.MissingPhoto, records.ReferenceScores)
 """Records that name cases as the study file does, or classes that a study may lack."""
 
 
-def check_study(study: StudyRecord, folder: Path) -> None:
+def check_study(study: records.StudyRecord, folder: Path) -> None:
     """Raises :class:`ArtefactError` when study.json contradicts itself, or its folder."""
     path = folder / "study.json"
     if study.name != folder.name or not CASE.fullmatch(f"{study.name}/x"):
@@ -85,7 +66,7 @@ def check_study(study: StudyRecord, folder: Path) -> None:
     _check_values(study, study, path)
 
 
-def check_results(results: StudyResults) -> None:
+def check_results(results: records.StudyResults) -> None:
     """Raises :class:`ArtefactError` for the first record that is not about the study."""
     study, root = results.study, results.folder.parent
     for name, runs in (("run.json", results.runs), ("failure.json", results.failures)):
@@ -106,20 +87,20 @@ def check_results(results: StudyResults) -> None:
         path = root / case / "projection.json"
         _same_classes(projection.classes, classes[case], path)
         _check_projection(projection, study, path)
-    records: tuple[tuple[Mapping[str, Any], str], ...] = (
+    others: tuple[tuple[Mapping[str, Any], str], ...] = (
         (results.explanations, "attention.json"),
         (results.explain_failures, "attention-failure.json"),
         (results.suggestions, "suggestion.json"),
         (results.projections, "projection.json"),
     )
-    for found, name in records:
+    for found, name in others:
         for case, record in found.items():
             if record.case != case:
                 raise _wrong(root / case / name, f"is about the case {quoted([record.case])}")
             _check_values(record, study, root / case / name)
 
 
-def _check_run(run: RunRecord, study: StudyRecord, path: Path) -> None:
+def _check_run(run: records.RunRecord, study: records.StudyRecord, path: Path) -> None:
     if (run.study, study.name) != (study.name, run.case.split("/")[0]):
         raise _wrong(path, f"is about the study {quoted([run.study])}")
     if path.parent != path.parents[run.case.count("/") + 1] / run.case:
@@ -137,14 +118,14 @@ def _check_run(run: RunRecord, study: StudyRecord, path: Path) -> None:
 
 
 def _check_predictions(
-    found: Predictions, study: StudyRecord, classes: tuple[str, ...], path: Path
+    found: records.Predictions, study: records.StudyRecord, classes: tuple[str, ...], path: Path
 ) -> None:
     _same_classes(found.classes, classes, path)
     _refuse_twice("photo", found.sample_ids, path)
     _known("photo", found.sample_ids, {card.id for card in study.samples}, path)
 
 
-def _check_explanation(found: CaseExplanation, path: Path) -> None:
+def _check_explanation(found: records.CaseExplanation, path: Path) -> None:
     for photo in found.photos:
         if len(photo.probabilities) != len(found.classes):
             raise _wrong(path, f"has {len(photo.probabilities)} probabilities of a photo")
@@ -153,7 +134,7 @@ def _check_explanation(found: CaseExplanation, path: Path) -> None:
             raise _wrong(path, "has a curve of one point")
 
 
-def _check_projection(found: Projection, study: StudyRecord, path: Path) -> None:
+def _check_projection(found: records.Projection, study: records.StudyRecord, path: Path) -> None:
     if len(found.photos) != len(found.sample_ids):
         raise _wrong(path, f"places {len(found.photos)} of {len(found.sample_ids)} photos")
     if found.texts and len(found.texts) != len(found.classes):
@@ -161,7 +142,7 @@ def _check_projection(found: Projection, study: StudyRecord, path: Path) -> None
     _known("photo", found.sample_ids, {card.id for card in study.samples}, path)
 
 
-def _check_values(record: object, study: StudyRecord, path: Path) -> None:
+def _check_values(record: object, study: records.StudyRecord, path: Path) -> None:
     """Checks that what is named anywhere in a record is of the study."""
     names = [case.split("/")[1:] for case in study.cases]
     known: dict[str, set[Any]] = {
@@ -183,7 +164,7 @@ def _check_values(record: object, study: StudyRecord, path: Path) -> None:
         if (type(owner), name) in _PICTURES:
             for picture in filter(None, told):
                 require_name(picture, path)
-        elif isinstance(owner, Finding) and owner.topic == "quoted":
+        elif isinstance(owner, records.Finding) and owner.topic == "quoted":
             continue  # a published system is none of the study's
         elif kind := named.get((type(owner), name)):
             _known(kind, told, known[kind], path)

@@ -71,6 +71,12 @@ class MapCache(SqliteFile):
             self.put_arrays(key, known)
         return known
 
+    def kept(
+        self, key: str, make: Callable[[], NDArray[Any]], name: str = "values"
+    ) -> NDArray[Any]:
+        """The one array of an entry; made and kept when there is none."""
+        return self.kept_arrays(key, lambda: {name: make()})[name]
+
     def plain(self, key: str) -> Any | None:
         """The JSON value of an entry; None when there is none."""
         return self._entry(key, json.loads)

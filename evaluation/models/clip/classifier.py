@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable, one_line
+from evaluation.models import embedded
 from evaluation.models.base import Loading, check_options, fingerprint_of
 from evaluation.models.checkpoints import file_digest, read_checkpoint
 from evaluation.models.clip.failures import telling
@@ -18,9 +19,9 @@ from evaluation.models.clip.identities import Known, keep, place, read
 from evaluation.models.clip.opening import reading_with
 from evaluation.models.clip.sources import Source, find_source
 from evaluation.models.devices import check_precision, dtype_of, pick_device
-from evaluation.models.embedded import text_encoder
 from evaluation.models.embedder import Tower, TowerEmbedder
 from evaluation.models.hub import HUB_CONFIG, hub_offline, require_hub
+from evaluation.models.sentences import SentenceEncoder
 from evaluation.models.text import (
     Kept,
     OpenClipTexts,
@@ -123,7 +124,9 @@ class ClipClassifier(TowerEmbedder):
     @cached_property
     def _texts(self) -> TextEncoder:
         if self._source.sealed is not None:  # ours, which needs no open_clip
-            return TextEncoder(text_encoder(self._source.checkpoint.parent), self._kept)
+            file = self._source.checkpoint
+            sentences = SentenceEncoder(file.parent, file, embedded.CONTEXT_LENGTH)
+            return TextEncoder(sentences, self._kept)
         built = self._build()
         return TextEncoder(
             OpenClipTexts(built.model, built.tokenizer, built.tower.device), self._kept

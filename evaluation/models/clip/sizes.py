@@ -7,7 +7,7 @@ from typing import Any
 
 from evaluation.files import json_object
 from evaluation.models import embedded
-from evaluation.models.base import Sizes, input_size
+from evaluation.models.base import input_size
 from evaluation.models.cards import as_tag, gflops, parameters
 from evaluation.models.checkpoints import is_path
 from evaluation.models.hub import HUB, HUB_CONFIG, cached_file
@@ -17,14 +17,14 @@ DEFAULT_CONTEXT = 77
 """open_clip's context length, when a configuration says none."""
 
 
-def sizes(spec: ModelSpec) -> Sizes:
+def sizes(spec: ModelSpec) -> Mapping[str, Any]:
     """See :meth:`evaluation.models.base.Maker.sizes`."""
     import torch
     from open_clip.model import _build_text_tower, _build_vision_tower
 
     config = _configuration(spec)
     if config is None:
-        return Sizes()
+        return {}
     dim, quick_gelu = int(config["embed_dim"]), bool(config.get("quick_gelu"))
     text = {**config["text_cfg"], "hf_model_pretrained": False}
     vision = {**config["vision_cfg"], "timm_model_pretrained": False}
@@ -35,14 +35,14 @@ def sizes(spec: ModelSpec) -> Sizes:
     # A text tower that is described in a repository of the hub may not be known here.
     with contextlib.suppress(OSError), torch.device("meta"):
         text_parameters = parameters(_build_text_tower(dim, text, quick_gelu))
-    return Sizes(
-        resolution=resolution,
-        image_parameters=parameters(image_tower),
-        text_parameters=text_parameters,
-        image_gflops=gflops(image_tower, resolution),
-        embed_dim=dim,
-        context_length=int(text.get("context_length", DEFAULT_CONTEXT)),
-    )
+    return {
+        "resolution": resolution,
+        "image_parameters": parameters(image_tower),
+        "text_parameters": text_parameters,
+        "image_gflops": gflops(image_tower, resolution),
+        "embed_dim": dim,
+        "context_length": int(text.get("context_length", DEFAULT_CONTEXT)),
+    }
 
 
 def _configuration(spec: ModelSpec) -> Mapping[str, Any] | None:

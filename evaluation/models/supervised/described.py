@@ -1,31 +1,32 @@
 """What is known of a supervised model before a trunk is filled: sizes, a user's checkpoint."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from evaluation.models import embedded
-from evaluation.models.base import Sizes, input_size
+from evaluation.models.base import input_size
 from evaluation.models.cards import gflops, parameters
 from evaluation.models.supervised.classifier import own_head
 from evaluation.models.supervised.trunks import create_trunk, load_state, read_state
 from evaluation.records import ModelSpec
 
 
-def sizes(spec: ModelSpec) -> Sizes:
+def sizes(spec: ModelSpec) -> Mapping[str, Any]:
     """See :meth:`evaluation.models.base.Maker.sizes`."""
     with torch.device("meta"):
         trunk = create_trunk(spec)
     embedded_size = embedded.PREPROCESS["size"] if spec.weights == "embedded" else None
     size = spec.options.get("size") or embedded_size or trunk.preprocess["size"]
     resolution = input_size({"size": size})
-    return Sizes(
-        resolution=resolution,
-        image_parameters=parameters(trunk.module),
-        image_gflops=gflops(trunk.module, resolution),
-        embed_dim=trunk.dim,
-    )
+    return {
+        "resolution": resolution,
+        "image_parameters": parameters(trunk.module),
+        "image_gflops": gflops(trunk.module, resolution),
+        "embed_dim": trunk.dim,
+    }
 
 
 def opened(spec: ModelSpec, classes: Sequence[str]) -> str:
