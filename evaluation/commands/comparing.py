@@ -47,7 +47,7 @@ def compare(
     if against is not None:
         _print_changes(study, cases, against, settings.artefacts, markdown=markdown)
         return
-    found = _deepened(study, data_root, settings) if deep else _compared(study, settings)
+    found = _compared(study, data_root, settings, deep=deep)
     if found.comparison is None:
         raise VeilleError(
             "fewer than two cases were scored",
@@ -92,31 +92,29 @@ def baseline(study: str, name: str, artefacts: Path) -> None:
     say(f"written   {short(save(artefacts, study, name))}")
 
 
-def _compared(study: str, settings: Settings) -> StudyComparison:
+def _compared(
+    study: str, data_root: Path | None, settings: Settings, *, deep: bool
+) -> StudyComparison:
     from evaluation.stages.compare import compare_cases
 
-    return _found(compare_cases(settings.artefacts, study), study)
+    if deep:
+        from evaluation.stages.deepen import deepen
+        from evaluation.stages.engine import Engine
+        from evaluation.stages.open import open_study
 
-
-def _deepened(study: str, data_root: Path | None, settings: Settings) -> StudyComparison:
-    from evaluation.stages.deepen import deepen
-    from evaluation.stages.engine import Engine
-    from evaluation.stages.open import open_study
-
-    declared = load_study(study, data_root=data_root)
-    with progress_bars() as advance:
-        watched = replace(settings, progress=advance)
-        return _found(deepen(open_study(declared, watched), Engine(watched)), study)
-
-
-def _found(comparison: StudyComparison | None, study: str) -> StudyComparison:
-    if comparison is None:
+        declared = load_study(study, data_root=data_root)
+        with progress_bars() as advance:
+            watched = replace(settings, progress=advance)
+            found = deepen(open_study(declared, watched), Engine(watched))
+    else:
+        found = compare_cases(settings.artefacts, study)
+    if found is None:
         raise VeilleError(
             "no case was scored on the photos as they are now",
             where=study,
             remedy=f"run {eval_command(study)}",
         )
-    return comparison
+    return found
 
 
 def _wanted_pairs(found: StudyComparison, cases: tuple[str, ...]) -> tuple[PairedTest, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evaluation.commands.cases import named, scored
-from evaluation.commands.options import DATA_ROOT, runs_models, say, short
+from evaluation.commands.options import DATA_ROOT, PATH, runs_models, say, short
 from evaluation.records import Case, ExplainSpec
 from evaluation.stages.settings import Settings
 from evaluation.study.config import load_study
@@ -84,7 +84,7 @@ def _explain_all(
 @click.option("--prompts", help="Start from this prompt set (default: the best on validation).")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Folder of the new prompt set (default: the study's prompts/).",
 )
 @DATA_ROOT

@@ -16,9 +16,11 @@ def say(text: object, *, err: bool = False, **style: Any) -> None:
     click.secho(inert(str(text)), err=err, **style)
 
 
+PATH = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, dir_okay=False)
 ARTEFACTS = click.option(
     "--artefacts",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path("artefacts"),
     show_default=True,
     help="Folder of the results.",
@@ -33,9 +35,7 @@ PHOTOS = click.option(
     show_default=True,
     help="Whose photos may be shown.",
 )
-DATA_ROOT = click.option(
-    "--data-root", type=click.Path(path_type=Path), help="Folder of the photos."
-)
+DATA_ROOT = click.option("--data-root", type=PATH, help="Folder of the photos.")
 OFFLINE = click.option("--offline", is_flag=True, help="Never touch the network.")
 _DEVICE = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."

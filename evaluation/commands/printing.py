@@ -5,16 +5,14 @@ from typing import Literal
 
 import click
 
-from evaluation.commands.options import ARTEFACTS, LANGUAGE, PHOTOS, say
+from evaluation.commands.options import ARTEFACTS, FILE, LANGUAGE, PATH, PHOTOS, say
 
 
 @click.command(short_help="Write the report's pages as Markdown files.")
-@click.option(
-    "--output", type=click.Path(path_type=Path), required=True, help="Folder of the pages."
-)
+@click.option("--output", type=PATH, required=True, help="Folder of the pages.")
 @click.option(
     "--config",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="Also write mkdocs.yml, as Zensical and ProperDocs read it, to this file.",
 )
 @ARTEFACTS
@@ -38,14 +36,10 @@ def report(
 @click.argument("study")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="The HTML file; STUDY-slides.html unless only --pdf is given.",
 )
-@click.option(
-    "--pdf",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Also, or only, a PDF of one slide a page (needs Chromium).",
-)
+@click.option("--pdf", type=FILE, help="Also, or only, a PDF of one slide a page (needs Chromium).")
 @LANGUAGE
 @ARTEFACTS
 @PHOTOS
@@ -73,11 +67,7 @@ def slides(  # noqa: PLR0917 - click passes them by name
 
 @click.command("pdf", short_help="Print a study's pages as one PDF.")
 @click.argument("study")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The PDF; STUDY.pdf unless given.",
-)
+@click.option("--output", type=FILE, help="The PDF; STUDY.pdf unless given.")
 @click.option(
     "--all",
     "everything",

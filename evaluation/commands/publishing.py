@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from evaluation.commands.options import LANGUAGE, say
+from evaluation.commands.options import LANGUAGE, PATH, say
 from evaluation.errors import ReportError
 from evaluation.files import write_bytes, writing
 from evaluation.stores.artefacts import read_results
@@ -16,7 +16,7 @@ _MKDOCS = {"ignore_unknown_options": True}
 
 
 @click.command(short_help="Build the site of the results, in French and in English.")
-@click.option("--artefacts", type=click.Path(path_type=Path), help="Folder of the results.")
+@click.option("--artefacts", type=PATH, help="Folder of the results.")
 @click.option(
     "--photos",
     metavar="all|redistributable|STUDY,…",
@@ -43,7 +43,7 @@ def site(artefacts: Path | None, photos: str | None, output: Path) -> None:
 
 
 @click.command(short_help="Serve the site, which follows the results.", context_settings=_MKDOCS)
-@click.option("--artefacts", type=click.Path(path_type=Path), help="Folder of the results.")
+@click.option("--artefacts", type=PATH, help="Folder of the results.")
 @LANGUAGE
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[MKDOCS OPTIONS]...")
 def serve(artefacts: Path | None, language: str, options: tuple[str, ...]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from evaluation.commands.cases import named, scored
-from evaluation.commands.options import DATA_ROOT, LANGUAGE, runs_models, say, short
+from evaluation.commands.options import DATA_ROOT, FILE, LANGUAGE, PATH, runs_models, say, short
 from evaluation.data.notes import line as data_note
 from evaluation.errors import ArtefactError
 from evaluation.files import write_bytes, writing
@@ -36,11 +36,11 @@ _ELSEWHERE = "choose another place with --output"
 @click.command(short_help="Classify a folder of photos with a case of a study.")
 @click.argument("study")
 @click.argument("case")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     default=Path("labels.csv"),
     show_default=True,
     help="The table; the page of what is left to a person lies beside it.",
@@ -98,7 +98,7 @@ def _print(found: FolderAnswers) -> None:
 @click.command(short_help="Write a case to a folder that runs without this program.")
 @click.argument("study")
 @click.argument("case")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 @click.option("--onnx", is_flag=True, help='Also as one ONNX graph (needs "veille-clip[onnx]").')
 @_TARGET
 @DATA_ROOT
@@ -130,7 +130,7 @@ def export(
 
 @click.command(short_help="Are these photos still those that were studied?")
 @click.argument("study")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 @click.option("--case", help="Whose embeddings and threshold (default: the first that was scored).")
 @_TARGET
 @DATA_ROOT
