@@ -25,7 +25,7 @@ import difflib
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 LONGEST = 600
 """Characters of each part of a message."""
@@ -150,15 +150,8 @@ class DataError(VeilleError):
 class DownloadError(VeilleError):
     """A file cannot be fetched; ``status`` is what the server answered, where it did."""
 
-    def __init__(
-        self,
-        what: str,
-        *,
-        where: object = None,
-        remedy: str | None = None,
-        status: int | None = None,
-    ) -> None:
-        super().__init__(what, where=where, remedy=remedy)
+    def __init__(self, what: str, *, status: int | None = None, **more: Any) -> None:
+        super().__init__(what, **more)
         self.status = status
 
 
@@ -169,15 +162,8 @@ class ModelError(VeilleError):
 class WeightsUnavailable(ModelError):
     """The weights cannot be had here and now: the case is recorded as unavailable."""
 
-    def __init__(
-        self,
-        what: str,
-        *,
-        where: object = None,
-        remedy: str | None = None,
-        reason: Reason | None,
-    ) -> None:
-        super().__init__(what, where=where, remedy=remedy)
+    def __init__(self, what: str, *, reason: Reason | None, **more: Any) -> None:
+        super().__init__(what, **more)
         self.reason = reason
 
 

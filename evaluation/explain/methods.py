@@ -24,10 +24,6 @@ from evaluation.records import EXPLAIN_METHODS, REFERENCE_METHOD, ExplainMethod,
 Made = Callable[[], Float32Array]
 
 
-def _made_anew(make: Made) -> Float32Array:
-    return make()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """What a method is given: a model, images, and what is explained of them."""
@@ -44,7 +40,7 @@ class Look:
     progress: Progress | None = None
     embed: Embed
     """What embeds images where no gradient is needed."""
-    keep: Callable[[Made], Float32Array] = _made_anew
+    keep: Callable[[Made], Float32Array] = lambda make: make()
     """Gives embeddings that do not depend on the score, kept from before or made now; used
     for one image."""
 

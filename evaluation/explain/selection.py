@@ -62,9 +62,8 @@ def _shared(predictions: Predictions, count: int) -> Iterator[_Choice]:
 
 
 def _of_each_class(predictions: Predictions, count: int, rule: SelectionRule) -> Iterator[_Choice]:
-    right = predictions.predicted == predictions.labels
     confidence = predictions.probabilities.max(axis=1)
-    eligible = ~right if rule == "surest-wrong" else right
+    eligible = ~predictions.right if rule == "surest-wrong" else predictions.right
     keys = confidence if rule == "least-sure-right" else -confidence
     ranked = []
     for c in range(len(predictions.classes)):

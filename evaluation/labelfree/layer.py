@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from evaluation.records import FloatArray, IntArray
 
@@ -95,17 +96,11 @@ def _slope(layer: Float32, pairs: Pairs, sharpness: np.float32) -> Float32:
     same = (pairs.names[:, None] == pairs.names).astype(np.float32)
     # Both directions have the same targets, since being of one title is symmetric.
     target = same / same.sum(axis=1, keepdims=True)
-    excess = _softmax(scores, axis=1) + _softmax(scores, axis=0) - target - target.T
+    excess = softmax(scores, axis=1) + softmax(scores, axis=0) - target - target.T
     along = (sharpness / (2 * len(pairs))) * (excess @ pairs.titles)
     along -= (along * unit).sum(axis=1, keepdims=True) * unit
     slope: Float32 = (along / norms).T @ pairs.photos
     return slope
-
-
-def _softmax(scores: Float32, axis: int) -> Float32:
-    shifted = np.exp(scores - scores.max(axis=axis, keepdims=True))
-    result: Float32 = shifted / shifted.sum(axis=axis, keepdims=True)
-    return result
 
 
 class _Adam:

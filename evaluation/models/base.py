@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from evaluation.errors import ModelError
+from evaluation.errors import ModelError, VeilleError
 from evaluation.net.announced import Progress
 from evaluation.records import (
     Availability,
@@ -245,6 +245,15 @@ def input_size(preprocessing: Mapping[str, Any]) -> tuple[int, int]:
     size = preprocessing["size"]
     height, width = (size, size) if isinstance(size, int) else size
     return int(height), int(width)
+
+
+def available(require: Callable[[], object]) -> Availability:
+    """Ready, unless what a model requires raises; then why."""
+    try:
+        require()
+    except VeilleError as error:
+        return Availability(ready=False, reason=str(error))
+    return Availability(ready=True, download_bytes=0)
 
 
 def check_options(spec: ModelSpec, known: Mapping[str, type]) -> None:

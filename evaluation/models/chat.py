@@ -17,7 +17,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -25,7 +25,7 @@ import numpy as np
 
 from evaluation.data import open_photo
 from evaluation.errors import ModelError, WeightsUnavailable, one_line
-from evaluation.models.base import Loading, Predictor, check_options
+from evaluation.models.base import Loading, Predictor, available, check_options
 from evaluation.records import (
     Availability,
     ModelSpec,
@@ -320,42 +320,37 @@ def _is_local(endpoint: str) -> bool:
 
 def availability(spec: ModelSpec, *, offline: bool) -> Availability:
     """Whether it could be asked; see :class:`evaluation.models.base.Maker`."""
-    refusal = _refusal(spec, offline=offline)
-    if refusal is None:
-        return Availability(ready=True, download_bytes=0)
-    return Availability(ready=False, reason=str(refusal))
+    return available(partial(_require, spec, offline=offline))
 
 
-def _refusal(spec: ModelSpec, *, offline: bool) -> WeightsUnavailable | None:
-    """Why it cannot be asked here and now."""
+def _require(spec: ModelSpec, *, offline: bool) -> None:
+    """Raises :class:`WeightsUnavailable` when it cannot be asked here and now."""
     if importlib.util.find_spec("openai") is None:
-        return WeightsUnavailable(
+        raise WeightsUnavailable(
             "it needs the package openai",
             where=spec.name,
             remedy='pip install "veille-clip[chat]"',
             reason="no-package",
         )
     if urlsplit(_endpoint(spec)).scheme not in ("http", "https"):
-        return WeightsUnavailable(
+        raise WeightsUnavailable(
             "options.endpoint is missing",
             where=spec.name,
             remedy="write the http(s) address of its server, up to /v1",
             reason="no-file",
         )
     if offline and not _is_local(_endpoint(spec)):
-        return WeightsUnavailable(
+        raise WeightsUnavailable(
             "it is not on this machine",
             where=spec.name,
             remedy="run without --offline",
             reason="offline",
         )
-    return None
 
 
 def fetch(spec: ModelSpec, loading: Loading) -> None:
     """Nothing: its weights are the server's.  Raises as :func:`load`."""
-    if (refusal := _refusal(spec, offline=loading.offline)) is not None:
-        raise refusal
+    _require(spec, offline=loading.offline)
 
 
 def sizes(_spec: ModelSpec) -> Mapping[str, Any]:
@@ -370,8 +365,7 @@ def load(spec: ModelSpec, loading: Loading) -> ChatModel:
     options make no sense.
     """
     check_options(spec, OPTIONS)
-    if (refusal := _refusal(spec, offline=loading.offline)) is not None:
-        raise refusal
+    _require(spec, offline=loading.offline)
     if loading.photos is None:
         raise ModelError("it needs a study to belong to", where=spec.name)
     return ChatModel(spec, loading, loading.photos.classes, None)

@@ -11,14 +11,15 @@ import codecs
 import hashlib
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from evaluation.errors import ModelError, WeightsMismatch, one_line
+from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable, one_line
+from evaluation.records import ModelSpec
 
 if TYPE_CHECKING:
     import torch
@@ -35,6 +36,19 @@ _FLOATS = ("weight", "bias", "running_mean", "running_var")
 def is_path(weights: str) -> bool:
     """Whether the weights are meant as a file or folder, existing or not."""
     return Path(weights).is_absolute() or weights.endswith(SUFFIXES)
+
+
+def existing(spec: ModelSpec, is_there: Callable[[Path], bool] = Path.exists) -> Path:
+    """The file or folder of a model's weights; raises :class:`WeightsUnavailable` without it."""
+    path = Path(spec.weights)
+    if not is_there(path):
+        raise WeightsUnavailable(
+            "no such checkpoint",
+            where=path,
+            remedy="check the path in the study file",
+            reason="no-file",
+        )
+    return path
 
 
 def file_digest(path: Path) -> str:

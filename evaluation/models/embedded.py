@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable, one_line
+from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable, one_line
 from evaluation.files import json_object, replacing
 from evaluation.models.checkpoints import file_digest
 from evaluation.models.hub import hub_offline
@@ -338,11 +338,10 @@ def imagenet_names() -> tuple[str, ...]:
     return tuple(EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"])
 
 
-def check_sources() -> str | None:
-    """Why the embedded model cannot be made here, in one line; None when it can. Cheap."""
-    try:
-        sources = (trunk_file(), text_folder() / _ENCODER)
-    except VeilleError as error:
-        return str(error)
-    missing = [path for path in sources if not os.access(path, os.R_OK)]
-    return f"{missing[0]}: cannot be read; reinstall its package" if missing else None
+def require_sources() -> None:
+    """Raises :class:`WeightsUnavailable` when the embedded model cannot be made here.  Cheap."""
+    for path in (trunk_file(), text_folder() / _ENCODER):
+        if not os.access(path, os.R_OK):
+            raise WeightsUnavailable(
+                "cannot be read", where=path, remedy="reinstall its package", reason="unreadable"
+            )

@@ -10,6 +10,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from evaluation.data.rows import Row, read_rows
 from evaluation.errors import ModelError, WeightsUnavailable, meant, quoted
-from evaluation.models.base import Loading, Predictor, check_options
+from evaluation.models.base import Loading, Predictor, available, check_options
 from evaluation.models.checkpoints import file_digest
 from evaluation.net.archive import composed
 from evaluation.records import Availability, ModelSpec, Option, Predictions, Sample
@@ -46,13 +47,6 @@ class GivenPredictions(Predictor):
     def __init__(self, spec: ModelSpec, classes: tuple[str, ...]) -> None:
         self.spec, self.classes = spec, classes
         self._answers: dict[str, _Answer] = {}
-        if not Path(spec.weights).exists():
-            raise WeightsUnavailable(
-                "no such table of predictions",
-                where=spec.weights,
-                remedy="correct file in the study, or put it there",
-                reason="no-file",
-            )
         files = _files(spec)
         for file in files:
             self._read(file)
@@ -152,6 +146,13 @@ class GivenPredictions(Predictor):
 
 def _files(spec: ModelSpec) -> tuple[Path, ...]:
     path = Path(spec.weights)
+    if not path.exists():
+        raise WeightsUnavailable(
+            "no such table of predictions",
+            where=path,
+            remedy="correct file in the study, or put it there",
+            reason="no-file",
+        )
     if not path.is_dir():
         return (path,)
     found = tuple(file for name in TABLES if (file := path / name).is_file())
@@ -197,12 +198,7 @@ def _number(text: str, line: str) -> float:
 
 def availability(spec: ModelSpec, *, offline: bool) -> Availability:  # noqa: ARG001
     """Whether the table is there; see :class:`evaluation.models.base.Maker`."""
-    if Path(spec.weights).exists():
-        return Availability(ready=True, download_bytes=0)
-    return Availability(
-        ready=False,
-        reason=f"{spec.weights}: no such table of predictions; check the path in the study",
-    )
+    return available(partial(_files, spec))
 
 
 def fetch(spec: ModelSpec, _loading: Loading) -> Path:

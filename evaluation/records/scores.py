@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.records.base import FloatArray, IntArray
+from evaluation.records.base import BoolArray, FloatArray, IntArray
 from evaluation.records.data import Sample
 
 
@@ -54,6 +54,12 @@ class Predictions:
     def predicted(self) -> IntArray:
         """(N,) indices into ``classes``: the most probable one, the first of equals."""
         result: IntArray = self.probabilities.argmax(axis=1)
+        return result
+
+    @property
+    def right(self) -> BoolArray:
+        """(N,) whether the predicted class is the true one."""
+        result: BoolArray = self.predicted == self.labels
         return result
 
 

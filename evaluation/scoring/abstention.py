@@ -61,7 +61,7 @@ def abstain(
 
 
 def _read(predictions: Predictions) -> tuple[FloatArray, BoolArray]:
-    return predictions.probabilities.max(axis=1), predictions.predicted == predictions.labels
+    return predictions.probabilities.max(axis=1), predictions.right
 
 
 # -------------------------------------------------------------- risk and coverage
@@ -193,7 +193,7 @@ def automate(
         threshold=used if np.isfinite(used) else None,
         chosen_on="cross-fitting" if validation is None else "validation",
         coverage=share("coverage", accepted, groups),
-        precision=share("precision", right[accepted], None if groups is None else groups[accepted]),
+        precision=share("precision", right, groups, accepted),
         certified_coverage=0.0 if certified is None else certified.coverage,
         certified_threshold=None if certified is None else certified.threshold,
         certifiable=units >= fewest(target),

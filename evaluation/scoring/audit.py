@@ -57,9 +57,7 @@ def audit_labels(aligned: Aligned, groups: IntArray | None = None) -> DataAudit:
             CleanedAccuracy(
                 case=case,
                 everything=share("accuracy", right, groups),
-                without=share(
-                    "accuracy", right[~doubted], None if groups is None else groups[~doubted]
-                ),
+                without=share("accuracy", right, groups, ~doubted),
             )
             for case, right in zip(aligned.cases, aligned.correct, strict=True)
         ),

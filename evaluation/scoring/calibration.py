@@ -64,7 +64,7 @@ def calibration_scores(
     losses = -log_probabilities(predictions)[np.arange(labels.size), labels]
     brier, nll = means(("brier", "nll"), np.column_stack([squares, losses]), labels, groups)
     confidence = probabilities.max(axis=1)
-    right = predictions.predicted == labels
+    right = predictions.right
     null = null_ece(confidence)
     return CalibrationScores(
         brier=brier,
@@ -123,7 +123,7 @@ def _reliability(
             low=i / BINS,
             high=(i + 1) / BINS,
             confidence=float(confidence[here].mean()) if (here := where == i).any() else None,
-            accuracy=share("accuracy", right[here], None if groups is None else groups[here]),
+            accuracy=share("accuracy", right, groups, here),
         )
         for i in range(BINS)
     )

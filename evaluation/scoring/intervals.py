@@ -51,24 +51,24 @@ def wilson(count: float, n: float) -> Interval:
     )
 
 
-def proportion(name: str, count: int, n: int) -> Metric:
-    """A proportion with Wilson's interval; its value is None when n is 0."""
+def share(
+    name: str,
+    hits: BoolArray,
+    groups: IntArray | None = None,
+    among: BoolArray | slice = slice(None),
+) -> Metric:
+    """The share of (N,) images, or of those ``among`` them, that are hits; None of no image.
+
+    With Wilson's interval.  With ``groups`` (N,), images of equal number count as one: n is
+    divided by the design effect before it enters the interval (Korn & Graubard 1998), which is
+    then called "wilson-clustered".
+    """
+    hits, members = hits[among], clusters(None if groups is None else groups[among])
+    count, n = int(hits.sum()), hits.size
     if n == 0:
         return Metric(name=name, value=None, n=0)
-    return metric(name, count / n, n, wilson(count, n))
-
-
-def share(name: str, hits: BoolArray, groups: IntArray | None = None) -> Metric:
-    """The share of (N,) images that are hits, with Wilson's interval.
-
-    With ``groups`` (N,), images of equal number count as one: n is divided by the design
-    effect before it enters the interval (Korn & Graubard 1998), which is then called
-    "wilson-clustered".
-    """
-    count, n = int(hits.sum()), hits.size
-    members = clusters(groups)
     if members is None:
-        return proportion(name, count, n)
+        return metric(name, count / n, n, wilson(count, n))
     effect = design_effect(hits.astype(np.float64), members)
     interval = wilson(count / effect, n / effect)
     return metric(name, count / n, n, replace(interval, method="wilson-clustered"))

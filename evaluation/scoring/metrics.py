@@ -66,7 +66,7 @@ def score(predictions: Predictions, groups: IntArray | None = None) -> Scores:
     recall = hits[present] / support[present]
     intervals, balanced, macro = _bootstrap(labels, predicted, c, groups)
     values = {
-        "accuracy": share("accuracy", predicted == labels, groups),
+        "accuracy": share("accuracy", predictions.right, groups),
         "macro_f1": metric("macro_f1", f1[seen].mean(), n, macro),
         "balanced_accuracy": metric("balanced_accuracy", recall.mean(), n, balanced),
         **{
@@ -154,18 +154,15 @@ def _per_class(
     groups: IntArray | None,
 ) -> tuple[ClassScores, ...]:
     labels, predicted = predictions.labels, predictions.predicted
-    right = labels == predicted
-
-    def share_among(name: str, images: BoolArray) -> Metric:
-        return share(name, right[images], None if groups is None else groups[images])
+    right = predictions.right
 
     def scores(i: int, label: str) -> ClassScores:
         own, named = labels == i, predicted == i
         support = int(own.sum())
         return ClassScores(
             label=label,
-            precision=share_among("precision", named),
-            recall=share_among("recall", own),
+            precision=share("precision", right, groups, named),
+            recall=share("recall", right, groups, own),
             f1=metric("f1", f1[i], support, intervals[i])
             if support or named.any()
             else Metric(name="f1", value=None, n=0),  # neither present nor predicted

@@ -46,7 +46,7 @@ def prompt_gain(aligned: Aligned, a: str, b: str, groups: IntArray | None) -> Pr
     The paired test of each class (:func:`paired`), corrected for the classes (Holm).
     ``groups`` (N,) gives equal numbers to images that count as one.
     """
-    right_a, right_b = (aligned.predictions[case].predicted == aligned.labels for case in (a, b))
+    right_a, right_b = (aligned.predictions[case].right for case in (a, b))
     rows = [
         _class_gain(label, paired(right_a[here], right_b[here], _of(groups, here)))
         for i, label in enumerate(aligned.classes)
@@ -95,7 +95,7 @@ def text_effects(
     for a class that has no other.  Tango intervals; mid-p McNemar tests, corrected for all texts
     (Holm).
     """
-    with_it = predictions.predicted == predictions.labels
+    with_it = predictions.right
     rows = []
     for c, label in enumerate(predictions.classes):
         for i, text in enumerate(texts[label]):

@@ -19,7 +19,6 @@ from evaluation.records import Predictions, StudyResults
 from evaluation.records.groups import group_numbers
 from evaluation.scoring.comparison import in_order
 from evaluation.scoring.paired import Paired, paired
-from evaluation.stages.evidence import right
 from evaluation.stores.artefacts import read_study_results, writing
 from evaluation.stores.tables import table_file
 from evaluation.usage import eval_command
@@ -144,7 +143,7 @@ def _change(
 ) -> Change:
     known = set(then.sample_ids)
     ids = tuple(one for one in now.sample_ids if one in known)
-    before, after = (right(in_order(table, ids)) for table in (then, now))
+    before, after = (in_order(table, ids).right for table in (then, now))
     return Change(
         case=case,
         then=float(before.mean()),

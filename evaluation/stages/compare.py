@@ -36,7 +36,6 @@ from evaluation.stages.evidence import (
     chosen_cases,
     prompts_made_from,
     read_evidence,
-    right,
     zero_shot_cases,
 )
 from evaluation.stages.standing import comparison_fingerprint
@@ -85,7 +84,7 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
         repeats=compare_repeats({case: run.repeats for case, run in evidence.runs.items()}),
         findings=(*findings, *_quoted(evidence.results.study.reference, margin)),
         validation={
-            case: share("accuracy", right(said)) for case, said in evidence.validation.items()
+            case: share("accuracy", said.right) for case, said in evidence.validation.items()
         },
         calibration=_each_case(evidence, earlier.calibration, earlier.inputs, calibrate),
         abstention=_each_case(evidence, earlier.abstention, earlier.inputs, abstain),
@@ -200,7 +199,7 @@ def _variance(evidence: Evidence, controls: Sequence[str]) -> tuple[VarianceSour
     if len(complete) < 2 or widest < 2:  # noqa: PLR2004 - nothing varies
         return ()
     correct = {
-        (model, name): right(evidence.aligned.predictions[case])
+        (model, name): evidence.aligned.predictions[case].right
         for model, cases in complete.items()
         for name, case in cases.items()
     }

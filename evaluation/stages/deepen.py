@@ -37,7 +37,7 @@ from evaluation.stages.bench import Bench, bench_of
 from evaluation.stages.compare import compare_cases
 from evaluation.stages.embed import predict, support
 from evaluation.stages.engine import Engine
-from evaluation.stages.evidence import Evidence, chosen_cases, read_evidence, right
+from evaluation.stages.evidence import Evidence, chosen_cases, read_evidence
 from evaluation.stages.heads import make_head
 from evaluation.stages.open import StudyData
 from evaluation.stages.pairs import pairs_curve
@@ -167,7 +167,7 @@ def _controls(
     classes, likes = bench.data.dataset.classes, {prompts.like for prompts in sets.values()}
 
     def hits(head: Head) -> BoolArray:
-        return right(predict(bench.data, head, bench.rows, "test"))
+        return predict(bench.data, head, bench.rows, "test").right
 
     gains = {}
     for case, prompts in sets.items():
@@ -184,7 +184,7 @@ def _label_free(spec: ModelSpec, evidence: Evidence) -> dict[str, BoolArray]:
     """What the label-free cases over the same embeddings get right, from the photo alone."""
     chosen = set(chosen_cases(evidence).values())
     return {
-        case: right(evidence.aligned.predictions[case])
+        case: evidence.aligned.predictions[case].right
         for case, run in evidence.runs.items()
         if case in chosen
         and run.model.family == "label-free"

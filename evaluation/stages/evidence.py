@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.records import (
-    BoolArray,
     IntArray,
     Predictions,
     PromptChoice,
@@ -95,8 +94,8 @@ def choice_of(
         return None
     return choose_prompts(
         model,
-        {name: right(evidence.validation[case]) for name, case in candidates.items()},
-        {name: right(evidence.aligned.predictions[case]) for name, case in candidates.items()},
+        {name: evidence.validation[case].right for name, case in candidates.items()},
+        {name: evidence.aligned.predictions[case].right for name, case in candidates.items()},
         evidence.aligned.labels,
         validation_groups=group_numbers(
             evidence.results.study.clusters,
@@ -104,9 +103,3 @@ def choice_of(
         ),
         test_groups=evidence.groups,
     )
-
-
-def right(predictions: Predictions) -> BoolArray:
-    """(N,) whether the predicted class is the true one."""
-    result: BoolArray = predictions.predicted == predictions.labels
-    return result

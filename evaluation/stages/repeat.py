@@ -57,5 +57,4 @@ def _accuracy(
     }
     learnt = support(drawn, rows, "train")
     made = make_head(replace(case, prompts=texts), drawn, engine, rows, learnt, controlled=False)
-    said = made.predict(drawn.samples(draw.test))
-    return float((said.predicted == said.labels).mean())
+    return float(made.predict(drawn.samples(draw.test)).right.mean())

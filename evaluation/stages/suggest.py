@@ -34,7 +34,6 @@ from evaluation.scoring.intervals import share
 from evaluation.scoring.paired import paired
 from evaluation.stages.bench import Bench, validation_bench
 from evaluation.stages.engine import Engine
-from evaluation.stages.evidence import right
 from evaluation.stages.explain import look_into, stamp_of
 from evaluation.stages.open import StudyData, hide_test
 from evaluation.stages.uncovered import Missing, kept_names, missing_names, with_names
@@ -85,7 +84,7 @@ def suggest(
     stamp = stamp_of(case, data)
     photos, overlays = _explained(bench, base, found, stamp)
     groups = blind.groups(found.sample_ids)
-    change = None if after is None else paired(right(after), right(found), groups)
+    change = None if after is None else paired(after.right, found.right, groups)
     suggestion = Suggestion(
         **stamp,
         prompts_digest=base.digest,
@@ -93,8 +92,8 @@ def suggest(
         far=names.far,
         classes=_of_classes(found, after, base, names, photos),
         proposal=proposal,
-        before=share("accuracy", right(found), groups),
-        after=None if after is None else share("accuracy", right(after), groups),
+        before=share("accuracy", found.right, groups),
+        after=None if after is None else share("accuracy", after.right, groups),
         gain=None if change is None else change.metric("accuracy-gain"),
         only_before=change.only_b if change else 0,
         only_after=change.only_a if change else 0,
@@ -115,7 +114,7 @@ def _of_classes(
     """What validation says of each class, and what its texts leave out."""
 
     def count(predictions: Predictions, c: int) -> int:
-        return int((right(predictions) & (found.labels == c)).sum())
+        return int((predictions.right & (found.labels == c)).sum())
 
     return tuple(
         ClassSuggestion(
@@ -154,7 +153,7 @@ def _start(bench: Bench, name: str | None) -> tuple[PromptSet, Predictions]:
             remedy='write one, or derive = "class-names"',
         )
     # The first of equals, in the order of the study.
-    best = max(read, key=lambda one: int(right(read[one]).sum()))
+    best = max(read, key=lambda one: int(read[one].right.sum()))
     return known[best], read[best]
 
 

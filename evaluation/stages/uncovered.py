@@ -10,7 +10,6 @@ from evaluation.data import resolve_prompts
 from evaluation.records import FloatArray, Predictions, PromptSet, UncoveredSubcategory
 from evaluation.scoring.coverage import coverage
 from evaluation.stages.bench import Bench
-from evaluation.stages.evidence import right
 from evaluation.stages.open import StudyData
 
 ADDED = 8
@@ -84,7 +83,7 @@ def _counts(data: StudyData, found: Predictions) -> dict[str, Counter[tuple[str,
             (one.label, one.subcategory) for one in data.samples(tuple(ids)) if one.subcategory
         )
 
-    correct = right(found)
+    correct = found.right
     return {
         "train": count(data.split.train),
         "validation": count(found.sample_ids),
@@ -103,7 +102,7 @@ def kept_names(
     photos of all classes are right with it than without.
     """
     lost = {
-        label: int((~right(found) & (found.labels == c)).sum())
+        label: int((~found.right & (found.labels == c)).sum())
         for c, label in enumerate(found.classes)
     }
     kept = dict.fromkeys(found.classes, False)
@@ -112,7 +111,7 @@ def kept_names(
         if not any(one.added for one in names.of[label]):
             continue
         tried = bench.read(with_names(base, names, {**kept, label: True}))
-        if right(tried).sum() > right(best or found).sum():
+        if tried.right.sum() > (best or found).right.sum():
             kept[label], best = True, tried
     of = {
         label: tuple(replace(one, added=one.added and kept[label]) for one in rows)

@@ -23,7 +23,6 @@ from evaluation.scoring.intervals import share
 from evaluation.scoring.paired import paired
 from evaluation.stages.bench import Bench, models_of, validation_bench
 from evaluation.stages.engine import Engine
-from evaluation.stages.evidence import right
 from evaluation.stages.open import hide_test, read_data
 from evaluation.study.config import load_study
 
@@ -133,11 +132,11 @@ def _case(watch: Watch, prompts: PromptSet) -> ProvisionalCase:
     now = before if before is not None and known == prompts.digest else watch.bench.read(prompts)
     watch.said[prompts.name], watch.texts[prompts.name] = now, prompts.digest
     groups = watch.bench.data.groups(now.sample_ids)
-    test = None if before is None or before is now else paired(right(now), right(before), groups)
+    test = None if before is None or before is now else paired(now.right, before.right, groups)
     return ProvisionalCase(
         prompts=prompts.name,
         title=prompts.title,
-        accuracy=share("accuracy", right(now), groups),
+        accuracy=share("accuracy", now.right, groups),
         change=None if test is None else test.metric("accuracy-change"),
         p_mid=None if test is None else test.p_mid,
         flips=() if before is None else _flips(before, now),

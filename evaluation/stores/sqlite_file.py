@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from itertools import compress
 from operator import not_
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from evaluation.errors import StoreError, VeilleWarning, one_line
@@ -101,15 +100,10 @@ class SqliteFile:
         remade: str,
         former: Sequence[str] = (),
     ) -> None:
-        """Opens the file, and makes it when there is none.
+        """Opens the file, and makes it when there is none, with all these tables.
 
-        Args:
-            path: The file.
-            tables: All that it holds.
-            what: What it is, for the errors: "the embeddings store".
-            remade: What its loss costs: "photos are embedded again".
-            former: Tables of earlier versions, which are left as they are.
-
+        Errors say ``what`` it is ("the embeddings store"), and what its loss costs (``remade``:
+        "photos are embedded again").  Tables of earlier versions are left as they are (``former``).
         """
         self.path = path
         self._tables = tables
@@ -135,12 +129,7 @@ class SqliteFile:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     # ------------------------------------------------------------------- rows
@@ -155,12 +144,8 @@ class SqliteFile:
     ) -> Iterator[Row]:
         """The rows, in the order of their columns, of which the first columns of the key are given.
 
-        Args:
-            table: One of the file's.
-            given: Values of the first columns of the key.
-            last: Values of the next column, of which any may be had; None for every row.
-            sound: Whether a row is what its owner put; one that is not is removed as well.
-
+        ``last`` holds values of the next column, of which any may be had; None for every row.  A
+        row that is not ``sound``, as its owner put it, is removed as a damaged one is.
         """
         columns = table.columns
         where = " AND ".join(f"{name} = ?" for name in columns[: len(given)]) or "1"

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from evaluation.errors import ModelError, VeilleError, WeightsUnavailable, meant, one_line
 from evaluation.files import json_object
 from evaluation.models import embedded
-from evaluation.models.base import Loading
-from evaluation.models.checkpoints import is_path
+from evaluation.models.base import Loading, available
+from evaluation.models.checkpoints import existing, is_path
 from evaluation.models.hub import (
     HUB,
     HUB_CONFIG,
@@ -67,14 +68,7 @@ def find_source(spec: ModelSpec, loading: Loading) -> Source:
     if spec.weights.startswith(HUB):
         return _hub_source(spec, loading)
     if is_path(spec.weights):
-        path = Path(spec.weights)
-        if not path.exists():
-            raise WeightsUnavailable(
-                "no such checkpoint",
-                where=path,
-                remedy="check the path in the study file",
-                reason="no-file",
-            )
+        path = existing(spec)
         return _folder_source(spec, path) if path.is_dir() else _file_source(spec, path)
     return _tag_source(spec, loading)
 
@@ -263,25 +257,13 @@ def _preprocessing(tag: Mapping[str, Any]) -> dict[str, Any]:
     return {f"image_{key}": tag[key] for key in ("mean", "std", "interpolation", "resize_mode")}
 
 
-# ------------------------------------------------------------------- availability
-
-
 def availability(spec: ModelSpec, *, offline: bool) -> Availability:
     """Whether the weights are here, and how large they are otherwise; fetches nothing."""
     if spec.weights == "embedded":
-        reason = embedded.check_sources()
-        return _ready() if reason is None else Availability(ready=False, reason=reason)
+        return available(embedded.require_sources)
     if is_path(spec.weights):
-        if Path(spec.weights).exists():
-            return _ready()
-        return Availability(
-            ready=False, reason=f"{spec.weights}: no such checkpoint; check the path in the study"
-        )
+        return available(partial(existing, spec))
     try:
         return published(spec).availability(offline=offline)
     except VeilleError as error:
         return Availability(ready=False, reason=str(error))
-
-
-def _ready() -> Availability:
-    return Availability(ready=True, download_bytes=0)

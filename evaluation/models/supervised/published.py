@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from evaluation.errors import ModelError, WeightsUnavailable, meant
 from evaluation.models import embedded
 from evaluation.models.base import Loading
+from evaluation.models.checkpoints import existing
 from evaluation.models.hub import Published, of_hub, of_url
 from evaluation.records import Availability, ModelSpec
 
@@ -102,22 +103,14 @@ def embedded_file(spec: ModelSpec) -> Path:
 
 
 def _local(spec: ModelSpec) -> Path:
-    path = Path(spec.weights)
-    if not path.is_absolute():
+    if not Path(spec.weights).is_absolute():
         raise WeightsUnavailable(
             f'no supervised weights "{spec.weights}" can be had',
             where=spec.name,
             remedy='use weights = "imagenet", "embedded", "random" or a local file',
             reason="unpublished",
         )
-    if not path.is_file():
-        raise WeightsUnavailable(
-            "no such checkpoint",
-            where=path,
-            remedy="check the path in the study file",
-            reason="no-file",
-        )
-    return path
+    return existing(spec, Path.is_file)
 
 
 def published(spec: ModelSpec) -> Published:
