@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from evaluation.errors import ModelError
 from evaluation.models.base import Explainable as Explainable  # noqa: PLC0414 - named here too
 from evaluation.records import FloatArray, Head
-from evaluation.stores.fitting import AsFits, is_out_of_memory
+from evaluation.stores.feeding import AsFits, is_out_of_memory
 
 Float32Array = NDArray[np.float32]
 Score = Callable[["torch.Tensor"], "torch.Tensor"]

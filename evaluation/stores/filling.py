@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,14 +15,13 @@ import numpy as np
 from evaluation.errors import DataError, ModelError, one_line
 from evaluation.records import Sample
 from evaluation.stores.embeddings import Embedder, EmbeddingStore, FloatVectors
-from evaluation.stores.fitting import AsFits
+from evaluation.stores.feeding import AsFits, in_advance
 
 if TYPE_CHECKING:
     import torch
     from PIL import Image
 
     Load = Callable[[Sample], Image.Image]
-    Decoded = tuple[Sample, Future[torch.Tensor]]
 
 DECODERS, MOST_DECODERS = 2, 16
 """Threads that decode photos while the model works on the batch before: on a processor, and at
@@ -91,8 +89,13 @@ def embed(
             found |= meanwhile
             report(meanwhile)
             missing = [sample for digest, sample in wanted.items() if digest not in found]
-            batches = _batches(missing, classifier, load, batch_size, workers)
-            for vectors, taken in _embedded(batches, forward):
+            starts = range(0, len(missing), batch_size)
+            ahead = in_advance(
+                [missing[start : start + batch_size] for start in starts],
+                lambda sample: classifier.preprocess(load(sample)),
+                workers or _decoders(classifier.device),
+            )
+            for vectors, taken in _embedded(ahead, forward):
                 store.put(key, vectors, seconds=taken)
                 seconds += taken
                 embedded += len(vectors)
@@ -106,6 +109,11 @@ def embed(
         seconds=seconds,
         batch_size=forward.limit,
     )
+
+
+def _decoders(device: str) -> int:
+    """Threads that decode: a processor that also computes has none to spare, a card waits."""
+    return DECODERS if device == "cpu" else max(DECODERS, min(MOST_DECODERS, os.cpu_count() or 1))
 
 
 def decode(samples: Sequence[Sample], classifier: Embedder, *, load: Load) -> torch.Tensor:
@@ -131,55 +139,23 @@ def _counting(
     return report
 
 
-def _batches(
-    samples: Sequence[Sample],
-    classifier: Embedder,
-    load: Load,
-    batch_size: int,
-    workers: int | None,
-) -> Iterator[list[Decoded]]:
-    """Batches of photos being decoded: while one is used, the next is under way."""
-    if workers is None:  # a processor that also computes has none to spare, a card waits
-        spare = 0 if classifier.device == "cpu" else os.cpu_count() or 1
-        workers = max(DECODERS, min(MOST_DECODERS, spare))
-
-    def prepare(sample: Sample) -> torch.Tensor:
-        return classifier.preprocess(load(sample))
-
-    remaining = iter(samples)
-    ahead: deque[Decoded] = deque()
-    executor = ThreadPoolExecutor(workers, thread_name_prefix="decode")
-    try:
-        while True:
-            wanted = 2 * batch_size - len(ahead)
-            ahead.extend(
-                (sample, executor.submit(prepare, sample)) for sample in islice(remaining, wanted)
-            )
-            if not ahead:
-                return
-            yield [ahead.popleft() for _ in range(min(batch_size, len(ahead)))]
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
 def _embedded(
-    batches: Iterator[list[Decoded]], forward: AsFits
+    batches: Iterator[tuple[Sequence[Sample], list[Future[torch.Tensor]]]], forward: AsFits
 ) -> Iterator[tuple[dict[str, FloatVectors], float]]:
     """The embeddings of each batch, and the seconds that decoding and embedding it took."""
     import torch
 
     clock = time.perf_counter()
-    for batch in batches:
-        tensors = torch.stack([_opened(sample, future) for sample, future in batch])
-        vectors = forward(tensors)
+    for batch, ready in batches:
+        vectors = forward(torch.stack(list(map(_opened, batch, ready))))
         bad = ~np.isfinite(vectors).all(axis=1)
         if bad.any():
             raise ModelError(
                 "the model gives values that are not finite",
-                where=batch[int(bad.argmax())][0].image,
+                where=batch[int(bad.argmax())].image,
                 remedy="check the checkpoint, or use --precision fp32",
             )
-        digests = [sample.digest for sample, _ in batch]
+        digests = [sample.digest for sample in batch]
         yield dict(zip(digests, vectors, strict=True)), time.perf_counter() - clock
         clock = time.perf_counter()
 

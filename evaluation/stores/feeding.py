@@ -1,12 +1,32 @@
-"""As many things at a time as fit into memory: the model's, or the machine's."""
+"""How a model is fed: photos are made ready ahead of it, and come as many at a time as fit."""
 
-from collections.abc import Callable
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
+
+T = TypeVar("T")
+Made = TypeVar("Made")
+
+
+def in_advance(
+    batches: Iterable[Sequence[T]], prepare: Callable[[T], Made], workers: int
+) -> Iterator[tuple[Sequence[T], list[Future[Made]]]]:
+    """Batches with what threads make of each item: while one is used, the next is under way."""
+    ahead: deque[tuple[Sequence[T], list[Future[Made]]]] = deque()
+    executor = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    try:
+        for batch in (*batches, ()):
+            ahead.append((batch, [executor.submit(prepare, item) for item in batch]))
+            if len(ahead) > 1:
+                yield ahead.popleft()
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 class AsFits:
