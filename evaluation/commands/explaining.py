@@ -83,9 +83,7 @@ def _explain_all(
 @click.option("--model", "models", multiple=True, help="Only this zero-shot model.")
 @click.option("--prompts", help="Start from this prompt set (default: the best on validation).")
 @click.option(
-    "--output",
-    type=PATH,
-    help="Folder of the new prompt set (default: the study's prompts/).",
+    "--output", type=PATH, help="Folder of the new prompt set (default: the study's prompts/)."
 )
 @DATA_ROOT
 @runs_models

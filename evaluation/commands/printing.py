@@ -19,11 +19,7 @@ from evaluation.commands.options import ARTEFACTS, FILE, LANGUAGE, PATH, PHOTOS,
 @PHOTOS
 @LANGUAGE
 def report(
-    output: Path,
-    config: Path | None,
-    artefacts: Path,
-    photos: str,
-    language: Literal["fr", "en"],
+    output: Path, config: Path | None, artefacts: Path, photos: str, language: Literal["fr", "en"]
 ) -> None:
     """Write the report's pages as Markdown, with assets and nav.yml, for any site generator."""
     from evaluation.report.site.disk import write_report
@@ -35,9 +31,7 @@ def report(
 @click.command(short_help="Write a study as a deck of slides.")
 @click.argument("study")
 @click.option(
-    "--output",
-    type=FILE,
-    help="The HTML file; STUDY-slides.html unless only --pdf is given.",
+    "--output", type=FILE, help="The HTML file; STUDY-slides.html unless only --pdf is given."
 )
 @click.option("--pdf", type=FILE, help="Also, or only, a PDF of one slide a page (needs Chromium).")
 @LANGUAGE

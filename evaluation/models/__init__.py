@@ -12,14 +12,7 @@ from importlib import import_module
 from typing import Literal, cast
 
 from evaluation.errors import VeilleError
-from evaluation.models.base import (
-    Classifier,
-    Explainable,
-    Loading,
-    Maker,
-    Predictor,
-    TextReader,
-)
+from evaluation.models.base import Classifier, Explainable, Loading, Maker, Predictor, TextReader
 from evaluation.models.cards import card, licence_of
 from evaluation.models.checkpoints import is_path
 from evaluation.records import KINDS, Availability, Fetched, ModelCard, ModelSpec

@@ -231,9 +231,7 @@ def announced_by_url(url: str, *, target: Path, what: str) -> RemoteFile:
 
     def ask() -> Any:
         answer = get_session().head(
-            url,
-            headers={"accept-encoding": "identity"},
-            timeout=constants.HF_HUB_ETAG_TIMEOUT,
+            url, headers={"accept-encoding": "identity"}, timeout=constants.HF_HUB_ETAG_TIMEOUT
         )
         answer.raise_for_status()
         return answer

@@ -109,8 +109,7 @@ def open_url(
     address that is none.
     """
     request = urllib.request.Request(  # noqa: S310 - the opener knows http and https alone
-        url,
-        headers={"User-Agent": "veille-clip", **headers, "Accept-Encoding": "identity"},
+        url, headers={"User-Agent": "veille-clip", **headers, "Accept-Encoding": "identity"}
     )
     opener = urllib.request.OpenerDirector()
     for handler in (

@@ -94,10 +94,7 @@ def _point(
 
 
 def aurc(
-    confidence: FloatArray,
-    right: BoolArray,
-    strata: IntArray,
-    groups: IntArray | None = None,
+    confidence: FloatArray, right: BoolArray, strata: IntArray, groups: IntArray | None = None
 ) -> Metric:
     """Mean risk over all coverages k / N (Geifman & El-Yaniv 2017), with its interval.
 

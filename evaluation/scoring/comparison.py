@@ -139,10 +139,7 @@ def in_order(predictions: Predictions, ids: tuple[str, ...]) -> Predictions:
 
 
 def compare(
-    aligned: Aligned,
-    groups: IntArray | None = None,
-    *,
-    margin: float = MARGIN,
+    aligned: Aligned, groups: IntArray | None = None, *, margin: float = MARGIN
 ) -> CaseComparison:
     """Cochran's Q, every pair by McNemar with Holm's correction, and the ranks.
 
@@ -179,10 +176,7 @@ def compare(
 
 
 def pair_tests(
-    aligned: Aligned,
-    groups: IntArray | None = None,
-    *,
-    margin: float = MARGIN,
+    aligned: Aligned, groups: IntArray | None = None, *, margin: float = MARGIN
 ) -> tuple[PairedTest, ...]:
     """Every pair of cases, best first, corrected for all of them; see :func:`compare`."""
     names, correct = aligned.cases, aligned.correct

@@ -240,10 +240,7 @@ def _bca(value: float, replicates: FloatArray, acceleration: float) -> Interval:
 
 
 def means(
-    names: Sequence[str],
-    columns: FloatArray,
-    strata: IntArray,
-    groups: IntArray | None = None,
+    names: Sequence[str], columns: FloatArray, strata: IntArray, groups: IntArray | None = None
 ) -> tuple[Metric, ...]:
     """The mean of each column of (N, S), images resampled within their stratum.
 

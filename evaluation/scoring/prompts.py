@@ -232,11 +232,7 @@ def _sums(rows: FloatArray, members: IntArray) -> FloatArray:
 
 
 def _source(
-    name: _Source,
-    contrast: FloatArray,
-    accuracies: FloatArray,
-    covariance: FloatArray,
-    n: int,
+    name: _Source, contrast: FloatArray, accuracies: FloatArray, covariance: FloatArray, n: int
 ) -> VarianceSource:
     """Effect and test of one source; its share of the variance is left to the caller."""
     effects, noise = contrast @ accuracies, contrast @ covariance @ contrast.T

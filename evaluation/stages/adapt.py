@@ -17,16 +17,7 @@ from numpy.typing import NDArray
 
 from evaluation.errors import DataError
 from evaluation.labelfree import Adapted, Unlabelled, adapt, controls, two_folds
-from evaluation.records import (
-    Adaptation,
-    Case,
-    FloatArray,
-    Fold,
-    Head,
-    MeanGain,
-    Metric,
-    ModelSpec,
-)
+from evaluation.records import Adaptation, Case, FloatArray, Fold, Head, MeanGain, Metric, ModelSpec
 from evaluation.records.labelfree import METHOD
 from evaluation.scoring.paired import mean_gain
 from evaluation.stages.engine import Engine

@@ -122,10 +122,7 @@ def _with_model(
 
 
 def _text_diagnosis(
-    bench: Bench,
-    sets: Mapping[str, PromptSet],
-    heads: Mapping[str, Head],
-    groups: IntArray | None,
+    bench: Bench, sets: Mapping[str, PromptSet], heads: Mapping[str, Head], groups: IntArray | None
 ) -> dict[str, Any]:
     classes = bench.data.dataset.classes
     described = [
@@ -158,10 +155,7 @@ def _text_effects(
 
 
 def _controls(
-    bench: Bench,
-    sets: Mapping[str, PromptSet],
-    heads: Mapping[str, Head],
-    groups: IntArray | None,
+    bench: Bench, sets: Mapping[str, PromptSet], heads: Mapping[str, Head], groups: IntArray | None
 ) -> dict[str, MeanGain]:
     """The gain of each described case over random words of the same length, several seeds."""
     classes, likes = bench.data.dataset.classes, {prompts.like for prompts in sets.values()}

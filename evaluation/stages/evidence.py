@@ -4,13 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.records import (
-    IntArray,
-    Predictions,
-    PromptChoice,
-    RunRecord,
-    StudyResults,
-)
+from evaluation.records import IntArray, Predictions, PromptChoice, RunRecord, StudyResults
 from evaluation.records.groups import group_numbers
 from evaluation.scoring.comparison import Aligned, align
 from evaluation.scoring.prompts import choose_prompts

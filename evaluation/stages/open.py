@@ -128,8 +128,7 @@ def hide_test(data: StudyData) -> StudyData:
         data,
         draws=(),
         dataset=replace(
-            data.dataset,
-            samples=tuple(one for one in data.dataset.samples if one.id not in hidden),
+            data.dataset, samples=tuple(one for one in data.dataset.samples if one.id not in hidden)
         ),
         split=replace(
             data.split,

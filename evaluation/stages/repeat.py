@@ -40,11 +40,7 @@ def repeat(case: Case, data: StudyData, engine: Engine) -> RepeatedScores | None
 
 
 def _accuracy(
-    case: Case,
-    data: StudyData,
-    draw: Split,
-    engine: Engine,
-    embeddings: Mapping[str, FloatArray],
+    case: Case, data: StudyData, draw: Split, engine: Engine, embeddings: Mapping[str, FloatArray]
 ) -> float:
     """On the test part of one draw; the embeddings are (D,) by sample id."""
     drawn, texts = replace(data, split=draw), case.prompts

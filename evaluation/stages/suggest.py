@@ -206,9 +206,7 @@ def _explained(
             sample_id=photo,
             reasons=(
                 SelectionReason(
-                    rule="confusion",
-                    label=found.classes[label],
-                    predicted=found.classes[guess],
+                    rule="confusion", label=found.classes[label], predicted=found.classes[guess]
                 ),
             ),
         )

@@ -11,14 +11,7 @@ from pathlib import Path
 
 from evaluation.data import resolve_prompts
 from evaluation.errors import VeilleError
-from evaluation.records import (
-    Flip,
-    Predictions,
-    PromptSet,
-    Provisional,
-    ProvisionalCase,
-    Study,
-)
+from evaluation.records import Flip, Predictions, PromptSet, Provisional, ProvisionalCase, Study
 from evaluation.scoring.intervals import share
 from evaluation.scoring.paired import paired
 from evaluation.stages.bench import Bench, models_of, validation_bench

@@ -124,10 +124,7 @@ class EmbeddingStore(SqliteFile):
             lock.release()
 
     def texts(
-        self,
-        fingerprint: str,
-        texts: Sequence[str],
-        make: Callable[[Sequence[str]], FloatVectors],
+        self, fingerprint: str, texts: Sequence[str], make: Callable[[Sequence[str]], FloatVectors]
     ) -> FloatVectors:
         """(N, D) float32 embeddings of texts; those that are not there are made and stored.
 

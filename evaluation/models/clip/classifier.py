@@ -22,13 +22,7 @@ from evaluation.models.devices import check_precision, dtype_of, pick_device
 from evaluation.models.embedder import Tower, TowerEmbedder
 from evaluation.models.hub import HUB_CONFIG, hub_offline, require_hub
 from evaluation.models.sentences import SentenceEncoder
-from evaluation.models.text import (
-    Kept,
-    OpenClipTexts,
-    TextEncoder,
-    class_embeddings,
-    cut_sentences,
-)
+from evaluation.models.text import Kept, OpenClipTexts, TextEncoder, class_embeddings, cut_sentences
 from evaluation.records import FloatArray, Head, ModelSpec, PromptSet, Support
 
 if TYPE_CHECKING:
@@ -164,10 +158,7 @@ class ClipClassifier(TowerEmbedder):
             weight=scale * weight,
             bias=np.full(len(classes), self._known.logit_bias),
             chosen={"logit_scale": scale},
-            warnings=(
-                *self._source.warnings,
-                *cut_sentences(self._texts.tower, classes, prompts),
-            ),
+            warnings=(*self._source.warnings, *cut_sentences(self._texts.tower, classes, prompts)),
         )
 
 
@@ -266,11 +257,7 @@ def _build(spec: ModelSpec, source: Source, loading: Loading) -> Built:
     device = pick_device(loading.device)
     with telling(spec, source), reading_with(_tensors):
         model, transform = open_clip.create_model_from_pretrained(
-            source.model,
-            source.pretrained,
-            device="cpu",
-            weights_only=True,
-            **arguments,
+            source.model, source.pretrained, device="cpu", weights_only=True, **arguments
         )
         _move(model, device, loading.precision)
     model.eval()

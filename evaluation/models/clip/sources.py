@@ -219,10 +219,7 @@ def _architecture_config(spec: ModelSpec) -> Mapping[str, Any]:
 
 
 def _tag(spec: ModelSpec) -> Mapping[str, Any]:
-    from open_clip.pretrained import (
-        get_pretrained_cfg,
-        list_pretrained_tags_by_model,
-    )
+    from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 
     tag: Mapping[str, Any] = get_pretrained_cfg(spec.architecture, spec.weights)
     if not tag:
@@ -240,10 +237,7 @@ def _published_preprocessing(architecture: str) -> dict[str, Any]:
     open_clip would give any file OpenAI's mean and deviation, which is wrong for SigLIP,
     MobileCLIP, PE… whose own weights all say otherwise.
     """
-    from open_clip.pretrained import (
-        get_pretrained_cfg,
-        list_pretrained_tags_by_model,
-    )
+    from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 
     found = [
         _preprocessing(get_pretrained_cfg(architecture, tag))

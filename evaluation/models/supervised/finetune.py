@@ -23,13 +23,7 @@ from evaluation.errors import ModelError
 from evaluation.models.base import Loading, Watch
 from evaluation.models.checkpoints import file_digest
 from evaluation.models.supervised.saves import Saves
-from evaluation.models.supervised.schedule import (
-    best_of,
-    chosen_of,
-    is_over,
-    record_of,
-    told,
-)
+from evaluation.models.supervised.schedule import best_of, chosen_of, is_over, record_of, told
 from evaluation.models.supervised.trainer import Trainer
 from evaluation.models.supervised.weights import Loaded
 from evaluation.records import (

@@ -50,10 +50,7 @@ def fit_logistic_regression(
     if validation is not None and has_images(validation):
         scores = {strength: _accuracy(head, validation) for strength, head in heads.items()}
         best = max(strengths, key=lambda strength: (scores[strength], -strength))
-        chosen |= {
-            "validation_accuracy": scores[best],
-            "validation_images": len(validation.labels),
-        }
+        chosen |= {"validation_accuracy": scores[best], "validation_images": len(validation.labels)}
     else:
         best = DEFAULT_STRENGTH
         notes = (f"no validation part: the regularisation was not chosen (C = {best:g})",)

@@ -17,12 +17,7 @@ from evaluation.models.cards import parameters
 from evaluation.models.supervised.augmentation import Augmentation
 from evaluation.models.supervised.blocks import last_parts
 from evaluation.models.supervised.logistic import check_support, fit_logistic_regression
-from evaluation.models.supervised.schedule import (
-    adamw,
-    judged,
-    plan_of,
-    require_finite,
-)
+from evaluation.models.supervised.schedule import adamw, judged, plan_of, require_finite
 from evaluation.models.supervised.weights import Loaded
 from evaluation.records import (
     IntArray,
