@@ -39,13 +39,9 @@ _UMASK = _umask()
 
 @contextlib.contextmanager
 def writing(where: Path, kind: type[VeilleError], *, elsewhere: str) -> Iterator[None]:
-    """Turns the refusal of a disk into one line.
+    """Turns the refusal of a disk into one line, an error of a ``kind``.
 
-    Args:
-        where: What is being written.
-        kind: The error to raise.
-        elsewhere: The remedy when this is no place to write.
-
+    ``where`` is what is being written, ``elsewhere`` the remedy when this is no place to write.
     """
     try:
         yield

@@ -36,15 +36,9 @@ def class_activation(
     Raises :class:`ModelError`: the tower has no such layer, or its gradient is zero everywhere: the
     output of the last block of a ViT whose class token alone is read, for instance.
 
-    Args:
-        model: The model.
-        score: What is explained.
-        pixels: (B, 3, H, W).
-        kind: Which of the two; see the module.
-        layer: The tower's last feature map when None.  A layer of tokens is fine as well: that
-            of a ViT's last block where the patches still count is its first norm (``ln_1``,
-            ``norm1``).
-
+    ``pixels`` are (B, 3, H, W).  The layer is the tower's last feature map unless one is named; one
+    of tokens is fine as well: that of a ViT's last block where the patches still count is its first
+    norm (``ln_1``, ``norm1``).
     """
     layer = layer or inspect_tower(model).spatial
     if layer is None:

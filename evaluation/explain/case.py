@@ -64,20 +64,13 @@ def explain_case(
     Raises :class:`DataError`: a photo can no longer be read; :class:`StoreError`: the cache cannot
     be used.
 
-    Args:
-        explainer: Its model, with the head that made the predictions.
-        stamp: Fields of the record: which case is explained, and on which data.
-        samples: The photos of the predictions, in any order.
-        predictions: Of the test photos.
-        write: Keeps an overlay: its name relative to the case's folder, and its bytes.
-        selected: The photos; those of the rules when None.
-        folder: Of the overlays, within the case's folder.
-        progress: Told of forward passes, those that the cache spares included.
+    The explainer has the head that made the predictions, whose photos the samples are, in any
+    order; ``selected`` are explained, or those of the rules.  ``write`` keeps an overlay: its name
+    relative to the case's folder, in ``folder``, and its bytes.  ``stamp`` has fields of the
+    record: which case it is, and on which data.  ``progress`` is told of forward passes, those that
+    the cache spares included.
 
-    Returns:
-        The record of attention.json.  A method that does not apply has a card that says why
-        and which one does; it is not an error.
-
+    A method that does not apply has a card that says why and which one does; it is no error.
     """
     if selected is None:
         selected = select_photos(predictions, explainer.spec)

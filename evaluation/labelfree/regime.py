@@ -68,13 +68,9 @@ def adapt(
 ) -> Adapted:
     """The head that titles, unlabelled photos and declared shares make of a zero-shot head.
 
-    Args:
-        seen: Of the training and validation parts.
-        zero_shot: Rows are the class texts' embeddings times the logit scale.
-        sources: What is read.
-        shares: (C,) declared shares of the classes.
-        trials: Layers of these very pairs, made before for other texts.
-
+    It has ``seen`` the training and validation parts.  Rows of the zero-shot head are the class
+    texts' embeddings times the logit scale; ``shares`` are (C,), as declared; ``trials`` the layers
+    of these very pairs, made before for other texts.
     """
     texts = zero_shot.weight / np.linalg.norm(zero_shot.weight, axis=1, keepdims=True)
     chosen = None

@@ -114,14 +114,7 @@ class TowerEmbedder:
     views: Embedder | None = None
 
     def __init__(self, spec: ModelSpec, identity: Identity, tower: Callable[[], Tower]) -> None:
-        """A model whose tower is made when a photo needs it, once.
-
-        Args:
-            spec: The model.
-            identity: That of the tower.
-            tower: Makes it.
-
-        """
+        """A model whose tower is made when a photo needs it, once."""
         self.spec, self.dim, self.fingerprint = spec, identity.dim, identity.fingerprint
         self.device, self.precision = identity.device, identity.precision
         self.weights_digest, self.preprocessing = identity.weights_digest, identity.preprocessing

@@ -24,10 +24,8 @@ TOLERANCE = 1e-4
 def fused(tower: nn.Module, size: tuple[int, int]) -> nn.Module | None:
     """A copy of a tower for inference; None where nothing can be fused, or not faithfully.
 
-    Args:
-        tower: On its device, in evaluation mode, in single precision.
-        size: Height and width of the pixels that it reads.
-
+    It is on its device, in evaluation mode and single precision; the size of the pixels that it
+    reads is their height and width.
     """
     import torch
     from torch import nn

@@ -27,14 +27,10 @@ class SentenceEncoder:
     def __init__(
         self, folder: Path, checkpoint: Path, context_length: int, prefix: str = "text.transformer."
     ) -> None:
-        """Of files as transformers and open_clip write them.
+        """Of a folder with ``tokenizer.json`` and ``config.json``, and a safetensors checkpoint.
 
-        Args:
-            folder: Holds ``tokenizer.json`` and ``config.json``.
-            checkpoint: Safetensors.
-            context_length: Tokens that are read of a sentence, its marks included.
-            prefix: Of the encoder's tensors in the checkpoint: open_clip's, or none.
-
+        ``context_length`` tokens are read of a sentence, its marks included; ``prefix`` is that of
+        the encoder's tensors in the checkpoint: open_clip's, or none.
         """
         self._folder, self._checkpoint, self._prefix = folder, checkpoint, prefix
         self.context_length = context_length

@@ -21,10 +21,7 @@ def corrected(differences: FloatArray, tested: float) -> tuple[float, float, flo
     validation included, and n2 to test; t with J - 1 degrees of freedom.  For the folds of a
     cross-validation n2/n1 is 1/(K - 1) (Bouckaert & Frank 2004).
 
-    Args:
-        differences: (J,) one a split, J > 1.
-        tested: Share of the photos that a split tests, below 1.
-
+    There are (J,) differences, one a split, J > 1, of which each tests a share ``tested`` below 1.
     """
     number, mean = differences.size, float(differences.mean())
     error = float(np.sqrt((1 / number + tested / (1 - tested)) * differences.var(ddof=1)))

@@ -105,10 +105,8 @@ def _device_peak_mb() -> float | None:
 def seconds_of(work: Callable[[], object], *, budget: float = BUDGET) -> float:
     """The median time of some work, seconds, after one repetition that does not count.
 
-    Args:
-        work: Must not return before its result is there.
-        budget: Seconds after which no further repetition is begun; one is always made.
-
+    The work must not return before its result is there.  After ``budget`` seconds no further
+    repetition is begun; one is always made.
     """
     work()  # kernels are chosen and memory is taken the first time
     times: list[float] = []

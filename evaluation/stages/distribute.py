@@ -66,13 +66,9 @@ def embed_on_cluster(
     Raises :class:`DataError`: the model's trunk is trained on the photos;
     :class:`WeightsUnavailable`: the model cannot be had here.
 
-    Args:
-        spec: A model whose trunk learns nothing from the photos.
-        data: The study.
-        engine: Its store takes the vectors in.
-        address: Of a Ray cluster; None for one of this machine's cores.
-        workers: Actors, of a core or a card each; None for as many as there is room for.
-
+    The engine's store takes the vectors in.  Without the ``address`` of a Ray cluster this
+    machine's cores are one; ``workers`` are actors, of a core or a card each, or as many as there
+    is room for.
     """
     if spec.training is not None and spec.training.regime == "finetune":
         raise DataError("a trunk that is trained is trained on one machine", where=spec.name)

@@ -62,17 +62,10 @@ def suggest(
     :class:`WeightsUnavailable`: the model cannot be had here; :class:`VeilleError`: the file cannot
     be written.
 
-    Args:
-        data: The study; its test part is put away first.
-        spec: The model.
-        engine: Loads it, and writes the suggestion.
-        prompts: The prompt set to start from; the best on validation when None.
-        output: Folder of the new prompt set; the study's own ``prompts`` when None.
-
-    Returns:
-        The suggestion, which suggestion.json holds, and the file of the new prompt set: None
-        when no text is missing, or when none of those that are wins a validation photo.
-
+    They start from the prompt set of that name, or from the best on validation; the new one goes
+    to the study's own ``prompts`` unless ``output`` is another folder.  Returns the suggestion,
+    which suggestion.json holds, and that file: None when no text is missing, or when none of those
+    that are wins a validation photo.
     """
     blind = hide_test(data)
     bench = validation_bench(blind, spec, engine)

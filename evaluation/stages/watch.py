@@ -80,12 +80,8 @@ def _changed(watch: Watch) -> float | None:
 def rescore(watch: Watch, saved: float) -> Provisional:
     """Scores the prompt sets as they are on disk.
 
-    A file with a mistake keeps the figures of the last save, and the mistake is told.
-
-    Args:
-        watch: Its last save is replaced by this one.
-        saved: When the files were saved, seconds since 1970.
-
+    A file with a mistake keeps the figures of the last save, and the mistake is told.  The files
+    were ``saved`` so many seconds after 1970.
     """
     error = ""
     try:

@@ -141,11 +141,7 @@ def write_explanation(
 ) -> Path:
     """Writes a case's maps, attention.json after its overlays, and returns its path.
 
-    Args:
-        root: The artefacts.
-        explanation: The record.
-        overlays: Every overlay that it names, relative to the case's folder.
-
+    The overlays are all that it names, relative to the case's folder.
     """
     path = root / explanation.case / "attention.json"
     _write_with_overlays(path, explanation, overlays)

@@ -42,10 +42,8 @@ def own_picture(folder: Path, name: str, root: Path) -> Path:
 def require_own(path: Path, root: Path) -> None:
     """Raises :class:`ArtefactError` for a file that exists and is not what its name says.
 
-    Args:
-        path: The file; one that does not exist is left to its reader.
-        root: The folder of the artefacts, from which no link may lead away.
-
+    One that does not exist is left to its reader.  ``root`` is the folder of the artefacts, from
+    which no link may lead away.
     """
     try:
         if not path.exists():

@@ -58,14 +58,9 @@ def finetune(
     Raises :class:`ModelError`: a class has no training photo, the loss is no number, or a
     checkpoint cannot be written.
 
-    Args:
-        loaded: The trunk to start from; its module is changed in place.
-        spec: The model, with its training and augmentation.
-        photos: What it may learn from.
-        transform: From a photo to what the trunk reads, without augmentation.
-        device: Where it is trained.
-        loading: Where trainings are kept, whether one is resumed, and who is told of epochs.
-
+    The module of the trunk that is ``loaded`` is changed in place.  ``transform`` makes of a photo
+    what the trunk reads, without augmentation; ``loading`` says where trainings are kept, whether
+    one is resumed, and who is told of epochs.
     """
     folder, resume = loading.cache / "trainings", loading.resume
     place = folder / _key(loaded, spec, photos, device)[:32]
