@@ -84,6 +84,17 @@ def meant(name: str, among: Iterable[str], *, most: int = 1) -> str:
     return f"{question} known: {quoted(known, MOST_MISTAKES) or 'none'}".strip()
 
 
+def refuse_unknown(what: str, names: Iterable[str], known: Iterable[str], where: object) -> None:
+    """Raises :class:`VeilleError` for names that are not known, and says which are."""
+    choices = sorted(known)
+    if unknown := sorted(set(names) - set(choices)):
+        raise VeilleError(
+            f"{what} {', '.join(unknown)}",
+            where=where,
+            remedy=f"choose among {', '.join(choices)}" if choices else None,
+        )
+
+
 class VeilleError(Exception):
     """What was wrong, where it was, and what to do about it."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluation.errors import VeilleError
+from evaluation.errors import VeilleError, refuse_unknown
 from evaluation.records import Case
 from evaluation.stores.artefacts import read_attempt
 from evaluation.usage import eval_command
@@ -16,13 +16,7 @@ def named(cases: Sequence[Case], names: Sequence[str]) -> tuple[Case, ...]:
     """
     study = cases[0].study
     wanted = {name.removeprefix(f"{study}/") for name in names}
-    unknown = sorted(wanted - {case.name for case in cases})
-    if unknown:
-        raise VeilleError(
-            f"no case {', '.join(unknown)}",
-            where=study,
-            remedy=f"choose among {', '.join(case.name for case in cases)}",
-        )
+    refuse_unknown("no case", wanted, [case.name for case in cases], study)
     return tuple(case for case in cases if case.name in wanted)
 
 

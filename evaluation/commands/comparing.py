@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from evaluation.commands.options import ARTEFACTS, DATA_ROOT, runs_models, say, short
-from evaluation.errors import VeilleError
+from evaluation.errors import VeilleError, refuse_unknown
 from evaluation.records import PairedTest, StudyComparison
 from evaluation.stages.settings import Settings
 from evaluation.study.config import load_study
@@ -67,12 +67,7 @@ def _print_changes(
         found = changes(artefacts, study, then)
     wanted = {case.removeprefix(f"{study}/") for case in cases}
     known = {one.case.removeprefix(f"{study}/") for one in found}
-    if wanted - known:
-        raise VeilleError(
-            f"{', '.join(sorted(wanted - known))} was not scored both times",
-            where=study,
-            remedy=f"choose among {', '.join(sorted(known))}",
-        )
+    refuse_unknown("not scored both times:", wanted, known, study)
     chosen = [one for one in found if not wanted or one.case.removeprefix(f"{study}/") in wanted]
     say(changes_text(chosen, study, against, markdown=markdown))
 
@@ -121,11 +116,7 @@ def _wanted_pairs(found: StudyComparison, cases: tuple[str, ...]) -> tuple[Paire
     pairs = found.comparison.pairs if found.comparison else ()
     known = {name for pair in pairs for name in (pair.a, pair.b)}
     wanted = {case if case in known else f"{found.study}/{case}" for case in cases}
-    unknown = sorted(wanted - known)
-    if unknown or len(wanted) == 1:
-        raise VeilleError(
-            f"no scored case {', '.join(unknown)}" if unknown else "one case is no pair",
-            where=found.study,
-            remedy=f"choose two or more among {', '.join(sorted(known))}",
-        )
+    refuse_unknown("no scored case", wanted, known, found.study)
+    if len(wanted) == 1:
+        raise VeilleError("one case is no pair", where=found.study, remedy="name two or more")
     return tuple(pair for pair in pairs if not wanted or {pair.a, pair.b} <= wanted)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import scipy.linalg
@@ -178,11 +178,12 @@ def variance_split(
     independent = labels.size if members is None else int(members.max()) + 1
     covariance = _covariance(cells, labels, members)
     return tuple(
-        replace(
-            _source(name, contrast, accuracies, covariance, independent),
+        VarianceSource(
+            source=name,
             share=float(part),
             low=interval.low,
             high=interval.high,
+            **_wald(contrast, accuracies, covariance, independent),
         )
         for (name, contrast), part, interval in zip(
             contrasts.items(), shares, intervals, strict=True
@@ -231,25 +232,16 @@ def _sums(rows: FloatArray, members: IntArray) -> FloatArray:
     return np.stack([np.bincount(members, weights=column) for column in rows.T], axis=1)
 
 
-def _source(
-    name: _Source, contrast: FloatArray, accuracies: FloatArray, covariance: FloatArray, n: int
-) -> VarianceSource:
-    """Effect and test of one source; its share of the variance is left to the caller."""
+def _wald(
+    contrast: FloatArray, accuracies: FloatArray, covariance: FloatArray, n: int
+) -> dict[str, Any]:
+    """Effect of one source, and its test on n independent images."""
     effects, noise = contrast @ accuracies, contrast @ covariance @ contrast.T
     df = contrast.shape[0]
     wald = float(effects @ np.linalg.solve(noise, effects))
     p = float(scipy.stats.f.sf(wald * (n - df) / (df * (n - 1)), df, n - df)) if n > df else 1.0
-    excess = float(effects @ effects - np.trace(noise))
-    return VarianceSource(
-        source=name,
-        share=0.0,
-        low=0.0,
-        high=1.0,
-        effect=(max(0.0, excess) / accuracies.size) ** 0.5,
-        df=df,
-        wald=wald,
-        p=p,
-    )
+    excess = max(0.0, float(effects @ effects - np.trace(noise)))
+    return {"effect": (excess / accuracies.size) ** 0.5, "df": df, "wald": wald, "p": p}
 
 
 # ----------------------------------------------------------------- choosing prompts

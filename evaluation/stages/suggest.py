@@ -44,8 +44,6 @@ CONFUSIONS = 3
 """Of a class, those that are shown: the largest."""
 PHOTOS = 2
 """Of a confusion, those that are explained: the surest."""
-ADDED = 8
-"""Texts that a class is given at most."""
 
 
 def suggest(

@@ -49,6 +49,7 @@ from evaluation.stores.tables import read_predictions, table_file, write_table
 from evaluation.usage import SCORE_AGAIN
 
 T = TypeVar("T")
+_Made = TypeVar("_Made", CaseExplanation, Suggestion)
 
 _ELSEWHERE = "choose a writable folder with --artefacts, or change its permissions"
 
@@ -268,6 +269,7 @@ def read_study_results(folder: Path) -> StudyResults:
         require_own(case, root)
     runs = _read_present((case / "run.json" for case in cases), root)
     scored = {run.case: root / run.case for run in runs if run.status == "ok"}
+    texts = {run.case: run.prompts.digest for run in runs if run.prompts}
     comparison = folder / "comparison.json"
     for path in (comparison, *(table_file(case / "predictions.csv") for case in scored.values())):
         require_own(path, root)
@@ -279,9 +281,17 @@ def read_study_results(folder: Path) -> StudyResults:
             case: read_predictions(where / "predictions.csv") for case, where in scored.items()
         },
         comparison=_read(comparison, StudyComparison) if comparison.is_file() else None,
-        explanations=_explanations(root, study, scored),
+        explanations={
+            case: maps
+            for case, maps in _current(study, scored, root, "attention.json", CaseExplanation)
+            if maps.predictions_digest == predictions_digest(root, case)
+        },
         explain_failures=_read_each(scored, root, "attention-failure.json", ExplainFailure),
-        suggestions=_suggestions(study, runs, scored, root),
+        suggestions={
+            case: suggestion
+            for case, suggestion in _current(study, scored, root, "suggestion.json", Suggestion)
+            if suggestion.prompts_digest == texts.get(case)
+        },
         projections=_read_each(scored, root, "projection.json", Projection),
         folder=folder,
     )
@@ -289,35 +299,16 @@ def read_study_results(folder: Path) -> StudyResults:
     return results
 
 
-def _explanations(
-    root: Path, study: StudyRecord, scored: Mapping[str, Path]
-) -> dict[str, CaseExplanation]:
-    """The maps that were made from the predictions as they are now."""
-    return {
-        case: one
-        for case, one in _read_each(scored, root, "attention.json", CaseExplanation).items()
-        if _is_about(one, study) and one.predictions_digest == predictions_digest(root, case)
-    }
-
-
-def _suggestions(
-    study: StudyRecord, runs: Iterable[RunRecord], scored: Mapping[str, Path], root: Path
-) -> dict[str, Suggestion]:
-    """What was suggested instead of the texts as they are now."""
-    texts = {run.case: run.prompts.digest for run in runs if run.prompts}
-    return {
-        case: one
-        for case, one in _read_each(scored, root, "suggestion.json", Suggestion).items()
-        if _is_about(one, study) and one.prompts_digest == texts.get(case)
-    }
-
-
-def _is_about(found: CaseExplanation | Suggestion, study: StudyRecord) -> bool:
-    """Whether a record was made on the photos and the split that study.json describes."""
-    return (found.dataset_revision, found.split_digest) == (
-        study.dataset_revision,
-        study.split_digest,
-    )
+def _current(
+    study: StudyRecord, scored: Mapping[str, Path], root: Path, name: str, kind: type[_Made]
+) -> list[tuple[str, _Made]]:
+    """Records that were made on the photos and the split that study.json describes."""
+    now = study.dataset_revision, study.split_digest
+    return [
+        (case, record)
+        for case, record in _read_each(scored, root, name, kind).items()
+        if (record.dataset_revision, record.split_digest) == now
+    ]
 
 
 def _read_each(folders: Mapping[str, Path], root: Path, name: str, kind: type[T]) -> dict[str, T]:

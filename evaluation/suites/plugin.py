@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from evaluation.errors import ArtefactError, VeilleError, VeilleWarning
+from evaluation.errors import ArtefactError, VeilleError, VeilleWarning, refuse_unknown
 from evaluation.records import Case, CaseComparison, Predictions, RunRecord, Study, Threshold
 from evaluation.stages.engine import Engine
 from evaluation.stages.evaluate import evaluate
@@ -116,13 +116,7 @@ def _names(config: pytest.Config, option: str, known: set[str]) -> set[str] | No
     if text is None:
         return None
     wanted = {name.strip() for name in text.split(",") if name.strip()}
-    unknown = sorted(wanted - known)
-    if unknown:
-        raise VeilleError(
-            f"unknown name {', '.join(unknown)}",
-            where=option,
-            remedy=f"choose among {', '.join(sorted(known))}",
-        )
+    refuse_unknown("unknown name", wanted, known, option)
     return wanted
 
 

@@ -117,7 +117,7 @@ def test_the_commands_say_it_in_a_table(
     assert [line.split(" | ")[0] for line in lines[4:]] == [f"| {short}"]
     missing = run("compare", NAME, "x/y", "--against", "avril", "--artefacts", root)
     assert missing.exit_code == 2
-    assert "x/y was not scored both times" in missing.output
+    assert "not scored both times: x/y" in missing.output
 
 
 def test_a_table_of_many_photos_is_kept_too(
