@@ -10,6 +10,7 @@ abstention   risk and coverage; how much of a catalogue can be classified withou
 prompts      what prompt sets change, by text and by class, and the price of choosing them
 coverage     sub-categories that the texts of their class leave out
 fewshot      from how many labelled images training beats zero-shot
+probes       the classifiers that are made of a few labelled images
 audit        doubtful labels, overlapping classes, near duplicates
 retrieval    photo to title and title to photo
 projection   photos and class texts in the plane

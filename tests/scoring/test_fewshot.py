@@ -13,17 +13,8 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from evaluation.errors import DataError
 from evaluation.records import FewShot, FewShotPoint, Head, LearningCurve, MeanGain, Support
-from evaluation.scoring.fewshot import (
-    METHODS,
-    SHOTS,
-    draw_support,
-    few_shot,
-    gda,
-    knn,
-    labels_worth,
-    logistic,
-    text_probe,
-)
+from evaluation.scoring.fewshot import SHOTS, draw_support, few_shot, labels_worth
+from evaluation.scoring.probes import METHODS, gda, knn, logistic, text_probe
 
 CLASSES = ("a", "b", "c")
 BY_NAME = {method.name: method for method in METHODS}
