@@ -172,7 +172,7 @@ def of_url(url: str, *, target: Path, what: str, size: int | None = None) -> Pub
         what=what,
         cached=lambda: target if target.is_file() else None,
         announced=lambda: announced_by_url(url, target=target, what=what),
-        settle=lambda remote: remote.target,
+        settle=lambda remote: remote.place,
         size=size,
     )
 
@@ -199,7 +199,7 @@ def of_repository(repository: str) -> Published:
         return weights.announced()
 
     def settle(remote: RemoteFile) -> Path:
-        config.fetch(Loading(cache=remote.target.parent))
+        config.fetch(Loading(cache=remote.place.parent))
         return weights.settle(remote)
 
     return replace(
@@ -242,8 +242,8 @@ def announced_by_url(url: str, *, target: Path, what: str) -> RemoteFile:
         url=url,
         size=whole_number(length),
         digest=digest_in_url(url),
-        target=target,
-        partial=target.with_name(f"{target.name}.fetched"),
+        place=target,
+        target=target.with_name(f"{target.name}.fetched"),
     )
 
 
@@ -282,9 +282,9 @@ def _announced_by_hub(repository: str, names: tuple[str, ...], *, what: str) -> 
         url=hf_hub_url(repository, name, revision=found.commit_hash),
         size=found.size,
         digest=found.etag if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", found.etag) else "",
-        target=cache / folder / "blobs" / found.etag,
+        place=cache / folder / "blobs" / found.etag,
         # Among the locks, where the hub's tools do not look for entries of the cache.
-        partial=cache / ".locks" / folder / f"{found.etag}.veille.fetched",
+        target=cache / ".locks" / folder / f"{found.etag}.veille.fetched",
         headers=build_hf_headers(),
     )
 

@@ -8,8 +8,8 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,20 +30,18 @@ LARGEST = 64 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteFile:
-    """A file as its server announces it, before anything of it is fetched."""
+class RemoteFile(Wanted):
+    """A file as its server announces it, before anything of it is fetched.
 
-    url: str
-    size: int | None
-    """Bytes; None when the server does not say."""
+    Its ``target`` keeps it until a library puts it in its ``place``, on the same file system.  The
+    user's token is in the headers of the hub, and of nobody else.
+    """
+
     digest: str
     """Its SHA-256 or git SHA-1 (hexadecimal), or the first digits of a SHA-256; "" if unknown."""
-    target: Path
+    place: Path
     """Where the library that will read it looks for it."""
-    partial: Path
-    """Where it is kept until a library has put it in its place, on the same file system."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Of the request: the user's token goes to the hub and to nobody else."""
+    largest: int = LARGEST
 
 
 def download(remote: RemoteFile, *, what: str, progress: Progress = silent) -> Path:
@@ -57,14 +55,14 @@ def download(remote: RemoteFile, *, what: str, progress: Progress = silent) -> P
     from filelock import FileLock
 
     with told(what):
-        remote.partial.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{remote.partial}.lock"):
-            if remote.target.is_file():
-                return remote.target
+        remote.target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{remote.target}.lock"):
+            if remote.place.is_file():
+                return remote.place
             if not _is_whole(remote):
                 _transfer(remote, what, progress)
             _check(remote, what)
-    return remote.partial
+    return remote.target
 
 
 @contextlib.contextmanager
@@ -74,17 +72,17 @@ def placed(remote: RemoteFile, *, what: str) -> Iterator[None]:
     The library may ask its server once more.  If that fails, the file is taken back, so that
     the cache holds nothing that the library would not have put there.
     """
-    fresh = not remote.target.is_file()
+    fresh = not remote.place.is_file()
     with told(what):
         if fresh:
-            remote.target.parent.mkdir(parents=True, exist_ok=True)
-            remote.partial.replace(remote.target)
+            remote.place.parent.mkdir(parents=True, exist_ok=True)
+            remote.target.replace(remote.place)
         try:
             yield
         except BaseException:
-            if fresh and remote.target.is_file():
-                remote.target.replace(remote.partial)
-                _remove_empty(remote.target.parent, remote.target.parent.parent)
+            if fresh and remote.place.is_file():
+                remote.place.replace(remote.target)
+                _remove_empty(remote.place.parent, remote.place.parent.parent)
             raise
 
 
@@ -110,20 +108,13 @@ def _transfer(remote: RemoteFile, what: str, progress: Progress) -> None:
     from huggingface_hub import constants
 
     label, total = f"downloading {what} (MB)", max(1, (remote.size or 0) // MEGABYTE)
-    wanted = Wanted(
-        url=remote.url,
-        target=remote.partial,
-        headers=remote.headers,
-        size=remote.size,
-        largest=LARGEST,
-        timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT,
-    )
+    wanted = replace(remote, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT)
     transfer(wanted, progress=lambda done, _: progress(label, done // MEGABYTE, total))
 
 
 def _is_whole(remote: RemoteFile) -> bool:
     """Whether an earlier run fetched it, and a library could not yet put it in its place."""
-    found = remote.partial
+    found = remote.target
     return found.is_file() and remote.size in (None, found.stat().st_size)
 
 
@@ -136,8 +127,8 @@ _GIT_DIGITS = 40
 
 def _check(remote: RemoteFile, what: str) -> None:
     """Raises, and throws the file away, when it is not what was announced."""
-    if remote.digest and not _file_digest(remote.partial, remote.digest).startswith(remote.digest):
-        remote.partial.unlink()
+    if remote.digest and not _file_digest(remote.target, remote.digest).startswith(remote.digest):
+        remote.target.unlink()
         raise WeightsUnavailable(
             "what came has another checksum than the one announced; it was thrown away",
             where=what,

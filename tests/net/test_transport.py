@@ -47,8 +47,8 @@ def test_weights_stand_the_same_servers(kind: str, tmp_path: Path) -> None:
             url=f"{url}/w.pt",
             size=500_000,
             digest="0" * 64,
-            target=tmp_path / "w.pt",
-            partial=tmp_path / "w.pt.fetched",
+            place=tmp_path / "w.pt",
+            target=tmp_path / "w.pt.fetched",
         )
         with pytest.raises(WeightsUnavailable) as caught:
             announced.download(remote, what="w")
