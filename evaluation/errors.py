@@ -86,7 +86,7 @@ def meant(name: str, among: Iterable[str], *, most: int = 1) -> str:
 
 def refuse_unknown(what: str, names: Iterable[str], known: Iterable[str], where: object) -> None:
     """Raises :class:`VeilleError` for names that are not known, and says which are."""
-    choices = sorted(known)
+    choices = list(known)
     if unknown := sorted(set(names) - set(choices)):
         raise VeilleError(
             f"{what} {', '.join(unknown)}",

@@ -67,7 +67,7 @@ def _print_changes(
         found = changes(artefacts, study, then)
     wanted = {case.removeprefix(f"{study}/") for case in cases}
     known = {one.case.removeprefix(f"{study}/") for one in found}
-    refuse_unknown("not scored both times:", wanted, known, study)
+    refuse_unknown("not scored both times:", wanted, sorted(known), study)
     chosen = [one for one in found if not wanted or one.case.removeprefix(f"{study}/") in wanted]
     say(changes_text(chosen, study, against, markdown=markdown))
 
@@ -116,7 +116,7 @@ def _wanted_pairs(found: StudyComparison, cases: tuple[str, ...]) -> tuple[Paire
     pairs = found.comparison.pairs if found.comparison else ()
     known = {name for pair in pairs for name in (pair.a, pair.b)}
     wanted = {case if case in known else f"{found.study}/{case}" for case in cases}
-    refuse_unknown("no scored case", wanted, known, found.study)
+    refuse_unknown("no scored case", wanted, sorted(known), found.study)
     if len(wanted) == 1:
         raise VeilleError("one case is no pair", where=found.study, remedy="name two or more")
     return tuple(pair for pair in pairs if not wanted or {pair.a, pair.b} <= wanted)

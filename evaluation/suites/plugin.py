@@ -116,7 +116,7 @@ def _names(config: pytest.Config, option: str, known: set[str]) -> set[str] | No
     if text is None:
         return None
     wanted = {name.strip() for name in text.split(",") if name.strip()}
-    refuse_unknown("unknown name", wanted, known, option)
+    refuse_unknown("unknown name", wanted, sorted(known), option)
     return wanted
 
 
