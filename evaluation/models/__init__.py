@@ -42,7 +42,10 @@ def availability(spec: ModelSpec, *, offline: bool) -> Availability:
 
     Without ``offline`` the server is asked how large weights that are not here would be.
     """
-    return _maker(spec).availability(spec, offline=offline)
+    try:
+        return _maker(spec).availability(spec, offline=offline)
+    except VeilleError as error:
+        return Availability(ready=False, reason=str(error))
 
 
 def opened(spec: ModelSpec, classes: Sequence[str]) -> str:

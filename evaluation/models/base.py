@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from evaluation.errors import ModelError, VeilleError
+from evaluation.errors import ModelError
 from evaluation.net.announced import Progress
 from evaluation.records import (
     Availability,
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 Watch = Callable[[int, int, str], None]
 """Called with the epochs that are done, how many there are, and the last one's numbers."""
+READY = Availability(ready=True, download_bytes=0)
+"""Of a model that has what it needs."""
 FINGERPRINT_VERSION = 1
 """Raised when this program changes what it computes from the same weights."""
 
@@ -194,7 +196,10 @@ class Maker(Protocol):
     """A module of :data:`evaluation.records.KINDS`: all that is asked about one kind of model."""
 
     def availability(self, spec: ModelSpec, *, offline: bool) -> Availability:
-        """Whether a model could run here; nothing is built, assembled or fetched."""
+        """Whether a model could run here; nothing is built, assembled or fetched.
+
+        Raises :class:`VeilleError` where it says why it could not.
+        """
 
     def fetch(self, spec: ModelSpec, loading: Loading) -> Path | None:
         """The checkpoint, assembled or downloaded when it is not here; None without one.
@@ -245,15 +250,6 @@ def input_size(preprocessing: Mapping[str, Any]) -> tuple[int, int]:
     size = preprocessing["size"]
     height, width = (size, size) if isinstance(size, int) else size
     return int(height), int(width)
-
-
-def available(require: Callable[[], object]) -> Availability:
-    """Ready, unless what a model requires raises; then why."""
-    try:
-        require()
-    except VeilleError as error:
-        return Availability(ready=False, reason=str(error))
-    return Availability(ready=True, download_bytes=0)
 
 
 def check_options(spec: ModelSpec, known: Mapping[str, type]) -> None:

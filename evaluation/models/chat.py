@@ -17,7 +17,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -25,7 +25,7 @@ import numpy as np
 
 from evaluation.data import open_photo
 from evaluation.errors import ModelError, WeightsUnavailable, one_line
-from evaluation.models.base import Loading, Predictor, available, check_options
+from evaluation.models.base import READY, Loading, Predictor, check_options
 from evaluation.records import (
     Availability,
     ModelSpec,
@@ -320,7 +320,8 @@ def _is_local(endpoint: str) -> bool:
 
 def availability(spec: ModelSpec, *, offline: bool) -> Availability:
     """Whether it could be asked; see :class:`evaluation.models.base.Maker`."""
-    return available(partial(_require, spec, offline=offline))
+    _require(spec, offline=offline)
+    return READY
 
 
 def _require(spec: ModelSpec, *, offline: bool) -> None:

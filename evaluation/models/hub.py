@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from evaluation.errors import WeightsUnavailable, one_line
-from evaluation.models.base import Loading
+from evaluation.models.base import READY, Loading
 from evaluation.net.announced import (
     RemoteFile,
     download,
@@ -117,7 +117,7 @@ class Published:
         Raises :class:`WeightsUnavailable` when it may not be asked, or does not answer.
         """
         if self.cached() is not None:
-            return Availability(ready=True, download_bytes=0)
+            return READY
         if offline:
             raise self._not_here()
         return Availability(

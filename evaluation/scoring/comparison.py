@@ -154,7 +154,7 @@ def compare(
             "takes two cases or more", where="a comparison", remedy="run another case"
         )
     n = aligned.labels.size
-    pairs = pair_tests(aligned, groups, margin=margin)
+    pairs = _pair_tests(aligned, groups, margin)
     discordance = float(np.median([(pair.only_a + pair.only_b) / n for pair in pairs]))
     q, p = cochran_q(aligned.correct)
     return CaseComparison(
@@ -175,49 +175,33 @@ def compare(
     )
 
 
-def pair_tests(
-    aligned: Aligned, groups: IntArray | None = None, *, margin: float = MARGIN
-) -> tuple[PairedTest, ...]:
+def _pair_tests(aligned: Aligned, groups: IntArray | None, margin: float) -> tuple[PairedTest, ...]:
     """Every pair of cases, best first, corrected for all of them; see :func:`compare`."""
     names, correct = aligned.cases, aligned.correct
-    pairs = combinations(_best_first(correct), 2)
-    raw = [paired_test(names[i], names[j], correct[i], correct[j], groups) for i, j in pairs]
-    return conclude(raw, margin=margin)
+    pairs = list(combinations(_best_first(correct), 2))
+    tests = [paired(correct[i], correct[j], groups) for i, j in pairs]
+    corrected = holm(np.array([test.p_mid for test in tests]))
+    rows = []
+    for (i, j), test, p in zip(pairs, tests, corrected, strict=True):
+        measured = asdict(test)
+        del measured["method"]
+        found = verdict(separated=bool(p < ALPHA), low=test.low, high=test.high, margin=margin)
+        rows.append(
+            PairedTest(
+                a=names[i],
+                b=names[j],
+                **measured,
+                p_holm=float(p),
+                smallest_gap=smallest_gap(test.only_a + test.only_b, test.n),
+                verdict=found,
+            )
+        )
+    return tuple(rows)
 
 
 def _best_first(correct: BoolArray) -> IntArray:
     """(K,) the cases by falling accuracy; equals stay in the study's order."""
     return np.argsort(-correct.sum(axis=1), kind="stable")
-
-
-def paired_test(
-    a: str, b: str, right_a: BoolArray, right_b: BoolArray, groups: IntArray | None = None
-) -> PairedTest:
-    """One pair, uncorrected: ``p_holm`` is ``p_mid``, and the verdict still "inconclusive"."""
-    test = paired(right_a, right_b, groups)
-    measured = asdict(test)
-    del measured["method"]
-    return PairedTest(
-        a=a,
-        b=b,
-        **measured,
-        p_holm=test.p_mid,
-        smallest_gap=smallest_gap(test.only_a + test.only_b, test.n),
-        verdict="inconclusive",
-    )
-
-
-def conclude(pairs: Sequence[PairedTest], *, margin: float = MARGIN) -> tuple[PairedTest, ...]:
-    """Corrects a family of pairs and gives each its verdict."""
-    corrected = holm(np.array([pair.p_mid for pair in pairs]))
-    return tuple(
-        replace(
-            pair,
-            p_holm=float(p),
-            verdict=verdict(separated=bool(p < ALPHA), low=pair.low, high=pair.high, margin=margin),
-        )
-        for pair, p in zip(pairs, corrected, strict=True)
-    )
 
 
 def verdict(*, separated: bool, low: float, high: float, margin: float = MARGIN) -> Verdict:

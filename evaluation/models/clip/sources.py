@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evaluation.errors import ModelError, VeilleError, WeightsUnavailable, meant, one_line
+from evaluation.errors import ModelError, WeightsUnavailable, meant, one_line
 from evaluation.files import json_object
 from evaluation.models import embedded
-from evaluation.models.base import Loading, available
+from evaluation.models.base import READY, Loading
 from evaluation.models.checkpoints import existing, is_path
 from evaluation.models.hub import (
     HUB,
@@ -254,10 +253,9 @@ def _preprocessing(tag: Mapping[str, Any]) -> dict[str, Any]:
 def availability(spec: ModelSpec, *, offline: bool) -> Availability:
     """Whether the weights are here, and how large they are otherwise; fetches nothing."""
     if spec.weights == "embedded":
-        return available(embedded.require_sources)
-    if is_path(spec.weights):
-        return available(partial(existing, spec))
-    try:
+        embedded.require_sources()
+    elif is_path(spec.weights):
+        existing(spec)
+    else:
         return published(spec).availability(offline=offline)
-    except VeilleError as error:
-        return Availability(ready=False, reason=str(error))
+    return READY

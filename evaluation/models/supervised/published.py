@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from evaluation.errors import ModelError, WeightsUnavailable, meant
 from evaluation.models import embedded
-from evaluation.models.base import Loading
+from evaluation.models.base import READY, Loading
 from evaluation.models.checkpoints import existing
 from evaluation.models.hub import Published, of_hub, of_url
 from evaluation.records import Availability, ModelSpec
@@ -79,16 +79,13 @@ def _file_here(spec: ModelSpec) -> Path:
 
 def availability(spec: ModelSpec, *, offline: bool) -> Availability:
     """Whether the weights are here; builds and fetches nothing."""
-    try:
-        if spec.weights == "imagenet":
-            return published(spec).availability(offline=offline)
-        if spec.weights != "embedded":  # whose one architecture is known without its library
-            architecture_of(spec)
-        if spec.weights != "random":
-            _file_here(spec)
-    except ModelError as error:
-        return Availability(ready=False, reason=str(error))
-    return Availability(ready=True, download_bytes=0)
+    if spec.weights == "imagenet":
+        return published(spec).availability(offline=offline)
+    if spec.weights != "embedded":  # whose one architecture is known without its library
+        architecture_of(spec)
+    if spec.weights != "random":
+        _file_here(spec)
+    return READY
 
 
 def embedded_file(spec: ModelSpec) -> Path:
