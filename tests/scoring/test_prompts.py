@@ -169,8 +169,8 @@ def _p_values(cells: np.ndarray, labels: np.ndarray) -> list[float]:
     """The tests alone: the bootstrap of the shares would take most of the time."""
     covariance = prompts._covariance(cells, labels, None)
     return [
-        prompts._source(name, c, cells.mean(axis=0), covariance, labels.size).p
-        for name, c in prompts._contrasts(2, 3).items()
+        prompts._wald(contrast, cells.mean(axis=0), covariance, labels.size)["p"]
+        for contrast in prompts._contrasts(2, 3).values()
     ]
 
 
