@@ -97,7 +97,7 @@ def _deal_copies(
             return parts, left
     largest = max(copies, key=len)
     raise DataError(
-        f"{len(copies)} groups of photos that look the same (the largest: {len(largest)} photos, "
+        f"{len(copies)} group(s) of photos that look the same (the largest: {len(largest)} photos, "
         f"{quoted([sample.id for sample in largest], 2)}) do not fit into parts of the sizes "
         "asked for",
         where=f"split of {name}",

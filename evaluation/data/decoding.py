@@ -69,8 +69,8 @@ class Decoded:
     used, and nothing says how many count."""
 
 
-def decode(handle: BinaryIO) -> Decoded:
-    """Decode a photo.
+def decode(handle: BinaryIO, bits: int | None = None) -> Decoded:
+    """Decode a photo; ``bits`` are those of 16 that count where the file does not say it.
 
     Raises:
         Unreadable: It is damaged, of an unknown format, or too large.
@@ -82,7 +82,7 @@ def decode(handle: BinaryIO) -> Decoded:
         # The memory of many decoding threads is bounded by one large photo.
         large = image.width * image.height > EXACT_PIXELS
         with _large_photo_lock if large else contextlib.nullcontext():
-            return _decoded(image, handle)
+            return _decoded(image, handle, bits)
     except Unreadable:
         raise
     except MemoryError:
@@ -91,13 +91,13 @@ def decode(handle: BinaryIO) -> Decoded:
         raise Unreadable(_damage(error, handle)) from error
 
 
-def _decoded(image: Image.Image, handle: BinaryIO) -> Decoded:
+def _decoded(image: Image.Image, handle: BinaryIO, bits: int | None) -> Decoded:
     width, height = image.size
     if width * height > EXACT_PIXELS and _is_jpeg(image):
         image.draft(None, (REDUCED_SIDE, REDUCED_SIDE))  # by 1, 2, 4 or 8, never below
     image.load()
     orientation = _orientation(image)
-    depth = depth_of(image, handle) if image.mode.startswith(("I", "F")) else None
+    depth = depth_of(image, handle, bits) if image.mode.startswith(("I", "F")) else None
     ground = _ground(image) if image.has_transparency_data else None
     rgb = _reduced(image, depth, ground)
     if orientation in _TRANSPOSED:

@@ -26,19 +26,20 @@ class Depth:
     """No more than 12 of 16 bits are used, and the file does not say how many count."""
 
 
-def depth_of(image: Image.Image, handle: BinaryIO) -> Depth:
-    """The depth of a loaded image of mode I or F, as its file declares it.
+def depth_of(image: Image.Image, handle: BinaryIO, bits: int | None) -> Depth:
+    """The depth of a loaded image of mode I or F, as its file declares it, or else the study.
 
     PNG says it in ``sBIT``, TIFF in ``MaxSampleValue``; 10 and 12-bit cameras write such files.
-    Otherwise all 16 bits count; floats are taken as [0, 1], or as [0, 255] when they go beyond 1.
+    Without either, or where samples are larger than declared, all 16 bits count; floats are
+    taken as [0, 1], or as [0, 255] when they go beyond 1.
     """
     low, high = image.getextrema()
     if not isinstance(high, int | float):
         return Depth(_SIXTEEN)
     if image.mode == "F":
         return Depth(1.0 if high <= 1 else 255.0)
-    declared = _declared(image, handle)
-    if declared is not None and high <= declared:
+    declared = _declared(image, handle) or (bits and (1 << bits) - 1)
+    if declared and high <= declared:
         return Depth(declared)
     return Depth(_SIXTEEN, doubtful=low != high and high <= _TWELVE)
 

@@ -50,7 +50,10 @@ class Inspected:
 
 
 def inspect_photos(
-    photos: Sequence[tuple[Path, str | None]], cache: Path, progress: Progress | None = None
+    photos: Sequence[tuple[Path, str | None]],
+    cache: Path,
+    progress: Progress | None = None,
+    bits: int | None = None,
 ) -> tuple[Inspected, ...]:
     """Inspect photos, decoding only those whose bytes were never seen.
 
@@ -58,6 +61,7 @@ def inspect_photos(
         photos: Each a file, and why it may not be opened, if so.
         cache: Folder of ``photos.sqlite``.
         progress: Told how many are done, of how many.
+        bits: Those of 16 that count, in files that do not say it.
 
     Raises:
         StoreError: The cache cannot be read or written.
@@ -76,7 +80,7 @@ def inspect_photos(
         written = time.monotonic()
         try:
             for index, photo in _in_threads(
-                lambda index: _inspect(*photos[index], known), range(len(photos))
+                lambda index: _inspect(*photos[index], known, bits), range(len(photos))
             ):
                 found[index] = photo
                 if photo.fresh:
@@ -88,7 +92,7 @@ def inspect_photos(
                     progress(len(found), len(photos))
         finally:
             _remember(database, unwritten)
-        told = _told_apart(photos, found)
+        told = _told_apart(photos, found, bits)
         _remember(database, told)
     return tuple(
         replace(found[index], facts=told.get(found[index].digest, found[index].facts))
@@ -97,7 +101,7 @@ def inspect_photos(
 
 
 def _told_apart(
-    photos: Sequence[tuple[Path, str | None]], found: Mapping[int, Inspected]
+    photos: Sequence[tuple[Path, str | None]], found: Mapping[int, Inspected], bits: int | None
 ) -> dict[str, PhotoFacts]:
     """The facts of files that differ and may show the same, with a digest of their pixels."""
     alike: dict[tuple[int, int, str], dict[str, int]] = defaultdict(dict)
@@ -114,7 +118,7 @@ def _told_apart(
     ]
     return {
         found[index].digest: replace(found[index].facts, pixels=pixels)
-        for index, pixels in _in_threads(lambda index: pixels_of(photos[index][0]), asked)
+        for index, pixels in _in_threads(lambda index: pixels_of(photos[index][0], bits), asked)
     }
 
 
@@ -129,16 +133,20 @@ def _in_threads(task: Callable[[int], T], indices: Iterable[int]) -> Iterator[tu
         executor.shutdown(cancel_futures=True)
 
 
-def _inspect(path: Path, refused: str | None, known: Mapping[str, PhotoFacts]) -> Inspected:
+def _inspect(
+    path: Path, refused: str | None, known: Mapping[str, PhotoFacts], bits: int | None
+) -> Inspected:
     if refused is not None:
         return Inspected(digest="", facts=PhotoFacts(reason=refused))
     try:
         with path.open("rb") as handle:
             digest = hashlib.file_digest(handle, "sha256").hexdigest()
+            if bits is not None:
+                digest = hashlib.sha256(f"{digest} {bits}".encode()).hexdigest()
             if digest in known:
                 return Inspected(digest=digest, facts=known[digest])
             handle.seek(0)
-            return Inspected(digest=digest, facts=inspect_photo(handle), fresh=True)
+            return Inspected(digest=digest, facts=inspect_photo(handle, bits), fresh=True)
     except FileNotFoundError:
         return Inspected(digest="", facts=PhotoFacts(reason="file not found"))
     except OSError as error:  # of this disk and this day: not to be remembered

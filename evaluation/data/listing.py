@@ -120,5 +120,5 @@ def refuse_duplicates(listed: Iterable[ListedPhoto], *, where: object) -> None:
     counts = Counter(photo.id for photo in listed)
     if twice := [sample_id for sample_id, count in counts.items() if count > 1]:
         raise DataError(
-            f"{quoted(twice)} listed more than once", where=where, remedy="keep one line of each"
+            f"{quoted(twice)} listed more than once", where=where, remedy="keep one of each"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -57,8 +58,8 @@ def load_dataset(
     files = Locator(root, spec.follow_links)
     found = [files.locate(photo.path) for photo in listed]
     paths = [path for path, _ in found]
-    inspected = inspect_photos(found, cache, progress)
-    samples = tuple(readable(listed, paths, inspected))
+    inspected = inspect_photos(found, cache, progress, spec.bits)
+    samples = tuple(readable(listed, paths, inspected, spec.bits))
     missing = tuple(unreadable(listed, inspected))
     classes = tuple(sorted({photo.label for photo in listed}))
     _refuse_empty_classes(classes, samples, missing, where)
@@ -79,7 +80,10 @@ def fetch_hint(spec: DatasetSpec, name: str) -> str:
 
 
 def readable(
-    listed: Sequence[ListedPhoto], paths: Sequence[Path], inspected: Sequence[Inspected]
+    listed: Sequence[ListedPhoto],
+    paths: Sequence[Path],
+    inspected: Sequence[Inspected],
+    bits: int | None,
 ) -> list[Sample]:
     """The photos that were decoded, with what decoding them told."""
     return [
@@ -96,6 +100,7 @@ def readable(
             title=photo.title,
             group=photo.group,
             text=photo.text,
+            bits=bits,
             fold=photo.fold,
         )
         for photo, path, found in zip(listed, paths, inspected, strict=True)
@@ -113,10 +118,12 @@ def unreadable(listed: Sequence[ListedPhoto], inspected: Sequence[Inspected]) ->
 
 
 def _alike_labels(classes: Sequence[str]) -> Iterator[DataNote]:
-    """Classes that differ by case, spaces or punctuation alone, which may be one class."""
+    """Classes that differ by case, accents, spaces or punctuation alone, which may be one class."""
     spellings: dict[str, list[str]] = defaultdict(list)
     for label in classes:
-        spellings[re.sub(r"[\W_]+", "", label.casefold()) or label].append(label)
+        # Accents stand alone in this form, and are no letters.
+        plain = unicodedata.normalize("NFKD", label).casefold()
+        spellings[re.sub(r"[\W_]+", "", plain) or label].append(label)
     for group in spellings.values():
         if len(group) > 1:
             yield DataNote(kind="labels-alike", count=len(group), names=tuple(group))

@@ -14,12 +14,14 @@ _LINES: dict[NoteKind, str] = {
     "no-photo-inside": "{n} folder(s) without any photo left out",
     "unlabelled": "{n} photo(s) of a part without class folders left out: they have no class",
     "name": "{n} file(s) left out whose name holds control characters or is no UTF-8",
-    "labels-alike": "{n} classes differ by case, spaces or punctuation alone: are they one?",
+    "labels-alike": "{n} classes differ by case, accents, spaces or punctuation alone: "
+    "are they one?",
     "split-column": "the column {what!r} looks like a split and is not used: to use it, write "
     'split_column = "{what}" in [dataset]; it says',
     "encoding": "the table is no UTF-8 and was read as {what}: check the spelling of {n} word(s), "
     "or declare its encoding",
-    "depth": "{n} photo(s) of 16 bits use 12 or fewer and do not say so: they look nearly black",
+    "depth": "{n} photo(s) of 16 bits use 12 or fewer and do not say so: they look nearly black, "
+    "unless [dataset] says how many count (bits = 12)",
     "pale": "{n} photo(s) nearly white on a transparent ground, laid on grey to be seen",
     "small-class": "{n} class(es) left out, too small for the parts of the split",
 }

@@ -44,14 +44,15 @@ class PhotoFacts:
     """Of its decoding: see ``data.decoding``."""
 
 
-def open_photo(path: Path) -> Image.Image:
+def open_photo(path: Path, bits: int | None = None) -> Image.Image:
     """Decode a photo.
 
     The EXIF orientation is applied, transparency laid on white (on grey, when it is nearly white
-    itself), the first frame of an animation taken, deep greys brought to 8 bits; colour profiles
-    are ignored, as usual in zero-shot evaluation.  A photo of more than ``EXACT_PIXELS`` is
-    reduced by a whole factor (a JPEG while it is decoded) that leaves its shortest side at least
-    ``REDUCED_SIDE``, unless it is very long.
+    itself), the first frame of an animation taken, deep greys brought to 8 bits (of ``bits``,
+    where the file does not say how many count); colour profiles are ignored, as usual in zero-
+    shot evaluation.  A photo of more than ``EXACT_PIXELS`` is reduced by a whole factor (a JPEG
+    while it is decoded) that leaves its shortest side at least ``REDUCED_SIDE``, unless it is
+    very long.
 
     Returns:
         An RGB image.
@@ -62,14 +63,14 @@ def open_photo(path: Path) -> Image.Image:
     """
     try:
         with path.open("rb") as handle:
-            return decode(handle).image
+            return decode(handle, bits).image
     except OSError as error:
         raise DataError(_reason_of(error), where=path) from error
     except Unreadable as error:
         raise DataError(str(error), where=path, remedy="replace the file or leave it out") from None
 
 
-def inspect_photo(handle: BinaryIO) -> PhotoFacts:
+def inspect_photo(handle: BinaryIO, bits: int | None = None) -> PhotoFacts:
     """Decode a photo for its facts; a photo that cannot be decoded has a ``reason``.
 
     Raises:
@@ -77,7 +78,7 @@ def inspect_photo(handle: BinaryIO) -> PhotoFacts:
 
     """
     try:
-        photo = decode(handle)
+        photo = decode(handle, bits)
     except Unreadable as error:
         return PhotoFacts(reason=str(error))
     return PhotoFacts(
@@ -85,14 +86,14 @@ def inspect_photo(handle: BinaryIO) -> PhotoFacts:
     )
 
 
-def pixels_of(path: Path) -> str:
+def pixels_of(path: Path, bits: int | None = None) -> str:
     """SHA-256 (hexadecimal) of a photo's size and RGB pixels.
 
     Raises:
         DataError: The file is no longer a photo.
 
     """
-    image = open_photo(path)
+    image = open_photo(path, bits)
     content = hashlib.sha256(f"{image.width}x{image.height}\n".encode())
     rows = max(1, 1_000_000 // image.width)
     for top in range(0, image.height, rows):  # a copy of all pixels would take as much again
@@ -115,7 +116,7 @@ def write_thumbnail(sample: Sample, folder: Path) -> str:
     target = folder / name
     if target.exists():
         return name
-    image = open_photo(sample.image)
+    image = open_photo(sample.image, sample.bits)
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
     with (
         writing(target, ArtefactError, elsewhere="choose a writable folder with --artefacts"),

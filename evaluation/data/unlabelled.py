@@ -15,7 +15,7 @@ from evaluation.records.base import Progress
 
 
 def read_photos(
-    folder: Path, cache: Path, progress: Progress
+    folder: Path, cache: Path, progress: Progress, bits: int | None = None
 ) -> tuple[tuple[Sample, ...], tuple[MissingPhoto, ...], tuple[DataNote, ...]]:
     """The photos below a folder, with an empty label, by path; those that cannot be read; the rest.
 
@@ -31,8 +31,8 @@ def read_photos(
     paths = sorted(tree.every_photo())
     located = [files.locate(path) for path in paths]
     listed = [ListedPhoto(id=composed(path), path=composed(path), label="") for path in paths]
-    inspected = inspect_photos(located, cache, progress)
-    samples = tuple(readable(listed, [place for place, _ in located], inspected))
+    inspected = inspect_photos(located, cache, progress, bits)
+    samples = tuple(readable(listed, [place for place, _ in located], inspected, bits))
     missing = tuple(unreadable(listed, inspected))
     if not samples:
         reason = f" ({missing[0].path}: {missing[0].reason})" if missing else ""

@@ -297,7 +297,7 @@ def _shares(choice: Any, text: str, numbers: Sequence[str]) -> tuple[float, ...]
 
 
 def _picture(sample: Sample, side: int) -> str:
-    image, content = open_photo(sample.image), io.BytesIO()
+    image, content = open_photo(sample.image, sample.bits), io.BytesIO()
     image.thumbnail((side, side))
     image.save(content, "JPEG", quality=90)
     return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"

@@ -20,7 +20,8 @@ class Sample:
     label: str
     """Its class, as spelt in the data."""
     digest: str
-    """SHA-256 (hexadecimal) of the file's bytes: the key of its embeddings."""
+    """SHA-256 (hexadecimal) of the file's bytes, and of declared ``bits``: the key of its
+    embeddings."""
     pixels: str
     """SHA-256 (hexadecimal) of its decoded RGB pixels: equal for exact duplicates."""
     width: int
@@ -37,6 +38,8 @@ class Sample:
     """As models read it; the title, unless the study names another column."""
     group: str | None = None
     """Patient, product, session, …: photos of one group lie in one part of the split."""
+    bits: int | None = None
+    """How many bits of 16 count, where its file does not say it; see ``DatasetSpec``."""
     fold: Fold | None = None
     """Set when the data itself assigns the photo to a part of the split."""
 

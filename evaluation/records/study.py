@@ -51,6 +51,8 @@ class DatasetSpec:
     origin: str = ""
     follow_links: bool = False
     """Whether symbolic links may lead out of the root, and links to folders are entered."""
+    bits: int | None = None
+    """How many bits of 16 count in grey photos whose files do not say it."""
     parts: Mapping[str, Fold] | None = None
     """``folder``: which top folders are which part; empty: all are classes; None: by name."""
     redistributable: bool = False

@@ -42,10 +42,14 @@ class Embedding:
         self._model = load_model(spec, settings.loading())
 
     def __call__(self, batch: Columns) -> dict[str, NDArray[Any]]:
-        """N digests and paths ("photo", "path") to N digests and float32 vectors, as bytes."""
+        """N digests, paths and depths ("photo", "path", "bits") to digests and float32 vectors."""
         import torch
 
-        pixels = [self._model.preprocess(open_photo(Path(path))) for path in batch["path"]]
+        photos = [
+            open_photo(Path(path), int(bits) or None)
+            for path, bits in zip(batch["path"], batch["bits"], strict=True)
+        ]
+        pixels = [self._model.preprocess(photo) for photo in photos]
         vectors = self._model.embed_images(torch.stack(pixels))
         if not np.isfinite(vectors).all():
             raise ModelError("the model gives values that are not finite")
@@ -98,7 +102,10 @@ def _run(
     if not ray.is_initialized():
         ray.init(address=address, log_to_driver=False)
     plain = replace(settings, cache=settings.cache.absolute(), progress=silent)
-    photos = [{"photo": one.digest, "path": str(one.image.absolute())} for one in missing]
+    photos = [
+        {"photo": one.digest, "path": str(one.image.absolute()), "bits": one.bits or 0}
+        for one in missing
+    ]
     blocks = -(-len(photos) // (BLOCK * settings.batch_size))
     room = int(ray.cluster_resources().get("CPU", 1))
     cuda = settings.device.startswith("cuda")

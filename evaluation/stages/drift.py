@@ -55,7 +55,10 @@ def measure_drift(
     """
     settings = engine.settings
     samples, _, _ = read_photos(
-        folder, settings.cache, partial(settings.progress, "reading photos")
+        folder,
+        settings.cache,
+        partial(settings.progress, "reading photos"),
+        data.study.dataset.bits,
     )
     ready = ready_case(case, data, engine, target)
     model = engine.model(case.model, data)

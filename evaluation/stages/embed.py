@@ -40,7 +40,7 @@ def embed_samples(
         samples,
         model,
         engine.store,
-        load=lambda sample: open_photo(sample.image),
+        load=lambda sample: open_photo(sample.image, sample.bits),
         batch_size=max(1, engine.settings.batch_size // each),
         progress=lambda done: engine.settings.progress(label, done, len(samples)),
     )
@@ -72,7 +72,9 @@ def _cost(
     data: StudyData, model: Classifier, run: EmbeddingRun, ids: Sequence[str], memory: Lap
 ) -> EmbeddingCost:
     batch = decode(
-        data.samples(ids[: run.batch_size]), model, load=lambda sample: open_photo(sample.image)
+        data.samples(ids[: run.batch_size]),
+        model,
+        load=lambda sample: open_photo(sample.image, sample.bits),
     )
     seconds = seconds_of(lambda: model.embed_images(batch))
     return EmbeddingCost(

@@ -136,7 +136,7 @@ def look_into(
             model=model,
             head=head,
             spec=spec,
-            load=lambda sample: open_photo(sample.image),
+            load=lambda sample: open_photo(sample.image, sample.bits),
             cache=cache,
             batch_size=engine.settings.batch_size,
         )

@@ -121,7 +121,9 @@ def _save(path: Path, tensors: Mapping[str, Any]) -> None:
 
 
 def _apart(classifier: Any, data: StudyData, ready: ReadyCase) -> float:
-    photos = [open_photo(sample.image) for sample in data.samples(data.split.test[:TRIED])]
+    photos = [
+        open_photo(sample.image, sample.bits) for sample in data.samples(data.split.test[:TRIED])
+    ]
     probabilities = np.stack([classifier.predict(photo).numpy() for photo in photos])
     return float(np.abs(probabilities - ready.test.probabilities[:TRIED]).max())
 

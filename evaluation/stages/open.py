@@ -72,7 +72,7 @@ class StudyData:
             classes=self.dataset.classes,
             train=self.samples(self.split.train),
             validation=self.samples(self.split.validation),
-            load=lambda sample: open_photo(sample.image),
+            load=lambda sample: open_photo(sample.image, sample.bits),
             seed=self.split.seed,
         )
 

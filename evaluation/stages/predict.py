@@ -71,7 +71,10 @@ def predict_folder(
     """
     settings = engine.settings
     samples, unread, notes = read_photos(
-        folder, settings.cache, partial(settings.progress, "reading photos")
+        folder,
+        settings.cache,
+        partial(settings.progress, "reading photos"),
+        data.study.dataset.bits,
     )
     ready = ready_case(case, data, engine, target)
     model = engine.model(case.model, data)

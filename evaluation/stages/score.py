@@ -239,7 +239,7 @@ def _views(data: StudyData, model: Classifier) -> dict[str, bytes]:
         return {}
     (sample,) = data.samples(data.split.train[:1])
     files = {}
-    for picture in model.pictures(open_photo(sample.image), VIEWS):
+    for picture in model.pictures(open_photo(sample.image, sample.bits), VIEWS):
         content = io.BytesIO()
         picture.save(content, "WEBP", quality=VIEW_QUALITY, method=4)
         name = hashlib.sha256(content.getvalue()).hexdigest()[:16]

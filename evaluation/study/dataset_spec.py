@@ -53,6 +53,7 @@ def read_dataset(table: Table, data_root: Path | None) -> DatasetSpec:
         title_column=table.optional_text("title_column"),
         follow_links=table.boolean("follow_links"),
         parts=_parts(table),
+        bits=_bits(table),
         text_column=table.optional_text("text_column"),
         delimiter=table.character("delimiter"),
         encoding=_encoding(table),
@@ -66,6 +67,13 @@ def read_dataset(table: Table, data_root: Path | None) -> DatasetSpec:
     )
     table.finish()
     return spec
+
+
+def _bits(table: Table) -> int | None:
+    bits = table.integer("bits", 9)
+    if bits is not None and bits > 16:  # noqa: PLR2004 - a file's samples have no more
+        table.wrong("bits", f"{bits} is too large", "write bits = 10, 12 or 16")
+    return bits
 
 
 def _parts(table: Table) -> Mapping[str, Fold] | None:

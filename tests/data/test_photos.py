@@ -383,6 +383,17 @@ def test_undeclared_depth_is_a_doubt(tmp_path: Path) -> None:
     assert facts_of(png_of(tmp_path / "b.png", RAMP * 16, None)).doubt == ""
 
 
+def test_a_depth_that_the_study_declares_is_used_where_the_file_is_silent(tmp_path: Path) -> None:
+    """The file has the first word; samples that go beyond the declared bits belie it."""
+    silent = png_of(tmp_path / "a.png", RAMP, None)
+    assert pixels(open_photo(silent, 12)).max() == 255
+    assert pixels(open_photo(silent, 16)).max() == pixels(open_photo(silent)).max() == 16
+    assert pixels(open_photo(png_of(tmp_path / "b.png", RAMP / 4, 10), 12)).max() == 255
+    assert pixels(open_photo(png_of(tmp_path / "c.png", RAMP * 16, None), 12)).max() == 255
+    with silent.open("rb") as handle:
+        assert inspect_photo(handle, 12).doubt == ""
+
+
 def test_white_logo_is_laid_on_grey(tmp_path: Path) -> None:
     """White on white would be nothing; any other picture keeps its white ground."""
     logo = np.zeros((40, 40, 4), np.uint8)

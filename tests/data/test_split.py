@@ -238,7 +238,7 @@ def test_impossible_sizes_name_the_copies() -> None:
     samples = [sample(f"{k}{i:02}", k, pixels=f"{k}{i // 2}") for k in "ab" for i in range(20)]
     with pytest.raises(DataError) as caught:
         split_dataset(dataset(samples), EXACT)
-    assert "20 groups of photos that look the same" in str(caught.value)
+    assert "20 group(s) of photos that look the same" in str(caught.value)
     assert "'a00', 'a01'" in str(caught.value)
 
 
