@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from evaluation.data import inspections as inspection
 from evaluation.data import load_dataset, photos
@@ -59,7 +60,7 @@ def shop(root: Path, make_photo: Make) -> Path:
 def no_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on, decoding a photo fails the test."""
 
-    def decode(_handle: object) -> None:
+    def decode(*_: object) -> None:
         pytest.fail("a photo was decoded")
 
     monkeypatch.setattr(photos, "decode", decode)
@@ -622,6 +623,20 @@ def test_second_load_decodes_nothing(
     assert len(load().samples) == 6
 
 
+def test_pixels_are_compared_whatever_the_format(
+    shop: Path, load: Callable[..., Dataset], request: pytest.FixtureRequest
+) -> None:
+    """The same photo in another format is a copy; that is remembered as well."""
+    with Image.open(shop / "Mugs" / "a.png") as image:
+        image.save(shop / "Rugs" / "copy.bmp")
+    first = load()
+    pixels = {sample.id: sample.pixels for sample in first.samples}
+    assert pixels["Mugs/a.png"] == pixels["Rugs/copy.bmp"]
+    assert len(set(pixels.values())) == len(pixels) - 1
+    request.getfixturevalue("no_decoding")
+    assert load() == first
+
+
 def test_new_photo_alone_is_decoded(
     shop: Path, make_photo: Make, load: Callable[..., Dataset], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -630,7 +645,7 @@ def test_new_photo_alone_is_decoded(
     decoded = []
     real = inspection.inspect_photo
     monkeypatch.setattr(
-        inspection, "inspect_photo", lambda handle: decoded.append(handle) or real(handle)
+        inspection, "inspect_photo", lambda handle, _: decoded.append(handle) or real(handle)
     )
     for seed in range(10):
         make_photo(shop / "Mugs" / f"new{seed}.png", seed=50 + seed)
@@ -658,7 +673,7 @@ def test_other_decoder_decodes_again(
     decoded = []
     real = inspection.inspect_photo
     monkeypatch.setattr(
-        inspection, "inspect_photo", lambda handle: decoded.append(handle) or real(handle)
+        inspection, "inspect_photo", lambda handle, _: decoded.append(handle) or real(handle)
     )
     load()
     assert len(decoded) == len(list(shop.rglob("*.png")))
