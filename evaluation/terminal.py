@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from evaluation import records
 from evaluation.errors import quoted
-from evaluation.records import (
-    CaseComparison,
-    CaseExplanation,
-    ExplainedPhoto,
-    Fetched,
-    Metric,
-    PairedTest,
-    Provisional,
-    RunRecord,
-    Suggestion,
-)
+from evaluation.records import Faithfulness, Metric, PairedTest, RunRecord, Suggestion
 
 if TYPE_CHECKING:
     from evaluation.stages.baseline import Change
@@ -45,7 +29,7 @@ SHOWN = 12
 def progress_bars() -> Iterator[Advance]:
     """A bar for each kind of work on standard error; nothing when it is not a terminal."""
     console = Console(stderr=True)
-    bars: dict[str, TaskID] = {}
+    bars = {}
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -70,23 +54,18 @@ def results_table(runs: Sequence[RunRecord], colour: bool) -> str:
 
     Cases of a model that could not run for one reason share a row.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("study", "model", "prompt set"):
-        table.add_column(name, overflow="fold")
-    for name in ("accuracy [95 % interval]", "macro-F1", "images/s"):
-        table.add_column(name, justify="right", no_wrap=True)
-    groups = tuple(_alike(runs))
-    for run, *others in groups:
+    head = dict.fromkeys(("study", "model", "prompt set"), "fold")
+    head |= dict.fromkeys(("accuracy [95 % interval]", "macro-F1", "images/s"), "right")
+    rows, reasons = [], []
+    for run, *others in _alike(runs):
         prompts = run.prompts.name if run.prompts else "—"
         if others:
             prompts = f"{len(others) + 1} prompt sets"
-        table.add_row(run.study, run.model.name, prompts, *_outcome(run))
-    text = _drawn(table, colour, width=110)
-    for run, *others in groups:
+        rows.append((run.study, run.model.name, prompts, *_outcome(run)))
         if run.status != "ok":
-            text += f"{run.study}/{run.model.name}" if others else run.case
-            text += f": {run.error}\n"
-    return text
+            case = f"{run.study}/{run.model.name}" if others else run.case
+            reasons.append(f"{case}: {run.error}\n")
+    return _table(head, rows, colour=colour, width=110) + "".join(reasons)
 
 
 def _alike(runs: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, ...]]:
@@ -101,27 +80,20 @@ def _alike(runs: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, ...]]:
         yield tuple(run for _, run in group)
 
 
-def weights_table(fetched: Sequence[Fetched]) -> str:
+def weights_table(fetched: Sequence[records.Fetched]) -> str:
     """Each model's weights: how large, had from where; below, why some are missing."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("model", "weights"):
-        table.add_column(name, overflow="fold")
-    table.add_column("size", justify="right", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    for name in ("licence", "where"):
-        table.add_column(name, overflow="fold")
-    for one in fetched:
-        size = "—" if one.size is None else megabytes(one.size)
-        where = "" if one.path is None else str(one.path.parent)
-        table.add_row(one.model.name, one.model.weights, size, one.state, _licence(one), where)
-    reasons = [f"{one.model.name}: {one.reason}\n" for one in fetched if one.reason]
-    return _drawn(table) + "".join(reasons)
-
-
-def _licence(one: Fetched) -> str:
-    if one.licence is None:
-        return "—"
-    return one.licence.name + (" (not commercial)" if one.licence.commercial is False else "")
+    head = {"model": "fold", "weights": "fold", "size": "right", "state": "left"}
+    rows, reasons = [], []
+    for entry in fetched:
+        size = "—" if entry.size is None else megabytes(entry.size)
+        licence = "—" if entry.licence is None else entry.licence.name
+        if entry.licence is not None and entry.licence.commercial is False:
+            licence += " (not commercial)"
+        where = "" if entry.path is None else str(entry.path.parent)
+        rows.append((entry.model.name, entry.model.weights, size, entry.state, licence, where))
+        if entry.reason:
+            reasons.append(f"{entry.model.name}: {entry.reason}\n")
+    return _table({**head, "licence": "fold", "where": "fold"}, rows) + "".join(reasons)
 
 
 def megabytes(size: int) -> str:
@@ -129,32 +101,33 @@ def megabytes(size: int) -> str:
     return f"{size / 1e6:.0f} MB" if size >= 1e7 else f"{size / 1e6:.1f} MB"  # noqa: PLR2004 - two digits
 
 
-def ranking(comparison: CaseComparison, study: str, colour: bool) -> str:
+def ranking(comparison: records.CaseComparison, study: str, colour: bool) -> str:
     """Who is ahead of whom: cases that share a letter are not separated by any test."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("rank", "case", "accuracy [95 % interval]", "tied"):
-        table.add_column(name, justify="right" if name == "rank" else "left", no_wrap=True)
-    for one in comparison.cases:
-        name = one.case.removeprefix(f"{study}/")
-        table.add_row(str(one.rank), name, _interval(one.accuracy), " ".join(one.groups))
+    head = {"rank": "right", "case": "left", "accuracy [95 % interval]": "left", "tied": "left"}
+    rows = [
+        (
+            str(ranked.rank),
+            ranked.case.removeprefix(f"{study}/"),
+            _interval(ranked.accuracy),
+            " ".join(ranked.groups),
+        )
+        for ranked in comparison.cases
+    ]
     heading = f"{study}: cases that share a letter are tied (McNemar, Holm; n = {comparison.n})"
-    return f"{heading}\n{_drawn(table, colour, width=110)}"
+    return f"{heading}\n{_table(head, rows, colour=colour, width=110)}"
 
 
 def pairs_table(pairs: Sequence[PairedTest], study: str) -> str:
     """Each pair: gap with Tango's interval, disputed images, corrected p, verdict."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("ahead", "behind"):
-        table.add_column(name, overflow="fold")
-    for name in ("gap in points [95 % interval]", "only first", "only second", "p (Holm)"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for one in pairs:
-        gap = f"{100 * one.gap:.1f} [{100 * one.low:.1f}, {100 * one.high:.1f}]"
-        counts = (str(one.only_a), str(one.only_b))
-        names = (name.removeprefix(f"{study}/") for name in (one.a, one.b))
-        table.add_row(*names, gap, *counts, _p(one.p_holm), one.verdict)
-    return _drawn(table)
+    numbers = ("gap in points [95 % interval]", "only first", "only second", "p (Holm)")
+    head = {"ahead": "fold", "behind": "fold", **dict.fromkeys(numbers, "right"), "verdict": "left"}
+    rows = []
+    for pair in pairs:
+        gap = f"{100 * pair.gap:.1f} [{100 * pair.low:.1f}, {100 * pair.high:.1f}]"
+        names = (name.removeprefix(f"{study}/") for name in (pair.a, pair.b))
+        counts = (str(pair.only_a), str(pair.only_b))
+        rows.append((*names, gap, *counts, _p(pair.p_holm), pair.verdict))
+    return _table(head, rows)
 
 
 def changes_text(
@@ -169,7 +142,7 @@ def changes_text(
             str(one.test.n),
             f"{one.then:.3f}",
             f"{one.now:.3f}",
-            f"{100 * one.test.gap:+.1f} [{100 * one.test.low:.1f}, {100 * one.test.high:.1f}]",
+            _points(one.test.metric("gap")),
             str(len(one.won)),
             str(len(one.lost)),
             _p(one.test.p_mid),
@@ -181,36 +154,29 @@ def changes_text(
         cells = [[cell.replace("|", "/") for cell in line] for line in lines]
         table = "\n".join(f"| {' | '.join(line)} |" for line in cells)
         return f"**{heading}**\n\n{table}"
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in head:
-        drawn.add_column(name, justify="left" if name == "case" else "right", no_wrap=True)
-    for row in rows:
-        drawn.add_row(*row)
+    table = _table({**dict.fromkeys(head, "right"), "case": "left"}, rows)
     lost = [f"lost by {one.case}: {quoted(one.lost[:shown])}" for one in found if one.lost]
-    return "\n".join([heading, _drawn(drawn, colour=False, width=140), *lost])
+    return "\n".join([heading, table, *lost])
 
 
-def faithfulness_table(found: CaseExplanation) -> str:
+def faithfulness_table(found: records.CaseExplanation) -> str:
     """What the maps of a case are worth: areas under the curves, beside the two controls."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("method", no_wrap=True)
-    rows = {(row.method, row.measure, row.baseline): row for row in found.faithfulness}
-    kinds = list(dict.fromkeys((row.measure, row.baseline) for row in found.faithfulness))
-    for measure, baseline in kinds:
-        table.add_column(f"{measure}, {baseline}", justify="right", no_wrap=True)
-    table.add_column("beats both controls", no_wrap=True)
-    for method in dict.fromkeys(row.method for row in found.faithfulness):
-        kept = [rows[method, *kind] for kind in kinds]
+    measured: dict[str, dict[str, Faithfulness]] = {}
+    for row in found.faithfulness:
+        measured.setdefault(row.method, {})[f"{row.measure}, {row.baseline}"] = row
+    curves = dict.fromkeys((name for row in measured.values() for name in row), "right")
+    rows = []
+    for method, curve in measured.items():
+        faithful = f"{sum(row.faithful for row in curve.values())} of {len(curve)}"
         control = method in {"random", "centre"}
-        faithful = f"{sum(row.faithful for row in kept)} of {len(kept)}"
-        table.add_row(
-            method, *(_interval(row.area) for row in kept), "control" if control else faithful
-        )
+        areas = (_interval(row.area) for row in curve.values())
+        rows.append((method, *areas, "control" if control else faithful))
     heading = f"{found.case}: {len(found.photos)} photos explained; deletion is better low"
     lines = [
         f"{card.method} does not apply: {card.reason}" for card in found.methods if not card.applies
     ]
-    return "\n".join([heading, *lines, _drawn(table)])
+    head = {"method": "left", **curves, "beats both controls": "left"}
+    return "\n".join([heading, *lines, _table(head, rows)])
 
 
 def suggestion_text(found: Suggestion) -> str:
@@ -231,23 +197,22 @@ def suggestion_text(found: Suggestion) -> str:
     return "\n".join([*lines, _verdict_on(found)])
 
 
-def _map_in_words(photo: ExplainedPhoto) -> str:
+def _map_in_words(photo: records.ExplainedPhoto) -> str:
     """How sure the model was, and where on the photo what spoke for its answer lies."""
     sure = f"{photo.predicted} {max(photo.probabilities):.2f}"
     map_of = next((one for one in photo.maps if one.label == photo.predicted), None)
     if map_of is None or map_of.summary.empty:
         return f"{sure}, no map"
     where = map_of.summary
-    place = " ".join(
-        (("top", "middle", "bottom")[where.top_row], ("left", "centre", "right")[where.top_column])
-    )
+    row, column = ("top", "middle", "bottom"), ("left", "centre", "right")
+    place = f"{row[where.top_row]} {column[where.top_column]}"
     return (
         f"{sure}; most of what spoke for it: {place} ({where.top_share:.0%}); "
         f"within the middle quarter: {where.centre_share:.0%} ({map_of.method})"
     )
 
 
-def provisional_text(found: Provisional) -> str:
+def provisional_text(found: records.Provisional) -> str:
     """One save of ``veille watch``: each prompt set on validation, its change, its flips."""
     lines = [f"{found.at}  {found.model}, validation only, {found.seconds:.2f} s after the save"]
     if found.error:
@@ -257,8 +222,7 @@ def provisional_text(found: Provisional) -> str:
         line = f"{case.prompts:<{width}}  {_interval(case.accuracy)}"
         change = case.change
         if change is not None and case.p_mid is not None:
-            gap, low, high = (100 * (one or 0.0) for one in (change.value, change.low, change.high))
-            line += f"  {gap:+.1f} points [{low:.1f}, {high:.1f}], p = {_p(case.p_mid)}"
+            line += f"  {_points(change, ' points')}, p = {_p(case.p_mid)}"
         lines.append(line)
         lines += [
             f"{'':<{width}}  {one.sample_id} ({one.label}): {one.before} -> {one.now}"
@@ -274,12 +238,10 @@ def _verdict_on(found: Suggestion) -> str:
         missing = any(one.uncovered for one in found.classes)
         what = "what is missing wins no validation photo" if missing else "no text is missing"
         return f"{what}: nothing is proposed"
-    gain = found.gain
-    low, high = gain.low or 0.0, gain.high or 0.0
     line = f"{found.proposal.name}: accuracy on validation {_interval(found.after)}, "
-    line += f"{100 * (gain.value or 0):+.1f} points [{100 * low:.1f}, {100 * high:.1f}] "
+    line += f"{_points(found.gain, ' points')} "
     line += f"({found.only_after} won, {found.only_before} lost, p = {_p(found.p_mid or 0.0)})"
-    if low > 0:
+    if (found.gain.low or 0.0) > 0:
         return f"{line}\nbetter, on the photos that chose it: only the test part can confirm it"
     return f"{line}\nno difference that {found.before.n} photos can show, though they chose it"
 
@@ -288,15 +250,25 @@ def _p(value: float) -> str:
     return f"{value:.4f}" if value >= 0.0001 else f"{value:.0e}"  # noqa: PLR2004 - what fits
 
 
-def _drawn(table: Table, colour: bool = False, width: int = 140) -> str:
+def _table(
+    head: Mapping[str, str],
+    rows: Iterable[Iterable[str]],
+    *,
+    colour: bool = False,
+    width: int = 140,
+) -> str:
+    """Rows below their headings, whose columns "fold", or stand "left" or "right" unbroken."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading, way in head.items():
+        if way == "fold":
+            table.add_column(heading, overflow="fold")
+        else:
+            table.add_column(heading, justify="right" if way == "right" else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
     text = io.StringIO()
-    _console(text, colour, width).print(table)
-    return text.getvalue()
-
-
-def _console(text: io.StringIO, colour: bool, width: int) -> Console:
-    """Draws what it is given as it is: a name in square brackets is no colour."""
-    return Console(
+    # What is given is drawn as it is: a name in square brackets is no colour.
+    console = Console(
         file=text,
         width=width,
         force_terminal=colour,
@@ -305,6 +277,8 @@ def _console(text: io.StringIO, colour: bool, width: int) -> Console:
         emoji=False,
         highlight=False,
     )
+    console.print(table)
+    return text.getvalue()
 
 
 def _outcome(run: RunRecord) -> tuple[str, str, str]:
@@ -320,6 +294,11 @@ def _outcome(run: RunRecord) -> tuple[str, str, str]:
 
 def _number(metric: Metric | None) -> str:
     return "—" if metric is None or metric.value is None else f"{metric.value:.3f}"
+
+
+def _points(gap: Metric, unit: str = "") -> str:
+    value, low, high = (100 * (number or 0.0) for number in (gap.value, gap.low, gap.high))
+    return f"{value:+.1f}{unit} [{low:.1f}, {high:.1f}]"
 
 
 def _interval(metric: Metric | None) -> str:

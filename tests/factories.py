@@ -86,6 +86,19 @@ def make_run(**changes: object) -> RunRecord:
     return replace(run, **changes)
 
 
+def make_scored(case: str, prompts: str | None = None, **model: object) -> RunRecord:
+    """The run of a case, its model named by what precedes the last slash; with prompts or trained.
+
+    ``model`` changes the model: ``adapt=("titles",)`` makes it label-free.
+    """
+    run = make_run(case=case)
+    assert run.prompts is not None
+    named = replace(run.model, name=case.rpartition("/")[0] or case, **model)
+    if prompts is None:
+        return replace(run, model=replace(named, kind="supervised"), prompts=None)
+    return replace(run, model=named, prompts=replace(run.prompts, name=prompts))
+
+
 def make_study(**changes: object) -> StudyRecord:
     study = StudyRecord(
         name="s",

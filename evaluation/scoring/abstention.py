@@ -6,16 +6,8 @@ import numpy as np
 import scipy.stats
 from scipy.special import digamma, ndtri
 
-from evaluation.records import (
-    Abstention,
-    Automation,
-    BoolArray,
-    FloatArray,
-    IntArray,
-    Metric,
-    Predictions,
-    RiskPoint,
-)
+from evaluation import records
+from evaluation.records import BoolArray, FloatArray, IntArray, Metric, Predictions, RiskPoint
 from evaluation.scoring.calibration import stratified_folds
 from evaluation.scoring.intervals import (
     CONFIDENCE,
@@ -45,14 +37,14 @@ def abstain(
     test: Predictions,
     validation: Predictions | None = None,
     groups: IntArray | None = None,
-) -> Abstention:
+) -> records.Abstention:
     """Risk-coverage curve, its area, and the share of the catalogue that can be automated.
 
     Confidence is the probability of the predicted class.  ``groups`` (N,) gives near-duplicate
     photos equal numbers: intervals count a group as one.
     """
     confidence, right = _read(test)
-    return Abstention(
+    return records.Abstention(
         case=case,
         curve=risk_coverage(confidence, right),
         aurc=aurc(confidence, right, test.labels, groups),
@@ -161,7 +153,7 @@ def automate(
     groups: IntArray | None = None,
     *,
     target: float = TARGET,
-) -> Automation:
+) -> records.Automation:
     """The share of the catalogue that is classified at a precision of ``target``.
 
     The threshold is the one of the largest coverage whose precision on ``validation`` is the
@@ -185,7 +177,7 @@ def automate(
     certified = certify(confidence[alone], right[alone], target=target)
     units = confidence[alone].size
     used = float(np.median(thresholds))
-    return Automation(
+    return records.Automation(
         target=target,
         threshold=used if np.isfinite(used) else None,
         chosen_on="cross-fitting" if validation is None else "validation",

@@ -5,18 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import scipy.stats
 
+from evaluation import records
 from evaluation.errors import ComparisonError
-from evaluation.records import (
-    ClassVariety,
-    CleanedAccuracy,
-    DataAudit,
-    EmbeddingAudit,
-    FloatArray,
-    IntArray,
-    Metric,
-    Predictions,
-    Suspect,
-)
+from evaluation.records import ClassVariety, FloatArray, IntArray, Metric, Predictions, Suspect
 from evaluation.records.base import unit
 from evaluation.scoring.comparison import Aligned
 from evaluation.scoring.intervals import CONFIDENCE, Interval, metric, share
@@ -24,7 +15,7 @@ from evaluation.scoring.intervals import CONFIDENCE, Interval, metric, share
 NEIGHBOURS = 10
 
 
-def audit_labels(aligned: Aligned, groups: IntArray | None = None) -> DataAudit:
+def audit_labels(aligned: Aligned, groups: IntArray | None = None) -> records.DataAudit:
     """Photos that every case puts, with confidence, in another class; accuracies without them.
 
     ``aligned`` should hold one case a model: several prompt sets of one model agree in their
@@ -50,11 +41,11 @@ def audit_labels(aligned: Aligned, groups: IntArray | None = None) -> DataAudit:
     )
     doubted = ~aligned.correct.any(axis=0) & (confidence >= 0)
     suspects = [_suspect(aligned, int(i)) for i in np.flatnonzero(doubted)]
-    return DataAudit(
+    return records.DataAudit(
         cases=aligned.cases,
         suspects=tuple(sorted(suspects, key=lambda suspect: suspect.label_probability)),
         accuracies=tuple(
-            CleanedAccuracy(
+            records.CleanedAccuracy(
                 case=case,
                 everything=share("accuracy", right, groups),
                 without=share("accuracy", right, groups, ~doubted),
@@ -103,7 +94,7 @@ def audit_embeddings(
     *,
     recalls: Mapping[str, Metric] | None = None,
     neighbours: int = NEIGHBOURS,
-) -> EmbeddingAudit:
+) -> records.EmbeddingAudit:
     """Overlap of the classes and variety within them, from (N, D) embeddings.
 
     Overlap: among the nearest neighbours (cosine) of a class's photos, the share that belongs to
@@ -123,7 +114,7 @@ def audit_embeddings(
         for c, name in enumerate(classes)
     )
     correlation, p = _rank_correlation(rows)
-    return EmbeddingAudit(
+    return records.EmbeddingAudit(
         model=model,
         neighbours=k,
         overlap=tuple(tuple(float(x) for x in row) for row in overlap),

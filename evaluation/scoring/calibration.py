@@ -10,15 +10,8 @@ import numpy as np
 import scipy.optimize
 import scipy.special
 
-from evaluation.records import (
-    BoolArray,
-    Calibration,
-    CalibrationScores,
-    FloatArray,
-    IntArray,
-    Predictions,
-    ReliabilityBin,
-)
+from evaluation import records
+from evaluation.records import BoolArray, CalibrationScores, FloatArray, IntArray, Predictions
 from evaluation.scoring.intervals import SEED, means, share
 
 BINS = 10
@@ -33,7 +26,7 @@ def calibrate(
     test: Predictions,
     validation: Predictions | None = None,
     groups: IntArray | None = None,
-) -> Calibration:
+) -> records.Calibration:
     """A case's calibration, as it is and after one temperature (Guo et al. 2017).
 
     The temperature is fitted on ``validation``; without it, it is cross-fitted: each fifth of
@@ -45,7 +38,7 @@ def calibrate(
         temperatures = np.full(test.labels.size, temperature)
     else:
         temperatures = cross_fitted_temperatures(test)
-    return Calibration(
+    return records.Calibration(
         case=case,
         before=calibration_scores(test, groups),
         after=calibration_scores(rescale(test, temperatures), groups),
@@ -116,10 +109,10 @@ def null_ece(confidence: FloatArray, *, seed: int = SEED) -> FloatArray:
 
 def _reliability(
     confidence: FloatArray, right: BoolArray, groups: IntArray | None
-) -> tuple[ReliabilityBin, ...]:
+) -> tuple[records.ReliabilityBin, ...]:
     where = bin_of(confidence)
     return tuple(
-        ReliabilityBin(
+        records.ReliabilityBin(
             low=i / BINS,
             high=(i + 1) / BINS,
             confidence=float(confidence[here].mean()) if (here := where == i).any() else None,

@@ -3,21 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
+from string import ascii_lowercase
 
 import numpy as np
 
+from evaluation import records
 from evaluation.errors import ComparisonError
-from evaluation.records import (
-    AnswerSpec,
-    BoolArray,
-    CaseComparison,
-    IntArray,
-    PairedTest,
-    Power,
-    Predictions,
-    RankedCase,
-    Verdict,
-)
+from evaluation.records import AnswerSpec, BoolArray, IntArray, PairedTest, Predictions, Verdict
 from evaluation.scoring.intervals import share
 from evaluation.scoring.paired import (
     ALPHA,
@@ -140,7 +132,7 @@ def in_order(predictions: Predictions, ids: tuple[str, ...]) -> Predictions:
 
 def compare(
     aligned: Aligned, groups: IntArray | None = None, *, margin: float = MARGIN
-) -> CaseComparison:
+) -> records.CaseComparison:
     """Cochran's Q, every pair by McNemar with Holm's correction, and the ranks.
 
     Holm's correction of the pairs keeps the chance of any false separation below :data:`ALPHA`
@@ -157,7 +149,7 @@ def compare(
     pairs = _pair_tests(aligned, groups, margin)
     discordance = float(np.median([(pair.only_a + pair.only_b) / n for pair in pairs]))
     q, p = cochran_q(aligned.correct)
-    return CaseComparison(
+    return records.CaseComparison(
         n=n,
         alpha=ALPHA,
         margin=margin,
@@ -169,7 +161,9 @@ def compare(
         discordance=discordance,
         detectable_gap=detectable_gap(discordance, n),
         power=tuple(
-            Power(gap=gap, power=power(gap, discordance, n)) for gap in _GAPS if gap <= discordance
+            records.Power(gap=gap, power=power(gap, discordance, n))
+            for gap in _GAPS
+            if gap <= discordance
         ),
         clustered=groups is not None,
     )
@@ -222,14 +216,14 @@ def verdict(*, separated: bool, low: float, high: float, margin: float = MARGIN)
 
 def _ranked(
     aligned: Aligned, pairs: Sequence[PairedTest], groups: IntArray | None
-) -> tuple[RankedCase, ...]:
+) -> tuple[records.RankedCase, ...]:
     correct = aligned.correct
     order = _best_first(correct)
     names = [aligned.cases[i] for i in order]
     beaten = {(pair.a, pair.b) for pair in pairs if pair.verdict == "better"}
     letters = tie_groups(names, beaten)
     return tuple(
-        RankedCase(
+        records.RankedCase(
             case=name,
             accuracy=share("accuracy", correct[i], groups),
             rank=1 + sum((other, name) in beaten for other in names),
@@ -247,42 +241,21 @@ def tie_groups(names: Sequence[str], separated: set[tuple[str, str]]) -> dict[st
     letter stands for a largest set of cases of which no test separates any two, so two cases
     share a letter exactly when no test separates them; here A is "a", B "a" and "b", C "b".
     """
-    tied = {
-        name: {
-            other
-            for other in names
-            if other != name and not {(name, other), (other, name)} & separated
-        }
-        for name in names
-    }
-    place = {name: i for i, name in enumerate(names)}
-    groups = sorted(
-        sorted(place[name] for name in group) for group in _cliques(set(), set(names), set(), tied)
-    )
+    groups = [frozenset(names)]
+    for pair in separated:
+        # "Insert and absorb": a group that holds both is split, and what another holds is dropped.
+        together = [group for group in groups if group.issuperset(pair)]
+        groups = [group for group in groups if group not in together]
+        for part in (group - {name} for name in pair for group in together):
+            if not any(part <= group for group in groups):
+                groups.append(part)
+    groups.sort(key=lambda group: [i for i, name in enumerate(names) if name in group])
     return {
-        name: tuple(_letter(k) for k, group in enumerate(groups) if place[name] in group)
-        for name in names
+        name: tuple(_letter(k) for k, group in enumerate(groups) if name in group) for name in names
     }
-
-
-def _cliques(
-    chosen: set[str], possible: set[str], seen: set[str], tied: Mapping[str, set[str]]
-) -> list[set[str]]:
-    """The largest sets of mutually tied cases (Bron & Kerbosch 1973, with a pivot)."""
-    if not possible and not seen:
-        return [chosen]
-    # The pivot's choice changes the speed alone; sorted, so that runs are alike.
-    pivot = max(sorted(possible | seen), key=lambda name: len(tied[name] & possible))
-    found = []
-    for name in sorted(possible - tied[pivot]):
-        found += _cliques(chosen | {name}, possible & tied[name], seen & tied[name], tied)
-        possible = possible - {name}
-        seen = seen | {name}
-    return found
 
 
 def _letter(k: int) -> str:
     """a, b, …, z, aa, ab, …"""
-    alphabet = "abcdefghijklmnopqrstuvwxyz"
-    rest, last = divmod(k, len(alphabet))
-    return alphabet[last] if rest == 0 else _letter(rest - 1) + alphabet[last]
+    rest, last = divmod(k, len(ascii_lowercase))
+    return (_letter(rest - 1) if rest else "") + ascii_lowercase[last]

@@ -14,18 +14,9 @@ import scipy.special
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # publishes none
 
+from evaluation import records
 from evaluation.errors import DataError
-from evaluation.records import (
-    BoolArray,
-    FewShot,
-    FewShotPoint,
-    FloatArray,
-    Head,
-    IntArray,
-    LabelsWorth,
-    LearningCurve,
-    Support,
-)
+from evaluation.records import BoolArray, FewShotPoint, FloatArray, Head, IntArray, Support
 from evaluation.scoring.intervals import share
 from evaluation.scoring.paired import ALPHA, holm, mean_gain
 from evaluation.scoring.probes import MATCHED, METHODS, Method, Scorer
@@ -70,7 +61,7 @@ def few_shot(
     groups: IntArray | None = None,
     label_free: Mapping[str, BoolArray] | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> FewShot:
+) -> records.FewShot:
     """Learning curves of every method on one model's embeddings, and where they break even.
 
     ``zero_shot`` is the head made from texts, over which training has to win; without it the
@@ -100,7 +91,7 @@ def few_shot(
     ]
     curves = _curves(plan, setting, largest, progress)
     right = setting.right_zero_shot
-    return FewShot(
+    return records.FewShot(
         model=model,
         zero_shot_case=zero_shot_case,
         zero_shot=None if right is None else share("accuracy", right, groups),
@@ -115,7 +106,7 @@ def few_shot(
     )
 
 
-def labels_worth(case: str, curve: LearningCurve) -> LabelsWorth:
+def labels_worth(case: str, curve: records.LearningCurve) -> records.LabelsWorth:
     """Where a curve reaches a label-free case, by interpolation over the logarithm of labels.
 
     The interval holds the numbers of labels at which no difference is excluded: the bounds of
@@ -125,7 +116,7 @@ def labels_worth(case: str, curve: LearningCurve) -> LabelsWorth:
     labels = np.array([point.images for point in curve.points], dtype=np.float64)
     gains = [point.over_label_free[case] for point in curve.points]
     draws = [gain.repetitions for gain in gains]
-    return LabelsWorth(
+    return records.LabelsWorth(
         case=case,
         method=curve.method,
         labels=_crossing(labels, [gain.gain for gain in gains], draws),
@@ -150,7 +141,7 @@ def _curves(
     setting: Setting,
     largest: int,
     progress: Callable[[int, int], None],
-) -> list[LearningCurve]:
+) -> list[records.LearningCurve]:
     """One curve a method, over the supports that it is tried with."""
     points: dict[str, list[FewShotPoint]] = {}
     for done, (method, size) in enumerate(plan, start=1):
@@ -227,17 +218,17 @@ def _point(method: Method, shots: int | None, setting: Setting) -> FewShotPoint:
     )
 
 
-def _curve(name: str, points: Sequence[FewShotPoint], largest: int) -> LearningCurve:
+def _curve(name: str, points: Sequence[FewShotPoint], largest: int) -> records.LearningCurve:
     gains = [point.over_zero_shot for point in points if point.over_zero_shot is not None]
     if not gains:
-        return LearningCurve(method=name, points=tuple(points), break_even=None)
+        return records.LearningCurve(method=name, points=tuple(points), break_even=None)
     corrected = holm(np.array([gain.p for gain in gains]))
     break_even = None
     for point, gain, p in reversed(list(zip(points, gains, corrected, strict=True))):
         if gain.gain <= 0 or p >= ALPHA:
             break
         break_even = largest if point.shots is None else point.shots
-    return LearningCurve(
+    return records.LearningCurve(
         method=name,
         points=tuple(
             replace(point, p_holm=float(p)) for point, p in zip(points, corrected, strict=True)

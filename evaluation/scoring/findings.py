@@ -4,75 +4,60 @@ The report writes the sentences; nothing here knows a model by name.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 
-from evaluation.records import CaseComparison, Finding, FindingTopic, PairedTest
+from evaluation.records import CaseComparison, Finding, FindingTopic, PairedTest, RunRecord
 from evaluation.scoring.comparison import MARGIN, verdict
 from evaluation.scoring.intervals import Interval
 from evaluation.scoring.paired import ALPHA, holm, mcnemar, tango
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contender:
-    """What the questions need to know of a case."""
-
-    case: str
-    model: str
-    learns: bool
-    """Whether it learns from labels."""
-    prompts: str | None
-    """Name of its prompt set; None for a model that reads no texts."""
-    adapted: bool = False
-    """Whether it was adapted without labels: of such a case only the rank is asked."""
-
-
 def find(
     comparison: CaseComparison,
-    contenders: Sequence[Contender],
+    runs: Sequence[RunRecord],
     *,
     names: str | None = None,
     controls: Mapping[str, str | None] | None = None,
 ) -> tuple[Finding, ...]:
-    """The study's conclusions, in the order of its questions.
+    """The conclusions on the cases of these runs, in the order of the study's questions.
 
     ``names`` is the prompt set of the class names, over which the others are judged;
     ``controls`` maps each set of random words to the set whose measure they take, and which has
-    to be better than they are.
+    to be better than they are.  Of a case that was adapted without labels only the rank is asked.
     Every p-value is corrected for all pairs of the comparison, so that reading any number of
     findings keeps the chance of a false one below ``comparison.alpha``.
     """
     controls = controls or {}
-    known = {contender.case: contender for contender in contenders}
+    known = {run.case: run for run in runs}
+    prompts = {run.case: run.prompts.name if run.prompts else None for run in runs}
     ranked = [known[case.case] for case in comparison.cases if case.case in known]
-    real = [contender for contender in ranked if contender.prompts not in controls]
+    real = [run for run in ranked if prompts[run.case] not in controls]
     tests = {frozenset((pair.a, pair.b)): pair for pair in comparison.pairs}
 
-    def ask(topic: FindingTopic, subject: Contender, other: Contender) -> Finding:
+    def ask(topic: FindingTopic, subject: RunRecord, other: RunRecord) -> Finding:
         return _finding(topic, subject.case, tests[frozenset((subject.case, other.case))])
 
-    found = [_leaders(comparison, real)] if len(real) > 1 else []
-    real = [one for one in real if not one.adapted]
-    found += [ask("models", a, b) for a, b in _rival_models(real)]
-    for contender in real:
-        if contender.prompts in (None, names):
-            continue
-        twins = [other for other in ranked if other.model == contender.model]
-        found += [ask("prompts", contender, other) for other in twins if other.prompts == names]
-        found += [
-            ask("control", contender, other)
-            for other in twins
-            if controls.get(other.prompts or "") == contender.prompts
-        ]
-    zero_shot = [contender for contender in real if contender.prompts is not None]
-    found += [
-        ask("training", contender, zero_shot[0])
-        for contender in real
-        if contender.learns and zero_shot
-    ]
-    return tuple(found)
+    findings = [_leaders(comparison, real)] if len(real) > 1 else []
+    real = [run for run in real if run.model.family != "label-free"]
+    zero_shot = [run for run in real if run.prompts]
+    best: dict[str, RunRecord] = {}
+    for run in zero_shot:
+        best.setdefault(run.model.name, run)
+    models = list(best.values())
+    findings += [ask("models", models[0], other) for other in models[1:]]
+    for run in zero_shot:
+        own = prompts[run.case]
+        if own != names:
+            twins = [other for other in ranked if other.model.name == run.model.name]
+            findings += [ask("prompts", run, twin) for twin in twins if prompts[twin.case] == names]
+            measured = [twin for twin in twins if controls.get(prompts[twin.case] or "") == own]
+            findings += [ask("control", run, twin) for twin in measured]
+    trained = [run for run in real if run.model.learns]
+    findings += [ask("training", run, zero_shot[0]) for run in trained if zero_shot]
+    return tuple(findings)
 
 
 def _finding(topic: FindingTopic, subject: str, pair: PairedTest) -> Finding:
@@ -90,25 +75,13 @@ def _finding(topic: FindingTopic, subject: str, pair: PairedTest) -> Finding:
     )
 
 
-def _leaders(comparison: CaseComparison, real: Sequence[Contender]) -> Finding:
+def _leaders(comparison: CaseComparison, real: Sequence[RunRecord]) -> Finding:
     """The best case against the next one, with all that no test separates from the best."""
     best = real[0].case
     against = {pair.b: pair for pair in comparison.pairs if pair.a == best}
-    members = tuple(
-        contender.case for contender in real[1:] if against[contender.case].verdict != "better"
-    )
+    members = [run.case for run in real[1:] if against[run.case].verdict != "better"]
     following = against[real[1].case]
     return replace(_finding("leaders", best, following), members=(best, *members))
-
-
-def _rival_models(real: Sequence[Contender]) -> list[tuple[Contender, Contender]]:
-    """Zero-shot models side by side, each with its most accurate prompt set, best first."""
-    best: dict[str, Contender] = {}
-    for contender in real:
-        if contender.prompts is not None:
-            best.setdefault(contender.model, contender)
-    models = list(best.values())
-    return [(models[0], other) for other in models[1:]]
 
 
 def find_quoted(
@@ -128,21 +101,21 @@ def find_quoted(
     corrected = holm(np.array([worst for _, worst, _ in spans]))
     findings = []
     for (a, b), (p_low, _, interval), p in zip(pairs, spans, corrected, strict=True):
-        separated = bool(p < ALPHA)
-        found = verdict(separated=separated, low=interval.low, high=interval.high, margin=margin)
-        if found == "tie" and p_low < ALPHA:
-            found = "inconclusive"
+        low, high = interval.low, interval.high
+        answer = verdict(separated=bool(p < ALPHA), low=low, high=high, margin=margin)
+        if answer == "tie" and p_low < ALPHA:
+            answer = "inconclusive"
         findings.append(
             Finding(
                 topic="quoted",
-                verdict=found,
+                verdict=answer,
                 a=a,
                 b=b,
                 subject=a,
                 gap=(counts[a] - counts[b]) / n,
-                low=interval.low,
-                high=interval.high,
-                p=p_low if found == "tie" else float(p),
+                low=low,
+                high=high,
+                p=p_low if answer == "tie" else float(p),
                 n=n,
             )
         )
@@ -155,12 +128,5 @@ def _overlaps(a: int, b: int, n: int) -> tuple[float, float, Interval]:
     possible = range(min(n - a, b) + 1)
     p = [mcnemar(a - b + c, c).p_mid for c in possible]
     intervals = [tango(a - b + c, c, n) for c in possible]
-    return (
-        min(p),
-        max(p),
-        Interval(
-            low=min(interval.low for interval in intervals),
-            high=max(interval.high for interval in intervals),
-            method="tango",
-        ),
-    )
+    low, high = min(span.low for span in intervals), max(span.high for span in intervals)
+    return min(p), max(p), Interval(low=low, high=high, method="tango")

@@ -57,20 +57,21 @@ class Paired:
         )
 
 
-def paired(right_a: BoolArray, right_b: BoolArray, groups: IntArray | None) -> Paired:
-    """The paired test of two cases on N images.
+def paired(
+    right_a: BoolArray,
+    right_b: BoolArray,
+    groups: IntArray | None,
+    among: BoolArray | slice = slice(None),
+) -> Paired:
+    """The paired test of two cases, of which (N,) say what each gets right, ``among`` N images.
 
-    Args:
-        right_a: (N,) whether the first case is right; N > 0.
-        right_b: (N,) likewise for the second.
-        groups: (N,) equal numbers for images that count as one; None when all stand alone.
-            The test is then that of :func:`sign_flip`, and the interval's counts are divided
-            by the design effect of the differences (Korn & Graubard 1998).
-
+    ``groups`` (N,) are equal numbers for images that count as one; None when all stand alone.  The
+    test is then that of :func:`sign_flip`, and the interval's counts are divided by the design
+    effect of the differences (Korn & Graubard 1998).
     """
-    difference = right_a.astype(np.int64) - right_b
+    difference = right_a[among].astype(np.int64) - right_b[among]
     only_a, only_b, n = int((difference > 0).sum()), int((difference < 0).sum()), difference.size
-    members = clusters(groups)
+    members = clusters(None if groups is None else groups[among])
     if members is None:
         p, interval = mcnemar(only_a, only_b), tango(only_a, only_b, n)
     else:

@@ -2,8 +2,8 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import scipy.optimize
@@ -28,8 +28,7 @@ Prepare = Callable[[Support, Head | None], Fit]
 computed once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Method:
+class Method(NamedTuple):
     """A way to make a classifier from a few labelled embeddings."""
 
     name: str
@@ -190,20 +189,11 @@ def knn(support: Support, _zero_shot: Head | None) -> Fit:
     return fit
 
 
-def _each(*values: float) -> tuple[Choice, ...]:
-    return tuple((value,) for value in values)
-
-
 MATCHED = "logistic"
 """The method whose labels a label-free case is counted in: the plainest."""
 METHODS: tuple[Method, ...] = (
-    Method(name="logistic", prepare=logistic, grid=_each(10.0, 1.0, 100.0, 0.1, 1000.0)),
-    Method(name="gda", prepare=gda, grid=_each(1.0, 0.3, 3.0, 0.1, 10.0)),
-    Method(
-        name="text-probe",
-        prepare=text_probe,
-        grid=tuple(product((1.0, 10.0, 100.0), (1.0, 0.3, 0.1))),
-        needs_texts=True,
-    ),
-    Method(name="knn", prepare=knn, grid=_each(1, 3, 5, 9, 15)),
+    Method("logistic", logistic, tuple(product((10.0, 1.0, 100.0, 0.1, 1000.0)))),
+    Method("gda", gda, tuple(product((1.0, 0.3, 3.0, 0.1, 10.0)))),
+    Method("text-probe", text_probe, tuple(product((1.0, 10.0, 100.0), (1.0, 0.3, 0.1))), True),
+    Method("knn", knn, tuple(product((1, 3, 5, 9, 15)))),
 )

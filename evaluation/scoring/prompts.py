@@ -9,19 +9,9 @@ import numpy as np
 import scipy.linalg
 import scipy.stats
 
+from evaluation import records
 from evaluation.errors import ComparisonError
-from evaluation.records import (
-    BoolArray,
-    ClassGain,
-    FloatArray,
-    IntArray,
-    Predictions,
-    PromptChoice,
-    PromptGain,
-    TextEffect,
-    TextPair,
-    VarianceSource,
-)
+from evaluation.records import BoolArray, ClassGain, FloatArray, IntArray, Predictions, TextEffect
 from evaluation.records.base import unit
 from evaluation.records.groups import clusters
 from evaluation.scoring.comparison import Aligned
@@ -40,37 +30,32 @@ _Source = Literal["model", "prompts", "interaction"]
 # ------------------------------------------------------------------ class by class
 
 
-def prompt_gain(aligned: Aligned, a: str, b: str, groups: IntArray | None) -> PromptGain:
+def prompt_gain(aligned: Aligned, a: str, b: str, groups: IntArray | None) -> records.PromptGain:
     """What case ``a`` changes in each class's recall over case ``b``, same images.
 
     The paired test of each class (:func:`paired`), corrected for the classes (Holm).
     ``groups`` (N,) gives equal numbers to images that count as one.
     """
     right_a, right_b = (aligned.predictions[case].right for case in (a, b))
-    rows = [
-        _class_gain(label, paired(right_a[here], right_b[here], _of(groups, here)))
-        for i, label in enumerate(aligned.classes)
-        if (here := aligned.labels == i).any()  # no test image, no recall
-    ]
-    return PromptGain(a=a, b=b, classes=_corrected(rows))
+    rows = []
+    for i in np.unique(aligned.labels):  # no test image, no recall
+        test = paired(right_a, right_b, groups, aligned.labels == i)
+        rows.append(
+            ClassGain(
+                label=aligned.classes[i],
+                only_a=test.only_a,
+                only_b=test.only_b,
+                gain=test.gap,
+                **_shown(test),
+            )
+        )
+    return records.PromptGain(a=a, b=b, classes=_corrected(rows))
 
 
-def _class_gain(label: str, test: Paired) -> ClassGain:
-    return ClassGain(
-        label=label,
-        n=test.n,
-        only_a=test.only_a,
-        only_b=test.only_b,
-        gain=test.gap,
-        low=test.low,
-        high=test.high,
-        p_mid=test.p_mid,
-        p_holm=test.p_mid,
-    )
-
-
-def _of(groups: IntArray | None, images: BoolArray) -> IntArray | None:
-    return None if groups is None else groups[images]
+def _shown(test: Paired) -> dict[str, Any]:
+    """What a row says of its test, not yet corrected."""
+    p = {"p_mid": test.p_mid, "p_holm": test.p_mid}
+    return {"n": test.n, "low": test.low, "high": test.high, **p}
 
 
 def _corrected(rows: Sequence[_Row]) -> tuple[_Row, ...]:
@@ -85,51 +70,43 @@ def _corrected(rows: Sequence[_Row]) -> tuple[_Row, ...]:
 def text_effects(
     predictions: Predictions,
     texts: Mapping[str, Sequence[str]],
-    logits_without: Callable[[str, int], FloatArray | None],
+    logits_without: Callable[[str, int], FloatArray],
     groups: IntArray | None,
 ) -> tuple[TextEffect, ...]:
     """What each text of a class brings: the predictions with it against those without it.
 
     ``logits_without(label, i)`` gives the (N, C) logits, or any scores of the same order, of
-    the same images when text ``i`` of the class ``label`` is left out; None skips the text, as
-    for a class that has no other.  Tango intervals; mid-p McNemar tests, corrected for all texts
-    (Holm).
+    the same images when text ``i`` of the class ``label`` is left out.  Tango intervals; mid-p
+    McNemar tests, corrected for all texts (Holm).
     """
     with_it = predictions.right
     rows = []
     for c, label in enumerate(predictions.classes):
         for i, text in enumerate(texts[label]):
-            logits = logits_without(label, i)
-            if logits is not None:
-                without = logits.argmax(axis=1) == predictions.labels
-                own = predictions.labels == c
-                test = paired(with_it, without, groups)
-                rows.append(
-                    TextEffect(
-                        label=label,
-                        text=text,
-                        n=test.n,
-                        only_with=test.only_a,
-                        only_without=test.only_b,
-                        effect=test.gap,
-                        low=test.low,
-                        high=test.high,
-                        p_mid=test.p_mid,
-                        p_holm=test.p_mid,
-                        own_recall=float(with_it[own].mean() - without[own].mean())
-                        if own.any()
-                        else 0.0,
-                    )
+            without = logits_without(label, i).argmax(axis=1) == predictions.labels
+            own = predictions.labels == c
+            test = paired(with_it, without, groups)
+            recalls = with_it[own].mean() - without[own].mean() if own.any() else 0.0
+            rows.append(
+                TextEffect(
+                    label=label,
+                    text=text,
+                    only_with=test.only_a,
+                    only_without=test.only_b,
+                    effect=test.gap,
+                    own_recall=float(recalls),
+                    **_shown(test),
                 )
+            )
     return _corrected(rows)
 
 
-def near_identical(classes: Sequence[str], embeddings: FloatArray) -> tuple[TextPair, ...]:
+def near_identical(classes: Sequence[str], embeddings: FloatArray) -> tuple[records.TextPair, ...]:
     """Pairs of classes whose (C, D) texts have a cosine of 0.95 or more, closest first."""
     directions = unit(embeddings)
     cosines = directions @ directions.T
     pairs = [
-        TextPair(a=classes[i], b=classes[j], cosine=float(cosines[i, j]))
+        records.TextPair(a=classes[i], b=classes[j], cosine=float(cosines[i, j]))
         for i, j in combinations(range(len(classes)), 2)
         if cosines[i, j] >= NEAR_IDENTICAL
     ]
@@ -141,7 +118,7 @@ def near_identical(classes: Sequence[str], embeddings: FloatArray) -> tuple[Text
 
 def variance_split(
     correct: Mapping[tuple[str, str], BoolArray], labels: IntArray, groups: IntArray | None = None
-) -> tuple[VarianceSource, ...]:
+) -> tuple[records.VarianceSource, ...]:
     """How much of the differences in accuracy comes from models, prompt sets, and their meeting.
 
     ``correct`` maps (model, prompt set) to its (N,) right answers on the same images, every
@@ -178,7 +155,7 @@ def variance_split(
     independent = labels.size if members is None else int(members.max()) + 1
     covariance = _covariance(cells, labels, members)
     return tuple(
-        VarianceSource(
+        records.VarianceSource(
             source=name,
             share=float(part),
             low=interval.low,
@@ -255,7 +232,7 @@ def choose_prompts(
     *,
     validation_groups: IntArray | None = None,
     test_groups: IntArray | None = None,
-) -> PromptChoice:
+) -> records.PromptChoice:
     """Chooses a prompt set on validation and reports it on test, beside the choice on test.
 
     ``validation`` and ``test`` map each prompt set to its right answers.  The optimism is how
@@ -276,7 +253,7 @@ def choose_prompts(
     right = np.stack([test[name] for name in names])
     chosen = max(names, key=lambda name: validation[name].mean())
     best = names[int(right.mean(axis=1).argmax())]
-    return PromptChoice(
+    return records.PromptChoice(
         model=model,
         candidates=names,
         chosen=chosen,

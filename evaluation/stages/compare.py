@@ -18,7 +18,6 @@ from evaluation.records import (
     Predictions,
     PromptDiagnosis,
     Reference,
-    RunRecord,
     StudyComparison,
     VarianceSource,
 )
@@ -26,7 +25,7 @@ from evaluation.scoring.abstention import abstain
 from evaluation.scoring.audit import audit_labels
 from evaluation.scoring.calibration import calibrate
 from evaluation.scoring.comparison import align, compare
-from evaluation.scoring.findings import Contender, find, find_quoted
+from evaluation.scoring.findings import find, find_quoted
 from evaluation.scoring.intervals import share
 from evaluation.scoring.prompts import prompt_gain, variance_split
 from evaluation.scoring.repeats import compare_repeats
@@ -66,7 +65,7 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
         find(
             comparison,
             # What reads titles at prediction answers another question.
-            [_contender(run) for run in evidence.runs.values() if run.model.reads == ("photo",)],
+            [run for run in evidence.runs.values() if run.model.reads == ("photo",)],
             names=names[0] if names else None,
             controls=_measured_by(evidence),
         )
@@ -140,16 +139,6 @@ def _each_case(
         else make(case, test, evidence.validation.get(case), evidence.groups)
         for case, test in evidence.aligned.predictions.items()
         if not test.certain
-    )
-
-
-def _contender(run: RunRecord) -> Contender:
-    return Contender(
-        case=run.case,
-        model=run.model.name,
-        learns=run.model.learns,
-        prompts=run.prompts.name if run.prompts else None,
-        adapted=run.model.family == "label-free",
     )
 
 

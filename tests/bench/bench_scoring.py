@@ -12,7 +12,8 @@ from evaluation.scoring.abstention import abstain
 from evaluation.scoring.calibration import calibrate
 from evaluation.scoring.comparison import align, compare
 from evaluation.scoring.fewshot import few_shot
-from evaluation.scoring.findings import Contender, find
+from evaluation.scoring.findings import find
+from tests.factories import make_scored
 
 
 def simulated(n: int, classes: int, cases: int) -> dict[str, Predictions]:
@@ -46,16 +47,14 @@ def conclude(predictions: dict[str, Predictions]) -> StudyComparison:
     """All that the artefacts alone allow to say of a study."""
     aligned = align(predictions)
     comparison = compare(aligned)
-    contenders = [
-        Contender(case=case, model="model", learns=False, prompts=case) for case in predictions
-    ]
+    runs = [make_scored(case, case) for case in predictions]
     return StudyComparison(
         study="study",
         dataset_revision="",
         split_digest="",
         inputs={},
         comparison=comparison,
-        findings=find(comparison, contenders, names="study/model/0"),
+        findings=find(comparison, runs, names="study/model/0"),
         calibration=tuple(calibrate(case, one) for case, one in aligned.predictions.items()),
         abstention=tuple(abstain(case, one) for case, one in aligned.predictions.items()),
     )

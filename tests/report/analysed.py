@@ -26,7 +26,6 @@ from evaluation.records import (
     Predictions,
     PromptDiagnosis,
     Retrieval,
-    RunRecord,
     StudyComparison,
     StudyResults,
     TextEffect,
@@ -37,7 +36,7 @@ from evaluation.scoring.abstention import abstain
 from evaluation.scoring.audit import audit_labels
 from evaluation.scoring.calibration import calibrate
 from evaluation.scoring.comparison import align, compare
-from evaluation.scoring.findings import Contender, find, find_quoted
+from evaluation.scoring.findings import find, find_quoted
 from evaluation.scoring.prompts import choose_prompts, prompt_gain, variance_split
 from evaluation.stores import artefacts
 from evaluation.stores.json_file import read_json
@@ -66,7 +65,7 @@ def analysed(results: StudyResults) -> StudyResults:
             inputs={run.case: "d4" * 32 for run in cases},
             comparison=compared,
             findings=(
-                *find(compared, [_contender(run) for run in cases], names="noms"),
+                *find(compared, cases, names="noms"),
                 *(
                     find_quoted(
                         {one.name: round(one.accuracy * 210) for one in reference.systems}, 210
@@ -104,15 +103,6 @@ def computed() -> StudyComparison:
     comparison = analysed(builder.shop(Path())).comparison
     assert comparison is not None
     return comparison
-
-
-def _contender(run: RunRecord) -> Contender:
-    return Contender(
-        case=run.case,
-        model=run.model.name,
-        learns=run.model.learns,
-        prompts=run.prompts.name if run.prompts else None,
-    )
 
 
 # ------------------------------------------------------------------------- prompts

@@ -27,7 +27,7 @@ from evaluation.report.study import answer
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, value
 from evaluation.scoring.comparison import align, compare
-from evaluation.scoring.findings import Contender, find
+from evaluation.scoring.findings import find
 from tests.report import builder
 from tests.report.conftest import TEMPLATES, placeholder, plain, printed
 from tests.report.words import words
@@ -84,22 +84,13 @@ def study(
 def _compared(results: StudyResults) -> StudyComparison:
     several = len(results.runs) > 1
     compared = compare(align(results.predictions)) if several else None
-    contenders = [
-        Contender(
-            case=run.case,
-            model=run.model.name,
-            learns=run.model.learns,
-            prompts=run.prompts.name if run.prompts else None,
-        )
-        for run in results.runs
-    ]
     return StudyComparison(
         study="s",
         dataset_revision=results.study.dataset_revision,
         split_digest=results.study.split_digest,
         inputs={run.case: "d4" * 32 for run in results.runs},
         comparison=compared,
-        findings=find(compared, contenders, names="noms") if compared else (),
+        findings=find(compared, results.runs, names="noms") if compared else (),
         validation={
             run.case: replace(run.metric("accuracy") or Metric(name="accuracy", value=0, n=1))
             for run in results.runs

@@ -7,14 +7,13 @@ import pytest
 
 from evaluation.records import Finding
 from evaluation.scoring.comparison import MARGIN, align, compare
-from evaluation.scoring.findings import Contender, find, find_quoted
+from evaluation.scoring.findings import find, find_quoted
+from tests.factories import make_scored
 from tests.scoring.test_comparison import from_correct, with_counts
 
-CONTENDERS = (
-    Contender(case="tower/names", model="tower", learns=False, prompts="names"),
-    Contender(case="tower/long", model="tower", learns=False, prompts="long"),
-    Contender(case="tower/noise", model="tower", learns=False, prompts="noise"),
-    Contender(case="trunk", model="trunk", learns=True, prompts=None),
+RUNS = (
+    *(make_scored(f"tower/{prompts}", prompts) for prompts in ("names", "long", "noise")),
+    make_scored("trunk"),
 )
 
 
@@ -22,7 +21,7 @@ def findings(**counts: int) -> dict[str, Finding]:
     """Of nested cases on 210 images: tower/names, tower/long, tower/noise and trunk."""
     cases = with_counts(210, **{f"tower/{name}": count for name, count in counts.items()})
     cases = {name.replace("tower/trunk", "trunk"): one for name, one in cases.items()}
-    found = find(compare(align(cases)), CONTENDERS, names="names", controls={"noise": "long"})
+    found = find(compare(align(cases)), RUNS, names="names", controls={"noise": "long"})
     return {finding.topic: finding for finding in found}
 
 
@@ -55,9 +54,9 @@ def test_opposite_counts_say_the_opposite() -> None:
 
 def test_an_adapted_case_has_its_rank_and_no_other_question() -> None:
     """It may be the next best, over which the leader is judged; it is no rival model."""
-    adapted = Contender(case="shop", model="shop", learns=False, prompts="long", adapted=True)
+    adapted = make_scored("shop", "long", adapt=("titles",))
     cases = with_counts(210, **{"tower/names": 117, "shop": 150, "trunk": 190})
-    found = find(compare(align(cases)), (*CONTENDERS, adapted), names="names")
+    found = find(compare(align(cases)), (*RUNS, adapted), names="names")
     topics = {finding.topic: finding for finding in found}
     assert (topics["leaders"].a, topics["leaders"].b) == ("trunk", "shop")
     assert topics["training"].b == "tower/names"
@@ -68,8 +67,8 @@ def test_an_adapted_case_has_its_rank_and_no_other_question() -> None:
 def test_null_data_separates_nothing() -> None:
     """Fair coins on 40 images: no finding says better, and none dares to say tie."""
     generator = np.random.default_rng(4)
-    cases = {one.case: from_correct(generator.random(40) < 0.5) for one in CONTENDERS}
-    found = find(compare(align(cases)), CONTENDERS, names="names", controls={"noise": "long"})
+    cases = {one.case: from_correct(generator.random(40) < 0.5) for one in RUNS}
+    found = find(compare(align(cases)), RUNS, names="names", controls={"noise": "long"})
     assert {finding.verdict for finding in found} == {"inconclusive"}
 
 
@@ -85,40 +84,28 @@ def test_descriptions_must_beat_random_words() -> None:
 def test_random_words_are_no_measure_of_other_texts() -> None:
     """A control that is like the names is not held against the descriptions."""
     cases = with_counts(210, **{"tower/names": 117, "tower/long": 177, "tower/noise": 90})
-    found = find(
-        compare(align(cases)), CONTENDERS, names="names", controls={"noise": "something else"}
-    )
+    found = find(compare(align(cases)), RUNS, names="names", controls={"noise": "something else"})
     assert "control" not in {finding.topic for finding in found}
 
 
 def test_models_meet_with_their_best_prompts() -> None:
     """Two zero-shot models: one finding, each with its most accurate prompt set."""
-    contenders = [
-        Contender(case=f"{model}/{prompts}", model=model, learns=False, prompts=prompts)
-        for model in ("m", "w")
-        for prompts in ("names", "long")
-    ]
+    runs = [make_scored(f"{model}/{p}", p) for model in ("m", "w") for p in ("names", "long")]
     counts = {"m/names": 100, "m/long": 150, "w/names": 190, "w/long": 120}
     comparison = compare(align(with_counts(210, **counts)))
-    models = [f for f in find(comparison, contenders, names="names") if f.topic == "models"]
+    models = [f for f in find(comparison, runs, names="names") if f.topic == "models"]
     assert [(f.a, f.b, f.verdict) for f in models] == [("w/names", "m/long", "better")]
 
 
 def test_findings_do_not_depend_on_names() -> None:
     """Cases of any other name give the same findings with those names."""
-    rename = {"tower": "x", "trunk": "y"}
     cases = with_counts(210, **{"tower/names": 117, "tower/long": 177, "trunk": 180})
     renamed = {name.replace("tower", "x").replace("trunk", "y"): c for name, c in cases.items()}
     others = [
-        Contender(
-            case=one.case.replace("tower", "x").replace("trunk", "y"),
-            model=rename[one.model],
-            learns=one.learns,
-            prompts=one.prompts,
-        )
-        for one in CONTENDERS
+        *(make_scored(f"x/{prompts}", prompts) for prompts in ("names", "long", "noise")),
+        make_scored("y"),
     ]
-    ours = find(compare(align(cases)), CONTENDERS, names="names")
+    ours = find(compare(align(cases)), RUNS, names="names")
     theirs = find(compare(align(renamed)), others, names="names")
     assert [(f.topic, f.verdict, f.p) for f in ours] == [(f.topic, f.verdict, f.p) for f in theirs]
 

@@ -49,15 +49,13 @@ def test_the_effect_of_each_text_is_measured_without_it() -> None:
     logits = np.where(np.eye(2)[labels] == 1, 1.0, 0.0)
     predictions = make_predictions(labels, softmax(logits))
 
-    def without(label: str, i: int) -> np.ndarray | None:
-        if label == "class 1":
-            return None  # its only text
+    def without(_label: str, i: int) -> np.ndarray:
         changed = logits.copy()
         if i == 0:
             changed[:6] = [0.0, 1.0]
         return changed
 
-    texts = {"class 0": ("good", "idle"), "class 1": ("alone",)}
+    texts = {"class 0": ("good", "idle"), "class 1": ()}
     good, idle = text_effects(predictions, texts, without, None)
     assert (good.label, good.text, good.only_with, good.only_without) == ("class 0", "good", 6, 0)
     assert (good.effect, good.own_recall, good.n) == (0.3, 0.6, 20)
@@ -92,11 +90,9 @@ def test_copies_count_as_one_in_the_gains_and_effects() -> None:
     assert (thrice.only_a, thrice.n) == (36, 90)
     assert thrice.p_mid == pytest.approx(alone.p_mid)
 
-    def without(label: str, i: int) -> np.ndarray | None:
-        return np.eye(2)[np.repeat(guess, 3)] if (label, i) == ("class 0", 0) else None
-
-    texts = {"class 0": ("kept",), "class 1": ("other",)}
-    (effect,) = text_effects(copies["good"], texts, without, groups)
+    texts = {"class 0": ("kept",), "class 1": ()}
+    scores = np.eye(2)[np.repeat(guess, 3)]
+    (effect,) = text_effects(copies["good"], texts, lambda _label, _i: scores, groups)
     assert (effect.only_with, effect.p_mid) == (36, pytest.approx(alone.p_mid))
 
 

@@ -18,7 +18,7 @@ from evaluation.scoring.audit import (
 from evaluation.scoring.calibration import calibrate
 from evaluation.scoring.comparison import align, compare
 from evaluation.scoring.fewshot import few_shot
-from evaluation.scoring.findings import Contender, find, find_quoted
+from evaluation.scoring.findings import find, find_quoted
 from evaluation.scoring.paired import mean_gain
 from evaluation.scoring.prompts import (
     choose_prompts,
@@ -30,6 +30,7 @@ from evaluation.scoring.prompts import (
 from evaluation.scoring.retrieval import retrieve
 from evaluation.stores import artefacts
 from evaluation.stores.json_file import read_json
+from tests.factories import make_scored
 
 N, CLASSES = 90, ("pan", "mug", "watch")
 LABELS = np.arange(N) % 3
@@ -59,12 +60,9 @@ def everything() -> StudyComparison:
     aligned = align(predictions)
     groups = np.maximum(np.arange(N), 3)  # four near-duplicate photos
     comparison = compare(aligned, groups)
-    contenders = [
-        Contender(case=case, model=parts[1], learns=False, prompts=parts[2])
-        for case in predictions
-        if len(parts := case.split("/")) > 2
-    ]
-    contenders.append(Contender(case="s/trunk", model="trunk", learns=True, prompts=None))
+    described = [case for case in predictions if case != "s/trunk"]
+    runs = [make_scored(case, case.rpartition("/")[2]) for case in described]
+    runs.append(make_scored("s/trunk"))
     right = dict(zip(aligned.cases, aligned.correct, strict=True))
     embeddings = np.eye(3, 8)[LABELS] + 0.3 * np.random.default_rng(6).normal(size=(N, 8))
     support = Support(embeddings=embeddings, labels=LABELS)
@@ -77,7 +75,7 @@ def everything() -> StudyComparison:
         inputs=dict.fromkeys(predictions, "digest"),
         comparison=comparison,
         findings=(
-            *find(comparison, contenders, names="names"),
+            *find(comparison, runs, names="names"),
             *find_quoted({"a": 80, "b": 40}, N),
         ),
         calibration=tuple(calibrate(c, p, groups=groups) for c, p in predictions.items()),
