@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evaluation.commands.options import DATA_ROOT, OFFLINE, say, short
+from evaluation.commands.options import DATA_ROOT, OFFLINE, say, short, watched
 from evaluation.data.notes import line as data_note
 from evaluation.stages.settings import Settings
 from evaluation.study.config import load_study
@@ -35,8 +35,8 @@ def check(study: str, data_root: Path | None, offline: bool) -> None:
 
     found = load_study(study, data_root=data_root)
     say(f"study     {found.name}: {found.title}\nfile      {short(found.file)}")
-    with progress_bars() as advance:
-        result = check_study(found, Settings(offline=offline, progress=advance))
+    with watched(Settings(offline=offline)) as settings:
+        result = check_study(found, settings)
     if result.data is not None:
         _print_data(result.data)
     _print_models(result)
@@ -131,8 +131,7 @@ def weights(study: str, offline: bool) -> None:
     from evaluation.stages.check import announce_weights, fetch_weights
 
     found = load_study(study)
-    with progress_bars() as advance:
-        settings = Settings(offline=offline, progress=advance)
+    with watched(Settings(offline=offline)) as settings:
         if not offline:
             _announce(announce_weights(found, settings))
         fetched = tuple(fetch_weights(spec, settings) for spec in found.models)

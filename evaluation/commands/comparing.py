@@ -1,16 +1,15 @@
 """``veille compare``: ties, gaps and corrected tests of a study's cases."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from evaluation.commands.options import ARTEFACTS, DATA_ROOT, runs_models, say, short
+from evaluation.commands.options import ARTEFACTS, DATA_ROOT, runs_models, say, short, watched
 from evaluation.errors import VeilleError, refuse_unknown
 from evaluation.records import PairedTest, StudyComparison
 from evaluation.stages.settings import Settings
 from evaluation.study.config import load_study
-from evaluation.terminal import changes_text, pairs_table, progress_bars, ranking
+from evaluation.terminal import changes_text, pairs_table, ranking
 from evaluation.usage import eval_command
 
 
@@ -98,9 +97,8 @@ def _compared(
         from evaluation.stages.open import open_study
 
         declared = load_study(study, data_root=data_root)
-        with progress_bars() as advance:
-            watched = replace(settings, progress=advance)
-            found = deepen(open_study(declared, watched), Engine(watched))
+        with watched(settings) as shown:
+            found = deepen(open_study(declared, shown), Engine(shown))
     else:
         found = compare_cases(settings.artefacts, study)
     if found is None:

@@ -1,14 +1,10 @@
 """``veille embed``: photos embedded ahead of time, here or on a cluster."""
 
-from dataclasses import replace
-from pathlib import Path
-
 import click
 
-from evaluation.commands.options import DATA_ROOT, runs_models, say
+from evaluation.commands.options import on_study, say, watched
+from evaluation.records import Study
 from evaluation.stages.settings import Settings
-from evaluation.study.config import load_study
-from evaluation.terminal import progress_bars
 
 
 @click.command(short_help="Embed a study's photos ahead of time, here or on a cluster.")
@@ -23,14 +19,12 @@ from evaluation.terminal import progress_bars
 )
 @click.option("--address", help="Of a Ray cluster (default: one of this machine's cores).")
 @click.option("--workers", type=click.IntRange(min=1), help="Of Ray: models at work, at most.")
-@DATA_ROOT
-@runs_models
+@on_study
 def embed(
-    study: str,
+    study: Study,
+    *,
     names: tuple[str, ...],
     engine: str,
-    data_root: Path | None,
-    *,
     address: str | None,
     workers: int | None,
     settings: Settings,
@@ -46,11 +40,9 @@ def embed(
     from evaluation.stages.engine import Engine
     from evaluation.stages.open import read_data
 
-    with progress_bars() as advance:
-        settings = replace(settings, progress=advance)
-        data = read_data(load_study(study, data_root=data_root), settings)
-        runner = Engine(settings)
-        for spec in data.study.models:
+    with watched(settings) as shown:
+        data, runner = read_data(study, shown), Engine(shown)
+        for spec in study.models:
             if not spec.embeds or (names and spec.name not in names):
                 continue
             if engine == "ray":

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from evaluation.commands.cases import named, scored
-from evaluation.commands.options import DATA_ROOT, PATH, runs_models, say, short
-from evaluation.records import Case, ExplainSpec
+from evaluation.commands.options import PATH, on_study, say, short, watched
+from evaluation.records import Case, ExplainSpec, Study
 from evaluation.stages.settings import Settings
-from evaluation.study.config import load_study
-from evaluation.terminal import faithfulness_table, progress_bars, suggestion_text
+from evaluation.terminal import faithfulness_table, suggestion_text
 from evaluation.usage import eval_command
 
 if TYPE_CHECKING:
@@ -31,15 +30,9 @@ if TYPE_CHECKING:
     "--faithfulness-photos", type=click.IntRange(min=0), help="Photos whose curves are measured."
 )
 @click.option("--steps", "curve_steps", type=click.IntRange(min=2), help="Steps of a curve.")
-@DATA_ROOT
-@runs_models
+@on_study
 def explain(
-    study: str,
-    cases: tuple[str, ...],
-    data_root: Path | None,
-    *,
-    settings: Settings,
-    **numbers: int | None,
+    study: Study, *, cases: tuple[str, ...], settings: Settings, **numbers: int | None
 ) -> None:
     """Make the attention maps of the scored cases of STUDY, deeper than an evaluation does.
 
@@ -51,11 +44,10 @@ def explain(
     from evaluation.stages.explain import deeper
     from evaluation.stages.open import open_study
 
-    declared = load_study(study, data_root=data_root)
     changes: dict[str, Any] = {key: number for key, number in numbers.items() if number is not None}
-    spec = replace(deeper(declared.explain or ExplainSpec()), **changes)
-    with progress_bars() as advance:
-        data = open_study(declared, replace(settings, progress=advance))
+    spec = replace(deeper(study.explain or ExplainSpec()), **changes)
+    with watched(settings) as shown:
+        data = open_study(study, shown)
     every = data.cases()
     wanted = named(every, cases) if cases else scored(every, settings.artefacts)
     _explain_all(data, Engine(settings), wanted, spec)
@@ -72,8 +64,7 @@ def _explain_all(
         time = "" if seconds is None else f", some {max(1, round(seconds / 60))} min"
         say(f"{case.id}: {passes} forward passes at most{time}; what is cached costs nothing")
     for case in cases:
-        with progress_bars() as advance:
-            engine.settings = replace(engine.settings, progress=advance)
+        with watched(engine.settings) as engine.settings:
             found = stage.explain(case, data, engine, spec)
         say(faithfulness_table(found))
 
@@ -85,15 +76,13 @@ def _explain_all(
 @click.option(
     "--output", type=PATH, help="Folder of the new prompt set (default: the study's prompts/)."
 )
-@DATA_ROOT
-@runs_models
+@on_study
 def suggest(
-    study: str,
+    study: Study,
+    *,
     models: tuple[str, ...],
     prompts: str | None,
     output: Path | None,
-    data_root: Path | None,
-    *,
     settings: Settings,
 ) -> None:
     """Suggest more precise texts for STUDY, from what validation gets wrong.
@@ -107,18 +96,16 @@ def suggest(
     from evaluation.stages.engine import Engine
     from evaluation.stages.open import read_data
 
-    found = load_study(study, data_root=data_root)
-    with progress_bars() as advance:
-        data = read_data(found, replace(settings, progress=advance))
+    with watched(settings) as shown:
+        data = read_data(study, shown)
     engine = Engine(settings)
-    for spec in models_of(data.study, models):
-        with progress_bars() as advance:
-            engine.settings = replace(settings, progress=advance)
+    for spec in models_of(study, models):
+        with watched(settings) as engine.settings:
             suggestion, file = stage.suggest(data, spec, engine, prompts=prompts, output=output)
         say(suggestion_text(suggestion))
         if file is not None:
             say(
                 f"written: {short(file)}\n"
                 f'to know what it is worth on test, add "{file.stem}" to the prompts of '
-                f"{short(found.file)}, then run {eval_command(found.name)}"
+                f"{short(study.file)}, then run {eval_command(study.name)}"
             )

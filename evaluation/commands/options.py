@@ -1,6 +1,8 @@
 """Options that several commands share, each spelt once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ import click
 
 from evaluation.errors import inert
 from evaluation.stages.settings import Settings
+from evaluation.study.config import load_study
+from evaluation.terminal import progress_bars
 
 
 def say(text: object, *, err: bool = False, **style: Any) -> None:
@@ -64,6 +68,25 @@ def runs_models(command: Callable[..., None]) -> Callable[..., None]:
         command(settings=settings, **others)
 
     return run
+
+
+def on_study(command: Callable[..., None]) -> Callable[..., None]:
+    """:func:`runs_models`, and the option of the photos: the command is given its study, read."""
+
+    @DATA_ROOT
+    @runs_models
+    @wraps(command)
+    def run(*, study: str, data_root: Path | None, **others: Any) -> None:
+        command(load_study(study, data_root=data_root), **others)
+
+    return run
+
+
+@contextmanager
+def watched(settings: Settings) -> Iterator[Settings]:
+    """The settings with bars of progress, which are there for the time of a block."""
+    with progress_bars() as advance:
+        yield replace(settings, progress=advance)
 
 
 def short(path: Path) -> Path:

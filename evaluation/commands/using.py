@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
 from evaluation.commands.cases import named, scored
-from evaluation.commands.options import DATA_ROOT, FILE, LANGUAGE, PATH, runs_models, say, short
+from evaluation.commands.options import FILE, LANGUAGE, PATH, on_study, say, short, watched
 from evaluation.data.notes import line as data_note
 from evaluation.errors import ArtefactError
 from evaluation.files import write_bytes, writing
 from evaluation.stages.settings import Settings
-from evaluation.study.config import load_study
-from evaluation.terminal import progress_bars
 
 if TYPE_CHECKING:
-    from evaluation.records import Case, FolderAnswers, Metric
+    from evaluation.records import Case, FolderAnswers, Metric, Study
     from evaluation.stages.engine import Engine
     from evaluation.stages.open import StudyData
 
@@ -46,15 +43,13 @@ _ELSEWHERE = "choose another place with --output"
     help="The table; the page of what is left to a person lies beside it.",
 )
 @_TARGET
-@DATA_ROOT
 @LANGUAGE
-@runs_models
+@on_study
 def predict(
-    study: str,
+    study: Study,
+    *,
     case: str,
     folder: Path,
-    data_root: Path | None,
-    *,
     output: Path,
     target: float,
     language: Literal["fr", "en"],
@@ -69,8 +64,8 @@ def predict(
     from evaluation.report.site.left import write_left
     from evaluation.stages.predict import answers_to_csv, predict_folder
 
-    with progress_bars() as advance:
-        data, engine, chosen = _opened(study, case, data_root, replace(settings, progress=advance))
+    with watched(settings) as shown:
+        data, engine, chosen = _opened(study, case, shown)
         found = predict_folder(chosen, data, engine, folder, target)
     page = output.with_suffix(".html")
     with writing(output, ArtefactError, elsewhere=_ELSEWHERE):
@@ -101,17 +96,9 @@ def _print(found: FolderAnswers) -> None:
 @click.argument("folder", type=PATH)
 @click.option("--onnx", is_flag=True, help='Also as one ONNX graph (needs "veille-clip[onnx]").')
 @_TARGET
-@DATA_ROOT
-@runs_models
+@on_study
 def export(
-    study: str,
-    case: str,
-    folder: Path,
-    data_root: Path | None,
-    *,
-    target: float,
-    onnx: bool,
-    settings: Settings,
+    study: Study, *, case: str, folder: Path, target: float, onnx: bool, settings: Settings
 ) -> None:
     """Write CASE of STUDY to FOLDER: weights, head, classes, threshold, and a short script.
 
@@ -120,8 +107,8 @@ def export(
     """
     from evaluation.stages import export as stage
 
-    with progress_bars() as advance:
-        data, engine, chosen = _opened(study, case, data_root, replace(settings, progress=advance))
+    with watched(settings) as shown:
+        data, engine, chosen = _opened(study, case, shown)
         with writing(folder, ArtefactError, elsewhere="choose another place"):
             apart = stage.export(chosen, data, engine, folder, target, onnx=onnx)
     say(f"written   {short(folder)}: python {short(folder / stage.SCRIPT)} PHOTO...")
@@ -133,16 +120,9 @@ def export(
 @click.argument("folder", type=PATH)
 @click.option("--case", help="Whose embeddings and threshold (default: the first that was scored).")
 @_TARGET
-@DATA_ROOT
-@runs_models
+@on_study
 def drift(
-    study: str,
-    folder: Path,
-    case: str | None,
-    data_root: Path | None,
-    *,
-    target: float,
-    settings: Settings,
+    study: Study, *, folder: Path, case: str | None, target: float, settings: Settings
 ) -> None:
     """Compare the photos below FOLDER with the test part of STUDY.
 
@@ -151,11 +131,10 @@ def drift(
     """
     from evaluation.stages.drift import measure_drift
 
-    declared = load_study(study, data_root=data_root)
-    embedding = [one for one in declared.cases() if one.model.embeds]
+    embedding = [candidate for candidate in study.cases() if candidate.model.embeds]
     name = case or scored(embedding, settings.artefacts)[0].name
-    with progress_bars() as advance:
-        data, engine, chosen = _opened(study, name, data_root, replace(settings, progress=advance))
+    with watched(settings) as shown:
+        data, engine, chosen = _opened(study, name, shown)
         found = measure_drift(chosen, data, engine, folder, target)
     verdict = (
         "these are other photos than those that were studied: score some of them"
@@ -175,11 +154,9 @@ def _share(metric: Metric) -> str:
     return f"{value:.1f} % [{low:.1f}, {high:.1f}]"
 
 
-def _opened(
-    study: str, name: str, data_root: Path | None, settings: Settings
-) -> tuple[StudyData, Engine, Case]:
+def _opened(study: Study, name: str, settings: Settings) -> tuple[StudyData, Engine, Case]:
     from evaluation.stages.engine import Engine
     from evaluation.stages.open import read_data
 
-    data = read_data(load_study(study, data_root=data_root), settings)
+    data = read_data(study, settings)
     return data, Engine(settings), named(data.cases(), [name])[0]

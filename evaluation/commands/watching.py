@@ -1,15 +1,14 @@
 """``veille watch``: texts scored on validation while they are written."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from evaluation.commands.options import DATA_ROOT, LANGUAGE, runs_models, say
+from evaluation.commands.options import DATA_ROOT, LANGUAGE, runs_models, say, watched
 from evaluation.stages.settings import Settings
 from evaluation.study.config import load_study
-from evaluation.terminal import progress_bars, provisional_text
+from evaluation.terminal import provisional_text
 
 
 @click.command(short_help="Score a study's texts on validation each time they are saved.")
@@ -37,11 +36,10 @@ def watch(
     from evaluation.stages.engine import Engine
 
     declared = load_study(study, data_root=data_root)
-    with progress_bars() as advance:
-        engine = Engine(replace(settings, progress=advance))
-        watched = stage.start(declared, engine, model, data_root)
+    with watched(settings) as shown:
+        edited = stage.start(declared, Engine(shown), model, data_root)
     announced = False
-    for found in stage.saves(watched):
+    for found in stage.saves(edited):
         page = write_page(found, settings.artefacts, language, declared.translations)
         if not announced:
             say(f"page      {page.as_uri()}")
