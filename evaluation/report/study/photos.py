@@ -32,6 +32,7 @@ def photo(here: Here, card: SampleCard) -> Mapping[str, str]:
     title = wording.title(card.title) if card.title else card.id
     label = wording.quote(card.label)
     return {
+        "id": card.id,
         "src": here.file(f"{here.view.folder}/{card.photo}"),
         "width": str(width),
         "height": str(height),
