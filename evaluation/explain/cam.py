@@ -9,59 +9,57 @@
 Maps are signed: Grad-CAM's ReLU is left to whoever draws them.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Literal
 
 import torch
 
 from evaluation.errors import ModelError
 from evaluation.explain.base import Explainable, InputMaps, Score, class_gradients, to_array
-from evaluation.explain.towers import SpatialLayer, inspect_tower, token_layout
-
-_SEQUENCE, _SPATIAL = 3, 4
-"""Dimensions of a batch of token sequences, and of feature maps."""
+from evaluation.explain.towers import SpatialLayer
 
 
 def class_activation(
     model: Explainable,
     score: Score,
     pixels: torch.Tensor,
+    layer: SpatialLayer | None,
     *,
-    kind: Literal["hirescam", "gradcam"] = "hirescam",
-    layer: SpatialLayer | None = None,
+    kind: Literal["hirescam", "gradcam"],
 ) -> InputMaps:
-    """Maps of every class on one layer, in one forward and one batched backward pass.
+    """Maps of every class on the tower's last feature map, of (B, 3, H, W) pixels.
 
-    Raises :class:`ModelError`: the tower has no such layer, or its gradient is zero everywhere: the
-    output of the last block of a ViT whose class token alone is read, for instance.
-
-    ``pixels`` are (B, 3, H, W).  The layer is the tower's last feature map unless one is named; one
-    of tokens is fine as well: that of a ViT's last block where the patches still count is its first
-    norm (``ln_1``, ``norm1``).
+    In one forward and one batched backward pass.  Raises :class:`ModelError`: the tower has no such
+    layer, or the scores have no gradient by it.
     """
-    layer = layer or inspect_tower(model).spatial
     if layer is None:
         raise no_spatial_layer()
     inputs = pixels.detach().clone().requires_grad_()
-    with torch.enable_grad(), _output_of(model.image_tower, layer.name) as seen:
-        scores = score(model.forward(inputs))
-    size = (pixels.shape[-2], pixels.shape[-1])
+    seen: list[torch.Tensor] = []
+    module = model.image_tower.get_submodule(layer.name)
+    hook = module.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    try:
+        with torch.enable_grad():
+            scores = score(model.forward(inputs))
+    finally:
+        hook.remove()
     parts, reached = [], False
+    activation = _channels_first(seen[-1].detach(), layer)
     # The product with the activation is as large as the gradient.
-    bytes_a_class = 2 * seen[-1].numel() * seen[-1].element_size()
+    bytes_a_class = 2 * activation.numel() * activation.element_size()
     for (raw,) in class_gradients(scores, seen[-1:], bytes_a_class):
         if raw is None:
-            raise _zero_gradient(layer)
-        activation, gradient, extent = _channels_first(
-            model.image_tower, layer, seen[-1].detach(), raw, size
-        )
+            break
+        gradient = _channels_first(raw, layer)
         reached = reached or bool(gradient.any())
         if kind == "gradcam":
             gradient = gradient.mean(dim=(-2, -1), keepdim=True)
         parts.append((gradient * activation).sum(dim=-3))
     if not reached:
-        raise _zero_gradient(layer)
+        raise ModelError(
+            f'the scores have no gradient by the layer "{layer.name}": a map of it would be empty',
+            remedy="use rise",
+        )
+    extent = (float(pixels.shape[-2]), float(pixels.shape[-1]))
     return InputMaps(values=to_array(torch.cat(parts).transpose(0, 1)), extent=extent)
 
 
@@ -73,54 +71,6 @@ def no_spatial_layer() -> ModelError:
     )
 
 
-def _zero_gradient(layer: SpatialLayer) -> ModelError:
-    return ModelError(
-        f'the scores have no gradient by the layer "{layer.name}": a map of it would be empty',
-        remedy="name an earlier layer (the last block's first norm), or use rise",
-    )
-
-
-@contextmanager
-def _output_of(tower: torch.nn.Module, name: str) -> Iterator[list[torch.Tensor]]:
-    """What a module returns at each of its calls."""
-    try:
-        module = tower.get_submodule(name)
-    except AttributeError:
-        raise ModelError(
-            f'the image tower has no layer "{name}"', remedy="name none: the last one is found"
-        ) from None
-    seen: list[torch.Tensor] = []
-    hook = module.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
-    try:
-        yield seen
-    finally:
-        hook.remove()
-
-
-def _channels_first(
-    tower: torch.nn.Module,
-    layer: SpatialLayer,
-    activation: torch.Tensor,
-    gradient: torch.Tensor,
-    size: tuple[int, int],
-) -> tuple[torch.Tensor, torch.Tensor, tuple[float, float]]:
-    """Both as (…, K, h, w), and the input pixels that h x w covers."""
-    whole = (float(size[0]), float(size[1]))
-    if activation.ndim == _SPATIAL:
-        if layer.channels_last:
-            return activation.movedim(-1, -3), gradient.movedim(-1, -3), whole
-        return activation, gradient, whole
-    if activation.ndim != _SEQUENCE:
-        raise ModelError(
-            f'the layer "{layer.name}" returns neither a feature map nor tokens',
-            remedy="name another layer, or none",
-        )
-    layout = token_layout(tower, activation.shape[1], size)
-    activation, gradient = (
-        tokens[..., layout.prefix :, :].transpose(-1, -2) for tokens in (activation, gradient)
-    )
-    return (
-        activation.reshape(*activation.shape[:-1], *layout.grid),
-        gradient.reshape(*gradient.shape[:-1], *layout.grid),
-        layout.extent,
-    )
+def _channels_first(features: torch.Tensor, layer: SpatialLayer) -> torch.Tensor:
+    """(…, K, h, w)"""
+    return features.movedim(-1, -3) if layer.channels_last else features

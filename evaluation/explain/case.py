@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from evaluation import records
 from evaluation.errors import ModelError
-from evaluation.explain.base import Explainable
+from evaluation.explain.base import Explainable, InputMaps
 from evaluation.explain.computed import Explainer, tower_of
 from evaluation.explain.drawing import FOLDER, draw
 from evaluation.explain.faithfulness import (
@@ -23,20 +24,7 @@ from evaluation.explain.faithfulness import (
 from evaluation.explain.geometry import Geometry
 from evaluation.explain.methods import METHODS, resolve_methods
 from evaluation.explain.selection import select_photos
-from evaluation.records import (
-    CaseExplanation,
-    ClassMap,
-    ExplainedPhoto,
-    ExplainMethod,
-    ExplainSpec,
-    Faithfulness,
-    MethodCard,
-    Metric,
-    Predictions,
-    Randomisation,
-    Sample,
-    SelectedPhoto,
-)
+from evaluation.records import ClassMap, ExplainMethod, ExplainSpec, MethodCard, Sample
 from evaluation.records.base import silent
 from evaluation.stores.maps import ALGORITHMS, MapCache, key_of
 
@@ -53,12 +41,12 @@ def explain_case(
     *,
     stamp: Mapping[str, str],
     samples: Sequence[Sample],
-    predictions: Predictions,
+    predictions: records.Predictions,
     write: Callable[[str, bytes], None],
-    selected: Sequence[SelectedPhoto] | None = None,
+    selected: Sequence[records.SelectedPhoto] | None = None,
     folder: str = FOLDER,
     progress: Advance = silent,
-) -> CaseExplanation:
+) -> records.CaseExplanation:
     """Explains one case; what the cache holds is not computed again, its photos not opened.
 
     Raises :class:`DataError`: a photo can no longer be read; :class:`StoreError`: the cache cannot
@@ -101,7 +89,7 @@ class Plan:
     """How many photos a method explains at most, the first ones; None for all."""
 
     @classmethod
-    def of(cls, selected: Sequence[SelectedPhoto], spec: ExplainSpec) -> Plan:
+    def of(cls, selected: Sequence[records.SelectedPhoto], spec: ExplainSpec) -> Plan:
         """The plan of a case."""
         first = sorted(selected, key=lambda photo: not _is_shared(photo))
         ids = tuple(photo.sample_id for photo in first)
@@ -123,7 +111,7 @@ class Plan:
         return self.photos[: self.limits[method]]
 
 
-def _is_shared(photo: SelectedPhoto) -> bool:
+def _is_shared(photo: records.SelectedPhoto) -> bool:
     return any(reason.rule == "shared" for reason in photo.reasons)
 
 
@@ -150,7 +138,7 @@ class _Work:
     """One case under way."""
 
     explainer: Explainer
-    predictions: Predictions
+    predictions: records.Predictions
     rows: Mapping[str, int]
     """Of each sample id in the predictions."""
     samples: Mapping[str, Sample]
@@ -174,8 +162,8 @@ class _Work:
         return tuple(dict.fromkeys((int(predicted), int(true))))
 
     def explained(
-        self, selected: Sequence[SelectedPhoto], stamp: Mapping[str, Any]
-    ) -> CaseExplanation:
+        self, selected: Sequence[records.SelectedPhoto], stamp: Mapping[str, Any]
+    ) -> records.CaseExplanation:
         """The record of the case."""
         plan = Plan.of(selected, self.spec)
         cards, methods = self.methods(plan)
@@ -184,7 +172,7 @@ class _Work:
             for photo in selected
             if (used := plan.methods_of(photo.sample_id, methods)) or not methods
         )
-        return CaseExplanation(
+        return records.CaseExplanation(
             **stamp,
             algorithms=ALGORITHMS,
             fingerprint=self.explainer.model.fingerprint,
@@ -210,44 +198,46 @@ class _Work:
     def methods(self, plan: Plan) -> tuple[tuple[MethodCard, ...], tuple[ExplainMethod, ...]]:
         """What the model allows of the methods asked for, and those that it allows."""
         tower = self.explainer.tower
-        cards = []
         asked = resolve_methods(self.spec.methods, tower)
-        allowed = [method for method in asked if plan.limits[method] != 0]
-        self.total = planned_passes(
-            self.spec, [method for method in allowed if METHODS[method].refuse(tower) is None], plan
-        )
-        for method in allowed:
-            card = self._card(method)
-            on = plan.photos_of(method)
-            cards.append(self._tried_out(card, on[0]) if card.applies and on else card)
-        return tuple(cards), tuple(card.method for card in cards if card.applies)
+        wanted = [method for method in asked if plan.limits[method] != 0]
+        allowed = [method for method in wanted if METHODS[method].refuse(tower) is None]
+        self.total = planned_passes(self.spec, allowed, plan)
+        cards = tuple(self._card(method, plan.photos_of(method)) for method in wanted)
+        return cards, tuple(card.method for card in cards if card.applies)
 
-    def _card(self, method: ExplainMethod) -> MethodCard:
-        tower = self.explainer.tower
-        refused = METHODS[method].refuse(tower)
-        if refused is not None:
-            return MethodCard(method=method, applies=False, reason=str(refused))
+    def _card(self, method: ExplainMethod, photos: Sequence[str]) -> MethodCard:
+        """What applies to the tower is tried on the first of the photos: its gradient may be 0."""
+        row, tower = METHODS[method], self.explainer.tower
+        grid = None
+        try:
+            if refused := row.refuse(tower):
+                raise refused
+            for sample_id in photos[:1]:
+                height, width = self._maps(method, sample_id).values.shape[-2:]
+                grid = (height, width)
+        except ModelError as error:
+            return MethodCard(method=method, applies=False, reason=str(error))
         return MethodCard(
             method=method,
             applies=True,
-            layer=METHODS[method].layer(tower),
-            forward_passes=METHODS[method].passes(self.spec),
+            layer=row.layer(tower),
+            forward_passes=row.passes(self.spec),
+            grid=grid,
         )
 
-    def _tried_out(self, card: MethodCard, sample_id: str) -> MethodCard:
-        """The card once the method was tried on a photo: its gradient may be zero."""
-        sample, classes = self.samples[sample_id], self.classes_of(sample_id)
-        try:
-            maps = self.explainer.maps(
-                card.method, sample, classes, progress=lambda done, _: self.tell(done)
-            )
-        except ModelError as error:
-            return MethodCard(method=card.method, applies=False, reason=str(error))
-        return replace(card, grid=(maps.values.shape[-2], maps.values.shape[-1]))
+    def _maps(self, method: ExplainMethod, sample_id: str) -> InputMaps:
+        return self.explainer.maps(
+            method,
+            self.samples[sample_id],
+            self.classes_of(sample_id),
+            progress=lambda done, _: self.tell(self._done + done),
+        )
 
     # --------------------------------------------------------------------- photos
 
-    def photo(self, selected: SelectedPhoto, methods: Sequence[ExplainMethod]) -> ExplainedPhoto:
+    def photo(
+        self, selected: records.SelectedPhoto, methods: Sequence[ExplainMethod]
+    ) -> records.ExplainedPhoto:
         """One photo with its maps: the predicted class's, and the true one's if it differs."""
         sample, classes = self.samples[selected.sample_id], self.predictions.classes
         geometry = Geometry.of(self.explainer.model.preprocessing, (sample.width, sample.height))
@@ -255,13 +245,7 @@ class _Work:
         drawn: list[ClassMap] = []
         extent: tuple[float, float] | None = None
         for method in methods:
-            before = self._done
-            maps = self.explainer.maps(
-                method,
-                sample,
-                explained,
-                progress=lambda done, _, before=before: self.tell(before + done),  # type: ignore[misc]
-            )
+            maps = self._maps(method, sample.id)
             extent = extent or maps.extent
             drawn += draw(
                 method,
@@ -274,7 +258,7 @@ class _Work:
                 folder=self.folder,
             )
             self.step(METHODS[method].work(self.spec))
-        return ExplainedPhoto(
+        return records.ExplainedPhoto(
             sample_id=sample.id,
             label=classes[self.predictions.labels[row]],
             predicted=classes[explained[0]],
@@ -288,33 +272,29 @@ class _Work:
 
     def faithfulness(
         self, methods: Sequence[ExplainMethod], ids: Sequence[str]
-    ) -> tuple[Faithfulness, ...]:
+    ) -> tuple[records.Faithfulness, ...]:
         """Deletion and insertion of the predicted class."""
         if not ids or not methods:
             return ()
         curves: dict[str, list[Curves]] = {name: [] for name in (*methods, *CONTROLS)}
         for sample_id in ids:
-            for name, found in curves.items():
-                found.append(
-                    self.explainer.curves(name, self.samples[sample_id], self.classes_of(sample_id))
-                )
+            sample, classes = self.samples[sample_id], self.classes_of(sample_id)
+            for name, of_photos in curves.items():
+                of_photos.append(self.explainer.curves(name, sample, classes))
                 self.step(forward_passes(self.spec.curve_steps))
             self.step(ENDS)
         return summarise_curves(curves, seed=self.spec.seed)
 
     def randomisation(
         self, methods: Sequence[ExplainMethod], ids: Sequence[str], case: str
-    ) -> tuple[Randomisation, ...]:
+    ) -> tuple[records.Randomisation, ...]:
         """What is left of the maps when the weights are shuffled.
 
         It is the model that is tested: what was found with the texts of one case stands for
         the others.
         """
-        steps = (
-            [(method, share) for method in methods for share in METHODS[method].shares]
-            if ids
-            else []
-        )
+        steps = [(method, share) for method in methods for share in METHODS[method].shares]
+        steps = steps if ids else []
         key = key_of(
             "randomisation",
             interval="over photos",
@@ -328,16 +308,15 @@ class _Work:
         cache = self.explainer.cache
         known = cache.plain(key)
         if known is None:
-            found = [(case, *self._left(method, share, ids)) for method, share in steps]
-            cache.put_plain(key, found)
-            known = found
+            known = [(case, *self._left(method, share, ids)) for method, share in steps]
+            cache.put_plain(key, known)
         else:
             self.step(sum(METHODS[method].work(self.spec) for method, _ in steps) * len(ids))
         return tuple(
-            Randomisation(
+            records.Randomisation(
                 method=method,
                 share=share,
-                similarity=Metric(name="spearman", value=value, low=low, high=high, n=n),
+                similarity=records.Metric(name="spearman", value=value, low=low, high=high, n=n),
                 case=case_of,
             )
             for (method, share), (case_of, value, low, high, n) in zip(steps, known, strict=True)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from evaluation.errors import ModelError
+from evaluation.explain import faithfulness
 from evaluation.explain.base import (
     Embed,
     Explainable,
@@ -22,15 +23,6 @@ from evaluation.explain.base import (
     margin_score,
     plainly,
     quickly,
-)
-from evaluation.explain.faithfulness import (
-    CONTROLS,
-    Curves,
-    control_map,
-    embed_curves,
-    embed_ends,
-    ranking,
-    read_curves,
 )
 from evaluation.explain.methods import METHODS, Look, Made, class_maps, masks_of
 from evaluation.explain.randomisation import randomised, similarity
@@ -88,13 +80,13 @@ class Explainer:
         height, width = (float(side) for side in known["extent"])
         return InputMaps(values=known["values"], extent=(height, width))
 
-    def curves(self, name: str, sample: Sample, classes: tuple[int, ...]) -> Curves:
+    def curves(self, name: str, sample: Sample, classes: tuple[int, ...]) -> faithfulness.Curves:
         """Deletion and insertion of the first class, by a method's map or a control's."""
         # Another random control for each photo, the same for every method.
         seed, target = int(sample.digest[:12], 16) ^ self.spec.seed, classes[0]
         settings = {"steps": self.spec.curve_steps, "seed": self.spec.seed}
         method = cast("ExplainMethod", name)
-        if name in CONTROLS:
+        if name in faithfulness.CONTROLS:
             key = self._photo_key("control", sample, method=name, settings=settings)
         else:
             settings |= METHODS[method].settings(self.spec)
@@ -102,26 +94,26 @@ class Explainer:
 
         def make() -> FloatArray:
             relevance = (
-                control_map(name, seed=seed)
-                if name in CONTROLS
+                faithfulness.control_map(name, seed=seed)
+                if name in faithfulness.CONTROLS
                 else self.maps(method, sample, classes).of(0)[0]
             )
-            return embed_curves(
+            return faithfulness.embed_curves(
                 quickly(self.model),
                 self._pixels(sample),
-                ranking(relevance, self.tower.input_size, seed=seed),
+                faithfulness.ranking(relevance, self.tower.input_size, seed=seed),
                 self._ends(sample),
                 steps=self.spec.curve_steps,
                 batch_size=self.batch_size,
             )
 
-        return read_curves(self.cache.kept(key, make), self.head, target)
+        return faithfulness.read_curves(self.cache.kept(key, make), self.head, target)
 
     def _ends(self, sample: Sample) -> FloatArray:
         """Those of every map's curves, which every prompt set of the model shares."""
         return self.cache.kept(
             self._photo_key("ends", sample),
-            lambda: embed_ends(quickly(self.model), self._pixels(sample)),
+            lambda: faithfulness.embed_ends(quickly(self.model), self._pixels(sample)),
         )
 
     def similarities(

@@ -11,7 +11,7 @@ interval of the paired difference lies on the right side of zero.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -35,16 +35,8 @@ _NOISE_CELLS = 7
 """Of the random control on each side: as smooth as the maps that it stands beside."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Curves:
-    """One photo's curves under one map: (steps + 1,) probabilities for each kind of curve."""
-
-    values: Mapping[tuple[Measure, Baseline], NDArray[np.float64]]
-
-    def area(self, measure: Measure, baseline: Baseline) -> float:
-        """Area under the curve, 0 to 1, by the trapezoidal rule."""
-        curve = self.values[measure, baseline]
-        return float((curve[:-1] + curve[1:]).mean() / 2)
+Curves = Mapping[tuple[Measure, Baseline], NDArray[np.float64]]
+"""One photo's curves under one map: (steps + 1,) probabilities for each kind of curve."""
 
 
 def embed_ends(embed: Embed, pixels: torch.Tensor) -> FloatArray:
@@ -101,7 +93,7 @@ def read_curves(embeddings: FloatArray, head: Head, target: int) -> Curves:
         deletion, middle = part[: steps + 1], part[steps + 1 :]
         values["deletion", baseline] = deletion
         values["insertion", baseline] = np.concatenate([deletion[-1:], middle, deletion[:1]])
-    return Curves(values=values)
+    return values
 
 
 def forward_passes(steps: int) -> int:
@@ -137,25 +129,29 @@ def summarise_curves(
     ``curves`` maps each to one :class:`Curves` a photo, of the same photos.
     """
     rows = []
-    for baseline in BASELINES:
-        for measure in MEASURES:
-            areas = {
-                name: np.array([photo.area(measure, baseline) for photo in found])
-                for name, found in curves.items()
-            }
-            for name, found in curves.items():
-                kept = np.mean([photo.values[measure, baseline] for photo in found], axis=0)
-                rows.append(
-                    Faithfulness(
-                        method=name,
-                        measure=measure,
-                        baseline=baseline,
-                        area=mean_metric(f"{measure}-area", areas[name], seed=seed),
-                        beats=_beaten(name, areas, measure, seed),
-                        curve=tuple(round(float(p), 5) for p in kept),
-                    )
-                )
+    for baseline, measure in product(BASELINES, MEASURES):
+        points = {
+            name: np.array([photo[measure, baseline] for photo in photos])
+            for name, photos in curves.items()
+        }
+        areas = {name: areas_under(photos) for name, photos in points.items()}
+        rows += [
+            Faithfulness(
+                method=name,
+                measure=measure,
+                baseline=baseline,
+                area=mean_metric(f"{measure}-area", areas[name], seed=seed),
+                beats=() if name in CONTROLS else _beaten(name, areas, measure, seed),
+                curve=tuple(round(float(p), 5) for p in photos.mean(axis=0)),
+            )
+            for name, photos in points.items()
+        ]
     return tuple(rows)
+
+
+def areas_under(curves: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(…,) areas under (…, steps + 1) curves, 0 to 1, by the trapezoidal rule."""
+    return np.asarray((curves[..., :-1] + curves[..., 1:]).mean(axis=-1) / 2)
 
 
 def mean_metric(name: str, values: NDArray[np.float64], *, seed: int = 0) -> Metric:
@@ -174,13 +170,9 @@ def mean_metric(name: str, values: NDArray[np.float64], *, seed: int = 0) -> Met
 def _beaten(
     name: str, areas: Mapping[str, NDArray[np.float64]], measure: Measure, seed: int
 ) -> tuple[str, ...]:
-    if name in CONTROLS:
-        return ()
     sign = -1 if measure == "deletion" else 1
     beaten = []
     for control in CONTROLS:
-        if control not in areas:
-            continue
         low, _ = _interval(sign * (areas[name] - areas[control]), seed)
         if low is not None and low > 0:
             beaten.append(control)

@@ -7,7 +7,7 @@ a method that does not apply is refused with a line that names one that does.
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from evaluation.explain.cam import class_activation, no_spatial_layer
 from evaluation.explain.randomisation import SHARES
 from evaluation.explain.rise import RiseSettings, embed_masked, rise_maps
 from evaluation.explain.towers import Tower
-from evaluation.records import EXPLAIN_METHODS, REFERENCE_METHOD, ExplainMethod, ExplainSpec
+from evaluation.records import REFERENCE_METHOD, ExplainMethod, ExplainSpec
 
 Made = Callable[[], Float32Array]
 
@@ -97,6 +97,10 @@ def _spatial_name(tower: Tower) -> str:
     return tower.spatial.name if tower.spatial else ""
 
 
+def _cam(kind: Literal["hirescam", "gradcam"], look: Look) -> InputMaps:
+    return class_activation(look.model, look.score, look.pixels(), look.tower.spatial, kind=kind)
+
+
 def masks_of(spec: ExplainSpec) -> RiseSettings:
     """The masks that a study declares."""
     return RiseSettings(masks=spec.masks, seed=spec.seed)
@@ -107,9 +111,8 @@ def _rise(look: Look) -> InputMaps:
 
     def embed() -> Float32Array:
         how: dict[str, Any] = {"batch_size": look.batch_size, "progress": look.progress}
-        return np.stack(
-            [embed_masked(look.embed, image, look.masks, **how) for image in look.pixels()]
-        )
+        images = look.pixels()
+        return np.stack([embed_masked(look.embed, image, look.masks, **how) for image in images])
 
     maps = [
         rise_maps(rows, look.score, look.masks, look.tower.input_size) for rows in look.keep(embed)
@@ -132,17 +135,13 @@ METHODS: Mapping[ExplainMethod, Method] = {
         own=lambda tower: _reads_tokens(tower) and not _pools_last(tower),
     ),
     "hirescam": Method(
-        run=lambda look: class_activation(
-            look.model, look.score, look.pixels(), kind="hirescam", layer=look.tower.spatial
-        ),
+        run=partial(_cam, "hirescam"),
         refuse=_needs_spatial,
         own=lambda tower: tower.spatial is not None,
         layer=_spatial_name,
     ),
     "gradcam": Method(
-        run=lambda look: class_activation(
-            look.model, look.score, look.pixels(), kind="gradcam", layer=look.tower.spatial
-        ),
+        run=partial(_cam, "gradcam"),
         refuse=_needs_spatial,
         layer=_spatial_name,
     ),
@@ -160,15 +159,6 @@ METHODS: Mapping[ExplainMethod, Method] = {
 }
 
 
-def method(name: str) -> Method:
-    """A row of ``METHODS``; raises :class:`ModelError` for a name that has none."""
-    if name not in METHODS:
-        raise ModelError(
-            f'no method "{name}"', remedy=f"choose one of {', '.join(EXPLAIN_METHODS)}"
-        )
-    return METHODS[name]  # type: ignore[index]
-
-
 def own_method(tower: Tower) -> ExplainMethod:
     """The method that reads a tower from inside: what an empty list of methods begins with."""
     return next(name for name, row in METHODS.items() if row.own(tower))
@@ -179,13 +169,11 @@ def resolve_methods(methods: tuple[ExplainMethod, ...], tower: Tower) -> tuple[E
     return tuple(dict.fromkeys(methods or (own_method(tower), REFERENCE_METHOD)))
 
 
-def class_maps(name: str, look: Look) -> InputMaps:
+def class_maps(method: ExplainMethod, look: Look) -> InputMaps:
     """The maps of every class, by any method.
 
     Raises :class:`ModelError`: the method does not apply to this tower, or its gradient is zero.
     """
-    chosen = method(name)
-    refused = chosen.refuse(look.tower)
-    if refused is not None:
+    if refused := METHODS[method].refuse(look.tower):
         raise refused
-    return chosen.run(look)
+    return METHODS[method].run(look)

@@ -10,13 +10,8 @@ from itertools import zip_longest
 
 import numpy as np
 
-from evaluation.records import (
-    ExplainSpec,
-    Predictions,
-    SelectedPhoto,
-    SelectionReason,
-    SelectionRule,
-)
+from evaluation import records
+from evaluation.records import ExplainSpec, Predictions, SelectedPhoto, SelectionReason
 
 _Choice = tuple[int, SelectionReason]
 """Row of the predictions, and why."""
@@ -61,7 +56,9 @@ def _shared(predictions: Predictions, count: int) -> Iterator[_Choice]:
     return _in_turns(predictions, ranked, "shared")
 
 
-def _of_each_class(predictions: Predictions, count: int, rule: SelectionRule) -> Iterator[_Choice]:
+def _of_each_class(
+    predictions: Predictions, count: int, rule: records.SelectionRule
+) -> Iterator[_Choice]:
     confidence = predictions.probabilities.max(axis=1)
     eligible = ~predictions.right if rule == "surest-wrong" else predictions.right
     keys = confidence if rule == "least-sure-right" else -confidence
@@ -73,7 +70,7 @@ def _of_each_class(predictions: Predictions, count: int, rule: SelectionRule) ->
 
 
 def _in_turns(
-    predictions: Predictions, ranked: Iterable[Iterable[np.integer]], rule: SelectionRule
+    predictions: Predictions, ranked: Iterable[Iterable[np.integer]], rule: records.SelectionRule
 ) -> Iterator[_Choice]:
     """The first photo of each class, then the second of each, …"""
     for turn in zip_longest(*ranked):

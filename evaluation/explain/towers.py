@@ -83,7 +83,7 @@ def _last_layout(
         return None
     # A second pooling reads the queries of the first: the image is what the first ones read.
     try:
-        return token_layout(tower, shapes[0][-1] if len(shapes) > 1 else shapes[-1][-1], size)
+        return token_layout(tower, shapes[0][-1], size)
     except ModelError:
         return None
 

@@ -6,7 +6,6 @@ answer.  It is fitted on unlabelled photos and then reads other photos one by on
 covariance, the log-density is linear in the photo but for what is common to all classes.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,20 +23,19 @@ _FLOOR = 1e-6
 """Of a variance of coordinates of unit vectors, and of a class's mass."""
 
 
-def cluster(photos: FloatArray, texts: Head, softenings: Sequence[float] = SOFTENINGS) -> Head:
+def cluster(photos: FloatArray, texts: Head) -> Head:
     """Fits the Gaussians on (N, D) unlabelled photos of unit length.
 
-    Args:
-        photos: What is clustered.
-        texts: What the class texts say: a term of the result.
-        softenings: Divide their logits, which a contrastive scale makes too sure; the heads of
-            all are averaged.
-
+    What the class texts say is a term of the result.  Their logits, which a contrastive scale makes
+    too sure, are divided by each of the softenings; the heads of all are averaged.
     """
     # Taken at equal distances: the order of a listing may be that of the classes.
     photos = photos[:: -(-len(photos) // LARGEST)].astype(np.float64)
     near = _neighbours(photos)
-    heads = [_fit(photos, near, _scaled(texts, 1 / one)) for one in softenings]
+    heads = []
+    for factor in (1 / softening for softening in SOFTENINGS):
+        softened = replace(texts, weight=texts.weight * factor, bias=texts.bias * factor)
+        heads.append(_fit(photos, near, softened))
     return replace(
         texts,
         weight=np.mean([head.weight for head in heads], axis=0),
@@ -57,10 +55,6 @@ def _fit(photos: FloatArray, near: IntArray, texts: Head) -> Head:
     return replace(texts, weight=means.weight + texts.weight, bias=means.bias + texts.bias)
 
 
-def _scaled(head: Head, factor: float) -> Head:
-    return replace(head, weight=head.weight * factor, bias=head.bias * factor)
-
-
 def _gaussians(photos: FloatArray, believed: FloatArray) -> Head:
     """Log-densities divided by the square root of D: undivided, the texts have no say."""
     mass = believed.sum(axis=0)
@@ -75,8 +69,4 @@ def _neighbours(photos: FloatArray) -> IntArray:
     count = min(NEIGHBOURS, len(photos) - 1)
     cosines = photos @ photos.T
     np.fill_diagonal(cosines, -np.inf)
-    return (
-        np.argpartition(-cosines, count - 1, axis=1)[:, :count]
-        if count
-        else (np.empty((len(photos), 0), dtype=np.int64))
-    )
+    return np.argpartition(-cosines, count - 1, axis=1)[:, :count]

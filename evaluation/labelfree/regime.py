@@ -11,6 +11,7 @@ from evaluation.labelfree.clusters import cluster
 from evaluation.labelfree.layer import Float32, Pairs, through
 from evaluation.labelfree.shares import SOFTENING, share_bias
 from evaluation.records import BoolArray, FloatArray, Head, IntArray, LayerSetting, Source
+from evaluation.records.base import unit
 
 DRAWS = 3
 """Of titles that say nothing, for the controls."""
@@ -107,14 +108,10 @@ def nonsense(seen: Unlabelled, seed: int) -> dict[str, tuple[Trials, ...]]:
         replaced[rows] = titles
         return seen.trials(seed, replaced)
 
-    def direction() -> FloatArray:
-        drawn = rng.standard_normal((len(rows), seen.titles.shape[1]))
-        unit: FloatArray = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
-        return unit
-
+    shape = len(rows), seen.titles.shape[1]
     return {
         "shuffled": tuple(trials(seen.titles[rng.permutation(rows)]) for _ in range(DRAWS)),
-        "random": tuple(trials(direction()) for _ in range(DRAWS)),
+        "random": tuple(trials(unit(rng.standard_normal(shape))) for _ in range(DRAWS)),
     }
 
 

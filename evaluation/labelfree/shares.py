@@ -15,13 +15,13 @@ SOFTENING = 5.0
 """Logits are divided by it before they are believed: a scale of contrastive training is sharp."""
 
 
-def share_bias(logits: FloatArray, shares: FloatArray, softening: float = SOFTENING) -> FloatArray:
+def share_bias(logits: FloatArray, shares: FloatArray) -> FloatArray:
     """The (C,) bias with which (N, C) logits give the classes their declared shares.
 
     It is the mean softmax of the softened logits that equals them.  That is the optimum of a
     concave function, the dual of the optimal transport problem; found by L-BFGS.
     """
-    soft = logits / softening
+    soft = logits / SOFTENING
 
     def loss(bias: FloatArray) -> tuple[float, FloatArray]:
         moved = soft + bias
@@ -29,5 +29,5 @@ def share_bias(logits: FloatArray, shares: FloatArray, softening: float = SOFTEN
         return value, softmax(moved, axis=1).mean(axis=0) - shares
 
     found = minimize(loss, np.zeros(len(shares)), jac=True, method="L-BFGS-B")
-    result: FloatArray = softening * (found.x - found.x.mean())
+    result: FloatArray = SOFTENING * (found.x - found.x.mean())
     return result

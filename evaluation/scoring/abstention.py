@@ -8,7 +8,7 @@ from scipy.special import digamma, ndtri
 
 from evaluation import records
 from evaluation.records import BoolArray, FloatArray, IntArray, Metric, Predictions, RiskPoint
-from evaluation.scoring.calibration import stratified_folds
+from evaluation.scoring.calibration import cross_fitted
 from evaluation.scoring.intervals import (
     CONFIDENCE,
     LARGE,
@@ -65,19 +65,23 @@ def _levels(confidence: FloatArray) -> tuple[FloatArray, IntArray]:
     return -levels, where
 
 
+def _accepted(confidence: FloatArray, right: BoolArray) -> tuple[FloatArray, IntArray, FloatArray]:
+    """(L,) levels of confidence, highest first; how many images each accepts, and gets wrong."""
+    levels, where = _levels(confidence)
+    count = levels.size
+    accepted = np.cumsum(np.bincount(where, minlength=count))
+    return levels, accepted, np.cumsum(np.bincount(where, weights=~right, minlength=count))
+
+
 def risk_coverage(confidence: FloatArray, right: BoolArray) -> tuple[RiskPoint, ...]:
     """The curve at every distinct confidence, thinned to 200 of them, the last kept."""
-    levels, where = _levels(confidence)
-    accepted = np.cumsum(np.bincount(where))
-    wrong = np.cumsum(np.bincount(where, weights=~right))
+    levels, accepted, wrong = _accepted(confidence, right)
     kept = np.unique(np.linspace(0, levels.size - 1, _POINTS).round().astype(np.int64))
     return tuple(_point(levels, accepted, wrong, int(i)) for i in kept)
 
 
-def _point(
-    levels: FloatArray, accepted: IntArray, wrong: IntArray | FloatArray, i: int
-) -> RiskPoint:
-    """The curve at level i, from how many images each level accepts, and gets wrong."""
+def _point(levels: FloatArray, accepted: IntArray, wrong: FloatArray, i: int) -> RiskPoint:
+    """The curve at level i."""
     return RiskPoint(
         coverage=float(accepted[i] / accepted[-1]),
         risk=float(wrong[i] / accepted[i]),
@@ -167,11 +171,9 @@ def automate(
         chosen = _threshold(*_read(validation), target)
         thresholds = np.full(confidence.size, chosen)
     else:
-        thresholds = np.empty(confidence.size)
-        fold = stratified_folds(test)
-        for i in np.unique(fold):
-            others = fold != i
-            thresholds[~others] = _threshold(confidence[others], right[others], target)
+        thresholds = cross_fitted(
+            test, lambda others: _threshold(confidence[others], right[others], target)
+        )
     accepted = confidence >= thresholds
     alone = slice(None) if groups is None else np.unique(groups, return_index=True)[1]
     certified = certify(confidence[alone], right[alone], target=target)
@@ -195,10 +197,8 @@ def _threshold(confidence: FloatArray, right: BoolArray, target: float) -> float
     Counted with one error more, for the image that is to be judged: the best of many thresholds
     looks better than it is.
     """
-    levels, where = _levels(confidence)
-    accepted = np.cumsum(np.bincount(where, minlength=levels.size))
-    hits = np.cumsum(np.bincount(where, weights=right, minlength=levels.size))
-    good = np.flatnonzero(hits >= target * (accepted + 1))
+    levels, accepted, wrong = _accepted(confidence, right)
+    good = np.flatnonzero(accepted - wrong >= target * (accepted + 1))
     return float(levels[good[-1]]) if good.size else np.inf
 
 
@@ -221,18 +221,14 @@ def certify(
 
     Images have to be independent: of near-duplicate photos, give one.
     """
-    levels, where = _levels(confidence)
-    accepted = np.cumsum(np.bincount(where))
-    wrong = np.cumsum(np.bincount(where, weights=~right))
+    levels, accepted, wrong = _accepted(confidence, right)
     # The level at which each coverage is reached; a level is taken whole.
     wanted = np.arange(1, _STEPS + 1) / _STEPS * confidence.size
     at = np.searchsorted(accepted, np.ceil(wanted - 1e-9))
     p = np.asarray(scipy.stats.binom.cdf(wrong[at], accepted[at], 1 - target))
     starts = _starts(accepted[at], target, alpha)
     best = max((_last_pass(p, start, alpha / len(starts)) for start in starts), default=-1)
-    if best < 0:
-        return None
-    return _point(levels, accepted, wrong, int(at[best]))
+    return None if best < 0 else _point(levels, accepted, wrong, int(at[best]))
 
 
 def _starts(accepted: IntArray, target: float, alpha: float) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ Proper scores first (Brier, log-loss); the expected calibration error second, be
 a perfectly calibrated model would show on so few images.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -147,13 +148,18 @@ def fit_temperature(logits: FloatArray, labels: IntArray) -> float:
 
 def cross_fitted_temperatures(predictions: Predictions) -> FloatArray:
     """(N,) the temperature of each image, fitted without the fold it lies in."""
-    logits, fold = log_probabilities(predictions), stratified_folds(predictions)
-    temperatures = np.ones(fold.size)
-    for i in np.unique(fold):
-        others = fold != i
-        if others.any():
-            temperatures[~others] = fit_temperature(logits[others], predictions.labels[others])
-    return temperatures
+    logits, labels = log_probabilities(predictions), predictions.labels
+
+    def fit(images: BoolArray) -> float:
+        return fit_temperature(logits[images], labels[images]) if images.any() else 1.0
+
+    return cross_fitted(predictions, fit)
+
+
+def cross_fitted(predictions: Predictions, fit: Callable[[BoolArray], float]) -> FloatArray:
+    """(N,) what ``fit`` makes of (N,) images that are not of the fold of each."""
+    fold = stratified_folds(predictions)
+    return np.array([fit(fold != i) for i in range(FOLDS)])[fold]
 
 
 def stratified_folds(predictions: Predictions) -> IntArray:

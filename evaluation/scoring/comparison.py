@@ -58,10 +58,17 @@ def align(predictions: Mapping[str, Predictions]) -> Aligned:
     if not predictions:
         raise ComparisonError("there is no case to compare", remedy="run the study first")
     first, reference = next(iter(predictions.items()))
-    _refuse_repeats(first, reference)
     for case, other in predictions.items():
-        _refuse_repeats(case, other)
-        _refuse_other_images(first, reference, case, other)
+        if len(set(other.sample_ids)) < len(other.sample_ids):
+            raise ComparisonError(
+                "an image was scored twice", where=case, remedy="run the case again"
+            )
+        if difference := _difference(first, reference, case, other):
+            raise ComparisonError(
+                difference,
+                where=f"{first} and {case}",
+                remedy="run both again on the same data and split",
+            )
     return Aligned(
         cases=tuple(predictions),
         sample_ids=reference.sample_ids,
@@ -73,39 +80,24 @@ def align(predictions: Mapping[str, Predictions]) -> Aligned:
     )
 
 
-def _refuse_repeats(case: str, predictions: Predictions) -> None:
-    if len(set(predictions.sample_ids)) < len(predictions.sample_ids):
-        raise ComparisonError("an image was scored twice", where=case, remedy="run the case again")
-
-
-def _refuse_other_images(a: str, ours: Predictions, b: str, theirs: Predictions) -> None:
-    again = "run both again on the same data and split"
-    where = f"{a} and {b}"
+def _difference(a: str, ours: Predictions, b: str, theirs: Predictions) -> str | None:
+    """What keeps two cases from being compared; None when nothing does."""
     if ours.classes != theirs.classes:
-        raise ComparisonError("have different classes", where=where, remedy=again)
-    only_a = sorted(set(ours.sample_ids) - set(theirs.sample_ids))
-    only_b = sorted(set(theirs.sample_ids) - set(ours.sample_ids))
-    if only_a or only_b:
-        sides = [
-            f"{len(ids)} only in {case} ({_some(ids)})"
-            for case, ids in ((a, only_a), (b, only_b))
-            if ids
-        ]
-        raise ComparisonError(
-            f"were not scored on the same images: {', '.join(sides)}", where=where, remedy=again
-        )
-    labels = dict(zip(theirs.sample_ids, theirs.labels, strict=True))
-    changed = [
-        sample_id
-        for sample_id, label in zip(ours.sample_ids, ours.labels, strict=True)
-        if labels[sample_id] != label
+        return "have different classes"
+    of_a, of_b = set(ours.sample_ids), set(theirs.sample_ids)
+    sides = [
+        f"{len(ids)} only in {case} ({_some(sorted(ids))})"
+        for case, ids in ((a, of_a - of_b), (b, of_b - of_a))
+        if ids
     ]
+    if sides:
+        return f"were not scored on the same images: {', '.join(sides)}"
+    labels = dict(zip(theirs.sample_ids, theirs.labels, strict=True))
+    pairs = zip(ours.sample_ids, ours.labels, strict=True)
+    changed = [sample_id for sample_id, label in pairs if labels[sample_id] != label]
     if changed:
-        raise ComparisonError(
-            f"have different labels for {len(changed)} images ({_some(changed)})",
-            where=where,
-            remedy=again,
-        )
+        return f"have different labels for {len(changed)} images ({_some(changed)})"
+    return None
 
 
 def _some(ids: Sequence[str]) -> str:

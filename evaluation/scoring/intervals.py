@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from evaluation.records import BoolArray, FloatArray, IntArray, Metric
 from evaluation.records.groups import clusters
@@ -90,6 +90,14 @@ def design_effect(values: FloatArray, groups: IntArray) -> float:
     sums = np.bincount(members, weights=residuals)
     between = sizes.size / (sizes.size - 1) * float(sums @ sums)
     return max(1.0, between / alone)
+
+
+def t_interval(mean: float, error: float, df: float) -> tuple[float, float, float]:
+    """The interval of a mean with its standard error (low, high), and the p that it is 0."""
+    if error == 0:
+        return mean, mean, 1.0 if mean == 0 else 0.0
+    half = float(stdtrit(df, (1 + CONFIDENCE) / 2)) * error
+    return mean - half, mean + half, 2 * float(stdtr(df, -abs(mean) / error))
 
 
 def metric(name: str, value: float, n: int, interval: Interval) -> Metric:

@@ -16,7 +16,7 @@ import scipy.stats
 
 from evaluation.records import BoolArray, FloatArray, IntArray, MeanGain, Metric
 from evaluation.records.groups import clusters
-from evaluation.scoring.intervals import CONFIDENCE, Interval, design_effect
+from evaluation.scoring.intervals import CONFIDENCE, Interval, design_effect, t_interval
 
 ALPHA = 0.05
 WANTED = 0.8
@@ -242,17 +242,7 @@ def mean_gain(
     by_image = units / (units - 1) * float(sums @ sums) / n**2 if units > 1 else 0.0
     by_seed = float(difference.mean(axis=1).var(ddof=1) / repetitions) if repetitions > 1 else 0.0
     variance = by_image + by_seed
-    if variance == 0:
-        p = 1.0 if gain == 0 else 0.0
-        return MeanGain(gain=gain, low=gain, high=gain, p=p, n=n, repetitions=repetitions)
-    df = variance**2 / (by_image**2 / max(units - 1, 1) + by_seed**2 / max(repetitions - 1, 1))
-    t = scipy.stats.t(df)
-    half = float(t.ppf((1 + CONFIDENCE) / 2)) * variance**0.5
-    return MeanGain(
-        gain=gain,
-        low=gain - half,
-        high=gain + half,
-        p=float(2 * t.sf(abs(gain) / variance**0.5)),
-        n=n,
-        repetitions=repetitions,
-    )
+    spread = by_image**2 / max(units - 1, 1) + by_seed**2 / max(repetitions - 1, 1)
+    df = variance**2 / spread if spread else 1.0
+    low, high, p = t_interval(gain, variance**0.5, df)
+    return MeanGain(gain=gain, low=low, high=high, p=p, n=n, repetitions=repetitions)

@@ -5,10 +5,9 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
-import scipy.stats
 
 from evaluation.records import FloatArray, RepeatedPair, RepeatedScores, Repeats
-from evaluation.scoring.intervals import CONFIDENCE
+from evaluation.scoring.intervals import t_interval
 from evaluation.scoring.paired import holm
 
 
@@ -25,22 +24,18 @@ def corrected(differences: FloatArray, tested: float) -> tuple[float, float, flo
     """
     number, mean = differences.size, float(differences.mean())
     error = float(np.sqrt((1 / number + tested / (1 - tested)) * differences.var(ddof=1)))
-    if error == 0:
-        return mean, mean, 1.0 if mean == 0 else 0.0
-    t = scipy.stats.t(number - 1)
-    half = float(t.ppf((1 + CONFIDENCE) / 2)) * error
-    return mean - half, mean + half, float(2 * t.sf(abs(mean) / error))
+    return t_interval(mean, error, number - 1)
 
 
 def compare_repeats(scored: Mapping[str, RepeatedScores | None]) -> Repeats | None:
     """Every pair of the cases that share the first one's draws; None when none was repeated."""
-    first = next((one for one in scored.values() if one is not None), None)
+    first = next((scores for scores in scored.values() if scores), None)
     if first is None:
         return None
     kept = {
-        case: one.accuracies
-        for case, one in scored.items()
-        if one is not None and one.draws == first.draws
+        case: scores.accuracies
+        for case, scores in scored.items()
+        if scores and scores.draws == first.draws
     }
     order = sorted(kept, key=lambda case: -np.mean(kept[case]))
     pairs = []

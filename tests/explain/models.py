@@ -20,12 +20,12 @@ from evaluation.explain.faithfulness import Curves, embed_curves, embed_ends, re
 from evaluation.explain.methods import Look
 from evaluation.explain.rise import RiseSettings
 from evaluation.explain.towers import Tower
-from evaluation.records import Head
+from evaluation.records import ExplainMethod, Head
 from tests.explain.shapes import PROMPTS, SIDE
 
 
 def class_maps(
-    method: str,
+    method: ExplainMethod,
     model: Explainable,
     tower: Tower,
     score: Score,

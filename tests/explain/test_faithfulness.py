@@ -13,6 +13,7 @@ from evaluation.explain.faithfulness import (
     ENDS,
     MEASURES,
     Curves,
+    areas_under,
     control_map,
     forward_passes,
     mean_metric,
@@ -56,29 +57,29 @@ def test_the_true_map_makes_the_class_fall_and_rise_at_once() -> None:
     That is a sixth of the image; a third of the quarter flips it back, a twelfth of the image.
     """
     curves = curves_for(TRUE, steps=64)
-    assert curves.area("deletion", "mean") == pytest.approx(1 / 6, abs=0.02)
-    assert curves.area("insertion", "mean") == pytest.approx(1 - 1 / 12, abs=0.02)
+    assert areas_under(curves["deletion", "mean"]) == pytest.approx(1 / 6, abs=0.02)
+    assert areas_under(curves["insertion", "mean"]) == pytest.approx(1 - 1 / 12, abs=0.02)
     wrong = curves_for(-TRUE, steps=64)
-    assert wrong.area("deletion", "mean") == pytest.approx(3 / 4 + 1 / 6, abs=0.02)
-    assert wrong.area("insertion", "mean") == pytest.approx(1 / 4 - 1 / 12, abs=0.02)
+    assert areas_under(wrong["deletion", "mean"]) == pytest.approx(3 / 4 + 1 / 6, abs=0.02)
+    assert areas_under(wrong["insertion", "mean"]) == pytest.approx(1 / 4 - 1 / 12, abs=0.02)
 
 
 def test_a_blur_leaves_what_it_cannot_remove() -> None:
     """Colours outlive it where shapes do not: hence two baselines."""
     curves = curves_for(TRUE)
-    assert curves.area("deletion", "blur") > 0.9 > curves.area("deletion", "mean")
+    assert areas_under(curves["deletion", "blur"]) > 0.9 > areas_under(curves["deletion", "mean"])
 
 
 def test_curves_begin_and_end_with_the_photo_and_without_it() -> None:
     """Deletion ends where insertion begins, and the other way round."""
     curves = curves_for(np.random.default_rng(0).random((4, 4)), steps=5)
     for baseline in BASELINES:
-        deletion = curves.values["deletion", baseline]
-        insertion = curves.values["insertion", baseline]
+        deletion = curves["deletion", baseline]
+        insertion = curves["insertion", baseline]
         assert len(deletion) == len(insertion) == 6
         assert deletion[0] == insertion[-1] == pytest.approx(1, abs=1e-6)
         assert deletion[-1] == insertion[0]
-    assert curves.values["deletion", "mean"][-1] < 0.01
+    assert curves["deletion", "mean"][-1] < 0.01
 
 
 def test_curves_take_the_forward_passes_that_are_announced() -> None:
@@ -90,7 +91,7 @@ def test_curves_take_the_forward_passes_that_are_announced() -> None:
 def test_the_area_is_the_trapezoidal_rule() -> None:
     rng = np.random.default_rng(0)
     values = {(m, b): rng.random(9) for m in MEASURES for b in BASELINES}
-    area = Curves(values=values).area("deletion", "blur")
+    area = areas_under(values["deletion", "blur"])
     assert area == pytest.approx(np.trapezoid(values["deletion", "blur"], dx=1 / 8))
 
 
@@ -115,7 +116,7 @@ def test_the_controls_know_nothing_of_the_model() -> None:
 
 
 def constant_curves(level: float) -> Curves:
-    return Curves(values={(m, b): np.full(5, level) for m in MEASURES for b in BASELINES})
+    return {(m, b): np.full(5, level) for m in MEASURES for b in BASELINES}
 
 
 def test_a_method_beats_a_control_when_the_paired_interval_says_so() -> None:
@@ -154,7 +155,7 @@ def test_one_photo_proves_nothing() -> None:
     """It has a mean, no interval, and beats no control."""
     metric = mean_metric("x", np.array([0.3]))
     assert (metric.value, metric.low, metric.high, metric.n) == (0.3, None, None, 1)
-    curves = {"rise": [constant_curves(0)], "random": [constant_curves(1)]}
+    curves = {name: [constant_curves(1)] for name in ("rise", "random", "centre")}
     assert all(row.beats == () for row in summarise_curves(curves))
 
 

@@ -202,14 +202,12 @@ def faithfulness() -> tuple[Faithfulness, ...]:
 
 
 def _curves(steps: FloatArray, blur: float, mean: float) -> Curves:
-    return Curves(
-        values={
-            ("deletion", "blur"): 0.9 * (1 - steps) ** blur,
-            ("deletion", "mean"): 0.9 * (1 - steps) ** mean,
-            ("insertion", "blur"): 0.9 * (1 - (1 - steps) ** blur),
-            ("insertion", "mean"): 0.9 * (1 - (1 - steps) ** mean),
-        }
-    )
+    return {
+        ("deletion", "blur"): 0.9 * (1 - steps) ** blur,
+        ("deletion", "mean"): 0.9 * (1 - steps) ** mean,
+        ("insertion", "blur"): 0.9 * (1 - (1 - steps) ** blur),
+        ("insertion", "mean"): 0.9 * (1 - (1 - steps) ** mean),
+    }
 
 
 def randomisation() -> tuple[Randomisation, ...]:
