@@ -18,7 +18,6 @@ from evaluation.errors import quoted
 from evaluation.records import Faithfulness, Metric, PairedTest, RunRecord, Suggestion
 
 if TYPE_CHECKING:
-    from evaluation.stages.baseline import Change
     from evaluation.stages.settings import Advance
 
 SHOWN = 12
@@ -131,7 +130,12 @@ def pairs_table(pairs: Sequence[PairedTest], study: str) -> str:
 
 
 def changes_text(
-    found: Sequence[Change], study: str, against: str, *, markdown: bool, shown: int = 10
+    found: Sequence[records.CaseChange],
+    study: str,
+    against: str,
+    *,
+    markdown: bool,
+    shown: int = 10,
 ) -> str:
     """Each case then and now, on the same photos; as Markdown for a pull request, or plain."""
     heading = f"{study} against {against}, on the same photos (paired test, mid-p)"
@@ -139,13 +143,13 @@ def changes_text(
     rows = [
         (
             one.case.removeprefix(f"{study}/"),
-            str(one.test.n),
+            str(one.gap.n),
             f"{one.then:.3f}",
             f"{one.now:.3f}",
-            _points(one.test.metric("gap")),
+            _points(one.gap),
             str(len(one.won)),
             str(len(one.lost)),
-            _p(one.test.p_mid),
+            _p(one.p),
         )
         for one in found
     ]

@@ -82,8 +82,10 @@ def baseline(study: str, name: str, artefacts: Path) -> None:
     `no_worse_than = "NAME"` in the study's [[thresholds]] makes a regression fail.
     """
     from evaluation.stages.baseline import save
+    from evaluation.stages.compare import compare_cases
 
     say(f"written   {short(save(artefacts, study, name))}")
+    compare_cases(artefacts, study)  # the page of the study's history shows it
 
 
 def _compared(

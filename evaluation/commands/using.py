@@ -86,6 +86,8 @@ def _print(found: FolderAnswers) -> None:
     say(f"photos    {len(found.answers)}, {alike} of which look like another")
     say(f"threshold {threshold}, for a precision of {found.target:.0%}")
     say(f"kept      {len(found.answers) - left}; {left} left to a person")
+    if strays := sum(one.stray for one in found.answers):
+        say(f"strays    {strays} of them may belong to no class")
     for label, count in Counter(one.predicted for one in found.answers).most_common():
         say(f"  {count:>6}  {label}")
 

@@ -5,15 +5,18 @@ from evaluation.data.loading import fetch_hint, load_dataset
 from evaluation.data.photos import open_photo, write_thumbnail
 from evaluation.data.prompts import random_words, resolve_prompts
 from evaluation.data.split import draw_again, split_dataset, without_small_classes
+from evaluation.data.unlabelled import chooses, read_strays
 
 __all__ = [
     "Fetched",
+    "chooses",
     "draw_again",
     "fetch_dataset",
     "fetch_hint",
     "load_dataset",
     "open_photo",
     "random_words",
+    "read_strays",
     "resolve_prompts",
     "split_dataset",
     "without_small_classes",

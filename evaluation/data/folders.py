@@ -32,6 +32,9 @@ def list_folder(spec: DatasetSpec, root: Path) -> Listing:
     top = root / inside(root, spec.images, where="dataset.images") if spec.images else root
     layout = _Layout(spec, root)
     tree = read_folder(top, layout.notes, follow=spec.follow_links, resolved=root.resolve())
+    if spec.strays:
+        strays = root / spec.strays
+        tree.folders = [one for one in tree.folders if top / one.path != strays]
     listed = tuple(layout.photos(tree, composed(top.relative_to(root).as_posix())))
     refuse_duplicates(listed, where=top)
     return Listing(photos=listed, notes=layout.notes.notes())

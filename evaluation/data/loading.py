@@ -99,6 +99,7 @@ def readable(
             subcategory=photo.subcategory,
             title=photo.title,
             group=photo.group,
+            slices=photo.slices,
             text=photo.text,
             bits=bits,
             fold=photo.fold,

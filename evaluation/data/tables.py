@@ -38,7 +38,7 @@ def list_table(spec: DatasetSpec, root: Path) -> Listing:
     text_column = spec.text_column or spec.title_column
     optional = (
         *(spec.subcategory_column, spec.title_column, text_column),
-        *(spec.split_column, spec.group_column),
+        *(spec.split_column, spec.group_column, *spec.slices),
     )
     needed = (spec.path_column, spec.label_column, *(name for name in optional if name))
     table = read_rows(file, needed, delimiter=spec.delimiter, encoding=spec.encoding)
@@ -57,6 +57,7 @@ def list_table(spec: DatasetSpec, root: Path) -> Listing:
                 text=_cell(row, text_column),
                 group=_cell(row, spec.group_column),
                 fold=_fold(row, spec.split_column, where),
+                slices=_slices(row, spec),
             )
         )
     refuse_duplicates(listed, where=file)
@@ -109,9 +110,8 @@ def list_flipkart(spec: DatasetSpec, root: Path) -> Listing:
     """
     file = _csv_file(spec, root)
     text_column = spec.text_column or "product_name"
-    table = read_rows(
-        file, (*FLIPKART_COLUMNS, text_column), delimiter=spec.delimiter, encoding=spec.encoding
-    )
+    needed = (*FLIPKART_COLUMNS, text_column, *spec.slices)
+    table = read_rows(file, needed, delimiter=spec.delimiter, encoding=spec.encoding)
     _refuse_empty_cells(table.rows, FLIPKART_COLUMNS[:3], file)
     listed = []
     for line, row in table.rows:
@@ -126,6 +126,7 @@ def list_flipkart(spec: DatasetSpec, root: Path) -> Listing:
                 subcategory=levels[1] if len(levels) > 1 else None,
                 title=_cell(row, "product_name"),
                 text=_cell(row, text_column),
+                slices=_slices(row, spec),
             )
         )
     refuse_duplicates(listed, where=file)
@@ -173,3 +174,7 @@ def _refuse_empty_cells(
 def _cell(row: Row, column: str | None) -> str | None:
     text = composed(row[column].strip()) if column else ""
     return text or None
+
+
+def _slices(row: Row, spec: DatasetSpec) -> dict[str, str]:
+    return {column: cell for column in spec.slices if (cell := _cell(row, column))}

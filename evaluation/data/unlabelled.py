@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from evaluation.data.files import Notebook, read_folder
 from evaluation.data.inspections import inspect_photos
 from evaluation.data.listing import ListedPhoto, Locator
 from evaluation.data.loading import readable, unreadable
-from evaluation.errors import DataError
+from evaluation.errors import DataError, quoted
 from evaluation.net.archive import composed
-from evaluation.records import DataNote, MissingPhoto, Sample
+from evaluation.records import DataNote, Dataset, MissingPhoto, Sample
 from evaluation.records.base import Progress
 
 
@@ -38,3 +39,40 @@ def read_photos(
         reason = f" ({missing[0].path}: {missing[0].reason})" if missing else ""
         raise DataError(f"no photo that can be read{reason}", where=folder, remedy="name another")
     return samples, missing, notes.notes()
+
+
+def read_strays(
+    folder: Path, dataset: Dataset, cache: Path, progress: Progress
+) -> tuple[tuple[Sample, ...], Dataset]:
+    """The photos below a folder that belong to no class of a data set.
+
+    Those that cannot be read are in the ``missing`` of the data set that is returned.
+
+    Raises:
+        DataError: As for :func:`read_photos`, or some are photos of the classes, or so few that
+            one of the two halves is empty.
+        StoreError: The cache cannot be read or written.
+
+    """
+    strays, missing, _ = read_photos(folder, cache, progress)
+    known = {sample.pixels for sample in dataset.samples}
+    if own := [stray.id for stray in strays if stray.pixels in known]:
+        raise DataError(
+            f"{len(own)} strays are photos of the classes too: {quoted(own)}",
+            where=folder,
+            remedy="take them out of this folder, or out of the classes",
+        )
+    if len({chooses(stray) for stray in strays}) == 1:
+        raise DataError(
+            f"{len(strays)} strays are too few: one half chooses thresholds, the other is scored",
+            where=folder,
+            remedy="give more of them",
+        )
+    return strays, replace(dataset, missing=(*dataset.missing, *missing))
+
+
+def chooses(stray: Sample) -> bool:
+    """Whether a stray is of the half that thresholds are chosen on: by its pixels, so that copies
+    are of one half.
+    """
+    return int(stray.pixels[:8], 16) % 2 == 0

@@ -2,7 +2,8 @@
 
 A table (CSV, TSV, JSON lines or Parquet) with a photo a row, named by its id or its path, and
 either one probability a class, or the class alone: then nothing is known of how sure it was,
-and what needs probabilities is left out.  The folder of a case's artefacts is such a table
+and what needs probabilities is left out.  With ``options.person`` the class is in that column: one
+person's labels, among those of others.  The folder of a case's artefacts is such a table
 too, of its test and validation parts.
 """
 
@@ -89,7 +90,8 @@ class GivenPredictions(Predictor):
     def _read(self, file: Path) -> None:
         table = read_rows(file, ())
         photo = _column(table.columns, PHOTO_COLUMNS, file, "the photo")
-        present = [label for label in self.classes if label in table.columns]
+        person = self.spec.person
+        present = [] if person else [one for one in self.classes if one in table.columns]
         if present and len(present) < len(self.classes):
             absent = [label for label in self.classes if label not in present]
             raise ModelError(
@@ -97,10 +99,11 @@ class GivenPredictions(Predictor):
                 where=file,
                 remedy="give every class of the study one, or the predicted class alone",
             )
-        answer = "" if present else _column(table.columns, ANSWER_COLUMNS, file, "the class")
+        known = (person.casefold(),) if person else ANSWER_COLUMNS
+        answer = "" if present else _column(table.columns, known, file, "the class")
         for number, row in table.rows:
             line = f"{file}, line {number}"
-            known = self._answers.setdefault(
+            earlier = self._answers.setdefault(
                 _key(row[photo]),
                 found := _Answer(
                     line=line,
@@ -110,9 +113,9 @@ class GivenPredictions(Predictor):
                     cost=_number(row[COST_COLUMN], line) if row.get(COST_COLUMN) else None,
                 ),
             )
-            if known is not found:
+            if earlier is not found:
                 raise ModelError(
-                    f"the photo {row[photo]!r} has a row already ({known.line})",
+                    f"the photo {row[photo]!r} has a row already ({earlier.line})",
                     where=line,
                     remedy="keep one row a photo",
                 )
@@ -216,7 +219,7 @@ def load(spec: ModelSpec, loading: Loading) -> GivenPredictions:
 
     Raises :class:`ModelError` for a table that does not fit the study's classes.
     """
-    check_options(spec, {})
+    check_options(spec, {"person": str})
     if loading.photos is None:
         raise ModelError("predictions need a study to belong to", where=spec.name)
     return GivenPredictions(spec, loading.photos.classes)

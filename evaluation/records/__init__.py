@@ -4,7 +4,8 @@ Arrays are NumPy arrays and are never written to after construction.  N is a num
 images, C of classes, D the dimension of an embedding.  A module may use those above it:
 
 ``base``, ``kinds``, ``methods``, ``data``, ``answers``, ``training``, ``study``, ``models``,
-``scores``, ``runs``, ``reference``, ``analysis``, ``explanations``, ``projection``, ``results``.
+``scores``, ``strays``, ``slices``, ``people``, ``history``, ``runs``, ``reference``, ``analysis``,
+``explanations``, ``projection``, ``results``.
 What is imported here is what the other rooms use.
 """
 
@@ -89,6 +90,7 @@ from evaluation.records.explanations import (
     UncoveredSubcategory,
     ValidationConfusion,
 )
+from evaluation.records.history import CaseChange, Drift, KeptState
 from evaluation.records.kinds import FAMILIES, KINDS, Family, Kind, ModelKind, Sign
 from evaluation.records.labelfree import Adaptation, Agreement, LayerSetting
 from evaluation.records.methods import (
@@ -98,6 +100,7 @@ from evaluation.records.methods import (
     MethodWords,
 )
 from evaluation.records.models import Availability, Fetched, Head, Licence, ModelCard, Support
+from evaluation.records.people import HumanAgreement, PairKappa
 from evaluation.records.projection import Point, Projection
 from evaluation.records.provisional import Flip, Provisional, ProvisionalCase
 from evaluation.records.reference import Reference, ReferenceScores, ReferenceSystem
@@ -105,6 +108,14 @@ from evaluation.records.repeats import RepeatedPair, RepeatedScores, Repeats
 from evaluation.records.results import SampleCard, StudyRecord, StudyResults
 from evaluation.records.runs import EmbeddingCost, Lap, Provenance, RunRecord, Scope, Timings
 from evaluation.records.scores import ClassScores, Metric, Predictions
+from evaluation.records.slices import SliceScore
+from evaluation.records.strays import (
+    StrayAnswer,
+    StrayCard,
+    StrayResults,
+    StrayScore,
+    StrayTest,
+)
 from evaluation.records.study import (
     DEPTH,
     AnswerSpec,

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from evaluation.records.base import SCHEMA_VERSION, Sided
+from evaluation.records.history import KeptState
+from evaluation.records.people import HumanAgreement
 from evaluation.records.repeats import Repeats
 from evaluation.records.scores import Metric
+from evaluation.records.slices import SliceScore
 
 Verdict = Literal["better", "tie", "inconclusive"]
 """better: a test separates the two, and the first is the better one.
@@ -517,3 +520,9 @@ class StudyComparison:
     """Of the cases that titles adapted."""
     audit: DataAudit | None = None
     retrieval: tuple[Retrieval, ...] = ()
+    slices: tuple[SliceScore, ...] = ()
+    """Of every case, where the study names columns."""
+    people: HumanAgreement | None = None
+    """Of the cases that are people; None without any."""
+    history: tuple[KeptState, ...] = ()
+    """The oldest first."""

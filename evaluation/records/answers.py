@@ -18,9 +18,11 @@ class Answer:
     probability: float
     """Of the predicted class, as the case gives it: calibrated or not."""
     kept: bool
-    """Whether it reaches the study's threshold; a person looks at the others."""
+    """Whether it reaches the study's threshold and is no stray; a person looks at the others."""
     like: str
     """Another photo that looks the same from afar: its path, or ``STUDY: id``; "" for none."""
+    stray: bool = False
+    """Whether it belongs to no class, by the study's strays; False where it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

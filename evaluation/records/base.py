@@ -10,12 +10,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Version of the artefact files that this program writes.
 
 1: until November 2026; intervals of run.json and tests of texts took copies for photos of their
 own, and records had no fingerprint.  2: no repeated splits, and why weights could not be had was no
-code.  Both are still read.
+code.  3: no strays, slices, people or kept states.  All are still read.
 """
 OLDEST_READ = 1
 """The oldest version that is still read."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -40,6 +41,8 @@ class Sample:
     """Patient, product, session, …: photos of one group lie in one part of the split."""
     bits: int | None = None
     """How many bits of 16 count, where its file does not say it; see ``DatasetSpec``."""
+    slices: Mapping[str, str] = field(default_factory=dict)
+    """Column of the table to its value: supplier, camera, season, …"""
     fold: Fold | None = None
     """Set when the data itself assigns the photo to a part of the split."""
 

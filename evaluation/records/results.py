@@ -10,11 +10,13 @@ from evaluation.records.analysis import StudyComparison
 from evaluation.records.base import SCHEMA_VERSION, DatasetKind, Fold
 from evaluation.records.data import DataNote, Grouping, MissingPhoto
 from evaluation.records.explanations import CaseExplanation, ExplainFailure, Suggestion
+from evaluation.records.history import Drift
 from evaluation.records.models import ModelCard
 from evaluation.records.projection import Projection
 from evaluation.records.reference import Reference
 from evaluation.records.runs import RunRecord
 from evaluation.records.scores import Predictions
+from evaluation.records.strays import StrayCard
 from evaluation.records.study import AnswerSpec, Threshold
 
 
@@ -32,6 +34,8 @@ class SampleCard:
     height: int
     subcategory: str | None = None
     title: str | None = None
+    slices: Mapping[str, str] = field(default_factory=dict)
+    """Column of the table to its value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +77,8 @@ class StudyRecord:
     """French text of the study (titles, question, sources) to the same in English."""
     glosses: Mapping[str, str] = field(default_factory=dict)
     """Class to what its name means in French, where it is in another language."""
+    strays: tuple[StrayCard, ...] = ()
+    """Photos that belong to no class."""
 
     def is_of(self, run: RunRecord) -> bool:
         """Whether a run was made on these photos and this split."""
@@ -109,6 +115,8 @@ class StudyResults:
     """Case id to what was suggested to write instead of its texts."""
     projections: Mapping[str, Projection] = field(default_factory=dict)
     """Case id to its photos and texts in the plane, of the runs that came out and have one."""
+    drift: Drift | None = None
+    """Photos that came since, as `veille drift` last saw some."""
     folder: Path
     """The study's artefact folder."""
 

@@ -11,6 +11,7 @@ from evaluation.records.base import SCHEMA_VERSION, Option, Status
 from evaluation.records.labelfree import Adaptation
 from evaluation.records.repeats import RepeatedScores
 from evaluation.records.scores import ClassScores, Metric
+from evaluation.records.strays import StrayResults
 from evaluation.records.study import ModelSpec, PromptSet
 from evaluation.records.training import TrainingRecord
 
@@ -136,6 +137,8 @@ class RunRecord:
     """Of a label-free case."""
     repeats: RepeatedScores | None = None
     """On other draws of the photos, where the study asks for them and a draw takes seconds."""
+    strays: StrayResults | None = None
+    """Where the study has photos that belong to no class, and the case embeds photos alone."""
     timings: Timings = field(default_factory=Timings)
     provenance: Provenance
 

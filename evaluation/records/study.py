@@ -47,6 +47,10 @@ class DatasetSpec:
     """``table``: says train, validation or test of each photo."""
     group_column: str | None = None
     """``table``: patient, product, session, …: what must not lie in two parts."""
+    slices: tuple[str, ...] = ()
+    """``table`` and ``flipkart``: columns by whose values accuracy is told: supplier, season, …"""
+    strays: str = ""
+    """Folder of photos that belong to no class, relative to the root; "" for none."""
     licence: str = ""
     origin: str = ""
     follow_links: bool = False
@@ -204,6 +208,11 @@ class ModelSpec:
         if not self.reads_texts:
             return (None,)
         return tuple(one for one in study if not self.prompts or one.name in self.prompts)
+
+    @property
+    def person(self) -> str:
+        """The column of a table of predictions where a person's labels are; "" for none."""
+        return str(self.options.get("person", ""))
 
     @property
     def embeds(self) -> bool:

@@ -5,6 +5,8 @@ intervals    Wilson and BCa intervals, of images or of groups of near duplicates
 paired       tests of two or more cases on the same images, and what n images can show
 comparison   every pair of a study's cases, corrected; ties and ranks
 findings     the conclusions, as data
+slices       accuracy on parts of the photos; strays photos that belong to no class
+agreement    people who labelled the same photos: kappas, and how often they are right
 calibration  can the probabilities be believed, before and after one temperature
 abstention   risk and coverage; how much of a catalogue can be classified without a look
 prompts      what prompt sets change, by text and by class, and the price of choosing them

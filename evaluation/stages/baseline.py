@@ -7,44 +7,23 @@ import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 
 from evaluation.errors import ArtefactError, VeilleError, meant
 from evaluation.files import replacing
-from evaluation.records import Predictions, StudyResults
+from evaluation.records import CaseChange, KeptState, Metric, Predictions, RunRecord, StudyResults
 from evaluation.records.groups import group_numbers
 from evaluation.scoring.comparison import in_order
-from evaluation.scoring.paired import Paired, paired
-from evaluation.stores.artefacts import read_study_results, writing
+from evaluation.scoring.paired import paired
+from evaluation.stores.artefacts import kept_states, read_study_results, states_of, writing
 from evaluation.stores.tables import table_file
 from evaluation.usage import eval_command
 
 _NAME = re.compile(r"[\w][\w.-]{0,63}")
 _KEPT = ("run.json", "predictions.csv", "validation.csv")
-
-
-def folder_of(artefacts: Path) -> Path:
-    """Where states are kept: ``baselines``, beside the artefacts."""
-    return artefacts.absolute().with_name("baselines")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A case then and now, on the photos of both."""
-
-    case: str
-    then: float
-    """Accuracy on those photos."""
-    now: float
-    test: Paired
-    """Now minus then."""
-    won: tuple[str, ...]
-    """Ids of the photos that are right now and were not."""
-    lost: tuple[str, ...]
 
 
 def save(artefacts: Path, study: str, name: str) -> Path:
@@ -56,7 +35,7 @@ def save(artefacts: Path, study: str, name: str) -> Path:
     if not _NAME.fullmatch(name):
         raise VeilleError(f"{name!r} is no name of a state", remedy="use letters, digits, - and .")
     results = _results(artefacts, study)
-    target = folder_of(artefacts) / name / study
+    target = states_of(artefacts) / name / study
     if target.exists():
         raise VeilleError("this state exists", where=target, remedy="choose another name")
     with writing(target), replacing(target, folder=True) as work:
@@ -78,7 +57,7 @@ def state(artefacts: Path, study: str, against: str) -> Iterator[StudyResults]:
     Raises :class:`VeilleError` when there is none of these, :class:`ArtefactError` when it
     cannot be read.
     """
-    saved = folder_of(artefacts)
+    saved = states_of(artefacts)
     places = (saved / against, Path(against))
     found = next((one for one in places if (one / study / "study.json").is_file()), None)
     if found is not None:
@@ -114,21 +93,26 @@ def _from_git(artefacts: Path, study: str, ref: str, folder: Path) -> bool:
     return (folder / study / "study.json").is_file()
 
 
-def changes(artefacts: Path, study: str, then: StudyResults) -> tuple[Change, ...]:
+def history(now: StudyResults, artefacts: Path) -> tuple[KeptState, ...]:
+    """The states of a study that were kept, the oldest first; less what cannot be read."""
+    kept = []
+    for folder in kept_states(artefacts, now.study.name):
+        with suppress(ArtefactError):
+            then = read_study_results(folder)
+            scored = max((run.provenance.started for run in then.runs), default="")
+            found = _changes(then, now)
+            kept.append(KeptState(name=folder.parent.name, scored=scored, changes=found))
+    return tuple(sorted(kept, key=lambda one: (one.scored, one.name)))
+
+
+def changes(artefacts: Path, study: str, then: StudyResults) -> tuple[CaseChange, ...]:
     """What changed of each case that was scored then and now.
 
     Photos that only one of the two has are left out: the test is paired.
 
     Raises :class:`ArtefactError` when no case has photos in common.
     """
-    now = _results(artefacts, study)
-    groups = now.study.clusters
-    found = tuple(
-        _change(case, then.predictions[case], predictions, groups)
-        for case, predictions in now.predictions.items()
-        if case in then.predictions
-        and set(predictions.sample_ids) & set(then.predictions[case].sample_ids)
-    )
+    found = _changes(then, _results(artefacts, study))
     if not found:
         raise ArtefactError(
             "no case was scored on the same photos then and now",
@@ -138,17 +122,30 @@ def changes(artefacts: Path, study: str, then: StudyResults) -> tuple[Change, ..
     return found
 
 
+def _changes(then: StudyResults, now: StudyResults) -> tuple[CaseChange, ...]:
+    runs = {run.case: run for run in then.runs}
+    return tuple(
+        _change(runs[case], then.predictions[case], predictions, now.study.clusters)
+        for case, predictions in now.predictions.items()
+        if case in then.predictions
+        and set(predictions.sample_ids) & set(then.predictions[case].sample_ids)
+    )
+
+
 def _change(
-    case: str, then: Predictions, now: Predictions, groups: tuple[tuple[str, ...], ...]
-) -> Change:
+    run: RunRecord, then: Predictions, now: Predictions, groups: tuple[tuple[str, ...], ...]
+) -> CaseChange:
     known = set(then.sample_ids)
     ids = tuple(one for one in now.sample_ids if one in known)
     before, after = (in_order(table, ids).right for table in (then, now))
-    return Change(
-        case=case,
+    test = paired(after, before, group_numbers(groups, ids))
+    return CaseChange(
+        case=run.case,
+        accuracy=run.metric("accuracy") or Metric(name="accuracy", value=None, n=0),
         then=float(before.mean()),
         now=float(after.mean()),
-        test=paired(after, before, group_numbers(groups, ids)),
+        gap=test.metric("gap"),
+        p=test.p_mid,
         won=tuple(ids[i] for i in np.flatnonzero(after & ~before)),
         lost=tuple(ids[i] for i in np.flatnonzero(before & ~after)),
     )

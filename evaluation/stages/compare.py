@@ -14,14 +14,17 @@ from evaluation.records import (
     Calibration,
     DataAudit,
     Finding,
+    HumanAgreement,
     IntArray,
     Predictions,
     PromptDiagnosis,
     Reference,
+    SliceScore,
     StudyComparison,
     VarianceSource,
 )
 from evaluation.scoring.abstention import abstain
+from evaluation.scoring.agreement import agree
 from evaluation.scoring.audit import audit_labels
 from evaluation.scoring.calibration import calibrate
 from evaluation.scoring.comparison import align, compare
@@ -29,6 +32,8 @@ from evaluation.scoring.findings import find, find_quoted
 from evaluation.scoring.intervals import share
 from evaluation.scoring.prompts import prompt_gain, variance_split
 from evaluation.scoring.repeats import compare_repeats
+from evaluation.scoring.slices import score_slices
+from evaluation.stages.baseline import history
 from evaluation.stages.evidence import (
     Evidence,
     choice_of,
@@ -77,7 +82,7 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
         schema_version=SCHEMA_VERSION,
         inputs=evidence.inputs,
         fingerprint=comparison_fingerprint(
-            evidence.results.study, evidence.runs.values(), evidence.inputs
+            root, evidence.results.study, evidence.runs.values(), evidence.inputs
         ),
         comparison=comparison,
         repeats=compare_repeats({case: run.repeats for case, run in evidence.runs.items()}),
@@ -90,6 +95,9 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
         prompts=_diagnoses(evidence, earlier, names, controls),
         variance=_variance(evidence, controls),
         audit=_audit(evidence, earlier),
+        slices=_slices(evidence),
+        people=_people(evidence),
+        history=history(evidence.results, root),
     )
     artefacts.write_comparison(root, result)
     return result
@@ -153,6 +161,30 @@ def _quoted(reference: Reference | None, margin: float) -> tuple[Finding, ...]:
         return ()
     counts = {one.name: round(one.accuracy * reference.test_images) for one in reference.systems}
     return find_quoted(counts, reference.test_images, margin=margin)
+
+
+def _slices(evidence: Evidence) -> tuple[SliceScore, ...]:
+    cards = {card.id: card for card in evidence.results.study.samples}
+    test = [cards[one].slices for one in evidence.aligned.sample_ids]
+    names = dict.fromkeys(name for slices in test for name in slices)
+    columns = {name: [slices.get(name, "") for slices in test] for name in names}
+    return tuple(
+        score
+        for case in evidence.aligned.cases
+        for score in score_slices(
+            case, evidence.aligned.predictions[case], columns, evidence.groups
+        )
+    )
+
+
+def _people(evidence: Evidence) -> HumanAgreement | None:
+    """The cases whose answers are a person's, as the study says."""
+    said = {
+        case: evidence.aligned.predictions[case]
+        for case, run in evidence.runs.items()
+        if run.model.person
+    }
+    return agree(said, evidence.groups) if said else None
 
 
 # ------------------------------------------------------------------ prompt sets

@@ -1,6 +1,6 @@
 """``veille drift``: whether new photos are still those that were studied."""
 
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from evaluation.data.unlabelled import read_photos
 from evaluation.errors import DataError
-from evaluation.records import BoolArray, Case, FloatArray, Metric
+from evaluation.records import BoolArray, Case, Drift, FloatArray
 from evaluation.scoring.abstention import TARGET
 from evaluation.scoring.intervals import share
 from evaluation.scoring.metrics import softmax
@@ -16,35 +16,17 @@ from evaluation.stages.embed import embed_samples
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
 from evaluation.stages.predict import ready_case
+from evaluation.stores import artefacts
 
 FEWEST = 40
 """Photos on each side: below, half of them cannot tell 50 % from 65 %."""
 SEED = 20_170_424
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
-    """New photos beside the study's test part, as one case sees them."""
-
-    case: str
-    told_apart: Metric
-    """Share of held-out photos whose side a classifier tells; one half when they are alike."""
-    left_then: Metric
-    """Share of the study's test photos below its threshold: those left to people."""
-    left_now: Metric
-    same: int
-    """New photos whose bytes are the study's own: they are left out of the first figure."""
-
-    @property
-    def differs(self) -> bool:
-        """Whether the new photos are demonstrably others."""
-        return self.told_apart.low is not None and self.told_apart.low > 0.5  # noqa: PLR2004
-
-
 def measure_drift(
     case: Case, data: StudyData, engine: Engine, folder: Path, target: float = TARGET
 ) -> Drift:
-    """Photos of a folder beside those of a study, by the embeddings of a case.
+    """Photos of a folder beside those of a study, by the embeddings of a case; writes drift.json.
 
     Classifier two-sample test (Lopez-Paz & Oquab 2017): as many photos of each side, half of
     them to fit a logistic regression that tells the sides apart, and the other half to count
@@ -78,13 +60,19 @@ def measure_drift(
     groups = data.groups(data.split.test)
     bound = np.inf if ready.threshold is None else ready.threshold
     confidence = softmax(ready.head.logits(every)).max(axis=1)
-    return Drift(
+    drift = Drift(
+        study=data.study.name,
         case=case.id,
+        folder=folder.resolve().name,
+        measured=datetime.now(UTC).isoformat(timespec="seconds"),
+        photos=len(samples),
+        same=len(samples) - len(new),
         told_apart=share("told_apart", told_apart(then, now)),
         left_then=share("left", ready.test.probabilities.max(axis=1) < bound, groups),
         left_now=share("left", confidence < bound),
-        same=len(samples) - len(new),
     )
+    artefacts.write_drift(engine.settings.artefacts, drift)
+    return drift
 
 
 def told_apart(then: FloatArray, now: FloatArray) -> BoolArray:

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from evaluation.data import (
+    chooses,
     draw_again,
     fetch_hint,
     load_dataset,
     open_photo,
+    read_strays,
     resolve_prompts,
     split_dataset,
     without_small_classes,
@@ -25,6 +28,7 @@ from evaluation.records import (
     Sample,
     SampleCard,
     Split,
+    StrayCard,
     Study,
     StudyRecord,
     TrainingPhotos,
@@ -46,6 +50,8 @@ class StudyData:
     split: Split
     draws: tuple[Split, ...] = ()
     """Other splits of the same photos, where the study asks for them."""
+    strays: tuple[Sample, ...] = ()
+    """Photos that belong to no class."""
 
     def ids(self, fold: Fold) -> tuple[str, ...]:
         """The ids of a part of the split."""
@@ -105,6 +111,7 @@ def read_data(study: Study, settings: Settings) -> StudyData:
         cache=settings.cache,
         progress=lambda done, total: settings.progress("reading photos", done, total),
     )
+    strays, dataset = _strays(study, dataset, root, settings)
     dataset = without_small_classes(dataset, study.split, study.parts)
     split = split_dataset(
         dataset,
@@ -112,12 +119,33 @@ def read_data(study: Study, settings: Settings) -> StudyData:
         study.parts,
         progress=lambda done, total: settings.progress("comparing photos", done, total),
     )
+    if strays and not split.validation:
+        raise DataError(
+            "strays are told from photos of the classes by a threshold that validation photos"
+            " choose, and there are none",
+            where=study.file,
+            remedy="give the split some: [split] validation_share = 0.2; or delete strays",
+        )
     prompts = tuple(resolve_prompts(one, dataset, split, study.prompts) for one in study.prompts)
     return StudyData(
         study=replace(study, prompts=prompts),
         dataset=dataset,
         split=split,
         draws=draw_again(dataset, split, study.split, study.parts),
+        strays=strays,
+    )
+
+
+def _strays(
+    study: Study, dataset: Dataset, root: Path, settings: Settings
+) -> tuple[tuple[Sample, ...], Dataset]:
+    if not study.dataset.strays:
+        return (), dataset
+    return read_strays(
+        root / study.dataset.strays,
+        dataset,
+        settings.cache,
+        lambda done, total: settings.progress("reading strays", done, total),
     )
 
 
@@ -127,6 +155,7 @@ def hide_test(data: StudyData) -> StudyData:
     return replace(
         data,
         draws=(),
+        strays=(),
         dataset=replace(
             data.dataset, samples=tuple(one for one in data.dataset.samples if one.id not in hidden)
         ),
@@ -176,6 +205,7 @@ def _study_record(data: StudyData, settings: Settings) -> StudyRecord:
         answer=study.answer,
         translations=study.translations,
         glosses=study.glosses,
+        strays=_stray_cards(data, settings),
     )
 
 
@@ -204,6 +234,21 @@ def _sample_cards(data: StudyData, settings: Settings) -> tuple[SampleCard, ...]
                 height=sample.height,
                 subcategory=sample.subcategory,
                 title=sample.title,
+                slices=sample.slices,
             )
         )
     return tuple(cards)
+
+
+def _stray_cards(data: StudyData, settings: Settings) -> tuple[StrayCard, ...]:
+    folder = settings.artefacts / data.study.name / "photos"
+    return tuple(
+        StrayCard(
+            id=stray.id,
+            photo=f"photos/{write_thumbnail(stray, folder)}",
+            width=stray.width,
+            height=stray.height,
+            chooses=chooses(stray),
+        )
+        for stray in data.strays
+    )

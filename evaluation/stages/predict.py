@@ -7,18 +7,29 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from evaluation.data.look import alike
 from evaluation.data.unlabelled import read_photos
 from evaluation.errors import ModelError
-from evaluation.records import Answer, Case, FolderAnswers, Head, Predictions, Sample
+from evaluation.records import (
+    Answer,
+    Case,
+    FolderAnswers,
+    Head,
+    Predictions,
+    Sample,
+    StrayResults,
+)
 from evaluation.scoring.abstention import TARGET, automate
 from evaluation.scoring.metrics import softmax
 from evaluation.stages.embed import embed_samples
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
 from evaluation.stages.score import run_case
+from evaluation.stages.strays import stray_scorer
 
-HEAD = ("path", "predicted", "probability", "decision", "like")
+HEAD = ("path", "predicted", "probability", "decision", "like", "stray")
 """Columns of the table; one a class follows."""
 
 
@@ -31,6 +42,8 @@ class ReadyCase:
     """What it said of the study's test part."""
     threshold: float | None
     """Of its probabilities: None where none is high enough."""
+    strays: StrayResults | None
+    """What it did with the study's strays; None where it has none."""
 
 
 def ready_case(case: Case, data: StudyData, engine: Engine, target: float = TARGET) -> ReadyCase:
@@ -56,7 +69,7 @@ def ready_case(case: Case, data: StudyData, engine: Engine, target: float = TARG
         )
     test = outcome.predictions
     found = automate(test, outcome.validation, data.groups(test.sample_ids), target=target)
-    return ReadyCase(head=outcome.head, test=test, threshold=found.threshold)
+    return ReadyCase(head=outcome.head, test=test, threshold=found.threshold, strays=outcome.strays)
 
 
 def predict_folder(
@@ -82,6 +95,10 @@ def predict_folder(
     probabilities = softmax(ready.head.logits(run.embeddings))
     classes, best = data.dataset.classes, probabilities.argmax(axis=1)
     like = _like(samples, data)
+    strays = np.zeros(len(samples), dtype=bool)
+    if ready.strays is not None:
+        scores = stray_scorer(case, data, engine, ready.head)(run.embeddings)
+        strays = scores[ready.strays.chosen] < ready.strays.test.threshold
     return FolderAnswers(
         case=case.id,
         classes=classes,
@@ -92,10 +109,15 @@ def predict_folder(
                 path=sample.id,
                 predicted=classes[label],
                 probability=float(row[label]),
-                kept=ready.threshold is not None and bool(row[label] >= ready.threshold),
+                kept=ready.threshold is not None
+                and bool(row[label] >= ready.threshold)
+                and not stray,
                 like=other,
+                stray=bool(stray),
             )
-            for sample, label, row, other in zip(samples, best, probabilities, like, strict=True)
+            for sample, label, row, other, stray in zip(
+                samples, best, probabilities, like, strays, strict=True
+            )
         ),
         probabilities=probabilities,
         unread=unread,
@@ -125,6 +147,9 @@ def answers_to_csv(found: FolderAnswers) -> str:
         decision = "keep" if one.kept else "person"
         probabilities = [repr(float(p)) for p in row]
         writer.writerow(
-            [one.path, one.predicted, repr(one.probability), decision, one.like, *probabilities]
+            [
+                *(one.path, one.predicted, repr(one.probability), decision, one.like),
+                *("stray" if one.stray else "", *probabilities),
+            ]
         )
     return text.getvalue()

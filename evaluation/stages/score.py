@@ -29,6 +29,7 @@ from evaluation.records import (
     Provenance,
     RepeatedScores,
     RunRecord,
+    StrayResults,
     Timings,
     TrainingRecord,
 )
@@ -43,6 +44,7 @@ from evaluation.stages.open import StudyData
 from evaluation.stages.repeat import repeat
 from evaluation.stages.settings import Settings
 from evaluation.stages.standing import fingerprint, weights_fingerprint
+from evaluation.stages.strays import score_strays
 from evaluation.stores import artefacts
 from evaluation.usage import eval_command
 
@@ -74,6 +76,8 @@ class Outcome:
     """Of a label-free case."""
     repeats: RepeatedScores | None = None
     """On the study's other draws."""
+    strays: StrayResults | None = None
+    """Where the study has some."""
     timings: Timings = field(default_factory=Timings)
 
 
@@ -189,6 +193,7 @@ def run_case(
         head=head,
         training=training,
         adaptation=made.adaptation,
+        strays=score_strays(case, data, engine, head, rows),
         timings=Timings(
             images_embedded=run.embedded,
             images_reused=run.reused,
@@ -261,6 +266,7 @@ def _scored(record: RunRecord, outcome: Outcome, groups: IntArray | None) -> Run
         training=outcome.training,
         adaptation=outcome.adaptation,
         repeats=outcome.repeats,
+        strays=outcome.strays,
         timings=timings,
         provenance=replace(
             record.provenance,

@@ -57,6 +57,7 @@ def fingerprint(case: Case, data: StudyData, settings: Settings) -> str:
                 *(draw.digest for draw in data.draws if is_repeated(case, data)),
             ],
             "texts": json_file.plain(case.prompts),
+            "strays": [one.digest for one in data.strays],
             "weights": weights_fingerprint(case.model, settings),
         }
     )
@@ -163,9 +164,9 @@ def tables_digest(folder: Path) -> str:
 
 
 def comparison_fingerprint(
-    study: StudyRecord, runs: Iterable[RunRecord], tables: Mapping[str, str]
+    root: Path, study: StudyRecord, runs: Iterable[RunRecord], tables: Mapping[str, str]
 ) -> str:
-    """SHA-256 (hexadecimal) of all that a study's comparison rests on.
+    """SHA-256 (hexadecimal) of all that a study's comparison rests on, kept states included.
 
     ``tables`` maps the id of each case to the digest of its tables.
     """
@@ -182,6 +183,11 @@ def comparison_fingerprint(
             "program": [COMPARING, SCHEMA_VERSION, provenance.numeric_versions()],
             "study": [study.dataset_revision, study.split_digest, study.clusters],
             "near": study.near_duplicates,
+            "slices": [card.slices for card in study.samples],
+            "states": [
+                [one.parent.name, (one / "study.json").stat().st_mtime_ns]
+                for one in artefacts.kept_states(root, study.name)
+            ],
             "reference": json_file.plain(study.reference),
             "runs": said,
         }
@@ -197,6 +203,6 @@ def standing_comparison(root: Path, name: str) -> CaseComparison | None:
         runs = [artefacts.read_run(path) for path in attempts if path.is_file()]
         kept = [run for run in runs if run.status == "ok" and study.is_of(run)]
         tables = {run.case: tables_digest(root / run.case) for run in kept}
-        if found["fingerprint"] == comparison_fingerprint(study, kept, tables):
+        if found["fingerprint"] == comparison_fingerprint(root, study, kept, tables):
             return json_file.structured(found["comparison"], CaseComparison)
     return None

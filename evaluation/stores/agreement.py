@@ -19,6 +19,7 @@ from evaluation.usage import SCORE_AGAIN
 
 _PICTURES = (
     (records.SampleCard, "photo"),
+    (records.StrayCard, "photo"),
     (records.ClassMap, "overlay"),
     (records.TrainingRecord, "views"),
 )
@@ -33,6 +34,8 @@ _NAMED: Mapping[str, Mapping[type, tuple[str, ...]]] = {
         records.FewShotPoint: ("over_label_free",),
         records.DataAudit: ("cases",),
         records.Suspect: ("predicted",),
+        records.HumanAgreement: ("people",),
+        records.PairKappa: ("a", "b"),
         records.StudyComparison: ("validation", "control"),
     },
     "class": {records.TextPair: ("a", "b")},
@@ -58,9 +61,11 @@ def check_study(study: records.StudyRecord, folder: Path) -> None:
     _refuse_twice("case", study.cases, path)
     _refuse_twice("class", study.classes, path)
     _refuse_twice("photo", [card.id for card in study.samples], path)
+    _refuse_twice("stray", [card.id for card in study.strays], path)
     if not study.classes or "" in study.classes:
         raise _wrong(path, "has a class without a name, or no class")
-    for card in study.samples:
+    shown: tuple[records.SampleCard | records.StrayCard, ...] = (*study.samples, *study.strays)
+    for card in shown:
         if min(card.width, card.height) < 1:
             raise _wrong(path, f"gives the photo {quoted([card.id])} no size")
     _check_values(study, study, path)
@@ -79,6 +84,7 @@ def check_results(results: records.StudyResults) -> None:
         )
     if results.comparison is not None:
         _check_values(results.comparison, study, results.folder / "comparison.json")
+    _check_values(results.drift, study, results.folder / "drift.json")
     for case, explanation in results.explanations.items():
         path = root / case / "attention.json"
         _same_classes(explanation.classes, classes[case], path)

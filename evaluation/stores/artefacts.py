@@ -4,6 +4,7 @@
 
     <artefacts>/<study>/study.json          what the cases share (StudyRecord)
     <artefacts>/<study>/comparison.json     what is concluded from them (StudyComparison)
+    <artefacts>/<study>/drift.json          what came since, as it was last looked at (Drift)
     <artefacts>/<study>/photos/*.webp       small copies of the photos, for the site
     <artefacts>/<case id>/run.json          the outcome of a case (RunRecord)
     <artefacts>/<case id>/predictions.csv   one row a test image, full precision (see tables)
@@ -33,6 +34,7 @@ from evaluation.errors import ArtefactError
 from evaluation.files import reading
 from evaluation.records import (
     CaseExplanation,
+    Drift,
     ExplainFailure,
     Predictions,
     Projection,
@@ -83,6 +85,13 @@ def write_comparison(root: Path, comparison: StudyComparison) -> Path:
     """Writes comparison.json and returns its path."""
     path = root / comparison.study / "comparison.json"
     write_bytes(path, to_json(comparison).encode())
+    return path
+
+
+def write_drift(root: Path, drift: Drift) -> Path:
+    """Writes drift.json and returns its path."""
+    path = root / drift.study / "drift.json"
+    write_bytes(path, to_json(drift).encode())
     return path
 
 
@@ -222,6 +231,7 @@ def read_explain_failure(path: Path) -> ExplainFailure:
 
 _MAPS_AGAIN = "run `veille explain STUDY` to write it anew"
 _AGAIN: Mapping[type, str] = {
+    Drift: "run `veille drift` to write it anew",
     CaseExplanation: _MAPS_AGAIN,
     ExplainFailure: _MAPS_AGAIN,
     Suggestion: "run `veille suggest STUDY` to write it anew",
@@ -239,6 +249,16 @@ def read_attempt(root: Path, case: str) -> RunRecord | None:
         if path.is_file():
             return read_run(path)
     return None
+
+
+def states_of(root: Path) -> Path:
+    """Where `veille baseline` keeps states: ``baselines``, beside the artefacts."""
+    return root.absolute().with_name("baselines")
+
+
+def kept_states(root: Path, study: str) -> tuple[Path, ...]:
+    """The folders of a study's kept states."""
+    return tuple(sorted(one.parent for one in states_of(root).glob(f"*/{study}/study.json")))
 
 
 def read_results(root: Path) -> tuple[StudyResults, ...]:
@@ -270,8 +290,9 @@ def read_study_results(folder: Path) -> StudyResults:
     runs = _read_present((case / "run.json" for case in cases), root)
     scored = {run.case: root / run.case for run in runs if run.status == "ok"}
     texts = {run.case: run.prompts.digest for run in runs if run.prompts}
-    comparison = folder / "comparison.json"
-    for path in (comparison, *(table_file(case / "predictions.csv") for case in scored.values())):
+    comparison, drift = folder / "comparison.json", folder / "drift.json"
+    tables = [table_file(case / "predictions.csv") for case in scored.values()]
+    for path in (comparison, drift, *tables):
         require_own(path, root)
     results = StudyResults(
         study=study,
@@ -293,6 +314,7 @@ def read_study_results(folder: Path) -> StudyResults:
             if suggestion.prompts_digest == texts.get(case)
         },
         projections=_read_each(scored, root, "projection.json", Projection),
+        drift=_read(drift, Drift) if drift.is_file() else None,
         folder=folder,
     )
     check_results(results)

@@ -12,7 +12,7 @@ from evaluation.usage import SCORE_AGAIN
 CASE = re.compile(r"[a-z0-9-]+(/[a-z0-9-]+){1,3}")
 """The id of a case: its study, its model, and its texts where it reads some."""
 RECORD = re.compile(
-    r"(study|comparison|run|failure|projection|attention|attention-failure|suggestion)\.json"
+    r"(study|comparison|drift|run|failure|projection|attention|attention-failure|suggestion)\.json"
     r"|(predictions|validation)\.(csv|parquet)"
 )
 PICTURE = re.compile(r"(photos|attention|suggestion|augmentation)/[\w-]+\.webp")

@@ -24,10 +24,10 @@ from evaluation.study.toml_table import Table
 # A data set kind's keys, beside those of every kind.
 _KIND_KEYS: Mapping[DatasetKind, tuple[str, ...]] = {
     "folder": ("parts",),
-    "flipkart": ("csv", "rows", "text_column", "delimiter", "encoding"),
+    "flipkart": ("csv", "rows", "text_column", "delimiter", "encoding", "slices"),
     "table": (
         *("csv", "rows", "path_column", "label_column", "subcategory_column", "title_column"),
-        *("text_column", "split_column", "group_column", "delimiter", "encoding"),
+        *("text_column", "split_column", "group_column", "delimiter", "encoding", "slices"),
     ),
 }
 
@@ -59,6 +59,8 @@ def read_dataset(table: Table, data_root: Path | None) -> DatasetSpec:
         encoding=_encoding(table),
         split_column=table.optional_text("split_column"),
         group_column=table.optional_text("group_column"),
+        slices=table.texts("slices"),
+        strays=_inner_path(table, "strays"),
         licence=table.text("licence"),
         origin=table.text("origin"),
         redistributable=table.boolean("redistributable"),

@@ -76,9 +76,11 @@ def _model(table: Table) -> ModelSpec:
 def _made_elsewhere(table: Table, name: str, kind: ModelKind) -> ModelSpec:
     """Predictions in a file: nothing is loaded, so nothing else can be said of them."""
     file, title = table.required_text("file"), table.required_text("title")
+    person = table.text("person")
     table.finish()
     path = (table.file.parent / Path(file).expanduser()).resolve()
-    return ModelSpec(name=name, kind=kind, weights=str(path), title=title)
+    options: dict[str, Option] = {"person": person} if person else {}
+    return ModelSpec(name=name, kind=kind, weights=str(path), title=title, options=options)
 
 
 def _asked(table: Table, name: str, kind: ModelKind) -> ModelSpec:

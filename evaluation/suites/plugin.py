@@ -270,7 +270,7 @@ def gain_since(case: Case, pytestconfig: pytest.Config) -> Callable[[str], float
             pytest.fail(str(error), pytrace=False)
         if case.id not in found:
             pytest.fail(f"{case.id} was not scored when {name} was saved", pytrace=False)
-        return found[case.id].test.gap
+        return found[case.id].gap.value or 0.0
 
     return gain
 

@@ -7,7 +7,7 @@
   "use strict";
 
   const PAGE = 60; // cards drawn at a time
-  const KEYS = ["q", "vrai", "sous", "cas", "predit", "verdict", "conf", "a", "b", "accord", "tri"];
+  const KEYS = ["q", "vrai", "sous", "tranche", "cas", "predit", "verdict", "conf", "a", "b", "accord", "tri"];
   const NONE = 65535;
 
   const root = document.querySelector(".v-explorer:not([data-ready])");
@@ -82,7 +82,7 @@
       ...head,
       ids: new Array(number), titles: new Array(number), found: new Array(number),
       paths: new Array(number), sizes: new Uint16Array(2 * number),
-      labels: new Uint16Array(number), shelves: new Uint16Array(number),
+      labels: new Uint16Array(number), shelves: new Uint16Array(number), within: new Array(number),
       places: new Map(), maps: new Map(),
       said: head.cases.map(() => ({
         predicted: new Uint16Array(number),
@@ -105,6 +105,7 @@
       data.found[at] = folded(`${part.titles[i]} ${id}`);
       data.labels[at] = part.labels[i];
       data.shelves[at] = part.subcategories[i] < 0 ? NONE : part.subcategories[i];
+      data.within[at] = part.slices[i];
       if (data.photos) {
         data.paths[at] = part.photos[i];
         data.sizes.set(part.sizes.slice(2 * i, 2 * i + 2), 2 * at);
@@ -135,12 +136,12 @@
 
   let state = null;
   const initial = () => ({
-    q: "", vrai: -1, sous: -1, cas: data.ranked[0], predit: -1, verdict: "",
+    q: "", vrai: -1, sous: -1, tranche: -1, cas: data.ranked[0], predit: -1, verdict: "",
     min: null, max: null, a: data.ranked[0], b: data.ranked[1] ?? data.ranked[0],
     accord: "", tri: "", id: "",
   });
   const names = () => ({
-    vrai: data.classes, predit: data.classes, sous: data.subcategories,
+    vrai: data.classes, predit: data.classes, sous: data.subcategories, tranche: data.slices,
     cas: data.cases.map((it) => it.id), a: data.cases.map((it) => it.id),
     b: data.cases.map((it) => it.id),
   });
@@ -185,7 +186,7 @@
   const fragment = (from) => {
     const [plain, known] = [initial(), names()];
     const said = { q: from.q, verdict: from.verdict, accord: from.accord, tri: from.tri, id: from.id };
-    for (const key of ["vrai", "sous", "predit"]) said[key] = from[key] < 0 ? "" : known[key][from[key]];
+    for (const key of ["vrai", "sous", "tranche", "predit"]) said[key] = from[key] < 0 ? "" : known[key][from[key]];
     if (from.min !== null || from.max !== null) said.conf = `${from.min ?? 0}-${from.max ?? 100}`;
     // A link that speaks of a case names it: which one is the default may change.
     const spoken = from.predit >= 0 || from.verdict || said.conf || from.tri;
@@ -247,6 +248,7 @@
     for (let at = 0; at < loaded; at += 1) {
       if (state.vrai >= 0 && data.labels[at] !== state.vrai) continue;
       if (state.sous >= 0 && data.shelves[at] !== state.sous) continue;
+      if (state.tranche >= 0 && !data.within[at].includes(state.tranche)) continue;
       if (state.predit >= 0 && said.predicted[at] !== state.predit) continue;
       if (state.verdict && right(state.cas, at) !== (state.verdict === "juste")) continue;
       if (said.confidence[at] < low || said.confidence[at] > high) continue;
@@ -337,7 +339,7 @@
     else if (state.accord && state.a === state.b) text += `. ${WORDS.same}`;
     if (count.textContent !== text) count.textContent = text;
     empty.hidden = shown.length > 0 || !all;
-    const active = ["q", "vrai", "sous", "predit", "verdict", "accord"]
+    const active = ["q", "vrai", "sous", "tranche", "predit", "verdict", "accord"]
       .filter((key) => state[key] !== "" && state[key] !== -1).length
       + (state.min !== null || state.max !== null);
     one(".v-explorer__active").textContent = active
@@ -364,7 +366,7 @@
   /* ------------------------------------------------------------------- form */
 
   const fill = () => {
-    for (const key of ["vrai", "sous", "predit"]) {
+    for (const key of ["vrai", "sous", "tranche", "predit"]) {
       if (field(key)) field(key).value = state[key] < 0 ? "" : String(state[key]);
     }
     for (const key of ["cas", "a", "b"]) if (field(key)) field(key).value = String(state[key]);
@@ -379,7 +381,7 @@
     const place = (key) => (field(key)?.value ? Number(field(key).value) : -1);
     const plain = initial();
     return {
-      q: field("q").value.trim(), vrai: place("vrai"), sous: place("sous"),
+      q: field("q").value.trim(), vrai: place("vrai"), sous: place("sous"), tranche: place("tranche"),
       cas: place("cas"), predit: place("predit"), verdict: field("verdict").value,
       min: bound(field("min").value), max: bound(field("max").value),
       a: field("a") ? place("a") : plain.a, b: field("b") ? place("b") : plain.b,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,3 +108,15 @@ def test_a_table_that_is_not_there_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(VeilleError, match="no such table of predictions"):
         GivenPredictions(spec, CLASSES)
     assert model_card(spec).image_parameters is None
+
+
+def test_a_person_is_a_column_of_a_table_of_people(tmp_path: Path) -> None:
+    """Each column of labels is a case of its own, whatever else the table has."""
+    text = "id,Anna,ben,label\nphotos/a.jpg,montre,été,été\nphotos/b.jpg,2 roues,2 roues,été\n"
+    spec = replace(_spec(_table(tmp_path, text)), options={"person": "Anna"})
+    assert spec.person == "Anna"
+    anna = GivenPredictions(spec, CLASSES).predict(SAMPLES)
+    ben = GivenPredictions(replace(spec, options={"person": "ben"}), CLASSES).predict(SAMPLES)
+    assert (anna.predicted.tolist(), ben.predicted.tolist()) == ([1, 0], [2, 0])
+    with pytest.raises(ModelError, match=r"no column says the class; it has .*Anna.*ben"):
+        GivenPredictions(replace(spec, options={"person": "zoé"}), CLASSES)

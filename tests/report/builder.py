@@ -32,6 +32,7 @@ from evaluation.records import (
     RunRecord,
     SampleCard,
     Status,
+    StrayCard,
     StudyRecord,
     StudyResults,
     Threshold,
@@ -319,7 +320,7 @@ def cards(
     return tuple(made)
 
 
-def paint(folder: Path, photos: Sequence[SampleCard]) -> None:
+def paint(folder: Path, photos: Sequence[SampleCard | StrayCard]) -> None:
     """Small copies: a coloured disc each."""
     (folder / "photos").mkdir(parents=True, exist_ok=True)
     for i, card in enumerate(photos):

@@ -96,7 +96,7 @@ def english(shop: StudyResults, toys: StudyResults) -> Pages:
 def write_artefacts(root: Path, *results: StudyResults) -> Path:
     """The artefact folder that gives these results when it is read."""
     for one in results:
-        builder.paint(root / one.study.name, one.study.samples)
+        builder.paint(root / one.study.name, (*one.study.samples, *one.study.strays))
         artefacts.write_study(root, one.study)
         for run in one.runs:
             artefacts.write_run(

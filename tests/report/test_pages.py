@@ -20,7 +20,7 @@ from evaluation.report.pages import PAGES, SITE_PAGES
 from evaluation.report.site import render as site
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
-from tests.report import builder
+from tests.report import answered, builder
 from tests.report.conftest import TEMPLATES, placeholder
 from tests.report.test_trainings import trained
 
@@ -144,7 +144,11 @@ def test_every_key_of_a_page_is_printed(
     read: Keys = {}
     templates = Templates(TEMPLATES)
     hidden = replace(shop, study=replace(shop.study, redistributable=False))
-    studies = ((shop, True), (hidden, False), (toys, True), (trained(tmp_path / "trained"), True))
+    asked = answered.toys(tmp_path / "asked")
+    studies = (
+        *((shop, True), (hidden, False), (toys, True), (asked, True)),
+        (trained(tmp_path / "trained"), True),
+    )
     views = tuple(
         StudyView(results=results, folder="etudes/x", draw=placeholder, photos_shown=seen)
         for results, seen in studies

@@ -62,9 +62,9 @@ def test_photos_that_were_lost_are_named(
         found = {one.case: one for one in changes(root, NAME, then)}
     worse = found.pop(case)
     assert (set(worse.lost), worse.won) == (set(lost), ())
-    assert worse.test.gap == pytest.approx(-2 / worse.test.n)
-    assert worse.now - worse.then == pytest.approx(worse.test.gap)
-    assert {one.test.gap for one in found.values()} == {0.0}
+    assert worse.gap.value == pytest.approx(-2 / worse.gap.n)
+    assert worse.now - worse.then == pytest.approx(worse.gap.value)
+    assert {one.gap.value for one in found.values()} == {0.0}
 
 
 def test_a_folder_and_a_git_ref_are_states_too(
@@ -130,4 +130,31 @@ def test_a_table_of_many_photos_is_kept_too(
     saved = save(root, NAME, "avril")
     assert (saved / case.partition("/")[2] / "predictions.parquet").is_file()
     with state(root, NAME, "avril") as then:
-        assert {one.test.gap for one in changes(root, NAME, then)} == {0.0}
+        assert {one.gap.value for one in changes(root, NAME, then)} == {0.0}
+
+
+def test_the_comparison_holds_the_history(
+    root: Path, worsen: Callable[[], tuple[str, tuple[str, ...]]]
+) -> None:
+    """Each kept state beside what the study is now; a state more makes the comparison anew."""
+    from evaluation.stages.compare import compare_cases
+    from evaluation.stages.standing import standing_comparison
+
+    assert run("baseline", NAME, "--save", "avril", "--artefacts", root).exit_code == 0
+    kept = read_study_results(root / NAME).comparison
+    assert kept is not None
+    assert [state.name for state in kept.history] == ["avril"]
+    assert {change.p for change in kept.history[0].changes} == {1.0}
+    assert standing_comparison(root, NAME) is not None
+    case, lost = worsen()
+    found = compare_cases(root, NAME)
+    assert found is not None
+    (change,) = [one for one in found.history[0].changes if one.case == case]
+    assert set(change.lost) == set(lost)
+    assert change.accuracy.value is not None
+    save(root, NAME, "mai")
+    assert standing_comparison(root, NAME) is None
+    (root.with_name("baselines") / "mai" / NAME / "study.json").write_text("{")
+    again = compare_cases(root, NAME)
+    assert again is not None
+    assert [state.name for state in again.history] == ["avril"]

@@ -101,8 +101,14 @@ class Bar:
     """Of its groups: cases that no test separates share one."""
 
 
-def interval_plot(bars: Sequence[Bar], chance: float | None = None, *, narrow: bool) -> Spec:
-    """Accuracy of each case with its interval, chance and published figures.
+def interval_plot(
+    bars: Sequence[Bar],
+    chance: float | None = None,
+    ceiling: float | None = None,
+    *,
+    narrow: bool,
+) -> Spec:
+    """Accuracy of each case with its interval, chance, what people reach, and published figures.
 
     Without ``chance`` these are scores between 0 and 1, and no shares.
     """
@@ -137,7 +143,8 @@ def interval_plot(bars: Sequence[Bar], chance: float | None = None, *, narrow: b
     figure = {"align": "right", "fontWeight": "bold", "color": INK}
     letter = {"align": "right" if narrow else "left", "color": QUIET}
     spec["layer"] = [
-        *([_chance(chance)] if chance is not None else []),
+        *([_across("chance", chance, [3, 4])] if chance is not None else []),
+        *([_across("ceiling", ceiling, [9, 4])] if ceiling is not None else []),
         *_points_and_intervals(x),
         beside("text", **figure, dx=-room if narrow else 62),
         *([beside("letters", **letter, dx=0 if narrow else 74)] if room else []),
@@ -146,10 +153,10 @@ def interval_plot(bars: Sequence[Bar], chance: float | None = None, *, narrow: b
     return spec
 
 
-def _chance(chance: float) -> Spec:
-    """A dotted line where a draw among the classes would stand."""
-    rule = mark("rule", strokeDash=[3, 4], color=QUIET, strokeWidth=1.5)
-    return layer(rule, data={"chance": chance}, x=quantity("chance"), y=None)
+def _across(name: str, value: float, dashes: list[int]) -> Spec:
+    """A line across all bars: where a draw among the classes would stand, or people do."""
+    rule = mark("rule", strokeDash=dashes, color=QUIET, strokeWidth=1.5)
+    return layer(rule, data={name: value}, x=quantity(name), y=None)
 
 
 def _points_and_intervals(x: Spec) -> list[Spec]:

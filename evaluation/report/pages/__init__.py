@@ -24,6 +24,7 @@ from evaluation.report.pages import (
     explain,
     explorer,
     few_shot,
+    history,
     home,
     image_map,
     label_free,
@@ -134,6 +135,7 @@ PAGES = (
     ),
     StudyPage("models", "modeles", METHOD, message("Modèles"), models.build),
     StudyPage("method", "methode", METHOD, message("Méthode et limites"), method.build),
+    StudyPage("history", "historique", "", message("Historique"), history.build),
     StudyPage(
         "category",
         "categories/{}",

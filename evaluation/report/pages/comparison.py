@@ -26,6 +26,8 @@ from evaluation.report.study.quoted import slide_tables
 from evaluation.report.study.repeated import repeats
 from evaluation.report.study.scores import cases_table, confusion_table
 from evaluation.report.study.sentences import against_reference
+from evaluation.report.study.slices import slices
+from evaluation.report.study.strays import strays
 from evaluation.report.study.texts import side_by_side
 from evaluation.report.study.view import MANY, StudyView, best, trace
 
@@ -41,6 +43,8 @@ def build(here: Here) -> Mapping[str, Any]:
         "absences": pointer(here),
         "tests": _tests(here),
         "repeats": repeats(here),
+        "slices": slices(here),
+        "strays": strays(here),
         "costs": cost_table(here),
         "precision_recall": precision_recall if filled else None,
         "f1": f1 if filled else None,

@@ -14,6 +14,7 @@ from evaluation.report.kit.language import foreign, message, nt, t
 from evaluation.report.kit.page import Fact
 from evaluation.report.kit.tables import Cell, Col, Row, Table, head, simple, table
 from evaluation.report.study.here import Here
+from evaluation.report.study.people import people
 from evaluation.report.study.photos import PARTS, WITHHELD, photo
 from evaluation.report.study.view import StudyView
 
@@ -34,6 +35,7 @@ def build(here: Here) -> Mapping[str, Any]:
         "chart": chart(view),
         "counts": counts(here),
         "subcategories": _subcategories(view),
+        "people": people(here),
         "missing": _missing(view) if study.missing else None,
         "missing_count": len(study.missing),
         "carved": "test" in study.carved,

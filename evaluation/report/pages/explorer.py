@@ -28,7 +28,7 @@ from evaluation.report.study.browsed import (
     version,
 )
 from evaluation.report.study.explained import case_page
-from evaluation.report.study.here import Here
+from evaluation.report.study.here import Here, slice_address
 from evaluation.report.study.photos import WITHHELD, small
 from evaluation.report.study.view import StudyView, value
 from evaluation.stores.tables import table_file
@@ -74,6 +74,7 @@ def build(here: Here) -> Mapping[str, Any] | None:
         "models": models,
         "classes": numbered(view.study.classes),
         "subcategories": numbered(data.subcategories),
+        "slices": numbered(t("{column} : {value}", column=a, value=b) for a, b in data.slices),
         "galleries": here.to("donnees", "categories"),
     }
 
@@ -127,6 +128,12 @@ class _Data:
         return tuple(sorted({card.subcategory for card in self.cards if card.subcategory}))
 
     @cached_property
+    def slices(self) -> tuple[tuple[str, str], ...]:
+        """Column and value of the slices that the comparison tells."""
+        told = [(row.column, row.value) for row in self.view.concluded.slices if row.value]
+        return tuple(dict.fromkeys(told))
+
+    @cached_property
     def ranked(self) -> tuple[int, ...]:
         """Places of the cases, from the highest accuracy to the lowest."""
         order = range(len(self.runs))
@@ -146,6 +153,7 @@ class _Data:
             [
                 *(study.dataset_revision, study.split_digest, str(self.view.photos_shown)),
                 *(f"{run.case} {run.provenance.started}" for run in self.runs),
+                *(slice_address(*one) for one in self.slices),
                 *(drawn.overlay for photo in photos for drawn in photo.maps),
             ]
         )
@@ -191,6 +199,14 @@ class _Data:
             "titles": [wording.title(card.title or "") for card in cards],
             "labels": list(self.labels[start : start + CHUNK]),
             "subcategories": [kinds.get(card.subcategory or "", -1) for card in cards],
+            "slices": [
+                [
+                    i
+                    for i, (column, value) in enumerate(self.slices)
+                    if card.slices.get(column) == value
+                ]
+                for card in cards
+            ],
             "photos": [card.photo for card in cards] if seen else [],
             "sizes": [side for card in cards for side in small(card)] if seen else [],
             "cases": [
@@ -211,6 +227,7 @@ class _Data:
             "classes": self.view.study.classes,
             "names": self.view.names_lang,
             "subcategories": self.subcategories,
+            "slices": [slice_address(*one) for one in self.slices],
             "scale": _SCALE,
             "whole": len(self.view.study.classes) <= SHOWN,
             "photos": self.view.photos_shown,

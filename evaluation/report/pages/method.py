@@ -16,7 +16,7 @@ from evaluation.report.pages.supervised import chosen_facts
 from evaluation.report.study.absences import STATUS, absences
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import PARTS
-from evaluation.report.study.view import StudyView, metric_title
+from evaluation.report.study.view import StudyView, interval_said, metric_title
 from evaluation.stores.tables import table_file
 
 INTERVALS = {
@@ -54,6 +54,9 @@ def build(here: Here) -> Mapping[str, Any]:
         "intervals": tuple(intervals),
         "tests": tests_made(view),
         "systematic": any(card.subcategory for card in study.samples),
+        "history": here.to("historique"),
+        "states": len(view.concluded.history),
+        "drift": drift(here),
         "thresholds": _thresholds(study.thresholds) if study.thresholds else None,
         "runs": [
             *(_details(view, run) for run in view.results.runs if run not in unavailable),
@@ -65,6 +68,20 @@ def build(here: Here) -> Mapping[str, Any]:
         "test_images": view.test_images,
         "duplicates": len(study.duplicates),
         "validation": any(card.fold == "validation" for card in study.samples),
+    }
+
+
+def drift(here: Here) -> Mapping[str, Any] | None:
+    """What `veille drift` last saw; None where it saw nothing."""
+    found = here.view.results.drift
+    if found is None:
+        return None
+    return {
+        "record": found,
+        "name": here.name(found.case),
+        "told": interval_said(found.told_apart),
+        "then": interval_said(found.left_then),
+        "now": interval_said(found.left_now),
     }
 
 

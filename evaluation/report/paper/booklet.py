@@ -86,9 +86,10 @@ def make_booklet(
         )
         view = StudyView(results=results, folder="", draw=draw, photos_shown=False)
         (section,) = navigation((results,), language)
+        unlisted = [("", uri) for uri in pages if _name(uri) == "historique"]
         uris = tuple(
             uri
-            for _, uri in section.pages
+            for _, uri in (*section.pages, *unlisted)
             if (everything or _name(uri) in _OF_A_JUROR) and _name(uri) not in _SCREEN_ONLY
         )
         chapters = {_name(uri): _chapter(uri, uris, pages, everything=everything) for uri in uris}

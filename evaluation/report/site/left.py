@@ -37,6 +37,7 @@ def write_left(found: FolderAnswers, folder: Path, page: Path, language: Languag
                 "path": one.path,
                 "predicted": one.predicted,
                 "probability": one.probability,
+                "stray": one.stray,
             }
             for one in left[:SHOWN]
         ],

@@ -214,8 +214,6 @@ def _sharing(made: Pages, root: str) -> Pages:
 def _photos(view: StudyView) -> dict[str, Content]:
     if not view.photos_shown:
         return {}
-    folder = view.results.folder
-    return {
-        f"{view.folder}/{card.photo}": own_picture(folder, card.photo, folder.parent)
-        for card in view.study.samples
-    }
+    folder, study = view.results.folder, view.study
+    names = [*(card.photo for card in study.samples), *(card.photo for card in study.strays)]
+    return {f"{view.folder}/{name}": own_picture(folder, name, folder.parent) for name in names}

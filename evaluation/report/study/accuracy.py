@@ -10,7 +10,7 @@ from evaluation.report.kit.charts import Bar, Chart, chart
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.tables import PERCENT, Col, Table, head, number, table
 from evaluation.report.study.here import Here
-from evaluation.report.study.view import StudyView, bounds, shown, trace, value
+from evaluation.report.study.view import StudyView, bounds, interval_said, shown, trace, value
 
 
 def interval_chart(here: Here) -> Chart:
@@ -31,7 +31,9 @@ def interval_chart(here: Here) -> Chart:
         f"exactitude-{links.slug(view.study.name)}",
         _chart_title(view),
         _alt(view, runs),
-        partial(charts.interval_plot, bars, view.chance),
+        partial(
+            charts.interval_plot, bars, view.chance, view.ceiling.value if view.ceiling else None
+        ),
         view.draw,
         table=_chart_table(here, runs, systems),
         keys=_keys(view, {bar.kind for bar in bars}),
@@ -86,6 +88,11 @@ def _keys(view: StudyView, kinds: set[str]) -> list[tuple[str, str]]:
         ("quoted", t("chiffre cité des diapositives"), "reference" in kinds),
         ("interval", t("intervalle à 95 %"), True),
         ("chance", t("hasard ({chance})", chance=wording.percent(view.chance)), True),
+        (
+            "ceiling",
+            t("plafond humain ({share})", share=shown(view.ceiling)),
+            view.ceiling is not None,
+        ),
         ("letter", t("même lettre : non départagés, aucun test ne les sépare"), view.lettered),
     ]
     return [(kind, text) for kind, text, present in keys if present]
@@ -99,6 +106,8 @@ def _alt(view: StudyView, runs: list[RunRecord]) -> str:
         if letters := view.letters(run.case):
             text = t("{number} (groupe {letters})", number=text, letters=letters)
         cases.append(t("{case_title} : {number}", case_title=view.case_title(run), number=text))
+    if view.ceiling is not None:
+        cases.append(t("plafond humain : {number}", number=interval_said(view.ceiling)))
     return t(
         "Exactitude de {runs}, du meilleur au moins bon. {join}. Le hasard donnerait {chance}.",
         runs=nt(len(runs), "{n} cas", "{n} cas"),
@@ -138,6 +147,9 @@ def _chart_table(here: Here, runs: list[RunRecord], systems: tuple[ReferenceSyst
         ),
         (head(t("Hasard")), chance, none, none, none),
     ]
+    if view.ceiling is not None:
+        people = number(view.ceiling, PERCENT, title="comparison.json")
+        rows.append((head(t("Plafond humain")), people, bounds(view.ceiling), none, none))
     return table(
         f"exactitude-{links.slug(view.study.name)}-donnees",
         t("{title} : exactitude de chaque cas, en chiffres", title=view.title),

@@ -20,6 +20,11 @@ NOWHERE = ""
 """Where a file stands that is not in the site: every address from there is ""."""
 
 
+def slice_address(column: str, value: str) -> str:
+    """A slice as the address of the page of the photos names it."""
+    return f"{column}={value}"
+
+
 @dataclass(frozen=True, slots=True)
 class Here:
     """A page of a study."""
@@ -75,14 +80,16 @@ class Here:
         predicted: str = "",
         verdict: Literal["", "juste", "faux"] = "",
         confidence: tuple[float, float] | None = None,
+        part: str = "",
     ) -> str:
         """To the photos of which a case says something; "" when nobody kept what it says.
 
-        ``confidence`` holds two shares, both included.
+        ``confidence`` holds two shares, both included; ``part`` is the address of a slice.
         """
         # The page knows confidences to seven decimals (pages/explorer.py).
         sure = "-".join(f"{100 * share:.5f}".rstrip("0").rstrip(".") for share in confidence or ())
-        state = {"vrai": truth, "predit": predicted, "verdict": verdict, "conf": sure}
+        state = {"vrai": truth, "tranche": part, "predit": predicted, "verdict": verdict}
+        state |= {"conf": sure}
         return self._explorer({"cas": case, **state}, case)
 
     def right(self, case: str) -> str:

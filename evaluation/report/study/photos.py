@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from evaluation.records import SampleCard
+from evaluation.records import SampleCard, StrayCard
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, t
 from evaluation.report.study.here import Here
@@ -28,14 +28,9 @@ WITHHELD = message(
 
 def photo(here: Here, card: SampleCard) -> Mapping[str, str]:
     """A card's photo as this page shows it; its title is its id where the data gives none."""
-    width, height = small(card)
     title = wording.title(card.title) if card.title else card.id
     label = wording.quote(card.label)
-    return {
-        "id": card.id,
-        "src": here.file(f"{here.view.folder}/{card.photo}"),
-        "width": str(width),
-        "height": str(height),
+    return _copy(here, card) | {
         "alt": t("Photo de la catégorie {label} : {title}", label=label, title=title),
         "title": title,
         "subcategory": card.subcategory or "",
@@ -43,7 +38,19 @@ def photo(here: Here, card: SampleCard) -> Mapping[str, str]:
     }
 
 
-def small(card: SampleCard) -> tuple[int, int]:
+def stray(here: Here, card: StrayCard, said: str) -> Mapping[str, str]:
+    """A photo of no class, with what is said of it."""
+    alt = t("Photo d’aucune catégorie : {title}", title=card.id)
+    return _copy(here, card) | {"alt": alt, "title": card.id, "subcategory": said, "part": ""}
+
+
+def _copy(here: Here, card: SampleCard | StrayCard) -> dict[str, str]:
+    width, height = small(card)
+    src = here.file(f"{here.view.folder}/{card.photo}")
+    return {"id": card.id, "src": src, "width": str(width), "height": str(height)}
+
+
+def small(card: SampleCard | StrayCard) -> tuple[int, int]:
     """Width and height of a photo's small copy, pixels."""
     scale = min(1.0, THUMBNAIL / max(card.width, card.height, 1))
     return max(1, round(card.width * scale)), max(1, round(card.height * scale))

@@ -409,6 +409,12 @@ class StudyView:
             if row.p_holm < self.alpha
         )
 
+    @property
+    def ceiling(self) -> Metric | None:
+        """Mean accuracy of the cases that are people; None without any."""
+        people = self.concluded.people
+        return people.ceiling if people else None
+
     def letters(self, case: str) -> str:
         """The letters of a case's groups, "a, b": cases that no test separates share one."""
         ranks = self.compared.cases if self.compared else ()

@@ -29,6 +29,8 @@ from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import VERDICTS
 from evaluation.report.study.photos import WITHHELD
 from evaluation.report.study.quoted import slide_tables
+from evaluation.report.study.slices import slices
+from evaluation.report.study.strays import strays
 from evaluation.report.study.texts import contrast, contrast_table, drawing
 from evaluation.report.study.view import StudyView, best, bounds, shown
 from evaluation.stores.pictures import own_picture
@@ -69,6 +71,10 @@ def main_slides(here: Here) -> tuple[Slide, ...]:
         _results(here),
         *_quoted(here),
         *_duel(here),
+        *tables(t("Tranches"), (slices(here) or {}).get("worst"), rows=8, line=_NAME),
+        *tables(
+            t("Photos d’aucune catégorie"), (strays(here) or {}).get("chosen"), rows=8, line=_NAME
+        ),
         *_class_gains(here),
         *_maps(here),
         slide(

@@ -1,0 +1,140 @@
+"""The study as it was each time that it was kept, beside what it is now."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from evaluation.records import CaseChange, KeptState, Metric
+from evaluation.report.kit import curves, wording
+from evaluation.report.kit.charts import Chart, chart
+from evaluation.report.kit.language import t
+from evaluation.report.kit.tables import (
+    P_VALUE,
+    PERCENT,
+    POINTS,
+    Cell,
+    Col,
+    Table,
+    counted,
+    head,
+    number,
+    table,
+)
+from evaluation.report.study.here import Here
+from evaluation.report.study.view import trace, value
+
+SHOWN = 24
+"""Photos that a case won or lost, at most."""
+
+
+def build(here: Here) -> Mapping[str, Any] | None:
+    """What the template prints; None while no state was kept."""
+    states = here.view.concluded.history
+    if not states:
+        return None
+    return {
+        "method": here.to("methode", "au-fil-du-temps"),
+        "chart": _chart(here, states),
+        "states": [
+            {
+                "name": state.name,
+                "scored": state.scored,
+                "changes": _changes(here, state, f"etat-{place}"),
+                "photos": [
+                    {"title": here.view.case_name(change.case), **_photos(here, change)}
+                    for change in state.changes
+                    if change.won or change.lost
+                ],
+            }
+            for place, state in reversed(list(enumerate(states, start=1)))
+        ],
+    }
+
+
+def _chart(here: Here, states: tuple[KeptState, ...]) -> Chart:
+    """The best cases that were kept, state by state, and now."""
+    view = here.view
+    now = {run.case: run.metric("accuracy") for run in view.scored}
+    kept = {change.case for state in states for change in state.changes} & set(now)
+    cases = sorted(kept, key=lambda case: -value(view.runs[case], "accuracy"))[: len(curves.LINES)]
+    points: list[tuple[str, str, Metric]] = [
+        (case, name, metric)
+        for place, case in enumerate(cases)
+        for name, metric in [
+            *(
+                (state.name, row.accuracy)
+                for state in states
+                for row in state.changes
+                if row.case == case
+            ),
+            (t("maintenant"), now[case]),
+        ]
+        if metric is not None and metric.value is not None
+    ]
+    return chart(
+        "exactitude-dans-le-temps",
+        t("Exactitude à chaque état gardé, avec intervalles à 95 %"),
+        t("Une ligne par cas ; le tableau qui suit donne les chiffres."),
+        partial(
+            curves.learning_plot,
+            [
+                {
+                    "line": str(cases.index(case)),
+                    "shots": name,
+                    "mean": metric.value,
+                    "low": metric.value if metric.low is None else metric.low,
+                    "high": metric.value if metric.high is None else metric.high,
+                }
+                for case, name, metric in points
+            ],
+            None,
+            axis=t("état gardé"),
+        ),
+        view.draw,
+        table=table(
+            "exactitude-dans-le-temps-donnees",
+            t("Exactitude à chaque état gardé, en chiffres"),
+            points,
+            Col(t("État gardé"), lambda row: row[1]),
+            Col(t("Exactitude"), lambda row: number(row[2], PERCENT, title="comparison.json")),
+            by=lambda row: view.case_name(row[0]),
+        ),
+        keys=[(f"line-{place}", view.case_name(case)) for place, case in enumerate(cases)],
+    )
+
+
+def _changes(here: Here, state: KeptState, id_: str) -> Table:
+    def told(cell: Callable[[CaseChange], Any], form: Any) -> Callable[[CaseChange], Cell]:
+        return lambda row: number(cell(row), form, title=_tip(here, row))
+
+    return table(
+        id_,
+        t("De « {name} » à maintenant, sur les photos des deux", name=state.name),
+        state.changes,
+        Col(t("Cas"), lambda row: head(here.view.case_name(row.case), href=here.run(row.case))),
+        Col(t("Photos"), lambda row: counted(row.gap.n, title=_tip(here, row))),
+        Col(t("Alors"), told(lambda row: row.then, PERCENT)),
+        Col(t("Maintenant"), told(lambda row: row.now, PERCENT)),
+        Col(t("Écart"), told(lambda row: row.gap, POINTS), t("points")),
+        Col(t("Gagnées"), lambda row: counted(len(row.won), title=_tip(here, row))),
+        Col(t("Perdues"), lambda row: counted(len(row.lost), title=_tip(here, row))),
+        Col("p", told(lambda row: row.p, P_VALUE), t("mid-p, non corrigé")),
+    )
+
+
+def _tip(here: Here, change: CaseChange) -> str:
+    run = here.view.runs.get(change.case)
+    return trace(run) if run else ""
+
+
+def _photos(here: Here, change: CaseChange) -> Mapping[str, Any]:
+    """Links to the first photos that were won, and lost; how many more there are of both."""
+
+    def links(ids: tuple[str, ...]) -> list[tuple[str, str]]:
+        cards = [here.view.cards[one] for one in ids[:SHOWN] if one in here.view.cards]
+        return [
+            (wording.title(card.title) if card.title else card.id, here.photo(card.id))
+            for card in cards
+        ]
+
+    return {"won": links(change.won), "lost": links(change.lost)}

@@ -1,0 +1,42 @@
+"""Cases that are people: how far they agree, and what no model need exceed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from evaluation.report.kit import wording
+from evaluation.report.kit.language import t
+from evaluation.report.kit.tables import PERCENT, Col, decimals, number, table
+from evaluation.report.study.here import Here
+from evaluation.report.study.view import interval_said, trace_all
+
+
+def people(here: Here) -> Mapping[str, Any] | None:
+    """Who answered, their mean accuracy and their kappas; None where nobody did."""
+    found = here.view.concluded.people
+    if found is None:
+        return None
+    two, fleiss = decimals(2), found.fleiss
+    why = t("toutes les réponses sont dans une catégorie")
+    return {
+        "names": wording.listing([here.name(case) for case in found.people]),
+        "n": len(found.people),
+        "ceiling": interval_said(found.ceiling),
+        "pairs": table(
+            "accord-humain-paires",
+            t("Accord de chaque paire de personnes, sur les photos de test"),
+            found.pairs,
+            Col(t("Personne"), lambda row: here.case(row.a)),
+            Col(t("Autre personne"), lambda row: here.case(row.b), numeric=False),
+            Col(
+                t("Même catégorie"),
+                lambda row: number(row.same, PERCENT, title=trace_all((row.a, row.b))),
+            ),
+            Col(
+                t("Kappa de Cohen"),
+                lambda row: number(row.kappa, two, why=why, title=trace_all((row.a, row.b))),
+            ),
+        )
+        if found.pairs
+        else None,
+        "fleiss": fleiss if fleiss is not None and fleiss.value is not None else None,
+    }

@@ -1,0 +1,102 @@
+"""Parts of the test photos that a column of the table tells apart: which ones a case finds hard."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from evaluation.records import SliceScore
+from evaluation.report.kit import wording
+from evaluation.report.kit.language import t
+from evaluation.report.kit.tables import (
+    P_VALUE,
+    PERCENT,
+    Cell,
+    Col,
+    Kind,
+    Table,
+    counted,
+    number,
+    table,
+)
+from evaluation.report.study.here import Here, slice_address
+from evaluation.report.study.view import trace, value
+
+
+def slices(here: Here) -> Mapping[str, Any] | None:
+    """The worst slice of each case, and all of them; None where the study names no column."""
+    view = here.view
+    scores = view.concluded.slices
+    runs = sorted(view.scored, key=lambda run: -value(run, "accuracy"))
+    cases = {run.case: [row for row in scores if row.case == run.case] for run in runs}
+    told = {case: [row for row in rows if row.value] for case, rows in cases.items()}
+    worst = [min(rows, key=lambda row: row.accuracy.value or 0.0) for rows in told.values() if rows]
+    if not worst:
+        return None
+    harder = sum(_verdict(here, row)[0] == "worse" for row in scores)
+    return {
+        "columns": wording.listing(list(dict.fromkeys(row.column for row in scores))),
+        "harder": harder,
+        "worst": _table(here, worst, "pire-tranche", t("La tranche la moins bien classée")),
+        "all": [
+            _table(
+                here,
+                rows,
+                f"tranches-{view.case_slugs[case]}",
+                t("{case} : toutes les tranches", case=view.case_name(case)),
+                one_case=True,
+            )
+            for case, rows in cases.items()
+            if rows
+        ],
+    }
+
+
+def _table(
+    here: Here, rows: list[SliceScore], id_: str, caption: str, *, one_case: bool = False
+) -> Table:
+    def tip(row: SliceScore) -> str:
+        return trace(here.view.runs[row.case])
+
+    def name(row: SliceScore) -> str:
+        if not row.value:
+            return t("{column} : le reste", column=row.column)
+        return t("{column} : {value}", column=row.column, value=row.value)
+
+    def part(row: SliceScore) -> str:
+        return slice_address(row.column, row.value)
+
+    def photos(row: SliceScore) -> Cell:
+        href = here.photos(row.case, part=part(row)) if row.value else ""
+        return counted(row.accuracy.n, title=tip(row), href=href)
+
+    def accuracy(row: SliceScore) -> Cell:
+        href = here.photos(row.case, part=part(row), verdict="juste") if row.value else ""
+        return number(row.accuracy, PERCENT, title=tip(row), href=href)
+
+    def corrected(row: SliceScore) -> Cell:
+        kind, tag = _verdict(here, row)
+        why = t("rien à comparer dans les mêmes catégories") if row.value else t("non testé")
+        return number(row.p_holm, P_VALUE, why=why, title=tip(row), kind=kind, tag=tag)
+
+    return table(
+        id_,
+        caption,
+        rows,
+        None if one_case else Col(t("Cas"), lambda row: here.case(row.case, title=tip(row))),
+        Col(t("Tranche"), name, numeric=False),
+        Col(t("Photos"), photos),
+        Col(t("Exactitude"), accuracy),
+        Col(
+            t("Attendue"),
+            lambda row: number(row.expected, PERCENT, title=tip(row)),
+            t("mêmes catégories, toutes tranches"),
+        ),
+        Col(t("p corrigé"), corrected),
+    )
+
+
+def _verdict(here: Here, row: SliceScore) -> tuple[Kind, str]:
+    """What the corrected test shows of a slice, for colour and in a word."""
+    if row.p_holm is None or row.p_holm >= here.view.alpha:
+        return "", ""
+    harder = (row.accuracy.value or 0.0) < row.expected
+    return ("worse", t("plus difficile")) if harder else ("better", t("plus facile"))

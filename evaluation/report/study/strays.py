@@ -1,0 +1,105 @@
+"""Photos that belong to no class: how well a case tells them, and those that pass."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+from evaluation.records import RunRecord, StrayAnswer, StrayResults, StrayTest
+from evaluation.report.kit import wording
+from evaluation.report.kit.language import message, t
+from evaluation.report.kit.tables import (
+    PERCENT,
+    Cell,
+    Col,
+    Form,
+    Table,
+    decimals,
+    number,
+    table,
+)
+from evaluation.report.study.here import Here
+from evaluation.report.study.photos import stray
+from evaluation.report.study.view import trace, value
+
+SCORES = {
+    "softmax": message("probabilité la plus haute"),
+    "energy": message("énergie (Liu et al. 2020)"),
+    "mcm": message("MCM, cosinus à température 1 (Ming et al. 2022)"),
+    "none": message("texte « {none} »"),
+}
+SHOWN = 12
+"""Strays that pass, of a case."""
+
+
+def strays(here: Here) -> Mapping[str, Any] | None:
+    """What each case does with the study's strays; None where it has none."""
+    view = here.view
+    cards = {card.id: card for card in view.study.strays}
+    runs = sorted(view.scored, key=lambda run: -value(run, "accuracy"))
+    found = [(run, run.strays) for run in runs if run.strays is not None]
+    if not cards or not found:
+        return None
+    chooses = sum(card.chooses for card in cards.values())
+    chosen = [_Scored(run, results, results.test) for run, results in found]
+    each = [_Scored(run, results, test) for run, results in found for test in results.tests]
+    caption = t("Séparer les photos de test des intrus")
+    return {
+        "chooses": chooses,
+        "scored": len(cards) - chooses,
+        "chosen": _table(here, "intrus", caption, chosen),
+        "all": _table(here, "intrus-scores", t("Tous les scores"), each, by_case=True),
+        "passing": [
+            {
+                "title": view.case_title(run),
+                "n": len(results.passing),
+                "photos": [
+                    stray(here, cards[one.id], _said(one))
+                    for one in results.passing[:SHOWN]
+                    if one.id in cards
+                ],
+            }
+            for run, results in found
+            if results.passing and view.photos_shown
+        ],
+        "left_out": wording.listing([here.name(run.case) for run in runs if run.strays is None]),
+    }
+
+
+class _Scored(NamedTuple):
+    """A row: one score of a case."""
+
+    run: RunRecord
+    results: StrayResults
+    test: StrayTest
+
+
+def _said(one: StrayAnswer) -> str:
+    return t("{label} ({p})", label=one.predicted, p=wording.percent(one.probability))
+
+
+def _table(
+    here: Here, id_: str, caption: str, rows: list[_Scored], *, by_case: bool = False
+) -> Table:
+    """The scores that were chosen, a case a row, or all of them, case by case."""
+
+    def score(row: _Scored) -> str:
+        slots = {"none": row.results.none_text} if row.test.score == "none" else {}
+        return t(SCORES[row.test.score], **slots)
+
+    def measure(name: str, form: Form, row: _Scored) -> Cell:
+        return number(getattr(row.test, name), form, title=trace(row.run))
+
+    return table(
+        id_,
+        caption,
+        rows,
+        None if by_case else Col(t("Cas"), lambda row: here.case(row.run.case)),
+        Col(t("Score"), score, numeric=False),
+        Col(t("AUROC"), partial(measure, "auroc", decimals(3))),
+        Col(
+            t("Intrus acceptés"), partial(measure, "fpr95", PERCENT), t("à 95 % des photos gardées")
+        ),
+        Col(t("Photos gardées"), partial(measure, "kept", PERCENT), t("au seuil choisi")),
+        Col(t("Intrus acceptés"), partial(measure, "passed", PERCENT), t("au seuil choisi")),
+        by=(lambda row: here.view.case_title(row.run)) if by_case else None,
+    )

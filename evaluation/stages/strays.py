@@ -1,0 +1,88 @@
+"""What a case does with photos that belong to none of its classes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from evaluation.data import chooses
+from evaluation.records import Case, FloatArray, Fold, Head, StrayAnswer, StrayResults
+from evaluation.scoring.metrics import softmax
+from evaluation.scoring.strays import Scores, measure_strays, stray_scores
+from evaluation.stages.embed import embed_samples
+from evaluation.stages.engine import Engine
+from evaluation.stages.open import StudyData
+
+NONE_TEXT = "something else"
+"""What stands for no class, in the templates of the prompt set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StrayScorer:
+    """How sure a head is that photos belong to one of its classes."""
+
+    head: Head
+    none: Head | None
+    """The row of the "none" text; None for a case without texts."""
+
+    def __call__(self, embeddings: FloatArray) -> Scores:
+        """Scores of (N, D) embeddings."""
+        logits = self.head.logits(embeddings)
+        if self.none is None:
+            return stray_scores(logits)
+        beside = replace(self.none, layer=self.head.layer).logits(embeddings)[:, 0]
+        scale = float(np.linalg.norm(self.none.weight[0]))
+        return stray_scores(logits, scale=scale, none=beside)
+
+
+def stray_scorer(case: Case, data: StudyData, engine: Engine, head: Head) -> StrayScorer:
+    """That of a case which embeds photos; its "none" text is read as those of its classes are."""
+    none = None
+    if case.prompts is not None:
+        prompts = replace(case.prompts, texts={"": (NONE_TEXT,)}, derive=None)
+        none = engine.model(case.model, data).head(
+            ("",), prompts=prompts, train=None, validation=None, seed=data.split.seed
+        )
+    return StrayScorer(head=head, none=none)
+
+
+def score_strays(
+    case: Case, data: StudyData, engine: Engine, head: Head, rows: Mapping[Fold, FloatArray]
+) -> StrayResults | None:
+    """Whether the strays of a study pass for photos of its classes; None where it has none.
+
+    ``rows`` holds the (N, D) embeddings of the validation and test parts.
+    """
+    if not data.strays or "title" in case.model.reads:
+        return None
+    model = engine.model(case.model, data)
+    label = f"embedding strays with {case.model.name}"
+    embeddings = embed_samples(data.strays, engine, model, label).embeddings
+    half = np.array([chooses(stray) for stray in data.strays])
+    scorer = stray_scorer(case, data, engine, head)
+    scored = scorer(embeddings[~half])
+    tests, chosen = measure_strays(
+        scorer(rows["validation"]),
+        scorer(embeddings[half]),
+        scorer(rows["test"]),
+        scored,
+        data.groups(data.split.test),
+    )
+    results = StrayResults(
+        tests=tests, chosen=chosen, passing=(), none_text=NONE_TEXT if scorer.none else ""
+    )
+    strays = [stray for stray in data.strays if not chooses(stray)]
+    probabilities = softmax(head.logits(embeddings[~half]))
+    order = np.argsort(-scored[chosen], kind="stable")
+    return replace(
+        results,
+        passing=tuple(
+            StrayAnswer(
+                id=strays[i].id,
+                predicted=data.dataset.classes[int(probabilities[i].argmax())],
+                probability=float(probabilities[i].max()),
+            )
+            for i in order
+            if scored[chosen][i] >= results.test.threshold
+        ),
+    )
