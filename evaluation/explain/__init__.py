@@ -7,7 +7,7 @@ and ``drawing`` bring a map to the reader; ``selection`` chooses the photos, ``c
 ``computed`` keep what costs; ``case`` puts it all together.
 """
 
-from evaluation.explain.case import Plan, explain_case, methods_of, planned_passes
+from evaluation.explain.case import explain_case, methods_of, planned_passes
 from evaluation.explain.computed import Explainer
 from evaluation.explain.selection import select_photos
 from evaluation.stores.maps import MapCache
@@ -15,7 +15,6 @@ from evaluation.stores.maps import MapCache
 __all__ = [
     "Explainer",
     "MapCache",
-    "Plan",
     "explain_case",
     "methods_of",
     "planned_passes",

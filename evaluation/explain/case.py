@@ -62,8 +62,11 @@ def explain_case(
     """
     if selected is None:
         selected = select_photos(predictions, explainer.spec)
+    # Photos that all cases share come first everywhere.
+    ids = [photo.sample_id for photo in sorted(selected, key=lambda photo: not _is_shared(photo))]
     work = _Work(
         explainer=explainer,
+        ids=tuple(ids),
         predictions=predictions,
         rows={name: row for row, name in enumerate(predictions.sample_ids)},
         samples={sample.id: sample for sample in samples},
@@ -75,55 +78,22 @@ def explain_case(
     return work.explained(selected, stamp)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """Which of the selected photos are explained how; shared ones come first everywhere."""
-
-    photos: tuple[str, ...]
-    """All of them, ids."""
-    curves: tuple[str, ...]
-    """Those whose deletion and insertion is measured."""
-    randomised: tuple[str, ...]
-    """Those that are explained again with shuffled weights."""
-    limits: Mapping[ExplainMethod, int | None]
-    """How many photos a method explains at most, the first ones; None for all."""
-
-    @classmethod
-    def of(cls, selected: Sequence[records.SelectedPhoto], spec: ExplainSpec) -> Plan:
-        """The plan of a case."""
-        first = sorted(selected, key=lambda photo: not _is_shared(photo))
-        ids = tuple(photo.sample_id for photo in first)
-        return cls(
-            photos=ids,
-            limits={name: row.photos(spec) for name, row in METHODS.items()},
-            curves=ids[: spec.faithfulness_photos],
-            randomised=ids[: spec.randomisation_photos],
-        )
-
-    def methods_of(
-        self, sample_id: str, methods: Sequence[ExplainMethod]
-    ) -> tuple[ExplainMethod, ...]:
-        """Of the methods that apply, those that a photo is explained by."""
-        return tuple(method for method in methods if sample_id in self.photos_of(method))
-
-    def photos_of(self, method: ExplainMethod) -> tuple[str, ...]:
-        """The photos that a method explains."""
-        return self.photos[: self.limits[method]]
-
-
 def _is_shared(photo: records.SelectedPhoto) -> bool:
     return any(reason.rule == "shared" for reason in photo.reasons)
 
 
-def planned_passes(spec: ExplainSpec, methods: Sequence[ExplainMethod], plan: Plan) -> int:
-    """Forward passes that explaining a case takes when the cache is empty.
+def planned_passes(spec: ExplainSpec, methods: Sequence[ExplainMethod], photos: int) -> int:
+    """Forward passes that explaining so many photos takes when the cache is empty.
 
     A gradient method counts as three: its backward pass costs about two.
     """
-    maps = sum(METHODS[method].work(spec) * len(plan.photos_of(method)) for method in methods)
-    curves = ENDS + (len(methods) + len(CONTROLS)) * forward_passes(spec.curve_steps)
-    again = sum(METHODS[method].work(spec) * len(METHODS[method].shares) for method in methods)
-    return maps + len(plan.curves) * curves + len(plan.randomised) * again
+    every = range(photos)
+    rows = [METHODS[method] for method in methods]
+    maps = sum(row.work(spec) * len(every[: row.photos(spec)]) for row in rows)
+    curves = ENDS + (len(rows) + len(CONTROLS)) * forward_passes(spec.curve_steps)
+    again = sum(row.work(spec) * len(row.shares) for row in rows)
+    measured = len(every[: spec.faithfulness_photos]) * curves
+    return maps + measured + len(every[: spec.randomisation_photos]) * again
 
 
 def methods_of(model: Explainable, spec: ExplainSpec, cache: MapCache) -> tuple[ExplainMethod, ...]:
@@ -138,6 +108,8 @@ class _Work:
     """One case under way."""
 
     explainer: Explainer
+    ids: tuple[str, ...]
+    """Of all photos that are explained; where only some are, the first ones."""
     predictions: records.Predictions
     rows: Mapping[str, int]
     """Of each sample id in the predictions."""
@@ -165,13 +137,13 @@ class _Work:
         self, selected: Sequence[records.SelectedPhoto], stamp: Mapping[str, Any]
     ) -> records.CaseExplanation:
         """The record of the case."""
-        plan = Plan.of(selected, self.spec)
-        cards, methods = self.methods(plan)
-        photos = tuple(
-            self.photo(photo, used)
-            for photo in selected
-            if (used := plan.methods_of(photo.sample_id, methods)) or not methods
-        )
+        cards = self.cards()
+        methods = tuple(card.method for card in cards if card.applies)
+        photos = []
+        for photo in selected:
+            used = [method for method in methods if photo.sample_id in self.photos_of(method)]
+            if used or not methods:
+                photos.append(self.photo(photo, used))
         return records.CaseExplanation(
             **stamp,
             algorithms=ALGORITHMS,
@@ -179,9 +151,9 @@ class _Work:
             classes=self.predictions.classes,
             spec=self.spec,
             methods=cards,
-            photos=photos,
-            faithfulness=self.faithfulness(methods, plan.curves),
-            randomisation=self.randomisation(methods, plan.randomised, stamp["case"]),
+            photos=tuple(photos),
+            faithfulness=self.faithfulness(methods),
+            randomisation=self.randomisation(methods, stamp["case"]),
         )
 
     def step(self, passes: int) -> None:
@@ -195,24 +167,26 @@ class _Work:
 
     # -------------------------------------------------------------------- methods
 
-    def methods(self, plan: Plan) -> tuple[tuple[MethodCard, ...], tuple[ExplainMethod, ...]]:
-        """What the model allows of the methods asked for, and those that it allows."""
-        tower = self.explainer.tower
-        asked = resolve_methods(self.spec.methods, tower)
-        wanted = [method for method in asked if plan.limits[method] != 0]
-        allowed = [method for method in wanted if METHODS[method].refuse(tower) is None]
-        self.total = planned_passes(self.spec, allowed, plan)
-        cards = tuple(self._card(method, plan.photos_of(method)) for method in wanted)
-        return cards, tuple(card.method for card in cards if card.applies)
+    def photos_of(self, method: ExplainMethod) -> tuple[str, ...]:
+        """The photos that a method explains."""
+        return self.ids[: METHODS[method].photos(self.spec)]
 
-    def _card(self, method: ExplainMethod, photos: Sequence[str]) -> MethodCard:
+    def cards(self) -> tuple[MethodCard, ...]:
+        """What the model allows of the methods asked for."""
+        asked = resolve_methods(self.spec.methods, self.explainer.tower)
+        wanted = [method for method in asked if METHODS[method].photos(self.spec) != 0]
+        refuse = {method: METHODS[method].refuse(self.explainer.tower) for method in wanted}
+        allowed = [method for method, refused in refuse.items() if refused is None]
+        self.total = planned_passes(self.spec, allowed, len(self.ids))
+        return tuple(self._card(method, refused) for method, refused in refuse.items())
+
+    def _card(self, method: ExplainMethod, refused: ModelError | None) -> MethodCard:
         """What applies to the tower is tried on the first of the photos: its gradient may be 0."""
-        row, tower = METHODS[method], self.explainer.tower
         grid = None
         try:
-            if refused := row.refuse(tower):
+            if refused:
                 raise refused
-            for sample_id in photos[:1]:
+            for sample_id in self.photos_of(method)[:1]:
                 height, width = self._maps(method, sample_id).values.shape[-2:]
                 grid = (height, width)
         except ModelError as error:
@@ -220,8 +194,8 @@ class _Work:
         return MethodCard(
             method=method,
             applies=True,
-            layer=row.layer(tower),
-            forward_passes=row.passes(self.spec),
+            layer=METHODS[method].layer(self.explainer.tower),
+            forward_passes=METHODS[method].passes(self.spec),
             grid=grid,
         )
 
@@ -270,10 +244,9 @@ class _Work:
 
     # ------------------------------------------------------------------- measures
 
-    def faithfulness(
-        self, methods: Sequence[ExplainMethod], ids: Sequence[str]
-    ) -> tuple[records.Faithfulness, ...]:
+    def faithfulness(self, methods: Sequence[ExplainMethod]) -> tuple[records.Faithfulness, ...]:
         """Deletion and insertion of the predicted class."""
+        ids = self.ids[: self.spec.faithfulness_photos]
         if not ids or not methods:
             return ()
         curves: dict[str, list[Curves]] = {name: [] for name in (*methods, *CONTROLS)}
@@ -286,15 +259,15 @@ class _Work:
         return summarise_curves(curves, seed=self.spec.seed)
 
     def randomisation(
-        self, methods: Sequence[ExplainMethod], ids: Sequence[str], case: str
+        self, methods: Sequence[ExplainMethod], case: str
     ) -> tuple[records.Randomisation, ...]:
         """What is left of the maps when the weights are shuffled.
 
         It is the model that is tested: what was found with the texts of one case stands for
         the others.
         """
-        steps = [(method, share) for method in methods for share in METHODS[method].shares]
-        steps = steps if ids else []
+        ids = self.ids[: self.spec.randomisation_photos]
+        steps = [(method, share) for method in methods for share in METHODS[method].shares if ids]
         key = key_of(
             "randomisation",
             interval="over photos",

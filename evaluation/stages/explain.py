@@ -162,12 +162,12 @@ def planned(
 
     Raises as :func:`explain` does.
     """
-    from evaluation.explain import Plan, methods_of, planned_passes, select_photos
+    from evaluation.explain import methods_of, planned_passes, select_photos
 
     model = engine.model(case.model, data)
-    plan = Plan.of(select_photos(_scored(case, data, engine)[1], spec), spec)
+    photos = len(select_photos(_scored(case, data, engine)[1], spec))
     with engine.map_cache() as cache:
-        passes = planned_passes(spec, methods_of(model, spec, cache), plan)
+        passes = planned_passes(spec, methods_of(model, spec, cache), photos)
     speed = engine.store.throughput(model.fingerprint)
     return passes, None if speed is None else passes / speed
 
