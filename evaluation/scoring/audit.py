@@ -69,14 +69,10 @@ def _confidence(predictions: Predictions) -> FloatArray:
 
 
 def _suspect(aligned: Aligned, i: int) -> Suspect:
-    label = int(aligned.labels[i])
-    named = {
-        case: aligned.classes[int(said.predicted[i])] for case, said in aligned.predictions.items()
-    }
+    label, rows = aligned.labels[i], aligned.predictions
+    named = {case: aligned.classes[said.predicted[i]] for case, said in rows.items()}
     classes = set(named.values())
-    given = [
-        float(prediction.probabilities[i, label]) for prediction in aligned.predictions.values()
-    ]
+    given = [said.probabilities[i, label] for said in rows.values()]
     return Suspect(
         sample_id=aligned.sample_ids[i],
         label=aligned.classes[label],
@@ -158,19 +154,16 @@ def _variety(unit: FloatArray) -> Metric:
 
 def _rank_correlation(rows: Sequence[ClassVariety]) -> tuple[float | None, float | None]:
     """Spearman's correlation of variety and recall, with its permutation p-value."""
-    pairs = [
-        (row.variety.value, row.recall.value)
-        for row in rows
-        if row.recall is not None and row.variety.value is not None and row.recall.value is not None
-    ]
-    if len(pairs) < 3:  # noqa: PLR2004 - two points always agree
+    pairs = [(row.variety.value, row.recall.value) for row in rows if row.recall]
+    known = [pair for pair in pairs if None not in pair]
+    if len(known) < 3:  # noqa: PLR2004 - two points always agree
         return None, None
-    ranks = scipy.stats.rankdata(np.array(pairs), axis=0)
+    ranks = scipy.stats.rankdata(np.array(known, dtype=np.float64), axis=0)
     ranks = ranks - ranks.mean(axis=0)
     scale = float(np.sqrt(np.prod(np.sum(ranks**2, axis=0))))
     if scale == 0:
         return None, None
-    found = scipy.stats.permutation_test(
+    test = scipy.stats.permutation_test(
         (ranks[:, 0],),
         lambda x, axis: np.sum(x * ranks[:, 1], axis=axis) / scale,
         permutation_type="pairings",
@@ -178,4 +171,4 @@ def _rank_correlation(rows: Sequence[ClassVariety]) -> tuple[float | None, float
         n_resamples=9_999,
         rng=np.random.default_rng(0),
     )
-    return float(found.statistic), float(found.pvalue)
+    return float(test.statistic), float(test.pvalue)

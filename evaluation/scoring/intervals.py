@@ -160,11 +160,13 @@ def units_of(
 def _gather(strata: IntArray, content: FloatArray, groups: IntArray) -> tuple[IntArray, FloatArray]:
     _, members = np.unique(groups, return_inverse=True)
     names, inverse = np.unique(strata, return_inverse=True)
-    votes = np.zeros((members.max() + 1, names.size))
-    np.add.at(votes, (members, inverse), 1)
-    sums = np.zeros((members.max() + 1, content.shape[1]))
-    np.add.at(sums, members, content)
-    return names[votes.argmax(axis=1)], sums
+    votes = sums_of(np.eye(names.size)[inverse], members)
+    return names[votes.argmax(axis=1)], sums_of(content, members)
+
+
+def sums_of(rows: FloatArray, members: IntArray) -> FloatArray:
+    """(G, K) sums of (N, K) rows over their members, numbered from 0."""
+    return np.stack([np.bincount(members, weights=column) for column in rows.T], axis=1)
 
 
 def resample(units: Units, *, resamples: int = RESAMPLES) -> FloatArray:

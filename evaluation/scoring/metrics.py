@@ -87,10 +87,6 @@ def check(predictions: Predictions) -> None:
             f"{shapes[0]} and {shapes[1]}",
             remedy="give one row an image and one column a class",
         )
-    if predictions.labels.min() < 0 or predictions.labels.max() >= c:
-        raise DataError(
-            f"a label lies outside the {c} classes", remedy="labels are indices into the classes"
-        )
     finite = np.isfinite(predictions.probabilities).all(axis=1)
     if not finite.all():
         raise ModelError(

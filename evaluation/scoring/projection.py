@@ -11,7 +11,7 @@ logits of a class by a constant.  Distances to the texts are then read as prefer
 classes, not as the model's own scores.
 """
 
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -43,37 +43,33 @@ def project(
         return None
     plane = _oriented(axes[:_AXES])
     shares = variance / variance.sum()
-    told = Projection(
+    return Projection(
         case=case,
         explained=(float(shares[0]), float(shares[1])),
         classes=classes,
         sample_ids=sample_ids,
         photos=_points((photos - middle) @ plane.T),
+        **({} if texts is None else _shown(unit(texts), middle, plane)),
     )
-    return told if texts is None else _with_texts(told, unit(texts), middle, plane)
 
 
-def _with_texts(
-    told: Projection, texts: FloatArray, photos_middle: FloatArray, plane: FloatArray
-) -> Projection:
+def _shown(texts: FloatArray, photos_middle: FloatArray, plane: FloatArray) -> dict[str, Any]:
     middle = texts.mean(axis=0)
     apart = texts - middle
     flat = apart @ plane.T
     whole = float((apart**2).sum())
-    return replace(
-        told,
-        texts=_points(flat),
-        texts_shown=float((flat**2).sum()) / whole if whole else None,
-        gap=float(np.linalg.norm(photos_middle - middle)),
-    )
+    return {
+        "texts": _points(flat),
+        "texts_shown": float((flat**2).sum()) / whole if whole else None,
+        "gap": float(np.linalg.norm(photos_middle - middle)),
+    }
 
 
 def _oriented(axes: FloatArray) -> FloatArray:
     """Each axis with its largest coordinate positive: an SVD leaves its sign open."""
     largest = np.abs(axes).argmax(axis=1)
     signs = np.sign(axes[np.arange(len(axes)), largest])
-    result: FloatArray = axes * signs[:, None]
-    return result
+    return np.asarray(axes * signs[:, None])
 
 
 def _points(rows: FloatArray) -> tuple[tuple[float, float], ...]:

@@ -15,7 +15,7 @@ from evaluation.records import BoolArray, ClassGain, FloatArray, IntArray, Predi
 from evaluation.records.base import unit
 from evaluation.records.groups import clusters
 from evaluation.scoring.comparison import Aligned
-from evaluation.scoring.intervals import bootstrap, resample, share, units_of
+from evaluation.scoring.intervals import bootstrap, resample, share, sums_of, units_of
 from evaluation.scoring.paired import Paired, holm, paired
 
 NEAR_IDENTICAL = 0.95
@@ -198,15 +198,11 @@ def _covariance(cells: FloatArray, labels: IntArray, groups: IntArray | None) ->
     """(cells, cells) covariance of the accuracies, images or groups sampled within class."""
     n = labels.size
     _, classes = np.unique(labels, return_inverse=True)
-    residuals: FloatArray = cells - (_sums(cells, classes) / np.bincount(classes)[:, None])[classes]
-    residuals = residuals if groups is None else _sums(residuals, groups)
+    means = sums_of(cells, classes) / np.bincount(classes)[:, None]
+    residuals: FloatArray = cells - means[classes]
+    residuals = residuals if groups is None else sums_of(residuals, groups)
     # Half an image's worth of doubt: cells that are always right still vary elsewhere.
     return (residuals.T @ residuals / n + np.eye(cells.shape[1]) / (2 * n)) / n
-
-
-def _sums(rows: FloatArray, members: IntArray) -> FloatArray:
-    """(G, K) sums of (N, K) rows over their members."""
-    return np.stack([np.bincount(members, weights=column) for column in rows.T], axis=1)
 
 
 def _wald(

@@ -221,12 +221,6 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         score(bad)
 
 
-def test_a_label_outside_the_classes_is_refused() -> None:
-    """Index 3 of 3 classes."""
-    with pytest.raises(DataError, match="outside the 3 classes"):
-        score(make_predictions([3], [[0.2, 0.3, 0.5]]))
-
-
 def test_near_duplicates_widen_every_interval_and_change_no_value() -> None:
     """Each image twice: the same values, intervals as wide as those of single images."""
     once = random_predictions(105, 7, skill=1.5)
