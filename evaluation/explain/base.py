@@ -44,8 +44,7 @@ class InputMaps:
 
     def of(self, image: int) -> FloatArray:
         """(C, h, w): the maps of one image."""
-        maps: FloatArray = self.values[image]
-        return maps
+        return np.asarray(self.values[image])
 
 
 Embed = Callable[["torch.Tensor"], FloatArray]
@@ -144,7 +143,7 @@ def class_gradients(
         some = each[done : done + few]
         directions = some.unsqueeze(1).expand(len(some), images, classes)
         try:
-            found = torch.autograd.grad(
+            gradients = torch.autograd.grad(
                 scores,
                 outputs,
                 grad_outputs=directions,
@@ -158,4 +157,4 @@ def class_gradients(
             few = len(some) // 2
             continue
         done += len(some)
-        yield found
+        yield gradients

@@ -67,5 +67,4 @@ def _webp(image: Image.Image, quality: int) -> bytes:
 
 def _hatching(height: int, width: int) -> NDArray[np.bool_]:
     rows, columns = np.mgrid[:height, :width]
-    result: NDArray[np.bool_] = (rows + columns) % _HATCH_PERIOD < _HATCH_WIDTH
-    return result
+    return np.asarray((rows + columns) % _HATCH_PERIOD < _HATCH_WIDTH)

@@ -1,11 +1,13 @@
 """What a map shows, in numbers: the report turns them into a sentence."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.records import FloatArray, MapSummary
 
-_NINTHS = 3
+_THIRDS = 3
 _ROUNDED = 4
 """Decimals: a map is no more exact, and a record that does not change is a short diff."""
 
@@ -22,12 +24,12 @@ def summarise(values: FloatArray) -> MapSummary:
             against_share=1.0 if against else 0.0,
         )  # fmt: skip
     mass /= total
-    ninths = _bands(mass.shape[0], _NINTHS) @ mass @ _bands(mass.shape[1], _NINTHS).T
-    row, column = divmod(int(ninths.argmax()), _NINTHS)
-    middle = _middle(mass.shape[0]) @ mass @ _middle(mass.shape[1])
+    ninths = _thirds(mass.shape[0]) @ mass @ _thirds(mass.shape[1]).T
+    row, column = divmod(int(ninths.argmax()), _THIRDS)
+    rows, columns = (_overlap(cells, cells / 4, 3 * cells / 4) for cells in mass.shape)
     return MapSummary(
         empty=False,
-        centre_share=round(float(middle), _ROUNDED),
+        centre_share=round(float(rows @ mass @ columns), _ROUNDED),
         top_row=row,
         top_column=column,
         top_share=round(float(ninths[row, column]), _ROUNDED),
@@ -36,23 +38,16 @@ def summarise(values: FloatArray) -> MapSummary:
     )
 
 
-def _bands(cells: int, bands: int) -> NDArray[np.float64]:
-    """(bands, cells): the share of each cell that lies in each of equal bands."""
-    edges = np.linspace(0, cells, bands + 1)
-    return np.stack([_overlap(cells, edges[i], edges[i + 1]) for i in range(bands)])
-
-
-def _middle(cells: int) -> NDArray[np.float64]:
-    """(cells,): the share of each cell that lies in the middle half."""
-    return _overlap(cells, cells / 4, 3 * cells / 4)
+def _thirds(cells: int) -> NDArray[np.float64]:
+    """(3, cells): the share of each cell that lies in each third."""
+    edges = np.linspace(0, cells, _THIRDS + 1)
+    return np.stack([_overlap(cells, low, high) for low, high in pairwise(edges)])
 
 
 def _overlap(cells: int, low: float, high: float) -> NDArray[np.float64]:
+    """(cells,): the share of each cell that lies between two borders."""
     index = np.arange(cells)
-    result: NDArray[np.float64] = np.clip(
-        np.minimum(index + 1, high) - np.maximum(index, low), 0, None
-    )
-    return result
+    return np.asarray(np.clip(np.minimum(index + 1, high) - np.maximum(index, low), 0, None))
 
 
 def _half_area(mass: NDArray[np.float64]) -> float:

@@ -83,8 +83,7 @@ def descend(
 def through(layer: FloatArray, photos: FloatArray) -> FloatArray:
     """(N, D) photos through a (D, D) layer, of unit length again."""
     moved = photos @ layer.T
-    result: FloatArray = moved / np.linalg.norm(moved, axis=1, keepdims=True)
-    return result
+    return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True))
 
 
 def _slope(layer: Float32, pairs: Pairs, sharpness: np.float32) -> Float32:

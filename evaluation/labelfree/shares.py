@@ -29,5 +29,4 @@ def share_bias(logits: FloatArray, shares: FloatArray) -> FloatArray:
         return value, softmax(moved, axis=1).mean(axis=0) - shares
 
     found = minimize(loss, np.zeros(len(shares)), jac=True, method="L-BFGS-B")
-    result: FloatArray = SOFTENING * (found.x - found.x.mean())
-    return result
+    return np.asarray(SOFTENING * (found.x - found.x.mean()))

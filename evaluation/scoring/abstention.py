@@ -138,8 +138,7 @@ def _area(wrong: FloatArray, total: FloatArray) -> FloatArray:
     share_wrong = wrong / np.maximum(total, 1)
     harmonic = digamma(after + 1) - digamma(before + 1)
     risks = wrong + (errors - share_wrong * before) * harmonic
-    result: FloatArray = risks.sum(axis=1) / np.maximum(after[:, -1], 1)
-    return result
+    return np.asarray(risks.sum(axis=1) / np.maximum(after[:, -1], 1))
 
 
 def _parts(units: IntArray) -> IntArray:

@@ -64,8 +64,7 @@ def _confidence(predictions: Predictions) -> FloatArray:
     usual = np.ones(len(predictions.classes))
     for c in np.unique(labels):
         usual[c] = predictions.probabilities[labels == c, c].mean()
-    result: FloatArray = predictions.probabilities.max(axis=1) - usual[predictions.predicted]
-    return result
+    return np.asarray(predictions.probabilities.max(axis=1) - usual[predictions.predicted])
 
 
 def _suspect(aligned: Aligned, i: int) -> Suspect:
@@ -130,8 +129,7 @@ def _overlap(unit: FloatArray, labels: IntArray, classes: int, k: int) -> FloatA
         nearest = NearestNeighbors(n_neighbors=k, metric="cosine").fit(unit)
         found = nearest.kneighbors(return_distance=False)
         np.add.at(counts, (np.repeat(labels, k), labels[found].ravel()), 1)
-    result: FloatArray = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return result
+    return np.asarray(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
 
 
 def _variety(unit: FloatArray) -> Metric:

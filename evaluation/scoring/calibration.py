@@ -97,8 +97,7 @@ def ece(confidence: FloatArray, right: BoolArray) -> FloatArray:
     starts = np.unique(where[order], return_index=True)[1]
     hits = np.add.reduceat(right[:, order], starts, axis=1, dtype=np.int64)
     believed = np.add.reduceat(confidence[order], starts)
-    result: FloatArray = np.abs(hits - believed).sum(axis=1) / confidence.size
-    return result
+    return np.asarray(np.abs(hits - believed).sum(axis=1) / confidence.size)
 
 
 def null_ece(confidence: FloatArray, *, seed: int = SEED) -> FloatArray:

@@ -45,8 +45,7 @@ class Aligned:
     def correct(self) -> BoolArray:
         """(K, N) whether a case is right on an image."""
         guesses = [self.predictions[case].predicted for case in self.cases]
-        result: BoolArray = np.stack(guesses) == self.labels
-        return result
+        return np.asarray(np.stack(guesses) == self.labels)
 
 
 def align(predictions: Mapping[str, Predictions]) -> Aligned:

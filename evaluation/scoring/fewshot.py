@@ -242,8 +242,7 @@ def _rows(support: Support, rows: IntArray) -> Support:
 
 
 def _right(scorer: Scorer, test: Support) -> BoolArray:
-    result: BoolArray = scorer(test.embeddings).argmax(axis=1) == test.labels
-    return result
+    return np.asarray(scorer(test.embeddings).argmax(axis=1) == test.labels)
 
 
 def _tuned(method: Method, support: Support, zero_shot: Head | None, seed: int) -> Scorer:

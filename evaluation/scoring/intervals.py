@@ -226,8 +226,7 @@ def _accelerations(units: Units, jackknife: FloatArray) -> FloatArray:
         numerator += times @ influence**3 / n**3
         denominator += times @ influence**2 / n**2
     with np.errstate(divide="ignore", invalid="ignore"):
-        result: FloatArray = numerator / denominator**1.5 / 6
-    return result
+        return np.asarray(numerator / denominator**1.5 / 6)
 
 
 def _bca(value: float, replicates: FloatArray, acceleration: float) -> Interval:

@@ -106,8 +106,7 @@ def in_top(predictions: Predictions, k: int) -> BoolArray:
     own = np.take_along_axis(probabilities, predictions.labels[:, None], axis=1)
     earlier = np.arange(probabilities.shape[1]) < predictions.labels[:, None]
     before = (probabilities > own) | ((probabilities == own) & earlier)
-    result: BoolArray = before.sum(axis=1) < k
-    return result
+    return np.asarray(before.sum(axis=1) < k)
 
 
 def _bootstrap(

@@ -139,8 +139,7 @@ def gda(support: Support, zero_shot: Head | None) -> Fit:
     bias = -np.sum(directions * means, axis=1) / 2
 
     def alone(embeddings: FloatArray) -> FloatArray:
-        result: FloatArray = embeddings.astype(np.float64) @ directions.T + bias
-        return result
+        return np.asarray(embeddings.astype(np.float64) @ directions.T + bias)
 
     if zero_shot is None:
         return lambda _choice: alone
@@ -165,8 +164,7 @@ def _precision(centred: FloatArray, means: FloatArray) -> FloatArray:
         # Woodbury: an n × n system instead of a d × d one.
         inner = np.linalg.solve(centred @ centred.T + ridge * np.eye(n), centred @ means.T)
         solved = (means - (centred.T @ inner).T) / ridge
-    result: FloatArray = d * solved
-    return result
+    return np.asarray(d * solved)
 
 
 def _spread(logits: FloatArray) -> float:

@@ -34,17 +34,17 @@ def retrieve(
 
 
 def ranks(
-    queries: FloatArray, candidates: FloatArray, wanted: IntArray, found: IntArray
+    queries: FloatArray, candidates: FloatArray, wanted: IntArray, owners: IntArray
 ) -> FloatArray:
     """(Q,) rank of the best right candidate of each query, 1 is best.
 
-    Candidate j is right for query i when ``found[j] == wanted[i]``.  Wrong candidates that are
+    Candidate j is right for query i when ``owners[j] == wanted[i]``.  Wrong candidates that are
     exactly as near count half: a model that says the same of everything ranks in the middle.
     """
     blocks = []
     for start in range(0, queries.shape[0], _CHUNK):
         similarity = queries[start : start + _CHUNK] @ candidates.T
-        right = wanted[start : start + _CHUNK, None] == found
+        right = wanted[start : start + _CHUNK, None] == owners
         best = np.where(right, similarity, -np.inf).max(axis=1, keepdims=True)
         before = (~right & (similarity > best)).sum(axis=1)
         level = (~right & (similarity == best)).sum(axis=1)
@@ -55,15 +55,15 @@ def ranks(
 def _record(
     model: str,
     direction: Literal["image-to-title", "title-to-image"],
-    found: FloatArray,
+    best: FloatArray,
     candidates: int,
 ) -> Retrieval:
     return Retrieval(
         model=model,
         direction=direction,
-        recall_at_1=share("recall_at_1", found <= 1),
-        recall_at_5=share("recall_at_5", found <= 5),  # noqa: PLR2004 - its name
-        median_rank=median("median_rank", found),
+        recall_at_1=share("recall_at_1", best <= 1),
+        recall_at_5=share("recall_at_5", best <= 5),  # noqa: PLR2004 - its name
+        median_rank=median("median_rank", best),
         candidates=candidates,
     )
 
