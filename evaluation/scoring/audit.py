@@ -6,7 +6,6 @@ import numpy as np
 import scipy.stats
 
 from evaluation import records
-from evaluation.errors import ComparisonError
 from evaluation.records import ClassVariety, FloatArray, IntArray, Metric, Predictions, Suspect
 from evaluation.records.base import unit
 from evaluation.scoring.comparison import Aligned
@@ -24,18 +23,15 @@ def audit_labels(aligned: Aligned, groups: IntArray | None = None) -> records.Da
     learning, Northcutt, Jiang & Chuang 2021): a threshold of its own for each model and class,
     which asks for no calibration.  A suspect is named otherwise by every case, whose
     probabilities exceed these thresholds on average: were each asked to exceed its own, many
-    models would find fewer suspects than two.
+    models would find fewer suspects than two.  One model's opinion is no agreement: of a single
+    case nothing is said.
 
     The accuracies without the suspects are an upper bound: photos were set aside *because* all
     models miss them, whether their label is wrong or they are hard.  ``groups`` (N,) gives equal
     numbers to images that count as one.
-
-    Raises :class:`ComparisonError` with fewer than two cases.
     """
-    if len(aligned.cases) < 2:  # noqa: PLR2004 - one model's opinion is no agreement
-        raise ComparisonError(
-            "takes two models or more", where="an audit of the labels", remedy="score another"
-        )
+    if len(aligned.cases) == 1:
+        return records.DataAudit(cases=aligned.cases, suspects=(), accuracies=())
     confidence = np.mean(
         [_confidence(prediction) for prediction in aligned.predictions.values()], axis=0
     )

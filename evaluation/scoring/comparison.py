@@ -54,8 +54,6 @@ def align(predictions: Mapping[str, Predictions]) -> Aligned:
     Raises :class:`ComparisonError` when cases differ in their images, labels or classes; it
     says which cases and which images.
     """
-    if not predictions:
-        raise ComparisonError("there is no case to compare", remedy="run the study first")
     first, reference = next(iter(predictions.items()))
     for case, other in predictions.items():
         if len(set(other.sample_ids)) < len(other.sample_ids):
@@ -129,13 +127,8 @@ def compare(
     Holm's correction of the pairs keeps the chance of any false separation below :data:`ALPHA`
     by itself; Q is the answer to the global question, and no gate.  ``groups`` (N,) gives
     near-duplicate photos equal numbers: tests and intervals count a group as one (Q does not).
-
-    Raises :class:`ComparisonError` with fewer than two cases.
+    It takes two cases or more.
     """
-    if len(aligned.cases) < 2:  # noqa: PLR2004 - it takes two
-        raise ComparisonError(
-            "takes two cases or more", where="a comparison", remedy="run another case"
-        )
     n = aligned.labels.size
     pairs = _pair_tests(aligned, groups, margin)
     discordance = float(np.median([(pair.only_a + pair.only_b) / n for pair in pairs]))

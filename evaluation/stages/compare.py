@@ -231,13 +231,8 @@ def _audit(evidence: Evidence, earlier: StudyComparison) -> DataAudit:
     """Labels that every model doubts; what embeddings said of the classes is kept."""
     cases = tuple(sorted(chosen_cases(evidence).values(), key=evidence.aligned.cases.index))
     one_a_model = align({case: evidence.aligned.predictions[case] for case in cases})
-    found = (
-        audit_labels(one_a_model, evidence.groups)
-        if len(cases) > 1
-        else DataAudit(cases=cases, suspects=(), accuracies=())
-    )
     return replace(
-        found,
+        audit_labels(one_a_model, evidence.groups),
         embeddings=earlier.audit.embeddings if earlier.audit else (),
         near_duplicates=evidence.results.study.near_duplicates,
     )

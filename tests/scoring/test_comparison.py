@@ -74,14 +74,6 @@ def test_an_image_scored_twice_is_refused() -> None:
         align({"a": replace(a, sample_ids=("x", "x"))})
 
 
-def test_a_comparison_takes_two() -> None:
-    """One case, or none, is no comparison."""
-    with pytest.raises(ComparisonError, match="two cases"):
-        compare(align({"a": from_correct([1, 0])}))
-    with pytest.raises(ComparisonError, match="no case"):
-        align({})
-
-
 def test_images_in_another_order_are_put_in_order() -> None:
     """Shuffled rows give the same comparison."""
     generator = np.random.default_rng(0)

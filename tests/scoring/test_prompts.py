@@ -230,10 +230,3 @@ def test_one_candidate_has_no_optimism() -> None:
     assert choose_prompts("m", one, one, np.zeros(50, dtype=int)).optimism == pytest.approx(
         0, abs=0.005
     )
-
-
-def test_a_prompt_set_scored_on_one_part_only_is_refused() -> None:
-    """The message names it."""
-    right = np.ones(4, dtype=bool)
-    with pytest.raises(ComparisonError, match="prompt sets q were not scored on both parts"):
-        choose_prompts("m", {"p": right, "q": right}, {"p": right}, np.zeros(4, dtype=int))
