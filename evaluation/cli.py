@@ -76,7 +76,10 @@ def _fail(error: VeilleError) -> NoReturn:
     sys.exit(2)
 
 
-@click.group(cls=_OneLine, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+_SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
+
+
+@click.group(cls=_OneLine, epilog=_EPILOG, context_settings=_SETTINGS)
 @click.version_option(package_name="veille-clip", prog_name="veille")
 def main() -> None:
     """Is zero-shot CLIP good enough for your own categories?

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evaluation.commands.options import say
+from evaluation.commands.options import PATH, say
 from evaluation.errors import VeilleError
 from evaluation.usage import eval_command
 
@@ -25,9 +25,8 @@ def _understood(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option(
             "--into",
-            type=click.Path(path_type=Path),
+            type=PATH,
             default=Path("studies"),
-            show_default=True,
             help="Folder in which the study's own folder is made.",
         ),
         click.option("--label", "label_column", help="Of a table: the column of the classes."),
@@ -42,7 +41,7 @@ def _understood(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("study")
 @click.option(
     "--images",
-    type=click.Path(path_type=Path),
+    type=PATH,
     required=True,
     help="Class folders, perhaps below train, val, test; a CSV, TSV or Parquet table; or a "
     "folder that Hugging Face's datasets saved.",
@@ -122,7 +121,7 @@ def _parts(begun: Begun) -> str:
 
 
 @click.command("try", short_help="From photos to an answer: new, eval and site in one.")
-@click.argument("photos", type=click.Path(path_type=Path))
+@click.argument("photos", type=PATH)
 @click.option("--name", help="Of the study (from the folder's).")
 @_understood
 @click.option("--no-browser", is_flag=True, help="Only print the site's address.")

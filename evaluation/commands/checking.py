@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from evaluation.commands.options import DATA_ROOT, OFFLINE, say, short, watched
+from evaluation.commands.options import DATA_ROOT, OFFLINE, PATH, say, short, watched
 from evaluation.data.notes import line as data_note
 from evaluation.stages.settings import Settings
 from evaluation.study.config import load_study
@@ -86,9 +86,7 @@ def _print_models(result: StudyCheck) -> None:
 
 @click.command(short_help="Fetch a study's photos into a folder.")
 @click.argument("study")
-@click.option(
-    "--root", type=click.Path(path_type=Path), required=True, help="Folder to put them in."
-)
+@click.option("--root", type=PATH, required=True, help="Folder to put them in.")
 @click.option("--archive", help="Address or ZIP file, instead of the one that the study declares.")
 def data(study: str, root: Path, archive: str | None) -> None:
     """Fetch the photos of STUDY from the archive that it declares, and check them.

@@ -14,7 +14,6 @@ from evaluation.stages.settings import Settings
     "--engine",
     type=click.Choice(["local", "ray"]),
     default="local",
-    show_default=True,
     help="One process of this machine, or Ray Data (the extra `scale`).",
 )
 @click.option("--address", help="Of a Ray cluster (default: one of this machine's cores).")

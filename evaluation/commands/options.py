@@ -26,29 +26,22 @@ ARTEFACTS = click.option(
     "--artefacts",
     type=PATH,
     default=Path("artefacts"),
-    show_default=True,
     help="Folder of the results.",
 )
-LANGUAGE = click.option(
-    "--language", type=click.Choice(["fr", "en"]), default="fr", show_default=True
-)
+LANGUAGE = click.option("--language", type=click.Choice(["fr", "en"]), default="fr")
 PHOTOS = click.option(
     "--photos",
     metavar="all|redistributable|STUDY,…",
     default="all",
-    show_default=True,
     help="Whose photos may be shown.",
 )
 DATA_ROOT = click.option("--data-root", type=PATH, help="Folder of the photos.")
 OFFLINE = click.option("--offline", is_flag=True, help="Never touch the network.")
-_DEVICE = click.option(
-    "--device", default="auto", show_default=True, help="auto, cpu, cuda or mps."
-)
+_DEVICE = click.option("--device", default="auto", help="auto, cpu, cuda or mps.")
 _PRECISION = click.option(
     "--precision",
     type=click.Choice(["fp32", "bf16", "fp16"]),
     default="fp32",
-    show_default=True,
     help="Of the models: that of the evaluation, or photos are embedded again.",
 )
 

@@ -26,7 +26,6 @@ _MKDOCS = {"ignore_unknown_options": True}
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("site"),
-    show_default=True,
     help="Folder of the site.",
 )
 def site(artefacts: Path | None, photos: str | None, output: Path) -> None:

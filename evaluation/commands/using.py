@@ -24,7 +24,6 @@ _TARGET = click.option(
     "--target",
     type=click.FloatRange(0.5, 1, max_open=True),
     default=0.95,
-    show_default=True,
     help="Precision that the threshold aims at.",
 )
 _ELSEWHERE = "choose another place with --output"
@@ -39,7 +38,6 @@ _ELSEWHERE = "choose another place with --output"
     "--output",
     type=FILE,
     default=Path("labels.csv"),
-    show_default=True,
     help="The table; the page of what is left to a person lies beside it.",
 )
 @_TARGET
