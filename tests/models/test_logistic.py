@@ -59,6 +59,17 @@ def test_the_regularisation_is_chosen_on_validation() -> None:
     assert head.warnings == ()
 
 
+def test_many_classes_are_fitted_sooner_and_nearly_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each strength from the one before, to a coarser tolerance: the same choice and answers."""
+    train, validation = cloud(1, 60, 6, noise=3), cloud(2, 80, 6, noise=3)
+    fine = _fit(train, validation, 6)
+    monkeypatch.setattr(logistic, "MANY_CLASSES", 5)
+    coarse = _fit(train, validation, 6)
+    assert coarse.chosen["C"] == fine.chosen["C"]
+    found, expected = (head.logits(validation.embeddings) for head in (coarse, fine))
+    assert 0 < np.abs(softmax(found, axis=1) - softmax(expected, axis=1)).max() < 0.01
+
+
 def test_the_head_is_fitted_on_the_training_part_alone() -> None:
     """With the same choice of C, the validation photos leave no trace in the weights."""
     train, validation = cloud(1, 60, 3), cloud(2, 30, 3)

@@ -54,6 +54,10 @@ class Axes:
     y_title: str
 
 
+_NAMED = 300
+"""Names beyond which none is written: so many leave no room for each other."""
+
+
 def name_places(
     texts: Mapping[str, tuple[float, float]], axes: Axes, size: str
 ) -> Mapping[str, float | None]:
@@ -61,10 +65,11 @@ def name_places(
 
     ``texts`` are the places of the texts, ``size`` is "wide" or "narrow".  A name stands above or
     below its own cross, as near as others leave room: names that would touch on the narrowest
-    plot do so on none, since a wider one only draws them apart.  None where there is no room.
+    plot do so on none, since a wider one only draws them apart.  None where there is no room, and
+    for all of more than ``_NAMED``.
     """
-    if not texts:
-        return {}
+    if not 0 < len(texts) <= _NAMED:
+        return dict.fromkeys(texts)
     height, half = HEIGHTS[size], _LINE / 2
     (left, right), (low, high) = axes.x, axes.y
     unit = (high - low) / height

@@ -189,24 +189,25 @@ class _Plane:
         ]
         return Axes(classes=self.classes, x=x, y=y, x_title=titles[0], y_title=titles[1])
 
-    def cosine(self, label: str, other: str) -> float | None:
-        """Of a class's text and another's middle; None without a text, or at the origin."""
-        if label not in self.texts:
-            return None
-        text, middle = self.texts[label], self.middles[other]
-        lengths = float(np.linalg.norm(text) * np.linalg.norm(middle))
-        return float(np.dot(text, middle)) / lengths if lengths else None
-
-    def nearest(self, label: str) -> str:
-        """The class whose middle lies most in the direction of the text; "" without a text."""
-        if label not in self.texts:
-            return ""
-
-        def along(other: str) -> float:
-            cosine = self.cosine(label, other)
-            return -2.0 if cosine is None else cosine
-
-        return max(self.middles, key=along)
+    @cached_property
+    def nearest(self) -> Mapping[str, tuple[str, float | None]]:
+        """Of each class with a text: the class whose middle lies most in its direction, and the
+        cosine of its own middle, None at the origin.
+        """
+        if not self.texts:
+            return {}
+        names = list(self.middles)
+        places = {label: place for place, label in enumerate(names)}
+        with np.errstate(invalid="ignore"):
+            texts, middles = (
+                points / np.linalg.norm(points, axis=1, keepdims=True)
+                for points in map(np.array, (list(self.texts.values()), [*self.middles.values()]))
+            )
+        found = {}
+        for label, row in zip(self.texts, np.nan_to_num(texts @ middles.T, nan=-2.0), strict=True):
+            own = float(row[places[label]]) if label in places else -2.0
+            found[label] = names[int(row.argmax())], own if own > -2.0 else None  # noqa: PLR2004
+        return found
 
 
 def _planes(view: StudyView) -> list[_Plane]:
@@ -296,7 +297,7 @@ def _alt(plane: _Plane, photos: str) -> str:
         "tableau qui suit donne les centres.",
         photos=photos,
         classes=classes,
-        own=wording.count(sum(plane.nearest(label) == label for label in plane.middles)),
+        own=wording.count(sum(most == label for label, (most, _) in plane.nearest.items())),
         all=wording.count(len(plane.middles)),
     )
 
@@ -320,7 +321,7 @@ def _table(here: Here, plane: _Plane) -> Table:
         return counted(hits, title=tip, href=href)
 
     def aligned(label: str) -> str:
-        cosine = plane.cosine(label, label)
+        _, cosine = plane.nearest.get(label, ("", None))
         return wording.DASH if cosine is None else wording.decimal(cosine, 2)
 
     texts = (
@@ -328,7 +329,7 @@ def _table(here: Here, plane: _Plane) -> Table:
         Col(t("Alignement"), aligned, t("cosinus du texte et du centre")),
         Col(
             t("Centre vers lequel le texte pointe"),
-            lambda label: plane.nearest(label) or wording.DASH,
+            lambda label: plane.nearest.get(label, (wording.DASH,))[0],
             numeric=False,
         ),
     )
