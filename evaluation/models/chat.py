@@ -15,6 +15,7 @@ import ipaddress
 import json
 import math
 import os
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -46,10 +47,10 @@ photo; longest side of a photo, pixels; seconds to wait; prices of a million tok
 TRIES = 5
 """Of a question that a server is too busy for, or fails at: the client waits as it is told."""
 _ANSWERS = Table(
-    name="answers",
+    name="replies",
     key=("question TEXT NOT NULL", "photo TEXT NOT NULL", "sample INTEGER NOT NULL"),
     values=("number INTEGER NOT NULL", "shares TEXT NOT NULL", "tokens_in INTEGER NOT NULL",
-            "tokens_out INTEGER NOT NULL"),
+            "tokens_out INTEGER NOT NULL", "seconds REAL NOT NULL"),
 )  # fmt: skip
 _TEXT = """Which of these does the photo show?
 
@@ -67,6 +68,8 @@ class Answer(NamedTuple):
     """(C,) from log-probabilities; empty without."""
     tokens_in: int
     tokens_out: int
+    seconds: float = 0.0
+    """From the question to the answer, waits for a busy server included."""
 
 
 Answers = Mapping[str, Sequence[Answer]]
@@ -124,6 +127,7 @@ class ChatModel(Predictor):
             "tokens_in": sum(one.tokens_in for one in answers),
             "tokens_out": sum(one.tokens_out for one in answers),
             "refused": sum(one.number == 0 for one in answers),
+            "seconds_per_photo": sum(one.seconds for one in answers) / max(len(samples), 1),
         }
         return facts | ({"cost_per_photo": price / len(samples)} if price else {})
 
@@ -236,6 +240,7 @@ class ChatModel(Predictor):
         alone = self._samples == 1
         photo = {"url": _picture(sample, int(self.spec.options.get("side", _SIDE)))}
         content = [{"type": "text", "text": question}, {"type": "image_url", "image_url": photo}]
+        start = time.perf_counter()
         try:
             reply = self._client.chat.completions.create(
                 model=self.spec.weights,
@@ -261,6 +266,7 @@ class ChatModel(Predictor):
             shares=_shares(choice, text, numbers),
             tokens_in=int(getattr(usage, "prompt_tokens", 0) or 0),
             tokens_out=int(getattr(usage, "completion_tokens", 0) or 0),
+            seconds=time.perf_counter() - start,
         )
 
 

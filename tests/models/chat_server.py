@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -47,6 +48,11 @@ def half(handler: BaseHTTPRequestHandler) -> None:
     handler.end_headers()
     handler.wfile.write(b'{"id": "x", "choi')
     handler.close_connection = True
+
+
+def slow(_handler: BaseHTTPRequestHandler) -> None:
+    """No answer for longer than the tests wait."""
+    time.sleep(1.3)
 
 
 @contextmanager

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +23,8 @@ from evaluation.models import Loading, availability, load_model
 from evaluation.models.chat import ChatModel
 from evaluation.records import ModelSpec, PromptSet, Sample, TrainingPhotos
 from evaluation.stages.settings import Settings
-from tests.models.chat_server import ChatServer, chat_server, half, status
+from tests.conftest import REPOSITORY
+from tests.models.chat_server import ChatServer, chat_server, half, slow, status
 from tests.stages.opened import opened_study
 from tests.studies import write_study
 
@@ -128,13 +135,15 @@ def test_a_run_that_was_stopped_asks_for_what_is_missing_alone(
     assert len(server.asked) == 7
 
 
-@pytest.mark.parametrize("fault", [status(429), status(500), half], ids=["429", "500", "half"])
+@pytest.mark.parametrize(
+    "fault", [status(429), status(500), half, slow], ids=["429", "500", "half", "slow"]
+)
 def test_a_busy_server_is_asked_again(
     fault: object, server: ChatServer, samples: tuple[Sample, ...], tmp_path: Path
 ) -> None:
-    """The client waits as it is told; a half body is no answer either."""
+    """The client waits as it is told; half a body, or none within the time, is no answer."""
     server.faults = [fault, fault]  # type: ignore[list-item]
-    asking(server, tmp_path).predict(samples[:2])
+    asking(server, tmp_path, seconds=1).predict(samples[:2])
     assert len(server.asked) == 4
 
 
@@ -167,6 +176,7 @@ def test_cost_is_counted_and_capped(
     assert len(server.asked) == 6
     facts = model.facts(samples)
     assert (facts["tokens_in"], facts["tokens_out"], facts["cost_per_photo"]) == (6000, 60, 1.0)
+    assert 0 < float(facts["seconds_per_photo"]) < 5
 
 
 def test_no_photo_leaves_unasked(samples: tuple[Sample, ...], tmp_path: Path) -> None:
@@ -199,3 +209,45 @@ def test_it_is_a_case_like_others(server: ChatServer, study: Path, tmp_path: Pat
     assert len(server.asked) == asked
     opened.score("vlm/descriptions")
     assert len(server.asked) == 2 * asked
+
+
+ASKING = """
+import sys
+from pathlib import Path
+from evaluation.models.base import Loading
+from evaluation.models.chat import load
+from evaluation.records import ModelSpec, PromptSet, Sample, TrainingPhotos
+root, endpoint = Path(sys.argv[1]), sys.argv[2]
+spec = ModelSpec(name="vlm", kind="chat", weights="q", title="", options={"endpoint": endpoint})
+photos = TrainingPhotos(classes=("a", "b"), train=(), validation=(), load=None, seed=0)
+texts = PromptSet(name="p", title="", language="en", texts={"a": ("a",), "b": ("b",)})
+samples = [
+    Sample(id=str(i), image=root / f"{i}.png", label="a", digest=str(i), pixels=str(i), width=16,
+           height=16)
+    for i in range(210)
+]
+load(spec, Loading(cache=root, photos=photos)).reading(texts).predict(samples)
+"""
+
+
+@pytest.mark.skipif("VEILLE_LONG" not in os.environ, reason="long: tox -e long")
+def test_a_run_of_210_photos_killed_twice_asks_again_for_the_one_in_flight(
+    server: ChatServer, tmp_path: Path
+) -> None:
+    """SIGKILL while some photo is being asked about; each answer is kept once."""
+    for i in range(210):
+        Image.effect_noise((16, 16), 60).convert("RGB").save(tmp_path / f"{i}.png")
+    command = [sys.executable, "-c", ASKING, str(tmp_path), server.endpoint]
+    for until in (70, 140):
+        process = subprocess.Popen(command, cwd=REPOSITORY)
+        while len(server.asked) < until:
+            assert process.poll() is None
+            time.sleep(0.002)
+        process.kill()
+        process.wait()
+    assert subprocess.run(command, cwd=REPOSITORY, check=False).returncode == 0
+    photos = Counter(body["messages"][0]["content"][1]["image_url"]["url"] for body in server.asked)
+    assert (len(photos), max(photos.values()) <= 2) == (210, True)
+    assert len(server.asked) <= 212
+    with sqlite3.connect(tmp_path / "answers.sqlite") as store:
+        assert store.execute("SELECT count(*) FROM replies").fetchone() == (210,)

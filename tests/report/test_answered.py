@@ -51,6 +51,7 @@ def pages(results: StudyResults, language: Language = "fr") -> dict[str, str]:
             {
                 "comparaison.md": [
                     "L’exactitude selon magasin.",
+                    "60 600 2 refus comptés faux | 0,0012",
                     "Aucune tranche n’est démontrée plus difficile",
                     "magasin : nord | 40",
                     "4 intrus",

@@ -29,6 +29,7 @@ CHOSEN = {
     "cost_per_photo": message("Coût par photo, dans l’unité de la table"),
     "tokens_in": message("Jetons lus"),
     "tokens_out": message("Jetons écrits"),
+    "seconds_per_photo": message("Secondes par photo"),
     "refused": message("Refus et réponses hors de la liste, comptés comme des erreurs"),
 }
 """What a supervised model chooses on validation, or a table says, to its name on the pages."""

@@ -9,6 +9,7 @@ from evaluation.records.metrics import OF_CASES
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.tables import (
+    COUNT,
     PERCENT,
     POINTS,
     Cell,
@@ -57,8 +58,20 @@ def cases_table(here: Here) -> Table:
         return number(run.metric(name), PERCENT, title=trace(run), href=href)
 
     def speed(run: RunRecord) -> Cell:
-        rate = run.timings.images_per_second
+        waited = run.chosen.get("seconds_per_photo")
+        rate = run.timings.images_per_second or (1 / float(waited) if waited else None)
         return number(rate, decimals(1), why=t("vitesse inconnue"), title=trace(run))
+
+    def tokens(run: RunRecord) -> Cell:
+        """Of the test photos, with the answers that were none."""
+        spent = [int(run.chosen.get(name, 0)) for name in ("tokens_in", "tokens_out")]
+        refused = int(run.chosen.get("refused", 0))
+        note = nt(refused, "{n} refus compté faux", "{n} refus comptés faux") if refused else ""
+        return number(sum(spent) or None, COUNT, title=trace(run), note=note)
+
+    def cost(run: RunRecord) -> Cell:
+        paid = run.chosen.get("cost_per_photo")
+        return number(None if paid is None else float(paid), decimals(4), title=trace(run))
 
     both = t("Photo et titre lus à la prédiction")
     return table(
@@ -72,6 +85,10 @@ def cases_table(here: Here) -> Table:
         Col(t("Rang"), lambda run: rank_cell(view, run.case), numeric=False) if ranked else None,
         *(Col(metric_title(name), partial(measure, name)) for name in metrics),
         Col(t("Vitesse"), speed, t("photos par seconde")),
+        Col(t("Jetons"), tokens) if any("tokens_in" in run.chosen for run in order) else None,
+        Col(t("Coût"), cost, t("par photo"))
+        if any("cost_per_photo" in run.chosen for run in order)
+        else None,
         by=lambda run: "" if run.model.reads == ("photo",) else both,
         note=t(
             "{ranks}Entre crochets, l’intervalle à 95 %. Chaque nom de cas mène à son exécution : "
