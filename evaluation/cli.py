@@ -100,9 +100,9 @@ for command in (
 @main.command(short_help="List the studies that can be run.")
 def studies() -> None:
     """List the studies that can be run, shipped ones and your own."""
-    found = list_studies()
-    width = max((len(summary.name) for summary in found), default=0)
-    for summary in found:
+    summaries = list_studies()
+    width = max((len(summary.name) for summary in summaries), default=0)
+    for summary in summaries:
         say(f"{summary.name:<{width}}  {summary.title}")
         say(f"{'':<{width}}  {short(summary.file)}", dim=True)
         if summary.error:

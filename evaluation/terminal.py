@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from evaluation.stages.settings import Advance
 
 SHOWN = 12
-"""Photos of a prompt set that changed with a save, at most."""
+"""Photos that changed with a save, or were lost since, at most."""
 
 
 @contextmanager
@@ -130,28 +130,23 @@ def pairs_table(pairs: Sequence[PairedTest], study: str) -> str:
 
 
 def changes_text(
-    found: Sequence[records.CaseChange],
-    study: str,
-    against: str,
-    *,
-    markdown: bool,
-    shown: int = 10,
+    changes: Sequence[records.CaseChange], study: str, against: str, *, markdown: bool
 ) -> str:
     """Each case then and now, on the same photos; as Markdown for a pull request, or plain."""
     heading = f"{study} against {against}, on the same photos (paired test, mid-p)"
     head = ("case", "n", "then", "now", "points [95 % interval]", "won", "lost", "p")
     rows = [
         (
-            one.case.removeprefix(f"{study}/"),
-            str(one.gap.n),
-            f"{one.then:.3f}",
-            f"{one.now:.3f}",
-            _points(one.gap),
-            str(len(one.won)),
-            str(len(one.lost)),
-            _p(one.p),
+            case.case.removeprefix(f"{study}/"),
+            str(case.gap.n),
+            f"{case.then:.3f}",
+            f"{case.now:.3f}",
+            _points(case.gap),
+            str(len(case.won)),
+            str(len(case.lost)),
+            _p(case.p),
         )
-        for one in found
+        for case in changes
     ]
     if markdown:
         lines = [head, ("---",) * len(head), *rows]
@@ -159,14 +154,14 @@ def changes_text(
         table = "\n".join(f"| {' | '.join(line)} |" for line in cells)
         return f"**{heading}**\n\n{table}"
     table = _table({**dict.fromkeys(head, "right"), "case": "left"}, rows)
-    lost = [f"lost by {one.case}: {quoted(one.lost[:shown])}" for one in found if one.lost]
+    lost = [f"lost by {case.case}: {quoted(case.lost, SHOWN)}" for case in changes if case.lost]
     return "\n".join([heading, table, *lost])
 
 
-def faithfulness_table(found: records.CaseExplanation) -> str:
+def faithfulness_table(maps: records.CaseExplanation) -> str:
     """What the maps of a case are worth: areas under the curves, beside the two controls."""
     measured: dict[str, dict[str, Faithfulness]] = {}
-    for row in found.faithfulness:
+    for row in maps.faithfulness:
         measured.setdefault(row.method, {})[f"{row.measure}, {row.baseline}"] = row
     curves = dict.fromkeys((name for row in measured.values() for name in row), "right")
     rows = []
@@ -175,36 +170,35 @@ def faithfulness_table(found: records.CaseExplanation) -> str:
         control = method in {"random", "centre"}
         areas = (_interval(row.area) for row in curve.values())
         rows.append((method, *areas, "control" if control else faithful))
-    heading = f"{found.case}: {len(found.photos)} photos explained; deletion is better low"
+    heading = f"{maps.case}: {len(maps.photos)} photos explained; deletion is better low"
     lines = [
-        f"{card.method} does not apply: {card.reason}" for card in found.methods if not card.applies
+        f"{card.method} does not apply: {card.reason}" for card in maps.methods if not card.applies
     ]
     head = {"method": "left", **curves, "beats both controls": "left"}
     return "\n".join([heading, *lines, _table(head, rows)])
 
 
-def suggestion_text(found: Suggestion) -> str:
+def suggestion_text(suggestion: Suggestion) -> str:
     """What validation says of each class, what its texts leave out, and what adding it changed."""
-    lines = [
-        f"{found.case}: accuracy on validation {_interval(found.before)}, n = {found.before.n}"
-    ]
-    for one in found.classes:
-        lines.append(f"{one.label}: {one.correct} of {one.photos} right")
-        for confusion in one.confusions:
+    before = suggestion.before
+    lines = [f"{suggestion.case}: accuracy on validation {_interval(before)}, n = {before.n}"]
+    for row in suggestion.classes:
+        lines.append(f"{row.label}: {row.correct} of {row.photos} right")
+        for confusion in row.confusions:
             lines.append(f"  {confusion.count} taken for {confusion.predicted}")
-            lines += [f"    {one.sample_id}: {_map_in_words(one)}" for one in confusion.photos]
-        for name in one.uncovered:
+            lines += [f"    {shot.sample_id}: {_map_in_words(shot)}" for shot in confusion.photos]
+        for name in row.uncovered:
             said = f"no text says {name.name!r} ({name.train_photos} train photos, "
             said += f"{name.validation_errors} of {name.validation_photos} lost on validation)"
             lines.append(f"  {said}{': added' if name.added else ''}")
             lines.append(f"    nearest text: {name.nearest_text!r}, cosine {name.similarity:.2f}")
-    return "\n".join([*lines, _verdict_on(found)])
+    return "\n".join([*lines, _verdict_on(suggestion)])
 
 
 def _map_in_words(photo: records.ExplainedPhoto) -> str:
     """How sure the model was, and where on the photo what spoke for its answer lies."""
     sure = f"{photo.predicted} {max(photo.probabilities):.2f}"
-    map_of = next((one for one in photo.maps if one.label == photo.predicted), None)
+    map_of = next((drawn for drawn in photo.maps if drawn.label == photo.predicted), None)
     if map_of is None or map_of.summary.empty:
         return f"{sure}, no map"
     where = map_of.summary
@@ -216,38 +210,39 @@ def _map_in_words(photo: records.ExplainedPhoto) -> str:
     )
 
 
-def provisional_text(found: records.Provisional) -> str:
+def provisional_text(save: records.Provisional) -> str:
     """One save of ``veille watch``: each prompt set on validation, its change, its flips."""
-    lines = [f"{found.at}  {found.model}, validation only, {found.seconds:.2f} s after the save"]
-    if found.error:
-        lines += [f"error     {found.error}", "          (figures of the last save)"]
-    width = max((len(case.prompts) for case in found.cases), default=0)
-    for case in found.cases:
+    lines = [f"{save.at}  {save.model}, validation only, {save.seconds:.2f} s after the save"]
+    if save.error:
+        lines += [f"error     {save.error}", "          (figures of the last save)"]
+    width = max((len(case.prompts) for case in save.cases), default=0)
+    for case in save.cases:
         line = f"{case.prompts:<{width}}  {_interval(case.accuracy)}"
         change = case.change
         if change is not None and case.p_mid is not None:
             line += f"  {_points(change, ' points')}, p = {_p(case.p_mid)}"
         lines.append(line)
         lines += [
-            f"{'':<{width}}  {one.sample_id} ({one.label}): {one.before} -> {one.now}"
-            for one in case.flips[:SHOWN]
+            f"{'':<{width}}  {flip.sample_id} ({flip.label}): {flip.before} -> {flip.now}"
+            for flip in case.flips[:SHOWN]
         ]
         if len(case.flips) > SHOWN:
             lines.append(f"{'':<{width}}  and {len(case.flips) - SHOWN} more")
     return "\n".join(lines)
 
 
-def _verdict_on(found: Suggestion) -> str:
-    if found.proposal is None or found.after is None or found.gain is None:
-        missing = any(one.uncovered for one in found.classes)
+def _verdict_on(suggestion: Suggestion) -> str:
+    if suggestion.proposal is None or suggestion.after is None or suggestion.gain is None:
+        missing = any(row.uncovered for row in suggestion.classes)
         what = "what is missing wins no validation photo" if missing else "no text is missing"
         return f"{what}: nothing is proposed"
-    line = f"{found.proposal.name}: accuracy on validation {_interval(found.after)}, "
-    line += f"{_points(found.gain, ' points')} "
-    line += f"({found.only_after} won, {found.only_before} lost, p = {_p(found.p_mid or 0.0)})"
-    if (found.gain.low or 0.0) > 0:
+    line = f"{suggestion.proposal.name}: accuracy on validation {_interval(suggestion.after)}, "
+    line += f"{_points(suggestion.gain, ' points')} "
+    won, lost, p = suggestion.only_after, suggestion.only_before, suggestion.p_mid or 0.0
+    line += f"({won} won, {lost} lost, p = {_p(p)})"
+    if (suggestion.gain.low or 0.0) > 0:
         return f"{line}\nbetter, on the photos that chose it: only the test part can confirm it"
-    return f"{line}\nno difference that {found.before.n} photos can show, though they chose it"
+    return f"{line}\nno difference that {suggestion.before.n} photos can show, though they chose it"
 
 
 def _p(value: float) -> str:

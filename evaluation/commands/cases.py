@@ -22,12 +22,12 @@ def named(cases: Sequence[Case], names: Sequence[str]) -> tuple[Case, ...]:
 
 def scored(cases: Sequence[Case], artefacts: Path) -> tuple[Case, ...]:
     """Those whose last attempt came out; raises :class:`VeilleError` when there is none."""
-    found = tuple(
+    ready = tuple(
         case for case in cases if (run := read_attempt(artefacts, case.id)) and run.status == "ok"
     )
-    if not found:
+    if not ready:
         study = cases[0].study
         raise VeilleError(
             "no case was scored yet", where=study, remedy=f"run {eval_command(study)}"
         )
-    return found
+    return ready

@@ -33,10 +33,10 @@ def check(study: str, data_root: Path | None, offline: bool) -> None:
     """
     from evaluation.stages.check import check_study
 
-    found = load_study(study, data_root=data_root)
-    say(f"study     {found.name}: {found.title}\nfile      {short(found.file)}")
+    declared = load_study(study, data_root=data_root)
+    say(f"study     {declared.name}: {declared.title}\nfile      {short(declared.file)}")
     with watched(Settings(offline=offline)) as settings:
-        result = check_study(found, settings)
+        result = check_study(declared, settings)
     if result.data is not None:
         _print_data(result.data)
     _print_models(result)
@@ -104,13 +104,13 @@ def data(study: str, root: Path, archive: str | None) -> None:
         say(f"archive   {archive or spec.archive}\n          {size}{known}")
 
     with progress_bars() as advance:
-        found = fetch_dataset(
+        fetched = fetch_dataset(
             spec, name=study, root=root, source=archive, announce=announce, watch=advance
         )
-    done = f"{found.written} files written" if found.written else "already there"
-    kept = f", {found.kept} left as they were" if found.kept else ""
-    say(f"photos    {found.photos} listed in {root}: {done}{kept}")
-    for path in found.missing:
+    done = f"{fetched.written} files written" if fetched.written else "already there"
+    kept = f", {fetched.kept} left as they were" if fetched.kept else ""
+    say(f"photos    {fetched.photos} listed in {root}: {done}{kept}")
+    for path in fetched.missing:
         say(f"missing   {path}: not in the archive", fg="yellow")
     say(f"then      veille check {study} --data-root {root}")
 
@@ -128,11 +128,11 @@ def weights(study: str, offline: bool) -> None:
     """
     from evaluation.stages.check import announce_weights, fetch_weights
 
-    found = load_study(study)
+    declared = load_study(study)
     with watched(Settings(offline=offline)) as settings:
         if not offline:
-            _announce(announce_weights(found, settings))
-        fetched = tuple(fetch_weights(spec, settings) for spec in found.models)
+            _announce(announce_weights(declared, settings))
+        fetched = tuple(fetch_weights(spec, settings) for spec in declared.models)
     say(weights_table(fetched))
     if any(entry.state == "missing" for entry in fetched):
         sys.exit(1)

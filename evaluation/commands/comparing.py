@@ -46,15 +46,15 @@ def compare(
     if against is not None:
         _print_changes(study, cases, against, settings.artefacts, markdown=markdown)
         return
-    found = _compared(study, data_root, settings, deep=deep)
-    if found.comparison is None:
+    compared = _compared(study, data_root, settings, deep=deep)
+    if compared.comparison is None:
         raise VeilleError(
             "fewer than two cases were scored",
             where=study,
             remedy=f"score another one: {eval_command(study)}",
         )
-    say(ranking(found.comparison, study, colour=False))
-    say(pairs_table(_wanted_pairs(found, cases), study))
+    say(ranking(compared.comparison, study, colour=False))
+    say(pairs_table(_wanted_pairs(compared, cases), study))
 
 
 def _print_changes(
@@ -63,11 +63,11 @@ def _print_changes(
     from evaluation.stages.baseline import changes, state
 
     with state(artefacts, study, against) as then:
-        found = changes(artefacts, study, then)
-    wanted = {case.removeprefix(f"{study}/") for case in cases}
-    known = {one.case.removeprefix(f"{study}/") for one in found}
+        every = changes(artefacts, study, then)
+    wanted = {name.removeprefix(f"{study}/") for name in cases}
+    known = {case.case.removeprefix(f"{study}/"): case for case in every}
     refuse_unknown("not scored both times:", wanted, sorted(known), study)
-    chosen = [one for one in found if not wanted or one.case.removeprefix(f"{study}/") in wanted]
+    chosen = [case for name, case in known.items() if not wanted or name in wanted]
     say(changes_text(chosen, study, against, markdown=markdown))
 
 
@@ -100,23 +100,23 @@ def _compared(
 
         declared = load_study(study, data_root=data_root)
         with watched(settings) as shown:
-            found = deepen(open_study(declared, shown), Engine(shown))
+            compared = deepen(open_study(declared, shown), Engine(shown))
     else:
-        found = compare_cases(settings.artefacts, study)
-    if found is None:
+        compared = compare_cases(settings.artefacts, study)
+    if compared is None:
         raise VeilleError(
             "no case was scored on the photos as they are now",
             where=study,
             remedy=f"run {eval_command(study)}",
         )
-    return found
+    return compared
 
 
-def _wanted_pairs(found: StudyComparison, cases: tuple[str, ...]) -> tuple[PairedTest, ...]:
-    pairs = found.comparison.pairs if found.comparison else ()
+def _wanted_pairs(compared: StudyComparison, cases: tuple[str, ...]) -> tuple[PairedTest, ...]:
+    pairs = compared.comparison.pairs if compared.comparison else ()
     known = {name for pair in pairs for name in (pair.a, pair.b)}
-    wanted = {case if case in known else f"{found.study}/{case}" for case in cases}
-    refuse_unknown("no scored case", wanted, sorted(known), found.study)
+    wanted = {case if case in known else f"{compared.study}/{case}" for case in cases}
+    refuse_unknown("no scored case", wanted, sorted(known), compared.study)
     if len(wanted) == 1:
-        raise VeilleError("one case is no pair", where=found.study, remedy="name two or more")
+        raise VeilleError("one case is no pair", where=compared.study, remedy="name two or more")
     return tuple(pair for pair in pairs if not wanted or {pair.a, pair.b} <= wanted)

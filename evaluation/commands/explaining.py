@@ -65,8 +65,8 @@ def _explain_all(
         say(f"{case.id}: {passes} forward passes at most{time}; what is cached costs nothing")
     for case in cases:
         with watched(engine.settings) as engine.settings:
-            found = stage.explain(case, data, engine, spec)
-        say(faithfulness_table(found))
+            explanation = stage.explain(case, data, engine, spec)
+        say(faithfulness_table(explanation))
 
 
 @click.command(short_help="Suggest more precise texts, judged on validation.")

@@ -64,29 +64,29 @@ def predict(
 
     with watched(settings) as shown:
         data, engine, chosen = _opened(study, case, shown)
-        found = predict_folder(chosen, data, engine, folder, target)
+        answers = predict_folder(chosen, data, engine, folder, target)
     page = output.with_suffix(".html")
     with writing(output, ArtefactError, elsewhere=_ELSEWHERE):
         output.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(output, answers_to_csv(found).encode())
-        write_left(found, folder, page, language)
-    _print(found)
+        write_bytes(output, answers_to_csv(answers).encode())
+        write_left(answers, folder, page, language)
+    _print(answers)
     say(f"written   {short(output)}, and {short(page)} for what is left")
 
 
-def _print(found: FolderAnswers) -> None:
-    for photo in found.unread:
+def _print(folder: FolderAnswers) -> None:
+    for photo in folder.unread:
         say(f"missing   {photo.path}: {photo.reason}", fg="yellow")
-    for note in found.notes:
+    for note in folder.notes:
         say(f"note      {data_note(note)}", fg="yellow")
-    left, alike = len(found.left), sum(bool(one.like) for one in found.answers)
-    threshold = "none is enough" if found.threshold is None else f"{found.threshold:.3f}"
-    say(f"photos    {len(found.answers)}, {alike} of which look like another")
-    say(f"threshold {threshold}, for a precision of {found.target:.0%}")
-    say(f"kept      {len(found.answers) - left}; {left} left to a person")
-    if strays := sum(one.stray for one in found.answers):
+    left, alike = len(folder.left), sum(bool(answer.like) for answer in folder.answers)
+    threshold = "none is enough" if folder.threshold is None else f"{folder.threshold:.3f}"
+    say(f"photos    {len(folder.answers)}, {alike} of which look like another")
+    say(f"threshold {threshold}, for a precision of {folder.target:.0%}")
+    say(f"kept      {len(folder.answers) - left}; {left} left to a person")
+    if strays := sum(answer.stray for answer in folder.answers):
         say(f"strays    {strays} of them may belong to no class")
-    for label, count in Counter(one.predicted for one in found.answers).most_common():
+    for label, count in Counter(answer.predicted for answer in folder.answers).most_common():
         say(f"  {count:>6}  {label}")
 
 
@@ -135,22 +135,22 @@ def drift(
     name = case or scored(embedding, settings.artefacts)[0].name
     with watched(settings) as shown:
         data, engine, chosen = _opened(study, name, shown)
-        found = measure_drift(chosen, data, engine, folder, target)
+        measured = measure_drift(chosen, data, engine, folder, target)
     verdict = (
         "these are other photos than those that were studied: score some of them"
-        if found.differs
+        if measured.differs
         else "nothing shows that they are others"
     )
-    say(f"case        {found.case}")
-    say(f"told apart  {_share(found.told_apart)} of held-out photos; 50 % when alike")
-    say(f"to people   {_share(found.left_now)}; {_share(found.left_then)} in the study")
-    if found.same:
-        say(f"same        {found.same} are photos of the study itself")
+    say(f"case        {measured.case}")
+    say(f"told apart  {_share(measured.told_apart)} of held-out photos; 50 % when alike")
+    say(f"to people   {_share(measured.left_now)}; {_share(measured.left_then)} in the study")
+    if measured.same:
+        say(f"same        {measured.same} are photos of the study itself")
     say(verdict)
 
 
 def _share(metric: Metric) -> str:
-    value, low, high = (100 * (one or 0.0) for one in (metric.value, metric.low, metric.high))
+    value, low, high = (100 * (share or 0.0) for share in (metric.value, metric.low, metric.high))
     return f"{value:.1f} % [{low:.1f}, {high:.1f}]"
 
 

@@ -39,10 +39,10 @@ def watch(
     with watched(settings) as shown:
         edited = stage.start(declared, Engine(shown), model, data_root)
     announced = False
-    for found in stage.saves(edited):
-        page = write_page(found, settings.artefacts, language, declared.translations)
+    for save in stage.saves(edited):
+        page = write_page(save, settings.artefacts, language, declared.translations)
         if not announced:
             say(f"page      {page.as_uri()}")
-            say(f"          or /{PLACE}/{found.study} of `veille serve` beside this")
+            say(f"          or /{PLACE}/{save.study} of `veille serve` beside this")
             announced = True
-        say(provisional_text(found))
+        say(provisional_text(save))
