@@ -3,8 +3,8 @@
 ``base`` says what is explained; ``recorder`` and ``towers`` look into it;
 ``attention_gradient``, ``cam`` and ``rise`` are the methods, ``methods`` says which apply;
 ``faithfulness`` and ``randomisation`` measure them; ``geometry``, ``overlay``, ``summary``
-and ``drawing`` bring a map to the reader; ``selection`` chooses the photos, ``cache`` and
-``computed`` keep what costs; ``case`` puts it all together.
+and ``drawing`` bring a map to the reader; ``selection`` chooses the photos, ``computed``
+keeps what costs; ``case`` puts it all together.
 """
 
 from evaluation.explain.case import explain_case, methods_of, planned_passes

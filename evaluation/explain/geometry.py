@@ -111,21 +111,18 @@ def _resized(mode: str, photo: Size, target: Size) -> Size:
     """Size of the photo once resized, with the rounding of whoever resizes it."""
     if mode == "squash":
         return target
-    width, height = photo
-    ratios = (width / target[0], height / target[1])
-    if mode == "longest":  # open_clip's ResizeKeepRatio
-        ratio = max(ratios)
-    elif mode == "shortest" and target[0] == target[1]:  # torchvision's Resize
-        # torchvision cuts the longer side down to an integer, where open_clip rounds.
-        if width <= height:
-            return target[0], int(target[0] * height / width)
-        return int(target[0] * width / height), target[0]
-    elif mode == "shortest":  # open_clip's ResizeKeepRatio
-        ratio = min(ratios)
-    else:
+    if mode not in {"longest", "shortest"}:
         raise ModelError(
             f'unknown resize mode "{mode}"', remedy="choose one of shortest, longest, squash"
         )
+    width, height = photo
+    if mode == "shortest" and target[0] == target[1]:
+        # torchvision's Resize cuts the longer side down to an integer, where open_clip rounds.
+        if width <= height:
+            return target[0], int(target[0] * height / width)
+        return int(target[0] * width / height), target[0]
+    # open_clip's ResizeKeepRatio
+    ratio = (max if mode == "longest" else min)(width / target[0], height / target[1])
     return round(width / ratio), round(height / ratio)
 
 

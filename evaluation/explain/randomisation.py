@@ -55,8 +55,8 @@ def randomised(tower: torch.nn.Module, share: float, *, seed: int = 0) -> Iterat
 def similarity(maps: FloatArray, others: FloatArray) -> NDArray[np.float64]:
     """(N,) Spearman's correlations of (N, h, w) maps, a flat map with any other being 0."""
     result = np.zeros(len(maps))
-    for i, (one, other) in enumerate(zip(maps, others, strict=True)):
-        first, second = rankdata(one), rankdata(other)
+    for i, pair in enumerate(zip(maps, others, strict=True)):
+        first, second = map(rankdata, pair)
         if first.std() > 0 and second.std() > 0:
             result[i] = np.corrcoef(first, second)[0, 1]
     return result

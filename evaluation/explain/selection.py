@@ -38,8 +38,8 @@ def select_photos(predictions: Predictions, spec: ExplainSpec) -> tuple[Selected
             if choice is not None and (choice[0] in reasons or len(reasons) < spec.cap):
                 reasons.setdefault(choice[0], []).append(choice[1])
     return tuple(
-        SelectedPhoto(sample_id=predictions.sample_ids[row], reasons=tuple(found))
-        for row, found in reasons.items()
+        SelectedPhoto(sample_id=predictions.sample_ids[row], reasons=tuple(why))
+        for row, why in reasons.items()
     )
 
 

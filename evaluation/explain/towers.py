@@ -99,15 +99,15 @@ def token_layout(tower: torch.nn.Module, keys: int, size: tuple[int, int]) -> To
     if known is not None and keys - known[0] * known[1] in (0, prefix):
         grid, prefix = known, keys - known[0] * known[1]
     else:
-        found = _fitting_grid(keys - prefix, size)
-        if found is None:
-            prefix, found = 0, _fitting_grid(keys, size)
-        if found is None:
+        fitting = _fitting_grid(keys - prefix, size)
+        if fitting is None:
+            prefix, fitting = 0, _fitting_grid(keys, size)
+        if fitting is None:
             raise ModelError(
                 f"{keys} tokens make no grid over {size[0]} x {size[1]} pixels",
                 remedy="use the method rise",
             )
-        grid = found
+        grid = fitting
     return TokenLayout(prefix=prefix, grid=grid, extent=_extent(trunk, grid, size))
 
 

@@ -41,7 +41,7 @@ def agreement(photos: IntArray, titles: IntArray, classes: int) -> Agreement:
     "A combinatorial central limit theorem").  Kappa is Cohen's (1960).
     """
     n = len(photos)
-    a, b = (np.bincount(one, minlength=classes) / n for one in (photos, titles))
+    a, b = (np.bincount(given, minlength=classes) / n for given in (photos, titles))
     share, chance = float(np.mean(photos == titles)), float(a @ b)
     # Variance of a sum over a random permutation: centred by row and by column, squared.
     centred = np.eye(classes) - b[:, None] - a + chance
@@ -90,10 +90,10 @@ class Trials:
 
     def mean(self, settings: Sequence[LayerSetting]) -> Float32:
         """The mean of what all pairs give with these settings."""
-        latest = {(one.sharpness, one.rate): one for one in sorted(settings)}
+        latest = {(how.sharpness, how.rate): how for how in sorted(settings)}
         for setting in latest.values():  # the longest of each run passes by the others
             self._layer(setting, None)
-        return _mean([self._layer(one, None) for one in settings])
+        return _mean([self._layer(how, None) for how in settings])
 
     def _layer(self, setting: LayerSetting, fold: int | None) -> Float32:
         sharpness, rate = setting.sharpness, setting.rate
@@ -104,9 +104,9 @@ class Trials:
                 learnt = learnt.of(np.flatnonzero(self.folds == fold))
             # All are looked at to choose; of the whole, only as far as what was chosen.
             last = setting.epochs if fold is None else EPOCHS[-1]
-            epochs = [one for one in EPOCHS if one <= last]
-            found = descend(learnt, sharpness, rate, epochs, seed=self._seed)
-            known.update((epoch, one.astype(np.float16)) for epoch, one in found.items())
+            epochs = [epoch for epoch in EPOCHS if epoch <= last]
+            layers = descend(learnt, sharpness, rate, epochs, seed=self._seed)
+            known.update((epoch, layer.astype(np.float16)) for epoch, layer in layers.items())
         return known[setting.epochs].astype(np.float32)
 
 
@@ -138,11 +138,11 @@ def choose(trials: Trials, texts: FloatArray) -> Chosen:
         return agreement(said, told, classes)
 
     with threadpool_limits(limits=1, user_api="blas"):
-        shares = {one: seen(trials.halves(one)).share for one in SETTINGS}
+        shares = {how: seen(trials.halves(how)).share for how in SETTINGS}
         # Ties are frequent: the sort is stable, and the softest setting comes first.
-        best = tuple(sorted(SETTINGS, key=lambda one: -shares[one])[:KEPT])
-        halves = [trials.halves(one) for one in best]
-        layers = (_mean([one for one, _ in halves]), _mean([one for _, one in halves]))
+        best = tuple(sorted(SETTINGS, key=lambda how: -shares[how])[:KEPT])
+        first, second = zip(*(trials.halves(how) for how in best), strict=True)
+        layers = _mean(first), _mean(second)
         before, after = agreement((photos @ texts.T).argmax(axis=1), told, classes), seen(layers)
         adopted = (
             before.z >= MINIMUM_Z

@@ -68,7 +68,7 @@ def descend(
     identity = np.eye(dim, dtype=np.float32)
     layer, adam = identity.copy(), _Adam((dim, dim), rate)
     rng = np.random.default_rng(seed)
-    found = {}
+    layers = {}
     for epoch in range(1, max(epochs) + 1):
         order = rng.permutation(len(pairs))[:LARGEST]
         for rows in np.array_split(order, -(-len(order) // BATCH)):
@@ -76,8 +76,8 @@ def descend(
             slope += np.float32(2 * PULL) * (layer - identity)
             adam.step(layer, slope)
         if epoch in epochs:
-            found[epoch] = layer.copy()
-    return found
+            layers[epoch] = layer.copy()
+    return layers
 
 
 def through(layer: FloatArray, photos: FloatArray) -> FloatArray:

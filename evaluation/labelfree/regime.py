@@ -123,7 +123,7 @@ def controls(
         return {}
     settings = adapted.chosen.settings
     return {
-        name: [replace(zero_shot, layer=one.mean(settings)) for one in drawn]
+        name: [replace(zero_shot, layer=trials.mean(settings)) for trials in drawn]
         for name, drawn in without.items()
     }
 

@@ -28,5 +28,5 @@ def share_bias(logits: FloatArray, shares: FloatArray) -> FloatArray:
         value = float(np.mean(logsumexp(moved, axis=1)) - shares @ bias)
         return value, softmax(moved, axis=1).mean(axis=0) - shares
 
-    found = minimize(loss, np.zeros(len(shares)), jac=True, method="L-BFGS-B")
-    return np.asarray(SOFTENING * (found.x - found.x.mean()))
+    optimum = minimize(loss, np.zeros(len(shares)), jac=True, method="L-BFGS-B")
+    return np.asarray(SOFTENING * (optimum.x - optimum.x.mean()))

@@ -242,6 +242,5 @@ def _starts(accepted: IntArray, target: float, alpha: float) -> tuple[int, ...]:
 
 def _last_pass(p: FloatArray, start: int, alpha: float) -> int:
     """Index of the last of the tests from ``start`` on that pass in a row; -1 if none."""
-    failed = np.flatnonzero(p[start:] > alpha)
-    passes = int(failed[0]) if failed.size else p.size - start
+    passes = int(np.cumprod(p[start:] <= alpha).sum())
     return start + passes - 1 if passes else -1

@@ -123,8 +123,8 @@ def _overlap(unit: FloatArray, labels: IntArray, classes: int, k: int) -> FloatA
 
         # Asked about its own points, it leaves out the point itself.
         nearest = NearestNeighbors(n_neighbors=k, metric="cosine").fit(unit)
-        found = nearest.kneighbors(return_distance=False)
-        np.add.at(counts, (np.repeat(labels, k), labels[found].ravel()), 1)
+        around = nearest.kneighbors(return_distance=False)
+        np.add.at(counts, (np.repeat(labels, k), labels[around].ravel()), 1)
     return np.asarray(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
 
 

@@ -163,7 +163,7 @@ def _pair_tests(aligned: Aligned, groups: IntArray | None, margin: float) -> tup
     for (i, j), test, p in zip(pairs, tests, corrected, strict=True):
         measured = asdict(test)
         del measured["method"]
-        found = verdict(separated=bool(p < ALPHA), low=test.low, high=test.high, margin=margin)
+        answer = verdict(separated=bool(p < ALPHA), low=test.low, high=test.high, margin=margin)
         rows.append(
             PairedTest(
                 a=names[i],
@@ -171,7 +171,7 @@ def _pair_tests(aligned: Aligned, groups: IntArray | None, margin: float) -> tup
                 **measured,
                 p_holm=float(p),
                 smallest_gap=smallest_gap(test.only_a + test.only_b, test.n),
-                verdict=found,
+                verdict=answer,
             )
         )
     return tuple(rows)

@@ -116,10 +116,10 @@ def _fit_offset(
         excess = np.exp(logits - log_norm) - truth
         return float(value), (excess.T @ x + weight / strength).ravel()
 
-    found = scipy.optimize.minimize(
+    optimum = scipy.optimize.minimize(
         loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS}
     )
-    weight = found.x.reshape(shape)
+    weight = optimum.x.reshape(shape)
     return weight[:, :-1], weight[:, -1]
 
 

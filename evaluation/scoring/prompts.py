@@ -170,17 +170,13 @@ def variance_split(
 
 def _contrasts(models: int, sets: int) -> dict[_Source, FloatArray]:
     """Orthonormal contrasts (df, models x sets) of each source; together they span all of them."""
-    by_model, by_set = _helmert(models), _helmert(sets)
+    by_model, by_set = (np.asarray(scipy.linalg.helmert(k)) for k in (models, sets))
     same_model, same_set = (np.full((1, k), k**-0.5) for k in (models, sets))
     return {
         "model": np.kron(by_model, same_set),
         "prompts": np.kron(same_model, by_set),
         "interaction": np.kron(by_model, by_set),
     }
-
-
-def _helmert(k: int) -> FloatArray:
-    return scipy.linalg.helmert(k)
 
 
 def _shares(accuracies: FloatArray, contrasts: Mapping[_Source, FloatArray]) -> FloatArray:
