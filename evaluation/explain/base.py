@@ -22,8 +22,6 @@ Score = Callable[["torch.Tensor"], "torch.Tensor"]
 GRADIENT_BYTES = 256 * 2**20
 """At most, for the gradients of one backward pass: with many classes or a large tower, the
 classes are taken in several passes."""
-Progress = Callable[[int, int], None]
-"""Called with how many forward passes are done, and how many there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

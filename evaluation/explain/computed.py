@@ -18,7 +18,6 @@ from evaluation.explain.base import (
     Explainable,
     Float32Array,
     InputMaps,
-    Progress,
     Score,
     margin_score,
     plainly,
@@ -28,6 +27,7 @@ from evaluation.explain.methods import METHODS, Look, Made, class_maps, masks_of
 from evaluation.explain.randomisation import randomised, similarity
 from evaluation.explain.towers import Tower, inspect_tower
 from evaluation.records import ExplainMethod, ExplainSpec, FloatArray, Head, Sample
+from evaluation.records.base import Progress, silent
 from evaluation.stores.maps import Arrays, MapCache, head_digest, key_of
 
 
@@ -56,7 +56,7 @@ class Explainer:
         sample: Sample,
         classes: tuple[int, ...],
         *,
-        progress: Progress | None = None,
+        progress: Progress = silent,
     ) -> InputMaps:
         """(1, c, h, w): the maps of some classes of one photo; ``progress`` is told of masks.
 

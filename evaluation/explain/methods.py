@@ -14,12 +14,13 @@ import torch
 
 from evaluation.errors import ModelError
 from evaluation.explain.attention_gradient import attention_gradient, chefer
-from evaluation.explain.base import Embed, Explainable, Float32Array, InputMaps, Progress, Score
+from evaluation.explain.base import Embed, Explainable, Float32Array, InputMaps, Score
 from evaluation.explain.cam import class_activation, no_spatial_layer
 from evaluation.explain.randomisation import SHARES
 from evaluation.explain.rise import RiseSettings, embed_masked, rise_maps
 from evaluation.explain.towers import Tower
 from evaluation.records import REFERENCE_METHOD, ExplainMethod, ExplainSpec
+from evaluation.records.base import Progress, silent
 
 Made = Callable[[], Float32Array]
 
@@ -37,7 +38,7 @@ class Look:
     masks: RiseSettings = field(default_factory=RiseSettings)
     batch_size: int = 32
     """Masked images a forward pass; gradients take all images at once."""
-    progress: Progress | None = None
+    progress: Progress = silent
     embed: Embed
     """What embeds images where no gradient is needed."""
     keep: Callable[[Made], Float32Array] = lambda make: make()

@@ -24,7 +24,8 @@ import torch
 from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import Embed, Float32Array, InputMaps, Progress, Score, in_batches
+from evaluation.explain.base import Embed, Float32Array, InputMaps, Score, in_batches
+from evaluation.records.base import Progress, silent
 
 MAP_SIDE = 64
 """Cells of a map at most, on the longer side: masks are much smoother."""
@@ -75,7 +76,7 @@ def embed_masked(
     settings: RiseSettings,
     *,
     batch_size: int = 32,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Float32Array:
     """(N, D) embeddings of one image, (3, H, W), under every mask: all that the model is run for.
 
@@ -90,9 +91,7 @@ def embed_masked(
             some = torch.from_numpy(masks[start : start + batch_size].copy()).to(pixels) / 255
             yield hidden + some.unsqueeze(1) * (pixels - hidden)
 
-    values = in_batches(
-        embed, batches(), lambda done: progress(done, len(masks)) if progress else None
-    )
+    values = in_batches(embed, batches(), lambda done: progress(done, len(masks)))
     return values.astype(np.float32)
 
 

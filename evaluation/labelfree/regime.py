@@ -77,8 +77,10 @@ def adapt(
     chosen = None
     if "titles" in sources:
         chosen = choose(trials or seen.trials(0), texts.astype(np.float32))
-    recipe = _Recipe(seen=seen, zero_shot=zero_shot, chosen=chosen, shares=shares)
-    clusters = "photos" in sources and recipe.clusters_agree()
+    adopted = chosen if chosen and chosen.adopted else None
+    recipe = _Recipe(seen=seen, zero_shot=zero_shot, adopted=adopted, shares=shares)
+    # Without titles nothing can judge.
+    clusters = "photos" in sources and (chosen is None or recipe.clusters_agree())
     head, before = recipe.whole(clusters=clusters)
     return Adapted(
         head=head,
@@ -134,31 +136,32 @@ class _Recipe:
 
     seen: Unlabelled
     zero_shot: Head
-    chosen: Chosen | None
+    adopted: Chosen | None
+    """Whose layers replace the identity."""
     shares: FloatArray | None
 
     def whole(self, *, clusters: bool) -> tuple[Head, FloatArray | None]:
         """The head of all photos, and the shares that it saw."""
-        layer = self.chosen.layer if self.chosen and self.chosen.adopted else None
+        layer = self.adopted.layer if self.adopted else None
         return self._head(self.seen.photos, layer, clusters=clusters)
 
     def crossed(self, *, clusters: bool) -> tuple[Head, Head]:
         """For the photos of each fold, the head that the other fold makes."""
         photos, folds = self.seen.photos, self.seen.folds
+        layers = self.adopted.layers if self.adopted else (None, None)
         first, second = (
-            self._head(photos[folds != fold], self._layer(fold), clusters=clusters)[0]
-            for fold in (0, 1)
+            self._head(photos[folds != fold], layer, clusters=clusters)[0]
+            for fold, layer in enumerate(layers)
         )
         return first, second
 
     def clusters_agree(self) -> bool:
         """Whether clusters agree with the titles more than the head without, cross-fitted.
 
-        Equal agreements leave the simpler head, and titles that were refused judge nothing.
-        Without titles nothing can judge.
+        Equal agreements leave the simpler head, as do titles that were refused.
         """
-        if self.chosen is None or not self.chosen.adopted:
-            return self.chosen is None
+        if self.adopted is None:
+            return False
         titled, folds = self.seen.titled, self.seen.folds
         told = self.zero_shot.logits(self.seen.titles[titled]).argmax(axis=1)
 
@@ -169,9 +172,6 @@ class _Recipe:
             return int(np.sum(said[titled] == told))
 
         return agreeing(clusters=True) > agreeing(clusters=False)
-
-    def _layer(self, fold: int) -> Float32 | None:
-        return self.chosen.layers[fold] if self.chosen and self.chosen.adopted else None
 
     def _head(
         self, photos: Float32, layer: Float32 | None, *, clusters: bool

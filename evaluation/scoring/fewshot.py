@@ -5,7 +5,7 @@ a method has to choose, it chooses by cross-validation inside its support: the v
 would be hundreds of labels that a shop with four labels a class does not have.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # pu
 from evaluation import records
 from evaluation.errors import DataError
 from evaluation.records import BoolArray, FewShotPoint, FloatArray, Head, IntArray, Support
+from evaluation.records.base import Progress, silent
 from evaluation.scoring.intervals import share
 from evaluation.scoring.paired import ALPHA, holm, mean_gain
 from evaluation.scoring.probes import MATCHED, METHODS, Method, Scorer
@@ -60,7 +61,7 @@ def few_shot(
     methods: Sequence[Method] | None = None,
     groups: IntArray | None = None,
     label_free: Mapping[str, BoolArray] | None = None,
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    progress: Progress = silent,
 ) -> records.FewShot:
     """Learning curves of every method on one model's embeddings, and where they break even.
 
@@ -140,7 +141,7 @@ def _curves(
     plan: Sequence[tuple[Method, int | None]],
     setting: Setting,
     largest: int,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> list[records.LearningCurve]:
     """One curve a method, over the supports that it is tried with."""
     points: dict[str, list[FewShotPoint]] = {}
