@@ -9,7 +9,7 @@ from evaluation import records
 from evaluation.records import ClassVariety, FloatArray, IntArray, Metric, Predictions, Suspect
 from evaluation.records.base import unit
 from evaluation.scoring.comparison import Aligned
-from evaluation.scoring.intervals import CONFIDENCE, Interval, metric, share
+from evaluation.scoring.intervals import Interval, metric, share, t_interval
 
 NEIGHBOURS = 10
 
@@ -140,9 +140,9 @@ def _variety(unit: FloatArray) -> Metric:
         return Metric(name="variety", value=value, n=n)
     without = 1 - (square - 2 * unit @ total + 1 - (n - 1)) / ((n - 1) * (n - 2))
     error = ((n - 1) / n * float(np.sum((without - without.mean()) ** 2))) ** 0.5
-    half = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, n - 1)) * error
+    low, high, _ = t_interval(value, error, n - 1)
     # A cosine distance lies between 0 and 2.
-    interval = Interval(low=max(0.0, value - half), high=min(2.0, value + half), method="jackknife")
+    interval = Interval(low=max(0.0, low), high=min(2.0, high), method="jackknife")
     return metric("variety", value, n, interval)
 
 

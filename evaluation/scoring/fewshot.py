@@ -133,8 +133,8 @@ def _crossing(labels: FloatArray, values: Sequence[float], draws: Sequence[int])
     if below in (0, len(gains)):
         return None
     i = below - 1
-    share = -gains[i] / (gains[i + 1] - gains[i])
-    return float(np.exp(np.log(labels[i]) + share * np.log(labels[i + 1] / labels[i])))
+    part = -gains[i] / (gains[i + 1] - gains[i])
+    return float(np.exp(np.log(labels[i]) + part * np.log(labels[i + 1] / labels[i])))
 
 
 def _curves(
