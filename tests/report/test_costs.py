@@ -6,19 +6,23 @@ from dataclasses import replace
 
 from evaluation.records import EmbeddingCost, Lap, RunRecord, StudyResults, Timings
 from evaluation.report.kit.tables import Cell, Table
-from evaluation.report.study.costs import cost_table
+from evaluation.report.study.costs import cost_table, costs
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
 from tests.report import builder
-from tests.report.conftest import placeholder
+from tests.report.conftest import placeholder, printed
 
 SIZE = "27,9"
 """Millions of parameters of the embedded model's two towers, by its card."""
 
 
-def table_of(results: StudyResults) -> Table | None:
+def here(results: StudyResults) -> Here:
     view = StudyView(results=results, folder="etudes/x", draw=placeholder, photos_shown=True)
-    return cost_table(Here(view, view.page("comparaison")))
+    return Here(view, view.page("comparaison"))
+
+
+def table_of(results: StudyResults) -> Table:
+    return cost_table(here(results))
 
 
 def row_of(shop: StudyResults, cost: EmbeddingCost | None, **origin: object) -> tuple[Cell, ...]:
@@ -30,7 +34,6 @@ def row_of(shop: StudyResults, cost: EmbeddingCost | None, **origin: object) -> 
         provenance=replace(run.provenance, **origin),  # type: ignore[arg-type]
     )
     table = table_of(replace(shop, runs=(run,)))
-    assert table is not None
     return table.groups[0].rows[0].cells
 
 
@@ -72,16 +75,13 @@ def test_a_record_of_before_shows_the_peak_of_its_process(shop: StudyResults) ->
 
 def test_the_note_explains_what_the_table_holds(shop: StudyResults) -> None:
     """The machine is named; a peak of the process is explained when one is shown."""
-    table = table_of(shop)
-    assert table is not None
-    assert "Example CPU, 2 cores" in table.note
-    assert "Du processus" in table.note
+    note = printed("measured", costs(here(shop)))
+    assert "Example CPU, 2 cores" in note
+    assert "Du processus" in note
     measured = tuple(run for run in shop.runs if run.timings.embedding)
-    alone = table_of(replace(shop, runs=measured))
-    assert alone is not None
-    assert "Du processus" not in alone.note
+    assert "Du processus" not in printed("measured", costs(here(replace(shop, runs=measured))))
 
 
 def test_nothing_is_said_without_a_result(shop: StudyResults) -> None:
     """A study that was never run has no costs."""
-    assert table_of(replace(shop, runs=())) is None
+    assert costs(here(replace(shop, runs=()))) is None

@@ -13,7 +13,7 @@ from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.page import Link
 from evaluation.report.kit.tables import Col, decimals, number, table
 from evaluation.report.study.absences import pointer
-from evaluation.report.study.costs import cost_table
+from evaluation.report.study.costs import costs
 from evaluation.report.study.explained import case_page
 from evaluation.report.study.findings import findings
 from evaluation.report.study.here import Here
@@ -45,7 +45,7 @@ def build(here: Here) -> Mapping[str, Any]:
         "repeats": repeats(here),
         "slices": slices(here),
         "strays": strays(here),
-        "costs": cost_table(here),
+        "costs": costs(here),
         "precision_recall": precision_recall if filled else None,
         "f1": f1 if filled else None,
         "scores": _score_charts(view),

@@ -90,7 +90,10 @@ def build_case(here: Here, case: str) -> Model:
 
 def _worth(view: StudyView, explanation: CaseExplanation | None) -> Model:
     """What the maps of a case are worth."""
+    rows = explanation.faithfulness if explanation else ()
     return {
+        "measured": max((row.area.n for row in rows), default=0),
+        "name": view.study.name,
         "verdicts": explanation and faithfulness.verdicts(explanation),
         "faithfulness": explanation and faithfulness.areas(view, explanation),
         "curves": explanation and faithfulness.chart(view, explanation),

@@ -30,7 +30,8 @@ def confusions(here: Here, run: RunRecord) -> Mapping[str, Any]:
     and the addresses of the whole as a picture and as a table to take away.
     """
     if len(run.classes) <= MANY:
-        return {"table": confusion_table(here, run), "picture": ""}
+        opens = here.view.explorable(run.case)
+        return {"table": confusion_table(here, run), "picture": "", "opens": opens}
     stem = _stem(here.view, run)
     return {
         "table": _largest(here, run),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from evaluation.records import RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, t
@@ -13,11 +16,21 @@ MILLION = 1_000_000
 UNKNOWN = message("non mesuré : les photos ont été encodées avant que ce soit mesuré")
 
 
-def cost_table(here: Here) -> Table | None:
-    """What each case cost, in the order of the table of cases; None without a result."""
-    view = here.view
-    if not view.scored:
+def costs(here: Here) -> Mapping[str, Any] | None:
+    """The table, the machines, and whether a peak is that of the process; None without a result."""
+    runs = here.view.scored
+    if not runs:
         return None
+    return {
+        "table": cost_table(here),
+        "machines": list(dict.fromkeys(run.provenance.hardware for run in runs)),
+        "process": any(_scope(run) == "process" for run in runs),
+    }
+
+
+def cost_table(here: Here) -> Table:
+    """What each case cost, in the order of the table of cases."""
+    view = here.view
 
     def measure(run: RunRecord, value: float | None, digits: int) -> Cell:
         return number(value, decimals(digits), why=t(UNKNOWN), title=trace(run))
@@ -54,7 +67,6 @@ def cost_table(here: Here) -> Table | None:
         ),
         Col(t("Paramètres"), lambda run: _size(here, run), t("millions")) if sized else None,
         Col(t("Appareil"), device, numeric=False),
-        note=_note(view.scored),
         kind="",
     )
 
@@ -85,24 +97,6 @@ def _memory(run: RunRecord) -> Cell:
     if on_device is not None:
         notes.append(t("et {memory} sur la carte", memory=wording.decimal(on_device, 0)))
     return number(resident, COUNT, why=t(UNKNOWN), note=" ".join(notes), title=trace(run))
-
-
-def _note(runs: tuple[RunRecord, ...]) -> str:
-    machines = tuple(dict.fromkeys(run.provenance.hardware for run in runs))
-    said = t(
-        "Mesuré sur {machines}, quand les photos ont été encodées. Le temps du modèle seul est la "
-        "médiane de plusieurs passages d’un même lot, sans rien décoder ; le débit compte aussi la "
-        "lecture et le décodage des photos, qui se font en même temps. La mémoire est celle du "
-        "processus, poids et bibliothèques compris.",
-        machines=wording.listing(machines),
-    )
-    if all(_scope(run) == "case" for run in runs):
-        return said
-    return t(
-        "{said} « Du processus » : le plus haut que le processus ait atteint, "
-        "peut-être pour un cas précédent.",
-        said=said,
-    )
 
 
 def _scope(run: RunRecord) -> str:

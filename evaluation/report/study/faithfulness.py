@@ -49,10 +49,6 @@ LITTLE, MUCH = 0.3, 0.7
 the second, it has stayed."""
 
 
-FEW = 20
-"""Photos under which the reader is told that a small effect cannot be seen."""
-
-
 def measured_methods(explanation: CaseExplanation) -> tuple[str, ...]:
     """The methods and the controls that were measured, methods first."""
     measured = dict.fromkeys(row.method for row in explanation.faithfulness)
@@ -174,27 +170,7 @@ def areas(view: StudyView, explanation: CaseExplanation) -> Table | None:
         Col(t("Méthode"), method_name),
         *(column(measure) for measure in MEASURES if any(key[1:] == measure for key in rows)),
         row_kind=lambda method: "missing" if method in CONTROLS else "",
-        note=_note(view, photos),
     )
-
-
-def _note(view: StudyView, photos: int) -> str:
-    said = t(
-        "Aire sous la courbe de la probabilité de la catégorie, entre 0 et 1, avec son "
-        "intervalle à 95 %. Une méthode bat un témoin quand l’intervalle de leur écart, "
-        "sur les mêmes photos, exclut zéro."
-    )
-    if photos >= FEW:
-        return said
-    few = nt(
-        photos,
-        "Avec {n} photo, seul un grand écart se voit : "
-        "« veille explain {study} » en mesure davantage.",
-        "Avec {n} photos, seul un grand écart se voit : "
-        "« veille explain {study} » en mesure davantage.",
-        study=view.study.name,
-    )
-    return f"{said} {few}"
 
 
 def _area(row: Faithfulness | None, why: str) -> Cell:
@@ -388,11 +364,6 @@ def randomisation_table(view: StudyView) -> Table | None:
         Col(t("Méthode"), lambda key: method_name(key[1])),
         *(column(share) for share in shares),
         by=lambda key: view.model_name(key[0]),
-        note=t(
-            "Corrélation de rang (Spearman) avec la carte du modèle entraîné, moyenne sur les "
-            "cartes comparées : 1, la même carte ; 0, aucun rapport. Les poids sont "
-            "mélangés à partir de la sortie. RISE, plus coûteuse, n’est refaite qu’à la fin."
-        ),
     )
 
 

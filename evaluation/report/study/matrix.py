@@ -85,11 +85,6 @@ def power_table(compared: CaseComparison) -> Table | None:
             (head(wording.gap(row.gap), value=row.gap), number(row.power, WHOLE, title=tip))
             for row in compared.power
         ),
-        note=t(
-            "Un test seul, au seuil de {alpha} ; la correction de Holm pour "
-            "toutes les paires en demande davantage.",
-            alpha=wording.percent(compared.alpha, 0),
-        ),
     )
 
 
@@ -116,11 +111,6 @@ def matrix(here: Here, compared: CaseComparison, *, numbered: bool = True) -> Ta
                 partial(_face_to_face, here, case),
             )
             for case in names
-        ),
-        note=t(
-            "Dans chaque case : l’écart, le verdict et l’intervalle à 95 % ; p après correction "
-            "de Holm est dans le tableau des paires. Les colonnes portent le numéro des lignes. "
-            "Le nombre mène aux photos que le cas de la ligne est seul des deux à bien classer."
         ),
         kind="matrix",
     )
@@ -203,10 +193,4 @@ def pairs_table(here: Here, compared: CaseComparison) -> Table:
         Col(t("p de Holm"), lambda pair: number(pair.p_holm, P_VALUE, title=tip(pair))),
         Col(t("Plus petit écart visible"), smallest, t("points")),
         Col(t("Verdict"), lambda pair: t(VERDICTS[pair.verdict]), numeric=False),
-        note=t(
-            "p exact et mid-p de McNemar (seules comptent les photos où un seul des deux a "
-            "raison), sans correction ; p de Holm tient compte de toutes les paires. Le plus "
-            "petit écart visible est celui qu’un test seul aurait séparé avec autant de photos "
-            "disputées."
-        ),
     )

@@ -30,14 +30,6 @@ from evaluation.report.study.view import metric_title, trace, value
 NEVER = message("précision indéfinie : cette catégorie n’a jamais été prédite")
 NOT_MEASURED = message("cette catégorie n’est pas dans le résultat")
 
-RANKS = message(
-    "Le rang compte les cas qu’un test trouve meilleurs. Deux cas qui partagent une lettre ne sont "
-    "pas départagés : aucun test ne les sépare. Le vrai rang est dans la fourchette indiquée avec "
-    "95 % de confiance. "
-)
-
-OPENS = message(" Chaque nombre mène à ses photos.")
-
 
 # --------------------------------------------------------------------------- cases
 
@@ -90,11 +82,6 @@ def cases_table(here: Here) -> Table:
         if any("cost_per_photo" in run.chosen for run in order)
         else None,
         by=lambda run: "" if run.model.reads == ("photo",) else both,
-        note=t(
-            "{ranks}Entre crochets, l’intervalle à 95 %. Chaque nom de cas mène à son exécution : "
-            "versions, empreintes, durées, commande.",
-            ranks=t(RANKS) if ranked else "",
-        ),
     )
 
 
@@ -152,7 +139,6 @@ def confusion_table(here: Here, run: RunRecord, *, numbered: bool = False) -> Ta
     slug, title = here.view.case_slugs[run.case], here.view.case_title(run)
     heads = [wording.count(place) for place in range(1, len(run.classes) + 1)]
     names = [f"{head}. {label}" for head, label in zip(heads, run.classes, strict=True)]
-    known = here.view.explorable(run.case)
     return table(
         f"confusions-{slug}" if numbered else f"confusion-{slug}",
         title if numbered else t("Matrice de confusion : {case_title}", case_title=title),
@@ -161,13 +147,6 @@ def confusion_table(here: Here, run: RunRecord, *, numbered: bool = False) -> Ta
         *(
             Col(text, partial(_confusion, here, run, j))
             for j, text in enumerate(heads if numbered else run.classes)
-        ),
-        note=""
-        if numbered
-        else t(
-            "Chaque ligne répartit les photos d’une catégorie selon ce que le modèle en a dit ; la "
-            "diagonale, encadrée, compte les photos bien classées.{opens}",
-            opens=t(OPENS) if known else "",
         ),
         spanner=t("Catégorie prédite"),
         kind="confusion",

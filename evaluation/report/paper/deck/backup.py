@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from evaluation.records import RunRecord
 from evaluation.report.kit.language import nt, t
-from evaluation.report.kit.tables import Table
 from evaluation.report.paper.deck.blocks import Block, Slide, albums, block, picture, slide, tables
 from evaluation.report.paper.deck.slides import diverse
 from evaluation.report.study.here import Here
@@ -35,8 +34,10 @@ def backup_slides(here: Here) -> Iterator[Slide]:
         classes = class_table(here, run, view.twin(run)) if run else None
         yield from tables(t("Catégorie par catégorie"), classes, dense=False, rows=8)
     yield from _confusions(here)
-    yield from tables(t("Tous les cas"), _cases(here), rows=9)
-    yield from tables(t("Qui bat qui"), _matrix(here), rows=4, columns=7)
+    cases = cases_table(here) if view.scored else None
+    yield from tables(t("Tous les cas"), cases, note="cases", rows=9)
+    whole = matrix(here, view.compared, numbered=False) if view.compared else None
+    yield from tables(t("Qui bat qui"), whole, note="matrix", rows=4, columns=7)
     yield slide(t("Méthode"), _method(here))
 
 
@@ -64,21 +65,7 @@ def _confusions(here: Here) -> Iterator[Slide]:
 
 def _crossed(here: Here, run: RunRecord, place: int) -> Block:
     table = confusion_table(here, run, numbered=True)
-    return block("grid", table=replace(table, id=f"{table.id}-{place}"), dense=True)
-
-
-def _cases(here: Here) -> Table | None:
-    note = t(
-        "Entre crochets, l’intervalle à 95 %. Deux cas qui partagent une lettre ne sont pas "
-        "départagés : aucun test ne les sépare."
-    )
-    return replace(cases_table(here), note=note) if here.view.scored else None
-
-
-def _matrix(here: Here) -> Table | None:
-    compared = here.view.compared
-    note = t("Dans chaque case : l’écart, le verdict et l’intervalle à 95 %.")
-    return replace(matrix(here, compared, numbered=False), note=note) if compared else None
+    return block("grid", table=replace(table, id=f"{table.id}-{place}"), dense=True, note="")
 
 
 def _method(here: Here) -> Block:

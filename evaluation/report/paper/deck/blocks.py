@@ -47,13 +47,15 @@ def figure(chart: Chart) -> Block:
     return block("figure", chart=replace(chart, narrow=Markup()))
 
 
-def tables(title: str, table: Table | None, *, dense: bool = True, **room: int) -> Iterator[Slide]:
+def tables(
+    title: str, table: Table | None, *, dense: bool = True, note: str = "", **room: int
+) -> Iterator[Slide]:
     """A table of the site on as many slides as it takes; in small type where it is ``dense``.
 
-    ``room`` is what a slide holds: the arguments of :func:`paged`.
+    ``note`` names one of ``_slides.jinja``; ``room`` is what a slide holds, as in :func:`paged`.
     """
     for page in paged(table, **room) if table else ():
-        yield slide(title, block("grid", table=page, dense=dense))
+        yield slide(title, block("grid", table=page, dense=dense, note=note))
 
 
 def albums(title: str, shelves: Sequence[Mapping[str, Any]], room: int) -> Iterator[Slide]:
