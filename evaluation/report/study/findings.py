@@ -6,7 +6,7 @@ from :class:`~evaluation.records.Finding`.  Its first number leads to the eviden
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from evaluation.records import Finding, FindingTopic, PromptGain
@@ -75,8 +75,7 @@ def tell(here: Here, finding: Finding) -> Claim:
         model=here.reader(subject),
         texts=here.texts(subject),
         base=here.texts(other),
-        control=view.concluded.control.get(subject),
-        as_long=_as_long(view, subject, other),
+        control=_control(view, subject, other) if finding.topic == "control" else None,
     )
 
 
@@ -106,10 +105,11 @@ def _gap(here: Here, finding: Finding) -> Part:
     return Part(text=text, href=here.pair(finding.a, finding.b), title=title)
 
 
-def _as_long(view: StudyView, case: str, control: str) -> bool:
-    """Whether the random words of a control were drawn as long as the texts of a case."""
+def _control(view: StudyView, case: str, control: str) -> Mapping[str, object]:
+    """The gain over several draws of random words, and whether they are as long as the texts."""
     texts, words = (run and run.prompts for run in map(view.runs.get, (case, control)))
-    return bool(texts and words and words.like == texts.name)
+    as_long = bool(texts and words and words.like == texts.name)
+    return {"gain": view.concluded.control.get(case), "as_long": as_long}
 
 
 # -------------------------------------------------------------------------- classes

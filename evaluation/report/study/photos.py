@@ -47,7 +47,7 @@ def stray(here: Here, card: StrayCard, said: str) -> Mapping[str, str]:
 def _copy(here: Here, card: SampleCard | StrayCard) -> dict[str, str]:
     width, height = small(card)
     src = here.file(f"{here.view.folder}/{card.photo}")
-    return {"id": card.id, "src": src, "width": str(width), "height": str(height)}
+    return {"src": src, "width": str(width), "height": str(height)}
 
 
 def small(card: SampleCard | StrayCard) -> tuple[int, int]:

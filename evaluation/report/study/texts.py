@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from evaluation.records import PromptSet, RunRecord
+from evaluation.records import PromptSet, RunRecord, SampleCard
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.tables import (
@@ -106,11 +106,14 @@ def quoted(prompts: PromptSet | None, label: str) -> Cell:
     )
 
 
-def drawing(here: Here) -> Mapping[str, Any] | None:
+def drawing(
+    here: Here, shown: Callable[[Here, SampleCard], Mapping[str, str]] = photo
+) -> Mapping[str, Any] | None:
     """One test photo's way to its class, with what the case of :func:`contrast` says of it.
 
     The photo is the one that the case gets right with its median probability: neither its best
-    answer nor its worst.  None without photos to show, or without such an answer.
+    answer nor its worst; ``shown`` gives its picture.  None without photos to show, or without
+    such an answer.
     """
     pair = contrast(here.view)
     found = here.view.results.predictions.get(pair[1].case) if pair else None
@@ -126,7 +129,7 @@ def drawing(here: Here) -> Mapping[str, Any] | None:
     chances = found.probabilities[row]
     card = here.view.cards[found.sample_ids[row]]
     return {
-        "photo": photo(here, card),
+        "photo": shown(here, card),
         "href": here.photo(card.id),
         "case": here.view.case_title(run),
         "lang": run.prompts.language if run.prompts else "",

@@ -36,13 +36,19 @@ def worth(here: Here) -> list[Claim]:
             "worth",
             case=here.name(row.case),
             adaptation=adapted[row.case],
-            worth=row,
+            labels=_whole(row.labels),
+            low=_whole(row.low),
+            high=_whole(row.high),
             method=t(METHODS[row.method]).lower(),
             href=here.to("etiquettes"),
         )
         for row in rows
         if row.case in adapted
     ]
+
+
+def _whole(labels: float | None) -> int | None:
+    return None if labels is None else round(labels)
 
 
 def pairs_charts(here: Here) -> tuple[Chart, ...]:

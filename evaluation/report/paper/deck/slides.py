@@ -130,10 +130,9 @@ def diverse(view: StudyView, label: str, number: int) -> tuple[SampleCard, ...]:
 
 def _drawing(here: Here) -> Iterator[Slide]:
     """A photo's way to its class; left out where the texts would not fit."""
-    drawn = drawing(here) if len(here.view.study.classes) <= _CHARTED else None
+    drawn = drawing(here, picture) if len(here.view.study.classes) <= _CHARTED else None
     if drawn is not None:
-        shown = picture(here, here.view.cards[drawn["photo"]["id"]])
-        yield slide(t("D’une photo à une réponse"), block("drawing", **{**drawn, "photo": shown}))
+        yield slide(t("D’une photo à une réponse"), block("drawing", **drawn))
 
 
 def _approaches(view: StudyView) -> Block:
