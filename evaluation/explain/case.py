@@ -63,12 +63,11 @@ def explain_case(
     if selected is None:
         selected = select_photos(predictions, explainer.spec)
     # Photos that all cases share come first everywhere.
-    ids = [photo.sample_id for photo in sorted(selected, key=lambda photo: not _is_shared(photo))]
+    first = sorted(selected, key=lambda photo: all(why.rule != "shared" for why in photo.reasons))
     work = _Work(
         explainer=explainer,
-        ids=tuple(ids),
+        ids=tuple(photo.sample_id for photo in first),
         predictions=predictions,
-        rows={name: row for row, name in enumerate(predictions.sample_ids)},
         samples={sample.id: sample for sample in samples},
         write=write,
         folder=folder,
@@ -76,10 +75,6 @@ def explain_case(
         advance=progress,
     )
     return work.explained(selected, stamp)
-
-
-def _is_shared(photo: records.SelectedPhoto) -> bool:
-    return any(reason.rule == "shared" for reason in photo.reasons)
 
 
 def planned_passes(spec: ExplainSpec, methods: Sequence[ExplainMethod], photos: int) -> int:
@@ -111,8 +106,6 @@ class _Work:
     ids: tuple[str, ...]
     """Of all photos that are explained; where only some are, the first ones."""
     predictions: records.Predictions
-    rows: Mapping[str, int]
-    """Of each sample id in the predictions."""
     samples: Mapping[str, Sample]
     write: Callable[[str, bytes], None]
     folder: str
@@ -129,7 +122,7 @@ class _Work:
 
     def classes_of(self, sample_id: str) -> tuple[int, ...]:
         """The classes that are explained of a photo: the predicted one, then the true one."""
-        row = self.rows[sample_id]
+        row = self.predictions.sample_ids.index(sample_id)
         predicted, true = self.predictions.predicted[row], self.predictions.labels[row]
         return tuple(dict.fromkeys((int(predicted), int(true))))
 
@@ -215,7 +208,7 @@ class _Work:
         """One photo with its maps: the predicted class's, and the true one's if it differs."""
         sample, classes = self.samples[selected.sample_id], self.predictions.classes
         geometry = Geometry.of(self.explainer.model.preprocessing, (sample.width, sample.height))
-        row, explained = self.rows[sample.id], self.classes_of(sample.id)
+        row, explained = self.predictions.sample_ids.index(sample.id), self.classes_of(sample.id)
         drawn: list[ClassMap] = []
         extent: tuple[float, float] | None = None
         for method in methods:

@@ -54,8 +54,6 @@ class Method:
     """The maps of every class of the score."""
     refuse: Callable[[Tower], ModelError | None]
     """Why it does not apply to a tower, naming one that does; None when it applies."""
-    own: Callable[[Tower], bool] = lambda _tower: False
-    """Whether it is what explains such a tower when nothing is asked for."""
     passes: Callable[[ExplainSpec], int] = lambda _spec: 1
     """Forward passes of an image."""
     work: Callable[[ExplainSpec], int] = lambda _spec: 3
@@ -78,16 +76,6 @@ def _needs_layout(name: str, tower: Tower) -> ModelError | None:
     return ModelError(
         f"{name} needs attention over the image, and this tower {has}", remedy=f"use {other}"
     )
-
-
-def _pools_last(tower: Tower) -> bool:
-    """Whether the last attention pools the image: it has other queries than keys."""
-    _, _, queries, keys = tower.attentions[-1]
-    return queries != keys
-
-
-def _reads_tokens(tower: Tower) -> bool:
-    return tower.spatial is None and tower.layout is not None
 
 
 def _needs_spatial(tower: Tower) -> ModelError | None:
@@ -122,23 +110,17 @@ def _rise(look: Look) -> InputMaps:
 
 
 METHODS: Mapping[ExplainMethod, Method] = {
-    # Where the last attention is a pool, its own gradient is more faithful than relevance
-    # through all layers; where a class token is read, it is the other way round (deletion and
-    # insertion on the toy models of the tests).
     "attention-gradient": Method(
         run=lambda look: attention_gradient(look.model, look.score, look.pixels()),
         refuse=partial(_needs_layout, "attention-gradient"),
-        own=lambda tower: _reads_tokens(tower) and _pools_last(tower),
     ),
     "chefer": Method(
         run=lambda look: chefer(look.model, look.score, look.pixels()),
         refuse=partial(_needs_layout, "chefer"),
-        own=lambda tower: _reads_tokens(tower) and not _pools_last(tower),
     ),
     "hirescam": Method(
         run=partial(_cam, "hirescam"),
         refuse=_needs_spatial,
-        own=lambda tower: tower.spatial is not None,
         layer=_spatial_name,
     ),
     "gradcam": Method(
@@ -149,7 +131,6 @@ METHODS: Mapping[ExplainMethod, Method] = {
     "rise": Method(
         run=_rise,
         refuse=lambda _tower: None,
-        own=lambda tower: tower.spatial is None and tower.layout is None,
         passes=lambda spec: spec.masks,
         work=lambda spec: spec.masks,
         photos=lambda spec: max(spec.rise_photos, spec.faithfulness_photos),
@@ -162,7 +143,15 @@ METHODS: Mapping[ExplainMethod, Method] = {
 
 def own_method(tower: Tower) -> ExplainMethod:
     """The method that reads a tower from inside: what an empty list of methods begins with."""
-    return next(name for name, row in METHODS.items() if row.own(tower))
+    if tower.spatial is not None:
+        return "hirescam"
+    if tower.layout is None:
+        return "rise"
+    # Where the last attention is a pool, its own gradient is more faithful than relevance
+    # through all layers; where a class token is read, it is the other way round (deletion and
+    # insertion on the toy models of the tests).  A pool has other queries than keys.
+    _, _, queries, keys = tower.attentions[-1]
+    return "attention-gradient" if queries != keys else "chefer"
 
 
 def resolve_methods(methods: tuple[ExplainMethod, ...], tower: Tower) -> tuple[ExplainMethod, ...]:
