@@ -5,7 +5,10 @@ Each case is a folder or a table as somebody has had it, and what the two comman
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -378,3 +381,64 @@ def test_the_remedy_that_is_told_is_one(
     assert code == 0, output
     assert said in output
     assert "note" not in output
+
+
+NAMES = ("007", "2 roues", "50%", "=1+1", "NULL", "nan", "1e3")
+
+
+def odd_names(root: Path) -> None:
+    """A list as a French spreadsheet saves it, of test photos whose classes have odd names."""
+    lines = ["fichier;classe;split"]
+    for number, label in enumerate(NAMES):
+        for i in range(2):
+            photo(root / "pics" / f"{number}-{i}.png", 10 * number + i)
+            lines.append(f"pics/{number}-{i}.png;{label};test")
+    (root / "t.csv").write_text("\n".join(lines), encoding="cp1252")
+
+
+def french_shop(root: Path) -> None:
+    """Two parts, a class of one photo, a photo without a class, a damaged one, and a system's."""
+    classes = [f"{part}/{label}" for part in ("train", "valid") for label in ("montres", "linge")]
+    folders(*classes, count=5)(root)
+    photo(root / "train" / "rare" / "0.png", 77)
+    photo(root / "loose.png", 78)
+    files({"train/montres/cut.jpg": b"\xff\xd8\xff\xe0 short", "Thumbs.db": b"x"})(root)
+
+
+def test_two_layouts_are_scored_and_told_truly(
+    tmp_path: Path, models_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right classes and parts, names that are never parsed, and by name what is left out."""
+    monkeypatch.setenv("VEILLE_CACHE", str(models_cache))
+    monkeypatch.chdir(tmp_path)
+    for name, lay in (("shop", french_shop), ("names", odd_names)):
+        (tmp_path / name).mkdir()
+        lay(tmp_path / name)
+        images = tmp_path / name / ("t.csv" if name == "names" else "")
+        assert veille("new", name, "--images", images, "--language", "fr")[0] == 0
+    code, output = veille("eval", "shop", "names", "--no-maps", "-q", "--models", "embedded")
+    assert code == 0, output
+    assert "this tower reads English alone" in output
+    with (tmp_path / "artefacts/names/embedded/noms/predictions.csv").open(
+        encoding="utf-8"
+    ) as file:
+        head, *rows = csv.reader(file)
+    assert sorted(head[3:]) == sorted(NAMES)
+    assert [row[1] for row in rows] == [label for label in NAMES for _ in range(2)]
+    assert {row[2] for row in rows} <= set(NAMES)
+    assert veille("report", "--output", "pages")[0] == 0
+    page = (tmp_path / "pages" / "etudes" / "shop" / "donnees.md").read_text(encoding="utf-8")
+    plain = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    for sentence in (
+        "20 photos réparties en 2 catégories : 8 photos d’apprentissage, 10 photos de validation",
+        "et 2 photos de test. Seules les photos de test notent les modèles",
+        "elles ont été tirées parmi celles d’apprentissage",
+        "1 photo hors des dossiers de catégorie est laissée de côté. loose.png",
+        "train/montres/cut.jpg montres photo tronquée",
+        "elle a trop peu de photos. rare",
+    ):
+        assert sentence in plain
+    page = (tmp_path / "pages" / "etudes" / "names" / "donnees.md").read_text(encoding="utf-8")
+    plain = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+    assert "14 photos réparties en 7 catégories" in plain
+    assert [label for label in NAMES if label not in unescape(page)] == []

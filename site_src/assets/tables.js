@@ -107,9 +107,11 @@
     const small = (cell) => cell?.querySelector("small")?.textContent.trim() ?? "";
     const tag = (cell) => cell?.querySelector(".v-tag")?.textContent.trim() ?? "";
     const plain = (text) => (NOTHING.has(text) ? "" : (printed(text)?.toString() ?? text));
+    const figure = (text) => (text && Number.isFinite(Number(text)) ? Number(text) : text);
     const exact = (cell, number) => {
       const text = cell ? words(cell) : "";
-      return cell?.dataset.value ?? (number ? plain(text) : text);
+      const value = cell?.dataset.value ?? plain(text);
+      return number ? figure(value) : cell?.dataset.value ?? text;
     };
     const columns = [];
     [...head.cells].forEach((cell, i) => {
@@ -121,8 +123,8 @@
       columns.push([full, (row) => exact(row.cells[i], number)]);
       const any = (ask) => rows.some((row) => ask(row.cells[i]));
       if (any((one) => one?.dataset.low !== undefined)) {
-        columns.push([`${name} – ${low}`, (row) => row.cells[i]?.dataset.low ?? ""]);
-        columns.push([`${name} – ${high}`, (row) => row.cells[i]?.dataset.high ?? ""]);
+        columns.push([`${name} – ${low}`, (row) => figure(row.cells[i]?.dataset.low ?? "")]);
+        columns.push([`${name} – ${high}`, (row) => figure(row.cells[i]?.dataset.high ?? "")]);
       } else if (any(small)) columns.push([`${name} – ${note}`, (row) => small(row.cells[i])]);
       if (any(tag)) columns.push([`${name} – ${verdict}`, (row) => tag(row.cells[i])]);
     });
@@ -137,14 +139,14 @@
   };
 
   /* As the reader's spreadsheet takes it: semicolons and decimal commas in French; a text that a
-     spreadsheet would run has an apostrophe before it. */
+     spreadsheet would run has an apostrophe before it. A class called 1.5 is a text. */
   const cellOf = (one) => {
-    if (/^-?\d+(\.\d+)?(e-?\d+)?$/i.test(one)) return english ? one : one.replace(".", ",");
+    if (typeof one === "number") return english ? `${one}` : `${one}`.replace(".", ",");
     const safe = /^[=+\-@\t\r]/.test(one) ? `'${one}` : one;
     return /[",;\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
   const csv = (rows) => rows.map((row) => row.map(cellOf).join(english ? "," : ";")).join("\r\n");
-  const tabbed = (rows) => rows.map((row) => row.map((one) => one.replace(/[\t\r\n]+/g, " "))
+  const tabbed = (rows) => rows.map((row) => row.map((one) => `${one}`.replace(/[\t\r\n]+/g, " "))
     .join("\t")).join("\n");
 
   const copy = async (text) => {

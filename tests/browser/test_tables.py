@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,6 +152,33 @@ def test_a_grouped_table_downloads_with_its_groups(open_page: OpenPage) -> None:
     page = open_page(f"{STUDY}/donnees.html")
     _, rows = downloaded(page, "nombres")
     assert rows[2][0] == "<b>Montres</b> | à quartz"
+
+
+def test_a_long_table_is_searched_and_its_names_are_never_parsed(
+    open_page: OpenPage, site: Path, tmp_path: Path
+) -> None:
+    """Above 30 rows a field keeps those whose name holds a word; names stay what they are."""
+    shutil.copytree(site, tmp_path / "site")
+    path = tmp_path / "site" / STUDY / "donnees.html"
+    page, names = path.read_text(encoding="utf-8"), ["=1+1", "007", "1.50", "1e3", "nan", "50%"]
+    table = re.search(r'<table id="nombres".*?</table>', page, re.DOTALL)
+    assert table is not None
+    row = re.search(r"<tr>\s*<th.*?</tr>", table[0][table[0].index("<tbody") :], re.DOTALL)
+    assert row is not None
+    more = "".join(
+        re.sub(r"<th(.*?)>.*</th>", rf"<th\1>{name}</th>", row[0], flags=re.DOTALL)
+        for name in [*names, *(f"Espèce {number:02}" for number in range(40))]
+    )
+    path.write_text(page.replace(row[0], more + row[0], 1), encoding="utf-8")
+    opened = open_page(f"{STUDY}/donnees.html", base=f"{(tmp_path / 'site').as_uri()}/")
+    _, rows = downloaded(opened, "nombres")
+    assert [line[0] for line in rows[1:7]] == ["'=1+1", *names[1:]]
+    field = opened.locator("input.v-find")
+    assert field.count() == 1
+    field.fill("ESPÈCE 3")
+    assert opened.locator("#nombres tbody tr:visible").count() == 10
+    field.fill("")
+    assert opened.locator("#nombres tbody tr:visible").count() == len(rows) - 1
 
 
 def test_a_table_is_copied(open_page: OpenPage) -> None:
