@@ -251,3 +251,45 @@ def test_a_coverage_leads_to_the_photos_that_are_sure_enough(
                   document.querySelector('.v-explorer__count').textContent, 10) === number""",
                 arg=number,
             )
+
+
+CROWD = """() => {
+  const table = document.querySelector(".v-table__table--matrix");
+  const [head, row] = [table.tHead.rows[0], table.tBodies[0].rows[1]];
+  row.cells[0].textContent = "12. Substitut adapté aux titres, qui lit aussi le titre · Textes";
+  const cell = row.querySelector(".v-tag").closest("td");
+  cell.querySelector("a, td")?.replaceChildren("−47,1");
+  cell.querySelector(".v-tag").textContent = "on ne sait pas";
+  cell.querySelector("small").textContent = "[−53\u202f;\u00a0−41]";
+  while (head.cells.length < 13) head.append(head.cells[1].cloneNode(true));
+  row.replaceChildren(row.cells[0], ...Array.from({ length: 12 }, () => cell.cloneNode(true)));
+  table.tBodies[0].replaceChildren(...Array.from({ length: 12 }, () => row.cloneNode(true)));
+  const frame = table.closest(".v-table");
+  return [table.tBodies[0].rows.length, frame.scrollWidth - frame.clientWidth];
+}"""
+
+
+def test_who_beats_whom_is_whole_with_twelve_cases(open_page: OpenPage) -> None:
+    """At 1440 pixels nothing of the matrix is scrolled out of sight."""
+    assert open_page(f"{STUDY}/comparaison.html").evaluate(CROWD) == [12, 0]
+
+
+def test_words_stand_under_their_headings(open_page: OpenPage) -> None:
+    """In a table of scores too: columns of words are read from the left, numbers to the right."""
+    table = open_page(f"{STUDY}/comparaison.html").locator("#cas")
+    aligned = "(cell) => getComputedStyle(cell).textAlign"
+    for name, side in (("Rang", "left"), ("Exactitude", "right")):
+        place = (
+            table.locator("thead th")
+            .all_inner_texts()
+            .index(
+                next(
+                    one
+                    for one in table.locator("thead th").all_inner_texts()
+                    if one.startswith(name)
+                )
+            )
+        )
+        assert table.locator("thead th").nth(place).evaluate(aligned) == side
+        cell = table.locator("tbody tr").first.locator("th, td").nth(place)
+        assert cell.evaluate(aligned) == side

@@ -117,6 +117,30 @@ def test_search_finds_words_behind_an_apostrophe(open_page: OpenPage) -> None:
     assert any("’attention" in one for one in results.all_inner_texts())
 
 
+@pytest.mark.parametrize(
+    ("folder", "typed", "found"),
+    [
+        ("", "montre", "Montres"),
+        ("", "locomotive", "Trains"),
+        ("", "wagon", "Trains"),
+        ("", "étiquette", "étiquettes"),
+        ("en/", "engine", "Trains"),
+        ("en/", "carriage", "Trains"),
+        ("en/", "label", "labels"),
+    ],
+)
+def test_search_finds_what_a_reader_types(
+    open_page: OpenPage, folder: str, typed: str, found: str
+) -> None:
+    """The singular of a class, what its name means in the page's language, a word of a page."""
+    page = open_page(f"{folder}annexes.html")
+    page.locator(".md-search__input").click()
+    page.keyboard.type(typed)
+    results = page.locator(".md-search-result__link")
+    results.first.wait_for(timeout=15_000)
+    assert any(found in one for one in results.all_inner_texts()), results.all_inner_texts()
+
+
 @pytest.mark.parametrize(("folder", "title"), [("", "Cette page n’existe pas"),
                                                ("en/", "This page does not exist")])  # fmt: skip
 def test_a_lost_reader_is_told_in_their_language(

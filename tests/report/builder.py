@@ -474,6 +474,8 @@ def second(folder: Path) -> StudyResults:
         seed=0,
         cases=tuple(run.case for run in runs),
         thresholds=(),
+        glosses={"Trains": "Locomotives et wagons"},
+        translations={"Trains": "Engines and carriages"},
     )
     return results_of(study, runs, folder)
 

@@ -59,10 +59,15 @@ def marked(page: str, names: Mapping[str, str]) -> str:
     def text(piece: str) -> str:
         return within.sub(passage, piece) if len(known) <= MOST else piece
 
-    pieces = _KEPT.split(_HEADING.sub(heading, _outside(page, whole)))
+    return in_texts(_HEADING.sub(heading, _outside(page, whole)), text)
+
+
+def in_texts(page: str, change: Callable[[str], str]) -> str:
+    """The page with each of its texts changed, in order: no tag, heading, drawing or code."""
+    pieces = _KEPT.split(page)
     for place in range(0, len(pieces), 2):
         parts = _TAGS.split(pieces[place])
-        parts[::2] = map(text, parts[::2])
+        parts[::2] = map(change, parts[::2])
         pieces[place] = "".join(parts)
     return "".join(pieces)
 

@@ -13,6 +13,7 @@ from evaluation.errors import ReportError, one_line
 from evaluation.records import Reference, StudyResults
 from evaluation.report.kit import links
 from evaluation.report.kit.foreign import marked
+from evaluation.report.kit.gloss import glossed
 from evaluation.report.kit.language import Language, current, speaking, t
 from evaluation.report.kit.markup import Templates, inert
 from evaluation.report.kit.vega import Draw, vega_svg
@@ -110,7 +111,7 @@ def _study_files(view: StudyView, templates: Templates) -> dict[str, Content]:
             made[stub[0]] = templates.page("stub", stub[1])
         for old in page.formerly:
             made |= _moved(view, old, page.address)
-    made = {uri: marked(str(page), view.foreign_names) for uri, page in made.items()}
+    made = {uri: glossed(marked(str(page), view.foreign_names)) for uri, page in made.items()}
     made |= explorer.data_files(view)
     if view.archive:
         made[view.archive_uri()] = view.archive.content

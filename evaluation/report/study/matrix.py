@@ -34,6 +34,11 @@ VERDICTS = {
 }
 """Of the first of a pair on the second."""
 
+_WIDE = 9
+"""Cases whose intervals a page has room for with their decimals."""
+
+_NIL = 0.005
+
 
 # -------------------------------------------------------------------------- ranks
 
@@ -108,7 +113,7 @@ def matrix(here: Here, compared: CaseComparison, *, numbered: bool = True) -> Ta
         *(
             Col(
                 names[case][0] if numbered else " ".join(names[case]),
-                partial(_face_to_face, here, case),
+                partial(_face_to_face, here, case, len(names) > _WIDE),
             )
             for case in names
         ),
@@ -116,7 +121,7 @@ def matrix(here: Here, compared: CaseComparison, *, numbered: bool = True) -> Ta
     )
 
 
-def _face_to_face(here: Here, other: str, case: str) -> Cell:
+def _face_to_face(here: Here, other: str, crowded: bool, case: str) -> Cell:
     view = here.view
     pair = view.pair(case, other)
     if case == other or pair is None:
@@ -128,7 +133,8 @@ def _face_to_face(here: Here, other: str, case: str) -> Cell:
     return Cell(
         text=wording.signed(100 * gap),
         tag=tag,
-        note=wording.interval(low, high),
+        # A bound that would round to nothing keeps the decimal that says its sign.
+        note=wording.interval(low, high, 0 if crowded and min(abs(low), abs(high)) >= _NIL else 1),
         title=t(
             "{right} que seul {case_name} classe bien, {wrong} que seul {case_name2}",
             right=nt(right, "{n} photo", "{n} photos"),
