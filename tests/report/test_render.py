@@ -11,9 +11,11 @@ import pytest
 from evaluation.errors import ArtefactError
 from evaluation.records import AnswerSpec, StudyResults
 from evaluation.report.kit import links
+from evaluation.report.pages import home
 from evaluation.report.site.render import Pages, navigation, render
 from evaluation.report.site.sites import fill_nav
-from tests.report import builder
+from evaluation.report.study.view import StudyView, value
+from tests.report import builder, tree
 from tests.report.conftest import TEMPLATES, placeholder
 
 
@@ -81,6 +83,43 @@ def test_navigation_has_no_empty_page(shop: StudyResults, toys: StudyResults) ->
     supervised_only = builder.without(replace(toys, runs=toys.runs[1:]), cases=toys.study.cases[1:])
     (section,) = navigation((supervised_only,))
     assert "Zero-shot" not in [title for title, _ in section.pages]
+
+
+@pytest.mark.parametrize(("leads", "order"), [("", ["boutique", "jouets"]),
+                                               ("jouets", ["jouets", "boutique"])])  # fmt: skip
+def test_the_study_that_the_site_is_about_comes_first(
+    shop: StudyResults, toys: StudyResults, leads: str, order: list[str]
+) -> None:
+    """On the first page with its answer and its photos, the other in a line; first in the menu."""
+    made = render((shop, toys), None, templates=TEMPLATES, draw=placeholder, leads=leads)
+    page = tree.read(str(made["index.md"]))
+    first = str(made["index.md"]).index
+    titles = {"boutique": "Boutique d’essai", "jouets": "Jouets"}
+    assert first(titles[order[0]]) < first("Les autres études") < first(f"{order[1]}/index.html")
+    strip = next(one for one in page.find("ul") if "v-strip" in one.attributes.get("class", ""))
+    photos = [one.attributes["src"] for one in strip.find("img")]
+    assert len(photos) == len(set(photos)) >= 2
+    assert all(one.startswith(f"etudes/{order[0]}/photos/") for one in photos)
+    menu = [section.title for section in navigation((shop, toys), "fr", leads)]
+    assert [title for title in menu if title in titles.values()] == [titles[one] for one in order]
+
+
+def test_studies_and_models_stand_in_one_table(shop: StudyResults, toys: StudyResults) -> None:
+    """A row a model, a column a study: the accuracy of its best case, or a dash."""
+    views = tuple(
+        StudyView(results=one, folder=f"etudes/{one.study.name}", draw=placeholder,
+                  photos_shown=True)
+        for one in (shop, toys)
+    )  # fmt: skip
+    studies = home.build(views, None)["table"]
+    cells = {row.cells[0].text: row.cells[1:] for row in studies.groups[0].rows}
+    assert set(cells) == {view.model_title(run) for view in views for run in view.scored}
+    for title, found in cells.items():
+        for view, cell in zip(views, found, strict=True):
+            runs = [run for run in view.scored if view.model_title(run) == title]
+            top = max((value(run, "accuracy") for run in runs), default=None)
+            assert cell.value == ("" if top is None else repr(top))
+    assert home.build(views[:1], None)["table"] is None
 
 
 def test_the_menu_has_six_parts(shop: StudyResults) -> None:
