@@ -16,6 +16,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from evaluation import files
@@ -89,11 +90,12 @@ def extract(
     return Extracted(written=written, kept=len(targets) - written)
 
 
-def writing(where: Path) -> contextlib.AbstractContextManager[None]:
-    """Turns what the disk refuses into one line."""
-    return files.writing(
-        where, DataError, elsewhere="make the folder writable, or choose another with --root"
-    )
+writing = partial(
+    files.writing,
+    kind=DataError,
+    elsewhere="make the folder writable, or choose another with --root",
+)
+"""Turns what the disk refuses into one line."""
 
 
 @contextlib.contextmanager

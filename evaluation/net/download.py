@@ -16,6 +16,7 @@ import time
 import urllib.error
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -60,6 +61,12 @@ class Wanted:
     """Bytes beyond which it is not what is wanted."""
     timeout: float | None = None
     """Seconds without a byte after which a server is given up."""
+
+
+writing = partial(
+    files.writing, kind=DownloadError, elsewhere="make the folder writable, or choose another"
+)
+"""Turns what the disk refuses into one line."""
 
 
 class Part:
@@ -113,13 +120,6 @@ class Part:
         with writing(self.target):
             self.path.replace(self.target)
             self._origin.unlink(missing_ok=True)
-
-
-def writing(where: Path) -> contextlib.AbstractContextManager[None]:
-    """Turns what the disk refuses into one line."""
-    return files.writing(
-        where, DownloadError, elsewhere="make the folder writable, or choose another"
-    )
 
 
 def download(

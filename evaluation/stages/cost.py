@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median
 
 from evaluation.records import Lap
+from evaluation.stages.provenance import said_by
 
 REPETITIONS = 5
 BUDGET = 1.0
@@ -72,15 +73,8 @@ def _resident_peak_mb() -> float | None:
 
 
 def _status_mb(key: str) -> float | None:
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        name, _, value = line.partition(":")
-        if name == key:
-            return int(value.split()[0]) / 2**10  # the kernel counts KiB
-    return None
+    said = said_by("self/status", key)
+    return None if said is None else int(said.split()[0]) / 2**10  # the kernel counts KiB
 
 
 def process_peak_mb() -> float | None:

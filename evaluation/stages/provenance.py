@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -75,10 +76,14 @@ def processor() -> str:
 
 
 def _processor_name() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+    return said_by("cpuinfo", "model name") or platform.processor() or platform.machine()
+
+
+def said_by(file: str, name: str) -> str | None:
+    """The first value under a name in a file of /proc; None elsewhere than on Linux."""
+    with suppress(OSError):
+        for line in Path("/proc", file).read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")
-            if key.strip() == "model name":
+            if key.strip() == name:
                 return value.strip()
-    return platform.processor() or platform.machine()
+    return None

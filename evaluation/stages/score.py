@@ -18,20 +18,14 @@ from evaluation.data import open_photo
 from evaluation.errors import ModelError, VeilleError, WeightsUnavailable, one_line
 from evaluation.records import (
     FOLDS,
-    Adaptation,
     Case,
     Fold,
     Head,
     IntArray,
-    Option,
     Predictions,
-    Projection,
     Provenance,
-    RepeatedScores,
     RunRecord,
-    StrayResults,
     Timings,
-    TrainingRecord,
 )
 from evaluation.scoring.projection import project
 from evaluation.stages import provenance
@@ -58,27 +52,17 @@ VIEW_QUALITY = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a case that ran to its end gives; what its model did not make is empty."""
+    """What a case that ran to its end gives."""
 
     predictor: Predictor
     predictions: Predictions
     validation: Predictions | None
     """The same of the validation part, on which choices are made; None when it is empty."""
-    warnings: tuple[str, ...]
-    chosen: Mapping[str, Option]
-    projection: Projection | None = None
-    views: Mapping[str, bytes] = field(default_factory=dict)
-    """File name to WebP: see :meth:`Classifier.pictures`."""
     head: Head | None = None
-    training: TrainingRecord | None = None
-    """How the head came about, with the views that show it."""
-    adaptation: Adaptation | None = None
-    """Of a label-free case."""
-    repeats: RepeatedScores | None = None
-    """On the study's other draws."""
-    strays: StrayResults | None = None
-    """Where the study has some."""
-    timings: Timings = field(default_factory=Timings)
+    said: Mapping[str, Any]
+    """Fields of the record: warnings, what was chosen, how it was learnt, what it cost."""
+    made: Mapping[str, Any] = field(default_factory=dict)
+    """Further files of the case, as :func:`artefacts.write_run` takes them."""
 
 
 def score(case: Case, data: StudyData, engine: Engine) -> RunRecord:
@@ -92,7 +76,7 @@ def score(case: Case, data: StudyData, engine: Engine) -> RunRecord:
     record, settings = _blank_record(case, data, engine.settings), engine.settings
     try:
         outcome = run_case(case, data, engine, memory)
-        outcome = replace(outcome, repeats=repeat(case, data, engine))
+        repeats = repeat(case, data, engine)
     except VeilleError as error:
         lacks = isinstance(error, WeightsUnavailable)
         # Of a record without result: what was asked for, where there is a server.
@@ -110,6 +94,7 @@ def score(case: Case, data: StudyData, engine: Engine) -> RunRecord:
         record = replace(record, status="failed", error=reason, fingerprint="")
         _write(record, settings, clock, memory)
         raise
+    record = replace(record, repeats=repeats)
     return _write(
         _scored(record, outcome, data.groups(outcome.predictions.sample_ids)),
         settings,
@@ -117,8 +102,7 @@ def score(case: Case, data: StudyData, engine: Engine) -> RunRecord:
         memory,
         predictions=outcome.predictions,
         validation=outcome.validation,
-        projection=outcome.projection,
-        views=outcome.views,
+        **outcome.made,
     )
 
 
@@ -183,26 +167,34 @@ def run_case(
     )
     cost = engine.store.cost(model.fingerprint, model.device)
     engine.heads = {case.id: head}
-    photos = head.through(rows["test"])
+    projection = project(
+        case.id,
+        data.split.test,
+        data.dataset.classes,
+        head.through(rows["test"]),
+        made.texts,
+    )
+    timings = Timings(
+        images_embedded=run.embedded,
+        images_reused=run.reused,
+        embed_seconds=run.seconds,
+        head_seconds=head_seconds,
+        images_per_second=(cost and cost.images_per_second)
+        or engine.store.throughput(model.fingerprint),
+        embedding=cost,
+    )
     return replace(
         _answered(made, data),
-        warnings=head.warnings,
-        chosen=head.chosen,
-        projection=project(case.id, data.split.test, data.dataset.classes, photos, made.texts),
-        views=views,
         head=head,
-        training=training,
-        adaptation=made.adaptation,
-        strays=score_strays(case, data, engine, head, rows),
-        timings=Timings(
-            images_embedded=run.embedded,
-            images_reused=run.reused,
-            embed_seconds=run.seconds,
-            head_seconds=head_seconds,
-            images_per_second=(cost and cost.images_per_second)
-            or engine.store.throughput(model.fingerprint),
-            embedding=cost,
-        ),
+        said={
+            "warnings": head.warnings,
+            "chosen": head.chosen,
+            "training": training,
+            "adaptation": made.adaptation,
+            "strays": score_strays(case, data, engine, head, rows),
+            "timings": timings,
+        },
+        made={"projection": projection, "views": views},
     )
 
 
@@ -222,8 +214,7 @@ def _answered(predictor: Predictor, data: StudyData) -> Outcome:
         predictor=predictor,
         predictions=predictor.predict(test),
         validation=predictor.predict(validation) if 0 < covered == len(validation) else None,
-        warnings=tuple(warnings),
-        chosen=predictor.facts(test),
+        said={"warnings": tuple(warnings), "chosen": predictor.facts(test)},
     )
 
 
@@ -255,19 +246,17 @@ def _views(data: StudyData, model: Classifier) -> dict[str, bytes]:
 def _scored(record: RunRecord, outcome: Outcome, groups: IntArray | None) -> RunRecord:
     clock = time.perf_counter()
     scores = scoring.score(outcome.predictions, groups)
-    timings = replace(outcome.timings, score_seconds=time.perf_counter() - clock)
+    timings = outcome.said.get("timings", Timings())
     return replace(
         record,
-        warnings=(*_language_warning(record), *outcome.warnings),
+        **{
+            **outcome.said,
+            "warnings": (*_language_warning(record), *outcome.said["warnings"]),
+            "timings": replace(timings, score_seconds=time.perf_counter() - clock),
+        },
         metrics=scores.metrics,
         per_class=scores.per_class,
         confusion=scores.confusion,
-        chosen=outcome.chosen,
-        training=outcome.training,
-        adaptation=outcome.adaptation,
-        repeats=outcome.repeats,
-        strays=outcome.strays,
-        timings=timings,
         provenance=replace(
             record.provenance,
             device=outcome.predictor.device,

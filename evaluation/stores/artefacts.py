@@ -25,7 +25,8 @@ last, so a folder with a ``run.json`` is whole, and so are a record and its over
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,15 +54,16 @@ from evaluation.usage import SCORE_AGAIN
 T = TypeVar("T")
 _Made = TypeVar("_Made", CaseExplanation, Suggestion)
 
-_ELSEWHERE = "choose a writable folder with --artefacts, or change its permissions"
-
 
 # ------------------------------------------------------------------------ writing
 
 
-def writing(path: Path) -> AbstractContextManager[None]:
-    """Turns an operating system's refusal to write ``path`` into one clear line."""
-    return files.writing(path, ArtefactError, elsewhere=_ELSEWHERE)
+writing = partial(
+    files.writing,
+    kind=ArtefactError,
+    elsewhere="choose a writable folder with --artefacts, or change its permissions",
+)
+"""Turns an operating system's refusal to write a path into one clear line."""
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -73,19 +75,20 @@ def write_bytes(path: Path, content: bytes) -> None:
         files.write_bytes(path, content)
 
 
+def _write(path: Path, record: object, indent: int | None = 1) -> Path:
+    write_bytes(path, to_json(record, indent).encode())
+    return path
+
+
 def write_study(root: Path, study: StudyRecord) -> Path:
     """Writes study.json and returns its path."""
-    path = root / study.name / "study.json"
-    files.sweep(path.parent, below=True)
-    write_bytes(path, to_json(study).encode())
-    return path
+    files.sweep(root / study.name, below=True)
+    return _write(root / study.name / "study.json", study)
 
 
 def write_comparison(root: Path, comparison: StudyComparison) -> Path:
     """Writes comparison.json and returns its path."""
-    path = root / comparison.study / "comparison.json"
-    write_bytes(path, to_json(comparison).encode())
-    return path
+    return _write(root / comparison.study / "comparison.json", comparison)
 
 
 def write_drift(root: Path, drift: Drift) -> Path:
@@ -114,28 +117,25 @@ def write_run(
     folder = root / run.case
     record, failure = folder / "run.json", folder / "failure.json"
     if predictions is None:
-        path = failure if _holds_result(record) else record
-        write_bytes(path, to_json(run).encode())
-        return path
+        return _write(failure if _holds_result(record) else record, run)
     tables = {"predictions.csv": predictions, "validation.csv": validation}
     for name, table in tables.items():
         if table is not None:
             with writing(folder / name):
                 write_table(folder / name, table)
-    _write_projection(folder / "projection.json", projection)
+    if projection is None:  # one that an earlier result left would not be of this one
+        _forget(folder / "projection.json")
+    else:
+        _write(folder / "projection.json", projection, indent=None)
     _write_overlays(folder, views or {})
-    write_bytes(record, to_json(run).encode())
+    _write(record, run)
     _forget_overlays(folder / "augmentation", views or {})
-    with writing(failure):
-        failure.unlink(missing_ok=True)
+    _forget(failure)
     return record
 
 
-def _write_projection(path: Path, projection: Projection | None) -> None:
-    if projection is not None:
-        write_bytes(path, to_json(projection, indent=None).encode())
-        return
-    with writing(path):  # one that an earlier result left would not be of this one
+def _forget(path: Path) -> None:
+    with writing(path):
         path.unlink(missing_ok=True)
 
 
@@ -155,17 +155,13 @@ def write_explanation(
     """
     path = root / explanation.case / "attention.json"
     _write_with_overlays(path, explanation, overlays)
-    failure = path.with_name("attention-failure.json")
-    with writing(failure):
-        failure.unlink(missing_ok=True)
+    _forget(path.with_name("attention-failure.json"))
     return path
 
 
 def write_explain_failure(root: Path, failure: ExplainFailure) -> Path:
     """Writes attention-failure.json beside the maps that stand, if any; returns its path."""
-    path = root / failure.case / "attention-failure.json"
-    write_bytes(path, to_json(failure).encode())
-    return path
+    return _write(root / failure.case / "attention-failure.json", failure)
 
 
 def write_suggestion(root: Path, suggestion: Suggestion, overlays: Mapping[str, bytes]) -> Path:
@@ -178,7 +174,7 @@ def write_suggestion(root: Path, suggestion: Suggestion, overlays: Mapping[str, 
 def _write_with_overlays(path: Path, record: object, overlays: Mapping[str, bytes]) -> None:
     """Overlays, then the record, then away with the overlays that it does not name."""
     _write_overlays(path.parent, overlays)
-    write_bytes(path, to_json(record).encode())
+    _write(path, record)
     _forget_overlays(path.with_suffix(""), overlays)
 
 
@@ -195,8 +191,7 @@ def _forget_overlays(folder: Path, overlays: Mapping[str, bytes]) -> None:
     kept = {folder.parent / name for name in overlays}
     for overlay in folder.glob("*.webp"):
         if overlay not in kept:
-            with writing(overlay):
-                overlay.unlink(missing_ok=True)
+            _forget(overlay)
 
 
 def predictions_digest(root: Path, case: str) -> str:
