@@ -59,6 +59,14 @@ _TEXT = """Which of these does the photo show?
 Answer with its number."""
 
 
+_SIDE = 512
+_TOKENS_AT_MOST = 64
+_TOP = 20
+"""Alternatives of a token, the most that servers give."""
+_LETTERS_A_TOKEN, _PIXELS_A_TOKEN, _TOKENS_OUT = 4, 28, 10
+"""For the estimate alone: what is paid is what the server counts."""
+
+
 class Answer(NamedTuple):
     """What was said of a photo, once."""
 
@@ -84,7 +92,11 @@ class ChatModel(Predictor):
     ) -> None:
         self.spec, self._loading, self._classes, self._prompts = spec, loading, classes, prompts
         self.weights_digest = digest_of([_endpoint(spec), spec.weights])
-        self._samples = int(spec.options.get("samples", 1))
+        options = spec.options
+        self._samples = int(options.get("samples", 1))
+        self._side = int(options.get("side", _SIDE))
+        self._cap = float(options.get("max_cost", math.inf))
+        self._prices = [float(options.get(name, 0)) for name in ("price_in", "price_out")]
         self._known: dict[str, Sequence[Answer]] = {}
 
     @cached_property
@@ -153,7 +165,7 @@ class ChatModel(Predictor):
 
     def _kept_or_asked(self, photos: Mapping[str, Sample]) -> Answers:
         question = self._question()
-        asked = digest_of([self.weights_digest, question, self.spec.options.get("side", _SIDE)])
+        asked = digest_of([self.weights_digest, question, self._side])
         with SqliteFile(
             self._loading.cache / "answers.sqlite",
             (_ANSWERS,),
@@ -197,22 +209,16 @@ class ChatModel(Predictor):
 
     def _may_ask(self, count: int, question: str) -> None:
         """Before the first question: may the photos leave, and is the estimate below the cap?"""
-        options = self.spec.options
-        if not _is_local(_endpoint(self.spec)) and not options.get("send_photos"):
+        if not _is_local(_endpoint(self.spec)) and not self.spec.options.get("send_photos"):
             raise ModelError(
                 f"{count} photos would be sent to {urlsplit(_endpoint(self.spec)).hostname}",
                 where=self.spec.name,
                 remedy="write options.send_photos = true in the study, if they may leave",
             )
-        side = int(options.get("side", _SIDE))
-        tokens = len(question) / _LETTERS_A_TOKEN + (side / _PIXELS_A_TOKEN) ** 2
+        tokens = len(question) / _LETTERS_A_TOKEN + (self._side / _PIXELS_A_TOKEN) ** 2
         guess = Answer(number=0, shares=(), tokens_in=round(tokens), tokens_out=_TOKENS_OUT)
         if (price := count * self._price(guess)) > self._cap:
             raise self._too_dear(f"{count} answers would cost some {price:.2f}")
-
-    @property
-    def _cap(self) -> float:
-        return float(self.spec.options.get("max_cost", math.inf))
 
     def _too_dear(self, what: str) -> ModelError:
         return ModelError(
@@ -222,9 +228,7 @@ class ChatModel(Predictor):
         )
 
     def _price(self, answer: Answer) -> float:
-        price_in, price_out = (
-            float(self.spec.options.get(name, 0)) for name in ("price_in", "price_out")
-        )
+        price_in, price_out = self._prices
         return (answer.tokens_in * price_in + answer.tokens_out * price_out) / 1e6
 
     def _ask(self, sample: Sample, question: str) -> Answer:
@@ -238,7 +242,7 @@ class ChatModel(Predictor):
             "additionalProperties": False,
         }
         alone = self._samples == 1
-        photo = {"url": _picture(sample, int(self.spec.options.get("side", _SIDE)))}
+        photo = {"url": _picture(sample, self._side)}
         content = [{"type": "text", "text": question}, {"type": "image_url", "image_url": photo}]
         start = time.perf_counter()
         try:
@@ -268,14 +272,6 @@ class ChatModel(Predictor):
             tokens_out=int(getattr(usage, "completion_tokens", 0) or 0),
             seconds=time.perf_counter() - start,
         )
-
-
-_SIDE = 512
-_TOKENS_AT_MOST = 64
-_TOP = 20
-"""Alternatives of a token, the most that servers give."""
-_LETTERS_A_TOKEN, _PIXELS_A_TOKEN, _TOKENS_OUT = 4, 28, 10
-"""For the estimate alone: what is paid is what the server counts."""
 
 
 def _number(text: str, count: int) -> int:
