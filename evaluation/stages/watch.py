@@ -27,20 +27,20 @@ PAUSE = 0.15
 class Watch:
     """A study under edit: its validation photos are embedded, its model stays loaded."""
 
-    file: Path
-    """The study.toml."""
     data_root: Path | None
     """Where the photos are, instead of where the file says."""
     bench: Bench
-    """The model, which stays loaded, and the photos."""
-    engine: Engine
+    """The model and the photos."""
     seen: dict[Path, int] = field(default_factory=dict)
     """Each file to the time it was written at, as it was last read."""
-    said: dict[str, Predictions] = field(default_factory=dict)
-    """Prompt set to what the model said with its texts, as they were last saved."""
-    texts: dict[str, str] = field(default_factory=dict)
-    """Prompt set to the digest of its texts then."""
+    said: dict[str, tuple[str, Predictions]] = field(default_factory=dict)
+    """Prompt set to the digest of its texts as last saved, and what the model said with them."""
     last: Provisional | None = None
+
+    @property
+    def file(self) -> Path:
+        """The study.toml."""
+        return self.bench.data.study.file
 
 
 def start(
@@ -54,7 +54,7 @@ def start(
     spec, *_ = models_of(study, [name] if name else ())
     data = hide_test(read_data(study, engine.settings))
     bench = validation_bench(data, spec, engine)
-    return Watch(file=study.file, data_root=data_root, bench=bench, engine=engine)
+    return Watch(data_root=data_root, bench=bench)
 
 
 def saves(watch: Watch, pause: float = PAUSE) -> Iterator[Provisional]:
@@ -105,9 +105,10 @@ def _cases(watch: Watch) -> tuple[ProvisionalCase, ...]:
     data = watch.bench.data
     study = load_study(str(watch.file), data_root=watch.data_root)
     if (study.dataset, study.split) != (data.study.dataset, data.study.split):
-        data = hide_test(read_data(study, watch.engine.settings))
-        watch.bench = validation_bench(data, watch.bench.model.spec, watch.engine)
-        watch.said, watch.texts = {}, {}
+        engine = watch.bench.engine
+        data = hide_test(read_data(study, engine.settings))
+        watch.bench = validation_bench(data, watch.bench.model.spec, engine)
+        watch.said = {}
     resolved = tuple(
         resolve_prompts(one, data.dataset, data.split, study.prompts) for one in study.prompts
     )
@@ -117,9 +118,9 @@ def _cases(watch: Watch) -> tuple[ProvisionalCase, ...]:
 
 
 def _case(watch: Watch, prompts: PromptSet) -> ProvisionalCase:
-    before, known = watch.said.get(prompts.name), watch.texts.get(prompts.name)
+    known, before = watch.said.get(prompts.name, ("", None))
     now = before if before is not None and known == prompts.digest else watch.bench.read(prompts)
-    watch.said[prompts.name], watch.texts[prompts.name] = now, prompts.digest
+    watch.said[prompts.name] = prompts.digest, now
     groups = watch.bench.data.groups(now.sample_ids)
     test = None if before is None or before is now else paired(now.right, before.right, groups)
     return ProvisionalCase(

@@ -94,26 +94,29 @@ class ClipClassifier(TowerEmbedder):
     needs_training = False
     unit = True
 
-    def __init__(self, spec: ModelSpec, source: Source, known: Known, build: Build) -> None:
-        """A model of a source; ``build`` makes both towers, once."""
+    def __init__(
+        self,
+        spec: ModelSpec,
+        source: Source,
+        known: Known,
+        build: Build,
+        store: EmbeddingStore | None,
+    ) -> None:
+        """A model of a source; ``build`` makes both towers, once, and the store keeps texts."""
         super().__init__(spec, known.tower, lambda: build().tower)
         self._source, self._known, self._build = source, known, build
-        self._kept: Kept | None = None
+        tower = fingerprint_of(
+            weights=self.weights_digest,
+            architecture={"library": "open_clip", "text": dict(source.config["text_cfg"])},
+            preprocess={},
+            precision=self.precision,
+        )
+        self._kept: Kept | None = None if store is None else partial(store.texts, tower)
 
     @property
     def model(self) -> Any:
         """Open_clip's."""
         return self._build().model
-
-    def keep_texts(self, store: EmbeddingStore) -> None:
-        """Embeds each text once, ever."""
-        tower = fingerprint_of(
-            weights=self.weights_digest,
-            architecture={"library": "open_clip", "text": dict(self._source.config["text_cfg"])},
-            preprocess={},
-            precision=self.precision,
-        )
-        self._kept = partial(store.texts, tower)
 
     @cached_property
     def _texts(self) -> TextEncoder:
@@ -171,12 +174,14 @@ def load(spec: ModelSpec, loading: Loading) -> ClipClassifier:
     digest = _checked_digest(source)
     make = partial(_build, spec, source, loading)
     build = cache(lambda: _from_caches_first(make, spec, source, loading))
+    # It says its preprocessing, where it is there.
+    beside = source.checkpoint.parent / HUB_CONFIG
     file = place(
         loading.cache,
         {
             "weights": digest,
             "config": dict(source.config),
-            "folder": _described(source.checkpoint.parent / HUB_CONFIG),
+            "folder": beside.read_text(encoding="utf-8") if beside.is_file() else "",
             "options": dict(spec.options),
             "overrides": dict(source.overrides),
             "run": [loading.device, precision],
@@ -186,15 +191,7 @@ def load(spec: ModelSpec, loading: Loading) -> ClipClassifier:
     if known is None:
         known = _known(spec, source, build(), digest, precision)
         keep(file, known)
-    model = ClipClassifier(spec, source, known, build)
-    if loading.store is not None:
-        model.keep_texts(loading.store)
-    return model
-
-
-def _described(file: Path) -> str:
-    """What lies beside a checkpoint and says its preprocessing; "" when nothing does."""
-    return file.read_text(encoding="utf-8") if file.is_file() else ""
+    return ClipClassifier(spec, source, known, build, loading.store)
 
 
 def _known(spec: ModelSpec, source: Source, built: Built, digest: str, precision: str) -> Known:

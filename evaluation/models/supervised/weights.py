@@ -45,8 +45,7 @@ def load_trunk(spec: ModelSpec, loading: Loading) -> Loaded:
 
     Raises :class:`WeightsUnavailable`, :class:`WeightsMismatch` or :class:`ModelError`.
     """
-    loaded = _load_trunk(spec, loading)
-    size = spec.options.get("size")
+    loaded, size = _load_trunk(spec, loading), spec.options.get("size")
     if size is None:
         return loaded
     return replace(loaded, trunk=resized(loaded.trunk, int(size), where=spec.name))
