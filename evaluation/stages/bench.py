@@ -1,12 +1,10 @@
 """A loaded model over the photos of a study, asked with any texts."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from evaluation.errors import DataError
+from evaluation.models import Classifier
 from evaluation.records import (
     Case,
     FloatArray,
@@ -22,9 +20,6 @@ from evaluation.stages.embed import embed_parts
 from evaluation.stages.engine import Engine
 from evaluation.stages.heads import CaseHead, make_head
 from evaluation.stages.open import StudyData
-
-if TYPE_CHECKING:
-    from evaluation.models import Classifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,11 @@ in first: a run that was stopped, or a worker that was lost, costs the blocks un
 Ray starts what was lost anew, and uses nodes that join.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +22,7 @@ from evaluation.records.base import silent
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
 from evaluation.stages.settings import Settings
-
-if TYPE_CHECKING:
-    from evaluation.stores.embeddings import EmbeddingStore
+from evaluation.stores.embeddings import EmbeddingStore
 
 BLOCK = 8
 """Batches between two files: what a lost worker costs at most."""

@@ -1,13 +1,11 @@
 """The embeddings of a study's parts, from the store where it has them, and what they cost."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from evaluation.data import open_photo
+from evaluation.models import Classifier, Embedder
 from evaluation.records import (
     EmbeddingCost,
     FloatArray,
@@ -22,11 +20,7 @@ from evaluation.scoring.metrics import softmax
 from evaluation.stages.cost import PeakMemory, seconds_of
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
-from evaluation.stores.filling import decode, embed
-
-if TYPE_CHECKING:
-    from evaluation.models import Classifier, Embedder
-    from evaluation.stores.filling import EmbeddingRun
+from evaluation.stores.filling import EmbeddingRun, decode, embed
 
 
 def embed_samples(

@@ -5,14 +5,13 @@ declares; ``veille explain`` asks for more.  What it makes is cached map by map:
 interrupted run goes on where it was, and an unchanged case computes nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from evaluation.data import open_photo
 from evaluation.errors import ArtefactError, DataError, VeilleError, one_line
+from evaluation.models import Classifier
 from evaluation.records import (
     DEPTH,
     Case,
@@ -30,9 +29,6 @@ from evaluation.stages.standing import maps_stand
 from evaluation.stores import artefacts
 from evaluation.stores.tables import read_predictions
 from evaluation.usage import eval_command
-
-if TYPE_CHECKING:
-    from evaluation.models import Classifier
 
 
 def deeper(spec: ExplainSpec) -> ExplainSpec:

@@ -3,19 +3,18 @@
 Takes plain values: pytest is one caller among others.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from evaluation import scoring
 from evaluation.data import open_photo
 from evaluation.errors import ModelError, VeilleError, WeightsUnavailable, one_line
+from evaluation.models import Classifier, Predictor
 from evaluation.records import (
     FOLDS,
     Case,
@@ -41,9 +40,6 @@ from evaluation.stages.standing import fingerprint, weights_fingerprint
 from evaluation.stages.strays import score_strays
 from evaluation.stores import artefacts
 from evaluation.usage import eval_command
-
-if TYPE_CHECKING:
-    from evaluation.models import Classifier, Predictor
 
 VIEWS = 8
 """Images that show an augmentation: a photo as it is read, then views of it."""
