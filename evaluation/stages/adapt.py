@@ -98,10 +98,10 @@ def adapt_case(
         controlled=controlled,
     )
     with engine.map_cache() as cache:
-        kept = cache.arrays(key)
-        if kept is None:
-            kept = _packed(_adapt(case, data, engine, rows, zero_shot, controlled=controlled))
-            cache.put_arrays(key, kept)
+        kept = cache.kept_arrays(
+            key,
+            lambda: _packed(_adapt(case, data, engine, rows, zero_shot, controlled=controlled)),
+        )
     return _unpacked(kept, zero_shot)
 
 

@@ -22,13 +22,12 @@ def embed_titles(
     reader = engine.reader(spec, data)
     key = key_of("titles", weights=reader.weights_digest, texts=list(known))
     with engine.map_cache() as cache:
-        kept = cache.arrays(key)
-        if kept is None:
-            # A part without any title still has to know how wide one is.
-            kept = {"titles": reader.embed_texts(tuple(known) or ("",)).astype(np.float32)}
-            cache.put_arrays(key, kept)
-    titles = np.zeros((len(ids), kept["titles"].shape[1]), dtype=np.float32)
-    titles[names >= 0] = kept["titles"][names[names >= 0]]
+        # A part without any title still has to know how wide one is.
+        rows = cache.kept(
+            key, lambda: reader.embed_texts(tuple(known) or ("",)).astype(np.float32), "titles"
+        )
+    titles = np.zeros((len(ids), rows.shape[1]), dtype=np.float32)
+    titles[names >= 0] = rows[names[names >= 0]]
     return titles, names
 
 

@@ -57,14 +57,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="where results are written (default: artefacts)",
     )
-    group.addoption("--offline", action="store_true", help="never touch the network")
-    group.addoption("--no-maps", action="store_true", help="make no attention maps")
-    group.addoption(
-        "--force", action="store_true", help="run cases anew though nothing changed since"
-    )
-    group.addoption(
-        "--retry", action="store_true", help="ask again for weights that could not be had today"
-    )
+    flags = {
+        "--offline": "never touch the network",
+        "--no-maps": "make no attention maps",
+        "--force": "run cases anew though nothing changed since",
+        "--retry": "ask again for weights that could not be had today",
+    }
+    for flag, said in flags.items():
+        group.addoption(flag, action="store_true", help=said)
     group.addoption(
         "--resume",
         action=argparse.BooleanOptionalAction,
