@@ -133,32 +133,32 @@ class ChatModel(Predictor):
 
     def facts(self, samples: Sequence[Sample]) -> Mapping[str, Option]:
         """Tokens, money and refusals, over the answers for these photos."""
-        answers = [one for each in self._answered(samples).values() for one in each]
+        answers = [answer for each in self._answered(samples).values() for answer in each]
         price = sum(map(self._price, answers))
         facts: dict[str, Option] = {
-            "tokens_in": sum(one.tokens_in for one in answers),
-            "tokens_out": sum(one.tokens_out for one in answers),
-            "refused": sum(one.number == 0 for one in answers),
-            "seconds_per_photo": sum(one.seconds for one in answers) / max(len(samples), 1),
+            "tokens_in": sum(answer.tokens_in for answer in answers),
+            "tokens_out": sum(answer.tokens_out for answer in answers),
+            "refused": sum(answer.number == 0 for answer in answers),
+            "seconds_per_photo": sum(answer.seconds for answer in answers) / max(len(samples), 1),
         }
         return facts | ({"cost_per_photo": price / len(samples)} if price else {})
 
     def _row(self, answers: Sequence[Answer], label: str) -> list[float]:
         """(C,) probabilities: of the tokens, or the votes; an answer that is none is an error."""
         classes = self._classes
-        if all(one.shares for one in answers):
-            return list(np.mean([one.shares for one in answers], axis=0))
-        votes = Counter(one.number for one in answers if one.number)
+        if all(answer.shares for answer in answers):
+            return list(np.mean([answer.shares for answer in answers], axis=0))
+        votes = Counter(answer.number for answer in answers if answer.number)
         if not votes:  # on no class in particular, but not on the right one
             wrong = [float(name != label) for name in classes]
-            return [one / sum(wrong) for one in wrong]
+            return [share / sum(wrong) for share in wrong]
         return [votes[i + 1] / sum(votes.values()) for i in range(len(classes))]
 
     # ------------------------------------------------------------------------ asking
 
     def _answered(self, samples: Sequence[Sample]) -> Answers:
         """The answers for some photos, asked for where they are not kept."""
-        photos = {one.digest: one for one in samples if one.digest not in self._known}
+        photos = {sample.digest: sample for sample in samples if sample.digest not in self._known}
         if photos:
             self._known |= self._kept_or_asked(photos)
         return {sample.digest: self._known[sample.digest] for sample in samples}
@@ -287,15 +287,15 @@ def _shares(choice: Any, text: str, numbers: Sequence[str]) -> tuple[float, ...]
     """(C,) probabilities from the token that is the number, where one token is; else none."""
     tokens = getattr(choice.logprobs, "content", None) or ()
     said = str(_number(text, len(numbers)))
-    at = [one for one in tokens if one.token.strip(' "') == said]
+    at = [token for token in tokens if token.token.strip(' "') == said]
     if len(at) != 1:
         return ()
     found = dict.fromkeys(numbers, 0.0)
-    for one in at[0].top_logprobs:
-        if (name := one.token.strip(' "')) in found:
-            found[name] += math.exp(one.logprob)
+    for token in at[0].top_logprobs:
+        if (name := token.token.strip(' "')) in found:
+            found[name] += math.exp(token.logprob)
     total = sum(found.values())
-    return tuple(one / total for one in found.values()) if total else ()
+    return tuple(share / total for share in found.values()) if total else ()
 
 
 def _picture(sample: Sample, side: int) -> str:

@@ -62,7 +62,7 @@ class Tower:
         import torch
 
         # More convolutions than a patch embedding are worth laying out photos channels last.
-        convolutional = sum(isinstance(one, torch.nn.Conv2d) for one in module.modules()) > 1
+        convolutional = sum(isinstance(layer, torch.nn.Conv2d) for layer in module.modules()) > 1
         layout = torch.channels_last if convolutional else torch.contiguous_format
         module = module.to(memory_format=layout)
         if device.type == "cpu":

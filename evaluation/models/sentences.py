@@ -48,10 +48,10 @@ class SentenceEncoder:
         parts = []
         for start in range(0, len(sentences), BATCH):
             some = self._tokenizer.encode_batch(
-                [_clean(one) for one in sentences[start : start + BATCH]]
+                [_clean(sentence) for sentence in sentences[start : start + BATCH]]
             )
-            ids = np.array([one.ids for one in some])
-            shown = np.array([one.attention_mask for one in some], dtype=np.float32)[..., None]
+            ids = np.array([line.ids for line in some])
+            shown = np.array([line.attention_mask for line in some], dtype=np.float32)[..., None]
             states = self._states(ids, shown[..., 0] > 0)
             parts.append((states * shown).sum(axis=1) / shown.sum(axis=1))
         return np.concatenate(parts)

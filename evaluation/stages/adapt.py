@@ -166,7 +166,7 @@ def unlabelled(
 
 
 def _ids(data: StudyData) -> list[str]:
-    return [one for fold in READ for one in data.ids(fold)]
+    return [sample_id for fold in READ for sample_id in data.ids(fold)]
 
 
 def _shares(spec: ModelSpec, data: StudyData) -> FloatArray | None:

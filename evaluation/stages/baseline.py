@@ -59,7 +59,7 @@ def state(artefacts: Path, study: str, against: str) -> Iterator[StudyResults]:
     """
     saved = states_of(artefacts)
     places = (saved / against, Path(against))
-    found = next((one for one in places if (one / study / "study.json").is_file()), None)
+    found = next((place for place in places if (place / study / "study.json").is_file()), None)
     if found is not None:
         yield read_study_results(found / study)
         return
@@ -136,7 +136,7 @@ def _change(
     run: RunRecord, then: Predictions, now: Predictions, groups: tuple[tuple[str, ...], ...]
 ) -> CaseChange:
     known = set(then.sample_ids)
-    ids = tuple(one for one in now.sample_ids if one in known)
+    ids = tuple(sample_id for sample_id in now.sample_ids if sample_id in known)
     before, after = (in_order(table, ids).right for table in (then, now))
     test = paired(after, before, group_numbers(groups, ids))
     return CaseChange(

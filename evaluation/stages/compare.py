@@ -119,17 +119,17 @@ def _still_true(evidence: Evidence) -> StudyComparison:
     now = study.dataset_revision, study.split_digest
     if (earlier.dataset_revision, earlier.split_digest) != now:
         return blank
-    unchanged = {case for case, one in evidence.inputs.items() if earlier.inputs.get(case) == one}
+    unchanged = {case for case, key in evidence.inputs.items() if earlier.inputs.get(case) == key}
     models = {run.model.name for run in evidence.runs.values()} - {
         run.model.name for case, run in evidence.runs.items() if case not in unchanged
     }
     return replace(
         earlier,
-        prompts=tuple(one for one in earlier.prompts if one.model in models),
+        prompts=tuple(diagnosis for diagnosis in earlier.prompts if diagnosis.model in models),
         control={case: gain for case, gain in earlier.control.items() if case in unchanged},
-        few_shot=tuple(one for one in earlier.few_shot if one.model in models),
-        retrieval=tuple(one for one in earlier.retrieval if one.model in models),
-        pairs=tuple(one for one in earlier.pairs if one.case in unchanged),
+        few_shot=tuple(curves for curves in earlier.few_shot if curves.model in models),
+        retrieval=tuple(record for record in earlier.retrieval if record.model in models),
+        pairs=tuple(curve for curve in earlier.pairs if curve.case in unchanged),
     )
 
 
@@ -153,13 +153,13 @@ def _each_case(
 def _measured_by(evidence: Evidence) -> dict[str, str | None]:
     """Each set of random words, and the prompt set whose measure they take."""
     sets = [run.prompts for run in evidence.runs.values() if run.prompts]
-    return {one.name: one.like for one in sets if one.derive == "random-words"}
+    return {prompts.name: prompts.like for prompts in sets if prompts.derive == "random-words"}
 
 
 def _quoted(reference: Reference | None, margin: float) -> tuple[Finding, ...]:
     if reference is None:
         return ()
-    counts = {one.name: round(one.accuracy * reference.test_images) for one in reference.systems}
+    counts = {row.name: round(row.accuracy * reference.test_images) for row in reference.systems}
     return find_quoted(counts, reference.test_images, margin=margin)
 
 
@@ -194,7 +194,7 @@ def _diagnoses(
     evidence: Evidence, earlier: StudyComparison, names: Sequence[str], controls: Sequence[str]
 ) -> tuple[PromptDiagnosis, ...]:
     """What each model's prompt sets change; the deep part of unchanged models is kept."""
-    known = {one.model: one for one in earlier.prompts}
+    known = {diagnosis.model: diagnosis for diagnosis in earlier.prompts}
     return tuple(
         replace(
             known.get(model, PromptDiagnosis(model=model)),

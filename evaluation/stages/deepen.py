@@ -126,7 +126,7 @@ def _text_diagnosis(
 ) -> dict[str, Any]:
     classes = bench.data.dataset.classes
     described = [
-        case for case, one in sets.items() if one.derive not in {"class-names", "random-words"}
+        case for case, texts in sets.items() if texts.derive not in {"class-names", "random-words"}
     ]
     return {
         "effects": {

@@ -99,8 +99,8 @@ def _run(
         ray.init(address=address, log_to_driver=False)
     plain = replace(settings, cache=settings.cache.absolute(), progress=silent)
     photos = [
-        {"photo": one.digest, "path": str(one.image.absolute()), "bits": one.bits or 0}
-        for one in missing
+        {"photo": sample.digest, "path": str(sample.image.absolute()), "bits": sample.bits or 0}
+        for sample in missing
     ]
     blocks = -(-len(photos) // (BLOCK * settings.batch_size))
     room = int(ray.cluster_resources().get("CPU", 1))
@@ -120,6 +120,6 @@ def _take_in(folder: Path, store: EmbeddingStore, fingerprint: str) -> None:
 
     for file in sorted(folder.glob("**/*.parquet")):
         table = parquet.read_table(file).to_pydict()
-        vectors = [np.frombuffer(one, dtype="<f4") for one in table["vector"]]
+        vectors = [np.frombuffer(vector, dtype="<f4") for vector in table["vector"]]
         store.put(fingerprint, dict(zip(table["photo"], vectors, strict=True)))
     shutil.rmtree(folder, ignore_errors=True)

@@ -53,7 +53,7 @@ def embed_parts(
     """
     memory = memory or PeakMemory()
     memory.lap()
-    ids = [one for fold in folds for one in data.ids(fold)]
+    ids = [sample_id for fold in folds for sample_id in data.ids(fold)]
     run = embed_samples(data.samples(ids), engine, model, f"embedding with {model.spec.name}")
     if run.embedded:
         cost = _cost(data, model, run, ids, memory.lap())

@@ -61,7 +61,7 @@ def zero_shot_cases(evidence: Evidence) -> dict[str, dict[str, str]]:
 def prompts_made_from(evidence: Evidence, derive: str) -> list[str]:
     """Names of the prompt sets with this ``derive``."""
     sets = [run.prompts for run in evidence.runs.values() if run.prompts]
-    return list(dict.fromkeys(one.name for one in sets if one.derive == derive))
+    return list(dict.fromkeys(prompts.name for prompts in sets if prompts.derive == derive))
 
 
 def chosen_cases(evidence: Evidence) -> dict[str, str]:

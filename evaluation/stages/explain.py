@@ -191,7 +191,7 @@ def _unscored(case: Case, what: str) -> DataError:
 
 
 def _is_of_now(run: RunRecord, case: Case, data: StudyData) -> bool:
-    texts = (None if one is None else one.digest for one in (run.prompts, case.prompts))
+    texts = (None if prompts is None else prompts.digest for prompts in (run.prompts, case.prompts))
     return (
         run.dataset_revision == data.dataset.revision
         and run.split_digest == data.split.digest

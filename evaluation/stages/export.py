@@ -80,7 +80,7 @@ def export(
         _save(work / "tower.safetensors", model.image_tower.state_dict())
         head = {"weight": ready.head.weight, "bias": ready.head.bias, "layer": ready.head.layer}
         # In one precision, whichever each part was learnt in: that in which heads compute here.
-        fitted = {name: np.float64(one) for name, one in head.items() if one is not None}
+        fitted = {name: np.float64(value) for name, value in head.items() if value is not None}
         _save(work / "head.safetensors", fitted)
         (work / "case.json").write_text(json.dumps(described, indent=2), encoding="utf-8")
         (work / "README.txt").write_text(_readme(case, onnx=onnx), encoding="utf-8")
@@ -116,7 +116,7 @@ def _save(path: Path, tensors: Mapping[str, Any]) -> None:
 
     # Copies: safetensors refuses tensors that share memory.
     save_file(
-        {name: torch.as_tensor(one).clone().contiguous() for name, one in tensors.items()}, path
+        {name: torch.as_tensor(part).clone().contiguous() for name, part in tensors.items()}, path
     )
 
 

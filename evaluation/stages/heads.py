@@ -98,7 +98,7 @@ def make_head(
         head=head,
         classes=data.dataset.classes,
         logits={
-            one: row for fold in said for one, row in zip(data.ids(fold), logits[fold], strict=True)
+            key: row for fold in said for key, row in zip(data.ids(fold), logits[fold], strict=True)
         },
         texts=texts,
         adaptation=adaptation,

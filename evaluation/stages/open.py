@@ -61,7 +61,7 @@ class StudyData:
     def samples(self, ids: Sequence[str]) -> tuple[Sample, ...]:
         """The samples of these ids, in their order."""
         known = {sample.id: sample for sample in self.dataset.samples}
-        return tuple(known[one] for one in ids)
+        return tuple(known[sample_id] for sample_id in ids)
 
     def labels(self, ids: Sequence[str]) -> IntArray:
         """(N,) class indices of these ids."""
@@ -126,7 +126,7 @@ def read_data(study: Study, settings: Settings) -> StudyData:
             where=study.file,
             remedy="give the split some: [split] validation_share = 0.2; or delete strays",
         )
-    prompts = tuple(resolve_prompts(one, dataset, split, study.prompts) for one in study.prompts)
+    prompts = tuple(resolve_prompts(each, dataset, split, study.prompts) for each in study.prompts)
     return StudyData(
         study=replace(study, prompts=prompts),
         dataset=dataset,
@@ -164,7 +164,7 @@ def hide_test(data: StudyData) -> StudyData:
             test=(),
             duplicates=(),
             near_duplicates=(),
-            groups=tuple(one for one in data.split.groups if not hidden.intersection(one)),
+            groups=tuple(group for group in data.split.groups if not hidden.intersection(group)),
         ),
     )
 

@@ -49,7 +49,7 @@ def pairs_curve(
         points.append(
             PairsPoint(
                 pairs=size,
-                accuracies=tuple(float(one) for one in right.mean(axis=1)),
+                accuracies=tuple(float(accuracy) for accuracy in right.mean(axis=1)),
                 mean=band.gain,
                 low=max(0.0, band.low),
                 high=min(1.0, band.high),

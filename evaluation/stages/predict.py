@@ -127,11 +127,11 @@ def predict_folder(
 
 def _like(samples: Sequence[Sample], data: StudyData) -> list[str]:
     """For each photo, the first other one that looks the same, of the study or of the folder."""
-    names = [f"{data.study.name}: {one.id}" for one in data.dataset.samples]
+    names = [f"{data.study.name}: {sample.id}" for sample in data.dataset.samples]
     known = len(names)
     names += [sample.id for sample in samples]
     found = [""] * len(samples)
-    for group in alike([one.look for one in (*data.dataset.samples, *samples)]):
+    for group in alike([sample.look for sample in (*data.dataset.samples, *samples)]):
         for index in group:
             if index >= known:
                 found[index - known] = names[next(other for other in group if other != index)]
@@ -143,13 +143,13 @@ def answers_to_csv(found: FolderAnswers) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*HEAD, *found.classes])
-    for one, row in zip(found.answers, found.probabilities, strict=True):
-        decision = "keep" if one.kept else "person"
+    for said, row in zip(found.answers, found.probabilities, strict=True):
+        decision = "keep" if said.kept else "person"
         probabilities = [repr(float(p)) for p in row]
         writer.writerow(
             [
-                *(one.path, one.predicted, repr(one.probability), decision, one.like),
-                *("stray" if one.stray else "", *probabilities),
+                *(said.path, said.predicted, repr(said.probability), decision, said.like),
+                *("stray" if said.stray else "", *probabilities),
             ]
         )
     return text.getvalue()

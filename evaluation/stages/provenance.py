@@ -65,7 +65,7 @@ def numeric_versions() -> dict[str, str]:
     """The same of the packages that can change a number, the program itself left out: its
     stages have versions of their own.
     """
-    return {name: one for name, one in versions().items() if name in _PACKAGES[1:]}
+    return {name: version for name, version in versions().items() if name in _PACKAGES[1:]}
 
 
 @cache

@@ -48,7 +48,7 @@ def _accuracy(
         texts = resolve_prompts(texts, data.dataset, draw, data.study.prompts)
     width = next(iter(embeddings.values())).size
     rows = {
-        fold: np.array([embeddings[one] for one in drawn.ids(fold)]).reshape(-1, width)
+        fold: np.array([embeddings[sample_id] for sample_id in drawn.ids(fold)]).reshape(-1, width)
         for fold in FOLDS
     }
     learnt = support(drawn, rows, "train")

@@ -82,9 +82,9 @@ def weights_fingerprint(spec: ModelSpec, settings: Settings) -> str:
 
 def _files(path: Path) -> list[list[str | int]]:
     """Name, bytes and time of a file, or of all files of a folder; empty when it is absent."""
-    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    states = [(one, one.stat()) for one in files if one.is_file()]
-    return [[one.name, state.st_size, state.st_mtime_ns] for one, state in states]
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    states = [(file, file.stat()) for file in files if file.is_file()]
+    return [[file.name, state.st_size, state.st_mtime_ns] for file, state in states]
 
 
 def is_repeated(case: Case, data: StudyData) -> bool:
@@ -99,7 +99,7 @@ def standing_run(case: Case, data: StudyData, settings: Settings) -> RunRecord |
     folder = settings.artefacts / case.id
     needed = [folder / "run.json", table_file(folder / "predictions.csv")]
     needed += [table_file(folder / "validation.csv")] if data.split.validation else []
-    if (folder / "failure.json").exists() or not all(one.is_file() for one in needed):
+    if (folder / "failure.json").exists() or not all(path.is_file() for path in needed):
         return None
     # Whatever cannot be read is made anew.
     with suppress(ArtefactError):

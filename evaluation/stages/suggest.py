@@ -125,10 +125,10 @@ def _start(bench: Bench, name: str | None) -> tuple[PromptSet, Predictions]:
     """The prompt set to make more precise, and what it says of validation."""
     declared = bench.model.spec.prompts
     known = {
-        one.name: one
-        for one in bench.data.study.prompts
-        if one.derive not in {"random-words", "subcategories"}
-        and (not declared or one.name in declared)
+        prompts.name: prompts
+        for prompts in bench.data.study.prompts
+        if prompts.derive not in {"random-words", "subcategories"}
+        and (not declared or prompts.name in declared)
     }
     if name is not None and name not in known:
         raise DataError(
@@ -136,7 +136,7 @@ def _start(bench: Bench, name: str | None) -> tuple[PromptSet, Predictions]:
             where=bench.data.study.name,
             remedy=f"choose among {', '.join(known) or 'none: the study declares none'}",
         )
-    read = {one: bench.read(known[one]) for one in ([name] if name else known)}
+    read = {tried: bench.read(known[tried]) for tried in ([name] if name else known)}
     if not read:
         raise DataError(
             "the study has no prompt set that could be made more precise",
@@ -144,7 +144,7 @@ def _start(bench: Bench, name: str | None) -> tuple[PromptSet, Predictions]:
             remedy='write one, or derive = "class-names"',
         )
     # The first of equals, in the order of the study.
-    best = max(read, key=lambda one: int(read[one].right.sum()))
+    best = max(read, key=lambda tried: int(read[tried].right.sum()))
     return known[best], read[best]
 
 

@@ -27,7 +27,7 @@ def image_tower(made: dict[str, Any]) -> torch.nn.Module:
         import torchvision
 
         net = torchvision.models.get_model(made["name"], weights=None)
-        linear = [name for name, one in net.named_modules() if isinstance(one, torch.nn.Linear)]
+        linear = [name for name, layer in net.named_modules() if isinstance(layer, torch.nn.Linear)]
         net.set_submodule(linear[-1], torch.nn.Identity())
     return net  # type: ignore[no-any-return]
 

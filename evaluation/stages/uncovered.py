@@ -55,10 +55,10 @@ def missing_names(bench: Bench, base: PromptSet, found: Predictions) -> Missing:
             for i, (owner, name) in enumerate(pairs)
             if owner == c and near.similarity[i] <= near.far and not _is_said(name, label, base)
         ]
-        kept.sort(key=lambda one: (-one.validation_errors, -one.train_photos, one.name))
+        kept.sort(key=lambda extra: (-extra.validation_errors, -extra.train_photos, extra.name))
         result[label] = tuple(
-            replace(one, added=one.validation_errors > 0 and rank < ADDED)
-            for rank, one in enumerate(kept)
+            replace(extra, added=extra.validation_errors > 0 and rank < ADDED)
+            for rank, extra in enumerate(kept)
         )
     return Missing(of=result, far=round(near.far, 4))
 
@@ -88,7 +88,7 @@ def _counts(data: StudyData, found: Predictions) -> dict[str, Counter[tuple[str,
         "train": count(data.split.train),
         "validation": count(found.sample_ids),
         "errors": count(
-            one for one, fine in zip(found.sample_ids, correct, strict=True) if not fine
+            sample_id for sample_id, fine in zip(found.sample_ids, correct, strict=True) if not fine
         ),
     }
 
@@ -107,14 +107,14 @@ def kept_names(
     }
     kept = dict.fromkeys(found.classes, False)
     best: Predictions | None = None
-    for label in sorted(found.classes, key=lambda one: -lost[one]):
-        if not any(one.added for one in names.of[label]):
+    for label in sorted(found.classes, key=lambda label: -lost[label]):
+        if not any(missing.added for missing in names.of[label]):
             continue
         tried = bench.read(with_names(base, names, {**kept, label: True}))
         if tried.right.sum() > (best or found).right.sum():
             kept[label], best = True, tried
     of = {
-        label: tuple(replace(one, added=one.added and kept[label]) for one in rows)
+        label: tuple(replace(missing, added=missing.added and kept[label]) for missing in rows)
         for label, rows in names.of.items()
     }
     return replace(names, of=of), best
@@ -123,7 +123,7 @@ def kept_names(
 def with_names(base: PromptSet, names: Missing, given: Mapping[str, bool]) -> PromptSet:
     """A prompt set with the additions of some classes."""
     texts = {
-        label: (*known, *(one.text for one in names.of[label] if one.added and given[label]))
+        label: (*known, *(extra.text for extra in names.of[label] if extra.added and given[label]))
         for label, known in base.texts.items()
     }
     return replace(base, texts=texts, derive=None, like=None)

@@ -110,7 +110,7 @@ def _cases(watch: Watch) -> tuple[ProvisionalCase, ...]:
         watch.bench = validation_bench(data, watch.bench.model.spec, engine)
         watch.said = {}
     resolved = tuple(
-        resolve_prompts(one, data.dataset, data.split, study.prompts) for one in study.prompts
+        resolve_prompts(texts, data.dataset, data.split, study.prompts) for texts in study.prompts
     )
     data = replace(data, study=replace(study, prompts=resolved))
     watch.bench = replace(watch.bench, data=data)
@@ -136,8 +136,8 @@ def _case(watch: Watch, prompts: PromptSet) -> ProvisionalCase:
 def _flips(before: Predictions, now: Predictions) -> tuple[Flip, ...]:
     names = now.classes
     return tuple(
-        Flip(sample_id=one, label=names[label], before=names[old], now=names[new])
-        for one, label, old, new in zip(
+        Flip(sample_id=sample_id, label=names[label], before=names[old], now=names[new])
+        for sample_id, label, old, new in zip(
             now.sample_ids, now.labels, before.predicted, now.predicted, strict=True
         )
         if old != new

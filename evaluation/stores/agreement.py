@@ -181,11 +181,11 @@ def _check_values(record: object, study: records.StudyRecord, path: Path) -> Non
 def _values(record: object) -> Iterator[tuple[object, str, Any]]:
     """Every field of a record and of those in it, with whose it is."""
     if isinstance(record, (tuple, list)):
-        for one in record:
-            yield from _values(one)
+        for item in record:
+            yield from _values(item)
     elif isinstance(record, Mapping):
-        for one in record.values():
-            yield from _values(one)
+        for item in record.values():
+            yield from _values(item)
     elif is_dataclass(record):
         for field in fields(record):
             value = getattr(record, field.name)

@@ -36,12 +36,12 @@ def parts(cache: Path) -> tuple[Part, ...]:
     found = []
     for name, (_, remade) in PARTS.items():
         files = [
-            one
+            path
             for top in _held(cache, name)
-            for one in (top, *top.rglob("*"))
-            if one.is_file() and not one.is_symlink()
+            for path in (top, *top.rglob("*"))
+            if path.is_file() and not path.is_symlink()
         ]
-        size = sum(one.stat().st_size for one in files)
+        size = sum(file.stat().st_size for file in files)
         found.append(Part(name=name, files=len(files), size=size, remade=remade))
     return tuple(part for part in found if part.files)
 
@@ -58,4 +58,4 @@ def prune(cache: Path, name: str) -> None:
 
 
 def _held(cache: Path, name: str) -> list[Path]:
-    return [one for pattern in PARTS[name][0] for one in sorted(cache.glob(pattern))]
+    return [path for pattern in PARTS[name][0] for path in sorted(cache.glob(pattern))]

@@ -59,7 +59,7 @@ class MapCache(SqliteFile):
     def put_arrays(self, key: str, arrays: Arrays) -> None:
         """Keeps arrays under a key; an entry that is there is replaced."""
         file = io.BytesIO()
-        plain: dict[str, Any] = {name: np.ascontiguousarray(one) for name, one in arrays.items()}
+        plain: dict[str, Any] = {name: np.ascontiguousarray(part) for name, part in arrays.items()}
         np.savez(file, allow_pickle=False, **plain)
         self.add(_ENTRIES, [(key, file.getvalue())], replace=True)
 

@@ -265,7 +265,7 @@ def gain_since(case: Case, pytestconfig: pytest.Config) -> Callable[[str], float
         root: Path = pytestconfig.getoption("--artefacts")
         try:
             with state(root, case.study, name) as then:
-                found = {one.case: one for one in changes(root, case.study, then)}
+                found = {change.case: change for change in changes(root, case.study, then)}
         except VeilleError as error:
             pytest.fail(str(error), pytrace=False)
         if case.id not in found:

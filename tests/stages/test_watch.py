@@ -74,7 +74,9 @@ def test_test_is_never_looked_at(watched: Watch, study: Path, settings: Settings
     whole = opened_study(study, settings).data
     hidden = whole.samples(whole.split.test)
     assert (
-        watched.engine.store.get(watched.bench.model.fingerprint, [one.digest for one in hidden])
+        watched.bench.engine.store.get(
+            watched.bench.model.fingerprint, [one.digest for one in hidden]
+        )
         == {}
     )
     assert watched.bench.data.split.test == ()

@@ -116,7 +116,7 @@ def _fit_all(
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 model.fit(left * lengths, train.labels)
-            converged = not any(issubclass(one.category, ConvergenceWarning) for one in caught)
+            converged = not any(issubclass(note.category, ConvergenceWarning) for note in caught)
             weight, bias = model.coef_ @ span, model.intercept_
             if classes == 2:  # noqa: PLR2004 - scikit-learn gives one row for two classes
                 # The softmax of (-z/2, z/2) is the sigmoid of z.
