@@ -28,3 +28,21 @@ def _parts(module: nn.Module, total: int) -> list[nn.Module]:
 
 def _is_block(part: nn.Module) -> bool:
     return any(parameter.ndim > 1 for parameter in part.parameters())
+
+
+def norms(module: nn.Module) -> list[nn.Module]:
+    """The batch norms of a module."""
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    return [part for part in module.modules() if isinstance(part, _BatchNorm)]
+
+
+def choose_what_learns(network: nn.Module, trunk: nn.Module, blocks: int | None) -> list[nn.Module]:
+    """Freezes the rest; returns the parts that learn, the head among them."""
+    if blocks is None:
+        return [network]
+    parts = [*last_parts(trunk, blocks), network.get_submodule("head")]
+    network.requires_grad_(requires_grad=False)
+    for part in parts:
+        part.requires_grad_(requires_grad=True)
+    return parts

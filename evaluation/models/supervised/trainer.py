@@ -15,7 +15,7 @@ from torch import nn
 from evaluation.errors import ModelError
 from evaluation.models.cards import parameters
 from evaluation.models.supervised.augmentation import Augmentation
-from evaluation.models.supervised.blocks import last_parts
+from evaluation.models.supervised.blocks import choose_what_learns, norms
 from evaluation.models.supervised.logistic import check_support, fit_logistic_regression
 from evaluation.models.supervised.schedule import adamw, judged, plan_of, require_finite
 from evaluation.models.supervised.weights import Loaded
@@ -74,7 +74,7 @@ class Trainer:
             OrderedDict(trunk=trunk, head=nn.Linear(loaded.trunk.dim, len(photos.classes)))
         ).to(device)
         self._network.to(memory_format=torch.channels_last)
-        self._learning = _choose_what_learns(self._network, trunk, training.blocks)
+        self._learning = choose_what_learns(self._network, trunk, training.blocks)
         self._whole = training.blocks is None
         weights = [parameter for parameter in self._network.parameters() if parameter.requires_grad]
         self.trained_parameters = sum(weight.numel() for weight in weights)
@@ -228,7 +228,7 @@ class Trainer:
     def _halve(self, batch_size: int) -> None:
         """Half as many photos at once from now on, in the same step."""
         size = self._at_once or batch_size
-        if size == 1 or any(norm.training for norm in _norms(self._network)):
+        if size == 1 or any(norm.training for norm in norms(self._network)):
             raise ModelError(
                 f"{size} photos do not fit into the memory of {self.device}"
                 + ("" if size == 1 else ", and batch norms that learn need them all at once"),
@@ -281,7 +281,7 @@ class Trainer:
         self._network.eval()
         for part in self._learning:
             part.train()
-            for norm in () if self._whole else _norms(part):
+            for norm in () if self._whole else norms(part):
                 norm.eval()
 
     @contextlib.contextmanager
@@ -295,26 +295,6 @@ class Trainer:
         ):
             torch.manual_seed(int(digest_of([self._photos.seed, epoch])[:12], 16))
             yield
-
-
-def _norms(module: nn.Module) -> list[nn.Module]:
-    """The batch norms of a module."""
-    from torch.nn.modules.batchnorm import _BatchNorm
-
-    return [part for part in module.modules() if isinstance(part, _BatchNorm)]
-
-
-def _choose_what_learns(
-    network: nn.Module, trunk: nn.Module, blocks: int | None
-) -> list[nn.Module]:
-    """Freezes the rest; returns the parts that learn, the head among them."""
-    if blocks is None:
-        return [network]
-    parts = [*last_parts(trunk, blocks), network.get_submodule("head")]
-    network.requires_grad_(requires_grad=False)
-    for part in parts:
-        part.requires_grad_(requires_grad=True)
-    return parts
 
 
 def _below(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
