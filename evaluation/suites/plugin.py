@@ -4,7 +4,7 @@ import argparse
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,14 @@ from typing import Any
 import pytest
 
 from evaluation.errors import ArtefactError, VeilleError, VeilleWarning, refuse_unknown
-from evaluation.records import Case, CaseComparison, Predictions, RunRecord, Study, Threshold
+from evaluation.records import Case, Predictions, RunRecord, Study, Threshold
 from evaluation.stages.engine import Engine
 from evaluation.stages.evaluate import evaluate
 from evaluation.stages.open import StudyData, open_study
-from evaluation.stages.settings import Advance, Settings
-from evaluation.stages.standing import standing_comparison
-from evaluation.stores.artefacts import read_attempt, read_explain_failure
+from evaluation.stages.settings import Settings
 from evaluation.stores.tables import read_predictions
 from evaluation.study.config import load_study
-from evaluation.terminal import progress_bars, ranking, results_table
-from evaluation.usage import site_command
+from evaluation.suites.shown import Summary, case_of, watched
 
 _STUDIES = pytest.StashKey[tuple[Study, ...]]()
 _CASES = pytest.StashKey[tuple[Case, ...]]()
@@ -97,7 +94,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_OPENED] = {}
     config.stash[_ENGINE] = Engine(_settings(config))
     config.stash[_RECORDS] = {}
-    config.pluginmanager.register(_Summary(), "veille-summary")
+    config.pluginmanager.register(Summary(), "veille-summary")
 
 
 def _wanted_cases(config: pytest.Config, study: Study) -> tuple[Case, ...]:
@@ -155,11 +152,6 @@ def model_of(nodeid: str) -> str:
     return "/".join(case_of(nodeid).split("/")[:2])
 
 
-def case_of(nodeid: str) -> str:
-    """The id of a test's case; "" for a test of none."""
-    return nodeid.partition("[")[2].removesuffix("]")
-
-
 @contextmanager
 def _one_clear_line() -> Iterator[None]:
     try:
@@ -206,15 +198,6 @@ def _settings(config: pytest.Config) -> Settings:
         # Training anew is running anew.
         force=config.getoption("force") or not config.getoption("resume"),
     )
-
-
-@contextmanager
-def watched(config: pytest.Config) -> Iterator[Advance]:
-    """Progress bars on the terminal, past pytest's capture; nothing when it is not one."""
-    capture = config.pluginmanager.getplugin("capturemanager")
-    uncaptured = capture.global_and_fixture_disabled() if capture else nullcontext()
-    with uncaptured, progress_bars() as advance:
-        yield advance
 
 
 # ------------------------------------------------------------------- fixtures
@@ -290,68 +273,3 @@ def _record_of(config: pytest.Config, case: Case) -> RunRecord:
         for text in records[case.id].warnings:
             warnings.warn(f"{case.id}: {text}", VeilleWarning, stacklevel=1)
     return records[case.id]
-
-
-# -------------------------------------------------------------------- summary
-
-
-class _Summary:
-    """The final table, and where the artefacts are."""
-
-    def __init__(self) -> None:
-        self.seen: dict[str, None] = {}
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Remembers which cases were run, in their order; pytest-xdist sends reports here too."""
-        if case := case_of(report.nodeid):
-            self.seen.setdefault(case)
-
-    def pytest_terminal_summary(
-        self, terminalreporter: pytest.TerminalReporter, config: pytest.Config
-    ) -> None:
-        """Writes them after pytest's own."""
-        root: Path = config.getoption("--artefacts")
-        runs = [run for case in self.seen if (run := read_attempt(root, case)) is not None]
-        if runs:
-            _write_results(terminalreporter, config, root, runs)
-
-
-def _write_results(
-    terminalreporter: pytest.TerminalReporter,
-    config: pytest.Config,
-    root: Path,
-    runs: list[RunRecord],
-) -> None:
-    terminalreporter.section("results")
-    colour = bool(terminalreporter.isatty)
-    terminalreporter.write(results_table(runs, colour=colour))
-    for run in runs:
-        failure = root / run.case / "attention-failure.json"
-        if run.status == "ok" and failure.is_file():
-            line = f"{run.case} was scored; its maps failed: {read_explain_failure(failure).error}"
-            terminalreporter.write_line(line, red=True)
-    for study in dict.fromkeys(run.study for run in runs):
-        with _said(terminalreporter), watched(config):
-            ranks = standing_comparison(root, study) or _compared(root, study)
-            if ranks is not None:
-                terminalreporter.write(ranking(ranks, study, colour=colour))
-    terminalreporter.write_line(f"artefacts: {root.resolve()}")
-    terminalreporter.write_line(
-        f"read them as a site: {site_command()} (build), {site_command(live=True)} (live)"
-    )
-
-
-def _compared(root: Path, study: str) -> CaseComparison | None:
-    from evaluation.stages.compare import compare_cases
-
-    found = compare_cases(root, study)
-    return None if found is None else found.comparison
-
-
-@contextmanager
-def _said(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    """The scores stand, whatever becomes of their comparison."""
-    try:
-        yield
-    except VeilleError as error:
-        terminalreporter.write_line(f"the cases cannot be compared: {error}", red=True)
