@@ -7,18 +7,9 @@ from typing import Any
 
 from evaluation.errors import ModelError, WeightsUnavailable, meant, one_line
 from evaluation.files import json_object
-from evaluation.models import embedded
+from evaluation.models import embedded, hub
 from evaluation.models.base import READY, Loading
 from evaluation.models.checkpoints import existing, is_path
-from evaluation.models.hub import (
-    HUB,
-    HUB_CONFIG,
-    HUB_WEIGHTS,
-    Published,
-    hub_offline,
-    of_repository,
-    of_tag,
-)
 from evaluation.records import Availability, ModelSpec
 
 TRANSFORMERS = {
@@ -64,7 +55,7 @@ def find_source(spec: ModelSpec, loading: Loading) -> Source:
         folder = embedded.assemble(loading.cache)
         found = _folder_source(spec, folder, folder / embedded.WEIGHTS_FILE)
         return replace(found, sealed=embedded.sealed_digest(folder))
-    if spec.weights.startswith(HUB):
+    if spec.weights.startswith(hub.HUB):
         return _hub_source(spec, loading)
     if is_path(spec.weights):
         path = existing(spec)
@@ -74,14 +65,14 @@ def find_source(spec: ModelSpec, loading: Loading) -> Source:
 
 def _folder_source(spec: ModelSpec, folder: Path, checkpoint: Path | None = None) -> Source:
     _no_architecture(spec)
-    path = folder / HUB_CONFIG
+    path = folder / hub.HUB_CONFIG
     try:
         config = json_object(path)["model_cfg"]
         text = dict(config["text_cfg"])
         _ = config["vision_cfg"], config["embed_dim"]
     except FileNotFoundError as error:
         raise WeightsUnavailable(
-            f"the folder has no {HUB_CONFIG}",
+            f"the folder has no {hub.HUB_CONFIG}",
             where=folder,
             remedy="give a folder made by open_clip",
             reason="no-file",
@@ -98,7 +89,7 @@ def _folder_source(spec: ModelSpec, folder: Path, checkpoint: Path | None = None
         raise WeightsUnavailable(
             "the folder has no checkpoint",
             where=folder,
-            remedy=f"put {HUB_WEIGHTS[0]} there",
+            remedy=f"put {hub.HUB_WEIGHTS[0]} there",
             reason="no-file",
         )
     overrides: dict[str, Any] = {}
@@ -119,7 +110,7 @@ def _hub_source(spec: ModelSpec, loading: Loading) -> Source:
     from open_clip.factory import get_model_config
 
     _no_architecture(spec)
-    if twin := TRANSFORMERS.get(spec.weights.removeprefix(HUB)):
+    if twin := TRANSFORMERS.get(spec.weights.removeprefix(hub.HUB)):
         raise ModelError(
             "a repository of transformers, which open_clip does not read",
             where=spec.weights,
@@ -128,11 +119,11 @@ def _hub_source(spec: ModelSpec, loading: Loading) -> Source:
         )
     checkpoint = published(spec).fetch(loading)
     try:
-        with hub_offline():
+        with hub.hub_offline():
             config = get_model_config(spec.weights)
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"its {HUB_CONFIG} cannot be read ({one_line(error)})", where=spec.weights
+            f"its {hub.HUB_CONFIG} cannot be read ({one_line(error)})", where=spec.weights
         ) from error
     return Source(model=spec.weights, checkpoint=checkpoint, config=config, local=False)
 
@@ -182,16 +173,16 @@ def _tag_source(spec: ModelSpec, loading: Loading) -> Source:
     )
 
 
-def published(spec: ModelSpec) -> Published:
+def published(spec: ModelSpec) -> hub.Published:
     """The file of weights that are fetched.
 
     Raises :class:`ModelError` for an architecture or a tag that open_clip does not know.
     """
-    if spec.weights.startswith(HUB):
-        return of_repository(spec.weights.removeprefix(HUB))
+    if spec.weights.startswith(hub.HUB):
+        return hub.of_repository(spec.weights.removeprefix(hub.HUB))
     _architecture_config(spec)
     what = f"{spec.architecture}, {spec.weights}" if spec.architecture else spec.weights
-    return of_tag(_tag(spec), what=what)
+    return hub.of_tag(_tag(spec), what=what)
 
 
 def _no_architecture(spec: ModelSpec) -> None:

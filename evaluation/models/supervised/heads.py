@@ -10,20 +10,8 @@ import torch
 from torch import nn
 
 from evaluation.models.base import Watch
+from evaluation.models.supervised import schedule
 from evaluation.models.supervised.logistic import check_support, has_images, spread_of
-from evaluation.models.supervised.schedule import (
-    Plan,
-    adamw,
-    best_of,
-    chosen_of,
-    is_over,
-    judged,
-    merit,
-    plan_of,
-    record_of,
-    require_finite,
-    told,
-)
 from evaluation.records import FloatArray, Head, Support, TrainingEpoch, TrainingSpec
 from evaluation.records.base import silent
 
@@ -64,7 +52,7 @@ def train_head(
     """
     check_support(classes, train)
     clock = time.perf_counter()
-    plan = plan_of(spec, epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
+    plan = schedule.plan_of(spec, epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
     mean, deviation = spread_of(train)
     held_out = validation if validation is not None and has_images(validation) else None
     decays = WEIGHT_DECAYS if held_out else (DEFAULT_WEIGHT_DECAY,)
@@ -75,22 +63,22 @@ def train_head(
     how: dict[str, Any] = {"classes": len(classes), "seed": seed, "where": where}
     runs = _all_decays(learnt, judge, plan, decays, watch, **how)
     # The most decayed of equals.
-    decay = max(runs, key=lambda tried: (*merit(best_of(runs[tried][0]))[:2], tried))
+    decay = max(
+        runs, key=lambda tried: (*schedule.merit(schedule.best_of(runs[tried][0]))[:2], tried)
+    )
     epochs, weight, bias = runs[decay]
     weight = weight / deviation
-    notes = (
-        () if held_out else (f"no validation part: the weight decay was not chosen ({decay:g})",)
-    )
+    unchosen = f"no validation part: the weight decay was not chosen ({decay:g})"
     return Head(
         weight=weight,
         bias=bias - weight @ mean,
         chosen={
             "weight_decay": decay,
             "train_views": len(train.labels),
-            **chosen_of(epochs, len(held_out.labels) if held_out else 0),
+            **schedule.chosen_of(epochs, len(held_out.labels) if held_out else 0),
         },
-        warnings=notes,
-        training=record_of(
+        warnings=() if held_out else (unchosen,),
+        training=schedule.record_of(
             "head",
             epochs,
             plan,
@@ -105,7 +93,7 @@ def train_head(
 def _all_decays(
     train: _Part,
     validation: _Part | None,
-    plan: Plan,
+    plan: schedule.Plan,
     decays: tuple[float, ...],
     watch: Watch,
     **how: Any,
@@ -131,7 +119,7 @@ def _features(support: Support, mean: FloatArray, deviation: FloatArray) -> _Par
 def _train(
     train: _Part,
     validation: _Part | None,
-    plan: Plan,
+    plan: schedule.Plan,
     decay: float,
     *,
     classes: int,
@@ -145,11 +133,11 @@ def _train(
     generator = torch.Generator().manual_seed(seed)
     nn.init.zeros_(layer.weight)  # convex: nothing is gained by a random start
     nn.init.zeros_(layer.bias)
-    optimiser = adamw(layer.parameters(), decay=decay, rate=plan.learning_rate)
+    optimiser = schedule.adamw(layer.parameters(), decay=decay, rate=plan.learning_rate)
     steps = -(-len(truth) // plan.batch_size)
     epochs: list[TrainingEpoch] = []
     kept: tuple[torch.Tensor, torch.Tensor] = (layer.weight, layer.bias)
-    while not is_over(epochs, plan):
+    while not schedule.is_over(epochs, plan):
         number = len(epochs) + 1
         order = torch.randperm(len(truth), generator=generator)
         loss_sum, hits, rate = 0.0, 0, 0.0
@@ -161,7 +149,7 @@ def _train(
             loss = nn.functional.cross_entropy(
                 logits, truth[rows], label_smoothing=plan.label_smoothing
             )
-            require_finite(loss.item(), epoch=number, plan=plan, where=where)
+            schedule.require_finite(loss.item(), epoch=number, plan=plan, where=where)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -172,12 +160,12 @@ def _train(
             learning_rate=rate,
             train_loss=loss_sum / len(order),
             train_accuracy=hits / len(order),
-            **(judged(layer(validation[0]), validation[1]) if validation else {}),
+            **(schedule.judged(layer(validation[0]), validation[1]) if validation else {}),
         )
         epochs.append(epoch)
-        if best_of(epochs) is epoch:
+        if schedule.best_of(epochs) is epoch:
             kept = (layer.weight.detach().clone(), layer.bias.detach().clone())
-        watch(number, plan.epochs, told(epoch))
+        watch(number, plan.epochs, schedule.told(epoch))
     return epochs, kept[0].double().numpy(), kept[1].double().numpy()
 
 
