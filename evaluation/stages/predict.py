@@ -67,9 +67,9 @@ def ready_case(case: Case, data: StudyData, engine: Engine, target: float = TARG
             where=case.id,
             remedy="choose a case of a model",
         )
-    test = outcome.predictions
+    test, strays = outcome.predictions, outcome.said["strays"]
     found = automate(test, outcome.validation, data.groups(test.sample_ids), target=target)
-    return ReadyCase(head=outcome.head, test=test, threshold=found.threshold, strays=outcome.strays)
+    return ReadyCase(head=outcome.head, test=test, threshold=found.threshold, strays=strays)
 
 
 def predict_folder(
