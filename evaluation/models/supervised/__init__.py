@@ -4,8 +4,8 @@
 last layer, ``weights`` fills it, ``described`` says what is known before; ``classifier`` puts a
 head on it in one of three regimes: ``logistic`` (a regression on frozen features),
 ``heads`` (gradient descent on embedded views that ``augmentation`` makes) and ``finetune``
-(the last ``blocks`` learn too, with a checkpoint each epoch in ``saves``).  ``schedule`` is
-what the last two share.
+(the last ``blocks`` learn too, by a ``trainer``, with a checkpoint each epoch in ``saves``).
+``schedule`` is what the last two share.
 """
 
 from collections.abc import Callable
