@@ -21,7 +21,7 @@ RIGHT, WRONG = 4, 2
 
 
 def birds(folder: Path) -> StudyResults:
-    """A study of 200 classes: of six photos of each, two are taken for the next class."""
+    """200 classes, five prompt sets: of six photos of each, two are taken for the next class."""
     results = builder.second(folder)
     run = next(one for one in results.runs if one.status == "ok")
     confusion = RIGHT * np.eye(200, dtype=int) + WRONG * np.roll(np.eye(200, dtype=int), 1, axis=1)
@@ -34,15 +34,28 @@ def birds(folder: Path) -> StudyResults:
         per_class=per_class,
         prompts=run.prompts and replace(run.prompts, texts={label: (label,) for label in CLASSES}),
     )
+    assert scored.prompts is not None
+    runs = tuple(
+        replace(
+            scored,
+            case=f"{scored.case}{number or ''}",
+            prompts=replace(scored.prompts, name=f"noms{number or ''}"),
+        )
+        for number in range(5)
+    )
     cards = [
         replace(results.study.samples[0], id=f"{k}-{i}", label=label, fold="test")
         for k, label in enumerate(CLASSES)
         for i in range(RIGHT + WRONG)
     ]
     study = replace(
-        results.study, classes=CLASSES, samples=tuple(cards), cases=(run.case,), reference=None
+        results.study,
+        classes=CLASSES,
+        samples=tuple(cards),
+        cases=tuple(other.case for other in runs),
+        reference=None,
     )
-    return replace(results, study=study, runs=(scored,), predictions={}, comparison=None)
+    return replace(results, study=study, runs=runs, predictions={}, comparison=None)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +65,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
 
 
 def found(pages: Pages, ending: str) -> str | bytes:
-    (content,) = (content for uri, content in pages.items() if uri.endswith(ending))
+    content, *_ = (content for uri, content in sorted(pages.items()) if uri.endswith(ending))
     assert isinstance(content, str | bytes)
     return content
 

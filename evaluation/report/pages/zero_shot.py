@@ -19,7 +19,7 @@ from evaluation.report.study.here import Here
 from evaluation.report.study.scores import class_table
 from evaluation.report.study.sentences import recall_changes, weakest
 from evaluation.report.study.texts import contrast_table, drawing
-from evaluation.report.study.view import StudyView, best, trace, value
+from evaluation.report.study.view import MANY, StudyView, best, trace, value
 
 LANGUAGES = {
     "en": message("anglais"),
@@ -112,14 +112,16 @@ def _spread(prompts: PromptSet) -> str:
 def _model(here: Here, run: RunRecord) -> Mapping[str, Any]:
     view = here.view
     base = view.twin(run)
+    # A table of hundreds of rows a case, and another of its changes, make a page too heavy.
+    detailed = len(run.classes) <= MANY or run is best(view.zero_shot)
     return {
         "anchor": view.case_slugs[run.case],
         "title": view.model_title(run),
         "lead": lead(here, run),
         "weakest": weakest(here, run),
         "warnings": run.warnings,
-        "change": change(view, run),
-        "classes": class_table(here, run, base),
+        "change": change(view, run) if detailed else None,
+        "classes": class_table(here, run, base) if detailed else None,
         "confusion": confusions(here, run),
         "maps": case_link(here, run.case),
     }
