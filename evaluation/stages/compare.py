@@ -215,9 +215,9 @@ def _variance(evidence: Evidence, controls: Sequence[str]) -> tuple[VarianceSour
         model: {name: case for name, case in cases.items() if name not in controls}
         for model, cases in zero_shot_cases(evidence).items()
     }
-    widest = max((len(cases) for cases in sets.values()), default=0)
-    complete = {model: cases for model, cases in sets.items() if len(cases) == widest}
-    if len(complete) < 2 or widest < 2:  # noqa: PLR2004 - nothing varies
+    widest = max((cases.keys() for cases in sets.values()), key=len, default=())
+    complete = {model: cases for model, cases in sets.items() if cases.keys() == widest}
+    if len(complete) < 2 or len(widest) < 2:  # noqa: PLR2004 - nothing varies
         return ()
     correct = {
         (model, name): evidence.aligned.predictions[case].right

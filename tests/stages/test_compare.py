@@ -16,6 +16,8 @@ from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts
 from evaluation.stores.json_file import read_json
 from evaluation.stores.tables import read_predictions
+from tests.report import builder
+from tests.report.conftest import write_artefacts
 from tests.stages.opened import Opened, opened_study
 from tests.studies import write_study
 
@@ -196,3 +198,32 @@ def test_a_supervised_model_is_audited_beside_the_others(
     assert found.audit is not None
     assert len(found.audit.accuracies) == 2
     assert any(one.topic == "training" for one in found.findings)
+
+
+def test_models_of_other_prompt_sets_are_compared_all_the_same(tmp_path: Path) -> None:
+    """Two sets each, of other names: nothing is split between models and texts."""
+    classes = ("Rayon A", "Rayon B")
+    texts = {"un": ("noms", "descriptions"), "deux": ("noms", "gabarits")}
+    models = {name: replace(builder.embedded(), name=name) for name in texts}
+    runs = tuple(
+        builder.run_record(
+            "essai",
+            classes,
+            models[name],
+            builder.prompt_set(prompts, classes),
+            confusion=((7 - place, 3 + place), (4, 6)),
+        )
+        for name, sets in texts.items()
+        for place, prompts in enumerate(sets)
+    )
+    card = replace(
+        builder.second(tmp_path).study,
+        name="essai",
+        classes=classes,
+        samples=builder.cards(classes, train=2, validation=2, test=10),
+        cases=tuple(run.case for run in runs),
+    )
+    root = write_artefacts(tmp_path / "artefacts", builder.results_of(card, runs, tmp_path))
+    comparison = compare_cases(root, "essai")
+    assert comparison is not None
+    assert comparison.variance == ()
