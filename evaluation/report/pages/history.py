@@ -41,7 +41,11 @@ def build(here: Here) -> Mapping[str, Any] | None:
                 "scored": state.scored,
                 "changes": _changes(here, state, f"etat-{place}"),
                 "photos": [
-                    {"title": here.view.case_name(change.case), **_photos(here, change)}
+                    {
+                        "title": here.view.case_name(change.case),
+                        "won": _links(here, change.won),
+                        "lost": _links(here, change.lost),
+                    }
                     for change in state.changes
                     if change.won or change.lost
                 ],
@@ -57,19 +61,12 @@ def _chart(here: Here, states: tuple[KeptState, ...]) -> Chart:
     now = {run.case: run.metric("accuracy") for run in view.scored}
     kept = {change.case for state in states for change in state.changes} & set(now)
     cases = sorted(kept, key=lambda case: -value(view.runs[case], "accuracy"))[: len(curves.LINES)]
+    then = [(row.case, one.name, row.accuracy) for one in states for row in one.changes]
+    told = [*then, *((case, t("maintenant"), now[case]) for case in cases)]
     points: list[tuple[str, str, Metric]] = [
         (case, name, metric)
-        for place, case in enumerate(cases)
-        for name, metric in [
-            *(
-                (state.name, row.accuracy)
-                for state in states
-                for row in state.changes
-                if row.case == case
-            ),
-            (t("maintenant"), now[case]),
-        ]
-        if metric is not None and metric.value is not None
+        for case, name, metric in told
+        if case in cases and metric is not None and metric.value is not None
     ]
     return chart(
         "exactitude-dans-le-temps",
@@ -127,14 +124,10 @@ def _tip(here: Here, change: CaseChange) -> str:
     return trace(run) if run else ""
 
 
-def _photos(here: Here, change: CaseChange) -> Mapping[str, Any]:
-    """Links to the first photos that were won, and lost; how many more there are of both."""
-
-    def links(ids: tuple[str, ...]) -> list[tuple[str, str]]:
-        cards = [here.view.cards[one] for one in ids[:SHOWN] if one in here.view.cards]
-        return [
-            (wording.title(card.title) if card.title else card.id, here.photo(card.id))
-            for card in cards
-        ]
-
-    return {"won": links(change.won), "lost": links(change.lost)}
+def _links(here: Here, ids: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Title and address of the first of some photos."""
+    cards = [here.view.cards[one] for one in ids[:SHOWN] if one in here.view.cards]
+    return [
+        (wording.title(card.title) if card.title else card.id, here.photo(card.id))
+        for card in cards
+    ]
