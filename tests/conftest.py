@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -60,10 +63,66 @@ def once(
     return folder, json.loads(said.read_text())
 
 
+ASSEMBLE = """
+import sys
+from pathlib import Path
+from evaluation.models import embedded
+
+written = []
+write = embedded._write_checkpoint
+embedded._write_checkpoint = lambda *given: (written.append(given), write(*given))
+sys.stdin.readline()  # both processes have imported everything; now both start
+print(embedded.assemble(Path(sys.argv[1])), len(written))
+"""
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What two processes that assembled the model in the same cache said."""
+
+    cache: Path
+    folders: tuple[Path, ...]
+    written: tuple[int, ...]
+    """How many times each process wrote a checkpoint."""
+
+
 @pytest.fixture(scope="session")
-def models_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One cache for the session, so that the embedded model is assembled once."""
-    return once(tmp_path_factory, "models-cache", lambda _folder: None)[0]
+def assembly(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
+    """The embedded model, assembled once a session by two processes that start at once."""
+    cache, answers = once(tmp_path_factory, "models-cache", _assemble_twice)
+    return Assembly(
+        cache=cache,
+        folders=tuple(Path(folder) for folder, _ in answers),
+        written=tuple(int(count) for _, count in answers),
+    )
+
+
+def _assemble_twice(cache: Path) -> list[list[str]]:
+    # One thread each: on two busy cores, threads that wait for each other are far slower.
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", ASSEMBLE, str(cache)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        for _ in range(2)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    answers = [process.communicate(timeout=300)[0].split() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    return answers
+
+
+@pytest.fixture(scope="session")
+def models_cache(assembly: Assembly) -> Path:
+    """One cache for the session, which holds the embedded model."""
+    return assembly.cache
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,8 @@ from evaluation.models import Loading, load_model
 from evaluation.models.base import Classifier
 from evaluation.models.devices import check_precision, pick_device
 from evaluation.records import ModelSpec, PromptSet
-from tests.models.conftest import EMBEDDED, Assembly
+from tests.conftest import Assembly
+from tests.models.conftest import EMBEDDED
 
 TOYS = Path(__file__).resolve().parent.parent / "explain" / "toy"
 TOLERANCES = {"fp32": 1e-5, "bf16": 1e-2, "fp16": 1e-3}

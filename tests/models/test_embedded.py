@@ -30,7 +30,8 @@ from evaluation.models import Loading, availability, embedded, load_model
 from evaluation.models.sentences import SentenceEncoder
 from evaluation.models.text import OpenClipTexts, TextEncoder
 from evaluation.records import DatasetSpec, PromptSet
-from tests.models.conftest import EMBEDDED, Assembly
+from tests.conftest import Assembly
+from tests.models.conftest import EMBEDDED
 
 DEMO = Path(embedded.__file__).parent.parent / "studies" / "demo" / "photos"
 SENTENCES = (
