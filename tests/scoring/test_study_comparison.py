@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from evaluation.records import Head, Predictions, PromptDiagnosis, StudyComparison, Support
-from evaluation.scoring import score, softmax
+from evaluation.scoring import abstention, prompts, score, softmax
 from evaluation.scoring.abstention import abstain
 from evaluation.scoring.audit import (
     audit_embeddings,
@@ -115,6 +116,15 @@ def everything() -> StudyComparison:
         ),
         retrieval=retrieve("t", embeddings, embeddings, [f"title {i}" for i in range(N)]),
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_resamples() -> Iterator[None]:
+    """How good an interval is is tested elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        for room in (abstention, prompts):
+            patch.setattr(room, "_RESAMPLES", 199)
+        yield
 
 
 @pytest.fixture(scope="module")
