@@ -402,6 +402,7 @@ def test_the_bar_tells_loss_and_accuracy(tmp_path: Path) -> None:
     assert all("loss" in one and "accuracy" in one and "validation" in one for one in notes)
 
 
+@pytest.mark.skipif("VEILLE_LONG" not in os.environ, reason="long: tox -e long")
 def test_densenet201_learns_a_few_photos_by_heart(tmp_path: Path) -> None:
     """The slides' architecture, from random weights: all eight photos right."""
     photos = _photos(train=_samples(0, 8), validation=_samples(0, 8))
