@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from evaluation.data.files import Notebook, read_folder
 from evaluation.data.inspections import inspect_photos
 from evaluation.data.listing import ListedPhoto, Locator
 from evaluation.data.loading import readable, unreadable
+from evaluation.data.photos import pixels_of
 from evaluation.errors import DataError, quoted
 from evaluation.net.archive import composed
 from evaluation.records import DataNote, Dataset, MissingPhoto, Sample
@@ -42,7 +44,7 @@ def read_photos(
 
 
 def read_strays(
-    folder: Path, dataset: Dataset, cache: Path, progress: Progress
+    folder: Path, dataset: Dataset, cache: Path, progress: Progress, bits: int | None = None
 ) -> tuple[tuple[Sample, ...], Dataset]:
     """The photos below a folder that belong to no class of a data set.
 
@@ -54,9 +56,16 @@ def read_strays(
         StoreError: The cache cannot be read or written.
 
     """
-    strays, missing, _ = read_photos(folder, cache, progress)
-    known = {sample.pixels for sample in dataset.samples}
-    if own := [stray.id for stray in strays if stray.pixels in known]:
+    strays, missing, _ = read_photos(folder, cache, progress, bits)
+    alike: dict[tuple[int, int, str], list[Sample]] = defaultdict(list)
+    for sample in dataset.samples:
+        alike[sample.width, sample.height, sample.look].append(sample)
+    own = [
+        stray.id
+        for stray in strays
+        if any(_same(stray, other) for other in alike[stray.width, stray.height, stray.look])
+    ]
+    if own:
         raise DataError(
             f"{len(own)} strays are photos of the classes too: {quoted(own)}",
             where=folder,
@@ -69,6 +78,13 @@ def read_strays(
             remedy="give more of them",
         )
     return strays, replace(dataset, missing=(*dataset.missing, *missing))
+
+
+def _same(stray: Sample, other: Sample) -> bool:
+    """Whether two photos of one look show the same, whatever the format of their files."""
+    return stray.digest == other.digest or (
+        pixels_of(stray.image, stray.bits) == pixels_of(other.image, other.bits)
+    )
 
 
 def chooses(stray: Sample) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -145,7 +146,8 @@ def _strays(
         root / study.dataset.strays,
         dataset,
         settings.cache,
-        lambda done, total: settings.progress("reading strays", done, total),
+        partial(settings.progress, "reading strays"),
+        study.dataset.bits,
     )
 
 

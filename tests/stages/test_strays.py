@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from evaluation.data import chooses
 from evaluation.errors import DataError
@@ -61,6 +62,10 @@ def test_what_is_no_stray_is_refused(strayed: Path, settings: Settings) -> None:
     folder = strayed / "photos/intrus"
     shutil.copyfile(strayed / "photos/Mugs/1.png", folder / "tasse.png")
     with pytest.raises(DataError, match=r"1 strays are photos of the classes too: .*tasse\.png"):
+        read_data(study, settings)
+    (folder / "tasse.png").unlink()
+    Image.open(strayed / "photos/Mugs/1.png").save(folder / "tasse.bmp")
+    with pytest.raises(DataError, match=r"1 strays are photos of the classes too: .*tasse\.bmp"):
         read_data(study, settings)
     for path in [*folder.iterdir()][1:]:
         path.unlink()
