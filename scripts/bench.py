@@ -393,13 +393,19 @@ def _apart(row: str, whose: str) -> Measure | None:
     return measure
 
 
-def measured(name: str) -> dict[str, Any]:
-    """A row: medians of what is ours and of each reference, taken in turn."""
+def measured(name: str, known: dict[Work, Measure | None]) -> dict[str, Any]:
+    """A row: medians of what is ours and of each reference, taken in turn.
+
+    ``known`` is what this run has measured: what takes minutes is measured once for all rows.
+    """
     row = ROWS[name]
     taken: dict[str, list[Measure]] = {}
     for _ in range(row.rounds):
         for whose in ("ours", *row.beside):
-            if (measure := _apart(name, whose)) is not None:
+            work = row.work(whose)
+            if row.rounds > 1 or work not in known:
+                known[work] = _apart(name, whose)
+            if (measure := known[work]) is not None:
                 taken.setdefault(whose, []).append(measure)
     middle = {
         title: {key: median(one[key] for one in several) for key in several[0]}
@@ -471,6 +477,7 @@ def main() -> None:
     machine = provenance.processor()
     file = RESULTS / f"{re.sub(r'[^a-z0-9]+', '-', machine.lower()).strip('-')}.json"
     before = json.loads(file.read_text("utf-8"))["rows"] if file.is_file() else {}
+    known: dict[Work, Measure | None] = {}
     kept = ("torch", "timm", "open_clip_torch", "numpy")
     result = {
         "schema": 1,
@@ -479,7 +486,7 @@ def main() -> None:
         "commit": provenance.commit()[0] or "",
         "note": given.note,
         "versions": {name: one for name, one in provenance.versions().items() if name in kept},
-        "rows": before | {name: measured(name) for name in given.rows or ROWS},
+        "rows": before | {name: measured(name, known) for name in given.rows or ROWS},
     }
     RESULTS.mkdir(exist_ok=True)
     file.write_text(json.dumps(result, indent=1) + "\n", "utf-8")

@@ -19,7 +19,7 @@ def agree(people: Mapping[str, Predictions], groups: IntArray | None = None) -> 
     """
     first = next(iter(people.values()))
     answers = {case: said.predicted for case, said in people.items()}
-    right = np.array([said.predicted == said.labels for said in people.values()])
+    right = np.array([said.right for said in people.values()])
     (ceiling,) = means(("accuracy",), right.mean(axis=0)[:, None], first.labels, groups)
     return HumanAgreement(
         people=tuple(people),

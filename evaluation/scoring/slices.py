@@ -35,7 +35,7 @@ def score_slices(
         groups: (N,) equal numbers for photos that count as one.
 
     """
-    right = predictions.predicted == predictions.labels
+    right = predictions.right
     recall = np.bincount(predictions.labels, weights=right) / np.maximum(
         np.bincount(predictions.labels), 1
     )

@@ -68,21 +68,20 @@ def score_strays(
         scored,
         data.groups(data.split.test),
     )
-    results = StrayResults(
-        tests=tests, chosen=chosen, passing=(), none_text=NONE_TEXT if scorer.none else ""
-    )
-    strays = [stray for stray in data.strays if not chooses(stray)]
+    threshold = next(one.threshold for one in tests if one.score == chosen)
+    places, sure = np.flatnonzero(~half), scored[chosen]
     probabilities = softmax(head.logits(embeddings[~half]))
-    order = np.argsort(-scored[chosen], kind="stable")
-    return replace(
-        results,
+    return StrayResults(
+        tests=tests,
+        chosen=chosen,
         passing=tuple(
             StrayAnswer(
-                id=strays[i].id,
+                id=data.strays[places[i]].id,
                 predicted=data.dataset.classes[int(probabilities[i].argmax())],
                 probability=float(probabilities[i].max()),
             )
-            for i in order
-            if scored[chosen][i] >= results.test.threshold
+            for i in np.argsort(-sure, kind="stable")
+            if sure[i] >= threshold
         ),
+        none_text=NONE_TEXT if scorer.none else "",
     )

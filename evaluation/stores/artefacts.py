@@ -93,9 +93,7 @@ def write_comparison(root: Path, comparison: StudyComparison) -> Path:
 
 def write_drift(root: Path, drift: Drift) -> Path:
     """Writes drift.json and returns its path."""
-    path = root / drift.study / "drift.json"
-    write_bytes(path, to_json(drift).encode())
-    return path
+    return _write(root / drift.study / "drift.json", drift)
 
 
 def write_run(

@@ -31,7 +31,7 @@ from evaluation.report.kit.tables import (
     table,
 )
 from evaluation.report.study.here import Here
-from evaluation.report.study.view import StudyView, bounds, shown, trace, value
+from evaluation.report.study.view import StudyView, bounds, shown, trace
 
 FITTED_ON = {"validation": message("validation"), "cross-fitting": message("test, à tour de rôle")}
 
@@ -70,8 +70,7 @@ def build(here: Here) -> Mapping[str, Any] | None:
 
 def _order(view: StudyView) -> tuple[str, ...]:
     """Case ids, best accuracy first."""
-    runs = sorted(view.scored, key=lambda run: -value(run, "accuracy"))
-    return tuple(run.case for run in runs)
+    return tuple(run.case for run in view.ranked)
 
 
 def _one_a_model(

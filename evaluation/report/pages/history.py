@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from evaluation.records import CaseChange, KeptState, Metric
-from evaluation.report.kit import curves, wording
+from evaluation.report.kit import curves
 from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import t
 from evaluation.report.kit.tables import (
@@ -21,6 +21,7 @@ from evaluation.report.kit.tables import (
     table,
 )
 from evaluation.report.study.here import Here
+from evaluation.report.study.photos import titled
 from evaluation.report.study.view import trace, value
 
 SHOWN = 24
@@ -127,7 +128,4 @@ def _tip(here: Here, change: CaseChange) -> str:
 def _links(here: Here, ids: tuple[str, ...]) -> list[tuple[str, str]]:
     """Title and address of the first of some photos."""
     cards = [here.view.cards[one] for one in ids[:SHOWN] if one in here.view.cards]
-    return [
-        (wording.title(card.title) if card.title else card.id, here.photo(card.id))
-        for card in cards
-    ]
+    return [(titled(card), here.photo(card.id)) for card in cards]

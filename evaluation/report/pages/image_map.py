@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.records import FloatArray, Predictions, Projection, RunRecord
+from evaluation.records import FloatArray, Predictions, Projection, RunRecord, SampleCard
 from evaluation.report.kit import wording
 from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import nt, t
@@ -212,17 +212,22 @@ class _Plane:
 
 def _planes(view: StudyView) -> list[_Plane]:
     """Of the scored cases whose projection is of the photos that they answered for."""
-    planes = []
+    planes, cards = [], test_cards(view)
     for run in view.scored:
         projection = view.results.projections.get(run.case)
         said = view.results.predictions.get(run.case)
         if projection and said and set(projection.sample_ids) == set(said.sample_ids):
-            planes.append(_plane(view, run, projection, said))
+            planes.append(_plane(view, cards, run, projection, said))
     return planes
 
 
-def _plane(view: StudyView, run: RunRecord, projection: Projection, said: Predictions) -> _Plane:
-    cards = test_cards(view)
+def _plane(
+    view: StudyView,
+    cards: Sequence[SampleCard],
+    run: RunRecord,
+    projection: Projection,
+    said: Predictions,
+) -> _Plane:
     rows = places(cards, said.sample_ids)
     photos = np.array(projection.photos, dtype=np.float64)
     return _Plane(

@@ -152,15 +152,14 @@ def _strip(here: Here, runs: Sequence[RunRecord]) -> list[Mapping[str, object]]:
 def _ordered(case: str, tables: Mapping[str, Predictions], *, right: bool) -> Iterable[str]:
     """Ids of the photos that a case gets right, or wrong, those to show first."""
     own = tables[case]
-    verdict = own.predicted == own.labels
     elsewhere = {
         sample: bool(hit)
         for other, table in tables.items()
         if other != case
-        for sample, hit in zip(table.sample_ids, table.predicted == table.labels, strict=True)
+        for sample, hit in zip(table.sample_ids, table.right, strict=True)
     }
     sure = own.probabilities.max(axis=1)
-    rows = [int(row) for row in np.flatnonzero(verdict == right)]
+    rows = [int(row) for row in np.flatnonzero(own.right == right)]
     rows.sort(key=lambda row: (elsewhere.get(own.sample_ids[row], right) == right, -sure[row]))
     return (own.sample_ids[row] for row in rows)
 

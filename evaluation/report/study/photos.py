@@ -26,9 +26,14 @@ WITHHELD = message(
 )
 
 
+def titled(card: SampleCard) -> str:
+    """A photo's title, or its id where the data gives none."""
+    return wording.title(card.title) if card.title else card.id
+
+
 def photo(here: Here, card: SampleCard) -> Mapping[str, str]:
-    """A card's photo as this page shows it; its title is its id where the data gives none."""
-    title = wording.title(card.title) if card.title else card.id
+    """A card's photo as this page shows it."""
+    title = titled(card)
     label = wording.quote(card.label)
     return _copy(here, card) | {
         "alt": t("Photo de la catégorie {label} : {title}", label=label, title=title),

@@ -25,7 +25,7 @@ from evaluation.report.kit.tables import (
 from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import rank_cell
 from evaluation.report.study.sentences import recall_changes
-from evaluation.report.study.view import metric_title, trace, value
+from evaluation.report.study.view import metric_title, trace
 
 NEVER = message("précision indéfinie : cette catégorie n’a jamais été prédite")
 NOT_MEASURED = message("cette catégorie n’est pas dans le résultat")
@@ -40,8 +40,7 @@ def cases_table(here: Here) -> Table:
     Cases that read the title too stand apart: they answer another question.
     """
     view = here.view
-    order = sorted(view.scored, key=lambda run: -value(run, "accuracy"))
-    order.sort(key=lambda run: run.model.reads != ("photo",))
+    order = sorted(view.ranked, key=lambda run: run.model.reads != ("photo",))
     metrics = [row.name for row in OF_CASES if any(run.metric(row.name) for run in order)]
     ranked = view.compared is not None
 

@@ -18,15 +18,14 @@ from evaluation.report.kit.tables import (
     table,
 )
 from evaluation.report.study.here import Here, slice_address
-from evaluation.report.study.view import trace, value
+from evaluation.report.study.view import trace
 
 
 def slices(here: Here) -> Mapping[str, Any] | None:
     """The worst slice of each case, and all of them; None where the study names no column."""
     view = here.view
     scores = view.concluded.slices
-    runs = sorted(view.scored, key=lambda run: -value(run, "accuracy"))
-    cases = {run.case: [row for row in scores if row.case == run.case] for run in runs}
+    cases = {run.case: [row for row in scores if row.case == run.case] for run in view.ranked}
     told = {case: [row for row in rows if row.value] for case, rows in cases.items()}
     worst = [min(rows, key=lambda row: row.accuracy.value or 0.0) for rows in told.values() if rows]
     if not worst:

@@ -19,7 +19,7 @@ from evaluation.report.kit.tables import (
 )
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import stray
-from evaluation.report.study.view import trace, value
+from evaluation.report.study.view import trace
 
 SCORES = {
     "softmax": message("probabilité la plus haute"),
@@ -35,8 +35,7 @@ def strays(here: Here) -> Mapping[str, Any] | None:
     """What each case does with the study's strays; None where it has none."""
     view = here.view
     cards = {card.id: card for card in view.study.strays}
-    runs = sorted(view.scored, key=lambda run: -value(run, "accuracy"))
-    found = [(run, run.strays) for run in runs if run.strays is not None]
+    found = [(run, run.strays) for run in view.ranked if run.strays is not None]
     if not cards or not found:
         return None
     chooses = sum(card.chooses for card in cards.values())
@@ -61,7 +60,9 @@ def strays(here: Here) -> Mapping[str, Any] | None:
             for run, results in found
             if results.passing and view.photos_shown
         ],
-        "left_out": wording.listing([here.name(run.case) for run in runs if run.strays is None]),
+        "left_out": wording.listing(
+            [here.name(run.case) for run in view.ranked if run.strays is None]
+        ),
     }
 
 

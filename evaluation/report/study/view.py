@@ -169,6 +169,11 @@ class StudyView:
         )
 
     @cached_property
+    def ranked(self) -> tuple[RunRecord, ...]:
+        """These cases, best accuracy first."""
+        return tuple(sorted(self.scored, key=lambda run: -value(run, "accuracy")))
+
+    @cached_property
     def runs(self) -> Mapping[str, RunRecord]:
         """Case id to its record."""
         return {run.case: run for run in self.results.runs}
