@@ -1,7 +1,5 @@
 """The ``veille`` command."""
 
-from __future__ import annotations
-
 import sys
 import warnings
 from typing import Any, NoReturn

@@ -1,7 +1,5 @@
 """The command that the reader of a message has: tox's in a checkout, veille's own elsewhere."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 CHECKOUT = (Path(__file__).resolve().parents[1] / "tox.ini").is_file()

@@ -23,10 +23,7 @@ def say(text: object, *, err: bool = False, **style: Any) -> None:
 PATH = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
 ARTEFACTS = click.option(
-    "--artefacts",
-    type=PATH,
-    default=Path("artefacts"),
-    help="Folder of the results.",
+    "--artefacts", type=PATH, default=Path("artefacts"), help="Folder of the results."
 )
 LANGUAGE = click.option("--language", type=click.Choice(["fr", "en"]), default="fr")
 PHOTOS = click.option(

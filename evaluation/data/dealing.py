@@ -1,7 +1,5 @@
 """Dealing photos into parts: exact sizes where single photos are dealt, near ones for groups."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

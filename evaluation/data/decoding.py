@@ -4,8 +4,6 @@ What a file would take decoded is known from its header, and refused above ``DEC
 Large photos are brought to RGB and reduced strip by strip.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import math

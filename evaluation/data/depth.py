@@ -1,7 +1,5 @@
 """Grey photos of more than 8 bits: how many of them count, and what 8 bits they become."""
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass
 from typing import BinaryIO

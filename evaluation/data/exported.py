@@ -1,7 +1,5 @@
 """Photos that Hugging Face's ``datasets`` saved (``save_to_disk``), written out as files."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """From the address that a study declares to its photos in a folder, and a check of them."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable, Sequence

@@ -3,8 +3,6 @@
 Whatever lies there is either a photo of the listing or is counted in a note: nothing vanishes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

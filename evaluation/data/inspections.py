@@ -5,8 +5,6 @@ It is kept in ``photos.sqlite`` of the cache folder, keyed by their digest, so t
 run reads the files but decodes none.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import time

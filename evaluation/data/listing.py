@@ -1,7 +1,5 @@
 """What a data source lists: photos that may or may not be there, with their classes."""
 
-from __future__ import annotations
-
 import os
 import posixpath
 import re

@@ -1,7 +1,5 @@
 """From a declaration to a data set: list the photos, inspect each, set the bad ones aside."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -28,12 +26,7 @@ LISTERS = {"flipkart": list_flipkart, "table": list_table, "folder": list_folder
 
 
 def load_dataset(
-    spec: DatasetSpec,
-    *,
-    name: str,
-    root: Path,
-    cache: Path,
-    progress: Progress | None = None,
+    spec: DatasetSpec, *, name: str, root: Path, cache: Path, progress: Progress | None = None
 ) -> Dataset:
     """Load the photos that a study declares; each one is decoded once, ever, per ``cache``.
 

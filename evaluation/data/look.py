@@ -5,8 +5,6 @@ colour: the same mug in red and in blue are one to it, though they are two produ
 mean colours of an 8 x 8 grid stand beside it.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 

@@ -1,7 +1,5 @@
 """Notes about the data as a terminal shows them: one line each."""
 
-from __future__ import annotations
-
 from evaluation.records import DataNote, NoteKind
 
 _LINES: dict[NoteKind, str] = {

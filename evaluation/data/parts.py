@@ -1,7 +1,5 @@
 """Names that mean a part of a split, in any usual spelling and case."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -4,8 +4,6 @@ A photo of at most ``EXACT_PIXELS`` pixels without an EXIF orientation or transp
 exactly ``PIL.Image.open(path).convert("RGB")``, so that anybody can repeat our numbers.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Fitting a prompt set to the classes that the photos really have."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Rows of a table as people have it: CSV in any usual dialect and encoding, TSV, JSON, Parquet."""
 
-from __future__ import annotations
-
 import codecs
 import csv
 import io

@@ -14,8 +14,6 @@ train, when a model needs it.  A photo of train whose copy lies in validation or
 leaks into it.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,17 +1,10 @@
 """Data sets listed by a CSV file: one with path and label columns, and Flipkart's."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluation.data.listing import (
-    ListedPhoto,
-    Listing,
-    inside,
-    refuse_duplicates,
-)
+from evaluation.data.listing import ListedPhoto, Listing, inside, refuse_duplicates
 from evaluation.data.parts import part_of
 from evaluation.data.rows import Row, Rows, read_rows
 from evaluation.errors import DataError

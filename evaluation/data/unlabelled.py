@@ -1,7 +1,5 @@
 """Photos without labels: a folder as it lies, whatever its sub-folders mean."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path

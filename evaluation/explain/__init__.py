@@ -12,11 +12,4 @@ from evaluation.explain.computed import Explainer
 from evaluation.explain.selection import select_photos
 from evaluation.stores.maps import MapCache
 
-__all__ = [
-    "Explainer",
-    "MapCache",
-    "explain_case",
-    "methods_of",
-    "planned_passes",
-    "select_photos",
-]
+__all__ = ["Explainer", "MapCache", "explain_case", "methods_of", "planned_passes", "select_photos"]

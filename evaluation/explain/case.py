@@ -1,7 +1,5 @@
 """All that is explained of one case: photos chosen, maps drawn, and what they are worth."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

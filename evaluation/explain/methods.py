@@ -118,16 +118,8 @@ METHODS: Mapping[ExplainMethod, Method] = {
         run=lambda look: chefer(look.model, look.score, look.pixels()),
         refuse=partial(_needs_layout, "chefer"),
     ),
-    "hirescam": Method(
-        run=partial(_cam, "hirescam"),
-        refuse=_needs_spatial,
-        layer=_spatial_name,
-    ),
-    "gradcam": Method(
-        run=partial(_cam, "gradcam"),
-        refuse=_needs_spatial,
-        layer=_spatial_name,
-    ),
+    "hirescam": Method(run=partial(_cam, "hirescam"), refuse=_needs_spatial, layer=_spatial_name),
+    "gradcam": Method(run=partial(_cam, "gradcam"), refuse=_needs_spatial, layer=_spatial_name),
     "rise": Method(
         run=_rise,
         refuse=lambda _tower: None,

@@ -9,8 +9,6 @@ images, C of classes, D the dimension of an embedding.  A module may use those a
 What is imported here is what the other rooms use.
 """
 
-from __future__ import annotations
-
 from evaluation.records.analysis import (
     Abstention,
     Automation,
@@ -93,12 +91,7 @@ from evaluation.records.explanations import (
 from evaluation.records.history import CaseChange, Drift, KeptState
 from evaluation.records.kinds import FAMILIES, KINDS, Family, Kind, ModelKind, Sign
 from evaluation.records.labelfree import Adaptation, Agreement, LayerSetting
-from evaluation.records.methods import (
-    EXPLAIN_METHODS,
-    REFERENCE_METHOD,
-    ExplainMethod,
-    MethodWords,
-)
+from evaluation.records.methods import EXPLAIN_METHODS, REFERENCE_METHOD, ExplainMethod, MethodWords
 from evaluation.records.models import Availability, Fetched, Head, Licence, ModelCard, Support
 from evaluation.records.people import HumanAgreement, PairKappa
 from evaluation.records.projection import Point, Projection
@@ -109,13 +102,7 @@ from evaluation.records.results import SampleCard, StudyRecord, StudyResults
 from evaluation.records.runs import EmbeddingCost, Lap, Provenance, RunRecord, Scope, Timings
 from evaluation.records.scores import ClassScores, Metric, Predictions
 from evaluation.records.slices import SliceScore
-from evaluation.records.strays import (
-    StrayAnswer,
-    StrayCard,
-    StrayResults,
-    StrayScore,
-    StrayTest,
-)
+from evaluation.records.strays import StrayAnswer, StrayCard, StrayResults, StrayScore, StrayTest
 from evaluation.records.study import (
     DEPTH,
     AnswerSpec,

@@ -3,8 +3,6 @@
 Shares, gaps and effects are fractions (0.05 is 5 points); intervals are at 95 %.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,7 +1,5 @@
 """What ``veille predict`` says of a folder of photos without labels; no artefact."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from evaluation.records.base import FloatArray

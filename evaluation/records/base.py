@@ -1,7 +1,5 @@
 """Names and types that every record uses."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable

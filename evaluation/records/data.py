@@ -1,7 +1,5 @@
 """The photos, and the parts they are split into."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Maps of what speaks for a class, what they are worth, and what they suggest to write."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Groups of photos that every test and interval counts as one."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -6,8 +6,6 @@ What loads a kind is named here and imported by ``evaluation.models`` alone, so 
 the site needs no torch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """How a case without labels came about: what was read, what was chosen, what chance would give."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -4,8 +4,6 @@ Scoring computes the rows in this order, studies may set a floor on those of ``c
 report takes names and definitions from here.  Texts are French: the messages of the report.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

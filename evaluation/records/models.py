@@ -1,7 +1,5 @@
 """What passes between a model and the rest: labelled embeddings, heads, availability."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

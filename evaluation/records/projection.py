@@ -1,7 +1,5 @@
 """A case's photos and class texts in the plane: what projection.json holds."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """What ``veille watch`` shows while texts are being written: validation alone, never test."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from evaluation.records.scores import Metric

@@ -1,7 +1,5 @@
 """Published figures, quoted with their source."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """Splits that are drawn again: what a case gets on each, and what that says of two cases."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

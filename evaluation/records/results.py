@@ -1,7 +1,5 @@
 """What the report reads: the card of a study, and its results."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

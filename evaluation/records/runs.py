@@ -1,7 +1,5 @@
 """The outcome of one case: what run.json holds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal

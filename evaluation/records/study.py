@@ -8,15 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from evaluation.records.base import (
-    FOLDS,
-    DatasetKind,
-    Fold,
-    Option,
-    Reading,
-    Source,
-    digest_of,
-)
+from evaluation.records.base import FOLDS, DatasetKind, Fold, Option, Reading, Source, digest_of
 from evaluation.records.kinds import KINDS, Family, ModelKind
 from evaluation.records.methods import ExplainMethod
 from evaluation.records.training import AugmentationSpec, TrainingSpec
@@ -293,11 +285,7 @@ class ExplainSpec:
 
 
 DEPTH = ExplainSpec(
-    masks=1000,
-    rise_photos=32,
-    faithfulness_photos=24,
-    curve_steps=20,
-    randomisation_photos=4,
+    masks=1000, rise_photos=32, faithfulness_photos=24, curve_steps=20, randomisation_photos=4
 )
 """What ``veille explain`` raises a study's numbers to when it is not told otherwise."""
 

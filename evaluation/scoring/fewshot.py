@@ -138,10 +138,7 @@ def _crossing(labels: FloatArray, values: Sequence[float], draws: Sequence[int])
 
 
 def _curves(
-    plan: Sequence[tuple[Method, int | None]],
-    setting: Setting,
-    largest: int,
-    progress: Progress,
+    plan: Sequence[tuple[Method, int | None]], setting: Setting, largest: int, progress: Progress
 ) -> list[records.LearningCurve]:
     """One curve a method, over the supports that it is tried with."""
     points: dict[str, list[FewShotPoint]] = {}

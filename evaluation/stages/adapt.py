@@ -99,8 +99,7 @@ def adapt_case(
     )
     with engine.map_cache() as cache:
         kept = cache.kept_arrays(
-            key,
-            lambda: _packed(_adapt(case, data, engine, rows, zero_shot, controlled=controlled)),
+            key, lambda: _packed(_adapt(case, data, engine, rows, zero_shot, controlled=controlled))
         )
     return _unpacked(kept, zero_shot)
 

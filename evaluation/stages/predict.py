@@ -12,15 +12,7 @@ import numpy as np
 from evaluation.data.look import alike
 from evaluation.data.unlabelled import read_photos
 from evaluation.errors import ModelError
-from evaluation.records import (
-    Answer,
-    Case,
-    FolderAnswers,
-    Head,
-    Predictions,
-    Sample,
-    StrayResults,
-)
+from evaluation.records import Answer, Case, FolderAnswers, Head, Predictions, Sample, StrayResults
 from evaluation.scoring.abstention import TARGET, automate
 from evaluation.scoring.metrics import softmax
 from evaluation.stages.embed import embed_samples

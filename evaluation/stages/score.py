@@ -164,11 +164,7 @@ def run_case(
     cost = engine.store.cost(model.fingerprint, model.device)
     engine.heads = {case.id: head}
     projection = project(
-        case.id,
-        data.split.test,
-        data.dataset.classes,
-        head.through(rows["test"]),
-        made.texts,
+        case.id, data.split.test, data.dataset.classes, head.through(rows["test"]), made.texts
     )
     timings = Timings(
         images_embedded=run.embedded,

@@ -1,7 +1,5 @@
 """``[answer]``: which cases answer the study's question, and what they are held against."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -8,8 +8,6 @@ A new key is a field of its record and one line of the function that reads its t
 ``prompt_spec`` for a prompt set, here for the others.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields

@@ -1,7 +1,5 @@
 """``[dataset]`` and ``[split]``: which photos, and how they are cut into parts."""
 
-from __future__ import annotations
-
 import codecs
 import unicodedata
 from collections.abc import Mapping, Sequence

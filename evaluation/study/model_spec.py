@@ -1,7 +1,5 @@
 """``[[models]]``: what is tried, and how what is trained is trained."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Class names as people write them: "05_home_furnishing" is read as "home furnishing"."""
 
-from __future__ import annotations
-
 import importlib.util
 import re
 from collections.abc import Iterable, Mapping

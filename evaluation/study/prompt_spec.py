@@ -1,7 +1,5 @@
 """The prompt sets of a study: ``prompts/<name>.toml``, one file each."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Sequence
 from typing import Literal, get_args

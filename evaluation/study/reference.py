@@ -1,7 +1,5 @@
 """Reading published figures that stand beside the measured ones: quoted, never recomputed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

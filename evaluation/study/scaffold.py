@@ -1,7 +1,5 @@
 """Writes a new study, ready to run as it stands and to be edited."""
 
-from __future__ import annotations
-
 import errno
 import os
 import re

@@ -7,8 +7,6 @@ order, its views and its dropout are drawn anew from them, which is why an inter
 continues exactly as if nothing had happened.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import asdict

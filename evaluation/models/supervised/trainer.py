@@ -1,7 +1,5 @@
 """A network that is fine-tuned: its optimiser, its photos, and an epoch of it."""
 
-from __future__ import annotations
-
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence

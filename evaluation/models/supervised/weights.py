@@ -16,13 +16,7 @@ from evaluation.models.base import Loading
 from evaluation.models.checkpoints import file_digest
 from evaluation.models.hub import hub_offline
 from evaluation.models.supervised.published import embedded_file, fetch
-from evaluation.models.supervised.trunks import (
-    Trunk,
-    create_trunk,
-    load_state,
-    read_state,
-    resized,
-)
+from evaluation.models.supervised.trunks import Trunk, create_trunk, load_state, read_state, resized
 from evaluation.records import ModelSpec
 
 

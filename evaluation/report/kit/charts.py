@@ -4,8 +4,6 @@ A plot is a function of its rows and of ``narrow``, which says for which of the 
 specification is; :func:`chart` draws both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -44,11 +42,7 @@ SHAPES = {family: sign.shape for family, sign in FAMILIES.items()} | {"reference
 """And their shapes."""
 
 SIGNS = {"gain": "var(--v-zero-shot)", "loss": "var(--v-loss)"}
-PARTS = {
-    "train": "var(--v-train)",
-    "validation": "var(--v-validation)",
-    "test": "var(--v-test)",
-}
+PARTS = {"train": "var(--v-train)", "validation": "var(--v-validation)", "test": "var(--v-test)"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +96,7 @@ class Bar:
 
 
 def interval_plot(
-    bars: Sequence[Bar],
-    chance: float | None = None,
-    ceiling: float | None = None,
-    *,
-    narrow: bool,
+    bars: Sequence[Bar], chance: float | None = None, ceiling: float | None = None, *, narrow: bool
 ) -> Spec:
     """Accuracy of each case with its interval, chance, what people reach, and published figures.
 

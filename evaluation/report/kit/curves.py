@@ -3,8 +3,6 @@
 What colour tells is told by shape, filling or dashes as well.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ WCAG 3.1.2 asks that a passage in another language say so: a screen reader then 
 and a browser does not offer to translate it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 

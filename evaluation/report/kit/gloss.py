@@ -1,7 +1,5 @@
 """Names of methods, explained where a page first says them."""
 
-from __future__ import annotations
-
 import re
 
 from evaluation.report.kit.foreign import in_texts

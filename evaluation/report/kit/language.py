@@ -9,8 +9,6 @@ whole, with named slots, never halves put together: another language orders them
 :func:`message`, in Python and in templates.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -5,8 +5,6 @@ one HTML file each (``use_directory_urls: false``): a link to a folder would sho
 instead of its page when the site is opened from a disk.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 import unicodedata

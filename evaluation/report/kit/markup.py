@@ -7,8 +7,6 @@ attribute alike.  Only Markdown that a template spells, or a fragment that this 
 (:class:`markupsafe.Markup`), is markup.
 """
 
-from __future__ import annotations
-
 import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping

@@ -1,7 +1,5 @@
 """Small things that many pages print."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -5,8 +5,6 @@ it is compiled to Vega when the pages are made, and the page's script fills its 
 class has a colour and a shape; a photo that is classified right is full, another one hollow.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Sentences of the pages and of the slides: what each says, and where its numbers come from."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -4,8 +4,6 @@ French: U+00A0 before a colon and inside « », the narrow U+202F before ; ! ? a
 (Imprimerie nationale; CLDR's ``fr`` locale).
 """
 
-from __future__ import annotations
-
 import re
 
 NBSP = "\u00a0"

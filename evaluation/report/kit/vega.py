@@ -5,8 +5,6 @@ Colours are CSS variables, so that one drawing serves both colour schemes, and e
 distinction that colour makes is made by shape or by words as well.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import zlib

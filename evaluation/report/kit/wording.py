@@ -6,8 +6,6 @@ English is British: 1,050 photos, 85.7%, 23 November 2026.  Examples below are F
 they do not say otherwise.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime

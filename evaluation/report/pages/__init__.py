@@ -5,8 +5,6 @@ knows as ``page``.  The address is French in every language, so that a page has 
 each; ``formerly`` keeps the addresses that a page had before, which lead to it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any

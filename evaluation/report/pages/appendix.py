@@ -1,7 +1,5 @@
 """Every run of every study, the words explained, the sources and the licences."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,8 +58,7 @@ def _runs(studies: list[Here]) -> Table:
             numeric=False,
         ),
         Col(
-            t("Durée"),
-            lambda row: number(row[1].provenance.seconds, DURATION, title=trace(row[1])),
+            t("Durée"), lambda row: number(row[1].provenance.seconds, DURATION, title=trace(row[1]))
         ),
         by=lambda row: row[0].view.title,
         row_kind=lambda row: "" if row[1].status == "ok" else "missing",

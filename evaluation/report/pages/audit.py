@@ -1,7 +1,5 @@
 """The data as the models see them: doubtful labels, classes that overlap, photos too alike."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -182,9 +180,6 @@ def _variety(here: Here, audit: EmbeddingAudit, anchor: str, name: str) -> Table
             lambda row: number(row.variety, decimals(2), why=t("il faut deux photos"), title=tip),
             t("distance cosinus moyenne"),
         ),
-        Col(
-            t("Voisines de la même catégorie"),
-            lambda row: number(row.purity, WHOLE, title=tip),
-        ),
+        Col(t("Voisines de la même catégorie"), lambda row: number(row.purity, WHOLE, title=tip)),
         Col(t("Rappel"), lambda row: number(row.recall, PERCENT, title=tip)) if recalled else None,
     )

@@ -1,7 +1,5 @@
 """Can the probabilities be believed, and how much of a catalogue can be left to a case?"""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
@@ -226,8 +224,7 @@ def _ece(scores: CalibrationScores) -> Cell:
         tag=t("mal calibré") if beyond else t("compatible"),
         kind="worse" if beyond else "tie",
         note=t(
-            "hasard : jusqu’à {ece_null_high}",
-            ece_null_high=wording.percent(scores.ece_null_high),
+            "hasard : jusqu’à {ece_null_high}", ece_null_high=wording.percent(scores.ece_null_high)
         ),
         title=t("Au-delà de ce que le hasard explique") if beyond else t("Le hasard l’explique"),
     )

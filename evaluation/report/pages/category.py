@@ -1,7 +1,5 @@
 """The gallery of a class; the menu does not name it, the page of the data set does."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """All cases side by side, and beside the published figures where there are some."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -17,11 +15,7 @@ from evaluation.report.study.costs import costs
 from evaluation.report.study.explained import case_page
 from evaluation.report.study.findings import findings
 from evaluation.report.study.here import Here
-from evaluation.report.study.matrix import (
-    matrix,
-    pairs_table,
-    power_table,
-)
+from evaluation.report.study.matrix import matrix, pairs_table, power_table
 from evaluation.report.study.quoted import slide_tables
 from evaluation.report.study.repeated import repeats
 from evaluation.report.study.scores import cases_table, confusion_table

@@ -1,7 +1,5 @@
 """The photos: class cards, counts, what is missing, and where each class is shown."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from functools import partial

@@ -4,8 +4,6 @@ The study's page says what maps are worth, shows some of one case and sets cases
 each case has a page of its own with all its photos, which the menu does not name.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from typing import Any

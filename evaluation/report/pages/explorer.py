@@ -5,8 +5,6 @@ The page is a form and an empty list.  What fills the list comes from JavaScript
 :class:`_Data` is the only writer.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,14 +17,7 @@ from evaluation.records import ClassMap, ExplainedPhoto, FloatArray, IntArray, R
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import t
 from evaluation.report.study import maps
-from evaluation.report.study.browsed import (
-    numbered,
-    places,
-    sampled,
-    script,
-    test_cards,
-    version,
-)
+from evaluation.report.study.browsed import numbered, places, sampled, script, test_cards, version
 from evaluation.report.study.explained import case_page
 from evaluation.report.study.here import Here, slice_address
 from evaluation.report.study.photos import WITHHELD, small

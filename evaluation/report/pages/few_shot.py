@@ -1,7 +1,5 @@
 """How many labels does it take to beat zero-shot?"""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -225,10 +223,7 @@ def _table(view: StudyView, model: FewShot, id_: str) -> Table:
         ),
         [(curve.method, point) for curve in model.curves for point in curve.points],
         Col(t("Photos par catégorie"), lambda row: _shots(row[1])),
-        Col(
-            t("Photos étiquetées"),
-            lambda row: Cell(text=wording.count(row[1].images), title=tip),
-        ),
+        Col(t("Photos étiquetées"), lambda row: Cell(text=wording.count(row[1].images), title=tip)),
         Col(t("Exactitude moyenne"), mean),
         Col(t("Gain sur le zero-shot"), gain, t("points")),
         Col(t("p corrigé"), p_value, t("Holm")),

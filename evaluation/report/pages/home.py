@@ -1,7 +1,5 @@
 """The home page: the leading study's first screen, the others in a line, all in a table."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -44,11 +42,7 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Mapping[
         "reading": (
             Link(text=t("Le contexte"), href="contexte.html", hint=t("la question de départ")),
             Link(text=t("CLIP expliqué"), href="veille-clip.html", hint=t("en deux écrans")),
-            Link(
-                text=t("Annexes"),
-                href="annexes.html",
-                hint=t("exécutions, glossaire, licences"),
-            ),
+            Link(text=t("Annexes"), href="annexes.html", hint=t("exécutions, glossaire, licences")),
         ),
     }
 

@@ -19,14 +19,7 @@ from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.scatter import HEIGHTS, Axes, name_places, scatter_plot, scatter_program
 from evaluation.report.kit.tables import Cell, Col, Table, counted, table
-from evaluation.report.study.browsed import (
-    numbered,
-    places,
-    sampled,
-    script,
-    test_cards,
-    version,
-)
+from evaluation.report.study.browsed import numbered, places, sampled, script, test_cards, version
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import WITHHELD
 from evaluation.report.study.view import StudyView, best, trace

@@ -1,16 +1,8 @@
 """What a shop's titles and unlabelled photos are worth, without a single label."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
-from evaluation.records import (
-    FAMILIES,
-    Adaptation,
-    Family,
-    MeanGain,
-    RunRecord,
-)
+from evaluation.records import FAMILIES, Adaptation, Family, MeanGain, RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.sentence import Claim, Part

@@ -1,7 +1,5 @@
 """How the numbers were made, and the record of every case: what it takes to repeat them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any

@@ -1,7 +1,5 @@
 """The models of a study: what each is, may be used for, needs, and whether it ran."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any

@@ -1,7 +1,5 @@
 """What the texts do: class by class, text by text, against random words, chosen honestly."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """Finding a product's photo from its title, and its title from its photo."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

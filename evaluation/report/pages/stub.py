@@ -1,7 +1,5 @@
 """A page that a study could have and has not: what it will show, its command, and its cost."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -114,10 +112,7 @@ STUBS: Mapping[str, Stub] = {
     ),
     "retrieval": Stub(
         message("Si le titre d’un article retrouve sa photo, et l’inverse."),
-        _after(
-            "deep",
-            lambda view: _reads_texts(view) and not _deepened(view) and _titled(view),
-        ),
+        _after("deep", lambda view: _reads_texts(view) and not _deepened(view) and _titled(view)),
     ),
 }
 """Name of a page to what stands for it; of the others, the study has what they show, or no use."""

@@ -1,7 +1,5 @@
 """More precise texts, from what validation gets wrong and from what counted in those photos."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

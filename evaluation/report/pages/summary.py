@@ -1,7 +1,5 @@
 """The answer of a study: question, word, photos, one figure, conclusions, and what is not said."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -125,8 +123,5 @@ def subcategories(here: Here) -> Claim | None:
     if top is None:
         return None
     return claim(
-        "derived",
-        title=here.texts(top.case),
-        number=here.number(top),
-        model=here.reader(top.case),
+        "derived", title=here.texts(top.case), number=here.number(top), model=here.reader(top.case)
     )

@@ -1,7 +1,5 @@
 """The classical approach: what was trained, what it chose, and how it does."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -80,9 +78,7 @@ def chosen_facts(run: RunRecord, href: str) -> tuple[Fact, ...]:
     trunk = Fact(label=t("Tronc"), text=run.model.architecture or run.model.name, code=True)
     chosen = (
         Fact(
-            label=t(CHOSEN[name]) if name in CHOSEN else name,
-            text=_option(name, option),
-            href=href,
+            label=t(CHOSEN[name]) if name in CHOSEN else name, text=_option(name, option), href=href
         )
         for name, option in run.chosen.items()
     )

@@ -1,7 +1,5 @@
 """Classification without training: the texts of each prompt set, and what each changes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from typing import Any

@@ -6,8 +6,6 @@ inside the study leads to its place in the document; one to a page that is not i
 plain text.
 """
 
-from __future__ import annotations
-
 import posixpath
 import re
 from collections.abc import Mapping
@@ -77,12 +75,7 @@ def make_booklet(
     """
     with speaking(language, translations((results,), None)):
         pages = render(
-            (results,),
-            None,
-            templates=templates,
-            photos=photos,
-            draw=draw,
-            language=language,
+            (results,), None, templates=templates, photos=photos, draw=draw, language=language
         )
         view = StudyView(results=results, folder="", draw=draw, photos_shown=False)
         (section,) = navigation((results,), language)

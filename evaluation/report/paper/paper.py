@@ -1,7 +1,5 @@
 """Decks and printed studies as files: what ``veille slides`` and ``veille pdf`` call."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping
 from pathlib import Path

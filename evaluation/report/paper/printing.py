@@ -1,7 +1,5 @@
 """HTML to PDF, by a Chromium that is already there."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The second way out of :func:`render`: the same pages as files, for any site generator."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 
@@ -82,7 +80,5 @@ def require_files(pages: Pages) -> None:
     for content in pages.values():
         if isinstance(content, Path) and not content.is_file():
             raise ReportError(
-                "no such small copy of a photo, or map of one",
-                where=content,
-                remedy=SCORE_AGAIN,
+                "no such small copy of a photo, or map of one", where=content, remedy=SCORE_AGAIN
             )

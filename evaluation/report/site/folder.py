@@ -4,8 +4,6 @@
 ``.veille/``, which is written anew each time, since it names the place of the installed package.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

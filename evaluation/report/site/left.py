@@ -1,7 +1,5 @@
 """What ``veille predict`` leaves to a person, as one page with the photos in it."""
 
-from __future__ import annotations
-
 import base64
 import io
 from pathlib import Path

@@ -3,8 +3,6 @@
 Zensical and ProperDocs read ``mkdocs.yml``, and know nothing of this program's plugin.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -15,8 +15,6 @@ In ``mkdocs.yml``::
       - annexes.md                      # generated
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from html import unescape

@@ -5,8 +5,6 @@ only those that the theme's templates spell: a script that found its way into a 
 hash there, is no file of the site, and does not run.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import re

@@ -1,7 +1,5 @@
 """From results to pages: a pure function, whatever the site generator."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ fault is therefore told on every page, over the last pages that came out, and in
 terminal; the next save that mends it makes it go away.
 """
 
-from __future__ import annotations
-
 import re
 from html import escape
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Where what ships beside the code lies: in an installed package, or in the checkout."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[2]

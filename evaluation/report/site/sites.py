@@ -3,8 +3,6 @@
 The French site lies at the root, the English one in ``en/``; a page has the same uri in both.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Files that stand alone: style sheet, fonts and photos written into the HTML itself."""
 
-from __future__ import annotations
-
 import base64
 import re
 from pathlib import Path

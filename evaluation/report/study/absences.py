@@ -1,7 +1,5 @@
 """Declared cases without a result to show, and why: told once, on the page of methods."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

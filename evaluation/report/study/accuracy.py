@@ -1,7 +1,5 @@
 """The figure of a study: accuracy of every case with its interval, and the published figures."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from evaluation.records import FAMILIES, ReferenceSystem, RunRecord

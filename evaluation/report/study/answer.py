@@ -3,8 +3,6 @@
 The rule is :mod:`evaluation.report.study.rule`'s; ``_said.jinja`` puts it in words.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -19,11 +17,7 @@ from evaluation.report.study.repeated import spread
 from evaluation.report.study.rule import Answer, Choice
 from evaluation.report.study.view import StudyView
 
-WORDS = {
-    "yes": message("Oui"),
-    "no": message("Non"),
-    "open": message("On ne peut pas dire"),
-}
+WORDS = {"yes": message("Oui"), "no": message("Non"), "open": message("On ne peut pas dire")}
 
 
 def first_screen(here: Here) -> Mapping[str, object]:

@@ -4,8 +4,6 @@ The same files give the same archive, byte for byte: names in order, no date, no
 unpacks as a folder of ``artefacts/``.
 """
 
-from __future__ import annotations
-
 import io
 import zipfile
 from dataclasses import dataclass

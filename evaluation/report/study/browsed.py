@@ -4,8 +4,6 @@ A data file is JavaScript, one call with one object, because a page opened from 
 script that stands beside it but may not read a file.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import zlib

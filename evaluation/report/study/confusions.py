@@ -1,7 +1,5 @@
 """Who is taken for whom: the whole matrix of few classes; of many its largest cells, and files."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re

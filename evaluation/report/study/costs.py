@@ -1,7 +1,5 @@
 """What the cases cost to compute: time, memory, and on which machine."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,17 +1,10 @@
 """Explained photos as the pages show them: alone, and the same one by several cases."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from evaluation.errors import ReportError
-from evaluation.records import (
-    CaseExplanation,
-    ExplainedPhoto,
-    RunRecord,
-    SampleCard,
-)
+from evaluation.records import CaseExplanation, ExplainedPhoto, RunRecord, SampleCard
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.page import Link

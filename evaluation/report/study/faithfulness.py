@@ -4,8 +4,6 @@ What a sentence claims is chosen by the numbers: a method is believed where the 
 of its difference with each control, on the same photos, is on the right side of zero.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial

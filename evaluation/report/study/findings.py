@@ -4,8 +4,6 @@ A sentence knows no model by name: titles come from the records, and what it may
 from :class:`~evaluation.records.Finding`.  Its first number leads to the evidence.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import partial
 

@@ -4,8 +4,6 @@ Every address on a page leaves from that page, and from the same study; a functi
 takes a :class:`Here` and asks it, instead of passing a study and an address side by side.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal

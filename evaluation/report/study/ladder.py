@@ -1,7 +1,5 @@
 """From the names of the classes to labels: what each thing that is read adds, step by step."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -5,8 +5,6 @@ what they show.  Where a photo may not be published its colours are not either, 
 sentence is all there is.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import cast
@@ -50,10 +48,7 @@ def assets(here: Here) -> Mapping[str, str]:
 
 def method_name(method: str) -> str:
     """A method or a control, as the pages call it."""
-    controls = {
-        "random": t("Témoin : carte au hasard"),
-        "centre": t("Témoin : centre de la photo"),
-    }
+    controls = {"random": t("Témoin : carte au hasard"), "centre": t("Témoin : centre de la photo")}
     words = EXPLAIN_METHODS.get(cast("ExplainMethod", method))
     return t(words.name) if words else controls.get(method, method)
 

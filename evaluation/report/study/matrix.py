@@ -1,7 +1,5 @@
 """Who beats whom: ranks, and the tables of every pair of cases."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from evaluation.records import CaseComparison, PairedTest, RankedCase

@@ -1,7 +1,5 @@
 """The small copies of a study's photos, and what is said where they may not be shown."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from evaluation.records import SampleCard, StrayCard

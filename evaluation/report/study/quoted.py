@@ -1,7 +1,5 @@
 """The slides' two tables: published figures, labelled as quoted, and measured ones under them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from typing import Literal, NamedTuple

@@ -1,7 +1,5 @@
 """What other draws of the same photos say: of every case, of every pair, and of the answer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -5,8 +5,6 @@ choice.  *Yes* is non-inferiority: the interval of candidate − rival lies abov
 margin.  *No* takes a paired test that separates the two.  Everything else stays open.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal

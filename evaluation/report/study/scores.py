@@ -1,7 +1,5 @@
 """Tables of results: cases, classes, confusions."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from evaluation.records import ClassScores, RunRecord
@@ -115,9 +113,7 @@ def class_table(here: Here, run: RunRecord, base: RunRecord | None) -> Table:
         t("{case_title} : catégorie par catégorie", case_title=here.view.case_title(run)),
         run.per_class,
         Col(
-            t("Catégorie"),
-            lambda row: head(row.label, href=here.gallery(row.label)),
-            numeric=False,
+            t("Catégorie"), lambda row: head(row.label, href=here.gallery(row.label)), numeric=False
         ),
         Col(t("Rappel"), recall),
         Col(t("Écart de rappel"), change, t("points")) if changes else None,

@@ -5,8 +5,6 @@ weakest when no other is as weak.  That one case beats another is for tests to s
 (:mod:`evaluation.report.study.findings`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from evaluation.records import RunRecord

@@ -7,16 +7,7 @@ from typing import Any, NamedTuple
 from evaluation.records import RunRecord, StrayAnswer, StrayResults, StrayTest
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, t
-from evaluation.report.kit.tables import (
-    PERCENT,
-    Cell,
-    Col,
-    Form,
-    Table,
-    decimals,
-    number,
-    table,
-)
+from evaluation.report.kit.tables import PERCENT, Cell, Col, Form, Table, decimals, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import stray
 from evaluation.report.study.view import trace

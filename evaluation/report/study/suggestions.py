@@ -4,8 +4,6 @@ Everything here was measured on the validation photos: the test has not been loo
 a proposal may still be scored on it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from evaluation.records import (

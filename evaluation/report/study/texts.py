@@ -1,7 +1,5 @@
 """What a zero-shot model reads: names against descriptions, and one photo's way to its class."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any

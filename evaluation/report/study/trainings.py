@@ -1,7 +1,5 @@
 """How supervised models learnt: their regime in words, their curves, views of one photo."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath

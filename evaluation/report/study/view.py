@@ -3,8 +3,6 @@
 Every page asks the same questions of a :class:`StudyResults`; they are answered here once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -391,10 +389,7 @@ class StudyView:
     def answer(self) -> Answer:
         """Which cases answer the study's question, and what follows from their records."""
         return answer(
-            self.study.answer,
-            self.scored,
-            self.concluded.validation,
-            self._pairs.values(),
+            self.study.answer, self.scored, self.concluded.validation, self._pairs.values()
         )
 
     @property

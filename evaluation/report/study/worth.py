@@ -1,7 +1,5 @@
 """What titles are worth in labels: in words, and as two learning curves side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 

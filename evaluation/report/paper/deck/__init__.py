@@ -10,8 +10,6 @@ Tables, charts and sentences are those of the site's pages; paging.py cuts the t
 slide could hold.  The pages that they would lead to are not in the file: :data:`NOWHERE`.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from evaluation.records import StudyResults

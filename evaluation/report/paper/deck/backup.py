@@ -1,7 +1,5 @@
 """Back-up slides: varied classes, tables of each class, confusions, method."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """What slides are made of: mappings, each printed by the macro of ``_slides.jinja`` of its kind."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Tables cut where a slide ends."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import accumulate

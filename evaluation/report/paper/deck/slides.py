@@ -1,7 +1,5 @@
 """The slides of the story: context, data, approaches, results, maps, conclusion."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
