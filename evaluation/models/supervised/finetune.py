@@ -8,19 +8,17 @@ continues exactly as if nothing had happened.
 """
 
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import cattrs
 import torch
 from filelock import FileLock
-from safetensors.torch import load_file
 
 from evaluation.errors import ModelError
 from evaluation.models.base import Loading, Watch
-from evaluation.models.checkpoints import file_digest
-from evaluation.models.supervised.saves import Saves
+from evaluation.models.supervised.saves import Saved, below, read, tensors_digest, write
 from evaluation.models.supervised.schedule import best_of, chosen_of, is_over, record_of, told
 from evaluation.models.supervised.trainer import Trainer
 from evaluation.models.supervised.weights import Loaded
@@ -34,10 +32,10 @@ from evaluation.records import (
     digest_of,
 )
 
-VERSION = 1
+VERSION = 2
 """Raised when the same declaration trains otherwise: what is in the caches is then left."""
 Tuned = tuple[str, Head]
-"""The SHA-256 (hexadecimal) of the file of a trunk that learnt, and its head."""
+"""The SHA-256 (hexadecimal) of the weights of a trunk that learnt, and its head."""
 
 
 def finetune(
@@ -60,13 +58,11 @@ def finetune(
     what the trunk reads, without augmentation; ``loading`` says where trainings are kept, whether
     one is resumed, and who is told of epochs.
     """
-    folder, resume = loading.cache / "trainings", loading.resume
-    place = folder / _key(loaded, spec, photos, device)[:32]
-    saves = Saves(place)
-    asked = time.time()
+    folder, asked = loading.cache / "trainings", time.time()
+    file = folder / f"{_key(loaded, spec, photos, device)[:32]}.safetensors"
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(place.with_suffix(".lock"))
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(file.with_suffix(".lock"))
         lock.acquire()
     except OSError as error:
         raise ModelError(
@@ -75,15 +71,15 @@ def finetune(
             remedy="make it writable, or choose another with VEILLE_CACHE",
         ) from error
     try:
-        result = saves.result()
-        # Without --resume an earlier result is left aside, but not that of a process that has
+        saved = read(file)
+        # Without --resume an earlier training is left aside, but not that of a process that has
         # trained the very same model while this one waited for it.
-        if result is None or not (resume or result["ended"] >= asked):
-            if not resume:
-                saves.clear()
+        if saved and not loading.resume and saved[0].get("ended", 0.0) < asked:
+            saved = None
+        if saved is None or "ended" not in saved[0]:
             trainer = Trainer(loaded, spec, photos, transform=transform, device=device)
-            result = _train(trainer, saves, loading.watch)
-        return _tuned(result, saves, loaded, photos)
+            saved = _train(trainer, file, saved, loading.watch)
+        return _tuned(saved, loaded, photos)
     finally:
         lock.release()
 
@@ -110,16 +106,16 @@ def _key(loaded: Loaded, spec: ModelSpec, photos: TrainingPhotos, device: torch.
     )
 
 
-def _train(trainer: Trainer, saves: Saves, watch: Watch) -> dict[str, Any]:
-    """All the epochs that are still to do; returns what is told of the training."""
-    info: dict[str, Any] = {"epochs": [], "best": "", "seconds": 0.0}
-    last = saves.last_epoch()
-    if last is None:
-        saves.clear()
+def _train(trainer: Trainer, file: Path, saved: Saved | None, watch: Watch) -> Saved:
+    """All the epochs that are still to do; returns the best one's weights, and the record."""
+    info: dict[str, Any] = {"epochs": [], "seconds": 0.0}
+    best: dict[str, torch.Tensor] = {}
+    if saved is None:
         trainer.start()
     else:
-        info, tensors = last
-        trainer.restore(tensors, info)
+        info, tensors = saved
+        best = {name: tensor for name, tensor in tensors.items() if name.startswith("best.")}
+        trainer.restore(tensors)
     epochs = [TrainingEpoch(**epoch) for epoch in info["epochs"]]
     if epochs:
         watch(len(epochs), trainer.plan.epochs, told(epochs[-1]))
@@ -127,49 +123,38 @@ def _train(trainer: Trainer, saves: Saves, watch: Watch) -> dict[str, Any]:
         clock = time.perf_counter()
         epochs.append(trainer.run_epoch(len(epochs) + 1))
         if best_of(epochs) is epochs[-1]:
-            info["best"] = saves.write_best(len(epochs), trainer.weights())
+            best = {f"best.{name}": weight.clone() for name, weight in trainer.weights().items()}
         info["epochs"] = [asdict(epoch) for epoch in epochs]
         info["seconds"] += time.perf_counter() - clock
-        saves.write_epoch(
-            len(epochs), {**info, "scaler": trainer.scaler.state_dict()}, trainer.tensors()
-        )
+        write(file, info, {**trainer.tensors(), **best})
         watch(len(epochs), trainer.plan.epochs, told(epochs[-1]))
-    result = {
-        "best": info["best"],
-        "ended": time.time(),
-        "record": asdict(
-            record_of(
-                "finetune",
-                epochs,
-                trainer.plan,
-                trained_parameters=trainer.trained_parameters,
-                frozen_parameters=trainer.parameters - trainer.trained_parameters,
-                seconds=info["seconds"],
-                device=trainer.device.type,
-            )
-        ),
-    }
-    saves.finish(result)
-    return result
-
-
-def _tuned(
-    result: Mapping[str, Any], saves: Saves, loaded: Loaded, photos: TrainingPhotos
-) -> Tuned:
-    """Fills the trunk with the kept weights, and says how they came about."""
-    record = cattrs.structure(result["record"], TrainingRecord)
-    file = saves.folder / result["best"]
-    tensors = load_file(file)
-    weight, bias = tensors.pop("head.weight"), tensors.pop("head.bias")
-    loaded.trunk.module.load_state_dict(
-        {name.removeprefix("trunk."): value for name, value in tensors.items()}
+    record = record_of(
+        "finetune",
+        epochs,
+        trainer.plan,
+        trained_parameters=trainer.trained_parameters,
+        frozen_parameters=trainer.parameters - trainer.trained_parameters,
+        seconds=info["seconds"],
+        device=trainer.device.type,
     )
-    chosen = chosen_of(record.epochs, len(photos.validation))
+    over = {"ended": time.time(), "record": asdict(record)}
+    write(file, over, best)
+    return over, best
+
+
+def _tuned(saved: Saved, loaded: Loaded, photos: TrainingPhotos) -> Tuned:
+    """Fills the trunk with the kept weights, and says how they came about."""
+    info, tensors = saved
+    record = cattrs.structure(info["record"], TrainingRecord)
+    loaded.trunk.module.load_state_dict(below("best.trunk.", tensors))
     head = Head(
-        weight=weight.double().numpy(),
-        bias=bias.double().numpy(),
-        chosen={**chosen, "train_images": len(photos.train)},
+        weight=tensors["best.head.weight"].double().cpu().numpy(),
+        bias=tensors["best.head.bias"].double().cpu().numpy(),
+        chosen={
+            **chosen_of(record.epochs, len(photos.validation)),
+            "train_images": len(photos.train),
+        },
         warnings=() if photos.validation else ("no validation part: the last epoch was kept",),
         training=record,
     )
-    return file_digest(file), head
+    return tensors_digest(tensors), head

@@ -15,6 +15,7 @@ from evaluation.models.cards import parameters
 from evaluation.models.supervised.augmentation import Augmentation
 from evaluation.models.supervised.blocks import choose_what_learns, norms
 from evaluation.models.supervised.logistic import check_support, fit_logistic_regression
+from evaluation.models.supervised.saves import below
 from evaluation.models.supervised.schedule import adamw, judged, plan_of, require_finite
 from evaluation.models.supervised.weights import Loaded
 from evaluation.records import (
@@ -79,9 +80,7 @@ class Trainer:
         self.parameters = parameters(self._network)
         decay = WEIGHT_DECAY if training.weight_decay is None else training.weight_decay
         self._optimiser = adamw(weights, decay=decay, rate=self.plan.learning_rate)
-        half = device.type == "cuda" and not torch.cuda.is_bf16_supported()
-        self._mixed = torch.float16 if half else torch.bfloat16
-        self.scaler = torch.amp.GradScaler(device.type, enabled=half)
+        self._mixed = device.type == "cuda" and torch.cuda.is_bf16_supported()
         self._average = ModelEmaV3(self._network, training.ema) if training.ema else None
         self._at_once: int | None = None
         """Photos of a batch that go through together; None: all of them."""
@@ -138,18 +137,17 @@ class Trainer:
             found |= {f"optimiser.{number}.{key}": tensor for key, tensor in state.items()}
         return found
 
-    def restore(self, tensors: Mapping[str, torch.Tensor], info: Mapping[str, Any]) -> None:
-        """Back to where the tensors and the state of the scaler were taken."""
-        self._network.load_state_dict(_below("network.", tensors))
+    def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Back to where the tensors were taken."""
+        self._network.load_state_dict(below("network.", tensors))
         if self._average is not None:
-            self._average.module.load_state_dict(_below("average.", tensors))
+            self._average.module.load_state_dict(below("average.", tensors))
         state: dict[int, dict[str, torch.Tensor]] = {}
-        for name, tensor in _below("optimiser.", tensors).items():
+        for name, tensor in below("optimiser.", tensors).items():
             number, _, key = name.partition(".")
             state.setdefault(int(number), {})[key] = tensor
         groups = self._optimiser.state_dict()["param_groups"]
         self._optimiser.load_state_dict({"state": state, "param_groups": groups})
-        self.scaler.load_state_dict(info["scaler"])
 
     # -------------------------------------------------------------------- an epoch
 
@@ -190,8 +188,7 @@ class Trainer:
         while (found := self._gradients(pixels, truth)) is None:
             self._halve(len(batch))
         require_finite(found[0], epoch=epoch, plan=self.plan, where=self._spec.name)
-        self.scaler.step(self._optimiser)
-        self.scaler.update()
+        self._optimiser.step()
         if self._average is not None:
             self._average.update(self._network)
         return found
@@ -202,19 +199,19 @@ class Trainer:
         Gradients of parts of the batch add up to those of the whole.
         """
         self._optimiser.zero_grad()
-        loss_sum, right, on_gpu = 0.0, 0, self.device.type == "cuda"
+        loss_sum, right = 0.0, 0
         size = self._at_once or len(truth)
         try:
             for some, labels in zip(
                 torch.split(pixels, size), torch.split(truth, size), strict=True
             ):
-                with torch.autocast(self.device.type, dtype=self._mixed, enabled=on_gpu):
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=self._mixed):
                     logits = self._network(some)
                     loss = torch.nn.functional.cross_entropy(
                         logits.float(), labels, label_smoothing=self.plan.label_smoothing
                     )
                 part = loss * (len(labels) / len(truth))
-                self.scaler.scale(part).backward()  # type: ignore[no-untyped-call]
+                part.backward()  # type: ignore[no-untyped-call]
                 loss_sum += float(part.item())
                 right += int((logits.argmax(dim=1) == labels).sum())
         except (MemoryError, RuntimeError) as error:
@@ -293,11 +290,3 @@ class Trainer:
         ):
             torch.manual_seed(int(digest_of([self._photos.seed, epoch])[:12], 16))
             yield
-
-
-def _below(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }

@@ -4,7 +4,6 @@
 code and in their own caches (``TORCH_HOME``, ``HF_HOME``).
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +15,7 @@ from evaluation.models.base import Loading
 from evaluation.models.checkpoints import file_digest
 from evaluation.models.hub import hub_offline
 from evaluation.models.supervised.published import embedded_file, fetch
+from evaluation.models.supervised.saves import tensors_digest
 from evaluation.models.supervised.trunks import Trunk, create_trunk, load_state, read_state, resized
 from evaluation.records import ModelSpec
 
@@ -51,21 +51,12 @@ def _load_trunk(spec: ModelSpec, loading: Loading) -> Loaded:
         return _embedded(spec, trunk)
     path = fetch(spec, loading)
     if path is None:
-        return Loaded(trunk=trunk, digest=state_digest(trunk.module), pretrained=False)
+        return Loaded(trunk=trunk, digest=tensors_digest(trunk.module.state_dict()), pretrained=False)
     if spec.weights == "imagenet" and trunk.architecture.library == "timm":
         return _timm_imagenet(spec, trunk)
     found, head = read_state(path, trunk)
     load_state(trunk, found.tensors, path)
     return Loaded(trunk=trunk, digest=file_digest(path), head=head)
-
-
-def state_digest(module: torch.nn.Module) -> str:
-    """SHA-256 over the names, shapes and values of a module's tensors."""
-    digest = hashlib.sha256()
-    for name, value in sorted(module.state_dict().items()):
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _embedded(spec: ModelSpec, trunk: Trunk) -> Loaded:
@@ -91,4 +82,4 @@ def _timm_imagenet(spec: ModelSpec, trunk: Trunk) -> Loaded:
             reason="unreadable",
         ) from error
     load_state(trunk, full.state_dict(), spec.name)
-    return Loaded(trunk=trunk, digest=state_digest(trunk.module))
+    return Loaded(trunk=trunk, digest=tensors_digest(trunk.module.state_dict()))
