@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.errors import ArtefactError, SchemaVersionError
-from evaluation.records import CaseExplanation, ExplainFailure, Projection
+from evaluation.records import CaseExplanation, ExplainFailure, Projection, RunRecord, StudyRecord
 from evaluation.stores import artefacts
 from evaluation.stores.tables import read_predictions, to_csv
 from tests.conftest import REPOSITORY
@@ -30,9 +30,9 @@ from tests.factories import (
 def test_records_come_back_as_they_were(tmp_path: Path) -> None:
     """A record that was written and read is equal to itself, types of options included."""
     run, study = make_run(), make_study()
-    artefacts.write_study(tmp_path, study)
+    artefacts.write(tmp_path, study)
     path = artefacts.write_run(tmp_path, run, make_predictions())
-    read = artefacts.read_run(path)
+    read = artefacts.read(path, RunRecord)
     assert read == run
     assert {k: type(v) for k, v in read.model.options.items()} == {
         "a": int,
@@ -40,7 +40,7 @@ def test_records_come_back_as_they_were(tmp_path: Path) -> None:
         "c": bool,
         "d": str,
     }
-    assert artefacts.read_study(tmp_path / "s" / "study.json") == study
+    assert artefacts.read(tmp_path / "s" / "study.json", StudyRecord) == study
 
 
 @given(
@@ -70,7 +70,7 @@ def test_predictions_come_back_as_they_were(tmp_path: Path) -> None:
 
 def test_results_list_the_cases_that_ran_in_the_order_of_the_study(tmp_path: Path) -> None:
     """A case without run.json is absent, and a folder without study.json is no study."""
-    artefacts.write_study(tmp_path, make_study())
+    artefacts.write(tmp_path, make_study())
     artefacts.write_run(tmp_path, make_run(case="s/n", prompts=None), make_predictions())
     (tmp_path / "stray").mkdir()
     (results,) = artefacts.read_results(tmp_path)
@@ -80,7 +80,7 @@ def test_results_list_the_cases_that_ran_in_the_order_of_the_study(tmp_path: Pat
 
 def test_a_failed_attempt_does_not_harm_an_earlier_result(tmp_path: Path) -> None:
     """The earlier files stay byte for byte; the failure is beside them until a run succeeds."""
-    artefacts.write_study(tmp_path, make_study())
+    artefacts.write(tmp_path, make_study())
     artefacts.write_run(tmp_path, make_run(), make_predictions())
     folder = tmp_path / "s" / "m" / "p"
     before = {name: (folder / name).read_bytes() for name in ("run.json", "predictions.csv")}
@@ -108,12 +108,12 @@ def test_a_first_failure_is_the_record(tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", [0, 99, "1", None])
 def test_unknown_versions_are_refused_with_the_remedy(tmp_path: Path, version: object) -> None:
     """A file of another schema version is not guessed at."""
-    path = artefacts.write_study(tmp_path, make_study())
+    path = artefacts.write(tmp_path, make_study())
     plain = json.loads(path.read_text())
     plain["schema_version"] = version
     path.write_text(json.dumps(plain))
     with pytest.raises(SchemaVersionError, match=r"study\.json: has schema version .*; ") as caught:
-        artefacts.read_study(path)
+        artefacts.read(path, StudyRecord)
     assert ("update veille-clip" in str(caught.value)) == (version == 99)
 
 
@@ -123,19 +123,19 @@ def test_a_file_that_is_no_record_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "run.json"
     path.write_text(text)
     with pytest.raises(ArtefactError) as caught:
-        artefacts.read_run(path)
+        artefacts.read(path, RunRecord)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_unknown_keys_are_refused(tmp_path: Path) -> None:
     """A key that the schema does not know is named."""
-    path = artefacts.write_study(tmp_path, make_study())
+    path = artefacts.write(tmp_path, make_study())
     plain = json.loads(path.read_text())
     plain["extra"] = 1
     path.write_text(json.dumps(plain))
     with pytest.raises(ArtefactError, match="extra"):
-        artefacts.read_study(path)
+        artefacts.read(path, StudyRecord)
 
 
 def test_not_a_number_is_refused() -> None:
@@ -152,7 +152,7 @@ def test_a_refused_write_leaves_the_earlier_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, remedy: str
 ) -> None:
     """A full or read-only disk gives one line with the remedy, and harms nothing."""
-    path = artefacts.write_study(tmp_path, make_study())
+    path = artefacts.write(tmp_path, make_study())
     before = path.read_bytes()
 
     def refuse(_handle: int) -> None:
@@ -160,7 +160,7 @@ def test_a_refused_write_leaves_the_earlier_file(
 
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(ArtefactError, match=remedy):
-        artefacts.write_study(tmp_path, make_study(title="new"))
+        artefacts.write(tmp_path, make_study(title="new"))
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == ["study.json"]
 
@@ -169,7 +169,7 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     """A file where the artefact folder should be gives one line."""
     (tmp_path / "s").write_text("I am a file")
     with pytest.raises(ArtefactError, match="a file stands in the way"):
-        artefacts.write_study(tmp_path, make_study())
+        artefacts.write(tmp_path, make_study())
 
 
 def test_artefacts_of_the_first_version_are_still_read() -> None:
@@ -188,10 +188,10 @@ OVERLAYS = {"attention/a.webp": b"A", "attention/b.webp": b"B"}
 
 def explained(root: Path) -> CaseExplanation:
     """A scored case with its maps; the record that was written."""
-    artefacts.write_study(root, make_study())
+    artefacts.write(root, make_study())
     artefacts.write_run(root, make_run(), make_predictions())
     found = make_explanation(predictions_digest=artefacts.predictions_digest(root, "s/m/p"))
-    artefacts.write_explanation(root, found, OVERLAYS)
+    artefacts.write(root, found, OVERLAYS)
     return found
 
 
@@ -208,9 +208,9 @@ def test_maps_of_other_photos_texts_or_splits_are_not_shown(tmp_path: Path) -> N
     """What was made from other predictions says nothing of these."""
     found = explained(tmp_path)
     for change in ({"dataset_revision": "x"}, {"split_digest": "x"}, {"predictions_digest": "x"}):
-        artefacts.write_explanation(tmp_path, replace(found, **change), OVERLAYS)
+        artefacts.write(tmp_path, replace(found, **change), OVERLAYS)
         assert artefacts.read_results(tmp_path)[0].explanations == {}
-    artefacts.write_explanation(tmp_path, found, OVERLAYS)
+    artefacts.write(tmp_path, found, OVERLAYS)
     artefacts.write_run(tmp_path, make_run(), make_predictions([[0.5, 0.5]]))
     assert artefacts.read_results(tmp_path)[0].explanations == {}
 
@@ -225,10 +225,10 @@ def test_overlays_that_no_record_names_are_removed_last(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
         with pytest.raises(ArtefactError, match="free some disk space"):
-            artefacts.write_explanation(tmp_path, found, new)
-    assert artefacts.read_explanation(folder / "attention.json") == found
+            artefacts.write(tmp_path, found, new)
+    assert artefacts.read(folder / "attention.json", CaseExplanation) == found
     assert {one.name for one in (folder / "attention").iterdir()} == {"a.webp", "b.webp"}
-    artefacts.write_explanation(tmp_path, found, new)
+    artefacts.write(tmp_path, found, new)
     assert {one.name for one in (folder / "attention").iterdir()} == {"a.webp", "c.webp"}
 
 
@@ -240,12 +240,12 @@ def test_a_failure_to_explain_stands_beside_the_maps_until_they_are_made_again(
     folder = tmp_path / "s" / "m" / "p"
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     failure = ExplainFailure(study="s", case="s/m/p", error="no memory")
-    artefacts.write_explain_failure(tmp_path, failure)
+    artefacts.write(tmp_path, failure)
     (results,) = artefacts.read_results(tmp_path)
     assert results.explain_failures == {"s/m/p": failure}
     assert results.explanations == {"s/m/p": found}
     assert before == {name: (folder / name).read_bytes() for name in before}
-    artefacts.write_explanation(tmp_path, found, OVERLAYS)
+    artefacts.write(tmp_path, found, OVERLAYS)
     assert artefacts.read_results(tmp_path)[0].explain_failures == {}
 
 
@@ -266,18 +266,18 @@ def test_a_suggestion_is_shown_while_its_texts_are_those_of_the_case(tmp_path: P
     """It comes back as it was, and is about no other texts."""
     explained(tmp_path)
     found = make_suggestion()
-    artefacts.write_suggestion(tmp_path, found, {"suggestion/a.webp": b"A"})
+    artefacts.write(tmp_path, found, {"suggestion/a.webp": b"A"})
     assert artefacts.read_results(tmp_path)[0].suggestions == {"s/m/p": found}
     assert (tmp_path / "s" / "m" / "p" / "suggestion" / "a.webp").is_file()
     for change in ({"prompts_digest": "x"}, {"split_digest": "x"}):
-        artefacts.write_suggestion(tmp_path, replace(found, **change), {})
+        artefacts.write(tmp_path, replace(found, **change), {})
         assert artefacts.read_results(tmp_path)[0].suggestions == {}
 
 
 def test_a_projection_comes_back_and_never_outlives_its_result(tmp_path: Path) -> None:
     """It is read with the study; a later result without one leaves none behind."""
     study = make_study(cases=("s/m/p",))
-    artefacts.write_study(tmp_path, study)
+    artefacts.write(tmp_path, study)
     projection = Projection(
         case="s/m/p",
         explained=(0.4, 0.2),

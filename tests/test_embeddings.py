@@ -114,15 +114,6 @@ def test_what_is_stored_first_stays(store: EmbeddingStore) -> None:
     assert store.get("a", ["d"])["d"].tolist() == [1, 1, 1]
 
 
-def test_throughput_is_over_all_fillings(store: EmbeddingStore) -> None:
-    """Images per second of the embedding itself, whichever run it was in."""
-    assert store.throughput("a") is None
-    store.put("a", {"1": np.ones(3, np.float32), "2": np.ones(3, np.float32)}, seconds=1.0)
-    store.put("a", {"3": np.ones(3, np.float32)}, seconds=0.5)
-    assert store.throughput("a") == pytest.approx(2.0)
-    assert EmbeddingStore(store.path).throughput("a") == pytest.approx(2.0)
-
-
 def _line(act: Callable[[], object]) -> str:
     with pytest.raises(StoreError) as caught:
         act()
@@ -174,16 +165,18 @@ def test_a_damaged_row_is_told_of_once_and_made_again(store: EmbeddingStore, dam
     assert store.get("a", ["d", "e"])["d"].tolist() == [1, 1, 1]
 
 
-def test_damaged_statistics_are_forgotten(store: EmbeddingStore) -> None:
-    """A throughput that was altered is not told; the embeddings stay."""
-    store.put("a", {"d": np.ones(3, np.float32)}, seconds=1)
+def test_a_damaged_cost_is_forgotten(store: EmbeddingStore) -> None:
+    """One that was altered is not told; the embeddings stay."""
+    cost = EmbeddingCost(images=1, seconds=2.0, batch_size=1)
+    store.put("a", {"d": np.ones(3, np.float32)})
+    store.add_cost("a", "cpu", cost)
     with sqlite3.connect(store.path) as other:
-        other.execute("UPDATE fillings SET dim = 4, seconds = 1e-9")
+        other.execute("UPDATE costs SET images = 4, seconds = 1e-9")
     with pytest.warns(VeilleWarning, match="damaged"):
-        assert store.throughput("a") is None
-    store.put("a", {"e": np.ones(3, np.float32)}, seconds=2)
-    assert store.throughput("a") == 0.5
-    assert len(store.get("a", ["d", "e"])) == 2
+        assert store.cost("a", "cpu") is None
+    store.add_cost("a", "cpu", cost)
+    assert store.cost("a", "cpu") == cost
+    assert list(store.get("a", ["d"])) == ["d"]
 
 
 def test_another_program_s_database_is_left_alone(tmp_path: Path) -> None:
@@ -221,7 +214,6 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> N
         with pytest.warns(VeilleWarning, match="1 row"):
             found = store.get("a", ["d", "n"])
         assert {name: row.tolist() for name, row in found.items()} == {"d": [1, 1, 1]}
-        assert store.throughput("a") == 0.5
         store.add_cost("a", "cpu", EmbeddingCost(images=1, seconds=1.0, batch_size=1))
     assert list(EmbeddingStore(path).get("a", ["d"])) == ["d"]
 
@@ -235,13 +227,12 @@ def test_a_store_of_another_version_is_refused(store: EmbeddingStore) -> None:
 
 def test_a_full_disk_is_one_line_and_loses_nothing(store: EmbeddingStore) -> None:
     """The batch that did not fit is rolled back whole; what was there stays readable."""
-    store.put("a", {"before": np.ones(3, np.float32)}, seconds=1)
+    store.put("a", {"before": np.ones(3, np.float32)})
     (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
     store._connection.execute(f"PRAGMA max_page_count = {pages + 1}")
     batch = {f"d{i}": np.ones(3, np.float32) for i in range(5000)}
     assert "space" in _line(lambda: store.put("a", batch))
     assert list(store.get("a", ["before", *batch])) == ["before"]
-    assert store.throughput("a") == pytest.approx(1.0)
 
 
 def test_a_read_only_store_is_read_but_not_written(store: EmbeddingStore) -> None:
@@ -267,7 +258,7 @@ def test_processes_write_at_the_same_time(store: EmbeddingStore) -> None:
         try:
             with EmbeddingStore(store.path) as mine:
                 for i in range(10):
-                    mine.put("a", {f"{worker}-{i}": np.full(3, worker, np.float32)}, seconds=0.1)
+                    mine.put("a", {f"{worker}-{i}": np.full(3, worker, np.float32)})
         except StoreError as error:
             errors.append(error)
 
@@ -278,7 +269,6 @@ def test_processes_write_at_the_same_time(store: EmbeddingStore) -> None:
         thread.join()
     assert errors == []
     assert len(store.get("a", [f"{w}-{i}" for w in range(8) for i in range(10)])) == 80
-    assert store.throughput("a") == pytest.approx(10)
 
 
 def test_a_store_made_by_many_at_once_is_one_store(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
         people=_people(evidence),
         history=history(evidence.results, root),
     )
-    artefacts.write_comparison(root, result)
+    artefacts.write(root, result)
     return result
 
 

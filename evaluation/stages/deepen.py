@@ -71,7 +71,7 @@ def deepen(data: StudyData, engine: Engine) -> StudyComparison | None:
             add = _with_label_free if spec.family == "label-free" else _with_model
             comparison = add(comparison, bench, chosen[spec.name], evidence)
             # Written model by model: what is done is kept if the next one is interrupted.
-            artefacts.write_comparison(root, comparison)
+            artefacts.write(root, comparison)
     return comparison
 
 

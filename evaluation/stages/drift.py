@@ -71,7 +71,7 @@ def measure_drift(
         left_then=share("left", ready.test.probabilities.max(axis=1) < bound, groups),
         left_now=share("left", confidence < bound),
     )
-    artefacts.write_drift(engine.settings.artefacts, drift)
+    artefacts.write(engine.settings.artefacts, drift)
     return drift
 
 

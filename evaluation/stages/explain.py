@@ -63,7 +63,7 @@ def try_to_explain(
     else:
         return None
     failure = ExplainFailure(study=case.study, case=case.id, error=reason)
-    artefacts.write_explain_failure(engine.settings.artefacts, failure)
+    artefacts.write(engine.settings.artefacts, failure)
     return failure
 
 
@@ -84,7 +84,7 @@ def explain(case: Case, data: StudyData, engine: Engine, spec: ExplainSpec) -> C
     if run.provenance.weights_digest not in (None, model.weights_digest):
         raise _outdated(case)
     if maps_stand(case, spec, root):
-        standing = artefacts.read_explanation(root / case.id / "attention.json")
+        standing = artefacts.read(root / case.id / "attention.json", CaseExplanation)
         if standing.fingerprint == model.fingerprint:
             return standing
     stamp = {
@@ -95,7 +95,7 @@ def explain(case: Case, data: StudyData, engine: Engine, spec: ExplainSpec) -> C
     found, overlays = look_into(
         model, head, spec, predictions, data=data, engine=engine, stamp=stamp
     )
-    artefacts.write_explanation(root, found, overlays)
+    artefacts.write(root, found, overlays)
     return found
 
 
@@ -164,7 +164,8 @@ def planned(
     photos = len(select_photos(_scored(case, data, engine)[1], spec))
     with engine.map_cache() as cache:
         passes = planned_passes(spec, methods_of(model, spec, cache), photos)
-    speed = engine.store.throughput(model.fingerprint)
+    cost = engine.store.cost(model.fingerprint, model.device)
+    speed = None if cost is None else cost.images_per_second
     return passes, None if speed is None else passes / speed
 
 
@@ -173,7 +174,7 @@ def _scored(case: Case, data: StudyData, engine: Engine) -> tuple[RunRecord, Pre
     folder = engine.settings.artefacts / case.id
     if not (folder / "run.json").is_file():
         raise _unscored(case, "the case was not scored yet")
-    run = artefacts.read_run(folder / "run.json")
+    run = artefacts.read(folder / "run.json", RunRecord)
     if run.status != "ok":
         raise _unscored(case, f"the case is {run.status}")
     if not _is_of_now(run, case, data):

@@ -174,7 +174,7 @@ def hide_test(data: StudyData) -> StudyData:
 def open_study(study: Study, settings: Settings) -> StudyData:
     """:func:`read_data`, then writes ``study.json`` and the small copies of the photos."""
     data = read_data(study, settings)
-    artefacts.write_study(settings.artefacts, _study_record(data, settings))
+    artefacts.write(settings.artefacts, _study_record(data, settings))
     return data
 
 

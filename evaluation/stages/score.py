@@ -171,8 +171,7 @@ def run_case(
         images_reused=run.reused,
         embed_seconds=run.seconds,
         head_seconds=head_seconds,
-        images_per_second=(cost and cost.images_per_second)
-        or engine.store.throughput(model.fingerprint),
+        images_per_second=None if cost is None else cost.images_per_second,
         embedding=cost,
     )
     return replace(

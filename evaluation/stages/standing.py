@@ -103,7 +103,7 @@ def standing_run(case: Case, data: StudyData, settings: Settings) -> RunRecord |
         return None
     # Whatever cannot be read is made anew.
     with suppress(ArtefactError):
-        run = artefacts.read_run(folder / "run.json")
+        run = artefacts.read(folder / "run.json", RunRecord)
         if run.status == "ok" and run.fingerprint == fingerprint(case, data, settings):
             return run
     return None
@@ -198,9 +198,9 @@ def standing_comparison(root: Path, name: str) -> CaseComparison | None:
     """The ranks of a study's cases, when its comparison.json is about them as they are."""
     with suppress(ArtefactError, *json_file.MISFITS):
         found = json_object(root / name / "comparison.json")
-        study = artefacts.read_study(root / name / "study.json")
+        study = artefacts.read(root / name / "study.json", StudyRecord)
         attempts = [root / case / "run.json" for case in study.cases]
-        runs = [artefacts.read_run(path) for path in attempts if path.is_file()]
+        runs = [artefacts.read(path, RunRecord) for path in attempts if path.is_file()]
         kept = [run for run in runs if run.status == "ok" and study.is_of(run)]
         tables = {run.case: tables_digest(root / run.case) for run in kept}
         if found["fingerprint"] == comparison_fingerprint(root, study, kept, tables):

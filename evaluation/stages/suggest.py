@@ -91,7 +91,7 @@ def suggest(
         p_mid=change.p_mid if change else None,
     )
     file = None if proposal is None else write_prompt_set(proposal, folder)
-    artefacts.write_suggestion(engine.settings.artefacts, suggestion, overlays)
+    artefacts.write(engine.settings.artefacts, suggestion, overlays)
     return suggestion, file
 
 

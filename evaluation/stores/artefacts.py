@@ -75,25 +75,40 @@ def write_bytes(path: Path, content: bytes) -> None:
         files.write_bytes(path, content)
 
 
-def _write(path: Path, record: object, indent: int | None = 1) -> Path:
-    write_bytes(path, to_json(record, indent).encode())
+_MAPS_AGAIN = "run `veille explain STUDY` to write it anew"
+_FILES: Mapping[type, tuple[str, str, str]] = {
+    StudyRecord: ("name", "study.json", SCORE_AGAIN),
+    StudyComparison: ("study", "comparison.json", SCORE_AGAIN),
+    Drift: ("study", "drift.json", "run `veille drift` to write it anew"),
+    RunRecord: ("case", "run.json", SCORE_AGAIN),
+    Projection: ("case", "projection.json", SCORE_AGAIN),
+    CaseExplanation: ("case", "attention.json", _MAPS_AGAIN),
+    ExplainFailure: ("case", "attention-failure.json", _MAPS_AGAIN),
+    Suggestion: ("case", "suggestion.json", "run `veille suggest STUDY` to write it anew"),
+}
+"""Of each record: the field that names its folder, its file, and how to write it anew."""
+
+
+def write(root: Path, record: object, overlays: Mapping[str, bytes] | None = None) -> Path:
+    """Writes a record to its file, after its overlays, and returns the file.
+
+    The overlays are all that it names, relative to its folder: others of its kind are removed.
+    """
+    owner, name, _ = _FILES[type(record)]
+    path: Path = root / getattr(record, owner) / name
+    if isinstance(record, StudyRecord):
+        files.sweep(path.parent, below=True)
+    _write_overlays(path.parent, overlays or {})
+    _write(path, record)
+    if overlays is not None:
+        _forget_overlays(path.with_suffix(""), overlays)
+    if isinstance(record, CaseExplanation):
+        _forget(path.with_name("attention-failure.json"))
     return path
 
 
-def write_study(root: Path, study: StudyRecord) -> Path:
-    """Writes study.json and returns its path."""
-    files.sweep(root / study.name, below=True)
-    return _write(root / study.name / "study.json", study)
-
-
-def write_comparison(root: Path, comparison: StudyComparison) -> Path:
-    """Writes comparison.json and returns its path."""
-    return _write(root / comparison.study / "comparison.json", comparison)
-
-
-def write_drift(root: Path, drift: Drift) -> Path:
-    """Writes drift.json and returns its path."""
-    return _write(root / drift.study / "drift.json", drift)
+def _write(path: Path, record: object, indent: int | None = 1) -> None:
+    write_bytes(path, to_json(record, indent).encode())
 
 
 def write_run(
@@ -115,7 +130,9 @@ def write_run(
     folder = root / run.case
     record, failure = folder / "run.json", folder / "failure.json"
     if predictions is None:
-        return _write(failure if _holds_result(record) else record, run)
+        path = failure if _holds_result(record) else record
+        _write(path, run)
+        return path
     tables = {"predictions.csv": predictions, "validation.csv": validation}
     for name, table in tables.items():
         if table is not None:
@@ -140,40 +157,8 @@ def _forget(path: Path) -> None:
 def _holds_result(record: Path) -> bool:
     # Whatever cannot be read is no result to protect, and is replaced.
     with suppress(ArtefactError):
-        return read_run(record).status == "ok"
+        return read(record, RunRecord).status == "ok"
     return False
-
-
-def write_explanation(
-    root: Path, explanation: CaseExplanation, overlays: Mapping[str, bytes]
-) -> Path:
-    """Writes a case's maps, attention.json after its overlays, and returns its path.
-
-    The overlays are all that it names, relative to the case's folder.
-    """
-    path = root / explanation.case / "attention.json"
-    _write_with_overlays(path, explanation, overlays)
-    _forget(path.with_name("attention-failure.json"))
-    return path
-
-
-def write_explain_failure(root: Path, failure: ExplainFailure) -> Path:
-    """Writes attention-failure.json beside the maps that stand, if any; returns its path."""
-    return _write(root / failure.case / "attention-failure.json", failure)
-
-
-def write_suggestion(root: Path, suggestion: Suggestion, overlays: Mapping[str, bytes]) -> Path:
-    """Writes suggestion.json after its overlays, as :func:`write_explanation` does."""
-    path = root / suggestion.case / "suggestion.json"
-    _write_with_overlays(path, suggestion, overlays)
-    return path
-
-
-def _write_with_overlays(path: Path, record: object, overlays: Mapping[str, bytes]) -> None:
-    """Overlays, then the record, then away with the overlays that it does not name."""
-    _write_overlays(path.parent, overlays)
-    _write(path, record)
-    _forget_overlays(path.with_suffix(""), overlays)
 
 
 def _write_overlays(case: Path, overlays: Mapping[str, bytes]) -> None:
@@ -202,37 +187,9 @@ def predictions_digest(root: Path, case: str) -> str:
 # ------------------------------------------------------------------------ reading
 
 
-def read_study(path: Path) -> StudyRecord:
-    """Reads a study.json."""
-    return read_json(path, StudyRecord)
-
-
-def read_run(path: Path) -> RunRecord:
-    """Reads a run.json."""
-    return read_json(path, RunRecord)
-
-
-def read_explanation(path: Path) -> CaseExplanation:
-    """Reads an attention.json."""
-    return _read(path, CaseExplanation)
-
-
-def read_explain_failure(path: Path) -> ExplainFailure:
-    """Reads an attention-failure.json."""
-    return _read(path, ExplainFailure)
-
-
-_MAPS_AGAIN = "run `veille explain STUDY` to write it anew"
-_AGAIN: Mapping[type, str] = {
-    Drift: "run `veille drift` to write it anew",
-    CaseExplanation: _MAPS_AGAIN,
-    ExplainFailure: _MAPS_AGAIN,
-    Suggestion: "run `veille suggest STUDY` to write it anew",
-}
-
-
-def _read(path: Path, kind: type[T]) -> T:
-    return read_json(path, kind, again=_AGAIN.get(kind, SCORE_AGAIN))
+def read(path: Path, kind: type[T]) -> T:
+    """Reads a record; raises :class:`ArtefactError` as :func:`read_json` does."""
+    return read_json(path, kind, again=_FILES[kind][2])
 
 
 def read_attempt(root: Path, case: str) -> RunRecord | None:
@@ -240,7 +197,7 @@ def read_attempt(root: Path, case: str) -> RunRecord | None:
     for name in ("failure.json", "run.json"):
         path = root / case / name
         if path.is_file():
-            return read_run(path)
+            return read(path, RunRecord)
     return None
 
 
@@ -275,7 +232,7 @@ def read_study_results(folder: Path) -> StudyResults:
     """
     root = folder.parent
     require_own(folder / "study.json", root)
-    study = read_study(folder / "study.json")
+    study = read(folder / "study.json", StudyRecord)
     check_study(study, folder)
     cases = [root / case for case in study.cases]
     for case in cases:
@@ -294,20 +251,20 @@ def read_study_results(folder: Path) -> StudyResults:
         predictions={
             case: read_predictions(where / "predictions.csv") for case, where in scored.items()
         },
-        comparison=_read(comparison, StudyComparison) if comparison.is_file() else None,
+        comparison=read(comparison, StudyComparison) if comparison.is_file() else None,
         explanations={
             case: maps
-            for case, maps in _current(study, scored, root, "attention.json", CaseExplanation)
+            for case, maps in _current(study, scored, root, CaseExplanation)
             if maps.predictions_digest == predictions_digest(root, case)
         },
-        explain_failures=_read_each(scored, root, "attention-failure.json", ExplainFailure),
+        explain_failures=_read_each(scored, root, ExplainFailure),
         suggestions={
             case: suggestion
-            for case, suggestion in _current(study, scored, root, "suggestion.json", Suggestion)
+            for case, suggestion in _current(study, scored, root, Suggestion)
             if suggestion.prompts_digest == texts.get(case)
         },
-        projections=_read_each(scored, root, "projection.json", Projection),
-        drift=_read(drift, Drift) if drift.is_file() else None,
+        projections=_read_each(scored, root, Projection),
+        drift=read(drift, Drift) if drift.is_file() else None,
         folder=folder,
     )
     check_results(results)
@@ -315,25 +272,25 @@ def read_study_results(folder: Path) -> StudyResults:
 
 
 def _current(
-    study: StudyRecord, scored: Mapping[str, Path], root: Path, name: str, kind: type[_Made]
+    study: StudyRecord, scored: Mapping[str, Path], root: Path, kind: type[_Made]
 ) -> list[tuple[str, _Made]]:
     """Records that were made on the photos and the split that study.json describes."""
     now = study.dataset_revision, study.split_digest
     return [
         (case, record)
-        for case, record in _read_each(scored, root, name, kind).items()
+        for case, record in _read_each(scored, root, kind).items()
         if (record.dataset_revision, record.split_digest) == now
     ]
 
 
-def _read_each(folders: Mapping[str, Path], root: Path, name: str, kind: type[T]) -> dict[str, T]:
+def _read_each(folders: Mapping[str, Path], root: Path, kind: type[T]) -> dict[str, T]:
     """One record a case, of the cases that have it."""
-    paths = {case: folder / name for case, folder in folders.items()}
-    return {case: _read(path, kind) for case, path in paths.items() if _is_own(path, root)}
+    paths = {case: folder / _FILES[kind][1] for case, folder in folders.items()}
+    return {case: read(path, kind) for case, path in paths.items() if _is_own(path, root)}
 
 
 def _read_present(paths: Iterable[Path], root: Path) -> tuple[RunRecord, ...]:
-    return tuple(read_run(path) for path in paths if _is_own(path, root))
+    return tuple(read(path, RunRecord) for path in paths if _is_own(path, root))
 
 
 def _is_own(path: Path, root: Path) -> bool:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.errors import StoreError
 from evaluation.records import EmbeddingCost, Lap
 from evaluation.stores.sqlite_file import SqliteFile, Table
 
@@ -33,11 +32,6 @@ _EMBEDDINGS = Table(
     key=("fingerprint TEXT NOT NULL", "image TEXT NOT NULL"),
     values=("vector BLOB NOT NULL",),
 )
-_FILLINGS = Table(
-    name="fillings",
-    key=("fingerprint TEXT NOT NULL",),
-    values=("dim INTEGER NOT NULL", "images INTEGER NOT NULL", "seconds REAL NOT NULL"),
-)
 _COSTS = Table(
     name="costs",
     key=("fingerprint TEXT NOT NULL", "device TEXT NOT NULL"),
@@ -46,7 +40,6 @@ _COSTS = Table(
         *("ms_per_image REAL", "resident_mb REAL", "device_mb REAL", "scope TEXT"),
     ),
 )
-_TABLES = (_EMBEDDINGS, _FILLINGS, _COSTS)
 _VECTOR = np.dtype("<f4")
 
 
@@ -71,7 +64,10 @@ class EmbeddingStore(SqliteFile):
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            path, _TABLES, what="the embeddings store", remade="photos are embedded again"
+            path,
+            (_EMBEDDINGS, _COSTS),
+            what="the embeddings store",
+            remade="photos are embedded again",
         )
 
     def get(self, fingerprint: str, digests: Sequence[str]) -> dict[str, FloatVectors]:
@@ -82,32 +78,16 @@ class EmbeddingStore(SqliteFile):
         rows = self.rows(_EMBEDDINGS, [fingerprint], digests, sound=_is_vector)
         return {image: _decoded(vector) for _, image, vector in rows}
 
-    def put(
-        self, fingerprint: str, vectors: Mapping[str, FloatVectors], *, seconds: float = 0.0
-    ) -> None:
+    def put(self, fingerprint: str, vectors: Mapping[str, FloatVectors]) -> None:
         """Stores embeddings in one transaction; those that are already there stay.
 
-        ``vectors`` are (D,) float32 by SHA-256 (hexadecimal) of the photo's bytes; ``seconds`` is
-        what they took, decoding included: for :meth:`throughput`.
+        ``vectors`` are (D,) float32 by SHA-256 (hexadecimal) of the photo's bytes.
         """
-        if not vectors:
-            return
-        (dim,) = {len(vector) for vector in vectors.values()}
         rows = [
             (fingerprint, image, np.asarray(vector, dtype=_VECTOR).tobytes())
             for image, vector in vectors.items()
         ]
-        with self.transaction():
-            known, images, before = self._filling(fingerprint) or (dim, 0, 0.0)
-            if known != dim:
-                raise StoreError(
-                    f"embeddings of {dim} dimensions under a fingerprint that has {known}",
-                    where=self.path,
-                    remedy="this is a fault of the model's fingerprint: report it",
-                )
-            self.add(_EMBEDDINGS, rows)
-            filling = (fingerprint, dim, images + len(rows), before + seconds)
-            self.add(_FILLINGS, [filling], replace=True)
+        self.add(_EMBEDDINGS, rows)
 
     @contextlib.contextmanager
     def filling(self, fingerprint: str) -> Iterator[None]:
@@ -138,15 +118,6 @@ class EmbeddingStore(SqliteFile):
             self.put(fingerprint, made)
             rows |= made
         return np.stack([rows[keys[text]] for text in texts])
-
-    def throughput(self, fingerprint: str) -> float | None:
-        """Images per second over all fillings, decoding included; None before the first."""
-        _, images, seconds = self._filling(fingerprint) or (0, 0, 0.0)
-        return images / seconds if seconds > 0 else None
-
-    def _filling(self, fingerprint: str) -> tuple[int, int, float] | None:
-        """The dimension of a model's embeddings, how many were made, and their seconds."""
-        return next((row[1:] for row in self.rows(_FILLINGS, [fingerprint])), None)
 
     def cost(self, fingerprint: str, device: str) -> EmbeddingCost | None:
         """What embedding with a model on a device took, over all fillings; None if unknown."""

@@ -96,7 +96,7 @@ def embed(
                 workers or _decoders(classifier.device),
             )
             for vectors, taken in _embedded(ahead, forward):
-                store.put(key, vectors, seconds=taken)
+                store.put(key, vectors)
                 seconds += taken
                 embedded += len(vectors)
                 found |= vectors

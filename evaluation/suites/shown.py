@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from evaluation.errors import VeilleError
-from evaluation.records import CaseComparison, RunRecord
+from evaluation.records import CaseComparison, ExplainFailure, RunRecord
 from evaluation.stages.settings import Advance
 from evaluation.stages.standing import standing_comparison
-from evaluation.stores.artefacts import read_attempt, read_explain_failure
+from evaluation.stores.artefacts import read, read_attempt
 from evaluation.terminal import progress_bars, ranking, results_table
 from evaluation.usage import site_command
 
@@ -62,7 +62,7 @@ def _write_results(
     for run in runs:
         failure = root / run.case / "attention-failure.json"
         if run.status == "ok" and failure.is_file():
-            line = f"{run.case} was scored; its maps failed: {read_explain_failure(failure).error}"
+            line = f"{run.case} was scored; its maps failed: {read(failure, ExplainFailure).error}"
             terminalreporter.write_line(line, red=True)
     for study in dict.fromkeys(run.study for run in runs):
         try:

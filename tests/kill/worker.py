@@ -42,12 +42,12 @@ def work(root: Path, url: str, generation: int) -> None:
             Sample(id=str(i), image=path, label="z", digest=digest, pixels="", width=1, height=1),
             photos,
         )
-    artefacts.write_study(root / "artefacts", make_study(cases=("s/m/p",)))
+    artefacts.write(root / "artefacts", make_study(cases=("s/m/p",)))
     run = make_run(seed=generation)
     artefacts.write_run(root / "artefacts", run, make_predictions())
     say(f"run {generation}")
     overlays = {f"attention/{name}.webp": _picture() for name in "ab"}
-    artefacts.write_explanation(root / "artefacts", make_explanation(), overlays)
+    artefacts.write(root / "artefacts", make_explanation(), overlays)
     say(f"maps {generation}")
 
 

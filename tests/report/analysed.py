@@ -282,4 +282,4 @@ def retrieval() -> tuple[Retrieval, ...]:
 
 
 if __name__ == "__main__":
-    artefacts.write_comparison(STORED, computed())
+    artefacts.write(STORED, computed())

@@ -111,7 +111,7 @@ def toys(folder: Path) -> StudyResults:
     worse = replace(trained, confusion=builder.confusion_of((12, 8, 12), 20))
     artefacts.write_run(root, worse, builder.predictions_of(worse, samples))
     save(root, study.name, "mai")
-    artefacts.write_drift(
+    artefacts.write(
         root,
         Drift(
             study=study.name,

@@ -97,7 +97,7 @@ def write_artefacts(root: Path, *results: StudyResults) -> Path:
     """The artefact folder that gives these results when it is read."""
     for one in results:
         builder.paint(root / one.study.name, (*one.study.samples, *one.study.strays))
-        artefacts.write_study(root, one.study)
+        artefacts.write(root, one.study)
         for run in one.runs:
             artefacts.write_run(
                 root,
@@ -106,13 +106,13 @@ def write_artefacts(root: Path, *results: StudyResults) -> Path:
                 projection=one.projections.get(run.case),
             )
         if one.comparison is not None:
-            artefacts.write_comparison(root, one.comparison)
+            artefacts.write(root, one.comparison)
         for case, found in one.explanations.items():
             current = replace(found, predictions_digest=artefacts.predictions_digest(root, case))
-            artefacts.write_explanation(root, current, explained.overlays(one, case))
+            artefacts.write(root, current, explained.overlays(one, case))
         for case, suggestion in one.suggestions.items():
             overlays = explained.suggestion_overlays(one, case)
-            artefacts.write_suggestion(root, suggestion, overlays)
+            artefacts.write(root, suggestion, overlays)
     return root
 
 

@@ -29,19 +29,19 @@ from tests.report.hostile import PAYLOAD, poison, runs
 
 def write_poisoned(root: Path, shop: StudyResults, bad: StudyResults) -> None:
     """The files of a study, attacked, over those that it had."""
-    artefacts.write_study(root, bad.study)
+    artefacts.write(root, bad.study)
     for run in bad.runs:
         artefacts.write_run(
             root, run, bad.predictions.get(run.case), projection=bad.projections.get(run.case)
         )
     assert bad.comparison is not None
-    artefacts.write_comparison(root, bad.comparison)
+    artefacts.write(root, bad.comparison)
     for case, found in bad.explanations.items():
         current = replace(found, predictions_digest=artefacts.predictions_digest(root, case))
-        artefacts.write_explanation(root, current, explained.overlays(shop, case))
+        artefacts.write(root, current, explained.overlays(shop, case))
     for case, suggestion in bad.suggestions.items():
         overlays = explained.suggestion_overlays(shop, case)
-        artefacts.write_suggestion(root, suggestion, overlays)
+        artefacts.write(root, suggestion, overlays)
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +206,6 @@ def test_a_name_that_is_an_attack_is_refused_or_inert(hostile: StudyResults, nam
 def test_a_case_lies_in_its_study(tmp_path: Path, case: str) -> None:
     """A study that names other folders than its own is refused before anything is read there."""
     shop = builder.shop(tmp_path)
-    artefacts.write_study(tmp_path, replace(shop.study, cases=(case,)))
+    artefacts.write(tmp_path, replace(shop.study, cases=(case,)))
     with pytest.raises(ArtefactError, match="none of this study"):
         artefacts.read_results(tmp_path)

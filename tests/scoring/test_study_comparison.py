@@ -134,7 +134,7 @@ def comparison() -> StudyComparison:
 
 def test_a_comparison_survives_its_file(comparison: StudyComparison, tmp_path: Path) -> None:
     """JSON without NaN, read back equal to the last bit."""
-    path = artefacts.write_comparison(tmp_path, comparison)
+    path = artefacts.write(tmp_path, comparison)
     assert read_json(path, StudyComparison) == comparison
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.records import Predictions, StudyComparison
+from evaluation.records import Predictions, RunRecord, StudyComparison
 from evaluation.stages import compare as analysis
 from evaluation.stages.compare import compare_cases
 from evaluation.stages.deepen import deepen
@@ -117,7 +117,7 @@ def test_cases_of_another_split_are_left_out(scored: Opened) -> None:
     """A case that was scored on other images is not compared with the rest."""
     root = scored.root
     path = root / "essai" / "tiny" / "noms" / "run.json"
-    run = replace(artefacts.read_run(path), split_digest="other")
+    run = replace(artefacts.read(path, RunRecord), split_digest="other")
     artefacts.write_bytes(path, artefacts.to_json(run).encode())
     comparison = compared(scored).comparison
     assert comparison is not None

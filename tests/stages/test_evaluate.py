@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.records import SCHEMA_VERSION, Case, ExplainSpec, RunRecord
+from evaluation.records import SCHEMA_VERSION, Case, ExplainSpec, RunRecord, StudyRecord
 from evaluation.stages import cards as card_store
 from evaluation.stages.compare import compare_cases
 from evaluation.stages.engine import Engine
@@ -78,7 +78,7 @@ def test_settings_and_lost_files_run_the_case(study: Path, settings: Settings) -
     opened_study(study, settings).score("tiny/noms")
     folder = settings.artefacts / "essai" / "tiny" / "noms"
     assert standing(study, replace(settings, precision="bf16")) is None
-    run = artefacts.read_run(folder / "run.json")
+    run = artefacts.read(folder / "run.json", RunRecord)
     artefacts.write_bytes(
         folder / "run.json", artefacts.to_json(replace(run, fingerprint="")).encode()
     )
@@ -150,7 +150,7 @@ CASE = Case(
 )
 def test_a_record_of_any_content_does_not_stand(settings: Settings, content: bytes) -> None:
     """Neither maps nor a comparison; they are made again."""
-    artefacts.write_study(settings.artefacts, make_study(cases=("essai/tiny/noms",), name="essai"))
+    artefacts.write(settings.artefacts, make_study(cases=("essai/tiny/noms",), name="essai"))
     for name in ("comparison.json", "tiny/noms/attention.json"):
         artefacts.write_bytes(settings.artefacts / "essai" / name, content)
     assert not maps_stand(CASE, SPEC, settings.artefacts)
@@ -205,7 +205,7 @@ def test_weights_are_asked_for_once_a_day(
     old = (datetime.now(UTC) - timedelta(days=2)).isoformat()
     for case in ("noms", "descriptions"):
         path = settings.artefacts / "essai" / "gone" / case / "run.json"
-        run = artefacts.read_run(path)
+        run = artefacts.read(path, RunRecord)
         aged = replace(run, provenance=replace(run.provenance, started=old))
         artefacts.write_bytes(path, artefacts.to_json(aged).encode())
     with pytest.raises(AssertionError):
@@ -228,7 +228,7 @@ def test_a_card_is_built_once(
 ) -> None:
     """Under another name and title too; other weights have a card of their own."""
     opened_study(study, settings)
-    (first,) = artefacts.read_study(settings.artefacts / "essai" / "study.json").models
+    (first,) = artefacts.read(settings.artefacts / "essai" / "study.json", StudyRecord).models
     monkeypatch.setattr("evaluation.models.model_card", lambda _spec: pytest.fail("built again"))
     renamed = replace(first.model, name="other", title="Autre")
     assert card_store.cards([renamed], settings.cache) == (replace(first, model=renamed),)

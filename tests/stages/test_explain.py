@@ -210,9 +210,9 @@ def test_the_cost_is_known_beforehand(scored: Opened) -> None:
     scored.explain(case, SPEC)
     assert {total for _, _, total in told} == {announced}
     assert told[-1][1] == announced
-    speed = scored.engine.store.throughput(scored.model().fingerprint)
-    assert speed is not None
-    assert seconds == pytest.approx(announced / speed)
+    cost = scored.engine.store.cost(scored.model().fingerprint, "cpu")
+    assert cost is not None
+    assert seconds == pytest.approx(announced * cost.seconds / cost.images)
 
 
 def test_depth_raises_numbers_and_never_lowers_them() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.errors import DataError
-from evaluation.records import ExplainSpec
+from evaluation.records import ExplainSpec, RunRecord
 from evaluation.stages.deepen import deepen
 from evaluation.stages.engine import Settings
 from evaluation.stores import artefacts
@@ -48,7 +48,7 @@ def opened(tmp_path: Path, study: Path) -> Opened:
 
 def test_exported_predictions_give_the_same_row_to_the_last_digit(opened: Opened) -> None:
     """Metrics, intervals, classes and confusions, and what validation holds."""
-    original = artefacts.read_run(opened.root / "essai/tiny/noms/run.json")
+    original = artefacts.read(opened.root / "essai/tiny/noms/run.json", RunRecord)
     read_back = opened.score("exporte")
     assert read_back.status == "ok"
     for field in ("metrics", "per_class", "confusion", "warnings"):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from huggingface_hub import constants
 
-from evaluation.records import FOLDS, RunRecord
+from evaluation.records import FOLDS, RunRecord, StudyRecord
 from evaluation.stages.embed import embed_parts
 from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts
@@ -50,7 +50,7 @@ def test_a_case_says_what_embedding_took(opened: Opened) -> None:
     assert peak is not None
     assert 50 < cost.memory.resident_mb <= peak
     assert record.provenance.peak_memory_scope == cost.memory.scope
-    assert artefacts.read_run(opened.root / record.case / "run.json") == record
+    assert artefacts.read(opened.root / record.case / "run.json", RunRecord) == record
 
 
 def test_a_warm_case_keeps_what_was_measured(opened: Opened) -> None:
@@ -175,7 +175,7 @@ def test_weights_that_could_not_be_had_are_not_asked_for_again(
 
 def test_a_study_s_record_has_a_card_for_each_model(opened: Opened) -> None:
     """Whether it ran or not: sizes from its own configuration."""
-    record = artefacts.read_study(opened.root / "essai" / "study.json")
+    record = artefacts.read(opened.root / "essai" / "study.json", StudyRecord)
     (card,) = record.models
     assert card.model.name == "tiny"
     assert card.resolution == (32, 32)

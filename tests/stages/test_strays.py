@@ -11,12 +11,13 @@ from PIL import Image
 
 from evaluation.data import chooses
 from evaluation.errors import DataError
+from evaluation.records import StudyRecord
 from evaluation.scoring.strays import auroc
 from evaluation.stages.open import read_data
 from evaluation.stages.predict import answers_to_csv, predict_folder, ready_case
 from evaluation.stages.settings import Settings
 from evaluation.stages.strays import NONE_TEXT, stray_scorer
-from evaluation.stores.artefacts import read_study
+from evaluation.stores.artefacts import read
 from evaluation.study.config import load_study
 from tests import studies
 from tests.stages.opened import Opened, opened_study
@@ -99,7 +100,7 @@ def test_every_score_of_a_case_with_texts(opened: Opened) -> None:
     assert {one.passed.n for one in run.strays.tests} == {len(scored)}
     assert run.strays.test.passed.value == len(run.strays.passing) / len(scored)
     assert {one.id for one in run.strays.passing} <= {one.id for one in scored}
-    cards = read_study(opened.root / "essai" / "study.json").strays
+    cards = read(opened.root / "essai" / "study.json", StudyRecord).strays
     assert [card.chooses for card in cards] == [chooses(one) for one in opened.data.strays]
     assert all((opened.root / "essai" / card.photo).is_file() for card in cards)
 

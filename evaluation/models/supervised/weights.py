@@ -51,7 +51,9 @@ def _load_trunk(spec: ModelSpec, loading: Loading) -> Loaded:
         return _embedded(spec, trunk)
     path = fetch(spec, loading)
     if path is None:
-        return Loaded(trunk=trunk, digest=tensors_digest(trunk.module.state_dict()), pretrained=False)
+        return Loaded(
+            trunk=trunk, digest=tensors_digest(trunk.module.state_dict()), pretrained=False
+        )
     if spec.weights == "imagenet" and trunk.architecture.library == "timm":
         return _timm_imagenet(spec, trunk)
     found, head = read_state(path, trunk)
