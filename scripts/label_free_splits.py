@@ -23,10 +23,9 @@ from numpy.typing import NDArray
 from evaluation.labelfree import Unlabelled, adapt, two_folds
 from evaluation.models.supervised.logistic import fit_logistic_regression
 from evaluation.records import FOLDS, Support
-from evaluation.stages.embed import embed_parts
+from evaluation.stages.bench import bench_of
 from evaluation.stages.engine import Engine, Settings
 from evaluation.stages.open import StudyData, read_data
-from evaluation.stages.titles import embed_titles
 from evaluation.study.config import load_study
 
 ROWS = ("zero-shot", "titles", "titles and photos", "photos", "all labels")
@@ -76,12 +75,12 @@ def accuracies(data: StudyData, engine: Engine, args: argparse.Namespace) -> NDA
     """(S, 5) test accuracy of each split and of each of ROWS."""
     spec = next(one for one in data.study.models if one.name == args.model)
     prompts = next(one for one in data.study.prompts if one.name == args.prompts)
-    model = engine.model(spec, data)
-    photos = np.concatenate(list(embed_parts(data, engine, model, FOLDS)[1].values()))
+    bench, run = bench_of(data, spec, engine, FOLDS)
+    photos = run.embeddings
     ids = [one for fold in FOLDS for one in data.ids(fold)]
-    titles, names = embed_titles(spec, data, engine, ids)
+    titles, names = bench.embed_titles(ids)
     labels, classes = data.labels(ids), data.dataset.classes
-    head = model.head(classes, prompts=prompts, train=None, validation=None, seed=0)
+    head = bench.texts(prompts)
     sizes = np.stack(
         [np.bincount(data.labels(data.ids(fold)), minlength=len(classes)) for fold in FOLDS]
     )

@@ -34,8 +34,8 @@ def embed(
     $VEILLE_CACHE: docs/scale.md says how.
     """
     from evaluation.records import FOLDS
+    from evaluation.stages.bench import bench_of
     from evaluation.stages.distribute import embed_on_cluster
-    from evaluation.stages.embed import embed_parts
     from evaluation.stages.engine import Engine
     from evaluation.stages.open import read_data
 
@@ -49,6 +49,6 @@ def embed(
                     spec, data, runner, address=address, workers=workers
                 )
             else:
-                run, _ = embed_parts(data, runner, runner.model(spec, data), FOLDS)
+                _, run = bench_of(data, spec, runner, FOLDS)
                 photos, missing = run.embedded + run.reused, run.embedded
             say(f"{spec.name}: {photos} photos, {missing} embedded now")

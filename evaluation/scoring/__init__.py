@@ -10,7 +10,6 @@ agreement    people who labelled the same photos: kappas, and how often they are
 calibration  can the probabilities be believed, before and after one temperature
 abstention   risk and coverage; how much of a catalogue can be classified without a look
 prompts      what prompt sets change, by text and by class, and the price of choosing them
-coverage     sub-categories that the texts of their class leave out
 fewshot      from how many labelled images training beats zero-shot
 probes       the classifiers that are made of a few labelled images
 audit        doubtful labels, overlapping classes, near duplicates

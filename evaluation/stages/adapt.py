@@ -8,8 +8,8 @@ its maps, fit nothing again.
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, replace
+from typing import Any, NamedTuple
 
 import cattrs
 import numpy as np
@@ -20,18 +20,14 @@ from evaluation.labelfree import Adapted, Unlabelled, adapt, controls, two_folds
 from evaluation.records import Adaptation, Case, FloatArray, Fold, Head, MeanGain, Metric, ModelSpec
 from evaluation.records.labelfree import METHOD
 from evaluation.scoring.paired import mean_gain
-from evaluation.stages.engine import Engine
+from evaluation.stages.bench import READ, Bench, title_texts
 from evaluation.stages.open import StudyData
-from evaluation.stages.titles import embed_titles, title_texts
 
 MINIMUM_PAIRS = 30
 """Of photos and titles: with fewer, agreement cannot be told from chance."""
-READ: tuple[Fold, Fold] = ("train", "validation")
-"""The parts that a label-free head may read, of which it sees no label."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class AdaptedCase:
+class AdaptedCase(NamedTuple):
     """A label-free head, and what it says of the photos that it read."""
 
     head: Head
@@ -68,28 +64,19 @@ def check_adaptation(spec: ModelSpec, data: StudyData) -> None:
 
 
 def adapt_case(
-    case: Case,
-    data: StudyData,
-    engine: Engine,
-    rows: Mapping[Fold, FloatArray],
-    zero_shot: Head,
-    *,
-    controlled: bool = True,
+    case: Case, bench: Bench, zero_shot: Head, *, controlled: bool = True
 ) -> AdaptedCase:
     """The head that a case's declaration makes of its zero-shot head, kept once it is made.
 
     Controls, which take the test part, are left out unless ``controlled``.
-
-    Raises :class:`DataError` when the declaration does not fit the data.
     """
     from evaluation.stores.maps import head_digest, key_of
 
-    spec = case.model
-    check_adaptation(spec, data)
+    spec, data = case.model, bench.data
     key = key_of(
         "label-free",
         method=METHOD,
-        model=engine.model(spec, data).fingerprint,
+        model=bench.model.fingerprint,
         head=head_digest(zero_shot),
         photos=[data.dataset.revision, data.split.digest],
         titles=title_texts(data, _ids(data)),
@@ -97,44 +84,50 @@ def adapt_case(
         prompts=case.prompts and case.prompts.derive,
         controlled=controlled,
     )
-    with engine.map_cache() as cache:
+    with bench.engine.map_cache() as cache:
         kept = cache.kept_arrays(
-            key, lambda: _packed(_adapt(case, data, engine, rows, zero_shot, controlled=controlled))
+            key, lambda: _adapted(case, bench, zero_shot, controlled=controlled)
         )
-    return _unpacked(kept, zero_shot)
+    return AdaptedCase(
+        head=replace(zero_shot, weight=kept["weight"], bias=kept["bias"], layer=kept.get("layer")),
+        validation=kept["validation"],
+        record=cattrs.structure(json.loads(kept["record"].tobytes()), Adaptation),
+    )
 
 
-def _adapt(
-    case: Case,
-    data: StudyData,
-    engine: Engine,
-    rows: Mapping[Fold, FloatArray],
-    zero_shot: Head,
-    *,
-    controlled: bool,
-) -> AdaptedCase:
-    clock, spec = time.perf_counter(), case.model
-    seen = unlabelled(spec, data, engine, rows)
-    trials = engine.trials(seen, data.split.seed)
-    found = adapt(seen, zero_shot, spec.adapt, shares=_shares(spec, data), trials=trials.real)
-    without = controls(zero_shot, found, trials.nonsense) if controlled else {}
-    accuracies, gains = _controls(data, rows["test"], zero_shot, without) if without else ((), {})
+def _adapted(
+    case: Case, bench: Bench, zero_shot: Head, *, controlled: bool
+) -> dict[str, NDArray[Any]]:
+    """What is kept of an :class:`AdaptedCase`."""
+    clock, spec, data = time.perf_counter(), case.model, bench.data
+    seen, shares = unlabelled(bench), _shares(spec, data)
+    trials, nonsense = bench.engine.trials(seen, data.split.seed)
+    made = adapt(seen, zero_shot, spec.adapt, shares=shares, trials=trials)
+    without = controls(zero_shot, made, nonsense) if controlled else {}
+    accuracies, gains = _controls(bench, zero_shot, without) if without else ((), {})
     record = replace(
-        _record(spec, data, seen, found),
+        _record(spec, data, seen, made, shares),
         texts_from_labels=case.prompts is not None and case.prompts.derive == "subcategories",
         controls=accuracies,
         control_gains=gains,
         seconds=time.perf_counter() - clock,
     )
-    return AdaptedCase(head=found.head, validation=_crossed(data, seen, found), record=record)
+    kept = {
+        "weight": made.head.weight,
+        "bias": made.head.bias,
+        "layer": made.head.layer,
+        "validation": _crossed(data, seen, made),
+        "record": np.frombuffer(json.dumps(asdict(record)).encode(), dtype=np.uint8),
+    }
+    return {name: part for name, part in kept.items() if part is not None}
 
 
 def _controls(
-    data: StudyData, photos: FloatArray, zero_shot: Head, without: Mapping[str, Sequence[Head]]
+    bench: Bench, zero_shot: Head, without: Mapping[str, Sequence[Head]]
 ) -> tuple[tuple[Metric, ...], dict[str, MeanGain]]:
-    """Accuracy of each control on the (N, D) test photos, and its gain over the model as it is."""
-    ids = data.ids("test")
-    labels, groups = data.labels(ids), data.groups(ids)
+    """Accuracy of each control on the test photos, and its gain over the model as it is."""
+    ids, photos = bench.data.ids("test"), bench.rows["test"]
+    labels, groups = bench.data.labels(ids), bench.data.groups(ids)
     before = zero_shot.logits(photos).argmax(axis=1) == labels
     accuracies, gains = [], {}
     for name, heads in without.items():
@@ -146,21 +139,19 @@ def _controls(
     return tuple(accuracies), gains
 
 
-def unlabelled(
-    spec: ModelSpec, data: StudyData, engine: Engine, rows: Mapping[Fold, FloatArray]
-) -> Unlabelled:
+def unlabelled(bench: Bench) -> Unlabelled:
     """What a head may read; titles are encoded when the model is adapted on them."""
-    photos = np.concatenate([rows[fold] for fold in READ]).astype(np.float32)
-    ids = _ids(data)
-    groups = data.groups(ids)
+    photos = np.concatenate([bench.rows[fold] for fold in READ]).astype(np.float32)
+    ids = _ids(bench.data)
+    groups = bench.data.groups(ids)
     titles, names = np.zeros_like(photos), np.full(len(ids), -1)
-    if "titles" in spec.adapt:
-        titles, names = embed_titles(spec, data, engine, ids)
+    if "titles" in bench.model.spec.adapt:
+        titles, names = bench.embed_titles(ids)
     return Unlabelled(
         photos=photos,
         titles=titles,
         names=names,
-        folds=two_folds(np.arange(len(ids)) if groups is None else groups, data.split.seed),
+        folds=two_folds(np.arange(len(ids)) if groups is None else groups, bench.data.split.seed),
     )
 
 
@@ -177,19 +168,23 @@ def _shares(spec: ModelSpec, data: StudyData) -> FloatArray | None:
     return result
 
 
-def _crossed(data: StudyData, seen: Unlabelled, found: Adapted) -> FloatArray:
-    logits = np.empty((len(seen.folds), len(found.head.bias)))
-    for fold, head in enumerate(found.crossed):
+def _crossed(data: StudyData, seen: Unlabelled, made: Adapted) -> FloatArray:
+    logits = np.empty((len(seen.folds), len(made.head.bias)))
+    for fold, head in enumerate(made.crossed):
         rows = seen.folds == fold
         logits[rows] = head.logits(seen.photos[rows])
     return logits[len(data.ids("train")) :]
 
 
-def _record(spec: ModelSpec, data: StudyData, seen: Unlabelled, found: Adapted) -> Adaptation:
-    chosen, classes = found.chosen, data.dataset.classes
-    titled = seen.names[seen.titled]
-    before = () if found.seen_shares is None else found.seen_shares.tolist()
-    declared = _shares(spec, data)
+def _record(
+    spec: ModelSpec, data: StudyData, seen: Unlabelled, made: Adapted, shares: FloatArray | None
+) -> Adaptation:
+    chosen, titled = made.chosen, seen.names[seen.titled]
+
+    def by_class(values: FloatArray | None) -> dict[str, float]:
+        named = () if values is None else values.tolist()
+        return dict(zip(data.dataset.classes, named, strict=bool(named)))
+
     return Adaptation(
         adapt=spec.adapt,
         photos=len(seen.folds),
@@ -199,28 +194,7 @@ def _record(spec: ModelSpec, data: StudyData, seen: Unlabelled, found: Adapted) 
         after=chosen.after if chosen else None,
         adopted=chosen is not None and chosen.adopted,
         settings=chosen.settings if chosen else (),
-        clusters=found.clusters,
-        shares={} if declared is None else dict(zip(classes, declared.tolist(), strict=True)),
-        seen_shares=dict(zip(classes, before, strict=True)) if before else {},
-    )
-
-
-def _packed(made: AdaptedCase) -> dict[str, NDArray[Any]]:
-    plain = json.dumps(asdict(made.record)).encode()
-    head = made.head
-    layer = {} if head.layer is None else {"layer": np.asarray(head.layer)}
-    return {
-        "weight": np.asarray(head.weight),
-        "bias": np.asarray(head.bias),
-        "validation": np.asarray(made.validation),
-        "record": np.frombuffer(plain, dtype=np.uint8),
-        **layer,
-    }
-
-
-def _unpacked(kept: Mapping[str, NDArray[Any]], zero_shot: Head) -> AdaptedCase:
-    return AdaptedCase(
-        head=replace(zero_shot, weight=kept["weight"], bias=kept["bias"], layer=kept.get("layer")),
-        validation=kept["validation"],
-        record=cattrs.structure(json.loads(kept["record"].tobytes()), Adaptation),
+        clusters=made.clusters,
+        shares=by_class(shares),
+        seen_shares=by_class(made.seen_shares),
     )

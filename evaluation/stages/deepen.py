@@ -35,7 +35,6 @@ from evaluation.scoring.prompts import near_identical, text_effects
 from evaluation.scoring.retrieval import retrieve
 from evaluation.stages.bench import Bench, bench_of
 from evaluation.stages.compare import compare_cases
-from evaluation.stages.embed import predict, support
 from evaluation.stages.engine import Engine
 from evaluation.stages.evidence import Evidence, chosen_cases, read_evidence
 from evaluation.stages.heads import make_head
@@ -67,7 +66,7 @@ def deepen(data: StudyData, engine: Engine) -> StudyComparison | None:
     for spec in data.study.models:
         # A model that reads titles is no model of photos: nothing below is about it.
         if spec.name in chosen and spec.embeds and "title" not in spec.reads:
-            bench = bench_of(data, spec, engine, FOLDS)
+            bench, _ = bench_of(data, spec, engine, FOLDS)
             add = _with_label_free if spec.family == "label-free" else _with_model
             comparison = add(comparison, bench, chosen[spec.name], evidence)
             # Written model by model: what is done is kept if the next one is interrupted.
@@ -79,10 +78,9 @@ def _with_label_free(
     comparison: StudyComparison, bench: Bench, chosen: str, evidence: Evidence
 ) -> StudyComparison:
     """What titles are worth as they grow in number, and what they do for retrieval."""
-    run, data, engine = evidence.runs[chosen], bench.data, bench.engine
-    case = data.case(run.case.removeprefix(f"{run.study}/"))
-    head = make_head(case, data, engine, bench.rows, None).head
-    curve = pairs_curve(run, data, engine, bench.rows, bench.texts(run.prompts))
+    run = evidence.runs[chosen]
+    head = make_head(bench.data.case(run.case.removeprefix(f"{run.study}/")), bench).head
+    curve = pairs_curve(run, bench, bench.texts(run.prompts))
     found = _retrieval(bench, head.through(bench.rows["test"]))
     return replace(
         comparison,
@@ -150,7 +148,7 @@ def _text_effects(
         weight[classes.index(label)], bias[classes.index(label)] = row.weight[0], row.bias[0]
         return replace(head, weight=weight, bias=bias).logits(bench.rows["test"])
 
-    predictions = predict(bench.data, head, bench.rows, "test")
+    predictions = bench.predict(head, "test")
     return text_effects(predictions, prompts.texts, without, groups)
 
 
@@ -161,7 +159,7 @@ def _controls(
     classes, likes = bench.data.dataset.classes, {prompts.like for prompts in sets.values()}
 
     def hits(head: Head) -> BoolArray:
-        return predict(bench.data, head, bench.rows, "test").right
+        return bench.predict(head, "test").right
 
     gains = {}
     for case, prompts in sets.items():
@@ -198,8 +196,8 @@ def _few_shot(
         return ()
     curves = few_shot(
         spec.name,
-        support(data, bench.rows, "train"),
-        support(data, bench.rows, "test"),
+        bench.support("train"),
+        bench.support("test"),
         data.dataset.classes,
         zero_shot=head,
         zero_shot_case=chosen if head else None,
@@ -225,7 +223,7 @@ def _audit(audit: DataAudit | None, bench: Bench, run: RunRecord) -> DataAudit |
     """The audit with what one model's embeddings of the test photos say of the classes."""
     if audit is None:
         return None
-    test, model = support(bench.data, bench.rows, "test"), bench.model.spec.name
+    test, model = bench.support("test"), bench.model.spec.name
     found = audit_embeddings(
         model,
         test.embeddings,

@@ -12,7 +12,6 @@ from evaluation.records import BoolArray, Case, Drift, FloatArray
 from evaluation.scoring.abstention import TARGET
 from evaluation.scoring.intervals import share
 from evaluation.scoring.metrics import softmax
-from evaluation.stages.embed import embed_samples
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
 from evaluation.stages.predict import ready_case
@@ -43,7 +42,6 @@ def measure_drift(
         data.study.dataset.bits,
     )
     ready = ready_case(case, data, engine, target)
-    model = engine.model(case.model, data)
     known = {sample.digest for sample in data.dataset.samples}
     new = [sample for sample in samples if sample.digest not in known]
     old = data.samples(data.split.test)
@@ -54,8 +52,7 @@ def measure_drift(
             where=folder,
             remedy="give more photos",
         )
-    label = f"embedding with {case.model.name}"
-    run = embed_samples([*old, *new, *samples], engine, model, label)
+    run = ready.bench.embed([*old, *new, *samples])
     then, now, every = np.split(run.embeddings, np.cumsum([len(old), len(new)]))
     groups = data.groups(data.split.test)
     bound = np.inf if ready.threshold is None else ready.threshold

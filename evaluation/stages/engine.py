@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -21,15 +21,7 @@ if TYPE_CHECKING:
     from evaluation.stores.embeddings import EmbeddingStore
     from evaluation.stores.maps import MapCache
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PairTrials:
-    """The layers of one model's photos and titles, and those of titles that say nothing."""
-
-    real: Trials
-    nonsense: Mapping[str, Sequence[Trials]]
-    """By kind, several draws of each."""
-
+    PairTrials = tuple[Trials, Mapping[str, Sequence[Trials]]]
 
 _STAND_IN = ModelSpec(name="titles", kind="clip", weights="embedded", title="")
 """What reads titles for a model that has no text tower."""
@@ -114,10 +106,13 @@ class Engine:
         return self._reader
 
     def trials(self, seen: Unlabelled, seed: int) -> PairTrials:
-        """The layers of these pairs; those of the last pairs are kept for other texts."""
+        """The layers of these pairs, and by kind those of several draws of titles that say nothing.
+
+        Those of the last pairs are kept for other texts.
+        """
         from evaluation.labelfree import nonsense
 
         key = hashlib.sha256(seen.photos.tobytes() + seen.titles.tobytes()).digest()
         if self._trials is None or self._trials[0] != key:
-            self._trials = key, PairTrials(real=seen.trials(seed), nonsense=nonsense(seen, seed))
+            self._trials = key, (seen.trials(seed), nonsense(seen, seed))
         return self._trials[1]

@@ -66,7 +66,7 @@ def export(
     if folder.exists():
         raise ModelError("this folder exists", where=folder, remedy="name a new one")
     ready = ready_case(case, data, engine, target)
-    model = engine.model(case.model, data)
+    model = ready.bench.model
     described = {
         "case": case.id,
         "classes": data.dataset.classes,

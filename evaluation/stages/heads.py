@@ -1,31 +1,36 @@
-"""The head of a case: made from texts, from labels, or from what has none; with titles or not."""
+"""The head of a case: made from texts, from labels, or from what has none; with titles or not.
+
+Where the study draws its photos anew, one is made on each draw, from embeddings made once.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from evaluation.data import resolve_prompts
 from evaluation.errors import DataError
 from evaluation.models import Predictor
 from evaluation.records import (
+    FOLDS,
     Adaptation,
     Case,
     FloatArray,
     Fold,
     Head,
     Predictions,
+    PromptSet,
+    RepeatedScores,
     Sample,
+    Split,
     Support,
 )
 from evaluation.scoring.metrics import softmax
 from evaluation.stages.adapt import adapt_case, check_adaptation
-from evaluation.stages.embed import support
+from evaluation.stages.bench import Bench, bench_of
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
-from evaluation.stages.titles import read_titles
-
-CHECKED: tuple[Fold, ...] = ("validation", "test")
-"""The parts of which a case says something."""
+from evaluation.stages.standing import is_repeated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,26 +56,19 @@ class CaseHead(Predictor):
 
 
 def make_head(
-    case: Case,
-    data: StudyData,
-    engine: Engine,
-    rows: Mapping[Fold, FloatArray],
-    learnt: Support | None,
-    *,
-    controlled: bool = True,
+    case: Case, bench: Bench, learnt: Support | None = None, *, controlled: bool = True
 ) -> CaseHead:
-    """The head of a case, from the (N, D) embeddings of the parts, and titles if it reads them.
+    """The head of a case, from the embeddings of the parts, and titles if it reads them.
 
-    It says something of the test part where that is given.  A label-free head has its controls
-    there if it is ``controlled``.
+    It says something of the test part where that is on the bench.  A label-free head has its
+    controls there if it is ``controlled``.
 
     Raises :class:`DataError`: the declaration does not fit the data; :class:`ModelError`: a class
     has no text, or cannot be learnt.
     """
-    spec, adaptation = case.model, None
+    spec, data, rows, model = case.model, bench.data, bench.rows, bench.model
     check_adaptation(spec, data)
-    titles = read_titles(spec, data, engine, tuple(rows))
-    model, check = engine.model(spec, data), support(data, rows, "validation")
+    titles, check = bench.titles(), bench.support("validation")
     if titles and spec.learns:
         learnt = None if learnt is None else _beside(learnt, titles, "train")
         check = _beside(check, titles, "validation")
@@ -81,17 +79,16 @@ def make_head(
         validation=check,
         seed=data.split.seed,
     )
-    texts = None if case.prompts is None else head.weight
+    texts, adaptation = None if case.prompts is None else head.weight, None
     if titles:
         head = _reading(head, rows["validation"].shape[1], texts)
-    said = [fold for fold in CHECKED if fold in rows]
-    logits = {fold: head.logits(rows[fold]) for fold in said}
+    said: list[Fold] = [fold for fold in ("validation", "test") if fold in rows]
+    crossed: dict[Fold, FloatArray] = {}
     if spec.family == "label-free":
-        adapted = adapt_case(case, data, engine, rows, head, controlled=controlled)
-        head, adaptation = adapted.head, adapted.record
-        logits = {fold: head.logits(rows[fold]) for fold in said} | {
-            "validation": adapted.validation
-        }
+        head, crossed["validation"], adaptation = adapt_case(
+            case, bench, head, controlled=controlled
+        )
+    logits = {fold: head.logits(rows[fold]) for fold in said} | crossed
     if titles:
         logits = {fold: logits[fold] + head.title_logits(titles[fold]) for fold in said}
     return CaseHead(
@@ -123,3 +120,50 @@ def _reading(head: Head, photo_dim: int, texts: FloatArray | None) -> Head:
     if texts is not None:
         return replace(head, title_weight=texts)
     return replace(head, weight=head.weight[:, :photo_dim], title_weight=head.weight[:, photo_dim:])
+
+
+def read_by(bench: Bench, prompts: PromptSet) -> tuple[Head, Predictions]:
+    """The head that other texts make, adapted anew if the model is; what it says of validation."""
+    case = Case(study=bench.data.study.name, model=bench.model.spec, prompts=prompts)
+    made = make_head(case, bench, controlled=False)
+    return made.head, made.predict(bench.data.samples(bench.data.split.validation))
+
+
+def repeat(case: Case, data: StudyData, engine: Engine) -> RepeatedScores | None:
+    """The accuracy of a case on each of the study's other draws; None where it is not repeated.
+
+    Texts that are made of training labels, heads and what is chosen on validation are made anew.
+    Raises :class:`VeilleError` as the case itself.
+    """
+    if not is_repeated(case, data):
+        return None
+    ids = tuple(sample.id for sample in data.dataset.samples)
+    everything = replace(data, split=replace(data.split, train=ids))
+    bench, run = bench_of(everything, case.model, engine, ("train",))
+    embeddings = dict(zip(ids, run.embeddings, strict=True))
+
+    def accuracy(draw: Split) -> float:
+        """On the test part of one draw."""
+        drawn, texts = replace(data, split=draw), case.prompts
+        if texts is not None:
+            texts = resolve_prompts(texts, data.dataset, draw, data.study.prompts)
+        rows = {
+            fold: np.array([embeddings[sample_id] for sample_id in drawn.ids(fold)]).reshape(
+                -1, run.embeddings.shape[1]
+            )
+            for fold in FOLDS
+        }
+        own = replace(bench, data=drawn, rows=rows)
+        made = make_head(replace(case, prompts=texts), own, own.support("train"), controlled=False)
+        return float(made.predict(drawn.samples(draw.test)).right.mean())
+
+    accuracies = []
+    for done, draw in enumerate(data.draws, start=1):
+        accuracies.append(accuracy(draw))
+        engine.settings.progress(f"other draws of {case.name}", done, len(data.draws))
+    return RepeatedScores(
+        draws=tuple(draw.digest for draw in data.draws),
+        accuracies=tuple(accuracies),
+        tested=float(np.mean([len(draw.test) for draw in data.draws])) / len(ids),
+        folds=data.study.split.folds,
+    )

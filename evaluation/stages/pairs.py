@@ -1,29 +1,21 @@
 """What a case gains as its titles grow in number."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from evaluation.labelfree import learn
-from evaluation.records import FloatArray, Fold, Head, PairsCurve, PairsPoint, RunRecord
+from evaluation.records import Head, PairsCurve, PairsPoint, RunRecord
 from evaluation.scoring.paired import mean_gain
 from evaluation.stages.adapt import unlabelled
-from evaluation.stages.engine import Engine
-from evaluation.stages.open import StudyData
+from evaluation.stages.bench import Bench
 
 PAIRS = (50, 100, 200, 400)
 PAIR_SEEDS = (0, 1, 2)
 """Numbers of pairs of a learning curve, and draws of each."""
 
 
-def pairs_curve(
-    run: RunRecord,
-    data: StudyData,
-    engine: Engine,
-    rows: Mapping[Fold, FloatArray],
-    zero_shot: Head,
-) -> tuple[PairsCurve, ...]:
+def pairs_curve(run: RunRecord, bench: Bench, zero_shot: Head) -> tuple[PairsCurve, ...]:
     """Test accuracy by number of pairs, at the first setting that a case chose.
 
     Nothing for a case that no title adapted.  Draws are nested, as those of the learning curves
@@ -31,7 +23,7 @@ def pairs_curve(
     """
     if run.adaptation is None or not run.adaptation.settings:
         return ()
-    seen = unlabelled(run.model, data, engine, rows)
+    seen, data, photos = unlabelled(bench), bench.data, bench.rows["test"]
     titled, best = np.flatnonzero(seen.titled), run.adaptation.settings[0]
     ids = data.ids("test")
     labels, groups = data.labels(ids), data.groups(ids)
@@ -44,7 +36,7 @@ def pairs_curve(
         heads = [
             replace(zero_shot, layer=learn(seen, some, best, data.split.seed)) for some in drawn
         ]
-        right = np.stack([head.logits(rows["test"]).argmax(axis=1) == labels for head in heads])
+        right = np.stack([head.logits(photos).argmax(axis=1) == labels for head in heads])
         band = mean_gain(right, groups=groups)
         points.append(
             PairsPoint(

@@ -15,7 +15,7 @@ from evaluation.errors import ModelError
 from evaluation.records import Answer, Case, FolderAnswers, Head, Predictions, Sample, StrayResults
 from evaluation.scoring.abstention import TARGET, automate
 from evaluation.scoring.metrics import softmax
-from evaluation.stages.embed import embed_samples
+from evaluation.stages.bench import Bench
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
 from evaluation.stages.score import run_case
@@ -29,6 +29,7 @@ HEAD = ("path", "predicted", "probability", "decision", "like", "stray")
 class ReadyCase:
     """A case that needs nothing but photos to answer."""
 
+    bench: Bench
     head: Head
     test: Predictions
     """What it said of the study's test part."""
@@ -53,7 +54,7 @@ def ready_case(case: Case, data: StudyData, engine: Engine, target: float = TARG
             remedy="choose a case that reads photos alone",
         )
     outcome = run_case(case, data, engine)
-    if outcome.head is None:
+    if outcome.head is None or outcome.bench is None:
         raise ModelError(
             "predictions made elsewhere have no model to run",
             where=case.id,
@@ -61,7 +62,13 @@ def ready_case(case: Case, data: StudyData, engine: Engine, target: float = TARG
         )
     test, strays = outcome.predictions, outcome.said["strays"]
     found = automate(test, outcome.validation, data.groups(test.sample_ids), target=target)
-    return ReadyCase(head=outcome.head, test=test, threshold=found.threshold, strays=strays)
+    return ReadyCase(
+        bench=outcome.bench,
+        head=outcome.head,
+        test=test,
+        threshold=found.threshold,
+        strays=strays,
+    )
 
 
 def predict_folder(
@@ -82,14 +89,13 @@ def predict_folder(
         data.study.dataset.bits,
     )
     ready = ready_case(case, data, engine, target)
-    model = engine.model(case.model, data)
-    run = embed_samples(samples, engine, model, f"embedding with {case.model.name}")
-    probabilities = softmax(ready.head.logits(run.embeddings))
+    embeddings = ready.bench.embed(samples).embeddings
+    probabilities = softmax(ready.head.logits(embeddings))
     classes, best = data.dataset.classes, probabilities.argmax(axis=1)
     like = _like(samples, data)
     strays = np.zeros(len(samples), dtype=bool)
     if ready.strays is not None:
-        scores = stray_scorer(case, data, engine, ready.head)(run.embeddings)
+        scores = stray_scorer(case, ready.bench, ready.head)(embeddings)
         strays = scores[ready.strays.chosen] < ready.strays.test.threshold
     return FolderAnswers(
         case=case.id,

@@ -29,12 +29,11 @@ from evaluation.records import (
 from evaluation.scoring.projection import project
 from evaluation.stages import provenance
 from evaluation.stages.adapt import check_adaptation
+from evaluation.stages.bench import Bench, bench_of, embed_views
 from evaluation.stages.cost import PeakMemory
-from evaluation.stages.embed import embed_parts, embed_views, support
 from evaluation.stages.engine import Engine
-from evaluation.stages.heads import make_head
+from evaluation.stages.heads import make_head, repeat
 from evaluation.stages.open import StudyData
-from evaluation.stages.repeat import repeat
 from evaluation.stages.settings import Settings
 from evaluation.stages.standing import fingerprint, weights_fingerprint
 from evaluation.stages.strays import score_strays
@@ -55,6 +54,8 @@ class Outcome:
     validation: Predictions | None
     """The same of the validation part, on which choices are made; None when it is empty."""
     head: Head | None = None
+    bench: Bench | None = None
+    """Where photos are embedded; None, as the head, for what was answered elsewhere."""
     said: Mapping[str, Any]
     """Fields of the record: warnings, what was chosen, how it was learnt, what it cost."""
     made: Mapping[str, Any] = field(default_factory=dict)
@@ -147,14 +148,14 @@ def run_case(
     plain = model.needs_training and model.views is None
     label_free = spec.family == "label-free"
     needed: tuple[Fold, ...] = FOLDS if plain or label_free else ("validation", "test")
-    run, rows = embed_parts(data, engine, model, needed, memory)
-    learnt = support(data, rows, "train") if "train" in rows else None
+    bench, run = bench_of(data, spec, engine, needed, memory)
+    learnt = bench.support("train") if "train" in bench.rows else None
     if model.views is not None:
-        augmented, learnt = embed_views(data, engine, model, model.views)
+        augmented, learnt = embed_views(bench, model.views)
         run = run.and_also(augmented)
 
     clock = time.perf_counter()
-    made = make_head(case, data, engine, rows, learnt)
+    made = make_head(case, bench, learnt)
     head = made.head
     head_seconds = time.perf_counter() - clock
     views = _views(data, model)
@@ -163,9 +164,8 @@ def run_case(
     )
     cost = engine.store.cost(model.fingerprint, model.device)
     engine.heads = {case.id: head}
-    projection = project(
-        case.id, data.split.test, data.dataset.classes, head.through(rows["test"]), made.texts
-    )
+    photos = head.through(bench.rows["test"])
+    projection = project(case.id, data.split.test, data.dataset.classes, photos, made.texts)
     timings = Timings(
         images_embedded=run.embedded,
         images_reused=run.reused,
@@ -177,12 +177,13 @@ def run_case(
     return replace(
         _answered(made, data),
         head=head,
+        bench=bench,
         said={
             "warnings": head.warnings,
             "chosen": head.chosen,
             "training": training,
             "adaptation": made.adaptation,
-            "strays": score_strays(case, data, engine, head, rows),
+            "strays": score_strays(case, bench, head),
             "timings": timings,
         },
         made={"projection": projection, "views": views},

@@ -1,17 +1,14 @@
 """What a case does with photos that belong to none of its classes."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from evaluation.data import chooses
-from evaluation.records import Case, FloatArray, Fold, Head, StrayAnswer, StrayResults
+from evaluation.records import Case, FloatArray, Head, StrayAnswer, StrayResults
 from evaluation.scoring.metrics import softmax
 from evaluation.scoring.strays import Scores, measure_strays, stray_scores
-from evaluation.stages.embed import embed_samples
-from evaluation.stages.engine import Engine
-from evaluation.stages.open import StudyData
+from evaluation.stages.bench import Bench
 
 NONE_TEXT = "something else"
 """What stands for no class, in the templates of the prompt set."""
@@ -35,31 +32,25 @@ class StrayScorer:
         return stray_scores(logits, scale=scale, none=beside)
 
 
-def stray_scorer(case: Case, data: StudyData, engine: Engine, head: Head) -> StrayScorer:
+def stray_scorer(case: Case, bench: Bench, head: Head) -> StrayScorer:
     """That of a case which embeds photos; its "none" text is read as those of its classes are."""
     none = None
     if case.prompts is not None:
-        prompts = replace(case.prompts, texts={"": (NONE_TEXT,)}, derive=None)
-        none = engine.model(case.model, data).head(
-            ("",), prompts=prompts, train=None, validation=None, seed=data.split.seed
-        )
+        none = bench.texts(replace(case.prompts, texts={"": (NONE_TEXT,)}, derive=None), ("",))
     return StrayScorer(head=head, none=none)
 
 
-def score_strays(
-    case: Case, data: StudyData, engine: Engine, head: Head, rows: Mapping[Fold, FloatArray]
-) -> StrayResults | None:
+def score_strays(case: Case, bench: Bench, head: Head) -> StrayResults | None:
     """Whether the strays of a study pass for photos of its classes; None where it has none.
 
-    ``rows`` holds the (N, D) embeddings of the validation and test parts.
+    The validation and test parts are on the bench.
     """
+    data, rows = bench.data, bench.rows
     if not data.strays or "title" in case.model.reads:
         return None
-    model = engine.model(case.model, data)
-    label = f"embedding strays with {case.model.name}"
-    embeddings = embed_samples(data.strays, engine, model, label).embeddings
+    embeddings = bench.embed(data.strays, "strays ").embeddings
     half = np.array([chooses(stray) for stray in data.strays])
-    scorer = stray_scorer(case, data, engine, head)
+    scorer = stray_scorer(case, bench, head)
     scored = scorer(embeddings[~half])
     tests, chosen = measure_strays(
         scorer(rows["validation"]),
@@ -68,7 +59,7 @@ def score_strays(
         scored,
         data.groups(data.split.test),
     )
-    threshold = next(one.threshold for one in tests if one.score == chosen)
+    threshold = next(test.threshold for test in tests if test.score == chosen)
     places, sure = np.flatnonzero(~half), scored[chosen]
     probabilities = softmax(head.logits(embeddings[~half]))
     return StrayResults(

@@ -22,6 +22,7 @@ from evaluation.records import (
     ClassSuggestion,
     ExplainedPhoto,
     ExplainSpec,
+    Head,
     ModelSpec,
     Predictions,
     PromptSet,
@@ -35,6 +36,7 @@ from evaluation.scoring.paired import paired
 from evaluation.stages.bench import Bench, validation_bench
 from evaluation.stages.engine import Engine
 from evaluation.stages.explain import look_into, stamp_of
+from evaluation.stages.heads import read_by
 from evaluation.stages.open import StudyData, hide_test
 from evaluation.stages.uncovered import Missing, kept_names, missing_names, with_names
 from evaluation.stores import artefacts
@@ -44,6 +46,8 @@ CONFUSIONS = 3
 """Of a class, those that are shown: the largest."""
 PHOTOS = 2
 """Of a confusion, those that are explained: the surest."""
+Taken = dict[tuple[int, int], list[str]]
+"""(class, what it is taken for) to the validation photos of the confusion, the surest first."""
 
 
 def suggest(
@@ -67,23 +71,35 @@ def suggest(
     """
     blind = hide_test(data)
     bench = validation_bench(blind, spec, engine)
-    base, found = _start(bench, prompts)
-    case = Case(study=data.study.name, model=spec, prompts=base)
+    base, head, before = _start(bench, prompts)
     folder = output or data.study.file.parent / "prompts"
-    names, after = kept_names(bench, base, missing_names(bench, base, found), found)
+    missing, far = missing_names(bench, base, before)
+    names, after = kept_names(bench, base, missing, before)
     proposal = None if after is None else _proposal(base, names, folder)
-    stamp = stamp_of(case, data)
-    photos, overlays = _explained(bench, base, found, stamp)
-    groups = blind.groups(found.sample_ids)
-    change = None if after is None else paired(after.right, found.right, groups)
+    stamp = stamp_of(Case(study=data.study.name, model=spec, prompts=base), data)
+    taken = _taken(before)
+    photos, overlays = _explained(bench, head, before, taken, stamp)
+    groups = blind.groups(before.sample_ids)
+    change = None if after is None else paired(after.right, before.right, groups)
     suggestion = Suggestion(
         **stamp,
         prompts_digest=base.digest,
         fingerprint=bench.model.fingerprint,
-        far=names.far,
-        classes=_of_classes(found, after, base, names, photos),
+        far=far,
+        classes=tuple(
+            ClassSuggestion(
+                label=label,
+                texts=base.texts[label],
+                photos=int((before.labels == c).sum()),
+                correct=_correct(before, c),
+                correct_after=None if after is None else _correct(after, c),
+                confusions=_confusions(before, c, taken, photos),
+                uncovered=names[label],
+            )
+            for c, label in enumerate(before.classes)
+        ),
         proposal=proposal,
-        before=share("accuracy", found.right, groups),
+        before=share("accuracy", before.right, groups),
         after=None if after is None else share("accuracy", after.right, groups),
         gain=None if change is None else change.metric("accuracy-gain"),
         only_before=change.only_b if change else 0,
@@ -95,34 +111,8 @@ def suggest(
     return suggestion, file
 
 
-def _of_classes(
-    found: Predictions,
-    after: Predictions | None,
-    base: PromptSet,
-    names: Missing,
-    photos: Mapping[str, ExplainedPhoto],
-) -> tuple[ClassSuggestion, ...]:
-    """What validation says of each class, and what its texts leave out."""
-
-    def count(predictions: Predictions, c: int) -> int:
-        return int((predictions.right & (found.labels == c)).sum())
-
-    return tuple(
-        ClassSuggestion(
-            label=label,
-            texts=base.texts[label],
-            photos=int((found.labels == c).sum()),
-            correct=count(found, c),
-            correct_after=None if after is None else count(after, c),
-            confusions=_confusions(found, c, photos),
-            uncovered=names.of[label],
-        )
-        for c, label in enumerate(found.classes)
-    )
-
-
-def _start(bench: Bench, name: str | None) -> tuple[PromptSet, Predictions]:
-    """The prompt set to make more precise, and what it says of validation."""
+def _start(bench: Bench, name: str | None) -> tuple[PromptSet, Head, Predictions]:
+    """The prompt set to make more precise, its head, and what it says of validation."""
     declared = bench.model.spec.prompts
     known = {
         prompts.name: prompts
@@ -136,7 +126,7 @@ def _start(bench: Bench, name: str | None) -> tuple[PromptSet, Predictions]:
             where=bench.data.study.name,
             remedy=f"choose among {', '.join(known) or 'none: the study declares none'}",
         )
-    read = {tried: bench.read(known[tried]) for tried in ([name] if name else known)}
+    read = {tried: read_by(bench, known[tried]) for tried in ([name] if name else known)}
     if not read:
         raise DataError(
             "the study has no prompt set that could be made more precise",
@@ -144,8 +134,8 @@ def _start(bench: Bench, name: str | None) -> tuple[PromptSet, Predictions]:
             remedy='write one, or derive = "class-names"',
         )
     # The first of equals, in the order of the study.
-    best = max(read, key=lambda tried: int(read[tried].right.sum()))
-    return known[best], read[best]
+    best = max(read, key=lambda tried: int(read[tried][1].right.sum()))
+    return known[best], *read[best]
 
 
 def _proposal(base: PromptSet, names: Missing, folder: Path) -> PromptSet:
@@ -158,61 +148,62 @@ def _proposal(base: PromptSet, names: Missing, folder: Path) -> PromptSet:
     )
 
 
+def _correct(predictions: Predictions, c: int) -> int:
+    return int((predictions.right & (predictions.labels == c)).sum())
+
+
 # -------------------------------------------------------------------- confusions
 
 
-def _pairs(found: Predictions, label: int) -> list[tuple[int, int]]:
-    """(class, photos) that a class is taken for, the most frequent first."""
-    lost = found.predicted[found.labels == label]
-    counts = Counter(int(guess) for guess in lost if guess != label)
-    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:CONFUSIONS]
+def _taken(predictions: Predictions) -> Taken:
+    """The largest confusions of each class, the most frequent first."""
+    taken: Taken = {}
+    for label in range(len(predictions.classes)):
+        lost = (predictions.labels == label) & ~predictions.right
+        counts = Counter(predictions.predicted[lost].tolist())
+        for guess in sorted(counts, key=lambda guess: (-counts[guess], guess))[:CONFUSIONS]:
+            rows = np.flatnonzero(lost & (predictions.predicted == guess))
+            order = np.argsort(-predictions.probabilities[rows, guess], kind="stable")
+            taken[label, guess] = [predictions.sample_ids[row] for row in rows[order]]
+    return taken
 
 
 def _confusions(
-    found: Predictions, label: int, photos: Mapping[str, ExplainedPhoto]
+    predictions: Predictions, c: int, taken: Taken, photos: Mapping[str, ExplainedPhoto]
 ) -> tuple[ValidationConfusion, ...]:
     return tuple(
         ValidationConfusion(
-            label=found.classes[label],
-            predicted=found.classes[guess],
-            count=count,
-            photos=tuple(photos[one] for one in _surest(found, label, guess) if one in photos),
+            label=predictions.classes[label],
+            predicted=predictions.classes[guess],
+            count=len(ids),
+            photos=tuple(photos[photo] for photo in ids[:PHOTOS] if photo in photos),
         )
-        for guess, count in _pairs(found, label)
+        for (label, guess), ids in taken.items()
+        if label == c
     )
 
 
-def _surest(found: Predictions, label: int, guess: int) -> list[str]:
-    rows = np.flatnonzero((found.labels == label) & (found.predicted == guess))
-    order = np.argsort(-found.probabilities[rows, guess], kind="stable")[:PHOTOS]
-    return [found.sample_ids[row] for row in rows[order]]
-
-
 def _explained(
-    bench: Bench, prompts: PromptSet, found: Predictions, stamp: dict[str, Any]
+    bench: Bench, head: Head, predictions: Predictions, taken: Taken, stamp: dict[str, Any]
 ) -> tuple[dict[str, ExplainedPhoto], dict[str, bytes]]:
     """The photos behind the confusions with their maps, and the overlays to write."""
+    names = predictions.classes
     selected = [
         SelectedPhoto(
             sample_id=photo,
             reasons=(
-                SelectionReason(
-                    rule="confusion", label=found.classes[label], predicted=found.classes[guess]
-                ),
+                SelectionReason(rule="confusion", label=names[label], predicted=names[guess]),
             ),
         )
-        for label in range(len(found.classes))
-        for guess, _ in _pairs(found, label)
-        for photo in _surest(found, label, guess)
+        for (label, guess), ids in taken.items()
+        for photo in ids[:PHOTOS]
     ]
     spec = bench.data.study.explain or ExplainSpec()
-    spec = replace(spec, rise_photos=0, faithfulness_photos=0, randomisation_photos=0)
-    head = bench.made(prompts).head
     explained, overlays = look_into(
         bench.model,
         head,
-        spec,
-        found,
+        replace(spec, rise_photos=0, faithfulness_photos=0, randomisation_photos=0),
+        predictions,
         data=bench.data,
         engine=bench.engine,
         stamp=stamp,

@@ -16,6 +16,7 @@ from evaluation.scoring.intervals import share
 from evaluation.scoring.paired import paired
 from evaluation.stages.bench import Bench, models_of, validation_bench
 from evaluation.stages.engine import Engine
+from evaluation.stages.heads import read_by
 from evaluation.stages.open import hide_test, read_data
 from evaluation.study.config import load_study
 
@@ -119,7 +120,11 @@ def _cases(watch: Watch) -> tuple[ProvisionalCase, ...]:
 
 def _case(watch: Watch, prompts: PromptSet) -> ProvisionalCase:
     known, before = watch.said.get(prompts.name, ("", None))
-    now = before if before is not None and known == prompts.digest else watch.bench.read(prompts)
+    now = (
+        before
+        if before is not None and known == prompts.digest
+        else read_by(watch.bench, prompts)[1]
+    )
     watch.said[prompts.name] = prompts.digest, now
     groups = watch.bench.data.groups(now.sample_ids)
     test = None if before is None or before is now else paired(now.right, before.right, groups)

@@ -27,17 +27,12 @@ from evaluation.records import (
     Study,
     Support,
 )
-from evaluation.stages.adapt import (
-    AdaptedCase,
-    adapt_case,
-    check_adaptation,
-)
-from evaluation.stages.bench import Bench as TextBench
+from evaluation.stages.adapt import AdaptedCase, adapt_case, check_adaptation
+from evaluation.stages.bench import Bench
 from evaluation.stages.engine import Engine, Settings
-from evaluation.stages.heads import make_head
+from evaluation.stages.heads import make_head, read_by
 from evaluation.stages.open import StudyData, hide_test
 from evaluation.stages.pairs import pairs_curve
-from evaluation.stages.titles import read_titles
 from evaluation.stores.maps import MapCache
 from tests.factories import make_run
 from tests.labelfree.world import CLASSES, DIM, World, world
@@ -67,7 +62,7 @@ class Tower:
         return self.zero_shot
 
 
-class Bench(Engine):
+class Table(Engine):
     """An engine whose model is a table, with a cache of its own."""
 
     def __init__(self, folder: Path, tower: Tower) -> None:
@@ -90,10 +85,20 @@ class Shop:
     rows: dict[Fold, FloatArray]
     tower: Tower
 
+    def bench(self, folder: Path, *folds: Fold) -> Bench:
+        """The model on these parts, or on all."""
+        return Bench(
+            data=self.data,
+            model=self.tower,  # type: ignore[arg-type]
+            engine=Table(folder, self.tower),
+            rows={fold: self.rows[fold] for fold in folds or self.rows},
+        )
+
     def adapt(self, folder: Path, spec: ModelSpec = SPEC, derive: str | None = None) -> AdaptedCase:
         prompts = PromptSet(name="p", title="P", language="en", texts={}, derive=derive)  # type: ignore[arg-type]
         case = Case(study="s", model=spec, prompts=prompts)
-        return adapt_case(case, self.data, Bench(folder, self.tower), self.rows, self.scene.head)
+        self.tower.spec = spec
+        return adapt_case(case, self.bench(folder), self.scene.head)
 
 
 @pytest.fixture
@@ -258,10 +263,10 @@ def test_titles_are_read_at_prediction_alone_when_declared(shop: Shop, tmp_path:
         replace(one, text=None if row == 180 else one.text)
         for row, one in enumerate(shop.data.dataset.samples)
     ]
-    data = with_samples(shop, samples, "r3").data
-    bench = Bench(tmp_path, shop.tower)
-    assert read_titles(SPEC, data, bench, ("test",)) == {}
-    titles = read_titles(replace(SPEC, reads=("photo", "title")), data, bench, ("test",))["test"]
+    bench = with_samples(shop, samples, "r3").bench(tmp_path, "test")
+    assert bench.titles() == {}
+    shop.tower.spec = replace(SPEC, reads=("photo", "title"))
+    titles = bench.titles()["test"]
     head = replace(shop.scene.head, title_weight=shop.scene.head.weight)
     alone = head.logits(shop.rows["test"])
     both = alone + head.title_logits(titles)
@@ -273,32 +278,24 @@ def test_the_curve_of_titles_grows_to_all_of_them(shop: Shop, tmp_path: Path) ->
     """At the settings that the case chose; the last point has every pair."""
     record = shop.adapt(tmp_path).record
     run = make_run(case="s/m/p", model=SPEC, adaptation=record)
-    (curve,) = pairs_curve(run, shop.data, Bench(tmp_path, shop.tower), shop.rows, shop.scene.head)
+    (curve,) = pairs_curve(run, shop.bench(tmp_path), shop.scene.head)
     assert [point.pairs for point in curve.points] == [50, 100, 180]
     assert [len(point.accuracies) for point in curve.points] == [3, 3, 1]
     assert curve.points[-1].mean > np.mean(
         shop.scene.head.logits(shop.rows["test"]).argmax(axis=1) == shop.scene.labels[-TEST:]
     )
-    assert (
-        pairs_curve(make_run(), shop.data, Bench(tmp_path, shop.tower), shop.rows, shop.scene.head)
-        == ()
-    )
+    assert pairs_curve(make_run(), shop.bench(tmp_path), shop.scene.head) == ()
 
 
 def test_suggestions_start_from_the_adapted_model(shop: Shop, tmp_path: Path) -> None:
     """What it says of validation is cross-fitted, and needs no test part."""
-    bench = TextBench(
-        data=hide_test(shop.data),
-        model=shop.tower,  # type: ignore[arg-type]
-        engine=Bench(tmp_path / "a", shop.tower),
-        rows={fold: shop.rows[fold] for fold in ("train", "validation")},
-    )
+    bench = replace(shop.bench(tmp_path / "a", "train", "validation"), data=hide_test(shop.data))
     prompts = PromptSet(name="p", title="P", language="en", texts={})
-    said, scored = bench.read(prompts), shop.adapt(tmp_path / "b")
+    (head, said), scored = read_by(bench, prompts), shop.adapt(tmp_path / "b")
     assert said.logits is not None
     assert np.allclose(said.logits, scored.validation)
     assert not np.allclose(said.logits, shop.scene.head.logits(shop.rows["validation"]))
-    assert np.array_equal(bench.made(prompts).head.layer, scored.head.layer)
+    assert np.array_equal(head.layer, scored.head.layer)
 
 
 def test_suggestions_read_titles_where_the_model_does(shop: Shop, tmp_path: Path) -> None:
@@ -309,13 +306,8 @@ def test_suggestions_read_titles_where_the_model_does(shop: Shop, tmp_path: Path
     prompts = PromptSet(name="p", title="P", language="en", texts={})
 
     def said(data: StudyData, folder: str) -> FloatArray:
-        bench = TextBench(
-            data=hide_test(data),
-            model=shop.tower,  # type: ignore[arg-type]
-            engine=Bench(tmp_path / folder, shop.tower),
-            rows={"validation": shop.rows["validation"]},
-        )
-        logits = bench.read(prompts).logits
+        bench = replace(shop.bench(tmp_path / folder, "validation"), data=hide_test(data))
+        logits = read_by(bench, prompts)[1].logits
         assert logits is not None
         return logits
 
@@ -340,14 +332,15 @@ def test_a_supervised_head_learns_titles_beside_features(shop: Shop, tmp_path: P
         def head(self, classes: tuple[str, ...], **read: Any) -> Head:
             return fit_logistic_regression(classes, read["train"], read["validation"], seed=0)
 
-    class Desk(Bench):
+    class Desk(Table):
         def reader(self, _spec: ModelSpec, _data: StudyData) -> Tower:  # type: ignore[override]
             return self.tower
 
-    desk = Desk(tmp_path, Learner(shop.tower.known, shop.scene.head))
+    shop.tower = Learner(shop.tower.known, shop.scene.head, spec)
+    bench = replace(shop.bench(tmp_path), engine=Desk(tmp_path, shop.tower))
     learnt = Support(embeddings=shop.rows["train"], labels=shop.data.labels(shop.data.ids("train")))
     case = Case(study="s", model=spec, prompts=None)
-    made = make_head(case, shop.data, desk, shop.rows, learnt)
+    made = make_head(case, bench, learnt)
     assert made.head.weight.shape == (CLASSES, DIM)
     assert made.head.title_weight is not None
     assert made.head.title_weight.shape == (CLASSES, DIM)

@@ -11,7 +11,7 @@ import pytest
 
 from evaluation.records import FOLDS, ModelSpec
 from evaluation.stages import distribute
-from evaluation.stages.embed import embed_parts
+from evaluation.stages.bench import bench_of
 from evaluation.stages.settings import Settings
 from tests.stages.opened import opened_study
 
@@ -55,7 +55,7 @@ def test_a_worker_lost_in_the_middle_loses_nothing(
     """Each photo is stored once, with the vector that one machine gives; a repeat embeds none."""
     here = Settings(artefacts=tmp_path / "a", cache=tmp_path / "here", device="cpu", batch_size=4)
     alone = opened_study(study, here)
-    expected, _ = embed_parts(alone.data, alone.engine, alone.model(), FOLDS)
+    _, expected = bench_of(alone.data, alone.data.study.models[0], alone.engine, FOLDS)
     there = Settings(artefacts=tmp_path / "a", cache=tmp_path / "there", device="cpu", batch_size=4)
     shared = opened_study(study, there)
     spec = shared.data.study.models[0]
@@ -68,7 +68,7 @@ def test_a_worker_lost_in_the_middle_loses_nothing(
         count,
     )
     assert (tmp_path / "a" / "killed").exists()
-    run, _ = embed_parts(shared.data, shared.engine, shared.model(), FOLDS)
+    _, run = bench_of(shared.data, spec, shared.engine, FOLDS)
     assert run.embedded == 0
     assert np.abs(run.embeddings - expected.embeddings).max() < 1e-6
     assert distribute.embed_on_cluster(spec, shared.data, shared.engine) == (count, 0)

@@ -11,8 +11,8 @@ import pytest
 from evaluation.errors import ConfigError
 from evaluation.records import SplitSpec, TrainingSpec
 from evaluation.stages.compare import compare_cases
+from evaluation.stages.heads import repeat
 from evaluation.stages.open import StudyData
-from evaluation.stages.repeat import repeat
 from evaluation.stages.score import run_case
 from evaluation.stages.settings import Settings
 from evaluation.stages.standing import is_repeated, standing_run

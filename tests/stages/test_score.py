@@ -11,7 +11,7 @@ import torch
 from huggingface_hub import constants
 
 from evaluation.records import FOLDS, RunRecord, StudyRecord
-from evaluation.stages.embed import embed_parts
+from evaluation.stages.bench import bench_of
 from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts
 from evaluation.stores.tables import read_predictions
@@ -137,15 +137,15 @@ def test_ten_new_photos_embed_ten(
     opened: Opened, study: Path, make_photo: Callable[..., Path]
 ) -> None:
     """Adding ten photos to a study embeds ten photos, whatever becomes of its split."""
-    model = opened.model()
-    run, _ = embed_parts(opened.data, opened.engine, model, FOLDS)
+    spec = opened.data.study.models[0]
+    _, run = bench_of(opened.data, spec, opened.engine, FOLDS)
     assert run.embedded == 30
     for i in range(10):
         make_photo(study / "photos" / "Mugs" / f"new-{i}.png", seed=900 + i)
     grown = opened_study(study, opened.engine.settings)
-    run, rows = embed_parts(grown.data, grown.engine, model, FOLDS)
+    bench, run = bench_of(grown.data, spec, grown.engine, FOLDS)
     assert (run.embedded, run.reused) == (10, 30)
-    assert sum(map(len, rows.values())) == 40
+    assert sum(map(len, bench.rows.values())) == 40
 
 
 def test_weights_that_could_not_be_had_are_not_asked_for_again(

@@ -110,16 +110,11 @@ def test_the_scores_are_those_of_the_embeddings(opened: Opened) -> None:
     run = opened.score("tiny/descriptions")
     case = opened.data.case("tiny/descriptions")
     assert run.strays is not None
-    head = ready_case(case, opened.data, opened.engine).head
-    scorer = stray_scorer(case, opened.data, opened.engine, head)
+    ready = ready_case(case, opened.data, opened.engine)
+    scorer = stray_scorer(case, ready.bench, ready.head)
     samples = opened.data.samples(opened.data.split.test)
     scored = [one for one in opened.data.strays if not chooses(one)]
-    from evaluation.stages.embed import embed_samples
-
-    test, strange = (
-        scorer(embed_samples(some, opened.engine, opened.model(), "x").embeddings)
-        for some in (samples, scored)
-    )
+    test, strange = (scorer(ready.bench.embed(some).embeddings) for some in (samples, scored))
     for one in run.strays.tests:
         expected = auroc(test[one.score], strange[one.score]).value
         assert one.auroc.value == pytest.approx(expected)

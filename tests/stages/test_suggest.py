@@ -14,11 +14,11 @@ from click.testing import CliRunner
 from evaluation.cli import main
 from evaluation.errors import DataError, VeilleError
 from evaluation.records import Suggestion
-from evaluation.scoring.coverage import coverage
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData, hide_test, read_data
 from evaluation.stages.settings import Settings
 from evaluation.stages.suggest import suggest
+from evaluation.stages.uncovered import coverage
 from evaluation.stores import artefacts
 from evaluation.stores.embeddings import EmbeddingStore
 from evaluation.stores.tables import read_predictions
@@ -275,11 +275,11 @@ def test_far_is_measured_by_the_encoder_itself() -> None:
     texts = np.eye(3)
     names = np.array([[5.0, 0.1, 0.0], [0.1, 0.1, 9.0], [0.0, 1.0, 0.1]])
     owners = np.array([0, 1, 1])
-    found = coverage(names, owners, texts, np.array([0, 1, 2]))
-    assert found.nearest.tolist() == [0, 1, 1]
-    assert found.similarity[0] > found.far
-    assert found.similarity[1] <= found.far, "it says another class"
-    assert found.similarity[2] > found.far
-    assert found.similarity == pytest.approx(
+    nearest, similarity, far = coverage(names, owners, texts, np.array([0, 1, 2]))
+    assert nearest.tolist() == [0, 1, 1]
+    assert similarity[0] > far
+    assert similarity[1] <= far, "it says another class"
+    assert similarity[2] > far
+    assert similarity == pytest.approx(
         [5 / np.hypot(5, 0.1), 0.1 / np.linalg.norm(names[1]), 1 / np.hypot(1, 0.1)]
     )
