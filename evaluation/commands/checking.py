@@ -126,13 +126,14 @@ def weights(study: str, offline: bool) -> None:
     ~/.cache/clip).  HF_ENDPOINT names another server.  Exits with 1 when a model's weights
     cannot be had.
     """
-    from evaluation.stages.check import announce_weights, fetch_weights
+    from evaluation.models import fetch
+    from evaluation.stages.check import announce_weights
 
     declared = load_study(study)
     with watched(Settings(offline=offline)) as settings:
         if not offline:
             _announce(announce_weights(declared, settings))
-        fetched = tuple(fetch_weights(spec, settings) for spec in declared.models)
+        fetched = tuple(fetch(spec, settings.loading()) for spec in declared.models)
     say(weights_table(fetched))
     if any(entry.state == "missing" for entry in fetched):
         sys.exit(1)

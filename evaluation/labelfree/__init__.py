@@ -3,8 +3,7 @@
 layer     one linear layer on the photo side, learnt from photo-title pairs
 choice    which layer, by a criterion that reads no label, and the guard against chance
 clusters  unlabelled photos, guided by the class texts
-shares    shares of the classes that the user declares
-regime    a head of all that; its cross-fitted twins, and its controls
+regime    a head of all that, and of declared shares; its cross-fitted twins, and its controls
 
 No function here takes labels, or photos of the test part.
 """

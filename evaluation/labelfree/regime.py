@@ -1,32 +1,37 @@
-"""From unlabelled photos, titles and declared shares to a head: no label comes in here."""
+"""From unlabelled photos, titles and declared shares to a head: no label comes in here.
+
+Shares are turned into one bias a class.  Saerens, Latinne & Decaestecker (2002) correct a
+classifier's priors; OTTER (Shin et al., NeurIPS 2024) does so for zero-shot models, and its
+inductive form keeps the bias that unlabelled photos gave.  Shares are never guessed: wrong ones
+do more harm than right ones do good.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import softmax
+from scipy.optimize import minimize
+from scipy.special import logsumexp, softmax
 
 from evaluation.labelfree.choice import Chosen, Trials, choose
 from evaluation.labelfree.clusters import cluster
 from evaluation.labelfree.layer import Float32, Pairs, through
-from evaluation.labelfree.shares import SOFTENING, share_bias
 from evaluation.records import BoolArray, FloatArray, Head, IntArray, LayerSetting, Source
 from evaluation.records.base import unit
 
 DRAWS = 3
 """Of titles that say nothing, for the controls."""
+SOFTENING = 5.0
+"""Logits are divided by it before they are believed: a scale of contrastive training is sharp."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Unlabelled:
-    """What a label-free head may read: neither labels nor anything of the test part."""
+class Unlabelled(Pairs):
+    """What a label-free head may read: neither labels nor anything of the test part.
 
-    photos: Float32
-    """(N, D) embeddings of unit length."""
-    titles: Float32
-    """(N, D) embeddings of unit length; rows of photos without a title are not read."""
-    names: IntArray
-    """(N,) equal numbers for equal titles; -1 for none."""
+    ``names`` are -1 for photos without a title, whose rows of ``titles`` are not read.
+    """
+
     folds: IntArray
     """(N,) 0 or 1: what is judged on a fold was learnt from the other."""
 
@@ -38,10 +43,8 @@ class Unlabelled:
     def trials(self, seed: int, titles: Float32 | None = None) -> Trials:
         """The layers that the pairs give; ``titles`` (N, D) replaces the real ones."""
         rows = np.flatnonzero(self.titled)
-        pairs = Pairs(
-            photos=self.photos, titles=self.titles if titles is None else titles, names=self.names
-        )
-        return Trials(pairs.of(rows), self.folds[rows], seed=seed)
+        seen = self if titles is None else replace(self, titles=titles)
+        return Trials(seen.of(rows), self.folds[rows], seed=seed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,8 +96,7 @@ def adapt(
 
 def learn(seen: Unlabelled, rows: IntArray, how: LayerSetting, seed: int) -> Float32:
     """The (D, D) layer that the pairs of some rows give with a setting."""
-    pairs = Pairs(photos=seen.photos, titles=seen.titles, names=seen.names).of(rows)
-    return Trials(pairs, np.zeros(len(rows), dtype=np.int64), seed=seed).mean([how])
+    return Trials(seen.of(rows), np.zeros(len(rows), dtype=np.int64), seed=seed).mean([how])
 
 
 def nonsense(seen: Unlabelled, seed: int) -> dict[str, tuple[Trials, ...]]:
@@ -184,3 +186,20 @@ class _Recipe:
             before = softmax(logits / SOFTENING, axis=1).mean(axis=0)
             head = replace(head, bias=head.bias + share_bias(logits, self.shares))
         return replace(head, layer=layer), before
+
+
+def share_bias(logits: FloatArray, shares: FloatArray) -> FloatArray:
+    """The (C,) bias with which (N, C) logits give the classes their declared shares.
+
+    It is the mean softmax of the softened logits that equals them.  That is the optimum of a
+    concave function, the dual of the optimal transport problem; found by L-BFGS.
+    """
+    soft = logits / SOFTENING
+
+    def loss(bias: FloatArray) -> tuple[float, FloatArray]:
+        moved = soft + bias
+        value = float(np.mean(logsumexp(moved, axis=1)) - shares @ bias)
+        return value, softmax(moved, axis=1).mean(axis=0) - shares
+
+    optimum = minimize(loss, np.zeros(len(shares)), jac=True, method="L-BFGS-B")
+    return np.asarray(SOFTENING * (optimum.x - optimum.x.mean()))

@@ -14,9 +14,8 @@ from evaluation.scoring.intervals import (
     LARGE,
     SEED,
     Interval,
-    bca,
+    bootstrap,
     metric,
-    resample,
     share,
     units_of,
 )
@@ -108,21 +107,17 @@ def aurc(
         wrong = np.add.reduceat((copies * ~right)[:, order], starts, axis=1)
         return _area(wrong, total)[:, None]
 
-    value = areas(np.ones((1, n)))[0]
+    value = float(areas(np.ones((1, n)))[0, 0])
     if n <= LARGE:
         # A unit's content is the images that it holds: sums of contents count copies.
-        units = units_of(strata, np.eye(n), groups)
-        drawn = resample(units, resamples=_RESAMPLES)
-        interval = bca(value, areas(drawn), units, areas(units.left_out()))[0]
+        (interval,) = bootstrap(units_of(strata, np.eye(n), groups), areas, resamples=_RESAMPLES)
     else:
         parts = _parts(np.arange(n) if groups is None else groups)
         left_out = areas((parts != np.arange(_PARTS)[:, None]).astype(np.float64))
         spread = float(((_PARTS - 1) * left_out.var(ddof=0)) ** 0.5)
         half = float(ndtri((1 + CONFIDENCE) / 2)) * spread
-        interval = Interval(
-            low=max(0.0, float(value[0]) - half), high=float(value[0]) + half, method="jackknife"
-        )
-    return metric("aurc", value[0], n, interval)
+        interval = Interval(low=max(0.0, value - half), high=value + half, method="jackknife")
+    return metric("aurc", value, n, interval)
 
 
 def _area(wrong: FloatArray, total: FloatArray) -> FloatArray:

@@ -82,9 +82,7 @@ def audit_embeddings(
     embeddings: FloatArray,
     labels: IntArray,
     classes: Sequence[str],
-    *,
-    recalls: Mapping[str, Metric] | None = None,
-    neighbours: int = NEIGHBOURS,
+    recalls: Mapping[str, Metric],
 ) -> records.EmbeddingAudit:
     """Overlap of the classes and variety within them, from (N, D) embeddings.
 
@@ -93,14 +91,14 @@ def audit_embeddings(
     classes to a case's recalls, to stand beside their variety.
     """
     directions = unit(embeddings)
-    k = min(neighbours, labels.size - 1)
+    k = min(NEIGHBOURS, labels.size - 1)
     overlap = _overlap(directions, labels, len(classes), k)
     rows = tuple(
         ClassVariety(
             label=name,
             variety=_variety(directions[labels == c]),
             purity=float(overlap[c, c]),
-            recall=(recalls or {}).get(name),
+            recall=recalls.get(name),
         )
         for c, name in enumerate(classes)
     )

@@ -6,7 +6,7 @@ would be hundreds of labels that a shop with four labels a class does not have.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.optimize
@@ -19,7 +19,7 @@ from evaluation.errors import DataError
 from evaluation.records import BoolArray, FewShotPoint, FloatArray, Head, IntArray, Support
 from evaluation.records.base import Progress, silent
 from evaluation.scoring.intervals import share
-from evaluation.scoring.paired import ALPHA, holm, mean_gain
+from evaluation.scoring.paired import ALPHA, mean_gain, with_holm
 from evaluation.scoring.probes import MATCHED, METHODS, Method, Scorer
 
 SHOTS: tuple[int | None, ...] = (1, 2, 4, 8, 16, None)
@@ -72,9 +72,9 @@ def few_shot(
     test images that a label-free head over the same embeddings gets right: how many labels it is
     worth is read off the curve of the logistic regression.
 
-    Raises :class:`DataError` with fewer than two classes, or one without a training image.
+    Raises :class:`DataError` when a class has no training image.
     """
-    largest = int(_counts(train, classes, model).max())
+    largest = int(_counts(train, classes).max())
     setting = Setting(
         train=train,
         test=test,
@@ -159,10 +159,8 @@ def _sizes(shots: Sequence[int | None], largest: int, *, wider: bool) -> list[in
     return [k for k in more if k < largest] + [None] * (None in sizes)
 
 
-def _counts(train: Support, classes: Sequence[str], model: str) -> IntArray:
+def _counts(train: Support, classes: Sequence[str]) -> IntArray:
     """(C,) training images of each class; raises as :func:`few_shot`."""
-    if len(classes) < 2:  # noqa: PLR2004 - nothing to tell apart
-        raise DataError("learning curves take two classes or more", where=model)
     counts = np.bincount(train.labels, minlength=len(classes))
     if (counts == 0).any():
         raise DataError(
@@ -217,22 +215,14 @@ def _point(method: Method, shots: int | None, setting: Setting) -> FewShotPoint:
 
 
 def _curve(name: str, points: Sequence[FewShotPoint], largest: int) -> records.LearningCurve:
-    gains = [point.over_zero_shot for point in points if point.over_zero_shot is not None]
-    if not gains:
-        return records.LearningCurve(method=name, points=tuple(points), break_even=None)
-    corrected = holm(np.array([gain.p for gain in gains]))
+    points = with_holm(points, lambda point: point.over_zero_shot and point.over_zero_shot.p)
     break_even = None
-    for point, gain, p in reversed(list(zip(points, gains, corrected, strict=True))):
-        if gain.gain <= 0 or p >= ALPHA:
+    for point in reversed(points):
+        gain = point.over_zero_shot
+        if gain is None or gain.gain <= 0 or point.p_holm is None or point.p_holm >= ALPHA:
             break
         break_even = largest if point.shots is None else point.shots
-    return records.LearningCurve(
-        method=name,
-        points=tuple(
-            replace(point, p_holm=float(p)) for point, p in zip(points, corrected, strict=True)
-        ),
-        break_even=break_even,
-    )
+    return records.LearningCurve(method=name, points=tuple(points), break_even=break_even)
 
 
 def _rows(support: Support, rows: IntArray) -> Support:

@@ -150,18 +150,14 @@ def units_of(
     lowest of equals).
     """
     if groups is not None:
-        strata, content = _gather(strata, content, groups)
+        _, members = np.unique(groups, return_inverse=True)
+        names, inverse = np.unique(strata, return_inverse=True)
+        votes = sums_of(np.eye(names.size)[inverse], members)
+        strata, content = names[votes.argmax(axis=1)], sums_of(content, members)
     table = np.column_stack([strata.astype(np.float64), content])
     rows, row = np.unique(table, axis=0, return_inverse=True)
     multiplicity = np.bincount(row.ravel(), weights=times).astype(np.int64)
     return Units(strata=rows[:, 0].astype(np.int64), multiplicity=multiplicity, content=rows[:, 1:])
-
-
-def _gather(strata: IntArray, content: FloatArray, groups: IntArray) -> tuple[IntArray, FloatArray]:
-    _, members = np.unique(groups, return_inverse=True)
-    names, inverse = np.unique(strata, return_inverse=True)
-    votes = sums_of(np.eye(names.size)[inverse], members)
-    return names[votes.argmax(axis=1)], sums_of(content, members)
 
 
 def sums_of(rows: FloatArray, members: IntArray) -> FloatArray:
@@ -192,23 +188,12 @@ def bootstrap(
     1997, section 3.2.2).  Where BCa is undefined, because no resample differs or because all
     lie on one side of the value, the interval is the percentile one and its method says so.
     """
-    return bca(
-        statistic(units.total[None, :])[0],
-        statistic(resample(units, resamples=resamples)),
-        units,
-        statistic(units.left_out()),
-    )
-
-
-def bca(
-    values: FloatArray, replicates: FloatArray, units: Units, jackknife: FloatArray
-) -> tuple[Interval, ...]:
-    """BCa intervals of (S,) values from (B, S) resampled and (U, S) leave-one-out values."""
+    values = statistic(units.total[None, :])[0]
+    replicates = statistic(resample(units, resamples=resamples))
+    accelerations = _accelerations(units, statistic(units.left_out()))
     return tuple(
         _bca(value, column, float(acceleration))
-        for value, column, acceleration in zip(
-            values, replicates.T, _accelerations(units, jackknife), strict=True
-        )
+        for value, column, acceleration in zip(values, replicates.T, accelerations, strict=True)
     )
 
 

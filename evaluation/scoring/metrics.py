@@ -47,11 +47,19 @@ def score(predictions: Predictions, groups: IntArray | None = None) -> Scores:
     one, and are wider; values do not change.
 
     Raises :class:`DataError` when there is no image, :class:`ModelError` when the
-    probabilities are not finite, or do not fit the images and classes.
+    probabilities are not finite.
     """
-    check(predictions)
     labels, predicted = predictions.labels, predictions.predicted
     n, c = predictions.probabilities.shape
+    if n == 0:
+        raise DataError("there is no image to score", remedy="give the test part some images")
+    finite = np.isfinite(predictions.probabilities).all(axis=1)
+    if not finite.all():
+        raise ModelError(
+            f"{int((~finite).sum())} of {n} images have probabilities that are not finite, "
+            f"{predictions.sample_ids[int(finite.argmin())]!r} first",
+            remedy="try fp32, or check the weights",
+        )
     confusion = np.bincount(labels * c + predicted, minlength=c * c).reshape(c, c)
     hits, support, named = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
     seen, present = support + named > 0, support > 0
@@ -73,27 +81,6 @@ def score(predictions: Predictions, groups: IntArray | None = None) -> Scores:
         per_class=_per_class(predictions, f1, intervals, groups),
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
     )
-
-
-def check(predictions: Predictions) -> None:
-    """Raises when the predictions cannot be scored; see :func:`score`."""
-    n, c = len(predictions.sample_ids), len(predictions.classes)
-    if n == 0:
-        raise DataError("there is no image to score", remedy="give the test part some images")
-    shapes = predictions.labels.shape, predictions.probabilities.shape
-    if shapes != ((n,), (n, c)):
-        raise ModelError(
-            f"{n} images of {c} classes have labels and probabilities of shapes "
-            f"{shapes[0]} and {shapes[1]}",
-            remedy="give one row an image and one column a class",
-        )
-    finite = np.isfinite(predictions.probabilities).all(axis=1)
-    if not finite.all():
-        raise ModelError(
-            f"{int((~finite).sum())} of {n} images have probabilities that are not finite, "
-            f"{predictions.sample_ids[int(finite.argmin())]!r} first",
-            remedy="try fp32, or check the weights",
-        )
 
 
 def in_top(predictions: Predictions, k: int) -> BoolArray:
@@ -141,20 +128,19 @@ def _per_class(
     intervals: tuple[Interval, ...],
     groups: IntArray | None,
 ) -> tuple[ClassScores, ...]:
-    labels, predicted = predictions.labels, predictions.predicted
-    right = predictions.right
-
-    def scores(i: int, label: str) -> ClassScores:
-        own, named = labels == i, predicted == i
+    rows = []
+    for i, label in enumerate(predictions.classes):
+        own, named = predictions.labels == i, predictions.predicted == i
         support = int(own.sum())
-        return ClassScores(
-            label=label,
-            precision=share("precision", right, groups, named),
-            recall=share("recall", right, groups, own),
-            f1=metric("f1", f1[i], support, intervals[i])
-            if support or named.any()
-            else Metric(name="f1", value=None, n=0),  # neither present nor predicted
-            support=support,
+        rows.append(
+            ClassScores(
+                label=label,
+                precision=share("precision", predictions.right, groups, named),
+                recall=share("recall", predictions.right, groups, own),
+                f1=metric("f1", f1[i], support, intervals[i])
+                if support or named.any()
+                else Metric(name="f1", value=None, n=0),  # neither present nor predicted
+                support=support,
+            )
         )
-
-    return tuple(scores(i, label) for i, label in enumerate(predictions.classes))
+    return tuple(rows)

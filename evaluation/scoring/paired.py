@@ -7,8 +7,10 @@ count as one: near duplicates, or what the data declares.
 the images on which both agree tell nothing about the difference.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.optimize
@@ -25,8 +27,7 @@ WANTED = 0.8
 _BESIDE = 1e-10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class McNemar:
+class McNemar(NamedTuple):
     """p-values that the two cases have the same accuracy, two-sided."""
 
     p_exact: float
@@ -165,6 +166,14 @@ def holm(p: FloatArray) -> FloatArray:
     corrected = np.empty(p.size)
     corrected[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * left))
     return corrected
+
+
+def with_holm(rows: Iterable[Any], p: Callable[[Any], float | None]) -> tuple[Any, ...]:
+    """Records with their ``p_holm``, corrected for all that have a p."""
+    rows = tuple(rows)
+    tested = [value for value in map(p, rows) if value is not None]
+    p_holm = iter(holm(np.array(tested)).tolist())
+    return tuple(row if p(row) is None else replace(row, p_holm=next(p_holm)) for row in rows)
 
 
 # -------------------------------------------------------------- what n can show

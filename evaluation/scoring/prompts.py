@@ -1,29 +1,27 @@
 """What prompt sets change, text by text, class by class, and how much of it is choice."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from itertools import combinations
-from typing import Any, Literal, TypeVar
+from operator import attrgetter
+from typing import Any, Literal
 
 import numpy as np
 import scipy.linalg
 import scipy.stats
 
 from evaluation import records
-from evaluation.errors import ComparisonError
 from evaluation.records import BoolArray, ClassGain, FloatArray, IntArray, Predictions, TextEffect
 from evaluation.records.base import unit
 from evaluation.records.groups import clusters
 from evaluation.scoring.comparison import Aligned
 from evaluation.scoring.intervals import bootstrap, resample, share, sums_of, units_of
-from evaluation.scoring.paired import Paired, holm, paired
+from evaluation.scoring.paired import Paired, paired, with_holm
 
 NEAR_IDENTICAL = 0.95
 
 _RESAMPLES = 1_999
 _FLAT = 1e-24
 
-_Row = TypeVar("_Row", ClassGain, TextEffect)
 _Source = Literal["model", "prompts", "interaction"]
 
 
@@ -49,19 +47,13 @@ def prompt_gain(aligned: Aligned, a: str, b: str, groups: IntArray | None) -> re
                 **_shown(test),
             )
         )
-    return records.PromptGain(a=a, b=b, classes=_corrected(rows))
+    return records.PromptGain(a=a, b=b, classes=with_holm(rows, attrgetter("p_mid")))
 
 
 def _shown(test: Paired) -> dict[str, Any]:
     """What a row says of its test, not yet corrected."""
     p = {"p_mid": test.p_mid, "p_holm": test.p_mid}
     return {"n": test.n, "low": test.low, "high": test.high, **p}
-
-
-def _corrected(rows: Sequence[_Row]) -> tuple[_Row, ...]:
-    """The rows with Holm's correction for all of them."""
-    p_holm = holm(np.array([row.p_mid for row in rows]))
-    return tuple(replace(row, p_holm=float(p)) for row, p in zip(rows, p_holm, strict=True))
 
 
 # -------------------------------------------------------------------- text by text
@@ -98,7 +90,7 @@ def text_effects(
                     **_shown(test),
                 )
             )
-    return _corrected(rows)
+    return with_holm(rows, attrgetter("p_mid"))
 
 
 def near_identical(classes: Sequence[str], embeddings: FloatArray) -> tuple[records.TextPair, ...]:
@@ -126,21 +118,10 @@ def variance_split(
     shares have BCa intervals over images, resampled within class.  Each source is tested by
     Wald's statistic with the covariance of the cells over images (Grizzle, Starmer & Koch 1969),
     referred to Hotelling's F: cells share their images, which an ordinary ANOVA ignores.
-    ``groups`` (N,) gives equal numbers to images that count as one.
-
-    Raises :class:`ComparisonError` when a cell is missing, or there is one model or one prompt
-    set only.
+    ``groups`` (N,) gives equal numbers to images that count as one.  It takes two models and two
+    prompt sets or more.
     """
     models, sets = (tuple(dict.fromkeys(key[i] for key in correct)) for i in (0, 1))
-    missing = [f"{m}/{p}" for m in models for p in sets if (m, p) not in correct]
-    if missing or min(len(models), len(sets)) < 2:  # noqa: PLR2004 - nothing varies
-        raise ComparisonError(
-            f"there is no result for {', '.join(missing)}"
-            if missing
-            else f"{len(models)} models and {len(sets)} prompt sets do not make a table",
-            where="variance between models and prompt sets",
-            remedy="score two models or more with the same two prompt sets or more",
-        )
     cells = np.column_stack([correct[m, p] for m in models for p in sets]).astype(np.float64)
     contrasts = _contrasts(len(models), len(sets))
     units = units_of(labels, np.column_stack([cells, np.ones(labels.size)]), groups)

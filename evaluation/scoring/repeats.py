@@ -1,14 +1,14 @@
 """Cases over splits of the same photos, which overlap: means, spreads and corrected tests."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import combinations
+from operator import attrgetter
 
 import numpy as np
 
 from evaluation.records import FloatArray, RepeatedPair, RepeatedScores, Repeats
 from evaluation.scoring.intervals import t_interval
-from evaluation.scoring.paired import holm
+from evaluation.scoring.paired import with_holm
 
 
 def corrected(differences: FloatArray, tested: float) -> tuple[float, float, float]:
@@ -44,12 +44,11 @@ def compare_repeats(scored: Mapping[str, RepeatedScores | None]) -> Repeats | No
         low, high, p = corrected(differences, first.tested)
         gap = float(differences.mean())
         pairs.append(RepeatedPair(a=a, b=b, gap=gap, low=low, high=high, p=p, p_holm=p))
-    p_holm = holm(np.array([pair.p for pair in pairs]))
     return Repeats(
         draws=len(first.draws),
         folds=first.folds,
         tested=first.tested,
         accuracies={case: kept[case] for case in order},
-        pairs=tuple(replace(pair, p_holm=float(p)) for pair, p in zip(pairs, p_holm, strict=True)),
+        pairs=with_holm(pairs, attrgetter("p")),
         left_out=tuple(case for case in scored if case not in kept),
     )

@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from operator import attrgetter
 
 import numpy as np
 import scipy.stats
 
 from evaluation.records import BoolArray, IntArray, Predictions, SliceScore
 from evaluation.scoring.intervals import share
-from evaluation.scoring.paired import holm
+from evaluation.scoring.paired import with_holm
 
 FEWEST = 10
 """Test photos of a slice that is told by itself."""
@@ -17,7 +17,7 @@ FEWEST = 10
 
 def slice_values(values: Sequence[str]) -> tuple[str, ...]:
     """The values of a column that enough of N photos have, in alphabetical order."""
-    return tuple(sorted(one for one, n in Counter(values).items() if one and n >= FEWEST))
+    return tuple(sorted(value for value, n in Counter(values).items() if value and n >= FEWEST))
 
 
 def score_slices(
@@ -39,14 +39,14 @@ def score_slices(
     recall = np.bincount(predictions.labels, weights=right) / np.maximum(
         np.bincount(predictions.labels), 1
     )
-    found = []
+    scores = []
     for column, values in columns.items():
-        told = slice_values(values)
-        rest = np.isin(values, told, invert=True)
-        parts = {value: np.array(values) == value for value in told} | {"": rest}
+        frequent = slice_values(values)
+        rest = np.isin(values, frequent, invert=True)
+        parts = {value: np.array(values) == value for value in frequent} | {"": rest}
         for value, inside in parts.items():
-            if 0 < inside.sum() < inside.size and told:
-                found.append(
+            if 0 < inside.sum() < inside.size and frequent:
+                scores.append(
                     SliceScore(
                         case=case,
                         column=column,
@@ -61,11 +61,7 @@ def score_slices(
                         p_holm=None,
                     )
                 )
-    tested = [one for one in found if one.p is not None]
-    corrected = iter(holm(np.array([one.p for one in tested])))
-    return tuple(
-        one if one.p is None else replace(one, p_holm=float(next(corrected))) for one in found
-    )
+    return with_holm(scores, attrgetter("p"))
 
 
 def mantel_haenszel(

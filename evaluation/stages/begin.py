@@ -23,6 +23,8 @@ METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 REPEATS, FEW = 10, 1000
 """Other splits that are drawn of photos that are fewer."""
 
+_DECLARED = ("kind", "root", "csv", "images", "path_column", "label_column", "split_column")
+"""What is written of a table."""
 _PATH_NAMES = ("path", "file_name", "filename", "file", "filepath", "image", "image_path", "photo")
 _LABEL_NAMES = (
     *("label", "class", "category", "target", "classe", "catégorie", "categorie", "label_name"),
@@ -74,34 +76,26 @@ def begin(
     refuse_name(name, parent / name)
     if not images.exists():
         raise DataError("no such folder or file", where=images, remedy="correct the path")
+    write: Callable[[Path], None] | None = None
+    declared: Mapping[str, Option] = {"kind": "folder", "root": str(images.resolve())}
     if images.is_dir() and is_saved_dataset(images):
-        return _from_saved(name, images, parent, language)
-    table = images if images.is_file() else _metadata(images)
-    if table is None:
-        spec = DatasetSpec(kind="folder", root=images.resolve())
-        listing = list_folder(spec, images.resolve())
-        declared: dict[str, Option] = {"kind": "folder", "root": str(images.resolve())}
-    else:
+        saved = export_saved_dataset(images)
+        listing = Listing(
+            photos=tuple(
+                ListedPhoto(id=path, path=path, label=label, fold=part_of(path.partition("/")[0]))
+                for path, label in saved.names()
+            )
+        )
+        declared, write = {"kind": "folder", "root": "photos"}, saved.write
+    elif table := images if images.is_file() else _metadata(images):
         spec = _table_spec(table.resolve(), path_column, label_column)
         listing = list_table(spec, table.resolve().parent)
-        declared = _declared(spec)
+        declared = {key: str(getattr(spec, key)) for key in _DECLARED if getattr(spec, key)}
+    else:
+        spec = DatasetSpec(kind="folder", root=images.resolve())
+        listing = list_folder(spec, images.resolve())
     plan, small = _plan(name, listing, declared, language)
-    file = write_new_study(plan, parent)
-    return Begun(file=file, plan=plan, listing=listing, small=small)
-
-
-def _from_saved(
-    name: str, images: Path, parent: Path, language: str | Callable[[Sequence[str]], str]
-) -> Begun:
-    photos = export_saved_dataset(images)
-    listing = Listing(
-        photos=tuple(
-            ListedPhoto(id=path, path=path, label=label, fold=part_of(path.partition("/")[0]))
-            for path, label in photos.names()
-        )
-    )
-    plan, small = _plan(name, listing, {"kind": "folder", "root": "photos"}, language)
-    file = write_new_study(plan, parent, lambda folder: photos.write(folder / "photos"))
+    file = write_new_study(plan, parent, write)
     return Begun(file=file, plan=plan, listing=listing, small=small)
 
 
@@ -120,7 +114,7 @@ def _plan(
         )
     folds = {photo.fold for photo in listing.photos}
     trains = None in folds or "train" in folds
-    small = _small(listing.photos, classes, trains=trains)
+    small = _small(listing.photos, classes) if trains else ()
     plan = Plan(
         name=name,
         language=language if isinstance(language, str) else language(classes),
@@ -133,20 +127,14 @@ def _plan(
     return plan, small
 
 
-def _small(
-    photos: Sequence[ListedPhoto], classes: Sequence[str], *, trains: bool
-) -> tuple[str, ...]:
+def _small(photos: Sequence[ListedPhoto], classes: Sequence[str]) -> tuple[str, ...]:
     """Classes that cannot be in every part, when others can."""
-    if not trains:
-        return ()
     given = {photo.fold for photo in photos if photo.fold}
+    least = 1 + sum(fold not in given for fold in FOLDS[1:])
     small = []
     for label in classes:
-        own = [photo for photo in photos if photo.label == label]
-        learnt = sum(photo.fold in (None, "train") for photo in own)
-        missing = [fold for fold in FOLDS[1:] if fold not in given]
-        absent = given - {photo.fold for photo in own}
-        if learnt < 1 + len(missing) or absent:
+        folds = [photo.fold for photo in photos if photo.label == label]
+        if sum(fold in (None, "train") for fold in folds) < least or given - set(folds):
             small.append(label)
     return tuple(small) if len(classes) - len(small) > 1 else ()
 
@@ -194,24 +182,11 @@ def _table_spec(file: Path, path_column: str | None, label_column: str | None) -
     )
 
 
-def _declared(spec: DatasetSpec) -> dict[str, Option]:
-    known = {
-        "kind": spec.kind,
-        "root": str(spec.root),
-        "csv": spec.csv,
-        "images": spec.images,
-        "path_column": spec.path_column,
-        "label_column": spec.label_column,
-        "split_column": spec.split_column,
-    }
-    return {key: value for key, value in known.items() if value}
-
-
 def _path_column(rows: Rows, file: Path) -> str:
     """The column whose cells are files; by name when none of them is here."""
     sample = [row for _, row in rows.rows[:50]]
     here = {
-        column: sum(_found(file.parent, row[column]) is not None for row in sample)
+        column: sum(_folder_of(file.parent, row[column]) is not None for row in sample)
         for column in rows.columns
     }
     best = max(here, key=lambda column: here[column], default="")
@@ -227,19 +202,19 @@ def _path_column(rows: Rows, file: Path) -> str:
 
 def _images(rows: Rows, column: str, root: Path) -> str:
     """The folder that the paths begin at, below the table's own: "" or one of its folders."""
-    found = [_found(root, row[column]) for _, row in rows.rows[:50]]
-    known = Counter(folder for folder in found if folder is not None)
+    folders = (_folder_of(root, row[column]) for _, row in rows.rows[:50])
+    known = Counter(folder for folder in folders if folder is not None)
     return known.most_common(1)[0][0] if known else ""
 
 
-def _found(root: Path, cell: str) -> str | None:
+def _folder_of(root: Path, cell: str) -> str | None:
     """The folder below the root in which a path of a table is a file; None when in none."""
     name = re.sub(r"[\\/]+", "/", cell.strip())
     if not name or "\0" in name or len(name) > 1000:  # noqa: PLR2004 - no path is that long
         return None
     try:
         folders = ["", *sorted(entry.name for entry in root.iterdir() if entry.is_dir())]
-        return next((one for one in folders if (root / one / name).is_file()), None)
+        return next((folder for folder in folders if (root / folder / name).is_file()), None)
     except OSError:
         return None
 

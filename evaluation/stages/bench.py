@@ -9,23 +9,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation import records
 from evaluation.data import open_photo
 from evaluation.errors import DataError
 from evaluation.models import Classifier, Embedder
-from evaluation.records import (
-    EmbeddingCost,
-    FloatArray,
-    Fold,
-    Head,
-    IntArray,
-    Lap,
-    ModelSpec,
-    Predictions,
-    PromptSet,
-    Sample,
-    Study,
-    Support,
-)
+from evaluation.records import EmbeddingCost, FloatArray, Fold, Head, ModelSpec, PromptSet, Support
 from evaluation.scoring.metrics import softmax
 from evaluation.stages.cost import PeakMemory, seconds_of
 from evaluation.stages.engine import Engine
@@ -47,7 +35,7 @@ class Bench:
     """(N, D) of each part."""
 
     def embed(
-        self, samples: Sequence[Sample], what: str = "", views: Embedder | None = None
+        self, samples: Sequence[records.Sample], what: str = "", views: Embedder | None = None
     ) -> EmbeddingRun:
         """Embeddings of some photos, (N, D), or of their K views, (N, K x D), told as ``what``."""
         model, settings = views or self.model, self.engine.settings
@@ -66,10 +54,10 @@ class Bench:
         """The embeddings of a part with their labels."""
         return Support(embeddings=self.rows[fold], labels=self.data.labels(self.data.ids(fold)))
 
-    def predict(self, head: Head, fold: Fold) -> Predictions:
+    def predict(self, head: Head, fold: Fold) -> records.Predictions:
         """What a head says of a part."""
         samples, logits = self.data.samples(self.data.ids(fold)), head.logits(self.rows[fold])
-        return Predictions.of(self.data.dataset.classes, samples, softmax(logits), logits)
+        return records.Predictions.of(self.data.dataset.classes, samples, softmax(logits), logits)
 
     def texts(self, prompts: PromptSet | None, classes: tuple[str, ...] = ()) -> Head:
         """The head made of texts alone, for all classes or for some of them."""
@@ -81,7 +69,7 @@ class Bench:
         each = replace(like, texts={text: (text,) for text in texts}, derive=None)
         return self.texts(each, tuple(texts)).weight
 
-    def embed_titles(self, ids: Sequence[str]) -> tuple[NDArray[np.float32], IntArray]:
+    def embed_titles(self, ids: Sequence[str]) -> tuple[NDArray[np.float32], records.IntArray]:
         """(N, D) titles of unit length, zero for a photo without; (N,) equal numbers for equal
         ones.  They are encoded once, and kept beside the maps.
         """
@@ -139,7 +127,9 @@ def bench_of(
     return replace(bench, rows=rows), run
 
 
-def _cost(bench: Bench, run: EmbeddingRun, ids: Sequence[str], memory: Lap) -> EmbeddingCost:
+def _cost(
+    bench: Bench, run: EmbeddingRun, ids: Sequence[str], memory: records.Lap
+) -> EmbeddingCost:
     """What a run took, and a forward pass over the batch of these photos."""
     model, samples = bench.model, bench.data.samples(ids)
     batch = decode(samples, model, load=lambda sample: open_photo(sample.image, sample.bits))
@@ -176,7 +166,7 @@ def validation_bench(data: StudyData, spec: ModelSpec, engine: Engine) -> Bench:
     return bench_of(data, spec, engine, folds)[0]
 
 
-def models_of(study: Study, names: Sequence[str] = ()) -> tuple[ModelSpec, ...]:
+def models_of(study: records.Study, names: Sequence[str] = ()) -> tuple[ModelSpec, ...]:
     """The models of a study that read texts: those of these names, or all."""
     known = {spec.name: spec for spec in study.models if spec.reads_texts and spec.embeds}
     unknown = sorted(set(names) - set(known))

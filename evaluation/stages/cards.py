@@ -3,7 +3,6 @@
 Building the towers of a study's models takes half a minute, and their sizes never change.
 """
 
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -15,9 +14,6 @@ from evaluation.records import ModelCard, ModelSpec, digest_of
 from evaluation.stages import provenance
 from evaluation.stores import artefacts, json_file
 
-DAY = 24 * 3600
-"""Seconds for which a card without sizes is kept: its configuration may come with its weights."""
-
 
 def cards(specs: Iterable[ModelSpec], cache: Path) -> tuple[ModelCard, ...]:
     """The card of each model; kept under ``cache``."""
@@ -28,7 +24,7 @@ def forget_unsized(spec: ModelSpec, cache: Path) -> None:
     """Has a card without sizes made anew: now that the model was loaded they can be known."""
     path = _path(spec, cache)
     with suppress(ArtefactError, OSError):
-        if not _is_sized(json_file.read_plain(path, ModelCard)):
+        if json_file.read_plain(path, ModelCard).image_parameters is None:
             path.unlink()
 
 
@@ -46,16 +42,10 @@ def _path(spec: ModelSpec, cache: Path) -> Path:
 def _card(spec: ModelSpec, path: Path) -> ModelCard:
     # Whatever cannot be read is made anew, and one that cannot be kept is made again.
     with suppress(ArtefactError, OSError):
-        card = json_file.read_plain(path, ModelCard)
-        if _is_sized(card) or time.time() - path.stat().st_mtime < DAY:
-            return replace(card, model=spec)
+        return replace(json_file.read_plain(path, ModelCard), model=spec)
     from evaluation.models import model_card
 
     card = model_card(spec)
     with suppress(ArtefactError):
         artefacts.write_bytes(path, json_file.to_json(card).encode())
     return card
-
-
-def _is_sized(card: ModelCard) -> bool:
-    return card.image_parameters is not None

@@ -1,10 +1,9 @@
 """Whether a study could run here, and what it would download: nothing is loaded."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from evaluation.errors import DataError, ModelError, VeilleError
-from evaluation.records import Availability, Fetched, ModelSpec, Study
+from evaluation.records import Availability, ModelSpec, Study
 from evaluation.stages.open import StudyData, read_data
 from evaluation.stages.settings import Settings
 
@@ -39,49 +38,30 @@ def check_study(study: Study, settings: Settings) -> StudyCheck:
         data = read_data(study, settings)
     except VeilleError as refusal:
         error = refusal
-    models = announce_weights(study, settings)
-    if data is not None:
-        models = tuple(_with_titles(model, data) for model in models)
-    return StudyCheck(data=data, error=error, models=tuple(_opened(models, data)))
+    told: set[object] = set()
+    models = tuple(_checked(check, data, told) for check in announce_weights(study, settings))
+    return StudyCheck(data=data, error=error, models=models)
 
 
-def _opened(checks: Sequence[ModelCheck], data: StudyData | None) -> Iterator[ModelCheck]:
-    """Each checkpoint of the user's own is opened, and told of, once."""
-    known: dict[tuple[str, ...], str | ModelError] = {}
-    for check in checks:
-        spec = check.model
-        key = (spec.kind, spec.architecture, spec.weights, *spec.head_classes)
-        first = key not in known
-        if first:
-            known[key] = _content(check, data.dataset.classes if data else spec.head_classes)
-        said = known[key]
-        if isinstance(said, ModelError):
-            yield replace(check, availability=_refused(said))
-        else:
-            yield replace(check, opened=said if first else "")
+def _checked(check: ModelCheck, data: StudyData | None, told: set[object]) -> ModelCheck:
+    """With what a checkpoint of the user's own holds, each ``told`` once.
 
-
-def _content(check: ModelCheck, classes: Sequence[str]) -> str | ModelError:
+    Not ready where that, titles or shares do not fit the data.
+    """
     from evaluation.models import opened
-
-    try:
-        return opened(check.model, classes) if check.availability.ready else ""
-    except ModelError as refusal:
-        return refusal
-
-
-def _refused(refusal: VeilleError) -> Availability:
-    return Availability(ready=False, reason=str(refusal))
-
-
-def _with_titles(check: ModelCheck, data: StudyData) -> ModelCheck:
-    """A model that reads titles or declares shares could not run where the data lacks them."""
     from evaluation.stages.adapt import check_adaptation
 
+    spec = check.model
+    key = (spec.kind, spec.architecture, spec.weights, spec.head_classes)
     try:
-        check_adaptation(check.model, data)
-    except DataError as refusal:
-        return replace(check, availability=_refused(refusal))
+        if data is not None:
+            check_adaptation(spec, data)
+        if check.availability.ready and key not in told:
+            classes = data.dataset.classes if data else spec.head_classes
+            check = replace(check, opened=opened(spec, classes))
+            told.add(key)
+    except (DataError, ModelError) as refusal:
+        return replace(check, availability=Availability(ready=False, reason=str(refusal)))
     return check
 
 
@@ -96,13 +76,4 @@ def announce_weights(study: Study, settings: Settings) -> tuple[ModelCheck, ...]
             availability=availability(spec, offline=settings.offline),
         )
         for spec in study.models
-    )
-
-
-def fetch_weights(spec: ModelSpec, settings: Settings) -> Fetched:
-    """The weights of a model, had ahead of its cases; see :func:`evaluation.models.fetch`."""
-    from evaluation.models import Loading, fetch
-
-    return fetch(
-        spec, Loading(cache=settings.cache, offline=settings.offline, progress=settings.progress)
     )

@@ -3,26 +3,13 @@
 Takes seconds: it ends every evaluation.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from evaluation.records import (
-    SCHEMA_VERSION,
-    Abstention,
-    Calibration,
-    DataAudit,
-    Finding,
-    HumanAgreement,
-    IntArray,
-    Predictions,
-    PromptDiagnosis,
-    Reference,
-    SliceScore,
-    StudyComparison,
-    VarianceSource,
-)
+from evaluation import records
+from evaluation.records import Predictions, PromptDiagnosis, StudyComparison
 from evaluation.scoring.abstention import abstain
 from evaluation.scoring.agreement import agree
 from evaluation.scoring.audit import audit_labels
@@ -38,14 +25,13 @@ from evaluation.stages.evidence import (
     Evidence,
     choice_of,
     chosen_cases,
-    prompts_made_from,
     read_evidence,
     zero_shot_cases,
 )
 from evaluation.stages.standing import comparison_fingerprint
 from evaluation.stores import artefacts
 
-T = TypeVar("T", Calibration, Abstention)
+T = TypeVar("T", records.Calibration, records.Abstention)
 
 GROUPED = 2
 """The version since which tests know the study's groups."""
@@ -64,22 +50,22 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
     several = len(evidence.aligned.cases) > 1
     margin = evidence.results.study.answer.margin
     comparison = compare(evidence.aligned, evidence.groups, margin=margin) if several else None
-    names = prompts_made_from(evidence, "class-names")
-    controls = prompts_made_from(evidence, "random-words")
+    names = next(iter(evidence.made_from("class-names")), None)
+    controls = evidence.made_from("random-words")
     findings = (
         find(
             comparison,
             # What reads titles at prediction answers another question.
             [run for run in evidence.runs.values() if run.model.reads == ("photo",)],
-            names=names[0] if names else None,
-            controls=_measured_by(evidence),
+            names=names,
+            controls={name: prompts.like for name, prompts in controls.items()},
         )
         if comparison
         else ()
     )
     result = replace(
         earlier,
-        schema_version=SCHEMA_VERSION,
+        schema_version=records.SCHEMA_VERSION,
         inputs=evidence.inputs,
         fingerprint=comparison_fingerprint(
             root, evidence.results.study, evidence.runs.values(), evidence.inputs
@@ -92,7 +78,7 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
         },
         calibration=_each_case(evidence, earlier.calibration, earlier.inputs, calibrate),
         abstention=_each_case(evidence, earlier.abstention, earlier.inputs, abstain),
-        prompts=_diagnoses(evidence, earlier, names, controls),
+        prompts=_diagnoses(evidence, earlier, names),
         variance=_variance(evidence, controls),
         audit=_audit(evidence, earlier),
         slices=_slices(evidence),
@@ -137,7 +123,7 @@ def _each_case(
     evidence: Evidence,
     earlier: Sequence[T],
     inputs: Mapping[str, str],
-    make: Callable[[str, Predictions, Predictions | None, IntArray | None], T],
+    make: Callable[[str, Predictions, Predictions | None, records.IntArray | None], T],
 ) -> tuple[T, ...]:
     """One value a case that gives probabilities; that of an unchanged case is kept."""
     known = {value.case: value for value in earlier}
@@ -150,22 +136,16 @@ def _each_case(
     )
 
 
-def _measured_by(evidence: Evidence) -> dict[str, str | None]:
-    """Each set of random words, and the prompt set whose measure they take."""
-    sets = [run.prompts for run in evidence.runs.values() if run.prompts]
-    return {prompts.name: prompts.like for prompts in sets if prompts.derive == "random-words"}
-
-
-def _quoted(reference: Reference | None, margin: float) -> tuple[Finding, ...]:
+def _quoted(reference: records.Reference | None, margin: float) -> tuple[records.Finding, ...]:
     if reference is None:
         return ()
     counts = {row.name: round(row.accuracy * reference.test_images) for row in reference.systems}
     return find_quoted(counts, reference.test_images, margin=margin)
 
 
-def _slices(evidence: Evidence) -> tuple[SliceScore, ...]:
+def _slices(evidence: Evidence) -> tuple[records.SliceScore, ...]:
     cards = {card.id: card for card in evidence.results.study.samples}
-    test = [cards[one].slices for one in evidence.aligned.sample_ids]
+    test = [cards[photo].slices for photo in evidence.aligned.sample_ids]
     names = dict.fromkeys(name for slices in test for name in slices)
     columns = {name: [slices.get(name, "") for slices in test] for name in names}
     return tuple(
@@ -177,7 +157,7 @@ def _slices(evidence: Evidence) -> tuple[SliceScore, ...]:
     )
 
 
-def _people(evidence: Evidence) -> HumanAgreement | None:
+def _people(evidence: Evidence) -> records.HumanAgreement | None:
     """The cases whose answers are a person's, as the study says."""
     said = {
         case: evidence.aligned.predictions[case]
@@ -191,7 +171,7 @@ def _people(evidence: Evidence) -> HumanAgreement | None:
 
 
 def _diagnoses(
-    evidence: Evidence, earlier: StudyComparison, names: Sequence[str], controls: Sequence[str]
+    evidence: Evidence, earlier: StudyComparison, names: str | None
 ) -> tuple[PromptDiagnosis, ...]:
     """What each model's prompt sets change; the deep part of unchanged models is kept."""
     known = {diagnosis.model: diagnosis for diagnosis in earlier.prompts}
@@ -199,17 +179,17 @@ def _diagnoses(
         replace(
             known.get(model, PromptDiagnosis(model=model)),
             gains=tuple(
-                prompt_gain(evidence.aligned, case, cases[names[0]], evidence.groups)
+                prompt_gain(evidence.aligned, case, cases[names], evidence.groups)
                 for prompts, case in cases.items()
-                if names and names[0] in cases and prompts != names[0]
+                if names in cases and prompts != names
             ),
-            choice=choice_of(evidence, model, cases, controls),
+            choice=choice_of(evidence, model, cases),
         )
         for model, cases in zero_shot_cases(evidence).items()
     )
 
 
-def _variance(evidence: Evidence, controls: Sequence[str]) -> tuple[VarianceSource, ...]:
+def _variance(evidence: Evidence, controls: Container[str]) -> tuple[records.VarianceSource, ...]:
     """Of the models that were scored with all the prompt sets; nothing when there are not two."""
     sets = {
         model: {name: case for name, case in cases.items() if name not in controls}
@@ -227,7 +207,7 @@ def _variance(evidence: Evidence, controls: Sequence[str]) -> tuple[VarianceSour
     return variance_split(correct, evidence.aligned.labels, evidence.groups)
 
 
-def _audit(evidence: Evidence, earlier: StudyComparison) -> DataAudit:
+def _audit(evidence: Evidence, earlier: StudyComparison) -> records.DataAudit:
     """Labels that every model doubts; what embeddings said of the classes is kept."""
     cases = tuple(sorted(chosen_cases(evidence).values(), key=evidence.aligned.cases.index))
     one_a_model = align({case: evidence.aligned.predictions[case] for case in cases})

@@ -33,14 +33,14 @@ class PeakMemory:
 
     def lap(self) -> Lap:
         """The peak since the last lap."""
-        found = Lap(
+        lap = Lap(
             resident_mb=_resident_peak_mb(),
             device_mb=_device_peak_mb(),
             scope="case" if self._resettable else "process",
         )
-        self._laps.append(found)
+        self._laps.append(lap)
         self._resettable = _reset() and self._resettable
-        return found
+        return lap
 
     def peak(self) -> Lap:
         """The peak of all laps, the present one included."""
@@ -64,28 +64,21 @@ def _reset() -> bool:
         Path("/proc/self/clear_refs").write_text(_CLEAR_PEAK, encoding="ascii")
     except OSError:
         return False
-    return _status_mb("VmHWM") is not None
+    return said_by("self/status", "VmHWM") is not None
 
 
 def _resident_peak_mb() -> float | None:
-    found = _status_mb("VmHWM")
-    return process_peak_mb() if found is None else found
-
-
-def _status_mb(key: str) -> float | None:
-    said = said_by("self/status", key)
-    return None if said is None else int(said.split()[0]) / 2**10  # the kernel counts KiB
-
-
-def process_peak_mb() -> float | None:
-    """Peak resident memory of this process so far, MiB; None where it cannot be known."""
+    """Peak resident memory since the last reset, or of this process so far, MiB, if known."""
+    peak = said_by("self/status", "VmHWM")
+    if peak is not None:
+        return int(peak.split()[0]) / 2**10  # the kernel counts KiB
     try:
         import resource
     except ImportError:
         return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts KiB, macOS bytes.
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+    return own / 2**20 if sys.platform == "darwin" else own / 2**10
 
 
 def _device_peak_mb() -> float | None:

@@ -10,24 +10,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from evaluation import records
 from evaluation.data import random_words
-from evaluation.records import (
-    FOLDS,
-    BoolArray,
-    DataAudit,
-    EmbeddingAudit,
-    FewShot,
-    FloatArray,
-    Head,
-    IntArray,
-    MeanGain,
-    ModelSpec,
-    PromptSet,
-    Retrieval,
-    RunRecord,
-    StudyComparison,
-    TextEffect,
-)
+from evaluation.records import DataAudit, FewShot, FloatArray, Head, PromptSet, StudyComparison
 from evaluation.scoring.audit import audit_embeddings
 from evaluation.scoring.fewshot import few_shot
 from evaluation.scoring.paired import mean_gain
@@ -42,7 +27,7 @@ from evaluation.stages.open import StudyData
 from evaluation.stages.pairs import pairs_curve
 from evaluation.stores import artefacts
 
-_Of = TypeVar("_Of", EmbeddingAudit, FewShot, Retrieval)
+_Of = TypeVar("_Of", records.EmbeddingAudit, FewShot, records.Retrieval)
 
 CONTROL_SEEDS = (0, 1, 2, 3, 4)
 """Of the random words that a description has to beat."""
@@ -66,7 +51,7 @@ def deepen(data: StudyData, engine: Engine) -> StudyComparison | None:
     for spec in data.study.models:
         # A model that reads titles is no model of photos: nothing below is about it.
         if spec.name in chosen and spec.embeds and "title" not in spec.reads:
-            bench, _ = bench_of(data, spec, engine, FOLDS)
+            bench, _ = bench_of(data, spec, engine, records.FOLDS)
             add = _with_label_free if spec.family == "label-free" else _with_model
             comparison = add(comparison, bench, chosen[spec.name], evidence)
             # Written model by model: what is done is kept if the next one is interrupted.
@@ -101,7 +86,16 @@ def _with_model(
         if run.model.name == model and run.prompts
     }
     heads = {case: bench.texts(prompts) for case, prompts in sets.items()}
-    diagnosis = _text_diagnosis(bench, sets, heads, evidence.groups)
+    described = [
+        case for case, texts in sets.items() if texts.derive not in {"class-names", "random-words"}
+    ]
+    classes, groups = bench.data.dataset.classes, evidence.groups
+    diagnosis: dict[str, Any] = {
+        "effects": {
+            case: _text_effects(bench, sets[case], heads[case], groups) for case in described
+        },
+        "near_identical": {case: near_identical(classes, heads[case].weight) for case in described},
+    }
     curves = _few_shot(bench, chosen, heads.get(chosen), evidence)
     return replace(
         comparison,
@@ -109,7 +103,7 @@ def _with_model(
             replace(known, **diagnosis) if known.model == model else known
             for known in comparison.prompts
         ),
-        control={**comparison.control, **_controls(bench, sets, heads, evidence.groups)},
+        control={**comparison.control, **_controls(bench, sets, heads, groups)},
         few_shot=(*_of_others(comparison.few_shot, model), *curves),
         audit=_audit(comparison.audit, bench, evidence.runs[chosen]),
         retrieval=(
@@ -119,24 +113,9 @@ def _with_model(
     )
 
 
-def _text_diagnosis(
-    bench: Bench, sets: Mapping[str, PromptSet], heads: Mapping[str, Head], groups: IntArray | None
-) -> dict[str, Any]:
-    classes = bench.data.dataset.classes
-    described = [
-        case for case, texts in sets.items() if texts.derive not in {"class-names", "random-words"}
-    ]
-    return {
-        "effects": {
-            case: _text_effects(bench, sets[case], heads[case], groups) for case in described
-        },
-        "near_identical": {case: near_identical(classes, heads[case].weight) for case in described},
-    }
-
-
 def _text_effects(
-    bench: Bench, prompts: PromptSet, head: Head, groups: IntArray | None
-) -> tuple[TextEffect, ...]:
+    bench: Bench, prompts: PromptSet, head: Head, groups: records.IntArray | None
+) -> tuple[records.TextEffect, ...]:
     """Each text left out in turn; a class that has no other falls back on its name."""
     classes = bench.data.dataset.classes
 
@@ -153,26 +132,27 @@ def _text_effects(
 
 
 def _controls(
-    bench: Bench, sets: Mapping[str, PromptSet], heads: Mapping[str, Head], groups: IntArray | None
-) -> dict[str, MeanGain]:
+    bench: Bench,
+    sets: Mapping[str, PromptSet],
+    heads: Mapping[str, Head],
+    groups: records.IntArray | None,
+) -> dict[str, records.MeanGain]:
     """The gain of each described case over random words of the same length, several seeds."""
     classes, likes = bench.data.dataset.classes, {prompts.like for prompts in sets.values()}
-
-    def hits(head: Head) -> BoolArray:
-        return bench.predict(head, "test").right
-
     gains = {}
     for case, prompts in sets.items():
         if prompts.name in likes:
             drawn = [random_words(prompts, classes, seed) for seed in CONTROL_SEEDS]
-            repeated = np.stack([hits(bench.texts(words)) for words in drawn])
+            repeated = np.stack(
+                [bench.predict(bench.texts(words), "test").right for words in drawn]
+            )
             # mean_gain is of the repetitions over the case; the question is the other way round.
-            over = mean_gain(repeated, hits(heads[case]), groups)
+            over = mean_gain(repeated, bench.predict(heads[case], "test").right, groups)
             gains[case] = replace(over, gain=-over.gain, low=-over.high, high=-over.low)
     return gains
 
 
-def _label_free(spec: ModelSpec, evidence: Evidence) -> dict[str, BoolArray]:
+def _label_free(spec: records.ModelSpec, evidence: Evidence) -> dict[str, records.BoolArray]:
     """What the label-free cases over the same embeddings get right, from the photo alone."""
     chosen = set(chosen_cases(evidence).values())
     return {
@@ -194,6 +174,7 @@ def _few_shot(
     spec, data = bench.model.spec, bench.data
     if spec.training is not None and spec.training.regime == "finetune":
         return ()
+    label = f"learning curves of {spec.name}"
     curves = few_shot(
         spec.name,
         bench.support("train"),
@@ -203,12 +184,12 @@ def _few_shot(
         zero_shot_case=chosen if head else None,
         groups=evidence.groups,
         label_free=_label_free(spec, evidence),
-        progress=partial(bench.engine.settings.progress, f"learning curves of {spec.name}"),
+        progress=partial(bench.engine.settings.progress, label),
     )
     return (curves,)
 
 
-def _retrieval(bench: Bench, photos: FloatArray) -> tuple[Retrieval, ...]:
+def _retrieval(bench: Bench, photos: FloatArray) -> tuple[records.Retrieval, ...]:
     """(N, D) test photos to titles and back, for a model that reads texts."""
     titles = {sample.id: sample.title for sample in bench.data.samples(bench.data.split.test)}
     if not bench.model.spec.reads_texts or not all(titles.values()):
@@ -219,7 +200,7 @@ def _retrieval(bench: Bench, photos: FloatArray) -> tuple[Retrieval, ...]:
     return retrieve(bench.model.spec.name, photos, weight, [title for (title,) in texts.values()])
 
 
-def _audit(audit: DataAudit | None, bench: Bench, run: RunRecord) -> DataAudit | None:
+def _audit(audit: DataAudit | None, bench: Bench, run: records.RunRecord) -> DataAudit | None:
     """The audit with what one model's embeddings of the test photos say of the classes."""
     if audit is None:
         return None
@@ -229,6 +210,6 @@ def _audit(audit: DataAudit | None, bench: Bench, run: RunRecord) -> DataAudit |
         test.embeddings,
         test.labels,
         bench.data.dataset.classes,
-        recalls={row.label: row.recall for row in run.per_class},
+        {row.label: row.recall for row in run.per_class},
     )
     return replace(audit, embeddings=(*_of_others(audit.embeddings, model), found))

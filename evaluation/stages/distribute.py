@@ -7,7 +7,7 @@ Ray starts what was lost anew, and uses nodes that join.
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from evaluation.data import open_photo
 from evaluation.errors import DataError, ModelError
-from evaluation.records import ModelSpec, Sample
+from evaluation.records import ModelSpec
 from evaluation.records.base import silent
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
@@ -78,40 +78,28 @@ def embed_on_cluster(
     wanted = {sample.digest: sample for sample in data.dataset.samples}
     known = store.get(model.fingerprint, list(wanted))
     missing = [sample for digest, sample in wanted.items() if digest not in known]
-    if missing:
-        _run(missing, spec, engine.settings, folder, address=address, workers=workers)
-        _take_in(folder, store, model.fingerprint)
-    return len(wanted), len(missing)
-
-
-def _run(
-    missing: Sequence[Sample],
-    spec: ModelSpec,
-    settings: Settings,
-    folder: Path,
-    *,
-    address: str | None,
-    workers: int | None,
-) -> None:
+    if not missing:
+        return len(wanted), 0
     import ray
 
     if not ray.is_initialized():
         ray.init(address=address, log_to_driver=False)
-    plain = replace(settings, cache=settings.cache.absolute(), progress=silent)
+    settings = replace(engine.settings, cache=engine.settings.cache.absolute(), progress=silent)
     photos = [
         {"photo": sample.digest, "path": str(sample.image.absolute()), "bits": sample.bits or 0}
         for sample in missing
     ]
     blocks = -(-len(photos) // (BLOCK * settings.batch_size))
     room = int(ray.cluster_resources().get("CPU", 1))
-    cuda = settings.device.startswith("cuda")
     ray.data.from_items(photos, override_num_blocks=blocks).map_batches(
         Embedding,
-        fn_constructor_args=(spec, plain),
+        fn_constructor_args=(spec, settings),
         batch_size=settings.batch_size,
         concurrency=workers or (1, max(1, min(room, blocks))),
-        num_gpus=1 if cuda else 0,
+        num_gpus=1 if settings.device.startswith("cuda") else 0,
     ).write_parquet(str(folder))
+    _take_in(folder, store, model.fingerprint)
+    return len(wanted), len(missing)
 
 
 def _take_in(folder: Path, store: EmbeddingStore, fingerprint: str) -> None:

@@ -1,10 +1,10 @@
 """The cases of a study that can be compared, as the artefacts hold them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.records import IntArray, Predictions, PromptChoice, RunRecord, StudyResults
+from evaluation import records
 from evaluation.records.groups import group_numbers
 from evaluation.scoring.comparison import Aligned, align
 from evaluation.scoring.prompts import choose_prompts
@@ -17,16 +17,21 @@ from evaluation.stores.tables import read_predictions, table_file
 class Evidence:
     """The cases of a study that were scored on the photos and the split it has now."""
 
-    results: StudyResults
-    runs: Mapping[str, RunRecord]
+    results: records.StudyResults
+    runs: Mapping[str, records.RunRecord]
     """Case id to its record, in the order of the study."""
     aligned: Aligned
-    validation: Mapping[str, Predictions]
+    validation: Mapping[str, records.Predictions]
     """Of the cases that have them."""
-    groups: IntArray | None
+    groups: records.IntArray | None
     """(N,) equal numbers for near-duplicate photos; None when there are none on test."""
     inputs: Mapping[str, str]
     """Case id to the digest of its tables."""
+
+    def made_from(self, derive: str) -> dict[str, records.PromptSet]:
+        """The prompt sets with this ``derive``, by name."""
+        sets = [run.prompts for run in self.runs.values() if run.prompts]
+        return {prompts.name: prompts for prompts in sets if prompts.derive == derive}
 
 
 def read_evidence(root: Path, name: str) -> Evidence | None:
@@ -51,34 +56,29 @@ def read_evidence(root: Path, name: str) -> Evidence | None:
 
 def zero_shot_cases(evidence: Evidence) -> dict[str, dict[str, str]]:
     """Model to its prompt sets, each with its case."""
-    found: dict[str, dict[str, str]] = {}
+    cases: dict[str, dict[str, str]] = {}
     for case, run in evidence.runs.items():
         if run.prompts:
-            found.setdefault(run.model.name, {})[run.prompts.name] = case
-    return found
-
-
-def prompts_made_from(evidence: Evidence, derive: str) -> list[str]:
-    """Names of the prompt sets with this ``derive``."""
-    sets = [run.prompts for run in evidence.runs.values() if run.prompts]
-    return list(dict.fromkeys(prompts.name for prompts in sets if prompts.derive == derive))
+            cases.setdefault(run.model.name, {})[run.prompts.name] = case
+    return cases
 
 
 def chosen_cases(evidence: Evidence) -> dict[str, str]:
     """Model to its case: the prompt set that does best on validation, or the only case."""
-    controls = prompts_made_from(evidence, "random-words")
+    controls = evidence.made_from("random-words")
     chosen = {run.model.name: case for case, run in evidence.runs.items() if run.prompts is None}
     for model, cases in zero_shot_cases(evidence).items():
         real = {name: case for name, case in cases.items() if name not in controls} or cases
-        choice = choice_of(evidence, model, real, controls)
+        choice = choice_of(evidence, model, real)
         chosen[model] = real[choice.chosen] if choice else next(iter(real.values()))
     return chosen
 
 
 def choice_of(
-    evidence: Evidence, model: str, cases: Mapping[str, str], controls: Sequence[str]
-) -> PromptChoice | None:
+    evidence: Evidence, model: str, cases: Mapping[str, str]
+) -> records.PromptChoice | None:
     """A model's choice of prompt set on validation; None where there are not two to choose of."""
+    controls = evidence.made_from("random-words")
     candidates = {
         prompts: case
         for prompts, case in cases.items()

@@ -8,23 +8,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from evaluation import records
 from evaluation.data import resolve_prompts
 from evaluation.errors import DataError
 from evaluation.models import Predictor
-from evaluation.records import (
-    FOLDS,
-    Adaptation,
-    Case,
-    FloatArray,
-    Fold,
-    Head,
-    Predictions,
-    PromptSet,
-    RepeatedScores,
-    Sample,
-    Split,
-    Support,
-)
+from evaluation.records import Case, FloatArray, Fold, Head, Predictions, RepeatedScores, Support
 from evaluation.scoring.metrics import softmax
 from evaluation.stages.adapt import adapt_case, check_adaptation
 from evaluation.stages.bench import Bench, bench_of
@@ -43,13 +31,13 @@ class CaseHead(Predictor):
     """(C,) of each test and validation photo, by id; cross-fitted where the head read it."""
     texts: FloatArray | None
     """(C, D) embeddings of the class texts, of any length; None for a model without."""
-    adaptation: Adaptation | None
+    adaptation: records.Adaptation | None
     """Of a label-free head."""
     weights_digest: str
     device: str
     precision: str
 
-    def predict(self, samples: Sequence[Sample]) -> Predictions:
+    def predict(self, samples: Sequence[records.Sample]) -> Predictions:
         """See :meth:`evaluation.models.Predictor.predict`."""
         logits = np.stack([self.logits[sample.id] for sample in samples])
         return Predictions.of(self.classes, samples, softmax(logits), logits)
@@ -122,7 +110,7 @@ def _reading(head: Head, photo_dim: int, texts: FloatArray | None) -> Head:
     return replace(head, weight=head.weight[:, :photo_dim], title_weight=head.weight[:, photo_dim:])
 
 
-def read_by(bench: Bench, prompts: PromptSet) -> tuple[Head, Predictions]:
+def read_by(bench: Bench, prompts: records.PromptSet) -> tuple[Head, Predictions]:
     """The head that other texts make, adapted anew if the model is; what it says of validation."""
     case = Case(study=bench.data.study.name, model=bench.model.spec, prompts=prompts)
     made = make_head(case, bench, controlled=False)
@@ -142,7 +130,7 @@ def repeat(case: Case, data: StudyData, engine: Engine) -> RepeatedScores | None
     bench, run = bench_of(everything, case.model, engine, ("train",))
     embeddings = dict(zip(ids, run.embeddings, strict=True))
 
-    def accuracy(draw: Split) -> float:
+    def accuracy(draw: records.Split) -> float:
         """On the test part of one draw."""
         drawn, texts = replace(data, split=draw), case.prompts
         if texts is not None:
@@ -151,7 +139,7 @@ def repeat(case: Case, data: StudyData, engine: Engine) -> RepeatedScores | None
             fold: np.array([embeddings[sample_id] for sample_id in drawn.ids(fold)]).reshape(
                 -1, run.embeddings.shape[1]
             )
-            for fold in FOLDS
+            for fold in records.FOLDS
         }
         own = replace(bench, data=drawn, rows=rows)
         made = make_head(replace(case, prompts=texts), own, own.support("train"), controlled=False)

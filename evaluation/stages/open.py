@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
+from evaluation import records
 from evaluation.data import (
     chooses,
     draw_again,
@@ -20,20 +20,7 @@ from evaluation.data import (
     write_thumbnail,
 )
 from evaluation.errors import DataError
-from evaluation.records import (
-    FOLDS,
-    Case,
-    Dataset,
-    Fold,
-    IntArray,
-    Sample,
-    SampleCard,
-    Split,
-    StrayCard,
-    Study,
-    StudyRecord,
-    TrainingPhotos,
-)
+from evaluation.records import Case, IntArray, Sample, SampleCard, Split, StrayCard, Study
 from evaluation.records.groups import group_numbers
 from evaluation.stages.cards import cards
 from evaluation.stages.settings import Settings
@@ -47,14 +34,14 @@ class StudyData:
 
     study: Study
     """With its prompt sets resolved: every class has its texts."""
-    dataset: Dataset
+    dataset: records.Dataset
     split: Split
     draws: tuple[Split, ...] = ()
     """Other splits of the same photos, where the study asks for them."""
     strays: tuple[Sample, ...] = ()
     """Photos that belong to no class."""
 
-    def ids(self, fold: Fold) -> tuple[str, ...]:
+    def ids(self, fold: records.Fold) -> tuple[str, ...]:
         """The ids of a part of the split."""
         ids: tuple[str, ...] = getattr(self.split, fold)
         return ids
@@ -73,9 +60,9 @@ class StudyData:
         """(N,) equal numbers for ids that count as one; None when all stand alone."""
         return group_numbers(self.split.groups, ids)
 
-    def training_photos(self) -> TrainingPhotos:
+    def training_photos(self) -> records.TrainingPhotos:
         """What a model may learn from: the test part is not in it."""
-        return TrainingPhotos(
+        return records.TrainingPhotos(
             classes=self.dataset.classes,
             train=self.samples(self.split.train),
             validation=self.samples(self.split.validation),
@@ -110,15 +97,23 @@ def read_data(study: Study, settings: Settings) -> StudyData:
         name=study.name,
         root=root,
         cache=settings.cache,
-        progress=lambda done, total: settings.progress("reading photos", done, total),
+        progress=partial(settings.progress, "reading photos"),
     )
-    strays, dataset = _strays(study, dataset, root, settings)
+    strays: tuple[Sample, ...] = ()
+    if study.dataset.strays:
+        strays, dataset = read_strays(
+            root / study.dataset.strays,
+            dataset,
+            settings.cache,
+            partial(settings.progress, "reading strays"),
+            study.dataset.bits,
+        )
     dataset = without_small_classes(dataset, study.split, study.parts)
     split = split_dataset(
         dataset,
         study.split,
         study.parts,
-        progress=lambda done, total: settings.progress("comparing photos", done, total),
+        progress=partial(settings.progress, "comparing photos"),
     )
     if strays and not split.validation:
         raise DataError(
@@ -137,20 +132,6 @@ def read_data(study: Study, settings: Settings) -> StudyData:
     )
 
 
-def _strays(
-    study: Study, dataset: Dataset, root: Path, settings: Settings
-) -> tuple[tuple[Sample, ...], Dataset]:
-    if not study.dataset.strays:
-        return (), dataset
-    return read_strays(
-        root / study.dataset.strays,
-        dataset,
-        settings.cache,
-        partial(settings.progress, "reading strays"),
-        study.dataset.bits,
-    )
-
-
 def hide_test(data: StudyData) -> StudyData:
     """The same study without its test part: its ids, its photos and its labels are put away."""
     hidden = set(data.split.test)
@@ -159,7 +140,8 @@ def hide_test(data: StudyData) -> StudyData:
         draws=(),
         strays=(),
         dataset=replace(
-            data.dataset, samples=tuple(one for one in data.dataset.samples if one.id not in hidden)
+            data.dataset,
+            samples=tuple(sample for sample in data.dataset.samples if sample.id not in hidden),
         ),
         split=replace(
             data.split,
@@ -178,9 +160,9 @@ def open_study(study: Study, settings: Settings) -> StudyData:
     return data
 
 
-def _study_record(data: StudyData, settings: Settings) -> StudyRecord:
+def _study_record(data: StudyData, settings: Settings) -> records.StudyRecord:
     study, dataset, split = data.study, data.dataset, data.split
-    return StudyRecord(
+    return records.StudyRecord(
         name=study.name,
         title=study.title,
         question=study.question,
@@ -215,22 +197,17 @@ def _sample_cards(data: StudyData, settings: Settings) -> tuple[SampleCard, ...]
     folder = settings.artefacts / data.study.name / "photos"
     with artefacts.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    parts = {fold: set(data.ids(fold)) for fold in FOLDS}
+    part = {sample_id: fold for fold in records.FOLDS for sample_id in data.ids(fold)}
+    used = [sample for sample in data.dataset.samples if sample.id in part]
     cards = []
-    used = [
-        (fold, sample)
-        for sample in data.dataset.samples
-        for fold in FOLDS
-        if sample.id in parts[fold]
-    ]
-    for done, (fold, sample) in enumerate(used, start=1):
+    for done, sample in enumerate(used, start=1):
         photo = write_thumbnail(sample, folder)
         settings.progress("small copies of the photos", done, len(used))
         cards.append(
             SampleCard(
                 id=sample.id,
                 label=sample.label,
-                fold=fold,
+                fold=part[sample.id],
                 photo=f"photos/{photo}",
                 width=sample.width,
                 height=sample.height,

@@ -9,16 +9,8 @@ from importlib import metadata
 from pathlib import Path
 
 _PACKAGES = (
-    "veille-clip",
-    "torch",
-    "torchvision",
-    "open_clip_torch",
-    "timm",
-    "transformers",
-    "scikit-learn",
-    "scipy",
-    "numpy",
-    "pillow",
+    *("veille-clip", "torch", "torchvision", "open_clip_torch", "timm", "transformers"),
+    *("scikit-learn", "scipy", "numpy", "pillow"),
 )
 
 
@@ -52,13 +44,11 @@ def _git(root: Path, *arguments: str) -> str | None:
 @cache
 def versions() -> dict[str, str]:
     """Package to version, for Python and each package that can change a number."""
-    found = {"python": platform.python_version(), "system": platform.platform(terse=True)}
+    known = {"python": platform.python_version(), "system": platform.platform(terse=True)}
     for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+        with suppress(metadata.PackageNotFoundError):
+            known[name] = metadata.version(name)
+    return known
 
 
 def numeric_versions() -> dict[str, str]:
@@ -72,11 +62,8 @@ def numeric_versions() -> dict[str, str]:
 def processor() -> str:
     """The processor's name and the number of cores that this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{_processor_name()}, {cores} cores"
-
-
-def _processor_name() -> str:
-    return said_by("cpuinfo", "model name") or platform.processor() or platform.machine()
+    name = said_by("cpuinfo", "model name") or platform.processor() or platform.machine()
+    return f"{name}, {cores} cores"
 
 
 def said_by(file: str, name: str) -> str | None:

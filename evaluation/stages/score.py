@@ -11,21 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from evaluation import scoring
+from evaluation import records, scoring
 from evaluation.data import open_photo
 from evaluation.errors import ModelError, VeilleError, WeightsUnavailable, one_line
 from evaluation.models import Classifier, Predictor
-from evaluation.records import (
-    FOLDS,
-    Case,
-    Fold,
-    Head,
-    IntArray,
-    Predictions,
-    Provenance,
-    RunRecord,
-    Timings,
-)
+from evaluation.records import Case, Head, Predictions, RunRecord, Timings
 from evaluation.scoring.projection import project
 from evaluation.stages import provenance
 from evaluation.stages.adapt import check_adaptation
@@ -69,8 +59,23 @@ def score(case: Case, data: StudyData, engine: Engine) -> RunRecord:
     ``failed`` otherwise.  What is our own fault is recorded, then raised.  An
     :class:`ArtefactError` (disk full, folder read-only) is raised: it could not be recorded.
     """
-    clock, memory = time.perf_counter(), PeakMemory()
-    record, settings = _blank_record(case, data, engine.settings), engine.settings
+    clock, memory, settings = time.perf_counter(), PeakMemory(), engine.settings
+    record = _blank_record(case, data, settings)
+
+    def written(record: RunRecord, **made: Any) -> RunRecord:
+        """The record with what it cost, written with what was made beside it."""
+        peak = memory.peak()
+        cost = replace(
+            record.provenance,
+            seconds=time.perf_counter() - clock,
+            peak_memory_mb=peak.resident_mb,
+            peak_memory_scope=peak.scope,
+            device_memory_mb=peak.device_mb,
+        )
+        record = replace(record, provenance=cost)
+        artefacts.write_run(settings.artefacts, record, **made)
+        return record
+
     try:
         outcome = run_case(case, data, engine, memory)
         repeats = repeat(case, data, engine)
@@ -78,29 +83,22 @@ def score(case: Case, data: StudyData, engine: Engine) -> RunRecord:
         lacks = isinstance(error, WeightsUnavailable)
         # Of a record without result: what was asked for, where there is a server.
         asked = lacks and not settings.offline
-        record = replace(
-            record,
-            status="unavailable" if lacks else "failed",
-            error=str(error),
-            reason=getattr(error, "reason", None),
-            fingerprint=weights_fingerprint(case.model, settings) if asked else "",
+        return written(
+            replace(
+                record,
+                status="unavailable" if lacks else "failed",
+                error=str(error),
+                reason=getattr(error, "reason", None),
+                fingerprint=weights_fingerprint(case.model, settings) if asked else "",
+            )
         )
-        return _write(record, settings, clock, memory)
     except Exception as error:
         reason = f"{type(error).__name__}: {one_line(error)}"
-        record = replace(record, status="failed", error=reason, fingerprint="")
-        _write(record, settings, clock, memory)
+        written(replace(record, status="failed", error=reason, fingerprint=""))
         raise
-    record = replace(record, repeats=repeats)
-    return _write(
-        _scored(record, outcome, data.groups(outcome.predictions.sample_ids)),
-        settings,
-        clock,
-        memory,
-        predictions=outcome.predictions,
-        validation=outcome.validation,
-        **outcome.made,
-    )
+    test, validation = outcome.predictions, outcome.validation
+    record = _scored(replace(record, repeats=repeats), outcome, data.groups(test.sample_ids))
+    return written(record, predictions=test, validation=validation, **outcome.made)
 
 
 def _blank_record(case: Case, data: StudyData, settings: Settings) -> RunRecord:
@@ -118,7 +116,7 @@ def _blank_record(case: Case, data: StudyData, settings: Settings) -> RunRecord:
         fingerprint=fingerprint(case, data, settings),
         status="ok",
         classes=data.dataset.classes,
-        provenance=Provenance(
+        provenance=records.Provenance(
             commit=commit,
             dirty=dirty,
             versions=provenance.versions(),
@@ -147,7 +145,9 @@ def run_case(
     model = engine.model(spec, data)
     plain = model.needs_training and model.views is None
     label_free = spec.family == "label-free"
-    needed: tuple[Fold, ...] = FOLDS if plain or label_free else ("validation", "test")
+    needed: tuple[records.Fold, ...] = (
+        records.FOLDS if plain or label_free else ("validation", "test")
+    )
     bench, run = bench_of(data, spec, engine, needed, memory)
     learnt = bench.support("train") if "train" in bench.rows else None
     if model.views is not None:
@@ -235,7 +235,7 @@ def _views(data: StudyData, model: Classifier) -> dict[str, bytes]:
     return files
 
 
-def _scored(record: RunRecord, outcome: Outcome, groups: IntArray | None) -> RunRecord:
+def _scored(record: RunRecord, outcome: Outcome, groups: records.IntArray | None) -> RunRecord:
     clock = time.perf_counter()
     scores = scoring.score(outcome.predictions, groups)
     timings = outcome.said.get("timings", Timings())
@@ -268,22 +268,3 @@ def _language_warning(record: RunRecord) -> tuple[str, ...]:
         "or use a multilingual tower (xlm-roberta-base-ViT-B-32, ViT-B-16-SigLIP2)"
     )
     return (warning,)
-
-
-def _write(
-    record: RunRecord, settings: Settings, clock: float, memory: PeakMemory, **made: Any
-) -> RunRecord:
-    """Writes a record with what was made beside it, and returns it with what it cost."""
-    peak = memory.peak()
-    finished = replace(
-        record,
-        provenance=replace(
-            record.provenance,
-            seconds=time.perf_counter() - clock,
-            peak_memory_mb=peak.resident_mb,
-            peak_memory_scope=peak.scope,
-            device_memory_mb=peak.device_mb,
-        ),
-    )
-    artefacts.write_run(settings.artefacts, finished, **made)
-    return finished

@@ -10,20 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from evaluation import records
 from evaluation.errors import ArtefactError
 from evaluation.files import json_object
 from evaluation.models import embedded
 from evaluation.models.checkpoints import is_path
-from evaluation.records import (
-    SCHEMA_VERSION,
-    Case,
-    CaseComparison,
-    ExplainSpec,
-    ModelSpec,
-    RunRecord,
-    StudyRecord,
-    digest_of,
-)
+from evaluation.records import SCHEMA_VERSION, Case, CaseComparison, RunRecord, digest_of
 from evaluation.records.labelfree import METHOD
 from evaluation.stages import provenance
 from evaluation.stages.open import StudyData
@@ -63,7 +55,7 @@ def fingerprint(case: Case, data: StudyData, settings: Settings) -> str:
     )
 
 
-def weights_fingerprint(spec: ModelSpec, settings: Settings) -> str:
+def weights_fingerprint(spec: records.ModelSpec, settings: Settings) -> str:
     """SHA-256 (hexadecimal) of what a model is here, whatever it is asked.
 
     A checkpoint of the user's counts with the sizes and times of its files, published weights
@@ -130,7 +122,7 @@ def asked_lately(case: Case, data: StudyData, settings: Settings) -> RunRecord |
 # ------------------------------------------------------------------------- maps
 
 
-def maps_stand(case: Case, spec: ExplainSpec, root: Path) -> bool:
+def maps_stand(case: Case, spec: records.ExplainSpec, root: Path) -> bool:
     """Whether a case's maps were made of its predictions as they are, at least as deep."""
     folder = root / case.id
     if (folder / "attention-failure.json").exists():
@@ -141,7 +133,7 @@ def maps_stand(case: Case, spec: ExplainSpec, root: Path) -> bool:
         made_of = (found["algorithms"], found["predictions_digest"])
         return (
             made_of == (ALGORITHMS, artefacts.predictions_digest(root, case.id))
-            and json_file.structured(found["spec"], ExplainSpec).covers(spec)
+            and json_file.structured(found["spec"], records.ExplainSpec).covers(spec)
             and all(
                 (folder / one["overlay"]).is_file()
                 for photo in found["photos"]
@@ -164,7 +156,7 @@ def tables_digest(folder: Path) -> str:
 
 
 def comparison_fingerprint(
-    root: Path, study: StudyRecord, runs: Iterable[RunRecord], tables: Mapping[str, str]
+    root: Path, study: records.StudyRecord, runs: Iterable[RunRecord], tables: Mapping[str, str]
 ) -> str:
     """SHA-256 (hexadecimal) of all that a study's comparison rests on, kept states included.
 

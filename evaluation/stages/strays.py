@@ -1,6 +1,7 @@
 """What a case does with photos that belong to none of its classes."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,30 +15,18 @@ NONE_TEXT = "something else"
 """What stands for no class, in the templates of the prompt set."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StrayScorer:
-    """How sure a head is that photos belong to one of its classes."""
+def stray_scorer(case: Case, bench: Bench, head: Head) -> Callable[[FloatArray], Scores]:
+    """How sure a head is that photos belong to one of its classes: scores of (N, D) embeddings.
 
-    head: Head
-    none: Head | None
-    """The row of the "none" text; None for a case without texts."""
-
-    def __call__(self, embeddings: FloatArray) -> Scores:
-        """Scores of (N, D) embeddings."""
-        logits = self.head.logits(embeddings)
-        if self.none is None:
-            return stray_scores(logits)
-        beside = replace(self.none, layer=self.head.layer).logits(embeddings)[:, 0]
-        scale = float(np.linalg.norm(self.none.weight[0]))
-        return stray_scores(logits, scale=scale, none=beside)
-
-
-def stray_scorer(case: Case, bench: Bench, head: Head) -> StrayScorer:
-    """That of a case which embeds photos; its "none" text is read as those of its classes are."""
-    none = None
-    if case.prompts is not None:
-        none = bench.texts(replace(case.prompts, texts={"": (NONE_TEXT,)}, derive=None), ("",))
-    return StrayScorer(head=head, none=none)
+    The "none" text of a case that reads texts is read as those of its classes are.
+    """
+    if case.prompts is None:
+        return lambda embeddings: stray_scores(head.logits(embeddings))
+    texts = bench.texts(replace(case.prompts, texts={"": (NONE_TEXT,)}, derive=None), ("",))
+    none, scale = replace(texts, layer=head.layer), float(np.linalg.norm(texts.weight[0]))
+    return lambda embeddings: stray_scores(
+        head.logits(embeddings), scale=scale, none=none.logits(embeddings)[:, 0]
+    )
 
 
 def score_strays(case: Case, bench: Bench, head: Head) -> StrayResults | None:
@@ -74,5 +63,5 @@ def score_strays(case: Case, bench: Bench, head: Head) -> StrayResults | None:
             for i in np.argsort(-sure, kind="stable")
             if sure[i] >= threshold
         ),
-        none_text=NONE_TEXT if scorer.none else "",
+        none_text=NONE_TEXT if case.prompts else "",
     )

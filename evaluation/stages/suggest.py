@@ -16,21 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from evaluation import records
 from evaluation.errors import DataError
-from evaluation.records import (
-    Case,
-    ClassSuggestion,
-    ExplainedPhoto,
-    ExplainSpec,
-    Head,
-    ModelSpec,
-    Predictions,
-    PromptSet,
-    SelectedPhoto,
-    SelectionReason,
-    Suggestion,
-    ValidationConfusion,
-)
+from evaluation.records import ExplainedPhoto, Head, Predictions, PromptSet, Suggestion
 from evaluation.scoring.intervals import share
 from evaluation.scoring.paired import paired
 from evaluation.stages.bench import Bench, validation_bench
@@ -52,7 +40,7 @@ Taken = dict[tuple[int, int], list[str]]
 
 def suggest(
     data: StudyData,
-    spec: ModelSpec,
+    spec: records.ModelSpec,
     engine: Engine,
     *,
     prompts: str | None = None,
@@ -76,7 +64,7 @@ def suggest(
     missing, far = missing_names(bench, base, before)
     names, after = kept_names(bench, base, missing, before)
     proposal = None if after is None else _proposal(base, names, folder)
-    stamp = stamp_of(Case(study=data.study.name, model=spec, prompts=base), data)
+    stamp = stamp_of(records.Case(study=data.study.name, model=spec, prompts=base), data)
     taken = _taken(before)
     photos, overlays = _explained(bench, head, before, taken, stamp)
     groups = blind.groups(before.sample_ids)
@@ -87,7 +75,7 @@ def suggest(
         fingerprint=bench.model.fingerprint,
         far=far,
         classes=tuple(
-            ClassSuggestion(
+            records.ClassSuggestion(
                 label=label,
                 texts=base.texts[label],
                 photos=int((before.labels == c).sum()),
@@ -170,9 +158,9 @@ def _taken(predictions: Predictions) -> Taken:
 
 def _confusions(
     predictions: Predictions, c: int, taken: Taken, photos: Mapping[str, ExplainedPhoto]
-) -> tuple[ValidationConfusion, ...]:
+) -> tuple[records.ValidationConfusion, ...]:
     return tuple(
-        ValidationConfusion(
+        records.ValidationConfusion(
             label=predictions.classes[label],
             predicted=predictions.classes[guess],
             count=len(ids),
@@ -189,16 +177,18 @@ def _explained(
     """The photos behind the confusions with their maps, and the overlays to write."""
     names = predictions.classes
     selected = [
-        SelectedPhoto(
+        records.SelectedPhoto(
             sample_id=photo,
             reasons=(
-                SelectionReason(rule="confusion", label=names[label], predicted=names[guess]),
+                records.SelectionReason(
+                    rule="confusion", label=names[label], predicted=names[guess]
+                ),
             ),
         )
         for (label, guess), ids in taken.items()
         for photo in ids[:PHOTOS]
     ]
-    spec = bench.data.study.explain or ExplainSpec()
+    spec = bench.data.study.explain or records.ExplainSpec()
     explained, overlays = look_into(
         bench.model,
         head,

@@ -112,7 +112,7 @@ def refuse_name(name: str, folder: Path) -> None:
 def write_new_study(plan: Plan, parent: Path, photos: Callable[[Path], None] | None = None) -> Path:
     """Writes ``<parent>/<name>/study.toml`` and its prompt sets; returns the study file.
 
-    ``photos`` may write files into the folder before it gets its name.  Raises
+    ``photos`` may write files below it before it gets its name.  Raises
     :class:`VeilleError` when the name is not a slug, the study exists, or nothing can be written.
     """
     folder = parent / plan.name
@@ -131,7 +131,7 @@ def write_new_study(plan: Plan, parent: Path, photos: Callable[[Path], None] | N
             (draft / path).parent.mkdir(exist_ok=True)
             (draft / path).write_text(text, encoding="utf-8")
         if photos is not None:
-            photos(draft)
+            photos(draft / "photos")
     return folder / "study.toml"
 
 

@@ -15,7 +15,7 @@ from evaluation.labelfree import adapt, controls, nonsense, two_folds
 from evaluation.labelfree.choice import agreement
 from evaluation.labelfree.clusters import cluster
 from evaluation.labelfree.layer import PULL, Pairs, _slope, descend
-from evaluation.labelfree.shares import SOFTENING, share_bias
+from evaluation.labelfree.regime import SOFTENING, share_bias
 from tests.labelfree.world import CLASSES, DIM, World, demo, unit, world
 
 SEEDS = range(10)

@@ -119,7 +119,7 @@ def clusters(spreads: list[float], n: int = 40, seed: int = 0) -> tuple[np.ndarr
 def test_variety_is_the_mean_pairwise_distance() -> None:
     """scipy's pdist, of vectors of any length; its interval is the jackknife's."""
     embeddings, labels = clusters([0.1, 0.4])
-    audit = audit_embeddings("m", embeddings, labels, ["a", "b"])
+    audit = audit_embeddings("m", embeddings, labels, ["a", "b"], {})
     for c, row in enumerate(audit.classes):
         distances = pdist(embeddings[labels == c], "cosine")
         assert row.variety.value == pytest.approx(distances.mean())
@@ -134,7 +134,7 @@ def test_the_variety_s_interval_covers() -> None:
     covered = 0
     for seed in range(300):
         embeddings, labels = clusters([0.3], n=30, seed=seed)
-        row = audit_embeddings("m", embeddings, labels, ["a"]).classes[0].variety
+        row = audit_embeddings("m", embeddings, labels, ["a"], {}).classes[0].variety
         covered += row.low <= truth <= row.high
     assert 0.90 <= covered / 300 <= 0.98
 
@@ -143,16 +143,17 @@ def test_overlap_counts_neighbours() -> None:
     """Two classes on one centre share their neighbours; the third keeps to itself."""
     embeddings, labels = clusters([0.05, 0.05, 0.05])
     embeddings[labels == 1] += np.eye(3, 16)[0] - np.eye(3, 16)[1]
-    overlap = np.array(audit_embeddings("m", embeddings, labels, ["a", "b", "c"]).overlap)
+    overlap = np.array(audit_embeddings("m", embeddings, labels, ["a", "b", "c"], {}).overlap)
     assert overlap.sum(axis=1) == pytest.approx(1)
     assert overlap[0, 1] > 0.3 < overlap[1, 0]
     assert overlap[2].tolist() == [0, 0, 1]
 
 
-def test_a_photo_is_not_its_own_neighbour() -> None:
+def test_a_photo_is_not_its_own_neighbour(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two pairs across classes: every nearest neighbour is of the other class."""
+    monkeypatch.setattr("evaluation.scoring.audit.NEIGHBOURS", 1)
     embeddings = np.array([[1.0, 0.0], [1.0, 0.01], [0.0, 1.0], [0.01, 1.0]])
-    audit = audit_embeddings("m", embeddings, np.array([0, 1, 0, 1]), ["a", "b"], neighbours=1)
+    audit = audit_embeddings("m", embeddings, np.array([0, 1, 0, 1]), ["a", "b"], {})
     assert audit.overlap == ((0.0, 1.0), (1.0, 0.0))
     assert [row.purity for row in audit.classes] == [0.0, 0.0]
 
@@ -166,7 +167,7 @@ def test_variety_stands_beside_recall() -> None:
     names = list("abcde")
     embeddings, labels = clusters([0.1, 0.2, 0.3, 0.4, 0.5])
     recalls = {name: recall(0.9 - 0.1 * i) for i, name in enumerate(names)}
-    audit = audit_embeddings("m", embeddings, labels, names, recalls=recalls)
+    audit = audit_embeddings("m", embeddings, labels, names, recalls)
     assert audit.variety_recall == pytest.approx(-1)
     assert audit.variety_recall_p == pytest.approx(2 / 120)
     assert audit.classes[0].recall == recalls["a"]
@@ -178,7 +179,7 @@ def test_the_correlation_agrees_with_scipy() -> None:
     names = list("abcdef")
     embeddings, labels = clusters([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
     recalls = {name: recall(value) for name, value in zip(names, values, strict=True)}
-    audit = audit_embeddings("m", embeddings, labels, names, recalls=recalls)
+    audit = audit_embeddings("m", embeddings, labels, names, recalls)
     varieties = [row.variety.value for row in audit.classes]
     expected = scipy.stats.spearmanr(varieties, values).statistic
     assert audit.variety_recall == pytest.approx(expected)
@@ -191,15 +192,15 @@ def test_the_correlation_agrees_with_scipy() -> None:
 def test_equal_recalls_have_no_correlation() -> None:
     """0 / 0 is None, as are fewer than three classes with a recall."""
     embeddings, labels = clusters([0.1, 0.2, 0.3])
-    for recalls in ({n: recall(0.5) for n in "abc"}, {"a": recall(0.1), "b": recall(None)}, None):
-        audit = audit_embeddings("m", embeddings, labels, list("abc"), recalls=recalls)
+    for recalls in ({n: recall(0.5) for n in "abc"}, {"a": recall(0.1), "b": recall(None)}, {}):
+        audit = audit_embeddings("m", embeddings, labels, list("abc"), recalls)
         assert (audit.variety_recall, audit.variety_recall_p) == (None, None)
 
 
 def test_a_class_of_one_photo_has_no_variety() -> None:
     """Of two photos, a value without interval."""
     embeddings = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    audit = audit_embeddings("m", embeddings, np.array([0, 1, 1]), ["a", "b"])
+    audit = audit_embeddings("m", embeddings, np.array([0, 1, 1]), ["a", "b"], {})
     assert audit.classes[0].variety.value is None
     assert audit.classes[1].variety.value == pytest.approx(1 - 0.5**0.5)
     assert audit.classes[1].variety.low is None

@@ -307,13 +307,6 @@ def test_a_class_without_training_image_is_refused() -> None:
         few_shot("m", train, train, (*CLASSES, "d"))
 
 
-def test_one_class_is_refused() -> None:
-    """There is nothing to tell apart."""
-    support = Support(embeddings=np.ones((3, 4)), labels=np.zeros(3, dtype=int))
-    with pytest.raises(DataError, match="two classes or more"):
-        few_shot("m", support, support, ("a",))
-
-
 def gain_of(value: float, half: float) -> MeanGain:
     return MeanGain(gain=value, low=value - half, high=value + half, p=0.5, n=100, repetitions=3)
 

@@ -208,19 +208,6 @@ def test_a_probability_that_is_not_finite_is_refused_with_its_image() -> None:
         score(make_predictions([0, 1], [[0.5, 0.5], [np.nan, 1.0]]))
 
 
-def test_shapes_that_do_not_fit_are_refused() -> None:
-    """One label too few."""
-    good = random_predictions(4, 3, skill=1)
-    bad = Predictions(
-        classes=good.classes,
-        sample_ids=good.sample_ids,
-        labels=good.labels[:3],
-        probabilities=good.probabilities,
-    )
-    with pytest.raises(ModelError, match="shapes"):
-        score(bad)
-
-
 def test_near_duplicates_widen_every_interval_and_change_no_value() -> None:
     """Each image twice: the same values, intervals as wide as those of single images."""
     once = random_predictions(105, 7, skill=1.5)

@@ -111,7 +111,7 @@ def everything() -> StudyComparison:
         ),
         audit=replace(
             audit_labels(align({c: predictions[c] for c in ("s/t/long", "s/u/long")})),
-            embeddings=(audit_embeddings("t", embeddings, LABELS, CLASSES, recalls=recalls),),
+            embeddings=(audit_embeddings("t", embeddings, LABELS, CLASSES, recalls),),
             near_duplicates=(aligned.sample_ids[:2],),
         ),
         retrieval=retrieve("t", embeddings, embeddings, [f"title {i}" for i in range(N)]),
