@@ -131,11 +131,11 @@ class Chosen:
 def choose(trials: Trials, texts: FloatArray) -> Chosen:
     """The mean of the layers of highest agreement, for the (C, D) texts of the classes."""
     photos, folds, classes = trials.pairs.photos, trials.folds, len(texts)
-    told = (trials.pairs.titles @ texts.T).argmax(axis=1)
+    by_title = (trials.pairs.titles @ texts.T).argmax(axis=1)
 
     def seen(layers: Layers) -> Agreement:
         said = (crossed(layers, photos, folds) @ texts.T).argmax(axis=1)
-        return agreement(said, told, classes)
+        return agreement(said, by_title, classes)
 
     with threadpool_limits(limits=1, user_api="blas"):
         shares = {how: seen(trials.halves(how)).share for how in SETTINGS}
@@ -143,7 +143,10 @@ def choose(trials: Trials, texts: FloatArray) -> Chosen:
         best = tuple(sorted(SETTINGS, key=lambda how: -shares[how])[:KEPT])
         first, second = zip(*(trials.halves(how) for how in best), strict=True)
         layers = _mean(first), _mean(second)
-        before, after = agreement((photos @ texts.T).argmax(axis=1), told, classes), seen(layers)
+        before, after = (
+            agreement((photos @ texts.T).argmax(axis=1), by_title, classes),
+            seen(layers),
+        )
         adopted = (
             before.z >= MINIMUM_Z
             and (after.z >= MINIMUM_Z and after.kappa >= MINIMUM_KAPPA)

@@ -165,13 +165,13 @@ class _Recipe:
         if self.adopted is None:
             return False
         titled, folds = self.seen.titled, self.seen.folds
-        told = self.zero_shot.logits(self.seen.titles[titled]).argmax(axis=1)
+        by_title = self.zero_shot.logits(self.seen.titles[titled]).argmax(axis=1)
 
         def agreeing(*, clusters: bool) -> int:
             said = np.empty(len(folds), dtype=np.int64)
             for fold, head in enumerate(self.crossed(clusters=clusters)):
                 said[folds == fold] = head.logits(self.seen.photos[folds == fold]).argmax(axis=1)
-            return int(np.sum(said[titled] == told))
+            return int(np.sum(said[titled] == by_title))
 
         return agreeing(clusters=True) > agreeing(clusters=False)
 

@@ -4,16 +4,16 @@ import math
 
 import numpy as np
 import scipy.stats
-from scipy.special import digamma, ndtri
+from scipy.special import digamma
 
 from evaluation import records
 from evaluation.records import BoolArray, FloatArray, IntArray, Metric, Predictions, RiskPoint
 from evaluation.scoring.calibration import cross_fitted
 from evaluation.scoring.intervals import (
-    CONFIDENCE,
     LARGE,
     SEED,
     Interval,
+    Z,
     bootstrap,
     metric,
     share,
@@ -112,10 +112,13 @@ def aurc(
         # A unit's content is the images that it holds: sums of contents count copies.
         (interval,) = bootstrap(units_of(strata, np.eye(n), groups), areas, resamples=_RESAMPLES)
     else:
-        parts = _parts(np.arange(n) if groups is None else groups)
+        # A group lies in one part.
+        _, units = np.unique(np.arange(n) if groups is None else groups, return_inverse=True)
+        shuffled = np.random.default_rng(SEED).permutation(units.max() + 1)
+        parts = shuffled[units] % _PARTS
         left_out = areas((parts != np.arange(_PARTS)[:, None]).astype(np.float64))
         spread = float(((_PARTS - 1) * left_out.var(ddof=0)) ** 0.5)
-        half = float(ndtri((1 + CONFIDENCE) / 2)) * spread
+        half = Z * spread
         interval = Interval(low=max(0.0, value - half), high=value + half, method="jackknife")
     return metric("aurc", value, n, interval)
 
@@ -134,12 +137,6 @@ def _area(wrong: FloatArray, total: FloatArray) -> FloatArray:
     harmonic = digamma(after + 1) - digamma(before + 1)
     risks = wrong + (errors - share_wrong * before) * harmonic
     return np.asarray(risks.sum(axis=1) / np.maximum(after[:, -1], 1))
-
-
-def _parts(units: IntArray) -> IntArray:
-    """(N,) part of the jackknife in which each image lies; a unit lies in one part."""
-    shuffled = np.random.default_rng(SEED).permutation(np.unique(units).size)
-    return shuffled[np.unique(units, return_inverse=True)[1]] % _PARTS
 
 
 # --------------------------------------------------------------------- automation

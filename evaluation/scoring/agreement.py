@@ -43,8 +43,8 @@ def cohen(a: IntArray, b: IntArray, groups: IntArray | None = None) -> Metric:
     margins = [(answers[:, None] == classes).astype(np.float64) for answers in (a, b)]
 
     def chance(sums: FloatArray, n: FloatArray) -> FloatArray:
-        one, other = np.split(sums, 2, axis=1)
-        return np.asarray((one * other).sum(axis=1) / n**2)
+        of_a, of_b = np.split(sums, 2, axis=1)
+        return np.asarray((of_a * of_b).sum(axis=1) / n**2)
 
     return _kappa("cohen", (a == b).astype(np.float64), np.hstack(margins), chance, groups)
 
@@ -53,7 +53,7 @@ def fleiss(answers: Sequence[IntArray], groups: IntArray | None = None) -> Metri
     """Fleiss' kappa (1971) of the (N,) classes that two people or more gave, likewise."""
     classes, raters = np.arange(np.max(answers) + 1), len(answers)
     votes = np.asarray(
-        np.sum([one[:, None] == classes for one in answers], axis=0, dtype=np.float64)
+        np.sum([given[:, None] == classes for given in answers], axis=0, dtype=np.float64)
     )
     same = np.asarray(((votes**2).sum(axis=1) - raters) / (raters * (raters - 1)))
 

@@ -59,14 +59,23 @@ def calibration_scores(
     brier, nll = means(("brier", "nll"), np.column_stack([squares, losses]), labels, groups)
     confidence = probabilities.max(axis=1)
     right = predictions.right
-    null = null_ece(confidence)
+    null, where = null_ece(confidence), bin_of(confidence)
+    bins = tuple(
+        records.ReliabilityBin(
+            low=i / BINS,
+            high=(i + 1) / BINS,
+            confidence=float(confidence[here].mean()) if (here := where == i).any() else None,
+            accuracy=share("accuracy", right, groups, here),
+        )
+        for i in range(BINS)
+    )
     return CalibrationScores(
         brier=brier,
         nll=nll,
         ece=float(ece(confidence, right[None, :])[0]),
         ece_null_mean=float(null.mean()),
         ece_null_high=float(np.quantile(null, 0.95)),
-        bins=_reliability(confidence, right, groups),
+        bins=bins,
         confidence=float(confidence.mean()),
     )
 
@@ -105,21 +114,6 @@ def null_ece(confidence: FloatArray, *, seed: int = SEED) -> FloatArray:
     generator = np.random.default_rng(seed)
     drawn = generator.random((_NULL_DRAWS, confidence.size), dtype=np.float32)
     return ece(confidence, drawn < confidence)
-
-
-def _reliability(
-    confidence: FloatArray, right: BoolArray, groups: IntArray | None
-) -> tuple[records.ReliabilityBin, ...]:
-    where = bin_of(confidence)
-    return tuple(
-        records.ReliabilityBin(
-            low=i / BINS,
-            high=(i + 1) / BINS,
-            confidence=float(confidence[here].mean()) if (here := where == i).any() else None,
-            accuracy=share("accuracy", right, groups, here),
-        )
-        for i in range(BINS)
-    )
 
 
 def fit_temperature(logits: FloatArray, labels: IntArray) -> float:

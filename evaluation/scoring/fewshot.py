@@ -199,10 +199,10 @@ def _point(method: Method, shots: int | None, setting: Setting) -> FewShotPoint:
     return FewShotPoint(
         shots=shots,
         images=supports[0].size,
-        accuracies=tuple(float(x) for x in right.mean(axis=1)),
+        accuracies=tuple(right.mean(axis=1).tolist()),
         mean=band.gain,
-        low=max(0.0, band.low),
-        high=min(1.0, band.high),
+        low=band.low,
+        high=band.high,
         over_zero_shot=None
         if setting.right_zero_shot is None
         else mean_gain(right, setting.right_zero_shot, setting.groups),

@@ -17,6 +17,7 @@ from evaluation.records import BoolArray, FloatArray, IntArray, Metric
 from evaluation.records.groups import clusters
 
 CONFIDENCE = 0.95
+Z = float(ndtri((1 + CONFIDENCE) / 2))
 RESAMPLES = 9_999
 LARGE = 2_000
 """Images beyond which statistics that need every image's value are not resampled 9999 times."""
@@ -40,7 +41,7 @@ class Interval:
 
 def wilson(count: float, n: float) -> Interval:
     """Wilson's score interval of a proportion ``count / n`` (Wilson 1927), n > 0."""
-    z2 = ndtri((1 + CONFIDENCE) / 2) ** 2
+    z2 = Z**2
     middle = (count + z2 / 2) / (n + z2)
     half = np.sqrt(z2 * (count * (n - count) / n + z2 / 4)) / (n + z2)
     # At 0 and n successes the bound is 0 or 1 but for rounding.
@@ -259,6 +260,5 @@ def _normal(values: FloatArray, strata: IntArray, groups: IntArray | None) -> In
     error = float(np.sqrt(residuals @ residuals)) / values.size
     if groups is not None:
         error *= design_effect(values, groups) ** 0.5
-    half = float(ndtri((1 + CONFIDENCE) / 2)) * error
     middle = float(values.mean())
-    return Interval(low=middle - half, high=middle + half, method="normal")
+    return Interval(low=middle - Z * error, high=middle + Z * error, method="normal")

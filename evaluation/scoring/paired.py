@@ -232,10 +232,11 @@ def mean_gain(
 ) -> MeanGain:
     """Mean accuracy of S repetitions of a method on N images, over a case's on the same images.
 
-    ``correct`` is (S, N) and ``baseline`` (N,); without it the gain is the mean accuracy
-    itself.  Repetitions (seeds, supports) and images are both samples: the variance is the sum of
-    the two one-way variances, which counts their interaction twice and errs on the wide side
-    (Owen 2007, "The pigeonhole bootstrap"); t quantiles with Satterthwaite's degrees of freedom.
+    ``correct`` is (S, N) and ``baseline`` (N,); without it the gain is the mean accuracy itself,
+    and its interval lies between 0 and 1.  Repetitions (seeds, supports) and images are both
+    samples: the variance is the sum of the two one-way variances, which counts their interaction
+    twice and errs on the wide side (Owen 2007, "The pigeonhole bootstrap"); t quantiles with
+    Satterthwaite's degrees of freedom.
     Repetitions that are all the same, or a single one, add no variance of their own.
     ``groups`` (N,) gives equal numbers to images that count as one.
     """
@@ -254,4 +255,6 @@ def mean_gain(
     spread = by_image**2 / max(units - 1, 1) + by_seed**2 / max(repetitions - 1, 1)
     df = variance**2 / spread if spread else 1.0
     low, high, p = t_interval(gain, variance**0.5, df)
+    if baseline is None:
+        low, high = max(0.0, low), min(1.0, high)
     return MeanGain(gain=gain, low=low, high=high, p=p, n=n, repetitions=repetitions)

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.special import logsumexp, ndtri, softmax
+from scipy.special import logsumexp, softmax
 
 from evaluation.records import FloatArray, IntArray, Metric, StrayScore, StrayTest
-from evaluation.scoring.intervals import CONFIDENCE, Interval, metric, share
+from evaluation.scoring.intervals import Interval, Z, metric, share
 
 Scores = Mapping[StrayScore, FloatArray]
 """Of N photos, (N,) of each score: higher for photos of the classes."""
@@ -22,15 +22,15 @@ def stray_scores(
     ``scale`` is that of the logits of a text-image model, ``none`` its (N,) logits of the text
     that stands for no class.
     """
-    found: dict[StrayScore, FloatArray] = {
+    scores: dict[StrayScore, FloatArray] = {
         "softmax": softmax(logits, axis=1).max(axis=1),
         "energy": np.asarray(logsumexp(logits, axis=1)),
     }
     if scale is not None and none is not None:
-        found["mcm"] = softmax(logits / scale, axis=1).max(axis=1)
+        scores["mcm"] = softmax(logits / scale, axis=1).max(axis=1)
         with_none = np.column_stack([logits, none])
-        found["none"] = 1 - softmax(with_none, axis=1)[:, -1]
-    return found
+        scores["none"] = 1 - softmax(with_none, axis=1)[:, -1]
+    return scores
 
 
 def measure_strays(
@@ -60,7 +60,7 @@ def measure_strays(
                 passed=share("passed", others >= threshold),
             )
         )
-    chosen = max(test, key=lambda one: auroc(validation[one], choosing[one]).value or 0.0)
+    chosen = max(test, key=lambda score: auroc(validation[score], choosing[score]).value or 0.0)
     return tuple(tests), chosen
 
 
@@ -86,13 +86,13 @@ def auroc(own: FloatArray, strays: FloatArray, groups: IntArray | None = None) -
         members = np.unique(groups, return_inverse=True)[1]
         residuals = np.asarray(np.bincount(members, weights=residuals), dtype=np.float64)
     variance = sum(
-        float(one @ one) / n**2 * one.size / max(one.size - 1, 1)
-        for one, n in ((residuals, own.size), (below - value, strays.size))
+        float(side @ side) / n**2 * side.size / max(side.size - 1, 1)
+        for side, n in ((residuals, own.size), (below - value, strays.size))
     )
     n = own.size + strays.size
     if variance <= 0 or not 0 < value < 1:  # told apart without a fault, or all equal
         return Metric(name="auroc", value=value, n=n)
-    half = float(ndtri((1 + CONFIDENCE) / 2)) * variance**0.5 / (value * (1 - value))
+    half = Z * variance**0.5 / (value * (1 - value))
     low, high = (1 / (1 + (1 - value) / value * np.exp(-side)) for side in (-half, half))
     return metric("auroc", value, n, Interval(low=float(low), high=float(high), method="delong"))
 

@@ -15,9 +15,10 @@ import cattrs
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation import records
 from evaluation.errors import DataError
-from evaluation.labelfree import Adapted, Unlabelled, adapt, controls, two_folds
-from evaluation.records import Adaptation, Case, FloatArray, Fold, Head, MeanGain, Metric, ModelSpec
+from evaluation.labelfree import Adapted, Unlabelled, adapt, controls, learn, two_folds
+from evaluation.records import Adaptation, Case, FloatArray, Fold, Head, Metric, ModelSpec
 from evaluation.records.labelfree import METHOD
 from evaluation.scoring.paired import mean_gain
 from evaluation.stages.bench import READ, Bench, title_texts
@@ -25,6 +26,9 @@ from evaluation.stages.open import StudyData
 
 MINIMUM_PAIRS = 30
 """Of photos and titles: with fewer, agreement cannot be told from chance."""
+PAIRS = (50, 100, 200, 400)
+PAIR_SEEDS = (0, 1, 2)
+"""Numbers of pairs of a learning curve, and draws of each."""
 
 
 class AdaptedCase(NamedTuple):
@@ -122,19 +126,24 @@ def _adapted(
     return {name: part for name, part in kept.items() if part is not None}
 
 
+def _right(bench: Bench, heads: Sequence[Head]) -> records.BoolArray:
+    """(S, N) whether each of the heads is right on each test photo."""
+    photos, labels = bench.rows["test"], bench.data.labels(bench.data.ids("test"))
+    return np.stack([head.logits(photos).argmax(axis=1) == labels for head in heads])
+
+
 def _controls(
     bench: Bench, zero_shot: Head, without: Mapping[str, Sequence[Head]]
-) -> tuple[tuple[Metric, ...], dict[str, MeanGain]]:
+) -> tuple[tuple[Metric, ...], dict[str, records.MeanGain]]:
     """Accuracy of each control on the test photos, and its gain over the model as it is."""
-    ids, photos = bench.data.ids("test"), bench.rows["test"]
-    labels, groups = bench.data.labels(ids), bench.data.groups(ids)
-    before = zero_shot.logits(photos).argmax(axis=1) == labels
+    groups, (before,) = bench.data.groups(bench.data.ids("test")), _right(bench, [zero_shot])
     accuracies, gains = [], {}
     for name, heads in without.items():
-        right = np.stack([head.logits(photos).argmax(axis=1) == labels for head in heads])
+        right = _right(bench, heads)
         mean = mean_gain(right, groups=groups)
-        low, high = max(0.0, mean.low), min(1.0, mean.high)
-        accuracies.append(Metric(name=name, value=mean.gain, low=low, high=high, n=mean.n))
+        accuracies.append(
+            Metric(name=name, value=mean.gain, low=mean.low, high=mean.high, n=mean.n)
+        )
         gains[name] = mean_gain(right, before, groups)
     return tuple(accuracies), gains
 
@@ -198,3 +207,39 @@ def _record(
         shares=by_class(shares),
         seen_shares=by_class(made.seen_shares),
     )
+
+
+def pairs_curve(
+    run: records.RunRecord, bench: Bench, zero_shot: Head
+) -> tuple[records.PairsCurve, ...]:
+    """Test accuracy by number of pairs, at the first setting that a case chose.
+
+    Nothing for a case that no title adapted.  Draws are nested, as those of the learning curves
+    of labels; clusters and shares are left out.
+    """
+    if run.adaptation is None or not run.adaptation.settings:
+        return ()
+    seen, groups = unlabelled(bench), bench.data.groups(bench.data.ids("test"))
+    titled, best = np.flatnonzero(seen.titled), run.adaptation.settings[0]
+    points = []
+    for size in (*(size for size in PAIRS if size < len(titled)), len(titled)):
+        drawn = [
+            np.sort(np.random.default_rng(seed).permutation(titled)[:size])
+            for seed in (PAIR_SEEDS if size < len(titled) else PAIR_SEEDS[:1])
+        ]
+        heads = [
+            replace(zero_shot, layer=learn(seen, some, best, bench.data.split.seed))
+            for some in drawn
+        ]
+        right = _right(bench, heads)
+        band = mean_gain(right, groups=groups)
+        points.append(
+            records.PairsPoint(
+                pairs=size,
+                accuracies=tuple(right.mean(axis=1).tolist()),
+                mean=band.gain,
+                low=band.low,
+                high=band.high,
+            )
+        )
+    return (records.PairsCurve(case=run.case, points=tuple(points)),)

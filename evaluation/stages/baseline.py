@@ -59,9 +59,9 @@ def state(artefacts: Path, study: str, against: str) -> Iterator[StudyResults]:
     """
     saved = states_of(artefacts)
     places = (saved / against, Path(against))
-    found = next((place for place in places if (place / study / "study.json").is_file()), None)
-    if found is not None:
-        yield read_study_results(found / study)
+    place = next((place for place in places if (place / study / "study.json").is_file()), None)
+    if place is not None:
+        yield read_study_results(place / study)
         return
     with tempfile.TemporaryDirectory() as folder:
         if not _from_git(artefacts, study, against, Path(folder)):
@@ -100,9 +100,9 @@ def history(now: StudyResults, artefacts: Path) -> tuple[KeptState, ...]:
         with suppress(ArtefactError):
             then = read_study_results(folder)
             scored = max((run.provenance.started for run in then.runs), default="")
-            found = _changes(then, now)
-            kept.append(KeptState(name=folder.parent.name, scored=scored, changes=found))
-    return tuple(sorted(kept, key=lambda one: (one.scored, one.name)))
+            state = KeptState(name=folder.parent.name, scored=scored, changes=_changes(then, now))
+            kept.append(state)
+    return tuple(sorted(kept, key=lambda state: (state.scored, state.name)))
 
 
 def changes(artefacts: Path, study: str, then: StudyResults) -> tuple[CaseChange, ...]:
@@ -112,14 +112,14 @@ def changes(artefacts: Path, study: str, then: StudyResults) -> tuple[CaseChange
 
     Raises :class:`ArtefactError` when no case has photos in common.
     """
-    found = _changes(then, _results(artefacts, study))
-    if not found:
+    changed = _changes(then, _results(artefacts, study))
+    if not changed:
         raise ArtefactError(
             "no case was scored on the same photos then and now",
             where=study,
             remedy=f"run {eval_command(study)}",
         )
-    return found
+    return changed
 
 
 def _changes(then: StudyResults, now: StudyResults) -> tuple[CaseChange, ...]:

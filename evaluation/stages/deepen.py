@@ -18,13 +18,13 @@ from evaluation.scoring.fewshot import few_shot
 from evaluation.scoring.paired import mean_gain
 from evaluation.scoring.prompts import near_identical, text_effects
 from evaluation.scoring.retrieval import retrieve
+from evaluation.stages.adapt import pairs_curve
 from evaluation.stages.bench import Bench, bench_of
 from evaluation.stages.compare import compare_cases
 from evaluation.stages.engine import Engine
 from evaluation.stages.evidence import Evidence, chosen_cases, read_evidence
 from evaluation.stages.heads import make_head
 from evaluation.stages.open import StudyData
-from evaluation.stages.pairs import pairs_curve
 from evaluation.stores import artefacts
 
 _Of = TypeVar("_Of", records.EmbeddingAudit, FewShot, records.Retrieval)
@@ -66,11 +66,11 @@ def _with_label_free(
     run = evidence.runs[chosen]
     head = make_head(bench.data.case(run.case.removeprefix(f"{run.study}/")), bench).head
     curve = pairs_curve(run, bench, bench.texts(run.prompts))
-    found = _retrieval(bench, head.through(bench.rows["test"]))
+    retrieval = _retrieval(bench, head.through(bench.rows["test"]))
     return replace(
         comparison,
         pairs=(*(pairs for pairs in comparison.pairs if pairs.case != chosen), *curve),
-        retrieval=(*_of_others(comparison.retrieval, run.model.name), *found),
+        retrieval=(*_of_others(comparison.retrieval, run.model.name), *retrieval),
     )
 
 
@@ -205,11 +205,11 @@ def _audit(audit: DataAudit | None, bench: Bench, run: records.RunRecord) -> Dat
     if audit is None:
         return None
     test, model = bench.support("test"), bench.model.spec.name
-    found = audit_embeddings(
+    own = audit_embeddings(
         model,
         test.embeddings,
         test.labels,
         bench.data.dataset.classes,
         {row.label: row.recall for row in run.per_class},
     )
-    return replace(audit, embeddings=(*_of_others(audit.embeddings, model), found))
+    return replace(audit, embeddings=(*_of_others(audit.embeddings, model), own))

@@ -84,5 +84,5 @@ def told_apart(then: FloatArray, now: FloatArray) -> BoolArray:
     classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
     classifier.fit(np.concatenate([rows[:half] for rows in sides]), np.repeat([0, 1], half))
     held_out = np.concatenate([rows[half:] for rows in sides])
-    found: BoolArray = classifier.predict(held_out) == np.repeat([0, 1], n - half)
-    return found
+    right: BoolArray = classifier.predict(held_out) == np.repeat([0, 1], n - half)
+    return right

@@ -61,12 +61,12 @@ def ready_case(case: Case, data: StudyData, engine: Engine, target: float = TARG
             remedy="choose a case of a model",
         )
     test, strays = outcome.predictions, outcome.said["strays"]
-    found = automate(test, outcome.validation, data.groups(test.sample_ids), target=target)
+    automation = automate(test, outcome.validation, data.groups(test.sample_ids), target=target)
     return ReadyCase(
         bench=outcome.bench,
         head=outcome.head,
         test=test,
-        threshold=found.threshold,
+        threshold=automation.threshold,
         strays=strays,
     )
 
@@ -128,20 +128,20 @@ def _like(samples: Sequence[Sample], data: StudyData) -> list[str]:
     names = [f"{data.study.name}: {sample.id}" for sample in data.dataset.samples]
     known = len(names)
     names += [sample.id for sample in samples]
-    found = [""] * len(samples)
+    like = [""] * len(samples)
     for group in alike([sample.look for sample in (*data.dataset.samples, *samples)]):
         for index in group:
             if index >= known:
-                found[index - known] = names[next(other for other in group if other != index)]
-    return found
+                like[index - known] = names[next(other for other in group if other != index)]
+    return like
 
 
-def answers_to_csv(found: FolderAnswers) -> str:
+def answers_to_csv(folder: FolderAnswers) -> str:
     """One row a photo, with a probability a class: a table of ``kind = "predictions"`` too."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*HEAD, *found.classes])
-    for said, row in zip(found.answers, found.probabilities, strict=True):
+    writer.writerow([*HEAD, *folder.classes])
+    for said, row in zip(folder.answers, folder.probabilities, strict=True):
         decision = "keep" if said.kept else "person"
         probabilities = [repr(float(p)) for p in row]
         writer.writerow(

@@ -42,14 +42,15 @@ def fingerprint(case: Case, data: StudyData, settings: Settings) -> str:
             "program": [SCORING, SCHEMA_VERSION, *([METHOD] if case.model.adapt else [])],
             "photos": data.dataset.revision,
             "said": [
-                [one.id, one.title, one.text, one.subcategory] for one in data.dataset.samples
+                [sample.id, sample.title, sample.text, sample.subcategory]
+                for sample in data.dataset.samples
             ],
             "split": [
                 *(data.split.digest, data.split.seed, data.split.groups),
                 *(draw.digest for draw in data.draws if is_repeated(case, data)),
             ],
             "texts": json_file.plain(case.prompts),
-            "strays": [one.digest for one in data.strays],
+            "strays": [stray.digest for stray in data.strays],
             "weights": weights_fingerprint(case.model, settings),
         }
     )
@@ -129,15 +130,15 @@ def maps_stand(case: Case, spec: records.ExplainSpec, root: Path) -> bool:
         return False
     # Whatever cannot be read is made anew.
     with suppress(ArtefactError, *json_file.MISFITS):
-        found = json_object(folder / "attention.json")
-        made_of = (found["algorithms"], found["predictions_digest"])
+        plain = json_object(folder / "attention.json")
+        made_of = (plain["algorithms"], plain["predictions_digest"])
         return (
             made_of == (ALGORITHMS, artefacts.predictions_digest(root, case.id))
-            and json_file.structured(found["spec"], records.ExplainSpec).covers(spec)
+            and json_file.structured(plain["spec"], records.ExplainSpec).covers(spec)
             and all(
-                (folder / one["overlay"]).is_file()
-                for photo in found["photos"]
-                for one in photo["maps"]
+                (folder / overlaid["overlay"]).is_file()
+                for photo in plain["photos"]
+                for overlaid in photo["maps"]
             )
         )
     return False
@@ -177,8 +178,8 @@ def comparison_fingerprint(
             "near": study.near_duplicates,
             "slices": [card.slices for card in study.samples],
             "states": [
-                [one.parent.name, (one / "study.json").stat().st_mtime_ns]
-                for one in artefacts.kept_states(root, study.name)
+                [state.parent.name, (state / "study.json").stat().st_mtime_ns]
+                for state in artefacts.kept_states(root, study.name)
             ],
             "reference": json_file.plain(study.reference),
             "runs": said,
@@ -189,12 +190,12 @@ def comparison_fingerprint(
 def standing_comparison(root: Path, name: str) -> CaseComparison | None:
     """The ranks of a study's cases, when its comparison.json is about them as they are."""
     with suppress(ArtefactError, *json_file.MISFITS):
-        found = json_object(root / name / "comparison.json")
+        plain = json_object(root / name / "comparison.json")
         study = artefacts.read(root / name / "study.json", StudyRecord)
         attempts = [root / case / "run.json" for case in study.cases]
         runs = [artefacts.read(path, RunRecord) for path in attempts if path.is_file()]
         kept = [run for run in runs if run.status == "ok" and study.is_of(run)]
         tables = {run.case: tables_digest(root / run.case) for run in kept}
-        if found["fingerprint"] == comparison_fingerprint(root, study, kept, tables):
-            return json_file.structured(found["comparison"], CaseComparison)
+        if plain["fingerprint"] == comparison_fingerprint(root, study, kept, tables):
+            return json_file.structured(plain["comparison"], CaseComparison)
     return None

@@ -27,12 +27,11 @@ from evaluation.records import (
     Study,
     Support,
 )
-from evaluation.stages.adapt import AdaptedCase, adapt_case, check_adaptation
+from evaluation.stages.adapt import AdaptedCase, adapt_case, check_adaptation, pairs_curve
 from evaluation.stages.bench import Bench
 from evaluation.stages.engine import Engine, Settings
 from evaluation.stages.heads import make_head, read_by
 from evaluation.stages.open import StudyData, hide_test
-from evaluation.stages.pairs import pairs_curve
 from evaluation.stores.maps import MapCache
 from tests.factories import make_run
 from tests.labelfree.world import CLASSES, DIM, World, world
