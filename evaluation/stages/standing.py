@@ -191,7 +191,7 @@ def standing_comparison(root: Path, name: str) -> CaseComparison | None:
     """The ranks of a study's cases, when its comparison.json is about them as they are."""
     with suppress(ArtefactError, *json_file.MISFITS):
         plain = json_object(root / name / "comparison.json")
-        study = artefacts.read(root / name / "study.json", StudyRecord)
+        study = artefacts.read(root / name / "study.json", records.StudyRecord)
         attempts = [root / case / "run.json" for case in study.cases]
         runs = [artefacts.read(path, RunRecord) for path in attempts if path.is_file()]
         kept = [run for run in runs if run.status == "ok" and study.is_of(run)]
