@@ -50,7 +50,7 @@ def slides(  # noqa: PLR0917 - click passes them by name
     The file stands alone: it may be mailed, opened from a disk, and asks nothing of the
     network.  Arrow keys go through the slides, P presents them.
     """
-    from evaluation.report.paper.paper import write_slides
+    from evaluation.report.paper.printing import write_slides
 
     html = output or (None if pdf else Path(f"{study}-slides.html"))
     write_slides(artefacts, study, html=html, pdf=pdf, language=language, photos=photos)
@@ -84,7 +84,7 @@ def print_study(
 
     Chromium or Chrome prints it: the one on the PATH, or the one that VEILLE_CHROMIUM names.
     """
-    from evaluation.report.paper.paper import write_pdf
+    from evaluation.report.paper.printing import write_pdf
 
     path = output or Path(f"{study}.pdf")
     pages = write_pdf(

@@ -59,7 +59,7 @@ def predict(
     threshold ("keep") or a person has to look ("person"), and another photo that looks the
     same.  A page shows what is left to a person.  Stop it when you like: it goes on where it was.
     """
-    from evaluation.report.site.left import write_left
+    from evaluation.report.site.standalone import write_left
     from evaluation.stages.predict import answers_to_csv, predict_folder
 
     with watched(settings) as shown:

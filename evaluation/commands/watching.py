@@ -31,7 +31,7 @@ def watch(
     the photos that flipped.  The test part is put away: `veille eval` scores it, at the end.  A
     page of the same figures, marked provisional, follows; Ctrl+C ends.
     """
-    from evaluation.report.site.provisional import PLACE, write_page
+    from evaluation.report.site.standalone import PLACE, write_page
     from evaluation.stages import watch as stage
     from evaluation.stages.engine import Engine
 

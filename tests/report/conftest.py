@@ -16,7 +16,7 @@ import pytest
 
 from evaluation.records import StudyResults
 from evaluation.report.kit.markup import Templates
-from evaluation.report.kit.sentence import Claim
+from evaluation.report.kit.page import Claim
 from evaluation.report.pages import PAGES
 from evaluation.report.site.render import Pages, render
 from evaluation.report.study.view import StudyView

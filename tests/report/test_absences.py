@@ -128,7 +128,7 @@ def test_a_study_that_never_ran_is_all_commands(shop: StudyResults) -> None:
     empty = replace(shop, runs=(), predictions={}, comparison=None, explanations={},
                     suggestions={}, projections={})  # fmt: skip
     pages = render((empty,), None, templates=TEMPLATES, draw=placeholder)
-    for name in stub.STUBS:
+    for name in stub.STEPS:
         (page,) = (one for one in PAGES if one.name == name)
         if name != "retrieval":
             assert "veille eval boutique" in text(pages, f"etudes/boutique/{page.address}.md"), name
@@ -142,5 +142,5 @@ def test_a_study_of_predictions_alone_is_not_promised_maps(tmp_path: Path) -> No
         for run in results.runs
     )
     place = here(replace(results, runs=given))
-    made = {name for name in stub.STUBS if stub.build(place, name)}
+    made = {name for name in stub.STEPS if stub.build(place, name)}
     assert made.isdisjoint({"explain", "image_map", "few_shot", "audit", "prompts", "suggestion"})

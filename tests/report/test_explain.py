@@ -25,14 +25,15 @@ from evaluation.records import (
     StudyResults,
 )
 from evaluation.report.kit.language import speaking
+from evaluation.report.kit.wording import percent
 from evaluation.report.site.render import Pages, render
 from evaluation.report.study import explained as report_explained
-from evaluation.report.study import faithfulness, maps, suggestions
+from evaluation.report.study import faithfulness, maps
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
 from tests.factories import make_explanation
 from tests.report import builder, explained
-from tests.report.conftest import ROOT, TEMPLATES, built, placeholder, printed
+from tests.report.conftest import ROOT, TEMPLATES, built, markup, placeholder, printed
 
 PAGE = "etudes/boutique/explicabilite.md"
 CASE = "boutique/embedded/descriptions"
@@ -190,9 +191,17 @@ def test_a_method_is_labelled_by_its_measures(
 ) -> None:
     """Both controls beaten everywhere, somewhere, nowhere, or not measured."""
     found = measured(beats)
-    assert faithfulness.tag(found, "rise")[0] == tag
-    said = faithfulness.verdicts(found)
-    assert (len(said) == 0) if verdict is None else (verdict in said[0])
+    told = [printed("faithful", row) for row in faithfulness.verdicts(found)]
+    assert (len(told) == 0) if verdict is None else (verdict in told[0])
+    won, of = faithfulness.score(found, "rise")
+    empty = {key: [] for key in ("maps", "reasons", "links", "chances", "others")}
+    group = {"method": "RISE", "won": won, "of": of, "href": "#", "maps": []}
+    answer = {"label": "a", "predicted": "a", "sure": 1.0, "true": 1.0, "less": None}
+    photo = {"anchor": "a", "title": "", "right": True, "answer": answer, "photo": None,
+             "groups": [group], **empty}  # fmt: skip
+    assert re.findall('"v-tag [^>]*>([^<]*)<', markup("explained", photo, of="_maps.jinja")) == (
+        [tag] if tag else []
+    )
 
 
 @pytest.mark.parametrize(
@@ -372,7 +381,8 @@ def test_what_a_description_changed_is_told(shop: StudyResults) -> None:
         assert described["words"]["texts"] == (f"Things of {one['label']}, and more",)
         (change,) = one["changes"]
         said = printed("changed", change)
-        assert f"passe de {base['probability']} à {described['probability']}" in said
+        before, after = (percent(one["probability"]) for one in (base, described))
+        assert f"passe de {before} à {after}" in said
         found = re.search(r"\(([+−\u2212]?[\d,]+)", said)
         assert found is not None
         changes.append(abs(float(found[1].replace(",", ".").replace("\u2212", "-"))))
@@ -419,7 +429,7 @@ def test_numbers_of_the_faithfulness_table(shop: StudyResults) -> None:
 
 def test_a_suggestion_is_told_with_its_measure(shop: StudyResults) -> None:
     """What validation gains, with its interval; the texts added; what nothing names."""
-    (section,) = suggestions.sections(Here(view_of(shop), PAGE))
+    (section,) = built(view_of(shop), "suggestion")["sections"]
     said = printed("proposed", section)
     assert f"passe de 66,7{T}% à 75,0{T}%" in said
     assert f"IC{N}95{T}% [−20,0{T};{N}35,0]".replace("−", "\u2212") in said
@@ -448,7 +458,7 @@ def test_the_interval_chooses_what_is_said_of_a_proposal(
     assert found.gain is not None
     changed = replace(found, gain=replace(found.gain, low=low, high=high))
     results = replace(shop, suggestions={explained.SUGGESTED: changed})
-    (section,) = suggestions.sections(Here(view_of(results), PAGE))
+    (section,) = built(view_of(results), "suggestion")["sections"]
     assert wanted in printed("proposed", section)
 
 
@@ -456,7 +466,7 @@ def test_a_suggestion_without_proposal_says_so(shop: StudyResults) -> None:
     """Where no text is missing, there is nothing to try."""
     found = replace(shop.suggestions[explained.SUGGESTED], proposal=None, after=None, gain=None)
     results = replace(shop, suggestions={explained.SUGGESTED: found})
-    (section,) = suggestions.sections(Here(view_of(results), PAGE))
+    (section,) = built(view_of(results), "suggestion")["sections"]
     said = printed("proposed", section)
     assert "Rien n’est proposé" in said
     assert section["proposal"] == ""
@@ -513,8 +523,8 @@ def test_little_probability_is_not_zero(shop: StudyResults) -> None:
     found = shop.explanations[CASE]
     photo = next(one for one in found.photos if one.label != one.predicted)
     rest = [0.00001 if one == photo.label else 0.3 for one in found.classes]
-    told = report_explained.verdict(found.classes, replace(photo, probabilities=tuple(rest)))
-    assert told.endswith(f"a moins de 0,1{T}%")
+    told = report_explained.answered(found.classes, replace(photo, probabilities=tuple(rest)))
+    assert printed("answered", told).endswith(f"a moins de 0,1{T}%")
 
 
 def test_a_suggestion_needs_no_maps_of_the_test(shop: StudyResults) -> None:

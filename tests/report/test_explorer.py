@@ -16,7 +16,7 @@ from evaluation.errors import ReportError
 from evaluation.records import Predictions, StudyResults
 from evaluation.report.pages import explorer
 from evaluation.report.site.render import Pages, navigation, render
-from evaluation.report.study import browsed, maps
+from evaluation.report.study import maps, photos
 from evaluation.report.study.view import StudyView
 from evaluation.usage import eval_command
 from tests.report import builder, explained
@@ -287,12 +287,12 @@ def test_of_more_photos_than_can_be_sifted_a_sample_is_shown_and_said_to_be_one(
 ) -> None:
     """The same photos whatever their order, on the explorer and on the map."""
     view = view_of(toys)
-    every = browsed.test_cards(view)
-    assert built(view, "explorer")["sampled"] == browsed.sampled(view) == ""
-    monkeypatch.setattr(browsed, "MOST", 5)
-    shown = browsed.test_cards(view)
+    every = photos.test_cards(view)
+    assert built(view, "explorer")["sampled"] == photos.sampled(view) == ""
+    monkeypatch.setattr(photos, "MOST", 5)
+    shown = photos.test_cards(view)
     turned = replace(toys, study=replace(toys.study, samples=toys.study.samples[::-1]))
-    assert browsed.test_cards(view_of(turned)) == shown[::-1]
+    assert photos.test_cards(view_of(turned)) == shown[::-1]
     assert len(shown) == 5 < len(every)
     (script,) = explorer.data_files(view).values()
     assert read(script)["ids"] == [card.id for card in shown]

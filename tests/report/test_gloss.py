@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from evaluation.report.kit.gloss import GLOSSES, glossed
+from evaluation.report.kit.foreign import GLOSSES, glossed
 from evaluation.report.kit.language import speaking
 from evaluation.report.site.render import Pages
 from tests.report.words import words

@@ -23,8 +23,8 @@ from evaluation.records import (
 )
 from evaluation.report.kit.language import speaking
 from evaluation.report.site.render import render
-from evaluation.report.study.ladder import rungs
 from evaluation.report.study.view import StudyView
+from evaluation.report.study.worth import rungs
 from tests.report.conftest import TEMPLATES, placeholder
 
 TEXTS, TITLES = "boutique/embedded/descriptions", "boutique/embedded-titles/descriptions"

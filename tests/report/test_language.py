@@ -13,7 +13,7 @@ from evaluation.errors import ReportError
 from evaluation.report.kit import language, wording
 from evaluation.report.kit.language import nt, speaking, t
 from evaluation.report.kit.markup import Templates
-from evaluation.report.kit.sentence import Part
+from evaluation.report.kit.page import Part
 from tests.report.conftest import ROOT
 from tests.report.test_prose import spacing_faults
 

@@ -14,7 +14,7 @@ import pytest
 from evaluation.records import Metric, StudyResults
 from evaluation.report.kit.language import speaking
 from evaluation.report.kit.markup import Templates
-from evaluation.report.kit.tables import PERCENT, Col, Row, decimals, head, number, table
+from evaluation.report.kit.tables import Col, Row, head, number, table
 from evaluation.report.kit.typography import NBSP, THIN
 from evaluation.report.pages import PAGES, SITE_PAGES
 from evaluation.report.site import render as site
@@ -65,13 +65,13 @@ def test_addresses_leave_from_here(shop: StudyResults) -> None:
 def test_a_number_has_its_interval() -> None:
     """One cell holds a value as it is read, its interval, and both unrounded."""
     found = Metric(name="accuracy", value=0.857, low=0.8, high=0.9, n=210)
-    cell = number(found, PERCENT, title="run")
+    cell = number(found, "percent", title="run")
     assert (cell.text, cell.note) == (f"85,7{THIN}%", f"[80,0{THIN};{NBSP}90,0]")
     assert (cell.value, cell.low, cell.high) == ("0.857", "0.8", "0.9")
     with speaking("en"):
-        assert number(0.5, decimals(2)).text == "0.50"
-    assert number(None, PERCENT).kind == number(replace(found, value=None), PERCENT).kind
-    assert number(replace(found, value=None), PERCENT, why="jamais prédite").title
+        assert number(0.5, "0.00").text == "0.50"
+    assert number(None, "percent").kind == number(replace(found, value=None), "percent").kind
+    assert number(replace(found, value=None), "percent", why="jamais prédite").title
 
 
 def test_a_table_is_columns() -> None:

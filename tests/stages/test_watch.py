@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from evaluation.errors import DataError
-from evaluation.report.site.provisional import PLACE, beside, folder_of, write_page
+from evaluation.report.site.standalone import PLACE, beside, folder_of, write_page
 from evaluation.stages import watch as stage
 from evaluation.stages.engine import Engine
 from evaluation.stages.settings import Settings

@@ -50,28 +50,31 @@ class Chart:
     """A figure: two drawings of the same data, the words that replace them, the data."""
 
     id: str
-    title: str
-    alt: str
-    """What the figure shows, for those who do not see it."""
     wide: Markup
     narrow: Markup
-    keys: tuple[tuple[str, str], ...]
-    """Its legend: the CSS class that draws a sign, and what the sign means."""
     table: Table
     """The data of the figure."""
+    title: str = ""
+    alt: str = ""
+    """What the figure shows, for those who do not see it."""
+    keys: tuple[tuple[str, str], ...] = ()
+    """Its legend: the CSS class that draws a sign, and what the sign means."""
 
 
 def chart(
     id_: str,
-    title: str,
-    alt: str,
     plot: Callable[..., Spec],
     draw: Draw,
     *,
     table: Table,
+    title: str = "",
+    alt: str = "",
     keys: Iterable[tuple[str, str]] = (),
 ) -> Chart:
-    """A figure whose ``plot`` gives its specification, for a screen that is ``narrow`` or not."""
+    """A figure whose ``plot`` gives its specification, for a screen that is ``narrow`` or not.
+
+    Its words are the template's, unless a slide shows it too.
+    """
     wide, narrow = drawn(draw, plot)
     return Chart(
         id=id_, title=title, alt=alt, wide=wide, narrow=narrow, keys=tuple(keys), table=table

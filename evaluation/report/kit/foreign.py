@@ -1,12 +1,13 @@
-"""Names of the data, which may be in another language than the page, marked with theirs.
+"""Names that a page marks: those of the data in another language, and those of methods.
 
 WCAG 3.1.2 asks that a passage in another language say so: a screen reader then pronounces it,
-and a browser does not offer to translate it.
+and a browser does not offer to translate it.  A method is explained where a page first names it.
 """
 
 import re
 from collections.abc import Callable, Mapping
 
+from evaluation.report.kit.language import message, t
 from evaluation.report.kit.markup import inert
 
 MOST = 300
@@ -75,3 +76,36 @@ def _outside(page: str, whole: Callable[[re.Match[str]], str]) -> str:
     pieces = _KEPT.split(page)
     pieces[::2] = [_WHOLE.sub(whole, piece) for piece in pieces[::2]]
     return "".join(pieces)
+
+
+GLOSSES = {
+    "AURC": message("aire sous la courbe du risque selon la part classée ; plus bas est mieux"),
+    "BCa": message("intervalle par tirages répétés des photos, corrigé de leur biais"),
+    "Brier": message("erreur quadratique moyenne des probabilités ; plus bas est mieux"),
+    "Cochran": message("test de l’égalité de toutes les exactitudes, sur les mêmes photos"),
+    "ECE": message("écart moyen entre la confiance et la réussite ; plus bas est mieux"),
+    "Holm": message("correction de p qui tient compte du nombre de comparaisons"),
+    "McNemar": message("test de deux cas sur les seules photos où l’un a raison et l’autre tort"),
+    "mid-p": message("p exact dont le cas observé ne compte que pour moitié"),
+    "NLL": message("surprise moyenne devant la bonne réponse ; plus bas est mieux"),
+    "Spearman": message("corrélation des rangs : de −1 à 1, et 0 sans lien"),
+    "Tango": message("intervalle de l’écart de deux parts mesurées sur les mêmes photos"),
+    "Wilson": message("intervalle d’une part, qui vaut aussi pour peu de photos"),
+}
+"""Name to what it means, in a few words; a page of the site says more of each where it is used."""
+
+_NAMES = re.compile(rf"(?<![\w-])(?:{'|'.join(GLOSSES)})(?![\w-])")
+
+
+def glossed(page: str) -> str:
+    """A page of :func:`~evaluation.report.kit.foreign.marked`, whose methods have their gloss."""
+    told: set[str] = set()
+
+    def first(found: re.Match[str]) -> str:
+        name = found[0]
+        if name in told:
+            return name
+        told.add(name)
+        return f'<abbr title="{inert(t(GLOSSES[name]))}">{name}</abbr>'
+
+    return in_texts(page, lambda text: _NAMES.sub(first, text))

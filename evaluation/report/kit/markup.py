@@ -18,8 +18,8 @@ from markupsafe import Markup
 
 from evaluation.errors import ReportError
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import nt, t
-from evaluation.report.kit.sentence import Part
+from evaluation.report.kit.language import foreign, nt, t
+from evaluation.report.kit.page import Part
 
 FORMS: tuple[Callable[..., str], ...] = (
     wording.bare_p,
@@ -27,6 +27,7 @@ FORMS: tuple[Callable[..., str], ...] = (
     wording.date,
     wording.decimal,
     wording.duration,
+    foreign,
     wording.gap,
     wording.instant,
     wording.interval,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -121,49 +121,27 @@ def absent(reason: str = "") -> Cell:
 # ------------------------------------------------------------------ tables of columns
 
 
-class Form(NamedTuple):
-    """How numbers of one kind are read: a value, and the bounds of its interval."""
+Form = Literal[
+    "percent", "whole", "points", "gap", "duration", "p", "0", "0.0", "0.00", "0.000", "0.0000"
+]
+"""How a number is read: "percent" is a share, "85,7 %", and "whole" one as "86 %"; "points" is a
+difference of shares under a heading that says points, "+28,6", and "gap" its size, "28,6"; "p" is
+a p-value under a heading that says so; "0.00" is a number that is no share, with its digits."""
 
-    value: Callable[[float], str]
-    limits: Callable[[float, float], str]
-
-
-PERCENT = Form(wording.percent, wording.interval)
-"""A share: "85,7 %", "[80,3 ; 89,8]"."""
-
-POINTS = Form(lambda gap: wording.signed(100 * gap), wording.interval)
-"""A difference of two shares under a heading that says points: "+28,6"."""
-
-
-GAPS = Form(lambda gap: wording.decimal(100 * gap, 1), wording.interval)
-"""A size without a sign, under a heading that says points: "28,6"."""
-
-WHOLE = Form(
-    lambda share: wording.percent(share, 0), lambda low, high: wording.interval(low, high, 0)
-)
-"""A share as a whole number of percent: "86 %", "[80 ; 90]"."""
-
-DURATION = Form(wording.duration, wording.interval)
-"""Seconds: "3 min 12 s"."""
-
-P_VALUE = Form(wording.bare_p, wording.interval)
-"""A p-value under a heading that says so: "0,012"."""
+_READ: Mapping[str, Callable[[float], str]] = {
+    "percent": wording.percent,
+    "whole": lambda share: wording.percent(share, 0),
+    "points": lambda gap: wording.signed(100 * gap),
+    "gap": lambda gap: wording.decimal(100 * gap, 1),
+    "duration": wording.duration,
+    "p": wording.bare_p,
+}
 
 
-def decimals(digits: int) -> Form:
-    """A number that is no share, with its digits: "0,31", "[0,28 ; 0,35]"."""
-    return Form(
-        lambda value: wording.decimal(value, digits),
-        lambda low, high: wording.numbers(low, high, digits),
-    )
-
-
-COUNT = decimals(0)
-
-
-def bare(form: Form) -> Form:
-    """The same where no interval is read under the number: sorting and CSV keep it."""
-    return form._replace(limits=lambda _low, _high: "")
+def _limits(low: float, high: float, form: Form) -> str:
+    if form in _READ:
+        return wording.interval(low, high, 0 if form == "whole" else 1)
+    return wording.numbers(low, high, len(form[2:]))
 
 
 def number(
@@ -171,12 +149,14 @@ def number(
     form: Form,
     *,
     within: tuple[float | None, float | None] = (None, None),
+    bare: bool = False,
     why: str = "",
     **cell: Any,
 ) -> Cell:
     """The cell of a number with its interval, that of the metric or ``within``.
 
-    It holds them as they are read and as they were computed.  ``why`` says why there is none.
+    It holds them as they are read and as they were computed; where it is ``bare`` the interval is
+    not read, and is there for sorting and for CSV.  ``why`` says why there is none.
     ``cell`` holds other fields of the :class:`Cell`: where the number comes from (``title``), a
     ``note`` in the interval's place, a ``text`` in that of the form.
     """
@@ -184,11 +164,13 @@ def number(
     if value is None:
         return absent(why or (t("non mesuré") if metric is None else t("valeur indéfinie")))
     low, high = (metric.low, metric.high) if isinstance(metric, Metric) else within
+    limits = ""
     # An interval without width comes of resamples that are all alike: it says nothing.
-    bounded = low is not None and high is not None and low != high
-    limits = form.limits(low, high) if bounded else ""  # type: ignore[arg-type]
+    if low is not None and high is not None and low != high and not bare:
+        limits = _limits(low, high, form)
+    read = _READ[form](value) if form in _READ else wording.decimal(value, len(form[2:]))
     return Cell(
-        text=cell.pop("text", "") or form.value(value),
+        text=cell.pop("text", "") or read,
         note=cell.pop("note", "") or limits,
         value=exact(value),
         low="" if low is None else exact(low),
@@ -221,6 +203,7 @@ def table(
     row_kind: Callable[[T], Kind] | None = None,
     more: Iterable[Row] = (),
     title: str = "",
+    tip: str | Callable[[T], str] = "",
     note: str = "",
     spanner: str = "",
     named: bool = True,
@@ -230,17 +213,26 @@ def table(
 
     The first column names the row, unless ``named`` is false.  ``by`` gives the group of a
     thing, ``row_kind`` the kind of its row; rows of another shape follow with ``more``.
-    ``title`` says where the cells that are plain text come from.
+    ``title`` says where the cells that are plain text come from, ``tip`` where the others do that
+    do not say it themselves.
     """
+
+    def made(cell: str | Cell, thing: T) -> Cell:
+        if isinstance(cell, str):
+            return Cell(text=cell, title=title)
+        if cell.title or cell.head or cell.kind == "missing":
+            return cell
+        return replace(cell, title=tip(thing) if callable(tip) else tip)
+
     used = [column for column in columns if column is not None]
     groups: dict[str, list[Row]] = {}
     for thing in things:
         first, *others = (column.cell(thing) for column in used)
-        name = _named(first) if named else _cell(first, title)
-        row = Row(
-            cells=(name, *(_cell(cell, title) for cell in others)),
-            kind=row_kind(thing) if row_kind else "",
-        )
+        name = made(first, thing)
+        if named:
+            name = head(first) if isinstance(first, str) else replace(name, head=True)
+        cells = (name, *(made(cell, thing) for cell in others))
+        row = Row(cells=cells, kind=row_kind(thing) if row_kind else "")
         groups.setdefault(by(thing) if by else "", []).append(row)
     rest = tuple(more)
     if rest:
@@ -278,11 +270,3 @@ def simple(
         note=note,
         kind="",
     )
-
-
-def _named(first: str | Cell) -> Cell:
-    return head(first) if isinstance(first, str) else replace(first, head=True)
-
-
-def _cell(cell: str | Cell, title: str) -> Cell:
-    return Cell(text=cell, title=title) if isinstance(cell, str) else cell

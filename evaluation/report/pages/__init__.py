@@ -74,7 +74,7 @@ class StudyPage:
                 uri = view.page(self.address.format(part))
                 yield uri, self.build(Here(view, uri), member)
 
-    def stub(self, view: StudyView) -> tuple[str, Mapping[str, str]] | None:
+    def stub(self, view: StudyView) -> tuple[str, Mapping[str, Any]] | None:
         """The uri and the model of what stands for the page while a command would make it."""
         uri = view.page(self.address)
         model = stub.build(Here(view, uri), self.name)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from evaluation.records import Reference
+from evaluation.records import Reference, RunRecord
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import foreign, t
 from evaluation.report.kit.page import Fact
-from evaluation.report.kit.tables import DURATION, PERCENT, Cell, Col, Table, head, number, table
+from evaluation.report.kit.tables import Cell, Col, Table, head, number, table
 from evaluation.report.pages.method import archive_link
 from evaluation.report.study.absences import STATUS
 from evaluation.report.study.here import Here
@@ -38,28 +38,20 @@ def _licence(view: StudyView) -> Fact:
 
 
 def _runs(studies: list[Here]) -> Table:
+    def date(row: tuple[Here, RunRecord]) -> Cell:
+        started = row[1].provenance.started
+        return Cell(text=wording.date(started), value=started)
+
     return table(
         "executions",
         t("Toutes les exécutions"),
         [(here, run) for here in studies for run in here.view.results.runs],
         Col(t("Identifiant"), lambda row: head(row[1].case, href=row[0].run(row[1].case))),
         Col(t("État"), lambda row: t(STATUS[row[1].status]), numeric=False),
-        Col(
-            t("Exactitude"),
-            lambda row: number(row[1].metric("accuracy"), PERCENT, title=trace(row[1])),
-        ),
-        Col(
-            t("Date"),
-            lambda row: Cell(
-                text=wording.date(row[1].provenance.started),
-                value=row[1].provenance.started,
-                title=trace(row[1]),
-            ),
-            numeric=False,
-        ),
-        Col(
-            t("Durée"), lambda row: number(row[1].provenance.seconds, DURATION, title=trace(row[1]))
-        ),
+        Col(t("Exactitude"), lambda row: number(row[1].metric("accuracy"), "percent")),
+        Col(t("Date"), date, numeric=False),
+        Col(t("Durée"), lambda row: number(row[1].provenance.seconds, "duration")),
+        tip=lambda row: trace(row[1]),
         by=lambda row: row[0].view.title,
         row_kind=lambda row: "" if row[1].status == "ok" else "missing",
         kind="plain",

@@ -7,19 +7,7 @@ from typing import Any
 from evaluation.records import CleanedAccuracy, DataAudit, EmbeddingAudit, Suspect
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import nt, t
-from evaluation.report.kit.tables import (
-    PERCENT,
-    POINTS,
-    WHOLE,
-    Cell,
-    Col,
-    Table,
-    decimals,
-    exact,
-    head,
-    number,
-    table,
-)
+from evaluation.report.kit.tables import Cell, Col, Table, exact, head, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import WITHHELD, photo
 from evaluation.report.study.view import StudyView, trace
@@ -88,13 +76,10 @@ def _suspect(here: Here, suspect: Suspect) -> Mapping[str, Any]:
 
 
 def _accuracies(here: Here, audit: DataAudit) -> Table:
-    def tip(row: CleanedAccuracy) -> str:
-        return trace(here.view.runs[row.case])
-
     def change(row: CleanedAccuracy) -> Cell:
         before, after = row.everything.value, row.without.value
         gap = None if before is None or after is None else after - before
-        return number(gap, POINTS, why=t("valeur indéfinie"), title=tip(row))
+        return number(gap, "points", why=t("valeur indéfinie"))
 
     return table(
         "exactitude-sans-suspects",
@@ -103,14 +88,11 @@ def _accuracies(here: Here, audit: DataAudit) -> Table:
         Col(t("Cas"), lambda row: here.case(row.case)),
         Col(
             t("Toutes les photos de test"),
-            lambda row: number(row.everything, PERCENT, title=tip(row), href=here.right(row.case)),
+            lambda row: number(row.everything, "percent", href=here.right(row.case)),
         ),
-        Col(t("Sans les suspectes"), lambda row: number(row.without, PERCENT, title=tip(row))),
+        Col(t("Sans les suspectes"), lambda row: number(row.without, "percent")),
         Col(t("Écart"), change, t("points")),
-        note=t(
-            "Sans les suspectes, l’exactitude est un majorant : on retire des photos que tous "
-            "ratent, que leur étiquette soit fausse ou qu’elles soient difficiles."
-        ),
+        tip=lambda row: trace(here.view.runs[row.case]),
     )
 
 
@@ -157,11 +139,6 @@ def _overlap(audit: EmbeddingAudit, anchor: str, name: str) -> Table:
         enumerate(labels),
         Col(t("Catégorie de la photo"), lambda row: row[1]),
         *(Col(label, partial(share, j)) for j, label in enumerate(labels)),
-        note=t(
-            "La diagonale, encadrée, est la part de voisines de la même "
-            "catégorie ; hors d’elle, deux catégories se mêlent d’autant plus "
-            "que le nombre est grand."
-        ),
         spanner=t("Catégorie des voisines"),
         kind="confusion",
     )
@@ -169,7 +146,6 @@ def _overlap(audit: EmbeddingAudit, anchor: str, name: str) -> Table:
 
 def _variety(here: Here, audit: EmbeddingAudit, anchor: str, name: str) -> Table:
     recalled = any(row.recall is not None for row in audit.classes)
-    tip = _trace(audit)
     return table(
         f"variete-{anchor}",
         t("{model_name} : variété de chaque catégorie", model_name=name),
@@ -177,9 +153,10 @@ def _variety(here: Here, audit: EmbeddingAudit, anchor: str, name: str) -> Table
         Col(t("Catégorie"), lambda row: head(row.label, href=here.gallery(row.label))),
         Col(
             t("Variété"),
-            lambda row: number(row.variety, decimals(2), why=t("il faut deux photos"), title=tip),
+            lambda row: number(row.variety, "0.00", why=t("il faut deux photos")),
             t("distance cosinus moyenne"),
         ),
-        Col(t("Voisines de la même catégorie"), lambda row: number(row.purity, WHOLE, title=tip)),
-        Col(t("Rappel"), lambda row: number(row.recall, PERCENT, title=tip)) if recalled else None,
+        Col(t("Voisines de la même catégorie"), lambda row: number(row.purity, "whole")),
+        Col(t("Rappel"), lambda row: number(row.recall, "percent")) if recalled else None,
+        tip=_trace(audit),
     )

@@ -16,18 +16,8 @@ from evaluation.records import (
 from evaluation.report.kit import curves, wording
 from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import message, t
-from evaluation.report.kit.sentence import Part
-from evaluation.report.kit.tables import (
-    PERCENT,
-    Cell,
-    Col,
-    Table,
-    absent,
-    decimals,
-    head,
-    number,
-    table,
-)
+from evaluation.report.kit.page import Part
+from evaluation.report.kit.tables import Cell, Col, Table, absent, head, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, bounds, shown, trace
 
@@ -130,8 +120,7 @@ def _limits(metric: Metric) -> str:
 
 
 def _decisions(here: Here, rows: list[Abstention]) -> Table:
-    def tip(row: Abstention) -> str:
-        return trace(here.view.runs[row.case])
+    runs = here.view.runs
 
     def above(row: Abstention, threshold: float | None) -> str:
         """The photos of which a case is at least this sure."""
@@ -143,8 +132,7 @@ def _decisions(here: Here, rows: list[Abstention]) -> Table:
             return absent(t(_NO_THRESHOLD))
         # Cross-fitting has a threshold a fold: no single one says which photos are classified.
         threshold = automation.threshold if automation.chosen_on == "validation" else None
-        metric = getattr(automation, measure)
-        return number(metric, PERCENT, title=tip(row), href=above(row, threshold))
+        return number(getattr(automation, measure), "percent", href=above(row, threshold))
 
     return table(
         "decisions",
@@ -153,32 +141,24 @@ def _decisions(here: Here, rows: list[Abstention]) -> Table:
             target=wording.percent(rows[0].automation.target, 0),
         ),
         rows,
-        Col(t("Cas"), lambda row: here.case(row.case, title=tip(row)), numeric=False),
+        Col(t("Cas"), lambda row: here.case(row.case, title=trace(runs[row.case])), numeric=False),
         Col(t("Part classée"), partial(share, "coverage")),
         Col(t("Précision obtenue"), partial(share, "precision")),
         Col(
             t("Part garantie"),
             lambda row: number(
                 row.automation.certified_coverage,
-                PERCENT,
-                title=tip(row),
+                "percent",
                 href=above(row, row.automation.certified_threshold),
             ),
             t("à 95 % de confiance"),
         ),
         Col(
             t("Seuil de confiance"),
-            lambda row: number(
-                row.automation.threshold, decimals(3), why=t(_NO_THRESHOLD), title=tip(row)
-            ),
+            lambda row: number(row.automation.threshold, "0.000", why=t(_NO_THRESHOLD)),
         ),
-        Col(t("AURC"), lambda row: number(row.aurc, decimals(3)), t("aire sous le risque")),
-        note=t(
-            "Le seuil est choisi sans voir les photos qu’il sert à juger. La "
-            "part garantie vient d’une suite de tests exacts, qui s’arrête au "
-            "premier échec. AURC : aire sous la courbe du risque en fonction "
-            "de la part classée ; plus bas est mieux."
-        ),
+        Col(t("AURC"), lambda row: number(row.aurc, "0.000"), t("aire sous le risque")),
+        tip=lambda row: trace(runs[row.case]),
     )
 
 
@@ -186,7 +166,6 @@ def _decisions(here: Here, rows: list[Abstention]) -> Table:
 
 
 def _scores(here: Here, rows: list[Calibration]) -> Table:
-    three = decimals(3)
     return table(
         "scores-de-calibration",
         t("Ce que valent les probabilités"),
@@ -196,23 +175,16 @@ def _scores(here: Here, rows: list[Calibration]) -> Table:
             lambda row: here.case(row.case, title=trace(here.view.runs[row.case])),
             numeric=False,
         ),
-        Col(t("Brier"), lambda row: number(row.before.brier, three), t("erreur quadratique")),
-        Col(t("NLL"), lambda row: number(row.before.nll, three), t("surprise moyenne, en nats")),
-        Col(t("Confiance moyenne"), lambda row: number(row.before.confidence, PERCENT)),
+        Col(t("Brier"), lambda row: number(row.before.brier, "0.000"), t("erreur quadratique")),
+        Col(t("NLL"), lambda row: number(row.before.nll, "0.000"), t("surprise moyenne, en nats")),
+        Col(t("Confiance moyenne"), lambda row: number(row.before.confidence, "percent")),
         Col(t("ECE"), lambda row: _ece(row.before), t("écart confiance-réussite")),
         Col(
             t("Température"),
-            lambda row: number(row.temperature, decimals(2), note=t(FITTED_ON[row.fitted_on])),
+            lambda row: number(row.temperature, "0.00", note=t(FITTED_ON[row.fitted_on])),
         ),
         Col(t("ECE après"), lambda row: _ece(row.after)),
-        Col(t("NLL après"), lambda row: number(row.after.nll, three), t("nats")),
-        note=t(
-            "Brier et NLL : plus bas est mieux. ECE : écart moyen entre "
-            "confiance et réussite ; sous lui, jusqu’où irait l’ECE de "
-            "probabilités parfaites sur autant de photos (95 % des cas). Une "
-            "température supérieure à 1 adoucit des probabilités trop "
-            "tranchées."
-        ),
+        Col(t("NLL après"), lambda row: number(row.after.nll, "0.000"), t("nats")),
     )
 
 
@@ -220,7 +192,7 @@ def _ece(scores: CalibrationScores) -> Cell:
     beyond = scores.ece > scores.ece_null_high
     return number(
         scores.ece,
-        PERCENT,
+        "percent",
         tag=t("mal calibré") if beyond else t("compatible"),
         kind="worse" if beyond else "tie",
         note=t(
@@ -240,9 +212,10 @@ def _case(
     return {
         "anchor": f"calibration-{slug}",
         "title": here.view.case_name(case),
+        "calibration": calibration,
         "calibrated": calibration and calibrated(calibration),
-        "reliability": _reliability(here, calibration, slug) if calibration else None,
-        "coverage": _coverage(here, abstention, slug) if abstention else None,
+        "reliability": calibration and _reliability(here, calibration, slug),
+        "coverage": abstention and _coverage(here, abstention, slug),
     }
 
 
@@ -287,29 +260,13 @@ def _reliability(here: Here, calibration: Calibration, slug: str) -> Chart:
     ]
     return chart(
         f"fiabilite-{slug}",
-        t("Diagramme de fiabilité : réussite selon la confiance"),
-        t(
-            "{case_name} : ECE (écart entre confiance et réussite) de {before} avant température, "
-            "{after} après. Sur "
-            "la diagonale, la confiance dirait vrai ; en dessous, le modèle "
-            "est trop sûr de lui.",
-            case_name=name,
-            before=wording.percent(calibration.before.ece),
-            after=wording.percent(calibration.after.ece),
-        ),
         partial(curves.reliability_plot, bins),
         here.view.draw,
         table=_bins(here, calibration, f"fiabilite-{slug}-donnees", name),
-        keys=(
-            ("line-0", t("telles quelles")),
-            ("line-1", t("après température")),
-            ("chance", t("calibration parfaite")),
-        ),
     )
 
 
 def _bins(here: Here, calibration: Calibration, id_: str, name: str) -> Table:
-    tip = trace(here.view.runs[calibration.case])
     as_is, tempered = t("Telles quelles"), t("Après température")
 
     def photos(row: tuple[str, ReliabilityBin]) -> Cell:
@@ -318,7 +275,7 @@ def _bins(here: Here, calibration: Calibration, id_: str, name: str) -> Table:
         low = bin_.low + _FINEST if bin_.low else 0.0
         some = title == as_is and bin_.accuracy.n
         href = here.photos(calibration.case, confidence=(low, bin_.high)) if some else ""
-        return Cell(text=wording.count(bin_.accuracy.n), title=tip, href=href)
+        return Cell(text=wording.count(bin_.accuracy.n), href=href)
 
     def limits(row: tuple[str, ReliabilityBin]) -> Cell:
         low, high = row[1].low, row[1].high
@@ -335,61 +292,52 @@ def _bins(here: Here, calibration: Calibration, id_: str, name: str) -> Table:
         ],
         Col(t("Confiance"), limits, numeric=False),
         Col(t("Photos"), photos),
-        Col(t("Confiance moyenne"), lambda row: number(row[1].confidence, PERCENT, title=tip)),
-        Col(t("Bonnes réponses"), lambda row: number(row[1].accuracy, PERCENT, title=tip)),
+        Col(t("Confiance moyenne"), lambda row: number(row[1].confidence, "percent")),
+        Col(t("Bonnes réponses"), lambda row: number(row[1].accuracy, "percent")),
+        tip=trace(here.view.runs[calibration.case]),
         by=lambda row: row[0],
-        kind="scores",
     )
 
 
-def _coverage(here: Here, abstention: Abstention, slug: str) -> Chart:
-    name, target = here.view.case_name(abstention.case), abstention.automation.target
+def _coverage(here: Here, abstention: Abstention, slug: str) -> Mapping[str, Any]:
     points = [(point.coverage, 1 - point.risk) for point in abstention.curve]
-    (least, surest), (most, all_) = points[0], points[-1]
-    return chart(
-        f"couverture-{slug}",
-        t("Précision selon la part du catalogue classée sans relecture"),
-        t(
-            "{case_name} : de {surest} de précision sur les {least} de "
-            "photos les plus sûres à {all} sur {most}.",
-            case_name=name,
-            surest=wording.percent(surest),
-            least=wording.percent(least),
-            all=wording.percent(all_),
-            most=wording.percent(most),
+    target = abstention.automation.target
+    return {
+        "chart": chart(
+            f"couverture-{slug}",
+            partial(curves.coverage_plot, points, target),
+            here.view.draw,
+            table=_curve(here, abstention, f"couverture-{slug}-donnees"),
         ),
-        partial(curves.coverage_plot, points, target),
-        here.view.draw,
-        table=_curve(here, abstention, f"couverture-{slug}-donnees", name),
-        keys=(
-            ("line-0", t("photos classées de la plus sûre à la moins sûre")),
-            ("level", t("{target} de précision", target=wording.percent(target, 0))),
-        ),
-    )
+        # What is classified, and how well, of the surest photos alone and of all.
+        "surest": points[0],
+        "all": points[-1],
+        "target": target,
+    }
 
 
-def _curve(here: Here, abstention: Abstention, id_: str, name: str) -> Table:
+def _curve(here: Here, abstention: Abstention, id_: str) -> Table:
     curve, case = abstention.curve, abstention.case
-    tip = trace(here.view.runs[case])
     step = max(1, -(-len(curve) // _ROWS))
     return table(
         id_,
-        t("{case_name} : précision et part classée, en chiffres", case_name=name),
+        t(
+            "{case_name} : précision et part classée, en chiffres",
+            case_name=here.view.case_name(case),
+        ),
         # From the end: the whole catalogue is always in the table.
         curve[::-1][::step][::-1],
         Col(
             t("Part classée"),
             lambda point: number(
                 point.coverage,
-                PERCENT,
-                title=tip,
+                "percent",
                 href=here.photos(case, confidence=(point.threshold, 1.0)),
             ),
             numeric=False,
         ),
-        Col(t("Précision"), lambda point: number(1 - point.risk, PERCENT, title=tip)),
-        Col(
-            t("Confiance d’au moins"), lambda point: number(point.threshold, decimals(3), title=tip)
-        ),
+        Col(t("Précision"), lambda point: number(1 - point.risk, "percent")),
+        Col(t("Confiance d’au moins"), lambda point: number(point.threshold, "0.000")),
+        tip=trace(here.view.runs[case]),
         kind="",
     )

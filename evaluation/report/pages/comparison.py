@@ -6,17 +6,17 @@ from typing import Any
 
 from evaluation.records import Grouping, ReferenceSystem, RunRecord
 from evaluation.report.kit import charts, wording
-from evaluation.report.kit.charts import Bar, Chart, chart
-from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.charts import Bar, chart
+from evaluation.report.kit.language import message, t
 from evaluation.report.kit.page import Link
-from evaluation.report.kit.tables import Col, decimals, number, table
+from evaluation.report.kit.tables import Col, number, table
 from evaluation.report.study.absences import pointer
 from evaluation.report.study.costs import costs
 from evaluation.report.study.explained import case_page
 from evaluation.report.study.findings import findings
 from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import matrix, pairs_table, power_table
-from evaluation.report.study.quoted import slide_tables
+from evaluation.report.study.quoted import NOT_GIVEN, slide_tables
 from evaluation.report.study.repeated import repeats
 from evaluation.report.study.scores import cases_table, confusion_table
 from evaluation.report.study.sentences import against_reference
@@ -93,17 +93,19 @@ def _groups(grouping: tuple[Grouping, ...]) -> str:
     return wording.listing([t(_GROUPS[kind]) for kind in grouping], "ou")
 
 
-def _score_charts(view: StudyView) -> tuple[Chart, ...]:
+def _score_charts(view: StudyView) -> list[Mapping[str, Any]]:
     systems = view.reference.systems if view.reference else ()
     pairs = [(system, best(view.measured(system))) for system in systems]
-    return tuple(
-        _score_chart(view, system, run, place)
+    return [
+        _score_chart(view, system, run, f"f1-{place}")
         for place, (system, run) in enumerate(pairs, start=1)
         if run is not None
-    )
+    ]
 
 
-def _score_chart(view: StudyView, system: ReferenceSystem, run: RunRecord, place: int) -> Chart:
+def _score_chart(
+    view: StudyView, system: ReferenceSystem, run: RunRecord, id_: str
+) -> Mapping[str, Any]:
     quoted = {row.label: row.f1 for row in system.per_class}
     bars = [
         Bar(
@@ -118,46 +120,24 @@ def _score_chart(view: StudyView, system: ReferenceSystem, run: RunRecord, place
         if row.f1.value is not None
     ]
     source = wording.told(view.reference.source) if view.reference else ""
-    cited, own = wording.told(system.title), view.case_title(run)
-    ahead = sum(bar.quoted is not None and bar.value >= bar.quoted for bar in bars)
-    return chart(
-        f"f1-{place}",
-        t(
-            "F1 par catégorie : {cited}, cité, et {measured}, mesuré",
-            cited=wording.quote(cited),
-            measured=wording.quote(own),
+    cited, own = wording.quote(wording.told(system.title)), wording.quote(view.case_title(run))
+    data = table(
+        f"{id_}-donnees",
+        t("F1 en chiffres : {cited} et {measured}", cited=cited, measured=own),
+        bars,
+        Col(t("Catégorie"), lambda bar: bar.label, numeric=False),
+        Col(
+            t("Diapositives (cité)"),
+            lambda bar: number(bar.quoted, "0.00", why=t(NOT_GIVEN), title=source),
         ),
-        t(
-            "Le F1 mesuré atteint ou dépasse le F1 cité pour {ahead} des "
-            "{bars}. Les données de la figure suivent.",
-            ahead=wording.count(ahead),
-            bars=nt(len(bars), "{n} catégorie", "{n} catégories"),
-        ),
-        partial(charts.interval_plot, bars),
-        view.draw,
-        table=table(
-            f"f1-{place}-donnees",
-            t(
-                "F1 en chiffres : {cited} et {measured}",
-                cited=wording.quote(cited),
-                measured=wording.quote(own),
-            ),
-            bars,
-            Col(t("Catégorie"), lambda bar: bar.label, numeric=False),
-            Col(
-                t("Diapositives (cité)"),
-                lambda bar: number(
-                    bar.quoted,
-                    decimals(2),
-                    why=t("la source ne donne pas ce chiffre"),
-                    title=source,
-                ),
-            ),
-            Col(t("Mesuré ici"), lambda bar: number(bar.value, decimals(2), title=trace(run))),
-            kind="",
-        ),
-        keys=(
-            (run.model.family, t("mesuré ici, avec son intervalle à 95 %")),
-            ("quoted", t("chiffre cité des diapositives")),
-        ),
+        Col(t("Mesuré ici"), lambda bar: number(bar.value, "0.00", title=trace(run))),
+        kind="",
     )
+    return {
+        "chart": chart(id_, partial(charts.interval_plot, bars), view.draw, table=data),
+        "cited": cited,
+        "measured": own,
+        "family": run.model.family,
+        "bars": len(bars),
+        "ahead": sum(bar.quoted is not None and bar.value >= bar.quoted for bar in bars),
+    }

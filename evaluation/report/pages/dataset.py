@@ -8,8 +8,7 @@ from typing import Any
 from evaluation.records import FOLDS, Fold, MissingPhoto
 from evaluation.report.kit import charts, wording
 from evaluation.report.kit.charts import Chart
-from evaluation.report.kit.language import foreign, message, nt, t
-from evaluation.report.kit.page import Fact
+from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.tables import Cell, Col, Row, Table, head, simple, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.people import people
@@ -27,7 +26,7 @@ def build(here: Here) -> Mapping[str, Any]:
     groups = [[view.cards[id_] for id_ in ids if id_ in view.cards] for ids in study.duplicates]
     return {
         "intro": intro(view),
-        "facts": _facts(view),
+        "study": study,
         "withheld": "" if seen else t(WITHHELD),
         "cards": [_card(here, label) for label in study.classes],
         "chart": chart(view),
@@ -69,20 +68,6 @@ def _photos_in(fold: Fold, number: int) -> str:
         case "validation":
             return nt(number, "{n} photo de validation", "{n} photos de validation")
     return nt(number, "{n} photo de test", "{n} photos de test")
-
-
-def _facts(view: StudyView) -> list[Fact]:
-    study = view.study
-    written = ((t("Origine"), study.origin), (t("Licence"), study.licence))
-    return [
-        *(
-            Fact(label=label, text=wording.told(text), lang=foreign(text), wide=True)
-            for label, text in written
-            if text
-        ),
-        Fact(label=t("Empreinte des données"), text=study.dataset_revision[:12], code=True),
-        Fact(label=t("Empreinte du découpage"), text=study.split_digest[:12], code=True),
-    ]
 
 
 def _card(here: Here, label: str) -> Mapping[str, Any]:
@@ -127,15 +112,15 @@ def chart(view: StudyView) -> Chart:
     totals = [len(view.samples(label)) for label in classes]
     return charts.chart(
         "effectifs",
-        t("Photos de chaque catégorie, par partie"),
-        t(
+        partial(charts.count_plot, counted),
+        view.draw,
+        title=t("Photos de chaque catégorie, par partie"),
+        alt=t(
             "Barres empilées : chaque catégorie compte de {least} à {most}. "
             "Le tableau qui suit donne les nombres.",
             least=wording.count(min(totals)),
             most=nt(max(totals), "{n} photo", "{n} photos"),
         ),
-        partial(charts.count_plot, counted),
-        view.draw,
         table=simple(
             "effectifs-donnees",
             t("Photos de chaque catégorie, en chiffres"),

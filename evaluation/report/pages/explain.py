@@ -47,10 +47,14 @@ def build(here: Here) -> Model | None:
         "lead": run and {"case": view.case_title(run), "family": run.model.family},
         "right": _examples(here, explanation, right=True),
         "wrong": _examples(here, explanation, right=False),
-        "cases": tuple(
-            Link(text=link.text, href=link.href, hint=_counted(view.explanations[case]))
+        "cases": [
+            {
+                "link": link,
+                "right": len(_side(view.explanations[case], right=True)),
+                "wrong": len(_side(view.explanations[case], right=False)),
+            }
             for case, link in _case_links(here).items()
-        ),
+        ],
         "failures": failures,
         "across": _across(here),
         "prompts": _prompt_changes(here),
@@ -92,6 +96,7 @@ def _worth(view: StudyView, explanation: CaseExplanation | None) -> Model:
     return {
         "measured": max((row.area.n for row in rows), default=0),
         "name": view.study.name,
+        "explained": explanation and view.case_name(explanation.case),
         "verdicts": explanation and faithfulness.verdicts(explanation),
         "faithfulness": explanation and faithfulness.areas(view, explanation),
         "curves": explanation and faithfulness.chart(view, explanation),
@@ -144,15 +149,6 @@ def _case_links(here: Here) -> dict[str, Link]:
         )
         for case in here.view.explanations
     }
-
-
-def _counted(explanation: CaseExplanation) -> str:
-    right, wrong = (len(_side(explanation, right=side)) for side in (True, False))
-    return t(
-        "{right}, {wrong}",
-        right=nt(right, "{n} réponse juste", "{n} réponses justes"),
-        wrong=nt(wrong, "{n} erreur", "{n} erreurs"),
-    )
 
 
 # ------------------------------------------------------------------- side by side
@@ -213,13 +209,6 @@ def _compared(
     return {
         "title": card.title or card.id,
         "label": card.label,
-        "summary": nt(
-            sum(variant["right"] for variant in variants),
-            "« {label} » : {n} cas sur {of} a raison",
-            "« {label} » : {n} cas sur {of} ont raison",
-            label=card.label,
-            of=wording.count(len(variants)),
-        ),
         "changes": changes,
         "photo": maps.photo_picture(here, card),
         "variants": variants,
@@ -337,10 +326,6 @@ def _applies(view: StudyView) -> Table:
         *(
             Col(maps.method_name(method), partial(_card, view, models, method), numeric=False)
             for method in _methods(view)
-        ),
-        note=t(
-            "La grille est celle de la carte avant qu’elle soit étendue à la photo : on n’y "
-            "lit rien de plus fin. Une passe est une lecture de la photo par le modèle."
         ),
         kind="plain",
     )

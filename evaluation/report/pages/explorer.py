@@ -17,10 +17,18 @@ from evaluation.records import ClassMap, ExplainedPhoto, FloatArray, IntArray, R
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import t
 from evaluation.report.study import maps
-from evaluation.report.study.browsed import numbered, places, sampled, script, test_cards, version
 from evaluation.report.study.explained import case_page
 from evaluation.report.study.here import Here, slice_address
-from evaluation.report.study.photos import WITHHELD, small
+from evaluation.report.study.photos import (
+    WITHHELD,
+    numbered,
+    places,
+    sampled,
+    script,
+    small,
+    test_cards,
+    version,
+)
 from evaluation.report.study.view import StudyView, value
 from evaluation.stores.tables import table_file
 from evaluation.usage import SCORE_AGAIN

@@ -8,35 +8,12 @@ from evaluation.records import FewShot, FewShotPoint, LearningCurve
 from evaluation.report.kit import curves, links, wording
 from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.curves import LINES
-from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.sentence import Part
-from evaluation.report.kit.tables import (
-    P_VALUE,
-    PERCENT,
-    POINTS,
-    Cell,
-    Col,
-    Kind,
-    Table,
-    absent,
-    bare,
-    number,
-    table,
-)
+from evaluation.report.kit.language import message, t
+from evaluation.report.kit.page import Part
+from evaluation.report.kit.tables import Cell, Col, Kind, Table, absent, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, interval_said, trace
 from evaluation.report.study.worth import METHODS
-
-DEFINITIONS = {
-    "logistic": message("un classifieur linéaire sur les vecteurs des photos étiquetées"),
-    "gda": message(
-        "une analyse discriminante gaussienne, ajoutée aux textes (Wang et al., ICLR 2024)"
-    ),
-    "text-probe": message(
-        "un classifieur linéaire qui part des textes (LP++, Huang et al., CVPR 2024)"
-    ),
-    "knn": message("le vote des photos étiquetées les plus proches"),
-}
 
 ALL = message("toutes")
 
@@ -49,7 +26,7 @@ def build(here: Here) -> Mapping[str, Any] | None:
         return None
     used = dict.fromkeys(curve.method for model in models for curve in model.curves)
     return {
-        "methods": {t(METHODS[name]): t(DEFINITIONS[name]) for name in used if name in DEFINITIONS},
+        "methods": {name: t(METHODS[name]) for name in used if name in METHODS},
         "models": [_model(here, model) for model in models],
     }
 
@@ -66,6 +43,7 @@ def _model(here: Here, model: FewShot) -> Mapping[str, Any]:
         else [],
         "chart": _chart(here.view, model, anchor),
         "table": _table(here.view, model, tests),
+        "draws": len(model.seeds),
     }
 
 
@@ -148,14 +126,14 @@ def _chart(view: StudyView, model: FewShot, anchor: str) -> Chart:
         keys.append(("level", t("zero-shot, sans étiquette")))
     return chart(
         f"apprentissage-{anchor}",
-        t("Exactitude sur le test selon le nombre d’étiquettes, avec bandes à 95 %"),
-        t(
+        partial(curves.learning_plot, points, level),
+        view.draw,
+        title=t("Exactitude sur le test selon le nombre d’étiquettes, avec bandes à 95 %"),
+        alt=t(
             "{model_name}, de la plus petite à la plus grande quantité d’étiquettes. {ends}.",
             model_name=view.model_name(model.model),
             ends=ends,
         ),
-        partial(curves.learning_plot, points, level),
-        view.draw,
         table=_means(model, anchor, view.model_name(model.model)),
         keys=keys,
     )
@@ -183,8 +161,7 @@ def _means(model: FewShot, anchor: str, name: str) -> Table:
         point = points.get((method, size))
         if point is None:
             return wording.DASH
-        band = (point.low, point.high)
-        return number(point.mean, bare(PERCENT), within=band, title=_trace(model))
+        return number(point.mean, "percent", bare=True, within=(point.low, point.high))
 
     return table(
         f"apprentissage-{anchor}-donnees",
@@ -192,28 +169,27 @@ def _means(model: FewShot, anchor: str, name: str) -> Table:
         sizes,
         Col(t("Photos par catégorie"), str),
         *(Col(_method(curve.method, model), partial(mean, curve.method)) for curve in model.curves),
+        tip=_trace(model),
         kind="",
     )
 
 
 def _table(view: StudyView, model: FewShot, id_: str) -> Table:
-    tip = _trace(model)
-
     def gain(row: tuple[str, FewShotPoint]) -> Cell:
         over, p = row[1].over_zero_shot, row[1].p_holm
         if over is None:
             return absent()
         proven = p is not None and p < view.alpha
         kind: Kind = "" if not proven else "hit" if over.gain > 0 else "error"
-        return number(over.gain, POINTS, within=(over.low, over.high), kind=kind, title=tip)
+        return number(over.gain, "points", within=(over.low, over.high), kind=kind)
 
     def mean(row: tuple[str, FewShotPoint]) -> Cell:
         point = row[1]
-        return number(point.mean, PERCENT, within=(point.low, point.high), title=tip)
+        return number(point.mean, "percent", within=(point.low, point.high))
 
     def p_value(row: tuple[str, FewShotPoint]) -> Cell:
         p = row[1].p_holm
-        return absent() if p is None else number(p, P_VALUE, title=tip)
+        return absent() if p is None else number(p, "p")
 
     return table(
         id_,
@@ -223,16 +199,10 @@ def _table(view: StudyView, model: FewShot, id_: str) -> Table:
         ),
         [(curve.method, point) for curve in model.curves for point in curve.points],
         Col(t("Photos par catégorie"), lambda row: _shots(row[1])),
-        Col(t("Photos étiquetées"), lambda row: Cell(text=wording.count(row[1].images), title=tip)),
+        Col(t("Photos étiquetées"), lambda row: Cell(text=wording.count(row[1].images))),
         Col(t("Exactitude moyenne"), mean),
         Col(t("Gain sur le zero-shot"), gain, t("points")),
         Col(t("p corrigé"), p_value, t("Holm")),
         by=lambda row: _method(row[0], model),
-        note=t(
-            "Moyenne de {seeds} des photos étiquetées, prises dans la partie "
-            "d’apprentissage ; l’incertitude est celle des tirages et des "
-            "images à la fois. Les réglages sont choisis sur les seules photos "
-            "étiquetées.",
-            seeds=nt(len(model.seeds), "{n} tirage", "{n} tirages"),
-        ),
+        tip=_trace(model),
     )

@@ -1,6 +1,6 @@
 """The study as it was each time that it was kept, beside what it is now."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -8,18 +8,7 @@ from evaluation.records import CaseChange, KeptState, Metric
 from evaluation.report.kit import curves
 from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import t
-from evaluation.report.kit.tables import (
-    P_VALUE,
-    PERCENT,
-    POINTS,
-    Cell,
-    Col,
-    Table,
-    counted,
-    head,
-    number,
-    table,
-)
+from evaluation.report.kit.tables import Col, Table, counted, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import titled
 from evaluation.report.study.view import trace, value
@@ -71,8 +60,6 @@ def _chart(here: Here, states: tuple[KeptState, ...]) -> Chart:
     ]
     return chart(
         "exactitude-dans-le-temps",
-        t("Exactitude à chaque état gardé, avec intervalles à 95 %"),
-        t("Une ligne par cas ; le tableau qui suit donne les chiffres."),
         partial(
             curves.learning_plot,
             [
@@ -94,7 +81,7 @@ def _chart(here: Here, states: tuple[KeptState, ...]) -> Chart:
             t("Exactitude à chaque état gardé, en chiffres"),
             points,
             Col(t("État gardé"), lambda row: row[1]),
-            Col(t("Exactitude"), lambda row: number(row[2], PERCENT, title="comparison.json")),
+            Col(t("Exactitude"), lambda row: number(row[2], "percent", title="comparison.json")),
             by=lambda row: view.case_name(row[0]),
         ),
         keys=[(f"line-{place}", view.case_name(case)) for place, case in enumerate(cases)],
@@ -102,27 +89,24 @@ def _chart(here: Here, states: tuple[KeptState, ...]) -> Chart:
 
 
 def _changes(here: Here, state: KeptState, id_: str) -> Table:
-    def told(cell: Callable[[CaseChange], Any], form: Any) -> Callable[[CaseChange], Cell]:
-        return lambda row: number(cell(row), form, title=_tip(here, row))
+    def tip(change: CaseChange) -> str:
+        run = here.view.runs.get(change.case)
+        return trace(run) if run else ""
 
     return table(
         id_,
         t("De « {name} » à maintenant, sur les photos des deux", name=state.name),
         state.changes,
-        Col(t("Cas"), lambda row: head(here.view.case_name(row.case), href=here.run(row.case))),
-        Col(t("Photos"), lambda row: counted(row.gap.n, title=_tip(here, row))),
-        Col(t("Alors"), told(lambda row: row.then, PERCENT)),
-        Col(t("Maintenant"), told(lambda row: row.now, PERCENT)),
-        Col(t("Écart"), told(lambda row: row.gap, POINTS), t("points")),
-        Col(t("Gagnées"), lambda row: counted(len(row.won), title=_tip(here, row))),
-        Col(t("Perdues"), lambda row: counted(len(row.lost), title=_tip(here, row))),
-        Col("p", told(lambda row: row.p, P_VALUE), t("mid-p, non corrigé")),
+        Col(t("Cas"), lambda row: here.case(row.case)),
+        Col(t("Photos"), lambda row: counted(row.gap.n)),
+        Col(t("Alors"), lambda row: number(row.then, "percent")),
+        Col(t("Maintenant"), lambda row: number(row.now, "percent")),
+        Col(t("Écart"), lambda row: number(row.gap, "points"), t("points")),
+        Col(t("Gagnées"), lambda row: counted(len(row.won))),
+        Col(t("Perdues"), lambda row: counted(len(row.lost))),
+        Col("p", lambda row: number(row.p, "p"), t("mid-p, non corrigé")),
+        tip=tip,
     )
-
-
-def _tip(here: Here, change: CaseChange) -> str:
-    run = here.view.runs.get(change.case)
-    return trace(run) if run else ""
 
 
 def _links(here: Here, ids: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -7,8 +7,7 @@ from typing import Any
 from evaluation.records import Reference
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import t
-from evaluation.report.kit.page import Link
-from evaluation.report.kit.tables import PERCENT, Cell, Col, Table, absent, head, number, table
+from evaluation.report.kit.tables import Cell, Col, Table, absent, head, number, table
 from evaluation.report.pages import summary
 from evaluation.report.study.answer import sentence, word
 from evaluation.report.study.here import Here
@@ -39,11 +38,6 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Mapping[
         "table": _studies_by_models(views) if others else None,
         "quoted": () if quoted is None else slide_tables(quoted, quoted.classes),
         "source": "" if quoted is None else wording.told(quoted.source),
-        "reading": (
-            Link(text=t("Le contexte"), href="contexte.html", hint=t("la question de départ")),
-            Link(text=t("CLIP expliqué"), href="veille-clip.html", hint=t("en deux écrans")),
-            Link(text=t("Annexes"), href="annexes.html", hint=t("exécutions, glossaire, licences")),
-        ),
     }
 
 
@@ -66,4 +60,4 @@ def _best_of(view: StudyView, title: str) -> Cell:
     if run is None:
         return absent(t("non mesuré"))
     href = Here(view, links.HOME).run(run.case)
-    return number(run.metric("accuracy"), PERCENT, title=trace(run), href=href)
+    return number(run.metric("accuracy"), "percent", title=trace(run), href=href)

@@ -16,12 +16,19 @@ import numpy as np
 from evaluation.records import FloatArray, Predictions, Projection, RunRecord, SampleCard
 from evaluation.report.kit import wording
 from evaluation.report.kit.charts import Chart, chart
-from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.language import t
 from evaluation.report.kit.scatter import HEIGHTS, Axes, name_places, scatter_plot, scatter_program
 from evaluation.report.kit.tables import Cell, Col, Table, counted, table
-from evaluation.report.study.browsed import numbered, places, sampled, script, test_cards, version
 from evaluation.report.study.here import Here
-from evaluation.report.study.photos import WITHHELD
+from evaluation.report.study.photos import (
+    WITHHELD,
+    numbered,
+    places,
+    sampled,
+    script,
+    test_cards,
+    version,
+)
 from evaluation.report.study.view import StudyView, best, trace
 
 DRAWN = 800
@@ -37,18 +44,24 @@ def build(here: Here) -> Mapping[str, Any] | None:
     if not planes:
         return None
     lead = _lead(view, planes)
+    drawn = slice(None, None, -(-len(lead.labels) // DRAWN))
     runs = [plane.run for plane in planes]
     told = [f"{run.case} {run.provenance.started}" for run in runs]
     return {
-        # The name of a case that reads no text.
-        "textless": "" if lead.texts else wording.quote(view.case_title(lead.run)),
         "shown": sum(lead.projection.explained),
         "lost": 1 - sum(lead.projection.explained),
         "projection": lead.projection,
         "scale": lead.scale,
         "withheld": "" if view.photos_shown else t(WITHHELD),
         "sampled": sampled(view),
-        "chart": _chart(here, lead),
+        "chart": _chart(here, lead, drawn),
+        "case": here.name(lead.run.case),
+        "total": len(lead.labels),
+        "drawn": len(lead.labels[drawn]),
+        "texts": bool(lead.texts),
+        "middles": len(lead.middles),
+        # Classes whose text points to their own middle.
+        "own": sum(most == label for label, (most, _) in lead.nearest.items()),
         "cases": numbered(view.case_title(run) for run in runs),
         "classes": numbered(view.study.classes),
         # Place of the case that is shown first.
@@ -246,57 +259,19 @@ def _lead(view: StudyView, planes: Sequence[_Plane]) -> _Plane:
 # --------------------------------------------------------------------------- figure
 
 
-def _chart(here: Here, plane: _Plane) -> Chart:
-    total, case = len(plane.labels), here.name(plane.run.case)
+def _chart(here: Here, plane: _Plane, drawn: slice) -> Chart:
     dots = [
         {"x": x, "y": y, "label": label, "right": label == guess}
         for (x, y), label, guess in zip(
             plane.points.tolist(), plane.labels, plane.answers, strict=True
         )
-    ][:: -(-total // DRAWN)]
+    ]
     names = [{"x": x, "y": y, "label": label} for label, (x, y) in plane.drawn_texts.items()]
-    photos = nt(total, "{n} photo", "{n} photos")
-    title = (
-        t("{photos} de test selon {case}", photos=photos, case=case)
-        if len(dots) == total
-        else t(
-            "{drawn} des {photos} de test selon {case}",
-            drawn=wording.count(len(dots)),
-            photos=photos,
-            case=case,
-        )
-    )
     return chart(
         "carte",
-        title,
-        _alt(plane, photos),
-        partial(scatter_plot, plane.axes, {"photos": dots, "texts": names, "here": []}),
+        partial(scatter_plot, plane.axes, {"photos": dots[drawn], "texts": names, "here": []}),
         here.view.draw,
         table=_table(here, plane),
-        keys=(
-            ("full", t("photo bien classée")),
-            ("hollow", t("photo mal classée")),
-            *((("cross", t("texte de la catégorie")),) if names else ()),
-        ),
-    )
-
-
-def _alt(plane: _Plane, photos: str) -> str:
-    classes = nt(len(plane.classes), "{n} catégorie", "{n} catégories")
-    if not plane.texts:
-        return t(
-            "Nuage de {photos} en {classes}. Le tableau qui suit donne le centre de chacune.",
-            photos=photos,
-            classes=classes,
-        )
-    return t(
-        "Nuage de {photos} en {classes}, et le texte de chacune. Le texte de {own} sur {all} "
-        "pointe vers le centre des photos de sa propre catégorie plus que vers aucun autre. Le "
-        "tableau qui suit donne les centres.",
-        photos=photos,
-        classes=classes,
-        own=wording.count(sum(most == label for label, (most, _) in plane.nearest.items())),
-        all=wording.count(len(plane.middles)),
     )
 
 

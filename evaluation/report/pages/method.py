@@ -7,26 +7,14 @@ from typing import Any
 from evaluation.records import Fold, RunRecord, Threshold
 from evaluation.records.metrics import METRICS
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.page import Link
-from evaluation.report.kit.tables import PERCENT, Col, Table, number, table
-from evaluation.report.pages.supervised import chosen_facts
+from evaluation.report.kit.tables import Col, Table, number, table
 from evaluation.report.study.absences import STATUS, absences
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import PARTS
 from evaluation.report.study.view import StudyView, interval_said, metric_title
 from evaluation.stores.tables import table_file
-
-INTERVALS = {
-    "wilson": message("intervalle de Wilson (1927)"),
-    "wilson-clustered": message(
-        "intervalle de Wilson (1927) où les photos d’un même groupe comptent pour une seule"
-    ),
-    "bootstrap-bca": message(
-        "bootstrap BCa (rééchantillonnage corrigé de son biais, Efron, 1987), tirages à "
-        "l’intérieur de chaque catégorie"
-    ),
-}
 
 
 def build(here: Here) -> Mapping[str, Any]:
@@ -34,12 +22,7 @@ def build(here: Here) -> Mapping[str, Any]:
     view = here.view
     study = view.study
     unavailable = [run for run in view.results.runs if run.status == "unavailable"]
-    intervals = dict.fromkeys(
-        t(INTERVALS[metric.method]) if metric.method in INTERVALS else metric.method
-        for run in view.scored
-        for metric in run.metrics
-        if metric.method
-    )
+    methods = (metric.method for run in view.scored for metric in run.metrics)
     return {
         "name": study.name,
         "study": study,
@@ -49,7 +32,7 @@ def build(here: Here) -> Mapping[str, Any]:
             for row in METRICS
             if row.place == "classes" or any(run.metric(row.name) for run in view.scored)
         },
-        "intervals": tuple(intervals),
+        "intervals": list(dict.fromkeys(filter(None, methods))),
         "tests": tests_made(view),
         "systematic": any(card.subcategory for card in study.samples),
         "history": here.to("historique"),
@@ -135,7 +118,7 @@ def _thresholds(thresholds: tuple[Threshold, ...]) -> Table:
         Col(
             t("Plancher"),
             lambda threshold: number(
-                threshold.minimum, PERCENT, text=_floor(threshold), title="study.json"
+                threshold.minimum, "percent", text=_floor(threshold), title="study.json"
             ),
         ),
         kind="",
@@ -176,7 +159,6 @@ def _details(view: StudyView, run: RunRecord, *, later: bool = False) -> Mapping
         "error": run.error if later else "",
         "record": run,
         "weights": _weights(run),
-        "chosen": [fact for fact in chosen_facts(run, "") if not fact.code],
         "files": ("failure.json",) if later else files,
     }
 

@@ -6,19 +6,9 @@ from typing import Any
 
 from evaluation.records import FAMILIES, ModelCard, RunRecord
 from evaluation.report.kit import links, wording
-from evaluation.report.kit.language import current, message, nt, t
+from evaluation.report.kit.language import current, message, t
 from evaluation.report.kit.page import Link
-from evaluation.report.kit.tables import (
-    Cell,
-    Col,
-    Kind,
-    Table,
-    absent,
-    decimals,
-    head,
-    number,
-    table,
-)
+from evaluation.report.kit.tables import Cell, Col, Kind, Table, absent, head, number, table
 from evaluation.report.kit.typography import THIN
 from evaluation.report.study import absences
 from evaluation.report.study.here import Here
@@ -44,7 +34,7 @@ def build(here: Here) -> Mapping[str, Any] | None:
 
 def _table(here: Here, cards: tuple[ModelCard, ...]) -> Table:
     def computed(value: float | None) -> Cell:
-        return number(value or None, decimals(1), why=t(UNKNOWN), title=t(COMPUTED))
+        return number(value or None, "0.0", why=t(UNKNOWN), title=t(COMPUTED))
 
     def photo(card: ModelCard) -> Cell:
         size = _resolution(card)
@@ -80,10 +70,6 @@ def _table(here: Here, cards: tuple[ModelCard, ...]) -> Table:
         Col(t("Photo"), photo, t("pixels")),
         Col(t("Licence"), licence, numeric=False),
         Col(t("État"), lambda card: wording.sentence_case(_state(here.view, card)), numeric=False),
-        note=t(
-            "Paramètres et opérations sont calculés d’après la description du modèle, sans ses "
-            "poids ; une multiplication et son addition comptent pour deux."
-        ),
         kind="plain",
     )
 
@@ -92,6 +78,8 @@ def _card(here: Here, card: ModelCard) -> Mapping[str, Any]:
     view, name = here.view, card.model.name
     top = best(_scored(view, card))
     use, kind = _use(card)
+    digests = (run.provenance.weights_digest for run in _scored(view, card))
+    adapted = [run.adaptation for run in _runs(view, card) if run.adaptation]
     return {
         "anchor": view.model_anchor(name),
         "title": wording.told(card.model.title),
@@ -104,38 +92,20 @@ def _card(here: Here, card: ModelCard) -> Mapping[str, Any]:
         "licence": card.licence.name if card.licence else t("licence inconnue"),
         "use": use,
         "use_kind": kind,
-        "training": wording.told(_in_language(card)),
-        "adapted": _adapted(view, card),
+        "training": wording.told(
+            card.training.get(current()) or next(iter(card.training.values()), "")
+        ),
+        # What a label-free model saw of the study; 0 where nothing was gained.
+        "pairs": max((one.pairs for one in adapted if one.adopted), default=0),
+        "photos": max((one.photos for one in adapted if one.clusters), default=0),
         "card": card,
         "weights": _weights(card),
         "photo_millions": (card.image_parameters or 0) / MILLION,
         "text_millions": (card.text_parameters or 0) / MILLION,
         "resolution": _resolution(card),
-        "digest": _digest(view, card),
+        "digest": next(filter(None, digests), ""),
         "links": _links(card),
     }
-
-
-def _adapted(view: StudyView, card: ModelCard) -> str:
-    """What a label-free model saw of the study; "" for others, and where nothing was gained."""
-    found = [run.adaptation for run in _runs(view, card) if run.adaptation]
-    pairs = max((one.pairs for one in found if one.adopted), default=0)
-    photos = max((one.photos for one in found if one.clusters), default=0)
-    if pairs:
-        return nt(
-            pairs,
-            "Ici, une couche a aussi appris de {n} paire photo-titre de l’étude, sans étiquette : "
-            "le modèle a vu cette paire, et n’en devient pas un CLIP.",
-            "Ici, une couche a aussi appris de {n} paires photo-titre de l’étude, sans étiquette : "
-            "le modèle a vu ces paires, et n’en devient pas un CLIP.",
-        )
-    if photos:
-        return nt(
-            photos,
-            "Ici, {n} photo de l’étude, sans étiquette, a aussi son mot à dire.",
-            "Ici, {n} photos de l’étude, sans étiquette, ont aussi leur mot à dire.",
-        )
-    return ""
 
 
 def _runs(view: StudyView, card: ModelCard) -> tuple[RunRecord, ...]:
@@ -171,19 +141,10 @@ def _use(card: ModelCard) -> tuple[str, Kind]:
     return t("usage commercial interdit"), "worse"
 
 
-def _in_language(card: ModelCard) -> str:
-    return card.training.get(current()) or next(iter(card.training.values()), "")
-
-
 def _weights(card: ModelCard) -> str:
     """What the study asks for; of a file on somebody's disk, its name alone."""
     weights = card.model.weights
     return weights if _fetchable(weights) else PurePath(weights).name
-
-
-def _digest(view: StudyView, card: ModelCard) -> str:
-    digests = (run.provenance.weights_digest for run in _scored(view, card))
-    return next((digest for digest in digests if digest), "")
 
 
 def _resolution(card: ModelCard) -> str:

@@ -18,19 +18,13 @@ from evaluation.records import (
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.charts import Chart, chart, gain_plot
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.sentence import Part
+from evaluation.report.kit.page import Part
 from evaluation.report.kit.tables import (
-    GAPS,
-    P_VALUE,
-    POINTS,
-    WHOLE,
     Cell,
     Col,
     Kind,
     Table,
-    bare,
     counted,
-    decimals,
     head,
     number,
     simple,
@@ -165,8 +159,10 @@ def gain_chart(here: Here, gain: PromptGain) -> Chart:
     id_ = f"{gains_anchor(view, gain)}-figure"
     return chart(
         id_,
-        t("Rappel gagné ou perdu, en points, avec son intervalle à 95 %"),
-        t(
+        partial(gain_plot, points),
+        view.draw,
+        title=t("Rappel gagné ou perdu, en points, avec son intervalle à 95 %"),
+        alt=t(
             "{case_name} contre {case_name2} : {told} sur {gains}, de {points} pour {label} à "
             "{points2} pour {label2}.",
             case_name=view.case_name(gain.a),
@@ -178,8 +174,6 @@ def gain_chart(here: Here, gain: PromptGain) -> Chart:
             points2=wording.signed(100 * rows[-1].gain),
             label2=wording.quote(rows[-1].label),
         ),
-        partial(gain_plot, points),
-        view.draw,
         table=simple(
             f"{id_}-donnees",
             t("{case_name} : gains de rappel, en chiffres", case_name=view.case_name(gain.a)),
@@ -187,7 +181,7 @@ def gain_chart(here: Here, gain: PromptGain) -> Chart:
             (
                 (
                     row.label,
-                    number(row.gain, bare(POINTS), within=(row.low, row.high), title=tip),
+                    number(row.gain, "points", bare=True, within=(row.low, row.high), title=tip),
                     wording.interval(row.low, row.high),
                 )
                 for row in rows
@@ -219,19 +213,15 @@ def _gain_table(here: Here, gain: PromptGain) -> Table:
         Col(t("Catégorie"), lambda row: head(row.label, href=here.gallery(row.label))),
         Col(
             t("Gain de rappel"),
-            lambda row: number(row.gain, POINTS, within=(row.low, row.high), title=tip),
+            lambda row: number(row.gain, "points", within=(row.low, row.high), title=tip),
             t("points"),
         ),
         Col(t("Photos gagnées"), lambda row: alone(row, gain.a, gain.b, row.only_a)),
         Col(t("Photos perdues"), lambda row: alone(row, gain.b, gain.a, row.only_b)),
         Col(t("Photos de test"), lambda row: counted(row.n, title=tip)),
-        Col("p", lambda row: number(row.p_mid, P_VALUE, title=tip), "mid-p"),
-        Col(t("p corrigé"), lambda row: number(row.p_holm, P_VALUE, title=tip), t("Holm")),
+        Col("p", lambda row: number(row.p_mid, "p", title=tip), "mid-p"),
+        Col(t("p corrigé"), lambda row: number(row.p_holm, "p", title=tip), t("Holm")),
         Col(t("Verdict"), lambda row: _verdict(here.view, row.gain, row.p_holm), numeric=False),
-        note=t(
-            "Gagnées : bien classées avec ces textes seulement ; perdues : bien classées avec les "
-            "autres seulement. La correction porte sur les catégories du tableau."
-        ),
     )
 
 
@@ -261,7 +251,7 @@ def _effects_table(here: Here, case: str, effects: Sequence[TextEffect]) -> Tabl
     tip, lang = trace(run), run.prompts.language if run.prompts else ""
 
     def gain(row: TextEffect) -> Cell:
-        return number(row.effect, POINTS, within=(row.low, row.high), title=tip)
+        return number(row.effect, "points", within=(row.low, row.high), title=tip)
 
     return table(
         f"textes-{here.view.case_slugs[case]}-tableau",
@@ -276,19 +266,15 @@ def _effects_table(here: Here, case: str, effects: Sequence[TextEffect]) -> Tabl
         Col(t("Effet"), gain, t("points")),
         Col(
             t("Sur sa catégorie"),
-            lambda row: number(row.own_recall, POINTS, title=tip),
+            lambda row: number(row.own_recall, "points", title=tip),
             t("points de rappel"),
         ),
         Col(t("Photos gagnées"), lambda row: wording.count(row.only_with)),
         Col(t("Photos perdues"), lambda row: wording.count(row.only_without)),
-        Col(t("p corrigé"), lambda row: number(row.p_holm, P_VALUE, title=tip), t("Holm")),
+        Col(t("p corrigé"), lambda row: number(row.p_holm, "p", title=tip), t("Holm")),
         Col(t("Verdict"), lambda row: _verdict(here.view, row.effect, row.p_holm), numeric=False),
         named=False,
         title=tip,
-        note=t(
-            "Chaque texte est retiré à son tour ; une catégorie qui n’en a qu’un garde alors son "
-            "nom. Un effet négatif démontré désigne un texte à retirer."
-        ),
         kind="plain",
     )
 
@@ -334,15 +320,11 @@ def _variance(view: StudyView, comparison: StudyComparison) -> Mapping[str, Any]
             Col(t("Source"), lambda row: t(SOURCES[row.source])),
             Col(
                 t("Part des différences"),
-                lambda row: number(row.share, WHOLE, within=(row.low, row.high), title=tip),
+                lambda row: number(row.share, "whole", within=(row.low, row.high), title=tip),
             ),
-            Col(t("Effet typique"), lambda row: number(row.effect, GAPS, title=tip), t("points")),
+            Col(t("Effet typique"), lambda row: number(row.effect, "gap", title=tip), t("points")),
             Col(t("Degrés de liberté"), lambda row: counted(row.df, title=tip)),
-            Col(t("χ² de Wald"), lambda row: number(row.wald, decimals(1), title=tip)),
-            Col("p", lambda row: number(row.p, P_VALUE, title=tip)),
-            note=t(
-                "Parts de la somme des carrés entre les cas, avec leur intervalle à 95 % en pour "
-                "cent ; l’effet typique est débarrassé du bruit dû aux images."
-            ),
+            Col(t("χ² de Wald"), lambda row: number(row.wald, "0.0", title=tip)),
+            Col("p", lambda row: number(row.p, "p", title=tip)),
         ),
     }

@@ -6,8 +6,8 @@ from typing import Any
 from evaluation.records import Retrieval
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, t
-from evaluation.report.kit.sentence import Part
-from evaluation.report.kit.tables import PERCENT, Cell, Col, Table, decimals, number, table
+from evaluation.report.kit.page import Part
+from evaluation.report.kit.tables import Cell, Col, Table, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, bounds, shown
 
@@ -51,11 +51,11 @@ def _table(view: StudyView, searches: tuple[Retrieval, ...]) -> Table:
     def rank(search: Retrieval) -> Cell:
         median = search.median_rank.value
         whole = median is None or median == int(median)
-        return number(search.median_rank, decimals(0 if whole else 1), title=_trace(search))
+        return number(search.median_rank, "0" if whole else "0.0")
 
     def chance(search: Retrieval) -> Cell:
         share = 1 / search.candidates if search.candidates else None
-        return number(share, PERCENT, title=_trace(search))
+        return number(share, "percent")
 
     return table(
         _TABLE,
@@ -64,20 +64,20 @@ def _table(view: StudyView, searches: tuple[Retrieval, ...]) -> Table:
         Col(t("Modèle"), lambda search: view.model_name(search.model)),
         Col(
             "R@1",
-            lambda search: number(search.recall_at_1, PERCENT, title=_trace(search)),
+            lambda search: number(search.recall_at_1, "percent"),
             t("trouvé premier"),
         ),
         Col(
             "R@5",
-            lambda search: number(search.recall_at_5, PERCENT, title=_trace(search)),
+            lambda search: number(search.recall_at_5, "percent"),
             t("dans les cinq premiers"),
         ),
         Col(t("Rang médian"), rank),
         Col(
             t("Candidats"),
-            lambda search: Cell(text=wording.count(search.candidates), title=_trace(search)),
+            lambda search: Cell(text=wording.count(search.candidates)),
         ),
         Col(t("R@1 au hasard"), chance),
+        tip=_trace,
         by=lambda search: t(DIRECTIONS[search.direction]),
-        note=t("Entre crochets, l’intervalle à 95 %. Rang médian : 1 est le mieux."),
     )

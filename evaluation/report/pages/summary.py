@@ -4,18 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import foreign, nt, t
-from evaluation.report.kit.page import Fact, Link
-from evaluation.report.kit.sentence import Claim, claim
+from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.page import Claim, Fact, Link, claim
 from evaluation.report.pages.prompts import choices
 from evaluation.report.study.absences import pointer
 from evaluation.report.study.accuracy import interval_chart
 from evaluation.report.study.answer import first_screen, leading
 from evaluation.report.study.findings import headlines
 from evaluation.report.study.here import Here
-from evaluation.report.study.ladder import ladder
 from evaluation.report.study.sentences import against_chance, weakest
 from evaluation.report.study.view import StudyView, best
+from evaluation.report.study.worth import ladder
 
 MOST = 4
 """Sentences after the answer: what does not fit is on the pages that measure it."""
@@ -41,7 +40,7 @@ def screen(here: Here) -> Mapping[str, Any]:
     return {
         "title": view.title,
         "question": view.question,
-        "question_lang": foreign(view.study.question),
+        "asked": view.study.question,
         "measured_on": _measured_on(view),
         "answer": first_screen(here),
         "findings": conclusions(here),

@@ -3,10 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from evaluation.records import Option, RunRecord
-from evaluation.report.kit import wording
-from evaluation.report.kit.language import message, t
-from evaluation.report.kit.page import Fact
+from evaluation.records import RunRecord
 from evaluation.report.study import trainings
 from evaluation.report.study.absences import pointer
 from evaluation.report.study.confusions import confusions
@@ -15,24 +12,6 @@ from evaluation.report.study.here import Here
 from evaluation.report.study.scores import class_table
 from evaluation.report.study.sentences import against_reference, weakest
 from evaluation.report.study.view import shown
-
-CHOSEN = {
-    "C": message("Régularisation retenue (C, inverse de sa force)"),
-    "validation_accuracy": message("Exactitude sur la validation"),
-    "train_images": message("Photos d’apprentissage"),
-    "validation_images": message("Photos de validation"),
-    "train_views": message("Vues d’apprentissage"),
-    "weight_decay": message("Décroissance des poids retenue"),
-    "best_epoch": message("Époque gardée"),
-    "cost_per_photo": message("Coût par photo, dans l’unité de la table"),
-    "tokens_in": message("Jetons lus"),
-    "tokens_out": message("Jetons écrits"),
-    "seconds_per_photo": message("Secondes par photo"),
-    "refused": message("Refus et réponses hors de la liste, comptés comme des erreurs"),
-}
-"""What a supervised model chooses on validation, or a table says, to its name on the pages."""
-
-_SHARES = frozenset({"validation_accuracy"})
 
 
 def build(here: Here) -> Mapping[str, Any] | None:
@@ -61,7 +40,9 @@ def _case(here: Here, run: RunRecord) -> Mapping[str, Any]:
         "number": here.number(run),
         "macro_f1": shown(run.metric("macro_f1")),
         "weakest": weakest(here, run),
-        "facts": chosen_facts(run, here.run(run.case)),
+        "href": here.run(run.case),
+        "model": run.model,
+        "chosen": run.chosen,
         "warnings": run.warnings,
         "classes": class_table(here, run, None),
         "confusion": confusions(here, run),
@@ -71,26 +52,3 @@ def _case(here: Here, run: RunRecord) -> Mapping[str, Any]:
         "views": trainings.view_sources(here, run),
         "maps": case_link(here, run.case),
     }
-
-
-def chosen_facts(run: RunRecord, href: str) -> tuple[Fact, ...]:
-    """What a model chose on validation, in words."""
-    trunk = Fact(label=t("Tronc"), text=run.model.architecture or run.model.name, code=True)
-    chosen = (
-        Fact(
-            label=t(CHOSEN[name]) if name in CHOSEN else name, text=_option(name, option), href=href
-        )
-        for name, option in run.chosen.items()
-    )
-    return (trunk, *chosen) if run.model.learns else tuple(chosen)
-
-
-def _option(name: str, option: Option) -> str:
-    match option:
-        case bool():
-            return t("oui") if option else t("non")
-        case int():
-            return wording.count(option)
-        case float():
-            return wording.percent(option) if name in _SHARES else wording.significant(option)
-    return option

@@ -7,9 +7,9 @@ from typing import Any
 from evaluation.records import PromptSet, RunRecord
 from evaluation.report.kit import charts, wording
 from evaluation.report.kit.charts import Chart, chart
-from evaluation.report.kit.language import foreign, message, nt, t
-from evaluation.report.kit.sentence import Claim, claim
-from evaluation.report.kit.tables import PERCENT, POINTS, Cell, Col, Table, number, simple, table
+from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.page import Claim, claim
+from evaluation.report.kit.tables import Cell, Col, Table, number, simple, table
 from evaluation.report.study.absences import pointer
 from evaluation.report.study.confusions import confusions
 from evaluation.report.study.explained import case_link
@@ -18,13 +18,6 @@ from evaluation.report.study.scores import class_table
 from evaluation.report.study.sentences import recall_changes, weakest
 from evaluation.report.study.texts import contrast_table, drawing
 from evaluation.report.study.view import MANY, StudyView, best, trace, value
-
-LANGUAGES = {
-    "en": message("anglais"),
-    "fr": message("français"),
-    "de": message("allemand"),
-    "es": message("espagnol"),
-}
 
 
 def build(here: Here) -> Mapping[str, Any] | None:
@@ -54,8 +47,8 @@ def _overview(here: Here) -> Table:
         runs = (run for run in view.zero_shot if run.model.name == name and _reads(run, prompts))
         run = next(runs, None)
         if run is None:
-            return number(None, PERCENT)
-        return number(run.metric("accuracy"), PERCENT, title=trace(run), href=here.run(run.case))
+            return number(None, "percent")
+        return number(run.metric("accuracy"), "percent", title=trace(run), href=here.run(run.case))
 
     return table(
         "formulations",
@@ -83,10 +76,7 @@ def _section(here: Here, prompts: PromptSet) -> Mapping[str, Any]:
         "title": wording.told(prompts.title),
         "best": "" if top is None else here.number(top).text,
         "prompts": prompts,
-        "language": t(LANGUAGES.get(prompts.language, prompts.language)),
         "spread": _spread(prompts),
-        "source_lang": foreign(prompts.source),
-        "lang": prompts.language,
         "templates": templates,
         # The first sentence that the text encoder reads.
         "example": prompts.sentences(written[0])[0] if templates and written else "",
@@ -153,8 +143,10 @@ def change(view: StudyView, run: RunRecord) -> Chart | None:
     slug, title = view.case_slugs[run.case], view.case_title(run)
     return chart(
         f"ecarts-{slug}",
-        t("Rappel gagné ou perdu par rapport à {names}, en points", names=against[1]),
-        t(
+        partial(charts.change_plot, {label: 100 * change for label, change in ordered}),
+        view.draw,
+        title=t("Rappel gagné ou perdu par rapport à {names}, en points", names=against[1]),
+        alt=t(
             "{case} : {up} en rappel, {down}. De {most} ({highest}) à {least} ({lowest}).",
             case=title,
             up=nt(up, "{n} catégorie gagne", "{n} catégories gagnent"),
@@ -164,12 +156,10 @@ def change(view: StudyView, run: RunRecord) -> Chart | None:
             least=wording.quote(least),
             lowest=wording.points(lowest),
         ),
-        partial(charts.change_plot, {label: 100 * change for label, change in ordered}),
-        view.draw,
         table=simple(
             f"ecarts-{slug}-donnees",
             t("{case_title} : écarts de rappel, en chiffres", case_title=title),
             (t("Catégorie"), t("Écart de rappel (points)")),
-            ((label, number(change, POINTS, title=trace(run))) for label, change in ordered),
+            ((label, number(change, "points", title=trace(run))) for label, change in ordered),
         ),
     )

@@ -1,15 +1,30 @@
-"""The second way out of :func:`render`: the same pages as files, for any site generator."""
+"""The second way out of :func:`render`: the same pages as files, for any site generator.
 
+Zensical and ProperDocs read ``mkdocs.yml``, and know nothing of this program's plugin: beside the
+pages they need the assets, an order and settings.
+"""
+
+import json
+import os
 import shutil
 from pathlib import Path
+from typing import Any
+
+import yaml
+from mkdocs.utils.yaml import yaml_load
 
 from evaluation.errors import ReportError
 from evaluation.files import replacing, writing
 from evaluation.records import Reference
 from evaluation.report.kit.language import Language
-from evaluation.report.site import others
-from evaluation.report.site.render import Content, Pages, navigation, render
-from evaluation.report.site.shipped import default_reference, default_templates
+from evaluation.report.site.render import ASSETS, Content, Pages, Section, navigation, render
+from evaluation.report.site.shipped import (
+    SHIPPED,
+    default_reference,
+    default_site,
+    default_templates,
+)
+from evaluation.report.site.sites import fill_nav
 from evaluation.report.study.view import Photos
 from evaluation.stores.artefacts import read_results
 from evaluation.study.reference import load_reference
@@ -41,12 +56,12 @@ def write_report(
         photos=photos,
         language=language,
     )
-    nav = others.nav(navigation(results, language), language)
-    beside: dict[str, Content] = {"nav.yml": others.as_yaml(nav), **others.hand_written(language)}
-    settings = config and others.settings(nav, language, docs=output, config=config)
+    nav = ordered(navigation(results, language), language)
+    beside: dict[str, Content] = {"nav.yml": as_yaml(nav), **hand_written(language)}
+    chosen = config and settings(nav, language, docs=output, config=config)
     written = write_pages({**beside, **pages}, output)
     if config is not None:
-        written += write_pages({config.name: others.as_yaml(settings)}, config.parent)
+        written += write_pages({config.name: as_yaml(chosen)}, config.parent)
     return written
 
 
@@ -82,3 +97,51 @@ def require_files(pages: Pages) -> None:
             raise ReportError(
                 "no such small copy of a photo, or map of one", where=content, remedy=SCORE_AGAIN
             )
+
+
+Nav = list[dict[str, Any]]
+
+
+def hand_written(language: Language) -> dict[str, Path]:
+    """Uri to file: the pages that nothing generates, scripts, styles and fonts."""
+    site = default_site()
+    pages = site if language == "fr" else site / language
+    found = {path.name: path for path in sorted(pages.glob("*.md"))}
+    assets = sorted(path for path in (site / ASSETS).rglob("*") if path.is_file())
+    return found | {path.relative_to(site).as_posix(): path for path in assets}
+
+
+def ordered(sections: tuple[Section, ...], language: Language) -> Nav:
+    """All pages that the menu names, in order, as ``nav`` of mkdocs.yml."""
+    return fill_nav(_shipped(language)["nav"], sections)
+
+
+def settings(nav: Nav, language: Language, *, docs: Path, config: Path) -> dict[str, Any]:
+    """mkdocs.yml, of which ``config`` is the place, for the pages that lie in ``docs``.
+
+    Raises :class:`ReportError` when the pages are not below it, where generators want them.
+    """
+    if config.resolve().parent not in docs.resolve().parents:
+        raise ReportError(
+            f"the pages in {docs} do not lie below it", where=config, remedy="choose both otherwise"
+        )
+    found = _shipped(language) | {
+        "docs_dir": os.path.relpath(docs.resolve(), config.resolve().parent),
+        "nav": nav,
+    }
+    found["plugins"] = {"search": found["plugins"]["search"]}
+    for ours in ("site_dir", "exclude_docs", "site_url"):
+        found.pop(ours, None)
+    return found
+
+
+def as_yaml(content: Any) -> str:
+    """YAML as a person would write it; titles that are markup are strings like"""
+    plain = json.loads(json.dumps(content))
+    return str(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False, width=100))
+
+
+def _shipped(language: Language) -> dict[str, Any]:
+    name = "mkdocs.yml" if language == "fr" else f"mkdocs.{language}.yml"
+    with (SHIPPED / name).open("rb") as file:
+        return dict(yaml_load(file))

@@ -40,9 +40,9 @@ from evaluation.report.kit.markup import COMPILED
 from evaluation.report.site import serving, sites
 from evaluation.report.site.disk import read_reference, require_files
 from evaluation.report.site.policy import site_policy
-from evaluation.report.site.provisional import beside, folder_of
 from evaluation.report.site.render import Pages, Section, navigation, render
 from evaluation.report.site.shipped import default_reference, default_templates
+from evaluation.report.site.standalone import beside, folder_of
 from evaluation.stores.artefacts import read_results
 
 log = get_plugin_logger("veille")

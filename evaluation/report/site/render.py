@@ -10,8 +10,7 @@ from pathlib import Path
 from evaluation.errors import ReportError, one_line
 from evaluation.records import Reference, StudyResults
 from evaluation.report.kit import links
-from evaluation.report.kit.foreign import marked
-from evaluation.report.kit.gloss import glossed
+from evaluation.report.kit.foreign import glossed, marked
 from evaluation.report.kit.language import Language, current, speaking, t
 from evaluation.report.kit.markup import Templates, inert
 from evaluation.report.kit.vega import Draw, vega_svg

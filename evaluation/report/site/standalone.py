@@ -1,13 +1,32 @@
-"""Files that stand alone: style sheet, fonts and photos written into the HTML itself."""
+"""Files that stand alone: style sheet, fonts and photos written into the HTML itself.
+
+Two of them are pages of commands: what ``veille predict`` leaves to a person, and the figures of
+``veille watch``, marked provisional, which ``veille serve`` shows beside the site.
+"""
+
+from __future__ import annotations
 
 import base64
+import io
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from evaluation.data import open_photo
+from evaluation.data.listing import Locator
 from evaluation.errors import ReportError
+from evaluation.files import write_bytes
+from evaluation.records import FolderAnswers, Provisional
+from evaluation.report.kit.language import Language, speaking
+from evaluation.report.kit.markup import Templates
+from evaluation.report.site.shipped import default_templates
 from evaluation.usage import SCORE_AGAIN
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 _TYPES = {
     ".woff2": "font/woff2",
@@ -55,3 +74,89 @@ def _read(path: Path) -> bytes:
             where=path,
             remedy=f"restore the file, or {SCORE_AGAIN} if it is a photo's small copy",
         ) from error
+
+
+SHOWN = 300
+"""Photos on the page; the table has them all."""
+_SIDE = 240
+
+
+def write_left(found: FolderAnswers, folder: Path, page: Path, language: Language) -> None:
+    """Writes the page of the photos of ``folder`` that are left to a person.
+
+    Raises :class:`OSError` when it cannot be written.
+    """
+    left, files = found.left, Locator(folder)
+    model = {
+        "case": found.case,
+        "kept": len(found.answers) - len(left),
+        "threshold": found.threshold,
+        "target": found.target,
+        "more": max(0, len(left) - SHOWN),
+        "photos": [
+            {
+                "src": _picture(files.locate(one.path)[0]),
+                "path": one.path,
+                "predicted": one.predicted,
+                "probability": one.probability,
+                "stray": one.stray,
+            }
+            for one in left[:SHOWN]
+        ],
+    }
+    with speaking(language):
+        text = Templates(default_templates()).fill(
+            "left.html.jinja", {"page": model, "lang": language}
+        )
+    write_bytes(page, text.encode())
+
+
+def _picture(photo: Path) -> str:
+    small, content = open_photo(photo), io.BytesIO()
+    small.thumbnail((_SIDE, _SIDE))
+    small.save(content, "WEBP", quality=75)
+    return f"data:image/webp;base64,{base64.b64encode(content.getvalue()).decode()}"
+
+
+PLACE = "provisoire"
+"""The folder of these pages, as ``veille serve`` shows them."""
+
+
+def folder_of(artefacts: Path) -> Path:
+    """Where the pages lie: beside the artefacts, which a site being served watches."""
+    whole = artefacts.resolve()
+    return whole.with_name(f".{whole.name}-{PLACE}")
+
+
+def write_page(
+    found: Provisional, artefacts: Path, language: Language, texts: Mapping[str, str]
+) -> Path:
+    """Writes the page of a study's last save, and returns its path.
+
+    ``texts`` translates what the study's author wrote in French, for another language.
+
+    Raises :class:`ReportError` when the template is not there, :class:`ArtefactError` when the
+    page cannot be written.
+    """
+    with speaking(language, texts):
+        text = Templates(default_templates()).fill(
+            "provisional.html.jinja", {"page": found, "lang": language}
+        )
+    path = folder_of(artefacts) / f"{found.study}.html"
+    write_bytes(path, text.encode())
+    return path
+
+
+def beside(site: WSGIApplication, folder: Path) -> WSGIApplication:
+    """A server's site, with the pages of a folder under ``/provisoire/STUDY``."""
+
+    def answer(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        place, name = ["", *environ.get("PATH_INFO", "").rstrip("/").split("/")][-2:]
+        path = folder / f"{name}.html"
+        if place != PLACE or not name or path.parent != folder or not path.is_file():
+            return site(environ, start)
+        headers = [("Content-Type", "text/html; charset=utf-8"), ("Cache-Control", "no-store")]
+        start("200 OK", headers)
+        return [path.read_bytes()]
+
+    return answer

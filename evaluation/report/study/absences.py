@@ -6,7 +6,7 @@ from typing import Any
 from evaluation.errors import Reason
 from evaluation.records import RunRecord
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.sentence import Part
+from evaluation.report.kit.page import Part
 from evaluation.report.study.here import Here
 
 STATUS = {

@@ -6,7 +6,7 @@ from evaluation.records import FAMILIES, ReferenceSystem, RunRecord
 from evaluation.report.kit import charts, links, wording
 from evaluation.report.kit.charts import Bar, Chart, chart
 from evaluation.report.kit.language import nt, t
-from evaluation.report.kit.tables import PERCENT, Col, Table, head, number, table
+from evaluation.report.kit.tables import Col, Table, head, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, bounds, interval_said, shown, trace, value
 
@@ -27,12 +27,12 @@ def interval_chart(here: Here) -> Chart:
     ]
     return chart(
         f"exactitude-{links.slug(view.study.name)}",
-        _chart_title(view),
-        _alt(view, runs),
         partial(
             charts.interval_plot, bars, view.chance, view.ceiling.value if view.ceiling else None
         ),
         view.draw,
+        title=_chart_title(view),
+        alt=_alt(view, runs),
         table=_chart_table(here, runs, systems),
         keys=_keys(view, {bar.kind for bar in bars}),
     )
@@ -118,14 +118,14 @@ def _chart_table(here: Here, runs: list[RunRecord], systems: tuple[ReferenceSyst
     view = here.view
     none = wording.DASH
     source = wording.told(view.reference.source) if view.reference else ""
-    chance = number(view.chance, PERCENT, title=view.data_trace)
+    chance = number(view.chance, "percent", title=view.data_trace)
     # Title, accuracy, interval, letters, quoted accuracy.
     rows = [
         *(
             (
                 head(view.case_title(run), href=here.run(run.case)),
                 number(
-                    run.metric("accuracy"), PERCENT, title=trace(run), href=here.right(run.case)
+                    run.metric("accuracy"), "percent", title=trace(run), href=here.right(run.case)
                 ),
                 bounds(run.metric("accuracy")) or none,
                 view.letters(run.case) or none,
@@ -139,14 +139,14 @@ def _chart_table(here: Here, runs: list[RunRecord], systems: tuple[ReferenceSyst
                 none,
                 none,
                 none,
-                number(system.accuracy, PERCENT, title=source),
+                number(system.accuracy, "percent", title=source),
             )
             for system in systems
         ),
         (head(t("Hasard")), chance, none, none, none),
     ]
     if view.ceiling is not None:
-        people = number(view.ceiling, PERCENT, title="comparison.json")
+        people = number(view.ceiling, "percent", title="comparison.json")
         rows.append((head(t("Plafond humain")), people, bounds(view.ceiling), none, none))
     return table(
         f"exactitude-{links.slug(view.study.name)}-donnees",

@@ -10,7 +10,7 @@ import numpy as np
 from evaluation.records import Predictions, RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.sentence import Claim, Part, claim
+from evaluation.report.kit.page import Claim, Part, claim
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import photo
 from evaluation.report.study.repeated import spread

@@ -11,7 +11,7 @@ from PIL import Image
 
 from evaluation.records import RunRecord
 from evaluation.report.kit.language import current, t
-from evaluation.report.kit.tables import COUNT, PERCENT, Col, Table, head, number, table
+from evaluation.report.kit.tables import Col, Table, head, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.scores import confusion_table
 from evaluation.report.study.view import MANY, StudyView, trace
@@ -64,7 +64,7 @@ def _largest(here: Here, run: RunRecord) -> Table:
     def times(pair: tuple[int, int]) -> Any:
         truth, guess = (run.classes[one] for one in pair)
         href = here.photos(run.case, truth=truth, predicted=guess)
-        return number(int(wrong[pair]), COUNT, title=tip, href=href)
+        return number(int(wrong[pair]), "0", title=tip, href=href)
 
     return table(
         f"confusion-{here.view.case_slugs[run.case]}",
@@ -79,7 +79,7 @@ def _largest(here: Here, run: RunRecord) -> Table:
         Col(t("Photos"), times),
         Col(
             t("Part de la vraie catégorie"),
-            lambda pair: number(wrong[pair] / totals[pair[0]], PERCENT, title=tip),
+            lambda pair: number(wrong[pair] / totals[pair[0]], "percent", title=tip),
         ),
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 from evaluation.records import RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, t
-from evaluation.report.kit.tables import COUNT, Cell, Col, Table, decimals, number, table
+from evaluation.report.kit.tables import Cell, Col, Form, Table, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, trace
 
@@ -30,16 +30,16 @@ def cost_table(here: Here) -> Table:
     """What each case cost, in the order of the table of cases."""
     view = here.view
 
-    def measure(run: RunRecord, value: float | None, digits: int) -> Cell:
-        return number(value, decimals(digits), why=t(UNKNOWN), title=trace(run))
+    def measure(run: RunRecord, value: float | None, form: Form) -> Cell:
+        return number(value, form, why=t(UNKNOWN), title=trace(run))
 
     def alone(run: RunRecord) -> Cell:
         cost = run.timings.embedding
-        return measure(run, cost.ms_per_image if cost else None, 1)
+        return measure(run, cost.ms_per_image if cost else None, "0.0")
 
     def batch(run: RunRecord) -> Cell:
         cost = run.timings.embedding
-        return measure(run, cost.batch_size if cost else None, 0)
+        return measure(run, cost.batch_size if cost else None, "0")
 
     def device(run: RunRecord) -> Cell:
         return Cell(text=f"{run.provenance.device}, {run.provenance.precision}", lang="en")
@@ -53,14 +53,14 @@ def cost_table(here: Here) -> Table:
         Col(t("Modèle seul"), alone, t("ms par photo")),
         Col(
             t("Avec le décodage"),
-            lambda run: measure(run, run.timings.images_per_second, 1),
+            lambda run: measure(run, run.timings.images_per_second, "0.0"),
             t("photos par seconde"),
         ),
         Col(t("Lot"), batch, t("photos")),
         Col(t("Mémoire"), _memory, t("Mio, au plus haut")),
         Col(
             t("Textes ou apprentissage"),
-            lambda run: measure(run, run.timings.head_seconds, 1),
+            lambda run: measure(run, run.timings.head_seconds, "0.0"),
             t("secondes"),
         ),
         Col(t("Paramètres"), lambda run: _size(here, run), t("millions")) if sized else None,
@@ -82,7 +82,7 @@ def _size(here: Here, run: RunRecord) -> Cell:
     parameters = _parameters(here.view, run)
     millions = None if parameters is None else parameters / MILLION
     card = here.model(run.model.name)
-    return number(millions, decimals(1), why=t("nombre inconnu"), href=card)
+    return number(millions, "0.0", why=t("nombre inconnu"), href=card)
 
 
 def _memory(run: RunRecord) -> Cell:
@@ -94,7 +94,7 @@ def _memory(run: RunRecord) -> Cell:
     notes = [t("du processus")] if _scope(run) == "process" else []
     if on_device is not None:
         notes.append(t("et {memory} sur la carte", memory=wording.decimal(on_device, 0)))
-    return number(resident, COUNT, why=t(UNKNOWN), note=" ".join(notes), title=trace(run))
+    return number(resident, "0", why=t(UNKNOWN), note=" ".join(notes), title=trace(run))
 
 
 def _scope(run: RunRecord) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 from evaluation.errors import ReportError
 from evaluation.records import CaseExplanation, ExplainedPhoto, RunRecord, SampleCard
-from evaluation.report.kit import links, wording
-from evaluation.report.kit.language import nt, t
+from evaluation.report.kit import links
+from evaluation.report.kit.language import t
 from evaluation.report.kit.page import Link
 from evaluation.report.study import faithfulness, maps
 from evaluation.report.study.here import Here
@@ -17,8 +17,6 @@ Model = dict[str, Any]
 
 _LISTED = 8
 """A photo with more classes than this shows the others folded."""
-_TEXTS = 3
-"""Texts of a class that are quoted at most, the others being counted."""
 
 
 # ------------------------------------------------------------------------ one photo
@@ -70,7 +68,12 @@ def card_of(view: StudyView, case: str, photo: ExplainedPhoto) -> SampleCard:
 
 def _photo(here: Here, explanation: CaseExplanation, photo: ExplainedPhoto, anchor: str) -> Model:
     card = card_of(here.view, explanation.case, photo)
-    chances = _chances(explanation.classes, photo)
+    # The probability of all classes, the most probable first.
+    pairs = zip(explanation.classes, photo.probabilities, strict=True)
+    chances = [
+        {"label": label, "share": share, "width": f"{share:.3f}", "kind": _kind(label, photo)}
+        for label, share in sorted(pairs, key=lambda pair: -pair[1])
+    ]
     listed = chances if len(chances) <= _LISTED else chances[: _LISTED - 1]
     # The true class is always in sight.
     listed += [chance for chance in chances[len(listed) :] if chance["kind"]]
@@ -79,7 +82,7 @@ def _photo(here: Here, explanation: CaseExplanation, photo: ExplainedPhoto, anch
         "anchor": anchor,
         "title": card.title or card.id,
         "right": photo.label == photo.predicted,
-        "verdict": verdict(explanation.classes, photo),
+        "answer": answered(explanation.classes, photo),
         "reasons": photo.reasons,
         "spec": explanation.spec,
         "unseen": maps.unseen(photo),
@@ -91,43 +94,19 @@ def _photo(here: Here, explanation: CaseExplanation, photo: ExplainedPhoto, anch
     }
 
 
-def verdict(classes: Sequence[str], photo: ExplainedPhoto) -> str:
-    """What a case answers, and how sure of it it is."""
+def answered(classes: Sequence[str], photo: ExplainedPhoto) -> Model:
+    """What a case answers, and the probabilities of its answer and of the true class.
+
+    What would be written zero percent is said to be ``less`` than a thousandth.
+    """
     chance = dict(zip(classes, photo.probabilities, strict=True))
-    if photo.label == photo.predicted:
-        return t(
-            "Juste : « {label} », à {share}",
-            label=photo.label,
-            share=wording.percent(chance[photo.label]),
-        )
-    return t(
-        "Faux : « {predicted} », à {share} ; la vraie catégorie, « {label} », a {rest}",
-        predicted=photo.predicted,
-        share=wording.percent(chance[photo.predicted]),
-        label=photo.label,
-        rest=small(chance[photo.label]),
-    )
-
-
-def small(share: float) -> str:
-    """A share in percent; what would be written zero is said to be less than a thousandth."""
-    if 0 < share < 0.0005:  # noqa: PLR2004 - would be written "0,0 %"
-        return t("moins de {share}", share=wording.percent(0.001))
-    return wording.percent(share)
-
-
-def _chances(classes: Sequence[str], photo: ExplainedPhoto) -> list[Model]:
-    """The probability of all classes, the most probable first."""
-    pairs = sorted(zip(classes, photo.probabilities, strict=True), key=lambda pair: -pair[1])
-    return [
-        {
-            "label": label,
-            "text": wording.percent(share),
-            "share": f"{share:.3f}",
-            "kind": _kind(label, photo),
-        }
-        for label, share in pairs
-    ]
+    return {
+        "label": photo.label,
+        "predicted": photo.predicted,
+        "sure": chance[photo.predicted],
+        "true": chance[photo.label],
+        "less": 0.001 if 0 < chance[photo.label] < 0.0005 else None,  # noqa: PLR2004 - rounds to 0
+    }
 
 
 def _kind(label: str, photo: ExplainedPhoto) -> str:
@@ -143,14 +122,14 @@ def _groups(
     worth = here.file(case_page(here.view, explanation.case), "fidelite-du-cas")
     groups = []
     for method in dict.fromkeys(drawn.method for drawn in photo.maps):
-        tag, kind = faithfulness.tag(explanation, method)
         pictures = tuple(
             maps.map_of(here, explanation.case, photo, drawn, card=card)
             for drawn in photo.maps
             if drawn.method == method
         )
+        won, of = faithfulness.score(explanation, method)
         name = maps.method_name(method)
-        groups.append({"method": name, "tag": tag, "kind": kind, "href": worth, "maps": pictures})
+        groups.append({"method": name, "won": won, "of": of, "href": worth, "maps": pictures})
     return tuple(groups)
 
 
@@ -199,13 +178,12 @@ def variant(here: Here, run: RunRecord, sample_id: str, *, method: str, title: s
         (map_ for map_ in photo.maps if map_.label == photo.label),
         key=lambda map_: map_.method != method,
     )
-    right = photo.label == photo.predicted
     return {
         "title": title,
         "href": here.file(case_page(here.view, run.case), anchors(explanation)[photo.sample_id]),
-        "right": right,
-        "verdict": t("✓ juste") if right else t("✗ pris pour « {label} »", label=photo.predicted),
-        "probability": wording.percent(truth(explanation, photo)),
+        "right": photo.label == photo.predicted,
+        "predicted": photo.predicted,
+        "probability": truth(explanation, photo),
         "words": words(() if run.prompts is None else run.prompts.texts.get(photo.label, ()), run),
         "method": maps.method_name(drawn[0].method) if drawn else "",
         "map": maps.map_of(here, run.case, photo, drawn[0], card=card, alone=True)
@@ -214,11 +192,6 @@ def variant(here: Here, run: RunRecord, sample_id: str, *, method: str, title: s
     }
 
 
-def words(texts: tuple[str, ...], run: RunRecord) -> Model:
-    """Texts of a case as they are quoted: the first ones, and how many more there are."""
-    rest = len(texts) - _TEXTS
-    return {
-        "texts": texts[:_TEXTS],
-        "more": nt(rest, "et {n} autre texte", "et {n} autres textes") if rest > 0 else "",
-        "lang": "" if run.prompts is None else run.prompts.language,
-    }
+def words(texts: Sequence[str], run: RunRecord) -> Model:
+    """Texts of a case, as they are quoted."""
+    return {"texts": texts, "lang": "" if run.prompts is None else run.prompts.language}

@@ -14,20 +14,8 @@ from evaluation.report.kit import curves, wording
 from evaluation.report.kit.charts import Chart
 from evaluation.report.kit.charts import chart as figure
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.sentence import Part
-from evaluation.report.kit.tables import (
-    COUNT,
-    PERCENT,
-    Cell,
-    Col,
-    Kind,
-    Table,
-    absent,
-    decimals,
-    head,
-    number,
-    table,
-)
+from evaluation.report.kit.page import Part
+from evaluation.report.kit.tables import Cell, Col, Kind, Table, absent, head, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.maps import method_name
 from evaluation.report.study.view import StudyView, trace
@@ -62,24 +50,6 @@ def score(explanation: CaseExplanation, method: str) -> tuple[int, int]:
     return sum(beats), len(beats)
 
 
-def tag(explanation: CaseExplanation, method: str) -> tuple[str, Kind]:
-    """What to write beside a map: whether its method can be believed here; "" if unknown."""
-    won, of = score(explanation, method)
-    if not of:
-        return "", ""
-    if won == of:
-        return t("bat les deux témoins"), "better"
-    if won == 0:
-        return t("ne bat pas les deux témoins"), "worse"
-    said = nt(
-        won,
-        "bat les deux témoins : une mesure sur {of}",
-        "bat les deux témoins : {n} mesures sur {of}",
-        of=wording.count(of),
-    )
-    return said, "open"
-
-
 def best_method(explanations: Iterable[CaseExplanation]) -> str | None:
     """The method that beats the controls most often; the first of equals."""
     cases = tuple(explanations)
@@ -95,46 +65,14 @@ def doubted(explanations: Iterable[CaseExplanation], method: str) -> bool:
     return any(of and not won for won, of in scores)
 
 
-# ---------------------------------------------------------------------- sentences
-
-
-def verdicts(explanation: CaseExplanation) -> tuple[str, ...]:
-    """For each method, whether its maps show where what counts is."""
-    return tuple(
-        _verdict(explanation, method)
-        for method in measured_methods(explanation)
+def verdicts(explanation: CaseExplanation) -> list[Mapping[str, Any]]:
+    """For each measured method its name, and in how many of the measures it beats both controls."""
+    scores = {name: score(explanation, name) for name in measured_methods(explanation)}
+    return [
+        {"name": method_name(method), "won": won, "of": of}
+        for method, (won, of) in scores.items()
         if method not in CONTROLS
-    )
-
-
-def _verdict(explanation: CaseExplanation, method: str) -> str:
-    won, of = score(explanation, method)
-    name = method_name(method)
-    if won == of:
-        return nt(
-            of,
-            "{name} bat les deux témoins dans la seule mesure faite : ses cartes montrent où "
-            "est ce qui compte pour le modèle.",
-            "{name} bat les deux témoins dans les {n} mesures : ses cartes montrent où est "
-            "ce qui compte pour le modèle.",
-            name=name,
-        )
-    if won == 0:
-        return t(
-            "{name} ne bat les deux témoins dans aucune mesure : rien ne montre, sur ces "
-            "photos, que ses cartes disent mieux ce qui compte qu’une carte au hasard ou que le "
-            "centre de la photo.",
-            name=name,
-        )
-    return nt(
-        won,
-        "{name} ne bat les deux témoins que dans une mesure sur {of} : ses cartes sont à "
-        "lire avec réserve.",
-        "{name} ne bat les deux témoins que dans {n} mesures sur {of} : ses cartes sont à "
-        "lire avec réserve.",
-        name=name,
-        of=wording.count(of),
-    )
+    ]
 
 
 # -------------------------------------------------------------------------- tables
@@ -175,7 +113,7 @@ def _area(row: Faithfulness | None, why: str) -> Cell:
     if row is None:
         return absent()
     tag, kind = _beaten(row)
-    return number(row.area, decimals(3), title=why, kind=kind, tag=tag)
+    return number(row.area, "0.000", title=why, kind=kind, tag=tag)
 
 
 def _beaten(row: Faithfulness) -> tuple[str, Kind]:
@@ -217,7 +155,7 @@ def _won(view: StudyView, method: str, explanation: CaseExplanation) -> Cell:
         said = t("ne bat pas les témoins"), "open"
     text = t("{won} sur {of}", won=wording.count(won), of=wording.count(of))
     why = trace(view.runs[explanation.case])
-    return number(won, COUNT, text=text, title=why, tag=said[0], kind=said[1])
+    return number(won, "0", text=text, title=why, tag=said[0], kind=said[1])
 
 
 # -------------------------------------------------------------------------- curves
@@ -243,13 +181,6 @@ def chart(view: StudyView, explanation: CaseExplanation) -> Chart | None:
     ]
     return figure(
         f"courbes-{view.case_slugs[explanation.case]}",
-        t("La probabilité de la catégorie quand on efface, ou dévoile, ce que la carte dit"),
-        t(
-            "{case}. Effacer d’abord ce qu’une carte fidèle désigne fait tomber la probabilité "
-            "vite ; le dévoiler d’abord la fait monter vite. {verdicts}",
-            case=view.case_name(explanation.case),
-            verdicts=" ".join(verdicts(explanation)),
-        ),
         partial(curves.faithfulness_plot, points),
         view.draw,
         table=_curve_table(view, explanation, rows, names),
@@ -270,7 +201,7 @@ def _curve_table(
         def cell(point: tuple[str, int]) -> Cell:
             panel, i = point
             line = found[panel].get(name, ())
-            return number(line[i], PERCENT, title=why) if len(line) == steps[panel] else absent()
+            return number(line[i], "percent", title=why) if len(line) == steps[panel] else absent()
 
         return Col(method_name(name), cell)
 
@@ -371,4 +302,4 @@ def _correlation(view: StudyView, row: Randomisation | None) -> Cell:
     why = trace(view.runs[row.case]) if row.case in view.runs else row.case
     maps = nt(row.similarity.n, "{n} carte", "{n} cartes")
     note = maps if row.similarity.low is None else ""
-    return number(row.similarity, decimals(2), title=why, note=note)
+    return number(row.similarity, "0.00", title=why, note=note)

@@ -10,7 +10,7 @@ from functools import partial
 from evaluation.records import Finding, FindingTopic, PromptGain
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
-from evaluation.report.kit.sentence import Claim, Part, claim
+from evaluation.report.kit.page import Claim, Part, claim
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, best
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from evaluation.records import RunRecord
 from evaluation.report.kit import links, wording
-from evaluation.report.kit.sentence import Part
+from evaluation.report.kit.page import Part
 from evaluation.report.kit.tables import Cell, head
 from evaluation.report.study.view import StudyView, interval_said, trace
 

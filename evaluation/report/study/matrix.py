@@ -6,10 +6,6 @@ from evaluation.records import CaseComparison, PairedTest, RankedCase
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.tables import (
-    GAPS,
-    P_VALUE,
-    POINTS,
-    WHOLE,
     Cell,
     Col,
     Kind,
@@ -85,7 +81,7 @@ def power_table(compared: CaseComparison) -> Table | None:
         t("Chance de voir un écart vrai avec {n}", n=nt(compared.n, "{n} image", "{n} images")),
         (t("Écart vrai"), t("Chance qu’un test le voie")),
         (
-            (head(wording.gap(row.gap), value=row.gap), number(row.power, WHOLE, title=tip))
+            (head(wording.gap(row.gap), value=row.gap), number(row.power, "whole", title=tip))
             for row in compared.power
         ),
     )
@@ -162,18 +158,11 @@ def _verdict(pair: PairedTest, *, ahead: bool) -> tuple[Kind, str]:
 def pairs_table(here: Here, compared: CaseComparison) -> Table:
     """Every pair in figures, best first."""
 
-    def tip(pair: PairedTest) -> str:
-        return trace_all((pair.a, pair.b))
-
-    def alone(case: str, other: str, photos: int, pair: PairedTest) -> Cell:
-        return counted(photos, title=tip(pair), href=here.disputed(case, other, photos))
-
-    def gap(pair: PairedTest) -> Cell:
-        return number(pair.gap, POINTS, within=(pair.low, pair.high), title=tip(pair))
+    def alone(case: str, other: str, photos: int) -> Cell:
+        return counted(photos, href=here.disputed(case, other, photos))
 
     def smallest(pair: PairedTest) -> Cell:
-        gap = pair.smallest_gap
-        return absent() if gap is None else number(gap, GAPS, title=tip(pair))
+        return absent() if pair.smallest_gap is None else number(pair.smallest_gap, "gap")
 
     return table(
         "paires",
@@ -181,20 +170,25 @@ def pairs_table(here: Here, compared: CaseComparison) -> Table:
         compared.pairs,
         Col(t("Meilleur cas"), lambda pair: here.view.case_name(pair.a), numeric=False),
         Col(t("Autre cas"), lambda pair: here.view.case_name(pair.b), numeric=False),
-        Col(t("Écart"), gap, t("points, IC 95 %")),
+        Col(
+            t("Écart"),
+            lambda pair: number(pair.gap, "points", within=(pair.low, pair.high)),
+            t("points, IC 95 %"),
+        ),
         Col(
             t("Seul le premier a raison"),
-            lambda pair: alone(pair.a, pair.b, pair.only_a, pair),
+            lambda pair: alone(pair.a, pair.b, pair.only_a),
             t("photos"),
         ),
         Col(
             t("Seul le second a raison"),
-            lambda pair: alone(pair.b, pair.a, pair.only_b, pair),
+            lambda pair: alone(pair.b, pair.a, pair.only_b),
             t("photos"),
         ),
-        Col(t("p exact"), lambda pair: number(pair.p_exact, P_VALUE, title=tip(pair))),
-        Col("mid-p", lambda pair: number(pair.p_mid, P_VALUE, title=tip(pair))),
-        Col(t("p de Holm"), lambda pair: number(pair.p_holm, P_VALUE, title=tip(pair))),
+        Col(t("p exact"), lambda pair: number(pair.p_exact, "p")),
+        Col("mid-p", lambda pair: number(pair.p_mid, "p")),
+        Col(t("p de Holm"), lambda pair: number(pair.p_holm, "p")),
         Col(t("Plus petit écart visible"), smallest, t("points")),
         Col(t("Verdict"), lambda pair: t(VERDICTS[pair.verdict]), numeric=False),
+        tip=lambda pair: trace_all((pair.a, pair.b)),
     )

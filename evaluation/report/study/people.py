@@ -5,7 +5,7 @@ from typing import Any
 
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import t
-from evaluation.report.kit.tables import PERCENT, Col, decimals, number, table
+from evaluation.report.kit.tables import Col, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import interval_said, trace_all
 
@@ -15,7 +15,7 @@ def people(here: Here) -> Mapping[str, Any] | None:
     found = here.view.concluded.people
     if found is None:
         return None
-    two, fleiss = decimals(2), found.fleiss
+    fleiss = found.fleiss
     why = t("toutes les réponses sont dans une catégorie")
     return {
         "names": wording.listing([here.name(case) for case in found.people]),
@@ -29,12 +29,13 @@ def people(here: Here) -> Mapping[str, Any] | None:
             Col(t("Autre personne"), lambda row: here.case(row.b), numeric=False),
             Col(
                 t("Même catégorie"),
-                lambda row: number(row.same, PERCENT, title=trace_all((row.a, row.b))),
+                lambda row: number(row.same, "percent"),
             ),
             Col(
                 t("Kappa de Cohen"),
-                lambda row: number(row.kappa, two, why=why, title=trace_all((row.a, row.b))),
+                lambda row: number(row.kappa, "0.00", why=why),
             ),
+            tip=lambda row: trace_all((row.a, row.b)),
         )
         if found.pairs
         else None,

@@ -14,17 +14,7 @@ from evaluation.records import (
 )
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.tables import (
-    Cell,
-    Col,
-    Table,
-    absent,
-    bare,
-    decimals,
-    head,
-    number,
-    table,
-)
+from evaluation.report.kit.tables import Cell, Col, Table, absent, head, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.scores import NEVER, NOT_MEASURED
 from evaluation.report.study.view import trace
@@ -76,12 +66,12 @@ def slide_tables(
     def accuracy(row: Row) -> Cell:
         line = row.line
         share = line.metric("accuracy") if isinstance(line, RunRecord) else line.accuracy
-        return number(share, bare(decimals(3)), why=row.why, title=tip(line))
+        return number(share, "0.000", bare=True, why=row.why, title=tip(line))
 
     def f1(label: str, row: Row) -> Cell:
         scores = row.scores(label)
         return number(
-            scores.f1 if scores else None, bare(decimals(2)), why=row.why, title=tip(row.line)
+            scores.f1 if scores else None, "0.00", bare=True, why=row.why, title=tip(row.line)
         )
 
     def precision_recall(label: str, row: Row) -> Cell:

@@ -8,8 +8,8 @@ import numpy as np
 from evaluation.records import Repeats
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
-from evaluation.report.kit.sentence import Claim, Part, claim
-from evaluation.report.kit.tables import PERCENT, POINTS, Cell, Col, decimals, number, table
+from evaluation.report.kit.page import Claim, Part, claim
+from evaluation.report.kit.tables import Cell, Col, number, table
 from evaluation.report.study.here import Here
 
 
@@ -25,10 +25,10 @@ def repeats(here: Here) -> Mapping[str, Any] | None:
             t("Exactitude de chaque cas sur {draws}", draws=_draws(found)),
             found.accuracies,
             Col(t("Cas"), here.case),
-            Col(t("Moyenne"), lambda case: number(_mean(found, case), PERCENT)),
+            Col(t("Moyenne"), lambda case: number(_mean(found, case), "percent")),
             Col(t("Écart type"), lambda case: _spread(found, case), t("points")),
-            Col(t("Plus faible"), lambda case: number(min(found.accuracies[case]), PERCENT)),
-            Col(t("Plus forte"), lambda case: number(max(found.accuracies[case]), PERCENT)),
+            Col(t("Plus faible"), lambda case: number(min(found.accuracies[case]), "percent")),
+            Col(t("Plus forte"), lambda case: number(max(found.accuracies[case]), "percent")),
             Col(t("Partage de l’étude"), lambda case: _own(here, case)),
         ),
         "pairs": table(
@@ -39,7 +39,7 @@ def repeats(here: Here) -> Mapping[str, Any] | None:
             Col(t("Autre cas"), lambda pair: here.view.case_name(pair.b), numeric=False),
             Col(
                 t("Écart moyen"),
-                lambda pair: number(pair.gap, POINTS, within=(pair.low, pair.high)),
+                lambda pair: number(pair.gap, "points", within=(pair.low, pair.high)),
                 t("points, IC 95 %"),
             ),
             Col(t("p corrigé"), lambda pair: wording.bare_p(pair.p)),
@@ -101,8 +101,8 @@ def _mean(found: Repeats, case: str) -> float:
 
 def _spread(found: Repeats, case: str) -> Cell:
     points = 100 * float(np.std(found.accuracies[case], ddof=1))
-    return number(points, decimals(1))
+    return number(points, "0.0")
 
 
 def _own(here: Here, case: str) -> Cell:
-    return number(here.view.runs[case].metric("accuracy"), PERCENT, href=here.right(case))
+    return number(here.view.runs[case].metric("accuracy"), "percent", href=here.right(case))

@@ -6,20 +6,7 @@ from evaluation.records import ClassScores, RunRecord
 from evaluation.records.metrics import OF_CASES
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.tables import (
-    COUNT,
-    PERCENT,
-    POINTS,
-    Cell,
-    Col,
-    Kind,
-    Table,
-    counted,
-    decimals,
-    head,
-    number,
-    table,
-)
+from evaluation.report.kit.tables import Cell, Col, Kind, Table, counted, head, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import rank_cell
 from evaluation.report.study.sentences import recall_changes
@@ -44,23 +31,23 @@ def cases_table(here: Here) -> Table:
 
     def measure(name: str, run: RunRecord) -> Cell:
         href = here.right(run.case) if name == "accuracy" else ""
-        return number(run.metric(name), PERCENT, title=trace(run), href=href)
+        return number(run.metric(name), "percent", href=href)
 
     def speed(run: RunRecord) -> Cell:
         waited = run.chosen.get("seconds_per_photo")
         rate = run.timings.images_per_second or (1 / float(waited) if waited else None)
-        return number(rate, decimals(1), why=t("vitesse inconnue"), title=trace(run))
+        return number(rate, "0.0", why=t("vitesse inconnue"))
 
     def tokens(run: RunRecord) -> Cell:
         """Of the test photos, with the answers that were none."""
         spent = [int(run.chosen.get(name, 0)) for name in ("tokens_in", "tokens_out")]
         refused = int(run.chosen.get("refused", 0))
         note = nt(refused, "{n} refus compté faux", "{n} refus comptés faux") if refused else ""
-        return number(sum(spent) or None, COUNT, title=trace(run), note=note)
+        return number(sum(spent) or None, "0", note=note)
 
     def cost(run: RunRecord) -> Cell:
         paid = run.chosen.get("cost_per_photo")
-        return number(None if paid is None else float(paid), decimals(4), title=trace(run))
+        return number(None if paid is None else float(paid), "0.0000")
 
     both = t("Photo et titre lus à la prédiction")
     return table(
@@ -78,6 +65,7 @@ def cases_table(here: Here) -> Table:
         Col(t("Coût"), cost, t("par photo"))
         if any("cost_per_photo" in run.chosen for run in order)
         else None,
+        tip=trace,
         by=lambda run: "" if run.model.reads == ("photo",) else both,
     )
 
@@ -89,24 +77,23 @@ def class_table(here: Here, run: RunRecord, base: RunRecord | None) -> Table:
     """Precision, recall and F1 of each class; with ``base``, what recall gained over it."""
     changes = recall_changes(base, run) if base is not None and base is not run else {}
     proven = here.view.shown_changes(run.case)
-    tip = trace(run)
 
     def recall(row: ClassScores) -> Cell:
         href = here.photos(run.case, truth=row.label, verdict="juste")
-        return number(row.recall, PERCENT, title=tip, href=href)
+        return number(row.recall, "percent", href=href)
 
     def change(row: ClassScores) -> Cell:
         """In colour where a corrected test shows it."""
         gain = changes.get(row.label)
         kind: Kind = "" if row.label not in proven else "hit" if (gain or 0) > 0 else "error"
-        return number(gain, POINTS, why=t(NOT_MEASURED), title=tip, kind=kind)
+        return number(gain, "points", why=t(NOT_MEASURED), kind=kind)
 
     def precision(row: ClassScores) -> Cell:
         href = here.photos(run.case, predicted=row.label)
-        return number(row.precision, PERCENT, why=t(NEVER), title=tip, href=href)
+        return number(row.precision, "percent", why=t(NEVER), href=href)
 
     def support(row: ClassScores) -> Cell:
-        return counted(row.support, title=tip, href=here.photos(run.case, truth=row.label))
+        return counted(row.support, href=here.photos(run.case, truth=row.label))
 
     return table(
         f"classes-{here.view.case_slugs[run.case]}",
@@ -118,8 +105,9 @@ def class_table(here: Here, run: RunRecord, base: RunRecord | None) -> Table:
         Col(t("Rappel"), recall),
         Col(t("Écart de rappel"), change, t("points")) if changes else None,
         Col(t("Précision"), precision),
-        Col("F1", lambda row: number(row.f1, PERCENT, title=tip)),
+        Col("F1", lambda row: number(row.f1, "percent")),
         Col(t("Photos de test"), support),
+        tip=trace(run),
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from evaluation.records import RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt
-from evaluation.report.kit.sentence import Claim, Part, claim
+from evaluation.report.kit.page import Claim, Part, claim
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import best, shown, trace, value
 

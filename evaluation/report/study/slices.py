@@ -6,17 +6,7 @@ from typing import Any
 from evaluation.records import SliceScore
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import t
-from evaluation.report.kit.tables import (
-    P_VALUE,
-    PERCENT,
-    Cell,
-    Col,
-    Kind,
-    Table,
-    counted,
-    number,
-    table,
-)
+from evaluation.report.kit.tables import Cell, Col, Kind, Table, counted, number, table
 from evaluation.report.study.here import Here, slice_address
 from evaluation.report.study.view import trace
 
@@ -65,16 +55,16 @@ def _table(
 
     def photos(row: SliceScore) -> Cell:
         href = here.photos(row.case, part=part(row)) if row.value else ""
-        return counted(row.accuracy.n, title=tip(row), href=href)
+        return counted(row.accuracy.n, href=href)
 
     def accuracy(row: SliceScore) -> Cell:
         href = here.photos(row.case, part=part(row), verdict="juste") if row.value else ""
-        return number(row.accuracy, PERCENT, title=tip(row), href=href)
+        return number(row.accuracy, "percent", href=href)
 
     def corrected(row: SliceScore) -> Cell:
         kind, tag = _verdict(here, row)
         why = t("rien à comparer dans les mêmes catégories") if row.value else t("non testé")
-        return number(row.p_holm, P_VALUE, why=why, title=tip(row), kind=kind, tag=tag)
+        return number(row.p_holm, "p", why=why, kind=kind, tag=tag)
 
     return table(
         id_,
@@ -86,10 +76,11 @@ def _table(
         Col(t("Exactitude"), accuracy),
         Col(
             t("Attendue"),
-            lambda row: number(row.expected, PERCENT, title=tip(row)),
+            lambda row: number(row.expected, "percent"),
             t("mêmes catégories, toutes tranches"),
         ),
         Col(t("p corrigé"), corrected),
+        tip=tip,
     )
 
 

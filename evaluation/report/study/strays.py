@@ -1,13 +1,12 @@
 """Photos that belong to no class: how well a case tells them, and those that pass."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 from evaluation.records import RunRecord, StrayAnswer, StrayResults, StrayTest
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, t
-from evaluation.report.kit.tables import PERCENT, Cell, Col, Form, Table, decimals, number, table
+from evaluation.report.kit.tables import Col, Table, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import stray
 from evaluation.report.study.view import trace
@@ -78,20 +77,26 @@ def _table(
         slots = {"none": row.results.none_text} if row.test.score == "none" else {}
         return t(SCORES[row.test.score], **slots)
 
-    def measure(name: str, form: Form, row: _Scored) -> Cell:
-        return number(getattr(row.test, name), form, title=trace(row.run))
-
     return table(
         id_,
         caption,
         rows,
         None if by_case else Col(t("Cas"), lambda row: here.case(row.run.case)),
         Col(t("Score"), score, numeric=False),
-        Col(t("AUROC"), partial(measure, "auroc", decimals(3))),
+        Col(t("AUROC"), lambda row: number(row.test.auroc, "0.000")),
         Col(
-            t("Intrus acceptés"), partial(measure, "fpr95", PERCENT), t("à 95 % des photos gardées")
+            t("Intrus acceptés"),
+            lambda row: number(row.test.fpr95, "percent"),
+            t("à 95 % des photos gardées"),
         ),
-        Col(t("Photos gardées"), partial(measure, "kept", PERCENT), t("au seuil choisi")),
-        Col(t("Intrus acceptés"), partial(measure, "passed", PERCENT), t("au seuil choisi")),
+        Col(
+            t("Photos gardées"), lambda row: number(row.test.kept, "percent"), t("au seuil choisi")
+        ),
+        Col(
+            t("Intrus acceptés"),
+            lambda row: number(row.test.passed, "percent"),
+            t("au seuil choisi"),
+        ),
+        tip=lambda row: trace(row.run),
         by=(lambda row: here.view.case_title(row.run)) if by_case else None,
     )

@@ -7,17 +7,7 @@ from typing import Any
 from evaluation.records import PromptSet, RunRecord, SampleCard
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
-from evaluation.report.kit.tables import (
-    PERCENT,
-    POINTS,
-    Cell,
-    Col,
-    Kind,
-    Table,
-    head,
-    number,
-    table,
-)
+from evaluation.report.kit.tables import Cell, Col, Kind, Table, head, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import photo
 from evaluation.report.study.view import StudyView, best, trace
@@ -64,14 +54,14 @@ def contrast_table(here: Here) -> Table | None:
     def recall(place: int, label: str) -> Cell:
         case = pair[place]
         href = here.photos(case.case, truth=label, verdict="juste")
-        return number(recalls[place].get(label), PERCENT, title=trace(case), href=href)
+        return number(recalls[place].get(label), "percent", title=trace(case), href=href)
 
     def gain(label: str) -> Cell:
         before, after = (one[label].value if label in one else None for one in recalls)
         change = None if before is None or after is None else after - before
         shown = change is not None and label in known
         kind: Kind = "" if not shown else "hit" if (change or 0) > 0 else "error"
-        return number(change, POINTS, title=trace(run), kind=kind)
+        return number(change, "points", title=trace(run), kind=kind)
 
     titles = [wording.told(one.prompts.title) if one.prompts else "" for one in pair]
     plain = base.prompts is None or all(

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from evaluation.records import RunRecord, TrainingEpoch, TrainingRecord
 from evaluation.report.kit import curves, wording
-from evaluation.report.kit.charts import Chart, chart
+from evaluation.report.kit.charts import chart
 from evaluation.report.kit.language import t
 from evaluation.report.kit.tables import head, simple
 from evaluation.report.study.here import Here
@@ -15,21 +16,24 @@ from evaluation.stores.pictures import own_picture
 
 FOLDER = "augmentation"
 
+Model = Mapping[str, Any]
+
 
 def regime(run: RunRecord) -> str:
     """The regime that a model was trained in."""
     return run.model.training.regime if run.model.training else "logistic"
 
 
-def charts(view: StudyView, run: RunRecord) -> tuple[Chart, ...]:
+def charts(view: StudyView, run: RunRecord) -> list[Model]:
     """Accuracy and loss by epoch; none for a model that was not trained by epochs."""
     record = run.training
     if record is None or not record.epochs:
-        return ()
-    return (_chart(view, run, record, loss=False), _chart(view, run, record, loss=True))
+        return []
+    return [_chart(view, run, record, loss=loss) for loss in (False, True)]
 
 
-def _chart(view: StudyView, run: RunRecord, record: TrainingRecord, *, loss: bool) -> Chart:
+def _chart(view: StudyView, run: RunRecord, record: TrainingRecord, *, loss: bool) -> Model:
+    """The figure and, in words, what training and validation reached at the epoch that is kept."""
     points = [
         {"line": str(line), "epoch": epoch.epoch, "value": value}
         for epoch in record.epochs
@@ -39,36 +43,26 @@ def _chart(view: StudyView, run: RunRecord, record: TrainingRecord, *, loss: boo
     axis = t("perte (entropie croisée)") if loss else t("exactitude")
     id_ = f"{'perte' if loss else 'courbe'}-{view.case_slugs[run.case]}"
     kept = record.epochs[record.best_epoch - 1]
-    title = t("Perte, époque par époque") if loss else t("Exactitude, époque par époque")
-    return chart(
-        id_,
-        title,
-        t(
-            "{title} : {model}. À l’époque {epoch}, qui est gardée : apprentissage "
-            "{train}, validation {validation}.",
-            title=title,
-            model=view.model_title(run),
-            epoch=wording.count(kept.epoch),
-            train=_said(_values(kept, loss=loss)[0], loss=loss),
-            validation=_said(_values(kept, loss=loss)[1], loss=loss),
-        ),
-        partial(curves.epoch_plot, points, axis, record.best_epoch, share=not loss),
-        view.draw,
-        table=simple(
-            f"{id_}-donnees",
-            title,
-            (t("Époque"), t("Apprentissage"), t("Validation"), t("Pas d’apprentissage")),
-            [
-                (
-                    head(wording.count(epoch.epoch), value=epoch.epoch),
-                    *(_said(value, loss=loss) for value in _values(epoch, loss=loss)),
-                    wording.significant(epoch.learning_rate, 3),
-                )
-                for epoch in record.epochs
-            ],
-        ),
-        keys=(("line-0", t("apprentissage")), ("line-1", t("validation"))),
+    data = simple(
+        f"{id_}-donnees",
+        t("Perte, époque par époque") if loss else t("Exactitude, époque par époque"),
+        (t("Époque"), t("Apprentissage"), t("Validation"), t("Pas d’apprentissage")),
+        [
+            (
+                head(wording.count(epoch.epoch), value=epoch.epoch),
+                *(_said(value, loss=loss) for value in _values(epoch, loss=loss)),
+                wording.significant(epoch.learning_rate, 3),
+            )
+            for epoch in record.epochs
+        ],
     )
+    plot = partial(curves.epoch_plot, points, axis, record.best_epoch, share=not loss)
+    return {
+        "chart": chart(id_, plot, view.draw, table=data),
+        "model": view.model_title(run),
+        "epoch": kept.epoch,
+        "reached": [_said(value, loss=loss) for value in _values(kept, loss=loss)],
+    }
 
 
 def _values(epoch: TrainingEpoch, *, loss: bool) -> tuple[float | None, float | None]:

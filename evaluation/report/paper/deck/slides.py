@@ -6,6 +6,7 @@ from typing import Any
 from evaluation.records import CaseExplanation, ExplainedPhoto, RunRecord, SampleCard
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
+from evaluation.report.kit.page import claim
 from evaluation.report.pages import dataset, prompts, summary, zero_shot
 from evaluation.report.paper.deck.blocks import (
     Block,
@@ -224,9 +225,8 @@ def _maps(here: Here) -> Iterator[Slide]:
     if found is None:
         return
     run, explanation = found
-    case = t("Cas expliqué : {case}.", case=here.view.case_title(run))
-    worth = " ".join(faithfulness.verdicts(explanation)) or t(
-        "La fidélité des cartes n’a pas été mesurée."
+    note = claim(
+        "explained", case=here.view.case_title(run), verdicts=faithfulness.verdicts(explanation)
     )
     titles = (
         t("Cartes d’attention : prédictions correctes"),
@@ -237,8 +237,8 @@ def _maps(here: Here) -> Iterator[Slide]:
         photos = [photo for photo in shown_photos if (photo.label == photo.predicted) is right]
         shelves = [_explained_shelf(here, explanation, photo) for photo in photos[:_MAPS]]
         if shelves:
-            note = words(f"{case} {worth}", style="note")
-            yield slide(title, note, block("album", style="maps", shelves=shelves))
+            album = block("album", style="maps", shelves=shelves)
+            yield slide(title, words(note, style="note"), album)
 
 
 def explained(view: StudyView) -> tuple[RunRecord, CaseExplanation] | None:
