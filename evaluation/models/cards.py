@@ -33,14 +33,14 @@ def card(spec: ModelSpec, sizes_of: Callable[[ModelSpec], Mapping[str, Any]]) ->
     # A model that cannot be built has no sizes: its case says why, the card need not.
     with contextlib.suppress(Exception), hub_offline():
         sizes = sizes_of(spec)
-    facts, sources = _facts(spec)
-    published = facts.get("imagenet")
+    known, sources = _facts(spec)
+    published = known.get("imagenet")
     return ModelCard(
         model=spec,
         **sizes,
         licence=licence_of(spec),
-        training=facts.get("training", {}),
-        page=facts.get("page", _hub_page(spec)),
+        training=known.get("training", {}),
+        page=known.get("page", _hub_page(spec)),
         published=published,
         published_source=sources["results"] if published is not None else "",
     )
@@ -48,11 +48,11 @@ def card(spec: ModelSpec, sizes_of: Callable[[ModelSpec], Mapping[str, Any]]) ->
 
 def licence_of(spec: ModelSpec) -> Licence | None:
     """The licence of published weights, as ``facts.toml`` has it; None when it does not."""
-    facts, _ = _facts(spec)
-    if "licence" not in facts:
+    known, _ = _facts(spec)
+    if "licence" not in known:
         return None
     return Licence(
-        name=facts["licence"], url=facts["licence_url"], commercial=facts.get("commercial")
+        name=known["licence"], url=known["licence_url"], commercial=known.get("commercial")
     )
 
 
@@ -76,7 +76,8 @@ def gflops(module: torch.nn.Module, resolution: tuple[int, int]) -> float:
 
 
 @cache
-def _table() -> Mapping[str, Any]:
+def facts() -> Mapping[str, Any]:
+    """The whole of ``facts.toml``."""
     return tomllib.loads(FACTS.read_text(encoding="utf-8"))
 
 
@@ -87,12 +88,12 @@ def _facts(spec: ModelSpec) -> tuple[Mapping[str, Any], Mapping[str, str]]:
     found: Mapping[str, Any] = next(
         (
             entry
-            for entry in _table()["models"]
+            for entry in facts()["models"]
             if all(entry[key] == wanted[key] for key in wanted.keys() & entry.keys())
         ),
         {},
     )
-    return found, _table()["sources"]
+    return found, facts()["sources"]
 
 
 def as_tag(spec: ModelSpec) -> tuple[str, str]:

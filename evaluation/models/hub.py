@@ -5,12 +5,15 @@ other tool that uses them; the server is the one of ``HF_ENDPOINT``.  A large fi
 by ``net.announced``, which resumes and checks it, and then lies where its library looks for it.
 """
 
+from __future__ import annotations
+
 import contextlib
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,11 +24,11 @@ from evaluation.models.base import READY, Loading
 from evaluation.net.announced import (
     RemoteFile,
     download,
+    fetching,
     http_status,
     is_silence,
     patiently,
     placed,
-    told,
 )
 from evaluation.net.transport import whole_number
 from evaluation.records import Availability
@@ -102,14 +105,23 @@ class Published:
 
     what: str
     """As messages name it."""
-    cached: Callable[[], Path | None]
-    """The file, when it is in the cache."""
-    announced: Callable[[], RemoteFile]
-    """What its server says of it; raises :class:`WeightsUnavailable` when it does not answer."""
-    settle: Callable[[RemoteFile], Path]
-    """Has the library make its entry of what was fetched."""
     size: int | None = None
     """Bytes, where its library says it without asking."""
+
+    @abstractmethod
+    def cached(self) -> Path | None:
+        """The file, when it is in the cache."""
+
+    @abstractmethod
+    def announced(self) -> RemoteFile:
+        """What its server says of it.
+
+        Raises :class:`WeightsUnavailable` when the server refuses, or does not answer.
+        """
+
+    def settled(self, remote: RemoteFile) -> Path:
+        """The file, once its library has made its entry of what was fetched."""
+        return remote.place
 
     def availability(self, *, offline: bool) -> Availability:
         """Whether it is here; otherwise its server is asked how large it is.
@@ -119,7 +131,7 @@ class Published:
         if self.cached() is not None:
             return READY
         if offline:
-            raise self._not_here()
+            raise _offline_error(self.what, "--offline", "run once with the network")
         return Availability(
             ready=False,
             reason="not in the cache; the first run fetches it",
@@ -131,86 +143,113 @@ class Published:
 
         Raises :class:`WeightsUnavailable` when it cannot be had.
         """
-        found = self.cached()
-        if found is not None:
-            return found
+        if (path := self.cached()) is not None:
+            return path
         if loading.offline:
-            raise self._not_here()
+            raise _offline_error(self.what, "--offline", "run once with the network")
         remote = self.announced()
         download(remote, what=self.what, progress=loading.progress)
         with placed(remote, what=self.what):
-            return self.settle(remote)
+            return self.settled(remote)
 
-    def _not_here(self) -> WeightsUnavailable:
-        return WeightsUnavailable(
-            "the weights are not in the cache and --offline forbids to fetch them",
-            where=self.what,
-            remedy="run once with the network, or give a local file",
-            reason="offline",
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubFile(Published):
+    """The first of some files that a repository of the hub has."""
+
+    repository: str
+    names: tuple[str, ...] = HUB_WEIGHTS
+    config: HubFile | None = None
+    """What open_clip reads beside it; without one, nothing need be fetched."""
+
+    def cached(self) -> Path | None:
+        """See :class:`Published`."""
+        if self.config is not None and self.config.cached() is None:
+            return None
+        return cached_file(self.repository, self.names)
+
+    def settled(self, remote: RemoteFile) -> Path:
+        """See :class:`Published`."""
+        from huggingface_hub import hf_hub_download
+
+        if self.config is not None:
+            self.config.fetch(Loading(cache=remote.place.parent))
+        name = PurePosixPath(urlsplit(remote.url).path).name
+        return Path(hf_hub_download(self.repository, name))
+
+    def announced(self) -> RemoteFile:
+        """See :class:`Published`."""
+        from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+        from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+
+        if self.config is not None and self.config.cached() is None:
+            self.config.announced()
+        with _asking(constants.ENDPOINT, self.what):
+            name, told = _first_there(
+                self.names,
+                lambda name: get_hf_file_metadata(
+                    hf_hub_url(self.repository, name), timeout=constants.HF_HUB_ETAG_TIMEOUT
+                ),
+            )
+        if not told.etag or not told.commit_hash:
+            raise WeightsUnavailable(
+                "the weights cannot be fetched: the server does not answer as a hub",
+                where=self.what,
+                remedy="check HF_ENDPOINT and the proxy, or give a local file",
+                reason="unreachable",
+            )
+        cache, folder = (
+            Path(constants.HF_HUB_CACHE),
+            f"models--{self.repository.replace('/', '--')}",
+        )
+        return RemoteFile(
+            url=hf_hub_url(self.repository, name, revision=told.commit_hash),
+            size=told.size,
+            digest=told.etag if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", told.etag) else "",
+            place=cache / folder / "blobs" / told.etag,
+            # Among the locks, where the hub's tools do not look for entries of the cache.
+            target=cache / ".locks" / folder / f"{told.etag}.veille.fetched",
+            headers=build_hf_headers(),
         )
 
 
-def of_hub(repository: str, names: tuple[str, ...], *, what: str) -> Published:
-    """The first of these files that a repository of the hub has."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainFile(Published):
+    """A file at a plain address, whose checksum is in the address."""
 
-    def settle(remote: RemoteFile) -> Path:
-        from huggingface_hub import hf_hub_download
+    url: str
+    target: Path
+    """Where its library looks for it."""
 
-        return Path(hf_hub_download(repository, PurePosixPath(urlsplit(remote.url).path).name))
+    def cached(self) -> Path | None:
+        """See :class:`Published`."""
+        return self.target if self.target.is_file() else None
 
-    return Published(
-        what=what,
-        cached=lambda: cached_file(repository, names),
-        announced=lambda: _announced_by_hub(repository, names, what=what),
-        settle=settle,
-    )
+    def announced(self) -> RemoteFile:
+        """See :class:`Published`."""
+        from huggingface_hub import constants, get_session
 
+        def ask() -> Any:
+            answer = get_session().head(
+                self.url,
+                headers={"accept-encoding": "identity"},
+                timeout=constants.HF_HUB_ETAG_TIMEOUT,
+            )
+            answer.raise_for_status()
+            return answer
 
-def of_url(url: str, *, target: Path, what: str, size: int | None = None) -> Published:
-    """A file at a plain address, which its library looks for at ``target``."""
-    return Published(
-        what=what,
-        cached=lambda: target if target.is_file() else None,
-        announced=lambda: announced_by_url(url, target=target, what=what),
-        settle=lambda remote: remote.place,
-        size=size,
-    )
-
-
-def of_tag(tag: Mapping[str, Any], *, what: str) -> Published:
-    """The file of an open_clip pretrained tag."""
-    if tag.get("hf_hub"):
-        repository, name = str(tag["hf_hub"]).rsplit("/", 1)
-        return of_hub(repository, _alternatives(name), what=what)
-    url = str(tag["url"])
-    name = PurePosixPath(urlsplit(url).path).name
-    return of_url(url, target=Path("~/.cache/clip").expanduser() / name, what=what)
-
-
-def of_repository(repository: str) -> Published:
-    """The weights of a repository of the hub, of which open_clip reads a configuration too."""
-    what = f"{HUB}{repository}"
-    config = of_hub(repository, (HUB_CONFIG,), what=what)
-    weights = of_hub(repository, HUB_WEIGHTS, what=what)
-
-    def announced() -> RemoteFile:
-        if config.cached() is None:
-            config.announced()  # without one, nothing need be fetched
-        return weights.announced()
-
-    def settle(remote: RemoteFile) -> Path:
-        config.fetch(Loading(cache=remote.place.parent))
-        return weights.settle(remote)
-
-    return replace(
-        weights,
-        cached=lambda: weights.cached() if config.cached() else None,
-        announced=announced,
-        settle=settle,
-    )
+        with _asking(self.url, self.what):
+            length = patiently(ask).headers.get("content-length")
+        return RemoteFile(
+            url=self.url,
+            size=whole_number(length),
+            digest=digest_in_url(self.url),
+            place=self.target,
+            target=self.target.with_name(f"{self.target.name}.fetched"),
+        )
 
 
-def _alternatives(name: str) -> tuple[str, ...]:
+def alternatives(name: str) -> tuple[str, ...]:
     """The names under which open_clip would take a file of the hub, in its order."""
     if name in ("", HUB_WEIGHTS[1]):
         return HUB_WEIGHTS
@@ -220,31 +259,6 @@ def _alternatives(name: str) -> tuple[str, ...]:
 
 
 # ----------------------------------------------------------------- what is announced
-
-
-def announced_by_url(url: str, *, target: Path, what: str) -> RemoteFile:
-    """A file at a plain address as its server announces it; its checksum is in the address.
-
-    Raises :class:`WeightsUnavailable` when the server refuses, or does not answer.
-    """
-    from huggingface_hub import constants, get_session
-
-    def ask() -> Any:
-        answer = get_session().head(
-            url, headers={"accept-encoding": "identity"}, timeout=constants.HF_HUB_ETAG_TIMEOUT
-        )
-        answer.raise_for_status()
-        return answer
-
-    with _asking(url, what):
-        length = patiently(ask).headers.get("content-length")
-    return RemoteFile(
-        url=url,
-        size=whole_number(length),
-        digest=digest_in_url(url),
-        place=target,
-        target=target.with_name(f"{target.name}.fetched"),
-    )
 
 
 def digest_in_url(url: str) -> str:
@@ -257,36 +271,6 @@ def digest_in_url(url: str) -> str:
         if re.fullmatch(r"[0-9a-f]{8}|[0-9a-f]{64}", part):
             return part
     return ""
-
-
-def _announced_by_hub(repository: str, names: tuple[str, ...], *, what: str) -> RemoteFile:
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
-    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
-
-    with _asking(constants.ENDPOINT, what):
-        name, found = _first_there(
-            names,
-            lambda name: get_hf_file_metadata(
-                hf_hub_url(repository, name), timeout=constants.HF_HUB_ETAG_TIMEOUT
-            ),
-        )
-    if not found.etag or not found.commit_hash:
-        raise WeightsUnavailable(
-            "the weights cannot be fetched: the server does not answer as a hub",
-            where=what,
-            remedy="check HF_ENDPOINT and the proxy, or give a local file",
-            reason="unreachable",
-        )
-    cache, folder = Path(constants.HF_HUB_CACHE), f"models--{repository.replace('/', '--')}"
-    return RemoteFile(
-        url=hf_hub_url(repository, name, revision=found.commit_hash),
-        size=found.size,
-        digest=found.etag if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", found.etag) else "",
-        place=cache / folder / "blobs" / found.etag,
-        # Among the locks, where the hub's tools do not look for entries of the cache.
-        target=cache / ".locks" / folder / f"{found.etag}.veille.fetched",
-        headers=build_hf_headers(),
-    )
 
 
 def _first_there(names: tuple[str, ...], ask: Any) -> tuple[str, Any]:
@@ -319,17 +303,12 @@ def _asking(url: str, what: str) -> Iterator[None]:
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        raise WeightsUnavailable(
-            "the weights are not in the cache and HF_HUB_OFFLINE forbids to fetch them",
-            where=what,
-            remedy="unset it, or give a local file",
-            reason="offline",
-        )
+        raise _offline_error(what, "HF_HUB_OFFLINE", "unset it")
     host = urlsplit(url).netloc
     since, reason = _silent.get(host, (float("-inf"), ""))
     if time.monotonic() - since < SILENCE:
         raise _no_answer(host, reason, what)
-    with told(what):
+    with fetching(what):
         try:
             yield
         except Exception as error:
@@ -347,4 +326,13 @@ def _no_answer(host: str, reason: str, what: str) -> WeightsUnavailable:
         where=what,
         remedy="check the network, or give a local file",
         reason="unreachable",
+    )
+
+
+def _offline_error(what: str, switch: str, remedy: str) -> WeightsUnavailable:
+    return WeightsUnavailable(
+        f"the weights are not in the cache and {switch} forbids to fetch them",
+        where=what,
+        remedy=f"{remedy}, or give a local file",
+        reason="offline",
     )

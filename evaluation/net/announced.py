@@ -54,7 +54,7 @@ def download(remote: RemoteFile, *, what: str, progress: Progress = silent) -> P
     """
     from filelock import FileLock
 
-    with told(what):
+    with fetching(what):
         remote.target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{remote.target}.lock"):
             if remote.place.is_file():
@@ -73,7 +73,7 @@ def placed(remote: RemoteFile, *, what: str) -> Iterator[None]:
     the cache holds nothing that the library would not have put there.
     """
     fresh = not remote.place.is_file()
-    with told(what):
+    with fetching(what):
         if fresh:
             remote.place.parent.mkdir(parents=True, exist_ok=True)
             remote.target.replace(remote.place)
@@ -169,7 +169,7 @@ def is_silence(error: BaseException) -> bool:
 
 
 @contextlib.contextmanager
-def told(what: str) -> Iterator[None]:
+def fetching(what: str) -> Iterator[None]:
     """Turns what the libraries raise into one line of :class:`WeightsUnavailable`."""
     try:
         yield

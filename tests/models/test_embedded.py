@@ -297,22 +297,22 @@ def _swapped(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    "change",
     [
-        (lambda state: dict(list(state.items())[:-1]), "385 tensors instead of 386"),
-        (_swapped, "_bn0.bias .* is not bn1.weight"),
-        (lambda state: state | {"_fc.weight": torch.zeros(10, 1280)}, r"\[10, 1280\]"),
-        (lambda _state: [1, 2], "it holds a list"),
+        lambda state: dict(list(state.items())[:-1]),
+        _swapped,
+        lambda state: state | {"_fc.weight": torch.zeros(10, 1280)},
+        lambda _state: [1, 2],
     ],
     ids=["one tensor less", "two tensors swapped", "another number of classes", "a list"],
 )
 def test_another_file_is_not_taken_for_the_trunk(
-    change: Any, said: str, package_state: dict[str, torch.Tensor], tmp_path: Path
+    change: Any, package_state: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
     """Number, order, role and shape of the tensors are all checked."""
     path = tmp_path / "other.pth"
     torch.save(change(package_state), path)
-    with pytest.raises(WeightsMismatch, match=said) as caught:
+    with pytest.raises(WeightsMismatch, match="not the weights of efficientnet") as caught:
         embedded.load_classifier_state(path)
     assert "\n" not in str(caught.value)
 
@@ -321,7 +321,7 @@ def test_a_file_that_is_no_checkpoint_is_one_line(tmp_path: Path) -> None:
     """Garbage is refused without unpickling it."""
     path = tmp_path / "garbage.pth"
     path.write_bytes(b"not a checkpoint")
-    with pytest.raises(WeightsMismatch, match="not a PyTorch checkpoint") as caught:
+    with pytest.raises(WeightsMismatch, match="not the weights of efficientnet") as caught:
         embedded.load_classifier_state(path)
     assert "\n" not in str(caught.value)
 

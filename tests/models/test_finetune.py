@@ -21,6 +21,7 @@ from torch import nn
 
 from evaluation.errors import ModelError, VeilleWarning
 from evaluation.models import Loading, load_model
+from evaluation.models.supervised import trunks
 from evaluation.models.supervised.blocks import last_parts
 from evaluation.models.supervised.classifier import SupervisedClassifier
 from evaluation.models.supervised.trunks import create_trunk
@@ -400,14 +401,18 @@ def test_the_bar_tells_loss_and_accuracy(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif("VEILLE_LONG" not in os.environ, reason="long: tox -e long")
-def test_densenet201_learns_a_few_photos_by_heart(tmp_path: Path) -> None:
+def test_densenet201_learns_a_few_photos_by_heart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The slides' architecture, from random weights: all eight photos right."""
     photos = _photos(train=_samples(0, 8), validation=_samples(0, 8))
     spec = replace(
         _spec(blocks=None, epochs=10, batch_size=4, learning_rate=1e-3), architecture="densenet201"
     )
     # 64 px rather than 224: what is proven is the code, not the resolution.
-    model = _load(tmp_path, replace(spec, options={"size": 64}), photos)
+    small = {**trunks._torchvision_preprocessing("densenet201"), "size": [64, 64]}
+    monkeypatch.setattr(trunks, "_torchvision_preprocessing", lambda _name: small)
+    model = _load(tmp_path, spec, photos)
     curve = _curve(model)
     assert max(one.train_accuracy for one in curve) == 1.0
     assert curve[-1].train_loss < 0.1 < curve[0].train_loss

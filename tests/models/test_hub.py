@@ -395,7 +395,7 @@ def test_a_partial_file_of_another_version_is_dropped(server: HubServer, tmp_pat
     """A partial file that is longer than what is announced cannot be the beginning of it."""
     server.plain["/w.bin"] = b"x" * 1000
     url = f"{server.endpoint}/w.bin"
-    remote = hub.announced_by_url(url, target=tmp_path / "w.bin", what="w")
+    remote = hub.PlainFile(what="w", url=url, target=tmp_path / "w.bin").announced()
     remote.target.write_bytes(b"y" * 2000)
     assert download(remote, what="w").read_bytes() == b"x" * 1000
 

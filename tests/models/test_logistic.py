@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,9 +18,8 @@ from tests.conftest import effort
 from tests.models.clouds import class_names, cloud
 
 
-def _fit(train: Support, validation: Support | None, classes: int, **more: Any) -> Head:
-    names = class_names(classes)
-    return logistic.fit_logistic_regression(names, train, validation, seed=0, **more)
+def _fit(train: Support, validation: Support | None, classes: int) -> Head:
+    return logistic.fit_logistic_regression(class_names(classes), train, validation, seed=0)
 
 
 @pytest.mark.parametrize(("classes", "n"), [(2, 40), (5, 200), (5, 15)])
@@ -118,9 +115,10 @@ def test_without_validation_the_record_says_so() -> None:
         assert "not chosen" in head.warnings[0]
 
 
-def test_a_fit_that_does_not_converge_is_a_warning() -> None:
+def test_a_fit_that_does_not_converge_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     """Too few iterations: the head is given, with a line that says so."""
-    head = _fit(cloud(1, 60, 4), cloud(2, 20, 4), 4, max_iterations=1)
+    monkeypatch.setattr(logistic, "MAX_ITERATIONS", 1)
+    head = _fit(cloud(1, 60, 4), cloud(2, 20, 4), 4)
     assert any("did not converge in 1 iterations" in line for line in head.warnings)
 
 

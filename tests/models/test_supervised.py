@@ -10,7 +10,6 @@ import pytest
 import timm
 import torch
 import torchvision
-from PIL import Image
 from safetensors.torch import save_file
 
 from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable
@@ -217,24 +216,14 @@ def test_a_densenet_s_old_names_are_understood(tmp_path: Path) -> None:
     assert torch.equal(model.image_tower.state_dict()[name], whole.state_dict()[name])
 
 
-def test_random_weights_are_those_of_their_seed() -> None:
-    """Two builds are equal, another seed is another model, and torch's own draws are untouched."""
+def test_random_weights_are_the_same_each_time() -> None:
+    """Two builds are equal, and torch's own draws are untouched."""
     torch.manual_seed(1)
     before = torch.rand(1)
     torch.manual_seed(1)
     one, again = (_load(_spec("random", "timm:test_resnet")) for _ in range(2))
-    other = _load(_spec("random", "timm:test_resnet", seed=7))
     assert torch.equal(torch.rand(1), before)
     assert one.fingerprint == again.fingerprint
-    assert one.fingerprint != other.fingerprint
-
-
-def test_photos_are_read_in_the_declared_size() -> None:
-    """The option ``size`` changes what is read and the key; an impossible one is one line."""
-    model = _load(_spec("random", "timm:test_resnet", size=64))
-    assert model.preprocess(Image.new("RGB", (90, 80))).shape == (3, 64, 64)
-    assert model.fingerprint != _load(_spec("random", "timm:test_resnet")).fingerprint
-    assert "100 pixels" in _refused(ModelError, _spec("random", "vit_b_32", size=100))
 
 
 def test_imagenet_weights_without_network_are_unavailable(

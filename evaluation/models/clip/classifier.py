@@ -14,9 +14,8 @@ from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable, o
 from evaluation.models import embedded
 from evaluation.models.base import Loading, check_options, fingerprint_of
 from evaluation.models.checkpoints import file_digest, read_checkpoint
-from evaluation.models.clip.failures import telling
 from evaluation.models.clip.identities import Known, keep, place, read
-from evaluation.models.clip.opening import reading_with
+from evaluation.models.clip.loading import reading_with, telling
 from evaluation.models.clip.sources import Source, find_source
 from evaluation.models.devices import check_precision, dtype_of, pick_device
 from evaluation.models.embedder import Tower, TowerEmbedder
@@ -30,9 +29,8 @@ if TYPE_CHECKING:
 
     from evaluation.stores.embeddings import EmbeddingStore
 
-OPTIONS: Mapping[str, type] = {"quick_gelu": bool, "resize_mode": str}
+OPTIONS: Mapping[str, type] = {"quick_gelu": bool}
 T = TypeVar("T")
-RESIZE_MODES = ("shortest", "longest", "squash")
 Build = Callable[[], "Built"]
 
 
@@ -168,7 +166,6 @@ class ClipClassifier(TowerEmbedder):
 def load(spec: ModelSpec, loading: Loading) -> ClipClassifier:
     """Loads a zero-shot model; see :func:`evaluation.models.load_model`."""
     check_options(spec, OPTIONS)
-    _check_resize_mode(spec)
     precision = check_precision(loading.precision)
     source = find_source(spec, loading)
     digest = _checked_digest(source)
@@ -227,15 +224,6 @@ def _checked_digest(source: Source) -> str:
     return digest
 
 
-def _check_resize_mode(spec: ModelSpec) -> None:
-    if spec.options.get("resize_mode", "squash") not in RESIZE_MODES:
-        raise ModelError(
-            f'unknown resize_mode "{spec.options["resize_mode"]}"',
-            where=spec.name,
-            remedy=f"choose one of {', '.join(RESIZE_MODES)}",
-        )
-
-
 def _quick_gelu(spec: ModelSpec, source: Source) -> bool:
     return bool(
         spec.options.get("quick_gelu")
@@ -247,10 +235,7 @@ def _quick_gelu(spec: ModelSpec, source: Source) -> bool:
 def _build(spec: ModelSpec, source: Source, loading: Loading) -> Built:
     import open_clip
 
-    arguments = dict(source.overrides)
-    arguments["force_quick_gelu"] = _quick_gelu(spec, source)
-    if "resize_mode" in spec.options:
-        arguments["image_resize_mode"] = spec.options["resize_mode"]
+    arguments = {**source.overrides, "force_quick_gelu": _quick_gelu(spec, source)}
     device = pick_device(loading.device)
     with telling(spec, source), reading_with(_tensors):
         model, transform = open_clip.create_model_from_pretrained(

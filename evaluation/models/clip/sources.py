@@ -2,26 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from evaluation.errors import ModelError, WeightsUnavailable, meant, one_line
 from evaluation.files import json_object
 from evaluation.models import embedded, hub
 from evaluation.models.base import READY, Loading
+from evaluation.models.cards import facts
 from evaluation.models.checkpoints import existing, is_path
 from evaluation.records import Availability, ModelSpec
-
-TRANSFORMERS = {
-    "openai/clip-vit-base-patch32": ("ViT-B-32", "openai"),
-    "openai/clip-vit-base-patch16": ("ViT-B-16", "openai"),
-    "openai/clip-vit-large-patch14": ("ViT-L-14", "openai"),
-    "openai/clip-vit-large-patch14-336": ("ViT-L-14-336", "openai"),
-    "google/siglip-base-patch16-224": ("ViT-B-16-SigLIP", "webli"),
-    "google/siglip-so400m-patch14-384": ("ViT-SO400M-14-SigLIP-384", "webli"),
-    "google/siglip2-base-patch16-224": ("ViT-B-16-SigLIP2", "webli"),
-}
-"""Repositories that tutorials name, and open_clip's tag of the same weights."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +101,7 @@ def _hub_source(spec: ModelSpec, loading: Loading) -> Source:
     from open_clip.factory import get_model_config
 
     _no_architecture(spec)
-    if twin := TRANSFORMERS.get(spec.weights.removeprefix(hub.HUB)):
+    if twin := facts()["transformers"].get(spec.weights.removeprefix(hub.HUB)):
         raise ModelError(
             "a repository of transformers, which open_clip does not read",
             where=spec.weights,
@@ -178,11 +169,19 @@ def published(spec: ModelSpec) -> hub.Published:
 
     Raises :class:`ModelError` for an architecture or a tag that open_clip does not know.
     """
-    if spec.weights.startswith(hub.HUB):
-        return hub.of_repository(spec.weights.removeprefix(hub.HUB))
-    _architecture_config(spec)
     what = f"{spec.architecture}, {spec.weights}" if spec.architecture else spec.weights
-    return hub.of_tag(_tag(spec), what=what)
+    if spec.weights.startswith(hub.HUB):
+        repository = spec.weights.removeprefix(hub.HUB)
+        config = hub.HubFile(what=what, repository=repository, names=(hub.HUB_CONFIG,))
+        return hub.HubFile(what=what, repository=repository, config=config)
+    _architecture_config(spec)
+    tag = _tag(spec)
+    if tag.get("hf_hub"):
+        repository, _, name = str(tag["hf_hub"]).rpartition("/")
+        return hub.HubFile(what=what, repository=repository, names=hub.alternatives(name))
+    folder = Path("~/.cache/clip").expanduser()
+    target = folder / PurePosixPath(urlsplit(tag["url"]).path).name
+    return hub.PlainFile(what=what, url=tag["url"], target=target)
 
 
 def _no_architecture(spec: ModelSpec) -> None:

@@ -1,7 +1,7 @@
 """Supervised models: a trunk of torchvision or timm, and a head that learns the classes.
 
 ``published`` knows what there is of one without torch; ``trunks`` builds any architecture less its
-last layer, ``weights`` fills it, ``described`` says what is known before; ``classifier`` puts a
+last layer, ``weights`` fills it, and ``classifier`` puts a
 head on it in one of three regimes: ``logistic`` (a regression on frozen features),
 ``heads`` (gradient descent on embedded views that ``augmentation`` makes) and ``finetune``
 (the last ``blocks`` learn too, by a ``trainer``, with a checkpoint each epoch in ``saves``).
@@ -16,12 +16,12 @@ from evaluation.models.supervised.published import availability, fetch
 
 __all__ = ["availability", "fetch", "load", "opened", "sizes"]
 
-_NEED_TORCH = {"load": "classifier", "opened": "described", "sizes": "described"}
+_NEED_TORCH = ("load", "opened", "sizes")
 
 
 def __getattr__(name: str) -> Callable[..., Any]:
     """The functions that build something, which import torch and its family: seconds."""
     if name not in _NEED_TORCH:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: Callable[..., Any] = getattr(import_module(f"{__name__}.{_NEED_TORCH[name]}"), name)
+    found: Callable[..., Any] = getattr(import_module(f"{__name__}.classifier"), name)
     return found

@@ -1,26 +1,27 @@
 """A supervised model: a trunk, and a head in the regime that the study declares."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
 
 from evaluation.errors import ModelError, quoted
-from evaluation.models.base import Loading, check_options
-from evaluation.models.cards import parameters
+from evaluation.models import embedded
+from evaluation.models.base import Loading, check_options, input_size
+from evaluation.models.cards import gflops, parameters
 from evaluation.models.devices import check_precision, dtype_of, pick_device
 from evaluation.models.embedder import Tower, TowerEmbedder
 from evaluation.models.supervised.augmentation import Augmentation, AugmentedViews, picture_of
 from evaluation.models.supervised.finetune import Tuned, finetune
 from evaluation.models.supervised.heads import train_head
-from evaluation.models.supervised.logistic import MAX_ITERATIONS, fit_logistic_regression
+from evaluation.models.supervised.logistic import fit_logistic_regression
+from evaluation.models.supervised.trunks import create_trunk, load_state, read_state
 from evaluation.models.supervised.weights import Loaded, load_trunk
 from evaluation.records import Head, ModelSpec, PromptSet, Support, TrainingSpec
 
-OPTIONS: Mapping[str, type] = {"max_iterations": int, "seed": int, "size": int}
-"""Of the logistic regression; of random weights; of the photos as they are read (pixels)."""
 _IMAGENET_CLASSES = 1000
 
 
@@ -107,13 +108,7 @@ class SupervisedClassifier(TowerEmbedder):
                 watch=self._watch,
             )
         else:
-            head = fit_logistic_regression(
-                classes,
-                train,
-                validation,
-                seed=seed,
-                max_iterations=int(self.spec.options.get("max_iterations", MAX_ITERATIONS)),
-            )
+            head = fit_logistic_regression(classes, train, validation, seed=seed)
         return self._noting(head, classes)
 
     def _noting(self, head: Head, classes: tuple[str, ...]) -> Head:
@@ -174,7 +169,7 @@ def load(spec: ModelSpec, loading: Loading) -> SupervisedClassifier:
 
     See :func:`evaluation.models.load_model`.
     """
-    check_options(spec, OPTIONS)
+    check_options(spec, {})
     device = pick_device(loading.device)
     check_precision(loading.precision)
     loaded = load_trunk(spec, loading)
@@ -198,3 +193,34 @@ def transform_of(preprocess: Mapping[str, Any]) -> Any:
     from open_clip.transform import PreprocessCfg, image_transform_v2
 
     return image_transform_v2(PreprocessCfg(**preprocess), is_train=False)
+
+
+def sizes(spec: ModelSpec) -> Mapping[str, Any]:
+    """See :meth:`evaluation.models.base.Maker.sizes`."""
+    with torch.device("meta"):
+        trunk = create_trunk(spec)
+    preprocess = embedded.PREPROCESS if spec.weights == "embedded" else trunk.preprocess
+    resolution = input_size(preprocess)
+    return {
+        "resolution": resolution,
+        "image_parameters": parameters(trunk.module),
+        "image_gflops": gflops(trunk.module, resolution),
+        "embed_dim": trunk.dim,
+    }
+
+
+def opened(spec: ModelSpec, classes: Sequence[str]) -> str:
+    """See :meth:`evaluation.models.base.Maker.opened`."""
+    path = Path(spec.weights)
+    with torch.device("meta"):
+        trunk = create_trunk(spec)
+    found, head = read_state(path, trunk)
+    with torch.device("meta"):
+        load_state(trunk, {name: value.to("meta") for name, value in found.tensors.items()}, path)
+    said = found.fits(trunk.architecture.name)
+    if "weight" in head:
+        kept = "kept" if spec.head_classes else "left out"
+        said += f"; its head of {len(head['weight'])} classes is {kept}"
+    if spec.head_classes:
+        own_head(spec, head, tuple(classes), trunk.dim)
+    return said

@@ -30,7 +30,6 @@ def fit_logistic_regression(
     validation: Support | None,
     *,
     seed: int,
-    max_iterations: int = MAX_ITERATIONS,
 ) -> Head:
     """Multinomial logistic regression on standardised features.
 
@@ -40,13 +39,13 @@ def fit_logistic_regression(
     is that of the very head that is scored.
 
     ``train`` holds (N, D) features; without ``validation`` the strength is ``DEFAULT_STRENGTH``.
-    The solver (L-BFGS) is deterministic, and has ``max_iterations`` for each strength.
+    The solver (L-BFGS) is deterministic, and has ``MAX_ITERATIONS`` for each strength.
 
     Raises :class:`ModelError`: a class has no training photo, or there is only one class.
     """
     check_support(classes, train)
     strengths = STRENGTHS if has_images(validation) else (DEFAULT_STRENGTH,)
-    fits = _fit_all(train, len(classes), strengths, seed=seed, max_iterations=max_iterations)
+    fits = _fit_all(train, len(classes), strengths, seed=seed)
     heads = {strength: head for strength, (head, _) in fits.items()}
     chosen: dict[str, str | int | float | bool] = {"train_images": len(train.labels)}
     notes: tuple[str, ...] = ()
@@ -58,7 +57,7 @@ def fit_logistic_regression(
         best = DEFAULT_STRENGTH
         notes = (f"no validation part: the regularisation was not chosen (C = {best:g})",)
     if not fits[best][1]:
-        line = f"the logistic regression did not converge in {max_iterations} iterations"
+        line = f"the logistic regression did not converge in {MAX_ITERATIONS} iterations"
         notes += (f"{line} (C = {best:g})",)
     return replace(heads[best], chosen={"C": best, **chosen}, warnings=notes)
 
@@ -88,7 +87,7 @@ def check_support(classes: tuple[str, ...], train: Support) -> None:
 
 
 def _fit_all(
-    train: Support, classes: int, strengths: Sequence[float], *, seed: int, max_iterations: int
+    train: Support, classes: int, strengths: Sequence[float], *, seed: int
 ) -> dict[float, tuple[Head, bool]]:
     """The head of each regularisation, over the features as they are; whether it converged."""
     from sklearn.exceptions import ConvergenceWarning
@@ -107,7 +106,7 @@ def _fit_all(
         many = classes > MANY_CLASSES
         model = LogisticRegression(
             tol=COARSE if many else TOLERANCE,
-            max_iter=max_iterations,
+            max_iter=MAX_ITERATIONS,
             random_state=seed,
             warm_start=many,
         )

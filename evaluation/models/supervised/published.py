@@ -10,7 +10,7 @@ from evaluation.errors import ModelError, WeightsUnavailable, meant
 from evaluation.models import embedded
 from evaluation.models.base import READY, Loading
 from evaluation.models.checkpoints import existing
-from evaluation.models.hub import Published, of_hub, of_url
+from evaluation.models.hub import HubFile, PlainFile, Published
 from evaluation.records import Availability, ModelSpec
 
 LIBRARIES = ("torchvision", "timm")
@@ -124,16 +124,16 @@ def published(spec: ModelSpec) -> Published:
                 reason="unpublished",
             )
         if config.hf_hub_id:
-            return of_hub(config.hf_hub_id, TIMM_FILES, what=spec.name)
-        return of_url(config.url, target=_torch_hub(config.url), what=spec.name)
+            return HubFile(what=spec.name, repository=config.hf_hub_id, names=TIMM_FILES)
+        return PlainFile(what=spec.name, url=config.url, target=_torch_hub(config.url))
     import torchvision
 
     weights = torchvision.models.get_model_weights(architecture.name).DEFAULT
     megabytes = weights.meta.get("_file_size") if weights.meta else None
-    return of_url(
-        weights.url,
-        target=_torch_hub(weights.url),
+    return PlainFile(
         what=spec.name,
+        url=weights.url,
+        target=_torch_hub(weights.url),
         size=None if megabytes is None else int(megabytes * 2**20),
     )
 

@@ -36,31 +36,13 @@ class Trunk:
     """Names, in a checkpoint, of the layers that were taken off."""
 
 
-def create_trunk(spec: ModelSpec, *, seed: int = 0) -> Trunk:
-    """A trunk with random weights, the same for the same seed."""
+def create_trunk(spec: ModelSpec) -> Trunk:
+    """A trunk with random weights, each time the same."""
     architecture = architecture_of(spec)
     build = _torchvision_trunk if architecture.library == "torchvision" else _timm_trunk
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(0)
         return build(architecture, spec)
-
-
-def resized(trunk: Trunk, size: int, *, where: object) -> Trunk:
-    """The trunk on photos of another size (pixels, a square).
-
-    Raises :class:`ModelError` when the architecture cannot read them.
-    """
-    try:
-        with torch.inference_mode():
-            trunk.module.eval()(torch.zeros(1, 3, size, size))
-    except Exception as error:  # each architecture has its own way to refuse
-        name = trunk.architecture.name
-        raise ModelError(
-            f"{name} cannot read photos of {size} pixels ({one_line(error, 80)})",
-            where=where,
-            remedy="choose another size, or delete the option",
-        ) from error
-    return replace(trunk, preprocess={**trunk.preprocess, "size": [size, size]})
 
 
 # ----------------------------------------------------------------- torchvision

@@ -16,7 +16,7 @@ from evaluation.models.checkpoints import file_digest
 from evaluation.models.hub import hub_offline
 from evaluation.models.supervised.published import embedded_file, fetch
 from evaluation.models.supervised.saves import tensors_digest
-from evaluation.models.supervised.trunks import Trunk, create_trunk, load_state, read_state, resized
+from evaluation.models.supervised.trunks import Trunk, create_trunk, load_state, read_state
 from evaluation.records import ModelSpec
 
 
@@ -35,18 +35,9 @@ class Loaded:
 def load_trunk(spec: ModelSpec, loading: Loading) -> Loaded:
     """A trunk with the weights that the study declares, downloaded if they are not here.
 
-    The option ``size`` sets how large (pixels, a square) the photos are that it reads.
-
     Raises :class:`WeightsUnavailable`, :class:`WeightsMismatch` or :class:`ModelError`.
     """
-    loaded, size = _load_trunk(spec, loading), spec.options.get("size")
-    if size is None:
-        return loaded
-    return replace(loaded, trunk=resized(loaded.trunk, int(size), where=spec.name))
-
-
-def _load_trunk(spec: ModelSpec, loading: Loading) -> Loaded:
-    trunk = create_trunk(spec, seed=int(spec.options.get("seed", 0)))
+    trunk = create_trunk(spec)
     if spec.weights == "embedded":
         return _embedded(spec, trunk)
     path = fetch(spec, loading)

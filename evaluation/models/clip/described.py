@@ -1,15 +1,17 @@
-"""What can be computed of a zero-shot model before its weights are here."""
+"""What is known of a zero-shot model before it is loaded: its sizes, what a checkpoint holds."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from evaluation.files import json_object
 from evaluation.models import embedded
-from evaluation.models.base import input_size
+from evaluation.models.base import Loading, input_size
 from evaluation.models.cards import as_tag, gflops, parameters
-from evaluation.models.checkpoints import is_path
+from evaluation.models.checkpoints import Checkpoint, is_path, read_checkpoint
+from evaluation.models.clip.loading import reading_with, telling
+from evaluation.models.clip.sources import find_source
 from evaluation.models.hub import HUB, HUB_CONFIG, cached_file
 from evaluation.records import ModelSpec
 
@@ -61,3 +63,25 @@ def _configuration(spec: ModelSpec) -> Mapping[str, Any] | None:
         return config
     described: Mapping[str, Any] = json_object(path)["model_cfg"]
     return described
+
+
+def opened(spec: ModelSpec, classes: Sequence[str]) -> str:  # noqa: ARG001 - it has no head
+    """See :meth:`evaluation.models.base.Maker.opened`."""
+    import open_clip
+    import torch
+
+    source = find_source(spec, Loading(cache=Path(), offline=True))
+    read: list[Checkpoint] = []
+
+    def shapes(path: Path) -> dict[str, Any]:
+        with torch.device("cpu"):
+            read.append(read_checkpoint(path))
+        return {name: value.to("meta") for name, value in read[0].tensors.items()}
+
+    # On "meta" nothing is drawn nor copied: names and shapes alone are compared.
+    with telling(spec, source), reading_with(shapes), torch.device("meta"):
+        open_clip.create_model_from_pretrained(
+            source.model, source.pretrained, device="meta", weights_only=True, **source.overrides
+        )
+    found = read[0].fits(spec.architecture or source.checkpoint.parent.name)
+    return "; ".join((found, *source.warnings))

@@ -1,7 +1,9 @@
-"""What PyTorch, safetensors and open_clip raise when they load a model, in one line."""
+"""Around open_clip's own loading: how a checkpoint is read, and what is raised, in one line."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable, one_line
 from evaluation.models.checkpoints import misfit
@@ -74,3 +76,16 @@ def _is_unreadable(error: BaseException) -> bool:
         or isinstance(error, (EOFError, OSError))
         or any(sign in str(error) for sign in signs)
     )
+
+
+@contextlib.contextmanager
+def reading_with(read: Callable[[Path], dict[str, Any]]) -> Iterator[None]:
+    """open_clip's own reader knows two wrappers of a checkpoint; ours the usual ones."""
+    from open_clip import factory
+
+    theirs = factory.load_state_dict
+    factory.load_state_dict = lambda path, **_how: read(Path(path))
+    try:
+        yield
+    finally:
+        factory.load_state_dict = theirs
