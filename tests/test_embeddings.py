@@ -21,7 +21,7 @@ from PIL import Image
 from evaluation.errors import DataError, ModelError, StoreError, VeilleWarning
 from evaluation.records import EmbeddingCost, Lap, Sample
 from evaluation.stores.embeddings import EmbeddingStore
-from evaluation.stores.filling import embed
+from evaluation.stores.feeding import embed
 
 DIM = 4
 
@@ -505,7 +505,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from evaluation.stores.embeddings import EmbeddingStore
-from evaluation.stores.filling import embed
+from evaluation.stores.feeding import embed
 from tests.test_embeddings import FakeEmbedder, Loader, make_samples
 
 store = EmbeddingStore(Path(sys.argv[1]))

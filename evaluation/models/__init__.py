@@ -83,7 +83,7 @@ def fetch(spec: ModelSpec, loading: Loading) -> Fetched:
 
 def model_card(spec: ModelSpec) -> ModelCard:
     """What is known of a model here and now; nothing is fetched, and nothing is raised."""
-    return card(spec, _maker(spec).sizes)
+    return card(spec, _maker(spec).sizes if spec.embeds else lambda _: {})
 
 
 def load_model(spec: ModelSpec, loading: Loading) -> Classifier:

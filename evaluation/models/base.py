@@ -221,7 +221,7 @@ class Maker(Protocol):
         """
 
     def sizes(self, spec: ModelSpec) -> Mapping[str, Any]:
-        """What can be computed of a model from its description alone; may raise anything.
+        """What can be computed of a model that embeds, from its description; may raise anything.
 
         Fields of :class:`evaluation.records.ModelCard`; none where nothing is known.
         """

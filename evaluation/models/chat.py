@@ -122,14 +122,9 @@ class ChatModel(Predictor):
         cost is reached, or when the server gives up: what was answered is kept.
         """
         answers = self._answered(samples)
-        return Predictions(
-            classes=self._classes,
-            sample_ids=tuple(sample.id for sample in samples),
-            labels=np.array([self._classes.index(one.label) for one in samples], dtype=np.int64),
-            probabilities=np.array(
-                [self._row(answers[sample.digest], sample.label) for sample in samples]
-            ).reshape(len(samples), len(self._classes)),
-        )
+        rows = [self._row(answers[sample.digest], sample.label) for sample in samples]
+        probabilities = np.array(rows).reshape(len(samples), len(self._classes))
+        return Predictions.of(self._classes, samples, probabilities)
 
     def facts(self, samples: Sequence[Sample]) -> Mapping[str, Option]:
         """Tokens, money and refusals, over the answers for these photos."""
@@ -354,11 +349,6 @@ def _require(spec: ModelSpec, *, offline: bool) -> None:
 def fetch(spec: ModelSpec, loading: Loading) -> None:
     """Nothing: its weights are the server's.  Raises as :func:`load`."""
     _require(spec, offline=loading.offline)
-
-
-def sizes(_spec: ModelSpec) -> Mapping[str, Any]:
-    """Nothing is known of a server's model."""
-    return {}
 
 
 def load(spec: ModelSpec, loading: Loading) -> ChatModel:

@@ -81,11 +81,8 @@ class Checkpoint:
 def read_checkpoint(path: Path) -> Checkpoint:
     """The tensors of a checkpoint, and what it is.
 
-    Raises:
-        ModelError: it is a whole pickled model, holds no tensors, or one that no network
-            computes with: complex, integers where a weight is expected, not a number.
-        Exception: what PyTorch and safetensors raise for a file that they cannot read.
-
+    Raises :class:`ModelError`: it cannot be read, is a whole pickled model, holds no tensors, or
+    one that no network computes with: complex, integers where a weight is expected, not a number.
     """
     saved = _opened(path)
     form = ["safetensors" if path.suffix == ".safetensors" else "PyTorch", *_trainings(saved)]
@@ -125,24 +122,31 @@ def _trainings(saved: Any) -> list[str]:
 def _opened(path: Path) -> Any:
     import torch
 
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
     try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
         # Lightning and many training loops keep a NumPy number beside the weights.
         with torch.serialization.safe_globals(_numpy_numbers()):
             return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        named = re.search(r"GLOBAL ([\w.]*\.\w+)", str(error))
-        if named is None:
-            raise
-        raise ModelError(
-            f"a whole pickled model or object ({named[1]}), which cannot be read without running"
-            " its code",
-            where=path,
-            remedy="load it where its code is, then torch.save(model.state_dict(), path)",
-        ) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # torch, pickle and safetensors raise many kinds
+        pickled = re.search(r"GLOBAL ([\w.]*\.\w+)", str(error))
+        if isinstance(error, pickle.UnpicklingError) and pickled:
+            what = f"a whole pickled model or object ({pickled[1]})"
+            remedy = "load it where its code is, then torch.save(model.state_dict(), path)"
+        elif "TorchScript" in str(error):
+            what, remedy = "a TorchScript archive", "convert it to .safetensors"
+        else:
+            raise ModelError(
+                "the checkpoint is damaged, cut short, or not a file of plain tensors",
+                where=path,
+                remedy="fetch or write it again, if possible as .safetensors",
+            ) from error
+        what = f"{what}, which cannot be read without running its code"
+        raise ModelError(what, where=path, remedy=remedy) from error
 
 
 def _numpy_numbers() -> list[Any]:

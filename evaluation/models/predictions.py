@@ -12,7 +12,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 
@@ -207,11 +206,6 @@ def availability(spec: ModelSpec, *, offline: bool) -> Availability:  # noqa: AR
 def fetch(spec: ModelSpec, _loading: Loading) -> Path:
     """The table: there is nothing to fetch."""
     return _files(spec)[0]
-
-
-def sizes(_spec: ModelSpec) -> Mapping[str, Any]:
-    """Nothing is known of who answered."""
-    return {}
 
 
 def load(spec: ModelSpec, loading: Loading) -> GivenPredictions:

@@ -53,14 +53,19 @@ def download(remote: RemoteFile, *, what: str, progress: Progress = silent) -> P
     attempt, unless its checksum is wrong.
     """
     from filelock import FileLock
+    from huggingface_hub import constants
 
     with fetching(what):
         remote.target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{remote.target}.lock"):
             if remote.place.is_file():
                 return remote.place
-            if not _is_whole(remote):
-                _transfer(remote, what, progress)
+            # An earlier run may have fetched it, and a library not put it in its place.
+            here = remote.target.stat().st_size if remote.target.is_file() else None
+            if here is None or remote.size not in (None, here):
+                label, total = f"downloading {what} (MB)", max(1, (remote.size or 0) // MEGABYTE)
+                wanted = replace(remote, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT)
+                transfer(wanted, progress=lambda done, _: progress(label, done // MEGABYTE, total))
             _check(remote, what)
     return remote.target
 
@@ -102,20 +107,6 @@ def patiently(ask: Callable[[], Any]) -> Any:
                 raise
             time.sleep(wait)
     return ask()
-
-
-def _transfer(remote: RemoteFile, what: str, progress: Progress) -> None:
-    from huggingface_hub import constants
-
-    label, total = f"downloading {what} (MB)", max(1, (remote.size or 0) // MEGABYTE)
-    wanted = replace(remote, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT)
-    transfer(wanted, progress=lambda done, _: progress(label, done // MEGABYTE, total))
-
-
-def _is_whole(remote: RemoteFile) -> bool:
-    """Whether an earlier run fetched it, and a library could not yet put it in its place."""
-    found = remote.target
-    return found.is_file() and remote.size in (None, found.stat().st_size)
 
 
 # ------------------------------------------------------------------------ checksum

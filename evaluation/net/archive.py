@@ -84,7 +84,12 @@ def extract(
         for done, (target, info) in enumerate(targets.items(), start=1):
             written += _write(archive, info, root / target)
             if target == spec.csv:
-                _verify(verify, root / target, fresh=bool(written))
+                try:
+                    verify()
+                except DataError:
+                    if written:
+                        (root / target).unlink(missing_ok=True)
+                    raise
             if progress is not None:
                 progress(done, len(targets))
     return Extracted(written=written, kept=len(targets) - written)
@@ -255,15 +260,6 @@ def _of_something_else(
 
 
 # ------------------------------------------------------------------------ writing
-
-
-def _verify(verify: Callable[[], object], table: Path, *, fresh: bool) -> None:
-    try:
-        verify()
-    except DataError:
-        if fresh:
-            table.unlink(missing_ok=True)
-        raise
 
 
 def _refuse_full_disk(infos: Iterable[zipfile.ZipInfo], root: Path) -> None:

@@ -18,7 +18,7 @@ from evaluation.scoring.metrics import softmax
 from evaluation.stages.cost import PeakMemory, seconds_of
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
-from evaluation.stores.filling import EmbeddingRun, decode, embed
+from evaluation.stores.feeding import EmbeddingRun, decode, embed
 
 READ: tuple[Fold, Fold] = ("train", "validation")
 """The parts that a label-free head may read, of which it sees no label."""

@@ -1,17 +1,165 @@
-"""How a model is fed: photos are made ready ahead of it, and come as many at a time as fit."""
+"""How a model is fed: photos are decoded ahead of it, as many at a time as fit into memory."""
 
-from collections import deque
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.errors import ModelError
+from evaluation.errors import DataError, ModelError, one_line
+from evaluation.records import Sample
+from evaluation.stores.embeddings import Embedder, EmbeddingStore, FloatVectors
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+    Load = Callable[[Sample], Image.Image]
 
 T = TypeVar("T")
 Made = TypeVar("Made")
+DECODERS, MOST_DECODERS = 2, 16
+"""Threads that decode photos while the model works on the batch before, at least and at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EmbeddingRun:
+    """The embeddings that were asked for, and what they cost."""
+
+    embeddings: FloatVectors
+    """(N, D) float32, in the order of the samples."""
+    embedded: int
+    """Photos embedded now; photos of equal bytes count once."""
+    reused: int
+    """Photos whose embedding was there, or was made by another process meanwhile."""
+    seconds: float
+    """Decoding and embedding, without the wait for another process."""
+    batch_size: int
+    """Photos per forward pass: what was asked for, or what fitted into memory."""
+
+    def and_also(self, other: EmbeddingRun) -> EmbeddingRun:
+        """These embeddings, with what another run cost added."""
+        return replace(
+            self,
+            embedded=self.embedded + other.embedded,
+            reused=self.reused + other.reused,
+            seconds=self.seconds + other.seconds,
+        )
+
+
+def embed(
+    samples: Sequence[Sample],
+    classifier: Embedder,
+    store: EmbeddingStore,
+    *,
+    load: Load,
+    batch_size: int = 32,
+    workers: int | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> EmbeddingRun:
+    """The embeddings of the samples, from the store where it has them.
+
+    Photos that are missing are opened as RGB by ``load`` and decoded, in as many threads as pay
+    on the model's device unless ``workers`` says how many, one batch ahead of the model; photos
+    of equal bytes once.  Each batch is stored at once, so that a kill loses one batch.  A batch
+    that does not fit into memory is halved, and so are those that follow.  When two processes
+    need the same model's embeddings, one makes them and the other waits.  ``progress`` is told
+    how many of the samples have their embedding, as it grows to N.
+
+    Raises :class:`StoreError`: the store cannot be read or written; :class:`DataError`: a photo
+    cannot be read any more; :class:`ModelError`: the model gives values that are not finite, or one
+    photo alone does not fit into memory.
+    """
+    key, wanted = classifier.fingerprint, {sample.digest: sample for sample in samples}
+    found = store.get(key, list(wanted))
+    times, done = Counter(sample.digest for sample in samples), 0
+
+    def report(digests: Iterable[str]) -> None:
+        nonlocal done
+        more = sum(times[digest] for digest in digests)
+        done += more
+        if progress is not None and more:
+            progress(done)
+
+    report(found)
+    embedded, seconds = 0, 0.0
+    forward = AsFits(classifier.embed_images, limit=batch_size, device=classifier.device)
+    # A processor that also computes has no threads to spare, a card waits.
+    cores = 1 if classifier.device == "cpu" else os.cpu_count() or 1
+    spare = max(DECODERS, min(MOST_DECODERS, cores))
+    if len(found) < len(wanted):
+        with store.filling(key):
+            # Another process may have embedded them while we waited for the lock.
+            meanwhile = store.get(key, [digest for digest in wanted if digest not in found])
+            found |= meanwhile
+            report(meanwhile)
+            missing = [sample for digest, sample in wanted.items() if digest not in found]
+            starts = range(0, len(missing), batch_size)
+            ahead = in_advance(
+                [missing[start : start + batch_size] for start in starts],
+                lambda sample: classifier.preprocess(load(sample)),
+                workers or spare,
+            )
+            for vectors, taken in _embedded(ahead, forward):
+                store.put(key, vectors)
+                seconds += taken
+                embedded += len(vectors)
+                found |= vectors
+                report(vectors)
+    rows = [found[sample.digest] for sample in samples]
+    return EmbeddingRun(
+        embeddings=np.stack(rows) if rows else np.empty((0, classifier.dim), dtype=np.float32),
+        embedded=embedded,
+        reused=len(wanted) - embedded,
+        seconds=seconds,
+        batch_size=forward.limit,
+    )
+
+
+def decode(samples: Sequence[Sample], classifier: Embedder, *, load: Load) -> torch.Tensor:
+    """The samples as the model takes them, (N, 3, H, W) float32."""
+    import torch
+
+    return torch.stack([classifier.preprocess(load(sample)) for sample in samples])
+
+
+def _embedded(
+    batches: Iterator[tuple[Sequence[Sample], list[Future[torch.Tensor]]]], forward: AsFits
+) -> Iterator[tuple[dict[str, FloatVectors], float]]:
+    """The embeddings of each batch, and the seconds that decoding and embedding it took."""
+    import torch
+
+    clock = time.perf_counter()
+    for batch, ready in batches:
+        vectors = forward(torch.stack(list(map(_opened, batch, ready))))
+        bad = ~np.isfinite(vectors).all(axis=1)
+        if bad.any():
+            raise ModelError(
+                "the model gives values that are not finite",
+                where=batch[int(bad.argmax())].image,
+                remedy="check the checkpoint, or use --precision fp32",
+            )
+        digests = [sample.digest for sample in batch]
+        yield dict(zip(digests, vectors, strict=True)), time.perf_counter() - clock
+        clock = time.perf_counter()
+
+
+def _opened(sample: Sample, future: Future[torch.Tensor]) -> torch.Tensor:
+    try:
+        return future.result()
+    except OSError as error:
+        raise DataError(
+            f"the photo can no longer be read ({one_line(error)})",
+            where=sample.image,
+            remedy="put it back, then run again: what is embedded is kept",
+        ) from error
 
 
 def in_advance(

@@ -3,7 +3,7 @@
 import json
 import math
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import cattrs
 import cattrs.preconf.json
@@ -26,39 +26,25 @@ FARTHEST = 1e15
 """Beyond any number that this program writes: what is further overflows where it is squared."""
 
 
-def _float(value: Any, _kind: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{value!r} is not a number")
-    if not abs(value) <= FARTHEST:
+_SCALARS = {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}
+
+
+def _strict(value: Any, kind: type[Any]) -> Any:
+    """A value of that very type; a whole number is a number, and true or false is none."""
+    fits = isinstance(value, (int, float) if kind is float else kind)
+    if not fits or isinstance(value, bool) is not (kind is bool):
+        raise TypeError(f"{value!r} is not {_SCALARS[kind]}")
+    if kind is str:
+        value.encode("utf-8")  # half a surrogate pair is no character
+    elif not abs(value) <= FARTHEST:
         raise ValueError(f"{value!r} is beyond what is measured")
-    return float(value)
-
-
-def _int(value: Any, _kind: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{value!r} is not a whole number")
-    if abs(value) > FARTHEST:
-        raise ValueError(f"{value!r} is beyond what is counted")
-    return value
-
-
-def _bool(value: Any, _kind: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{value!r} is neither true nor false")
-    return value
-
-
-def _text(value: Any, _kind: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not a text")
-    value.encode("utf-8")  # half a surrogate pair is no character
-    return value
+    return kind(value)
 
 
 def _converter() -> cattrs.Converter:
     converter = cattrs.preconf.json.make_converter(forbid_extra_keys=True)
-    for kind, read in ((float, _float), (int, _int), (bool, _bool), (str, _text)):
-        converter.register_structure_hook(kind, read)
+    for kind in _SCALARS:
+        converter.register_structure_hook(kind, _strict)
     # An option is a str, int, float or bool and stays what it was; JSON keeps them apart.
     configure_union_passthrough(Option | None, converter)
     converter.register_structure_hook_factory(
@@ -98,7 +84,7 @@ def read_plain(path: Path, kind: type[T]) -> T:
 
 
 def _parsed(content: bytes) -> Any:
-    return json.loads(content, parse_constant=_refused, parse_float=_finite)
+    return json.loads(content, parse_constant=_finite, parse_float=_finite)
 
 
 def read_json(path: Path, kind: type[T], *, again: str = SCORE_AGAIN) -> T:
@@ -123,10 +109,6 @@ def read_json(path: Path, kind: type[T], *, again: str = SCORE_AGAIN) -> T:
         raise ArtefactError(
             f"is not a {kind.__name__}: {reason}", where=path, remedy=again
         ) from error
-
-
-def _refused(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number of JSON")
 
 
 def _finite(text: str) -> float:

@@ -126,7 +126,7 @@ def test_trouble_is_one_line(small: Any, tmp_path: Path) -> None:
     assert "timm has no" in _refused(ModelError, _spec(path, "timm:resnet18000"))
     assert "unknown library" in _refused(ModelError, _spec(path, "keras:resnet18"))
     assert "no such" in _refused(WeightsUnavailable, _spec(tmp_path / "absent.pt", SMALL))
-    assert "max_iterations" in _refused(ModelError, _spec(path, SMALL, max_iteration=3))
+    assert "unknown option" in _refused(ModelError, _spec(path, SMALL, max_iteration=3))
     assert "embedded weights" in _refused(ModelError, _spec("embedded", "resnet18"))
     path.write_bytes(path.read_bytes()[:100])
     assert "plain tensors" in _refused(ModelError, _spec(path, SMALL))

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from evaluation.errors import ModelError, VeilleError, one_line
+from evaluation.errors import ModelError
 from evaluation.models.checkpoints import Checkpoint, misfit, read_checkpoint
 from evaluation.models.supervised.published import Architecture, architecture_of
 from evaluation.records import ModelSpec
@@ -168,16 +168,7 @@ def read_state(path: Path, trunk: Trunk) -> tuple[Checkpoint, State]:
 
     Raises :class:`ModelError` when the file holds no plain tensors.
     """
-    try:
-        found = read_checkpoint(path)
-    except VeilleError:
-        raise
-    except Exception as error:  # torch, pickle and safetensors raise many kinds
-        raise ModelError(
-            f"not a checkpoint of plain tensors ({one_line(error, 80)})",
-            where=path,
-            remedy="fetch or write it again, if possible as .safetensors",
-        ) from error
+    found = read_checkpoint(path)
     state = found.tensors
     if trunk.architecture.library == "torchvision":
         state = renamed(state)
