@@ -72,7 +72,7 @@ def test_the_head_is_fitted_on_the_training_part_alone() -> None:
     train, validation = cloud(1, 60, 3), cloud(2, 30, 3)
     with_validation = _fit(train, validation, 3)
     chosen = with_validation.chosen["C"]
-    fits = logistic._fit_all(train, 3, (float(chosen),), seed=0, max_iterations=2000)
+    fits = logistic._fit_all(train, 3, (float(chosen),), seed=0)
     assert np.array_equal(with_validation.weight, fits[float(chosen)][0].weight)
 
 

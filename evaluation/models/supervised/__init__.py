@@ -1,7 +1,7 @@
 """Supervised models: a trunk of torchvision or timm, and a head that learns the classes.
 
 ``published`` knows what there is of one without torch; ``trunks`` builds any architecture less its
-last layer, ``weights`` fills it, and ``classifier`` puts a
+last layer and fills it; ``classifier`` puts a
 head on it in one of three regimes: ``logistic`` (a regression on frozen features),
 ``heads`` (gradient descent on embedded views that ``augmentation`` makes) and ``finetune``
 (the last ``blocks`` learn too, by a ``trainer``, with a checkpoint each epoch in ``saves``).

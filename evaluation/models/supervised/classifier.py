@@ -18,8 +18,13 @@ from evaluation.models.supervised.augmentation import Augmentation, AugmentedVie
 from evaluation.models.supervised.finetune import Tuned, finetune
 from evaluation.models.supervised.heads import train_head
 from evaluation.models.supervised.logistic import fit_logistic_regression
-from evaluation.models.supervised.trunks import create_trunk, load_state, read_state
-from evaluation.models.supervised.weights import Loaded, load_trunk
+from evaluation.models.supervised.trunks import (
+    Trunk,
+    create_trunk,
+    load_state,
+    load_trunk,
+    read_state,
+)
 from evaluation.records import Head, ModelSpec, PromptSet, Support, TrainingSpec
 
 _IMAGENET_CLASSES = 1000
@@ -29,26 +34,26 @@ class SupervisedClassifier(TowerEmbedder):
     """A trunk and its head; see :class:`evaluation.models.base.Classifier`."""
 
     def __init__(
-        self, spec: ModelSpec, loaded: Loaded, loading: Loading, *, tuned: Tuned | None
+        self, spec: ModelSpec, trunk: Trunk, loading: Loading, *, tuned: Tuned | None
     ) -> None:
-        trunk, device = loaded.trunk, pick_device(loading.device)
+        device = pick_device(loading.device)
         precision = check_precision(loading.precision)
         tower = Tower.of(
             trunk.module.to(device, dtype_of(precision)).eval(),
-            transform_of(trunk.preprocess),
+            trunk.transform,
             trunk.preprocess,
             device=device,
             precision=precision,
         )
         identity = tower.identity(
             dim=trunk.dim,
-            weights_digest=tuned[0] if tuned else loaded.digest,
+            weights_digest=tuned[0] if tuned else trunk.digest,
             architecture=trunk.architecture.identity,
             preprocessing=trunk.preprocess,
             precision=precision,
         )
         super().__init__(spec, identity, lambda: tower)
-        self._loaded, self._tuned, self._watch = loaded, tuned, loading.watch
+        self._trunk, self._tuned, self._watch = trunk, tuned, loading.watch
         self._training = spec.training or TrainingSpec()
         self.needs_training = self._training.regime != "finetune" and not spec.head_classes
         seed = loading.photos.seed if loading.photos else 0
@@ -71,7 +76,7 @@ class SupervisedClassifier(TowerEmbedder):
         """See :meth:`Classifier.pictures`."""
         if self._augmentation is None:
             return ()
-        preprocess = self._loaded.trunk.preprocess
+        preprocess = self._trunk.preprocess
         plain = picture_of(self.preprocess(image), preprocess["mean"], preprocess["std"])
         # Fine-tuning numbers its views from 1, by epoch; the head regime from 0.
         first = 1 if self._training.regime == "finetune" else 0
@@ -91,7 +96,7 @@ class SupervisedClassifier(TowerEmbedder):
         :func:`fit_logistic_regression`.
         """
         if self.spec.head_classes:
-            return own_head(self.spec, self._loaded.head, classes, self.dim)
+            return own_head(self.spec, self._trunk.head, classes, self.dim)
         if self._tuned is not None:
             return self._noting(self._tuned[1], classes)
         if train is None:
@@ -113,7 +118,7 @@ class SupervisedClassifier(TowerEmbedder):
 
     def _noting(self, head: Head, classes: tuple[str, ...]) -> Head:
         """Says that a checkpoint's own head was left out, when one might expect it not to be."""
-        found = len(self._loaded.head.get("weight", ()))
+        found = len(self._trunk.head.get("weight", ()))
         if found in (0, _IMAGENET_CLASSES):
             return head
         note = (
@@ -170,29 +175,13 @@ def load(spec: ModelSpec, loading: Loading) -> SupervisedClassifier:
     See :func:`evaluation.models.load_model`.
     """
     check_options(spec, {})
-    device = pick_device(loading.device)
-    check_precision(loading.precision)
-    loaded = load_trunk(spec, loading)
+    trunk = load_trunk(spec, loading)
     tuned, photos = None, loading.photos
     if spec.training is not None and spec.training.regime == "finetune":
         if photos is None or not photos.train:
             raise _no_training_part(spec)
-        tuned = finetune(
-            loaded,
-            spec,
-            photos,
-            transform=transform_of(loaded.trunk.preprocess),
-            device=device,
-            loading=loading,
-        )
-    return SupervisedClassifier(spec, loaded, loading, tuned=tuned)
-
-
-def transform_of(preprocess: Mapping[str, Any]) -> Any:
-    """From an RGB photo to (3, H, W) float32, as open_clip's description of it says."""
-    from open_clip.transform import PreprocessCfg, image_transform_v2
-
-    return image_transform_v2(PreprocessCfg(**preprocess), is_train=False)
+        tuned = finetune(trunk, spec, photos, loading)
+    return SupervisedClassifier(spec, trunk, loading, tuned=tuned)
 
 
 def sizes(spec: ModelSpec) -> Mapping[str, Any]:

@@ -18,10 +18,11 @@ from filelock import FileLock
 
 from evaluation.errors import ModelError
 from evaluation.models.base import Loading, Watch
+from evaluation.models.devices import pick_device
 from evaluation.models.supervised.saves import Saved, below, read, tensors_digest, write
 from evaluation.models.supervised.schedule import best_of, chosen_of, is_over, record_of, told
 from evaluation.models.supervised.trainer import Trainer
-from evaluation.models.supervised.weights import Loaded
+from evaluation.models.supervised.trunks import Trunk
 from evaluation.records import (
     Head,
     ModelSpec,
@@ -38,15 +39,7 @@ Tuned = tuple[str, Head]
 """The SHA-256 (hexadecimal) of the weights of a trunk that learnt, and its head."""
 
 
-def finetune(
-    loaded: Loaded,
-    spec: ModelSpec,
-    photos: TrainingPhotos,
-    *,
-    transform: Any,
-    device: torch.device,
-    loading: Loading,
-) -> Tuned:
+def finetune(trunk: Trunk, spec: ModelSpec, photos: TrainingPhotos, loading: Loading) -> Tuned:
     """Trains a trunk, or finds it trained, and leaves the best epoch's weights in it.
 
     One process at a time trains a model; another that wants it waits, and finds it.
@@ -54,12 +47,12 @@ def finetune(
     Raises :class:`ModelError`: a class has no training photo, the loss is no number, or a
     checkpoint cannot be written.
 
-    The module of the trunk that is ``loaded`` is changed in place.  ``transform`` makes of a photo
-    what the trunk reads, without augmentation; ``loading`` says where trainings are kept, whether
+    The module of the trunk is changed in place.  ``loading`` says where trainings are kept, whether
     one is resumed, and who is told of epochs.
     """
+    device = pick_device(loading.device)
     folder, asked = loading.cache / "trainings", time.time()
-    file = folder / f"{_key(loaded, spec, photos, device)[:32]}.safetensors"
+    file = folder / f"{_key(trunk, spec, photos, device)[:32]}.safetensors"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(file.with_suffix(".lock"))
@@ -77,14 +70,14 @@ def finetune(
         if saved and not loading.resume and saved[0].get("ended", 0.0) < asked:
             saved = None
         if saved is None or "ended" not in saved[0]:
-            trainer = Trainer(loaded, spec, photos, transform=transform, device=device)
+            trainer = Trainer(trunk, spec, photos, device)
             saved = _train(trainer, file, saved, loading.watch)
-        return _tuned(saved, loaded, photos)
+        return _tuned(saved, trunk, photos)
     finally:
         lock.release()
 
 
-def _key(loaded: Loaded, spec: ModelSpec, photos: TrainingPhotos, device: torch.device) -> str:
+def _key(trunk: Trunk, spec: ModelSpec, photos: TrainingPhotos, device: torch.device) -> str:
     """Equal exactly when a training would give the same weights, rounding apart."""
     photo_of = {
         name: [[sample.digest, sample.label] for sample in part]
@@ -93,9 +86,9 @@ def _key(loaded: Loaded, spec: ModelSpec, photos: TrainingPhotos, device: torch.
     return digest_of(
         {
             "version": VERSION,
-            "weights": loaded.digest,
-            "architecture": loaded.trunk.architecture.identity,
-            "preprocess": dict(loaded.trunk.preprocess),
+            "weights": trunk.digest,
+            "architecture": trunk.architecture.identity,
+            "preprocess": dict(trunk.preprocess),
             "training": asdict(spec.training or TrainingSpec()),
             "augmentation": asdict(spec.augmentation) if spec.augmentation else None,
             "classes": list(photos.classes),
@@ -142,11 +135,11 @@ def _train(trainer: Trainer, file: Path, saved: Saved | None, watch: Watch) -> S
     return over, best
 
 
-def _tuned(saved: Saved, loaded: Loaded, photos: TrainingPhotos) -> Tuned:
+def _tuned(saved: Saved, trunk: Trunk, photos: TrainingPhotos) -> Tuned:
     """Fills the trunk with the kept weights, and says how they came about."""
     info, tensors = saved
     record = cattrs.structure(info["record"], TrainingRecord)
-    loaded.trunk.module.load_state_dict(below("best.trunk.", tensors))
+    trunk.module.load_state_dict(below("best.trunk.", tensors))
     head = Head(
         weight=tensors["best.head.weight"].double().cpu().numpy(),
         bias=tensors["best.head.bias"].double().cpu().numpy(),

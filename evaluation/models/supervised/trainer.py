@@ -3,7 +3,6 @@
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from evaluation.models.supervised.blocks import choose_what_learns, norms
 from evaluation.models.supervised.logistic import check_support, fit_logistic_regression
 from evaluation.models.supervised.saves import below
 from evaluation.models.supervised.schedule import adamw, judged, plan_of, require_finite
-from evaluation.models.supervised.weights import Loaded
+from evaluation.models.supervised.trunks import Trunk
 from evaluation.records import (
     IntArray,
     ModelSpec,
@@ -42,13 +41,7 @@ class Trainer:
     """A network, its optimiser and its photos: what an epoch changes."""
 
     def __init__(
-        self,
-        loaded: Loaded,
-        spec: ModelSpec,
-        photos: TrainingPhotos,
-        *,
-        transform: Any,
-        device: torch.device,
+        self, trunk: Trunk, spec: ModelSpec, photos: TrainingPhotos, device: torch.device
     ) -> None:
         from timm.utils import ModelEmaV3
 
@@ -57,23 +50,22 @@ class Trainer:
             training, epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE
         )
         self.device = device
-        self._spec, self._photos, self._transform = spec, photos, transform
-        self._pretrained, self._dim = loaded.pretrained, loaded.trunk.dim
-        self._view: Callable[[Image.Image, int], torch.Tensor] = lambda image, _: transform(image)
+        self._spec, self._photos, self._transform = spec, photos, trunk.transform
+        self._pretrained, self._dim = trunk.pretrained, trunk.dim
+        self._view: Callable[[Image.Image, int], torch.Tensor] = lambda image, _: self._transform(
+            image
+        )
         if spec.augmentation:
-            self._view = Augmentation(
-                spec.augmentation, loaded.trunk.preprocess, seed=photos.seed
-            ).view
+            self._view = Augmentation(spec.augmentation, trunk.preprocess, seed=photos.seed).view
         index = {label: number for number, label in enumerate(photos.classes)}
         self._labels = {
             sample.id: index[sample.label] for sample in (*photos.train, *photos.validation)
         }
-        trunk = loaded.trunk.module
         self._network = nn.Sequential(
-            OrderedDict(trunk=trunk, head=nn.Linear(loaded.trunk.dim, len(photos.classes)))
+            OrderedDict(trunk=trunk.module, head=nn.Linear(trunk.dim, len(photos.classes)))
         ).to(device)
         self._network.to(memory_format=torch.channels_last)
-        self._learning = choose_what_learns(self._network, trunk, training.blocks)
+        self._learning = choose_what_learns(self._network, trunk.module, training.blocks)
         self._whole = training.blocks is None
         weights = [parameter for parameter in self._network.parameters() if parameter.requires_grad]
         self.trained_parameters = sum(weight.numel() for weight in weights)

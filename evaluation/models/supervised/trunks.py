@@ -1,21 +1,32 @@
-"""Trunks: any classifier of torchvision or timm, less its last layer.
+"""Trunks: any classifier of torchvision or timm, less its last layer, and their weights.
 
 A bare name is torchvision's where torchvision has it (``densenet201``), else timm's;
-``timm:densenet201`` and ``torchvision:densenet201`` say which.
+``timm:densenet201`` and ``torchvision:densenet201`` say which.  Weights
+are embedded, ``random``, a local file, or ``imagenet``: what torchvision or timm publishes for the
+architecture, through their own code and in their own caches (``TORCH_HOME``, ``HF_HOME``).
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from evaluation.errors import ModelError
-from evaluation.models.checkpoints import Checkpoint, misfit, read_checkpoint
-from evaluation.models.supervised.published import Architecture, architecture_of
+from evaluation.errors import ModelError, WeightsUnavailable, one_line
+from evaluation.models import embedded
+from evaluation.models.base import Loading
+from evaluation.models.checkpoints import Checkpoint, file_digest, misfit, read_checkpoint
+from evaluation.models.hub import hub_offline
+from evaluation.models.supervised.published import (
+    Architecture,
+    architecture_of,
+    embedded_file,
+    fetch,
+)
+from evaluation.models.supervised.saves import tensors_digest
 from evaluation.records import ModelSpec
 
 State = dict[str, torch.Tensor]
@@ -34,6 +45,18 @@ class Trunk:
     """open_clip's description of the resizing and normalisation."""
     heads: tuple[str, ...]
     """Names, in a checkpoint, of the layers that were taken off."""
+    digest: str = ""
+    """SHA-256 (hexadecimal) of the file of its weights; of the tensors, without one file."""
+    head: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    """The checkpoint's own: ``weight`` (C, D) and perhaps ``bias`` (C,); empty without one."""
+    pretrained: bool = True
+
+    @property
+    def transform(self) -> Any:
+        """From an RGB photo to (3, H, W) float32."""
+        from open_clip.transform import PreprocessCfg, image_transform_v2
+
+        return image_transform_v2(PreprocessCfg(**self.preprocess), is_train=False)
 
 
 def create_trunk(spec: ModelSpec) -> Trunk:
@@ -161,6 +184,53 @@ def _preprocessing(*, size: Any, mean: Any, std: Any, interpolation: str) -> Map
 
 
 # --------------------------------------------------------------------- weights
+
+
+def load_trunk(spec: ModelSpec, loading: Loading) -> Trunk:
+    """A trunk with the weights that the study declares, downloaded if they are not here.
+
+    Raises :class:`WeightsUnavailable`, :class:`WeightsMismatch` or :class:`ModelError`.
+    """
+    trunk = create_trunk(spec)
+    if spec.weights == "embedded":
+        return _embedded(spec, trunk)
+    path = fetch(spec, loading)
+    if path is None:
+        return replace(trunk, digest=_state_digest(trunk), pretrained=False)
+    if spec.weights == "imagenet" and trunk.architecture.library == "timm":
+        return _timm_imagenet(spec, trunk)
+    found, head = read_state(path, trunk)
+    load_state(trunk, found.tensors, path)
+    return replace(trunk, digest=file_digest(path), head=head)
+
+
+def _embedded(spec: ModelSpec, trunk: Trunk) -> Trunk:
+    path = embedded_file(spec)
+    state, _ = embedded.split_classifier(embedded.load_classifier_state(path))
+    load_state(trunk, state, path)
+    return replace(trunk, preprocess=embedded.PREPROCESS, digest=file_digest(path))
+
+
+def _timm_imagenet(spec: ModelSpec, trunk: Trunk) -> Trunk:
+    """Timm's own reading of its checkpoint, which is in its cache."""
+    import timm
+
+    try:
+        with hub_offline():
+            full = timm.create_model(trunk.architecture.name, pretrained=True, num_classes=0)
+    except Exception as error:  # the libraries raise their own, their transport's, and OSError
+        raise WeightsUnavailable(
+            f"the weights cannot be read ({one_line(error)})",
+            where=spec.name,
+            remedy="fetch them again, or give a local file",
+            reason="unreadable",
+        ) from error
+    load_state(trunk, full.state_dict(), spec.name)
+    return replace(trunk, digest=_state_digest(trunk))
+
+
+def _state_digest(trunk: Trunk) -> str:
+    return tensors_digest(trunk.module.state_dict())
 
 
 def read_state(path: Path, trunk: Trunk) -> tuple[Checkpoint, State]:
