@@ -15,7 +15,9 @@ from evaluation.study.config import load_study
 from evaluation.terminal import megabytes, progress_bars, weights_table
 
 if TYPE_CHECKING:
-    from evaluation.stages.check import ModelCheck, StudyCheck
+    from collections.abc import Sequence
+
+    from evaluation.stages.check import ModelCheck
     from evaluation.stages.open import StudyData
 
 
@@ -36,12 +38,12 @@ def check(study: str, data_root: Path | None, offline: bool) -> None:
     declared = load_study(study, data_root=data_root)
     say(f"study     {declared.name}: {declared.title}\nfile      {short(declared.file)}")
     with watched(Settings(offline=offline)) as settings:
-        result = check_study(declared, settings)
-    if result.data is not None:
-        _print_data(result.data)
-    _print_models(result)
-    if result.error is not None:
-        raise result.error
+        data, error, models = check_study(declared, settings)
+    if data is not None:
+        _print_data(data)
+    _print_models(models)
+    if error is not None:
+        raise error
 
 
 def _print_data(data: StudyData) -> None:
@@ -67,8 +69,8 @@ def _print_data(data: StudyData) -> None:
         say(f"prompts   {prompts.name}: {spread} text(s) a class")
 
 
-def _print_models(result: StudyCheck) -> None:
-    for entry in result.models:
+def _print_models(models: Sequence[ModelCheck]) -> None:
+    for entry in models:
         ready = entry.availability
         if ready.ready:
             state, colour = "would run", "green"

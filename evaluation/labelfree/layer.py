@@ -66,15 +66,20 @@ def descend(
     """
     dim = pairs.photos.shape[1]
     identity = np.eye(dim, dtype=np.float32)
-    layer, adam = identity.copy(), _Adam((dim, dim), rate)
-    rng = np.random.default_rng(seed)
+    layer, mean, square = identity.copy(), np.zeros_like(identity), np.zeros_like(identity)
+    rng, steps = np.random.default_rng(seed), 0
+    first, second = _BETAS
     layers = {}
     for epoch in range(1, max(epochs) + 1):
         order = rng.permutation(len(pairs))[:LARGEST]
         for rows in np.array_split(order, -(-len(order) // BATCH)):
             slope = _slope(layer, pairs.of(rows), np.float32(sharpness))
             slope += np.float32(2 * PULL) * (layer - identity)
-            adam.step(layer, slope)
+            steps += 1
+            mean += (1 - first) * (slope - mean)
+            square += (1 - second) * (slope * slope - square)
+            unbiased = rate * (1 - second**steps) ** 0.5 / (1 - first**steps)
+            layer -= unbiased * mean / (np.sqrt(square) + _EPSILON)
         if epoch in epochs:
             layers[epoch] = layer.copy()
     return layers
@@ -100,20 +105,3 @@ def _slope(layer: Float32, pairs: Pairs, sharpness: np.float32) -> Float32:
     along -= (along * unit).sum(axis=1, keepdims=True) * unit
     slope: Float32 = (along / norms).T @ pairs.photos
     return slope
-
-
-class _Adam:
-    def __init__(self, shape: tuple[int, int], rate: float) -> None:
-        self._mean = np.zeros(shape, dtype=np.float32)
-        self._square = np.zeros(shape, dtype=np.float32)
-        self._rate = rate
-        self._steps = 0
-
-    def step(self, weights: Float32, slope: Float32) -> None:
-        """Changes the weights in place."""
-        self._steps += 1
-        first, second = _BETAS
-        self._mean += (1 - first) * (slope - self._mean)
-        self._square += (1 - second) * (slope * slope - self._square)
-        rate = self._rate * (1 - second**self._steps) ** 0.5 / (1 - first**self._steps)
-        weights -= rate * self._mean / (np.sqrt(self._square) + _EPSILON)

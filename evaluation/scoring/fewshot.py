@@ -6,7 +6,7 @@ would be hundreds of labels that a shop with four labels a class does not have.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.optimize
@@ -38,66 +38,61 @@ class Setting:
 
     train: Support
     test: Support
-    zero_shot: Head | None
-    right_zero_shot: BoolArray | None
-    """(N,) test images that the zero-shot head gets right."""
-    seeds: Sequence[int]
-    groups: IntArray | None
+    zero_shot: Head | None = None
+    """Made from texts: training has to win over it."""
+    seeds: Sequence[int] = SEEDS
+    groups: IntArray | None = None
     """(N,) equal numbers for test images that count as one."""
-    label_free: Mapping[str, BoolArray]
-    """Case to the (N,) test images that it gets right."""
+    label_free: Mapping[str, BoolArray] = field(default_factory=dict)
+    """Case to the (N,) test images that a label-free head over the same embeddings gets right."""
+
+    @property
+    def right_zero_shot(self) -> BoolArray | None:
+        """(N,) test images that the zero-shot head gets right."""
+        return None if self.zero_shot is None else _right(self.zero_shot.logits, self.test)
 
 
 def few_shot(
     model: str,
-    train: Support,
-    test: Support,
     classes: Sequence[str],
+    setting: Setting,
     *,
-    zero_shot: Head | None = None,
     zero_shot_case: str | None = None,
     shots: Sequence[int | None] = SHOTS,
-    seeds: Sequence[int] = SEEDS,
-    methods: Sequence[Method] | None = None,
-    groups: IntArray | None = None,
-    label_free: Mapping[str, BoolArray] | None = None,
+    methods: Sequence[Method] = METHODS,
     progress: Progress = silent,
 ) -> records.FewShot:
     """Learning curves of every method on one model's embeddings, and where they break even.
 
-    ``zero_shot`` is the head made from texts, over which training has to win; without it the
-    methods that start from texts are left out.  Bands and tests count both the draw of the
-    support and the test images (:func:`mean_gain`), those of equal ``groups`` (N,) as one; the
-    tests of a curve are corrected for its points (Holm).  ``label_free`` holds, by case, the (N,)
-    test images that a label-free head over the same embeddings gets right: how many labels it is
-    worth is read off the curve of the logistic regression.
+    Without a zero-shot head the methods that start from texts are left out.  Bands and tests count
+    both the draw of the support and the test images (:func:`mean_gain`); the tests of a curve are
+    corrected for its points (Holm).  How many labels a label-free case is worth is read off the
+    curve of the logistic regression.
 
     Raises :class:`DataError` when a class has no training image.
     """
-    largest = int(_counts(train, classes).max())
-    setting = Setting(
-        train=train,
-        test=test,
-        zero_shot=zero_shot,
-        right_zero_shot=None if zero_shot is None else _right(zero_shot.logits, test),
-        seeds=seeds,
-        groups=groups,
-        label_free=label_free or {},
-    )
+    largest, right = int(_counts(setting.train, classes).max()), setting.right_zero_shot
     plan = [
         (method, size)
-        for method in (METHODS if methods is None else methods)
-        if zero_shot is not None or not method.needs_texts
-        for size in _sizes(shots, largest, wider=bool(label_free) and method.name == MATCHED)
+        for method in methods
+        if setting.zero_shot is not None or not method.needs_texts
+        for size in _sizes(
+            shots, largest, wider=bool(setting.label_free) and method.name == MATCHED
+        )
     ]
-    curves = _curves(plan, setting, largest, progress)
-    right = setting.right_zero_shot
+    points: dict[str, list[FewShotPoint]] = {}
+    for done, (method, size) in enumerate(plan, start=1):
+        # Thousands of small products: threads would spend their time waiting for each other.
+        with threadpool_limits(limits=1, user_api="blas"):
+            points.setdefault(method.name, []).append(_point(method, size, setting))
+        progress(done, len(plan))
+    curves = [_curve(name, of_method, largest) for name, of_method in points.items()]
     return records.FewShot(
         model=model,
         zero_shot_case=zero_shot_case,
-        zero_shot=None if right is None else share("accuracy", right, groups),
+        zero_shot=None if right is None else share("accuracy", right, setting.groups),
         curves=tuple(curves),
-        seeds=tuple(seeds),
+        seeds=tuple(setting.seeds),
         worth=tuple(
             labels_worth(case, curve)
             for curve in curves
@@ -137,19 +132,6 @@ def _crossing(labels: FloatArray, values: Sequence[float], draws: Sequence[int])
     return float(np.exp(np.log(labels[i]) + part * np.log(labels[i + 1] / labels[i])))
 
 
-def _curves(
-    plan: Sequence[tuple[Method, int | None]], setting: Setting, largest: int, progress: Progress
-) -> list[records.LearningCurve]:
-    """One curve a method, over the supports that it is tried with."""
-    points: dict[str, list[FewShotPoint]] = {}
-    for done, (method, size) in enumerate(plan, start=1):
-        # Thousands of small products: threads would spend their time waiting for each other.
-        with threadpool_limits(limits=1, user_api="blas"):
-            points.setdefault(method.name, []).append(_point(method, size, setting))
-        progress(done, len(plan))
-    return [_curve(name, of_method, largest) for name, of_method in points.items()]
-
-
 def _sizes(shots: Sequence[int | None], largest: int, *, wider: bool) -> list[int | None]:
     """The supports that are tried, smallest first: from the largest class on, k is all there is."""
     sizes = [k for k in shots if k is None or k < largest]
@@ -185,7 +167,7 @@ def draw_support(labels: IntArray, shots: int | None, seed: int) -> IntArray:
 
 
 def _point(method: Method, shots: int | None, setting: Setting) -> FewShotPoint:
-    train = setting.train
+    train, zero_shot = setting.train, setting.right_zero_shot
     # All images are the same support whatever the seed.
     seeds = setting.seeds if shots is not None else setting.seeds[:1]
     supports = [draw_support(train.labels, shots, seed) for seed in seeds]
@@ -203,9 +185,7 @@ def _point(method: Method, shots: int | None, setting: Setting) -> FewShotPoint:
         mean=band.gain,
         low=band.low,
         high=band.high,
-        over_zero_shot=None
-        if setting.right_zero_shot is None
-        else mean_gain(right, setting.right_zero_shot, setting.groups),
+        over_zero_shot=None if zero_shot is None else mean_gain(right, zero_shot, setting.groups),
         p_holm=None,
         over_label_free={
             case: mean_gain(right, known, setting.groups)

@@ -20,18 +20,13 @@ class ModelCheck:
     that a model before opened."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StudyCheck:
-    """What :func:`check_study` found."""
+def check_study(
+    study: Study, settings: Settings
+) -> tuple[StudyData | None, VeilleError | None, tuple[ModelCheck, ...]]:
+    """Reads the data, asks after weights and opens checkpoints; writes and downloads nothing.
 
-    data: StudyData | None
-    """None when the photos cannot be used; ``error`` then says why."""
-    error: VeilleError | None
-    models: tuple[ModelCheck, ...]
-
-
-def check_study(study: Study, settings: Settings) -> StudyCheck:
-    """Reads the data, asks after weights and opens checkpoints; writes and downloads nothing."""
+    Returns the data, or why the photos cannot be used; and whether each model could run.
+    """
     data: StudyData | None = None
     error: VeilleError | None = None
     try:
@@ -40,7 +35,7 @@ def check_study(study: Study, settings: Settings) -> StudyCheck:
         error = refusal
     told: set[object] = set()
     models = tuple(_checked(check, data, told) for check in announce_weights(study, settings))
-    return StudyCheck(data=data, error=error, models=models)
+    return data, error, models
 
 
 def _checked(check: ModelCheck, data: StudyData | None, told: set[object]) -> ModelCheck:

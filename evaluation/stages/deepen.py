@@ -14,7 +14,7 @@ from evaluation import records
 from evaluation.data import random_words
 from evaluation.records import DataAudit, FewShot, FloatArray, Head, PromptSet, StudyComparison
 from evaluation.scoring.audit import audit_embeddings
-from evaluation.scoring.fewshot import few_shot
+from evaluation.scoring.fewshot import Setting, few_shot
 from evaluation.scoring.paired import mean_gain
 from evaluation.scoring.prompts import near_identical, text_effects
 from evaluation.scoring.retrieval import retrieve
@@ -175,15 +175,18 @@ def _few_shot(
     if spec.training is not None and spec.training.regime == "finetune":
         return ()
     label = f"learning curves of {spec.name}"
-    curves = few_shot(
-        spec.name,
-        bench.support("train"),
-        bench.support("test"),
-        data.dataset.classes,
+    setting = Setting(
+        train=bench.support("train"),
+        test=bench.support("test"),
         zero_shot=head,
-        zero_shot_case=chosen if head else None,
         groups=evidence.groups,
         label_free=_label_free(spec, evidence),
+    )
+    curves = few_shot(
+        spec.name,
+        data.dataset.classes,
+        setting,
+        zero_shot_case=chosen if head else None,
         progress=partial(bench.engine.settings.progress, label),
     )
     return (curves,)

@@ -27,22 +27,6 @@ TRIED = 8
 TOLERANCE = 1e-3
 """Between probabilities: convolutions are fused with their norms here, and not there."""
 _PACKAGES = ("torch", "torchvision", "open_clip_torch", "timm")
-_README = """{case}, exported by veille-clip {version}.
-
-    pip install {packages}
-    python predict.py PHOTO...
-
-prints the class of each photo, its probability, and "keep" or "person": whether the probability
-reaches the study's threshold, which case.json says beside the precision that it aims at.
-
-case.json          classes, threshold, preprocessing, and what the tower is
-tower.safetensors  weights of the image tower
-head.safetensors   (C, D) weight and (C,) bias over its embeddings, which go through the (D, D)
-                   layer first where there is one
-{onnx}"""
-_ONNX = (
-    "model.onnx         tower and head in one graph: (B, 3, H, W) pixels to (B, C) probabilities\n"
-)
 
 
 def export(
@@ -83,8 +67,15 @@ def export(
         fitted = {name: np.float64(value) for name, value in head.items() if value is not None}
         _save(work / "head.safetensors", fitted)
         (work / "case.json").write_text(json.dumps(described, indent=2), encoding="utf-8")
-        (work / "README.txt").write_text(_readme(case, onnx=onnx), encoding="utf-8")
-        shutil.copyfile(taken_home.__file__, work / SCRIPT)
+        script, installed = Path(taken_home.__file__), importlib.metadata.version
+        packages = (f"{name}=={installed(name).partition('+')[0]}" for name in _PACKAGES)
+        readme = (
+            script.with_suffix(".txt")
+            .read_text(encoding="utf-8")
+            .format(case=case.id, version=installed("veille-clip"), packages=" ".join(packages))
+        )
+        (work / "README.txt").write_text(readme, encoding="utf-8")
+        shutil.copyfile(script, work / SCRIPT)
         classifier = runpy.run_path(str(work / SCRIPT))["Classifier"]()
         apart = _apart(classifier, data, ready)
         if apart > TOLERANCE:
@@ -96,18 +87,6 @@ def export(
         if onnx:
             _write_onnx(work / "model.onnx", classifier, case)
     return apart
-
-
-def _readme(case: Case, *, onnx: bool) -> str:
-    packages = " ".join(
-        f"{name}=={importlib.metadata.version(name).partition('+')[0]}" for name in _PACKAGES
-    )
-    return _README.format(
-        case=case.id,
-        version=importlib.metadata.version("veille-clip"),
-        packages=packages,
-        onnx=_ONNX if onnx else "",
-    )
 
 
 def _save(path: Path, tensors: Mapping[str, Any]) -> None:

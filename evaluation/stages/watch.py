@@ -128,22 +128,18 @@ def _case(watch: Watch, prompts: PromptSet) -> ProvisionalCase:
     watch.said[prompts.name] = prompts.digest, now
     groups = watch.bench.data.groups(now.sample_ids)
     test = None if before is None or before is now else paired(now.right, before.right, groups)
+    names = now.classes
     return ProvisionalCase(
         prompts=prompts.name,
         title=prompts.title,
         accuracy=share("accuracy", now.right, groups),
         change=None if test is None else test.metric("accuracy-change"),
         p_mid=None if test is None else test.p_mid,
-        flips=() if before is None else _flips(before, now),
-    )
-
-
-def _flips(before: Predictions, now: Predictions) -> tuple[Flip, ...]:
-    names = now.classes
-    return tuple(
-        Flip(sample_id=sample_id, label=names[label], before=names[old], now=names[new])
-        for sample_id, label, old, new in zip(
-            now.sample_ids, now.labels, before.predicted, now.predicted, strict=True
-        )
-        if old != new
+        flips=tuple(
+            Flip(sample_id=sample_id, label=names[label], before=names[old], now=names[new])
+            for sample_id, label, old, new in zip(
+                now.sample_ids, now.labels, (before or now).predicted, now.predicted, strict=True
+            )
+            if old != new
+        ),
     )

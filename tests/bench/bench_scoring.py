@@ -11,7 +11,7 @@ from evaluation.scoring import score, softmax
 from evaluation.scoring.abstention import abstain
 from evaluation.scoring.calibration import calibrate
 from evaluation.scoring.comparison import align, compare
-from evaluation.scoring.fewshot import few_shot
+from evaluation.scoring.fewshot import Setting, few_shot
 from evaluation.scoring.findings import find
 from tests.factories import make_scored
 
@@ -85,6 +85,8 @@ def bench_few_shot(benchmark: BenchmarkFixture, dimension: int) -> None:
     train, test = drawn(700), drawn(210)
     classes = tuple(f"class {c}" for c in range(7))
     found = benchmark.pedantic(
-        few_shot, ("model", train, test, classes), {"zero_shot": head}, rounds=1
+        few_shot,
+        ("model", classes, Setting(train=train, test=test, zero_shot=head)),
+        rounds=1,
     )
     assert len(found.curves) == 4

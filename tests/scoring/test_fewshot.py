@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,21 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from evaluation.errors import DataError
 from evaluation.records import FewShot, FewShotPoint, Head, LearningCurve, MeanGain, Support
-from evaluation.scoring.fewshot import SHOTS, draw_support, few_shot, labels_worth
+from evaluation.scoring.fewshot import SHOTS, Setting, draw_support, labels_worth
+from evaluation.scoring.fewshot import few_shot as curves_of
 from evaluation.scoring.probes import METHODS, gda, knn, logistic, text_probe
 
 CLASSES = ("a", "b", "c")
 BY_NAME = {method.name: method for method in METHODS}
+
+
+def few_shot(
+    model: str, train: Support, test: Support, classes: Sequence[str], **more: Any
+) -> FewShot:
+    """Curves; ``more`` are fields of the setting and arguments of :func:`curves_of`."""
+    names = {"zero_shot", "seeds", "groups", "label_free"} & more.keys()
+    setting = Setting(train=train, test=test, **{name: more.pop(name) for name in names})
+    return curves_of(model, classes, setting, **more)
 
 
 def world(

@@ -18,7 +18,7 @@ from evaluation.scoring.audit import (
 )
 from evaluation.scoring.calibration import calibrate
 from evaluation.scoring.comparison import align, compare
-from evaluation.scoring.fewshot import few_shot
+from evaluation.scoring.fewshot import Setting, few_shot
 from evaluation.scoring.findings import find, find_quoted
 from evaluation.scoring.paired import mean_gain
 from evaluation.scoring.prompts import (
@@ -107,7 +107,12 @@ def everything() -> StudyComparison:
         ),
         control={"s/t/long": mean_gain(np.stack([right["s/t/names"]] * 3), right["s/t/long"])},
         few_shot=(
-            few_shot("t", support, support, CLASSES, zero_shot=head, zero_shot_case="s/t/long"),
+            few_shot(
+                "t",
+                CLASSES,
+                Setting(train=support, test=support, zero_shot=head),
+                zero_shot_case="s/t/long",
+            ),
         ),
         audit=replace(
             audit_labels(align({c: predictions[c] for c in ("s/t/long", "s/u/long")})),
