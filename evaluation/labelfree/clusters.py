@@ -31,7 +31,10 @@ def cluster(photos: FloatArray, texts: Head) -> Head:
     """
     # Taken at equal distances: the order of a listing may be that of the classes.
     photos = photos[:: -(-len(photos) // LARGEST)].astype(np.float64)
-    near = _neighbours(photos)
+    # The nearest others of each photo, by cosine.
+    cosines, count = photos @ photos.T, min(NEIGHBOURS, len(photos) - 1)
+    np.fill_diagonal(cosines, -np.inf)
+    near = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
     heads = []
     for factor in (1 / softening for softening in SOFTENINGS):
         softened = replace(texts, weight=texts.weight * factor, bias=texts.bias * factor)
@@ -62,11 +65,3 @@ def _gaussians(photos: FloatArray, believed: FloatArray) -> Head:
     variance = ((photos**2).sum(axis=0) - mass @ means**2) / len(photos)
     precision = 1 / np.maximum(variance, _FLOOR) / photos.shape[1] ** 0.5
     return Head(weight=means * precision, bias=-((means**2) @ precision) / 2)
-
-
-def _neighbours(photos: FloatArray) -> IntArray:
-    """(N, K) the nearest others of each of N photos, by cosine."""
-    count = min(NEIGHBOURS, len(photos) - 1)
-    cosines = photos @ photos.T
-    np.fill_diagonal(cosines, -np.inf)
-    return np.argpartition(-cosines, count - 1, axis=1)[:, :count]

@@ -218,7 +218,9 @@ def certify(
     at = np.searchsorted(accepted, np.ceil(wanted - 1e-9))
     p = np.asarray(scipy.stats.binom.cdf(wrong[at], accepted[at], 1 - target))
     starts = _starts(accepted[at], target, alpha)
-    best = max((_last_pass(p, start, alpha / len(starts)) for start in starts), default=-1)
+    passes = [int(np.cumprod(p[start:] <= alpha / len(starts)).sum()) for start in starts]
+    last = [start + number - 1 for start, number in zip(starts, passes, strict=True) if number]
+    best = max(last, default=-1)
     return None if best < 0 else _point(levels, accepted, wrong, int(at[best]))
 
 
@@ -230,9 +232,3 @@ def _starts(accepted: IntArray, target: float, alpha: float) -> tuple[int, ...]:
         if accepted[chosen[-1]] >= fewest(target, alpha / number):
             return chosen
     return (everything,) if accepted[everything] >= fewest(target, alpha) else ()
-
-
-def _last_pass(p: FloatArray, start: int, alpha: float) -> int:
-    """Index of the last of the tests from ``start`` on that pass in a row; -1 if none."""
-    passes = int(np.cumprod(p[start:] <= alpha).sum())
-    return start + passes - 1 if passes else -1

@@ -71,7 +71,14 @@ def few_shot(
 
     Raises :class:`DataError` when a class has no training image.
     """
-    largest, right = int(_counts(setting.train, classes).max()), setting.right_zero_shot
+    counts = np.bincount(setting.train.labels, minlength=len(classes))
+    if (counts == 0).any():
+        raise DataError(
+            "has no training image",
+            where=f"class {classes[int(counts.argmin())]!r}",
+            remedy="give the split a training part with every class",
+        )
+    largest, right = int(counts.max()), setting.right_zero_shot
     plan = [
         (method, size)
         for method in methods
@@ -139,18 +146,6 @@ def _sizes(shots: Sequence[int | None], largest: int, *, wider: bool) -> list[in
         return sizes
     more = sorted({*WIDER, *(k for k in sizes if k)})
     return [k for k in more if k < largest] + [None] * (None in sizes)
-
-
-def _counts(train: Support, classes: Sequence[str]) -> IntArray:
-    """(C,) training images of each class; raises as :func:`few_shot`."""
-    counts = np.bincount(train.labels, minlength=len(classes))
-    if (counts == 0).any():
-        raise DataError(
-            "has no training image",
-            where=f"class {classes[int(counts.argmin())]!r}",
-            remedy="give the split a training part with every class",
-        )
-    return counts
 
 
 def draw_support(labels: IntArray, shots: int | None, seed: int) -> IntArray:

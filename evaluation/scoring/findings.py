@@ -40,7 +40,11 @@ def find(
     def ask(topic: FindingTopic, subject: RunRecord, other: RunRecord) -> Finding:
         return _finding(topic, subject.case, tests[frozenset((subject.case, other.case))])
 
-    findings = [_leaders(comparison, real)] if len(real) > 1 else []
+    findings: list[Finding] = []
+    if len(real) > 1:  # the best against the next, with all that no test separates from the best
+        first = ask("leaders", real[0], real[1])
+        ties = [run for run in real[1:] if ask("leaders", real[0], run).verdict != "better"]
+        findings = [replace(first, members=tuple(run.case for run in (real[0], *ties)))]
     real = [run for run in real if run.model.family != "label-free"]
     zero_shot = [run for run in real if run.prompts]
     best: dict[str, RunRecord] = {}
@@ -73,15 +77,6 @@ def _finding(topic: FindingTopic, subject: str, pair: PairedTest) -> Finding:
         p=pair.p_holm,
         n=pair.n,
     )
-
-
-def _leaders(comparison: CaseComparison, real: Sequence[RunRecord]) -> Finding:
-    """The best case against the next one, with all that no test separates from the best."""
-    best = real[0].case
-    against = {pair.b: pair for pair in comparison.pairs if pair.a == best}
-    members = [run.case for run in real[1:] if against[run.case].verdict != "better"]
-    following = against[real[1].case]
-    return replace(_finding("leaders", best, following), members=(best, *members))
 
 
 def find_quoted(

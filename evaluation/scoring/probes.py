@@ -65,14 +65,15 @@ def logistic(support: Support, _zero_shot: Head | None) -> Fit:
             # Separable supports with hardly any penalty: any point near the optimum will do.
             warnings.simplefilter("ignore", ConvergenceWarning)
             head.fit(x, support.labels)
-        return lambda embeddings: _per_class(head.decision_function(span(embeddings)))
+
+        def scores(embeddings: FloatArray) -> FloatArray:
+            """Of two classes, scikit-learn gives the second one's margin alone."""
+            decision = head.decision_function(span(embeddings))
+            return np.column_stack([-decision, decision]) if decision.ndim == 1 else decision
+
+        return scores
 
     return fit
-
-
-def _per_class(decision: FloatArray) -> FloatArray:
-    """Of two classes, scikit-learn gives the second one's margin alone."""
-    return np.column_stack([-decision, decision]) if decision.ndim == 1 else decision
 
 
 def text_probe(support: Support, zero_shot: Head | None) -> Fit:

@@ -41,7 +41,10 @@ def project(
     variance = values**2
     if len(variance) < _AXES or variance[1] <= variance[0] * np.finfo(np.float64).eps:
         return None
-    plane = _oriented(axes[:_AXES])
+    # Each axis with its largest coordinate positive: an SVD leaves its sign open.
+    plane = axes[:_AXES]
+    largest = np.abs(plane).argmax(axis=1)
+    plane = plane * np.sign(plane[np.arange(_AXES), largest])[:, None]
     shares = variance / variance.sum()
     return Projection(
         case=case,
@@ -63,13 +66,6 @@ def _shown(texts: FloatArray, photos_middle: FloatArray, plane: FloatArray) -> d
         "texts_shown": float((flat**2).sum()) / whole if whole else None,
         "gap": float(np.linalg.norm(photos_middle - middle)),
     }
-
-
-def _oriented(axes: FloatArray) -> FloatArray:
-    """Each axis with its largest coordinate positive: an SVD leaves its sign open."""
-    largest = np.abs(axes).argmax(axis=1)
-    signs = np.sign(axes[np.arange(len(axes)), largest])
-    return np.asarray(axes * signs[:, None])
 
 
 def _points(rows: FloatArray) -> tuple[tuple[float, float], ...]:

@@ -217,6 +217,9 @@ def choose_prompts(
     right = np.stack([test[name] for name in names])
     chosen = max(names, key=lambda name: validation[name].mean())
     best = names[int(right.mean(axis=1).argmax())]
+    units = units_of(test_labels, right.T.astype(np.float64), test_groups)
+    accuracies = resample(units, resamples=_RESAMPLES) / test_labels.size
+    optimism = accuracies.max(axis=1) - right.mean(axis=1)[accuracies.argmax(axis=1)]
     return records.PromptChoice(
         model=model,
         candidates=names,
@@ -225,12 +228,5 @@ def choose_prompts(
         test=share("accuracy", test[chosen], test_groups),
         best_on_test=best,
         best_test=share("accuracy", test[best], test_groups),
-        optimism=_optimism(right, test_labels, test_groups),
+        optimism=float(optimism.mean()),
     )
-
-
-def _optimism(right: BoolArray, labels: IntArray, groups: IntArray | None) -> float:
-    units = units_of(labels, right.T.astype(np.float64), groups)
-    accuracies = resample(units, resamples=_RESAMPLES) / labels.size
-    best = accuracies.argmax(axis=1)
-    return float(np.mean(accuracies.max(axis=1) - right.mean(axis=1)[best]))

@@ -104,7 +104,11 @@ def _adapted(
 ) -> dict[str, NDArray[Any]]:
     """What is kept of an :class:`AdaptedCase`."""
     clock, spec, data = time.perf_counter(), case.model, bench.data
-    seen, shares = unlabelled(bench), _shares(spec, data)
+    seen = unlabelled(bench)
+    shares: FloatArray | None = None
+    if spec.shares is not None:
+        shares = np.array([spec.shares.get(label, 1.0) for label in data.dataset.classes])
+        shares /= shares.sum()
     trials, nonsense = bench.engine.trials(seen, data.split.seed)
     made = adapt(seen, zero_shot, spec.adapt, shares=shares, trials=trials)
     without = controls(zero_shot, made, nonsense) if controlled else {}
@@ -116,11 +120,14 @@ def _adapted(
         control_gains=gains,
         seconds=time.perf_counter() - clock,
     )
+    logits = np.empty((len(seen.folds), len(made.head.bias)))
+    for fold, head in enumerate(made.crossed):
+        logits[seen.folds == fold] = head.logits(seen.photos[seen.folds == fold])
     kept = {
         "weight": made.head.weight,
         "bias": made.head.bias,
         "layer": made.head.layer,
-        "validation": _crossed(data, seen, made),
+        "validation": logits[len(data.ids("train")) :],
         "record": np.frombuffer(json.dumps(asdict(record)).encode(), dtype=np.uint8),
     }
     return {name: part for name, part in kept.items() if part is not None}
@@ -166,23 +173,6 @@ def unlabelled(bench: Bench) -> Unlabelled:
 
 def _ids(data: StudyData) -> list[str]:
     return [sample_id for fold in READ for sample_id in data.ids(fold)]
-
-
-def _shares(spec: ModelSpec, data: StudyData) -> FloatArray | None:
-    """(C,) declared shares, which add up to one; None when there are none."""
-    if spec.shares is None:
-        return None
-    shares = np.array([spec.shares.get(label, 1.0) for label in data.dataset.classes])
-    result: FloatArray = shares / shares.sum()
-    return result
-
-
-def _crossed(data: StudyData, seen: Unlabelled, made: Adapted) -> FloatArray:
-    logits = np.empty((len(seen.folds), len(made.head.bias)))
-    for fold, head in enumerate(made.crossed):
-        rows = seen.folds == fold
-        logits[rows] = head.logits(seen.photos[rows])
-    return logits[len(data.ids("train")) :]
 
 
 def _record(

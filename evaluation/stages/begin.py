@@ -169,13 +169,16 @@ def _table_spec(file: Path, path_column: str | None, label_column: str | None) -
             where=file,
             remedy="say it: --label COLUMN",
         )
+    # Where the paths begin, below the table's own folder: there, or in one of its folders.
+    folders = (_folder_of(file.parent, row[path]) for _, row in rows.rows[:50])
+    known = Counter(folder for folder in folders if folder is not None)
     split = _first(SPLIT_NAMES, [name for name in rows.columns if name not in (path, label)])
     parts = split and all(part_of(row[split]) for _, row in rows.rows)
     return DatasetSpec(
         kind="table",
         root=file.parent,
         csv=file.name,
-        images=_images(rows, path, file.parent),
+        images=known.most_common(1)[0][0] if known else "",
         path_column=path,
         label_column=label,
         split_column=split if parts else None,
@@ -198,13 +201,6 @@ def _path_column(rows: Rows, file: Path) -> str:
             remedy="say it: --path COLUMN",
         )
     return column
-
-
-def _images(rows: Rows, column: str, root: Path) -> str:
-    """The folder that the paths begin at, below the table's own: "" or one of its folders."""
-    folders = (_folder_of(root, row[column]) for _, row in rows.rows[:50])
-    known = Counter(folder for folder in folders if folder is not None)
-    return known.most_common(1)[0][0] if known else ""
 
 
 def _folder_of(root: Path, cell: str) -> str | None:

@@ -17,7 +17,19 @@ from evaluation.stores import artefacts, json_file
 
 def cards(specs: Iterable[ModelSpec], cache: Path) -> tuple[ModelCard, ...]:
     """The card of each model; kept under ``cache``."""
-    return tuple(_card(spec, _path(spec, cache)) for spec in specs)
+    kept = []
+    for spec in specs:
+        path = _path(spec, cache)
+        # Whatever cannot be read is made anew, and one that cannot be kept is made again.
+        with suppress(ArtefactError, OSError):
+            kept.append(replace(json_file.read_plain(path, ModelCard), model=spec))
+            continue
+        from evaluation.models import model_card
+
+        kept.append(model_card(spec))
+        with suppress(ArtefactError):
+            artefacts.write_bytes(path, json_file.to_json(kept[-1]).encode())
+    return tuple(kept)
 
 
 def forget_unsized(spec: ModelSpec, cache: Path) -> None:
@@ -37,15 +49,3 @@ def _path(spec: ModelSpec, cache: Path) -> Path:
     said = json_file.plain(towers_of(spec))
     facts = FACTS.read_text(encoding="utf-8")
     return cache / "cards" / f"{digest_of([said, facts, provenance.numeric_versions()])[:32]}.json"
-
-
-def _card(spec: ModelSpec, path: Path) -> ModelCard:
-    # Whatever cannot be read is made anew, and one that cannot be kept is made again.
-    with suppress(ArtefactError, OSError):
-        return replace(json_file.read_plain(path, ModelCard), model=spec)
-    from evaluation.models import model_card
-
-    card = model_card(spec)
-    with suppress(ArtefactError):
-        artefacts.write_bytes(path, json_file.to_json(card).encode())
-    return card

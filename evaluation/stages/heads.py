@@ -68,8 +68,10 @@ def make_head(
         seed=data.split.seed,
     )
     texts, adaptation = None if case.prompts is None else head.weight, None
-    if titles:
-        head = _reading(head, rows["validation"].shape[1], texts)
+    if titles:  # the class texts are read again, or what was learnt beside the photos is
+        width = rows["validation"].shape[1]
+        read = head.weight[:, width:] if texts is None else texts
+        head = replace(head, weight=head.weight[:, :width], title_weight=read)
     said: list[Fold] = [fold for fold in ("validation", "test") if fold in rows]
     crossed: dict[Fold, FloatArray] = {}
     if spec.family == "label-free":
@@ -101,13 +103,6 @@ def _beside(part: Support, titles: Mapping[Fold, FloatArray], fold: Fold) -> Sup
             remedy='write regime = "logistic", or delete reads',
         )
     return replace(part, embeddings=np.concatenate([part.embeddings, titles[fold]], axis=1))
-
-
-def _reading(head: Head, photo_dim: int, texts: FloatArray | None) -> Head:
-    """The head with its part for titles: the class texts again, or what was learnt beside."""
-    if texts is not None:
-        return replace(head, title_weight=texts)
-    return replace(head, weight=head.weight[:, :photo_dim], title_weight=head.weight[:, photo_dim:])
 
 
 def read_by(bench: Bench, prompts: records.PromptSet) -> tuple[Head, Predictions]:

@@ -156,13 +156,8 @@ def hide_test(data: StudyData) -> StudyData:
 def open_study(study: Study, settings: Settings) -> StudyData:
     """:func:`read_data`, then writes ``study.json`` and the small copies of the photos."""
     data = read_data(study, settings)
-    artefacts.write(settings.artefacts, _study_record(data, settings))
-    return data
-
-
-def _study_record(data: StudyData, settings: Settings) -> records.StudyRecord:
     study, dataset, split = data.study, data.dataset, data.split
-    return records.StudyRecord(
+    record = records.StudyRecord(
         name=study.name,
         title=study.title,
         question=study.question,
@@ -191,6 +186,8 @@ def _study_record(data: StudyData, settings: Settings) -> records.StudyRecord:
         glosses=study.glosses,
         strays=_stray_cards(data, settings),
     )
+    artefacts.write(settings.artefacts, record)
+    return data
 
 
 def _sample_cards(data: StudyData, settings: Settings) -> tuple[SampleCard, ...]:
