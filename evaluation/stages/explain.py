@@ -9,19 +9,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from evaluation import records
 from evaluation.data import open_photo
 from evaluation.errors import ArtefactError, DataError, VeilleError, one_line
-from evaluation.models import Classifier
-from evaluation.records import (
-    DEPTH,
-    Case,
-    CaseExplanation,
-    ExplainFailure,
-    ExplainSpec,
-    Head,
-    Predictions,
-    RunRecord,
-)
+from evaluation.records import DEPTH, Case, CaseExplanation, ExplainFailure, ExplainSpec, RunRecord
+from evaluation.stages.bench import Bench
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
 from evaluation.stages.score import head_of
@@ -91,12 +83,10 @@ def explain(case: Case, data: StudyData, engine: Engine, spec: ExplainSpec) -> C
         **stamp_of(case, data),
         "predictions_digest": artefacts.predictions_digest(root, case.id),
     }
-    head = head_of(case, data, engine)
-    found, overlays = look_into(
-        model, head, spec, predictions, data=data, engine=engine, stamp=stamp
-    )
-    artefacts.write(root, found, overlays)
-    return found
+    head, bench = head_of(case, data, engine), Bench(data=data, model=model, engine=engine)
+    explanation, overlays = look_into(bench, head, spec, predictions, stamp)
+    artefacts.write(root, explanation, overlays)
+    return explanation
 
 
 def stamp_of(case: Case, data: StudyData) -> dict[str, Any]:
@@ -110,13 +100,10 @@ def stamp_of(case: Case, data: StudyData) -> dict[str, Any]:
 
 
 def look_into(
-    model: Classifier,
-    head: Head,
+    bench: Bench,
+    head: records.Head,
     spec: ExplainSpec,
-    predictions: Predictions,
-    *,
-    data: StudyData,
-    engine: Engine,
+    predictions: records.Predictions,
     stamp: Mapping[str, str],
     **chosen: Any,
 ) -> tuple[CaseExplanation, dict[str, bytes]]:
@@ -127,22 +114,23 @@ def look_into(
     from evaluation.explain import Explainer, explain_case
 
     overlays: dict[str, bytes] = {}
-    with engine.map_cache() as cache:
+    settings = bench.engine.settings
+    with bench.engine.map_cache() as cache:
         explainer = Explainer(
-            model=model,
+            model=bench.model,
             head=head,
             spec=spec,
             load=lambda sample: open_photo(sample.image, sample.bits),
             cache=cache,
-            batch_size=engine.settings.batch_size,
+            batch_size=settings.batch_size,
         )
         record = explain_case(
             explainer,
             stamp=stamp,
-            samples=data.samples(predictions.sample_ids),
+            samples=bench.data.samples(predictions.sample_ids),
             predictions=predictions,
             write=overlays.__setitem__,
-            progress=engine.settings.progress,
+            progress=settings.progress,
             **chosen,
         )
     return record, overlays
@@ -169,7 +157,7 @@ def planned(
     return passes, None if speed is None else passes / speed
 
 
-def _scored(case: Case, data: StudyData, engine: Engine) -> tuple[RunRecord, Predictions]:
+def _scored(case: Case, data: StudyData, engine: Engine) -> tuple[RunRecord, records.Predictions]:
     """The stored result of a case, which must be about the study as it is now."""
     folder = engine.settings.artefacts / case.id
     if not (folder / "run.json").is_file():

@@ -190,13 +190,11 @@ def _explained(
     ]
     spec = bench.data.study.explain or records.ExplainSpec()
     explained, overlays = look_into(
-        bench.model,
+        bench,
         head,
         replace(spec, rise_photos=0, faithfulness_photos=0, randomisation_photos=0),
         predictions,
-        data=bench.data,
-        engine=bench.engine,
-        stamp=stamp,
+        stamp,
         selected=selected,
         folder="suggestion",
     )
