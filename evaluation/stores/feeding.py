@@ -79,15 +79,7 @@ def embed(
     """
     key, wanted = classifier.fingerprint, {sample.digest: sample for sample in samples}
     found = store.get(key, list(wanted))
-    times, done = Counter(sample.digest for sample in samples), 0
-
-    def report(digests: Iterable[str]) -> None:
-        nonlocal done
-        more = sum(times[digest] for digest in digests)
-        done += more
-        if progress is not None and more:
-            progress(done)
-
+    report = _counting(samples, progress)
     report(found)
     embedded, seconds = 0, 0.0
     forward = AsFits(classifier.embed_images, limit=batch_size, device=classifier.device)
@@ -121,6 +113,22 @@ def embed(
         seconds=seconds,
         batch_size=forward.limit,
     )
+
+
+def _counting(
+    samples: Sequence[Sample], progress: Callable[[int], None] | None
+) -> Callable[[Iterable[str]], None]:
+    """Counts the samples that have their embedding, as photos are found or embedded."""
+    times, done = Counter(sample.digest for sample in samples), 0
+
+    def report(digests: Iterable[str]) -> None:
+        nonlocal done
+        more = sum(times[digest] for digest in digests)
+        done += more
+        if progress is not None and more:
+            progress(done)
+
+    return report
 
 
 def decode(samples: Sequence[Sample], classifier: Embedder, *, load: Load) -> torch.Tensor:
