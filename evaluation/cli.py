@@ -6,18 +6,14 @@ from typing import Any, NoReturn
 
 import click
 
-from evaluation.commands.beginning import new, try_
+from evaluation.commands.beginning import evaluate, new, try_
 from evaluation.commands.checking import check, data, weights
 from evaluation.commands.comparing import baseline, compare
-from evaluation.commands.embedding import embed
-from evaluation.commands.evaluating import evaluate
-from evaluation.commands.explaining import explain, suggest
-from evaluation.commands.keeping import cache
+from evaluation.commands.explaining import explain, suggest, watch
 from evaluation.commands.options import say, short
-from evaluation.commands.printing import print_study, report, slides
-from evaluation.commands.publishing import publish, serve, site
+from evaluation.commands.publishing import print_study, publish, report, serve, site, slides
+from evaluation.commands.storing import cache, embed
 from evaluation.commands.using import drift, export, predict
-from evaluation.commands.watching import watch
 from evaluation.errors import VeilleError, VeilleWarning, printable
 from evaluation.study.config import list_studies
 from evaluation.usage import extras_remedy
@@ -47,7 +43,11 @@ class _OneLine(click.Group):
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] in ("", "evaluation"):
                 raise
-            _fail(_not_installed(error.name))
+            # Scoring needs the extra ``eval``, the report the extra ``site``.
+            what = (
+                f"this command needs the Python package {error.name}, which is not installed here"
+            )
+            _fail(VeilleError(what, remedy=extras_remedy()))
 
 
 _as_python_does = warnings.showwarning
@@ -58,14 +58,6 @@ def _warn(message: Warning | str, category: type[Warning], *where: Any, **more: 
         say(f"warning: {printable(message)}", fg="yellow", err=True)
     else:
         _as_python_does(message, category, *where, **more)
-
-
-def _not_installed(package: str | None) -> VeilleError:
-    """Scoring needs the extra ``eval``, the report the extra ``site``; neither is always there."""
-    return VeilleError(
-        f"this command needs the Python package {package}, which is not installed here",
-        remedy=extras_remedy(),
-    )
 
 
 def _fail(error: VeilleError) -> NoReturn:

@@ -17,7 +17,7 @@ from evaluation.errors import ConfigError, VeilleError
 from evaluation.records import ModelSpec, Split, Study
 from evaluation.stages.begin import Begun, begin
 from evaluation.study.config import load_study
-from evaluation.study.naming import humanised, likely_language, says_nothing, texts_of
+from evaluation.study.scaffold import humanised, likely_language, says_nothing, texts_of
 
 Photos = Callable[..., Path]
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -196,6 +197,7 @@ def test_an_explanation_method_is_a_module_two_rows_and_its_words(
         return InputMaps(values=values, extent=(values.shape[-2], values.shape[-1]))
 
     words = MethodWords(name="Saillance", about="La pente.", source="Simonyan", address="https://x")
+    monkeypatch.setattr("evaluation.records.study.ExplainMethod", Literal["saliency"])
     monkeypatch.setitem(EXPLAIN_METHODS, "saliency", words)  # type: ignore[misc, arg-type]
     row = Method(run=saliency, refuse=lambda _tower: None)
     monkeypatch.setitem(methods.METHODS, "saliency", row)  # type: ignore[misc, arg-type]

@@ -94,10 +94,10 @@ def test_figure_that_the_source_lacks_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("schema = 1", "schema = 2", "is 2"),
-        ("schema = 1", "", "is None"),
-        ("accuracy = 0.857", "accuracy = 85.7", "is 85.7"),
-        ("precision = 0.75", "precision = -0.75", "is -0.75"),
+        ("schema = 1", "schema = 2", "version 2 is unknown"),
+        ("schema = 1", "", "[schema]: is missing"),
+        ("accuracy = 0.857", "accuracy = 85.7", "85.7 is out of range"),
+        ("precision = 0.75", "precision = -0.75", "-0.75 is out of range"),
         ("accuracy = 0.857", 'accuracy = "high"', "accuracy"),
         ("accuracy = 0.857", "acuracy = 0.857", "acuracy"),
         ("precision = 0.75", "precison = 0.75", "precison"),

@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from sklearn.metrics import accuracy_score, f1_score
 
-from evaluation.commands.evaluating import pytest_arguments
+from evaluation.commands.beginning import pytest_arguments
 from tests.studies import tiny_model, write_study
 
 Run = Callable[..., "Done"]

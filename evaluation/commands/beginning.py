@@ -1,6 +1,4 @@
-"""``veille new`` and ``veille try``: from photos to a study, and to its answer."""
-
-from __future__ import annotations
+"""``veille eval``, ``new`` and ``try``: from photos to a study, and to its scores."""
 
 import re
 import sys
@@ -8,16 +6,50 @@ import unicodedata
 import webbrowser
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from evaluation.commands.options import PATH, say
+from evaluation.commands.publishing import site
+from evaluation.data.listing import note_line
 from evaluation.errors import VeilleError
+from evaluation.stages.begin import Begun, begin
+from evaluation.study.scaffold import likely_language, says_nothing
 from evaluation.usage import eval_command
 
-if TYPE_CHECKING:
-    from evaluation.stages.begin import Begun
+SUITES = Path(__file__).resolve().parents[1] / "suites"
+
+
+@click.command(
+    "eval",
+    short_help="Score studies: pytest on the suites, with any of its options.",
+    options_metavar="",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[STUDY]... [OPTIONS]")
+def evaluate(arguments: tuple[str, ...]) -> None:
+    """Score every case of each STUDY (a name or a path; the demo without one).
+
+    What follows the studies is pytest's: -k "siglip2 and not noms", -x, -n 2, --junitxml FILE;
+    and the suites': --data-root DIR, --models A,B, --prompts A,B, --device, --precision,
+    --batch-size, --artefacts DIR, --offline, --no-maps, --no-resume, --force, --retry.
+    Exit codes are pytest's.
+    """
+    import pytest
+
+    sys.exit(pytest.main(pytest_arguments(arguments)))
+
+
+def pytest_arguments(arguments: tuple[str, ...]) -> list[str]:
+    """The command line of pytest: names that come before the first option are studies."""
+    count = next(
+        (i for i, argument in enumerate(arguments) if argument.startswith("-")), len(arguments)
+    )
+    studies = [f"--study={name}" for name in arguments[:count]]
+    # The suites' own settings: those of the folder that one works in are for its own tests.
+    own = ["-c", str(SUITES / "pytest.ini"), "--rootdir", str(SUITES.parents[1])]
+    plugins = ["-p", "veille_clip", "-p", "no:cacheprovider"]
+    return [*plugins, *own, str(SUITES), *studies, *arguments[count:]]
 
 
 def _understood(command: Callable[..., None]) -> Callable[..., None]:
@@ -52,8 +84,6 @@ def new(study: str, images: Path, language: str | None, into: Path, **columns: s
 
     Ends with what was understood of the photos, and with the next command.
     """
-    from evaluation.stages.begin import begin
-
     begun = begin(study, images, into, language=language or _asked, **columns)
     _print(begun)
     say(
@@ -64,8 +94,6 @@ def new(study: str, images: Path, language: str | None, into: Path, **columns: s
 
 
 def _asked(classes: Sequence[str]) -> str:
-    from evaluation.study.naming import likely_language, says_nothing
-
     if says_nothing(classes):
         return "en"
     names = ", ".join(classes[:4])
@@ -78,9 +106,6 @@ def _asked(classes: Sequence[str]) -> str:
 
 
 def _print(begun: Begun) -> None:
-    from evaluation.data.notes import line
-    from evaluation.study.naming import says_nothing
-
     counts, plan = begun.counts, begun.plan
     low, high = min(counts.values()), max(counts.values())
     spread = str(low) if low == high else f"{low} to {high}"
@@ -105,7 +130,7 @@ def _print(begun: Begun) -> None:
         )
         say(f"note      {text}, or use a multilingual CLIP", fg="yellow")
     for note in begun.listing.notes:
-        say(f"note      {line(note)}", fg="yellow")
+        say(f"note      {note_line(note)}", fg="yellow")
 
 
 def _parts(begun: Begun) -> str:
@@ -141,10 +166,6 @@ def try_(  # noqa: PLR0917 - click passes them by name
     The shortest way: what would be asked is assumed, and said in a line each.  The study that
     is written can be edited and scored again.
     """
-    from evaluation.commands.evaluating import pytest_arguments
-    from evaluation.commands.publishing import site
-    from evaluation.stages.begin import begin
-    from evaluation.study.naming import likely_language
 
     def assumed(classes: Sequence[str]) -> str:
         likely = likely_language(classes)

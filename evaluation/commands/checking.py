@@ -1,24 +1,21 @@
 """``veille check``, ``data`` and ``weights``: whether a study could run, and what it lacks."""
 
-from __future__ import annotations
-
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from evaluation.commands.options import DATA_ROOT, OFFLINE, PATH, say, short, watched
-from evaluation.data.notes import line as data_note
+from evaluation.data import fetch_dataset
+from evaluation.data.listing import note_line
+from evaluation.models import fetch
+from evaluation.stages.check import ModelCheck, announce_weights, check_study
+from evaluation.stages.open import StudyData
 from evaluation.stages.settings import Settings
+from evaluation.stages.standing import is_repeated
 from evaluation.study.config import load_study
 from evaluation.terminal import megabytes, progress_bars, weights_table
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from evaluation.stages.check import ModelCheck
-    from evaluation.stages.open import StudyData
 
 
 @click.command(short_help="Validate a study: its files, photos, texts and weights.")
@@ -33,8 +30,6 @@ def check(study: str, data_root: Path | None, offline: bool) -> None:
     written besides the cache of decoded photos; without --offline, servers are asked how large
     weights that are not here are.  Exits with 2 when the study could not run.
     """
-    from evaluation.stages.check import check_study
-
     declared = load_study(study, data_root=data_root)
     say(f"study     {declared.name}: {declared.title}\nfile      {short(declared.file)}")
     with watched(Settings(offline=offline)) as settings:
@@ -47,8 +42,6 @@ def check(study: str, data_root: Path | None, offline: bool) -> None:
 
 
 def _print_data(data: StudyData) -> None:
-    from evaluation.stages.standing import is_repeated
-
     dataset, split = data.dataset, data.split
     say(
         f"photos    {len(dataset.samples)} in {len(dataset.classes)} classes: "
@@ -60,7 +53,7 @@ def _print_data(data: StudyData) -> None:
     for photo in dataset.missing:
         say(f"missing   {photo.path} ({photo.label}): {photo.reason}", fg="yellow")
     for note in dataset.notes:
-        say(f"note      {data_note(note)}", fg="yellow")
+        say(f"note      {note_line(note)}", fg="yellow")
     for group in split.duplicates:
         say(f"same      {', '.join(group)}: equal pixels, kept in one part")
     for prompts in data.study.prompts:
@@ -96,8 +89,6 @@ def data(study: str, root: Path, archive: str | None) -> None:
     A download that was cut goes on from where it was; what is in the folder already is neither
     fetched again nor overwritten.  Needs room for the archive and for the photos.
     """
-    from evaluation.data import fetch_dataset
-
     spec = load_study(study, data_root=root).dataset
 
     def announce(total: int | None, here: int) -> None:
@@ -128,9 +119,6 @@ def weights(study: str, offline: bool) -> None:
     ~/.cache/clip).  HF_ENDPOINT names another server.  Exits with 1 when a model's weights
     cannot be had.
     """
-    from evaluation.models import fetch
-    from evaluation.stages.check import announce_weights
-
     declared = load_study(study)
     with watched(Settings(offline=offline)) as settings:
         if not offline:

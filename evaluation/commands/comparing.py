@@ -7,6 +7,8 @@ import click
 from evaluation.commands.options import ARTEFACTS, DATA_ROOT, runs_models, say, short, watched
 from evaluation.errors import VeilleError, refuse_unknown
 from evaluation.records import PairedTest, StudyComparison
+from evaluation.stages.engine import Engine
+from evaluation.stages.open import open_study
 from evaluation.stages.settings import Settings
 from evaluation.study.config import load_study
 from evaluation.terminal import changes_text, pairs_table, ranking
@@ -95,8 +97,6 @@ def _compared(
 
     if deep:
         from evaluation.stages.deepen import deepen
-        from evaluation.stages.engine import Engine
-        from evaluation.stages.open import open_study
 
         declared = load_study(study, data_root=data_root)
         with watched(settings) as shown:

@@ -1,23 +1,30 @@
-"""``veille explain`` and ``veille suggest``: what speaks for a class, and what its texts lack."""
-
-from __future__ import annotations
+"""``veille explain``, ``suggest`` and ``watch``: what speaks for a class, and better texts."""
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import click
 
-from evaluation.commands.cases import named, scored
-from evaluation.commands.options import PATH, on_study, say, short, watched
+from evaluation.commands.options import (
+    DATA_ROOT,
+    LANGUAGE,
+    PATH,
+    named,
+    on_study,
+    runs_models,
+    say,
+    scored,
+    short,
+    watched,
+)
 from evaluation.records import Case, ExplainSpec, Study
+from evaluation.stages.engine import Engine
+from evaluation.stages.open import StudyData, open_study, read_data
 from evaluation.stages.settings import Settings
-from evaluation.terminal import faithfulness_table, suggestion_text
+from evaluation.study.config import load_study
+from evaluation.terminal import faithfulness_table, provisional_text, suggestion_text
 from evaluation.usage import eval_command
-
-if TYPE_CHECKING:
-    from evaluation.stages.engine import Engine
-    from evaluation.stages.open import StudyData
 
 
 @click.command(short_help="Make the attention maps of a study's cases, in depth.")
@@ -40,9 +47,7 @@ def explain(
     start it again to go on.  Without options, the study's own numbers are raised to 1000
     masks on 32 photos, and curves of 20 steps on 24.
     """
-    from evaluation.stages.engine import Engine
     from evaluation.stages.explain import deeper
-    from evaluation.stages.open import open_study
 
     changes: dict[str, Any] = {key: number for key, number in numbers.items() if number is not None}
     spec = replace(deeper(study.explain or ExplainSpec()), **changes)
@@ -93,8 +98,6 @@ def suggest(
     """
     from evaluation.stages import suggest as stage
     from evaluation.stages.bench import models_of
-    from evaluation.stages.engine import Engine
-    from evaluation.stages.open import read_data
 
     with watched(settings) as shown:
         data = read_data(study, shown)
@@ -109,3 +112,39 @@ def suggest(
                 f'to know what it is worth on test, add "{file.stem}" to the prompts of '
                 f"{short(study.file)}, then run {eval_command(study.name)}"
             )
+
+
+@click.command(short_help="Score a study's texts on validation each time they are saved.")
+@click.argument("study")
+@click.option("--model", help="That reads them (default: the first of the study that does).")
+@DATA_ROOT
+@LANGUAGE
+@runs_models
+def watch(
+    study: str,
+    model: str | None,
+    data_root: Path | None,
+    *,
+    language: Literal["fr", "en"],
+    settings: Settings,
+) -> None:
+    """Keep a model of STUDY loaded, and score its prompt sets each time a file is saved.
+
+    For each set: accuracy on validation, its change since the last save with its interval, and
+    the photos that flipped.  The test part is put away: `veille eval` scores it, at the end.  A
+    page of the same figures, marked provisional, follows; Ctrl+C ends.
+    """
+    from evaluation.report.site.standalone import PLACE, write_page
+    from evaluation.stages import watch as stage
+
+    declared = load_study(study, data_root=data_root)
+    with watched(settings) as shown:
+        edited = stage.start(declared, Engine(shown), model, data_root)
+    announced = False
+    for save in stage.saves(edited):
+        page = write_page(save, settings.artefacts, language, declared.translations)
+        if not announced:
+            say(f"page      {page.as_uri()}")
+            say(f"          or /{PLACE}/{save.study} of `veille serve` beside this")
+            announced = True
+        say(provisional_text(save))

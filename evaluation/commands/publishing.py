@@ -1,15 +1,77 @@
-"""``veille site`` and ``veille serve``: MkDocs on the results of a folder, in both languages."""
+"""``veille report``, ``slides``, ``pdf``, ``site``, ``serve`` and ``publish``: the pages."""
 
 import os
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import click
 
-from evaluation.commands.options import LANGUAGE, PATH, say
+from evaluation.commands.options import FILE, LANGUAGE, PATH, of_results, say
 from evaluation.errors import ReportError
 from evaluation.files import write_bytes, writing
 from evaluation.stores.artefacts import read_results
+
+
+@click.command(short_help="Write the report's pages as Markdown files.")
+@click.option("--output", type=PATH, required=True, help="Folder of the pages.")
+@click.option(
+    "--config",
+    type=FILE,
+    help="Also write mkdocs.yml, as Zensical and ProperDocs read it, to this file.",
+)
+@of_results
+def report(output: Path, config: Path | None, **results: Any) -> None:
+    """Write the report's pages as Markdown, with assets and nav.yml, for any site generator."""
+    from evaluation.report.site.disk import write_report
+
+    pages = write_report(output=output, config=config, **results)
+    say(f"{len(pages)} files written to {output}")
+
+
+@click.command(short_help="Write a study as a deck of slides.")
+@click.argument("study")
+@click.option(
+    "--output", type=FILE, help="The HTML file; STUDY-slides.html unless only --pdf is given."
+)
+@click.option("--pdf", type=FILE, help="Also, or only, a PDF of one slide a page (needs Chromium).")
+@of_results
+def slides(study: str, output: Path | None, pdf: Path | None, **results: Any) -> None:
+    """Write STUDY as a deck of slides: one HTML file, to present or to print.
+
+    The file stands alone: it may be mailed, opened from a disk, and asks nothing of the
+    network.  Arrow keys go through the slides, P presents them.
+    """
+    from evaluation.report.paper.printing import write_slides
+
+    html = output or (None if pdf else Path(f"{study}-slides.html"))
+    write_slides(study=study, html=html, pdf=pdf, **results)
+    for path in (html, pdf):
+        if path is not None:
+            say(f"{path} written")
+
+
+@click.command("pdf", short_help="Print a study's pages as one PDF.")
+@click.argument("study")
+@click.option("--output", type=FILE, help="The PDF; STUDY.pdf unless given.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="All pages, with what they fold, instead of what a juror reads.",
+)
+@of_results
+def print_study(study: str, output: Path | None, *, everything: bool, **results: Any) -> None:
+    """Print the pages of STUDY as one PDF: cover, contents, page numbers, links.
+
+    Chromium or Chrome prints it: the one on the PATH, or the one that VEILLE_CHROMIUM names.
+    """
+    from evaluation.report.paper.printing import write_pdf
+
+    path = output or Path(f"{study}.pdf")
+    pages = write_pdf(study=study, output=path, everything=everything, **results)
+    say(f"{path} written, {pages} pages")
+
 
 _WORKFLOW = Path(__file__).with_name("pages.yml")
 _MKDOCS = {"ignore_unknown_options": True}

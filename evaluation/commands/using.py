@@ -1,24 +1,27 @@
 """``veille predict``, ``export`` and ``drift``: the case that was chosen, at work."""
 
-from __future__ import annotations
-
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
-from evaluation.commands.cases import named, scored
-from evaluation.commands.options import FILE, LANGUAGE, PATH, on_study, say, short, watched
-from evaluation.data.notes import line as data_note
+from evaluation.commands.options import (
+    FILE,
+    LANGUAGE,
+    PATH,
+    named,
+    on_study,
+    opened,
+    say,
+    scored,
+    short,
+)
+from evaluation.data.listing import note_line
 from evaluation.errors import ArtefactError
 from evaluation.files import write_bytes, writing
+from evaluation.records import FolderAnswers, Metric, Study
 from evaluation.stages.settings import Settings
-
-if TYPE_CHECKING:
-    from evaluation.records import Case, FolderAnswers, Metric, Study
-    from evaluation.stages.engine import Engine
-    from evaluation.stages.open import StudyData
 
 _TARGET = click.option(
     "--target",
@@ -62,8 +65,8 @@ def predict(
     from evaluation.report.site.standalone import write_left
     from evaluation.stages.predict import answers_to_csv, predict_folder
 
-    with watched(settings) as shown:
-        data, engine, chosen = _opened(study, case, shown)
+    with opened(study, settings) as (data, engine):
+        chosen = named(data.cases(), [case])[0]
         answers = predict_folder(chosen, data, engine, folder, target)
     page = output.with_suffix(".html")
     with writing(output, ArtefactError, elsewhere=_ELSEWHERE):
@@ -78,7 +81,7 @@ def _print(folder: FolderAnswers) -> None:
     for photo in folder.unread:
         say(f"missing   {photo.path}: {photo.reason}", fg="yellow")
     for note in folder.notes:
-        say(f"note      {data_note(note)}", fg="yellow")
+        say(f"note      {note_line(note)}", fg="yellow")
     left, alike = len(folder.left), sum(bool(answer.like) for answer in folder.answers)
     threshold = "none is enough" if folder.threshold is None else f"{folder.threshold:.3f}"
     say(f"photos    {len(folder.answers)}, {alike} of which look like another")
@@ -107,8 +110,8 @@ def export(
     """
     from evaluation.stages import export as stage
 
-    with watched(settings) as shown:
-        data, engine, chosen = _opened(study, case, shown)
+    with opened(study, settings) as (data, engine):
+        chosen = named(data.cases(), [case])[0]
         with writing(folder, ArtefactError, elsewhere="choose another place"):
             apart = stage.export(chosen, data, engine, folder, target, onnx=onnx)
     say(f"written   {short(folder)}: python {short(folder / stage.SCRIPT)} PHOTO...")
@@ -133,8 +136,8 @@ def drift(
 
     embedding = [candidate for candidate in study.cases() if candidate.model.embeds]
     name = case or scored(embedding, settings.artefacts)[0].name
-    with watched(settings) as shown:
-        data, engine, chosen = _opened(study, name, shown)
+    with opened(study, settings) as (data, engine):
+        chosen = named(data.cases(), [name])[0]
         measured = measure_drift(chosen, data, engine, folder, target)
     verdict = (
         "these are other photos than those that were studied: score some of them"
@@ -152,11 +155,3 @@ def drift(
 def _share(metric: Metric) -> str:
     value, low, high = (100 * (share or 0.0) for share in (metric.value, metric.low, metric.high))
     return f"{value:.1f} % [{low:.1f}, {high:.1f}]"
-
-
-def _opened(study: Study, name: str, settings: Settings) -> tuple[StudyData, Engine, Case]:
-    from evaluation.stages.engine import Engine
-    from evaluation.stages.open import read_data
-
-    data = read_data(study, settings)
-    return data, Engine(settings), named(data.cases(), [name])[0]

@@ -1,11 +1,10 @@
 """Photos and their classes: from files to samples, a split, and resolved prompts."""
 
 from evaluation.data.fetching import Fetched, fetch_dataset
-from evaluation.data.loading import fetch_hint, load_dataset
+from evaluation.data.loading import chooses, fetch_hint, load_dataset, read_strays
 from evaluation.data.photos import open_photo, write_thumbnail
 from evaluation.data.prompts import random_words, resolve_prompts
 from evaluation.data.split import draw_again, split_dataset, without_small_classes
-from evaluation.data.unlabelled import chooses, read_strays
 
 __all__ = [
     "Fetched",

@@ -26,7 +26,8 @@ def copies_of(groups: Iterable[Group]) -> list[Group]:
     return [group for group in groups if len(group) > 1]
 
 
-def _counts(groups: Iterable[Group]) -> Counter[str]:
+def counts_of(groups: Iterable[Group]) -> Counter[str]:
+    """How many photos of each class they hold."""
     return Counter(sample.label for group in groups for sample in group)
 
 
@@ -35,14 +36,14 @@ def _room(pool: Sequence[Group], sizes: Mapping[Fold, Sizes]) -> dict[Fold, dict
     room = {part: dict(wanted) for part, wanted in sizes.items()}
     room["train"] = {
         label: count - sum(wanted[label] for wanted in sizes.values())
-        for label, count in _counts(pool).items()
+        for label, count in counts_of(pool).items()
     }
     return room
 
 
 def deal_exactly(pool: Sequence[Group], sizes: Mapping[Fold, Sizes], seed: int, name: str) -> Parts:
     """Give each group a part, so that every class has the exact sizes asked for."""
-    room, counts = _room(pool, sizes), _counts(pool)
+    room, counts = _room(pool, sizes), counts_of(pool)
     copies = copies_of(pool)
     singles = [group[0] for group in pool if len(group) == 1]
     parts, left = _deal_copies(copies, room, np.random.default_rng(seed), name)
@@ -155,7 +156,7 @@ def _dealt(
     parts: Parts = {}
     order = sorted(rng.permutation(len(pool)), key=lambda index: -len(pool[index]))
     for index in order:
-        content = _counts([pool[index]])
+        content = counts_of([pool[index]])
         part = min(left, key=lambda part: _excess(left[part], content, room[part]))
         left[part].subtract(content)
         parts |= {sample.id: part for sample in pool[index]}

@@ -10,7 +10,7 @@ import math
 import os
 import threading
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import PIL
 from PIL import Image, JpegImagePlugin
@@ -62,7 +62,7 @@ class Decoded:
     image: Image.Image
     width: int
     height: int
-    doubt: str = ""
+    doubt: Literal["", "pale", "depth"] = ""
     """"pale": transparent and nearly white, so laid on grey; "depth": 16 bits of which few are
     used, and nothing says how many count."""
 
@@ -102,8 +102,10 @@ def _decoded(image: Image.Image, handle: BinaryIO, bits: int | None) -> Decoded:
         rgb = rgb.transpose(_TRANSPOSED[orientation])
     if orientation >= 5:  # noqa: PLR2004 - EXIF: 5 to 8 swap the sides
         width, height = height, width
-    doubt = "pale" if ground == _GREY else "depth" if depth and depth.doubtful else ""
-    return Decoded(image=rgb, width=width, height=height, doubt=doubt)
+    if ground == _GREY:
+        return Decoded(image=rgb, width=width, height=height, doubt="pale")
+    doubtful = depth is not None and depth.doubtful
+    return Decoded(image=rgb, width=width, height=height, doubt="depth" if doubtful else "")
 
 
 # ------------------------------------------------------------------------- header

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from evaluation.data.listing import ListedPhoto, Locator
 from evaluation.data.loading import LISTERS
 from evaluation.errors import DataError, DownloadError
 from evaluation.files import alone, json_object, write_bytes
-from evaluation.net.archive import Extracted, extract, writing
+from evaluation.net.archive import extract, writing
 from evaluation.net.download import PAUSES, Announce, Wanted, download
 from evaluation.records import DatasetSpec
 from evaluation.records.base import silent
@@ -78,23 +79,12 @@ def fetch_dataset(
     with alone(root):  # two commands in one folder: the second finds what the first brought
         if (found := _filled(spec, root, source)) is not None:
             return found
-        local = Path(source).expanduser() if "://" not in source else None
-        archive = local or _fetched(source, root, announce, watch, pauses)
-        return _fill(spec, root, source, archive, watch, disposable=local is None)
-
-
-def _fill(
-    spec: DatasetSpec, root: Path, source: str, archive: Path, watch: Watch, *, disposable: bool
-) -> Fetched:
-    extracted = _extracted(archive, spec, root, watch, disposable=disposable)
-    photos = _listed(spec, root)
-    missing = _absent(photos, root)
-    _remember(root, source, missing)
-    if disposable:
-        _drop(root)
-    return Fetched(
-        photos=len(photos), missing=missing, written=extracted.written, kept=extracted.kept
-    )
+        unfinished = None
+        archive = Path(source).expanduser()
+        if "://" in source:
+            archive = _fetched(source, root, announce, watch, pauses)
+            unfinished = archive.parent
+        return _fill(spec, root, source, archive, watch, unfinished=unfinished)
 
 
 def _fetched(
@@ -118,23 +108,37 @@ def _fetched(
     return archive
 
 
-def _extracted(
-    archive: Path, spec: DatasetSpec, root: Path, watch: Watch, *, disposable: bool
-) -> Extracted:
-    def files(done: int, total: int) -> None:
-        watch("extracting", done, total)
-
+def _fill(
+    spec: DatasetSpec,
+    root: Path,
+    source: str,
+    archive: Path,
+    watch: Watch,
+    *,
+    unfinished: Path | None,
+) -> Fetched:
+    """The archive's files in the root; a fetched one is then removed, from ``unfinished``."""
+    progress = partial(watch, "extracting")
+    remove = partial(shutil.rmtree, unfinished, ignore_errors=True) if unfinished else silent
     try:
-        return extract(archive, spec, root, verify=lambda: _listed(spec, root), progress=files)
+        extracted = extract(
+            archive, spec, root, verify=lambda: _listed(spec, root), progress=progress
+        )
     except DataError as error:
         # What could not be written may be tried again; a wrong archive stays a wrong one.
-        if disposable and error.where in (str(archive), str(root / (spec.csv or ""))):
-            _drop(root)
+        if error.where in (str(archive), str(root / (spec.csv or ""))):
+            remove()
         raise
-
-
-def _drop(root: Path) -> None:
-    shutil.rmtree(root / UNFINISHED, ignore_errors=True)
+    photos = _listed(spec, root)
+    missing = _absent(photos, root)
+    memory = {"source": source, "missing": list(missing)}
+    with writing(root / MEMORY):
+        text = json.dumps(memory, ensure_ascii=False, indent=1)
+        write_bytes(root / MEMORY, f"{text}\n".encode())
+    remove()
+    return Fetched(
+        photos=len(photos), missing=missing, written=extracted.written, kept=extracted.kept
+    )
 
 
 # ----------------------------------------------------------------------- checking
@@ -176,9 +180,3 @@ def _memory(root: Path) -> dict[str, Any]:
         return json_object(root / MEMORY)
     except (OSError, ValueError):
         return {}
-
-
-def _remember(root: Path, source: str, missing: Sequence[str]) -> None:
-    text = json.dumps({"source": source, "missing": list(missing)}, ensure_ascii=False, indent=1)
-    with writing(root / MEMORY):
-        write_bytes(root / MEMORY, f"{text}\n".encode())

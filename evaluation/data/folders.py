@@ -8,8 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from evaluation.data.files import Folder, Notebook, read_folder
-from evaluation.data.listing import ListedPhoto, Listing, inside, refuse_duplicates
-from evaluation.data.parts import UNLABELLED, part_of
+from evaluation.data.listing import (
+    UNLABELLED,
+    ListedPhoto,
+    Listing,
+    inside,
+    part_of,
+    refuse_duplicates,
+)
 from evaluation.errors import DataError, quoted
 from evaluation.net.archive import composed
 from evaluation.records import DatasetSpec, Fold

@@ -11,12 +11,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
-from evaluation.data.photos import DECODER, PhotoFacts, inspect_photo, pixels_of
+from evaluation.data.photos import DECODER, PhotoFacts, inspect_photo, pixels_of, refusal_of
 from evaluation.records.base import Progress
 from evaluation.stores.sqlite_file import SqliteFile, Table
 
@@ -37,22 +37,12 @@ _LOOKS = Table(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inspected:
-    """A file as found on this disk: its digest, and what decoding it tells."""
-
-    digest: str
-    facts: PhotoFacts
-    fresh: bool = False
-    """Whether it was decoded just now, and its facts are worth keeping."""
-
-
 def inspect_photos(
     photos: Sequence[tuple[Path, str | None]],
     cache: Path,
     progress: Progress | None = None,
     bits: int | None = None,
-) -> tuple[Inspected, ...]:
+) -> tuple[PhotoFacts, ...]:
     """Inspect photos, decoding only those whose bytes were never seen.
 
     Args:
@@ -72,50 +62,50 @@ def inspect_photos(
         remade="photos are decoded again",
         former=("photos", "looks"),
     ) as database:
-        known = _known(database)
-        found: dict[int, Inspected] = {}
+        known = {
+            values[0]: PhotoFacts(**dict(zip(_FACTS, values, strict=True)))
+            for _, *values in database.rows(_LOOKS, [DECODER])
+        }
+        inspected: dict[int, PhotoFacts] = {}
         unwritten: dict[str, PhotoFacts] = {}
         written = time.monotonic()
         try:
-            for index, photo in _in_threads(
+            for index, facts in _in_threads(
                 lambda index: _inspect(*photos[index], known, bits), range(len(photos))
             ):
-                found[index] = photo
-                if photo.fresh:
-                    unwritten[photo.digest] = photo.facts
+                inspected[index] = facts
+                if facts.digest and facts.digest not in known:
+                    unwritten[facts.digest] = facts
                 if time.monotonic() > written + WRITTEN_EACH:
                     _remember(database, unwritten)
                     unwritten, written = {}, time.monotonic()
                 if progress is not None:
-                    progress(len(found), len(photos))
+                    progress(len(inspected), len(photos))
         finally:
             _remember(database, unwritten)
-        told = _told_apart(photos, found, bits)
-        _remember(database, told)
-    return tuple(
-        replace(found[index], facts=told.get(found[index].digest, found[index].facts))
-        for index in range(len(photos))
-    )
+        apart = _told_apart(photos, inspected, bits)
+        _remember(database, apart)
+    in_order = (inspected[index] for index in range(len(photos)))
+    return tuple(apart.get(facts.digest, facts) for facts in in_order)
 
 
 def _told_apart(
-    photos: Sequence[tuple[Path, str | None]], found: Mapping[int, Inspected], bits: int | None
+    photos: Sequence[tuple[Path, str | None]], inspected: Mapping[int, PhotoFacts], bits: int | None
 ) -> dict[str, PhotoFacts]:
     """The facts of files that differ and may show the same, with a digest of their pixels."""
     alike: dict[tuple[int, int, str], dict[str, int]] = defaultdict(dict)
-    for index, photo in found.items():
-        if photo.facts.reason is None:
-            facts = photo.facts
-            alike[facts.width, facts.height, facts.look][photo.digest] = index
+    for index, facts in inspected.items():
+        if facts.reason is None:
+            alike[facts.width, facts.height, facts.look][facts.digest] = index
     asked = [
         index
         for files in alike.values()
         if len(files) > 1
         for index in files.values()
-        if not found[index].facts.pixels
+        if not inspected[index].pixels
     ]
     return {
-        found[index].digest: replace(found[index].facts, pixels=pixels)
+        inspected[index].digest: replace(inspected[index], pixels=pixels)
         for index, pixels in _in_threads(lambda index: pixels_of(photos[index][0], bits), asked)
     }
 
@@ -133,32 +123,22 @@ def _in_threads(task: Callable[[int], T], indices: Iterable[int]) -> Iterator[tu
 
 def _inspect(
     path: Path, refused: str | None, known: Mapping[str, PhotoFacts], bits: int | None
-) -> Inspected:
+) -> PhotoFacts:
     if refused is not None:
-        return Inspected(digest="", facts=PhotoFacts(reason=refused))
+        return PhotoFacts(reason=refused)
     try:
         with path.open("rb") as handle:
             digest = hashlib.file_digest(handle, "sha256").hexdigest()
             if bits is not None:
                 digest = hashlib.sha256(f"{digest} {bits}".encode()).hexdigest()
             if digest in known:
-                return Inspected(digest=digest, facts=known[digest])
+                return known[digest]
             handle.seek(0)
-            return Inspected(digest=digest, facts=inspect_photo(handle, bits), fresh=True)
-    except FileNotFoundError:
-        return Inspected(digest="", facts=PhotoFacts(reason="file not found"))
+            return replace(inspect_photo(handle, bits), digest=digest)
     except OSError as error:  # of this disk and this day: not to be remembered
-        reason = f"cannot be read ({error.strerror or error})"
-        return Inspected(digest="", facts=PhotoFacts(reason=reason))
-
-
-def _known(database: SqliteFile) -> dict[str, PhotoFacts]:
-    return {
-        digest: PhotoFacts(**dict(zip(_FACTS, values, strict=True)))
-        for _, digest, *values in database.rows(_LOOKS, [DECODER])
-    }
+        return PhotoFacts(reason=refusal_of(error))
 
 
 def _remember(database: SqliteFile, found: Mapping[str, PhotoFacts]) -> None:
-    rows = [(DECODER, digest, *attrgetter(*_FACTS)(facts)) for digest, facts in found.items()]
+    rows = [(DECODER, *attrgetter(*_FACTS)(facts)) for facts in found.values()]
     database.add(_LOOKS, rows, replace=True)

@@ -1,36 +1,28 @@
-"""What a data source lists: photos that may or may not be there, with their classes."""
+"""What a data source lists: photos that may or may not be there, with their classes and parts."""
 
 import os
 import posixpath
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PureWindowsPath
 
 from evaluation.errors import DataError, quoted
 from evaluation.net.archive import composed
-from evaluation.records import DataNote, Fold
+from evaluation.records import DataNote, Fold, Listed, NoteKind
 
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]+://|data:)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListedPhoto:
+class ListedPhoto(Listed):
     """One line of a table, or one file of a class folder."""
 
-    id: str
     path: str
     """Relative to the data root, with forward slashes."""
-    label: str
-    subcategory: str | None = None
-    title: str | None = None
-    text: str | None = None
-    """What models read as the title."""
-    fold: Fold | None = None
-    group: str | None = None
-    slices: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,21 +55,20 @@ def inside(root: Path, relative: str, *, where: object) -> str:
         tidy = tidy.removeprefix(f"{base}/")
     absolute = tidy.startswith("/") or bool(PureWindowsPath(tidy).drive)
     if absolute or tidy == ".." or tidy.startswith("../"):
-        raise _leaves(relative, root, where)
+        raise DataError(
+            f"the path {relative!r} leaves the data root {root}",
+            where=where,
+            remedy="move the photo below the root, or give a root that holds it",
+        )
     return tidy
 
 
-@dataclass(slots=True)
 class Locator:
     """Finds the files of a listing below its root; folders are resolved once each."""
 
-    root: Path
-    follow_links: bool = False
-    _real_root: str = field(init=False)
-    _real_folders: dict[str, str] = field(default_factory=dict, init=False)
-
-    def __post_init__(self) -> None:
-        self._real_root = os.path.realpath(self.root)
+    def __init__(self, root: Path, follow_links: bool = False) -> None:
+        self._root, self._follow_links = root, follow_links
+        self._resolved = cache(os.path.realpath)
 
     def locate(self, relative: str) -> tuple[Path, str | None]:
         """The absolute path of a photo, and why it may not be read, if so.
@@ -86,27 +77,14 @@ class Locator:
         reason, unless links are followed.
         """
         spellings = (relative, composed(relative), unicodedata.normalize("NFD", relative))
-        # os.path.exists, unlike Path.exists, takes what it may not look at for absent.
-        found = (name for name in spellings if os.path.exists(f"{self.root}/{name}"))  # noqa: PTH110
-        path = self.root / next(found, relative)
-        if self.follow_links or self._stays(str(path)):
+        # os.path, unlike Path, takes what it may not look at for absent.
+        here = (name for name in spellings if os.path.exists(f"{self._root}/{name}"))  # noqa: PTH110
+        path = self._root / next(here, relative)
+        link = os.path.islink(path)  # noqa: PTH114
+        target = os.path.realpath(path) if link else self._resolved(path.parent)
+        if self._follow_links or f"{target}/".startswith(f"{self._resolved(self._root)}/"):
             return path, None
         return path, "a link out of the data root (allow it: follow_links = true in [dataset])"
-
-    def _stays(self, path: str) -> bool:
-        folder, _ = os.path.split(path)
-        if folder not in self._real_folders:
-            self._real_folders[folder] = os.path.realpath(folder)
-        target = os.path.realpath(path) if os.path.islink(path) else self._real_folders[folder]  # noqa: PTH114
-        return f"{target}/".startswith(f"{self._real_root}/")
-
-
-def _leaves(relative: str, root: Path, where: object) -> DataError:
-    return DataError(
-        f"the path {relative!r} leaves the data root {root}",
-        where=where,
-        remedy="move the photo below the root, or give a root that holds it",
-    )
 
 
 def refuse_duplicates(listed: Iterable[ListedPhoto], *, where: object) -> None:
@@ -121,3 +99,71 @@ def refuse_duplicates(listed: Iterable[ListedPhoto], *, where: object) -> None:
         raise DataError(
             f"{quoted(twice)} listed more than once", where=where, remedy="keep one of each"
         )
+
+
+UNLABELLED = re.compile(r".*(pred|predict|prediction|unlabell?ed|unsup)s?", re.IGNORECASE)
+"""Folders of photos without classes that published data sets put beside their parts."""
+
+_PARTS: dict[str, Fold] = {
+    **dict.fromkeys(("train", "training", "trn", "learn", "learning"), "train"),
+    **dict.fromkeys(("apprentissage", "entrainement"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "eval"), "validation"),
+    **dict.fromkeys(("evaluation", "development", "valset"), "validation"),
+    **dict.fromkeys(("test", "testing", "tests", "tst", "heldout"), "test"),
+}
+_FILLERS = (
+    *("set", "sets", "split", "part", "data", "dataset", "folder", "seg", "images", "image"),
+    *("imgs", "img", "photos", "photo", "pictures", "pics", "samples", "files", "jpg", "the"),
+    *("jeu", "de", "d", "ensemble", "du", "des"),
+)
+_GLUED = re.compile(
+    rf"({'|'.join(sorted(_PARTS, key=len, reverse=True))})(?:set|data|images|imgs|split|dir)"
+)
+
+
+def part_of(name: str) -> Fold | None:
+    """The part that a name means: "Training_Set", "seg_train", "images-val2017"; else None.
+
+    A name with any other word in it means none: "test tubes" is a class.
+    """
+    plain = "".join(
+        letter for letter in unicodedata.normalize("NFD", name) if not unicodedata.combining(letter)
+    )
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain).casefold()
+    words = [word for word in re.split(r"[\W_\d]+", spaced) if word and word not in _FILLERS]
+    if len(words) != 1:
+        return None
+    glued = _GLUED.fullmatch(words[0])
+    return _PARTS.get(glued.group(1) if glued else words[0])
+
+
+_LINES: dict[NoteKind, str] = {
+    "hidden": "{n} hidden file(s) left out",
+    "system": "{n} file(s) that a system made for itself left out",
+    "suffix": "{n} file(s) ending in {what} left out: no photos that are known",
+    "not-a-photo": "{n} file(s) without a suffix left out: not the bytes of a photo",
+    "loose": "{n} photo(s) outside of the class folders left out: they have no class",
+    "folder-link": "{n} link(s) to a folder not entered (to enter: follow_links = true)",
+    "no-photo-inside": "{n} folder(s) without any photo left out",
+    "unlabelled": "{n} photo(s) of a part without class folders left out: they have no class",
+    "name": "{n} file(s) left out whose name holds control characters or is no UTF-8",
+    "labels-alike": "{n} classes differ by case, accents, spaces or punctuation alone: "
+    "are they one?",
+    "split-column": "the column {what!r} looks like a split and is not used: to use it, write "
+    'split_column = "{what}" in [dataset]; it says',
+    "encoding": "the table is no UTF-8 and was read as {what}: check the spelling of {n} word(s), "
+    "or declare its encoding",
+    "depth": "{n} photo(s) of 16 bits use 12 or fewer and do not say so: they look nearly black, "
+    "unless [dataset] says how many count (bits = 12)",
+    "pale": "{n} photo(s) nearly white on a transparent ground, laid on grey to be seen",
+    "small-class": "{n} class(es) left out, too small for the parts of the split",
+}
+
+
+def note_line(note: DataNote) -> str:
+    """A note in English, with some of the names it is about."""
+    # Names are written as they can be shown: their escapes are not escaped again.
+    names = ", ".join(f"'{name}'" for name in note.names)
+    more = note.count - len(note.names)
+    text = _LINES[note.kind].format(n=note.count, what=note.what)
+    return f"{text}: {names}" + (f" and {more} more" if more > 0 else "")

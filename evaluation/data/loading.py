@@ -1,20 +1,25 @@
-"""From a declaration to a data set: list the photos, inspect each, set the bad ones aside."""
+"""From a declaration, or a folder, to photos: list them, inspect each, set the bad ones aside."""
 
 import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
+from evaluation.data.files import Notebook, read_folder
 from evaluation.data.folders import list_folder
-from evaluation.data.inspections import Inspected, inspect_photos
+from evaluation.data.inspections import inspect_photos
 from evaluation.data.listing import ListedPhoto, Locator
+from evaluation.data.photos import pixels_of
 from evaluation.data.tables import list_flipkart, list_table
 from evaluation.errors import SHOWN, DataError, quoted
+from evaluation.net.archive import composed
 from evaluation.records import (
     DataNote,
     Dataset,
     DatasetSpec,
+    Listed,
     MissingPhoto,
     NoteKind,
     Sample,
@@ -49,11 +54,7 @@ def load_dataset(
     listed = sorted(listing.photos, key=lambda photo: photo.id)
     where = root / (spec.csv or spec.images)
     files = Locator(root, spec.follow_links)
-    found = [files.locate(photo.path) for photo in listed]
-    paths = [path for path, _ in found]
-    inspected = inspect_photos(found, cache, progress, spec.bits)
-    samples = tuple(readable(listed, paths, inspected, spec.bits))
-    missing = tuple(unreadable(listed, inspected))
+    samples, missing, doubts = read_listed(listed, files, cache, progress, spec.bits)
     classes = tuple(sorted({photo.label for photo in listed}))
     _refuse_empty_classes(classes, samples, missing, where)
     return Dataset(
@@ -62,7 +63,7 @@ def load_dataset(
         classes=classes,
         samples=samples,
         missing=missing,
-        notes=(*listing.notes, *_alike_labels(classes), *_doubts(listed, inspected)),
+        notes=(*listing.notes, *_alike_labels(classes), *doubts),
         revision=digest_of([[sample.id, sample.label, sample.digest] for sample in samples]),
     )
 
@@ -72,43 +73,44 @@ def fetch_hint(spec: DatasetSpec, name: str) -> str:
     return f"; to fetch them: veille data {name} --root DIR" if spec.archive else ""
 
 
-def readable(
+def read_listed(
     listed: Sequence[ListedPhoto],
-    paths: Sequence[Path],
-    inspected: Sequence[Inspected],
+    files: Locator,
+    cache: Path,
+    progress: Progress | None,
     bits: int | None,
-) -> list[Sample]:
-    """The photos that were decoded, with what decoding them told."""
-    return [
-        Sample(
-            id=photo.id,
-            image=path,
-            label=photo.label,
-            digest=found.digest,
-            pixels=found.facts.pixels or found.digest,
-            width=found.facts.width,
-            height=found.facts.height,
-            look=found.facts.look,
-            subcategory=photo.subcategory,
-            title=photo.title,
-            group=photo.group,
-            slices=photo.slices,
-            text=photo.text,
-            bits=bits,
-            fold=photo.fold,
+) -> tuple[tuple[Sample, ...], tuple[MissingPhoto, ...], tuple[DataNote, ...]]:
+    """The photos that were decoded, those that cannot be, and those whose decoding is a guess."""
+    located = [files.locate(photo.path) for photo in listed]
+    samples, missing = [], []
+    guessed: dict[NoteKind, list[str]] = {"depth": [], "pale": []}
+    inspected = inspect_photos(located, cache, progress, bits)
+    for photo, (path, _), facts in zip(listed, located, inspected, strict=True):
+        if facts.reason is not None:
+            missing.append(
+                MissingPhoto(id=photo.id, label=photo.label, path=photo.path, reason=facts.reason)
+            )
+            continue
+        if facts.doubt:
+            guessed[facts.doubt].append(photo.path)
+        samples.append(
+            Sample(
+                **{field.name: getattr(photo, field.name) for field in fields(Listed)},
+                image=path,
+                digest=facts.digest,
+                pixels=facts.pixels or facts.digest,
+                width=facts.width,
+                height=facts.height,
+                look=facts.look,
+                bits=bits,
+            )
         )
-        for photo, path, found in zip(listed, paths, inspected, strict=True)
-        if found.facts.reason is None
-    ]
-
-
-def unreadable(listed: Sequence[ListedPhoto], inspected: Sequence[Inspected]) -> list[MissingPhoto]:
-    """The photos that cannot be used, and why."""
-    return [
-        MissingPhoto(id=photo.id, label=photo.label, path=photo.path, reason=found.facts.reason)
-        for photo, found in zip(listed, inspected, strict=True)
-        if found.facts.reason is not None
-    ]
+    doubts = tuple(
+        DataNote(kind=kind, count=len(names), names=tuple(names[:SHOWN]))
+        for kind, names in guessed.items()
+        if names
+    )
+    return tuple(samples), tuple(missing), doubts
 
 
 def _alike_labels(classes: Sequence[str]) -> Iterator[DataNote]:
@@ -121,19 +123,6 @@ def _alike_labels(classes: Sequence[str]) -> Iterator[DataNote]:
     for group in spellings.values():
         if len(group) > 1:
             yield DataNote(kind="labels-alike", count=len(group), names=tuple(group))
-
-
-def _doubts(listed: Sequence[ListedPhoto], inspected: Sequence[Inspected]) -> Iterator[DataNote]:
-    """Photos whose decoding rests on a guess."""
-    kinds: tuple[NoteKind, ...] = ("depth", "pale")
-    for kind in kinds:
-        names = [
-            photo.path
-            for photo, found in zip(listed, inspected, strict=True)
-            if found.facts.doubt == kind
-        ]
-        if names:
-            yield DataNote(kind=kind, count=len(names), names=tuple(names[:SHOWN]))
 
 
 def _refuse_empty_classes(
@@ -163,3 +152,77 @@ def _refuse_empty_classes(
         raise DataError(
             f"only one class, {classes[0]!r}", where=where, remedy="give two classes or more"
         )
+
+
+def read_photos(
+    folder: Path, cache: Path, progress: Progress, bits: int | None = None
+) -> tuple[tuple[Sample, ...], tuple[MissingPhoto, ...], tuple[DataNote, ...]]:
+    """The photos below a folder, with an empty label, by path; those that cannot be read; the rest.
+
+    Raises:
+        DataError: There is no such folder, or no photo in it.
+        StoreError: The cache cannot be read or written.
+
+    """
+    if not folder.is_dir():
+        raise DataError("no such folder of photos", where=folder, remedy="correct its path")
+    notes = Notebook()
+    tree = read_folder(folder, notes, follow=False, resolved=folder.resolve())
+    paths = sorted(tree.every_photo())
+    listed = [ListedPhoto(id=composed(path), path=path, label="") for path in paths]
+    samples, missing, _ = read_listed(listed, Locator(folder), cache, progress, bits)
+    if not samples:
+        reason = f" ({missing[0].path}: {missing[0].reason})" if missing else ""
+        raise DataError(f"no photo that can be read{reason}", where=folder, remedy="name another")
+    return samples, missing, notes.notes()
+
+
+def read_strays(
+    folder: Path, dataset: Dataset, cache: Path, progress: Progress, bits: int | None = None
+) -> tuple[tuple[Sample, ...], Dataset]:
+    """The photos below a folder that belong to no class of a data set.
+
+    Those that cannot be read are in the ``missing`` of the data set that is returned.
+
+    Raises:
+        DataError: As for :func:`read_photos`, or some are photos of the classes, or so few that
+            one of the two halves is empty.
+        StoreError: The cache cannot be read or written.
+
+    """
+    strays, missing, _ = read_photos(folder, cache, progress, bits)
+    alike: dict[tuple[int, int, str], list[Sample]] = defaultdict(list)
+    for sample in dataset.samples:
+        alike[sample.width, sample.height, sample.look].append(sample)
+    own = [
+        stray.id
+        for stray in strays
+        if any(_same(stray, other) for other in alike[stray.width, stray.height, stray.look])
+    ]
+    if own:
+        raise DataError(
+            f"{len(own)} strays are photos of the classes too: {quoted(own)}",
+            where=folder,
+            remedy="take them out of this folder, or out of the classes",
+        )
+    if len({chooses(stray) for stray in strays}) == 1:
+        raise DataError(
+            f"{len(strays)} strays are too few: one half chooses thresholds, the other is scored",
+            where=folder,
+            remedy="give more of them",
+        )
+    return strays, replace(dataset, missing=(*dataset.missing, *missing))
+
+
+def _same(stray: Sample, other: Sample) -> bool:
+    """Whether two photos of one look show the same, whatever the format of their files."""
+    return stray.digest == other.digest or (
+        pixels_of(stray.image, stray.bits) == pixels_of(other.image, other.bits)
+    )
+
+
+def chooses(stray: Sample) -> bool:
+    """Whether a stray is of the half that thresholds are chosen on: by its pixels, so that copies
+    are of one half.
+    """
+    return int(stray.pixels[:8], 16) % 2 == 0

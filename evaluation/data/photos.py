@@ -7,7 +7,7 @@ exactly ``PIL.Image.open(path).convert("RGB")``, so that anybody can repeat our 
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import PIL
 from PIL import Image
@@ -30,6 +30,8 @@ DECODER = f"5/{PIL.__version__}"
 class PhotoFacts:
     """What decoding a photo once has told; ``reason`` is set when it could not be decoded."""
 
+    digest: str = ""
+    """SHA-256 (hexadecimal) of its bytes, and of declared ``bits``; "" when it was not read."""
     pixels: str = ""
     """See :func:`pixels_of`; "" as long as no other photo has its size and its look."""
     width: int = 0
@@ -38,7 +40,7 @@ class PhotoFacts:
     look: str = ""
     """What it looks like from afar: see ``data.look``."""
     reason: str | None = None
-    doubt: str = ""
+    doubt: Literal["", "pale", "depth"] = ""
     """Of its decoding: see ``data.decoding``."""
 
 
@@ -63,7 +65,7 @@ def open_photo(path: Path, bits: int | None = None) -> Image.Image:
         with path.open("rb") as handle:
             return decode(handle, bits).image
     except OSError as error:
-        raise DataError(_reason_of(error), where=path) from error
+        raise DataError(refusal_of(error), where=path) from error
     except Unreadable as error:
         raise DataError(str(error), where=path, remedy="replace the file or leave it out") from None
 
@@ -124,7 +126,8 @@ def write_thumbnail(sample: Sample, folder: Path) -> str:
     return name
 
 
-def _reason_of(error: OSError) -> str:
+def refusal_of(error: OSError) -> str:
+    """Why a disk does not give a file."""
     if isinstance(error, FileNotFoundError):
         return "file not found"
     return f"cannot be read ({error.strerror or error})"

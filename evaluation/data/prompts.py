@@ -2,14 +2,14 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from evaluation.errors import DataError, meant, quoted
-from evaluation.records import Dataset, PromptSet, Sample, Split
+from evaluation.records import Dataset, PromptSet, Split
 
 WORDS = (Path(__file__).parent / "words.txt").read_text(encoding="utf-8").split()
 """Common English words that name no product and are in no class, sub-category or description of
@@ -33,7 +33,7 @@ def resolve_prompts(
 
     Raises:
         DataError: A class has no text, or a text stands for a class that the data does not
-            have; all of them at once.  Or the set that a control is like is not there.
+            have; all of them at once.
 
     """
     if prompts.derive == "class-names":
@@ -41,7 +41,8 @@ def resolve_prompts(
     if prompts.derive == "subcategories":
         return replace(prompts, texts=_subcategories(dataset, split))
     if prompts.derive == "random-words":
-        measured = resolve_prompts(_like(prompts, others), dataset, split)
+        like = next(other for other in others if other.name == prompts.like)
+        measured = resolve_prompts(like, dataset, split)
         drawn = random_words(measured, dataset.classes, prompts.seed)
         return replace(prompts, texts=drawn.texts, templates=measured.templates)
     _refuse_mismatch(prompts, dataset)
@@ -61,17 +62,6 @@ def random_words(like: PromptSet, classes: Sequence[str], seed: int) -> PromptSe
     return replace(like, texts=texts, derive="random-words", like=like.name, seed=seed)
 
 
-def _like(control: PromptSet, others: Sequence[PromptSet]) -> PromptSet:
-    for other in others:
-        if other.name == control.like and other.derive != "random-words":
-            return other
-    raise DataError(
-        f"there is no prompt set {control.like!r} to take the measure of",
-        where=f"prompt set {control.name!r}",
-        remedy="list it in the study's prompts, or correct like",
-    )
-
-
 def _waffle(label: str, texts: Sequence[str], seed: int) -> tuple[str, ...]:
     key = int.from_bytes(hashlib.sha256(label.encode()).digest()[:8], "big")
     rng = np.random.default_rng([seed, key])
@@ -85,19 +75,17 @@ def _waffle(label: str, texts: Sequence[str], seed: int) -> tuple[str, ...]:
 
 def _subcategories(dataset: Dataset, split: Split) -> Mapping[str, tuple[str, ...]]:
     train = set(split.train)
-    samples = [sample for sample in dataset.samples if sample.id in train]
-    return {label: _names(label, samples) for label in dataset.classes}
+    counts: dict[str, Counter[str]] = {label: Counter() for label in dataset.classes}
+    for sample in dataset.samples:
+        if sample.id in train and sample.subcategory:
+            counts[sample.label][sample.subcategory] += 1
+    return {label: _names(label, counts[label]) for label in dataset.classes}
 
 
-def _names(label: str, samples: Iterable[Sample]) -> tuple[str, ...]:
-    counts = Counter(
-        sample.subcategory for sample in samples if sample.label == label and sample.subcategory
-    )
-    frequent = [
-        name
-        for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-        if count >= MINIMUM_PHOTOS
-    ]
+def _names(label: str, counts: Mapping[str, int]) -> tuple[str, ...]:
+    """The sub-categories whose names are to be read, the most frequent first."""
+    ordered = sorted(counts, key=lambda name: (-counts[name], name))
+    frequent = [name for name in ordered if counts[name] >= MINIMUM_PHOTOS]
     telling = [name for name in frequent if label.casefold() not in name.casefold()]
     return tuple(telling or frequent or [label])
 

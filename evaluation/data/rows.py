@@ -71,17 +71,8 @@ def read_rows(
 
 
 def _decoded(content: bytes, encoding: str, file: Path) -> tuple[str, tuple[DataNote, ...]]:
-    if encoding:
+    if encoding := encoding or _declared_by(content):
         return _as(encoding, content, file), ()
-    for mark, name in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16")):
-        if content.startswith(mark):
-            return _as(name, content, file), ()
-    if content.startswith(codecs.BOM_UTF16_BE):
-        return _as("utf-16", content, file), ()
-    if b"\0" in content[:200:2] or b"\0" in content[1:200:2]:
-        name = "utf-16-be" if b"\0" in content[:200:2] else "utf-16-le"
-        if content[:200].count(b"\0") > len(content[:200]) // 4:
-            return _as(name, content, file), ()
     try:
         return content.decode(), ()
     except UnicodeDecodeError:
@@ -89,6 +80,17 @@ def _decoded(content: bytes, encoding: str, file: Path) -> tuple[str, tuple[Data
     odd = {word for word in text.split() if not word.isascii()}
     note = DataNote(kind="encoding", count=len(odd), names=tuple(sorted(odd)[:5]), what="cp1252")
     return text, (note,)
+
+
+def _declared_by(content: bytes) -> str:
+    """The encoding that the first bytes say: by a mark, or by NUL in every other one."""
+    if content.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if content[:200].count(b"\0") > len(content[:200]) // 4:
+        return "utf-16-be" if b"\0" in content[:200:2] else "utf-16-le"
+    return ""
 
 
 def _as(encoding: str, content: bytes, file: Path) -> str:

@@ -19,7 +19,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from evaluation.data.dealing import Group, Parts, Sizes, copies_of, deal_exactly, deal_whole_groups
+from evaluation.data.dealing import (
+    Group,
+    Parts,
+    Sizes,
+    copies_of,
+    counts_of,
+    deal_exactly,
+    deal_whole_groups,
+)
 from evaluation.data.look import alike
 from evaluation.errors import SHOWN, DataError, quoted
 from evaluation.records import (
@@ -58,41 +66,22 @@ def split_dataset(
         DataError: A class has too few photos, or copies make the sizes impossible.
 
     """
-    links = _links(dataset.samples, spec.near_duplicates, progress)
-    groups = links.groups
+    cut = _Cut(dataset, spec, needed)
+    copies, look_alikes, groups, grouping = _linked(dataset.samples, spec.near_duplicates, progress)
     given, pool = _given_parts(groups)
-    carved = _carved(given, pool, needed)
-    whole = "declared" in links.grouping
-    parts = given | _dealt(dataset, spec, needed, pool, carved, whole=whole)
-    _refuse_absent_classes(dataset, parts, needed)
-    return Split(
-        train=_ids(dataset, parts, "train"),
-        validation=_ids(dataset, parts, "validation"),
-        test=_ids(dataset, parts, "test"),
+    carved = cut.carved(given, pool)
+    drawn = Split(
+        train=(),
+        validation=(),
+        test=(),
         seed=spec.seed,
-        duplicates=_members(links.copies),
-        near_duplicates=_members(links.look_alikes),
+        duplicates=_members(copies),
+        near_duplicates=_members(look_alikes),
         groups=_members(groups),
-        grouping=links.grouping,
+        grouping=grouping,
         carved=carved if given else (),
     )
-
-
-def _dealt(
-    dataset: Dataset,
-    spec: SplitSpec,
-    needed: Sequence[Fold],
-    pool: Sequence[Group],
-    carved: Sequence[Fold],
-    *,
-    whole: bool,
-) -> Parts:
-    """The groups of a pool, dealt to the parts to be drawn and to train."""
-    deal = deal_whole_groups if whole else deal_exactly
-    sizes = {part: _sizes(pool, dataset.classes, spec, part, needed) for part in carved}
-    short = list(_short_classes(pool, dataset.classes, sizes, needed))
-    _refuse(short, "too few photos", "add photos, ask for smaller parts", dataset.name)
-    return deal(pool, sizes, spec.seed, dataset.name)
+    return cut.into(given | cut.dealt(pool, carved, whole="declared" in grouping), drawn)
 
 
 def draw_again(
@@ -123,14 +112,12 @@ def draw_again(
     whole = spec.folds is not None or "declared" in split.grouping
     draws = []
     for seed in range(spec.seed + 1, spec.seed + 1 + spec.repeats):
-        seeded = replace(spec, seed=seed)
-        for tested in _folds(dataset, seeded, pool):
+        cut = _Cut(dataset, replace(spec, seed=seed), needed)
+        for tested in _folds(dataset, cut.spec, pool):
             rest = [group for group in pool if group[0].id not in tested]
             carved: tuple[Fold, ...] = ("validation",) if tested else ("test", "validation")
-            parts = tested | _dealt(dataset, seeded, needed, rest, carved, whole=whole)
-            _refuse_absent_classes(dataset, parts, needed)
-            train, validation, test = (_ids(dataset, parts, fold) for fold in FOLDS)
-            draws.append(replace(split, train=train, validation=validation, test=test, seed=seed))
+            parts = tested | cut.dealt(rest, carved, whole=whole)
+            draws.append(cut.into(parts, replace(split, seed=seed)))
     return tuple(draws)
 
 
@@ -141,11 +128,11 @@ def _folds(dataset: Dataset, spec: SplitSpec, pool: Sequence[Group]) -> Iterator
         return
     counts = Counter(sample.label for sample in dataset.samples)
     short = [
-        (label, f"{label!r} has {counts[label]} for {spec.folds} folds")
+        f"{label!r} has {counts[label]} for {spec.folds} folds"
         for label in dataset.classes
         if counts[label] < spec.folds
     ]
-    _refuse(short, "too few photos", "ask for fewer folds", dataset.name)
+    _refuse(short, "ask for fewer folds", dataset.name)
     names = [f"fold-{number}" for number in range(spec.folds)]
     sizes = {
         name: {
@@ -170,10 +157,10 @@ def without_small_classes(
     """
     if spec.small_classes == "refuse":
         return dataset
+    cut = _Cut(dataset, spec, needed)
     given, pool = _given_parts([(sample,) for sample in dataset.samples])
-    carved = _carved(given, pool, needed)
-    sizes = {part: _sizes(pool, dataset.classes, spec, part, needed) for part in carved}
-    short = {label for label, _ in _short_classes(pool, dataset.classes, sizes, needed)}
+    carved = cut.carved(given, pool)
+    short = set(cut.short(pool, carved))
     held = {(given.get(sample.id, "train"), sample.label) for sample in dataset.samples}
     for part in set(needed) - set(carved):
         short |= {label for label in dataset.classes if (part, label) not in held}
@@ -200,42 +187,29 @@ def without_small_classes(
 # ---------------------------------------------------------- what belongs together
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Links:
-    """Samples by what connects them; groups and their members in order of id."""
+def _linked(
+    samples: Sequence[Sample], policy: NearDuplicates, progress: Progress | None
+) -> tuple[list[Group], list[Group], list[Group], tuple[Grouping, ...]]:
+    """Samples by their pixels, by their looks, and as the split keeps them together; and why.
 
-    copies: list[Group]
-    """By their pixels; a photo without a copy is a group of one, here and below."""
-    look_alikes: list[Group]
-    groups: list[Group]
-    """What the split keeps together."""
-    grouping: tuple[Grouping, ...]
-
-
-def _links(samples: Sequence[Sample], policy: NearDuplicates, progress: Progress | None) -> _Links:
+    Groups and their members are in order of id; a photo without a copy is a group of one.
+    """
     ordered = sorted(samples, key=lambda sample: sample.id)
     copies = _joined(ordered, _by([sample.pixels for sample in ordered]))
     looks = [] if policy == "off" else alike([group[0].look for group in copies], progress)
     place = {sample.id: index for index, sample in enumerate(ordered)}
     same = [[place[sample.id] for sample in group] for group in copies if len(group) > 1]
     near = [[place[copies[index][0].id] for index in group] for group in looks]
-    declared = list(_by([sample.group for sample in ordered]))
-    kept: list[Iterable[Sequence[int]]] = [
-        *([same] if policy != "off" else []),
-        *([near] if policy == "group" else []),
-        declared,
-    ]
-    reasons: dict[Grouping, bool] = {
-        "copies": policy != "off",
-        "look": policy == "group",
-        "declared": any(sample.group is not None for sample in samples),
-    }
-    return _Links(
-        copies=copies,
-        look_alikes=_joined(ordered, [*same, *near]) if policy != "off" else [],
-        groups=_joined(ordered, [link for links in kept for link in links]),
-        grouping=tuple(reason for reason, holds in reasons.items() if holds),
-    )
+    links: dict[Grouping, list[list[int]]] = {}
+    if policy != "off":
+        links["copies"] = same
+    if policy == "group":
+        links["look"] = near
+    if any(sample.group is not None for sample in samples):
+        links["declared"] = list(_by([sample.group for sample in ordered]))
+    look_alikes = _joined(ordered, [*same, *near]) if policy != "off" else []
+    groups = _joined(ordered, [link for every in links.values() for link in every])
+    return copies, look_alikes, groups, tuple(links)
 
 
 def _by(keys: Sequence[str | None]) -> Iterator[list[int]]:
@@ -282,7 +256,8 @@ def _given_parts(groups: Sequence[Group]) -> tuple[dict[str, Fold], list[Group]]
     given: dict[str, Fold] = {}
     pool: list[Group] = []
     for group in groups:
-        part = _strictest(group)
+        folds = {sample.fold for sample in group}  # test before validation before train
+        part = next((fold for fold in reversed(FOLDS) if fold in folds), "train")
         if part in held_out:
             given |= {sample.id: part for sample in group if sample.fold == part}
         else:
@@ -290,97 +265,92 @@ def _given_parts(groups: Sequence[Group]) -> tuple[dict[str, Fold], list[Group]]
     return given, pool
 
 
-def _strictest(group: Group) -> Fold:
-    """The part that a group of copies lies in: test before validation before train."""
-    folds = {sample.fold for sample in group}
-    return next((fold for fold in reversed(FOLDS) if fold in folds), "train")
-
-
-def _carved(
-    given: Mapping[str, Fold], pool: Sequence[Group], needed: Sequence[Fold]
-) -> tuple[Fold, ...]:
-    """The parts to be drawn: those that the data does not give, from photos that it leaves."""
-    wanted: tuple[Fold, ...] = ("test", "validation")
-    if not pool:
-        return ()
-    return tuple(
-        part for part in wanted if part not in given.values() and (part in needed or not given)
-    )
-
-
 # ---------------------------------------------------------------------- sizes
 
 
-def _sizes(
-    pool: Sequence[Group],
-    classes: Sequence[str],
-    spec: SplitSpec,
-    part: Fold,
-    needed: Sequence[Fold],
-) -> Sizes:
-    exact = spec.test_per_class if part == "test" else spec.validation_per_class
-    counts = Counter(sample.label for group in pool for sample in group)
-    share = spec.test_share if part == "test" else spec.validation_share
-    least = 1 if part in needed else 0
-    sizes = {
-        label: exact if exact is not None else max(least, round(share * counts[label]))
-        for label in classes
-    }
-    if part in needed:
-        return sizes
-    # What no model needs takes what the test part leaves, if anything.
-    tests = _sizes(pool, classes, spec, "test", ("test",))
-    return {label: min(size, max(0, counts[label] - tests[label])) for label, size in sizes.items()}
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """How a data set is cut: the sizes that are asked for, and the parts that are needed."""
+
+    dataset: Dataset
+    spec: SplitSpec
+    needed: Sequence[Fold]
+
+    def carved(self, given: Parts, pool: Sequence[Group]) -> tuple[Fold, ...]:
+        """The parts to be drawn: those that the data does not give, from photos that it leaves."""
+        wanted: tuple[Fold, ...] = ("test", "validation") if pool else ()
+        lacking = [part for part in wanted if part not in given.values()]
+        return tuple(part for part in lacking if part in self.needed or not given)
+
+    def dealt(self, pool: Sequence[Group], carved: Sequence[Fold], *, whole: bool) -> Parts:
+        """The groups of a pool, dealt to the parts to be drawn and to train."""
+        short = list(self.short(pool, carved).values())
+        _refuse(short, "add photos, ask for smaller parts", self.dataset.name)
+        deal = deal_whole_groups if whole else deal_exactly
+        sizes = {part: self._size(part, counts_of(pool)) for part in carved}
+        return deal(pool, sizes, self.spec.seed, self.dataset.name)
+
+    def short(self, pool: Sequence[Group], carved: Sequence[Fold]) -> dict[str, str]:
+        """Classes with too few photos for the parts to be drawn, each to the sum that says so."""
+        counts, short = counts_of(pool), {}
+        sizes = {part: self._size(part, counts) for part in carved}
+        for label in self.dataset.classes if sizes else ():
+            parts = {part: size[label] for part, size in sizes.items()}
+            parts |= {"train": 1} if "train" in self.needed else {}
+            if counts[label] < sum(parts.values()):
+                sum_of = " + ".join(f"{n} {part}" for part, n in parts.items())
+                short[label] = f"{label!r} has {counts[label]} for {sum_of}"
+        return short
+
+    def _size(self, part: Fold, counts: Mapping[str, int]) -> Sizes:
+        if part in self.needed:
+            return self._asked(part, counts, least=1)
+        # What no model needs takes what the test part leaves, if anything.
+        tests = self._asked("test", counts, least=1)
+        return {
+            label: min(size, max(0, counts[label] - tests[label]))
+            for label, size in self._asked(part, counts, least=0).items()
+        }
+
+    def _asked(self, part: Fold, counts: Mapping[str, int], *, least: int) -> Sizes:
+        exact, share = self.spec.validation_per_class, self.spec.validation_share
+        if part == "test":
+            exact, share = self.spec.test_per_class, self.spec.test_share
+        return {
+            label: exact if exact is not None else max(least, round(share * counts[label]))
+            for label in self.dataset.classes
+        }
+
+    def into(self, parts: Parts, split: Split) -> Split:
+        """The split with these parts, in the data set's order; those needed lack no class."""
+        name, samples = self.dataset.name, self.dataset.samples
+        seen = {(parts[sample.id], sample.label) for sample in samples if sample.id in parts}
+        for part in self.needed:
+            absent = [label for label in self.dataset.classes if (part, label) not in seen]
+            if len(absent) == len(self.dataset.classes):
+                raise DataError(
+                    f"no {part} photo at all, and a model of the study needs some",
+                    where=f"split of {name}",
+                    remedy=f"add photos to {part}, or keep only models that are not trained",
+                )
+            if absent:
+                raise DataError(
+                    f"no {part} photo of the class {quoted(absent)}",
+                    where=f"split of {name}",
+                    remedy=f"add photos to {part}, or leave such classes out: small_classes = "
+                    '"leave-out" in [split]',
+                )
+        train, validation, test = (
+            tuple(sample.id for sample in samples if parts.get(sample.id) == fold) for fold in FOLDS
+        )
+        return replace(split, train=train, validation=validation, test=test)
 
 
-def _short_classes(
-    pool: Sequence[Group],
-    classes: Sequence[str],
-    sizes: Mapping[Fold, Sizes],
-    needed: Sequence[Fold],
-) -> Iterator[tuple[str, str]]:
-    """Classes that have too few photos for the parts to be drawn, and the sum that says so."""
-    if not sizes:
-        return
-    counts = Counter(sample.label for group in pool for sample in group)
-    for label in classes:
-        parts = {part: wanted[label] for part, wanted in sizes.items()}
-        parts |= {"train": 1} if "train" in needed else {}
-        if counts[label] < sum(parts.values()):
-            sum_of = " + ".join(f"{n} {part}" for part, n in parts.items())
-            yield label, f"{label!r} has {counts[label]} for {sum_of}"
-
-
-def _refuse(short: Sequence[tuple[str, str]], problem: str, remedy: str, name: str) -> None:
+def _refuse(short: Sequence[str], remedy: str, name: str) -> None:
     if short:
         more = f" and {len(short) - SHOWN} more classes" if len(short) > SHOWN else ""
         raise DataError(
-            f"{problem}: " + "; ".join(reason for _, reason in short[:SHOWN]) + more,
+            f"too few photos: {'; '.join(short[:SHOWN])}{more}",
             where=f"split of {name}",
             remedy=f'{remedy} in [split], or leave such classes out: small_classes = "leave-out"',
         )
-
-
-def _refuse_absent_classes(
-    dataset: Dataset, parts: Mapping[str, Fold], needed: Sequence[Fold]
-) -> None:
-    seen = {(parts[sample.id], sample.label) for sample in dataset.samples if sample.id in parts}
-    for part in needed:
-        absent = [label for label in dataset.classes if (part, label) not in seen]
-        if len(absent) == len(dataset.classes):
-            raise DataError(
-                f"no {part} photo at all, and a model of the study needs some",
-                where=f"split of {dataset.name}",
-                remedy=f"add photos to {part}, or keep only models that are not trained",
-            )
-        if absent:
-            raise DataError(
-                f"no {part} photo of the class {quoted(absent)}",
-                where=f"split of {dataset.name}",
-                remedy=f"add photos to {part}, or leave such classes out: small_classes = "
-                '"leave-out" in [split]',
-            )
-
-
-def _ids(dataset: Dataset, parts: Mapping[str, Fold], wanted: Fold) -> tuple[str, ...]:
-    return tuple(sample.id for sample in dataset.samples if parts.get(sample.id) == wanted)

@@ -1,13 +1,12 @@
 """Data sets listed by a CSV file: one with path and label columns, and Flipkart's."""
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from evaluation.data.listing import ListedPhoto, Listing, inside, refuse_duplicates
-from evaluation.data.parts import part_of
+from evaluation.data.listing import ListedPhoto, Listing, inside, part_of, refuse_duplicates
 from evaluation.data.rows import Row, Rows, read_rows
-from evaluation.errors import DataError
+from evaluation.errors import SHOWN, DataError
 from evaluation.net.archive import composed
 from evaluation.records import DataNote, DatasetSpec, Fold
 
@@ -27,34 +26,28 @@ def list_table(spec: DatasetSpec, root: Path) -> Listing:
             a path out of the root, a photo listed twice.
 
     """
-    file = _csv_file(spec, root)
     text_column = spec.text_column or spec.title_column
     optional = (
         *(spec.subcategory_column, spec.title_column, text_column),
-        *(spec.split_column, spec.group_column, *spec.slices),
+        *(spec.split_column, spec.group_column),
     )
-    needed = (spec.path_column, spec.label_column, *(name for name in optional if name))
-    table = read_rows(file, needed, delimiter=spec.delimiter, encoding=spec.encoding)
-    _refuse_empty_cells(table.rows, (spec.path_column, spec.label_column), file)
-    listed = []
-    for line, row in table.rows:
-        where = f"{file}, line {line}"
+
+    def photo(row: Row, where: str) -> ListedPhoto:
         name, path = _located(root, spec.images, row[spec.path_column], where)
-        listed.append(
-            ListedPhoto(
-                id=composed(name),
-                path=path,
-                label=composed(row[spec.label_column].strip()),
-                subcategory=_cell(row, spec.subcategory_column),
-                title=_cell(row, spec.title_column),
-                text=_cell(row, text_column),
-                group=_cell(row, spec.group_column),
-                fold=_fold(row, spec.split_column, where),
-                slices=_slices(row, spec),
-            )
+        return ListedPhoto(
+            id=composed(name),
+            path=path,
+            label=composed(row[spec.label_column].strip()),
+            subcategory=_cell(row, spec.subcategory_column),
+            title=_cell(row, spec.title_column),
+            text=_cell(row, text_column),
+            group=_cell(row, spec.group_column),
+            fold=_fold(row, spec.split_column, where),
+            slices=_slices(row, spec),
         )
-    refuse_duplicates(listed, where=file)
-    return Listing(photos=tuple(listed), notes=(*table.notes, *_unused_splits(table, spec)))
+
+    table, listed = _read(spec, root, (spec.path_column, spec.label_column), optional, photo)
+    return Listing(photos=listed, notes=(*table.notes, *_unused_splits(table, spec)))
 
 
 def _located(root: Path, images: str, cell: str, where: str) -> tuple[str, str]:
@@ -101,29 +94,23 @@ def list_flipkart(spec: DatasetSpec, root: Path) -> Listing:
         DataError: As for ``list_table``, or a category tree cannot be read.
 
     """
-    file = _csv_file(spec, root)
     text_column = spec.text_column or "product_name"
-    needed = (*FLIPKART_COLUMNS, text_column, *spec.slices)
-    table = read_rows(file, needed, delimiter=spec.delimiter, encoding=spec.encoding)
-    _refuse_empty_cells(table.rows, FLIPKART_COLUMNS[:3], file)
-    listed = []
-    for line, row in table.rows:
-        where = f"{file}, line {line}"
+
+    def photo(row: Row, where: str) -> ListedPhoto:
         levels = _category_levels(row["product_category_tree"], where)
-        image = inside(root, row["image"], where=where)
-        listed.append(
-            ListedPhoto(
-                id=composed(row["uniq_id"].strip()),
-                path=inside(root, f"{spec.images}/{image}" if spec.images else image, where=where),
-                label=levels[0],
-                subcategory=levels[1] if len(levels) > 1 else None,
-                title=_cell(row, "product_name"),
-                text=_cell(row, text_column),
-                slices=_slices(row, spec),
-            )
+        return ListedPhoto(
+            id=composed(row["uniq_id"].strip()),
+            path=_located(root, spec.images, row["image"], where)[1],
+            label=levels[0],
+            subcategory=levels[1] if len(levels) > 1 else None,
+            title=_cell(row, "product_name"),
+            text=_cell(row, text_column),
+            slices=_slices(row, spec),
         )
-    refuse_duplicates(listed, where=file)
-    return Listing(photos=tuple(listed), notes=table.notes)
+
+    *filled, title = FLIPKART_COLUMNS
+    table, listed = _read(spec, root, filled, (title, text_column), photo)
+    return Listing(photos=listed, notes=table.notes)
 
 
 def _category_levels(tree: str, where: str) -> list[str]:
@@ -144,24 +131,29 @@ def _category_levels(tree: str, where: str) -> list[str]:
     return [level for level in levels if level]
 
 
-def _csv_file(spec: DatasetSpec, root: Path) -> Path:
-    if spec.csv is None:
-        raise DataError(f"a {spec.kind} data set needs a CSV file", remedy="set dataset.csv")
-    return root / inside(root, spec.csv, where="dataset.csv")
-
-
-def _refuse_empty_cells(
-    rows: Sequence[tuple[int, Row]], columns: Sequence[str], file: Path
-) -> None:
-    for column in columns:
-        lines = [line for line, row in rows if not row[column].strip()]
+def _read(
+    spec: DatasetSpec,
+    root: Path,
+    filled: Sequence[str],
+    others: Sequence[str | None],
+    photo: Callable[[Row, str], ListedPhoto],
+) -> tuple[Rows, tuple[ListedPhoto, ...]]:
+    """A table, and the photo of each row; columns that must be ``filled`` have no empty cell."""
+    file = root / inside(root, spec.csv or "", where="dataset.csv")
+    needed = (*filled, *(name for name in (*others, *spec.slices) if name))
+    table = read_rows(file, needed, delimiter=spec.delimiter, encoding=spec.encoding)
+    for column in filled:
+        lines = [line for line, row in table.rows if not row[column].strip()]
         if lines:
             raise DataError(
-                f"nothing in column {column!r} at line {', '.join(map(str, lines[:5]))}"
-                + (f" and {len(lines) - 5} more" if len(lines) > 5 else ""),  # noqa: PLR2004
+                f"nothing in column {column!r} at line {', '.join(map(str, lines[:SHOWN]))}"
+                + (f" and {len(lines) - SHOWN} more" if len(lines) > SHOWN else ""),
                 where=file,
                 remedy="fill the cells or delete the lines",
             )
+    listed = tuple(photo(row, f"{file}, line {line}") for line, row in table.rows)
+    refuse_duplicates(listed, where=file)
+    return table, listed
 
 
 def _cell(row: Row, column: str | None) -> str | None:

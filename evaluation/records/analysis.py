@@ -8,11 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from evaluation.records.base import SCHEMA_VERSION, Sided
-from evaluation.records.history import KeptState
-from evaluation.records.people import HumanAgreement
-from evaluation.records.repeats import Repeats
 from evaluation.records.scores import Metric
-from evaluation.records.slices import SliceScore
+from evaluation.records.variation import HumanAgreement, KeptState, Repeats, SliceScore
 
 Verdict = Literal["better", "tie", "inconclusive"]
 """better: a test separates the two, and the first is the better one.

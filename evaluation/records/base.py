@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -31,6 +33,16 @@ Reading = Literal["photo", "title"]
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
 BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Which numbers a study file may give a field: ``Annotated[int, Within(1)]``."""
+
+    low: float
+    high: float = math.inf
+    above: bool = False
+    """Whether ``low`` itself is too small."""
 
 
 Progress = Callable[[int, int], None]

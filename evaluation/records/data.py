@@ -1,23 +1,43 @@
-"""The photos, and the parts they are split into."""
+"""The photos, the parts they are split into, and the groups that count as one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from evaluation.records.base import DatasetKind, Fold, digest_of
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.records.base import DatasetKind, Fold, IntArray, digest_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """One readable photo with its class."""
+class Listed:
+    """A photo as its source lists it."""
 
     id: str
     """Stable across machines: it never contains a path of this one."""
-    image: Path
-    """Absolute path of the photo."""
     label: str
     """Its class, as spelt in the data."""
+    subcategory: str | None = None
+    title: str | None = None
+    """As it is shown."""
+    text: str | None = None
+    """As models read it; the title, unless the study names another column."""
+    group: str | None = None
+    """Patient, product, session, …: photos of one group lie in one part of the split."""
+    slices: Mapping[str, str] = field(default_factory=dict)
+    """Column of the table to its value: supplier, camera, season, …"""
+    fold: Fold | None = None
+    """Set when the data itself assigns the photo to a part of the split."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample(Listed):
+    """One readable photo with its class."""
+
+    image: Path
+    """Absolute path of the photo."""
     digest: str
     """SHA-256 (hexadecimal) of the file's bytes, and of declared ``bits``: the key of its
     embeddings."""
@@ -30,19 +50,8 @@ class Sample:
     look: str = ""
     """What the photo looks like from afar (``data.look``), by which near duplicates are known;
     "" if it was not computed."""
-    subcategory: str | None = None
-    title: str | None = None
-    """As it is shown."""
-    text: str | None = None
-    """As models read it; the title, unless the study names another column."""
-    group: str | None = None
-    """Patient, product, session, …: photos of one group lie in one part of the split."""
     bits: int | None = None
     """How many bits of 16 count, where its file does not say it; see ``DatasetSpec``."""
-    slices: Mapping[str, str] = field(default_factory=dict)
-    """Column of the table to its value: supplier, camera, season, …"""
-    fold: Fold | None = None
-    """Set when the data itself assigns the photo to a part of the split."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,3 +143,18 @@ class Split:
     def digest(self) -> str:
         """Identifies the split: two runs are comparable when it is the same."""
         return digest_of([self.train, self.validation, self.test])
+
+
+def group_numbers(groups: Sequence[Sequence[str]], ids: Sequence[str]) -> IntArray | None:
+    """(N,) one number for each of N ids, shared within a group; None when all stand alone."""
+    leader = {one: group[0] for group in groups for one in group}
+    return clusters(np.array([leader.get(one, one) for one in ids]))
+
+
+def clusters(groups: NDArray[Any] | None) -> IntArray | None:
+    """(N,) the groups numbered from 0; None when there are none, or each has one image."""
+    if groups is None:
+        return None
+    names, members = np.unique(groups, return_inverse=True)
+    numbers: IntArray = members
+    return None if names.size == numbers.size else numbers

@@ -1,21 +1,90 @@
-"""What the report reads: the card of a study, and its results."""
+"""What the report reads: published figures, embeddings in the plane, the results of a study."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Literal
 
 from evaluation.records.analysis import StudyComparison
-from evaluation.records.base import SCHEMA_VERSION, DatasetKind, Fold
+from evaluation.records.base import SCHEMA_VERSION, DatasetKind, Fold, Within
 from evaluation.records.data import DataNote, Grouping, MissingPhoto
 from evaluation.records.explanations import CaseExplanation, ExplainFailure, Suggestion
-from evaluation.records.history import Drift
+from evaluation.records.kinds import ModelKind
 from evaluation.records.models import ModelCard
-from evaluation.records.projection import Projection
-from evaluation.records.reference import Reference
 from evaluation.records.runs import RunRecord
-from evaluation.records.scores import Predictions
-from evaluation.records.strays import StrayCard
+from evaluation.records.scores import Predictions, StrayCard
 from evaluation.records.study import AnswerSpec, Threshold
+from evaluation.records.variation import Drift
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Projection:
+    """Embeddings of the test photos, and of the texts of a zero-shot case, on two axes."""
+
+    schema_version: int = SCHEMA_VERSION
+    case: str
+    method: Literal["pca"] = "pca"
+    """The two directions along which the photos differ most (Pearson 1901)."""
+    explained: tuple[float, float]
+    """Share of the photos' variance that each axis shows."""
+    classes: tuple[str, ...]
+    sample_ids: tuple[str, ...]
+    photos: tuple[Point, ...]
+    """One a photo, in the order of ``sample_ids``; their mean is the origin."""
+    texts: tuple[Point, ...] = ()
+    """One a class, in the order of ``classes``; their mean is the origin too.  Empty for a
+    model that reads no text."""
+    texts_shown: float | None = None
+    """Share of the variance of the texts that the two axes show."""
+    gap: float | None = None
+    """Distance between the mean photo and the mean text, both of unit-length embeddings: what
+    centring each apart takes away (the modality gap of Liang et al. 2022)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceScores:
+    """Published figures of one class; None where the source gives none."""
+
+    label: str
+    precision: Annotated[float | None, Within(0, 1)]
+    recall: Annotated[float | None, Within(0, 1)]
+    f1: Annotated[float | None, Within(0, 1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceSystem:
+    """A system whose results were published, and which measured cases stand beside it."""
+
+    name: str
+    title: str
+    """In French, as the site shows it."""
+    kind: ModelKind
+    prompts: str | None
+    """Name of the prompt set whose cases stand beside it; None for a supervised system."""
+    accuracy: Annotated[float, Within(0, 1)]
+    per_class: tuple[ReferenceScores, ...]
+    contrastive: bool | None = None
+    """Whether it is a CLIP: contrast of images and texts trained it; None where it is not said."""
+    augmented: bool | None = None
+    """Whether it learned from augmented views; None where it is not said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """Published results on the same data, quoted with their source."""
+
+    study: str
+    source: str
+    """Author, title and date, in French."""
+    slide: str
+    """Where in the source the figures stand, in French."""
+    test_images: Annotated[int, Within(1)]
+    classes: tuple[str, ...]
+    systems: tuple[ReferenceSystem, ...]
+    translations: Mapping[str, str] = field(default_factory=dict)
+    """French text of the file (source, titles) to the same in English."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

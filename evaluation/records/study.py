@@ -6,9 +6,18 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from evaluation.records.base import FOLDS, DatasetKind, Fold, Option, Reading, Source, digest_of
+from evaluation.records.base import (
+    FOLDS,
+    DatasetKind,
+    Fold,
+    Option,
+    Reading,
+    Source,
+    Within,
+    digest_of,
+)
 from evaluation.records.kinds import KINDS, Family, ModelKind
 from evaluation.records.methods import ExplainMethod
 from evaluation.records.training import AugmentationSpec, TrainingSpec
@@ -47,7 +56,7 @@ class DatasetSpec:
     origin: str = ""
     follow_links: bool = False
     """Whether symbolic links may lead out of the root, and links to folders are entered."""
-    bits: int | None = None
+    bits: Annotated[int | None, Within(9, 16)] = None
     """How many bits of 16 count in grey photos whose files do not say it."""
     parts: Mapping[str, Fold] | None = None
     """``folder``: which top folders are which part; empty: all are classes; None: by name."""
@@ -55,34 +64,35 @@ class DatasetSpec:
     """Whether the photos may be shown on a published site."""
     archive: str | None = None
     """Address of a ZIP archive of the photos, which ``veille data`` fetches."""
-    rows: int | None = None
+    rows: Annotated[int | None, Within(1)] = None
     """``table`` and ``flipkart``: how many photos the archive's CSV file lists."""
 
 
 NearDuplicates = Literal["group", "report", "off"]
 SmallClasses = Literal["refuse", "leave-out"]
+Derive = Literal["class-names", "subcategories", "random-words"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitSpec:
     """Sizes of the test and validation parts: a count per class, or a share of each class."""
 
-    seed: int = 0
-    test_per_class: int | None = None
-    validation_per_class: int | None = None
-    test_share: float = 0.2
+    seed: Annotated[int, Within(0)] = 0
+    test_per_class: Annotated[int | None, Within(1)] = None
+    validation_per_class: Annotated[int | None, Within(1)] = None
+    test_share: Annotated[float, Within(0, 1, above=True)] = 0.2
     """Used when ``test_per_class`` is None; 1 for a study that trains nothing."""
-    validation_share: float = 0.2
+    validation_share: Annotated[float, Within(0, 1)] = 0.2
     """Used when ``validation_per_class`` is None; 0 for a study that trains nothing."""
     near_duplicates: NearDuplicates = "group"
     """Whether photos that look the same are kept together ("group"), only told ("report": exact
     copies are still kept together), or not looked for."""
     small_classes: SmallClasses = "refuse"
     """What becomes of a class that has too few photos for the parts."""
-    repeats: int = 0
+    repeats: Annotated[int, Within(1)] = 0
     """How many other splits of the same photos are drawn, on which cheap cases are made anew;
     with ``folds``, how many cross-validations."""
-    folds: int | None = None
+    folds: Annotated[int | None, Within(2)] = None
     """Parts of a cross-validation: each photo is tested once in each repetition."""
     repeat_adapted: bool = False
     """Whether label-free cases, which take seconds to minutes a draw, are repeated too."""
@@ -102,11 +112,11 @@ class PromptSet:
     templates: tuple[str, ...] = ("{}",)
     """Each holds one ``{}`` that a text of the class replaces; none yet: those that fit the model
     (:meth:`fitted`)."""
-    derive: Literal["class-names", "subcategories", "random-words"] | None = None
+    derive: Derive | None = None
     """Where the texts come from when the file does not spell them."""
     like: str | None = None
     """``random-words``: the prompt set whose numbers of texts and of words are matched."""
-    seed: int = 0
+    seed: Annotated[int, Within(0)] = 0
     """``random-words``: of the draw."""
     source: str = ""
     """Who wrote the texts, in French, as the site shows it."""
@@ -256,26 +266,26 @@ class ExplainSpec:
 
     methods: tuple[ExplainMethod, ...] = ()
     """Empty for the tower's own method, then RISE, which alone compares models."""
-    photos_per_rule: int = 1
+    photos_per_rule: Annotated[int, Within(0)] = 1
     """Of each class, for each rule of the selection."""
-    confusions: int = 3
+    confusions: Annotated[int, Within(0)] = 3
     """Pairs (true class, predicted class) that are shown: the most frequent ones."""
-    shared_per_class: int = 1
+    shared_per_class: Annotated[int, Within(0)] = 1
     """Photos of each class that are explained whatever the case, so that cases compare."""
-    cap: int = 32
+    cap: Annotated[int, Within(1)] = 32
     """Photos of a case, at most."""
-    masks: int = 300
+    masks: Annotated[int, Within(2)] = 300
     """Of RISE: forward passes a photo and model; a further prompt set costs none."""
-    rise_photos: int = 8
+    rise_photos: Annotated[int, Within(0)] = 8
     """Photos explained by RISE, those of the curves included: the ones that all cases share
     come first, so that a further prompt set costs little."""
-    faithfulness_photos: int = 8
+    faithfulness_photos: Annotated[int, Within(0)] = 8
     """Photos whose deletion and insertion curves are drawn, shared ones first; 0 for none."""
-    curve_steps: int = 10
+    curve_steps: Annotated[int, Within(2)] = 10
     """Steps of a curve, from the whole photo to none of it."""
-    randomisation_photos: int = 2
+    randomisation_photos: Annotated[int, Within(0)] = 2
     """Photos explained again with random weights, once a model; 0 for none."""
-    seed: int = 0
+    seed: Annotated[int, Within(0)] = 0
 
     def covers(self, other: ExplainSpec) -> bool:
         """Whether maps made by this leave nothing to make by the other."""

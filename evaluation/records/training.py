@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
+from evaluation.records.base import Within
 from evaluation.records.data import Sample
 
 if TYPE_CHECKING:
@@ -22,23 +23,23 @@ class TrainingSpec:
     """The table ``[models.training]`` of a supervised model."""
 
     regime: Regime = "logistic"
-    views: int = 4
+    views: Annotated[int, Within(1)] = 4
     """``head``: augmented views of each training photo; without augmentation, the photo itself."""
-    epochs: int | None = None
+    epochs: Annotated[int | None, Within(1)] = None
     """At most; None: the regime's own number."""
-    batch_size: int | None = None
+    batch_size: Annotated[int | None, Within(1)] = None
     """None: the regime's own."""
-    learning_rate: float | None = None
+    learning_rate: Annotated[float | None, Within(0, 100, above=True)] = None
     """At the end of the warm-up; None: the regime's own."""
-    weight_decay: float | None = None
+    weight_decay: Annotated[float | None, Within(0, 100)] = None
     """None: chosen on validation (``head``), or 0.05 (``finetune``)."""
-    label_smoothing: float = 0.0
+    label_smoothing: Annotated[float, Within(0, 0.9)] = 0.0
     """Share of the target that is spread over the classes (Szegedy et al. 2016, section 7)."""
-    warmup_epochs: int = 1
+    warmup_epochs: Annotated[int, Within(0)] = 1
     """During which the learning rate rises in a straight line, before its cosine descent."""
-    patience: int | None = None
+    patience: Annotated[int | None, Within(1)] = None
     """Epochs without progress on validation after which training stops; None: never."""
-    blocks: int | None = 3
+    blocks: Annotated[int | None, Within(1)] = 3
     """``finetune``: how many of the trunk's last blocks learn; None: all of it."""
     ema: float | None = None
     """``finetune``: decay of the moving average of the weights that is kept; None: none."""
@@ -50,18 +51,18 @@ class AugmentationSpec:
 
     flip: bool = False
     """Left and right, every other time."""
-    crop: float = 1.0
+    crop: Annotated[float, Within(0, 1, above=True)] = 1.0
     """A rectangle of at least this share of the area is cut out and resized; 1: none is."""
-    rotation: float = 0.0
+    rotation: Annotated[float, Within(0, 180)] = 0.0
     """Degrees, at most, either way; white fills the corners."""
-    colour: float = 0.0
+    colour: Annotated[float, Within(0, 1)] = 0.0
     """Strength of the changes of brightness, contrast and saturation (and a quarter of it of
     hue): 0.4 multiplies them by 0.6 to 1.4."""
-    randaugment: int = 0
+    randaugment: Annotated[int, Within(0)] = 0
     """Operations drawn from RandAugment's list (Cubuk et al. 2020)."""
-    magnitude: int = 9
+    magnitude: Annotated[int, Within(0, 30)] = 9
     """Of RandAugment, out of 30."""
-    erasing: float = 0.0
+    erasing: Annotated[float, Within(0, 1)] = 0.0
     """Probability that a rectangle is erased (Zhong et al. 2020)."""
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from evaluation.records import BoolArray, FloatArray, IntArray, Metric
-from evaluation.records.groups import clusters
+from evaluation.records.data import clusters
 
 CONFIDENCE = 0.95
 Z = float(ndtri((1 + CONFIDENCE) / 2))

@@ -17,7 +17,7 @@ import scipy.optimize
 import scipy.stats
 
 from evaluation.records import BoolArray, FloatArray, IntArray, MeanGain, Metric
-from evaluation.records.groups import clusters
+from evaluation.records.data import clusters
 from evaluation.scoring.intervals import CONFIDENCE, Interval, design_effect, t_interval
 
 ALPHA = 0.05

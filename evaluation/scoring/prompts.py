@@ -12,7 +12,7 @@ import scipy.stats
 from evaluation import records
 from evaluation.records import BoolArray, ClassGain, FloatArray, IntArray, Predictions, TextEffect
 from evaluation.records.base import unit
-from evaluation.records.groups import clusters
+from evaluation.records.data import clusters
 from evaluation.scoring.comparison import Aligned
 from evaluation.scoring.intervals import bootstrap, resample, share, sums_of, units_of
 from evaluation.scoring.paired import Paired, paired, with_holm

@@ -19,7 +19,7 @@ from evaluation import records
 from evaluation.errors import DataError
 from evaluation.labelfree import Adapted, Unlabelled, adapt, controls, learn, two_folds
 from evaluation.records import Adaptation, Case, FloatArray, Fold, Head, Metric, ModelSpec
-from evaluation.records.labelfree import METHOD
+from evaluation.records.runs import ADAPTING
 from evaluation.scoring.paired import mean_gain
 from evaluation.stages.bench import READ, Bench, title_texts
 from evaluation.stages.open import StudyData
@@ -79,7 +79,7 @@ def adapt_case(
     spec, data = case.model, bench.data
     key = key_of(
         "label-free",
-        method=METHOD,
+        method=ADAPTING,
         model=bench.model.fingerprint,
         head=head_digest(zero_shot),
         photos=[data.dataset.revision, data.split.digest],

@@ -15,7 +15,7 @@ import numpy as np
 from evaluation.errors import ArtefactError, VeilleError, meant
 from evaluation.files import replacing
 from evaluation.records import CaseChange, KeptState, Metric, Predictions, RunRecord, StudyResults
-from evaluation.records.groups import group_numbers
+from evaluation.records.data import group_numbers
 from evaluation.scoring.comparison import in_order
 from evaluation.scoring.paired import paired
 from evaluation.stores.artefacts import kept_states, read_study_results, states_of, writing

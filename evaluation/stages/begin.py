@@ -8,14 +8,12 @@ from pathlib import Path
 
 from evaluation.data.exported import export_saved_dataset, is_saved_dataset
 from evaluation.data.folders import list_folder
-from evaluation.data.listing import ListedPhoto, Listing
-from evaluation.data.parts import part_of
+from evaluation.data.listing import ListedPhoto, Listing, part_of
 from evaluation.data.rows import Rows, read_rows
 from evaluation.data.tables import SPLIT_NAMES, list_table
 from evaluation.errors import DataError, quoted
 from evaluation.records import FOLDS, DatasetSpec, Option
-from evaluation.study.naming import texts_of
-from evaluation.study.scaffold import Plan, refuse_name, write_new_study
+from evaluation.study.scaffold import Plan, refuse_name, texts_of, write_new_study
 
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")

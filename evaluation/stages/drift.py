@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.data.unlabelled import read_photos
+from evaluation.data.loading import read_photos
 from evaluation.errors import DataError
 from evaluation.records import BoolArray, Case, Drift, FloatArray
 from evaluation.scoring.abstention import TARGET

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation import records
-from evaluation.records.groups import group_numbers
+from evaluation.records.data import group_numbers
 from evaluation.scoring.comparison import Aligned, align
 from evaluation.scoring.prompts import choose_prompts
 from evaluation.stages.standing import tables_digest

@@ -21,7 +21,7 @@ from evaluation.data import (
 )
 from evaluation.errors import DataError
 from evaluation.records import Case, IntArray, Sample, SampleCard, Split, StrayCard, Study
-from evaluation.records.groups import group_numbers
+from evaluation.records.data import group_numbers
 from evaluation.stages.cards import cards
 from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from evaluation.data.loading import read_photos
 from evaluation.data.look import alike
-from evaluation.data.unlabelled import read_photos
 from evaluation.errors import ModelError
 from evaluation.records import Answer, Case, FolderAnswers, Head, Predictions, Sample, StrayResults
 from evaluation.scoring.abstention import TARGET, automate

@@ -16,7 +16,7 @@ from evaluation.files import json_object
 from evaluation.models import embedded
 from evaluation.models.checkpoints import is_path
 from evaluation.records import SCHEMA_VERSION, Case, CaseComparison, RunRecord, digest_of
-from evaluation.records.labelfree import METHOD
+from evaluation.records.runs import ADAPTING
 from evaluation.stages import provenance
 from evaluation.stages.open import StudyData
 from evaluation.stages.settings import Settings
@@ -39,7 +39,7 @@ def fingerprint(case: Case, data: StudyData, settings: Settings) -> str:
     """SHA-256 (hexadecimal) of all that a case's outcome rests on."""
     return digest_of(
         {
-            "program": [SCORING, SCHEMA_VERSION, *([METHOD] if case.model.adapt else [])],
+            "program": [SCORING, SCHEMA_VERSION, *([ADAPTING] if case.model.adapt else [])],
             "photos": data.dataset.revision,
             "said": [
                 [sample.id, sample.title, sample.text, sample.subcategory]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from evaluation.errors import meant
 from evaluation.records import AnswerSpec
-from evaluation.study.toml_table import Table, read_toml
+from evaluation.study.toml_file import read_toml
+from evaluation.study.toml_table import Table
 
 _POINTS = 100
 
@@ -18,41 +19,37 @@ def read_answer(
     ``reference`` is the file of the quoted systems that ``[answer.beside]`` may name.
     """
     table = study.table("answer")
-    default = AnswerSpec()
     margin = table.within("margin", 0, _POINTS, open_low=True)
-    spec = AnswerSpec(
-        about=table.choice("about", ("clip",)),
-        candidates=_known(table, "candidates", (*models, *cases)),
-        rivals=_known(table, "rivals", (*models, *cases)),
-        beside=_beside(table.table("beside"), _systems(reference), (*models, *cases)),
-        margin=default.margin if margin is None else margin / _POINTS,
+    names = (*models, *cases)
+    spec = table.record(
+        AnswerSpec,
+        candidates=_known(table, "candidates", names),
+        rivals=_known(table, "rivals", names),
+        beside=_beside(table.table("beside"), reference, names),
+        margin=AnswerSpec().margin if margin is None else margin / _POINTS,
     )
     for name in set(spec.candidates) & set(spec.rivals):
         table.wrong("rivals", f"{name!r} is a candidate too", "delete it from one of the two")
-    table.finish()
     return spec
 
 
 def _known(table: Table, key: str, names: Sequence[str]) -> tuple[str, ...]:
     """A list of models, or of cases."""
     chosen = table.texts(key, single=True)
-    for name in chosen:
-        if name not in names:
-            table.wrong(key, f"{name!r} is no model nor case", meant(name, names))
+    table.are_known(key, chosen, names, "is no model nor case")
     return chosen
 
 
-def _systems(reference: Path | None) -> tuple[str, ...]:
-    raw = (read_toml(reference, []) if reference else None) or {}
-    systems = raw.get("systems", ())
-    return tuple(
-        str(system["name"]) for system in systems if isinstance(system, dict) and "name" in system
-    )
-
-
 def _beside(
-    table: Table, systems: Sequence[str], names: Sequence[str]
+    table: Table, reference: Path | None, names: Sequence[str]
 ) -> dict[str, tuple[str, ...]]:
+    """Systems that the reference quotes to what stands beside them."""
+    raw = (read_toml(reference, []) if reference else None) or {}
+    systems = [
+        str(system["name"])
+        for system in raw.get("systems", ())
+        if isinstance(system, dict) and "name" in system
+    ]
     for system in table.raw:
         if system not in systems:
             table.wrong(system, "is no quoted system", meant(system, systems))

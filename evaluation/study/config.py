@@ -3,34 +3,25 @@
 A study is a folder: ``study.toml``, ``prompts/<name>.toml`` and whatever they refer to.  What
 only the photos can tell (does each class have a text?) is checked where they are read.
 
-A new key is a field of its record and one line of the function that reads its table:
-``dataset_spec`` for ``[dataset]`` and ``[split]``, ``model_spec`` for ``[[models]]``,
-``prompt_spec`` for a prompt set, here for the others.
+A new key is a field of its record, with its bounds in the field's type.  What a type cannot say
+is read in ``dataset_spec`` for ``[dataset]`` and ``[split]``, ``model_spec`` for ``[[models]]``,
+``prompt_spec`` for a prompt set, ``answer_spec`` for ``[answer]``, here for the others.
 """
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from evaluation.errors import ConfigError, Mistake, meant, one_line
-from evaluation.records import (
-    EXPLAIN_METHODS,
-    Case,
-    ExplainMethod,
-    ExplainSpec,
-    ModelSpec,
-    PromptSet,
-    Study,
-    Threshold,
-)
+from evaluation.records import Case, ExplainSpec, Study, Threshold
 from evaluation.records.metrics import OF_CASES
 from evaluation.study.answer_spec import read_answer
 from evaluation.study.dataset_spec import read_dataset, read_split, refuse_no_training
 from evaluation.study.model_spec import read_models, refuse_unknown_prompts
 from evaluation.study.prompt_spec import read_prompt_sets
-from evaluation.study.toml_table import SLUG, Table, read_toml, refuse_twice
+from evaluation.study.toml_file import read_toml
+from evaluation.study.toml_table import SLUG, Table, check_schema, refuse_twice
 
 SCHEMA = 1
 """Version of the study files that this program reads."""
@@ -136,10 +127,8 @@ def _study(file: Path, data_root: Path | None, mistakes: list[Mistake]) -> Study
     if raw is None:
         return None
     table = Table(raw, file, mistakes)
-    _check_schema(table)
+    check_schema(table, SCHEMA)
     name = _study_name(table)
-    title = table.required_text("title")
-    question = table.required_text("question")
     dataset = read_dataset(table.table("dataset"), data_root)
     split_table = table.table("split")
     split = read_split(split_table)
@@ -147,29 +136,26 @@ def _study(file: Path, data_root: Path | None, mistakes: list[Mistake]) -> Study
     refuse_no_training(split_table, split, models)
     prompts = read_prompt_sets(table, models)
     reference = _reference(table)
-    translations = _translations(file.with_name(ENGLISH), mistakes)
-    glosses = _translations(file.with_name(FRENCH), mistakes)
     refuse_unknown_prompts(table, models, [prompt_set.name for prompt_set in prompts])
-    cases = _case_names(name, models, prompts)
-    thresholds = _thresholds(table, cases)
-    answer = read_answer(table, [model.name for model in models], cases, reference)
-    explain = _explain(table.table("explain")) if table.has("explain") else None
-    table.finish()
-    return Study(
+    cases = [
+        Case(study=name, model=model, prompts=prompt_set).name
+        for model in models
+        for prompt_set in model.prompts_of(prompts)
+    ]
+    return table.record(
+        Study,
         name=name,
-        title=title,
-        question=question,
         file=file,
         dataset=dataset,
         split=split,
         models=models,
         prompts=prompts,
-        thresholds=thresholds,
+        thresholds=_thresholds(table, cases),
         reference=reference,
-        explain=explain,
-        answer=answer,
-        translations=translations,
-        glosses=glosses,
+        explain=table.table("explain").record(ExplainSpec) if table.has("explain") else None,
+        answer=read_answer(table, [model.name for model in models], cases, reference),
+        translations=_translations(file.with_name(ENGLISH), mistakes),
+        glosses=_translations(file.with_name(FRENCH), mistakes),
     )
 
 
@@ -177,21 +163,7 @@ def _translations(file: Path, mistakes: list[Mistake]) -> Mapping[str, str]:
     """A text to the same in the file's language, when there is such a file beside the study."""
     if not file.is_file():
         return {}
-    table = Table(read_toml(file, mistakes) or {}, file, mistakes)
-    found = {text: table.required_text(text) for text in table.raw}
-    table.finish()
-    return found
-
-
-def _check_schema(table: Table) -> None:
-    table.required("schema", f"schema = {SCHEMA}")
-    schema = table.integer("schema", 1)
-    if schema not in (None, SCHEMA):
-        table.wrong(
-            "schema",
-            f"version {schema} is unknown",
-            f"write schema = {SCHEMA}, or use a newer veille-clip",
-        )
+    return Table(read_toml(file, mistakes) or {}, file, mistakes).every_text()
 
 
 def _study_name(table: Table) -> str:
@@ -204,24 +176,6 @@ def _study_name(table: Table) -> str:
     return name
 
 
-_EXPLAIN_MINIMA = {"cap": 1, "masks": 2, "curve_steps": 2}
-"""The smallest values of numbers of the [explain] table; 0 of the others."""
-
-
-def _explain(table: Table) -> ExplainSpec:
-    methods = table.texts("methods")
-    for method in methods:
-        if method not in EXPLAIN_METHODS:
-            table.wrong("methods", f"{method!r} is unknown", meant(method, EXPLAIN_METHODS))
-    keys = [field.name for field in fields(ExplainSpec) if field.name != "methods"]
-    numbers = {key: table.integer(key, _EXPLAIN_MINIMA.get(key, 0)) for key in keys}
-    table.finish()
-    return ExplainSpec(
-        methods=cast("tuple[ExplainMethod, ...]", methods),
-        **{key: value for key, value in numbers.items() if value is not None},
-    )
-
-
 def _reference(table: Table) -> Path | None:
     name = table.text("reference")
     if not name:
@@ -230,14 +184,6 @@ def _reference(table: Table) -> Path | None:
     if not file.is_file():
         table.wrong("reference", f"no file {name!r}", "correct the name or delete the line")
     return file
-
-
-def _case_names(study: str, models: Sequence[ModelSpec], prompts: Sequence[PromptSet]) -> list[str]:
-    return [
-        Case(study=study, model=model, prompts=prompt_set).name
-        for model in models
-        for prompt_set in model.prompts_of(prompts)
-    ]
 
 
 def _thresholds(study: Table, cases: Sequence[str]) -> tuple[Threshold, ...]:
@@ -252,34 +198,21 @@ def _thresholds(study: Table, cases: Sequence[str]) -> tuple[Threshold, ...]:
 
 
 def _threshold(table: Table, cases: Sequence[str]) -> Threshold:
-    case = table.required_text("case")
-    if since := table.optional_text("no_worse_than"):
-        return _no_worse(table, case, since, cases)
-    over = table.optional_text("over")
-    table.required("metric", 'metric = "accuracy"')
-    metric = table.choice("metric", tuple(row.name for row in OF_CASES)) or ""
-    table.required("minimum", "minimum = 0.6")
-    minimum = table.number("minimum")
+    case, over = table.required_text("case"), None
+    if since := table.optional_text("no_worse_than"):  # on the same photos, less a margin
+        minimum = -(table.within("margin", 0, 1) or 0.0)
+        floor = Threshold(case=case, metric="accuracy", minimum=minimum, since=since)
+    else:
+        over = table.optional_text("over")
+        table.required("metric", 'metric = "accuracy"')
+        metric = table.choice("metric", tuple(row.name for row in OF_CASES)) or ""
+        table.required("minimum", "minimum = 0.6")
+        minimum = table.within("minimum", -1 if over else 0, 1) or 0.0
+        floor = Threshold(case=case, metric=metric, minimum=minimum, over=over)
     table.finish()
-    for key, value in (("case", case), ("over", over)):
-        _is_a_case(table, key, value, cases)
+    for key, name in (("case", case), ("over", over)):
+        if name:
+            table.are_known(key, [name], cases, "is no case of this study")
     if over and over == case:
         table.wrong("over", "is the case itself", "name another case or delete the line")
-    if minimum is not None and not (-1 if over else 0) <= minimum <= 1:
-        table.wrong("minimum", f"{minimum:g} is out of range", "metrics lie between 0 and 1")
-    return Threshold(case=case, metric=metric, minimum=minimum or 0.0, over=over)
-
-
-def _no_worse(table: Table, case: str, since: str, cases: Sequence[str]) -> Threshold:
-    """Accuracy on the same photos, not lower than it was by more than a margin."""
-    margin = table.number("margin") or 0.0
-    table.finish()
-    _is_a_case(table, "case", case, cases)
-    if not 0 <= margin <= 1:
-        table.wrong("margin", f"{margin:g} is out of range", "write 0.02 for two points")
-    return Threshold(case=case, metric="accuracy", minimum=-margin, since=since)
-
-
-def _is_a_case(table: Table, key: str, value: str | None, cases: Sequence[str]) -> None:
-    if value and value not in cases:
-        table.wrong(key, f"{value!r} is no case of this study", meant(value, cases))
+    return floor

@@ -3,20 +3,12 @@
 import codecs
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import get_args
 from urllib.parse import urlsplit
 
-from evaluation.records import (
-    FOLDS,
-    DatasetKind,
-    DatasetSpec,
-    Fold,
-    ModelSpec,
-    NearDuplicates,
-    SmallClasses,
-    SplitSpec,
-)
+from evaluation.records import FOLDS, DatasetKind, DatasetSpec, Fold, ModelSpec, SplitSpec
 from evaluation.study.toml_table import Table
 
 # A data set kind's keys, beside those of every kind.
@@ -35,53 +27,30 @@ def read_dataset(table: Table, data_root: Path | None) -> DatasetSpec:
     kinds: tuple[DatasetKind, ...] = get_args(DatasetKind)
     table.required("kind", f"kind = one of {', '.join(kinds)}")
     kind = table.choice("kind", kinds)
-    for key in sorted({key for keys in _KIND_KEYS.values() for key in keys}):
-        if kind is not None and table.has(key) and key not in _KIND_KEYS[kind]:
-            table.wrong(key, f"a {kind} data set has no such key", "delete the line")
-    if kind is not None and "csv" in _KIND_KEYS[kind]:
-        table.required("csv", 'csv = "file.csv", relative to the root')
-    spec = DatasetSpec(
+    if kind is not None:
+        others = set().union(*_KIND_KEYS.values()) - set(_KIND_KEYS[kind])
+        table.refuse(sorted(others), f"a {kind} data set has no such key")
+        if "csv" in _KIND_KEYS[kind]:
+            table.required("csv", 'csv = "file.csv", relative to the root')
+    return table.record(
+        DatasetSpec,
         kind=kind or "folder",
         root=_root(table, data_root),
         csv=_inner_path(table, "csv") or None,
         images=_inner_path(table, "images"),
-        path_column=table.text("path_column", "path"),
-        label_column=table.text("label_column", "label"),
-        subcategory_column=table.optional_text("subcategory_column"),
-        title_column=table.optional_text("title_column"),
-        follow_links=table.boolean("follow_links"),
         parts=_parts(table),
-        bits=_bits(table),
-        text_column=table.optional_text("text_column"),
         delimiter=table.character("delimiter"),
         encoding=_encoding(table),
-        split_column=table.optional_text("split_column"),
-        group_column=table.optional_text("group_column"),
-        slices=table.texts("slices"),
         strays=_inner_path(table, "strays"),
-        licence=table.text("licence"),
-        origin=table.text("origin"),
-        redistributable=table.boolean("redistributable"),
         archive=_address(table, "archive"),
-        rows=table.integer("rows", 1),
     )
-    table.finish()
-    return spec
-
-
-def _bits(table: Table) -> int | None:
-    bits = table.integer("bits", 9)
-    if bits is not None and bits > 16:  # noqa: PLR2004 - a file's samples have no more
-        table.wrong("bits", f"{bits} is too large", "write bits = 10, 12 or 16")
-    return bits
 
 
 def _parts(table: Table) -> Mapping[str, Fold] | None:
     """Folder to part; empty for "none": the top folders are classes."""
     if not table.has("parts"):
         return None
-    if table.raw["parts"] == "none":
-        table.text("parts")  # read, hence known
+    if table.says("parts", "none"):
         return {}
     parts = table.table("parts")
     folds = {name: parts.choice(name, FOLDS) for name in parts.raw}
@@ -127,25 +96,11 @@ def _inner_path(table: Table, key: str) -> str:
 
 def read_split(table: Table) -> SplitSpec:
     """``[split]``; its own values where the file gives none."""
-    default = SplitSpec()
-    near: tuple[NearDuplicates, ...] = get_args(NearDuplicates)
-    small: tuple[SmallClasses, ...] = get_args(SmallClasses)
-    test = table.within("test_share", 0, 1, open_low=True)
-    validation = table.within("validation_share", 0, 1)
-    spec = SplitSpec(
-        seed=table.integer("seed", 0) or 0,
-        test_per_class=table.integer("test_per_class", 1),
-        validation_per_class=table.integer("validation_per_class", 1),
-        test_share=default.test_share if test is None else test,
-        validation_share=min(default.validation_share, 1 - (test or default.test_share))
-        if validation is None
-        else validation,
-        near_duplicates=table.choice("near_duplicates", near) or default.near_duplicates,
-        small_classes=table.choice("small_classes", small) or default.small_classes,
-        repeats=table.integer("repeats", 1) or (1 if table.has("folds") else 0),
-        folds=table.integer("folds", 2),
-        repeat_adapted=table.boolean("repeat_adapted"),
-    )
+    spec = table.record(SplitSpec)
+    if not table.has("validation_share"):
+        spec = replace(spec, validation_share=min(spec.validation_share, 1 - spec.test_share))
+    if table.has("folds") and not spec.repeats:
+        spec = replace(spec, repeats=1)
     if spec.repeats == 1 and spec.folds is None:
         table.wrong("repeats", "one draw has no spread", "write repeats = 10, or folds = 5")
     for part in ("test", "validation"):
@@ -155,7 +110,6 @@ def read_split(table: Table) -> SplitSpec:
             )
     if _held_out(spec) > 1:
         table.wrong("test_share", f"the parts are more than all ({_held_out(spec):g})", "lower it")
-    table.finish()
     return spec
 
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast, get_args
 
-from evaluation.errors import meant
 from evaluation.records import (
     KINDS,
     AugmentationSpec,
@@ -39,35 +38,24 @@ def _model(table: Table) -> ModelSpec:
     kind = table.choice("kind", kinds)
     if kind is not None and not KINDS[kind].embeds:
         return (_asked if KINDS[kind].reads_texts else _made_elsewhere)(table, name, kind)
-    architecture = table.text("architecture")
-    weights = table.required_text("weights")
-    contrastive = table.boolean("contrastive") if table.has("contrastive") else None
+    architecture, weights = _weights(table, kind)
     options = _options(table.table("options"))
-    title = table.required_text("title")
     training, augmentation = _learning(table, kind)
     adapt, shares, reads = _label_free(table, kind)
     head_classes = _kept_head(table, kind, trained=training is not None or augmentation is not None)
-    prompts = table.texts("prompts")
-    table.finish()
-    if weights and not architecture and _needs_architecture(kind, weights):
-        table.wrong("architecture", "is missing", f"say which architecture {weights!r} belongs to")
-    if architecture and kind and KINDS[kind].reads_texts and _says_architecture(weights):
-        table.wrong("architecture", f"the weights {weights!r} say their own", "delete the line")
-    return ModelSpec(
+    return table.record(
+        ModelSpec,
         name=name,
         kind=kind or "clip",
         architecture=architecture,
-        weights=_local(weights, table.file.parent),
-        title=title,
+        weights=weights,
         options=options,
-        contrastive=contrastive,
         training=training,
         augmentation=augmentation,
         head_classes=head_classes,
         adapt=adapt,
         shares=shares,
         reads=reads,
-        prompts=prompts,
     )
 
 
@@ -96,9 +84,8 @@ def refuse_unknown_prompts(study: Table, models: Sequence[ModelSpec], known: Seq
     for table, model in zip(study.tables("models"), models, strict=True):
         if model.prompts and not model.reads_texts:
             table.wrong("prompts", f"a {model.kind} model reads none", "delete the line")
-        for name in model.prompts if model.reads_texts else ():
-            if name not in known:
-                table.wrong("prompts", f"{name!r} is not of this study", meant(name, known))
+        elif model.reads_texts:
+            table.are_known("prompts", model.prompts, known, "is not of this study")
 
 
 def _label_free(
@@ -106,13 +93,10 @@ def _label_free(
 ) -> tuple[tuple[Source, ...], Mapping[str, float] | None, tuple[Reading, ...]]:
     """``adapt``, ``shares`` and ``reads``: what is read of the user's own, labels apart."""
     sources: tuple[Source, ...] = get_args(Source)
-    for key in ("adapt", "shares"):
-        if kind is not None and KINDS[kind].learns and model.has(key):
-            model.wrong(key, "a supervised model has labels", "delete the line")
+    if kind is not None and KINDS[kind].learns:
+        model.refuse(("adapt", "shares"), "a supervised model has labels")
     adapt = model.texts("adapt", single=True)
-    for name in adapt:
-        if name not in sources:
-            model.wrong("adapt", f"{name!r} is unknown", meant(name, sources))
+    model.are_known("adapt", adapt, sources)
     reads = model.texts("reads", single=True) or ("photo",)
     if sorted(reads) not in (["photo"], ["photo", "title"]):
         model.wrong("reads", f"{reads} is not read", 'write reads = ["photo", "title"]')
@@ -162,123 +146,59 @@ def _kept_head(table: Table, kind: ModelKind | None, *, trained: bool) -> tuple[
     return classes
 
 
-def _needs_architecture(kind: ModelKind | None, weights: str) -> bool:
-    """A folder or a hub name may hold its own configuration; a tag or a file does not."""
-    if _says_architecture(weights):
-        return False
-    learns = kind is not None and KINDS[kind].learns
-    return learns or not _is_path(weights) or weights.endswith(WEIGHT_SUFFIXES)
+def _weights(table: Table, kind: ModelKind | None) -> tuple[str, str]:
+    """``architecture``, and ``weights`` as ModelSpec has them: a path becomes absolute."""
+    architecture, weights = table.text("architecture"), table.required_text("weights")
+    says_its_own = weights == "embedded" or weights.startswith("hf-hub:")
+    file = weights.endswith(WEIGHT_SUFFIXES)
+    path = not says_its_own and (file or "/" in weights or weights.startswith((".", "~")))
+    # A folder may hold its own configuration; a tag or a file does not.
+    folder = path and not file and not (kind and KINDS[kind].learns)
+    if weights and not architecture and not says_its_own and not folder:
+        table.wrong("architecture", "is missing", f"say which architecture {weights!r} belongs to")
+    if architecture and says_its_own and kind and KINDS[kind].reads_texts:
+        table.wrong("architecture", f"the weights {weights!r} say their own", "delete the line")
+    absolute = (table.file.parent / Path(weights).expanduser()).resolve() if path else weights
+    return architecture, str(absolute)
 
 
-def _says_architecture(weights: str) -> bool:
-    return weights == "embedded" or weights.startswith("hf-hub:")
-
-
-def _is_path(weights: str) -> bool:
-    if _says_architecture(weights):
-        return False
-    return weights.startswith((".", "~")) or "/" in weights or weights.endswith(WEIGHT_SUFFIXES)
-
-
-def _local(weights: str, folder: Path) -> str:
-    """Weights as ModelSpec has them: a path becomes absolute."""
-    return str((folder / Path(weights).expanduser()).resolve()) if _is_path(weights) else weights
-
-
-# What only one regime reads, beside what every trained one does.
+_TRAINED = (
+    *("epochs", "batch_size", "learning_rate", "weight_decay"),
+    *("label_smoothing", "warmup_epochs", "patience"),
+)
 _REGIME_KEYS: Mapping[Regime, tuple[str, ...]] = {
     "logistic": (),
-    "head": ("views",),
-    "finetune": ("blocks", "ema"),
+    "head": (*_TRAINED, "views"),
+    "finetune": (*_TRAINED, "blocks", "ema"),
 }
-_TRAINED_KEYS = (
-    "epochs",
-    "batch_size",
-    "learning_rate",
-    "weight_decay",
-    "label_smoothing",
-    "warmup_epochs",
-    "patience",
-)
+"""What each regime reads."""
 
 
 def _learning(
     model: Table, kind: ModelKind | None
 ) -> tuple[TrainingSpec | None, AugmentationSpec | None]:
     """``[models.training]`` and ``[models.augmentation]``, of a supervised model."""
-    for key in ("training", "augmentation"):
-        if kind is not None and not KINDS[kind].learns and model.has(key):
-            model.wrong(key, f"a {kind} model is not trained", "delete the table")
+    if kind is not None and not KINDS[kind].learns:
+        tables = ("training", "augmentation")
+        model.refuse(tables, f"a {kind} model is not trained", "delete the table")
     training = _training(model.table("training")) if model.has("training") else None
-    augmentation = _augmentation(model.table("augmentation")) if model.has("augmentation") else None
+    augmentation = (
+        model.table("augmentation").record(AugmentationSpec) if model.has("augmentation") else None
+    )
     if kind is not None and KINDS[kind].learns:
         _refuse_useless_views(model, training or TrainingSpec(), augmentation)
     return training, augmentation
 
 
 def _training(table: Table) -> TrainingSpec:
-    default = TrainingSpec()
     regimes: tuple[Regime, ...] = get_args(Regime)
     table.required("regime", f"regime = one of {', '.join(regimes)}")
     regime = table.choice("regime", regimes)
-    _refuse_keys_of_others(table, regime)
-    spec = TrainingSpec(
-        regime=regime or "logistic",
-        views=table.integer("views", 1) or default.views,
-        epochs=table.integer("epochs", 1),
-        batch_size=table.integer("batch_size", 1),
-        learning_rate=table.within("learning_rate", 0, 100, open_low=True),
-        weight_decay=table.within("weight_decay", 0, 100),
-        label_smoothing=table.within("label_smoothing", 0, 0.9) or 0.0,
-        warmup_epochs=_given(table.integer("warmup_epochs", 0), default.warmup_epochs),
-        patience=table.integer("patience", 1),
-        blocks=_blocks(table),
-        ema=table.share("ema"),
-    )
-    table.finish()
-    return spec
-
-
-def _given(value: int | None, default: int) -> int:
-    return default if value is None else value
-
-
-def _blocks(table: Table) -> int | None:
-    """A number of last blocks, or "all"."""
-    if table.raw.get("blocks") == "all":
-        table.text("blocks")  # read, hence known
-        return None
-    return _given(table.integer("blocks", 1), cast("int", TrainingSpec().blocks))
-
-
-def _refuse_keys_of_others(table: Table, regime: Regime | None) -> None:
-    if regime is None:
-        return
-    own = (*_REGIME_KEYS[regime], *(() if regime == "logistic" else _TRAINED_KEYS))
-    for key in (*_TRAINED_KEYS, *(key for keys in _REGIME_KEYS.values() for key in keys)):
-        if table.has(key) and key not in own:
-            table.wrong(key, f"the regime {regime} has no such key", "delete the line")
-
-
-def _augmentation(table: Table) -> AugmentationSpec:
-    default = AugmentationSpec()
-    spec = AugmentationSpec(
-        flip=table.boolean("flip"),
-        crop=table.within("crop", 0, 1, open_low=True) or default.crop,
-        rotation=table.within("rotation", 0, 180) or default.rotation,
-        colour=table.within("colour", 0, 1) or default.colour,
-        randaugment=table.integer("randaugment", 0) or default.randaugment,
-        magnitude=_given(table.integer("magnitude", 0), default.magnitude),
-        erasing=table.within("erasing", 0, 1) or default.erasing,
-    )
-    if spec.magnitude > _MAGNITUDES:
-        table.wrong("magnitude", f"{spec.magnitude} is too large", f"write at most {_MAGNITUDES}")
-    table.finish()
-    return spec
-
-
-_MAGNITUDES = 30
-"""RandAugment's scale ends there."""
+    if regime is not None:
+        others = set(_REGIME_KEYS["head"] + _REGIME_KEYS["finetune"]) - {*_REGIME_KEYS[regime]}
+        table.refuse(sorted(others), f"the regime {regime} has no such key")
+    given = {"blocks": None} if table.says("blocks", "all") else {}
+    return table.record(TrainingSpec, regime=regime or "logistic", ema=table.share("ema"), **given)
 
 
 def _refuse_useless_views(

@@ -2,15 +2,15 @@
 
 import unicodedata
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 from evaluation.errors import meant
 from evaluation.records import ModelSpec, PromptSet
-from evaluation.study.toml_table import SLUG, Table, read_toml
+from evaluation.records.study import Derive
+from evaluation.study.toml_file import read_toml
+from evaluation.study.toml_table import SLUG, Table
 
 _PLACEHOLDER = ": to be described"
-
-Derive = Literal["class-names", "subcategories", "random-words"]
 
 
 def read_prompt_sets(study: Table, models: Sequence[ModelSpec]) -> tuple[PromptSet, ...]:
@@ -42,26 +42,14 @@ def read_prompt_sets(study: Table, models: Sequence[ModelSpec]) -> tuple[PromptS
 def _prompt_set(name: str, table: Table) -> PromptSet:
     if table.has("name") and (spelt := table.slug("name")) != name:
         table.wrong("name", f"{spelt!r} is not the file's name, {name!r}", "rename either")
-    derives: tuple[Derive, ...] = get_args(Derive)
-    derive = table.choice("derive", derives)
     texts = _class_texts(table.table("texts"))
     if table.has("derive") and table.has("texts"):
         table.wrong("texts", "derive says where the texts come from", "delete either")
     elif not table.has("derive") and not texts:
-        table.wrong("texts", "no text", f"add [texts], or derive = one of {', '.join(derives)}")
-    prompts = PromptSet(
-        name=name,
-        title=table.required_text("title"),
-        language=table.required_text("language"),
-        texts=texts,
-        templates=_templates(table),
-        derive=derive,
-        like=table.optional_text("like"),
-        seed=table.integer("seed", 0) or 0,
-        source=table.text("source"),
-    )
+        known = ", ".join(get_args(Derive))
+        table.wrong("texts", "no text", f"add [texts], or derive = one of {known}")
+    prompts = table.record(PromptSet, name=name, texts=texts, templates=_templates(table))
     _check_control(table, prompts)
-    table.finish()
     return prompts
 
 
@@ -70,9 +58,8 @@ def _check_control(table: Table, prompts: PromptSet) -> None:
     control = prompts.derive == "random-words"
     if control and prompts.like is None:
         table.wrong("like", "is missing", 'name a prompt set of the study: like = "descriptions"')
-    for key in ("like", "seed"):
-        if table.has(key) and not control:
-            table.wrong(key, 'goes with derive = "random-words" alone', "delete the line")
+    if not control:
+        table.refuse(("like", "seed"), 'goes with derive = "random-words" alone')
 
 
 def _refuse_unknown_like(study: Table, prompts: Sequence[PromptSet]) -> None:
@@ -104,8 +91,7 @@ def _class_texts(table: Table) -> dict[str, tuple[str, ...]]:
 def _templates(table: Table) -> tuple[str, ...]:
     if not table.has("templates"):
         return ("{}",)
-    if table.raw["templates"] == "tower":
-        table.text("templates")  # read, hence known
+    if table.says("templates", "tower"):
         return ()
     templates = table.texts("templates")
     for template in templates:

@@ -1,79 +1,92 @@
-"""Writes a new study, ready to run as it stands and to be edited."""
+"""Writes a new study, ready to run as it stands: class names as texts, and its files."""
 
 import errno
+import importlib.util
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import count
 from pathlib import Path
+from string import Template
 
 import tomlkit
 
 from evaluation.errors import VeilleError
 from evaluation.files import replacing, write_bytes, writing
 from evaluation.records import Option, PromptSet
+from evaluation.study.toml_table import SLUG
 
-_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_STUDY = """\
-# A study: the question, the photos, and what is tried on them.
-# Check it with `veille check {name}`.
-schema = 1
-title = {title}
-question = "CLIP, sans aucun entraînement, suffit-il face à un modèle supervisé sur ces photos ?"
-prompts = ["noms", "descriptions"]
+_WORDNET = re.compile(r"n\d{8}")
+_ORDER = re.compile(r"\d+(?:[._-]|\s+-)[\s._-]*(?=[^\W\d])")
+"""Numbers that put folders in order: 05_, 001., 3 -."""
+_CAMEL = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ][a-zà-ÿ])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
+_FRENCH = re.compile(
+    r"[éèêàçôîûœ]|\b(?:de|du|des|la|le|les|et|à|pour|avec|sans|en|au|aux|d'|l')\b", re.IGNORECASE
+)
 
-[dataset]
-{dataset}licence = "à préciser"
-origin = "à préciser"
-redistributable = false # true: the photos may be shown on a published site
 
-[split]
-seed = 42
-{split}
-[[models]]
-name = "embedded"
-kind = "clip"
-weights = "embedded"
-title = "Substitut hors ligne (pas un CLIP)"
-{trained}
-# A real CLIP beside the offline stand-in, for when there is a network (about 600 MB):
-#
-# [[models]]
-# name = "vit-b-32"
-# kind = "clip"
-# architecture = "ViT-B-32"
-# weights = "laion2b_s34b_b79k"
-# title = "CLIP ViT-B/32 (LAION-2B)"
-"""
+def texts_of(labels: Iterable[str]) -> dict[str, str]:
+    """Class to its name as a text encoder should read it.
+
+    Numbers in front put folders in order when all classes have one, or when they begin with 0;
+    otherwise they belong to the name: "2 roues".
+    """
+    known = list(labels)
+    ordered = all(_ORDER.match(label) for label in known)
+    return {
+        label: humanised(_ORDER.sub("", label, count=1) if ordered or label[0] == "0" else label)
+        for label in known
+    }
+
+
+def humanised(label: str) -> str:
+    """A class name as a text: no underscores, words apart.
+
+    Names of WordNet ("n02062674") get their first lemma, where timm's list is installed.  What
+    is only a number stays one.
+    """
+    if _WORDNET.match(label) and (name := _wordnet().get(label[:9])):
+        return name
+    text = label.strip()
+    words = _CAMEL.sub(" ", text)
+    if words != text:
+        words = " ".join(word if word.isupper() else word.lower() for word in words.split())
+    words = re.sub(r"[_\s]+", " ", words)
+    # A hyphen holds single letters to their word: t-shirt, x-ray.
+    words = re.sub(r"(?<=\w\w)-(?=\w\w)", " ", words) if " " not in words else words
+    return words.strip(" -.") or label
+
+
+def likely_language(labels: Iterable[str]) -> str:
+    """French when accents or small words of French are in the names ("fr"), else English."""
+    return "fr" if any(_FRENCH.search(humanised(label)) for label in labels) else "en"
+
+
+def says_nothing(labels: Iterable[str]) -> bool:
+    """Whether every name is a number, which no model can read."""
+    return all(re.fullmatch(r"[\W\d_]+", humanised(label)) for label in labels)
+
+
+@cache
+def _wordnet() -> Mapping[str, str]:
+    """WordNet's ids to their first lemma; empty where timm is not installed."""
+    package = importlib.util.find_spec("timm")
+    if package is None or package.origin is None:
+        return {}
+    file = Path(package.origin).parent / "data" / "_info" / "imagenet_synset_to_lemma.txt"
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    pairs = (line.split("\t", 1) for line in lines if "\t" in line)
+    return {synset: lemmas.split(",")[0].strip() for synset, lemmas in pairs}
+
+
+_TEMPLATES = Path(__file__).with_name("new")
 _SHARES = "test_share = 0.2 # or test_per_class = 30\nvalidation_share = 0.2\n"
 _REPEATS = "repeats = {} # other draws, since few test photos separate little; or folds = 5\n"
-_TRAINED = """
-[[models]]
-name = "embedded-supervised"
-kind = "supervised"
-architecture = "tf_efficientnet_lite2"
-weights = "embedded"
-title = "EfficientNet-Lite2 et régression logistique"
-"""
-_NAMES = """\
-# What a zero-shot model reads of each class: its name.
-title = "Noms des catégories"
-language = {language}
-templates = "tower" # those that fit each model; or your own: ["a photo of a {{}}."]
-{texts}"""
-_DRAFT = """\
-# To try descriptions beside the names, take away the "#" of the lines below and describe each
-# class as a photo would show it.  Several texts a class are averaged.  As long as every line
-# begins with "#", this file is left out of the study.
-#
-# title = "Descriptions détaillées"
-# language = "{language}"
-# source = "vous"
-# templates = "tower"
-#
-# [texts]
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +111,7 @@ class Plan:
 
 def refuse_name(name: str, folder: Path) -> None:
     """Raises :class:`VeilleError` when a name is no slug, or the study exists."""
-    if not _SLUG.fullmatch(name):
+    if not SLUG.fullmatch(name):
         raise VeilleError(
             f"{name!r} cannot be a study's name",
             remedy="use lower-case letters, digits and hyphens, such as my-products",
@@ -113,14 +126,17 @@ def write_new_study(plan: Plan, parent: Path, photos: Callable[[Path], None] | N
     """Writes ``<parent>/<name>/study.toml`` and its prompt sets; returns the study file.
 
     ``photos`` may write files below it before it gets its name.  Raises
-    :class:`VeilleError` when the name is not a slug, the study exists, or nothing can be written.
+    :class:`VeilleError` when the study exists, or nothing can be written.
     """
     folder = parent / plan.name
-    refuse_name(plan.name, folder)
+    # An empty description is refused: what was not written is never scored.
+    drafts = "\n".join(f'# {tomlkit.key(label).as_string()} = [""]' for label in plan.texts)
     files = {
         "study.toml": _study_text(plan),
-        "prompts/noms.toml": _names_text(plan),
-        "prompts/descriptions.toml": _descriptions_text(plan),
+        "prompts/noms.toml": _filled("noms", language=_toml(plan.language), texts=_names(plan)),
+        "prompts/descriptions.toml": _filled(
+            "descriptions", language=_toml(plan.language), texts=drafts
+        ),
     }
     # Whole or not at all: a study that lacks a file would be refused later.
     with (
@@ -135,41 +151,36 @@ def write_new_study(plan: Plan, parent: Path, photos: Callable[[Path], None] | N
     return folder / "study.toml"
 
 
+def _filled(template: str, /, **values: str) -> str:
+    text = (_TEMPLATES / f"{template}.toml").read_text(encoding="utf-8")
+    return Template(text).substitute(values)
+
+
 def _study_text(plan: Plan) -> str:
     shares = _SHARES if plan.trains else ""
     repeats = _REPEATS.format(plan.repeats) if plan.repeats else ""
-    return _STUDY.format(
+    return _filled(
+        "study",
         name=plan.name,
         title=_toml(plan.name.replace("-", " ").capitalize()),
         dataset=_lines(plan.dataset),
         split=shares + repeats + _lines(plan.split),
-        trained=_TRAINED if plan.trains else "",
+        trained=_filled("trained") if plan.trains else "",
     )
 
 
-def _names_text(plan: Plan) -> str:
+def _names(plan: Plan) -> str:
     derived = all(label == text for label, text in plan.texts.items())
-    texts = 'derive = "class-names"\n' if derived else f"\n[texts]\n{_lines(plan.texts)}"
-    return _NAMES.format(language=_toml(plan.language), texts=texts)
+    return 'derive = "class-names"' if derived else f"\n[texts]\n{_lines(plan.texts)}".rstrip("\n")
 
 
 def _lines(values: Mapping[str, Option]) -> str:
-    return "".join(f"{_key(name)} = {_toml(value)}\n" for name, value in values.items())
-
-
-def _key(name: str) -> str:
-    return tomlkit.key(name).as_string()
+    lines = (f"{tomlkit.key(key).as_string()} = {_toml(value)}\n" for key, value in values.items())
+    return "".join(lines)
 
 
 def _toml(value: Option) -> str:
     return tomlkit.item(value).as_string()
-
-
-def _descriptions_text(plan: Plan) -> str:
-    """A file of comments alone: nothing of it is read until a person has written in it."""
-    # An empty text is refused: what was not written is never scored.
-    lines = [f'# {_key(label)} = [""]' for label in plan.texts]
-    return _DRAFT.format(language=plan.language) + "\n".join(lines) + "\n"
 
 
 def free_name(wanted: str, folder: Path) -> str:

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from types import NoneType
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from evaluation.errors import Mistake, meant, one_line
+from evaluation.errors import Mistake, meant
+from evaluation.records.base import Within
+from evaluation.study.toml_file import Toml, shown
 
-LARGEST = 1_000_000
-"""Characters of a file: texts of a thousand classes take half of it."""
-_STRING = re.compile(r'"""(?:[^"\\]|\\.|"(?!""))*+"""|"(?:[^"\\\n]|\\.)*+"|\'[^\'\n]*\'')
-_DEEP_KEY = re.compile(r'(?<![\w-])(?:(?:[\w-]++|"")[ \t]*+\.[ \t]*+){24}')
-"""A dotted key of which TOML's reader takes minutes when it has thousands of parts."""
-_LONG_WORD = re.compile(r"[^\s/]{256}")
-"""No disk takes it as a name, no text holds it."""
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """What names a study, a model, a prompt set."""
 
 Choice = TypeVar("Choice", bound=str)
-Toml = Mapping[str, Any]
+Record = TypeVar("Record")
 
 
 class Table:
@@ -50,6 +45,13 @@ class Table:
         """Whether the file gives the key, of whatever type."""
         return key in self.raw
 
+    def says(self, key: str, text: str) -> bool:
+        """Whether the file gives this very text for a key that is usually of another type."""
+        if self.raw.get(key) != text:
+            return False
+        self._read.append(key)
+        return True
+
     def _value(self, key: str, kind: type | tuple[type, ...], what: str) -> Any:
         """The value, or None when it is absent or of another type."""
         if key not in self._read:
@@ -61,6 +63,12 @@ class Table:
             self.wrong(key, f"is {type_name(value)}", f"write {what}")
             return None
         return value
+
+    def refuse(self, keys: Iterable[str], problem: str, remedy: str = "delete the line") -> None:
+        """Note the keys that mean nothing here."""
+        for key in keys:
+            if key in self.raw:
+                self.wrong(key, problem, remedy)
 
     def required(self, key: str, example: str) -> None:
         """Note a key that is missing."""
@@ -101,22 +109,34 @@ class Table:
     def choice(self, key: str, among: tuple[Choice, ...]) -> Choice | None:
         """One of some texts; None when it is absent or another."""
         value = self.text(key)
-        if value.strip() and value not in among:
-            self.wrong(key, f"{value!r} is unknown", meant(value, among))
+        if not value.strip():
             return None
-        return cast("Choice", value) if value.strip() else None
+        return cast("Choice", value) if self.are_known(key, [value], among) else None
 
-    def boolean(self, key: str) -> bool:
-        """True when the file says so."""
-        return bool(self._value(key, bool, "true or false"))
+    def are_known(
+        self, key: str, names: Iterable[str], among: Collection[str], problem: str = "is unknown"
+    ) -> bool:
+        """Whether all names are; those that are not are noted."""
+        unknown = [name for name in names if name not in among]
+        for name in unknown:
+            self.wrong(key, f"{name!r} {problem}", meant(name, among))
+        return not unknown
 
-    def integer(self, key: str, minimum: int) -> int | None:
-        """A whole number of at least ``minimum``, or None."""
-        value = self._value(key, int, f"a whole number, {minimum} or more")
-        if value is not None and value < minimum:
-            self.wrong(key, f"{value} is too small", f"write a whole number, {minimum} or more")
-            return None
-        return cast("int | None", value)
+    def boolean(self, key: str) -> bool | None:
+        """What the file says, or None."""
+        return cast("bool | None", self._value(key, bool, "true or false"))
+
+    def integer(self, key: str, low: float, high: float = float("inf")) -> int | None:
+        """A whole number from ``low`` to ``high``, or None."""
+        wanted = f"a whole number, {low:g} or more"
+        value = self._value(key, int, wanted)
+        if value is not None and value < low:
+            self.wrong(key, f"{value} is too small", f"write {wanted}")
+        elif value is not None and value > high:
+            self.wrong(key, f"{value} is too large", f"write at most {high:g}")
+        else:
+            return cast("int | None", value)
+        return None
 
     def number(self, key: str) -> float | None:
         """A finite number, or None."""
@@ -164,6 +184,10 @@ class Table:
                 result.append(entry)
         return tuple(result)
 
+    def every_text(self) -> dict[str, str]:
+        """Each key of the table to its text."""
+        return {key: self.required_text(key) for key in self.raw}
+
     def table(self, key: str) -> Table:
         """A table below this one; an empty one when it is absent or wrong."""
         raw = self._value(key, dict, f"a table: [{key}]") or {}
@@ -181,6 +205,44 @@ class Table:
                 self.wrong(key, f"entry {number} is {type_name(entry)}", f"write [[{key}]]")
         return result
 
+    def record(self, kind: type[Record], /, **given: Any) -> Record:
+        """The table as a record, each field read as its type says, but those that are ``given``.
+
+        A field that the file does not give, or gives wrongly, has its default, or else is empty.
+        """
+        hints = get_type_hints(kind, include_extras=True)
+        for field in fields(cast("Any", kind)):
+            if field.name not in given:
+                bare = field.default is MISSING and field.default_factory is MISSING
+                value = self._field(field.name, hints[field.name], required=bare)
+                if bare or value is not None:
+                    given[field.name] = value
+        self.finish()
+        return kind(**given)
+
+    def _field(self, key: str, hint: Any, *, required: bool) -> Any:
+        """What the file says of a field; None when it says nothing, and the field may be so."""
+        bounds = Within(0)
+        if get_origin(hint) is Annotated:
+            hint, bounds = get_args(hint)
+        if NoneType in get_args(hint):
+            hint, required = get_args(hint)[0], False
+        if required:
+            self.required(key, f'{key} = "…"' if hint is str else f"{key} = …")
+        if get_origin(hint) is tuple:
+            (of, _), texts = get_args(hint), self.texts(key)
+            return texts if of is str or self.are_known(key, texts, get_args(of)) else None
+        if get_origin(hint) is Literal:
+            return self.choice(key, get_args(hint)) or (get_args(hint)[0] if required else None)
+        readers: Mapping[Any, Callable[[], object]] = {
+            str: lambda: self.optional_text(key),
+            bool: lambda: self.boolean(key),
+            int: lambda: self.integer(key, bounds.low, bounds.high),
+            float: lambda: self.within(key, bounds.low, bounds.high, open_low=bounds.above),
+        }
+        value = readers[hint]()
+        return hint() if value is None and required else value
+
     def finish(self) -> None:
         """Refuse the keys that nothing has read."""
         for key in self.raw:
@@ -195,57 +257,13 @@ def type_name(value: object) -> str:
     return names.get(type(value), "a date or time")
 
 
-def shown(file: Path) -> str:
-    """A path as the user would type it here."""
-    try:
-        return str(file.relative_to(Path.cwd()))
-    except ValueError:
-        return str(file)
-
-
-def read_toml(file: Path, mistakes: list[Mistake]) -> Toml | None:
-    """A TOML file as nested dicts; None when it cannot be read, which is noted."""
-    try:
-        # A byte order mark, which Windows editors write, is not TOML.
-        found = _parsed(file.read_bytes().decode("utf-8-sig"))
-        odd = next(_odd(found), None)
-    except UnicodeDecodeError as error:
-        problem, remedy = f"not UTF-8 text (byte {error.start})", "save the file as UTF-8"
-    except RecursionError:
-        problem, remedy = "not TOML: nested too deeply", "correct the syntax there"
-    except ValueError as error:  # TOML's own, and numbers of thousands of digits
-        problem, remedy = f"not TOML: {one_line(error)}", "correct the syntax there"
-    except OSError as error:
-        problem = "no such file" if isinstance(error, FileNotFoundError) else one_line(error)
-        remedy = "make it a file that can be read"
-    else:
-        if odd is None:
-            return found
-        problem, remedy = odd, "correct the value"
-    mistakes.append(Mistake(file=shown(file), key="", problem=problem, remedy=remedy))
-    return None
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    if len(text) > LARGEST or _DEEP_KEY.search(_STRING.sub('""', text)):
-        raise ValueError("larger, or with longer keys, than any study")
-    return tomllib.loads(text)
-
-
-def _odd(value: object) -> Iterator[str]:
-    """What no key of a study may hold, at any depth."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from (f"{key}: {problem}" for problem in _odd(inner))
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _odd(inner)
-    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-        yield "a whole number of more than 64 bits"
-    elif isinstance(value, str) and _LONG_WORD.search(value):
-        yield f"a word of more than 255 characters ({value[:20]!r}…)"
-    elif isinstance(value, str) and _CONTROL.search(value):
-        yield f"a control character in {value[:40]!r}"
+def check_schema(table: Table, known: int) -> None:
+    """Note a file of another version than the one that is known."""
+    table.required("schema", f"schema = {known}")
+    schema = table.integer("schema", 1)
+    if schema not in (None, known):
+        remedy = f"write schema = {known}, or use a newer veille-clip"
+        table.wrong("schema", f"version {schema} is unknown", remedy)
 
 
 def refuse_twice(tables: Sequence[Table], key: str, values: Sequence[str]) -> None:

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.data.folders import list_folder
-from evaluation.data.listing import Listing
-from evaluation.data.notes import line
-from evaluation.data.parts import part_of
+from evaluation.data.listing import Listing, note_line, part_of
 from evaluation.errors import DataError
 from evaluation.records import DatasetSpec, Fold
 
@@ -134,7 +132,7 @@ def test_what_is_not_taken_is_counted_and_named(photos: Callable[..., Path]) -> 
         "suffix.dng": 1,
     }
     [raw] = [note for note in listing.notes if note.kind == "suffix"]
-    assert line(raw).endswith("'cats/raw.DNG'")
+    assert note_line(raw).endswith("'cats/raw.DNG'")
 
 
 def test_a_class_may_have_a_name_of_underscores(photos: Callable[..., Path]) -> None:

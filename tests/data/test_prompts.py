@@ -204,15 +204,6 @@ def test_random_words_are_the_same_on_every_machine() -> None:
     }
 
 
-@pytest.mark.parametrize("others", [(), (prompts(name="descriptions", derive="random-words"),)])
-def test_a_control_without_its_measure_is_refused(others: tuple[PromptSet, ...]) -> None:
-    """Absent, or a control itself: neither has a length to match."""
-    dataset, split = data_of({"Rugs": [None], "Mugs": [None]})
-    control = prompts(derive="random-words", like="descriptions")
-    with pytest.raises(DataError, match="no prompt set 'descriptions' to take the measure of"):
-        resolve_prompts(control, dataset, split, others)
-
-
 def test_random_words_say_nothing_of_the_shipped_studies() -> None:
     """None is, in singular or plural, a word of a class, a sub-category or a written text."""
     written = set()

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from evaluation.data.notes import line
+from evaluation.data.listing import note_line
 from evaluation.records import DataNote, NoteKind, StudyResults
 from evaluation.report.kit.language import Language, speaking
 from tests.report.conftest import printed
@@ -25,7 +25,7 @@ def test_every_reason_has_a_sentence(language: Language, count: int) -> None:
     with speaking(language):
         said = {printed("remark", note) for note in notes}
     assert len(said - {""}) == len(notes)
-    assert len({line(note) for note in notes}) == len(notes)
+    assert len({note_line(note) for note in notes}) == len(notes)
 
 
 def test_carved_parts_and_declared_groups_are_told(shop: StudyResults) -> None:

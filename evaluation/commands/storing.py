@@ -1,10 +1,12 @@
-"""``veille embed``: photos embedded ahead of time, here or on a cluster."""
+"""``veille embed`` and ``cache``: what is computed ahead of time, and what is kept."""
 
 import click
 
-from evaluation.commands.options import on_study, say, watched
-from evaluation.records import Study
-from evaluation.stages.settings import Settings
+from evaluation.commands.options import on_study, opened, say
+from evaluation.records import FOLDS, Study
+from evaluation.stages.settings import Settings, default_cache
+from evaluation.stores.cache import PARTS, parts, prune
+from evaluation.terminal import megabytes
 
 
 @click.command(short_help="Embed a study's photos ahead of time, here or on a cluster.")
@@ -33,14 +35,10 @@ def embed(
     What the store has is not embedded again.  With --engine ray, machines share the photos and
     $VEILLE_CACHE: docs/scale.md says how.
     """
-    from evaluation.records import FOLDS
     from evaluation.stages.bench import bench_of
     from evaluation.stages.distribute import embed_on_cluster
-    from evaluation.stages.engine import Engine
-    from evaluation.stages.open import read_data
 
-    with watched(settings) as shown:
-        data, runner = read_data(study, shown), Engine(shown)
+    with opened(study, settings) as (data, runner):
         for spec in study.models:
             if not spec.embeds or (names and spec.name not in names):
                 continue
@@ -52,3 +50,25 @@ def embed(
                 _, run = bench_of(data, spec, runner, FOLDS)
                 photos, missing = run.embedded + run.reused, run.embedded
             say(f"{spec.name}: {photos} photos, {missing} embedded now")
+
+
+@click.command(short_help="Say what the cache holds, and prune it.")
+@click.option(
+    "--prune", "pruned", type=click.Choice([*PARTS, "all"]), multiple=True, help="Remove a part."
+)
+def cache(pruned: tuple[str, ...]) -> None:
+    """Say what the cache holds: $VEILLE_CACHE, or a folder of the user's own.
+
+    Photos are embedded once for each model, texts and maps are made once: all of it can be made
+    again, and --prune removes what it names (--prune maps --prune photos, or --prune all).
+    Results are no part of it.
+    """
+    folder = default_cache()
+    for name in PARTS if "all" in pruned else pruned:
+        prune(folder, name)
+    say(f"cache       {folder}")
+    found = parts(folder)
+    for part in found:
+        files = "1 file" if part.files == 1 else f"{part.files} files"
+        say(f"{part.name:<11} {megabytes(part.size):>8}  {files:<12} without: {part.remade}")
+    say(f"{'in all':<11} {megabytes(sum(part.size for part in found)):>8}")
