@@ -211,14 +211,12 @@ def test_a_deep_comparison_reuses_the_embeddings_of_its_precision(
     opened = opened_study(study, settings)
     for case in opened.data.cases():
         assert opened.score(case).provenance.precision == "bf16"
-    models = opened.engine.store._connection.execute("SELECT fingerprint FROM fillings").fetchall()
+    asked = "SELECT DISTINCT fingerprint FROM embeddings"
+    models = opened.engine.store._connection.execute(asked).fetchall()
     options = ("--deep", "--precision", "bf16", "--artefacts", settings.artefacts)
     done = veille("compare", study, *options)
     assert done.exit_code == 0, done.output
-    assert (
-        opened.engine.store._connection.execute("SELECT fingerprint FROM fillings").fetchall()
-        == models
-    )
+    assert opened.engine.store._connection.execute(asked).fetchall() == models
     assert "fp32" in veille("compare", study, "--precision", "fp8").output
 
 
