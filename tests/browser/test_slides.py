@@ -13,12 +13,11 @@ import pytest
 
 from evaluation.records import StudyResults
 from evaluation.report.paper.deck import render_deck
-from evaluation.report.site.shipped import default_assets
 from evaluation.stores.artefacts import read_study_results
 from tests.browser.test_accessibility import violations
 from tests.browser.test_web import SHIFTS
 from tests.report import builder, explained
-from tests.report.conftest import ROOT, TEMPLATES, write_artefacts
+from tests.report.conftest import ROOT, write_artefacts
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -77,9 +76,7 @@ def decks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root, output = tmp_path_factory.mktemp("artefacts"), tmp_path_factory.mktemp("decks")
     write_artefacts(root, explained.shop(root), builder.second(root), many_classes(root))
     for name in ("boutique", "jouets", "vaste"):
-        deck = render_deck(
-            read_study_results(root / name), templates=TEMPLATES, assets=default_assets()
-        )
+        deck = render_deck(read_study_results(root / name))
         (output / f"{name}.html").write_text(deck, encoding="utf-8")
     return output
 
@@ -95,7 +92,7 @@ def test_nothing_is_cut_on_any_slide_of_real_results(open_page: OpenPage, tmp_pa
     if not studies:
         pytest.skip("no artefacts here: veille eval makes those of the demo")
     for study in studies:
-        deck = render_deck(read_study_results(study), templates=TEMPLATES, assets=default_assets())
+        deck = render_deck(read_study_results(study))
         (tmp_path / f"{study.name}.html").write_text(deck, encoding="utf-8")
         page = opened(open_page, tmp_path, f"{study.name}.html")
         page.evaluate("() => document.fonts.ready")

@@ -15,7 +15,6 @@ from evaluation.report.kit.language import Language
 from evaluation.report.paper.booklet import make_booklet
 from evaluation.report.paper.deck.slides import main_slides
 from evaluation.report.site.render import navigation, render
-from evaluation.report.site.shipped import default_assets
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
 from evaluation.stores.artefacts import read_study_results
@@ -131,9 +130,7 @@ def test_the_history_is_no_page_of_the_menu(toys: StudyResults) -> None:
     assert not any("historique" in uri for _, uri in section.pages)
     made = render((toys,), None, templates=TEMPLATES, draw=placeholder)
     assert 'href="historique.html"' in str(made["etudes/jouets/methode.md"])
-    booklet = make_booklet(
-        toys, templates=TEMPLATES, assets=default_assets(), draw=placeholder, everything=True
-    )
+    booklet = make_booklet(toys, draw=placeholder, everything=True)
     assert "historique" in booklet["chapters"]
 
 

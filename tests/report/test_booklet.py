@@ -15,10 +15,9 @@ from evaluation.cli import main
 from evaluation.errors import ReportError
 from evaluation.report.paper.booklet import EXTENSIONS, Booklet, make_booklet, render_booklet
 from evaluation.report.paper.printing import VARIABLE, find_chromium, print_pdf
-from evaluation.report.site.shipped import default_assets
 from evaluation.stores.artefacts import read_study_results
 from tests.report import builder, explained
-from tests.report.conftest import ROOT, TEMPLATES, placeholder, write_artefacts
+from tests.report.conftest import ROOT, placeholder, write_artefacts
 
 
 @pytest.fixture(scope="module")
@@ -30,17 +29,13 @@ def artefacts_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def booklet(artefacts_folder: Path) -> Booklet:
     return make_booklet(
-        read_study_results(artefacts_folder / "boutique"),
-        templates=TEMPLATES,
-        assets=default_assets(),
-        draw=placeholder,
-        everything=True,
+        read_study_results(artefacts_folder / "boutique"), draw=placeholder, everything=True
     )
 
 
 @pytest.fixture(scope="module")
 def html(booklet: Booklet) -> str:
-    return render_booklet(booklet, TEMPLATES)
+    return render_booklet(booklet)
 
 
 def test_chapters_are_the_pages_in_reading_order(booklet: Booklet) -> None:
@@ -70,7 +65,7 @@ def test_photos_and_fonts_are_inside(html: str) -> None:
 
 def test_the_contents_give_the_pages_that_are_known(booklet: Booklet) -> None:
     """A chapter of page 1 204 is said to be there; the others have no number yet."""
-    html = render_booklet(booklet, TEMPLATES, {"comparaison": 1204})
+    html = render_booklet(booklet, {"comparaison": 1204})
     entry = re.search(r'<a href="#comparaison">.*?</a>', html)
     assert entry is not None
     assert '<span class="p-page">1\u202f204</span>' in entry[0]
@@ -85,17 +80,12 @@ def test_folds_are_open_on_paper(html: str) -> None:
 
 def test_a_juror_is_spared_what_is_folded(artefacts_folder: Path, booklet: Booklet) -> None:
     """Without --all the first pages stay, in their order, and folds stay closed and unprinted."""
-    short = make_booklet(
-        read_study_results(artefacts_folder / "boutique"),
-        templates=TEMPLATES,
-        assets=default_assets(),
-        draw=placeholder,
-    )
+    short = make_booklet(read_study_results(artefacts_folder / "boutique"), draw=placeholder)
     anchors = [*short["chapters"]]
     assert {"index", "comparaison", "methode"} <= set(anchors)
     assert {"prompts", "calibration", "modeles"}.isdisjoint(anchors)
     assert anchors == [anchor for anchor in booklet["chapters"] if anchor in anchors]
-    text = render_booklet(short, TEMPLATES)
+    text = render_booklet(short)
     assert "p-folds-left-out" in text
     assert re.search(r"\.p-folds-left-out details:not\(\[open\]\) \{ display: none", text)
 
@@ -111,8 +101,8 @@ def test_a_title_cannot_leave_the_style_sheet(artefacts_folder: Path) -> None:
     """Quotes, tags and line breaks of a title stay inside its CSS string."""
     results = read_study_results(artefacts_folder / "jouets")
     hostile = replace(results, study=replace(results.study, title='a"}</style><b>\\'))
-    made = make_booklet(hostile, templates=TEMPLATES, assets=default_assets(), draw=placeholder)
-    html = render_booklet(made, TEMPLATES)
+    made = make_booklet(hostile, draw=placeholder)
+    html = render_booklet(made)
     assert "</style><b>" not in html
     assert 'content: "a\\22 }\\3c /style\\3e \\3c b\\3e \\5c "' in html
 

@@ -12,7 +12,8 @@ import pytest
 
 from evaluation.report.kit import charts, curves
 from evaluation.report.kit.charts import Bar
-from evaluation.report.kit.vega import drawn, vega_svg
+from evaluation.report.kit.tables import table
+from evaluation.report.kit.vega import vega_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = 'A & <b> "x" | {{ y }}'
@@ -20,7 +21,8 @@ HOSTILE = 'A & <b> "x" | {{ y }}'
 
 def drawings(plot: Callable[..., Any], *rows: Any) -> tuple[str, str]:
     """A plot, wide and narrow."""
-    return drawn(vega_svg, partial(plot, *rows))
+    figure = charts.chart("x", partial(plot, *rows), vega_svg, table=table("t", "T", ()))
+    return figure.wide, figure.narrow
 
 
 def texts(drawing: str) -> list[str]:

@@ -13,15 +13,14 @@ from click.testing import CliRunner
 from evaluation.cli import main
 from evaluation.errors import ReportError
 from evaluation.records import StudyResults
-from evaluation.report.kit.tables import Cell, Col, Group, Row, Table, head, simple
+from evaluation.report.kit.tables import Cell, Col, Group, Row, Table, head, table
 from evaluation.report.paper.deck import render_deck
 from evaluation.report.paper.deck.blocks import paged
-from evaluation.report.site.shipped import default_assets
 from evaluation.report.site.standalone import embed
 from evaluation.stores.artefacts import read_study_results
 from evaluation.usage import eval_command
 from tests.report import builder, explained
-from tests.report.conftest import TEMPLATES, placeholder, write_artefacts
+from tests.report.conftest import placeholder, write_artefacts
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +34,6 @@ def shop_on_disk(tmp_path_factory: pytest.TempPathFactory) -> StudyResults:
 def deck(results: StudyResults, **options: object) -> str:
     return render_deck(
         results,
-        templates=TEMPLATES,
-        assets=default_assets(),
         draw=placeholder,
         **options,  # type: ignore[arg-type]
     )
@@ -162,7 +159,7 @@ def test_hostile_texts_stay_texts(shop_on_disk: StudyResults) -> None:
 
 
 def tall(rows: int) -> Table:
-    return simple("t", "T", ("a", "b"), tuple((str(i), "x") for i in range(rows)))
+    return table("t", "T", range(rows), Col("a", str), Col("b", lambda _: "x"))
 
 
 def test_a_table_that_fits_is_left_alone() -> None:
@@ -193,7 +190,7 @@ def test_a_group_that_fits_on_a_page_is_not_cut() -> None:
 def test_a_long_name_counts_as_the_lines_that_it_takes() -> None:
     """Three rows of two lines fill a slide of six, and one too tall for any has its own."""
     for names, rows in ((["x" * 15] * 4, [3, 1]), (["a", "x" * 90, "b"], [1, 1, 1])):
-        pages = paged(simple("t", "T", ("a",), tuple((x,) for x in names)), rows=6, line=10)
+        pages = paged(table("t", "T", names, Col("a", str)), rows=6, line=10)
         assert [len(page.groups[0].rows) for page in pages] == rows
 
 

@@ -17,7 +17,7 @@ from evaluation.records import (
     Verdict,
 )
 from evaluation.report.pages import summary
-from evaluation.report.study import findings
+from evaluation.report.study import sentences
 from evaluation.report.study.answer import answer
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
@@ -77,7 +77,7 @@ def with_control(view: StudyView) -> StudyView:
 
 
 def told(view: StudyView, one: Finding) -> str:
-    return plain(findings.tell(Here(view, SOURCE), one))
+    return plain(sentences.tell(Here(view, SOURCE), one))
 
 
 @pytest.mark.parametrize(
@@ -327,7 +327,7 @@ def test_null_counts_conclude_nothing(view: StudyView) -> None:
 def test_quoted_counts_lead_to_the_quoted_table(view: StudyView) -> None:
     """The evidence of a quoted figure is where it is quoted."""
     (one, *_) = find_quoted({"densenet": 180, "autre": 100}, 210)
-    shown = links(findings.tell(Here(view, SOURCE), one))
+    shown = links(sentences.tell(Here(view, SOURCE), one))
     assert shown == ["comparaison.html#exactitude-et-f1"]
     assert "«\u00a0autre\u00a0»" in told(view, one)
 
@@ -339,7 +339,7 @@ def test_every_measured_sentence_leads_to_its_cell(view: StudyView) -> None:
     """Each conclusion of the study has a link, to the cell where the two cases meet."""
     assert view.comparison is not None
     for one in view.comparison.findings:
-        shown = links(findings.tell(Here(view, SOURCE), one))
+        shown = links(sentences.tell(Here(view, SOURCE), one))
         if one.topic != "quoted":
             assert shown == [f"comparaison.html#{view.pair_anchor(one.a, one.b)}"]
 
@@ -392,10 +392,10 @@ def test_no_sentence_knows_a_model(tmp_path: Path) -> None:
 def test_the_same_pair_is_not_told_twice(shop: StudyResults) -> None:
     """Leaders that nothing separates are told of by what they are; a sole leader as such."""
     view = view_of(shop)
-    said = [plain(one) for one in findings.findings(Here(view, SOURCE))]
+    said = [plain(one) for one in sentences.findings(Here(view, SOURCE))]
     assert not any("En tête" in one for one in said)
     assert sum("(entraîné)" in one for one in said) == 1
-    assert any("En tête" in plain(one) for one in findings.findings(Here(view, SOURCE), "leaders"))
+    assert any("En tête" in plain(one) for one in sentences.findings(Here(view, SOURCE), "leaders"))
     assert shop.comparison is not None
     ahead = replace(
         shop.comparison,
@@ -404,7 +404,7 @@ def test_the_same_pair_is_not_told_twice(shop: StudyResults) -> None:
             finding("training", "better", TRAINED, TEXTS, TRAINED),
         ),
     )
-    (only,) = findings.findings(Here(view_of(replace(shop, comparison=ahead)), SOURCE))
+    (only,) = sentences.findings(Here(view_of(replace(shop, comparison=ahead)), SOURCE))
     assert "fait mieux que tous les autres cas" in plain(only)
 
 
@@ -465,7 +465,7 @@ def gain(label: str, value: float, p: float) -> ClassGain:
 def test_class_sentences(view: StudyView, rows: tuple[ClassGain, ...], expected: str) -> None:
     """Only classes whose corrected test shows a change are named."""
     gain = PromptGain(a=TEXTS, b=NAMES, classes=rows)
-    said = plain(findings.class_finding(Here(view, SOURCE), gain))
+    said = plain(sentences.class_finding(Here(view, SOURCE), gain))
     assert said == (
         "Catégorie par catégorie, «\u00a0Descriptions\u00a0» au lieu de "
         f"«\u00a0Noms des catégories\u00a0» (Substitut hors ligne (pas un CLIP))\u00a0: {expected}"

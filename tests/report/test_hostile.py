@@ -17,7 +17,6 @@ from evaluation.report.paper.booklet import make_booklet, render_booklet
 from evaluation.report.paper.deck import render_deck
 from evaluation.report.site.policy import site_policy
 from evaluation.report.site.render import navigation, render
-from evaluation.report.site.shipped import default_assets
 from evaluation.report.site.sites import fill_nav
 from evaluation.stores import artefacts
 from evaluation.stores.pictures import own_picture
@@ -76,11 +75,8 @@ def test_the_menu_holds_text(hostile: StudyResults) -> None:
 
 def test_no_deck_or_booklet_holds_what_would_run(hostile: StudyResults) -> None:
     """Both stand alone, and say what they may run: the deck its own script, the booklet none."""
-    deck = render_deck(hostile, templates=TEMPLATES, assets=default_assets(), draw=placeholder)
-    booklet = render_booklet(
-        make_booklet(hostile, templates=TEMPLATES, assets=default_assets(), draw=placeholder),
-        TEMPLATES,
-    )
+    deck = render_deck(hostile, draw=placeholder)
+    booklet = render_booklet(make_booklet(hostile, draw=placeholder))
     assert runs(deck.split("<body")[1]) == runs(booklet.split("<body")[1]) == ""
     assert "script-src &#39;sha256-" in deck
     assert "script-src &#39;none&#39;" in booklet

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from evaluation.records import FAMILIES
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import t
+from evaluation.report.kit.page import Claim
 from evaluation.report.kit.tables import Table
 from evaluation.report.kit.vega import (
     INK,
@@ -21,7 +22,6 @@ from evaluation.report.kit.vega import (
     WIDE,
     Draw,
     Spec,
-    drawn,
     frame,
     layer,
     mark,
@@ -30,6 +30,7 @@ from evaluation.report.kit.vega import (
     points,
     quantity,
     rows,
+    svg,
 )
 
 KINDS: Mapping[str, str] = {
@@ -54,7 +55,7 @@ class Chart:
     narrow: Markup
     table: Table
     """The data of the figure."""
-    title: str = ""
+    title: Claim | str = ""
     alt: str = ""
     """What the figure shows, for those who do not see it."""
     keys: tuple[tuple[str, str], ...] = ()
@@ -67,7 +68,7 @@ def chart(
     draw: Draw,
     *,
     table: Table,
-    title: str = "",
+    title: Claim | str = "",
     alt: str = "",
     keys: Iterable[tuple[str, str]] = (),
 ) -> Chart:
@@ -75,7 +76,7 @@ def chart(
 
     Its words are the template's, unless a slide shows it too.
     """
-    wide, narrow = drawn(draw, plot)
+    wide, narrow = svg(draw(plot(narrow=False)), "i"), svg(draw(plot(narrow=True)), "n")
     return Chart(
         id=id_, title=title, alt=alt, wide=wide, narrow=narrow, keys=tuple(keys), table=table
     )

@@ -39,26 +39,28 @@ def marked(page: str, names: Mapping[str, str]) -> str:
     longest = sorted(known, key=len, reverse=True)
     within = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest))})(?!\w)")
 
-    def whole(found: re.Match[str]) -> str:
-        lang = known.get(found[2].strip())
-        if lang is None or _DESCRIBED.search(found[1]):
-            return found[0]
-        return f'{found[1]} lang="{lang}">{found[2]}'
+    def whole(match: re.Match[str]) -> str:
+        lang = known.get(match[2].strip())
+        if lang is None or _DESCRIBED.search(match[1]):
+            return match[0]
+        return f'{match[1]} lang="{lang}">{match[2]}'
 
-    def heading(found: re.Match[str]) -> str:
+    def heading(match: re.Match[str]) -> str:
         # An attribute of the heading: a menu takes an element inside it for words.
-        if (lang := known.get(found[2])) is None:
-            return found[0]
-        anchor = f"{found[3]} " if found[3] else ""
-        return f'{found[1]} {found[2]} {{: {anchor}lang="{lang}" }}'
+        if (lang := known.get(match[2])) is None:
+            return match[0]
+        anchor = f"{match[3]} " if match[3] else ""
+        return f'{match[1]} {match[2]} {{: {anchor}lang="{lang}" }}'
 
-    def passage(found: re.Match[str]) -> str:
-        return f'<span lang="{known[found[0]]}">{found[0]}</span>'
+    def passage(match: re.Match[str]) -> str:
+        return f'<span lang="{known[match[0]]}">{match[0]}</span>'
 
     def text(piece: str) -> str:
         return within.sub(passage, piece) if len(known) <= MOST else piece
 
-    return in_texts(_HEADING.sub(heading, _outside(page, whole)), text)
+    pieces = _KEPT.split(page)
+    pieces[::2] = [_WHOLE.sub(whole, piece) for piece in pieces[::2]]
+    return in_texts(_HEADING.sub(heading, "".join(pieces)), text)
 
 
 def in_texts(page: str, change: Callable[[str], str]) -> str:
@@ -68,13 +70,6 @@ def in_texts(page: str, change: Callable[[str], str]) -> str:
         parts = _TAGS.split(pieces[place])
         parts[::2] = map(change, parts[::2])
         pieces[place] = "".join(parts)
-    return "".join(pieces)
-
-
-def _outside(page: str, whole: Callable[[re.Match[str]], str]) -> str:
-    """The page with the elements that are a name marked, drawings and code left out."""
-    pieces = _KEPT.split(page)
-    pieces[::2] = [_WHOLE.sub(whole, piece) for piece in pieces[::2]]
     return "".join(pieces)
 
 
@@ -99,13 +94,13 @@ _NAMES = re.compile(rf"(?<![\w-])(?:{'|'.join(GLOSSES)})(?![\w-])")
 
 def glossed(page: str) -> str:
     """A page of :func:`~evaluation.report.kit.foreign.marked`, whose methods have their gloss."""
-    told: set[str] = set()
+    explained: set[str] = set()
 
-    def first(found: re.Match[str]) -> str:
-        name = found[0]
-        if name in told:
+    def first(match: re.Match[str]) -> str:
+        name = match[0]
+        if name in explained:
             return name
-        told.add(name)
+        explained.add(name)
         return f'<abbr title="{inert(t(GLOSSES[name]))}">{name}</abbr>'
 
     return in_texts(page, lambda text: _NAMES.sub(first, text))

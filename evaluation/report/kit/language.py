@@ -79,9 +79,11 @@ def foreign(text: str) -> str:
 def t(text: str, /, **slots: str) -> str:
     """A message in the current language, its slots filled.
 
-    Raises :class:`TypeError` for a slot that has no value, and for a value without a slot.
+    Raises :class:`TypeError` for a slot without a value, a value without a slot, and a value that
+    is not text.
     """
-    return fill(translated(text, slots), slots)
+    forms = _catalogue(current()).get(text)
+    return _filled(_set(text, "fr") if forms is None else _set(forms[0], current()), slots)
 
 
 def nt(n: int, one: str, several: str, /, **slots: str) -> str:
@@ -91,30 +93,12 @@ def nt(n: int, one: str, several: str, /, **slots: str) -> str:
     ``{n}`` alone may be left out of a message.
     """
     values = {"n": format_decimal(n, locale=locale()), **slots}
-    text = counted(n, one, several)
-    return fill(text, values if "n" in SLOT.findall(text) else slots)
-
-
-def translated(text: str, slots: Mapping[str, object]) -> str:
-    """A message in the current language, its slots open.
-
-    Raises :class:`TypeError` when ``slots`` are not those of the message.
-    """
-    wanted = set(SLOT.findall(text))
-    if wanted != set(slots):
-        missing, unknown = sorted(wanted - set(slots)), sorted(set(slots) - wanted)
-        raise TypeError(f"slots of {text!r}: missing {missing}, unknown {unknown}")
-    found = _catalogue(current()).get(text)
-    return _set(text, "fr") if found is None else _set(found[0], current())
-
-
-def counted(n: int, one: str, several: str) -> str:
-    """The form that suits ``n`` in the current language, its slots open."""
     forms = _catalogue(current()).get((one, several))
     language: Language = "fr" if forms is None else current()
     singular, plural = forms or (one, several)
     single = locale(language).plural_form(abs(n)) == "one"
-    return _set(singular if single else plural, language)
+    text = _set(singular if single else plural, language)
+    return _filled(text, values if "n" in SLOT.findall(text) else slots)
 
 
 @cache
@@ -123,22 +107,20 @@ def _set(text: str, language: Language) -> str:
     return bound(typeset(text) if language == "fr" else text)
 
 
-def fill(text: str, slots: Mapping[str, str]) -> str:
-    """The text with its slots filled; braces in a value mean nothing.
-
-    Raises :class:`TypeError` for a value that is not text or that the text has no slot for.
-    """
-    unknown = set(slots) - set(SLOT.findall(text))
-    if unknown:
-        raise TypeError(f"slots of {text!r}: unknown {sorted(unknown)}")
+def _filled(text: str, slots: Mapping[str, str]) -> str:
+    """The text with its slots filled; braces in a value mean nothing."""
+    wanted = set(SLOT.findall(text))
+    if wanted != set(slots):
+        missing, unknown = sorted(wanted - set(slots)), sorted(set(slots) - wanted)
+        raise TypeError(f"slots of {text!r}: missing {missing}, unknown {unknown}")
 
     def value(slot: re.Match[str]) -> str:
-        found = slots.get(slot[1])
-        if not isinstance(found, str):
+        filling = slots[slot[1]]
+        if not isinstance(filling, str):
             raise TypeError(
-                f"slot {slot[0]} of {text!r} is filled with {found!r}, which is not text"
+                f"slot {slot[0]} of {text!r} is filled with {filling!r}, which is not text"
             )
-        return found
+        return filling
 
     return SLOT.sub(value, text)
 

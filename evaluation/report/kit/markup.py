@@ -70,7 +70,7 @@ def inert(value: object) -> Markup:
         raise TypeError(f"a template prints {value!r}, which is not text")
     plain = re.sub(r"\s*[\n\r\t\v\f\x85\u2028\u2029]\s*", " ", value)
     plain = _CONTROL.sub("", plain)
-    return Markup(_SPECIAL.sub(lambda found: f"&#{ord(found[0])};", plain))  # noqa: S704 - escaped
+    return Markup(_SPECIAL.sub(lambda special: f"&#{ord(special[0])};", plain))  # noqa: S704 - escaped
 
 
 def template_t(text: str, /, **slots: object) -> Markup:
@@ -103,8 +103,8 @@ class Compiled(jinja2.BytecodeCache):
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Fills the bucket of a template that was compiled before."""
-        if (found := self._known.get(bucket.key)) is not None:
-            bucket.bytecode_from_string(found)
+        if (compiled := self._known.get(bucket.key)) is not None:
+            bucket.bytecode_from_string(compiled)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Keeps what was compiled."""

@@ -1,30 +1,8 @@
-"""What many pages print: links, facts, numbers in sentences, and sentences that numbers choose."""
+"""Numbers in sentences, and sentences that numbers choose: of pages and of slides."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """Where to go next, and why."""
-
-    text: str
-    href: str
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """A labelled piece of text: "Photos de test", "210"."""
-
-    label: str
-    text: str
-    href: str = ""
-    lang: str = ""
-    code: bool = False
-    wide: bool = False
-    """Whether the text is long enough to want a line of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

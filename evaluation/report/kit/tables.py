@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from evaluation.records import Metric
@@ -201,7 +200,6 @@ def table(
     *columns: Col | None,
     by: Callable[[T], str] | None = None,
     row_kind: Callable[[T], Kind] | None = None,
-    more: Iterable[Row] = (),
     title: str = "",
     tip: str | Callable[[T], str] = "",
     note: str = "",
@@ -212,7 +210,7 @@ def table(
     """One row a thing, one column a :class:`Col`; a column that is None is left out.
 
     The first column names the row, unless ``named`` is false.  ``by`` gives the group of a
-    thing, ``row_kind`` the kind of its row; rows of another shape follow with ``more``.
+    thing, ``row_kind`` the kind of its row.
     ``title`` says where the cells that are plain text come from, ``tip`` where the others do that
     do not say it themselves.
     """
@@ -234,9 +232,6 @@ def table(
         cells = (name, *(made(cell, thing) for cell in others))
         row = Row(cells=cells, kind=row_kind(thing) if row_kind else "")
         groups.setdefault(by(thing) if by else "", []).append(row)
-    rest = tuple(more)
-    if rest:
-        groups.setdefault("", []).extend(rest)
     return Table(
         id=id_,
         caption=caption,
@@ -248,25 +243,4 @@ def table(
         note=note,
         spanner=spanner,
         kind=kind,
-    )
-
-
-def simple(
-    id_: str,
-    caption: str,
-    columns: tuple[str, ...],
-    rows: Iterable[tuple[str | Cell, ...]],
-    *,
-    title: str = "",
-    note: str = "",
-) -> Table:
-    """A plain table whose first column names the rows; ``title`` says where its texts are from."""
-    return table(
-        id_,
-        caption,
-        rows,
-        *(Col(text, itemgetter(place)) for place, text in enumerate(columns)),
-        title=title,
-        note=note,
-        kind="",
     )

@@ -147,11 +147,6 @@ def over(field: str, dy: int) -> Spec:
 # ------------------------------------------------------------------------ drawings
 
 
-def drawn(draw: Draw, plot: Callable[..., Spec]) -> tuple[Markup, Markup]:
-    """The drawings for wide and for narrow screens; ``plot`` is told whether it is ``narrow``."""
-    return svg(draw(plot(narrow=False)), "i"), svg(draw(plot(narrow=True)), "n")
-
-
 @cache
 def _draw(text: str, locale: FormatLocale) -> str:
     import vl_convert
@@ -176,17 +171,13 @@ _NEEDLESS = re.compile(
 _EMPTY = re.compile(r'<path(?: [\w-]+="[^"]*")*? d="(?:|M0,0h0v0h0Z)"(?: [\w-]+="[^"]*")*/>')
 
 
-def _lighter(text: str) -> str:
-    """The drawing without what changes nothing: half of its text."""
-    return _NEEDLESS.sub("", _EMPTY.sub("", text))
-
-
 def svg(text: str, prefix: str) -> Markup:
     """An SVG that fills its place in the page, hidden from screen readers: words replace it."""
     text = re.sub(r"^.*?<svg", "<svg", text, count=1, flags=re.DOTALL)
-    found = re.match(r'<svg[^>]*?viewBox="0 0 (?P<width>[\d.]+) [\d.]+"[^>]*>', text)
-    width = found["width"] if found else str(WIDE)
-    text = _lighter(text)
+    opening = re.match(r'<svg[^>]*?viewBox="0 0 (?P<width>[\d.]+) [\d.]+"[^>]*>', text)
+    width = opening["width"] if opening else str(WIDE)
+    # Without what changes nothing, which is half of the text.
+    text = _NEEDLESS.sub("", _EMPTY.sub("", text))
     # Identifiers are unique on a page only if each drawing has its own.
     mark = f"{prefix}{zlib.crc32(text.encode()):x}"
     text = re.sub(r'\bid="', f'id="{mark}-', text)

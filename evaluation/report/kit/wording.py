@@ -180,8 +180,8 @@ def told(text: str) -> str:
 
     In English its translation if the study has one, else the French text itself.
     """
-    found = authored(text)
-    return typeset(text) if found is None or current() == "fr" else found
+    translation = authored(text)
+    return typeset(text) if translation is None or current() == "fr" else translation
 
 
 def title(text: str) -> str:

@@ -5,10 +5,9 @@ from typing import Any
 
 from evaluation.records import Reference, RunRecord
 from evaluation.report.kit import links, wording
-from evaluation.report.kit.language import foreign, t
-from evaluation.report.kit.page import Fact
+from evaluation.report.kit.language import t
 from evaluation.report.kit.tables import Cell, Col, Table, head, number, table
-from evaluation.report.pages.method import archive_link
+from evaluation.report.pages.method import archived
 from evaluation.report.study.absences import STATUS
 from evaluation.report.study.here import Here
 from evaluation.report.study.quoted import slide_tables
@@ -19,10 +18,9 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Mapping[
     """What the template prints of all studies."""
     quoted = reference or next((view.reference for view in views if view.reference), None)
     here = [Here(view, links.APPENDIX) for view in views]
-    archives = [archive_link(study) for study in here]
     return {
         "runs": _runs(here) if any(view.results.runs for view in views) else None,
-        "archives": [link for link in archives if link is not None],
+        "archives": list(filter(None, map(archived, here))),
         "quoted": () if quoted is None else slide_tables(quoted, quoted.classes),
         "source": "" if quoted is None else wording.told(quoted.source),
         "slide": "" if quoted is None else wording.told(quoted.slide),
@@ -31,10 +29,10 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Mapping[
     }
 
 
-def _licence(view: StudyView) -> Fact:
+def _licence(view: StudyView) -> Mapping[str, str]:
     parts = (view.study.licence, view.study.origin)
     text = ". ".join(wording.told(part).rstrip(". ") for part in parts if part)
-    return Fact(label=view.title, text=f"{text}.", lang=foreign(view.study.origin))
+    return {"title": view.title, "text": f"{text}.", "origin": view.study.origin}
 
 
 def _runs(studies: list[Here]) -> Table:

@@ -4,15 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
 
-from evaluation.records import (
-    Abstention,
-    Automation,
-    Calibration,
-    CalibrationScores,
-    Metric,
-    ReliabilityBin,
-    StudyComparison,
-)
+from evaluation import records
 from evaluation.report.kit import curves, wording
 from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import message, t
@@ -37,15 +29,13 @@ def build(here: Here) -> Mapping[str, Any] | None:
     view, comparison = here.view, here.view.comparison
     if comparison is None or not (comparison.calibration or comparison.abstention):
         return None
-    order = _order(view)
+    order = [run.case for run in view.ranked]
     calibrated = {row.case: row for row in comparison.calibration}
     abstained = {row.case: row for row in comparison.abstention}
     decided = [abstained[case] for case in order if case in abstained]
     scored = [calibrated[case] for case in order if case in calibrated]
     return {
-        "automation": [
-            automated(here, abstained[case]) for case in _one_a_model(view, comparison, order)
-        ],
+        "automation": [automated(here, abstained[case]) for case in _one_a_model(view, comparison)],
         "decisions": _decisions(here, decided) if decided else None,
         "scores": _scores(here, scored) if scored else None,
         "cases": [
@@ -56,31 +46,23 @@ def build(here: Here) -> Mapping[str, Any] | None:
     }
 
 
-def _order(view: StudyView) -> tuple[str, ...]:
-    """Case ids, best accuracy first."""
-    return tuple(run.case for run in view.ranked)
-
-
-def _one_a_model(
-    view: StudyView, comparison: StudyComparison, order: tuple[str, ...]
-) -> tuple[str, ...]:
+def _one_a_model(view: StudyView, comparison: records.StudyComparison) -> tuple[str, ...]:
     """The best case of each model: what the validation chose, where it had to choose."""
     chosen = {row.model: row.choice.chosen for row in comparison.prompts if row.choice is not None}
     known = {row.case for row in comparison.abstention}
     kept: dict[str, str] = {}
-    for case in order:
-        run = view.runs[case]
+    for run in view.ranked:
         wanted = chosen.get(run.model.name)
         fits = wanted is None or (run.prompts is not None and run.prompts.name == wanted)
-        if case in known and case not in view.controls and fits:
-            kept.setdefault(run.model.name, case)
+        if run.case in known and run.case not in view.controls and fits:
+            kept.setdefault(run.model.name, run.case)
     return tuple(kept.values())
 
 
 # ---------------------------------------------------------------------- abstention
 
 
-def automated(here: Here, abstention: Abstention) -> Mapping[str, Any]:
+def automated(here: Here, abstention: records.Abstention) -> Mapping[str, Any]:
     """How much of the catalogue a case may classify alone, and whether the test bears it out."""
     automation = abstention.automation
     return {
@@ -90,7 +72,7 @@ def automated(here: Here, abstention: Abstention) -> Mapping[str, Any]:
     }
 
 
-def _promise(here: Here, abstention: Abstention) -> Mapping[str, Any]:
+def _promise(here: Here, abstention: records.Abstention) -> Mapping[str, Any]:
     """Whether the photos of the test show, or deny, the precision that a threshold promises."""
     choice, run = abstention.automation, here.view.runs[abstention.case]
     low, high = choice.precision.low, choice.precision.high
@@ -105,7 +87,7 @@ def _promise(here: Here, abstention: Abstention) -> Mapping[str, Any]:
     }
 
 
-def _usable(automation: Automation) -> bool:
+def _usable(automation: records.Automation) -> bool:
     """Whether there is a threshold, and photos above it.
 
     With cross-fitting most of the folds may find none while another does: what that one
@@ -114,19 +96,19 @@ def _usable(automation: Automation) -> bool:
     return automation.threshold is not None and bool(automation.coverage.value)
 
 
-def _limits(metric: Metric) -> str:
+def _limits(metric: records.Metric) -> str:
     limits = bounds(metric)
     return t(" (IC 95 % {limits})", limits=limits) if limits else ""
 
 
-def _decisions(here: Here, rows: list[Abstention]) -> Table:
+def _decisions(here: Here, rows: list[records.Abstention]) -> Table:
     runs = here.view.runs
 
-    def above(row: Abstention, threshold: float | None) -> str:
+    def above(row: records.Abstention, threshold: float | None) -> str:
         """The photos of which a case is at least this sure."""
         return "" if threshold is None else here.photos(row.case, confidence=(threshold, 1.0))
 
-    def share(measure: Literal["coverage", "precision"], row: Abstention) -> Cell:
+    def share(measure: Literal["coverage", "precision"], row: records.Abstention) -> Cell:
         automation = row.automation
         if not _usable(automation):
             return absent(t(_NO_THRESHOLD))
@@ -165,7 +147,7 @@ def _decisions(here: Here, rows: list[Abstention]) -> Table:
 # --------------------------------------------------------------------- calibration
 
 
-def _scores(here: Here, rows: list[Calibration]) -> Table:
+def _scores(here: Here, rows: list[records.Calibration]) -> Table:
     return table(
         "scores-de-calibration",
         t("Ce que valent les probabilités"),
@@ -188,7 +170,7 @@ def _scores(here: Here, rows: list[Calibration]) -> Table:
     )
 
 
-def _ece(scores: CalibrationScores) -> Cell:
+def _ece(scores: records.CalibrationScores) -> Cell:
     beyond = scores.ece > scores.ece_null_high
     return number(
         scores.ece,
@@ -206,7 +188,10 @@ def _ece(scores: CalibrationScores) -> Cell:
 
 
 def _case(
-    here: Here, case: str, calibration: Calibration | None, abstention: Abstention | None
+    here: Here,
+    case: str,
+    calibration: records.Calibration | None,
+    abstention: records.Abstention | None,
 ) -> Mapping[str, Any]:
     slug = here.view.case_slugs[case]
     return {
@@ -219,7 +204,7 @@ def _case(
     }
 
 
-def calibrated(calibration: Calibration) -> Mapping[str, Any]:
+def calibrated(calibration: records.Calibration) -> Mapping[str, Any]:
     """Whether the probabilities are too sure, too modest, or fine, as they are and tempered."""
     before, after = calibration.before, calibration.after
     return {
@@ -231,20 +216,20 @@ def calibrated(calibration: Calibration) -> Mapping[str, Any]:
     }
 
 
-def _direction(scores: CalibrationScores) -> Literal["fine", "sure", "modest"]:
+def _direction(scores: records.CalibrationScores) -> Literal["fine", "sure", "modest"]:
     if scores.ece <= scores.ece_null_high:
         return "fine"
     return "sure" if scores.confidence > _accuracy(scores) else "modest"
 
 
-def _accuracy(scores: CalibrationScores) -> float:
+def _accuracy(scores: records.CalibrationScores) -> float:
     """Share of right answers, from the bins: each image is in one."""
     total = sum(bin_.accuracy.n for bin_ in scores.bins)
     right = sum((bin_.accuracy.value or 0.0) * bin_.accuracy.n for bin_ in scores.bins)
     return right / total if total else 0.0
 
 
-def _reliability(here: Here, calibration: Calibration, slug: str) -> Chart:
+def _reliability(here: Here, calibration: records.Calibration, slug: str) -> Chart:
     name = here.view.case_name(calibration.case)
     bins = [
         {
@@ -266,10 +251,10 @@ def _reliability(here: Here, calibration: Calibration, slug: str) -> Chart:
     )
 
 
-def _bins(here: Here, calibration: Calibration, id_: str, name: str) -> Table:
+def _bins(here: Here, calibration: records.Calibration, id_: str, name: str) -> Table:
     as_is, tempered = t("Telles quelles"), t("Après température")
 
-    def photos(row: tuple[str, ReliabilityBin]) -> Cell:
+    def photos(row: tuple[str, records.ReliabilityBin]) -> Cell:
         title, bin_ = row
         # The explorer's bounds are both included: just above the lower one.
         low = bin_.low + _FINEST if bin_.low else 0.0
@@ -277,7 +262,7 @@ def _bins(here: Here, calibration: Calibration, id_: str, name: str) -> Table:
         href = here.photos(calibration.case, confidence=(low, bin_.high)) if some else ""
         return Cell(text=wording.count(bin_.accuracy.n), href=href)
 
-    def limits(row: tuple[str, ReliabilityBin]) -> Cell:
+    def limits(row: tuple[str, records.ReliabilityBin]) -> Cell:
         low, high = row[1].low, row[1].high
         return head(t("{limits} %", limits=wording.interval(low, high, 0)), value=low)
 
@@ -299,7 +284,7 @@ def _bins(here: Here, calibration: Calibration, id_: str, name: str) -> Table:
     )
 
 
-def _coverage(here: Here, abstention: Abstention, slug: str) -> Mapping[str, Any]:
+def _coverage(here: Here, abstention: records.Abstention, slug: str) -> Mapping[str, Any]:
     points = [(point.coverage, 1 - point.risk) for point in abstention.curve]
     target = abstention.automation.target
     return {
@@ -316,7 +301,7 @@ def _coverage(here: Here, abstention: Abstention, slug: str) -> Mapping[str, Any
     }
 
 
-def _curve(here: Here, abstention: Abstention, id_: str) -> Table:
+def _curve(here: Here, abstention: records.Abstention, id_: str) -> Table:
     curve, case = abstention.curve, abstention.case
     step = max(1, -(-len(curve) // _ROWS))
     return table(

@@ -7,7 +7,6 @@ from typing import Any
 from evaluation.records import FOLDS, Fold, SampleCard
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
-from evaluation.report.kit.page import Link
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import PARTS, WITHHELD, photo
 from evaluation.report.study.view import MANY
@@ -27,14 +26,13 @@ def build(here: Here, label: str) -> Mapping[str, Any]:
     return {
         "label": label,
         "gloss": here.view.gloss(label),
-        "study": Link(
-            text=t("Jeu de données : {title}", title=view.title), href=here.to("donnees")
-        ),
-        "others": [
-            Link(text=other, href=here.gallery(other))
+        "title": view.title,
+        "data": here.to("donnees"),
+        "others": {
+            other: here.gallery(other)
             for other in view.study.classes
             if other != label and len(view.study.classes) <= MANY
-        ],
+        },
         "n": len(view.samples(label)),
         "withheld": "" if view.photos_shown else t(WITHHELD),
         "kinds": kinds[:_KINDS],

@@ -4,22 +4,20 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from evaluation.records import Grouping, ReferenceSystem, RunRecord
+from evaluation.records import ReferenceSystem, RunRecord
 from evaluation.report.kit import charts, wording
 from evaluation.report.kit.charts import Bar, chart
-from evaluation.report.kit.language import message, t
-from evaluation.report.kit.page import Link
+from evaluation.report.kit.language import t
 from evaluation.report.kit.tables import Col, number, table
 from evaluation.report.study.absences import pointer
 from evaluation.report.study.costs import costs
-from evaluation.report.study.explained import case_page
-from evaluation.report.study.findings import findings
+from evaluation.report.study.explained import errors
 from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import matrix, pairs_table, power_table
 from evaluation.report.study.quoted import NOT_GIVEN, slide_tables
 from evaluation.report.study.repeated import repeats
 from evaluation.report.study.scores import cases_table, confusion_table
-from evaluation.report.study.sentences import against_reference
+from evaluation.report.study.sentences import against_reference, findings
 from evaluation.report.study.slices import slices
 from evaluation.report.study.strays import strays
 from evaluation.report.study.texts import side_by_side
@@ -51,18 +49,12 @@ def build(here: Here) -> Mapping[str, Any]:
             for run in side_by_side(view)
             if len(run.classes) <= MANY
         ],
-        "confusions": tuple(
-            Link(text=view.case_title(run), href=here.classes(run, "confusion")) for run in runs
-        ),
-        "maps": tuple(
-            Link(text=view.case_title(run), href=here.file(case_page(view, run.case), "erreurs"))
-            for run in runs
-            if run.case in view.explanations
-        ),
-        "failures": tuple(
-            Link(text=view.case_title(run), href=here.run(run.case), hint=run.error or "")
+        "confusions": [(view.case_title(run), here.classes(run, "confusion")) for run in runs],
+        "maps": [(view.case_title(run), href) for run in runs if (href := errors(here, run.case))],
+        "failures": [
+            {"title": view.case_title(run), "href": here.run(run.case), "error": run.error or ""}
             for run in view.results.failures
-        ),
+        ],
     }
 
 
@@ -72,25 +64,13 @@ def _tests(here: Here) -> Mapping[str, Any] | None:
         return None
     return {
         "compared": compared,
-        "groups": _groups(here.view.study.grouping) if compared.clustered else "",
+        "grouping": here.view.study.grouping if compared.clustered else (),
         "margin": here.view.margin,
         "matrix": matrix(here, compared),
         "pairs": pairs_table(here, compared),
         "power": power_table(compared),
         "leaders": findings(here, "leaders"),
     }
-
-
-_GROUPS = {
-    "copies": message("photos aux pixels identiques"),
-    "look": message("photos presque identiques"),
-    "declared": message("photos d’un même groupe déclaré"),
-}
-
-
-def _groups(grouping: tuple[Grouping, ...]) -> str:
-    """What counts as one photo."""
-    return wording.listing([t(_GROUPS[kind]) for kind in grouping], "ou")
 
 
 def _score_charts(view: StudyView) -> list[Mapping[str, Any]]:

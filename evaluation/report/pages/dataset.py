@@ -9,7 +9,8 @@ from evaluation.records import FOLDS, Fold, MissingPhoto
 from evaluation.report.kit import charts, wording
 from evaluation.report.kit.charts import Chart
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.tables import Cell, Col, Row, Table, head, simple, table
+from evaluation.report.kit.page import Claim, claim
+from evaluation.report.kit.tables import Cell, Col, Table, counted, head, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.people import people
 from evaluation.report.study.photos import PARTS, WITHHELD, photo
@@ -46,28 +47,11 @@ def build(here: Here) -> Mapping[str, Any]:
 # ------------------------------------------------------------------------ overview
 
 
-def intro(view: StudyView) -> str:
+def intro(view: StudyView) -> Claim:
     """How many photos there are, and what each part of the split is for."""
     study = view.study
-    numbers = Counter(card.fold for card in study.samples)
-    return t(
-        "{samples} réparties en {classes} : {parts}. Seules les photos de test notent les "
-        "modèles. Celles d’apprentissage entraînent ce qui apprend, et donnent leurs noms aux "
-        "textes tirés des sous-catégories ; celles de validation servent à choisir : textes, "
-        "réglages, températures et seuils.",
-        samples=nt(len(study.samples), "{n} photo", "{n} photos"),
-        classes=nt(len(study.classes), "{n} catégorie", "{n} catégories"),
-        parts=wording.listing([_photos_in(fold, numbers[fold]) for fold in FOLDS if numbers[fold]]),
-    )
-
-
-def _photos_in(fold: Fold, number: int) -> str:
-    match fold:
-        case "train":
-            return nt(number, "{n} photo d’apprentissage", "{n} photos d’apprentissage")
-        case "validation":
-            return nt(number, "{n} photo de validation", "{n} photos de validation")
-    return nt(number, "{n} photo de test", "{n} photos de test")
+    parts = Counter(card.fold for card in study.samples)
+    return claim("intro", photos=len(study.samples), classes=len(study.classes), parts=parts)
 
 
 def _card(here: Here, label: str) -> Mapping[str, Any]:
@@ -106,13 +90,17 @@ def chart(view: StudyView) -> Chart:
     """Photos of each class, stacked by part."""
     classes = view.study.classes
     numbers = Counter((card.label, card.fold) for card in view.study.samples)
-    counted: dict[tuple[str, str], int] = {
+    stacked: dict[tuple[str, str], int] = {
         (label, fold): numbers[label, fold] for label in classes for fold in FOLDS
     }
     totals = [len(view.samples(label)) for label in classes]
+
+    def photos(fold: Fold, label: str) -> str:
+        return wording.count(numbers[label, fold])
+
     return charts.chart(
         "effectifs",
-        partial(charts.count_plot, counted),
+        partial(charts.count_plot, stacked),
         view.draw,
         title=t("Photos de chaque catégorie, par partie"),
         alt=t(
@@ -121,15 +109,14 @@ def chart(view: StudyView) -> Chart:
             least=wording.count(min(totals)),
             most=nt(max(totals), "{n} photo", "{n} photos"),
         ),
-        table=simple(
+        table=table(
             "effectifs-donnees",
             t("Photos de chaque catégorie, en chiffres"),
-            (t("Catégorie"), *map(_title, FOLDS)),
-            [
-                (label, *(wording.count(numbers[label, fold]) for fold in FOLDS))
-                for label in classes
-            ],
+            classes,
+            Col(t("Catégorie"), str),
+            *(Col(_title(fold), partial(photos, fold)) for fold in FOLDS),
             title=view.data_trace,
+            kind="",
         ),
         keys=((fold, t(PARTS[fold])) for fold in FOLDS),
     )
@@ -137,36 +124,29 @@ def chart(view: StudyView) -> Chart:
 
 def counts(here: Here) -> Table:
     """Photos of each class in each part, usable or not, with their sum."""
-    view = here.view
+    view, total = here.view, ""
     numbers = Counter((card.label, card.fold) for card in view.study.samples)
-    folds = Counter(card.fold for card in view.study.samples)
+    numbers.update((total, card.fold) for card in view.study.samples)
     missing = Counter(photo.label for photo in view.study.missing)
-
-    def count(number: int, href: str = "") -> Cell:
-        return Cell(text=wording.count(number), title=view.data_trace, href=href)
+    missing[total] = len(view.study.missing)
 
     def part(fold: Fold, label: str) -> Cell:
-        number = numbers[label, fold]
-        return count(number, here.gallery(label, fold) if number else "")
+        photos = numbers[label, fold]
+        return counted(photos, href=here.gallery(label, fold) if photos else "")
 
-    total = Row(
-        kind="best",
-        cells=(
-            head(t("Total")),
-            *(count(folds[fold]) for fold in FOLDS),
-            count(len(view.study.samples)),
-            count(len(view.study.missing)),
-        ),
-    )
+    def usable(label: str) -> Cell:
+        return counted(sum(numbers[label, fold] for fold in FOLDS), href=here.gallery(label))
+
     return table(
         "nombres",
         t("Nombre de photos"),
-        view.study.classes,
-        Col(t("Catégorie"), lambda label: head(label, href=here.gallery(label))),
+        (*view.study.classes, total),
+        Col(t("Catégorie"), lambda label: head(label or t("Total"), href=here.gallery(label))),
         *(Col(_title(fold), partial(part, fold)) for fold in FOLDS),
-        Col(t("Utilisables"), lambda label: count(len(view.samples(label)), here.gallery(label))),
-        Col(t("Inutilisables"), lambda label: count(missing[label])),
-        more=[total],
+        Col(t("Utilisables"), usable),
+        Col(t("Inutilisables"), lambda label: counted(missing[label])),
+        row_kind=lambda label: "" if label else "best",
+        tip=view.data_trace,
     )
 
 

@@ -17,7 +17,6 @@ from evaluation.records import (
 )
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
-from evaluation.report.kit.page import Link
 from evaluation.report.kit.tables import Cell, Col, Table, absent, table
 from evaluation.report.study import explained, faithfulness, maps
 from evaluation.report.study.here import Here
@@ -45,15 +44,19 @@ def build(here: Here) -> Model | None:
         "maps": bool(view.explanations),
         "withheld": "" if view.photos_shown else t(WITHHELD),
         "lead": run and {"case": view.case_title(run), "family": run.model.family},
-        "right": _examples(here, explanation, right=True),
-        "wrong": _examples(here, explanation, right=False),
+        **{
+            name: explanation
+            and explained.photos(here, explanation, _side(explanation, right=right)[:_EXAMPLES])
+            for name, right in (("right", True), ("wrong", False))
+        },
         "cases": [
             {
-                "link": link,
-                "right": len(_side(view.explanations[case], right=True)),
-                "wrong": len(_side(view.explanations[case], right=False)),
+                "title": view.case_name(case),
+                "href": here.file(explained.case_page(view, case)),
+                "right": len(_side(other, right=True)),
+                "wrong": len(_side(other, right=False)),
             }
-            for case, link in _case_links(here).items()
+            for case, other in view.explanations.items()
         ],
         "failures": failures,
         "across": _across(here),
@@ -68,16 +71,18 @@ def build(here: Here) -> Model | None:
 
 def build_case(here: Here, case: str) -> Model:
     """The page of a case's explained photos."""
-    explanation = here.view.explanations[case]
-    links = _case_links(here)
+    view, explanation = here.view, here.view.explanations[case]
     done = sum(any(drawn.method == "rise" for drawn in photo.maps) for photo in explanation.photos)
     return {
         **_worth(here.view, explanation),
         "title": here.view.case_name(case),
-        "study": Link(
-            text=t("Explicabilité : {study}", study=here.view.title), href=here.to("explicabilite")
-        ),
-        "others": tuple(link for other, link in links.items() if other != case),
+        "study": view.title,
+        "back": here.to("explicabilite"),
+        "others": [
+            (view.case_name(other), here.file(explained.case_page(view, other)))
+            for other in view.explanations
+            if other != case
+        ],
         "assets": maps.assets(here),
         "withheld": "" if here.view.photos_shown else t(WITHHELD),
         "titled": "title" in here.view.runs[case].model.reads,
@@ -91,7 +96,6 @@ def build_case(here: Here, case: str) -> Model:
 
 
 def _worth(view: StudyView, explanation: CaseExplanation | None) -> Model:
-    """What the maps of a case are worth."""
     rows = explanation.faithfulness if explanation else ()
     return {
         "measured": max((row.area.n for row in rows), default=0),
@@ -126,13 +130,6 @@ def _lead(view: StudyView) -> RunRecord | None:
     return best(tuple(run for run in view.described if run in cases) or cases)
 
 
-def _examples(here: Here, explanation: CaseExplanation | None, *, right: bool) -> tuple[Model, ...]:
-    """The first photos of a side of the case that gives the examples."""
-    if explanation is None:
-        return ()
-    return explained.photos(here, explanation, _side(explanation, right=right)[:_EXAMPLES])
-
-
 def _side(explanation: CaseExplanation, *, right: bool) -> Sequence[ExplainedPhoto]:
     """Right answers or wrong ones, those first that were chosen for being so.
 
@@ -140,15 +137,6 @@ def _side(explanation: CaseExplanation, *, right: bool) -> Sequence[ExplainedPho
     """
     photos = (photo for photo in explanation.photos if (photo.label == photo.predicted) == right)
     return sorted(photos, key=lambda photo: all(r.rule == "shared" for r in photo.reasons))
-
-
-def _case_links(here: Here) -> dict[str, Link]:
-    return {
-        case: Link(
-            text=here.view.case_name(case), href=here.file(explained.case_page(here.view, case))
-        )
-        for case in here.view.explanations
-    }
 
 
 # ------------------------------------------------------------------- side by side
@@ -276,7 +264,8 @@ def _changed(view: StudyView, base: RunRecord, run: RunRecord, sample: str, meth
     photos = [explained.of(explanation, sample) for explanation in explanations]
     was, now = (photo.predicted == photo.label for photo in photos)
     first, last = (
-        explained.truth(one, photo) for one, photo in zip(explanations, photos, strict=True)
+        explained.truth(explanation, photo)
+        for explanation, photo in zip(explanations, photos, strict=True)
     )
     # Where a method beats no control, nothing shows that its maps moved for a reason.
     doubted = faithfulness.doubted(explanations, method)
@@ -306,7 +295,6 @@ def _region(photo: ExplainedPhoto, method: str) -> str:
 
 
 def _methods(view: StudyView) -> tuple[ExplainMethod, ...]:
-    """The methods that some case asked for."""
     asked = {
         card.method for explanation in view.explanations.values() for card in explanation.methods
     }

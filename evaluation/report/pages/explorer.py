@@ -5,7 +5,7 @@ The page is a form and an empty list.  What fills the list comes from JavaScript
 :class:`_Data` is the only writer.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from evaluation.errors import ReportError
-from evaluation.records import ClassMap, ExplainedPhoto, FloatArray, IntArray, RunRecord, SampleCard
+from evaluation.records import FloatArray, IntArray, RunRecord, SampleCard
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import t
 from evaluation.report.study import maps
@@ -97,14 +97,9 @@ def data_files(view: StudyView) -> dict[str, str]:
 # ----------------------------------------------------------------------------- data
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Said:
-    """What a case says of the photos, in the order of the page and of the study's classes."""
-
-    probabilities: FloatArray
-    """(N, C)"""
-    predicted: IntArray
-    """(N,)"""
+_Said = tuple[FloatArray, IntArray]
+"""What a case says of the photos, in the order of the page and of the study's classes: their
+probabilities (N, C), and the places of what it predicts (N,)."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +124,8 @@ class _Data:
     @cached_property
     def slices(self) -> tuple[tuple[str, str], ...]:
         """Column and value of the slices that the comparison tells."""
-        told = [(row.column, row.value) for row in self.view.concluded.slices if row.value]
-        return tuple(dict.fromkeys(told))
+        named = [(row.column, row.value) for row in self.view.concluded.slices if row.value]
+        return tuple(dict.fromkeys(named))
 
     @cached_property
     def ranked(self) -> tuple[int, ...]:
@@ -152,7 +147,7 @@ class _Data:
             [
                 *(study.dataset_revision, study.split_digest, str(self.view.photos_shown)),
                 *(f"{run.case} {run.provenance.started}" for run in self.runs),
-                *(slice_address(*one) for one in self.slices),
+                *(slice_address(*pair) for pair in self.slices),
                 *(drawn.overlay for photo in photos for drawn in photo.maps),
             ]
         )
@@ -176,10 +171,7 @@ class _Data:
         order = np.array([predictions.classes.index(label) for label in classes])
         # From the file's own columns to the study's; the first of equals stays the file's.
         back = np.argsort(order)
-        return _Said(
-            probabilities=predictions.probabilities[rows][:, order],
-            predicted=back[predictions.predicted[rows]],
-        )
+        return predictions.probabilities[rows][:, order], back[predictions.predicted[rows]]
 
     @cached_property
     def labels(self) -> tuple[int, ...]:
@@ -188,7 +180,8 @@ class _Data:
 
     def chunk(self, start: int) -> Mapping[str, object]:
         """What file number ``start / CHUNK`` says."""
-        cards, seen = self.cards[start : start + CHUNK], self.view.photos_shown
+        part, seen = slice(start, start + CHUNK), self.view.photos_shown
+        cards = self.cards[part]
         kinds = {name: i for i, name in enumerate(self.subcategories)}
         return {
             "study": self.view.folder,
@@ -196,7 +189,7 @@ class _Data:
             **({} if start else {"head": self._head()}),
             "ids": [card.id for card in cards],
             "titles": [wording.title(card.title or "") for card in cards],
-            "labels": list(self.labels[start : start + CHUNK]),
+            "labels": list(self.labels[part]),
             "subcategories": [kinds.get(card.subcategory or "", -1) for card in cards],
             "slices": [
                 [
@@ -210,13 +203,16 @@ class _Data:
             "sizes": [side for card in cards for side in small(card)] if seen else [],
             "cases": [
                 {
-                    "predicted": said.predicted[start : start + CHUNK].tolist(),
-                    "confidence": self._confidence(said, start),
-                    "probabilities": list(self._probabilities(said, start)),
+                    "predicted": predicted[part].tolist(),
+                    # Fine enough to tell apart those of a model that is always sure.
+                    "confidence": np.round(shares[part].max(axis=1), DECIMALS).tolist(),
+                    "probabilities": list(
+                        _highest(shares[part], self.labels[part], predicted[part])
+                    ),
                 }
-                for said in self.said
+                for shares, predicted in self.said
             ],
-            **({"maps": found} if (found := self._maps(start)) else {}),
+            **({"maps": listed} if (listed := self._maps(start)) else {}),
         }
 
     def _head(self) -> Mapping[str, object]:
@@ -226,7 +222,7 @@ class _Data:
             "classes": self.view.study.classes,
             "names": self.view.names_lang,
             "subcategories": self.subcategories,
-            "slices": [slice_address(*one) for one in self.slices],
+            "slices": [slice_address(*pair) for pair in self.slices],
             "scale": _SCALE,
             "whole": len(self.view.study.classes) <= SHOWN,
             "photos": self.view.photos_shown,
@@ -250,34 +246,29 @@ class _Data:
         if not self.view.photos_shown:
             return {}
         here = {card.id: str(i) for i, card in enumerate(self.cards[start : start + CHUNK])}
-        found: dict[str, list[list[object]]] = {}
+        listed: dict[str, list[list[object]]] = {}
         for case, run in enumerate(self.runs):
             explanation = self.view.explanations.get(run.case)
             for photo in explanation.photos if explanation else ():
                 if photo.sample_id in here:
-                    found.setdefault(here[photo.sample_id], []).extend(
-                        self._map(case, photo, drawn) for drawn in photo.maps
+                    listed.setdefault(here[photo.sample_id], []).extend(
+                        [
+                            case,
+                            maps.title(drawn),
+                            maps.overlay_path(self.view, run.case, drawn),
+                            drawn.width,
+                            drawn.height,
+                            maps.said(drawn, photo),
+                        ]
+                        for drawn in photo.maps
                     )
-        return found
+        return listed
 
-    def _map(self, case: int, photo: ExplainedPhoto, one: ClassMap) -> list[object]:
-        address = maps.overlay_path(self.view, self.runs[case].case, one)
-        return [case, maps.title(one), address, one.width, one.height, maps.said(one, photo)]
 
-    def _confidence(self, said: _Said, start: int) -> list[float]:
-        """Of each photo, fine enough to tell apart those of a model that is always sure."""
-        highest = said.probabilities[start : start + CHUNK].max(axis=1)
-        return [float(share) for share in np.round(highest, DECIMALS)]
-
-    def _probabilities(self, said: _Said, start: int) -> Iterator[list[int]]:
-        """Of each photo: class, probability, class, probability, … from the highest."""
-        values = np.rint(said.probabilities[start : start + CHUNK] * _SCALE).astype(int)
-        for row, label, predicted in zip(
-            values,
-            self.labels[start : start + CHUNK],
-            said.predicted[start : start + CHUNK].tolist(),
-            strict=True,
-        ):
-            kept = [int(i) for i in np.argsort(-row, kind="stable")[:SHOWN] if row[i]]
-            kept += [named for named in dict.fromkeys((predicted, label)) if named not in kept]
-            yield [number for place in kept for number in (place, int(row[place]))]
+def _highest(shares: FloatArray, labels: Sequence[int], predicted: IntArray) -> Iterator[list[int]]:
+    """Of each photo: class, probability, class, probability, … from the highest."""
+    values = np.rint(shares * _SCALE).astype(int)
+    for row, *named in zip(values, predicted.tolist(), labels, strict=True):
+        kept = [int(i) for i in np.argsort(-row, kind="stable")[:SHOWN] if row[i]]
+        kept += [place for place in dict.fromkeys(named) if place not in kept]
+        yield [number for place in kept for number in (place, int(row[place]))]

@@ -51,11 +51,11 @@ def _chart(here: Here, states: tuple[KeptState, ...]) -> Chart:
     now = {run.case: run.metric("accuracy") for run in view.scored}
     kept = {change.case for state in states for change in state.changes} & set(now)
     cases = sorted(kept, key=lambda case: -value(view.runs[case], "accuracy"))[: len(curves.LINES)]
-    then = [(row.case, one.name, row.accuracy) for one in states for row in one.changes]
-    told = [*then, *((case, t("maintenant"), now[case]) for case in cases)]
+    then = [(row.case, state.name, row.accuracy) for state in states for row in state.changes]
+    measured = [*then, *((case, t("maintenant"), now[case]) for case in cases)]
     points: list[tuple[str, str, Metric]] = [
         (case, name, metric)
-        for case, name, metric in told
+        for case, name, metric in measured
         if case in cases and metric is not None and metric.value is not None
     ]
     return chart(
@@ -110,6 +110,5 @@ def _changes(here: Here, state: KeptState, id_: str) -> Table:
 
 
 def _links(here: Here, ids: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Title and address of the first of some photos."""
-    cards = [here.view.cards[one] for one in ids[:SHOWN] if one in here.view.cards]
+    cards = [here.view.cards[sample] for sample in ids[:SHOWN] if sample in here.view.cards]
     return [(titled(card), here.photo(card.id)) for card in cards]

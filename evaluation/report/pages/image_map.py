@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.records import FloatArray, Predictions, Projection, RunRecord, SampleCard
+from evaluation.records import FloatArray, Projection, RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import t
@@ -46,7 +46,7 @@ def build(here: Here) -> Mapping[str, Any] | None:
     lead = _lead(view, planes)
     drawn = slice(None, None, -(-len(lead.labels) // DRAWN))
     runs = [plane.run for plane in planes]
-    told = [f"{run.case} {run.provenance.started}" for run in runs]
+    starts = [f"{run.case} {run.provenance.started}" for run in runs]
     return {
         "shown": sum(lead.projection.explained),
         "lost": 1 - sum(lead.projection.explained),
@@ -66,7 +66,7 @@ def build(here: Here) -> Mapping[str, Any] | None:
         "classes": numbered(view.study.classes),
         # Place of the case that is shown first.
         "chosen": str(planes.index(lead)),
-        "source": f"{here.file(_uri(view))}?{version([*told, str(view.photos_shown)])}",
+        "source": f"{here.file(_uri(view))}?{version([*starts, str(view.photos_shown)])}",
         "explorer": here.to("explorateur"),
         "style": here.file("assets/carte-des-images.css"),
         "script": here.file("assets/carte-des-images.js"),
@@ -115,7 +115,6 @@ def _content(plane: _Plane, classes: Mapping[str, int]) -> Mapping[str, object]:
 
 
 def _uri(view: StudyView) -> str:
-    """Where the site keeps the data file."""
     return f"{view.folder}/donnees/carte-des-images.js"
 
 
@@ -209,11 +208,11 @@ class _Plane:
                 points / np.linalg.norm(points, axis=1, keepdims=True)
                 for points in map(np.array, (list(self.texts.values()), [*self.middles.values()]))
             )
-        found = {}
+        directions = {}
         for label, row in zip(self.texts, np.nan_to_num(texts @ middles.T, nan=-2.0), strict=True):
             own = float(row[places[label]]) if label in places else -2.0
-            found[label] = names[int(row.argmax())], own if own > -2.0 else None  # noqa: PLR2004
-        return found
+            directions[label] = names[int(row.argmax())], own if own > -2.0 else None  # noqa: PLR2004
+        return directions
 
 
 def _planes(view: StudyView) -> list[_Plane]:
@@ -223,28 +222,20 @@ def _planes(view: StudyView) -> list[_Plane]:
         projection = view.results.projections.get(run.case)
         said = view.results.predictions.get(run.case)
         if projection and said and set(projection.sample_ids) == set(said.sample_ids):
-            planes.append(_plane(view, cards, run, projection, said))
+            rows = places(cards, said.sample_ids)
+            points = np.array(projection.photos, dtype=np.float64)
+            planes.append(
+                _Plane(
+                    run=run,
+                    projection=projection,
+                    labels=tuple(card.label for card in cards),
+                    classes=view.study.classes,
+                    points=points[places(cards, projection.sample_ids)],
+                    answers=[said.classes[guess] for guess in said.predicted[rows].tolist()],
+                    sure=said.probabilities[rows].max(axis=1),
+                )
+            )
     return planes
-
-
-def _plane(
-    view: StudyView,
-    cards: Sequence[SampleCard],
-    run: RunRecord,
-    projection: Projection,
-    said: Predictions,
-) -> _Plane:
-    rows = places(cards, said.sample_ids)
-    photos = np.array(projection.photos, dtype=np.float64)
-    return _Plane(
-        run=run,
-        projection=projection,
-        labels=tuple(card.label for card in cards),
-        classes=view.study.classes,
-        points=photos[places(cards, projection.sample_ids)],
-        answers=[said.classes[guess] for guess in said.predicted[rows].tolist()],
-        sure=said.probabilities[rows].max(axis=1),
-    )
 
 
 def _lead(view: StudyView, planes: Sequence[_Plane]) -> _Plane:

@@ -8,7 +8,7 @@ from evaluation.report.kit.language import message, t
 from evaluation.report.kit.page import Claim, Part
 from evaluation.report.kit.tables import Cell, Col, Table, absent, number, table
 from evaluation.report.study.confusions import confusions
-from evaluation.report.study.explained import case_link
+from evaluation.report.study.explained import errors
 from evaluation.report.study.here import Here
 from evaluation.report.study.repeated import adapted
 from evaluation.report.study.scores import class_table
@@ -38,7 +38,7 @@ def build(here: Here) -> Mapping[str, object] | None:
 
 
 def _case(here: Here, run: RunRecord) -> Mapping[str, object]:
-    found = run.adaptation
+    adaptation = run.adaptation
     return {
         "anchor": here.view.case_slugs[run.case],
         "title": here.view.case_title(run),
@@ -46,29 +46,33 @@ def _case(here: Here, run: RunRecord) -> Mapping[str, object]:
         "macro_f1": shown(run.metric("macro_f1")),
         "href": here.run(run.case),
         "titled": "title" in run.model.reads,
-        "adaptation": found,
-        "agreement": found and _agreement(here, run, found),
+        "adaptation": adaptation,
+        "agreement": adaptation and _agreement(here, run, adaptation),
         "spread": _spread(here, run),
-        "furthest": _furthest(found) if found and found.shares else None,
-        "controls": _controls(here, run, found) if found and found.controls else None,
+        "furthest": _furthest(adaptation) if adaptation and adaptation.shares else None,
+        "controls": _controls(here, run, adaptation)
+        if adaptation and adaptation.controls
+        else None,
         # Of the controls, where the model was adapted; none in records of one draw.
-        "gains": list(found.control_gains.values()) if found and found.adopted else [],
+        "gains": list(adaptation.control_gains.values())
+        if adaptation and adaptation.adopted
+        else [],
         "weakest": weakest(here, run),
         "warnings": run.warnings,
         "classes": class_table(here, run, None),
         "confusion": confusions(here, run),
-        "maps": case_link(here, run.case),
+        "maps": errors(here, run.case),
     }
 
 
-def _agreement(here: Here, run: RunRecord, found: Adaptation) -> Mapping[str, Part] | None:
+def _agreement(here: Here, run: RunRecord, adaptation: Adaptation) -> Mapping[str, Part] | None:
     """In what share of the pairs texts say the same of a photo and of its title."""
-    if found.before is None or found.after is None:
+    if adaptation.before is None or adaptation.after is None:
         return None
     href, tip = here.run(run.case), trace(run)
     return {
         name: Part(text=wording.percent(agreed.share), href=href, title=tip)
-        for name, agreed in (("before", found.before), ("after", found.after))
+        for name, agreed in (("before", adaptation.before), ("after", adaptation.after))
     }
 
 
@@ -82,23 +86,23 @@ def _spread(here: Here, run: RunRecord) -> Claim | None:
     return None
 
 
-def _furthest(found: Adaptation) -> Mapping[str, object]:
+def _furthest(adaptation: Adaptation) -> Mapping[str, object]:
     """The class whose declared share is furthest from what the model sees."""
-    seen = {label: found.seen_shares.get(label, 0.0) for label in found.shares}
-    label = max(found.shares, key=lambda label: abs(found.shares[label] - seen[label]))
-    return {"label": label, "declared": found.shares[label], "seen": seen[label]}
+    seen = {label: adaptation.seen_shares.get(label, 0.0) for label in adaptation.shares}
+    label = max(adaptation.shares, key=lambda label: abs(adaptation.shares[label] - seen[label]))
+    return {"label": label, "declared": adaptation.shares[label], "seen": seen[label]}
 
 
-def _controls(here: Here, run: RunRecord, found: Adaptation) -> Table:
+def _controls(here: Here, run: RunRecord, adaptation: Adaptation) -> Table:
     return table(
         f"temoins-{here.view.case_slugs[run.case]}",
         t("Témoins : aux mêmes réglages et sans garde-fou, des titres qui ne disent rien"),
-        found.controls,
+        adaptation.controls,
         Col(t("Titres"), lambda metric: t(CONTROLS[metric.name]), numeric=False),
         Col(t("Exactitude"), lambda metric: number(metric, "percent", title=trace(run))),
         Col(
             t("Écart avec le modèle tel quel"),
-            lambda metric: _gain(found.control_gains.get(metric.name), trace(run)),
+            lambda metric: _gain(adaptation.control_gains.get(metric.name), trace(run)),
             t("points"),
         ),
     )

@@ -7,8 +7,7 @@ from typing import Any
 from evaluation.records import Fold, RunRecord, Threshold
 from evaluation.records.metrics import METRICS
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import nt, t
-from evaluation.report.kit.page import Link
+from evaluation.report.kit.language import t
 from evaluation.report.kit.tables import Col, Table, number, table
 from evaluation.report.study.absences import STATUS, absences
 from evaluation.report.study.here import Here
@@ -43,7 +42,7 @@ def build(here: Here) -> Mapping[str, Any]:
             *(_details(view, run) for run in view.results.runs if run not in unavailable),
             *(_details(view, run, later=True) for run in view.results.failures),
         ],
-        "archive": archive_link(here),
+        "archive": archived(here),
         "unavailable": [_details(view, run) for run in unavailable],
         "absences": absences(here),
         "test_images": view.test_images,
@@ -54,15 +53,15 @@ def build(here: Here) -> Mapping[str, Any]:
 
 def drift(here: Here) -> Mapping[str, Any] | None:
     """What `veille drift` last saw; None where it saw nothing."""
-    found = here.view.results.drift
-    if found is None:
+    record = here.view.results.drift
+    if record is None:
         return None
     return {
-        "record": found,
-        "name": here.name(found.case),
-        "told": interval_said(found.told_apart),
-        "then": interval_said(found.left_then),
-        "now": interval_said(found.left_now),
+        "record": record,
+        "name": here.name(record.case),
+        "told": interval_said(record.told_apart),
+        "then": interval_said(record.left_then),
+        "now": interval_said(record.left_now),
     }
 
 
@@ -169,17 +168,10 @@ def _weights(run: RunRecord) -> str:
     return path.name if path.is_absolute() else run.model.weights
 
 
-def archive_link(here: Here) -> Link | None:
-    """To the study's files, with what they weigh; None where there are none."""
-    view = here.view
-    if view.archive is None:
+def archived(here: Here) -> Mapping[str, Any] | None:
+    """The study's files in one, where it is, and what it weighs; None where there are none."""
+    archive = here.view.archive
+    if archive is None:
         return None
-    return Link(
-        text=view.archive.name,
-        href=here.file(view.archive_uri()),
-        hint=t(
-            "{files}, {size}",
-            files=nt(view.archive.files, "{n} fichier", "{n} fichiers"),
-            size=wording.size(len(view.archive.content)),
-        ),
-    )
+    href = here.file(here.view.archive_uri())
+    return {"archive": archive, "href": href, "octets": len(archive.content)}

@@ -7,7 +7,6 @@ from typing import Any
 from evaluation.records import FAMILIES, ModelCard, RunRecord
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import current, message, t
-from evaluation.report.kit.page import Link
 from evaluation.report.kit.tables import Cell, Col, Kind, Table, absent, head, number, table
 from evaluation.report.kit.typography import THIN
 from evaluation.report.study import absences
@@ -96,15 +95,18 @@ def _card(here: Here, card: ModelCard) -> Mapping[str, Any]:
             card.training.get(current()) or next(iter(card.training.values()), "")
         ),
         # What a label-free model saw of the study; 0 where nothing was gained.
-        "pairs": max((one.pairs for one in adapted if one.adopted), default=0),
-        "photos": max((one.photos for one in adapted if one.clusters), default=0),
+        "pairs": max((adaptation.pairs for adaptation in adapted if adaptation.adopted), default=0),
+        "photos": max(
+            (adaptation.photos for adaptation in adapted if adaptation.clusters), default=0
+        ),
         "card": card,
         "weights": _weights(card),
         "photo_millions": (card.image_parameters or 0) / MILLION,
         "text_millions": (card.text_parameters or 0) / MILLION,
         "resolution": _resolution(card),
         "digest": next(filter(None, digests), ""),
-        "links": _links(card),
+        "page": links.outward(card.page),
+        "terms": links.outward(card.licence.url if card.licence else ""),
     }
 
 
@@ -152,12 +154,3 @@ def _resolution(card: ModelCard) -> str:
         return ""
     height, width = card.resolution
     return f"{width}{THIN}×{THIN}{height}"
-
-
-def _links(card: ModelCard) -> list[Link]:
-    licence = card.licence.url if card.licence else ""
-    found = (
-        Link(text=t("Page des auteurs"), href=links.outward(card.page)),
-        Link(text=t("Texte de la licence"), href=links.outward(licence)),
-    )
-    return [link for link in found if link.href]

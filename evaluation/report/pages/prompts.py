@@ -5,16 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from evaluation.records import (
-    ClassGain,
-    MeanGain,
-    PromptChoice,
-    PromptDiagnosis,
-    PromptGain,
-    StudyComparison,
-    TextEffect,
-    TextPair,
-)
+from evaluation import records
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.charts import Chart, chart, gain_plot
 from evaluation.report.kit.language import message, nt, t
@@ -27,11 +18,10 @@ from evaluation.report.kit.tables import (
     counted,
     head,
     number,
-    simple,
     table,
 )
-from evaluation.report.study.findings import class_finding, gains_anchor, tell
 from evaluation.report.study.here import Here
+from evaluation.report.study.sentences import class_finding, gains_anchor, tell
 from evaluation.report.study.view import StudyView, interval_said, shown, trace, trace_all
 
 TRUNCATED = re.compile(r"\btruncat|\bcut\b", re.IGNORECASE)
@@ -63,7 +53,9 @@ def build(here: Here) -> Mapping[str, Any] | None:
     }
 
 
-def _model(here: Here, comparison: StudyComparison, diagnosis: PromptDiagnosis) -> dict[str, Any]:
+def _model(
+    here: Here, comparison: records.StudyComparison, diagnosis: records.PromptDiagnosis
+) -> dict[str, Any]:
     """The prompt sets of a model; ``matter`` is what is known of them beyond their scores."""
     view, name = here.view, diagnosis.model
     runs = [run for run in view.scored if run.model.name == name]
@@ -104,7 +96,7 @@ def choices(view: StudyView) -> Mapping[str, Mapping[str, Any]]:
     }
 
 
-def _choice(view: StudyView, choice: PromptChoice) -> Mapping[str, Any]:
+def _choice(view: StudyView, choice: records.PromptChoice) -> Mapping[str, Any]:
     sets = {prompts.name: prompts for prompts in view.prompt_sets}
 
     def title(name: str) -> str:
@@ -126,8 +118,7 @@ def _choice(view: StudyView, choice: PromptChoice) -> Mapping[str, Any]:
 # --------------------------------------------------------------------------- gains
 
 
-def _gain(here: Here, gain: PromptGain) -> Mapping[str, Any]:
-    """What one prompt set changes over the names, class by class."""
+def _gain(here: Here, gain: records.PromptGain) -> Mapping[str, Any]:
     return {
         "anchor": gains_anchor(here.view, gain),
         "set": here.texts(gain.a),
@@ -138,11 +129,11 @@ def _gain(here: Here, gain: PromptGain) -> Mapping[str, Any]:
     }
 
 
-def _ordered(gain: PromptGain) -> list[ClassGain]:
+def _ordered(gain: records.PromptGain) -> list[records.ClassGain]:
     return sorted(gain.classes, key=lambda row: -row.gain)
 
 
-def gain_chart(here: Here, gain: PromptGain) -> Chart:
+def gain_chart(here: Here, gain: records.PromptGain) -> Chart:
     """The gains of each class, best first."""
     view, rows = here.view, _ordered(gain)
     points = [
@@ -174,19 +165,19 @@ def gain_chart(here: Here, gain: PromptGain) -> Chart:
             points2=wording.signed(100 * rows[-1].gain),
             label2=wording.quote(rows[-1].label),
         ),
-        table=simple(
+        table=table(
             f"{id_}-donnees",
             t("{case_name} : gains de rappel, en chiffres", case_name=view.case_name(gain.a)),
-            (t("Catégorie"), t("Gain (points)"), t("Intervalle à 95 %")),
-            (
-                (
-                    row.label,
-                    number(row.gain, "points", bare=True, within=(row.low, row.high), title=tip),
-                    wording.interval(row.low, row.high),
-                )
-                for row in rows
+            rows,
+            Col(t("Catégorie"), lambda row: row.label),
+            Col(
+                t("Gain (points)"),
+                lambda row: number(row.gain, "points", bare=True, within=(row.low, row.high)),
             ),
+            Col(t("Intervalle à 95 %"), lambda row: wording.interval(row.low, row.high)),
             title=tip,
+            tip=tip,
+            kind="",
         ),
         keys=(
             ("zero-shot", t("gain démontré")),
@@ -196,10 +187,10 @@ def gain_chart(here: Here, gain: PromptGain) -> Chart:
     )
 
 
-def _gain_table(here: Here, gain: PromptGain) -> Table:
+def _gain_table(here: Here, gain: records.PromptGain) -> Table:
     tip = trace_all((gain.a, gain.b))
 
-    def alone(row: ClassGain, case: str, other: str, photos: int) -> Cell:
+    def alone(row: records.ClassGain, case: str, other: str, photos: int) -> Cell:
         href = here.disputed(case, other, photos, truth=row.label)
         return counted(photos, title=tip, href=href)
 
@@ -226,7 +217,6 @@ def _gain_table(here: Here, gain: PromptGain) -> Table:
 
 
 def _verdict(view: StudyView, effect: float, p: float) -> Cell:
-    """Whether a corrected test shows an effect, in words."""
     if p >= view.alpha:
         return Cell(text=t("non démontré"))
     kind: Kind = "hit" if effect > 0 else "error"
@@ -236,7 +226,7 @@ def _verdict(view: StudyView, effect: float, p: float) -> Cell:
 # --------------------------------------------------------------------------- texts
 
 
-def _effects(here: Here, case: str, effects: Sequence[TextEffect]) -> Mapping[str, Any]:
+def _effects(here: Here, case: str, effects: Sequence[records.TextEffect]) -> Mapping[str, Any]:
     """What each text of a prompt set brings; ``folded`` is how many there are, if many."""
     return {
         "anchor": f"textes-{here.view.case_slugs[case]}",
@@ -246,11 +236,11 @@ def _effects(here: Here, case: str, effects: Sequence[TextEffect]) -> Mapping[st
     }
 
 
-def _effects_table(here: Here, case: str, effects: Sequence[TextEffect]) -> Table:
+def _effects_table(here: Here, case: str, effects: Sequence[records.TextEffect]) -> Table:
     run = here.view.runs[case]
     tip, lang = trace(run), run.prompts.language if run.prompts else ""
 
-    def gain(row: TextEffect) -> Cell:
+    def gain(row: records.TextEffect) -> Cell:
         return number(row.effect, "points", within=(row.low, row.high), title=tip)
 
     return table(
@@ -279,7 +269,7 @@ def _effects_table(here: Here, case: str, effects: Sequence[TextEffect]) -> Tabl
     )
 
 
-def _alike(pairs: Sequence[TextPair]) -> str:
+def _alike(pairs: Sequence[records.TextPair]) -> str:
     return wording.clauses(
         t(
             "{a} et {b} (cosinus {cosine})",
@@ -294,7 +284,7 @@ def _alike(pairs: Sequence[TextPair]) -> str:
 # ---------------------------------------------------------- random words, and variance
 
 
-def _control(here: Here, case: str, gain: MeanGain) -> Mapping[str, Any]:
+def _control(here: Here, case: str, gain: records.MeanGain) -> Mapping[str, Any]:
     run = here.view.runs.get(case)
     tip = trace(run) if run else ""
     return {
@@ -306,7 +296,7 @@ def _control(here: Here, case: str, gain: MeanGain) -> Mapping[str, Any]:
     }
 
 
-def _variance(view: StudyView, comparison: StudyComparison) -> Mapping[str, Any]:
+def _variance(view: StudyView, comparison: records.StudyComparison) -> Mapping[str, Any]:
     """Where the differences of accuracy come from: the largest source, the proven ones, all."""
     rows = comparison.variance
     tip = f"comparison.json. {trace_all(comparison.inputs)}"

@@ -30,9 +30,11 @@ def _has(view: StudyView, trait: Trait) -> bool:
 
 def _shallow(view: StudyView) -> bool:
     """Whether the cases as they are may still be compared in depth, and tell what is lacking."""
-    found = view.comparison
-    return not found or not (
-        found.few_shot or found.retrieval or (found.audit and found.audit.embeddings)
+    comparison = view.comparison
+    return not comparison or not (
+        comparison.few_shot
+        or comparison.retrieval
+        or (comparison.audit and comparison.audit.embeddings)
     )
 
 

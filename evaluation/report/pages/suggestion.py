@@ -6,13 +6,7 @@ a proposal may still be scored on it.
 
 from typing import Any
 
-from evaluation.records import (
-    ClassSuggestion,
-    RunRecord,
-    Suggestion,
-    UncoveredSubcategory,
-    ValidationConfusion,
-)
+from evaluation import records
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import t
 from evaluation.report.kit.page import Part
@@ -33,46 +27,48 @@ def build(here: Here) -> Model | None:
         "assets": maps.assets(here),
         "withheld": "" if here.view.photos_shown else t(WITHHELD),
         "sections": [
-            _section(here, here.view.runs[case], found)
-            for case, found in here.view.suggestions.items()
+            _section(here, here.view.runs[case], suggestion)
+            for case, suggestion in here.view.suggestions.items()
         ],
     }
 
 
-def _section(here: Here, run: RunRecord, found: Suggestion) -> Model:
-    measured = found.after is not None and found.gain is not None
+def _section(here: Here, run: records.RunRecord, suggestion: records.Suggestion) -> Model:
+    measured = suggestion.after is not None and suggestion.gain is not None
     return {
         "title": here.view.case_title(run),
-        "before": found.before,
-        "share": Part(text=shown(found.before), href=here.run(run.case), title=trace(run)),
-        "after": shown(found.after),
-        "gain": found.gain if measured else None,
-        "won": found.only_after,
-        "lost": found.only_before,
+        "before": suggestion.before,
+        "share": Part(text=shown(suggestion.before), href=here.run(run.case), title=trace(run)),
+        "after": shown(suggestion.after),
+        "gain": suggestion.gain if measured else None,
+        "won": suggestion.only_after,
+        "lost": suggestion.only_before,
         # How to measure a proposal on the test.
-        "proposal": found.proposal.name if found.proposal else "",
-        "far": found.far,
+        "proposal": suggestion.proposal.name if suggestion.proposal else "",
+        "far": suggestion.far,
         "classes": tuple(
-            _class(here, run, found, row)
-            for row in found.classes
+            _class(here, run, suggestion, row)
+            for row in suggestion.classes
             if row.confusions or row.uncovered
         ),
     }
 
 
-def _class(here: Here, run: RunRecord, found: Suggestion, one: ClassSuggestion) -> Model:
+def _class(
+    here: Here, run: records.RunRecord, suggestion: records.Suggestion, row: records.ClassSuggestion
+) -> Model:
     """What validation says of one class: its confusions, the texts of the case, those added."""
-    kept = found.proposal.texts.get(one.label, ()) if found.proposal else ()
+    kept = suggestion.proposal.texts.get(row.label, ()) if suggestion.proposal else ()
     return {
-        "validated": one,
-        "confusions": tuple(_confusion(here, run, pair) for pair in one.confusions),
-        "uncovered": _uncovered(here.view, run, one) if one.uncovered else None,
-        "texts": explained.words(one.texts, run),
-        "added": explained.words(tuple(text for text in kept if text not in one.texts), run),
+        "validated": row,
+        "confusions": tuple(_confusion(here, run, pair) for pair in row.confusions),
+        "uncovered": _uncovered(here.view, run, row) if row.uncovered else None,
+        "texts": explained.words(row.texts, run),
+        "added": explained.words(tuple(text for text in kept if text not in row.texts), run),
     }
 
 
-def _confusion(here: Here, run: RunRecord, pair: ValidationConfusion) -> Model:
+def _confusion(here: Here, run: records.RunRecord, pair: records.ValidationConfusion) -> Model:
     """A class taken for another, and photos that show it."""
     photos = []
     for photo in pair.photos:
@@ -91,36 +87,36 @@ def _confusion(here: Here, run: RunRecord, pair: ValidationConfusion) -> Model:
     return {"count": pair.count, "predicted": pair.predicted, "photos": photos}
 
 
-def _uncovered(view: StudyView, run: RunRecord, one: ClassSuggestion) -> Table:
+def _uncovered(view: StudyView, run: records.RunRecord, row: records.ClassSuggestion) -> Table:
     why = trace(run)
     lang = run.prompts.language if run.prompts else ""
 
-    def proposed(found: UncoveredSubcategory) -> Cell:
-        note = t("ajouté par la proposition") if found.added else t("laissé de côté")
-        return Cell(text=found.text, lang=lang, note=note)
+    def proposed(kind: records.UncoveredSubcategory) -> Cell:
+        note = t("ajouté par la proposition") if kind.added else t("laissé de côté")
+        return Cell(text=kind.text, lang=lang, note=note)
 
-    def errors(found: UncoveredSubcategory) -> Cell:
-        wrong, of = found.validation_errors, found.validation_photos
+    def errors(kind: records.UncoveredSubcategory) -> Cell:
+        wrong, of = kind.validation_errors, kind.validation_photos
         text = t("{wrong} sur {of}", wrong=wording.count(wrong), of=wording.count(of))
         return number(wrong, "0", text=text, title=why)
 
     return table(
-        f"oubliees-{view.case_slugs[run.case]}-{view.study.classes.index(one.label)}",
-        t("« {label} » : sous-catégories que ses textes ne nomment pas", label=one.label),
-        one.uncovered,
-        Col(t("Sous-catégorie"), lambda found: found.name),
+        f"oubliees-{view.case_slugs[run.case]}-{view.study.classes.index(row.label)}",
+        t("« {label} » : sous-catégories que ses textes ne nomment pas", label=row.label),
+        row.uncovered,
+        Col(t("Sous-catégorie"), lambda kind: kind.name),
         Col(t("Texte proposé"), proposed, numeric=False),
         Col(
             t("Apprentissage"),
-            lambda found: number(found.train_photos, "0", title=why),
+            lambda kind: number(kind.train_photos, "0", title=why),
             t("photos"),
         ),
         Col(t("Validation"), errors, t("erreurs sur photos")),
         Col(
             t("Texte le plus proche"),
-            lambda found: Cell(text=found.nearest_text, lang=lang, title=why),
+            lambda kind: Cell(text=kind.nearest_text, lang=lang, title=why),
             numeric=False,
         ),
-        Col(t("Cosinus"), lambda found: number(found.similarity, "0.00", title=why)),
+        Col(t("Cosinus"), lambda kind: number(kind.similarity, "0.00", title=why)),
         kind="plain",
     )

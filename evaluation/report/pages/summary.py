@@ -5,14 +5,13 @@ from typing import Any
 
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
-from evaluation.report.kit.page import Claim, Fact, Link, claim
+from evaluation.report.kit.page import Claim, claim
 from evaluation.report.pages.prompts import choices
 from evaluation.report.study.absences import pointer
 from evaluation.report.study.accuracy import interval_chart
 from evaluation.report.study.answer import first_screen, leading
-from evaluation.report.study.findings import headlines
 from evaluation.report.study.here import Here
-from evaluation.report.study.sentences import against_chance, weakest
+from evaluation.report.study.sentences import against_chance, headlines, weakest
 from evaluation.report.study.view import StudyView, best
 from evaluation.report.study.worth import ladder
 
@@ -59,8 +58,8 @@ def _measured_on(view: StudyView) -> str:
     return t("{photos}, {date}", photos=photos, date=wording.date(view.last_run))
 
 
-def facts(here: Here) -> tuple[Fact, ...]:
-    """How much was measured, and when last."""
+def facts(here: Here) -> list[tuple[str, str, str]]:
+    """How much was measured, and when last: what it is, how much, where that is told."""
     view = here.view
     scored = t(
         "{scored} sur {cases}",
@@ -68,36 +67,24 @@ def facts(here: Here) -> tuple[Fact, ...]:
         cases=wording.count(len(view.study.cases)),
     )
     facts = [
-        (t("Photos de test"), wording.count(view.test_images), "donnees"),
-        (t("Catégories"), wording.count(len(view.study.classes)), "donnees"),
-        (t("Cas évalués"), scored, "comparaison"),
+        (t("Photos de test"), wording.count(view.test_images), here.to("donnees")),
+        (t("Catégories"), wording.count(len(view.study.classes)), here.to("donnees")),
+        (t("Cas évalués"), scored, here.to("comparaison")),
     ]
     if view.last_run:
-        facts.append((t("Dernière évaluation"), wording.date(view.last_run), "methode"))
-    return tuple(Fact(label=label, text=text, href=here.to(page)) for label, text, page in facts)
+        date = wording.date(view.last_run)
+        facts.append((t("Dernière évaluation"), date, here.to("methode")))
+    return facts
 
 
-def _links(here: Here) -> tuple[Link, ...]:
-    view = here.view
-    pages = (
-        ("donnees", t("Voir les photos"), t("catégories, galeries, photos manquantes"), True),
-        (
-            "clip-zero-shot",
-            t("Lire les textes"),
-            t("ce que le modèle lit, et ce que chaque texte change"),
-            bool(view.zero_shot),
-        ),
-        ("comparaison", t("Comparer"), t("tous les cas, catégorie par catégorie"), True),
-        (
-            "explicabilite",
-            t("Regarder"),
-            t("ce qui, dans les photos, a compté"),
-            bool(view.explanations),
-        ),
-    )
-    return tuple(
-        Link(text=text, href=here.to(page), hint=hint) for page, text, hint, there in pages if there
-    )
+def _links(here: Here) -> Mapping[str, str]:
+    """To the pages that come next; "" for one that has nothing to show."""
+    return {
+        "data": here.to("donnees"),
+        "texts": here.to("clip-zero-shot") if here.view.zero_shot else "",
+        "comparison": here.to("comparaison"),
+        "maps": here.to("explicabilite") if here.view.explanations else "",
+    }
 
 
 # -------------------------------------------------------------------- conclusions

@@ -7,7 +7,7 @@ from evaluation.records import RunRecord
 from evaluation.report.study import trainings
 from evaluation.report.study.absences import pointer
 from evaluation.report.study.confusions import confusions
-from evaluation.report.study.explained import case_link
+from evaluation.report.study.explained import errors
 from evaluation.report.study.here import Here
 from evaluation.report.study.scores import class_table
 from evaluation.report.study.sentences import against_reference, weakest
@@ -50,5 +50,5 @@ def _case(here: Here, run: RunRecord) -> Mapping[str, Any]:
         "curves": trainings.charts(view, run),
         "augmentation": run.model.augmentation,
         "views": trainings.view_sources(here, run),
-        "maps": case_link(here, run.case),
+        "maps": errors(here, run.case),
     }

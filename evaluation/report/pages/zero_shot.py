@@ -9,10 +9,10 @@ from evaluation.report.kit import charts, wording
 from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.page import Claim, claim
-from evaluation.report.kit.tables import Cell, Col, Table, number, simple, table
+from evaluation.report.kit.tables import Cell, Col, Table, number, table
 from evaluation.report.study.absences import pointer
 from evaluation.report.study.confusions import confusions
-from evaluation.report.study.explained import case_link
+from evaluation.report.study.explained import errors
 from evaluation.report.study.here import Here
 from evaluation.report.study.scores import class_table
 from evaluation.report.study.sentences import recall_changes, weakest
@@ -39,7 +39,6 @@ def _reads(run: RunRecord, prompts: PromptSet) -> bool:
 
 
 def _overview(here: Here) -> Table:
-    """Accuracy of each model (rows) with each prompt set (columns)."""
     view = here.view
     models = {run.model.name: view.model_title(run) for run in view.zero_shot}
 
@@ -111,7 +110,7 @@ def _model(here: Here, run: RunRecord) -> Mapping[str, Any]:
         "change": change(view, run) if detailed else None,
         "classes": class_table(here, run, base) if detailed else None,
         "confusion": confusions(here, run),
-        "maps": case_link(here, run.case),
+        "maps": errors(here, run.case),
     }
 
 
@@ -156,10 +155,13 @@ def change(view: StudyView, run: RunRecord) -> Chart | None:
             least=wording.quote(least),
             lowest=wording.points(lowest),
         ),
-        table=simple(
+        table=table(
             f"ecarts-{slug}-donnees",
             t("{case_title} : écarts de rappel, en chiffres", case_title=title),
-            (t("Catégorie"), t("Écart de rappel (points)")),
-            ((label, number(change, "points", title=trace(run))) for label, change in ordered),
+            ordered,
+            Col(t("Catégorie"), lambda row: row[0]),
+            Col(t("Écart de rappel (points)"), lambda row: number(row[1], "points")),
+            tip=trace(run),
+            kind="",
         ),
     )

@@ -25,6 +25,7 @@ from evaluation.report.kit.vega import Draw, vega_svg
 from evaluation.report.pages import summary
 from evaluation.report.site.policy import alone_policy
 from evaluation.report.site.render import Pages, navigation, render, translations
+from evaluation.report.site.shipped import default_assets, default_templates
 from evaluation.report.site.standalone import embed, sheet, stylesheet
 from evaluation.report.study.here import NOWHERE, Here
 from evaluation.report.study.view import Photos, StudyView
@@ -60,8 +61,6 @@ Booklet = Mapping[str, Any]
 def make_booklet(
     results: StudyResults,
     *,
-    templates: Path,
-    assets: Path,
     language: Language = "fr",
     photos: Photos = "all",
     draw: Draw = vega_svg,
@@ -73,6 +72,7 @@ def make_booklet(
 
     Raises :class:`~evaluation.errors.ReportError` as :func:`~evaluation.report.site.render.render`.
     """
+    assets, templates = default_assets(), default_templates()
     with speaking(language, translations((results,), None)):
         pages = render(
             (results,), None, templates=templates, photos=photos, draw=draw, language=language
@@ -86,13 +86,14 @@ def make_booklet(
             if (everything or _name(uri) in _OF_A_JUROR) and _name(uri) not in _SCREEN_ONLY
         )
         chapters = {_name(uri): _chapter(uri, uris, pages, everything=everything) for uri in uris}
+        css = re.sub(r'[\\"<>&\n]', lambda special: f"\\{ord(special[0]):x} ", view.title)
         return {
             "lang": current(),
             "title": view.title,
             "question": view.question,
             "facts": summary.facts(Here(view, NOWHERE)),
             # The title as a CSS string.
-            "footer": _css_string(view.title),
+            "footer": Markup(f'"{css}"'),  # noqa: S704 - escaped
             "sheets": (
                 stylesheet(assets),
                 sheet(assets / "cartes.css"),
@@ -107,9 +108,7 @@ def make_booklet(
         }
 
 
-def render_booklet(
-    booklet: Booklet, templates: Path, numbers: Mapping[str, int] | None = None
-) -> str:
+def render_booklet(booklet: Booklet, numbers: Mapping[str, int] | None = None) -> str:
     """The document as the text of one HTML file, with the page numbers of its contents if known.
 
     ``numbers`` gives the page of an anchor.
@@ -117,7 +116,7 @@ def render_booklet(
     pages = {anchor: wording.count(page) for anchor, page in (numbers or {}).items()}
     with speaking("en" if booklet["lang"] == "en" else "fr"):
         values = {"booklet": booklet, "pages": pages}
-        return Templates(templates).fill("impression.html.jinja", values)
+        return Templates(default_templates()).fill("impression.html.jinja", values)
 
 
 # ------------------------------------------------------------------------ chapters
@@ -134,12 +133,14 @@ def _chapter(uri: str, uris: tuple[str, ...], pages: Pages, *, everything: bool)
         raise ReportError("is no page", where=uri, remedy="this is a fault of ours")
     html = markdown.markdown(_FRONT.sub("", text), extensions=list(EXTENSIONS))
     html = _NEVER.sub("", html)
-    names = {posixpath.basename(one): _name(one) for one in uris}
+    names = {posixpath.basename(address): _name(address) for address in uris}
 
-    def rewrite(found: re.Match[str]) -> str:
-        attribute, value = found[1], found[2]
+    def rewrite(match: re.Match[str]) -> str:
+        attribute, value = match[1], match[2]
         if attribute == "src":
-            return f'src="{_inside(uri, value, pages)}"'
+            path = posixpath.normpath(posixpath.join(posixpath.dirname(uri), unquote(value)))
+            content = pages.get(path)
+            return f'src="{embed(content) if isinstance(content, Path) else value}"'
         if attribute != "href":
             return f'{attribute}="{_name(uri)}--{value}"'
         target = _target(_name(uri), value, names)
@@ -165,13 +166,6 @@ def _target(page: str, href: str, names: Mapping[str, str]) -> str:
     return f"#{name}--{fragment}" if fragment else f"#{name}"
 
 
-def _inside(uri: str, src: str, pages: Pages) -> str:
-    """A file that a page shows, as an address that holds it."""
-    path = posixpath.normpath(posixpath.join(posixpath.dirname(uri), unquote(src)))
-    content = pages.get(path)
-    return embed(content) if isinstance(content, Path) else src
-
-
 def _entries(chapter: str, body: Markup) -> list[Mapping[str, Any]]:
     """Lines of the contents: the chapter's title, of level "1", and its sections, of level "2"."""
     return [
@@ -182,8 +176,3 @@ def _entries(chapter: str, body: Markup) -> list[Mapping[str, Any]]:
         }
         for level, anchor, title in _HEADING.findall(body)
     ]
-
-
-def _css_string(text: str) -> Markup:
-    safe = re.sub(r'[\\"<>&\n]', lambda one: f"\\{ord(one[0]):x} ", text)
-    return Markup(f'"{safe}"')  # noqa: S704 - escaped

@@ -18,7 +18,6 @@ from evaluation.records import StudyResults
 from evaluation.report.kit.language import Language
 from evaluation.report.paper.booklet import make_booklet, render_booklet
 from evaluation.report.paper.deck import render_deck
-from evaluation.report.site.shipped import default_assets, default_templates
 from evaluation.report.study.view import Photos
 from evaluation.stores.artefacts import read_study_results
 from evaluation.usage import eval_command
@@ -48,9 +47,9 @@ def find_chromium() -> str:
     """
     chosen = os.environ.get(VARIABLE)
     for name in (chosen,) if chosen else BROWSERS:
-        found = shutil.which(name)
-        if found:
-            return found
+        program = shutil.which(name)
+        if program:
+            return program
     raise ReportError(
         "no such program" if chosen else "printing needs Chromium or Chrome, and none is here",
         where=chosen,
@@ -120,8 +119,6 @@ def write_slides(
     """
     deck = render_deck(
         _results(artefacts, study),
-        templates=default_templates(),
-        assets=default_assets(),
         language=language,
         photos=photos,
     )
@@ -146,32 +143,29 @@ def write_pdf(
 
     It is printed twice: only a first print tells the page of each line of the contents.
     """
-    templates = default_templates()
     booklet = make_booklet(
         _results(artefacts, study),
-        templates=templates,
-        assets=default_assets(),
         language=language,
         photos=photos,
         everything=everything,
     )
     with scratch() as folder:
         draft = folder / "draft.pdf"
-        print_pdf(render_booklet(booklet, templates), draft)
+        print_pdf(render_booklet(booklet), draft)
         numbers = page_numbers(draft.read_bytes())
-    print_pdf(render_booklet(booklet, templates, numbers), output)
+    print_pdf(render_booklet(booklet, numbers), output)
     return len(PdfReader(output).pages)
 
 
 def page_numbers(pdf: bytes) -> Mapping[str, int]:
     """The page, counted from 1, of each place that a link of a PDF leads to."""
     reader = PdfReader(io.BytesIO(pdf))
-    found = {}
+    numbers = {}
     for name, place in reader.named_destinations.items():
         page = reader.get_destination_page_number(place)
         if page is not None:
-            found[name.removeprefix("/")] = page + 1
-    return found
+            numbers[name.removeprefix("/")] = page + 1
+    return numbers
 
 
 def _results(artefacts: Path, study: str) -> StudyResults:

@@ -106,9 +106,9 @@ def hand_written(language: Language) -> dict[str, Path]:
     """Uri to file: the pages that nothing generates, scripts, styles and fonts."""
     site = default_site()
     pages = site if language == "fr" else site / language
-    found = {path.name: path for path in sorted(pages.glob("*.md"))}
+    files = {path.name: path for path in sorted(pages.glob("*.md"))}
     assets = sorted(path for path in (site / ASSETS).rglob("*") if path.is_file())
-    return found | {path.relative_to(site).as_posix(): path for path in assets}
+    return files | {path.relative_to(site).as_posix(): path for path in assets}
 
 
 def ordered(sections: tuple[Section, ...], language: Language) -> Nav:
@@ -125,14 +125,14 @@ def settings(nav: Nav, language: Language, *, docs: Path, config: Path) -> dict[
         raise ReportError(
             f"the pages in {docs} do not lie below it", where=config, remedy="choose both otherwise"
         )
-    found = _shipped(language) | {
+    shipped = _shipped(language) | {
         "docs_dir": os.path.relpath(docs.resolve(), config.resolve().parent),
         "nav": nav,
     }
-    found["plugins"] = {"search": found["plugins"]["search"]}
+    shipped["plugins"] = {"search": shipped["plugins"]["search"]}
     for ours in ("site_dir", "exclude_docs", "site_url"):
-        found.pop(ours, None)
-    return found
+        shipped.pop(ours, None)
+    return shipped
 
 
 def as_yaml(content: Any) -> str:

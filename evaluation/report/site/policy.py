@@ -25,9 +25,9 @@ def site_policy(html: str, theme: Iterable[str]) -> str:
     """A page of the site with its policy; ``theme`` are the folders of the theme's templates."""
     known = _scripts_of(tuple(theme))
     allowed = [
-        found["code"]
-        for found in _INLINE.finditer(html)
-        if any(script.fullmatch(found["code"]) for script in known)
+        match["code"]
+        for match in _INLINE.finditer(html)
+        if any(script.fullmatch(match["code"]) for script in known)
     ]
     # From a disk some browsers do not take the folder of a page for its own origin.
     own = "'self' file:"
@@ -42,7 +42,7 @@ def site_policy(html: str, theme: Iterable[str]) -> str:
             "form-action": "'self'",
         }
     )
-    return _HEAD.sub(lambda found: found[0] + str(meta), html, count=1)
+    return _HEAD.sub(lambda match: match[0] + str(meta), html, count=1)
 
 
 def alone_policy(script: str = "") -> Markup:
@@ -67,14 +67,14 @@ def policy(rules: dict[str, str]) -> Markup:
 
 
 def _hashes(scripts: Iterable[str]) -> str:
-    digests = (hashlib.sha256(one.encode()).digest() for one in dict.fromkeys(scripts))
+    digests = (hashlib.sha256(script.encode()).digest() for script in dict.fromkeys(scripts))
     return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
 
 
 @cache
 def _scripts_of(folders: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
     """Patterns of the inline scripts in the templates of a theme."""
-    found = {
+    codes = {
         match["code"]
         for folder in folders
         for path in Path(folder).rglob("*.html")
@@ -82,6 +82,6 @@ def _scripts_of(folders: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
     }
     return tuple(
         re.compile(_FILLED.join(re.escape(part) for part in _SLOT.split(code)))
-        for code in sorted(found)
+        for code in sorted(codes)
         if "{%" not in code
     )

@@ -142,7 +142,6 @@ def navigation(
 
 
 def _menu(view: StudyView) -> Mapping[str, tuple[tuple[str, str], ...]]:
-    """The parts of the menu that have a page."""
     groups = {t(group): tuple(_entries(view, group)) for group in GROUPS}
     return {title: pages for title, pages in groups.items() if pages}
 
@@ -162,11 +161,11 @@ def translations(
     results: tuple[StudyResults, ...], reference: Reference | None
 ) -> Mapping[str, str]:
     """What the studies and the published figures say in French, to the same in English."""
-    found = dict(reference.translations) if reference else {}
-    for one in results:
-        found |= one.study.reference.translations if one.study.reference else {}
-        found |= one.study.translations
-    return found
+    texts = dict(reference.translations) if reference else {}
+    for result in results:
+        texts |= result.study.reference.translations if result.study.reference else {}
+        texts |= result.study.translations
+    return texts
 
 
 def _views(
@@ -175,17 +174,17 @@ def _views(
     folders = links.slugs(result.study.name for result in results)
     # Where nobody says so, readers come for the study that the published figures are about.
     ordered = sorted(
-        results, key=lambda one: (one.study.name != leads, one.study.reference is None)
+        results, key=lambda result: (result.study.name != leads, result.study.reference is None)
     )
     return tuple(
         StudyView(
-            results=one,
-            folder=f"{links.STUDIES}/{folders[one.study.name]}",
+            results=result,
+            folder=f"{links.STUDIES}/{folders[result.study.name]}",
             draw=draw,
-            photos_shown=shows_photos(photos, one.study),
+            photos_shown=shows_photos(photos, result.study),
             shared=shared,
         )
-        for one in ordered
+        for result in ordered
     )
 
 
@@ -196,11 +195,11 @@ def _sharing(made: Pages, root: str) -> Pages:
     """The pages, whose links to files to copy, and to assets, lead to the site at ``root``."""
     files = {uri for uri, content in made.items() if not isinstance(content, str)}
 
-    def led(uri: str, found: re.Match[str]) -> str:
-        target, rest = links.resolve(uri, unescape(found["value"]))
+    def led(uri: str, match: re.Match[str]) -> str:
+        target, rest = links.resolve(uri, unescape(match["value"]))
         if target not in files and not target.startswith(ASSETS):
-            return found[0]
-        return f'{found["name"]}="{inert(links.elsewhere(uri, target, root) + rest)}"'
+            return match[0]
+        return f'{match["name"]}="{inert(links.elsewhere(uri, target, root) + rest)}"'
 
     return {
         uri: _ADDRESS.sub(partial(led, uri), content) if uri.endswith(".md") else content

@@ -33,9 +33,9 @@ def over(html: str, fault: str) -> str:
     """A page with a fault told on top of it."""
     what = t("Ce site n’est pas à jour : sa dernière construction a échoué.")
     remedy = t("Corrigez, enregistrez : la page se rechargera d’elle-même.")
-    told = (
+    notice = (
         '<div class="v-fault" role="alert" data-search-exclude>'
         f"<p><strong>{escape(what)}</strong> {escape(remedy)}</p>"
         f'<pre lang="en">{escape(fault)}</pre></div>'
     )
-    return re.sub(r"<body\b[^>]*>", lambda found: found[0] + told, html, count=1)
+    return re.sub(r"<body\b[^>]*>", lambda body: body[0] + notice, html, count=1)

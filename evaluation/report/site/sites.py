@@ -54,8 +54,12 @@ def keeping_addresses(url: Callable[[Context, str], str]) -> Callable[[Context, 
 def choices(url: str, spoken: Language) -> list[dict[str, str]]:
     """What Material's choice of languages offers on a page: the same page in each."""
     return [
-        {"name": name, "lang": one, "link": Address(links.href(url, _place(url, one, spoken)))}
-        for one, name in NAMES.items()
+        {
+            "name": name,
+            "lang": language,
+            "link": Address(links.href(url, _place(url, language, spoken))),
+        }
+        for language, name in NAMES.items()
     ]
 
 
@@ -100,9 +104,9 @@ def share(config: MkDocsConfig, root: str) -> None:
     def there(address: Any) -> Any:
         return f"{root}/{address}" if str(address).startswith(ASSETS) else address
 
-    config.extra_css = [there(one) for one in config.extra_css]
-    config.extra_javascript = [there(one) for one in config.extra_javascript]
-    config.extra["polyfills"] = [there(one) for one in config.extra.get("polyfills", ())]
+    config.extra_css = [there(asset) for asset in config.extra_css]
+    config.extra_javascript = [there(asset) for asset in config.extra_javascript]
+    config.extra["polyfills"] = [there(asset) for asset in config.extra.get("polyfills", ())]
     for name in ("logo", "favicon"):
         config.theme[name] = there(config.theme[name])
 

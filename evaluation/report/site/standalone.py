@@ -46,7 +46,9 @@ def stylesheet(assets: Path) -> Markup:
     text = text.replace("font-display: optional", "font-display: block")
     return Markup(  # noqa: S704 - the site's own sheet
         re.sub(
-            r'url\("(?P<name>[^"]+)"\)', lambda one: f'url("{embed(assets / one["name"])}")', text
+            r'url\("(?P<name>[^"]+)"\)',
+            lambda match: f'url("{embed(assets / match["name"])}")',
+            text,
         )
     )
 
@@ -81,28 +83,17 @@ SHOWN = 300
 _SIDE = 240
 
 
-def write_left(found: FolderAnswers, folder: Path, page: Path, language: Language) -> None:
+def write_left(result: FolderAnswers, folder: Path, page: Path, language: Language) -> None:
     """Writes the page of the photos of ``folder`` that are left to a person.
 
     Raises :class:`OSError` when it cannot be written.
     """
-    left, files = found.left, Locator(folder)
+    left, files = result.left, Locator(folder)
     model = {
-        "case": found.case,
-        "kept": len(found.answers) - len(left),
-        "threshold": found.threshold,
-        "target": found.target,
+        "result": result,
+        "kept": len(result.answers) - len(left),
         "more": max(0, len(left) - SHOWN),
-        "photos": [
-            {
-                "src": _picture(files.locate(one.path)[0]),
-                "path": one.path,
-                "predicted": one.predicted,
-                "probability": one.probability,
-                "stray": one.stray,
-            }
-            for one in left[:SHOWN]
-        ],
+        "photos": [(_picture(files.locate(answer.path)[0]), answer) for answer in left[:SHOWN]],
     }
     with speaking(language):
         text = Templates(default_templates()).fill(
@@ -129,7 +120,7 @@ def folder_of(artefacts: Path) -> Path:
 
 
 def write_page(
-    found: Provisional, artefacts: Path, language: Language, texts: Mapping[str, str]
+    provisional: Provisional, artefacts: Path, language: Language, texts: Mapping[str, str]
 ) -> Path:
     """Writes the page of a study's last save, and returns its path.
 
@@ -140,9 +131,9 @@ def write_page(
     """
     with speaking(language, texts):
         text = Templates(default_templates()).fill(
-            "provisional.html.jinja", {"page": found, "lang": language}
+            "provisional.html.jinja", {"page": provisional, "lang": language}
         )
-    path = folder_of(artefacts) / f"{found.study}.html"
+    path = folder_of(artefacts) / f"{provisional.study}.html"
     write_bytes(path, text.encode())
     return path
 

@@ -6,7 +6,8 @@ from evaluation.records import FAMILIES, ReferenceSystem, RunRecord
 from evaluation.report.kit import charts, links, wording
 from evaluation.report.kit.charts import Bar, Chart, chart
 from evaluation.report.kit.language import nt, t
-from evaluation.report.kit.tables import Col, Table, head, number, table
+from evaluation.report.kit.page import Claim, claim
+from evaluation.report.kit.tables import Cell, Col, Table, head, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, bounds, interval_said, shown, trace, value
 
@@ -31,36 +32,24 @@ def interval_chart(here: Here) -> Chart:
             charts.interval_plot, bars, view.chance, view.ceiling.value if view.ceiling else None
         ),
         view.draw,
-        title=_chart_title(view),
+        title=_title(view),
         alt=_alt(view, runs),
         table=_chart_table(here, runs, systems),
         keys=_keys(view, {bar.kind for bar in bars}),
     )
 
 
-def _chart_title(view: StudyView) -> str:
+def _title(view: StudyView) -> Claim:
     """What the figure shows, in so many words where tests say it."""
-    photos = nt(view.test_images, "{n} photo de test", "{n} photos de test")
     leaders = (row for row in view.concluded.findings if row.topic == "leaders")
     ahead = next(leaders, None)
-    if ahead is None:
-        return t("Part des {photos} bien classées", photos=photos)
-    if len(ahead.members) > 1:
-        if not view.behind(ahead):
-            return t(
-                "Part des {photos} bien classées : aucun test ne sépare le premier cas des autres",
-                photos=photos,
-            )
-        return nt(
-            len(ahead.members) - 1,
-            "Part des {photos} bien classées : aucun test ne sépare le premier cas d’un autre",
-            "Part des {photos} bien classées : aucun test ne sépare le premier cas de {n} autres",
-            photos=photos,
-        )
-    return t(
-        "Part des {photos} bien classées : {first} fait mieux que tous les autres",
-        photos=photos,
-        first=wording.quote(view.case_name(ahead.a)),
+    return claim(
+        "charted",
+        photos=view.test_images,
+        ahead=len(ahead.members) if ahead else 0,
+        others=len(ahead.members) - 1 if ahead else 0,
+        behind=view.behind(ahead) if ahead else 0,
+        first=wording.quote(view.case_name(ahead.a)) if ahead else "",
     )
 
 
@@ -118,33 +107,25 @@ def _chart_table(here: Here, runs: list[RunRecord], systems: tuple[ReferenceSyst
     view = here.view
     none = wording.DASH
     source = wording.told(view.reference.source) if view.reference else ""
-    chance = number(view.chance, "percent", title=view.data_trace)
+
+    def measured(run: RunRecord) -> tuple[Cell | str, ...]:
+        accuracy, href = run.metric("accuracy"), here.right(run.case)
+        return (
+            head(view.case_title(run), href=here.run(run.case)),
+            number(accuracy, "percent", title=trace(run), href=href),
+            bounds(accuracy) or none,
+            view.letters(run.case) or none,
+            none,
+        )
+
+    def quoted(system: ReferenceSystem) -> tuple[Cell | str, ...]:
+        share = number(system.accuracy, "percent", title=source)
+        return head(_cited_title(system)), none, none, none, share
+
     # Title, accuracy, interval, letters, quoted accuracy.
-    rows = [
-        *(
-            (
-                head(view.case_title(run), href=here.run(run.case)),
-                number(
-                    run.metric("accuracy"), "percent", title=trace(run), href=here.right(run.case)
-                ),
-                bounds(run.metric("accuracy")) or none,
-                view.letters(run.case) or none,
-                none,
-            )
-            for run in runs
-        ),
-        *(
-            (
-                head(_cited_title(system)),
-                none,
-                none,
-                none,
-                number(system.accuracy, "percent", title=source),
-            )
-            for system in systems
-        ),
-        (head(t("Hasard")), chance, none, none, none),
-    ]
+    rows = [*map(measured, runs), *map(quoted, systems)]
+    chance = number(view.chance, "percent", title=view.data_trace)
+    rows.append((head(t("Hasard")), chance, none, none, none))
     if view.ceiling is not None:
         people = number(view.ceiling, "percent", title="comparison.json")
         rows.append((head(t("Plafond humain")), people, bounds(view.ceiling), none, none))

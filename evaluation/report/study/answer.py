@@ -22,17 +22,17 @@ WORDS = {"yes": message("Oui"), "no": message("Non"), "open": message("On ne peu
 
 def first_screen(here: Here) -> Mapping[str, object]:
     """The word, the sentence, both sides, their gap, notes and photos of a study."""
-    view, found = here.view, here.view.answer
+    view, verdict = here.view, here.view.answer
     return {
         "word": word(view),
-        "kind": "missing" if found.stand_in else found.word,
-        "missing": missing_clip(view) if found.stand_in else None,
+        "kind": "missing" if verdict.stand_in else verdict.word,
+        "missing": missing_clip(view) if verdict.stand_in else None,
         "sentence": sentence(view),
         "sides": _sides(here),
-        "gap": _gap(here, found),
+        "gap": _gap(here, verdict),
         "spread": spread(here),
-        "chosen": _chosen(found),
-        "quoted": _quoted(here) if found.stand_in else None,
+        "chosen": _chosen(verdict),
+        "quoted": _quoted(here) if verdict.stand_in else None,
         "photos": _strip(here, leading(view)),
     }
 
@@ -51,10 +51,10 @@ def brief(here: Here) -> Claim:
 
 def word(view: StudyView) -> str:
     """Yes, no, or that the question stays open; "" for a study with nothing to hold together."""
-    found = view.answer
-    if found.stand_in:
+    verdict = view.answer
+    if verdict.stand_in:
         return t("CLIP : non mesuré ici")
-    return t(WORDS[found.word]) if found.candidate and found.rival else ""
+    return t(WORDS[verdict.word]) if verdict.candidate and verdict.rival else ""
 
 
 def sentence(view: StudyView) -> Claim:
@@ -72,7 +72,6 @@ def missing_clip(view: StudyView) -> Claim:
 
 
 def _sides(here: Here) -> list[Mapping[str, object]]:
-    """The two numbers, the candidate's first."""
     return [
         {
             "title": here.view.case_title(run),
@@ -84,19 +83,19 @@ def _sides(here: Here) -> list[Mapping[str, object]]:
     ]
 
 
-def _gap(here: Here, found: Answer) -> Mapping[str, object] | None:
+def _gap(here: Here, verdict: Answer) -> Mapping[str, object] | None:
     """The gap of candidate − rival with its interval, linked to their test."""
-    if found.gap is None:
+    if verdict.gap is None:
         return None
     candidate, rival = leading(here.view)
     href = here.pair(candidate.case, rival.case)
-    points = Part(text=wording.points(found.gap), href=href, title=t("Test apparié des deux cas"))
-    return {"points": points, "low": found.low, "high": found.high}
+    points = Part(text=wording.points(verdict.gap), href=href, title=t("Test apparié des deux cas"))
+    return {"points": points, "low": verdict.low, "high": verdict.high}
 
 
-def _chosen(found: Answer) -> Mapping[str, object] | None:
+def _chosen(verdict: Answer) -> Mapping[str, object] | None:
     """Among how many cases each side was chosen, if at all, and whether the test itself chose."""
-    sides = [side for side in (found.candidate, found.rival) if side is not None]
+    sides = [side for side in (verdict.candidate, verdict.rival) if side is not None]
     if not sides:
         return None
     among = [nt(side.among, "{n} cas", "{n} cas") for side in sides]
@@ -139,7 +138,9 @@ def _strip(here: Here, runs: Sequence[RunRecord]) -> list[Mapping[str, object]]:
     ids: list[str] = []
     for case in known:
         for right in (True, False):
-            ids += next(([one] for one in _ordered(case, known, right=right) if one not in ids), [])
+            ids += next(
+                ([sample] for sample in _ordered(case, known, right=right) if sample not in ids), []
+            )
     return [_shown(here, sample, known) for sample in ids if sample in here.view.cards]
 
 

@@ -62,7 +62,7 @@ def _largest(here: Here, run: RunRecord) -> Table:
     tip = trace(run)
 
     def times(pair: tuple[int, int]) -> Any:
-        truth, guess = (run.classes[one] for one in pair)
+        truth, guess = (run.classes[place] for place in pair)
         href = here.photos(run.case, truth=truth, predicted=guess)
         return number(int(wrong[pair]), "0", title=tip, href=href)
 

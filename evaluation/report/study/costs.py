@@ -22,7 +22,7 @@ def costs(here: Here) -> Mapping[str, Any] | None:
     return {
         "table": cost_table(here),
         "machines": list(dict.fromkeys(run.provenance.hardware for run in runs)),
-        "process": any(_scope(run) == "process" for run in runs),
+        "process": any(_peak(run)[2] == "process" for run in runs),
     }
 
 
@@ -33,13 +33,8 @@ def cost_table(here: Here) -> Table:
     def measure(run: RunRecord, value: float | None, form: Form) -> Cell:
         return number(value, form, why=t(UNKNOWN), title=trace(run))
 
-    def alone(run: RunRecord) -> Cell:
-        cost = run.timings.embedding
-        return measure(run, cost.ms_per_image if cost else None, "0.0")
-
-    def batch(run: RunRecord) -> Cell:
-        cost = run.timings.embedding
-        return measure(run, cost.batch_size if cost else None, "0")
+    def embedding(run: RunRecord, name: str, form: Form) -> Cell:
+        return measure(run, getattr(run.timings.embedding, name, None), form)
 
     def device(run: RunRecord) -> Cell:
         return Cell(text=f"{run.provenance.device}, {run.provenance.precision}", lang="en")
@@ -50,13 +45,17 @@ def cost_table(here: Here) -> Table:
         t("Ce que coûte chaque cas"),
         view.scored,
         Col(t("Cas"), lambda run: here.case(run.case, title=trace(run))),
-        Col(t("Modèle seul"), alone, t("ms par photo")),
+        Col(
+            t("Modèle seul"),
+            lambda run: embedding(run, "ms_per_image", "0.0"),
+            t("ms par photo"),
+        ),
         Col(
             t("Avec le décodage"),
             lambda run: measure(run, run.timings.images_per_second, "0.0"),
             t("photos par seconde"),
         ),
-        Col(t("Lot"), batch, t("photos")),
+        Col(t("Lot"), lambda run: embedding(run, "batch_size", "0"), t("photos")),
         Col(t("Mémoire"), _memory, t("Mio, au plus haut")),
         Col(
             t("Textes ou apprentissage"),
@@ -78,7 +77,6 @@ def _parameters(view: StudyView, run: RunRecord) -> int | None:
 
 
 def _size(here: Here, run: RunRecord) -> Cell:
-    """The size of the model's weights, which leads to its card."""
     parameters = _parameters(here.view, run)
     millions = None if parameters is None else parameters / MILLION
     card = here.model(run.model.name)
@@ -86,19 +84,19 @@ def _size(here: Here, run: RunRecord) -> Cell:
 
 
 def _memory(run: RunRecord) -> Cell:
-    """The peak while photos were embedded, or else that of the case."""
-    cost, origin = run.timings.embedding, run.provenance
-    lap = None if cost is None else cost.memory
-    resident = origin.peak_memory_mb if lap is None else lap.resident_mb
-    on_device = origin.device_memory_mb if lap is None else lap.device_mb
-    notes = [t("du processus")] if _scope(run) == "process" else []
+    resident, on_device, scope = _peak(run)
+    notes = [t("du processus")] if scope == "process" else []
     if on_device is not None:
         notes.append(t("et {memory} sur la carte", memory=wording.decimal(on_device, 0)))
     return number(resident, "0", why=t(UNKNOWN), note=" ".join(notes), title=trace(run))
 
 
-def _scope(run: RunRecord) -> str:
-    """Whose peak it is: the "case"'s, or the "process"'s."""
-    cost = run.timings.embedding
+def _peak(run: RunRecord) -> tuple[float | None, float | None, str]:
+    """The peak while photos were embedded, or else that of the case, in MiB: of the process, on the
+    device, and whose it is: the "case"'s, or the "process"'s.
+    """
+    cost, origin = run.timings.embedding, run.provenance
     lap = None if cost is None else cost.memory
-    return run.provenance.peak_memory_scope if lap is None else lap.scope
+    if lap is None:
+        return origin.peak_memory_mb, origin.device_memory_mb, origin.peak_memory_scope
+    return lap.resident_mb, lap.device_mb, lap.scope

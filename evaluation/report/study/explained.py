@@ -6,8 +6,6 @@ from typing import Any
 from evaluation.errors import ReportError
 from evaluation.records import CaseExplanation, ExplainedPhoto, RunRecord, SampleCard
 from evaluation.report.kit import links
-from evaluation.report.kit.language import t
-from evaluation.report.kit.page import Link
 from evaluation.report.study import faithfulness, maps
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
@@ -27,20 +25,16 @@ def case_page(view: StudyView, case: str) -> str:
     return view.page(f"explicabilite/{view.case_slugs[case]}")
 
 
-def case_link(here: Here, case: str) -> Link | None:
-    """To what counted in the errors of a case; None without maps."""
-    if case not in here.view.explanations:
-        return None
-    return Link(
-        text=t("Ce qui, dans la photo, a compté dans ces erreurs"),
-        href=here.file(case_page(here.view, case), "erreurs"),
-    )
+def errors(here: Here, case: str) -> str:
+    """To what counted in the errors of a case; "" without maps."""
+    known = case in here.view.explanations
+    return here.file(case_page(here.view, case), "erreurs") if known else ""
 
 
 def anchors(explanation: CaseExplanation) -> Mapping[str, str]:
     """Sample id to its anchor on the page of its case."""
-    found = links.slugs(photo.sample_id for photo in explanation.photos)
-    return {sample: f"photo-{slug}" for sample, slug in found.items()}
+    slugs = links.slugs(photo.sample_id for photo in explanation.photos)
+    return {sample: f"photo-{slug}" for sample, slug in slugs.items()}
 
 
 def photos(
@@ -56,14 +50,14 @@ def card_of(view: StudyView, case: str, photo: ExplainedPhoto) -> SampleCard:
 
     Raises :class:`ReportError` when the study has no such photo.
     """
-    found = view.cards.get(photo.sample_id)
-    if found is None:
+    card = view.cards.get(photo.sample_id)
+    if card is None:
         raise ReportError(
             f"explains {photo.sample_id!r}, which study.json does not name",
             where=view.results.folder.parent / case / "attention.json",
             remedy=SCORE_AGAIN,
         )
-    return found
+    return card
 
 
 def _photo(here: Here, explanation: CaseExplanation, photo: ExplainedPhoto, anchor: str) -> Model:
@@ -133,14 +127,13 @@ def _groups(
     return tuple(groups)
 
 
-def _links(here: Here, case: str, photo: ExplainedPhoto) -> tuple[Link, ...]:
+def _links(here: Here, case: str, photo: ExplainedPhoto) -> Model | None:
+    """To the photo among all others, and to those of the same confusion."""
     if not (here.view.explorable(case) and here.view.cards[photo.sample_id].fold == "test"):
-        return ()
-    link = Link(text=t("Cette photo dans l’explorateur"), href=here.photo(photo.sample_id))
-    if photo.label == photo.predicted:
-        return (link,)
+        return None
     alike = here.photos(case, truth=photo.label, predicted=photo.predicted)
-    return (link, Link(text=t("Toutes celles de la même confusion"), href=alike))
+    wrong = photo.label != photo.predicted
+    return {"photo": here.photo(photo.sample_id), "alike": alike if wrong else ""}
 
 
 # ------------------------------------------------------------------- the same photo

@@ -192,15 +192,15 @@ def _curve_table(
     view: StudyView, explanation: CaseExplanation, rows: list[Faithfulness], names: list[str]
 ) -> Table:
     why = trace(view.runs[explanation.case])
-    found: dict[str, dict[str, tuple[float, ...]]] = {}
+    panels: dict[str, dict[str, tuple[float, ...]]] = {}
     for row in rows:
-        found.setdefault(t(MEASURES[row.measure, row.baseline]), {})[row.method] = row.curve
-    steps = {panel: max(len(line) for line in lines.values()) for panel, lines in found.items()}
+        panels.setdefault(t(MEASURES[row.measure, row.baseline]), {})[row.method] = row.curve
+    steps = {panel: max(len(line) for line in lines.values()) for panel, lines in panels.items()}
 
     def column(name: str) -> Col:
         def cell(point: tuple[str, int]) -> Cell:
             panel, i = point
-            line = found[panel].get(name, ())
+            line = panels[panel].get(name, ())
             return number(line[i], "percent", title=why) if len(line) == steps[panel] else absent()
 
         return Col(method_name(name), cell)
@@ -212,7 +212,7 @@ def _curve_table(
     return table(
         f"courbes-{view.case_slugs[explanation.case]}-donnees",
         t("{case} : courbes moyennes, en chiffres", case=view.case_name(explanation.case)),
-        [(panel, i) for panel in found for i in range(steps[panel])],
+        [(panel, i) for panel in panels for i in range(steps[panel])],
         Col(t("Part de la photo"), share),
         *(column(name) for name in names),
         by=lambda point: point[0],
@@ -224,13 +224,13 @@ def _curve_table(
 
 def randomisations(view: StudyView) -> Mapping[str, tuple[Randomisation, ...]]:
     """Model to what is left of its maps; the test is of the model, and done once."""
-    found: dict[str, tuple[Randomisation, ...]] = {}
+    models: dict[str, tuple[Randomisation, ...]] = {}
     for case, explanation in view.explanations.items():
         rows = explanation.randomisation
         if rows:
             named = tuple(row if row.case else replace(row, case=case) for row in rows)
-            found.setdefault(view.runs[case].model.name, named)
-    return found
+            models.setdefault(view.runs[case].model.name, named)
+    return models
 
 
 def randomised(here: Here) -> list[Mapping[str, Any]]:
@@ -272,9 +272,9 @@ def _left(here: Here, name: str, row: Randomisation) -> Mapping[str, Any]:
 
 def randomisation_table(view: StudyView) -> Table | None:
     """Correlation with the map of the trained model, as ever more weights are shuffled."""
-    found = randomisations(view)
+    models = randomisations(view)
     rows: dict[tuple[str, str, float], Randomisation] = {
-        (name, row.method, row.share): row for name, left in found.items() for row in left
+        (name, row.method, row.share): row for name, left in models.items() for row in left
     }
     shares = sorted({share for *_, share in rows})
     if not shares:

@@ -62,9 +62,9 @@ def region(summary: MapSummary) -> str:
     )[summary.top_row][summary.top_column]
 
 
-def caption(one: ClassMap, *, beside: bool) -> str:
+def caption(drawn: ClassMap, *, beside: bool) -> str:
     """Where a map's mass lies; ``beside`` another one, also how strong it is on their scale."""
-    summary = one.summary
+    summary = drawn.summary
     if summary.empty:
         return t("rien ne parle pour elle")
     where = t(
@@ -72,34 +72,34 @@ def caption(one: ClassMap, *, beside: bool) -> str:
         region=region(summary),
         share=wording.percent(summary.top_share, 0),
     )
-    if not beside or one.scale <= 0:
+    if not beside or drawn.scale <= 0:
         return where
-    if one.method in _BALANCED:
+    if drawn.method in _BALANCED:
         return t(
             "{where} ; maximum à {peak} de l’échelle",
             where=where,
-            peak=wording.percent(max(0.0, one.peak) / one.scale, 0),
+            peak=wording.percent(max(0.0, drawn.peak) / drawn.scale, 0),
         )
     return t(
         "{where} ; maximum à {peak} de l’échelle ; {against} de ce qui compte parle contre",
         where=where,
-        peak=wording.percent(max(0.0, one.peak) / one.scale, 0),
+        peak=wording.percent(max(0.0, drawn.peak) / drawn.scale, 0),
         against=wording.percent(summary.against_share, 0),
     )
 
 
-def title(one: ClassMap) -> str:
+def title(drawn: ClassMap) -> str:
     """A map by its method and its class: "RISE · Montres"."""
-    return f"{method_name(one.method)} · {one.label}"
+    return f"{method_name(drawn.method)} · {drawn.label}"
 
 
-def said(one: ClassMap, explained: ExplainedPhoto) -> str:
+def said(drawn: ClassMap, explained: ExplainedPhoto) -> str:
     """What a map shows, in sentences that replace it."""
-    summary = one.summary
-    parts = [t("Carte de « {label} » par {method}.", label=one.label,
-               method=method_name(one.method))]  # fmt: skip
+    summary = drawn.summary
+    parts = [t("Carte de « {label} » par {method}.", label=drawn.label,
+               method=method_name(drawn.method))]  # fmt: skip
     parts.append(_empty(summary) if summary.empty else _mass(summary))
-    if _tells_against(one):
+    if _tells_against(drawn):
         parts.append(
             t(
                 "Du total de ce qui compte, {share} parle contre cette catégorie.",
@@ -112,9 +112,9 @@ def said(one: ClassMap, explained: ExplainedPhoto) -> str:
     return " ".join(parts)
 
 
-def _tells_against(one: ClassMap) -> bool:
-    summary = one.summary
-    return not summary.empty and summary.against_share >= _AGAINST and one.method not in _BALANCED
+def _tells_against(drawn: ClassMap) -> bool:
+    summary = drawn.summary
+    return not summary.empty and summary.against_share >= _AGAINST and drawn.method not in _BALANCED
 
 
 def _empty(summary: MapSummary) -> str:
@@ -164,14 +164,14 @@ def unseen(explained: ExplainedPhoto) -> str:
 # ----------------------------------------------------------------------- pictures
 
 
-def overlay_path(view: StudyView, case: str, one: ClassMap) -> str:
+def overlay_path(view: StudyView, case: str, drawn: ClassMap) -> str:
     """Where the site keeps an overlay, relative to the study's pages."""
-    return f"{FOLDER}/{view.case_slugs[case]}/{PurePosixPath(one.overlay).name}"
+    return f"{FOLDER}/{view.case_slugs[case]}/{PurePosixPath(drawn.overlay).name}"
 
 
-def overlay_uri(view: StudyView, case: str, one: ClassMap) -> str:
+def overlay_uri(view: StudyView, case: str, drawn: ClassMap) -> str:
     """Where the site keeps an overlay."""
-    return f"{view.folder}/{overlay_path(view, case, one)}"
+    return f"{view.folder}/{overlay_path(view, case, drawn)}"
 
 
 def overlay_files(view: StudyView) -> Mapping[str, Path]:
@@ -181,15 +181,15 @@ def overlay_files(view: StudyView) -> Mapping[str, Path]:
     """
     if not view.photos_shown:
         return {}
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     root = view.results.folder.parent
     for case, photo in _explained(view):
         folder = root / case
-        for one in photo.maps:
-            found[overlay_uri(view, case, one)] = own_picture(
-                folder, one.overlay, view.results.folder.parent
+        for drawn in photo.maps:
+            files[overlay_uri(view, case, drawn)] = own_picture(
+                folder, drawn.overlay, view.results.folder.parent
             )
-    return found
+    return files
 
 
 def _explained(view: StudyView) -> Iterator[tuple[str, ExplainedPhoto]]:
@@ -197,8 +197,8 @@ def _explained(view: StudyView) -> Iterator[tuple[str, ExplainedPhoto]]:
     for case, explanation in view.explanations.items():
         yield from ((case, photo) for photo in explanation.photos)
     for case, suggestion in view.suggestions.items():
-        for one in suggestion.classes:
-            yield from ((case, photo) for pair in one.confusions for photo in pair.photos)
+        for row in suggestion.classes:
+            yield from ((case, photo) for pair in row.confusions for photo in pair.photos)
 
 
 def photo_picture(here: Here, card: SampleCard) -> Mapping[str, str] | None:
@@ -220,19 +220,19 @@ def map_of(
     ``alone``, without the other class's beside it.  Where photos may not be shown, neither may
     their colours.
     """
-    told = said(drawn, explained)
+    words = said(drawn, explained)
     shown = photo_picture(here, card)
     beside = not alone and sum(other.method == drawn.method for other in explained.maps) > 1
     overlay = {
         "src": here.file(overlay_uri(here.view, case, drawn)),
         "width": str(drawn.width),
         "height": str(drawn.height),
-        "alt": told,
+        "alt": words,
     }
     return {
         "label": drawn.label,
         "caption": caption(drawn, beside=beside),
-        "said": told,
+        "said": words,
         # The words of the map replace both pictures.
         "photo": shown and {**shown, "alt": t("La photo, sous la carte")},
         "overlay": shown and overlay,

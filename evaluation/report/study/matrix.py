@@ -15,7 +15,6 @@ from evaluation.report.kit.tables import (
     exact,
     head,
     number,
-    simple,
     table,
 )
 from evaluation.report.study.here import Here
@@ -75,15 +74,14 @@ def power_table(compared: CaseComparison) -> Table | None:
     """The chance to see a true gap, for gaps of several sizes."""
     if not compared.power:
         return None
-    tip = trace_all(ranked.case for ranked in compared.cases)
-    return simple(
+    return table(
         "puissance",
         t("Chance de voir un écart vrai avec {n}", n=nt(compared.n, "{n} image", "{n} images")),
-        (t("Écart vrai"), t("Chance qu’un test le voie")),
-        (
-            (head(wording.gap(row.gap), value=row.gap), number(row.power, "whole", title=tip))
-            for row in compared.power
-        ),
+        compared.power,
+        Col(t("Écart vrai"), lambda row: head(wording.gap(row.gap), value=row.gap)),
+        Col(t("Chance qu’un test le voie"), lambda row: number(row.power, "whole")),
+        tip=trace_all(ranked.case for ranked in compared.cases),
+        kind="",
     )
 
 
@@ -96,8 +94,8 @@ def matrix(here: Here, compared: CaseComparison, *, numbered: bool = True) -> Ta
     ``numbered`` heads the columns by the numbers of the rows, so that many cases fit a page.
     """
     names = {
-        one.case: (f"{wording.count(place)}.", here.view.case_name(one.case))
-        for place, one in enumerate(compared.cases, start=1)
+        ranked.case: (f"{wording.count(place)}.", here.view.case_name(ranked.case))
+        for place, ranked in enumerate(compared.cases, start=1)
     }
     return table(
         "qui-bat-qui-tableau",

@@ -12,19 +12,19 @@ from evaluation.report.study.view import interval_said, trace_all
 
 def people(here: Here) -> Mapping[str, Any] | None:
     """Who answered, their mean accuracy and their kappas; None where nobody did."""
-    found = here.view.concluded.people
-    if found is None:
+    agreement = here.view.concluded.people
+    if agreement is None:
         return None
-    fleiss = found.fleiss
+    fleiss = agreement.fleiss
     why = t("toutes les réponses sont dans une catégorie")
     return {
-        "names": wording.listing([here.name(case) for case in found.people]),
-        "n": len(found.people),
-        "ceiling": interval_said(found.ceiling),
+        "names": wording.listing([here.name(case) for case in agreement.people]),
+        "n": len(agreement.people),
+        "ceiling": interval_said(agreement.ceiling),
         "pairs": table(
             "accord-humain-paires",
             t("Accord de chaque paire de personnes, sur les photos de test"),
-            found.pairs,
+            agreement.pairs,
             Col(t("Personne"), lambda row: here.case(row.a)),
             Col(t("Autre personne"), lambda row: here.case(row.b), numeric=False),
             Col(
@@ -37,7 +37,7 @@ def people(here: Here) -> Mapping[str, Any] | None:
             ),
             tip=lambda row: trace_all((row.a, row.b)),
         )
-        if found.pairs
+        if agreement.pairs
         else None,
         "fleiss": fleiss if fleiss is not None and fleiss.value is not None else None,
     }

@@ -4,14 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Literal, NamedTuple
 
-from evaluation.records import (
-    ClassScores,
-    Metric,
-    Reference,
-    ReferenceScores,
-    ReferenceSystem,
-    RunRecord,
-)
+from evaluation import records
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.tables import Cell, Col, Table, absent, head, number, table
@@ -21,8 +14,8 @@ from evaluation.report.study.view import trace
 
 NOT_GIVEN = message("la source ne donne pas ce chiffre")
 
-Line = ReferenceSystem | RunRecord
-Scores = ReferenceScores | ClassScores
+Line = records.ReferenceSystem | records.RunRecord
+Scores = records.ReferenceScores | records.ClassScores
 
 
 class Row(NamedTuple):
@@ -34,7 +27,7 @@ class Row(NamedTuple):
     @property
     def kind(self) -> Literal["measured", "quoted"]:
         """Which of the two it is: figures of ours, or of the slides."""
-        return "measured" if isinstance(self.line, RunRecord) else "quoted"
+        return "measured" if isinstance(self.line, records.RunRecord) else "quoted"
 
     @property
     def why(self) -> str:
@@ -47,7 +40,7 @@ class Row(NamedTuple):
 
 
 def slide_tables(
-    reference: Reference | None, classes: tuple[str, ...], here: Here | None = None
+    reference: records.Reference | None, classes: tuple[str, ...], here: Here | None = None
 ) -> tuple[Table, Table]:
     """Precision / recall of each class, then accuracy and F1, for each system.
 
@@ -56,16 +49,16 @@ def slide_tables(
     source = wording.told(reference.source) if reference else ""
 
     def tip(line: Line) -> str:
-        return trace(line) if isinstance(line, RunRecord) else source
+        return trace(line) if isinstance(line, records.RunRecord) else source
 
     def name(row: Row) -> Cell:
-        if here and isinstance(row.line, RunRecord):
+        if here and isinstance(row.line, records.RunRecord):
             return here.case(row.line.case, title=trace(row.line), note=t("mesuré ici"))
         return head(t("Diapositives"), note=t("chiffres cités"))
 
     def accuracy(row: Row) -> Cell:
         line = row.line
-        share = line.metric("accuracy") if isinstance(line, RunRecord) else line.accuracy
+        share = line.metric("accuracy") if isinstance(line, records.RunRecord) else line.accuracy
         return number(share, "0.000", bare=True, why=row.why, title=tip(line))
 
     def f1(label: str, row: Row) -> Cell:
@@ -78,7 +71,7 @@ def slide_tables(
         scores = row.scores(label)
         if scores is None:
             return absent(row.why)
-        undefined = isinstance(scores, ClassScores) and scores.precision.value is None
+        undefined = isinstance(scores, records.ClassScores) and scores.precision.value is None
         return Cell(
             text=f"{_two_digits(scores.precision)} / {_two_digits(scores.recall)}",
             title=f"{t(NEVER)} ({tip(row.line)})" if undefined else tip(row.line),
@@ -107,7 +100,7 @@ def slide_tables(
     )
 
 
-def _rows(reference: Reference | None, here: Here | None) -> Iterator[Row]:
+def _rows(reference: records.Reference | None, here: Here | None) -> Iterator[Row]:
     """Each system with the cases in its situation, then the other cases."""
     beside = set()
     for system in reference.systems if reference else ():
@@ -121,7 +114,7 @@ def _rows(reference: Reference | None, here: Here | None) -> Iterator[Row]:
             yield Row(run, t("Autres cas mesurés") if reference else "")
 
 
-def _note(reference: Reference | None) -> str:
+def _note(reference: records.Reference | None) -> str:
     if reference is None:
         return ""
     return t(
@@ -134,6 +127,6 @@ def _note(reference: Reference | None) -> str:
     )
 
 
-def _two_digits(score: Metric | float | None) -> str:
-    value = score.value if isinstance(score, Metric) else score
+def _two_digits(score: records.Metric | float | None) -> str:
+    value = score.value if isinstance(score, records.Metric) else score
     return wording.DASH if value is None else wording.decimal(value, 2)

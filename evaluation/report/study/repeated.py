@@ -9,34 +9,44 @@ from evaluation.records import Repeats
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.page import Claim, Part, claim
-from evaluation.report.kit.tables import Cell, Col, number, table
+from evaluation.report.kit.tables import Col, number, table
 from evaluation.report.study.here import Here
 
 
 def repeats(here: Here) -> Mapping[str, Any] | None:
     """The section of the page of comparison; None where the study asks for no other draws."""
-    found = _of(here)
-    if found is None:
+    repeated, view = here.view.concluded.repeats, here.view
+    if repeated is None:
         return None
+    shares, draws = repeated.accuracies, _draws(repeated)
     return {
-        "draws": _draws(found),
+        "draws": draws,
         "cases": table(
             "autres-tirages-cas",
-            t("Exactitude de chaque cas sur {draws}", draws=_draws(found)),
-            found.accuracies,
+            t("Exactitude de chaque cas sur {draws}", draws=draws),
+            shares,
             Col(t("Cas"), here.case),
-            Col(t("Moyenne"), lambda case: number(_mean(found, case), "percent")),
-            Col(t("Écart type"), lambda case: _spread(found, case), t("points")),
-            Col(t("Plus faible"), lambda case: number(min(found.accuracies[case]), "percent")),
-            Col(t("Plus forte"), lambda case: number(max(found.accuracies[case]), "percent")),
-            Col(t("Partage de l’étude"), lambda case: _own(here, case)),
+            Col(t("Moyenne"), lambda case: number(float(np.mean(shares[case])), "percent")),
+            Col(
+                t("Écart type"),
+                lambda case: number(100 * float(np.std(shares[case], ddof=1)), "0.0"),
+                t("points"),
+            ),
+            Col(t("Plus faible"), lambda case: number(min(shares[case]), "percent")),
+            Col(t("Plus forte"), lambda case: number(max(shares[case]), "percent")),
+            Col(
+                t("Partage de l’étude"),
+                lambda case: number(
+                    view.runs[case].metric("accuracy"), "percent", href=here.right(case)
+                ),
+            ),
         ),
         "pairs": table(
             "autres-tirages-paires",
-            t("Écarts moyens sur {draws}", draws=_draws(found)),
-            found.pairs,
+            t("Écarts moyens sur {draws}", draws=draws),
+            repeated.pairs,
             Col(t("Meilleur cas"), lambda pair: here.case(pair.a)),
-            Col(t("Autre cas"), lambda pair: here.view.case_name(pair.b), numeric=False),
+            Col(t("Autre cas"), lambda pair: view.case_name(pair.b), numeric=False),
             Col(
                 t("Écart moyen"),
                 lambda pair: number(pair.gap, "points", within=(pair.low, pair.high)),
@@ -46,23 +56,21 @@ def repeats(here: Here) -> Mapping[str, Any] | None:
             Col(t("p de Holm"), lambda pair: wording.bare_p(pair.p_holm)),
             Col(
                 t("Verdict"),
-                lambda pair: (
-                    t("meilleur") if pair.p_holm < here.view.alpha else t("on ne sait pas")
-                ),
+                lambda pair: t("meilleur") if pair.p_holm < view.alpha else t("on ne sait pas"),
                 numeric=False,
             ),
         ),
-        "left_out": [here.view.case_name(case) for case in found.left_out],
+        "left_out": [view.case_name(case) for case in repeated.left_out],
     }
 
 
 def spread(here: Here) -> Claim | None:
     """What other draws say of the answer's gap; nothing where both sides were not repeated."""
-    found = here.view.answer
-    if found.candidate is None or found.rival is None:
+    verdict = here.view.answer
+    if verdict.candidate is None or verdict.rival is None:
         return None
-    told = _mean_gap(here, "spread", found.candidate.run.case, found.rival.run.case)
-    return told and {**told, "separated": found.separated}
+    claimed = _mean_gap(here, "spread", verdict.candidate.run.case, verdict.rival.run.case)
+    return claimed and {**claimed, "separated": verdict.separated}
 
 
 def adapted(here: Here, case: str, unadapted: str) -> Claim | None:
@@ -72,9 +80,9 @@ def adapted(here: Here, case: str, unadapted: str) -> Claim | None:
 
 def _mean_gap(here: Here, kind: str, case: str, other: str) -> Claim | None:
     """The gap of one case over another over the draws, and whether their test tells them apart."""
-    found = _of(here)
-    pair = found.pair(case, other) if found else None
-    if found is None or pair is None:
+    repeated = here.view.concluded.repeats
+    pair = repeated.pair(case, other) if repeated else None
+    if repeated is None or pair is None:
         return None
     seen, low, high = pair.seen_from(case)
     gap = Part(
@@ -82,27 +90,10 @@ def _mean_gap(here: Here, kind: str, case: str, other: str) -> Claim | None:
         href=here.to("comparaison", "autres-tirages"),
         title=t("Test corrigé de Nadeau et Bengio (2003)"),
     )
-    return claim(kind, draws=_draws(found), gap=gap, apart=pair.p < here.view.alpha)
+    return claim(kind, draws=_draws(repeated), gap=gap, apart=pair.p < here.view.alpha)
 
 
-def _of(here: Here) -> Repeats | None:
-    return here.view.concluded.repeats
-
-
-def _draws(found: Repeats) -> str:
-    if found.folds is not None:
-        return nt(found.draws, "{n} pli de validation croisée", "{n} plis de validation croisée")
-    return nt(found.draws, "{n} autre tirage de ces photos", "{n} autres tirages de ces photos")
-
-
-def _mean(found: Repeats, case: str) -> float:
-    return float(np.mean(found.accuracies[case]))
-
-
-def _spread(found: Repeats, case: str) -> Cell:
-    points = 100 * float(np.std(found.accuracies[case], ddof=1))
-    return number(points, "0.0")
-
-
-def _own(here: Here, case: str) -> Cell:
-    return number(here.view.runs[case].metric("accuracy"), "percent", href=here.right(case))
+def _draws(repeated: Repeats) -> str:
+    if repeated.folds is not None:
+        return nt(repeated.draws, "{n} pli de validation croisée", "{n} plis de validation croisée")
+    return nt(repeated.draws, "{n} autre tirage de ces photos", "{n} autres tirages de ces photos")

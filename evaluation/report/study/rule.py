@@ -69,14 +69,24 @@ def answer(
     stand_in = spec.about == "clip" and not eligible
     others = [run for run in zero_shot if not run.model.is_clip]
     candidate = choose(others if stand_in else eligible, validation)
-    rival = choose([run for run in runs if _is_rival(run, spec)], validation)
-    tested = _against(candidate, rival, pairs)
+    rivals = [
+        run
+        for run in runs
+        if (_named(run, spec.rivals) if spec.rivals else run.model.family == "supervised")
+    ]
+    rival = choose(rivals, validation)
     blank = Answer(
         candidate=candidate, rival=rival, stand_in=stand_in, word="open", margin=spec.margin
     )
-    if candidate is None or tested is None:
+    sides = {side.run.case for side in (candidate, rival) if side is not None}
+    pair = next((pair for pair in pairs if {pair.a, pair.b} == sides), None)
+    if candidate is None or pair is None:
         return blank
-    return _concluded(blank, tested, candidate.run.case)
+    gap, low, high = pair.seen_from(candidate.run.case)
+    separated = pair.verdict == "better"
+    against = separated and pair.b == candidate.run.case
+    word: Word = "yes" if low > -spec.margin else "no" if against else "open"
+    return replace(blank, word=word, gap=gap, low=low, high=high, separated=separated)
 
 
 def choose(runs: Sequence[RunRecord], validation: Mapping[str, Metric]) -> Choice | None:
@@ -105,23 +115,3 @@ def _is_described(run: RunRecord) -> bool:
 def _named(run: RunRecord, names: Sequence[str]) -> bool:
     case = run.case.removeprefix(f"{run.study}/")
     return run.model.name in names or case in names
-
-
-def _is_rival(run: RunRecord, spec: AnswerSpec) -> bool:
-    return _named(run, spec.rivals) if spec.rivals else run.model.family == "supervised"
-
-
-def _against(
-    candidate: Choice | None, rival: Choice | None, pairs: Iterable[PairedTest]
-) -> PairedTest | None:
-    """The test of the two."""
-    sides = {side.run.case for side in (candidate, rival) if side is not None}
-    return next((pair for pair in pairs if {pair.a, pair.b} == sides), None)
-
-
-def _concluded(blank: Answer, pair: PairedTest, candidate: str) -> Answer:
-    gap, low, high = pair.seen_from(candidate)
-    separated = pair.verdict == "better"
-    against = separated and pair.b == candidate
-    word: Word = "yes" if low > -blank.margin else "no" if against else "open"
-    return replace(blank, word=word, gap=gap, low=low, high=high, separated=separated)

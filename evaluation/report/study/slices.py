@@ -16,8 +16,10 @@ def slices(here: Here) -> Mapping[str, Any] | None:
     view = here.view
     scores = view.concluded.slices
     cases = {run.case: [row for row in scores if row.case == run.case] for run in view.ranked}
-    told = {case: [row for row in rows if row.value] for case, rows in cases.items()}
-    worst = [min(rows, key=lambda row: row.accuracy.value or 0.0) for rows in told.values() if rows]
+    named = {case: [row for row in rows if row.value] for case, rows in cases.items()}
+    worst = [
+        min(rows, key=lambda row: row.accuracy.value or 0.0) for rows in named.values() if rows
+    ]
     if not worst:
         return None
     harder = sum(_verdict(here, row)[0] == "worse" for row in scores)

@@ -25,12 +25,12 @@ def strays(here: Here) -> Mapping[str, Any] | None:
     """What each case does with the study's strays; None where it has none."""
     view = here.view
     cards = {card.id: card for card in view.study.strays}
-    found = [(run, run.strays) for run in view.ranked if run.strays is not None]
-    if not cards or not found:
+    scored = [(run, run.strays) for run in view.ranked if run.strays is not None]
+    if not cards or not scored:
         return None
     chooses = sum(card.chooses for card in cards.values())
-    chosen = [_Scored(run, results, results.test) for run, results in found]
-    each = [_Scored(run, results, test) for run, results in found for test in results.tests]
+    chosen = [_Scored(run, results, results.test) for run, results in scored]
+    each = [_Scored(run, results, test) for run, results in scored for test in results.tests]
     caption = t("Séparer les photos de test des intrus")
     return {
         "chooses": chooses,
@@ -42,12 +42,12 @@ def strays(here: Here) -> Mapping[str, Any] | None:
                 "title": view.case_title(run),
                 "n": len(results.passing),
                 "photos": [
-                    stray(here, cards[one.id], _said(one))
-                    for one in results.passing[:SHOWN]
-                    if one.id in cards
+                    stray(here, cards[answer.id], _said(answer))
+                    for answer in results.passing[:SHOWN]
+                    if answer.id in cards
                 ],
             }
-            for run, results in found
+            for run, results in scored
             if results.passing and view.photos_shown
         ],
         "left_out": wording.listing(
@@ -57,15 +57,13 @@ def strays(here: Here) -> Mapping[str, Any] | None:
 
 
 class _Scored(NamedTuple):
-    """A row: one score of a case."""
-
     run: RunRecord
     results: StrayResults
     test: StrayTest
 
 
-def _said(one: StrayAnswer) -> str:
-    return t("{label} ({p})", label=one.predicted, p=wording.percent(one.probability))
+def _said(answer: StrayAnswer) -> str:
+    return t("{label} ({p})", label=answer.predicted, p=wording.percent(answer.probability))
 
 
 def _table(

@@ -48,7 +48,7 @@ def contrast_table(here: Here) -> Table | None:
     if pair is None:
         return None
     base, run = pair
-    recalls = [{row.label: row.recall for row in one.per_class} for one in pair]
+    recalls = [{row.label: row.recall for row in side.per_class} for side in pair]
     known = here.view.shown_changes(run.case)
 
     def recall(place: int, label: str) -> Cell:
@@ -57,13 +57,13 @@ def contrast_table(here: Here) -> Table | None:
         return number(recalls[place].get(label), "percent", title=trace(case), href=href)
 
     def gain(label: str) -> Cell:
-        before, after = (one[label].value if label in one else None for one in recalls)
+        before, after = (side[label].value if label in side else None for side in recalls)
         change = None if before is None or after is None else after - before
         shown = change is not None and label in known
         kind: Kind = "" if not shown else "hit" if (change or 0) > 0 else "error"
         return number(change, "points", title=trace(run), kind=kind)
 
-    titles = [wording.told(one.prompts.title) if one.prompts else "" for one in pair]
+    titles = [wording.told(side.prompts.title) if side.prompts else "" for side in pair]
     plain = base.prompts is None or all(
         texts == (label,) for label, texts in base.prompts.texts.items()
     )
@@ -104,18 +104,20 @@ def drawing(
     such an answer.
     """
     pair = contrast(here.view)
-    found = here.view.results.predictions.get(pair[1].case) if pair else None
-    if pair is None or found is None or not here.view.photos_shown:
+    predictions = here.view.results.predictions.get(pair[1].case) if pair else None
+    if pair is None or predictions is None or not here.view.photos_shown:
         return None
     run = pair[1]
-    sure = found.probabilities.max(axis=1)
-    right = [row for row in range(len(sure)) if found.predicted[row] == found.labels[row]]
-    right = [row for row in right if found.sample_ids[row] in here.view.cards]
+    sure = predictions.probabilities.max(axis=1)
+    right = [
+        row for row in range(len(sure)) if predictions.predicted[row] == predictions.labels[row]
+    ]
+    right = [row for row in right if predictions.sample_ids[row] in here.view.cards]
     if not right:
         return None
-    row = sorted(right, key=lambda one: float(sure[one]))[len(right) // 2]
-    chances = found.probabilities[row]
-    card = here.view.cards[found.sample_ids[row]]
+    row = sorted(right, key=lambda index: float(sure[index]))[len(right) // 2]
+    chances = predictions.probabilities[row]
+    card = here.view.cards[predictions.sample_ids[row]]
     return {
         "photo": shown(here, card),
         "href": here.photo(card.id),
@@ -127,8 +129,8 @@ def drawing(
                 "label": label,
                 "share": f"{chances[place]:.3f}",
                 "said": wording.percent(float(chances[place]), 0),
-                "chosen": place == found.predicted[row],
+                "chosen": place == predictions.predicted[row],
             }
-            for place, label in enumerate(found.classes)
+            for place, label in enumerate(predictions.classes)
         ],
     }

@@ -9,7 +9,7 @@ from evaluation.records import RunRecord, TrainingEpoch, TrainingRecord
 from evaluation.report.kit import curves, wording
 from evaluation.report.kit.charts import chart
 from evaluation.report.kit.language import t
-from evaluation.report.kit.tables import head, simple
+from evaluation.report.kit.tables import Col, head, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
 from evaluation.stores.pictures import own_picture
@@ -43,18 +43,15 @@ def _chart(view: StudyView, run: RunRecord, record: TrainingRecord, *, loss: boo
     axis = t("perte (entropie croisée)") if loss else t("exactitude")
     id_ = f"{'perte' if loss else 'courbe'}-{view.case_slugs[run.case]}"
     kept = record.epochs[record.best_epoch - 1]
-    data = simple(
+    data = table(
         f"{id_}-donnees",
         t("Perte, époque par époque") if loss else t("Exactitude, époque par époque"),
-        (t("Époque"), t("Apprentissage"), t("Validation"), t("Pas d’apprentissage")),
-        [
-            (
-                head(wording.count(epoch.epoch), value=epoch.epoch),
-                *(_said(value, loss=loss) for value in _values(epoch, loss=loss)),
-                wording.significant(epoch.learning_rate, 3),
-            )
-            for epoch in record.epochs
-        ],
+        record.epochs,
+        Col(t("Époque"), lambda epoch: head(wording.count(epoch.epoch), value=epoch.epoch)),
+        Col(t("Apprentissage"), lambda epoch: _said(_values(epoch, loss=loss)[0], loss=loss)),
+        Col(t("Validation"), lambda epoch: _said(_values(epoch, loss=loss)[1], loss=loss)),
+        Col(t("Pas d’apprentissage"), lambda epoch: wording.significant(epoch.learning_rate, 3)),
+        kind="",
     )
     plot = partial(curves.epoch_plot, points, axis, record.best_epoch, share=not loss)
     return {
@@ -83,14 +80,14 @@ def _said(value: float | None, *, loss: bool) -> str:
 
 def view_files(view: StudyView) -> Mapping[str, Path]:
     """Uri to file of every augmented view that the pages show."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for run in view.supervised if view.photos_shown else ():
         folder = view.results.folder.parent / run.case
         for name in run.training.views if run.training else ():
             path = own_picture(folder, name, view.results.folder.parent)
             if path.is_file():
-                found[_uri(view, run, name)] = path
-    return found
+                files[_uri(view, run, name)] = path
+    return files
 
 
 def view_sources(here: Here, run: RunRecord) -> tuple[str, ...]:

@@ -7,24 +7,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from evaluation import records
 from evaluation.errors import ReportError
-from evaluation.records import (
-    CaseComparison,
-    CaseExplanation,
-    Finding,
-    Metric,
-    ModelCard,
-    PairedTest,
-    PromptSet,
-    Reference,
-    ReferenceSystem,
-    RunRecord,
-    SampleCard,
-    StudyComparison,
-    StudyRecord,
-    StudyResults,
-    Suggestion,
-)
 from evaluation.records.metrics import METRICS
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import authored, current, foreign, t
@@ -38,7 +22,7 @@ Photos = str
 those of the studies that are named, with commas between."""
 
 
-def shows_photos(photos: Photos, study: StudyRecord) -> bool:
+def shows_photos(photos: Photos, study: records.StudyRecord) -> bool:
     """Whether the photos of a study may be shown."""
     return study.redistributable or not {"all", study.name}.isdisjoint(_named(photos))
 
@@ -72,7 +56,7 @@ CONTROL = "random-words"
 class StudyView:
     """One study's results with the names, addresses and selections that pages share."""
 
-    results: StudyResults
+    results: records.StudyResults
     folder: str
     """Where its pages are, "etudes/flipkart"."""
     draw: Draw
@@ -84,7 +68,7 @@ class StudyView:
     # ------------------------------------------------------------------- names
 
     @property
-    def study(self) -> StudyRecord:
+    def study(self) -> records.StudyRecord:
         """The study's card."""
         return self.results.study
 
@@ -130,16 +114,15 @@ class StudyView:
 
     @cached_property
     def _model_titles(self) -> Mapping[str, str]:
-        """Model to its title."""
         specs = (card.model for card in self.study.models)
         models = (*specs, *(run.model for run in self.results.runs))
         return {model.name: wording.told(model.title) for model in models}
 
-    def model_title(self, run: RunRecord) -> str:
+    def model_title(self, run: records.RunRecord) -> str:
         """A model as the pages call it: "Substitut hors ligne (pas un CLIP)"."""
         return self._model_titles[run.model.name]
 
-    def case_title(self, run: RunRecord) -> str:
+    def case_title(self, run: records.RunRecord) -> str:
         """A case as the pages call it: "Substitut hors ligne (pas un CLIP) · Descriptions"."""
         model = self.model_title(run)
         return model if run.prompts is None else f"{model} · {wording.told(run.prompts.title)}"
@@ -153,41 +136,41 @@ class StudyView:
         """A model by its name in the study, as the pages call it."""
         return self._model_titles.get(model, model)
 
-    def said(self, run: RunRecord) -> str:
+    def said(self, run: records.RunRecord) -> str:
         """A case in the middle of a sentence."""
         return t("le cas {case_title}", case_title=wording.quote(self.case_title(run)))
 
     # ------------------------------------------------------------------- cases
 
     @cached_property
-    def scored(self) -> tuple[RunRecord, ...]:
+    def scored(self) -> tuple[records.RunRecord, ...]:
         """Cases with a result on the photos and the split that the card describes."""
         return tuple(
             run for run in self.results.runs if run.status == "ok" and self.results.is_current(run)
         )
 
     @cached_property
-    def ranked(self) -> tuple[RunRecord, ...]:
+    def ranked(self) -> tuple[records.RunRecord, ...]:
         """These cases, best accuracy first."""
         return tuple(sorted(self.scored, key=lambda run: -value(run, "accuracy")))
 
     @cached_property
-    def runs(self) -> Mapping[str, RunRecord]:
+    def runs(self) -> Mapping[str, records.RunRecord]:
         """Case id to its record."""
         return {run.case: run for run in self.results.runs}
 
     @property
-    def zero_shot(self) -> tuple[RunRecord, ...]:
+    def zero_shot(self) -> tuple[records.RunRecord, ...]:
         """Scored cases that read nothing of the user's own but the photo."""
         return tuple(run for run in self.text_cases if run not in self.label_free)
 
     @property
-    def text_cases(self) -> tuple[RunRecord, ...]:
+    def text_cases(self) -> tuple[records.RunRecord, ...]:
         """Scored cases of models that read texts."""
         return tuple(run for run in self.scored if run.model.reads_texts)
 
     @cached_property
-    def label_free(self) -> tuple[RunRecord, ...]:
+    def label_free(self) -> tuple[records.RunRecord, ...]:
         """Scored cases that read titles, unlabelled photos or declared shares, and no label."""
         return tuple(
             run
@@ -196,7 +179,7 @@ class StudyView:
         )
 
     @property
-    def described(self) -> tuple[RunRecord, ...]:
+    def described(self) -> tuple[records.RunRecord, ...]:
         """Scored zero-shot cases whose texts mean something: random words are a control."""
         return tuple(
             run
@@ -210,17 +193,17 @@ class StudyView:
         return frozenset(run.case for run in self.zero_shot) - {run.case for run in self.described}
 
     @property
-    def supervised(self) -> tuple[RunRecord, ...]:
+    def supervised(self) -> tuple[records.RunRecord, ...]:
         """Scored cases that learned from the labels of the study."""
         return tuple(run for run in self.scored if run.model.learns)
 
     @cached_property
-    def prompt_sets(self) -> tuple[PromptSet, ...]:
+    def prompt_sets(self) -> tuple[records.PromptSet, ...]:
         """The prompt sets of the cases with a record, resolved, in the order of the cases."""
-        found = {run.prompts.name: run.prompts for run in self.results.runs if run.prompts}
+        sets = {run.prompts.name: run.prompts for run in self.results.runs if run.prompts}
         # A set is resolved in the records of cases that ran; those come last, and win.
-        found |= {run.prompts.name: run.prompts for run in self.scored if run.prompts}
-        return tuple(found.values())
+        sets |= {run.prompts.name: run.prompts for run in self.scored if run.prompts}
+        return tuple(sets.values())
 
     @cached_property
     def baseline(self) -> str | None:
@@ -230,7 +213,7 @@ class StudyView:
         derived = [prompts.name for prompts in sets if prompts.derive == "class-names"]
         return next(iter((*named, *derived, *(prompts.name for prompts in sets))), None)
 
-    def twin(self, run: RunRecord) -> RunRecord | None:
+    def twin(self, run: records.RunRecord) -> records.RunRecord | None:
         """The scored case of the same model with the baseline prompt set."""
         return next(
             (
@@ -246,7 +229,7 @@ class StudyView:
     # ------------------------------------------------------------------ models
 
     @cached_property
-    def model_cards(self) -> Mapping[str, ModelCard]:
+    def model_cards(self) -> Mapping[str, records.ModelCard]:
         """Model to what is known of it, in the order of the study; none in older artefacts."""
         return {card.model.name: card for card in self.study.models}
 
@@ -276,7 +259,7 @@ class StudyView:
 
     # ----------------------------------------------------------------- numbers
 
-    def run_anchor(self, run: RunRecord) -> str:
+    def run_anchor(self, run: records.RunRecord) -> str:
         """The anchor of a case's record on the page of methods."""
         return f"execution-{self.case_slugs[run.case]}"
 
@@ -301,7 +284,7 @@ class StudyView:
         return max((run.provenance.started for run in self.scored), default=None)
 
     @cached_property
-    def cards(self) -> Mapping[str, SampleCard]:
+    def cards(self) -> Mapping[str, records.SampleCard]:
         """Sample id to its card."""
         return {card.id: card for card in self.study.samples}
 
@@ -325,16 +308,16 @@ class StudyView:
         """
         titles = [self.study.title, *(run.model.title for run in self.results.runs)]
         titles += [prompts.title for prompts in self.prompt_sets]
-        found = {wording.told(text): "fr" for text in titles if foreign(text)}
-        found |= {
+        names = {wording.told(text): "fr" for text in titles if foreign(text)}
+        names |= {
             self.case_title(run): "fr" for run in self.results.runs if foreign(run.model.title)
         }
         if self.names_lang:
             sorts = {card.subcategory for card in self.study.samples}
-            found |= {name: self.names_lang for name in (*self.study.classes, *sorts) if name}
-        return found
+            names |= {name: self.names_lang for name in (*self.study.classes, *sorts) if name}
+        return names
 
-    def samples(self, label: str, fold: str | None = None) -> tuple[SampleCard, ...]:
+    def samples(self, label: str, fold: str | None = None) -> tuple[records.SampleCard, ...]:
         """The photos of a class, in one part of the split or in all."""
         return tuple(
             card for card in self.study.samples if card.label == label and fold in (None, card.fold)
@@ -343,18 +326,22 @@ class StudyView:
     # -------------------------------------------------------------- comparison
 
     @cached_property
-    def comparison(self) -> StudyComparison | None:
+    def comparison(self) -> records.StudyComparison | None:
         """What was concluded from these very cases; None when it was from others."""
-        found = self.results.comparison
-        if found is None or set(found.inputs) != {run.case for run in self.scored}:
+        comparison = self.results.comparison
+        if comparison is None or set(comparison.inputs) != {run.case for run in self.scored}:
             return None
         current = (self.study.dataset_revision, self.study.split_digest)
-        return found if (found.dataset_revision, found.split_digest) == current else None
+        return (
+            comparison
+            if (comparison.dataset_revision, comparison.split_digest) == current
+            else None
+        )
 
     @cached_property
-    def concluded(self) -> StudyComparison:
+    def concluded(self) -> records.StudyComparison:
         """The same; one without any conclusion where there is none."""
-        return self.comparison or StudyComparison(
+        return self.comparison or records.StudyComparison(
             study=self.study.name,
             dataset_revision=self.study.dataset_revision,
             split_digest=self.study.split_digest,
@@ -363,25 +350,25 @@ class StudyView:
         )
 
     @property
-    def compared(self) -> CaseComparison | None:
+    def compared(self) -> records.CaseComparison | None:
         """The tests of all cases on the same photos; None with fewer than two."""
         return self.concluded.comparison
 
     @cached_property
-    def _pairs(self) -> Mapping[frozenset[str], PairedTest]:
+    def _pairs(self) -> Mapping[frozenset[str], records.PairedTest]:
         pairs = self.compared.pairs if self.compared else ()
         return {frozenset((pair.a, pair.b)): pair for pair in pairs}
 
-    def pair(self, one: str, other: str) -> PairedTest | None:
+    def pair(self, case: str, other: str) -> records.PairedTest | None:
         """The test of two cases, by their ids; None when they were not compared."""
-        return self._pairs.get(frozenset((one, other)))
+        return self._pairs.get(frozenset((case, other)))
 
     @property
     def alpha(self) -> float:
         """The level of the tests."""
         return self.compared.alpha if self.compared else 0.05
 
-    def behind(self, leaders: Finding) -> int:
+    def behind(self, leaders: records.Finding) -> int:
         """How many cases, controls left out, a test finds worse than the first one."""
         return len(self.scored) - len(self.controls) - len(leaders.members)
 
@@ -410,7 +397,7 @@ class StudyView:
         )
 
     @property
-    def ceiling(self) -> Metric | None:
+    def ceiling(self) -> records.Metric | None:
         """Mean accuracy of the cases that are people; None without any."""
         people = self.concluded.people
         return people.ceiling if people else None
@@ -429,35 +416,35 @@ class StudyView:
         """Whether the page of the photos knows what these cases say."""
         return all(case in self.results.predictions for case in cases)
 
-    def pair_anchor(self, one: str, other: str) -> str:
+    def pair_anchor(self, case: str, other: str) -> str:
         """The anchor of the cell of the matrix where a case faces another.
 
         Slugs have no double hyphen, so no two pairs share one.
         """
-        return f"paire-{self.case_slugs[one]}--{self.case_slugs[other]}"
+        return f"paire-{self.case_slugs[case]}--{self.case_slugs[other]}"
 
     # ------------------------------------------------------------ explanations
 
     @cached_property
-    def explanations(self) -> Mapping[str, CaseExplanation]:
+    def explanations(self) -> Mapping[str, records.CaseExplanation]:
         """Case id to its maps, for the scored cases that have some."""
-        found = self.results.explanations
-        return {run.case: found[run.case] for run in self.scored if run.case in found}
+        known = self.results.explanations
+        return {run.case: known[run.case] for run in self.scored if run.case in known}
 
     @cached_property
-    def suggestions(self) -> Mapping[str, Suggestion]:
+    def suggestions(self) -> Mapping[str, records.Suggestion]:
         """Case id to what is suggested to write instead of its texts."""
-        found = self.results.suggestions
-        return {run.case: found[run.case] for run in self.scored if run.case in found}
+        known = self.results.suggestions
+        return {run.case: known[run.case] for run in self.scored if run.case in known}
 
     # --------------------------------------------------------------- reference
 
     @property
-    def reference(self) -> Reference | None:
+    def reference(self) -> records.Reference | None:
         """The published figures that apply to this study."""
         return self.study.reference
 
-    def measured(self, system: ReferenceSystem) -> tuple[RunRecord, ...]:
+    def measured(self, system: records.ReferenceSystem) -> tuple[records.RunRecord, ...]:
         """The scored cases in the situation of a published system, as the study declares them."""
         named = self.study.answer.beside.get(system.name)
         if named is None:
@@ -475,7 +462,7 @@ def metric_title(name: str) -> str:
     return next((t(row.title) for row in METRICS if row.name == name), name)
 
 
-def matches(system: ReferenceSystem, run: RunRecord) -> bool:
+def matches(system: records.ReferenceSystem, run: records.RunRecord) -> bool:
     """Whether a case is in the situation of a published system, as far as the source tells it."""
     prompts = None if run.prompts is None else run.prompts.name
     augmented = run.model.augmentation is not None
@@ -486,7 +473,7 @@ def matches(system: ReferenceSystem, run: RunRecord) -> bool:
     )
 
 
-def trace(run: RunRecord) -> str:
+def trace(run: records.RunRecord) -> str:
     """Where a number of this case comes from, as a tooltip."""
     return t(
         "Exécution {case}, {started}",
@@ -500,25 +487,25 @@ def trace_all(cases: Iterable[str]) -> str:
     return t("Exécutions {cases}", cases=wording.listing(tuple(cases)))
 
 
-def value(run: RunRecord, metric: str) -> float:
+def value(run: records.RunRecord, metric: str) -> float:
     """A metric's value for sorting: an undefined one is below all others."""
-    found = run.metric(metric)
-    return -1.0 if found is None or found.value is None else found.value
+    measured = run.metric(metric)
+    return -1.0 if measured is None or measured.value is None else measured.value
 
 
-def best(runs: tuple[RunRecord, ...]) -> RunRecord | None:
+def best(runs: tuple[records.RunRecord, ...]) -> records.RunRecord | None:
     """The case of highest accuracy, the first of equals."""
     return max(runs, key=lambda run: value(run, "accuracy"), default=None)
 
 
-def shown(metric: Metric | None) -> str:
+def shown(metric: records.Metric | None) -> str:
     """A share as "85,7 %", or a dash when it is undefined."""
     if metric is None or metric.value is None:
         return wording.DASH
     return wording.percent(metric.value)
 
 
-def bounds(metric: Metric | None) -> str:
+def bounds(metric: records.Metric | None) -> str:
     """A share's 95 % interval as "[80,3 ; 89,8]", or "" when it has none.
 
     One without width comes of resamples that are all alike: it says nothing, and is not shown.
@@ -528,6 +515,6 @@ def bounds(metric: Metric | None) -> str:
     return wording.interval(metric.low, metric.high)
 
 
-def interval_said(metric: Metric | None) -> str:
+def interval_said(metric: records.Metric | None) -> str:
     """A share with its interval, in running text: "64,3 % [57,6 ; 70,5]"."""
     return f"{shown(metric)}{NBSP}{bounds(metric)}".strip()

@@ -43,11 +43,11 @@ def rungs(view: StudyView) -> tuple[Rung, ...]:
     if not adapted:
         return ()
     texts = [run.prompts.name for run in adapted if run.prompts and not run.prompts.derive]
-    found = dict(_climbed(view, adapted, texts[0] if texts else ""))
+    runs = dict(_climbed(view, adapted, texts[0] if texts else ""))
     below: RunRecord | None = None
     ladder = []
     for step in STEPS:
-        if (run := found.get(step)) is None:
+        if (run := runs.get(step)) is None:
             continue
         pair = None if below is None else view.pair(run.case, below.case)
         ladder.append(Rung(step=step, run=run, below=pair))
@@ -76,13 +76,13 @@ def _climbed(
 
 def ladder(here: Here) -> Table | None:
     """The rungs as a table; None without a label-free case."""
-    found = rungs(here.view)
-    if not found:
+    steps = rungs(here.view)
+    if not steps:
         return None
     return table(
         "echelle",
         t("Des noms aux étiquettes : ce que chaque marche ajoute, sur les mêmes photos de test"),
-        found,
+        steps,
         Col(
             t("Ce qui est lu"), lambda rung: head(t(STEPS[rung.step]), href=here.run(rung.run.case))
         ),
@@ -177,27 +177,27 @@ def _pairs_chart(here: Here, curve: PairsCurve) -> Mapping[str, Any]:
     case, tip = view.case_name(curve.case), t("comparison.json, moyenne des tirages")
     titles: dict[int, PairsPoint | FewShotPoint] = {point.pairs: point for point in curve.points}
     labels: dict[int, PairsPoint | FewShotPoint] = {
-        one.images: one for one in _labels_curve(here, curve.case)
+        point.images: point for point in _labels_curve(here, curve.case)
     }
     sizes = sorted({*titles, *labels})
     points = [
         {
             "line": str(line),
             "shots": wording.count(size),
-            "mean": one.mean,
-            "low": one.low,
-            "high": one.high,
+            "mean": point.mean,
+            "low": point.low,
+            "high": point.high,
         }
         for size in sizes
         for line, known in enumerate((titles, labels))
-        if (one := known.get(size)) is not None
+        if (point := known.get(size)) is not None
     ]
 
     def mean(known: Mapping[int, PairsPoint | FewShotPoint], size: int) -> Cell | str:
-        one = known.get(size)
-        if one is None:
+        point = known.get(size)
+        if point is None:
             return wording.DASH
-        return number(one.mean, "percent", within=(one.low, one.high), title=tip)
+        return number(point.mean, "percent", within=(point.low, point.high), title=tip)
 
     return {
         "chart": chart(

@@ -10,8 +10,6 @@ Tables, charts and sentences are those of the site's pages; paging.py cuts the t
 slide could hold.  The pages that they would lead to are not in the file: :data:`NOWHERE`.
 """
 
-from pathlib import Path
-
 from evaluation.records import StudyResults
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import Language, current, speaking, t
@@ -21,6 +19,7 @@ from evaluation.report.paper.deck.backup import backup_slides
 from evaluation.report.paper.deck.slides import main_slides
 from evaluation.report.site.policy import alone_policy
 from evaluation.report.site.render import translations
+from evaluation.report.site.shipped import default_assets, default_templates
 from evaluation.report.site.standalone import sheet, stylesheet
 from evaluation.report.study.here import NOWHERE, Here
 from evaluation.report.study.view import Photos, StudyView, shows_photos
@@ -31,8 +30,6 @@ __all__ = ["render_deck"]
 def render_deck(
     results: StudyResults,
     *,
-    templates: Path,
-    assets: Path,
     language: Language = "fr",
     photos: Photos = "all",
     draw: Draw = vega_svg,
@@ -49,6 +46,7 @@ def render_deck(
             draw=draw,
             photos_shown=shows_photos(photos, results.study),
         )
+        assets, templates = default_assets(), default_templates()
         here, script = Here(view, NOWHERE), sheet(templates / "diaporama.js")
         deck = {
             "lang": current(),

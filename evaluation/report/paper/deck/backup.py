@@ -40,7 +40,6 @@ def backup_slides(here: Here) -> Iterator[Slide]:
 
 
 def _varied(here: Here) -> Iterator[Slide]:
-    """Very different articles in one class."""
     shelves = []
     for label in here.view.study.classes:
         cards = diverse(here.view, label, _VARIED)

@@ -23,11 +23,11 @@ from evaluation.report.site.standalone import embed
 from evaluation.report.study import faithfulness
 from evaluation.report.study.accuracy import interval_chart
 from evaluation.report.study.answer import answer, brief
-from evaluation.report.study.findings import class_finding, findings, tell
 from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import VERDICTS
 from evaluation.report.study.photos import WITHHELD
 from evaluation.report.study.quoted import slide_tables
+from evaluation.report.study.sentences import class_finding, findings, tell
 from evaluation.report.study.slices import slices
 from evaluation.report.study.strays import strays
 from evaluation.report.study.texts import contrast, contrast_table, drawing
@@ -176,11 +176,11 @@ def _duel(here: Here) -> Iterator[Slide]:
     if pair := view.pair(trained.case, free.case):
         word, ahead = t(VERDICTS[pair.verdict]), view.case_name(pair.a)
         verdict = {"pair": pair, "word": word, "ahead": ahead}
-    told = findings(here, "training", "leaders")[:1] + findings(here, "quoted")[:1]
+    claims = findings(here, "training", "leaders")[:1] + findings(here, "quoted")[:1]
     yield slide(
         t("Supervisé ou zero-shot : qui l’emporte"),
         block("duel", sides=[_contender(view, run) for run in (trained, free)], verdict=verdict),
-        words(*told),
+        words(*claims),
     )
 
 
@@ -200,7 +200,7 @@ def _class_gains(here: Here) -> Iterator[Slide]:
     if pair is None or len(view.study.classes) > _CHARTED:
         return
     case = pair[1].case
-    told = [
+    claims = [
         tell(here, finding)
         for finding in view.concluded.findings
         if finding.topic in {"prompts", "control"} and finding.subject == case
@@ -212,7 +212,7 @@ def _class_gains(here: Here) -> Iterator[Slide]:
         chart, said = change, zero_shot.lead(here, pair[1])
     else:
         return
-    notes = words(*told[:1], said, style="note")
+    notes = words(*claims[:1], said, style="note")
     yield slide(t("Enrichir les textes : catégorie par catégorie"), notes, figure(chart))
 
 
@@ -221,10 +221,10 @@ def _class_gains(here: Here) -> Iterator[Slide]:
 
 def _maps(here: Here) -> Iterator[Slide]:
     """Right answers, then wrong ones; nothing while no map was made, or may be shown."""
-    found = explained(here.view)
-    if found is None:
+    chosen = explained(here.view)
+    if chosen is None:
         return
-    run, explanation = found
+    run, explanation = chosen
     note = claim(
         "explained", case=here.view.case_title(run), verdicts=faithfulness.verdicts(explanation)
     )
