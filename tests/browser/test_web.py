@@ -77,8 +77,7 @@ def test_nothing_moves_and_little_is_loaded(
         waited = sum(published(site / one) for one in blocking)
         if measured["shift"] >= 0.05:
             faults.append(f"{uri}: {measured}")
-        # Vega, which one page draws with, is a whole program.
-        if sum(sizes.values()) >= (600_000 if "carte-des-images" in uri else 400_000):
+        if sum(sizes.values()) >= 400_000:
             faults.append(f"{uri}: {sum(sizes.values())} bytes")
         if len(sizes) > 24 or len(blocking) > 5 or waited > 60_000:
             faults.append(f"{uri}: {len(sizes)} requests, {len(blocking)} of {waited} bytes block")

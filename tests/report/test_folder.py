@@ -81,7 +81,7 @@ def test_the_report_is_whole_for_another_generator(folder: Path, language: str) 
         assert (folder / "pages" / uri).is_file(), uri
     for name in (*settings["extra_css"], *settings["extra_javascript"], settings["theme"]["logo"]):
         assert (folder / "pages" / name).is_file(), name
-    assert (folder / "pages/assets/vendor/vega.min.js").is_file()
+    assert (folder / "pages/assets/vendor/iframe-worker.js").is_file()
 
 
 def _uris(nav: object) -> list[str]:

@@ -19,7 +19,6 @@ from evaluation.report.kit.scatter import (
     SHAPES,
     Axes,
     name_places,
-    scatter_program,
 )
 from evaluation.report.pages import image_map
 from evaluation.report.site.render import Pages, render
@@ -148,18 +147,6 @@ def test_the_still_figure_of_many_photos_is_thinned(shop: StudyResults) -> None:
     assert page is not None
     assert drawn == [14, 14]
     assert (page["drawn"], page["total"]) == (14, 40)
-
-
-def test_the_program_has_the_data_sets_that_the_script_fills() -> None:
-    """Empty ones, scales with the limits given, and a legend of the classes."""
-    axes = Axes(classes=("a", "b"), x=(-1, 2), y=(-3, 4), x_title="un", y_title="deux")
-    program = scatter_program(axes)
-    names = [one["name"] for one in program["data"]]
-    assert {"photos", "texts", "here"} <= set(names)
-    assert all("values" not in one for one in program["data"])
-    scales = {one["name"]: one for one in program["scales"]}
-    assert (scales["x"]["domain"], scales["y"]["domain"]) == ([-1, 2], [-3, 4])
-    assert program["legends"]
 
 
 def test_classes_differ_by_colour_or_by_shape() -> None:

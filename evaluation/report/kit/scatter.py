@@ -1,30 +1,33 @@
-"""The map of the photos: a scatter of photos and class texts, still and interactive.
+"""The map of the photos: a scatter of photos and class texts.
 
-One Vega-Lite specification serves both.  Still, it is drawn as every other chart; interactive,
-it is compiled to Vega when the pages are made, and the page's script fills its data sets.  A
-class has a colour and a shape; a photo that is classified right is full, another one hollow.
+Still, it is drawn as every other chart; the page's script draws it anew, with the same shapes,
+colours and places of names.  A class has a colour and a shape; a photo that is classified right
+is full, another one hollow.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 from evaluation.report.kit.vega import INK, NARROW, QUIET, WIDE, Spec, mark, plane, quantity
 
+_TALL = 0.866
+"""Half the height of a triangle with equal sides, half of one being 1."""
+
 SHAPES = (
-    "circle",
-    "square",
-    "triangle-up",
-    "diamond",
-    "cross",
-    "triangle-down",
-    "triangle-right",
-    "triangle-left",
+    "M1,0A1,1,0,1,1,-1,0A1,1,0,1,1,1,0",
+    "M-1,-1h2v2h-2Z",
+    f"M0,{-_TALL}L-1,{_TALL}L1,{_TALL}Z",
+    "M-1,0L0,-1L1,0L0,1Z",
+    "M-1,-.4v.8h.6v.6h.8v-.6h.6v-.8h-.6v-.6h-.8v.6Z",
+    f"M0,{_TALL}L-1,{-_TALL}L1,{-_TALL}Z",
+    f"M{_TALL},0L{-_TALL},-1L{-_TALL},1Z",
+    f"M{-_TALL},0L{_TALL},-1L{_TALL},1Z",
 )
+"""Circle, square, triangle, diamond, cross, and triangles that point down, right and left."""
+
 COLOURS = tuple(f"var(--v-class-{i})" for i in range(7))
 """Seven colours and eight shapes: the first 56 classes differ by one of the two at least."""
 
@@ -62,9 +65,9 @@ def name_places(
     """Of each class, the ordinate at which its name is written: no two names overlap.
 
     ``texts`` are the places of the texts, ``size`` is "wide" or "narrow".  A name stands above or
-    below its own cross, as near as others leave room: names that would touch on the narrowest
-    plot do so on none, since a wider one only draws them apart.  None where there is no room, and
-    for all of more than ``_NAMED``.
+    below its own cross, as near as others leave room, and within the sides of the plot: names that
+    would touch on the narrowest plot do so on none, since a wider one only draws them apart.  None
+    where there is no room, and for all of more than ``_NAMED``.
     """
     if not 0 < len(texts) <= _NAMED:
         return dict.fromkeys(texts)
@@ -82,7 +85,8 @@ def name_places(
     for label, (x, y) in zip(texts, boxes[:, :2].tolist(), strict=True):
         reach = min(_LONGEST, _LETTER * len(label)) / 2
         tried = (y + side * (13 + step * half) for step in range(14) for side in (-1, 1))
-        spots = np.array([(x, at, reach, half) for at in tried if half <= at <= height - half])
+        middle = min(max(x, reach), LEAST[size] - reach)
+        spots = np.array([(middle, at, reach, half) for at in tried if half <= at <= height - half])
         apart = np.abs(spots[:, None, :2] - boxes[:, :2])
         touch = (apart < spots[:, None, 2:] + boxes[:, 2:]).all(axis=2)
         # A cross gives way where nothing else does.
@@ -92,28 +96,11 @@ def name_places(
     return placed
 
 
-def scatter_program(axes: Axes) -> Mapping[str, Any]:
-    """The Vega program of the interactive plot.
-
-    Its data sets, those of :func:`scatter_plot`, are empty; its photos also have a place ``at``.
-    """
-    program: Mapping[str, Any] = json.loads(_compiled(json.dumps(scatter_plot(axes, narrow=False))))
-    return program
-
-
-@cache
-def _compiled(text: str) -> str:
-    import vl_convert
-
-    return json.dumps(vl_convert.vegalite_to_vega(text))
-
-
-def scatter_plot(axes: Axes, data: Mapping[str, Any] | None = None, *, narrow: bool) -> Spec:
+def scatter_plot(axes: Axes, data: Mapping[str, Any], *, narrow: bool) -> Spec:
     """Photos and texts in the plane.
 
-    ``data`` holds the rows of what is drawn: ``photos`` (x, y, label, right), ``texts`` (x, y,
-    label) and ``here``, the photo that is looked at (x, y); without it the script fills them,
-    and ``names`` (x, y, level, label), whose level is the ordinate of a text's name.
+    ``data`` holds the rows of what is drawn: ``photos`` (x, y, label, right) and ``texts`` (x, y,
+    label).
     """
     spec = plane([], NARROW if narrow else WIDE, HEIGHTS["narrow" if narrow else "wide"])
     del spec["data"]
@@ -126,21 +113,18 @@ def scatter_plot(axes: Axes, data: Mapping[str, Any] | None = None, *, narrow: b
         "symbolLimit": 0,
         "symbolFillColor": "transparent",
     }
-    if data is not None:
-        texts = {row["label"]: (row["x"], row["y"]) for row in data["texts"]}
-        levels = name_places(texts, axes, "narrow" if narrow else "wide")
-        names = [{**row, "level": levels[row["label"]]} for row in data["texts"]]
-        spec["datasets"] = {**data, "names": [row for row in names if row["level"] is not None]}
+    texts = {row["label"]: (row["x"], row["y"]) for row in data["texts"]}
+    levels = name_places(texts, axes, "narrow" if narrow else "wide")
+    names = [{**row, "level": levels[row["label"]]} for row in data["texts"]]
+    spec["datasets"] = {**data, "names": [row for row in names if row["level"] is not None]}
     place = {"x": _axis("x", axes.x, axes.x_title), "y": _axis("y", axes.y, axes.y_title)}
     name = mark("text", fontSize=13, fontWeight="bold", color=INK, limit=_LONGEST)
     named = {**place, "y": {**place["y"], "field": "level"}}
-    ring = mark("point", shape="circle", filled=False, size=420, strokeWidth=3, stroke=QUIET)
     spec["layer"] = [
         _photos(axes, place),
         _layer("texts", mark("point", shape=CROSS, size=90, strokeWidth=2.5, stroke=INK), place),
         _layer("names", mark("rule", color=QUIET), {**place, "y2": {"field": "level"}}),
         _layer("names", name, {**named, "text": {"field": "label", "type": "nominal"}}),
-        _layer("here", ring, place),
     ]
     return spec
 

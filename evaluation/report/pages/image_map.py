@@ -17,7 +17,7 @@ from evaluation.records import FloatArray, Projection, RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import t
-from evaluation.report.kit.scatter import HEIGHTS, Axes, name_places, scatter_plot, scatter_program
+from evaluation.report.kit.scatter import COLOURS, HEIGHTS, SHAPES, Axes, name_places, scatter_plot
 from evaluation.report.kit.tables import Cell, Col, Table, counted, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import (
@@ -70,9 +70,6 @@ def build(here: Here) -> Mapping[str, Any] | None:
         "explorer": here.to("explorateur"),
         "style": here.file("assets/carte-des-images.css"),
         "script": here.file("assets/carte-des-images.js"),
-        "vega": here.file("assets/vendor/vega.min.js"),
-        # Evaluates Vega's expressions without making code of them, which no page may.
-        "interpreter": here.file("assets/vendor/vega-interpreter.js"),
     }
 
 
@@ -91,7 +88,8 @@ def data_files(view: StudyView) -> dict[str, str]:
         "labels": [classes[card.label] for card in cards],
         "photos": [card.photo for card in cards] if seen else [],
         "cases": [_content(plane, classes) for plane in planes],
-        "program": scatter_program(_lead(view, planes).axes),
+        "colours": COLOURS,
+        "shapes": SHAPES,
     }
     return {_uri(view): script("veilleCarte", content)}
 
@@ -260,7 +258,7 @@ def _chart(here: Here, plane: _Plane, drawn: slice) -> Chart:
     names = [{"x": x, "y": y, "label": label} for label, (x, y) in plane.drawn_texts.items()]
     return chart(
         "carte",
-        partial(scatter_plot, plane.axes, {"photos": dots[drawn], "texts": names, "here": []}),
+        partial(scatter_plot, plane.axes, {"photos": dots[drawn], "texts": names}),
         here.view.draw,
         table=_table(here, plane),
     )
