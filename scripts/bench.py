@@ -202,7 +202,7 @@ def workers(count: str) -> Measure:
 
 def clip_benchmark(sets: str, *options: str) -> Measure:
     """CLIP_benchmark on the photos that the matrix reads: a run for each prompt set."""
-    from evaluation.data import resolve_prompts
+    from evaluation.data.prompts import resolve_prompts
     from evaluation.models.embedded import assemble
     from evaluation.stages.open import read_data
     from evaluation.stages.settings import Settings

@@ -11,8 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from evaluation.cli import main
-from evaluation.data import load_dataset, resolve_prompts, split_dataset, without_small_classes
 from evaluation.data.exported import export_saved_dataset
+from evaluation.data.loading import load_dataset
+from evaluation.data.prompts import resolve_prompts
+from evaluation.data.split import split_dataset, without_small_classes
 from evaluation.errors import ConfigError, VeilleError
 from evaluation.records import ModelSpec, Split, Study
 from evaluation.stages.begin import Begun, begin

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from evaluation.commands.options import DATA_ROOT, OFFLINE, PATH, say, short, watched
-from evaluation.data import fetch_dataset
+from evaluation.data.fetching import fetch_dataset
 from evaluation.data.listing import note_line
 from evaluation.models import fetch
 from evaluation.stages.check import ModelCheck, announce_weights, check_study

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from evaluation.data import open_photo
+from evaluation.data.photos import open_photo
 from evaluation.errors import ModelError, WeightsUnavailable, one_line
 from evaluation.models.base import READY, Loading, Predictor, check_options
 from evaluation.records import (

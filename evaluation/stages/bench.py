@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation import records
-from evaluation.data import open_photo
+from evaluation.data.photos import open_photo
 from evaluation.errors import DataError
 from evaluation.models import Classifier, Embedder
 from evaluation.records import EmbeddingCost, FloatArray, Fold, Head, ModelSpec, PromptSet, Support

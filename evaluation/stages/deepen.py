@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from evaluation import records
-from evaluation.data import random_words
+from evaluation.data.prompts import random_words
 from evaluation.records import DataAudit, FewShot, FloatArray, Head, PromptSet, StudyComparison
 from evaluation.scoring.audit import audit_embeddings
 from evaluation.scoring.fewshot import Setting, few_shot

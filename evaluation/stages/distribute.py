@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.data import open_photo
+from evaluation.data.photos import open_photo
 from evaluation.errors import DataError, ModelError
 from evaluation.records import ModelSpec
 from evaluation.records.base import silent

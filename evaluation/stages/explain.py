@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from evaluation import records
-from evaluation.data import open_photo
+from evaluation.data.photos import open_photo
 from evaluation.errors import ArtefactError, DataError, VeilleError, one_line
 from evaluation.records import DEPTH, Case, CaseExplanation, ExplainFailure, ExplainSpec, RunRecord
 from evaluation.stages.bench import Bench

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.data import open_photo
+from evaluation.data.photos import open_photo
 from evaluation.errors import ModelError, one_line
 from evaluation.files import replacing
 from evaluation.models.base import input_size

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evaluation import records
-from evaluation.data import resolve_prompts
+from evaluation.data.prompts import resolve_prompts
 from evaluation.errors import DataError
 from evaluation.models import Predictor
 from evaluation.records import Case, FloatArray, Fold, Head, Predictions, RepeatedScores, Support

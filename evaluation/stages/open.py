@@ -7,18 +7,10 @@ from functools import partial
 import numpy as np
 
 from evaluation import records
-from evaluation.data import (
-    chooses,
-    draw_again,
-    fetch_hint,
-    load_dataset,
-    open_photo,
-    read_strays,
-    resolve_prompts,
-    split_dataset,
-    without_small_classes,
-    write_thumbnail,
-)
+from evaluation.data.loading import chooses, fetch_hint, load_dataset, read_strays
+from evaluation.data.photos import open_photo, write_thumbnail
+from evaluation.data.prompts import resolve_prompts
+from evaluation.data.split import draw_again, split_dataset, without_small_classes
 from evaluation.errors import DataError
 from evaluation.records import Case, IntArray, Sample, SampleCard, Split, StrayCard, Study
 from evaluation.records.data import group_numbers

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from evaluation import records, scoring
-from evaluation.data import open_photo
+from evaluation.data.photos import open_photo
 from evaluation.errors import ModelError, VeilleError, WeightsUnavailable, one_line
 from evaluation.models import Classifier, Predictor
 from evaluation.records import Case, Head, Predictions, RunRecord, Timings

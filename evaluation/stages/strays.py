@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from evaluation.data import chooses
+from evaluation.data.loading import chooses
 from evaluation.records import Case, FloatArray, Head, StrayAnswer, StrayResults
 from evaluation.scoring.metrics import softmax
 from evaluation.scoring.strays import Scores, measure_strays, stray_scores

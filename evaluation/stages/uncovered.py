@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from evaluation.data import resolve_prompts
+from evaluation.data.prompts import resolve_prompts
 from evaluation.records import FloatArray, IntArray, Predictions, PromptSet, UncoveredSubcategory
 from evaluation.records.base import unit
 from evaluation.stages.bench import Bench

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evaluation.data import resolve_prompts
+from evaluation.data.prompts import resolve_prompts
 from evaluation.errors import VeilleError
 from evaluation.records import Flip, Predictions, PromptSet, Provisional, ProvisionalCase, Study
 from evaluation.scoring.intervals import share

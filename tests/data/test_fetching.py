@@ -24,7 +24,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from evaluation.cli import main
-from evaluation.data import Fetched, fetch_dataset, fetching, load_dataset
+from evaluation.data import fetching
+from evaluation.data.fetching import Fetched, fetch_dataset
+from evaluation.data.loading import load_dataset
 from evaluation.errors import DataError
 from evaluation.net import archive, download, transport
 from evaluation.records import DatasetSpec

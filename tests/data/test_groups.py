@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evaluation.data import split_dataset, without_small_classes
 from evaluation.data.look import COLOUR_LEVELS, COLOUR_PEAK, HASH_BITS, alike
+from evaluation.data.split import split_dataset, without_small_classes
 from evaluation.errors import DataError
 from evaluation.records import FOLDS, Dataset, Fold, Sample, SplitSpec
 

@@ -18,7 +18,8 @@ import pytest
 from PIL import Image
 
 from evaluation.data import inspections as inspection
-from evaluation.data import load_dataset, photos
+from evaluation.data import photos
+from evaluation.data.loading import load_dataset
 from evaluation.errors import DataError, StoreError
 from evaluation.records import Dataset, DatasetSpec
 from evaluation.study.config import load_study
@@ -724,7 +725,7 @@ def test_what_was_decoded_before_an_interruption_is_kept(
 def test_several_processes_may_load_at_once(tmp_path: Path, shop: Path) -> None:
     """They share one cache; none fails, and none waits for another to end."""
     code = (
-        "import sys; from pathlib import Path; from evaluation.data import load_dataset\n"
+        "import sys; from pathlib import Path; from evaluation.data.loading import load_dataset\n"
         "from evaluation.records import DatasetSpec\n"
         "d = load_dataset(DatasetSpec(kind='folder'), name='x', root=Path(sys.argv[1]),"
         " cache=Path(sys.argv[2]))\n"

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from evaluation.data import load_dataset, split_dataset
+from evaluation.data.loading import load_dataset
 from evaluation.data.look import alike, look_of
+from evaluation.data.split import split_dataset
 from evaluation.records import Dataset, Sample, Split, SplitSpec
 from evaluation.study.config import load_study
 

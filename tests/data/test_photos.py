@@ -18,9 +18,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from evaluation.data import decoding, open_photo, write_thumbnail
+from evaluation.data import decoding
 from evaluation.data.decoding import REDUCED_SIDE
-from evaluation.data.photos import THUMBNAIL_SIDE, PhotoFacts, inspect_photo, pixels_of
+from evaluation.data.photos import (
+    THUMBNAIL_SIDE,
+    PhotoFacts,
+    inspect_photo,
+    open_photo,
+    pixels_of,
+    write_thumbnail,
+)
 from evaluation.errors import ArtefactError, DataError
 from evaluation.records import Sample
 

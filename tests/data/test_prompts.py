@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.data import load_dataset, random_words, resolve_prompts, split_dataset
-from evaluation.data.prompts import WORDS
+from evaluation.data.loading import load_dataset
+from evaluation.data.prompts import WORDS, random_words, resolve_prompts
+from evaluation.data.split import split_dataset
 from evaluation.errors import DataError
 from evaluation.records import Dataset, PromptSet, Sample, Split
 from evaluation.study.config import load_study

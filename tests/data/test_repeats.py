@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from evaluation.data import draw_again, split_dataset
+from evaluation.data.split import draw_again, split_dataset
 from evaluation.errors import DataError
 from evaluation.records import FOLDS, SplitSpec
 from tests.data.test_groups import dataset, patients, sample

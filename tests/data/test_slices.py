@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.data import load_dataset
+from evaluation.data.loading import load_dataset
 from evaluation.errors import ConfigError, DataError
 from evaluation.records import DatasetSpec
 from evaluation.study.config import load_study

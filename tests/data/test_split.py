@@ -12,7 +12,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from evaluation.data import load_dataset, split_dataset
+from evaluation.data.loading import load_dataset
+from evaluation.data.split import split_dataset
 from evaluation.errors import DataError
 from evaluation.records import FOLDS, Dataset, Fold, Sample, Split, SplitSpec
 from evaluation.study.config import load_study

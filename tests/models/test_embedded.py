@@ -24,7 +24,8 @@ import torch.nn.functional as nn
 from PIL import Image
 from transformers import AutoModel, AutoTokenizer
 
-from evaluation.data import load_dataset, open_photo
+from evaluation.data.loading import load_dataset
+from evaluation.data.photos import open_photo
 from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable
 from evaluation.models import Loading, availability, embedded, load_model
 from evaluation.models.sentences import SentenceEncoder

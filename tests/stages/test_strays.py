@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from evaluation.data import chooses
+from evaluation.data.loading import chooses
 from evaluation.errors import DataError
 from evaluation.records import StudyRecord
 from evaluation.scoring.strays import auroc

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from evaluation.data import open_photo
 from evaluation.data.listing import Locator
+from evaluation.data.photos import open_photo
 from evaluation.errors import ReportError
 from evaluation.files import write_bytes
 from evaluation.records import FolderAnswers, Provisional
