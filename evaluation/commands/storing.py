@@ -67,8 +67,8 @@ def cache(pruned: tuple[str, ...]) -> None:
     for name in PARTS if "all" in pruned else pruned:
         prune(folder, name)
     say(f"cache       {folder}")
-    found = parts(folder)
-    for part in found:
+    kept = parts(folder)
+    for part in kept:
         files = "1 file" if part.files == 1 else f"{part.files} files"
         say(f"{part.name:<11} {megabytes(part.size):>8}  {files:<12} without: {part.remade}")
-    say(f"{'in all':<11} {megabytes(sum(part.size for part in found)):>8}")
+    say(f"{'in all':<11} {megabytes(sum(part.size for part in kept)):>8}")

@@ -63,7 +63,7 @@ def deal_exactly(pool: Sequence[Group], sizes: Mapping[Fold, Sizes], seed: int, 
 def _by_subcategory(samples: Sequence[Sample], rng: np.random.Generator) -> list[str]:
     """Ids in random order within each sub-category, the sub-categories one after the other."""
     shuffled = [samples[index] for index in rng.permutation(len(samples))]
-    return [sample.id for sample in sorted(shuffled, key=lambda one: one.subcategory or "")]
+    return [sample.id for sample in sorted(shuffled, key=lambda sample: sample.subcategory or "")]
 
 
 def _every_kth(ids: Sequence[str], count: int, rng: np.random.Generator) -> set[str]:

@@ -77,8 +77,8 @@ def fetch_dataset(
     with writing(root):
         root.mkdir(parents=True, exist_ok=True)
     with alone(root):  # two commands in one folder: the second finds what the first brought
-        if (found := _filled(spec, root, source)) is not None:
-            return found
+        if (filled := _filled(spec, root, source)) is not None:
+            return filled
         unfinished = None
         archive = Path(source).expanduser()
         if "://" in source:

@@ -47,9 +47,8 @@ class Notebook:
 
     def add(self, kind: NoteKind, names: Iterable[str], what: str = "") -> None:
         """Note files by their paths below the listed folder."""
-        found = list(names)
-        if found:
-            self._names[kind, what] += found
+        if noted := list(names):
+            self._names[kind, what] += noted
 
     def notes(self) -> tuple[DataNote, ...]:
         """One note a reason, in the order of the alphabet."""

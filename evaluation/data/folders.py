@@ -38,7 +38,7 @@ def list_folder(spec: DatasetSpec, root: Path) -> Listing:
     tree = read_folder(top, layout.notes, follow=spec.follow_links, resolved=root.resolve())
     if spec.strays:
         strays = root / spec.strays
-        tree.folders = [one for one in tree.folders if top / one.path != strays]
+        tree.folders = [folder for folder in tree.folders if top / folder.path != strays]
     listed = tuple(layout.photos(tree, composed(top.relative_to(root).as_posix())))
     refuse_duplicates(listed, where=top)
     return Listing(photos=listed, notes=layout.notes.notes())
@@ -96,7 +96,7 @@ class _Layout:
             self._refuse_strangers(level, declared)
             return declared
         holding = _holding(level)
-        folds = {one.name: fold for one in holding if (fold := part_of(one.name))}
+        folds = {each.name: fold for each in holding if (fold := part_of(each.name))}
         others = [folder for folder in holding if folder.name not in folds]
         unlabelled = [other for other in others if UNLABELLED.fullmatch(other.name)]
         if folds and len(others) == len(unlabelled):
@@ -107,7 +107,7 @@ class _Layout:
                 f"{quoted(other.name for other in others)}",
                 where=self._path(level),
                 remedy="keep only train, validation and test there, or only class folders; or say "
-                f"which is which: {_example([folder.name for folder in holding])}",
+                f"which is which: {_example(names)}",
             )
         self._refuse_riddle(level, holding)
         return {}
@@ -124,13 +124,14 @@ class _Layout:
 
     def _refuse_riddle(self, level: Folder, holding: Sequence[Folder]) -> None:
         """The same sub-folders in every folder: are the upper ones classes, or parts?"""
+        names = [folder.name for folder in holding]
         inside_each = [frozenset(inner.name for inner in _holding(folder)) for folder in holding]
         if len(inside_each) > 1 and len(set(inside_each)) == 1 and len(inside_each[0]) > 1:
             raise DataError(
-                f"the folders {quoted(one.name for one in holding)} all hold the same folders "
+                f"the folders {quoted(names)} all hold the same folders "
                 f"{quoted(sorted(inside_each[0]))}: which of the two are the classes?",
                 where=self._path(level),
-                remedy=f"if the inner ones: {_example([one.name for one in holding])}; "
+                remedy=f"if the inner ones: {_example(names)}; "
                 'if the outer ones: parts = "none", in [dataset]',
             )
 

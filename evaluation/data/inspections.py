@@ -139,6 +139,6 @@ def _inspect(
         return PhotoFacts(reason=refusal_of(error))
 
 
-def _remember(database: SqliteFile, found: Mapping[str, PhotoFacts]) -> None:
-    rows = [(DECODER, *attrgetter(*_FACTS)(facts)) for facts in found.values()]
+def _remember(database: SqliteFile, facts: Mapping[str, PhotoFacts]) -> None:
+    rows = [(DECODER, *attrgetter(*_FACTS)(photo)) for photo in facts.values()]
     database.add(_LOOKS, rows, replace=True)

@@ -104,25 +104,27 @@ class _Unvisited:
         self._bands = [(order, keys[order]) for order, keys in zip(orders, self._keys, strict=True)]
         self._size = self._remaining = known.size
 
-    def take_alike(self, one: int) -> list[int]:
+    def take_alike(self, member: int) -> list[int]:
         """The unvisited looks that are like this one; from now on they are visited."""
         if self._remaining * 2 < self._size:
             self._build()
-        near = np.unique(np.concatenate([self._near(band, one) for band in range(len(self._keys))]))
+        near = np.unique(
+            np.concatenate([self._near(band, member) for band in range(len(self._keys))])
+        )
         # Hashes first: they leave few photos whose colours have to be looked at.
-        apart = np.abs(self._colours[near].astype(np.int16) - self._colours[one])
+        apart = np.abs(self._colours[near].astype(np.int16) - self._colours[member])
         same = (apart.mean(axis=1) <= COLOUR_LEVELS) & (apart.max(axis=1) <= COLOUR_PEAK)
         near = near[same]
         self.left[near] = False
         self._remaining -= near.size
         return [int(index) for index in near]
 
-    def _near(self, band: int, one: int) -> NDArray[np.intp]:
+    def _near(self, band: int, member: int) -> NDArray[np.intp]:
         order, keys = self._bands[band]
-        key = self._keys[band][one]
+        key = self._keys[band][member]
         low, high = np.searchsorted(keys, (key - COLOUR_LEVELS - 0.01, key + COLOUR_LEVELS + 0.01))
         near = order[low:high]
-        close = np.bitwise_count(self._hashes[near] ^ self._hashes[one]) <= HASH_BITS
+        close = np.bitwise_count(self._hashes[near] ^ self._hashes[member]) <= HASH_BITS
         taken: NDArray[np.intp] = near[close & self.left[near]]
         return taken
 

@@ -108,7 +108,7 @@ def draw_again(
         )
     ordered = sorted(dataset.samples, key=lambda sample: sample.id)
     place = {sample.id: index for index, sample in enumerate(ordered)}
-    pool = _joined(ordered, [[place[one] for one in group] for group in split.groups])
+    pool = _joined(ordered, [[place[member] for member in group] for group in split.groups])
     whole = spec.folds is not None or "declared" in split.grouping
     draws = []
     for seed in range(spec.seed + 1, spec.seed + 1 + spec.repeats):
@@ -145,7 +145,7 @@ def _folds(dataset: Dataset, spec: SplitSpec, pool: Sequence[Group]) -> Iterator
     }
     dealt = deal_whole_groups(pool, cast("Mapping[Fold, Sizes]", sizes), spec.seed, dataset.name)
     for name in names:
-        yield {one: "test" for one, part in dealt.items() if part == name}
+        yield {member: "test" for member, part in dealt.items() if part == name}
 
 
 def without_small_classes(
@@ -233,8 +233,8 @@ def _joined(samples: Sequence[Sample], links: Iterable[Sequence[int]]) -> list[G
 
     for first, *others in links:
         for other in others:
-            one, two = find(first), find(other)
-            leader[max(one, two)] = min(one, two)
+            low, high = sorted((find(first), find(other)))
+            leader[high] = low
     groups: dict[int, list[Sample]] = defaultdict(list)
     for position, sample in enumerate(samples):
         groups[find(position)].append(sample)

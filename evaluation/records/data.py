@@ -147,8 +147,8 @@ class Split:
 
 def group_numbers(groups: Sequence[Sequence[str]], ids: Sequence[str]) -> IntArray | None:
     """(N,) one number for each of N ids, shared within a group; None when all stand alone."""
-    leader = {one: group[0] for group in groups for one in group}
-    return clusters(np.array([leader.get(one, one) for one in ids]))
+    leader = {member: group[0] for group in groups for member in group}
+    return clusters(np.array([leader.get(name, name) for name in ids]))
 
 
 def clusters(groups: NDArray[Any] | None) -> IntArray | None:

@@ -152,4 +152,4 @@ class StrayResults:
     @property
     def test(self) -> StrayTest:
         """Of the chosen score."""
-        return next(one for one in self.tests if one.score == self.chosen)
+        return next(test for test in self.tests if test.score == self.chosen)

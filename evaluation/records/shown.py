@@ -44,9 +44,8 @@ class FolderAnswers:
     @property
     def left(self) -> tuple[Answer, ...]:
         """What is left to a person, the least sure first."""
-        return tuple(
-            sorted((one for one in self.answers if not one.kept), key=lambda one: one.probability)
-        )
+        left = (answer for answer in self.answers if not answer.kept)
+        return tuple(sorted(left, key=lambda answer: answer.probability))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -209,7 +209,7 @@ class ModelSpec:
         """Those of a study's prompt sets that it reads; None alone where it reads no texts."""
         if not self.reads_texts:
             return (None,)
-        return tuple(one for one in study if not self.prompts or one.name in self.prompts)
+        return tuple(own for own in study if not self.prompts or own.name in self.prompts)
 
     @property
     def person(self) -> str:

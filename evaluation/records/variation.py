@@ -53,9 +53,9 @@ class Repeats:
     left_out: tuple[str, ...]
     """Scored cases that were not repeated."""
 
-    def pair(self, one: str, other: str) -> RepeatedPair | None:
+    def pair(self, case: str, other: str) -> RepeatedPair | None:
         """The test of two cases, in either order."""
-        return next((pair for pair in self.pairs if {pair.a, pair.b} == {one, other}), None)
+        return next((pair for pair in self.pairs if {pair.a, pair.b} == {case, other}), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
