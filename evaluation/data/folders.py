@@ -107,7 +107,7 @@ class _Layout:
                 f"{quoted(other.name for other in others)}",
                 where=self._path(level),
                 remedy="keep only train, validation and test there, or only class folders; or say "
-                f"which is which: {_example(names)}",
+                f"which is which: {_example([folder.name for folder in holding])}",
             )
         self._refuse_riddle(level, holding)
         return {}
