@@ -17,7 +17,7 @@ import torch
 from babel import Locale
 
 from evaluation.explain import methods
-from evaluation.explain.base import InputMaps, margin_score, plainly, to_array
+from evaluation.explain.base import InputMaps, margin_score, to_array
 from evaluation.explain.methods import Look, Method, class_maps
 from evaluation.explain.towers import inspect_tower
 from evaluation.models.base import Loading, Predictor
@@ -212,7 +212,6 @@ def test_an_explanation_method_is_a_module_two_rows_and_its_words(
         tower=inspect_tower(model),
         score=score,
         pixels=lambda: torch.rand(1, 3, 64, 64),
-        embed=plainly(model),
     )
     maps = class_maps(declared.methods[0], look)
     assert maps.values.shape == (1, 1, 64, 64)

@@ -4,8 +4,11 @@ A CLIP model and a supervised CNN are the same thing here: a differentiable func
 pixels to an embedding, and a linear head over it (:class:`evaluation.records.Head`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,10 +16,13 @@ from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
 from evaluation.models.base import Explainable as Explainable  # noqa: PLC0414 - named here too
+from evaluation.models.embedder import Trunk as Trunk  # noqa: PLC0414 - named here too
 from evaluation.records import FloatArray, Head
+from evaluation.records.base import silent
 from evaluation.stores.feeding import AsFits, is_out_of_memory
 
 Float32Array = NDArray[np.float32]
+K = TypeVar("K")
 Score = Callable[["torch.Tensor"], "torch.Tensor"]
 """(B, D) embeddings to (B, C) scores, one a class; differentiable."""
 GRADIENT_BYTES = 256 * 2**20
@@ -59,26 +65,44 @@ def plainly(model: Explainable) -> Embed:
     return embed
 
 
-def quickly(model: Explainable) -> Embed:
-    """As photos are embedded: faster where batch norms are fused, and the same but for rounding."""
-    return getattr(model, "embed_images", None) or plainly(model)
+def trunk_of(model: Explainable) -> Trunk:
+    """What embeds images where no gradient is needed: fused, and but for a last projection.
 
-
-def in_batches(
-    embed: Embed, pixels: Iterator[torch.Tensor], tell: Callable[[int], None] | None = None
-) -> FloatArray:
-    """The embeddings of (B, 3, H, W) batches, each in as few passes as fit into memory.
-
-    ``tell`` is told how many images are done.  Raises :class:`ModelError` when one image alone
-    does not fit.
+    A model that has no such trunk is one itself.
     """
-    fitted, parts, done = AsFits(embed, limit=1 << 31), [], 0
-    for batch in pixels:
-        parts.append(fitted(batch))
-        done += len(batch)
-        if tell is not None:
-            tell(done)
-    return np.concatenate(parts)
+    trunk: Trunk | None = getattr(model, "trunk", None)
+    if trunk is None:
+        embed = getattr(model, "embed_images", None) or plainly(model)
+        trunk = Trunk(key=model.fingerprint, embed=embed, project=lambda rows: rows)
+    return trunk
+
+
+def embedded(
+    embed: Embed,
+    images: Iterable[tuple[K, torch.Tensor]],
+    batch_size: int,
+    progress: Callable[[int], None] = silent,
+) -> Iterator[tuple[K, FloatArray]]:
+    """The (n, D) embeddings of groups of (3, H, W) images that follow each other under one key.
+
+    A batch goes on over the end of a group; a group is given as soon as it is whole.
+    ``progress`` is told how many images are done.  Raises :class:`ModelError` when one image
+    alone does not fit into memory.
+    """
+    fitted, coming, done = AsFits(embed, limit=batch_size), iter(images), 0
+
+    def rows() -> Iterator[tuple[K, FloatArray]]:
+        nonlocal done
+        while some := list(islice(coming, batch_size)):
+            yield from zip(
+                [key for key, _ in some], fitted(torch.stack([image for _, image in some])),
+                strict=True,
+            )  # fmt: skip
+            done += len(some)
+            progress(done)
+
+    for key, group in groupby(rows(), key=itemgetter(0)):
+        yield key, np.stack([row for _, row in group])
 
 
 def to_array(tensor: torch.Tensor) -> FloatArray:

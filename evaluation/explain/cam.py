@@ -28,39 +28,54 @@ def class_activation(
 ) -> InputMaps:
     """Maps of every class on the tower's last feature map, of (B, 3, H, W) pixels.
 
-    In one forward and one batched backward pass.  Raises :class:`ModelError`: the tower has no such
-    layer, or the scores have no gradient by it.
+    In one forward and one batched backward pass, which goes no deeper than the layer: before it,
+    nothing is kept for gradients.  Raises :class:`ModelError`: the tower has no such layer, or the
+    scores of an image have no gradient by it.
     """
     if layer is None:
         raise no_spatial_layer()
-    inputs = pixels.detach().clone().requires_grad_()
-    seen: list[torch.Tensor] = []
-    module = model.image_tower.get_submodule(layer.name)
-    hook = module.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
-    try:
-        with torch.enable_grad():
-            scores = score(model.forward(inputs))
-    finally:
-        hook.remove()
-    parts, reached = [], False
-    activation = _channels_first(seen[-1].detach(), layer)
+    scores, features = _scored_through(model, score, pixels, layer)
+    parts, reached = [], torch.zeros(len(pixels), dtype=torch.bool, device=features.device)
+    activation = _channels_first(features.detach(), layer)
     # The product with the activation is as large as the gradient.
     bytes_a_class = 2 * activation.numel() * activation.element_size()
-    for (raw,) in class_gradients(scores, seen[-1:], bytes_a_class):
+    for (raw,) in class_gradients(scores, [features], bytes_a_class):
         if raw is None:
             break
         gradient = _channels_first(raw, layer)
-        reached = reached or bool(gradient.any())
+        reached |= (gradient != 0).flatten(2).any(-1).any(0)
         if kind == "gradcam":
             gradient = gradient.mean(dim=(-2, -1), keepdim=True)
         parts.append((gradient * activation).sum(dim=-3))
-    if not reached:
+    if not reached.all():
         raise ModelError(
             f'the scores have no gradient by the layer "{layer.name}": a map of it would be empty',
             remedy="use rise",
         )
     extent = (float(pixels.shape[-2]), float(pixels.shape[-1]))
     return InputMaps(values=to_array(torch.cat(parts).transpose(0, 1)), extent=extent)
+
+
+def _scored_through(
+    model: Explainable, score: Score, pixels: torch.Tensor, layer: SpatialLayer
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(B, C) scores, and the layer's output, at which their graph begins."""
+    seen: list[torch.Tensor] = []
+
+    def begin(_module: object, _inputs: object, output: torch.Tensor) -> torch.Tensor:
+        torch.set_grad_enabled(True)
+        # A copy: what follows may write into it, and into no leaf.
+        seen.append(output.detach().requires_grad_().clone())
+        return seen[-1]
+
+    hook = model.image_tower.get_submodule(layer.name).register_forward_hook(begin)
+    try:
+        with torch.no_grad():
+            scores = score(model.forward(pixels))
+    finally:
+        hook.remove()
+    # Scores that do not depend on the layer have a gradient all the same, of zero.
+    return scores + 0 * seen[-1].sum(), seen[-1]
 
 
 def no_spatial_layer() -> ModelError:

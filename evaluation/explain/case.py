@@ -8,13 +8,12 @@ import numpy as np
 
 from evaluation import records
 from evaluation.errors import ModelError
-from evaluation.explain.base import Explainable, InputMaps
-from evaluation.explain.computed import Explainer, tower_of
+from evaluation.explain.base import Explainable
+from evaluation.explain.computed import Asked, Explainer, tower_of
 from evaluation.explain.drawing import FOLDER, draw
 from evaluation.explain.faithfulness import (
     CONTROLS,
     ENDS,
-    Curves,
     forward_passes,
     mean_metric,
     summarise_curves,
@@ -124,12 +123,19 @@ class _Work:
         predicted, true = self.predictions.predicted[row], self.predictions.labels[row]
         return tuple(dict.fromkeys((int(predicted), int(true))))
 
+    def asked(self, sample_id: str) -> Asked:
+        """A photo, and its classes that are explained."""
+        return self.samples[sample_id], self.classes_of(sample_id)
+
     def explained(
         self, selected: Sequence[records.SelectedPhoto], stamp: Mapping[str, Any]
     ) -> records.CaseExplanation:
         """The record of the case."""
         cards = self.cards()
         methods = tuple(card.method for card in cards if card.applies)
+        for method in methods:
+            asked = [self.asked(sample_id) for sample_id in self.photos_of(method)]
+            self.explainer.make_maps(method, asked, self.tell)
         photos = []
         for photo in selected:
             used = [method for method in methods if photo.sample_id in self.photos_of(method)]
@@ -178,7 +184,8 @@ class _Work:
             if refused:
                 raise refused
             for sample_id in self.photos_of(method)[:1]:
-                height, width = self._maps(method, sample_id).values.shape[-2:]
+                maps = self.explainer.maps(method, *self.asked(sample_id))
+                height, width = maps.values.shape[-2:]
                 grid = (height, width)
         except ModelError as error:
             return MethodCard(method=method, applies=False, reason=str(error))
@@ -188,14 +195,6 @@ class _Work:
             layer=METHODS[method].layer(self.explainer.tower),
             forward_passes=METHODS[method].passes(self.spec),
             grid=grid,
-        )
-
-    def _maps(self, method: ExplainMethod, sample_id: str) -> InputMaps:
-        return self.explainer.maps(
-            method,
-            self.samples[sample_id],
-            self.classes_of(sample_id),
-            progress=lambda done, _: self.tell(self._done + done),
         )
 
     # --------------------------------------------------------------------- photos
@@ -210,7 +209,7 @@ class _Work:
         drawn: list[ClassMap] = []
         extent: tuple[float, float] | None = None
         for method in methods:
-            maps = self._maps(method, sample.id)
+            maps = self.explainer.maps(method, sample, explained)
             extent = extent or maps.extent
             drawn += draw(
                 method,
@@ -240,13 +239,13 @@ class _Work:
         ids = self.ids[: self.spec.faithfulness_photos]
         if not ids or not methods:
             return ()
-        curves: dict[str, list[Curves]] = {name: [] for name in (*methods, *CONTROLS)}
-        for sample_id in ids:
-            sample, classes = self.samples[sample_id], self.classes_of(sample_id)
-            for name, of_photos in curves.items():
-                of_photos.append(self.explainer.curves(name, sample, classes))
-                self.step(forward_passes(self.spec.curve_steps))
-            self.step(ENDS)
+        names, before = (*methods, *CONTROLS), self._done
+        asked = [self.asked(sample_id) for sample_id in ids]
+        photos = []
+        for found in self.explainer.curves(names, asked, lambda done: self.tell(before + done)):
+            photos.append(found)
+            self.step(ENDS + len(names) * forward_passes(self.spec.curve_steps))
+        curves = {name: [photo[name] for photo in photos] for name in names}
         return summarise_curves(curves, seed=self.spec.seed)
 
     def randomisation(

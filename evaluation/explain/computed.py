@@ -1,8 +1,8 @@
 """Maps, curves and similarities of one model and head, each computed once and then kept."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
 from typing import cast
 
 import cattrs
@@ -14,21 +14,42 @@ from PIL import Image
 from evaluation.errors import ModelError
 from evaluation.explain import faithfulness
 from evaluation.explain.base import (
-    Embed,
     Explainable,
-    Float32Array,
     InputMaps,
     Score,
+    Trunk,
+    embedded,
     margin_score,
     plainly,
-    quickly,
+    trunk_of,
 )
-from evaluation.explain.methods import METHODS, Look, Made, class_maps, masks_of
+from evaluation.explain.methods import METHODS, Look, class_maps, masks_of
 from evaluation.explain.randomisation import randomised, similarity
+from evaluation.explain.rise import embed_masked, masked_images
 from evaluation.explain.towers import Tower, inspect_tower
 from evaluation.records import ExplainMethod, ExplainSpec, FloatArray, Head, Sample
-from evaluation.records.base import Progress, silent
-from evaluation.stores.maps import Arrays, MapCache, head_digest, key_of
+from evaluation.records.base import silent
+from evaluation.stores.feeding import AsFits
+from evaluation.stores.maps import MapCache, head_digest, key_of
+
+Asked = tuple[Sample, tuple[int, ...]]
+"""A photo, and its classes that are explained."""
+Passed = Callable[[int], None]
+"""Told how many forward passes are done."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Opened:
+    """A photo that was decoded, by its id."""
+
+    id: str
+    pixels: torch.Tensor
+    """(3, H, W)"""
+
+    @cached_property
+    def hidden(self) -> list[torch.Tensor]:
+        """What stands in place of its pixels."""
+        return faithfulness.baselines(self.pixels)
 
 
 @dataclass(kw_only=True)
@@ -42,79 +63,66 @@ class Explainer:
     """Opens a photo as RGB."""
     cache: MapCache
     batch_size: int
-    _opened: tuple[str, torch.Tensor] | None = None
-    """The last photo that was decoded, with its id."""
+    _last: _Opened | None = None
 
     @cached_property
     def tower(self) -> Tower:
         """What the tower is made of."""
         return tower_of(self.model, self.cache)
 
-    def maps(
-        self,
-        method: ExplainMethod,
-        sample: Sample,
-        classes: tuple[int, ...],
-        *,
-        progress: Progress = silent,
-    ) -> InputMaps:
-        """(1, c, h, w): the maps of some classes of one photo; ``progress`` is told of masks.
+    @cached_property
+    def trunk(self) -> Trunk:
+        """What embeds photos that are masked or erased; cases that have it in common share them."""
+        return trunk_of(self.model)
 
-        Raises :class:`ModelError`: the method does not apply, or its map is empty or not finite.
+    def maps(self, method: ExplainMethod, sample: Sample, classes: tuple[int, ...]) -> InputMaps:
+        """(1, c, h, w): the maps of some classes of one photo.
+
+        Raises as :meth:`make_maps`.
         """
-        key = self._key(
-            "maps",
-            sample,
-            method=method,
-            classes=classes,
-            settings=METHODS[method].settings(self.spec),
-        )
-
-        def make() -> Arrays:
-            look = self._look(sample, classes, quickly(self.model))
-            maps = class_maps(method, replace(look, progress=progress, keep=self._keep(sample)))
-            _check_finite(maps.values, method)
-            return {"values": maps.values, "extent": np.array(maps.extent)}
-
-        known = self.cache.kept_arrays(key, make)
+        key = self._maps_key(method, sample, classes)
+        known = self.cache.arrays(key)
+        if known is None:
+            self.make_maps(method, [(sample, classes)])
+            known = self.cache.arrays(key) or {}
         height, width = (float(side) for side in known["extent"])
         return InputMaps(values=known["values"], extent=(height, width))
 
-    def curves(self, name: str, sample: Sample, classes: tuple[int, ...]) -> faithfulness.Curves:
-        """Deletion and insertion of the first class, by a method's map or a control's."""
-        # Another random control for each photo, the same for every method.
-        seed, target = int(sample.digest[:12], 16) ^ self.spec.seed, classes[0]
-        settings = {"steps": self.spec.curve_steps, "seed": self.spec.seed}
-        method = cast("ExplainMethod", name)
-        if name in faithfulness.CONTROLS:
-            key = self._photo_key("control", sample, method=name, settings=settings)
-        else:
-            settings |= METHODS[method].settings(self.spec)
-            key = self._key("curves", sample, method=name, target=target, settings=settings)
+    def make_maps(
+        self, method: ExplainMethod, asked: Iterable[Asked], passed: Passed = silent
+    ) -> None:
+        """Makes and keeps the maps of photos that the cache lacks, in batches across photos.
 
-        def make() -> FloatArray:
-            relevance = (
-                faithfulness.control_map(name, seed=seed)
-                if name in faithfulness.CONTROLS
-                else self.maps(method, sample, classes).of(0)[0]
-            )
-            return faithfulness.embed_curves(
-                quickly(self.model),
-                self._pixels(sample),
-                faithfulness.ranking(relevance, self.tower.input_size, seed=seed),
-                self._ends(sample),
-                steps=self.spec.curve_steps,
-                batch_size=self.batch_size,
-            )
+        Raises :class:`ModelError`: the method does not apply, or a map is empty or not finite.
+        """
+        row = METHODS[method]
+        missing = {self._maps_key(method, *one): one for one in asked}
+        missing = {key: one for key, one in missing.items() if self.cache.arrays(key) is None}
+        samples = [sample for sample, _ in missing.values()]
+        masked = self._masked(samples, passed) if row.masked else iter(())
+        photos, few = list(missing.items()), self.batch_size if row.together else 1
+        for start in range(0, len(photos), few):
+            some = photos[start : start + few]
+            maps = self._made(method, [one for _, one in some], lambda: [next(masked)])
+            for (key, (_, classes)), values in zip(some, maps.values, strict=True):
+                kept = {"values": values[None, : len(classes)], "extent": np.array(maps.extent)}
+                self.cache.put_arrays(key, kept)
 
-        return faithfulness.read_curves(self.cache.kept(key, make), self.head, target)
-
-    def _ends(self, sample: Sample) -> FloatArray:
-        """Those of every map's curves, which every prompt set of the model shares."""
-        return self.cache.kept(
-            self._photo_key("ends", sample),
-            lambda: faithfulness.embed_ends(quickly(self.model), self._pixels(sample)),
-        )
+    def curves(
+        self, names: Sequence[str], asked: Sequence[Asked], passed: Passed = silent
+    ) -> Iterator[dict[str, faithfulness.Curves]]:
+        """Of each photo, deletion and insertion of its first class, by methods and controls."""
+        wanted: list[tuple[str, Callable[[], Iterable[torch.Tensor]]]] = []
+        for sample, classes in asked:
+            wanted.append((self._photo_key("ends", sample), partial(self._end_images, sample)))
+            wanted += [self._erased(name, sample, classes) for name in names]
+        found = self._features(wanted, passed)
+        for _, classes in asked:
+            ends = next(found)
+            yield {
+                name: faithfulness.read_curves(ends, next(found), self.head, classes[0])
+                for name in names
+            }
 
     def similarities(
         self, method: ExplainMethod, sample: Sample, classes: tuple[int, ...], share: float
@@ -132,71 +140,150 @@ class Explainer:
         def make() -> NDArray[np.float64]:
             trained = self.maps(method, sample, classes).of(0)
             with randomised(self.model.image_tower, share, seed=self.spec.seed):
-                shuffled = self._shuffled(method, sample, classes, trained.shape)
+                shuffled = self._shuffled(method, (sample, classes), trained.shape)
             return similarity(trained, shuffled)
 
         return self.cache.kept(key, make, "similarity")
+
+    # ----------------------------------------------------------------------- keys
 
     @cached_property
     def _head_digest(self) -> str:
         return head_digest(self.head)
 
     def _photo_key(self, kind: str, sample: Sample, **more: object) -> str:
-        """Of what every prompt set of the model shares."""
-        return key_of(kind, model=self.model.fingerprint, image=sample.digest, **more)
+        """Of what every head over the trunk shares."""
+        return key_of(kind, trunk=self.trunk.key, image=sample.digest, **more)
 
     def _key(self, kind: str, sample: Sample, **more: object) -> str:
-        return self._photo_key(kind, sample, head=self._head_digest, **more)
+        model, image = self.model.fingerprint, sample.digest
+        return key_of(kind, model=model, image=image, head=self._head_digest, **more)
 
-    def _score(self, classes: tuple[int, ...]) -> Score:
-        """The margins of some classes: every further one costs chefer most of a forward pass."""
-        margins = margin_score(self.head)
-        return lambda embeddings: margins(embeddings)[:, list(classes)]
+    def _maps_key(self, method: ExplainMethod, sample: Sample, classes: tuple[int, ...]) -> str:
+        settings = METHODS[method].settings(self.spec)
+        return self._key("maps", sample, method=method, classes=classes, settings=settings)
 
-    def _pixels(self, sample: Sample) -> torch.Tensor:
-        """(3, H, W) of a photo."""
-        if self._opened is None or self._opened[0] != sample.id:
-            self._opened = (sample.id, self.model.preprocess(self.load(sample)))
-        return self._opened[1]
+    # ------------------------------------------------------------------- features
 
-    def _look(self, sample: Sample, classes: tuple[int, ...], embed: Embed) -> Look:
-        # One photo at a time: the attention of a large tower takes hundreds of megabytes.
-        return Look(
-            model=self.model,
-            tower=self.tower,
-            score=self._score(classes),
-            pixels=lambda: self._pixels(sample)[None],
-            masks=masks_of(self.spec),
-            batch_size=self.batch_size,
-            embed=embed,
-        )
+    def _features(
+        self, wanted: Sequence[tuple[str, Callable[[], Iterable[torch.Tensor]]]], passed: Passed
+    ) -> Iterator[FloatArray]:
+        """The embeddings of some images a key, kept from before or made in batches across keys.
 
-    def _keep(self, sample: Sample) -> Callable[[Made], Float32Array]:
-        """Masked embeddings of a photo, which every prompt set of the model shares."""
-        key = self._photo_key("masked", sample, settings=asdict(masks_of(self.spec)))
-        return lambda make: self.cache.kept(key, lambda: make()[0])[None]
+        Kept are the trunk's features.
+        """
+        missing = {key: images for key, images in wanted if self.cache.arrays(key) is None}
+        images = ((key, image) for key, of_key in missing.items() for image in of_key())
+        made = embedded(self.trunk.embed, images, self.batch_size, passed)
+        for key, _ in wanted:
+            # Those that another process has kept meanwhile are passed over.
+            kept = self.cache.kept(key, lambda: next(rows for of, rows in made if of == key))  # noqa: B023 - called at once
+            yield self.trunk.project(kept)
 
-    def _shuffled(
+    def _masked(self, samples: Sequence[Sample], passed: Passed) -> Iterator[FloatArray]:
+        """Embeddings under masks, a photo at a time."""
+        masks = masks_of(self.spec)
+
+        def images(sample: Sample) -> Iterator[torch.Tensor]:
+            return masked_images(self._opened(sample).pixels, masks)
+
+        wanted = [
+            (self._photo_key("masked", one, settings=asdict(masks)), partial(images, one))
+            for one in samples
+        ]
+        return self._features(wanted, passed)
+
+    def _end_images(self, sample: Sample) -> list[torch.Tensor]:
+        photo = self._opened(sample)
+        return [photo.pixels, *photo.hidden]
+
+    def _erased(
+        self, name: str, sample: Sample, classes: tuple[int, ...]
+    ) -> tuple[str, Callable[[], Iterator[torch.Tensor]]]:
+        """The images that a map's curves look at, and their key."""
+        # Another random control for each photo, the same for every method.
+        seed = int(sample.digest[:12], 16) ^ self.spec.seed
+        settings = {"steps": self.spec.curve_steps, "seed": self.spec.seed}
+        if name in faithfulness.CONTROLS:
+            key = self._photo_key("control", sample, method=name, settings=settings)
+        else:
+            settings |= METHODS[cast("ExplainMethod", name)].settings(self.spec)
+            key = self._key(
+                "curves", sample, trunk=self.trunk.key, method=name, target=classes[0],
+                settings=settings,
+            )  # fmt: skip
+
+        def images() -> Iterator[torch.Tensor]:
+            relevance = (
+                faithfulness.control_map(name, seed=seed)
+                if name in faithfulness.CONTROLS
+                else self.maps(cast("ExplainMethod", name), sample, classes).of(0)[0]
+            )
+            order = faithfulness.ranking(relevance, self.tower.input_size, seed=seed)
+            photo, steps = self._opened(sample), self.spec.curve_steps
+            return faithfulness.erased_images(photo.pixels, photo.hidden, order, steps)
+
+        return key, images
+
+    def _opened(self, sample: Sample) -> _Opened:
+        """A photo as pixels; the last one is at hand."""
+        if self._last is None or self._last.id != sample.id:
+            pixels = self.model.preprocess(self.load(sample))
+            self._last = _Opened(id=sample.id, pixels=pixels)
+        return self._last
+
+    # ----------------------------------------------------------------------- maps
+
+    def _made(
         self,
         method: ExplainMethod,
-        sample: Sample,
-        classes: tuple[int, ...],
-        shape: tuple[int, ...],
-    ) -> FloatArray:
+        asked: Sequence[Asked],
+        masked: Callable[[], Iterable[FloatArray]],
+    ) -> InputMaps:
+        """(B, c, h, w) maps of some photos, in as few passes as fit into memory."""
+        most = max(len(classes) for _, classes in asked)
+        extents = []
+
+        def work(few: Sequence[Asked]) -> FloatArray:
+            look = Look(
+                model=self.model,
+                tower=self.tower,
+                score=self._score([(*c, *c[:1] * (most - len(c))) for _, c in few]),
+                pixels=lambda: torch.stack([self._opened(sample).pixels for sample, _ in few]),
+                masks=masks_of(self.spec),
+                masked=masked,
+            )
+            maps = class_maps(method, look)
+            extents.append(maps.extent)
+            return np.asarray(maps.values)
+
+        values = AsFits(work, limit=len(asked))(asked)
+        if not np.isfinite(values).all():
+            raise ModelError(
+                f"the map of {method} is not finite", remedy="use rise, or --precision fp32"
+            )
+        return InputMaps(values=values, extent=extents[-1])
+
+    def _score(self, classes: Sequence[tuple[int, ...]]) -> Score:
+        """The margins of some classes an image: each further one costs chefer most of a pass."""
+        margins, index = margin_score(self.head), torch.tensor(classes)
+
+        def score(embeddings: torch.Tensor) -> torch.Tensor:
+            chosen = index.to(embeddings.device).expand(len(embeddings), -1)
+            return margins(embeddings).gather(1, chosen)
+
+        return score
+
+    def _shuffled(self, method: ExplainMethod, asked: Asked, shape: tuple[int, ...]) -> FloatArray:
+        def masked() -> list[FloatArray]:
+            pixels, masks = self._opened(asked[0]).pixels, masks_of(self.spec)
+            return [embed_masked(plainly(self.model), pixels, masks, batch_size=self.batch_size)]
+
         try:
-            maps = class_maps(method, self._look(sample, classes, plainly(self.model)))
-            _check_finite(maps.values, method)
+            return self._made(method, [asked], masked).of(0)
         except ModelError:
             # Shuffled weights may leave no gradient, or overflow: nothing is left of the map.
             return np.zeros(shape, dtype=np.float32)
-        return maps.of(0)
-
-
-def _check_finite(values: FloatArray, method: str) -> None:
-    if not np.isfinite(values).all():
-        raise ModelError(
-            f"the map of {method} is not finite", remedy="use rise, or --precision fp32"
-        )
 
 
 def tower_of(model: Explainable, cache: MapCache) -> Tower:

@@ -10,7 +10,7 @@ and the distance to the centre, where products are.  A method beats a control wh
 interval of the paired difference lies on the right side of zero.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import Literal
 
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from evaluation.explain.base import Embed, head_logits, in_batches
+from evaluation.explain.base import head_logits
 from evaluation.records import Faithfulness, FloatArray, Head, Metric
 
 Baseline = Literal["blur", "mean"]
@@ -39,60 +39,47 @@ Curves = Mapping[tuple[Measure, Baseline], NDArray[np.float64]]
 """One photo's curves under one map: (steps + 1,) probabilities for each kind of curve."""
 
 
-def embed_ends(embed: Embed, pixels: torch.Tensor) -> FloatArray:
-    """(:data:`ENDS`, D) embeddings in which the curves of a photo begin and end, by any map.
-
-    The photo, then what stands in its place by each baseline.
-    """
-    hidden = [_baseline(pixels, baseline) for baseline in BASELINES]
-    return in_batches(embed, iter([torch.stack([pixels, *hidden])]))
+def baselines(pixels: torch.Tensor) -> list[torch.Tensor]:
+    """(3, H, W) images of what stands in place of one's pixels, one a baseline."""
+    return [_baseline(pixels, baseline) for baseline in BASELINES]
 
 
-def embed_curves(
-    embed: Embed,
-    pixels: torch.Tensor,
-    order: NDArray[np.intp],
-    ends: FloatArray,
-    *,
-    steps: int,
-    batch_size: int = 32,
-) -> FloatArray:
-    """(N, D) embeddings of all that the curves of one photo look at, curve after curve.
+def erased_images(
+    pixels: torch.Tensor, hidden: Sequence[torch.Tensor], order: NDArray[np.intp], steps: int
+) -> Iterator[torch.Tensor]:
+    """All that the curves of one photo look at between their ends, :func:`forward_passes` images.
 
     They know nothing of classes: those of a control serve every prompt set.  ``pixels`` is
-    (3, H, W), ``order`` the (H * W,) indices of :func:`ranking`, ``ends`` those of
-    :func:`embed_ends`; ``steps`` equal steps, two at least, lead from nothing to everything.  Of
-    the images, :func:`forward_passes` are embedded here.
+    (3, H, W), ``hidden`` its :func:`baselines`, ``order`` the (H * W,) indices of
+    :func:`ranking`; ``steps`` equal steps, two at least, lead from nothing to everything.  For
+    each baseline, those of the deletion come first.
     """
     count = pixels.shape[-2] * pixels.shape[-1]
     rank = torch.empty(count, dtype=torch.long)
     rank[torch.from_numpy(order.copy())] = torch.arange(count)
     rank = rank.view(pixels.shape[-2:])
-    borders = [round(count * step / steps) for step in range(1, steps)]
-    top = torch.stack([rank < border for border in borders]).unsqueeze(1)
-    images = []
-    for baseline in BASELINES:
-        hidden = _baseline(pixels, baseline)
-        images += [torch.where(top, hidden, pixels), torch.where(top, pixels, hidden)]
-    made = in_batches(embed, iter(torch.split(torch.cat(images), batch_size)))
-    parts = []
-    for whole, middle in zip(ends[1:], np.split(made, len(BASELINES)), strict=True):
-        deleted, inserted = np.split(middle, 2)
-        # Both ends of an insertion are those of the deletion.
-        parts += [ends[:1], deleted, whole[None], inserted]
-    return np.concatenate(parts)
+    tops = [rank < round(count * step / steps) for step in range(1, steps)]
+    for away in hidden:
+        yield from (torch.where(top, away, pixels) for top in tops)
+        yield from (torch.where(top, pixels, away) for top in tops)
 
 
-def read_curves(embeddings: FloatArray, head: Head, target: int) -> Curves:
-    """The curves of one class, from what :func:`embed_curves` gave."""
-    logits = head_logits(head)(torch.from_numpy(embeddings).double())
+def read_curves(ends: FloatArray, middle: FloatArray, head: Head, target: int) -> Curves:
+    """The curves of one class, from the embeddings of all that they look at.
+
+    ``ends`` are those of the photo and of its :func:`baselines`, in which the curves begin and
+    end by any map, ``middle`` those of its :func:`erased_images`.
+    """
+    logits = head_logits(head)(torch.from_numpy(np.concatenate([ends, middle])).double())
     probabilities = logits.softmax(dim=-1)[:, target].numpy()
+    whole, *gone = probabilities[:ENDS]
+    parts = np.split(probabilities[ENDS:], 2 * len(BASELINES))
     values: dict[tuple[Measure, Baseline], NDArray[np.float64]] = {}
-    for baseline, part in zip(BASELINES, np.split(probabilities, len(BASELINES)), strict=True):
-        steps = len(part) // 2
-        deletion, middle = part[: steps + 1], part[steps + 1 :]
-        values["deletion", baseline] = deletion
-        values["insertion", baseline] = np.concatenate([deletion[-1:], middle, deletion[:1]])
+    for baseline, hidden, deleted, inserted in zip(
+        BASELINES, gone, parts[::2], parts[1::2], strict=True
+    ):
+        values["deletion", baseline] = np.array([whole, *deleted, hidden])
+        values["insertion", baseline] = np.array([hidden, *inserted, whole])
     return values
 
 

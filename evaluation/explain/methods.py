@@ -4,7 +4,7 @@ What a tower allows is seen in one forward pass (:func:`evaluation.explain.tower
 a method that does not apply is refused with a line that names one that does.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Literal
@@ -14,15 +14,12 @@ import torch
 
 from evaluation.errors import ModelError
 from evaluation.explain.attention_gradient import attention_gradient, chefer
-from evaluation.explain.base import Embed, Explainable, Float32Array, InputMaps, Score
+from evaluation.explain.base import Explainable, Float32Array, InputMaps, Score
 from evaluation.explain.cam import class_activation, no_spatial_layer
 from evaluation.explain.randomisation import SHARES
-from evaluation.explain.rise import RiseSettings, embed_masked, rise_maps
+from evaluation.explain.rise import RiseSettings, rise_maps
 from evaluation.explain.towers import Tower
 from evaluation.records import REFERENCE_METHOD, ExplainMethod, ExplainSpec
-from evaluation.records.base import Progress, silent
-
-Made = Callable[[], Float32Array]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +33,8 @@ class Look:
     pixels: Callable[[], torch.Tensor]
     """(B, 3, H, W); photos are decoded only when it is called."""
     masks: RiseSettings = field(default_factory=RiseSettings)
-    batch_size: int = 32
-    """Masked images a forward pass; gradients take all images at once."""
-    progress: Progress = silent
-    embed: Embed
-    """What embeds images where no gradient is needed."""
-    keep: Callable[[Made], Float32Array] = lambda make: make()
-    """Gives embeddings that do not depend on the score, kept from before or made now; used
-    for one image."""
+    masked: Callable[[], Iterable[Float32Array]] = tuple
+    """(N, D) embeddings of each image under the masks, which do not depend on the score."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +55,10 @@ class Method:
     """The layer that it reads, where it reads one."""
     settings: Callable[[ExplainSpec], dict[str, Any]] = lambda _spec: {}
     """What of a specification changes its maps."""
+    masked: bool = False
+    """Whether it reads :attr:`Look.masked`, which every prompt set of a model shares."""
+    together: bool = False
+    """Whether a batch of photos fits into one pass: the attentions of a large tower do not."""
     shares: tuple[float, ...] = SHARES
     """Of the weights, those that are shuffled to see whether its maps come from them."""
 
@@ -96,16 +91,8 @@ def masks_of(spec: ExplainSpec) -> RiseSettings:
 
 
 def _rise(look: Look) -> InputMaps:
-    """From embeddings that every prompt set of the model shares."""
-
-    def embed() -> Float32Array:
-        how: dict[str, Any] = {"batch_size": look.batch_size, "progress": look.progress}
-        images = look.pixels()
-        return np.stack([embed_masked(look.embed, image, look.masks, **how) for image in images])
-
-    maps = [
-        rise_maps(rows, look.score, look.masks, look.tower.input_size) for rows in look.keep(embed)
-    ]
+    size = look.tower.input_size
+    maps = [rise_maps(rows, look.score, look.masks, size) for rows in look.masked()]
     return InputMaps(values=np.concatenate([image.values for image in maps]), extent=maps[0].extent)
 
 
@@ -118,8 +105,12 @@ METHODS: Mapping[ExplainMethod, Method] = {
         run=lambda look: chefer(look.model, look.score, look.pixels()),
         refuse=partial(_needs_layout, "chefer"),
     ),
-    "hirescam": Method(run=partial(_cam, "hirescam"), refuse=_needs_spatial, layer=_spatial_name),
-    "gradcam": Method(run=partial(_cam, "gradcam"), refuse=_needs_spatial, layer=_spatial_name),
+    **{
+        kind: Method(
+            run=partial(_cam, kind), refuse=_needs_spatial, layer=_spatial_name, together=True
+        )
+        for kind in ("hirescam", "gradcam")
+    },
     "rise": Method(
         run=_rise,
         refuse=lambda _tower: None,
@@ -127,6 +118,7 @@ METHODS: Mapping[ExplainMethod, Method] = {
         work=lambda spec: spec.masks,
         photos=lambda spec: max(spec.rise_photos, spec.faithfulness_photos),
         settings=lambda spec: asdict(masks_of(spec)),
+        masked=True,
         # It would cost as much again at every step: the end is what counts.
         shares=SHARES[-1:],
     ),

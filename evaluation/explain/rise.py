@@ -24,8 +24,7 @@ import torch
 from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import Embed, Float32Array, InputMaps, Score, in_batches
-from evaluation.records.base import Progress, silent
+from evaluation.explain.base import Embed, Float32Array, InputMaps, Score, embedded
 
 MAP_SIDE = 64
 """Cells of a map at most, on the longer side: masks are much smoother."""
@@ -70,28 +69,31 @@ def shared_masks(settings: RiseSettings, size: tuple[int, int]) -> NDArray[np.ui
     return masks
 
 
-def embed_masked(
-    embed: Embed,
-    pixels: torch.Tensor,
-    settings: RiseSettings,
-    *,
-    batch_size: int = 32,
-    progress: Progress = silent,
-) -> Float32Array:
-    """(N, D) embeddings of one image, (3, H, W), under every mask: all that the model is run for.
+@lru_cache(maxsize=2)
+def _variance(settings: RiseSettings, size: tuple[int, int]) -> NDArray[np.float64]:
+    """(H, W): how much each pixel varies over the masks."""
+    total, squares = (np.zeros(size, dtype=np.float64) for _ in range(2))
+    for mask in shared_masks(settings, size):
+        some = mask.astype(np.float32) / 255
+        total += some
+        squares += some**2
+    return np.asarray(squares / settings.masks - (total / settings.masks) ** 2)
 
-    ``progress`` is told how many masks are done.
-    """
-    masks = shared_masks(settings, (pixels.shape[-2], pixels.shape[-1]))
+
+def masked_images(pixels: torch.Tensor, settings: RiseSettings) -> Iterator[torch.Tensor]:
+    """One image, (3, H, W), under every mask: all that the model is run for."""
     hidden = pixels.mean(dim=(-2, -1), keepdim=True)
+    for mask in shared_masks(settings, (pixels.shape[-2], pixels.shape[-1])):
+        # copied: PyTorch warns of arrays that may not be written to
+        yield hidden + torch.from_numpy(mask.copy()).to(pixels) / 255 * (pixels - hidden)
 
-    def batches() -> Iterator[torch.Tensor]:
-        for start in range(0, len(masks), batch_size):
-            # copied: PyTorch warns of arrays that may not be written to
-            some = torch.from_numpy(masks[start : start + batch_size].copy()).to(pixels) / 255
-            yield hidden + some.unsqueeze(1) * (pixels - hidden)
 
-    values = in_batches(embed, batches(), lambda done: progress(done, len(masks)))
+def embed_masked(
+    embed: Embed, pixels: torch.Tensor, settings: RiseSettings, *, batch_size: int = 32
+) -> Float32Array:
+    """(N, D) embeddings of one image, (3, H, W), under every mask."""
+    images = ((None, image) for image in masked_images(pixels, settings))
+    ((_, values),) = embedded(embed, images, batch_size)
     return values.astype(np.float32)
 
 
@@ -109,14 +111,10 @@ def rise_maps(
     masks = shared_masks(settings, size)
     height, width = size
     covariance = np.zeros((scores.shape[1], height, width), dtype=np.float32)
-    total, squares = (np.zeros(size, dtype=np.float64) for _ in range(2))
     for start in range(0, len(masks), 64):
         some = masks[start : start + 64].astype(np.float32) / 255
         covariance += np.tensordot(weights[start : start + 64].T, some, axes=1)
-        total += some.sum(axis=0)
-        squares += (some**2).sum(axis=0)
-    variance = squares / len(masks) - (total / len(masks)) ** 2
-    values = (covariance / np.maximum(variance, 1e-6)).astype(np.float32)
+    values = (covariance / np.maximum(_variance(settings, size), 1e-6)).astype(np.float32)
     return InputMaps(values=_reduced(values)[None], extent=(float(height), float(width)))
 
 

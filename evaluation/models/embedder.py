@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from evaluation.models.base import fingerprint_of, input_size
 from evaluation.models.devices import dtype_of, keep_freed_memory
 from evaluation.models.fusing import fused
-from evaluation.records import ModelSpec
+from evaluation.records import FloatArray, ModelSpec
 from evaluation.stores.embeddings import Embedder
 
 if TYPE_CHECKING:
@@ -106,6 +108,18 @@ class Tower:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Trunk:
+    """What models of one image trunk have in common: all but a last linear projection."""
+
+    key: str
+    """SHA-256 over what its features are made of: equal for equal features."""
+    embed: Callable[[torch.Tensor], FloatArray]
+    """(B, 3, H, W) pixels to (B, F) features, without gradients and fused where it can be."""
+    project: Callable[[FloatArray], FloatArray]
+    """(N, F) features to (N, D) embeddings."""
+
+
 class TowerEmbedder:
     """The roles ``Embedder`` and ``Explainable`` over an image tower; see ``models.base``."""
 
@@ -146,12 +160,57 @@ class TowerEmbedder:
     def _embeddings(self, module: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         import torch
 
+        features = self._features(module, pixels)
+        return torch.nn.functional.normalize(features, dim=-1) if self.unit else features
+
+    def _features(self, module: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         tower = self._tower()
         found = module(pixels.to(tower.device, tower.dtype, memory_format=tower.layout))
         # CoCa's tower gives its tokens as well.
-        features = (found[0] if isinstance(found, tuple) else found).float()
-        return torch.nn.functional.normalize(features, dim=-1) if self.unit else features
+        features: torch.Tensor = found[0] if isinstance(found, tuple) else found
+        return features.float()
+
+    @cached_property
+    def trunk(self) -> Trunk:
+        """The trunk of open_clip's timm towers, or the whole tower of any other."""
+        import torch
+
+        tower = self._tower()
+        module, quick = (getattr(made, "trunk", made) for made in (tower.module, tower.quick))
+
+        def embed(pixels: torch.Tensor) -> FloatArray:
+            with torch.inference_mode():
+                return self._features(quick, pixels).cpu().numpy()
+
+        def project(rows: FloatArray) -> FloatArray:
+            with torch.inference_mode():
+                features = torch.from_numpy(rows).to(tower.device)
+                if quick is not tower.quick:
+                    features = tower.quick.get_submodule("head")(features.to(tower.dtype)).float()
+                if self.unit:
+                    features = torch.nn.functional.normalize(features, dim=-1)
+                return features.cpu().numpy()
+
+        key = fingerprint_of(
+            weights=_digest_of_module(module),
+            architecture={"fused": tower.quick is not tower.module},
+            preprocess=self.preprocessing,
+            precision=self.precision,
+        )
+        return Trunk(key=key, embed=embed, project=project)
 
     def pictures(self, image: Image.Image, count: int) -> tuple[Image.Image, ...]:  # noqa: ARG002
         """Nothing, unless it is trained on augmented views."""
         return ()
+
+
+def _digest_of_module(module: torch.nn.Module) -> str:
+    """SHA-256 over a module's layers and tensors."""
+    import torch
+
+    # Some layers are shown with the address of a function.
+    content = hashlib.sha256(re.sub(" at 0x[0-9a-f]+", "", str(module)).encode())
+    for name, tensor in module.state_dict().items():
+        content.update(name.encode())
+        content.update(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return content.hexdigest()

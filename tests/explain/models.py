@@ -15,10 +15,10 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
 from evaluation.explain import methods
-from evaluation.explain.base import Explainable, InputMaps, Score, plainly, quickly
-from evaluation.explain.faithfulness import Curves, embed_curves, embed_ends, read_curves
+from evaluation.explain.base import Explainable, InputMaps, Score, plainly
+from evaluation.explain.faithfulness import ENDS, Curves, baselines, erased_images, read_curves
 from evaluation.explain.methods import Look
-from evaluation.explain.rise import RiseSettings
+from evaluation.explain.rise import RiseSettings, embed_masked
 from evaluation.explain.towers import Tower
 from evaluation.records import ExplainMethod, Head
 from tests.explain.shapes import PROMPTS, SIDE
@@ -42,8 +42,7 @@ def class_maps(
         score=score,
         pixels=lambda: pixels,
         masks=masks,
-        embed=plainly(model),
-        **how,
+        masked=lambda: [embed_masked(plainly(model), image, masks, **how) for image in pixels],
     )
     return methods.class_maps(method, look)
 
@@ -54,12 +53,14 @@ def curves_of(
     pixels: torch.Tensor,
     target: int,
     order: NDArray[np.intp],
-    **how: int,
+    *,
+    steps: int,
 ) -> Curves:
     """The curves of one photo, nothing kept."""
-    embed = quickly(model)
-    found = embed_curves(embed, pixels, order, embed_ends(embed, pixels), **how)
-    return read_curves(found, head, target)
+    ends = [pixels, *baselines(pixels)]
+    images = [*ends, *erased_images(pixels, ends[1:], order, steps)]
+    made = plainly(model)(torch.stack(images))
+    return read_curves(made[:ENDS], made[ENDS:], head, target)
 
 
 TOYS = Path(__file__).with_name("toy")

@@ -84,7 +84,7 @@ def test_curves_begin_and_end_with_the_photo_and_without_it() -> None:
 
 def test_curves_take_the_forward_passes_that_are_announced() -> None:
     model, pixels = quarter_model()
-    curves_of(model, HEAD, pixels, 0, ranking(TRUE, (16, 16)), steps=7, batch_size=4)
+    curves_of(model, HEAD, pixels, 0, ranking(TRUE, (16, 16)), steps=7)
     assert model.images == ENDS + forward_passes(7)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import InputMaps, Score, head_logits, plainly
+from evaluation.explain.base import InputMaps, Score, embedded, head_logits, plainly
 from evaluation.explain.rise import RiseSettings, embed_masked, rise_maps, shared_masks
 from evaluation.explain.towers import inspect_tower
 from evaluation.records import Head
@@ -96,19 +96,24 @@ def test_a_constant_added_to_the_scores_changes_nothing() -> None:
     np.testing.assert_allclose(plain, shifted, atol=1e-4)
 
 
-def test_each_mask_costs_one_image_and_progress_says_so() -> None:
-    model, head = window_model()
-    told: list[tuple[int, int]] = []
-    rise(
-        model,
-        head_logits(head),
-        bright_window()[None],
-        settings=RiseSettings(masks=25),
-        batch_size=10,
-        progress=lambda done, total: told.append((done, total)),
-    )
+def test_each_mask_costs_one_image() -> None:
+    model, _ = window_model()
+    embed_masked(plainly(model), bright_window(), RiseSettings(masks=25), batch_size=10)
     assert model.images == 25
-    assert told == [(10, 25), (20, 25), (25, 25)]
+
+
+def test_batches_go_on_over_the_end_of_a_photo_and_progress_says_so() -> None:
+    """Each photo has the rows it has alone, and is given before the next one is whole."""
+    model, _ = window_model()
+    photos = {"a": torch.rand(7, 3, 48, 48), "b": torch.rand(4, 3, 48, 48)}
+    told: list[int] = []
+    images = ((key, image) for key, photo in photos.items() for image in photo)
+    made = embedded(plainly(model), images, 5, told.append)
+    for key, photo in photos.items():
+        of, rows = next(made)
+        assert of == key
+        np.testing.assert_allclose(rows, plainly(model)(photo), atol=1e-6)
+    assert told == [5, 10, 11]
 
 
 def test_another_head_costs_no_forward_pass() -> None:

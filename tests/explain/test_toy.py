@@ -198,7 +198,6 @@ def faithfulness(found: Explained, method: str) -> dict[tuple[str, str, str], Fa
                     seed=i,
                 ),
                 steps=16,
-                batch_size=64,
             )
             for i, target in enumerate(found.targets)
         ]

@@ -18,8 +18,9 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from evaluation.errors import ModelError
+from evaluation.explain.base import trunk_of
 from evaluation.models import Loading, load_model
-from evaluation.models.base import Classifier
+from evaluation.models.base import Classifier, input_size
 from evaluation.models.devices import check_precision, pick_device
 from evaluation.records import ModelSpec, PromptSet
 from tests.conftest import Assembly
@@ -90,6 +91,28 @@ def agree(spec: ModelSpec, cache: Path, device: str, precision: str) -> None:
         assert apart(heads[0].weight, heads[1].weight) < TOLERANCES[precision]
         scale = heads[1].chosen["logit_scale"]
         assert heads[0].chosen["logit_scale"] == pytest.approx(scale, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["map", "embedded", "supervised"])
+def test_a_trunk_s_features_projected_are_the_embeddings(assembly: Assembly, name: str) -> None:
+    model = loaded(spec_of(name), assembly.cache, "cpu", "fp32")
+    height, width = input_size(model.preprocessing)
+    pixels = torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(0))
+    trunk = trunk_of(model)
+    np.testing.assert_allclose(
+        trunk.project(trunk.embed(pixels)), model.embed_images(pixels), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_models_over_the_same_trunk_share_its_features(assembly: Assembly) -> None:
+    """The embedded model and the classifier whose weights it is made of; not in bf16."""
+    names = ("embedded", "supervised", "embedded")
+    precisions = ("fp32", "fp32", "bf16")
+    keys = [
+        trunk_of(loaded(spec_of(name), assembly.cache, "cpu", precision)).key
+        for name, precision in zip(names, precisions, strict=True)
+    ]
+    assert keys[0] == keys[1] != keys[2]
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
