@@ -6,8 +6,10 @@ Each case is a folder or a table as somebody has had it, and what the two comman
 from __future__ import annotations
 
 import csv
+import json
 import re
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from evaluation.cli import main
+from evaluation.stores.artefacts import StudyResults, read_results
+from evaluation.stores.tables import read_predictions
 
 Lay = Callable[[Path], object]
 
@@ -308,6 +312,74 @@ CASES: dict[str, tuple[Lay, list[str]]] = {
         ],
     ),
     "a link in a circle": (circle, ["1 link(s) to a folder not entered", "12 in 2 classes"]),
+    "parts in Spanish": (
+        folders(
+            *(f"{part}/{c}" for part in ("entrenamiento", "validación", "prueba") for c in "ab")
+        ),
+        ["36 in 2 classes: 12 train, 12 validation, 12 test"],
+    ),
+    "parts in German": (
+        folders("Trainingsdaten/a", "Trainingsdaten/b", "Testdaten/a", "Testdaten/b"),
+        ["24 in 2 classes: 10 train, 2 validation, 12 test"],
+    ),
+    "a folder beside parts": (
+        folders("train/a", "val/a", "more/a", "train/b", "val/b"),
+        ['parts = { "more" = "test", "train" = "train", "val" = "validation" }'],
+    ),
+    "as tiny ImageNet lies": (
+        lambda root: [
+            folders("train/n02084071/images", "train/n02124075/images")(root),
+            folders("val/images")(root),
+        ],
+        ["12 in 2 classes: 8 train, 2 validation, 2 test", "6 photo(s) of a part without class"],
+    ),
+    "parts with a table each": (
+        lambda root: [
+            folders("train", "test")(root),
+            files({"train/metadata.csv": b"file_name,label\n0.png,a\n"})(root),
+        ],
+        ["no photo lies in the folder of a class; give the table", "train/metadata.csv?"],
+    ),
+    "names without a suffix": (
+        lambda root: [
+            folders("train", count=12)(root),
+            files(
+                {"t.csv": "\n".join(["id,breed", *(f"{i},pug{i % 2}" for i in range(12))]).encode()}
+            )(root),
+        ],
+        ["12 in 2 classes: 8 train", "!missing"],
+    ),
+    "lines that end as on an old Macintosh": (
+        lambda root: [
+            table("path;label", "{path};{label}")(root),
+            (root / "t.csv").write_bytes((root / "t.csv").read_bytes().replace(b"\n", b"\r")),
+        ],
+        ["12 in 2 classes: 8 train"],
+    ),
+    "lines before the header": (
+        table("path,label", "{path},{label}", start="# exported today\n\n"),
+        ["12 in 2 classes: 8 train"],
+    ),
+    "no header": (
+        table("cats/0.png,cats", "{path},{label}"),
+        ["the first line is that of a photo"],
+    ),
+    "a column for each class": (
+        table("path,cats,dogs", "{path},1,0\n{path}2,0,1"),
+        ["a column for each class ('cats', 'dogs'); write one column"],
+    ),
+    "a flag that says a part": (
+        table("path,label,is_train", "{path},{label},1"),
+        ["the column 'is_train' looks like a split and is not used", "say train, validation"],
+    ),
+    "addresses of this disk": (
+        table("path,label", "file://{root}/{path},{label}"),
+        ["12 in 2 classes: 8 train"],
+    ),
+    "what Excel saves as text": (
+        table("path\tlabel", "{path}\t{label}", encoding="utf-16", name="t.txt"),
+        ["12 in 2 classes: 8 train"],
+    ),
     "a class of one photo": (
         pets(lambda root: photo(root / "tiny" / "0.png", 3)),
         ["left out  too few photos: tiny (1)", "12 in 2 classes", "1 class(es) left out"],
@@ -383,13 +455,16 @@ def test_the_remedy_that_is_told_is_one(
     assert "note" not in output
 
 
-NAMES = ("007", "2 roues", "50%", "=1+1", "NULL", "nan", "1e3")
+# ----------------------------------------------------- from photos to the sentences of a site
+
+NAMES = ("007", "2 roues", "50%", "=1+1", "NA", "null", "1e5", "TRUE", "+33", "-5", "@home", "1,5")
+"""What a table, a number, a formula, or a reader of tables would take for something else."""
 
 
 def odd_names(root: Path) -> None:
-    """A list as a French spreadsheet saves it, of test photos whose classes have odd names."""
+    """A list as a French spreadsheet saves it, of more classes than a matrix is drawn of."""
     lines = ["fichier;classe;split"]
-    for number, label in enumerate(NAMES):
+    for number, label in enumerate([*NAMES, *(f"étagère {n}" for n in range(20))]):
         for i in range(2):
             photo(root / "pics" / f"{number}-{i}.png", 10 * number + i)
             lines.append(f"pics/{number}-{i}.png;{label};test")
@@ -405,40 +480,191 @@ def french_shop(root: Path) -> None:
     files({"train/montres/cut.jpg": b"\xff\xd8\xff\xe0 short", "Thumbs.db": b"x"})(root)
 
 
-def test_two_layouts_are_scored_and_told_truly(
-    tmp_path: Path, models_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Right classes and parts, names that are never parsed, and by name what is left out."""
-    monkeypatch.setenv("VEILLE_CACHE", str(models_cache))
-    monkeypatch.chdir(tmp_path)
-    for name, lay in (("shop", french_shop), ("names", odd_names)):
-        (tmp_path / name).mkdir()
-        lay(tmp_path / name)
-        images = tmp_path / name / ("t.csv" if name == "names" else "")
-        assert veille("new", name, "--images", images, "--language", "fr")[0] == 0
-    code, output = veille("eval", "shop", "names", "--no-maps", "-q", "--models", "embedded")
-    assert code == 0, output
-    assert "this tower reads English alone" in output
-    with (tmp_path / "artefacts/names/embedded/noms/predictions.csv").open(
-        encoding="utf-8"
-    ) as file:
-        head, *rows = csv.reader(file)
-    assert sorted(head[3:]) == sorted(NAMES)
-    assert [row[1] for row in rows] == [label for label in NAMES for _ in range(2)]
-    assert {row[2] for row in rows} <= set(NAMES)
-    assert veille("report", "--output", "pages")[0] == 0
-    page = (tmp_path / "pages" / "etudes" / "shop" / "donnees.md").read_text(encoding="utf-8")
-    plain = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
-    for sentence in (
-        "20 photos réparties en 2 catégories : 8 photos d’apprentissage, 10 photos de validation",
-        "et 2 photos de test. Seules les photos de test notent les modèles",
+def patients(root: Path) -> None:
+    """Six patients a class, of two photos each."""
+    pets(count=12)(root)
+    rows = [f"{c}/{i}.png,{c},{c}-{i // 2}" for c in ("cats", "dogs") for i in range(12)]
+    (root / "t.csv").write_text("\n".join(["image,label,patient_id", *rows]))
+
+
+def parquet(root: Path) -> None:
+    pytest.importorskip("pyarrow")
+    import pyarrow as pa
+    from pyarrow.parquet import write_table
+
+    pets()(root)
+    named = [(f"{c}/{i}.png", c) for c in ("cats", "dogs") for i in range(6)]
+    paths, labels = zip(*named, strict=True)
+    write_table(pa.table({"file_name": paths, "label": labels}), root / "t.parquet")
+
+
+def image_folder(root: Path) -> None:
+    """As Hugging Face has it: photos side by side, and what they are in metadata.csv."""
+    rows = []
+    for i in range(12):
+        photo(root / f"{i:03}.jpg", i)
+        rows.append(f"{i:03}.jpg,{('cat', 'dog')[i % 2]}")
+    (root / "metadata.csv").write_text("\n".join(["file_name,label", *rows]))
+
+
+def saved(root: Path) -> None:
+    """As `save_to_disk` of Hugging Face's datasets leaves it."""
+    pa = pytest.importorskip("pyarrow")
+    for part in ("train", "test"):
+        cells = []
+        for i in range(8):
+            photo(root / "x.png", i + 50 * (part == "test"))
+            cells.append({"bytes": (root / "x.png").read_bytes(), "path": None})
+        (root / "x.png").unlink()
+        rows = pa.table({"image": cells, "label": [i % 2 for i in range(8)]})
+        (root / part).mkdir()
+        with pa.ipc.new_stream(root / part / "data-00000-of-00001.arrow", rows.schema) as out:
+            out.write_table(rows)
+        names = {"_type": "ClassLabel", "names": ["cat", "sea lion"]}
+        info = {"features": {"image": {"_type": "Image"}, "label": names}}
+        (root / part / "dataset_info.json").write_text(json.dumps(info))
+    (root / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
+
+
+PETS = ("cats", "dogs")
+WHOLE = ("boutique", "column")
+"""What is trained too; elsewhere zero-shot alone, to save time."""
+LAYOUTS: dict[str, tuple[Lay, tuple[str, ...], tuple[int, int, int]]] = {
+    "folders": (
+        folders("05_tea_pots", "06_HomeFurnishing", count=10),
+        ("05_tea_pots", "06_HomeFurnishing"),
+        (12, 4, 4),
+    ),
+    "given": (
+        folders(*(f"{part}/{c}" for part in ("Training", "Validation", "Testing") for c in PETS)),
+        PETS,
+        (12, 12, 12),
+    ),
+    "deeper": (
+        folders(*(f"my set/data/{part}/{c}" for part in ("train", "dev") for c in PETS)),
+        PETS,
+        (10, 12, 2),
+    ),
+    "boutique": (french_shop, ("linge", "montres"), (8, 10, 2)),
+    "column": (table("path;label;split", "{path};{label};{part}"), PETS, (4, 4, 4)),
+    "patients": (patients, PETS, (16, 4, 4)),
+    "tabs": (table("path\tlabel", "{path}\t{label}", name="t.tsv"), PETS, (8, 2, 2)),
+    "parquet": (parquet, PETS, (8, 2, 2)),
+    "image-folder": (image_folder, ("cat", "dog"), (8, 2, 2)),
+    "saved": (saved, ("cat", "sea lion"), (6, 2, 8)),
+    "wordnet": (folders("n02084071", "n02121620"), ("n02084071", "n02121620"), (8, 2, 2)),
+    "rare": (pets(lambda root: photo(root / "tiny" / "0.png", 3)), PETS, (8, 2, 2)),
+    "test-only": (folders("test/a", "test/b"), ("a", "b"), (0, 0, 12)),
+    "names": (odd_names, (*NAMES, *(f"étagère {n}" for n in range(20))), (0, 0, 64)),
+}
+"""What lies there, its classes, and how many photos are to train, validate and test."""
+SAID = {
+    "boutique": [
         "elles ont été tirées parmi celles d’apprentissage",
         "1 photo hors des dossiers de catégorie est laissée de côté. loose.png",
         "train/montres/cut.jpg montres photo tronquée",
         "elle a trop peu de photos. rare",
-    ):
-        assert sentence in plain
-    page = (tmp_path / "pages" / "etudes" / "names" / "donnees.md").read_text(encoding="utf-8")
-    plain = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
-    assert "14 photos réparties en 7 catégories" in plain
-    assert [label for label in NAMES if label not in unescape(page)] == []
+    ],
+    "rare": ["elle a trop peu de photos. tiny"],
+}
+PARTS = {
+    "fr": ("photos d’apprentissage", "photos de validation", "photos de test", "et"),
+    "en": ("training photos", "validation photos", "test photos", "and"),
+}
+
+
+def plain(page: Path) -> str:
+    """The words of a page, in one line, spaces made ordinary."""
+    text = re.sub(r"<[^>]+>", " ", page.read_text(encoding="utf-8"))
+    return re.sub(r"\s+", " ", unescape(text))
+
+
+def counted(sizes: tuple[int, int, int], language: str) -> str:
+    """How a page says the sizes of the parts."""
+    *names, last = PARTS[language]
+    said = [f"{size} {name}" for size, name in zip(sizes, names, strict=True) if size]
+    return f"{', '.join(said[:-1])} {last} {said[-1]}" if said[1:] else said[0]
+
+
+@pytest.fixture(scope="module")
+def laid(
+    tmp_path_factory: pytest.TempPathFactory, models_cache: Path
+) -> Iterator[dict[str, StudyResults]]:
+    """The results of every layout: new, eval, and the pages in both languages, nothing edited."""
+    top = tmp_path_factory.mktemp("layouts")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("VEILLE_CACHE", str(models_cache))
+        patched.chdir(top)
+        for name, (lay, *_) in LAYOUTS.items():
+            (top / "photos" / name).mkdir(parents=True)
+            lay(top / "photos" / name)
+            tables = sorted((top / "photos" / name).glob("t.*"))
+            images = tables[0] if tables else top / "photos" / name
+            language = "fr" if name in {"boutique", "names"} else "en"
+            code, output = veille("new", name, "--images", images, "--language", language)
+            assert code == 0, output
+        others = [name for name in LAYOUTS if name not in WHOLE]
+        for words in (WHOLE, (*others, "--models", "embedded")):
+            code, output = veille("eval", *words, "--no-maps", "-q")
+            assert code == 0, output
+            assert "this tower reads English alone" in output
+        for language in ("fr", "en"):
+            assert veille("report", "--output", language, "--language", language)[0] == 0
+        yield {results.study.name: results for results in read_results(top / "artefacts")}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_layout_is_scored_and_told_truly(name: str, laid: dict[str, StudyResults]) -> None:
+    """Right classes, right parts, true sentences in French and in English."""
+    _, classes, sizes = LAYOUTS[name]
+    results = laid[name]
+    study = results.study
+    folds = Counter(card.fold for card in study.samples)
+    assert tuple(study.classes) == tuple(sorted(classes))
+    assert tuple(folds[fold] for fold in ("train", "validation", "test")) == sizes
+    assert len(results.runs) == (2 if name in WHOLE else 1)
+    for run in results.runs:
+        assert (run.status, sum(map(sum, run.confusion))) == ("ok", sizes[2])
+    top = results.folder.parent.parent
+    for language in ("fr", "en"):
+        page = plain(top / language / "etudes" / name / "donnees.md")
+        assert f"{sum(sizes)} photos" in page
+        assert counted(sizes, language) in page
+        assert [label for label in classes if label not in page] == []
+        if language == "fr":
+            assert [words for words in SAID.get(name, []) if words not in page] == []
+
+
+def test_declared_groups_are_seen_and_never_straddle(laid: dict[str, StudyResults]) -> None:
+    """Photos of one patient are in one part, and the page says so."""
+    parts = defaultdict(set)
+    for card in laid["patients"].study.samples:
+        parts[card.id.split("/")[0], int(Path(card.id).stem) // 2].add(card.fold)
+    assert len(parts) == 12
+    assert all(len(folds) == 1 for folds in parts.values())
+
+
+def test_names_of_classes_are_never_parsed(laid: dict[str, StudyResults]) -> None:
+    """From the user's table to what the site offers, whatever a name looks like.
+
+    Artefacts read back exactly; a spreadsheet runs nothing of what is taken away.
+    """
+    results = laid["names"]
+    run = next(iter(results.runs))
+    top = results.folder.parent.parent
+    labels = [*NAMES, *(f"étagère {n}" for n in range(20))]
+    said = read_predictions(top / "artefacts" / "names" / "embedded" / "noms" / "predictions.csv")
+    assert sorted(said.classes) == sorted(labels)
+    truth = [said.classes[number] for number in said.labels]
+    assert sorted(truth) == sorted(label for label in labels for _ in range(2))
+    with (results.folder / "embedded" / "noms" / "predictions.csv").open(encoding="utf-8") as file:
+        assert set(next(csv.reader(file))[3:]) == set(labels)
+    for language, delimiter in (("fr", ";"), ("en", ",")):
+        (table,) = (top / language / "etudes" / "names").rglob("*.csv")
+        head, *rows = csv.reader(
+            table.read_text(encoding="utf-8-sig").splitlines(), delimiter=delimiter
+        )
+        safe = [f"'{label}" if label[0] in "=+-@" else label for label in run.classes]
+        assert head == ["", *safe]
+        assert [row[0] for row in rows] == safe
+        assert [[int(cell) for cell in row[1:]] for row in rows] == [*map(list, run.confusion)]

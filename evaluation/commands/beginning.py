@@ -134,6 +134,11 @@ def _print(begun: Begun) -> None:
 
 
 def _parts(begun: Begun) -> str:
+    group = begun.plan.dataset.get("group_column")
+    return _folds(begun) + (f"; photos of one {group!r} stay together" if group else "")
+
+
+def _folds(begun: Begun) -> str:
     given = [photo.fold for photo in begun.listing.photos if photo.fold]
     if not given:
         return "drawn: 60 % train, 20 % validation, 20 % test of each class"

@@ -67,8 +67,10 @@ class Decoded:
     used, and nothing says how many count."""
 
 
-def decode(handle: BinaryIO, bits: int | None = None) -> Decoded:
+def decode(handle: BinaryIO, bits: int | None = None, enough: int | None = None) -> Decoded:
     """Decode a photo; ``bits`` are those of 16 that count where the file does not say it.
+
+    Where sides of ``enough`` pixels are, a JPEG is decoded to an eighth at the smallest.
 
     Raises:
         Unreadable: It is damaged, of an unknown format, or too large.
@@ -80,7 +82,7 @@ def decode(handle: BinaryIO, bits: int | None = None) -> Decoded:
         # The memory of many decoding threads is bounded by one large photo.
         large = image.width * image.height > EXACT_PIXELS
         with _large_photo_lock if large else contextlib.nullcontext():
-            return _decoded(image, handle, bits)
+            return _decoded(image, handle, bits, enough)
     except Unreadable:
         raise
     except MemoryError:
@@ -89,10 +91,11 @@ def decode(handle: BinaryIO, bits: int | None = None) -> Decoded:
         raise Unreadable(_damage(error, handle)) from error
 
 
-def _decoded(image: Image.Image, handle: BinaryIO, bits: int | None) -> Decoded:
+def _decoded(image: Image.Image, handle: BinaryIO, bits: int | None, enough: int | None) -> Decoded:
     width, height = image.size
-    if width * height > EXACT_PIXELS and _is_jpeg(image):
-        image.draft(None, (REDUCED_SIDE, REDUCED_SIDE))  # by 1, 2, 4 or 8, never below
+    side = enough or (REDUCED_SIDE if width * height > EXACT_PIXELS else 0)
+    if side and _is_jpeg(image):
+        image.draft(None, (side, side))  # by 1, 2, 4 or 8, never below
     image.load()
     orientation = _orientation(image)
     depth = depth_of(image, handle, bits) if image.mode.startswith(("I", "F")) else None
@@ -191,7 +194,7 @@ def _rgb(image: Image.Image, depth: Depth | None, ground: int | None) -> Image.I
         under = Image.new("RGBA", layer.size, (ground, ground, ground, 255))
         under.alpha_composite(layer)
         return under.convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 _GREY = 128

@@ -18,7 +18,7 @@ from evaluation.data.listing import (
 )
 from evaluation.errors import DataError, quoted
 from evaluation.net.archive import composed
-from evaluation.records import DatasetSpec, Fold
+from evaluation.records import FOLDS, DatasetSpec, Fold
 
 
 def list_folder(spec: DatasetSpec, root: Path) -> Listing:
@@ -40,6 +40,15 @@ def list_folder(spec: DatasetSpec, root: Path) -> Listing:
         strays = root / spec.strays
         tree.folders = [folder for folder in tree.folders if top / folder.path != strays]
     listed = tuple(layout.photos(tree, composed(top.relative_to(root).as_posix())))
+    if not listed:
+        tables = sorted((*top.glob("*.csv"), *top.glob("*/*.csv"), *top.glob("*/*.jsonl")))
+        raise DataError(
+            "no photo lies in the folder of a class",
+            where=top,
+            remedy=f"give the table that says the class of each, one for all parts: {tables[0]}?"
+            if tables
+            else "put the photos of each class into a folder that bears its name",
+        )
     refuse_duplicates(listed, where=top)
     return Listing(photos=listed, notes=layout.notes.notes())
 
@@ -64,11 +73,18 @@ class _Layout:
             return
         self.notes.add("loose", level.photos)
         self._note_photoless(level)
+        listed: list[ListedPhoto] = []
         for folder in _holding(level):
             if folder.name in folds:
-                yield from self._part(folder, folds[folder.name])
+                listed += self._part(folder, folds[folder.name])
             else:
                 self.notes.add("unlabelled", folder.every_photo())
+        labels = {fold: {photo.label for photo in listed if photo.fold == fold} for fold in FOLDS}
+        taught = labels["train"]
+        # val/images/1.jpg: a folder that is no class of the training part is none at all.
+        strange = [fold for fold in FOLDS[1:] if taught and taught.isdisjoint(labels[fold])]
+        self.notes.add("unlabelled", [photo.id for photo in listed if photo.fold in strange])
+        yield from (photo for photo in listed if photo.fold not in strange)
 
     def _through_wrappers(self, level: Folder) -> Folder:
         while True:
@@ -159,9 +175,12 @@ class _Layout:
                 remedy="add photos or delete the folder",
             )
         self.notes.add("loose", level.photos)
+        inner = {f.name for folder in classes for f in folder.folders} | {
+            "" for folder in classes if folder.photos
+        }
         for folder in classes:
             for path in folder.every_photo():
-                below = path[len(folder.path) + 1 :].split("/")
+                below = path[len(folder.path) + 1 :].split("/")[len(inner) == 1 :]
                 yield ListedPhoto(
                     id=composed(path),
                     path=f"{self.prefix}{path}",
@@ -193,6 +212,9 @@ def _holding(level: Folder) -> list[Folder]:
 
 
 def _example(names: Sequence[str]) -> str:
-    folds = ("train", "validation", "test")
-    said = ", ".join(f'"{name}" = "{fold}"' for name, fold in zip(names, folds, strict=False))
+    known = {name: part_of(name) for name in names}
+    free = (fold for fold in FOLDS if fold not in known.values())
+    said = ", ".join(
+        f'"{name}" = "{fold}"' for name in names if (fold := known[name] or next(free, None))
+    )
     return f"parts = {{ {said} }}, in [dataset]"

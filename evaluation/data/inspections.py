@@ -16,6 +16,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
+from evaluation.data.look import SIDE, alike
 from evaluation.data.photos import DECODER, PhotoFacts, inspect_photo, pixels_of, refusal_of
 from evaluation.records.base import Progress
 from evaluation.stores.sqlite_file import SqliteFile, Table
@@ -93,21 +94,31 @@ def _told_apart(
     photos: Sequence[tuple[Path, str | None]], inspected: Mapping[int, PhotoFacts], bits: int | None
 ) -> dict[str, PhotoFacts]:
     """The facts of files that differ and may show the same, with a digest of their pixels."""
-    alike: dict[tuple[int, int, str], dict[str, int]] = defaultdict(dict)
+    by_size: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)
     for index, facts in inspected.items():
         if facts.reason is None:
-            alike[facts.width, facts.height, facts.look][facts.digest] = index
+            by_size[facts.width, facts.height][facts.digest] = index
     asked = [
-        index
-        for files in alike.values()
-        if len(files) > 1
-        for index in files.values()
-        if not inspected[index].pixels
+        files[number]
+        for size, files in ((size, [*own.values()]) for size, own in by_size.items())
+        for group in _may_be_equal([inspected[index].look for index in files], min(size))
+        for number in group
+        if not inspected[files[number]].pixels
     ]
     return {
         inspected[index].digest: replace(inspected[index], pixels=pixels)
         for index, pixels in _in_threads(lambda index: pixels_of(photos[index][0], bits), asked)
     }
+
+
+def _may_be_equal(looks: Sequence[str], side: int) -> Iterable[Sequence[int]]:
+    """Groups of photos of one size that may show the same, by the indices of their looks."""
+    if side >= 2 * SIDE:  # a JPEG was decoded smaller, and a copy of it that is none was not
+        return alike(looks)
+    equal: dict[str, list[int]] = defaultdict(list)
+    for index, look in enumerate(looks):
+        equal[look].append(index)
+    return (group for group in equal.values() if len(group) > 1)
 
 
 def _in_threads(task: Callable[[int], T], indices: Iterable[int]) -> Iterator[tuple[int, T]]:

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from evaluation.data.files import PHOTO_SUFFIXES, READABLE_SUFFIXES
 from evaluation.errors import DataError, quoted
 from evaluation.net.archive import composed
 from evaluation.records import DataNote, Fold, Listed, NoteKind
@@ -44,13 +45,14 @@ def inside(root: Path, relative: str, *, where: object) -> str:
     """
     if "\0" in relative:
         raise DataError(f"the path {relative!r} holds a NUL", where=where, remedy="correct it")
-    if _ADDRESS.match(relative.strip()):
+    relative = relative.strip().removeprefix("file://")
+    if _ADDRESS.match(relative):
         raise DataError(
-            f"{relative.strip()[:80]!r} is an address, and photos are read from this disk alone",
+            f"{relative[:80]!r} is an address, and photos are read from this disk alone",
             where=where,
             remedy="download the photos first, and write their paths below the data root",
         )
-    tidy = posixpath.normpath(relative.strip().replace("\\", "/"))
+    tidy = posixpath.normpath(relative.replace("\\", "/"))
     for base in (root.as_posix(), root.resolve().as_posix()):
         tidy = tidy.removeprefix(f"{base}/")
     absolute = tidy.startswith("/") or bool(PureWindowsPath(tidy).drive)
@@ -73,10 +75,12 @@ class Locator:
     def locate(self, relative: str) -> tuple[Path, str | None]:
         """The absolute path of a photo, and why it may not be read, if so.
 
-        The name is tried in either Unicode form.  A symbolic link out of the root is such a
-        reason, unless links are followed.
+        The name is tried in either Unicode form, and with a suffix that it lacks.  A symbolic
+        link out of the root is such a reason, unless links are followed.
         """
-        spellings = (relative, composed(relative), unicodedata.normalize("NFD", relative))
+        spellings = [relative, composed(relative), unicodedata.normalize("NFD", relative)]
+        if PurePosixPath(relative).suffix.casefold() not in PHOTO_SUFFIXES:
+            spellings += [f"{relative}{suffix}" for suffix in READABLE_SUFFIXES]
         # os.path, unlike Path, takes what it may not look at for absent.
         here = (name for name in spellings if os.path.exists(f"{self._root}/{name}"))  # noqa: PTH110
         path = self._root / next(here, relative)
@@ -106,18 +110,34 @@ UNLABELLED = re.compile(r".*(pred|predict|prediction|unlabell?ed|unsup)s?", re.I
 
 _PARTS: dict[str, Fold] = {
     **dict.fromkeys(("train", "training", "trn", "learn", "learning"), "train"),
-    **dict.fromkeys(("apprentissage", "entrainement"), "train"),
+    **dict.fromkeys(("apprentissage", "entrainement", "trainings", "entrenamiento"), "train"),
+    **dict.fromkeys(("treinamento", "treino", "addestramento"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "eval"), "validation"),
     **dict.fromkeys(("evaluation", "development", "valset"), "validation"),
+    **dict.fromkeys(("validacion", "validierung", "validacao", "convalida"), "validation"),
     **dict.fromkeys(("test", "testing", "tests", "tst", "heldout"), "test"),
+    **dict.fromkeys(("prueba", "pruebas", "teste"), "test"),
 }
 _FILLERS = (
     *("set", "sets", "split", "part", "data", "dataset", "folder", "seg", "images", "image"),
     *("imgs", "img", "photos", "photo", "pictures", "pics", "samples", "files", "jpg", "the"),
-    *("jeu", "de", "d", "ensemble", "du", "des"),
+    *(
+        "jeu",
+        "de",
+        "d",
+        "ensemble",
+        "du",
+        "des",
+        "datos",
+        "imagenes",
+        "conjunto",
+        "daten",
+        "bilder",
+    ),
 )
 _GLUED = re.compile(
-    rf"({'|'.join(sorted(_PARTS, key=len, reverse=True))})(?:set|data|images|imgs|split|dir)"
+    rf"({'|'.join(sorted(_PARTS, key=len, reverse=True))})"
+    r"(?:set|data|daten|bilder|images|imgs|split|dir)"
 )
 
 
@@ -149,8 +169,8 @@ _LINES: dict[NoteKind, str] = {
     "name": "{n} file(s) left out whose name holds control characters or is no UTF-8",
     "labels-alike": "{n} classes differ by case, accents, spaces or punctuation alone: "
     "are they one?",
-    "split-column": "the column {what!r} looks like a split and is not used: to use it, write "
-    'split_column = "{what}" in [dataset]; it says',
+    "split-column": "the column {what!r} looks like a split and is not used: to use it, have it "
+    'say train, validation or test, and write split_column = "{what}" in [dataset]; it says',
     "encoding": "the table is no UTF-8 and was read as {what}: check the spelling of {n} word(s), "
     "or declare its encoding",
     "depth": "{n} photo(s) of 16 bits use 12 or fewer and do not say so: they look nearly black, "

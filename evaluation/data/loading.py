@@ -11,6 +11,7 @@ from evaluation.data.files import Notebook, read_folder
 from evaluation.data.folders import list_folder
 from evaluation.data.inspections import inspect_photos
 from evaluation.data.listing import ListedPhoto, Locator
+from evaluation.data.look import alike
 from evaluation.data.photos import pixels_of
 from evaluation.data.tables import list_flipkart, list_table
 from evaluation.errors import SHOWN, DataError, quoted
@@ -191,13 +192,12 @@ def read_strays(
 
     """
     strays, missing, _ = read_photos(folder, cache, progress, bits)
-    alike: dict[tuple[int, int, str], list[Sample]] = defaultdict(list)
-    for sample in dataset.samples:
-        alike[sample.width, sample.height, sample.look].append(sample)
+    photos, ours = (*dataset.samples, *strays), len(dataset.samples)
     own = [
-        stray.id
-        for stray in strays
-        if any(_same(stray, other) for other in alike[stray.width, stray.height, stray.look])
+        photos[one].id
+        for group in alike([photo.look for photo in photos])
+        for one in group
+        if one >= ours and any(_same(photos[one], photos[other]) for other in group if other < ours)
     ]
     if own:
         raise DataError(
@@ -215,9 +215,10 @@ def read_strays(
 
 
 def _same(stray: Sample, other: Sample) -> bool:
-    """Whether two photos of one look show the same, whatever the format of their files."""
+    """Whether two photos that look alike show the same, whatever the format of their files."""
     return stray.digest == other.digest or (
-        pixels_of(stray.image, stray.bits) == pixels_of(other.image, other.bits)
+        (stray.width, stray.height) == (other.width, other.height)
+        and pixels_of(stray.image, stray.bits) == pixels_of(other.image, other.bits)
     )
 
 

@@ -26,6 +26,8 @@ another.  The one pair of product photos that are the same has 29, the next pair
 _GRID = 8
 _CELL = 8
 """Pixels a side that a cell keeps at least: a photo is reduced by a whole factor before."""
+SIDE = (_GRID + 1) * _CELL
+"""Pixels a side that are enough for a look: larger JPEGs are decoded smaller."""
 _HASH_BYTES = _GRID * _GRID // 8
 
 

@@ -13,7 +13,7 @@ import PIL
 from PIL import Image
 
 from evaluation.data.decoding import Unreadable, decode
-from evaluation.data.look import look_of
+from evaluation.data.look import SIDE, look_of
 from evaluation.errors import ArtefactError, DataError
 from evaluation.files import replacing, writing
 from evaluation.records import Sample
@@ -22,7 +22,7 @@ THUMBNAIL_SIDE = 320
 """Longest side (pixels) of the small copies that the site shows."""
 THUMBNAIL_QUALITY = 80
 
-DECODER = f"5/{PIL.__version__}"
+DECODER = f"6/{PIL.__version__}"
 """Changes when the pixels of a photo may: facts found by another decoder are found again."""
 
 
@@ -33,7 +33,7 @@ class PhotoFacts:
     digest: str = ""
     """SHA-256 (hexadecimal) of its bytes, and of declared ``bits``; "" when it was not read."""
     pixels: str = ""
-    """See :func:`pixels_of`; "" as long as no other photo has its size and its look."""
+    """See :func:`pixels_of`; "" as long as no other photo has its size and looks like it."""
     width: int = 0
     """Of the photo as stored, after its EXIF orientation, before any reduction."""
     height: int = 0
@@ -73,12 +73,14 @@ def open_photo(path: Path, bits: int | None = None) -> Image.Image:
 def inspect_photo(handle: BinaryIO, bits: int | None = None) -> PhotoFacts:
     """Decode a photo for its facts; a photo that cannot be decoded has a ``reason``.
 
+    A JPEG is read whole, and brought to no more pixels than its look takes.
+
     Raises:
         OSError: The file cannot be read (not: cannot be decoded).
 
     """
     try:
-        photo = decode(handle, bits)
+        photo = decode(handle, bits, SIDE)
     except Unreadable as error:
         return PhotoFacts(reason=str(error))
     return PhotoFacts(

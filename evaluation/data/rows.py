@@ -4,6 +4,7 @@ import codecs
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from evaluation.records import DataNote
 DELIMITERS = (",", ";", "\t", "|")
 LONGEST_CELL = 4_000_000
 """Characters; the csv module's own bound, 131,072, is passed by descriptions of some shops."""
+
+_BEFORE = re.compile(r"(?:sep=(?P<excel>.)|#[^,;\t|\r\n]*|\s*?)\r?\n", re.IGNORECASE)
+"""A line before the header: Excel's own, a comment, or an empty one."""
 
 Row = Mapping[str, str]
 
@@ -110,10 +114,11 @@ def _as(encoding: str, content: bytes, file: Path) -> str:
 def _csv(
     text: str, needed: Sequence[str], delimiter: str, file: Path, notes: tuple[DataNote, ...]
 ) -> Rows:
-    first, _, rest = text.partition("\n")
+    text = text if "\n" in text else text.replace("\r", "\n")  # of an old Macintosh
     skipped = 0
-    if first.casefold().startswith("sep=") and len(first.strip()) == len("sep=;"):  # Excel's own
-        delimiter, text, skipped = delimiter or first.strip()[-1], rest, 1
+    while (match := _BEFORE.match(text)) and match.end() < len(text):
+        delimiter = delimiter or match["excel"] or ""
+        text, skipped = text[match.end() :], skipped + 1
     delimiter = delimiter or _found_delimiter(text, needed)
     csv.field_size_limit(LONGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)

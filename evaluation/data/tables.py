@@ -14,6 +14,9 @@ FLIPKART_COLUMNS = ("uniq_id", "image", "product_category_tree", "product_name")
 
 SPLIT_NAMES = ("split", "set", "fold", "part", "subset", "partition", "usage", "phase")
 """Columns that may be a split, which the study then should declare or hear of."""
+_FLAGS = ("train", "test", "is_train", "is_test", "is_training", "istrain", "istest", "is_valid")
+_PART_VALUES = frozenset((*"0123456789", "true", "false", "yes", "no"))
+"""What such a column says of a photo where it names no part."""
 
 
 def list_table(spec: DatasetSpec, root: Path) -> Listing:
@@ -73,14 +76,15 @@ def _fold(row: Row, column: str | None, where: str) -> Fold | None:
 
 
 def _unused_splits(table: Rows, spec: DatasetSpec) -> list[DataNote]:
-    """Columns that say train or test of every photo, and that the study does not use."""
+    """Columns that seem to say a part of every photo, and that the study does not use."""
     used = (spec.split_column, spec.path_column, spec.label_column, spec.subcategory_column)
     return [
         DataNote(kind="split-column", what=column, count=len(values), names=tuple(sorted(values)))
         for column in table.columns
         if spec.split_column is None and column not in used
-        if column.casefold() in SPLIT_NAMES
-        if (values := {row[column].strip() for _, row in table.rows}) and all(map(part_of, values))
+        if column.casefold() in (*SPLIT_NAMES, *_FLAGS)
+        if (values := {row[column].strip() for _, row in table.rows})
+        if all(part_of(value) or value.casefold() in _PART_VALUES for value in values)
     ]
 
 

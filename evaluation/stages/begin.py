@@ -8,25 +8,33 @@ from pathlib import Path
 
 from evaluation.data.exported import export_saved_dataset, is_saved_dataset
 from evaluation.data.folders import list_folder
-from evaluation.data.listing import ListedPhoto, Listing, part_of
+from evaluation.data.listing import ListedPhoto, Listing, Locator, part_of
 from evaluation.data.rows import Rows, read_rows
 from evaluation.data.tables import SPLIT_NAMES, list_table
 from evaluation.errors import DataError, quoted
 from evaluation.records import FOLDS, DatasetSpec, Option
 from evaluation.study.scaffold import Plan, refuse_name, texts_of, write_new_study
 
-TABLES = (".csv", ".tsv", ".parquet", ".jsonl")
+TABLES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl")
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 """What lists the photos of an image folder, as Hugging Face has them."""
 REPEATS, FEW = 10, 1000
 """Other splits that are drawn of photos that are fewer."""
 
-_DECLARED = ("kind", "root", "csv", "images", "path_column", "label_column", "split_column")
+_DECLARED = (
+    *("kind", "root", "csv", "images", "path_column", "label_column"),
+    *("split_column", "group_column"),
+)
 """What is written of a table."""
 _PATH_NAMES = ("path", "file_name", "filename", "file", "filepath", "image", "image_path", "photo")
 _LABEL_NAMES = (
     *("label", "class", "category", "target", "classe", "catégorie", "categorie", "label_name"),
     *("class_name", "species", "breed", "type", "y"),
+)
+_GROUP_NAMES = tuple(
+    f"{thing}{end}"
+    for thing in ("patient", "subject", "product", "video", "session", "sequence", "group")
+    for end in ("", "_id", "id", " id")
 )
 
 
@@ -159,9 +167,22 @@ def _table_spec(file: Path, path_column: str | None, label_column: str | None) -
             remedy=f"give a folder of class folders, or a table ({', '.join(TABLES)})",
         )
     rows = read_rows(file, tuple(name for name in (path_column, label_column) if name))
+    if any(_folder_of(file.parent, column) is not None for column in rows.columns):
+        raise DataError(
+            "the first line is that of a photo, and names no columns",
+            where=file,
+            remedy="write one above it, such as: path,label",
+        )
     path = path_column or _path_column(rows, file)
     label = label_column or _first(_LABEL_NAMES, [name for name in rows.columns if name != path])
     if label is None:
+        flags = [one for one in rows.columns if {row[one] for _, row in rows.rows} <= {"0", "1"}]
+        if len(flags) > 1:
+            raise DataError(
+                f"a column for each class ({quoted(flags)})",
+                where=file,
+                remedy="write one column that says the class of each photo",
+            )
         raise DataError(
             f"which column holds the class? it has {quoted(rows.columns, 20)}",
             where=file,
@@ -180,7 +201,22 @@ def _table_spec(file: Path, path_column: str | None, label_column: str | None) -
         path_column=path,
         label_column=label,
         split_column=split if parts else None,
+        group_column=_group_column(rows, label),
     )
+
+
+def _group_column(rows: Rows, label: str) -> str | None:
+    """A column of patients, products, videos, …, several photos of which are here, where each
+    class has as many of them as there are parts.
+    """
+    for column in (_first([name], rows.columns) for name in _GROUP_NAMES):
+        if column is not None and column != label:
+            named = [(row[label], row[column]) for _, row in rows.rows if row[column].strip()]
+            wholes = Counter(one for one, _ in set(named))
+            enough = len(wholes) == len({row[label] for _, row in rows.rows})
+            if len(set(named)) < len(named) and enough and min(wholes.values()) >= len(FOLDS):
+                return column
+    return None
 
 
 def _path_column(rows: Rows, file: Path) -> str:
@@ -190,7 +226,9 @@ def _path_column(rows: Rows, file: Path) -> str:
         column: sum(_folder_of(file.parent, row[column]) is not None for row in sample)
         for column in rows.columns
     }
-    best = max(here, key=lambda column: here[column], default="")
+    # An index may be names that lack their suffix; a column of suffixes is no index.
+    dots = {column: sum("." in row[column] for row in sample) for column in rows.columns}
+    best = max(here, key=lambda column: (here[column], dots[column]), default="")
     column = best if here.get(best) else _first(_PATH_NAMES, rows.columns)
     if column is None:
         raise DataError(
@@ -203,12 +241,13 @@ def _path_column(rows: Rows, file: Path) -> str:
 
 def _folder_of(root: Path, cell: str) -> str | None:
     """The folder below the root in which a path of a table is a file; None when in none."""
-    name = re.sub(r"[\\/]+", "/", cell.strip())
+    name = re.sub(r"[\\/]+", "/", cell.strip().removeprefix("file://"))
     if not name or "\0" in name or len(name) > 1000:  # noqa: PLR2004 - no path is that long
         return None
     try:
         folders = ["", *sorted(entry.name for entry in root.iterdir() if entry.is_dir())]
-        return next((folder for folder in folders if (root / folder / name).is_file()), None)
+        files = ((folder, Locator(root / folder).locate(name)[0]) for folder in folders)
+        return next((folder for folder, file in files if file.is_file()), None)
     except OSError:
         return None
 

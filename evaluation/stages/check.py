@@ -44,12 +44,14 @@ def _checked(check: ModelCheck, data: StudyData | None, told: set[object]) -> Mo
     Not ready where that, titles or shares do not fit the data.
     """
     from evaluation.models import opened
-    from evaluation.stages.adapt import check_adaptation
 
     spec = check.model
     key = (spec.kind, spec.architecture, spec.weights, spec.head_classes)
     try:
-        if data is not None:
+        # Where nothing declares it, scipy's statistics are not imported.
+        if data and (spec.shares or "titles" in spec.adapt or "title" in spec.reads):
+            from evaluation.stages.adapt import check_adaptation
+
             check_adaptation(spec, data)
         if check.availability.ready and key not in told:
             classes = data.dataset.classes if data else spec.head_classes

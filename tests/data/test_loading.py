@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -624,15 +625,21 @@ def test_second_load_decodes_nothing(
     assert len(load().samples) == 6
 
 
+@pytest.mark.parametrize("side", [32, 300])
 def test_pixels_are_compared_whatever_the_format(
-    shop: Path, load: Callable[..., Dataset], request: pytest.FixtureRequest
+    shop: Path, load: Callable[..., Dataset], request: pytest.FixtureRequest, side: int
 ) -> None:
-    """The same photo in another format is a copy; that is remembered as well."""
-    with Image.open(shop / "Mugs" / "a.png") as image:
+    """The same photo in another format is a copy; that is remembered as well.
+
+    Above some size a JPEG is decoded smaller than a copy of it that is none.
+    """
+    noise = np.random.default_rng(1).integers(0, 256, (8, 8, 3), np.uint8)
+    Image.fromarray(noise).resize((side, side)).save(shop / "Mugs" / "a.jpg", quality=60)
+    with Image.open(shop / "Mugs" / "a.jpg") as image:
         image.save(shop / "Rugs" / "copy.bmp")
     first = load()
     pixels = {sample.id: sample.pixels for sample in first.samples}
-    assert pixels["Mugs/a.png"] == pixels["Rugs/copy.bmp"]
+    assert pixels["Mugs/a.jpg"] == pixels["Rugs/copy.bmp"]
     assert len(set(pixels.values())) == len(pixels) - 1
     request.getfixturevalue("no_decoding")
     assert load() == first
