@@ -54,15 +54,9 @@ def descend(
     """The (D, D) layers after each of these numbers of epochs, of one run.
 
     Photos are brought to unit length again after the layer, inside the loss too.  Of pairs with
-    equal titles each photo answers to all, with equal shares.
-
-    Args:
-        pairs: What is learnt from.
-        sharpness: Inverse temperature of the cosines.
-        rate: Learning rate of Adam, constant: the layer after 10 epochs lies on the way to 60.
-        epochs: When the run is looked at.
-        seed: Of the order of the pairs.
-
+    equal titles each photo answers to all, with equal shares.  ``sharpness`` is the inverse
+    temperature of the cosines, ``rate`` the learning rate of Adam, constant: the layer after 10
+    epochs lies on the way to 60; ``seed`` draws the order of the pairs.
     """
     dim = pairs.photos.shape[1]
     identity = np.eye(dim, dtype=np.float32)

@@ -12,10 +12,8 @@ from evaluation.scoring.intervals import bootstrap, means, metric, share, units_
 def agree(people: Mapping[str, Predictions], groups: IntArray | None = None) -> HumanAgreement:
     """Kappas and mean accuracy of one person or more, who answered for the same N photos.
 
-    Args:
-        people: Case id to its answers, at least one.
-        groups: (N,) equal numbers for photos that count as one.
-
+    ``people`` maps case ids to answers; ``groups`` (N,) gives equal numbers to photos that count as
+    one.
     """
     first = next(iter(people.values()))
     answers = {case: said.predicted for case, said in people.items()}

@@ -28,12 +28,8 @@ def score_slices(
 ) -> tuple[SliceScore, ...]:
     """Each slice of each column, and the rest of the column; nothing where all photos are alike.
 
-    Args:
-        case: Its id.
-        predictions: Of N test photos.
-        columns: Name of a column to the N values of the photos, "" for none.
-        groups: (N,) equal numbers for photos that count as one.
-
+    ``columns`` maps the name of each to the values of the N test photos, "" for none; ``groups``
+    (N,) gives equal numbers to photos that count as one.
     """
     right = predictions.right
     recall = np.bincount(predictions.labels, weights=right) / np.maximum(

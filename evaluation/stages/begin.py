@@ -63,21 +63,15 @@ def begin(
     path_column: str | None = None,
     label_column: str | None = None,
 ) -> Begun:
-    """Write a study from photos.
+    """Writes the study of that name, in a folder of its own in ``parent``.
 
-    Args:
-        name: Of the study.
-        images: A folder of class folders, perhaps below parts of a split; a table of paths and
-            labels, or a folder with one (``metadata.csv``); a folder that ``datasets`` saved.
-        parent: Where the study's folder is made.
-        language: Of the class names; or what asks for it, given them.
-        path_column: Of the table; None to find it.
-        label_column: Of the table; None to find it.
+    ``images`` are a folder of class folders, perhaps below parts of a split; a table of paths and
+    labels, or a folder with one (``metadata.csv``); or a folder that ``datasets`` saved.  The
+    ``language`` is that of the class names, or what asks for it, given them.  The columns of a
+    table are found unless they are named.
 
-    Raises:
-        VeilleError: The name cannot be used, the photos cannot be understood, or nothing can be
-            written.
-
+    Raises :class:`VeilleError`: the name cannot be used, the photos cannot be understood, or
+    nothing can be written.
     """
     refuse_name(name, parent / name)
     if not images.exists():

@@ -40,12 +40,10 @@ def export(
 ) -> float:
     """Writes a case to a folder, whole or not at all, once its script agrees with this program.
 
+    Returns the largest difference of a probability, on the test photos that were tried.
+
     Raises :class:`ModelError`: the folder exists; the case cannot be exported; its script
     disagrees; :class:`VeilleError`: as :func:`ready_case`.
-
-    Returns:
-        The largest difference of a probability, on the test photos that were tried.
-
     """
     if folder.exists():
         raise ModelError("this folder exists", where=folder, remedy="name a new one")
