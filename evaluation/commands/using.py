@@ -132,7 +132,7 @@ def drift(
     Says how often a classifier tells the two apart (half of the time when they are alike), and
     how many photos would be left to people, then and now.
     """
-    from evaluation.stages.drift import measure_drift
+    from evaluation.stages.predict import measure_drift
 
     embedding = [candidate for candidate in study.cases() if candidate.model.embeds]
     name = case or scored(embedding, settings.artefacts)[0].name

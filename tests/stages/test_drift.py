@@ -9,7 +9,7 @@ from PIL import Image
 
 from evaluation.cli import main
 from evaluation.scoring.intervals import share
-from evaluation.stages.drift import told_apart
+from evaluation.stages.predict import told_apart
 
 
 def draws(seed: int, n: int, move: float = 0.0) -> np.ndarray:
