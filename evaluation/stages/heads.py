@@ -1,24 +1,30 @@
 """The head of a case: made from texts, from labels, or from what has none; with titles or not.
 
-Where the study draws its photos anew, one is made on each draw, from embeddings made once.
+Where the study draws its photos anew, one is made on each draw, from embeddings made once.  What
+it does with photos that belong to none of its classes is told as well.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from evaluation import records
+from evaluation.data.loading import chooses
 from evaluation.data.prompts import resolve_prompts
 from evaluation.errors import DataError
 from evaluation.models import Predictor
 from evaluation.records import Case, FloatArray, Fold, Head, Predictions, RepeatedScores, Support
 from evaluation.scoring.metrics import softmax
+from evaluation.scoring.strays import Scores, measure_strays, stray_scores
 from evaluation.stages.adapt import adapt_case, check_adaptation
 from evaluation.stages.bench import Bench, bench_of
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
 from evaluation.stages.standing import is_repeated
+
+NONE_TEXT = "something else"
+"""What stands for no class, in the templates of the prompt set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -149,4 +155,56 @@ def repeat(case: Case, data: StudyData, engine: Engine) -> RepeatedScores | None
         accuracies=tuple(accuracies),
         tested=float(np.mean([len(draw.test) for draw in data.draws])) / len(ids),
         folds=data.study.split.folds,
+    )
+
+
+def stray_scorer(case: Case, bench: Bench, head: Head) -> Callable[[FloatArray], Scores]:
+    """How sure a head is that photos belong to one of its classes: scores of (N, D) embeddings.
+
+    The "none" text of a case that reads texts is read as those of its classes are.
+    """
+    if case.prompts is None:
+        return lambda embeddings: stray_scores(head.logits(embeddings))
+    texts = bench.texts(replace(case.prompts, texts={"": (NONE_TEXT,)}, derive=None), ("",))
+    none, scale = replace(texts, layer=head.layer), float(np.linalg.norm(texts.weight[0]))
+    return lambda embeddings: stray_scores(
+        head.logits(embeddings), scale=scale, none=none.logits(embeddings)[:, 0]
+    )
+
+
+def score_strays(case: Case, bench: Bench, head: Head) -> records.StrayResults | None:
+    """Whether the strays of a study pass for photos of its classes; None where it has none.
+
+    The validation and test parts are on the bench.
+    """
+    data, rows = bench.data, bench.rows
+    if not data.strays or "title" in case.model.reads:
+        return None
+    embeddings = bench.embed(data.strays, "strays ").embeddings
+    half = np.array([chooses(stray) for stray in data.strays])
+    scorer = stray_scorer(case, bench, head)
+    scored = scorer(embeddings[~half])
+    tests, chosen = measure_strays(
+        scorer(rows["validation"]),
+        scorer(embeddings[half]),
+        scorer(rows["test"]),
+        scored,
+        data.groups(data.split.test),
+    )
+    threshold = next(test.threshold for test in tests if test.score == chosen)
+    places, sure = np.flatnonzero(~half), scored[chosen]
+    probabilities = softmax(head.logits(embeddings[~half]))
+    return records.StrayResults(
+        tests=tests,
+        chosen=chosen,
+        passing=tuple(
+            records.StrayAnswer(
+                id=data.strays[places[i]].id,
+                predicted=data.dataset.classes[int(probabilities[i].argmax())],
+                probability=float(probabilities[i].max()),
+            )
+            for i in np.argsort(-sure, kind="stable")
+            if sure[i] >= threshold
+        ),
+        none_text=NONE_TEXT if case.prompts else "",
     )

@@ -20,9 +20,9 @@ from evaluation.scoring.intervals import share
 from evaluation.scoring.metrics import softmax
 from evaluation.stages.bench import Bench
 from evaluation.stages.engine import Engine
+from evaluation.stages.heads import stray_scorer
 from evaluation.stages.open import StudyData
 from evaluation.stages.score import run_case
-from evaluation.stages.strays import stray_scorer
 from evaluation.stores import artefacts
 
 HEAD = ("path", "predicted", "probability", "decision", "like", "stray")

@@ -22,11 +22,10 @@ from evaluation.stages.adapt import check_adaptation
 from evaluation.stages.bench import Bench, bench_of, embed_views
 from evaluation.stages.cost import PeakMemory
 from evaluation.stages.engine import Engine
-from evaluation.stages.heads import make_head, repeat
+from evaluation.stages.heads import make_head, repeat, score_strays
 from evaluation.stages.open import StudyData
 from evaluation.stages.settings import Settings
 from evaluation.stages.standing import fingerprint, weights_fingerprint
-from evaluation.stages.strays import score_strays
 from evaluation.stores import artefacts
 from evaluation.usage import eval_command
 

@@ -13,10 +13,10 @@ from evaluation.data.loading import chooses
 from evaluation.errors import DataError
 from evaluation.records import StudyRecord
 from evaluation.scoring.strays import auroc
+from evaluation.stages.heads import NONE_TEXT, stray_scorer
 from evaluation.stages.open import read_data
 from evaluation.stages.predict import answers_to_csv, predict_folder, ready_case
 from evaluation.stages.settings import Settings
-from evaluation.stages.strays import NONE_TEXT, stray_scorer
 from evaluation.stores.artefacts import read
 from evaluation.study.config import load_study
 from tests import studies
