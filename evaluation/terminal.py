@@ -56,7 +56,8 @@ def results_table(runs: Sequence[RunRecord], colour: bool) -> str:
     head = dict.fromkeys(("study", "model", "prompt set"), "fold")
     head |= dict.fromkeys(("accuracy [95 % interval]", "macro-F1", "images/s"), "right")
     rows, reasons = [], []
-    for run, *others in _alike(runs):
+    for _, alike in groupby(runs, key=_outcome_key):
+        run, *others = alike
         prompts = run.prompts.name if run.prompts else "—"
         if others:
             prompts = f"{len(others) + 1} prompt sets"
@@ -67,16 +68,10 @@ def results_table(runs: Sequence[RunRecord], colour: bool) -> str:
     return _table(head, rows, colour=colour, width=110) + "".join(reasons)
 
 
-def _alike(runs: Sequence[RunRecord]) -> Iterator[tuple[RunRecord, ...]]:
-    """Runs one by one, but those of a model that lack the same, one after another, together."""
-
-    def lack(numbered: tuple[int, RunRecord]) -> tuple[object, ...]:
-        number, run = numbered
-        apart = number if run.status == "ok" else None
-        return (apart, run.study, run.model.name, run.status, run.error)
-
-    for _, group in groupby(enumerate(runs), key=lack):
-        yield tuple(run for _, run in group)
+def _outcome_key(run: RunRecord) -> tuple[str, ...]:
+    """Equal for cases of one model that lack the same."""
+    apart = run.case if run.status == "ok" else ""
+    return apart, run.study, run.model.name, run.status, run.error or ""
 
 
 def weights_table(fetched: Sequence[records.Fetched]) -> str:

@@ -148,10 +148,10 @@ class Classifier(Embedder, Explainable, Protocol):
         self,
         classes: tuple[str, ...],
         *,
-        prompts: PromptSet | None,
-        train: Support | None,
-        validation: Support | None,
-        seed: int,
+        prompts: PromptSet | None = None,
+        train: Support | None = None,
+        validation: Support | None = None,
+        seed: int = 0,
     ) -> Head:
         """The classifier of these classes.
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 BATCH = 64
 """Sentences per forward pass."""
 
-Tokenizer = Callable[..., "torch.Tensor"]
 Make = Callable[[Sequence[str]], NDArray[np.float32]]
 Kept = Callable[[Sequence[str], Make], NDArray[np.float32]]
 """(N, D) embeddings of N sentences, and what makes those that are not kept yet."""

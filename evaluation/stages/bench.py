@@ -62,7 +62,7 @@ class Bench:
     def texts(self, prompts: PromptSet | None, classes: tuple[str, ...] = ()) -> Head:
         """The head made of texts alone, for all classes or for some of them."""
         classes = classes or self.data.dataset.classes
-        return self.model.head(classes, prompts=prompts, train=None, validation=None, seed=0)
+        return self.model.head(classes, prompts=prompts)
 
     def embed_texts(self, texts: Sequence[str], like: PromptSet) -> FloatArray:
         """(T, D) embeddings of texts in the templates of a prompt set, of one length."""

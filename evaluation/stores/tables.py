@@ -105,14 +105,8 @@ def _from_csv(path: Path) -> Predictions:
 
 
 def _from_parquet(path: Path) -> Predictions:
-    try:
-        from pyarrow import parquet
-    except ModuleNotFoundError as error:
-        raise ArtefactError(
-            "reading it needs the package pyarrow, which is not installed here",
-            where=path,
-            remedy="pip install pyarrow",
-        ) from error
+    from pyarrow import parquet
+
     try:
         table = parquet.read_table(path)
     except ValueError as error:  # all of pyarrow's are, but for those of the disk

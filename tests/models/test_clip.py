@@ -103,7 +103,7 @@ def _prompts(texts: dict[str, tuple[str, ...]], *templates: str) -> PromptSet:
 
 def _head(model: Any, texts: dict[str, tuple[str, ...]], *templates: str) -> Any:
     prompts = _prompts(texts, *templates)
-    return model.head(tuple(texts), prompts=prompts, train=None, validation=None, seed=0)
+    return model.head(tuple(texts), prompts=prompts)
 
 
 def _photo(seed: int = 0, size: tuple[int, int] = (60, 40)) -> Image.Image:
@@ -374,9 +374,9 @@ def test_a_class_without_text_is_refused(checkpoint: Path) -> None:
     """A head has no empty row."""
     model = _load(checkpoint)
     with pytest.raises(ModelError, match='no text for the class "lamp"'):
-        model.head(("mug", "lamp"), prompts=_prompts(TEXTS), train=None, validation=None, seed=0)
+        model.head(("mug", "lamp"), prompts=_prompts(TEXTS))
     with pytest.raises(ModelError, match="needs a prompt set"):
-        model.head(("mug",), prompts=None, train=None, validation=None, seed=0)
+        model.head(("mug",), seed=0)
 
 
 # -------------------------------------------------------------------------- the hub

@@ -206,7 +206,7 @@ def test_loading_asks_the_network_for_nothing(
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setattr(socket.socket, "connect", refuse)
     model = load_model(EMBEDDED, Loading(cache=assembly.cache, device="cpu", offline=False))
-    model.head(("a",), prompts=_prompts({"a": ("a mug",)}), train=None, validation=None, seed=0)
+    model.head(("a",), prompts=_prompts({"a": ("a mug",)}))
     assert asked == []
 
 
@@ -476,7 +476,7 @@ spec = ModelSpec(name="embedded", kind="clip", weights="embedded", title="")
 model = load_model(spec, Loading(cache=Path({str(assembly.cache)!r}), device="cpu", offline=True))
 texts = {{"mug": ("a mug",), "rug": ("a rug",)}}
 prompts = PromptSet(name="x", title="x", language="en", texts=texts)
-head = model.head(("mug", "rug"), prompts=prompts, train=None, validation=None, seed=0)
+head = model.head(("mug", "rug"), prompts=prompts)
 print(model.fingerprint, float(head.weight[0, 0]))
 print([name for name in ("torch", "open_clip", "transformers") if name in sys.modules])
 """

@@ -144,7 +144,7 @@ def test_logits_are_those_of_open_clip_s_forward(family: str, tmp_path: Path) ->
     spec = ModelSpec(name="m", kind="clip", weights=str(tmp_path), title="M")
     model: Any = load_model(spec, Loading(cache=Path("unused"), device="cpu", offline=True))
     prompts = PromptSet(name="p", title="P", language="en", texts=SENTENCES)
-    head = model.head(tuple(SENTENCES), prompts=prompts, train=None, validation=None, seed=0)
+    head = model.head(tuple(SENTENCES), prompts=prompts)
     batch = torch.stack([model.preprocess(photo) for photo in _photos()])
     found, expected = head.logits(model.embed_images(batch)), _by_open_clip(tmp_path)
 

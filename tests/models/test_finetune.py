@@ -112,13 +112,13 @@ def _load(
 
 def _outputs(model: SupervisedClassifier) -> np.ndarray:
     """The logits of photos that it has not seen."""
-    head = model.head(CLASSES, prompts=None, train=None, validation=None, seed=5)
+    head = model.head(CLASSES, seed=5)
     pixels = torch.stack([model.preprocess(_photo(one)) for one in _samples(200, 6)])
     return head.logits(model.embed_images(pixels))
 
 
 def _curve(model: SupervisedClassifier) -> list[Any]:
-    record = model.head(CLASSES, prompts=None, train=None, validation=None, seed=5).training
+    record = model.head(CLASSES, seed=5).training
     assert record is not None
     return list(record.epochs)
 
@@ -296,12 +296,12 @@ def test_the_kept_epoch_is_the_best_on_validation(tmp_path: Path) -> None:
     """Its weights, not the last ones, are what embeds and classifies."""
     photos = _photos(validation=_samples(100, 12))
     model = _load(tmp_path, _spec(epochs=6, learning_rate=3e-2), photos)
-    record = model.head(CLASSES, prompts=None, train=None, validation=None, seed=5).training
+    record = model.head(CLASSES, seed=5).training
     assert record is not None
     best = record.epochs[record.best_epoch - 1]
     assert best.validation_accuracy == max(one.validation_accuracy for one in record.epochs)
     pixels = torch.stack([model.preprocess(_photo(one)) for one in photos.validation])
-    head = model.head(CLASSES, prompts=None, train=None, validation=None, seed=5)
+    head = model.head(CLASSES, seed=5)
     truth = np.array([CLASSES.index(one.label) for one in photos.validation])
     logits = head.logits(model.embed_images(pixels))
     assert (logits.argmax(axis=1) == truth).mean() == best.validation_accuracy
@@ -334,7 +334,7 @@ def test_the_frozen_part_stays_as_it_was(tmp_path: Path) -> None:
     assert changed
     assert not any("running" in name or "num_batches" in name for name in changed)
     assert all(name.startswith(("layer3", "layer4")) for name in changed)
-    record = model.head(CLASSES, prompts=None, train=None, validation=None, seed=5).training
+    record = model.head(CLASSES, seed=5).training
     assert record is not None
     total = sum(one.numel() for one in model.image_tower.parameters()) + 2 * 97
     assert record.trained_parameters + record.frozen_parameters == total
@@ -380,7 +380,7 @@ def test_what_cannot_be_learnt_is_refused(tmp_path: Path) -> None:
 def test_one_photo_a_class_is_enough(tmp_path: Path) -> None:
     """The smallest training part that means something."""
     model = _load(tmp_path, _spec(), _photos(train=_samples(0, 2), validation=()))
-    head = model.head(CLASSES, prompts=None, train=None, validation=None, seed=5)
+    head = model.head(CLASSES, seed=5)
     assert head.weight.shape == (2, model.dim)
     assert head.warnings == ("no validation part: the last epoch was kept",)
 

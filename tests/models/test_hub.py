@@ -421,7 +421,7 @@ urllib.request.urlopen("ENDPOINT/?fetched").close()
 print(fetch(spec, Loading(cache=Path("unused"), offline=True)).state)
 model = load_model(spec, Loading(cache=Path("unused"), device="cpu", offline=True))
 prompts = PromptSet(name="p", title="P", language="en", texts={"a": ("red",), "b": ("disc",)})
-head = model.head(("a", "b"), prompts=prompts, train=None, validation=None, seed=0)
+head = model.head(("a", "b"), prompts=prompts)
 print(head.weight.shape)
 """
 

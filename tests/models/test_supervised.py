@@ -146,7 +146,7 @@ def test_a_supervised_model_needs_a_training_part(small: Any, tmp_path: Path) ->
     path = tmp_path / "small.safetensors"
     save_file(small.state_dict(), path)
     with pytest.raises(ModelError, match="needs a training part"):
-        _load(_spec(path, SMALL)).head(_names(2), prompts=None, train=None, validation=None, seed=0)
+        _load(_spec(path, SMALL)).head(_names(2), seed=0)
 
 
 # ------------------------------------------------------------------ both libraries

@@ -22,7 +22,7 @@ from evaluation.models.embedder import Tower, TowerEmbedder
 from evaluation.models.hub import HUB_CONFIG, hub_offline, require_hub
 from evaluation.models.sentences import SentenceEncoder
 from evaluation.models.text import Kept, OpenClipTexts, TextEncoder, class_embeddings, cut_sentences
-from evaluation.records import FloatArray, Head, ModelSpec, PromptSet, Support
+from evaluation.records import FloatArray, Head, ModelSpec, PromptSet
 
 if TYPE_CHECKING:
     import torch
@@ -135,10 +135,8 @@ class ClipClassifier(TowerEmbedder):
         self,
         classes: tuple[str, ...],
         *,
-        prompts: PromptSet | None,
-        train: Support | None,  # noqa: ARG002 - a zero-shot model learns nothing
-        validation: Support | None,  # noqa: ARG002
-        seed: int,  # noqa: ARG002
+        prompts: PromptSet | None = None,
+        **_labels: object,
     ) -> Head:
         """The zero-shot head: mean text embedding of each class, times the logit scale.
 
@@ -237,7 +235,7 @@ def _build(spec: ModelSpec, source: Source, loading: Loading) -> Built:
 
     arguments = {**source.overrides, "force_quick_gelu": _quick_gelu(spec, source)}
     device = pick_device(loading.device)
-    with telling(spec, source), reading_with(_tensors):
+    with telling(spec, source), reading_with(lambda path: read_checkpoint(path).tensors):
         model, transform = open_clip.create_model_from_pretrained(
             source.model, source.pretrained, device="cpu", weights_only=True, **arguments
         )
@@ -251,10 +249,6 @@ def _build(spec: ModelSpec, source: Source, loading: Loading) -> Built:
         precision=loading.precision,
     )
     return Built(model=model, tokenizer=_tokenizer(spec, source), tower=tower)
-
-
-def _tensors(path: Path) -> dict[str, torch.Tensor]:
-    return read_checkpoint(path).tensors
 
 
 def _move(model: Any, device: torch.device, precision: str) -> None:

@@ -55,7 +55,12 @@ def find_source(spec: ModelSpec, loading: Loading) -> Source:
 
 
 def _folder_source(spec: ModelSpec, folder: Path, checkpoint: Path | None = None) -> Source:
-    _no_architecture(spec)
+    if spec.architecture:
+        raise ModelError(
+            "these weights say their architecture themselves",
+            where=spec.name,
+            remedy=f'remove architecture = "{spec.architecture}"',
+        )
     path = folder / hub.HUB_CONFIG
     try:
         config = json_object(path)["model_cfg"]
@@ -100,7 +105,6 @@ def _folder_source(spec: ModelSpec, folder: Path, checkpoint: Path | None = None
 def _hub_source(spec: ModelSpec, loading: Loading) -> Source:
     from open_clip.factory import get_model_config
 
-    _no_architecture(spec)
     if twin := facts()["transformers"].get(spec.weights.removeprefix(hub.HUB)):
         raise ModelError(
             "a repository of transformers, which open_clip does not read",
@@ -182,15 +186,6 @@ def published(spec: ModelSpec) -> hub.Published:
     folder = Path("~/.cache/clip").expanduser()
     target = folder / PurePosixPath(urlsplit(tag["url"]).path).name
     return hub.PlainFile(what=what, url=tag["url"], target=target)
-
-
-def _no_architecture(spec: ModelSpec) -> None:
-    if spec.architecture:
-        raise ModelError(
-            "these weights say their architecture themselves",
-            where=spec.name,
-            remedy=f'remove architecture = "{spec.architecture}"',
-        )
 
 
 def _architecture_config(spec: ModelSpec) -> Mapping[str, Any]:

@@ -25,7 +25,7 @@ from evaluation.models.supervised.trunks import (
     load_trunk,
     read_state,
 )
-from evaluation.records import Head, ModelSpec, PromptSet, Support, TrainingSpec
+from evaluation.records import Head, ModelSpec, Support, TrainingSpec
 
 _IMAGENET_CLASSES = 1000
 
@@ -87,10 +87,10 @@ class SupervisedClassifier(TowerEmbedder):
         self,
         classes: tuple[str, ...],
         *,
-        prompts: PromptSet | None,  # noqa: ARG002 - texts do not apply to it
-        train: Support | None,
-        validation: Support | None,
-        seed: int,
+        train: Support | None = None,
+        validation: Support | None = None,
+        seed: int = 0,
+        **_texts: object,
     ) -> Head:
         """The head of the study's regime; see :func:`train_head`, :func:`finetune` and
         :func:`fit_logistic_regression`.

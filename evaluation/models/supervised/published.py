@@ -74,7 +74,16 @@ def fetch(spec: ModelSpec, loading: Loading) -> Path | None:
 
 
 def _file_here(spec: ModelSpec) -> Path:
-    return embedded_file(spec) if spec.weights == "embedded" else _local(spec)
+    if spec.weights == "embedded":
+        return embedded_file(spec)
+    if not Path(spec.weights).is_absolute():
+        raise WeightsUnavailable(
+            f'no supervised weights "{spec.weights}" can be had',
+            where=spec.name,
+            remedy='use weights = "imagenet", "embedded", "random" or a local file',
+            reason="unpublished",
+        )
+    return existing(spec, Path.is_file)
 
 
 def availability(spec: ModelSpec, *, offline: bool) -> Availability:
@@ -97,17 +106,6 @@ def embedded_file(spec: ModelSpec) -> Path:
             remedy="remove its architecture",
         )
     return embedded.trunk_file()
-
-
-def _local(spec: ModelSpec) -> Path:
-    if not Path(spec.weights).is_absolute():
-        raise WeightsUnavailable(
-            f'no supervised weights "{spec.weights}" can be had',
-            where=spec.name,
-            remedy='use weights = "imagenet", "embedded", "random" or a local file',
-            reason="unpublished",
-        )
-    return existing(spec, Path.is_file)
 
 
 def published(spec: ModelSpec) -> Published:
