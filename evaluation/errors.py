@@ -21,6 +21,7 @@ file or a server says is quoted in it as text: control characters are escaped, a
 would fill a screen is cut.
 """
 
+import copyreg
 import difflib
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -112,11 +113,7 @@ class VeilleError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments do not survive BaseException's own pickling, and
         # pytest-xdist sends exceptions between processes.
-        return (_rebuild, (type(self), str(self)), self.__dict__)
-
-
-def _rebuild(kind: type[VeilleError], text: str) -> VeilleError:
-    return kind.__new__(kind, text)
+        return (copyreg.__newobj__, (type(self), str(self)), self.__dict__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

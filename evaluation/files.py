@@ -122,7 +122,9 @@ def sweep(folder: Path, *, below: bool = False) -> None:
     with contextlib.suppress(OSError):
         for path in folder.rglob("*") if below else folder.iterdir():
             if _LEFT.fullmatch(path.name) and not path.is_symlink():
-                _remove_if_left(path)
+                with contextlib.suppress(OSError), _locked(path, wait=False) as held:
+                    if held:
+                        _remove(path)
 
 
 @contextlib.contextmanager
@@ -142,12 +144,6 @@ def _held(place: Path, name: str, *, folder: bool) -> Iterator[Path]:
                 finally:
                     _remove(draft)
                 return
-
-
-def _remove_if_left(path: Path) -> None:
-    with contextlib.suppress(OSError), _locked(path, wait=False) as held:
-        if held:
-            _remove(path)
 
 
 def _remove(path: Path) -> None:

@@ -55,15 +55,7 @@ class OpenClipTexts:
     """The text tower of an open_clip model."""
 
     def __init__(self, model: Any, tokenizer: Any, device: torch.device) -> None:
-        from open_clip.hf_model import HFTextEncoder
-
-        self._model = model
-        self._tokenizer = tokenizer
-        self._device = device
-        # These towers mask what is padding, so padding may be cut off; open_clip's own
-        # towers have a position for every token of the context.
-        tower = getattr(model, "text", None)
-        self._padding = tower.config.pad_token_id if isinstance(tower, HFTextEncoder) else None
+        self._model, self._tokenizer, self._device = model, tokenizer, device
 
     @property
     def context_length(self) -> int:
@@ -78,15 +70,9 @@ class OpenClipTexts:
         with torch.inference_mode():
             for start in range(0, len(sentences), BATCH):
                 tokens = self._tokenizer(list(sentences[start : start + BATCH]))
-                features = self._model.encode_text(self._trim(tokens).to(self._device))
+                features = self._model.encode_text(tokens.to(self._device))
                 rows.append(features.float().cpu().numpy())
         return np.concatenate(rows)
-
-    def _trim(self, tokens: torch.Tensor) -> torch.Tensor:
-        if self._padding is None:
-            return tokens
-        used = (tokens != self._padding).any(dim=0).nonzero()
-        return tokens[:, : int(used.max()) + 1] if len(used) else tokens[:, :1]
 
     def count_tokens(self, sentence: str) -> int:
         """See :class:`TextTower`."""

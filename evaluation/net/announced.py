@@ -87,14 +87,10 @@ def placed(remote: RemoteFile, *, what: str) -> Iterator[None]:
         except BaseException:
             if fresh and remote.place.is_file():
                 remote.place.replace(remote.target)
-                _remove_empty(remote.place.parent, remote.place.parent.parent)
+                with contextlib.suppress(OSError):  # a folder that is not empty stays
+                    remote.place.parent.rmdir()
+                    remote.place.parent.parent.rmdir()
             raise
-
-
-def _remove_empty(*folders: Path) -> None:
-    with contextlib.suppress(OSError):  # one that is not empty stays, and so do those around it
-        for folder in folders:
-            folder.rmdir()
 
 
 def patiently(ask: Callable[[], Any]) -> Any:

@@ -226,7 +226,10 @@ class SqliteFile:
             return
         with self.transaction():
             version = self._version()  # another process may have created it since
-            there = self._tables_there()
+            query = (
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+            )
+            there = {str(name) for (name,) in self._connection.execute(query)}
             if version > VERSION:
                 raise StoreError(
                     f"{self._what} has version {version}, this program knows {VERSION}",
@@ -252,10 +255,6 @@ class SqliteFile:
             f"ALTER TABLE {table.name} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0"
         )
         self._connection.execute(f"UPDATE {table.name} SET checksum = checksum_of({table.names})")  # noqa: S608
-
-    def _tables_there(self) -> set[str]:
-        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
-        return {str(name) for (name,) in self._connection.execute(query)}
 
     def _version(self) -> int:
         return int(self._connection.execute("PRAGMA user_version").fetchone()[0])

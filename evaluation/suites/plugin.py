@@ -92,7 +92,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_STUDIES] = studies
     config.stash[_CASES] = cases
     config.stash[_OPENED] = {}
-    config.stash[_ENGINE] = Engine(_settings(config))
+    taken = ("artefacts", "device", "precision", "offline", "batch_size", "resume", "retry")
+    settings = Settings(
+        **{name: config.getoption(name) for name in taken},
+        # Training anew is running anew.
+        force=config.getoption("force") or not config.getoption("resume"),
+    )
+    config.stash[_ENGINE] = Engine(settings)
     config.stash[_RECORDS] = {}
     config.pluginmanager.register(Summary(), "veille-summary")
 
@@ -189,15 +195,6 @@ def _open_all(config: pytest.Config, names: set[str]) -> None:
                 with watched(config) as advance:
                     settings = replace(config.stash[_ENGINE].settings, progress=advance)
                     config.stash[_OPENED][study.name] = open_study(study, settings)
-
-
-def _settings(config: pytest.Config) -> Settings:
-    taken = ("artefacts", "device", "precision", "offline", "batch_size", "resume", "retry")
-    return Settings(
-        **{name: config.getoption(name) for name in taken},
-        # Training anew is running anew.
-        force=config.getoption("force") or not config.getoption("resume"),
-    )
 
 
 # ------------------------------------------------------------------- fixtures

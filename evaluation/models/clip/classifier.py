@@ -166,7 +166,13 @@ def load(spec: ModelSpec, loading: Loading) -> ClipClassifier:
     check_options(spec, OPTIONS)
     precision = check_precision(loading.precision)
     source = find_source(spec, loading)
-    digest = _checked_digest(source)
+    digest = file_digest(source.checkpoint)
+    if source.sealed not in (None, digest):
+        raise WeightsMismatch(
+            "the checkpoint has changed since it was assembled",
+            where=source.checkpoint,
+            remedy="delete its folder: it is assembled again",
+        )
     make = partial(_build, spec, source, loading)
     build = cache(lambda: _from_caches_first(make, spec, source, loading))
     # It says its preprocessing, where it is there.
@@ -209,17 +215,6 @@ def _known(spec: ModelSpec, source: Source, built: Built, digest: str, precision
         logit_scale=float(built.model.logit_scale.detach().double().exp()),
         logit_bias=0.0 if bias is None else float(bias.detach().double()),
     )
-
-
-def _checked_digest(source: Source) -> str:
-    digest = file_digest(source.checkpoint)
-    if source.sealed not in (None, digest):
-        raise WeightsMismatch(
-            "the checkpoint has changed since it was assembled",
-            where=source.checkpoint,
-            remedy="delete its folder: it is assembled again",
-        )
-    return digest
 
 
 def _quick_gelu(spec: ModelSpec, source: Source) -> bool:
