@@ -12,21 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from evaluation import records
 from evaluation.errors import ModelError
 from evaluation.net.announced import Progress
-from evaluation.records import (
-    Availability,
-    FloatArray,
-    Head,
-    ModelSpec,
-    Option,
-    Predictions,
-    PromptSet,
-    Sample,
-    Support,
-    TrainingPhotos,
-    digest_of,
-)
 from evaluation.records.base import silent
 from evaluation.stores.embeddings import Embedder, EmbeddingStore
 
@@ -38,7 +26,7 @@ if TYPE_CHECKING:
 
 Watch = Callable[[int, int, str], None]
 """Called with the epochs that are done, how many there are, and the last one's numbers."""
-READY = Availability(ready=True, download_bytes=0)
+READY = records.Availability(ready=True, download_bytes=0)
 """Of a model that has what it needs."""
 FINGERPRINT_VERSION = 1
 """Raised when this program changes what it computes from the same weights."""
@@ -57,22 +45,22 @@ class Predictor(Protocol):
     precision: str = ""
 
     @abstractmethod
-    def predict(self, samples: Sequence[Sample]) -> Predictions:
+    def predict(self, samples: Sequence[records.Sample]) -> records.Predictions:
         """What it says of N photos, in their order."""
 
-    def covers(self, samples: Sequence[Sample]) -> int:
+    def covers(self, samples: Sequence[records.Sample]) -> int:
         """Of how many of these photos it can say something."""
         return len(samples)
 
-    def others(self, samples: Sequence[Sample]) -> int:  # noqa: ARG002
+    def others(self, samples: Sequence[records.Sample]) -> int:  # noqa: ARG002
         """How many answers it has of none of these photos."""
         return 0
 
-    def facts(self, samples: Sequence[Sample]) -> Mapping[str, Option]:  # noqa: ARG002
+    def facts(self, samples: Sequence[records.Sample]) -> Mapping[str, records.Option]:  # noqa: ARG002
         """What is told beside the scores: cost_per_photo in a unit of its own, tokens, refusals."""
         return {}
 
-    def reading(self, prompts: PromptSet | None) -> Predictor:  # noqa: ARG002
+    def reading(self, prompts: records.PromptSet | None) -> Predictor:  # noqa: ARG002
         """The same, asked with these texts, where it reads any."""
         return self
 
@@ -105,7 +93,7 @@ class TextReader(Protocol):
     weights_digest: str
     """SHA-256 (hexadecimal) of the checkpoint file."""
 
-    def embed_texts(self, texts: Sequence[str]) -> FloatArray:
+    def embed_texts(self, texts: Sequence[str]) -> records.FloatArray:
         """N texts to (N, D) float64 of unit length."""
 
 
@@ -117,7 +105,7 @@ class Classifier(Embedder, Explainable, Protocol):
     as they are.
     """
 
-    spec: ModelSpec
+    spec: records.ModelSpec
     weights_digest: str
     """SHA-256 (hexadecimal) of the checkpoint file."""
     architecture: Mapping[str, Any]
@@ -148,11 +136,11 @@ class Classifier(Embedder, Explainable, Protocol):
         self,
         classes: tuple[str, ...],
         *,
-        prompts: PromptSet | None = None,
-        train: Support | None = None,
-        validation: Support | None = None,
+        prompts: records.PromptSet | None = None,
+        train: records.Support | None = None,
+        validation: records.Support | None = None,
         seed: int = 0,
-    ) -> Head:
+    ) -> records.Head:
         """The classifier of these classes.
 
         Raises :class:`ModelError`: what it needs is missing, or cannot be learnt from.
@@ -182,7 +170,7 @@ class Loading:
     """Never to use the network."""
     progress: Progress = silent
     """Told of the megabytes of each download."""
-    photos: TrainingPhotos | None = None
+    photos: records.TrainingPhotos | None = None
     """What a model may learn from before it embeds anything."""
     store: EmbeddingStore | None = None
     """Where the embeddings of texts are kept; None: they are not."""
@@ -195,24 +183,24 @@ class Loading:
 class Maker(Protocol):
     """A module of :data:`evaluation.records.KINDS`: all that is asked about one kind of model."""
 
-    def availability(self, spec: ModelSpec, *, offline: bool) -> Availability:
+    def availability(self, spec: records.ModelSpec, *, offline: bool) -> records.Availability:
         """Whether a model could run here; nothing is built, assembled or fetched.
 
         Raises :class:`VeilleError` where it says why it could not.
         """
 
-    def fetch(self, spec: ModelSpec, loading: Loading) -> Path | None:
+    def fetch(self, spec: records.ModelSpec, loading: Loading) -> Path | None:
         """The checkpoint, assembled or downloaded when it is not here; None without one.
 
         Raises :class:`ModelError` when it cannot be had.
         """
 
-    def load(self, spec: ModelSpec, loading: Loading) -> Any:
+    def load(self, spec: records.ModelSpec, loading: Loading) -> Any:
         """A model that is ready to run, in one role at least; see
         :func:`evaluation.models.load_model`.
         """
 
-    def opened(self, spec: ModelSpec, classes: Sequence[str]) -> str:
+    def opened(self, spec: records.ModelSpec, classes: Sequence[str]) -> str:
         """What a checkpoint of the user's own holds, of a kind that embeds: its format, what
         saved it, how many tensors fit; nothing is filled with it.
 
@@ -220,7 +208,7 @@ class Maker(Protocol):
         kept tells others than these ``classes`` apart.
         """
 
-    def sizes(self, spec: ModelSpec) -> Mapping[str, Any]:
+    def sizes(self, spec: records.ModelSpec) -> Mapping[str, Any]:
         """What can be computed of a model that embeds, from its description; may raise anything.
 
         Fields of :class:`evaluation.records.ModelCard`; none where nothing is known.
@@ -234,7 +222,7 @@ def fingerprint_of(
 
     The device is left out: devices agree within rounding.
     """
-    return digest_of(
+    return records.digest_of(
         {
             "version": FINGERPRINT_VERSION,
             "weights": weights,
@@ -252,7 +240,7 @@ def input_size(preprocessing: Mapping[str, Any]) -> tuple[int, int]:
     return int(height), int(width)
 
 
-def check_options(spec: ModelSpec, known: Mapping[str, type]) -> None:
+def check_options(spec: records.ModelSpec, known: Mapping[str, type]) -> None:
     """Raises :class:`ModelError` for an option that the model would ignore or misread."""
     for name, value in spec.options.items():
         if name not in known:

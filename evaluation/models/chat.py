@@ -24,18 +24,10 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from evaluation import records
 from evaluation.data.photos import open_photo
 from evaluation.errors import ModelError, WeightsUnavailable, one_line
 from evaluation.models.base import READY, Loading, Predictor, check_options
-from evaluation.records import (
-    Availability,
-    ModelSpec,
-    Option,
-    Predictions,
-    PromptSet,
-    Sample,
-    digest_of,
-)
 from evaluation.stores.sqlite_file import SqliteFile, Table
 
 OPTIONS: Mapping[str, type] = {
@@ -88,10 +80,14 @@ class ChatModel(Predictor):
     """The role ``Predictor`` over a server that looks at photos."""
 
     def __init__(
-        self, spec: ModelSpec, loading: Loading, classes: tuple[str, ...], prompts: PromptSet | None
+        self,
+        spec: records.ModelSpec,
+        loading: Loading,
+        classes: tuple[str, ...],
+        prompts: records.PromptSet | None,
     ) -> None:
         self.spec, self._loading, self._classes, self._prompts = spec, loading, classes, prompts
-        self.weights_digest = digest_of([_endpoint(spec), spec.weights])
+        self.weights_digest = records.digest_of([_endpoint(spec), spec.weights])
         options = spec.options
         self._samples = int(options.get("samples", 1))
         self._side = int(options.get("side", _SIDE))
@@ -111,11 +107,11 @@ class ChatModel(Predictor):
             timeout=float(options.get("seconds", 60)),
         )
 
-    def reading(self, prompts: PromptSet | None) -> ChatModel:
+    def reading(self, prompts: records.PromptSet | None) -> ChatModel:
         """See :meth:`Predictor.reading`."""
         return ChatModel(self.spec, self._loading, self._classes, prompts)
 
-    def predict(self, samples: Sequence[Sample]) -> Predictions:
+    def predict(self, samples: Sequence[records.Sample]) -> records.Predictions:
         """See :meth:`Predictor.predict`.
 
         Raises :class:`ModelError` when photos may not leave this machine, when the cap of the
@@ -124,13 +120,13 @@ class ChatModel(Predictor):
         answers = self._answered(samples)
         rows = [self._row(answers[sample.digest], sample.label) for sample in samples]
         probabilities = np.array(rows).reshape(len(samples), len(self._classes))
-        return Predictions.of(self._classes, samples, probabilities)
+        return records.Predictions.of(self._classes, samples, probabilities)
 
-    def facts(self, samples: Sequence[Sample]) -> Mapping[str, Option]:
+    def facts(self, samples: Sequence[records.Sample]) -> Mapping[str, records.Option]:
         """Tokens, money and refusals, over the answers for these photos."""
         answers = [answer for each in self._answered(samples).values() for answer in each]
         price = sum(map(self._price, answers))
-        facts: dict[str, Option] = {
+        facts: dict[str, records.Option] = {
             "tokens_in": sum(answer.tokens_in for answer in answers),
             "tokens_out": sum(answer.tokens_out for answer in answers),
             "refused": sum(answer.number == 0 for answer in answers),
@@ -151,16 +147,16 @@ class ChatModel(Predictor):
 
     # ------------------------------------------------------------------------ asking
 
-    def _answered(self, samples: Sequence[Sample]) -> Answers:
+    def _answered(self, samples: Sequence[records.Sample]) -> Answers:
         """The answers for some photos, asked for where they are not kept."""
         photos = {sample.digest: sample for sample in samples if sample.digest not in self._known}
         if photos:
             self._known |= self._kept_or_asked(photos)
         return {sample.digest: self._known[sample.digest] for sample in samples}
 
-    def _kept_or_asked(self, photos: Mapping[str, Sample]) -> Answers:
+    def _kept_or_asked(self, photos: Mapping[str, records.Sample]) -> Answers:
         question = self._question()
-        asked = digest_of([self.weights_digest, question, self._side])
+        asked = records.digest_of([self.weights_digest, question, self._side])
         with SqliteFile(
             self._loading.cache / "answers.sqlite",
             (_ANSWERS,),
@@ -226,7 +222,7 @@ class ChatModel(Predictor):
         price_in, price_out = self._prices
         return (answer.tokens_in * price_in + answer.tokens_out * price_out) / 1e6
 
-    def _ask(self, sample: Sample, question: str) -> Answer:
+    def _ask(self, sample: records.Sample, question: str) -> Answer:
         from openai import OpenAIError
 
         numbers = [str(i + 1) for i in range(len(self._classes))]
@@ -293,14 +289,14 @@ def _shares(choice: Any, text: str, numbers: Sequence[str]) -> tuple[float, ...]
     return tuple(share / total for share in found.values()) if total else ()
 
 
-def _picture(sample: Sample, side: int) -> str:
+def _picture(sample: records.Sample, side: int) -> str:
     image, content = open_photo(sample.image, sample.bits), io.BytesIO()
     image.thumbnail((side, side))
     image.save(content, "JPEG", quality=90)
     return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
 
 
-def _endpoint(spec: ModelSpec) -> str:
+def _endpoint(spec: records.ModelSpec) -> str:
     return str(spec.options.get("endpoint", ""))
 
 
@@ -315,13 +311,13 @@ def _is_local(endpoint: str) -> bool:
 # ------------------------------------------------- what is asked of a kind of model
 
 
-def availability(spec: ModelSpec, *, offline: bool) -> Availability:
+def availability(spec: records.ModelSpec, *, offline: bool) -> records.Availability:
     """Whether it could be asked; see :class:`evaluation.models.base.Maker`."""
     _require(spec, offline=offline)
     return READY
 
 
-def _require(spec: ModelSpec, *, offline: bool) -> None:
+def _require(spec: records.ModelSpec, *, offline: bool) -> None:
     """Raises :class:`WeightsUnavailable` when it cannot be asked here and now."""
     if importlib.util.find_spec("openai") is None:
         raise WeightsUnavailable(
@@ -346,12 +342,12 @@ def _require(spec: ModelSpec, *, offline: bool) -> None:
         )
 
 
-def fetch(spec: ModelSpec, loading: Loading) -> None:
+def fetch(spec: records.ModelSpec, loading: Loading) -> None:
     """Nothing: its weights are the server's.  Raises as :func:`load`."""
     _require(spec, offline=loading.offline)
 
 
-def load(spec: ModelSpec, loading: Loading) -> ChatModel:
+def load(spec: records.ModelSpec, loading: Loading) -> ChatModel:
     """What asks the server; see :func:`evaluation.models.load_model`.
 
     Raises :class:`WeightsUnavailable`: it cannot be asked here and now; :class:`ModelError`: the

@@ -30,21 +30,9 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from evaluation import files
+from evaluation import files, records
 from evaluation.errors import ArtefactError
 from evaluation.files import reading
-from evaluation.records import (
-    CaseExplanation,
-    Drift,
-    ExplainFailure,
-    Predictions,
-    Projection,
-    RunRecord,
-    StudyComparison,
-    StudyRecord,
-    StudyResults,
-    Suggestion,
-)
 from evaluation.stores.agreement import check_results, check_study
 from evaluation.stores.json_file import read_json, to_json
 from evaluation.stores.pictures import require_own
@@ -52,7 +40,7 @@ from evaluation.stores.tables import read_predictions, table_file, write_table
 from evaluation.usage import SCORE_AGAIN
 
 T = TypeVar("T")
-_Made = TypeVar("_Made", CaseExplanation, Suggestion)
+_Made = TypeVar("_Made", records.CaseExplanation, records.Suggestion)
 
 
 # ------------------------------------------------------------------------ writing
@@ -77,14 +65,14 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 _MAPS_AGAIN = "run `veille explain STUDY` to write it anew"
 _FILES: Mapping[type, tuple[str, str, str]] = {
-    StudyRecord: ("name", "study.json", SCORE_AGAIN),
-    StudyComparison: ("study", "comparison.json", SCORE_AGAIN),
-    Drift: ("study", "drift.json", "run `veille drift` to write it anew"),
-    RunRecord: ("case", "run.json", SCORE_AGAIN),
-    Projection: ("case", "projection.json", SCORE_AGAIN),
-    CaseExplanation: ("case", "attention.json", _MAPS_AGAIN),
-    ExplainFailure: ("case", "attention-failure.json", _MAPS_AGAIN),
-    Suggestion: ("case", "suggestion.json", "run `veille suggest STUDY` to write it anew"),
+    records.StudyRecord: ("name", "study.json", SCORE_AGAIN),
+    records.StudyComparison: ("study", "comparison.json", SCORE_AGAIN),
+    records.Drift: ("study", "drift.json", "run `veille drift` to write it anew"),
+    records.RunRecord: ("case", "run.json", SCORE_AGAIN),
+    records.Projection: ("case", "projection.json", SCORE_AGAIN),
+    records.CaseExplanation: ("case", "attention.json", _MAPS_AGAIN),
+    records.ExplainFailure: ("case", "attention-failure.json", _MAPS_AGAIN),
+    records.Suggestion: ("case", "suggestion.json", "run `veille suggest STUDY` to write it anew"),
 }
 """Of each record: the field that names its folder, its file, and how to write it anew."""
 
@@ -96,13 +84,13 @@ def write(root: Path, record: object, overlays: Mapping[str, bytes] | None = Non
     """
     owner, name, _ = _FILES[type(record)]
     path: Path = root / getattr(record, owner) / name
-    if isinstance(record, StudyRecord):
+    if isinstance(record, records.StudyRecord):
         files.sweep(path.parent, below=True)
     _write_overlays(path.parent, overlays or {})
     _write(path, record)
     if overlays is not None:
         _forget_overlays(path.with_suffix(""), overlays)
-    if isinstance(record, CaseExplanation):
+    if isinstance(record, records.CaseExplanation):
         _forget(path.with_name("attention-failure.json"))
     return path
 
@@ -113,11 +101,11 @@ def _write(path: Path, record: object, indent: int | None = 1) -> None:
 
 def write_run(
     root: Path,
-    run: RunRecord,
-    predictions: Predictions | None = None,
-    validation: Predictions | None = None,
+    run: records.RunRecord,
+    predictions: records.Predictions | None = None,
+    validation: records.Predictions | None = None,
     *,
-    projection: Projection | None = None,
+    projection: records.Projection | None = None,
     views: Mapping[str, bytes] | None = None,
 ) -> Path:
     """Writes a case's files, ``run.json`` last, and returns the path of the record.
@@ -157,7 +145,7 @@ def _forget(path: Path) -> None:
 def _holds_result(record: Path) -> bool:
     # Whatever cannot be read is no result to protect, and is replaced.
     with suppress(ArtefactError):
-        return read(record, RunRecord).status == "ok"
+        return read(record, records.RunRecord).status == "ok"
     return False
 
 
@@ -192,12 +180,12 @@ def read(path: Path, kind: type[T]) -> T:
     return read_json(path, kind, again=_FILES[kind][2])
 
 
-def read_attempt(root: Path, case: str) -> RunRecord | None:
+def read_attempt(root: Path, case: str) -> records.RunRecord | None:
     """The last attempt at a case, whether it came out or not; None if there was none."""
     for name in ("failure.json", "run.json"):
         path = root / case / name
         if path.is_file():
-            return read(path, RunRecord)
+            return read(path, records.RunRecord)
     return None
 
 
@@ -211,7 +199,7 @@ def kept_states(root: Path, study: str) -> tuple[Path, ...]:
     return tuple(sorted(one.parent for one in states_of(root).glob(f"*/{study}/study.json")))
 
 
-def read_results(root: Path) -> tuple[StudyResults, ...]:
+def read_results(root: Path) -> tuple[records.StudyResults, ...]:
     """Every study under ``root`` with the cases that ran, studies in alphabetical order.
 
     A folder that does not exist holds no study.  Raises as :func:`read_study_results` does,
@@ -224,7 +212,7 @@ def read_results(root: Path) -> tuple[StudyResults, ...]:
         return tuple(read_study_results(folder) for folder in folders)
 
 
-def read_study_results(folder: Path) -> StudyResults:
+def read_study_results(folder: Path) -> records.StudyResults:
     """One study with the cases that ran, from its artefact folder.
 
     Raises :class:`ArtefactError` when a record cannot be read, is not about this study, or
@@ -232,7 +220,7 @@ def read_study_results(folder: Path) -> StudyResults:
     """
     root = folder.parent
     require_own(folder / "study.json", root)
-    study = read(folder / "study.json", StudyRecord)
+    study = read(folder / "study.json", records.StudyRecord)
     check_study(study, folder)
     cases = [root / case for case in study.cases]
     for case in cases:
@@ -244,27 +232,27 @@ def read_study_results(folder: Path) -> StudyResults:
     tables = [table_file(case / "predictions.csv") for case in scored.values()]
     for path in (comparison, drift, *tables):
         require_own(path, root)
-    results = StudyResults(
+    results = records.StudyResults(
         study=study,
         runs=runs,
         failures=_read_present((case / "failure.json" for case in cases), root),
         predictions={
             case: read_predictions(where / "predictions.csv") for case, where in scored.items()
         },
-        comparison=read(comparison, StudyComparison) if comparison.is_file() else None,
+        comparison=read(comparison, records.StudyComparison) if comparison.is_file() else None,
         explanations={
             case: maps
-            for case, maps in _current(study, scored, root, CaseExplanation)
+            for case, maps in _current(study, scored, root, records.CaseExplanation)
             if maps.predictions_digest == predictions_digest(root, case)
         },
-        explain_failures=_read_each(scored, root, ExplainFailure),
+        explain_failures=_read_each(scored, root, records.ExplainFailure),
         suggestions={
             case: suggestion
-            for case, suggestion in _current(study, scored, root, Suggestion)
+            for case, suggestion in _current(study, scored, root, records.Suggestion)
             if suggestion.prompts_digest == texts.get(case)
         },
-        projections=_read_each(scored, root, Projection),
-        drift=read(drift, Drift) if drift.is_file() else None,
+        projections=_read_each(scored, root, records.Projection),
+        drift=read(drift, records.Drift) if drift.is_file() else None,
         folder=folder,
     )
     check_results(results)
@@ -272,7 +260,7 @@ def read_study_results(folder: Path) -> StudyResults:
 
 
 def _current(
-    study: StudyRecord, scored: Mapping[str, Path], root: Path, kind: type[_Made]
+    study: records.StudyRecord, scored: Mapping[str, Path], root: Path, kind: type[_Made]
 ) -> list[tuple[str, _Made]]:
     """Records that were made on the photos and the split that study.json describes."""
     now = study.dataset_revision, study.split_digest
@@ -289,8 +277,8 @@ def _read_each(folders: Mapping[str, Path], root: Path, kind: type[T]) -> dict[s
     return {case: read(path, kind) for case, path in paths.items() if _is_own(path, root)}
 
 
-def _read_present(paths: Iterable[Path], root: Path) -> tuple[RunRecord, ...]:
-    return tuple(read(path, RunRecord) for path in paths if _is_own(path, root))
+def _read_present(paths: Iterable[Path], root: Path) -> tuple[records.RunRecord, ...]:
+    return tuple(read(path, records.RunRecord) for path in paths if _is_own(path, root))
 
 
 def _is_own(path: Path, root: Path) -> bool:

@@ -16,6 +16,7 @@ import cattrs
 import torch
 from filelock import FileLock
 
+from evaluation import records
 from evaluation.errors import ModelError
 from evaluation.models.base import Loading, Watch
 from evaluation.models.devices import pick_device
@@ -23,23 +24,16 @@ from evaluation.models.supervised.saves import Saved, below, read, tensors_diges
 from evaluation.models.supervised.schedule import best_of, chosen_of, is_over, record_of, told
 from evaluation.models.supervised.trainer import Trainer
 from evaluation.models.supervised.trunks import Trunk
-from evaluation.records import (
-    Head,
-    ModelSpec,
-    TrainingEpoch,
-    TrainingPhotos,
-    TrainingRecord,
-    TrainingSpec,
-    digest_of,
-)
 
 VERSION = 2
 """Raised when the same declaration trains otherwise: what is in the caches is then left."""
-Tuned = tuple[str, Head]
+Tuned = tuple[str, records.Head]
 """The SHA-256 (hexadecimal) of the weights of a trunk that learnt, and its head."""
 
 
-def finetune(trunk: Trunk, spec: ModelSpec, photos: TrainingPhotos, loading: Loading) -> Tuned:
+def finetune(
+    trunk: Trunk, spec: records.ModelSpec, photos: records.TrainingPhotos, loading: Loading
+) -> Tuned:
     """Trains a trunk, or finds it trained, and leaves the best epoch's weights in it.
 
     One process at a time trains a model; another that wants it waits, and finds it.
@@ -77,19 +71,21 @@ def finetune(trunk: Trunk, spec: ModelSpec, photos: TrainingPhotos, loading: Loa
         lock.release()
 
 
-def _key(trunk: Trunk, spec: ModelSpec, photos: TrainingPhotos, device: torch.device) -> str:
+def _key(
+    trunk: Trunk, spec: records.ModelSpec, photos: records.TrainingPhotos, device: torch.device
+) -> str:
     """Equal exactly when a training would give the same weights, rounding apart."""
     photo_of = {
         name: [[sample.digest, sample.label] for sample in part]
         for name, part in (("train", photos.train), ("validation", photos.validation))
     }
-    return digest_of(
+    return records.digest_of(
         {
             "version": VERSION,
             "weights": trunk.digest,
             "architecture": trunk.architecture.identity,
             "preprocess": dict(trunk.preprocess),
-            "training": asdict(spec.training or TrainingSpec()),
+            "training": asdict(spec.training or records.TrainingSpec()),
             "augmentation": asdict(spec.augmentation) if spec.augmentation else None,
             "classes": list(photos.classes),
             **photo_of,
@@ -109,7 +105,7 @@ def _train(trainer: Trainer, file: Path, saved: Saved | None, watch: Watch) -> S
         info, tensors = saved
         best = {name: tensor for name, tensor in tensors.items() if name.startswith("best.")}
         trainer.restore(tensors)
-    epochs = [TrainingEpoch(**epoch) for epoch in info["epochs"]]
+    epochs = [records.TrainingEpoch(**epoch) for epoch in info["epochs"]]
     if epochs:
         watch(len(epochs), trainer.plan.epochs, told(epochs[-1]))
     while not is_over(epochs, trainer.plan):
@@ -135,12 +131,12 @@ def _train(trainer: Trainer, file: Path, saved: Saved | None, watch: Watch) -> S
     return over, best
 
 
-def _tuned(saved: Saved, trunk: Trunk, photos: TrainingPhotos) -> Tuned:
+def _tuned(saved: Saved, trunk: Trunk, photos: records.TrainingPhotos) -> Tuned:
     """Fills the trunk with the kept weights, and says how they came about."""
     info, tensors = saved
-    record = cattrs.structure(info["record"], TrainingRecord)
+    record = cattrs.structure(info["record"], records.TrainingRecord)
     trunk.module.load_state_dict(below("best.trunk.", tensors))
-    head = Head(
+    head = records.Head(
         weight=tensors["best.head.weight"].double().cpu().numpy(),
         bias=tensors["best.head.bias"].double().cpu().numpy(),
         chosen={

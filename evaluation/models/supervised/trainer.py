@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from evaluation import records
 from evaluation.errors import ModelError
 from evaluation.models.cards import parameters
 from evaluation.models.supervised.augmentation import Augmentation
@@ -17,16 +18,6 @@ from evaluation.models.supervised.logistic import check_support, fit_logistic_re
 from evaluation.models.supervised.saves import below
 from evaluation.models.supervised.schedule import adamw, judged, plan_of, require_finite
 from evaluation.models.supervised.trunks import Trunk
-from evaluation.records import (
-    IntArray,
-    ModelSpec,
-    Sample,
-    Support,
-    TrainingEpoch,
-    TrainingPhotos,
-    TrainingSpec,
-    digest_of,
-)
 from evaluation.stores.feeding import in_advance, is_out_of_memory
 
 EPOCHS = 10
@@ -41,11 +32,15 @@ class Trainer:
     """A network, its optimiser and its photos: what an epoch changes."""
 
     def __init__(
-        self, trunk: Trunk, spec: ModelSpec, photos: TrainingPhotos, device: torch.device
+        self,
+        trunk: Trunk,
+        spec: records.ModelSpec,
+        photos: records.TrainingPhotos,
+        device: torch.device,
     ) -> None:
         from timm.utils import ModelEmaV3
 
-        training = spec.training or TrainingSpec()
+        training = spec.training or records.TrainingSpec()
         self.plan = plan_of(
             training, epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE
         )
@@ -93,7 +88,8 @@ class Trainer:
         else:
             labels = self._truth(self._photos.train)
             check_support(
-                self._photos.classes, Support(embeddings=np.zeros((len(labels), 1)), labels=labels)
+                self._photos.classes,
+                records.Support(embeddings=np.zeros((len(labels), 1)), labels=labels),
             )
             generator = torch.Generator().manual_seed(self._photos.seed)
             shape = (len(self._photos.classes), self._dim)
@@ -103,12 +99,12 @@ class Trainer:
         if self._average is not None:
             self._average.set(self._network)
 
-    def _support(self, part: Sequence[Sample]) -> Support:
+    def _support(self, part: Sequence[records.Sample]) -> records.Support:
         """The pooled features of photos as they are, with their labels."""
         features = self._through(part, self._network.get_submodule("trunk")).numpy()
-        return Support(embeddings=features, labels=self._truth(part))
+        return records.Support(embeddings=features, labels=self._truth(part))
 
-    def _truth(self, part: Sequence[Sample]) -> IntArray:
+    def _truth(self, part: Sequence[records.Sample]) -> records.IntArray:
         """(N,) class indices of photos."""
         return np.array([self._labels[sample.id] for sample in part], dtype=np.int64)
 
@@ -143,7 +139,7 @@ class Trainer:
 
     # -------------------------------------------------------------------- an epoch
 
-    def run_epoch(self, number: int) -> TrainingEpoch:
+    def run_epoch(self, number: int) -> records.TrainingEpoch:
         """One pass over the training photos, then one over the validation photos."""
         photos = self._photos.train
         rng = np.random.default_rng([self._photos.seed, number])
@@ -162,7 +158,7 @@ class Trainer:
                 loss, right = self._step(pixels, batch, rate, number)
                 loss_sum += loss * len(batch)
                 hits += right
-        return TrainingEpoch(
+        return records.TrainingEpoch(
             epoch=number,
             learning_rate=rate,
             train_loss=loss_sum / len(order),
@@ -171,7 +167,7 @@ class Trainer:
         )
 
     def _step(
-        self, pixels: torch.Tensor, batch: Sequence[Sample], rate: float, epoch: int
+        self, pixels: torch.Tensor, batch: Sequence[records.Sample], rate: float, epoch: int
     ) -> tuple[float, int]:
         """One step down; the loss and the right answers before it."""
         for group in self._optimiser.param_groups:
@@ -236,7 +232,7 @@ class Trainer:
 
     # ------------------------------------------------------------------ forward passes
 
-    def _through(self, part: Sequence[Sample], module: nn.Module) -> torch.Tensor:
+    def _through(self, part: Sequence[records.Sample], module: nn.Module) -> torch.Tensor:
         """(N, …) what a module gives of photos as they are."""
         module.eval()
         rows, size = [], self.plan.batch_size
@@ -251,8 +247,8 @@ class Trainer:
         return torch.stack(list(pixels)).to(self.device, memory_format=torch.channels_last)
 
     def _decoded(
-        self, batches: Sequence[Sequence[Sample]]
-    ) -> Iterator[tuple[Sequence[Sample], list[Image.Image]]]:
+        self, batches: Sequence[Sequence[records.Sample]]
+    ) -> Iterator[tuple[Sequence[records.Sample], list[Image.Image]]]:
         """Batches with their photos, which threads decode one batch ahead."""
         for batch, photos in in_advance(batches, self._photos.load, DECODERS):
             yield batch, [photo.result() for photo in photos]
@@ -280,5 +276,5 @@ class Trainer:
             torch.random.fork_rng(devices=devices),
             backend.flags(enabled=backend.enabled, benchmark=False, deterministic=True),
         ):
-            torch.manual_seed(int(digest_of([self._photos.seed, epoch])[:12], 16))
+            torch.manual_seed(int(records.digest_of([self._photos.seed, epoch])[:12], 16))
             yield
