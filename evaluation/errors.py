@@ -21,7 +21,6 @@ file or a server says is quoted in it as text: control characters are escaped, a
 would fill a screen is cut.
 """
 
-import copyreg
 import difflib
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -113,7 +112,7 @@ class VeilleError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments do not survive BaseException's own pickling, and
         # pytest-xdist sends exceptions between processes.
-        return (copyreg.__newobj__, (type(self), str(self)), self.__dict__)
+        return (VeilleError.__new__, (type(self), str(self)), self.__dict__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
