@@ -20,7 +20,9 @@ def test_a_row_says_accuracy_with_its_interval_and_the_speed() -> None:
             Metric(name="macro_f1", value=0.61, n=210),
         )
     )
-    table = results_table([run, replace(run, prompts=None, timings=Timings())], colour=False)
+    table = results_table(
+        [run, replace(run, case="demo/other", prompts=None, timings=Timings())], colour=False
+    )
     assert "0.643 [0.576, 0.705]" in table
     assert "0.610" in table
     assert "12.5" in table
@@ -44,7 +46,7 @@ def test_cases_that_lack_the_same_share_a_row() -> None:
         for i in range(5)
     ]
     other = replace(lacking[0], error="no tokenizer", case="demo/hub/last")
-    table = results_table([run, run, *lacking, other], colour=False)
+    table = results_table([run, replace(run, case="demo/own"), *lacking, other], colour=False)
     assert table.count("0.500 [0.400, 0.600]") == 2
     assert table.count("5 prompt sets") == 1
     assert table.count(": no weights") == 1

@@ -75,12 +75,10 @@ class _SecureConnection(http.client.HTTPSConnection):
     response_class = _Response
 
 
-class _Handler(urllib.request.HTTPHandler):
+class _Handler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
     def http_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
         return self.do_open(_Connection, request)
 
-
-class _SecureHandler(urllib.request.HTTPSHandler):
     def https_open(self, request: urllib.request.Request) -> http.client.HTTPResponse:
         return self.do_open(_SecureConnection, request)
 
@@ -115,7 +113,6 @@ def open_url(
     for handler in (
         urllib.request.ProxyHandler,
         _Handler,
-        _SecureHandler,
         urllib.request.HTTPDefaultErrorHandler,
         _Redirections,
         urllib.request.HTTPErrorProcessor,
