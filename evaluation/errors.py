@@ -50,7 +50,7 @@ def printable(text: object, limit: int = LONGEST) -> str:
 
 def inert(text: str) -> str:
     """The same of a text of any number of lines, whole."""
-    return "".join(one if one in "\n\t" else _escaped(one) for one in text)
+    return "".join(character if character in "\n\t" else _escaped(character) for character in text)
 
 
 def _escaped(character: str) -> str:
@@ -62,8 +62,8 @@ def _escaped(character: str) -> str:
 
 def one_line(error: object, limit: int = 200) -> str:
     """What an error says, on one line, or its type when it says nothing."""
-    said = getattr(error, "strerror", None) or error
-    text = " ".join(str(said).split()) or type(error).__name__
+    reason = getattr(error, "strerror", None) or error
+    text = " ".join(str(reason).split()) or type(error).__name__
     return printable(text, limit)
 
 

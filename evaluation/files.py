@@ -69,12 +69,12 @@ def reading(where: Path, kind: type[VeilleError], *, remedy: str) -> Iterator[No
 def json_object(path: Path) -> dict[str, Any]:
     """The JSON object that a file holds; raises :class:`OSError` or :class:`ValueError`."""
     try:
-        found = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
-    if not isinstance(found, dict):
+    if not isinstance(content, dict):
         raise ValueError("no JSON object")  # noqa: TRY004 - a fault of the file, as any other
-    return found
+    return content
 
 
 def write_bytes(path: Path, content: bytes) -> None:

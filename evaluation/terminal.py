@@ -42,8 +42,8 @@ def progress_bars() -> Iterator[Advance]:
         def advance(what: str, done: int, total: int, note: str = "") -> None:
             if what not in bars:
                 bars[what] = progress.add_task(what, total=total)
-            told = f"{what}: {note}" if note else what
-            progress.update(bars[what], completed=done, total=total, description=told)
+            text = f"{what}: {note}" if note else what
+            progress.update(bars[what], completed=done, total=total, description=text)
 
         yield advance
 
@@ -183,9 +183,9 @@ def suggestion_text(suggestion: Suggestion) -> str:
             lines.append(f"  {confusion.count} taken for {confusion.predicted}")
             lines += [f"    {shot.sample_id}: {_map_in_words(shot)}" for shot in confusion.photos]
         for name in row.uncovered:
-            said = f"no text says {name.name!r} ({name.train_photos} train photos, "
-            said += f"{name.validation_errors} of {name.validation_photos} lost on validation)"
-            lines.append(f"  {said}{': added' if name.added else ''}")
+            text = f"no text says {name.name!r} ({name.train_photos} train photos, "
+            text += f"{name.validation_errors} of {name.validation_photos} lost on validation)"
+            lines.append(f"  {text}{': added' if name.added else ''}")
             lines.append(f"    nearest text: {name.nearest_text!r}, cosine {name.similarity:.2f}")
     return "\n".join([*lines, _verdict_on(suggestion)])
 

@@ -85,7 +85,7 @@ def _facts(spec: ModelSpec) -> tuple[Mapping[str, Any], Mapping[str, str]]:
     """What is published of these weights, and the sources of all figures."""
     architecture, weights = as_tag(spec)
     wanted = {"architecture": architecture, "weights": weights, "kind": spec.kind}
-    found: Mapping[str, Any] = next(
+    known: Mapping[str, Any] = next(
         (
             entry
             for entry in facts()["models"]
@@ -93,7 +93,7 @@ def _facts(spec: ModelSpec) -> tuple[Mapping[str, Any], Mapping[str, str]]:
         ),
         {},
     )
-    return found, facts()["sources"]
+    return known, facts()["sources"]
 
 
 def as_tag(spec: ModelSpec) -> tuple[str, str]:

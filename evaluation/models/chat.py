@@ -178,8 +178,8 @@ class ChatModel(Predictor):
             spent = 0.0
             for done, (digest, number) in enumerate(missing, start=1):
                 answer = self._ask(photos[digest], question)
-                said, shares, *tokens = answer
-                answered = (asked, digest, number, said, json.dumps(shares), *tokens)
+                chosen, shares, *tokens = answer
+                answered = (asked, digest, number, chosen, json.dumps(shares), *tokens)
                 store.add(_ANSWERS, [answered])
                 kept[digest][number] = answer
                 spent += self._price(answer)
@@ -277,16 +277,16 @@ def _number(text: str, count: int) -> int:
 def _shares(choice: Any, text: str, numbers: Sequence[str]) -> tuple[float, ...]:
     """(C,) probabilities from the token that is the number, where one token is; else none."""
     tokens = getattr(choice.logprobs, "content", None) or ()
-    said = str(_number(text, len(numbers)))
-    at = [token for token in tokens if token.token.strip(' "') == said]
+    number = str(_number(text, len(numbers)))
+    at = [token for token in tokens if token.token.strip(' "') == number]
     if len(at) != 1:
         return ()
-    found = dict.fromkeys(numbers, 0.0)
+    shares = dict.fromkeys(numbers, 0.0)
     for token in at[0].top_logprobs:
-        if (name := token.token.strip(' "')) in found:
-            found[name] += math.exp(token.logprob)
-    total = sum(found.values())
-    return tuple(share / total for share in found.values()) if total else ()
+        if (name := token.token.strip(' "')) in shares:
+            shares[name] += math.exp(token.logprob)
+    total = sum(shares.values())
+    return tuple(share / total for share in shares.values()) if total else ()
 
 
 def _picture(sample: records.Sample, side: int) -> str:

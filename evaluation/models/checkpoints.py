@@ -177,8 +177,8 @@ def _without_prefix(state: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Ten
         # What lies beside it has few weights of its own: a loss, a metric.
         if sum(state[name].numel() for name in below) > sum(t.numel() for t in state.values()) / 2:
             inner = {name.removeprefix(prefix): state[name] for name in below}
-            found, deeper = _without_prefix(inner)
-            return found, prefix + deeper
+            network, deeper = _without_prefix(inner)
+            return network, prefix + deeper
     return state, ""
 
 
@@ -207,12 +207,12 @@ def misfit(
     missing = re.search(r"Missing key\(s\) in state_dict: (.*?)\. *(?:\n|$)", text, re.DOTALL)
     unexpected = re.search(r"Unexpected key\(s\) in state_dict: (.*?)\. *(?:\n|$)", text, re.DOTALL)
     shapes = re.findall(r"size mismatch for ([^:]+):", text)
-    names = [re.findall(r'"([^"]+)"', found[1]) if found else [] for found in (missing, unexpected)]
+    names = [re.findall(r'"([^"]+)"', named[1]) if named else [] for named in (missing, unexpected)]
     kinds = ("tensors missing", "unexpected", "of another shape")
     counts = [
-        f"{len(found)} {what} ({found[0]}…)"
-        for found, what in zip((*names, shapes), kinds, strict=True)
-        if found
+        f"{len(named)} {what} ({named[0]}…)"
+        for named, what in zip((*names, shapes), kinds, strict=True)
+        if named
     ]
     if counts and tensors is not None:
         counts.append(f"{tensors - len(names[1]) - len(shapes)} of its {tensors} fit")

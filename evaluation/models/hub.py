@@ -185,13 +185,13 @@ class HubFile(Published):
         if self.config is not None and self.config.cached() is None:
             self.config.announced()
         with _asking(constants.ENDPOINT, self.what):
-            name, told = _first_there(
+            name, head = _first_there(
                 self.names,
                 lambda name: get_hf_file_metadata(
                     hf_hub_url(self.repository, name), timeout=constants.HF_HUB_ETAG_TIMEOUT
                 ),
             )
-        if not told.etag or not told.commit_hash:
+        if not head.etag or not head.commit_hash:
             raise WeightsUnavailable(
                 "the weights cannot be fetched: the server does not answer as a hub",
                 where=self.what,
@@ -203,12 +203,12 @@ class HubFile(Published):
             f"models--{self.repository.replace('/', '--')}",
         )
         return RemoteFile(
-            url=hf_hub_url(self.repository, name, revision=told.commit_hash),
-            size=told.size,
-            digest=told.etag if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", told.etag) else "",
-            place=cache / folder / "blobs" / told.etag,
+            url=hf_hub_url(self.repository, name, revision=head.commit_hash),
+            size=head.size,
+            digest=head.etag if re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", head.etag) else "",
+            place=cache / folder / "blobs" / head.etag,
             # Among the locks, where the hub's tools do not look for entries of the cache.
-            target=cache / ".locks" / folder / f"{told.etag}.veille.fetched",
+            target=cache / ".locks" / folder / f"{head.etag}.veille.fetched",
             headers=build_hf_headers(),
         )
 

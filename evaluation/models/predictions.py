@@ -79,7 +79,9 @@ class GivenPredictions(Predictor):
 
     def facts(self, samples: Sequence[Sample]) -> Mapping[str, Option]:
         """The mean cost of these photos, where each of them has one."""
-        costs = [row.cost for one in samples if (row := self._answer(one)) and row.cost is not None]
+        costs = [
+            row.cost for sample in samples if (row := self._answer(sample)) and row.cost is not None
+        ]
         whole = costs and len(costs) == len(samples)
         return {"cost_per_photo": math.fsum(costs) / len(costs)} if whole else {}
 
@@ -104,7 +106,7 @@ class GivenPredictions(Predictor):
             line = f"{file}, line {number}"
             earlier = self._answers.setdefault(
                 _key(row[photo]),
-                found := _Answer(
+                answered := _Answer(
                     line=line,
                     probabilities=self._certain(row[answer], line)
                     if answer
@@ -112,7 +114,7 @@ class GivenPredictions(Predictor):
                     cost=_number(row[COST_COLUMN], line) if row.get(COST_COLUMN) else None,
                 ),
             )
-            if earlier is not found:
+            if earlier is not answered:
                 raise ModelError(
                     f"the photo {row[photo]!r} has a row already ({earlier.line})",
                     where=line,
@@ -130,19 +132,19 @@ class GivenPredictions(Predictor):
         return tuple(float(label == name) for label in self.classes)
 
     def _probabilities(self, row: Row, line: str) -> tuple[float, ...]:
-        found = tuple(_number(row[label], line) for label in self.classes)
-        total = math.fsum(found)
-        if min(found) < 0 or abs(total - 1) > SUM_TOLERANCE:
+        shares = tuple(_number(row[label], line) for label in self.classes)
+        total = math.fsum(shares)
+        if min(shares) < 0 or abs(total - 1) > SUM_TOLERANCE:
             raise ModelError(
                 f"the probabilities of the classes add up to {total:.4g}, the least of them is"
-                f" {min(found):.4g}",
+                f" {min(shares):.4g}",
                 where=line,
                 remedy="give one number between 0 and 1 a class, 1 in all; a column that is named"
                 " otherwise than a class of the study is not read",
             )
         # What was written in full stays as it is, to the last digit.
         exact = abs(total - 1) <= 1e-9  # noqa: PLR2004 - rounding of a sum
-        return found if exact else tuple(probability / total for probability in found)
+        return shares if exact else tuple(probability / total for probability in shares)
 
 
 def _files(spec: ModelSpec) -> tuple[Path, ...]:
@@ -156,14 +158,14 @@ def _files(spec: ModelSpec) -> tuple[Path, ...]:
         )
     if not path.is_dir():
         return (path,)
-    found = tuple(file for name in TABLES if (file := path / name).is_file())
-    if not found:
+    tables = tuple(file for name in TABLES if (file := path / name).is_file())
+    if not tables:
         raise ModelError(
             f"the folder has no {TABLES[0]}",
             where=path,
             remedy="give a table, or the folder of a case in artefacts/",
         )
-    return found
+    return tables
 
 
 def _names(sample: Sample) -> tuple[str, ...]:
@@ -177,24 +179,24 @@ def _key(name: str) -> str:
 
 def _column(columns: Sequence[str], known: Sequence[str], file: Path, what: str) -> str:
     by_name = {name.casefold(): name for name in reversed(columns)}
-    found = next((by_name[name] for name in known if name in by_name), None)
-    if found is None:
+    column = next((by_name[name] for name in known if name in by_name), None)
+    if column is None:
         raise ModelError(
             f"no column says {what}; it has {quoted(columns, 20) or 'none'}",
             where=file,
             remedy=f"name it {' or '.join(known[:3])}",
         )
-    return found
+    return column
 
 
 def _number(text: str, line: str) -> float:
     try:
-        found = float(text if "." in text else text.replace(",", "."))
+        number = float(text if "." in text else text.replace(",", "."))
     except ValueError:
-        found = math.nan
-    if not math.isfinite(found):
+        number = math.nan
+    if not math.isfinite(number):
         raise ModelError(f"{text!r} is no number", where=line, remedy="write 0.25 or 0,25")
-    return found
+    return number
 
 
 def availability(spec: ModelSpec, *, offline: bool) -> Availability:  # noqa: ARG001

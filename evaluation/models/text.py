@@ -120,7 +120,7 @@ def cut_sentences(tower: TextTower, classes: Iterable[str], prompts: PromptSet) 
 
 
 def _sentences(classes: Iterable[str], prompts: PromptSet) -> Mapping[str, tuple[str, ...]]:
-    found = {}
+    sentences = {}
     for label in classes:
         texts = prompts.sentences(label) if label in prompts.texts else ()
         if not texts:
@@ -128,5 +128,5 @@ def _sentences(classes: Iterable[str], prompts: PromptSet) -> Mapping[str, tuple
                 f'the prompt set "{prompts.name}" has no text for the class "{label}"',
                 remedy="add one to its file",
             )
-        found[label] = texts
-    return found
+        sentences[label] = texts
+    return sentences

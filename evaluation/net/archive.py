@@ -215,10 +215,10 @@ def _targets(
 
 
 def _find(entries: Mapping[Parts, zipfile.ZipInfo], wanted: Parts, path: Path) -> Parts:
-    found = [parts for parts in entries if parts[-len(wanted) :] == wanted]
-    if not found:
+    places = [parts for parts in entries if parts[-len(wanted) :] == wanted]
+    if not places:
         raise _of_something_else(entries, f"no {'/'.join(wanted)}", path)
-    return min(found, key=lambda parts: (len(parts), parts))
+    return min(places, key=lambda parts: (len(parts), parts))
 
 
 def _images_folder(

@@ -198,12 +198,12 @@ def _extent(
     """Where the answer starts in the file, and how long the file is."""
     if response.status != http.client.PARTIAL_CONTENT:
         return 0, announced or whole_number(response.headers.get("Content-Length"))
-    said = re.fullmatch(
+    span = re.fullmatch(
         r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)",
         response.headers.get("Content-Range", "").strip(),
     )
-    total = None if said is None or said[2] == "*" else int(said[2])
-    if said is None or int(said[1]) != part.size or (announced and total not in (None, announced)):
+    total = None if span is None or span[2] == "*" else int(span[2])
+    if span is None or int(span[1]) != part.size or (announced and total not in (None, announced)):
         part.drop()
         raise _Interrupted("the server answers with another part than was asked for")
     return part.size, announced or total

@@ -87,10 +87,10 @@ class _Redirections(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, request: urllib.request.Request, *answer: Any
     ) -> urllib.request.Request | None:
-        found = super().redirect_request(request, *answer)
-        if found is not None and _origin(found.full_url) != _origin(request.full_url):
-            found.remove_header("Authorization")
-        return found
+        following = super().redirect_request(request, *answer)
+        if following is not None and _origin(following.full_url) != _origin(request.full_url):
+            following.remove_header("Authorization")
+        return following
 
 
 def _origin(url: str) -> tuple[str, str]:

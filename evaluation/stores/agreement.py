@@ -99,8 +99,8 @@ def check_results(results: records.StudyResults) -> None:
         (results.suggestions, "suggestion.json"),
         (results.projections, "projection.json"),
     )
-    for found, name in others:
-        for case, record in found.items():
+    for made, name in others:
+        for case, record in made.items():
             if record.case != case:
                 raise _wrong(root / case / name, f"is about the case {quoted([record.case])}")
             _check_values(record, study, root / case / name)
@@ -124,28 +124,31 @@ def _check_run(run: records.RunRecord, study: records.StudyRecord, path: Path) -
 
 
 def _check_predictions(
-    found: records.Predictions, study: records.StudyRecord, classes: tuple[str, ...], path: Path
+    table: records.Predictions,
+    study: records.StudyRecord,
+    classes: tuple[str, ...],
+    path: Path,
 ) -> None:
-    _same_classes(found.classes, classes, path)
-    _refuse_twice("photo", found.sample_ids, path)
-    _known("photo", found.sample_ids, {card.id for card in study.samples}, path)
+    _same_classes(table.classes, classes, path)
+    _refuse_twice("photo", table.sample_ids, path)
+    _known("photo", table.sample_ids, {card.id for card in study.samples}, path)
 
 
-def _check_explanation(found: records.CaseExplanation, path: Path) -> None:
-    for photo in found.photos:
-        if len(photo.probabilities) != len(found.classes):
+def _check_explanation(explanation: records.CaseExplanation, path: Path) -> None:
+    for photo in explanation.photos:
+        if len(photo.probabilities) != len(explanation.classes):
             raise _wrong(path, f"has {len(photo.probabilities)} probabilities of a photo")
-    for curve in found.faithfulness:
+    for curve in explanation.faithfulness:
         if len(curve.curve) == 1:
             raise _wrong(path, "has a curve of one point")
 
 
-def _check_projection(found: records.Projection, study: records.StudyRecord, path: Path) -> None:
-    if len(found.photos) != len(found.sample_ids):
-        raise _wrong(path, f"places {len(found.photos)} of {len(found.sample_ids)} photos")
-    if found.texts and len(found.texts) != len(found.classes):
-        raise _wrong(path, f"places {len(found.texts)} texts of {len(found.classes)} classes")
-    _known("photo", found.sample_ids, {card.id for card in study.samples}, path)
+def _check_projection(plane: records.Projection, study: records.StudyRecord, path: Path) -> None:
+    if len(plane.photos) != len(plane.sample_ids):
+        raise _wrong(path, f"places {len(plane.photos)} of {len(plane.sample_ids)} photos")
+    if plane.texts and len(plane.texts) != len(plane.classes):
+        raise _wrong(path, f"places {len(plane.texts)} texts of {len(plane.classes)} classes")
+    _known("photo", plane.sample_ids, {card.id for card in study.samples}, path)
 
 
 def _check_values(record: object, study: records.StudyRecord, path: Path) -> None:
@@ -166,16 +169,16 @@ def _check_values(record: object, study: records.StudyRecord, path: Path) -> Non
         for field in fields_of
     }
     for owner, name, value in _values(record):
-        told = () if value is None else (value,) if isinstance(value, str) else value
+        words = () if value is None else (value,) if isinstance(value, str) else value
         if (type(owner), name) in _PICTURES:
-            for picture in filter(None, told):
+            for picture in filter(None, words):
                 require_name(picture, path)
         elif isinstance(owner, records.Finding) and owner.topic == "quoted":
             continue  # a published system is none of the study's
         elif kind := named.get((type(owner), name)):
-            _known(kind, told, known[kind], path)
+            _known(kind, words, known[kind], path)
         elif name in kinds and not isinstance(owner, _OTHERS) and not isinstance(value, Mapping):
-            _known(kinds[name], told, known[kinds[name]], path)
+            _known(kinds[name], words, known[kinds[name]], path)
 
 
 def _values(record: object) -> Iterator[tuple[object, str, Any]]:
@@ -194,9 +197,9 @@ def _values(record: object) -> Iterator[tuple[object, str, Any]]:
             yield record, field.name, value
 
 
-def _same_classes(found: Iterable[str], expected: Iterable[str], path: Path) -> None:
-    if tuple(found) != tuple(expected):
-        raise _wrong(path, f"has the classes {quoted(found)}, not {quoted(expected)}")
+def _same_classes(classes: Iterable[str], expected: Iterable[str], path: Path) -> None:
+    if tuple(classes) != tuple(expected):
+        raise _wrong(path, f"has the classes {quoted(classes)}, not {quoted(expected)}")
 
 
 def _refuse_twice(what: str, names: Iterable[str], path: Path) -> None:

@@ -196,7 +196,7 @@ def states_of(root: Path) -> Path:
 
 def kept_states(root: Path, study: str) -> tuple[Path, ...]:
     """The folders of a study's kept states."""
-    return tuple(sorted(one.parent for one in states_of(root).glob(f"*/{study}/study.json")))
+    return tuple(sorted(record.parent for record in states_of(root).glob(f"*/{study}/study.json")))
 
 
 def read_results(root: Path) -> tuple[records.StudyResults, ...]:

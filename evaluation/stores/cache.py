@@ -33,7 +33,7 @@ class Part:
 
 def parts(cache: Path) -> tuple[Part, ...]:
     """Every part that the cache holds something of."""
-    found = []
+    every = []
     for name, (_, remade) in PARTS.items():
         files = [
             path
@@ -42,8 +42,8 @@ def parts(cache: Path) -> tuple[Part, ...]:
             if path.is_file() and not path.is_symlink()
         ]
         size = sum(file.stat().st_size for file in files)
-        found.append(Part(name=name, files=len(files), size=size, remade=remade))
-    return tuple(part for part in found if part.files)
+        every.append(Part(name=name, files=len(files), size=size, remade=remade))
+    return tuple(part for part in every if part.files)
 
 
 def prune(cache: Path, name: str) -> None:

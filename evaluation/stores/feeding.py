@@ -78,21 +78,21 @@ def embed(
     photo alone does not fit into memory.
     """
     key, wanted = classifier.fingerprint, {sample.digest: sample for sample in samples}
-    found = store.get(key, list(wanted))
+    rows_of = store.get(key, list(wanted))
     report = _counting(samples, progress)
-    report(found)
+    report(rows_of)
     embedded, seconds = 0, 0.0
     forward = AsFits(classifier.embed_images, limit=batch_size, device=classifier.device)
     # A processor that also computes has no threads to spare, a card waits.
     cores = 1 if classifier.device == "cpu" else os.cpu_count() or 1
     spare = max(DECODERS, min(MOST_DECODERS, cores))
-    if len(found) < len(wanted):
+    if len(rows_of) < len(wanted):
         with store.filling(key):
             # Another process may have embedded them while we waited for the lock.
-            meanwhile = store.get(key, [digest for digest in wanted if digest not in found])
-            found |= meanwhile
+            meanwhile = store.get(key, [digest for digest in wanted if digest not in rows_of])
+            rows_of |= meanwhile
             report(meanwhile)
-            missing = [sample for digest, sample in wanted.items() if digest not in found]
+            missing = [sample for digest, sample in wanted.items() if digest not in rows_of]
             starts = range(0, len(missing), batch_size)
             ahead = in_advance(
                 [missing[start : start + batch_size] for start in starts],
@@ -103,9 +103,9 @@ def embed(
                 store.put(key, vectors)
                 seconds += taken
                 embedded += len(vectors)
-                found |= vectors
+                rows_of |= vectors
                 report(vectors)
-    rows = [found[sample.digest] for sample in samples]
+    rows = [rows_of[sample.digest] for sample in samples]
     return EmbeddingRun(
         embeddings=np.stack(rows) if rows else np.empty((0, classifier.dim), dtype=np.float32),
         embedded=embedded,
@@ -234,5 +234,5 @@ def is_out_of_memory(error: Exception) -> bool:
     import torch
 
     signs = ("out of memory", "can't allocate memory", "not enough memory")
-    said = any(sign in str(error) for sign in signs)
-    return said or isinstance(error, (MemoryError, torch.OutOfMemoryError))
+    lacking = any(sign in str(error) for sign in signs)
+    return lacking or isinstance(error, (MemoryError, torch.OutOfMemoryError))

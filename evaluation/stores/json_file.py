@@ -70,9 +70,9 @@ def plain(record: object) -> Any:
     return _CONVERTER.unstructure(record)
 
 
-def structured(found: Any, kind: type[T]) -> T:
+def structured(content: Any, kind: type[T]) -> T:
     """What :func:`plain` gave, as a record again; cattrs says what does not fit."""
-    return _CONVERTER.structure(found, kind)
+    return _CONVERTER.structure(content, kind)
 
 
 def read_plain(path: Path, kind: type[T]) -> T:
@@ -96,14 +96,14 @@ def read_json(path: Path, kind: type[T], *, again: str = SCORE_AGAIN) -> T:
     try:
         with reading(path, ArtefactError, remedy="check its permissions"):
             content = path.read_bytes()
-        found = _parsed(content)
+        parsed = _parsed(content)
     except FileNotFoundError:
         raise ArtefactError("no such artefact", where=path, remedy=again) from None
     except (ValueError, RecursionError) as error:
         raise ArtefactError(f"is not JSON ({one_line(error)})", where=path, remedy=again) from error
-    _check_version(found, path)
+    _check_version(parsed, path)
     try:
-        return structured(found, kind)
+        return structured(parsed, kind)
     except (cattrs.BaseValidationError, TypeError, ValueError, KeyError) as error:
         reason = "; ".join(cattrs.transform_error(error)[:3])
         raise ArtefactError(
@@ -118,8 +118,8 @@ def _finite(text: str) -> float:
     return value
 
 
-def _check_version(found: Any, path: Path) -> None:
-    version = found.get("schema_version") if isinstance(found, dict) else None
+def _check_version(content: Any, path: Path) -> None:
+    version = content.get("schema_version") if isinstance(content, dict) else None
     if type(version) is int and OLDEST_READ <= version <= SCHEMA_VERSION:
         return
     newer = isinstance(version, int) and version > SCHEMA_VERSION

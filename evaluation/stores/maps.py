@@ -87,17 +87,17 @@ class MapCache(SqliteFile):
         self.add(_ENTRIES, [(key, content)], replace=True)
 
     def _entry(self, key: str, read: Callable[[bytes], T]) -> T | None:
-        found: list[T] = []
+        values: list[T] = []
 
         def sound(row: tuple[Any, ...]) -> bool:
             try:
-                found.append(read(row[1]))
+                values.append(read(row[1]))
             except (ValueError, TypeError, OSError, EOFError, zipfile.BadZipFile, zlib.error):
                 return False
             return True
 
         for _ in self.rows(_ENTRIES, [key], sound=sound):
-            return found[-1]
+            return values[-1]
         return None
 
 

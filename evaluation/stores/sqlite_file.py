@@ -173,8 +173,8 @@ class SqliteFile:
 
     def _heal(self, table: Table, where: str, given: Sequence[object], bad: Sequence[Row]) -> None:
         # Writing into a file whose pages are damaged would damage others.
-        if (said := self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-            raise sqlite3.DatabaseError(said)
+        if (state := self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            raise sqlite3.DatabaseError(state)
         keys = " AND ".join(f"{name} IS ?" for name in table.columns[: len(table.key)])
         with self.transaction():
             self._connection.executemany(f"DELETE FROM {table.name} WHERE {keys}", bad)  # noqa: S608

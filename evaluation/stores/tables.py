@@ -77,14 +77,14 @@ def read_predictions(path: Path) -> Predictions:
     path = table_file(path)
     try:
         with reading(path, ArtefactError, remedy="check its permissions"):
-            found = _from_parquet(path) if path.suffix == ".parquet" else _from_csv(path)
+            table = _from_parquet(path) if path.suffix == ".parquet" else _from_csv(path)
     except FileNotFoundError as error:
         raise _no_table(path, f"cannot be read ({one_line(error)})") from error
     except (KeyError, ValueError, IndexError) as error:
         raise _no_table(path, f"has a bad row ({one_line(error)})") from error
-    if not ((found.probabilities >= 0) & (found.probabilities <= 1)).all():
+    if not ((table.probabilities >= 0) & (table.probabilities <= 1)).all():
         raise _no_table(path, "has a probability that is none")
-    return found
+    return table
 
 
 def _from_csv(path: Path) -> Predictions:

@@ -60,8 +60,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--force": "run cases anew though nothing changed since",
         "--retry": "ask again for weights that could not be had today",
     }
-    for flag, said in flags.items():
-        group.addoption(flag, action="store_true", help=said)
+    for flag, meaning in flags.items():
+        group.addoption(flag, action="store_true", help=meaning)
     group.addoption(
         "--resume",
         action=argparse.BooleanOptionalAction,
@@ -245,12 +245,12 @@ def gain_since(case: Case, pytestconfig: pytest.Config) -> Callable[[str], float
         root: Path = pytestconfig.getoption("--artefacts")
         try:
             with state(root, case.study, name) as then:
-                found = {change.case: change for change in changes(root, case.study, then)}
+                changed = {change.case: change for change in changes(root, case.study, then)}
         except VeilleError as error:
             pytest.fail(str(error), pytrace=False)
-        if case.id not in found:
+        if case.id not in changed:
             pytest.fail(f"{case.id} was not scored when {name} was saved", pytrace=False)
-        return found[case.id].gap.value or 0.0
+        return changed[case.id].gap.value or 0.0
 
     return gain
 

@@ -82,5 +82,5 @@ def _write_results(
 def _compared(root: Path, study: str) -> CaseComparison | None:
     from evaluation.stages.compare import compare_cases
 
-    found = compare_cases(root, study)
-    return None if found is None else found.comparison
+    result = compare_cases(root, study)
+    return None if result is None else result.comparison

@@ -83,5 +83,5 @@ def opened(spec: ModelSpec, classes: Sequence[str]) -> str:  # noqa: ARG001 - it
         open_clip.create_model_from_pretrained(
             source.model, source.pretrained, device="meta", weights_only=True, **source.overrides
         )
-    found = read[0].fits(spec.architecture or source.checkpoint.parent.name)
-    return "; ".join((found, *source.warnings))
+    fit = read[0].fits(spec.architecture or source.checkpoint.parent.name)
+    return "; ".join((fit, *source.warnings))

@@ -44,8 +44,8 @@ def find_source(spec: ModelSpec, loading: Loading) -> Source:
     """
     if spec.weights == "embedded":
         folder = embedded.assemble(loading.cache)
-        found = _folder_source(spec, folder, folder / embedded.WEIGHTS_FILE)
-        return replace(found, sealed=embedded.sealed_digest(folder))
+        source = _folder_source(spec, folder, folder / embedded.WEIGHTS_FILE)
+        return replace(source, sealed=embedded.sealed_digest(folder))
     if spec.weights.startswith(hub.HUB):
         return _hub_source(spec, loading)
     if is_path(spec.weights):
@@ -223,11 +223,11 @@ def _published_preprocessing(architecture: str) -> dict[str, Any]:
     """
     from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 
-    found = [
+    ways = [
         _preprocessing(get_pretrained_cfg(architecture, tag))
         for tag in list_pretrained_tags_by_model(architecture)
     ]
-    return found[0] if found and all(other == found[0] for other in found) else {}
+    return ways[0] if ways and all(other == ways[0] for other in ways) else {}
 
 
 def _preprocessing(tag: Mapping[str, Any]) -> dict[str, Any]:

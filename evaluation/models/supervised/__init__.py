@@ -23,5 +23,5 @@ def __getattr__(name: str) -> Callable[..., Any]:
     """The functions that build something, which import torch and its family: seconds."""
     if name not in _NEED_TORCH:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: Callable[..., Any] = getattr(import_module(f"{__name__}.classifier"), name)
-    return found
+    function: Callable[..., Any] = getattr(import_module(f"{__name__}.classifier"), name)
+    return function

@@ -17,13 +17,13 @@ def last_parts(trunk: nn.Module, blocks: int) -> list[nn.Module]:
 
 def _parts(module: nn.Module, total: int) -> list[nn.Module]:
     """In the order of the forward pass, which is that of their declaration."""
-    found: list[nn.Module] = []
+    parts: list[nn.Module] = []
     for child in module.children():
         size = sum(parameter.numel() for parameter in child.parameters())
         sequence = isinstance(child, nn.Sequential | nn.ModuleList | nn.ModuleDict)
         wrapper = 2 * size > total and next(child.children(), None) is not None
-        found += _parts(child, total) if sequence or wrapper else [child]
-    return found
+        parts += _parts(child, total) if sequence or wrapper else [child]
+    return parts
 
 
 def _is_block(part: nn.Module) -> bool:

@@ -118,11 +118,11 @@ class SupervisedClassifier(TowerEmbedder):
 
     def _noting(self, head: Head, classes: tuple[str, ...]) -> Head:
         """Says that a checkpoint's own head was left out, when one might expect it not to be."""
-        found = len(self._trunk.head.get("weight", ()))
-        if found in (0, _IMAGENET_CLASSES):
+        outputs = len(self._trunk.head.get("weight", ()))
+        if outputs in (0, _IMAGENET_CLASSES):
             return head
         note = (
-            f"the checkpoint's own head tells {found} classes apart, the study has"
+            f"the checkpoint's own head tells {outputs} classes apart, the study has"
             f" {len(classes)}: it was left out, and a new head trained (keep_head = true keeps it)"
         )
         return replace(head, warnings=(*head.warnings, note))
@@ -203,13 +203,14 @@ def opened(spec: ModelSpec, classes: Sequence[str]) -> str:
     path = Path(spec.weights)
     with torch.device("meta"):
         trunk = create_trunk(spec)
-    found, head = read_state(path, trunk)
+    checkpoint, head = read_state(path, trunk)
     with torch.device("meta"):
-        load_state(trunk, {name: value.to("meta") for name, value in found.tensors.items()}, path)
-    said = found.fits(trunk.architecture.name)
+        shapes = {name: tensor.to("meta") for name, tensor in checkpoint.tensors.items()}
+        load_state(trunk, shapes, path)
+    text = checkpoint.fits(trunk.architecture.name)
     if "weight" in head:
         kept = "kept" if spec.head_classes else "left out"
-        said += f"; its head of {len(head['weight'])} classes is {kept}"
+        text += f"; its head of {len(head['weight'])} classes is {kept}"
     if spec.head_classes:
         own_head(spec, head, tuple(classes), trunk.dim)
-    return said
+    return text

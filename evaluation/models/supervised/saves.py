@@ -46,10 +46,10 @@ def read(file: Path) -> Saved | None:
     """What is saved of a training; None, with a warning for a damaged file, when nothing is."""
     try:
         with safe_open(file, framework="pt") as saved:
-            told = saved.metadata()
+            notes = saved.metadata()
             tensors = {name: saved.get_tensor(name) for name in saved.keys()}  # noqa: SIM118
-        if told["seal"] == digest_of([told["info"], tensors_digest(tensors)]):
-            return json.loads(told["info"]), tensors
+        if notes["seal"] == digest_of([notes["info"], tensors_digest(tensors)]):
+            return json.loads(notes["info"]), tensors
     except FileNotFoundError:
         return None
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):

@@ -118,12 +118,12 @@ class Trainer:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """All that the next epoch depends on."""
-        found = {f"network.{key}": tensor for key, tensor in self._network.state_dict().items()}
+        tensors = {f"network.{key}": tensor for key, tensor in self._network.state_dict().items()}
         if self._average is not None:
-            found |= {f"average.{key}": tensor for key, tensor in self.weights().items()}
+            tensors |= {f"average.{key}": tensor for key, tensor in self.weights().items()}
         for number, state in self._optimiser.state_dict()["state"].items():
-            found |= {f"optimiser.{number}.{key}": tensor for key, tensor in state.items()}
-        return found
+            tensors |= {f"optimiser.{number}.{key}": tensor for key, tensor in state.items()}
+        return tensors
 
     def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Back to where the tensors were taken."""
@@ -173,13 +173,13 @@ class Trainer:
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         truth = torch.from_numpy(self._truth(batch)).to(self.device)
-        while (found := self._gradients(pixels, truth)) is None:
+        while (result := self._gradients(pixels, truth)) is None:
             self._halve(len(batch))
-        require_finite(found[0], epoch=epoch, plan=self.plan, where=self._spec.name)
+        require_finite(result[0], epoch=epoch, plan=self.plan, where=self._spec.name)
         self._optimiser.step()
         if self._average is not None:
             self._average.update(self._network)
-        return found
+        return result
 
     def _gradients(self, pixels: torch.Tensor, truth: torch.Tensor) -> tuple[float, int] | None:
         """The mean loss and the right answers, gradients in place; None without the memory.
@@ -225,10 +225,10 @@ class Trainer:
         if not part:
             return {}
         logits = self._through(part, self._kept())
-        found = judged(logits, torch.from_numpy(self._truth(part)))
-        loss = found["validation_loss"]
+        numbers = judged(logits, torch.from_numpy(self._truth(part)))
+        loss = numbers["validation_loss"]
         require_finite(loss, epoch=epoch, plan=self.plan, where=self._spec.name)
-        return found
+        return numbers
 
     # ------------------------------------------------------------------ forward passes
 

@@ -96,10 +96,10 @@ def _torchvision_trunk(architecture: Architecture, spec: ModelSpec) -> Trunk:
 
 
 def _last_linear(module: nn.Module) -> tuple[str, Any]:
-    found = [
+    linear = [
         (name, layer) for name, layer in module.named_modules() if isinstance(layer, nn.Linear)
     ]
-    name, last = found[-1] if found else ("", None)
+    name, last = linear[-1] if linear else ("", None)
     # SqueezeNet's classifier is a convolution: its last linear layer, if any, is not the end.
     return (
         (name, last) if last is not None and last.out_features == _IMAGENET_CLASSES else ("", None)
@@ -125,12 +125,12 @@ def _take_off_auxiliary_heads(module: nn.Module) -> tuple[str, ...]:
 def _torchvision_preprocessing(name: str) -> Mapping[str, Any]:
     import torchvision
 
-    told = torchvision.models.get_model_weights(name).DEFAULT.transforms()
+    transforms = torchvision.models.get_model_weights(name).DEFAULT.transforms()
     return _preprocessing(
-        size=(told.crop_size[0],) * 2,
-        mean=told.mean,
-        std=told.std,
-        interpolation=told.interpolation.value,
+        size=(transforms.crop_size[0],) * 2,
+        mean=transforms.mean,
+        std=transforms.std,
+        interpolation=transforms.interpolation.value,
     )
 
 
@@ -199,8 +199,8 @@ def load_trunk(spec: ModelSpec, loading: Loading) -> Trunk:
         return replace(trunk, digest=_state_digest(trunk), pretrained=False)
     if spec.weights == "imagenet" and trunk.architecture.library == "timm":
         return _timm_imagenet(spec, trunk)
-    found, head = read_state(path, trunk)
-    load_state(trunk, found.tensors, path)
+    checkpoint, head = read_state(path, trunk)
+    load_state(trunk, checkpoint.tensors, path)
     return replace(trunk, digest=file_digest(path), head=head)
 
 
@@ -238,15 +238,15 @@ def read_state(path: Path, trunk: Trunk) -> tuple[Checkpoint, State]:
 
     Raises :class:`ModelError` when the file holds no plain tensors.
     """
-    found = read_checkpoint(path)
-    state = found.tensors
+    checkpoint = read_checkpoint(path)
+    state = checkpoint.tensors
     if trunk.architecture.library == "torchvision":
         state = renamed(state)
     heads = tuple(f"{head}." for head in trunk.heads)
     kept = {name: value for name, value in state.items() if not name.startswith(heads)}
     own = {name: tensor for name, tensor in state.items() if heads and name.startswith(heads[0])}
     head = {name.removeprefix(heads[0]): tensor for name, tensor in own.items()}
-    return replace(found, tensors=kept), head
+    return replace(checkpoint, tensors=kept), head
 
 
 def load_state(trunk: Trunk, state: State, where: object) -> None:
