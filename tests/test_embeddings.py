@@ -373,7 +373,7 @@ def test_decoding_stays_one_batch_ahead(store: EmbeddingStore) -> None:
             ahead.append(len(load.opened) - sum(self.batches))
             return super().embed_images(batch)
 
-    embed(make_samples(40), Watching(), store, load=load, batch_size=4, workers=4)
+    embed(make_samples(40), Watching(), store, load=load, batch_size=4)
     assert max(ahead) <= 8
     assert ahead[0] > 4  # and it does work ahead
 

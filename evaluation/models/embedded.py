@@ -115,12 +115,6 @@ def _readable(path: Path, package: str) -> Path:
     return path
 
 
-def require_sources() -> None:
-    """Raises :class:`WeightsUnavailable` when the embedded model cannot be made here.  Cheap."""
-    trunk_file()
-    text_folder()
-
-
 # ---------------------------------------------------------------------- the trunk
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from evaluation.errors import DataError, ModelError, one_line
 from evaluation.records import Sample
+from evaluation.records.base import silent
 from evaluation.stores.embeddings import Embedder, EmbeddingStore, FloatVectors
 
 if TYPE_CHECKING:
@@ -61,17 +62,15 @@ def embed(
     *,
     load: Load,
     batch_size: int = 32,
-    workers: int | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], None] = silent,
 ) -> EmbeddingRun:
     """The embeddings of the samples, from the store where it has them.
 
-    Photos that are missing are opened as RGB by ``load`` and decoded, in as many threads as pay
-    on the model's device unless ``workers`` says how many, one batch ahead of the model; photos
-    of equal bytes once.  Each batch is stored at once, so that a kill loses one batch.  A batch
-    that does not fit into memory is halved, and so are those that follow.  When two processes
-    need the same model's embeddings, one makes them and the other waits.  ``progress`` is told
-    how many of the samples have their embedding, as it grows to N.
+    Photos that are missing are opened as RGB by ``load`` and decoded one batch ahead of the model,
+    those of equal bytes once.  Each batch is stored at once: a kill loses one.  A batch that does
+    not fit into memory is halved, and so are those that follow.  When two processes need the same
+    embeddings, one makes them and the other waits.  ``progress`` is told how many of the samples
+    have their embedding, as it grows to N.
 
     Raises :class:`StoreError`: the store cannot be read or written; :class:`DataError`: a photo
     cannot be read any more; :class:`ModelError`: the model gives values that are not finite, or one
@@ -81,11 +80,11 @@ def embed(
     rows_of = store.get(key, list(wanted))
     report = _counting(samples, progress)
     report(rows_of)
-    embedded, seconds = 0, 0.0
+    missing: list[Sample] = []
+    seconds = 0.0
     forward = AsFits(classifier.embed_images, limit=batch_size, device=classifier.device)
     # A processor that also computes has no threads to spare, a card waits.
     cores = 1 if classifier.device == "cpu" else os.cpu_count() or 1
-    spare = max(DECODERS, min(MOST_DECODERS, cores))
     if len(rows_of) < len(wanted):
         with store.filling(key):
             # Another process may have embedded them while we waited for the lock.
@@ -97,26 +96,25 @@ def embed(
             ahead = in_advance(
                 [missing[start : start + batch_size] for start in starts],
                 lambda sample: classifier.preprocess(load(sample)),
-                workers or spare,
+                max(DECODERS, min(MOST_DECODERS, cores)),
             )
             for vectors, taken in _embedded(ahead, forward):
                 store.put(key, vectors)
                 seconds += taken
-                embedded += len(vectors)
                 rows_of |= vectors
                 report(vectors)
     rows = [rows_of[sample.digest] for sample in samples]
     return EmbeddingRun(
         embeddings=np.stack(rows) if rows else np.empty((0, classifier.dim), dtype=np.float32),
-        embedded=embedded,
-        reused=len(wanted) - embedded,
+        embedded=len(missing),
+        reused=len(wanted) - len(missing),
         seconds=seconds,
         batch_size=forward.limit,
     )
 
 
 def _counting(
-    samples: Sequence[Sample], progress: Callable[[int], None] | None
+    samples: Sequence[Sample], progress: Callable[[int], None]
 ) -> Callable[[Iterable[str]], None]:
     """Counts the samples that have their embedding, as photos are found or embedded."""
     times, done = Counter(sample.digest for sample in samples), 0
@@ -125,7 +123,7 @@ def _counting(
         nonlocal done
         more = sum(times[digest] for digest in digests)
         done += more
-        if progress is not None and more:
+        if more:
             progress(done)
 
     return report

@@ -41,20 +41,15 @@ def _strict(value: Any, kind: type[Any]) -> Any:
     return kind(value)
 
 
-def _converter() -> cattrs.Converter:
-    converter = cattrs.preconf.json.make_converter(forbid_extra_keys=True)
-    for kind in _SCALARS:
-        converter.register_structure_hook(kind, _strict)
-    # An option is a str, int, float or bool and stays what it was; JSON keeps them apart.
-    configure_union_passthrough(Option | None, converter)
-    converter.register_structure_hook_factory(
-        lambda kind: getattr(kind, "__dataclass_fields__", None) is not None,
-        lambda kind: make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True),
-    )
-    return converter
-
-
-_CONVERTER = _converter()
+_CONVERTER = cattrs.preconf.json.make_converter(forbid_extra_keys=True)
+for _scalar in _SCALARS:
+    _CONVERTER.register_structure_hook(_scalar, _strict)
+# An option is a str, int, float or bool and stays what it was; JSON keeps them apart.
+configure_union_passthrough(Option | None, _CONVERTER)
+_CONVERTER.register_structure_hook_factory(
+    lambda kind: getattr(kind, "__dataclass_fields__", None) is not None,
+    lambda kind: make_dict_structure_fn(kind, _CONVERTER, _cattrs_forbid_extra_keys=True),
+)
 
 
 def to_json(record: object, indent: int | None = 1) -> str:

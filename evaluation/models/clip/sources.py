@@ -238,7 +238,8 @@ def _preprocessing(tag: Mapping[str, Any]) -> dict[str, Any]:
 def availability(spec: ModelSpec, *, offline: bool) -> Availability:
     """Whether the weights are here, and how large they are otherwise; fetches nothing."""
     if spec.weights == "embedded":
-        embedded.require_sources()
+        embedded.trunk_file()
+        embedded.text_folder()
     elif is_path(spec.weights):
         existing(spec)
     else:
