@@ -140,16 +140,19 @@ PROMPTS = ("noms", "descriptions")
 
 def test_workers_share_the_work(tmp_path: Path, study: Path) -> None:
     """Under pytest-xdist a model's cases go to one worker, are scored once, and all tabled."""
-    tiny_model(study / "small", width=48)
-    other = '[[models]]\nname = "small"\nkind = "clip"\nweights = "./small"\ntitle = "Petit"\n'
-    write_study(study, other)
+    photos = sorted((study / "photos").glob("*/*.png"))
+    rows = "".join(f"{path.parent.name}/{path.name},{path.parent.name}\n" for path in photos)
+    (study / "oracle.csv").write_text(f"id,label\n{rows}")
+    other = '[[models]]\nname = "oracle"\nkind = "predictions"\nfile = "oracle.csv"\n'
+    write_study(study, f'{other}title = "Oracle"\n')
     done = run_apart(tmp_path, "--study", study, "-n", "2", "-v")
     assert done.returncode == 0, done.output
-    places = set(re.findall(r"\[(gw\d)\].*\[essai/(\w+)/", done.output))
+    places = set(re.findall(r"\[(gw\d)\].*\[essai/(\w+)", done.output))
     assert len(places) == len({model for _, model in places}) == 2
-    assert done.output.count("essai ") >= 4
-    runs = [read(tmp_path, f"essai/{m}/{p}") for m in ("tiny", "small") for p in PROMPTS]
-    assert sorted(run["timings"]["images_embedded"] for run in runs) == [0, 0, 18, 18]
+    assert done.output.count("essai ") >= 3
+    runs = [read(tmp_path, f"essai/tiny/{prompts}") for prompts in PROMPTS]
+    assert sorted(run["timings"]["images_embedded"] for run in runs) == [0, 18]
+    assert read(tmp_path, "essai/oracle")["metrics"][0]["value"] == 1
 
 
 def test_a_floor_that_is_missed_fails_the_run(study: Path, run: Run) -> None:
@@ -181,20 +184,32 @@ def test_mistakes_in_a_study_are_said_in_one_line_each(
     assert not (tmp_path / "artefacts").exists()
 
 
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ('Lamps = ["a lamp"]\nMugs = ["a mug"]\n', ("Rugs",)),
-        ('Lamps = ["l"]\nMugs = ["m"]\nRugs = ["r"]\nLamp = ["x"]\n', ("Lamp", "Lamps")),
-    ],
+MISFITS = (
+    ('Lamps = ["a lamp"]\nMugs = ["a mug"]\n', ("Rugs",)),
+    ('Lamps = ["l"]\nMugs = ["m"]\nRugs = ["r"]\nLamp = ["x"]\n', ("Lamp", "Lamps")),
 )
+"""Texts that do not fit the classes, and what is named then."""
+
+
+def misfit(study: Path, text: str) -> None:
+    head = 'title = "D"\nlanguage = "en"\n[texts]\n'
+    (study / "prompts" / "descriptions.toml").write_text(head + text)
+
+
+@pytest.mark.parametrize(("text", "words"), MISFITS)
 def test_texts_that_do_not_fit_the_classes_are_refused(
     tmp_path: Path, study: Path, run: Run, text: str, words: tuple[str, ...]
 ) -> None:
     """A class without a text, or a text for an unknown class, ends the run before scoring."""
-    head = 'title = "D"\nlanguage = "en"\n[texts]\n'
-    (study / "prompts" / "descriptions.toml").write_text(head + text)
+    misfit(study, text)
     one_line(run("--study", study), *words)
+    assert not (tmp_path / "artefacts").exists()
+
+
+def test_workers_refuse_what_one_process_does(tmp_path: Path, study: Path) -> None:
+    """In the same single line."""
+    text, words = MISFITS[1]
+    misfit(study, text)
     one_line(run_apart(tmp_path, "--study", study, "-n", "2"), *words)
     assert not (tmp_path / "artefacts").exists()
 

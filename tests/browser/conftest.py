@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -70,7 +70,9 @@ class _Quiet(SimpleHTTPRequestHandler):
 @contextmanager
 def _serving(folder: Path) -> Iterator[str]:
     server = _Server(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    )
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
@@ -92,55 +94,83 @@ def at_root(site: Path) -> Iterator[str]:
 
 
 OpenPage = Callable[..., "Page"]
+Handlers = Mapping[str, Callable[[Any], None]]
 
 
 def until(page: Page, expression: str, *, arg: object = None) -> None:
     """Waits for JavaScript to be true: the pages' policy lets nothing but a debugger evaluate."""
     deadline = time.monotonic() + 10
     while not page.evaluate(expression, arg):
-        assert time.monotonic() < deadline, expression
+        assert time.monotonic() < deadline, f"{page.url}: not {expression}"
         page.wait_for_timeout(50)
 
 
+@pytest.fixture(scope="session")
+def spare_pages() -> list[Page]:
+    """Blank pages that tests have left: to make one takes longer than to load it."""
+    return []
+
+
+FORGET = "() => { try { localStorage.clear(); sessionStorage.clear(); } catch { /* no site */ } }"
+
+
 @pytest.fixture
-def open_page(chromium: Browser, site: Path) -> Iterator[OpenPage]:
-    """Opens a page; afterwards nothing may have failed, complained, or gone elsewhere."""
-    contexts: list[Any] = []
+def open_page(chromium: Browser, spare_pages: list[Page], site: Path) -> Iterator[OpenPage]:
+    """Opens a page; afterwards nothing may have failed, complained, or gone elsewhere.
+
+    The page then serves another test, blank and with nothing remembered.  One that a test sets
+    something on is ``fresh``, and closed.
+    """
+    used: list[tuple[Page, Handlers]] = []
     faults: list[str] = []
 
-    def opened(uri: str, *, base: str = "", width: int = 1440, scheme: str = "light") -> Page:
-        context = chromium.new_context(
-            viewport={"width": width, "height": 844},
-            color_scheme="dark" if scheme == "dark" else "light",
-            locale="fr-FR",
-        )
-        contexts.append(context)
-        page = context.new_page()
+    def opened(
+        uri: str, *, base: str = "", width: int = 1440, scheme: str = "light", fresh: bool = False
+    ) -> Page:
         base = base or site.as_uri() + "/"
-
-        def request(one: Any) -> None:
-            if not one.url.startswith((base, "data:", "blob:", "about:")):
-                faults.append(f"{uri} asks for {one.url}")
-
-        page.on("request", request)
-
-        def failed(one: Any) -> None:
-            # Leaving a page cancels what it was still loading: that is no fault of the page.
-            if one.failure != "net::ERR_ABORTED":
-                faults.append(f"{uri}: {one.url} failed ({one.failure})")
-
-        page.on("requestfailed", failed)
-        page.on("pageerror", lambda error: faults.append(f"{uri}: {error}"))
-        page.on(
-            "console",
-            lambda line: (
-                faults.append(f"{uri}: {line.text}") if line.type in {"error", "warning"} else None
-            ),
-        )
+        known = spare_pages and not fresh
+        page = spare_pages.pop() if known else chromium.new_context(locale="fr-FR").new_page()
+        handlers = _handlers(uri, base, faults)
+        used.append((page, {} if fresh else handlers))
+        for event, handler in handlers.items():
+            page.on(event, handler)
+        page.set_viewport_size({"width": width, "height": 844})
+        page.emulate_media(media="null", color_scheme="dark" if scheme == "dark" else "light")
         page.goto(base + uri)
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    for page, handlers in used:
+        if not handlers:
+            page.context.close()
+            continue
+        page.evaluate(FORGET)
+        page.context.clear_permissions()
+        page.goto("about:blank")
+        page.mouse.move(0, 0)
+        for event, handler in handlers.items():
+            page.remove_listener(event, handler)
+        spare_pages.append(page)
     assert faults == []
+
+
+def _handlers(uri: str, base: str, faults: list[str]) -> Handlers:
+    """What listens to a page, and tells its faults."""
+
+    def request(one: Any) -> None:
+        if not one.url.startswith((base, "data:", "blob:", "about:")):
+            faults.append(f"{uri} asks for {one.url}")
+
+    def failed(one: Any) -> None:
+        # Leaving a page cancels what it was still loading: that is no fault of the page.
+        if one.failure != "net::ERR_ABORTED":
+            faults.append(f"{uri}: {one.url} failed ({one.failure})")
+
+    def said(line: Any) -> None:
+        if line.type in {"error", "warning"}:
+            faults.append(f"{uri}: {line.text}")
+
+    def thrown(error: object) -> None:
+        faults.append(f"{uri}: {error}")
+
+    return {"request": request, "requestfailed": failed, "pageerror": thrown, "console": said}

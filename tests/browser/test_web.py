@@ -57,7 +57,7 @@ def test_nothing_moves_and_little_is_loaded(
     What the time of the paint hangs on is held without a clock: 24 requests, and 60 kB in at most
     five files that painting waits for.
     """
-    page = open_page("index.html", base=at_root, width=width)
+    page = open_page("index.html", base=at_root, width=width, fresh=True)
     # Each page is the first that its reader opens.
     page.context.new_cdp_session(page).send("Network.setCacheDisabled", {"cacheDisabled": True})
     asked: list[str] = []

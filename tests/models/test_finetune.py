@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 from safetensors.torch import load_file
 from torch import nn
 
 from evaluation.errors import ModelError, VeilleWarning
 from evaluation.models import Loading, load_model
-from evaluation.models.supervised import trunks
+from evaluation.models.supervised import finetune, trunks
 from evaluation.models.supervised.blocks import last_parts
 from evaluation.models.supervised.classifier import SupervisedClassifier
 from evaluation.models.supervised.trunks import create_trunk
@@ -201,22 +202,27 @@ def test_an_interrupted_training_continues_the_same_curve(tmp_path: Path, at: in
 
 
 SCRIPT = """
-import sys, time
+import sys
 from pathlib import Path
 sys.path.insert(0, {repository!r})
 from tests.models import test_finetune as t
 def watch(done, total, note):
     print(done, flush=True)
-    time.sleep({pause})
+    if {held} and done == 1:
+        sys.stdin.readline()
 t._load(Path({cache!r}), t._spec(t.AUGMENTED, epochs=8), watch=watch)
 """
 
 
-def _start(cache: Path, pause: float) -> subprocess.Popen[str]:
-    """A process that trains, and tells its epochs."""
-    script = SCRIPT.format(repository=str(REPOSITORY), cache=str(cache), pause=pause)
+def _start(cache: Path, *, held: bool = False) -> subprocess.Popen[str]:
+    """A process that trains, and tells its epochs; ``held``, it waits after the first."""
+    script = SCRIPT.format(repository=str(REPOSITORY), cache=str(cache), held=held)
     return subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
     )
 
 
@@ -229,7 +235,7 @@ def _wait_for(process: subprocess.Popen[str], epoch: int) -> None:
 def test_a_killed_process_leaves_a_training_that_continues(tmp_path: Path) -> None:
     """SIGKILL in the middle of an epoch: the next process takes up where it was."""
     cache = tmp_path / "cache"
-    process = _start(cache, pause=0.0)
+    process = _start(cache)
     _wait_for(process, 3)
     time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
@@ -280,10 +286,23 @@ def test_what_is_left_in_the_cache_is_the_result_alone(tmp_path: Path) -> None:
     assert {name.partition(".")[0] for name in load_file(file)} == {"best"}
 
 
-def test_two_that_want_the_same_training_make_it_once(tmp_path: Path) -> None:
+def test_two_that_want_the_same_training_make_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The second one waits, and finds it; even when it was told not to resume."""
-    first = _start(tmp_path, pause=1.0)
+    first = _start(tmp_path, held=True)
     _wait_for(first, 1)
+
+    class Lock(FileLock):
+        """The first one goes on when the second one is about to wait for it."""
+
+        def acquire(self, *given: Any, **named: Any) -> Any:
+            assert first.stdin is not None
+            first.stdin.write("\n")
+            first.stdin.flush()
+            return super().acquire(*given, **named)
+
+    monkeypatch.setattr(finetune, "FileLock", Lock)
     epochs: list[int] = []
     spec = _spec(AUGMENTED, epochs=8)
     model = _load(tmp_path, spec, resume=False, watch=lambda n, _total, _note: epochs.append(n))

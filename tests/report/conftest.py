@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from html import unescape
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from evaluation.records import StudyResults
 from evaluation.report.kit.markup import Templates
@@ -119,19 +118,23 @@ def write_artefacts(root: Path, *results: StudyResults) -> Path:
 def build_site(
     output: Path, artefacts_folder: Path, config: str = "mkdocs.yml", **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs `mkdocs build --strict`, on the repository's own mkdocs.yml unless told otherwise."""
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
-    return subprocess.run(
-        [*command, "--config-file", config, "--site-dir", str(output)],
-        cwd=ROOT,
-        env=os.environ
-        | {"VEILLE_ARTEFACTS": str(artefacts_folder), "NO_MKDOCS_2_WARNING": "1"}
-        | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    """`mkdocs build --strict` on the repository's own mkdocs.yml unless told otherwise.
+
+    In this process: to start another takes as long as to build the site.  What is no message of
+    MkDocs is raised.
+    """
+    from mkdocs.__main__ import cli
+
+    command = ["build", "--strict", "--config-file", config, "--site-dir", str(output)]
+    environment |= {"VEILLE_ARTEFACTS": str(artefacts_folder), "NO_MKDOCS_2_WARNING": "1"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        done = CliRunner().invoke(cli, command)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(command, done.exit_code, done.output, "")
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,8 @@ def test_every_method_that_a_page_names_has_a_gloss(
         for uri, page in found.items():
             if not (uri.startswith("etudes/") and uri.endswith(".md") and isinstance(page, str)):
                 continue
-            said = {one for one in GLOSSES if re.search(rf"(?<![\w-]){one}(?![\w-])", words(page))}
+            text = words(page)
+            said = {one for one in GLOSSES if re.search(rf"(?<![\w-]){one}(?![\w-])", text)}
             told = re.findall(r'<abbr title="[^"]+">([^<]+)</abbr>', page)
             assert sorted(told) == sorted(said), uri
             seen |= said

@@ -9,8 +9,6 @@ import pytest
 import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
-from statsmodels.stats import contingency_tables
-from statsmodels.stats.multitest import multipletests
 
 from evaluation.scoring.paired import (
     cochran_q,
@@ -177,6 +175,8 @@ def test_holm_by_hand() -> None:
 @pytest.mark.parametrize("size", [1, 2, 5, 45])
 def test_holm_agrees_with_statsmodels(size: int) -> None:
     """Ties included."""
+    from statsmodels.stats.multitest import multipletests
+
     p = np.random.default_rng(size).random(size).round(1) / 10
     assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
 
@@ -303,12 +303,16 @@ def test_copies_count_as_one_in_a_mean_gain() -> None:
 @pytest.mark.parametrize(("b", "c"), [(0, 1), (3, 9), (12, 12), (40, 11)])
 def test_mcnemar_agrees_with_statsmodels(b: int, c: int) -> None:
     """The exact p-value is the library's."""
+    from statsmodels.stats import contingency_tables
+
     expected = contingency_tables.mcnemar([[0, b], [c, 0]], exact=True).pvalue
     assert mcnemar(b, c).p_exact == pytest.approx(expected, rel=1e-12)
 
 
 def test_cochran_s_q_agrees_with_statsmodels() -> None:
     """Statistic and p-value are the library's."""
+    from statsmodels.stats import contingency_tables
+
     correct = np.random.default_rng(3).random((4, 60)) < np.array([[0.5], [0.6], [0.7], [0.8]])
     expected = contingency_tables.cochrans_q(correct.T.astype(int))
     assert cochran_q(correct) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-12)
