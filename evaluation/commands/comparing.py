@@ -45,10 +45,25 @@ def compare(
     --deep needs the photos and the models again; image embeddings come from the store.
     --against says what changed since, photo by photo; `veille baseline` keeps a state.
     """
+    from evaluation.stages.compare import compare_cases
+
     if against is not None:
         _print_changes(study, cases, against, settings.artefacts, markdown=markdown)
         return
-    compared = _compared(study, data_root, settings, deep=deep)
+    if deep:
+        from evaluation.stages.deepen import deepen
+
+        declared = load_study(study, data_root=data_root)
+        with watched(settings) as shown:
+            compared = deepen(open_study(declared, shown), Engine(shown))
+    else:
+        compared = compare_cases(settings.artefacts, study)
+    if compared is None:
+        raise VeilleError(
+            "no case was scored on the photos as they are now",
+            where=study,
+            remedy=f"run {eval_command(study)}",
+        )
     if compared.comparison is None:
         raise VeilleError(
             "fewer than two cases were scored",
@@ -88,28 +103,6 @@ def baseline(study: str, name: str, artefacts: Path) -> None:
 
     say(f"written   {short(save(artefacts, study, name))}")
     compare_cases(artefacts, study)  # the page of the study's history shows it
-
-
-def _compared(
-    study: str, data_root: Path | None, settings: Settings, *, deep: bool
-) -> StudyComparison:
-    from evaluation.stages.compare import compare_cases
-
-    if deep:
-        from evaluation.stages.deepen import deepen
-
-        declared = load_study(study, data_root=data_root)
-        with watched(settings) as shown:
-            compared = deepen(open_study(declared, shown), Engine(shown))
-    else:
-        compared = compare_cases(settings.artefacts, study)
-    if compared is None:
-        raise VeilleError(
-            "no case was scored on the photos as they are now",
-            where=study,
-            remedy=f"run {eval_command(study)}",
-        )
-    return compared
 
 
 def _wanted_pairs(compared: StudyComparison, cases: tuple[str, ...]) -> tuple[PairedTest, ...]:

@@ -18,9 +18,9 @@ from evaluation.commands.options import (
     short,
     watched,
 )
-from evaluation.records import Case, ExplainSpec, Study
+from evaluation.records import ExplainSpec, Study
 from evaluation.stages.engine import Engine
-from evaluation.stages.open import StudyData, open_study, read_data
+from evaluation.stages.open import open_study, read_data
 from evaluation.stages.settings import Settings
 from evaluation.study.config import load_study
 from evaluation.terminal import faithfulness_table, provisional_text, suggestion_text
@@ -47,28 +47,20 @@ def explain(
     start it again to go on.  Without options, the study's own numbers are raised to 1000
     masks on 32 photos, and curves of 20 steps on 24.
     """
-    from evaluation.stages.explain import deeper
+    from evaluation.stages import explain as stage
 
     changes: dict[str, Any] = {key: number for key, number in numbers.items() if number is not None}
-    spec = replace(deeper(study.explain or ExplainSpec()), **changes)
+    spec = replace(stage.deeper(study.explain or ExplainSpec()), **changes)
     with watched(settings) as shown:
         data = open_study(study, shown)
     every = data.cases()
     wanted = named(every, cases) if cases else scored(every, settings.artefacts)
-    _explain_all(data, Engine(settings), wanted, spec)
-
-
-def _explain_all(
-    data: StudyData, engine: Engine, cases: tuple[Case, ...], spec: ExplainSpec
-) -> None:
-    """Announces what each case costs, then explains them one after the other."""
-    from evaluation.stages import explain as stage
-
-    for case in cases:
+    engine = Engine(settings)
+    for case in wanted:
         passes, seconds = stage.planned(case, data, engine, spec)
         time = "" if seconds is None else f", some {max(1, round(seconds / 60))} min"
         say(f"{case.id}: {passes} forward passes at most{time}; what is cached costs nothing")
-    for case in cases:
+    for case in wanted:
         with watched(engine.settings) as engine.settings:
             explanation = stage.explain(case, data, engine, spec)
         say(faithfulness_table(explanation))

@@ -177,8 +177,11 @@ def write_workflow(folder: Path, named: tuple[str, ...]) -> tuple[str, ...]:
     rules = ["artefacts/**/*.webp", *(f"!artefacts/{name}/**/*.webp" for name in shown)]
     text = _WORKFLOW.read_text(encoding="utf-8")
     text = text.replace("{photos}", ",".join(("redistributable", *named)))
+    here = version("veille-clip")
+    published = "dev" not in here and "+" not in here
+    text = text.replace("{pin}", f"=={here}" if published else "")
     with writing(workflow, ReportError, elsewhere="start in a folder that is writable"):
-        write_bytes(workflow, text.replace("{pin}", _pin()).encode())
+        write_bytes(workflow, text.encode())
         before = ignored.read_text(encoding="utf-8") if ignored.exists() else ""
         kept = [line for line in before.splitlines() if line not in rules]
         rules += [line for line in ("/site/", "/.veille/") if line not in kept]
@@ -191,9 +194,3 @@ def write_workflow(folder: Path, named: tuple[str, ...]) -> tuple[str, ...]:
         "then          commit artefacts/ with them, push, and choose in the repository's settings",
         "              Pages -> Source -> GitHub Actions",
     )
-
-
-def _pin() -> str:
-    """The version that is installed, when it is a published one."""
-    here = version("veille-clip")
-    return "" if "dev" in here or "+" in here else f"=={here}"
