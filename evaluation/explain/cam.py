@@ -7,15 +7,31 @@
   the same map where the gradient is uniform, as behind an average pool.
 
 Maps are signed: Grad-CAM's ReLU is left to whoever draws them.
+
+Behind an average pool a map needs no more of a photo than its last feature maps: they are kept
+for all heads, and :class:`Tail` is explained instead of the tower.
 """
 
-from typing import Literal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import Explainable, InputMaps, Score, class_gradients, to_array
+from evaluation.explain.base import (
+    Explainable,
+    InputMaps,
+    Score,
+    Trunk,
+    class_gradients,
+    plainly,
+    to_array,
+)
 from evaluation.explain.towers import SpatialLayer
+from evaluation.models.base import input_size
+from evaluation.records import FloatArray
 
 
 def class_activation(
@@ -68,14 +84,56 @@ def _scored_through(
         seen.append(output.detach().requires_grad_().clone())
         return seen[-1]
 
-    hook = model.image_tower.get_submodule(layer.name).register_forward_hook(begin)
-    try:
-        with torch.no_grad():
-            scores = score(model.forward(pixels))
-    finally:
-        hook.remove()
+    with torch.no_grad(), _hooked(model, layer, begin):
+        scores = score(model.forward(pixels))
     # Scores that do not depend on the layer have a gradient all the same, of zero.
     return scores + 0 * seen[-1].sum(), seen[-1]
+
+
+class Tail:
+    """What follows the last feature maps of a tower that ends in an average pool, as a model."""
+
+    LAYER = SpatialLayer(name="0")
+
+    def __init__(self, trunk: Trunk) -> None:
+        self.image_tower = torch.nn.Sequential(torch.nn.Identity())
+        self._project = trunk.project
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(B, K, h, w) feature maps to (B, D) embeddings."""
+        return self._project(self.image_tower(pixels).mean(dim=(-2, -1)))
+
+
+def ends_in_pool(model: Explainable, trunk: Trunk, layer: SpatialLayer) -> bool:
+    """Whether :class:`Tail` gives the embeddings of a model, as seen on noise."""
+    size = input_size(model.preprocessing)
+    noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
+    features, expected = last_features(model, noise, layer)
+    pooled = torch.from_numpy(features).mean(dim=(-2, -1))
+    try:
+        found = to_array(trunk.project(pooled))
+    except RuntimeError:  # other channels than it projects
+        return False
+    return found.shape == expected.shape and bool(np.allclose(found, expected, 1e-3, 1e-5))
+
+
+def last_features(
+    model: Explainable, pixels: torch.Tensor, layer: SpatialLayer
+) -> tuple[FloatArray, FloatArray]:
+    """(B, K, h, w) that the layer makes of (B, 3, H, W) pixels, and their (B, D) embeddings."""
+    seen: list[torch.Tensor] = []
+    with _hooked(model, layer, lambda _module, _inputs, made: seen.append(made)):
+        embeddings = plainly(model)(pixels)
+    return to_array(_channels_first(seen[-1], layer)), embeddings
+
+
+@contextmanager
+def _hooked(model: Explainable, layer: SpatialLayer, hook: Callable[..., Any]) -> Iterator[None]:
+    handle = model.image_tower.get_submodule(layer.name).register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def no_spatial_layer() -> ModelError:

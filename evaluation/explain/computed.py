@@ -1,7 +1,7 @@
 """Maps, curves and similarities of one model and head, each computed once and then kept."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from typing import cast
 
@@ -14,6 +14,7 @@ from PIL import Image
 from evaluation.errors import ModelError
 from evaluation.explain import faithfulness
 from evaluation.explain.base import (
+    Embed,
     Explainable,
     InputMaps,
     Score,
@@ -21,12 +22,14 @@ from evaluation.explain.base import (
     embedded,
     margin_score,
     plainly,
+    to_array,
     trunk_of,
 )
+from evaluation.explain.cam import Tail, ends_in_pool, last_features
 from evaluation.explain.methods import METHODS, Look, class_maps, masks_of
 from evaluation.explain.randomisation import randomised, similarity
 from evaluation.explain.rise import embed_masked, masked_images
-from evaluation.explain.towers import Tower, inspect_tower
+from evaluation.explain.towers import SpatialLayer, Tower, inspect_tower
 from evaluation.records import ExplainMethod, ExplainSpec, FloatArray, Head, Sample
 from evaluation.records.base import silent
 from evaluation.stores.feeding import AsFits
@@ -34,6 +37,8 @@ from evaluation.stores.maps import MapCache, head_digest, key_of
 
 Asked = tuple[Sample, tuple[int, ...]]
 """A photo, and its classes that are explained."""
+Wanted = tuple[str, Callable[[], Iterable[torch.Tensor]]]
+"""The key of an entry, and the images that it is made of."""
 Passed = Callable[[int], None]
 """Told how many forward passes are done."""
 
@@ -103,7 +108,8 @@ class Explainer:
         photos, few = list(missing.items()), self.batch_size if row.together else 1
         for start in range(0, len(photos), few):
             some = photos[start : start + few]
-            maps = self._made(method, [one for _, one in some], lambda: [next(masked)])
+            tail = self._tail if row.together else None
+            maps = self._made(method, [one for _, one in some], lambda: [next(masked)], tail)
             for (key, (_, classes)), values in zip(some, maps.values, strict=True):
                 kept = {"values": values[None, : len(classes)], "extent": np.array(maps.extent)}
                 self.cache.put_arrays(key, kept)
@@ -112,11 +118,11 @@ class Explainer:
         self, names: Sequence[str], asked: Sequence[Asked], passed: Passed = silent
     ) -> Iterator[dict[str, faithfulness.Curves]]:
         """Of each photo, deletion and insertion of its first class, by methods and controls."""
-        wanted: list[tuple[str, Callable[[], Iterable[torch.Tensor]]]] = []
+        wanted: list[Wanted] = []
         for sample, classes in asked:
             wanted.append((self._photo_key("ends", sample), partial(self._end_images, sample)))
             wanted += [self._erased(name, sample, classes) for name in names]
-        found = self._features(wanted, passed)
+        found = self._embeddings(wanted, passed)
         for _, classes in asked:
             ends = next(found)
             yield {
@@ -165,20 +171,45 @@ class Explainer:
 
     # ------------------------------------------------------------------- features
 
-    def _features(
-        self, wanted: Sequence[tuple[str, Callable[[], Iterable[torch.Tensor]]]], passed: Passed
+    def _kept(
+        self, wanted: Sequence[Wanted], through: Embed, passed: Passed
     ) -> Iterator[FloatArray]:
-        """The embeddings of some images a key, kept from before or made in batches across keys.
-
-        Kept are the trunk's features.
-        """
+        """What is made of some images a key: kept from before, or made in batches across keys."""
         missing = {key: images for key, images in wanted if self.cache.arrays(key) is None}
         images = ((key, image) for key, of_key in missing.items() for image in of_key())
-        made = embedded(self.trunk.embed, images, self.batch_size, passed)
+        made = embedded(through, images, self.batch_size, passed)
         for key, _ in wanted:
             # Those that another process has kept meanwhile are passed over.
-            kept = self.cache.kept(key, lambda: next(rows for of, rows in made if of == key))  # noqa: B023 - called at once
-            yield self.trunk.project(kept)
+            yield self.cache.kept(key, lambda: next(rows for of, rows in made if of == key))  # noqa: B023 - called at once
+
+    def _embeddings(self, wanted: Sequence[Wanted], passed: Passed) -> Iterator[FloatArray]:
+        """The same of the trunk's features, projected."""
+        for rows in self._kept(wanted, self.trunk.embed, passed):
+            yield to_array(self.trunk.project(torch.from_numpy(rows)))
+
+    @cached_property
+    def _tail(self) -> Tail | None:
+        """What is explained in place of a tower that ends in an average pool."""
+        layer, key = self.tower.spatial, key_of("pool", model=self.model.fingerprint)
+        if layer is None:
+            return None
+        known = self.cache.plain(key)
+        if known is None:
+            known = ends_in_pool(self.model, self.trunk, layer)
+            self.cache.put_plain(key, known)
+        return Tail(self.trunk) if known else None
+
+    def _last_features(self, samples: Sequence[Sample]) -> torch.Tensor:
+        """(B, K, h, w): the last feature maps of photos, which every head over the trunk shares."""
+        layer = cast("SpatialLayer", self.tower.spatial)
+        wanted: list[Wanted] = [
+            (self._photo_key("layer", one), partial(lambda one: [self._opened(one).pixels], one))
+            for one in samples
+        ]
+        kept = self._kept(
+            wanted, lambda pixels: last_features(self.model, pixels, layer)[0], silent
+        )
+        return torch.from_numpy(np.concatenate(list(kept)))
 
     def _masked(self, samples: Sequence[Sample], passed: Passed) -> Iterator[FloatArray]:
         """Embeddings under masks, a photo at a time."""
@@ -187,11 +218,11 @@ class Explainer:
         def images(sample: Sample) -> Iterator[torch.Tensor]:
             return masked_images(self._opened(sample).pixels, masks)
 
-        wanted = [
+        wanted: list[Wanted] = [
             (self._photo_key("masked", one, settings=asdict(masks)), partial(images, one))
             for one in samples
         ]
-        return self._features(wanted, passed)
+        return self._embeddings(wanted, passed)
 
     def _end_images(self, sample: Sample) -> list[torch.Tensor]:
         photo = self._opened(sample)
@@ -239,22 +270,30 @@ class Explainer:
         method: ExplainMethod,
         asked: Sequence[Asked],
         masked: Callable[[], Iterable[FloatArray]],
+        tail: Tail | None = None,
     ) -> InputMaps:
         """(B, c, h, w) maps of some photos, in as few passes as fit into memory."""
+        tower = replace(self.tower, spatial=Tail.LAYER) if tail else self.tower
         most = max(len(classes) for _, classes in asked)
         extents = []
 
+        def pixels(few: Sequence[Asked]) -> torch.Tensor:
+            samples = [sample for sample, _ in few]
+            if tail:
+                return self._last_features(samples)
+            return torch.stack([self._opened(sample).pixels for sample in samples])
+
         def work(few: Sequence[Asked]) -> FloatArray:
             look = Look(
-                model=self.model,
-                tower=self.tower,
+                model=cast("Explainable", tail or self.model),
+                tower=tower,
                 score=self._score([(*c, *c[:1] * (most - len(c))) for _, c in few]),
-                pixels=lambda: torch.stack([self._opened(sample).pixels for sample, _ in few]),
+                pixels=lambda: pixels(few),
                 masks=masks_of(self.spec),
                 masked=masked,
             )
             maps = class_maps(method, look)
-            extents.append(maps.extent)
+            extents.append(self.tower.input_size if tail else maps.extent)
             return np.asarray(maps.values)
 
         values = AsFits(work, limit=len(asked))(asked)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ctypes
 import platform
 import sys
+import warnings
 from functools import cache
 from typing import TYPE_CHECKING
 
-from evaluation.errors import ModelError
+from evaluation.errors import ModelError, VeilleWarning
 
 if TYPE_CHECKING:
     import torch
@@ -64,6 +65,27 @@ def dtype_of(precision: str) -> torch.dtype:
     import torch
 
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+
+def warn_of_emulation(device: torch.device, precision: str) -> None:
+    """Says in one line that a device computes bf16 in other arithmetic than its own.
+
+    Nothing here chooses bf16: it turns embeddings further (0.01, one minus the cosine) than what
+    counts as the same.
+    """
+    import torch
+
+    # PyTorch before 2.9 does not tell what a processor can do.
+    told: dict[str, bool] = dict(getattr(torch.cpu, "get_capabilities", dict)())
+    own = any(there for name, there in told.items() if name.endswith("bf16"))
+    if device.type == "cuda":
+        own = torch.cuda.is_bf16_supported(including_emulation=False)
+    if precision == "bf16" and not own and (told or device.type == "cuda"):
+        warnings.warn(
+            f"{device} has no bf16 arithmetic: it is emulated, and fp32 may be the faster",
+            VeilleWarning,
+            stacklevel=2,
+        )
 
 
 def check_precision(name: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.models.base import fingerprint_of, input_size
-from evaluation.models.devices import dtype_of, keep_freed_memory
+from evaluation.models.devices import dtype_of, keep_freed_memory, warn_of_emulation
 from evaluation.models.fusing import fused
 from evaluation.records import FloatArray, ModelSpec
 from evaluation.stores.embeddings import Embedder
@@ -67,6 +67,7 @@ class Tower:
         convolutional = sum(isinstance(layer, torch.nn.Conv2d) for layer in module.modules()) > 1
         layout = torch.channels_last if convolutional else torch.contiguous_format
         module = module.to(memory_format=layout)
+        warn_of_emulation(device, precision)
         if device.type == "cpu":
             keep_freed_memory()
         quick = None
@@ -116,8 +117,8 @@ class Trunk:
     """SHA-256 over what its features are made of: equal for equal features."""
     embed: Callable[[torch.Tensor], FloatArray]
     """(B, 3, H, W) pixels to (B, F) features, without gradients and fused where it can be."""
-    project: Callable[[FloatArray], FloatArray]
-    """(N, F) features to (N, D) embeddings."""
+    project: Callable[[torch.Tensor], torch.Tensor]
+    """(N, F) features to (N, D) embeddings; differentiable."""
 
 
 class TowerEmbedder:
@@ -182,14 +183,12 @@ class TowerEmbedder:
             with torch.inference_mode():
                 return self._features(quick, pixels).cpu().numpy()
 
-        def project(rows: FloatArray) -> FloatArray:
-            with torch.inference_mode():
-                features = torch.from_numpy(rows).to(tower.device)
-                if quick is not tower.quick:
-                    features = tower.quick.get_submodule("head")(features.to(tower.dtype)).float()
-                if self.unit:
-                    features = torch.nn.functional.normalize(features, dim=-1)
-                return features.cpu().numpy()
+        def project(features: torch.Tensor) -> torch.Tensor:
+            features = features.to(tower.device)
+            if module is not tower.module:
+                # Not the fused copy's, which was made in inference mode: no gradient goes through.
+                features = tower.module.get_submodule("head")(features.to(tower.dtype)).float()
+            return torch.nn.functional.normalize(features, dim=-1) if self.unit else features
 
         key = fingerprint_of(
             weights=_digest_of_module(module),

@@ -21,11 +21,18 @@ from evaluation.explain import (
     planned_passes,
     select_photos,
 )
-from evaluation.explain.base import head_logits
+from evaluation.explain.base import head_logits, margin_score
 from evaluation.explain.overlay import MAX_BYTES
-from evaluation.records import CaseExplanation, ExplainSpec, Head, Predictions, Sample
+from evaluation.records import (
+    CaseExplanation,
+    ExplainMethod,
+    ExplainSpec,
+    Head,
+    Predictions,
+    Sample,
+)
 from evaluation.stores import artefacts
-from tests.explain.models import HYBRID, SPATIAL, PlainModel, random_head, toy
+from tests.explain.models import HYBRID, SPATIAL, PlainModel, class_maps, random_head, toy
 from tests.explain.shapes import NAMES, make_scenes
 
 STAMP = {"study": "s", "case": "s/m/p", "dataset_revision": "r", "split_digest": "d"}
@@ -336,6 +343,32 @@ def test_a_cnn_is_explained_like_a_clip(tmp_path: Path, family: str) -> None:
         ("rise", ""),
     ]
     assert again == found
+
+
+@pytest.mark.parametrize("method", ["hirescam", "gradcam"])
+def test_behind_an_average_pool_another_head_costs_no_pass(
+    tmp_path: Path, cache: MapCache, method: ExplainMethod
+) -> None:
+    """The last feature maps are kept, and give the maps that the whole tower gives."""
+    build, size = SPATIAL["EfficientNet"]
+    model = PlainModel(build(), size, normalise=False)
+    bench = Bench(tmp_path, model, random_head(model, size, classes=len(NAMES)))
+    spec = replace(SPEC, methods=(method,), faithfulness_photos=0, randomisation_photos=0)
+    bench.explain(cache, bench.predictions(), spec)
+    assert model.images == 5 + 2  # noise to look at the tower, and at what follows its last layer
+    other = Head(weight=bench.head.weight[::-1].copy(), bias=bench.head.bias)
+    bench.explain(cache, bench.predictions(), spec, head=other)
+    assert model.images == 0
+    explainer = Explainer(
+        model=model, head=other, spec=spec, load=bench.load, cache=cache, batch_size=8
+    )
+    sample = bench.samples[0]
+    found = explainer.maps(method, sample, (1, 3))
+    pixels = model.preprocess(bench.load(sample))[None]
+    whole = class_maps(method, model, explainer.tower, margin_score(other), pixels)
+    scale = abs(whole.values).max()
+    np.testing.assert_allclose(found.of(0), whole.of(0)[[1, 3]], atol=1e-4 * scale)
+    assert found.extent == whole.extent
 
 
 def test_the_record_survives_its_file(bench: Bench, cache: MapCache, tmp_path: Path) -> None:

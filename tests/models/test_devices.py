@@ -8,6 +8,7 @@ On CUDA, fp32 means TF32 off, which is PyTorch's own default for products of mat
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from evaluation.errors import ModelError
 from evaluation.explain.base import trunk_of
 from evaluation.models import Loading, load_model
 from evaluation.models.base import Classifier, input_size
-from evaluation.models.devices import check_precision, pick_device
+from evaluation.models.devices import check_precision, pick_device, warn_of_emulation
 from evaluation.records import ModelSpec, PromptSet
 from tests.conftest import Assembly
 from tests.models.conftest import EMBEDDED
@@ -92,13 +93,17 @@ def agree(spec: ModelSpec, cache: Path, device: str, precision: str) -> None:
 
 @pytest.mark.parametrize("name", ["map", "embedded", "supervised"])
 def test_a_trunk_s_features_projected_are_the_embeddings(assembly: Assembly, name: str) -> None:
+    """And gradients go through the projection: maps are made of it."""
     model = loaded(spec_of(name), assembly.cache, "cpu", "fp32")
     height, width = input_size(model.preprocessing)
     pixels = torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(0))
     trunk = trunk_of(model)
-    np.testing.assert_allclose(
-        trunk.project(trunk.embed(pixels)), model.embed_images(pixels), rtol=1e-5, atol=1e-6
-    )
+    features = torch.from_numpy(trunk.embed(pixels)).requires_grad_()
+    projected = trunk.project(features)
+    (slope,) = torch.autograd.grad(projected.sum(), features)
+    assert slope.any()
+    expected = model.embed_images(pixels)
+    np.testing.assert_allclose(projected.detach().numpy(), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_models_over_the_same_trunk_share_its_features(assembly: Assembly) -> None:
@@ -190,6 +195,21 @@ def test_an_absent_device_is_one_line() -> None:
     """A card that this machine lacks."""
     with pytest.raises(ModelError, match="no device"):
         pick_device(f"cuda:{torch.cuda.device_count()}")
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_emulated_bf16_is_said_in_one_line(own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the processor says that it has none; fp32 says nothing."""
+    monkeypatch.setattr(
+        torch.cpu, "get_capabilities", lambda: {"avx512_bf16": own, "avx2": True}, raising=False
+    )
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for precision in ("fp32", "bf16"):
+            warn_of_emulation(torch.device("cpu"), precision)
+    assert [str(line.message) for line in said] == (
+        [] if own else ["cpu has no bf16 arithmetic: it is emulated, and fp32 may be the faster"]
+    )
 
 
 def test_an_unknown_precision_is_one_line() -> None:
