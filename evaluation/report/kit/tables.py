@@ -36,8 +36,6 @@ class Cell:
     """Share of the full colour as CSS writes it, "0.83"; "" for none."""
     head: bool = False
     """Whether the cell names its row."""
-    span: str = "1"
-    """How many columns it covers."""
     lang: str = ""
     """Language of the text when it is not French."""
     tag: str = ""
@@ -81,16 +79,6 @@ class Table:
     spanner: str = ""
     """Printed above all columns but the first: "Catégorie prédite"."""
     kind: TableKind = ""
-
-    @property
-    def span(self) -> str:
-        """How many columns a group's title covers."""
-        return str(len(self.columns))
-
-    @property
-    def spanned(self) -> str:
-        """How many columns the spanner covers."""
-        return str(len(self.columns) - 1)
 
 
 def head(

@@ -46,7 +46,9 @@ def significant(value: float, digits: int = 4) -> str:
 
 
 def span(low: int, high: int) -> str:
-    """(2, 5) as "2 à 5", in English "2 to 5"."""
+    """(2, 5) as "2 à 5", in English "2 to 5"; (2, 2) as "2"."""
+    if low == high:
+        return count(low)
     return f"{count(low)} {'à' if current() == 'fr' else 'to'} {count(high)}"
 
 

@@ -123,7 +123,7 @@ def _decisions(here: Here, rows: list[records.Abstention]) -> Table:
             target=wording.percent(rows[0].automation.target, 0),
         ),
         rows,
-        Col(t("Cas"), lambda row: here.case(row.case, title=trace(runs[row.case])), numeric=False),
+        Col(t("Cas"), lambda row: here.case(row.case, title=trace(runs[row.case]))),
         Col(t("Part classée"), partial(share, "coverage")),
         Col(t("Précision obtenue"), partial(share, "precision")),
         Col(

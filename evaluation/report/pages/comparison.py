@@ -40,7 +40,11 @@ def build(here: Here) -> Mapping[str, Any]:
         "costs": costs(here),
         "precision_recall": precision_recall if filled else None,
         "f1": f1 if filled else None,
-        "scores": _score_charts(view),
+        "scores": [
+            _score_chart(view, system, run, f"f1-{place}")
+            for place, system in enumerate(reference.systems if reference else (), start=1)
+            if (run := best(view.measured(system))) is not None
+        ],
         "cited": reference is not None,
         "against": against_reference(here),
         "quoted": findings(here, "quoted"),
@@ -73,16 +77,6 @@ def _tests(here: Here) -> Mapping[str, Any] | None:
     }
 
 
-def _score_charts(view: StudyView) -> list[Mapping[str, Any]]:
-    systems = view.reference.systems if view.reference else ()
-    pairs = [(system, best(view.measured(system))) for system in systems]
-    return [
-        _score_chart(view, system, run, f"f1-{place}")
-        for place, (system, run) in enumerate(pairs, start=1)
-        if run is not None
-    ]
-
-
 def _score_chart(
     view: StudyView, system: ReferenceSystem, run: RunRecord, id_: str
 ) -> Mapping[str, Any]:
@@ -105,7 +99,7 @@ def _score_chart(
         f"{id_}-donnees",
         t("F1 en chiffres : {cited} et {measured}", cited=cited, measured=own),
         bars,
-        Col(t("Catégorie"), lambda bar: bar.label, numeric=False),
+        Col(t("Catégorie"), lambda bar: bar.label),
         Col(
             t("Diapositives (cité)"),
             lambda bar: number(bar.quoted, "0.00", why=t(NOT_GIVEN), title=source),

@@ -310,7 +310,7 @@ def _applies(view: StudyView) -> Table:
         "methodes-et-modeles",
         t("Ce qui s’applique à quel modèle"),
         models,
-        Col(t("Modèle"), view.model_name, numeric=False),
+        Col(t("Modèle"), view.model_name),
         *(
             Col(maps.method_name(method), partial(_card, view, models, method), numeric=False)
             for method in _methods(view)

@@ -45,19 +45,17 @@ def _studies_by_models(views: tuple[StudyView, ...]) -> Table:
     """The most accurate case of each model in each study."""
     models = dict.fromkeys(view.model_title(run) for view in views for run in view.scored)
 
+    def most_accurate(view: StudyView, title: str) -> Cell:
+        run = best(tuple(run for run in view.scored if view.model_title(run) == title))
+        if run is None:
+            return absent(t("non mesuré"))
+        href = Here(view, links.HOME).run(run.case)
+        return number(run.metric("accuracy"), "percent", title=trace(run), href=href)
+
     return table(
         "etudes-modeles",
         t("Exactitude du meilleur cas de chaque modèle, sur le test de chaque étude"),
         models,
         Col(t("Modèle"), head),
-        *(Col(view.title, partial(_best_of, view)) for view in views),
-        kind="scores",
+        *(Col(view.title, partial(most_accurate, view)) for view in views),
     )
-
-
-def _best_of(view: StudyView, title: str) -> Cell:
-    run = best(tuple(run for run in view.scored if view.model_title(run) == title))
-    if run is None:
-        return absent(t("non mesuré"))
-    href = Here(view, links.HOME).run(run.case)
-    return number(run.metric("accuracy"), "percent", title=trace(run), href=href)

@@ -98,7 +98,7 @@ def _controls(here: Here, run: RunRecord, adaptation: Adaptation) -> Table:
         f"temoins-{here.view.case_slugs[run.case]}",
         t("Témoins : aux mêmes réglages et sans garde-fou, des titres qui ne disent rien"),
         adaptation.controls,
-        Col(t("Titres"), lambda metric: t(CONTROLS[metric.name]), numeric=False),
+        Col(t("Titres"), lambda metric: t(CONTROLS[metric.name])),
         Col(t("Exactitude"), lambda metric: number(metric, "percent", title=trace(run))),
         Col(
             t("Écart avec le modèle tel quel"),

@@ -89,14 +89,13 @@ def tests_made(view: StudyView) -> list[str]:
 def _split(view: StudyView) -> Table:
     def each(fold: Fold) -> str:
         numbers = [len(view.samples(label, fold)) for label in view.study.classes]
-        low, high = min(numbers), max(numbers)
-        return wording.count(low) if low == high else wording.span(low, high)
+        return wording.span(min(numbers), max(numbers))
 
     return table(
         "decoupage",
         t("Découpage des photos"),
         PARTS,
-        Col(t("Partie"), lambda fold: wording.sentence_case(t(PARTS[fold])), numeric=False),
+        Col(t("Partie"), lambda fold: wording.sentence_case(t(PARTS[fold]))),
         Col(
             t("Photos"),
             lambda fold: wording.count(sum(card.fold == fold for card in view.study.samples)),
@@ -112,7 +111,7 @@ def _thresholds(thresholds: tuple[Threshold, ...]) -> Table:
         "planchers",
         t("Planchers que l’étude déclare, vérifiés à chaque évaluation"),
         thresholds,
-        Col(t("Cas"), lambda threshold: threshold.case, numeric=False),
+        Col(t("Cas"), lambda threshold: threshold.case),
         Col(t("Mesure"), lambda threshold: metric_title(threshold.metric), numeric=False),
         Col(
             t("Plancher"),

@@ -72,7 +72,17 @@ def _model(
         "matter": {
             "choice": diagnosis.choice and _choice(view, diagnosis.choice),
             "gains": [_gain(here, gain) for gain in diagnosis.gains if gain.a not in view.controls],
-            "effects": [_effects(here, *texts) for texts in diagnosis.effects.items() if texts[1]],
+            "effects": [
+                {
+                    "anchor": f"textes-{view.case_slugs[case]}",
+                    "set": here.texts(case),
+                    # How many there are, if many.
+                    "folded": len(effects) if len(effects) > _MANY else 0,
+                    "table": _effects_table(here, case, effects),
+                }
+                for case, effects in diagnosis.effects.items()
+                if effects
+            ],
             "near_identical": {
                 here.texts(case): _alike(pairs)
                 for case, pairs in diagnosis.near_identical.items()
@@ -224,16 +234,6 @@ def _verdict(view: StudyView, effect: float, p: float) -> Cell:
 
 
 # --------------------------------------------------------------------------- texts
-
-
-def _effects(here: Here, case: str, effects: Sequence[records.TextEffect]) -> Mapping[str, Any]:
-    """What each text of a prompt set brings; ``folded`` is how many there are, if many."""
-    return {
-        "anchor": f"textes-{here.view.case_slugs[case]}",
-        "set": here.texts(case),
-        "folded": len(effects) if len(effects) > _MANY else 0,
-        "table": _effects_table(here, case, effects),
-    }
 
 
 def _effects_table(here: Here, case: str, effects: Sequence[records.TextEffect]) -> Table:

@@ -12,7 +12,7 @@ from evaluation.report.study.accuracy import interval_chart
 from evaluation.report.study.answer import first_screen, leading
 from evaluation.report.study.here import Here
 from evaluation.report.study.sentences import against_chance, headlines, weakest
-from evaluation.report.study.view import StudyView, best
+from evaluation.report.study.view import best
 from evaluation.report.study.worth import ladder
 
 MOST = 4
@@ -36,11 +36,14 @@ def build(here: Here) -> Mapping[str, Any]:
 def screen(here: Here) -> Mapping[str, Any]:
     """The first screen of a study, on its own page or on the home page."""
     view = here.view
+    photos = nt(view.test_images, "{n} photo de test", "{n} photos de test")
     return {
         "title": view.title,
         "question": view.question,
         "asked": view.study.question,
-        "measured_on": _measured_on(view),
+        "measured_on": t("{photos}, {date}", photos=photos, date=wording.date(view.last_run))
+        if view.last_run
+        else photos,
         "answer": first_screen(here),
         "findings": conclusions(here),
         "chart": interval_chart(here) if view.scored else None,
@@ -49,13 +52,6 @@ def screen(here: Here) -> Mapping[str, Any]:
         "links": _links(here),
         "absences": pointer(here),
     }
-
-
-def _measured_on(view: StudyView) -> str:
-    photos = nt(view.test_images, "{n} photo de test", "{n} photos de test")
-    if view.last_run is None:
-        return photos
-    return t("{photos}, {date}", photos=photos, date=wording.date(view.last_run))
 
 
 def facts(here: Here) -> list[tuple[str, str, str]]:

@@ -53,7 +53,7 @@ def _overview(here: Here) -> Table:
         "formulations",
         t("Exactitude de chaque modèle avec chaque jeu de textes"),
         models,
-        Col(t("Modèle"), lambda name: models[name], numeric=False),
+        Col(t("Modèle"), lambda name: models[name]),
         *(
             Col(wording.told(prompts.title), partial(accuracy, prompts))
             for prompts in view.prompt_sets
@@ -90,7 +90,7 @@ def _spread(prompts: PromptSet) -> str:
     low, high = min(numbers, default=0), max(numbers, default=0)
     if not numbers:
         return ""
-    return wording.count(low) if low == high else wording.span(low, high)
+    return wording.span(low, high)
 
 
 # ---------------------------------------------------------------------------- model

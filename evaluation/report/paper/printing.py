@@ -117,11 +117,7 @@ def write_slides(
     Raises :class:`ReportError` when the study has no results here, when a PDF is wanted and
     there is no browser, or when a file cannot be written.
     """
-    deck = render_deck(
-        _results(artefacts, study),
-        language=language,
-        photos=photos,
-    )
+    deck = render_deck(_results(artefacts, study), language=language, photos=photos)
     if html is not None:
         save(deck.encode("utf-8"), html)
     if pdf is not None:
@@ -144,10 +140,7 @@ def write_pdf(
     It is printed twice: only a first print tells the page of each line of the contents.
     """
     booklet = make_booklet(
-        _results(artefacts, study),
-        language=language,
-        photos=photos,
-        everything=everything,
+        _results(artefacts, study), language=language, photos=photos, everything=everything
     )
     with scratch() as folder:
         draft = folder / "draft.pdf"

@@ -38,13 +38,10 @@ def configurations(folder: Path) -> tuple[Path, ...]:
         if not (folder / FRENCH).exists():
             for name, text in _OVER.items():
                 write_bytes(folder / name, text.encode())
-        if _inherits(folder / FRENCH):
+        text = (folder / FRENCH).read_text(encoding="utf-8", errors="replace")
+        if f"INHERIT: {_OURS}/" in text:
             _write_ours(folder / _OURS)
     return tuple(folder / name for name in _OVER if (folder / name).exists())
-
-
-def _inherits(configuration: Path) -> bool:
-    return f"INHERIT: {_OURS}/" in configuration.read_text(encoding="utf-8", errors="replace")
 
 
 def _write_ours(folder: Path) -> None:

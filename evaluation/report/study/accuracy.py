@@ -20,7 +20,18 @@ def interval_chart(here: Here) -> Chart:
     runs = sorted(photo_only, key=lambda run: -value(run, "accuracy"))
     systems = view.reference.systems if view.reference else ()
     bars = [
-        *(_bar(view, run) for run in runs),
+        *(
+            Bar(
+                label=view.case_title(run).replace(" · ", "\n"),
+                kind=run.model.family,
+                value=value(run, "accuracy"),
+                low=accuracy.low if accuracy else None,
+                high=accuracy.high if accuracy else None,
+                letters=view.letters(run.case),
+            )
+            for run in runs
+            for accuracy in (run.metric("accuracy"),)
+        ),
         *(
             Bar(label=_cited_title(system, "\n"), kind="reference", value=system.accuracy)
             for system in systems
@@ -55,18 +66,6 @@ def _title(view: StudyView) -> Claim:
 
 def _cited_title(system: ReferenceSystem, space: str = " ") -> str:
     return t("{title}{space}(diapositives)", title=wording.told(system.title), space=space)
-
-
-def _bar(view: StudyView, run: RunRecord) -> Bar:
-    accuracy = run.metric("accuracy")
-    return Bar(
-        label=view.case_title(run).replace(" · ", "\n"),
-        kind=run.model.family,
-        value=value(run, "accuracy"),
-        low=accuracy.low if accuracy else None,
-        high=accuracy.high if accuracy else None,
-        letters=view.letters(run.case),
-    )
 
 
 def _keys(view: StudyView, kinds: set[str]) -> list[tuple[str, str]]:

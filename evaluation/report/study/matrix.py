@@ -166,7 +166,7 @@ def pairs_table(here: Here, compared: CaseComparison) -> Table:
         "paires",
         t("Toutes les paires, en chiffres"),
         compared.pairs,
-        Col(t("Meilleur cas"), lambda pair: here.view.case_name(pair.a), numeric=False),
+        Col(t("Meilleur cas"), lambda pair: here.view.case_name(pair.a)),
         Col(t("Autre cas"), lambda pair: here.view.case_name(pair.b), numeric=False),
         Col(
             t("Écart"),

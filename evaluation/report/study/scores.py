@@ -57,7 +57,7 @@ def cases_table(here: Here) -> Table:
             test_images=nt(view.test_images, "{n} photo", "{n} photos"),
         ),
         order,
-        Col(t("Cas"), lambda run: here.case(run.case, title=trace(run)), numeric=False),
+        Col(t("Cas"), lambda run: here.case(run.case, title=trace(run))),
         Col(t("Rang"), lambda run: rank_cell(view, run.case), numeric=False) if ranked else None,
         *(Col(metric_title(name), partial(measure, name)) for name in metrics),
         Col(t("Vitesse"), speed, t("photos par seconde")),

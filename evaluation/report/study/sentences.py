@@ -118,15 +118,11 @@ def against_reference(here: Here, kind: str = "") -> list[Claim]:
                     gap=value(run, "accuracy") - system.accuracy,
                 )
             )
-        if _lacks(here, system.name):
+        # A model whose weights are not here.
+        declared = [row for row in view.results.runs if row.model.name == system.name]
+        if declared and all(row.status == "unavailable" for row in declared):
             claims.append(claim("unmeasured", title=title, study=view.study.name))
     return claims
-
-
-def _lacks(here: Here, model: str) -> bool:
-    """Whether the study declares a model whose weights are not here."""
-    runs = [run for run in here.view.results.runs if run.model.name == model]
-    return bool(runs) and all(run.status == "unavailable" for run in runs)
 
 
 MEASURED: tuple[FindingTopic, ...] = ("leaders", "models", "training", "prompts", "control")

@@ -71,7 +71,7 @@ def contrast_table(here: Here) -> Table | None:
         "noms-et-descriptions-tableau",
         t("{model} : ce que chaque texte obtient", model=here.view.model_title(run)),
         here.view.study.classes,
-        Col(t("Catégorie"), lambda label: head(label, href=here.gallery(label)), numeric=False),
+        Col(t("Catégorie"), lambda label: head(label, href=here.gallery(label))),
         None if plain else Col(titles[0], partial(quoted, base.prompts), numeric=False),
         Col(t("Rappel"), partial(recall, 0), titles[0]),
         Col(titles[1], partial(quoted, run.prompts), numeric=False),

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from evaluation.records import RunRecord
 from evaluation.report.kit.language import nt, t
-from evaluation.report.paper.deck.blocks import Block, Slide, albums, block, picture, slide, tables
+from evaluation.report.paper.deck.blocks import Slide, albums, block, picture, slide, tables
 from evaluation.report.paper.deck.slides import diverse
 from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import matrix
@@ -36,7 +35,10 @@ def backup_slides(here: Here) -> Iterator[Slide]:
     yield from tables(t("Tous les cas"), cases, note="cases", rows=9)
     whole = matrix(here, view.compared, numbered=False) if view.compared else None
     yield from tables(t("Qui bat qui"), whole, note="matrix", rows=4, columns=7)
-    yield slide(t("Méthode"), _method(here))
+    yield slide(
+        t("Méthode"),
+        block("method", study=view.study, test=view.test_images, compared=view.compared),
+    )
 
 
 def _varied(here: Here) -> Iterator[Slide]:
@@ -56,15 +58,9 @@ def _confusions(here: Here) -> Iterator[Slide]:
     runs = [run for run in side_by_side(here.view) if len(run.classes) <= _CROSSED]
     pairs = [[*runs[:1], other] for other in runs[1:]] or [[run] for run in runs]
     for place, pair in enumerate(pairs, start=1):
-        sides = (_crossed(here, run, place) for run in pair)
+        crossed = [confusion_table(here, run, numbered=True) for run in pair]
+        sides = (
+            block("grid", table=replace(table, id=f"{table.id}-{place}"), dense=True, note="")
+            for table in crossed
+        )
         yield slide(t("Matrices de confusion"), *sides, layout="split")
-
-
-def _crossed(here: Here, run: RunRecord, place: int) -> Block:
-    table = confusion_table(here, run, numbered=True)
-    return block("grid", table=replace(table, id=f"{table.id}-{place}"), dense=True, note="")
-
-
-def _method(here: Here) -> Block:
-    view = here.view
-    return block("method", study=view.study, test=view.test_images, compared=view.compared)

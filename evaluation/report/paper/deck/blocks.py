@@ -11,7 +11,7 @@ from markupsafe import Markup
 from evaluation.records import SampleCard
 from evaluation.report.kit.charts import Chart
 from evaluation.report.kit.page import Claim
-from evaluation.report.kit.tables import Cell, Group, Row, Table
+from evaluation.report.kit.tables import Group, Row, Table
 from evaluation.report.site.standalone import embed
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import photo
@@ -83,9 +83,8 @@ def paged(
 ) -> tuple[Table, ...]:
     """The table as one or several that a slide can hold, in reading order.
 
-    The first ``fixed`` columns are repeated where columns are cut.  A row whose cell spans
-    several columns is left as it is: its span is cut at the border.  Where a line of the
-    first column holds ``line`` characters, a row whose name takes two counts as two.
+    The first ``fixed`` columns are repeated where columns are cut.  Where a line of the first
+    column holds ``line`` characters, a row whose name takes two counts as two.
     """
     pages = tuple(
         tall for wide in _across(table, columns, fixed) for tall in _down(wide, rows, line)
@@ -107,22 +106,15 @@ def _across(table: Table, columns: int, fixed: int) -> Iterator[Table]:
             table,
             columns=tuple(table.columns[i] for i in kept),
             groups=tuple(
-                replace(group, rows=tuple(_cut(row, kept, fixed) for row in group.rows))
+                replace(
+                    group,
+                    rows=tuple(
+                        replace(row, cells=tuple(row.cells[i] for i in kept)) for row in group.rows
+                    ),
+                )
                 for group in table.groups
             ),
         )
-
-
-def _cut(row: Row, kept: list[int], fixed: int) -> Row:
-    spread = [cell for cell in row.cells for _ in range(int(cell.span))]
-    cells: list[Cell] = []
-    for i in kept:
-        if not (cells and cells[-1] is spread[i]):
-            cells.append(spread[i])
-    wide = str(len(kept) - fixed)
-    return replace(
-        row, cells=tuple(cell if cell.span == "1" else replace(cell, span=wide) for cell in cells)
-    )
 
 
 def _down(table: Table, rows: int, line: int) -> Iterator[Table]:

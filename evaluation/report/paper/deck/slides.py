@@ -81,7 +81,15 @@ def main_slides(here: Here) -> tuple[Slide, ...]:
             words(answer(here), style="answer"),
             words(*summary.conclusions(here)[:_POINTS]),
         ),
-        slide(t("Perspectives et limites"), _perspectives(here)),
+        slide(
+            t("Perspectives et limites"),
+            block(
+                "perspectives",
+                subcategories=summary.subcategories(here),
+                test=view.test_images,
+                maps=explained(view) is not None,
+            ),
+        ),
     )
 
 
@@ -92,7 +100,14 @@ def _data(here: Here) -> Iterator[Slide]:
     """A few photos of each class where they may be shown, then the parts of the split."""
     view = here.view
     if view.photos_shown:
-        shelves = [_class_shelf(here, label) for label in view.study.classes]
+        shelves = [
+            {
+                "title": label,
+                "note": nt(len(view.samples(label)), "{n} photo", "{n} photos"),
+                "pictures": [picture(here, card) for card in diverse(view, label, 3)],
+            }
+            for label in view.study.classes
+        ]
         yield from albums(t("Jeu de données : les catégories"), shelves, _SHELVES)
     title = t("Jeu de données : le découpage")
     intro = words(dataset.intro(view), style="note")
@@ -102,14 +117,6 @@ def _data(here: Here) -> Iterator[Slide]:
         return
     for page in tables(title, dataset.counts(here), rows=11, dense=False):
         yield {**page, "blocks": (intro, *page["blocks"], *notice)}
-
-
-def _class_shelf(here: Here, label: str) -> Mapping[str, Any]:
-    return {
-        "title": label,
-        "note": nt(len(here.view.samples(label)), "{n} photo", "{n} photos"),
-        "pictures": [picture(here, card) for card in diverse(here.view, label, 3)],
-    }
 
 
 def diverse(view: StudyView, label: str, number: int) -> tuple[SampleCard, ...]:
@@ -177,21 +184,20 @@ def _duel(here: Here) -> Iterator[Slide]:
         word, ahead = t(VERDICTS[pair.verdict]), view.case_name(pair.a)
         verdict = {"pair": pair, "word": word, "ahead": ahead}
     claims = findings(here, "training", "leaders")[:1] + findings(here, "quoted")[:1]
+    sides = [
+        {
+            "title": view.case_title(run),
+            "tone": "supervised" if run.model.learns else "zero-shot",
+            "accuracy": shown(run.metric("accuracy")),
+            "interval": bounds(run.metric("accuracy")),
+        }
+        for run in (trained, free)
+    ]
     yield slide(
         t("Supervisé ou zero-shot : qui l’emporte"),
-        block("duel", sides=[_contender(view, run) for run in (trained, free)], verdict=verdict),
+        block("duel", sides=sides, verdict=verdict),
         words(*claims),
     )
-
-
-def _contender(view: StudyView, run: RunRecord) -> Mapping[str, str]:
-    accuracy = run.metric("accuracy")
-    return {
-        "title": view.case_title(run),
-        "tone": "supervised" if run.model.learns else "zero-shot",
-        "accuracy": shown(accuracy),
-        "interval": bounds(accuracy),
-    }
 
 
 def _class_gains(here: Here) -> Iterator[Slide]:
@@ -278,15 +284,3 @@ def _explained_shelf(
             for label in (wording.quote(drawn.label),)
         ],
     }
-
-
-# ----------------------------------------------------------------------- conclusion
-
-
-def _perspectives(here: Here) -> Block:
-    return block(
-        "perspectives",
-        subcategories=summary.subcategories(here),
-        test=here.view.test_images,
-        maps=explained(here.view) is not None,
-    )
