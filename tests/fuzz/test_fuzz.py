@@ -192,7 +192,7 @@ def test_embeddings(folder: Path, case: list[tuple[int, int]]) -> Verdict:
     vectors = {f"d{i}": np.full(16, i, np.float32) for i in range(40)}
     file = fresh(folder) / "e.sqlite"
     with EmbeddingStore(file) as store:
-        store.put("m", vectors, seconds=1.0)
+        store.put("m", vectors)
     _flip(file, case)
 
     def use() -> None:
