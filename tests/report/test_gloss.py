@@ -38,3 +38,11 @@ def test_only_the_first_is_explained_and_no_attribute_is() -> None:
         '# Holm\n\n<p title="Holm">Holmes, <code>Holm</code>, <abbr title="correction de p qui '
         'tient compte du nombre de comparaisons">Holm</abbr>, puis Holm.</p>'
     )
+
+
+def test_words_of_a_class_gloss_lead_the_search_to_it(pages: Pages) -> None:
+    """They are tags of its page, which the search puts before titles: "montrer" is no "Montres"."""
+    tagged = {uri for uri, page in pages.items() if '\ntags: ["' in str(page)[:200]}
+    assert {uri.rpartition("/")[2] for uri in tagged} == {"trains.md"}
+    (uri,) = tagged
+    assert '\ntags: ["Locomotives", "wagons", ]\n---\n' in str(pages[uri])
