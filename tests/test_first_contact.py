@@ -131,6 +131,7 @@ def damaged(root: Path) -> None:
     photo(root / "dogs" / "cut.jpg", 5)
     (root / "dogs" / "cut.jpg").write_bytes((root / "dogs" / "cut.jpg").read_bytes()[:700])
     (root / "dogs" / "page.jpg").write_text("<html>404")
+    (root / "dogs" / "pointer.jpg").write_text("version https://git-lfs.github.com/spec/v1\n")
 
 
 def circle(root: Path) -> None:
@@ -308,6 +309,7 @@ CASES: dict[str, tuple[Lay, list[str]]] = {
             "missing   cats/empty.png (cats): empty file",
             "missing   dogs/cut.jpg (dogs): truncated photo",
             "missing   dogs/page.jpg (dogs): not a photo of a known format",
+            "missing   dogs/pointer.jpg (dogs): the photo itself was not fetched",
             "12 in 2 classes",
         ],
     ),

@@ -45,7 +45,8 @@ def existing(spec: ModelSpec, is_there: Callable[[Path], bool] = Path.exists) ->
         raise WeightsUnavailable(
             "no such checkpoint",
             where=path,
-            remedy="check the path in the study file",
+            remedy="check the path in the study file"
+            + ("" if path.suffix else '; of the Hugging Face hub: weights = "hf-hub:OWNER/NAME"'),
             reason="no-file",
         )
     return path
@@ -140,10 +141,16 @@ def _opened(path: Path) -> Any:
         elif "TorchScript" in str(error):
             what, remedy = "a TorchScript archive", "convert it to .safetensors"
         else:
+            with path.open("rb") as file:
+                pointer = file.read(23) == b"version https://git-lfs"
             raise ModelError(
-                "the checkpoint is damaged, cut short, or not a file of plain tensors",
+                "only the pointer of a file that Git LFS has not fetched"
+                if pointer
+                else "the checkpoint is damaged, cut short, or not a file of plain tensors",
                 where=path,
-                remedy="fetch or write it again, if possible as .safetensors",
+                remedy="git lfs pull"
+                if pointer
+                else "fetch or write it again, if possible as .safetensors",
             ) from error
         what = f"{what}, which cannot be read without running its code"
         raise ModelError(what, where=path, remedy=remedy) from error

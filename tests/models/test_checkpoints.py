@@ -90,6 +90,14 @@ def test_what_no_network_computes_with_is_refused_by_name(
     assert "save" in caught.value.remedy
 
 
+def test_a_pointer_of_git_lfs_is_named(tmp_path: Path) -> None:
+    """The file was not fetched; it is not damaged."""
+    path = tmp_path / "model.pt"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n")
+    with pytest.raises(ModelError, match=r"only the pointer .*git lfs pull"):
+        read_checkpoint(path)
+
+
 def test_counters_may_be_whole_numbers(tmp_path: Path) -> None:
     """Those of batch norms and of positions are what they are."""
     path = tmp_path / "plain.safetensors"
