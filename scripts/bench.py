@@ -143,29 +143,44 @@ def _study() -> tuple[str, list[str]]:
     return ("flipkart", ["--data-root", str(photos)]) if photos.is_dir() else ("demo", [])
 
 
-def command(what: str) -> Measure:
-    """`veille eval` without maps on an empty cache, then with a text edited, or unchanged."""
+def _copied(folder: str, *, whole: bool) -> tuple[Path, list[str]]:
+    """A copy of the study to edit, and how `veille` is told of its photos.
+
+    Zero-shot needs no training photos: ``whole`` has 99 of 100 in validation or in test.
+    """
     from evaluation.study.config import SHIPPED
 
     name, photos = _study()
+    study = Path(folder) / name / "study.toml"
+    shutil.copytree(SHIPPED / name, study.parent)
+    if whole:
+        declared = re.sub(
+            r"(?m)^(test|validation)_(per_class|share) = .*\n", "", study.read_text("utf-8")
+        )
+        shares = "[split]\ntest_share = 0.79\nvalidation_share = 0.2\n"
+        study.write_text(declared.replace("[split]\n", shares), "utf-8")
+    return study, photos
+
+
+def command(what: str) -> Measure:
+    """`veille eval` without maps on an empty cache, then with a text edited, or unchanged."""
     with tempfile.TemporaryDirectory() as folder:
-        study, cache = Path(folder) / name, {"VEILLE_CACHE": str(Path(folder) / "cache")}
-        shutil.copytree(SHIPPED / name, study)
-        given = ["veille", "eval", str(study / "study.toml"), *photos, "--no-maps", "--offline"]
+        study, photos = _copied(folder, whole=what == "edit")
+        cache = {"VEILLE_CACHE": str(Path(folder) / "cache")}
+        given = ["veille", "eval", str(study), *photos, "--no-maps", "--offline"]
         given += ["-q", "--artefacts", str(Path(folder) / "artefacts"), "-k"]
-        matrix = " or ".join(f"embedded/{prompts}" for prompts in SETS)
-        cold = _spent([*given, matrix], cache)
-        if what == "cold":
-            return cold
         if what == "edit":
+            _spent([*given, "embedded/descriptions"], cache)
             _edit(study)
             return _spent([*given, "embedded/descriptions"], cache)
-        return _spent([*given, matrix], cache)
+        matrix = " or ".join(f"embedded/{prompts}" for prompts in SETS)
+        cold = _spent([*given, matrix], cache)
+        return cold if what == "cold" else _spent([*given, matrix], cache)
 
 
 def _edit(study: Path) -> None:
     """Other words in four texts of a study."""
-    texts = study / "prompts" / "descriptions.toml"
+    texts = study.parent / "prompts" / "descriptions.toml"
     before = texts.read_text(encoding="utf-8")
     texts.write_text(re.sub(r'(= \[?"[^"]+)"', r'\1, edited"', before, count=4), "utf-8")
 
@@ -175,17 +190,15 @@ def watched() -> Measure:
     from evaluation.stages import watch
     from evaluation.stages.engine import Engine
     from evaluation.stages.settings import Settings
-    from evaluation.study.config import SHIPPED, load_study
+    from evaluation.study.config import load_study
 
-    name, photos = _study()
-    root = Path(photos[1]) if photos else None
     with tempfile.TemporaryDirectory() as folder:
-        study = Path(folder) / name / "study.toml"
-        shutil.copytree(SHIPPED / name, study.parent)
+        study, photos = _copied(folder, whole=True)
+        root = Path(photos[1]) if photos else None
         engine = Engine(Settings(offline=True))
         state = watch.start(load_study(str(study), data_root=root), engine, "embedded", root)
         watch.rescore(state, time.time())
-        _edit(study.parent)
+        _edit(study)
         processor, before = time.process_time(), time.time()
         seconds = watch.rescore(state, before).seconds
         return {"seconds": seconds, "processor": time.process_time() - processor}
@@ -201,19 +214,20 @@ def workers(count: str) -> Measure:
 
 
 def clip_benchmark(sets: str, *options: str) -> Measure:
-    """CLIP_benchmark on the photos that the matrix reads: a run for each prompt set."""
+    """CLIP_benchmark on the photos that ours reads: a run for each prompt set."""
     from evaluation.data.prompts import resolve_prompts
     from evaluation.models.embedded import assemble
     from evaluation.stages.open import read_data
     from evaluation.stages.settings import Settings
     from evaluation.study.config import load_study
 
-    name, photos = _study()
-    study = load_study(name, data_root=Path(photos[1]) if photos else None)
-    data, settings = read_data(study, Settings()), Settings(offline=True)
-    samples = data.samples(data.split.validation + data.split.test)
+    settings = Settings(offline=True)
     model = f"local-dir:{assemble(settings.cache)}"
     with tempfile.TemporaryDirectory() as folder:
+        declaration, photos = _copied(folder, whole=sets == "1")
+        study = load_study(str(declaration), data_root=Path(photos[1]) if photos else None)
+        data = read_data(study, Settings())
+        samples = data.samples(data.split.validation + data.split.test)
         part = Path(folder) / "test"
         part.mkdir()
         (part / "nshards.txt").write_text(str(SHARDS), "utf-8")
@@ -357,9 +371,15 @@ ROWS: Mapping[str, Row] = {
         beside=_theirs(len(SETS)),
     ),
     "edit": Row(
-        title="one prompt set edited, as a command", ours=(command, "edit"), beside=_theirs(1)
+        title="one prompt set edited, 99 % of all photos read, as a command",
+        ours=(command, "edit"),
+        beside=_theirs(1),
     ),
-    "watch": Row(title="one prompt set edited, in watch", ours=(watched,), beside=_theirs(1)),
+    "watch": Row(
+        title="one prompt set edited, 99 % of all photos read, in watch",
+        ours=(watched,),
+        beside=_theirs(1),
+    ),
     "unchanged": Row(
         title="nothing changed, as a command",
         ours=(command, "unchanged"),
