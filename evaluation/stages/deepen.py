@@ -170,9 +170,12 @@ def _label_free(spec: records.ModelSpec, evidence: Evidence) -> dict[str, record
 def _few_shot(
     bench: Bench, chosen: str, head: Head | None, evidence: Evidence
 ) -> tuple[FewShot, ...]:
-    """Learning curves over a model's features; none where the features know every label."""
+    """Learning curves over a model's features; none where they know every label, or none is there.
+
+    A study of zero-shot cases alone may have no training photos.
+    """
     spec, data = bench.model.spec, bench.data
-    if spec.training is not None and spec.training.regime == "finetune":
+    if not data.split.train or (spec.training and spec.training.regime == "finetune"):
         return ()
     label = f"learning curves of {spec.name}"
     setting = Setting(

@@ -144,3 +144,13 @@ def test_a_study_of_predictions_alone_is_not_promised_maps(tmp_path: Path) -> No
     place = here(replace(results, runs=given))
     made = {name for name in stub.STEPS if stub.build(place, name)}
     assert made.isdisjoint({"explain", "image_map", "few_shot", "audit", "prompts", "suggestion"})
+
+
+def test_without_training_photos_no_curve_is_promised(tmp_path: Path) -> None:
+    """How many labels it takes cannot be told where no photo is left to learn from."""
+    results = builder.second(tmp_path)
+    cards = tuple(card for card in results.study.samples if card.fold != "train")
+    place = here(replace(results, study=replace(results.study, samples=cards), comparison=None))
+    made = {name for name in stub.STEPS if stub.build(place, name)}
+    assert "audit" in made
+    assert "few_shot" not in made

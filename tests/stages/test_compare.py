@@ -153,6 +153,21 @@ def test_the_deep_analysis_embeds_the_training_part_alone(scored: Opened) -> Non
     assert len(scored.engine.store.get(fingerprint, digests)) == len(set(digests)) == 30
 
 
+def test_without_training_photos_all_but_the_curves_is_analysed(
+    study: Path, tmp_path: Path
+) -> None:
+    """Zero-shot alone needs no training photos, in depth as well."""
+    file = study / "study.toml"
+    shares = "test_share = 0.8\nvalidation_share = 0.2"
+    file.write_text(file.read_text().replace("test_share = 0.4\nvalidation_share = 0.2", shares))
+    settings = Settings(artefacts=tmp_path / "artefacts", cache=tmp_path / "cache")
+    opened = opened_study(study, settings).score_all()
+    found = deepen(opened.data, opened.engine)
+    assert found is not None
+    assert found.few_shot == ()
+    assert found.prompts[0].effects["essai/tiny/descriptions"]
+
+
 def test_the_effect_of_a_text_is_that_of_scoring_without_it(
     tmp_path: Path, scored: Opened, study: Path
 ) -> None:

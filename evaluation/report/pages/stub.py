@@ -43,13 +43,16 @@ STEPS: Mapping[str, Callable[[StudyView], Step | None]] = {
     "zero_shot": lambda view: None if view.text_cases or not _has(view, "reads_texts") else "eval",
     "explain": _after("explain", lambda view: _has(view, "embeds")),
     "suggestion": _after(
-        "suggest", lambda view: _has(view, "reads_texts") and _validation(view) > 0
+        "suggest", lambda view: _has(view, "reads_texts") and _photos(view, "validation") > 0
     ),
     "explorer": lambda view: None if view.scored else "eval",
     "image_map": lambda view: "eval" if _has(view, "embeds") and not view.scored else None,
     "prompts": _after("deep", lambda view: _has(view, "reads_texts") and _shallow(view)),
     "calibration": _after("compare", lambda view: view.comparison is None),
-    "few_shot": _after("deep", lambda view: _has(view, "embeds") and _shallow(view)),
+    "few_shot": _after(
+        "deep",
+        lambda view: _has(view, "embeds") and _shallow(view) and _photos(view, "train") > 0,
+    ),
     "audit": _after("deep", lambda view: _has(view, "embeds") and _shallow(view)),
     "retrieval": _after(
         "deep",
@@ -63,8 +66,8 @@ STEPS: Mapping[str, Callable[[StudyView], Step | None]] = {
 """Name of a page to what makes it; of the others, the study has what they show, or no use."""
 
 
-def _validation(view: StudyView) -> int:
-    return sum(card.fold == "validation" for card in view.study.samples)
+def _photos(view: StudyView, part: str) -> int:
+    return sum(card.fold == part for card in view.study.samples)
 
 
 def build(here: Here, name: str) -> Mapping[str, Any] | None:
@@ -88,7 +91,7 @@ def build(here: Here, name: str) -> Mapping[str, Any] | None:
         "step": step,
         "study": view.study.name,
         "photos": photos,
-        "validation": _validation(view),
+        "validation": _photos(view, "validation"),
         "passes": passes,
         "seconds": sum(passes * (ms or 0.0) / 1000 for ms in costs.values()),
     }
