@@ -529,7 +529,7 @@ def saved(root: Path) -> None:
 
 
 PETS = ("cats", "dogs")
-WHOLE = ("boutique", "column")
+WHOLE = ("boutique",)
 """What is trained too; elsewhere zero-shot alone, to save time."""
 LAYOUTS: dict[str, tuple[Lay, tuple[str, ...], tuple[int, int, int]]] = {
     "folders": (
