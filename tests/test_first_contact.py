@@ -19,7 +19,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from evaluation.cli import main
-from evaluation.stores.artefacts import StudyResults, read_results
+from evaluation.records import StudyResults
+from evaluation.stores.artefacts import read_results
 from evaluation.stores.tables import read_predictions
 
 Lay = Callable[[Path], object]
