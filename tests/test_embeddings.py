@@ -21,7 +21,7 @@ from PIL import Image
 from evaluation.errors import DataError, ModelError, StoreError, VeilleWarning
 from evaluation.records import EmbeddingCost, Lap, Sample
 from evaluation.stores.embeddings import EmbeddingStore
-from evaluation.stores.feeding import embed
+from evaluation.stores.feeding import AsFits, embed
 
 DIM = 4
 
@@ -423,6 +423,27 @@ class Small(FakeEmbedder):
         return super().embed_images(batch)
 
 
+@pytest.mark.parametrize(("seconds_each", "kept"), [({}, 64), ({64: 1.0, 32: 0.5}, 16)])
+def test_a_card_takes_as_many_photos_as_go_fastest(
+    seconds_each: dict[int, float], kept: int
+) -> None:
+    """From 8 on, twice as many are taken while a pass takes no longer; 64 are the most."""
+    now, passes = 0.0, list[int]()
+
+    def work(rows: np.ndarray) -> np.ndarray:
+        nonlocal now
+        now += seconds_each.get(len(rows), 0.25)
+        passes.append(len(rows))
+        return rows
+
+    rows = np.arange(400)
+    fitted = AsFits(work, limit=8, most=64, clock=lambda: now)
+    np.testing.assert_array_equal(fitted(rows), rows)
+    assert fitted.limit == kept
+    assert passes[:6] == [8, 8, 8, 16, 16, 16]
+    assert max(passes) <= 64
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -505,7 +526,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from evaluation.stores.embeddings import EmbeddingStore
-from evaluation.stores.feeding import embed
+from evaluation.stores.feeding import AsFits, embed
 from tests.test_embeddings import FakeEmbedder, Loader, make_samples
 
 store = EmbeddingStore(Path(sys.argv[1]))

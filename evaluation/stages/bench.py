@@ -40,13 +40,15 @@ class Bench:
         """Embeddings of some photos, (N, D), or of their K views, (N, K x D), told as ``what``."""
         model, settings = views or self.model, self.engine.settings
         label = f"embedding {what}with {self.model.spec.name}"
+        # A batch holds as many images in all, whatever is made of a photo.
+        views_each = model.dim // self.model.dim
         return embed(
             samples,
             model,
             self.engine.store,
             load=lambda sample: open_photo(sample.image, sample.bits),
-            # A batch holds as many images in all, whatever is made of a photo.
-            batch_size=max(1, settings.batch_size // (model.dim // self.model.dim)),
+            batch_size=max(1, settings.batch_size // views_each),
+            most=max(1, settings.most_photos // views_each),
             progress=lambda done: settings.progress(label, done, len(samples)),
         )
 

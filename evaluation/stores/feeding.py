@@ -43,7 +43,7 @@ class EmbeddingRun:
     seconds: float
     """Decoding and embedding, without the wait for another process."""
     batch_size: int
-    """Photos per forward pass: what was asked for, or what fitted into memory."""
+    """Photos per forward pass: what was asked for, what fitted, or what a card was fastest with."""
 
     def and_also(self, other: EmbeddingRun) -> EmbeddingRun:
         """These embeddings, with what another run cost added."""
@@ -62,15 +62,17 @@ def embed(
     *,
     load: Load,
     batch_size: int = 32,
+    most: int = 0,
     progress: Callable[[int], None] = silent,
 ) -> EmbeddingRun:
     """The embeddings of the samples, from the store where it has them.
 
     Photos that are missing are opened as RGB by ``load`` and decoded one batch ahead of the model,
     those of equal bytes once.  Each batch is stored at once: a kill loses one.  A batch that does
-    not fit into memory is halved, and so are those that follow.  When two processes need the same
-    embeddings, one makes them and the other waits.  ``progress`` is told how many of the samples
-    have their embedding, as it grows to N.
+    not fit into memory is halved, and so are those that follow.  A device other than the processor
+    takes up to ``most`` photos in a pass, where more are measured to go faster.  When two processes
+    need the same embeddings, one makes them and the other waits.  ``progress`` is told how many of
+    the samples have their embedding, as it grows to N.
 
     Raises :class:`StoreError`: the store cannot be read or written; :class:`DataError`: a photo
     cannot be read any more; :class:`ModelError`: the model gives values that are not finite, or one
@@ -82,7 +84,8 @@ def embed(
     report(rows_of)
     missing: list[Sample] = []
     seconds = 0.0
-    forward = AsFits(classifier.embed_images, limit=batch_size, device=classifier.device)
+    read = batch_size if classifier.device == "cpu" else max(batch_size, most)
+    forward = AsFits(classifier.embed_images, limit=batch_size, most=read, device=classifier.device)
     # A processor that also computes has no threads to spare, a card waits.
     cores = 1 if classifier.device == "cpu" else os.cpu_count() or 1
     if len(rows_of) < len(wanted):
@@ -92,9 +95,9 @@ def embed(
             rows_of |= meanwhile
             report(meanwhile)
             missing = [sample for digest, sample in wanted.items() if digest not in rows_of]
-            starts = range(0, len(missing), batch_size)
+            starts = range(0, len(missing), read)
             ahead = in_advance(
-                [missing[start : start + batch_size] for start in starts],
+                [missing[start : start + read] for start in starts],
                 lambda sample: classifier.preprocess(load(sample)),
                 max(DECODERS, min(MOST_DECODERS, cores)),
             )
@@ -183,27 +186,44 @@ def in_advance(
         executor.shutdown(cancel_futures=True)
 
 
+PASSES, GAIN = 3, 1.05
+"""Passes by which a number of rows is judged, and the speed-up for which twice as many are kept."""
+
+
 class AsFits:
-    """Some work on rows of tensors, done with as many at a time as have fitted so far."""
+    """Some work on rows of tensors, done with as many at a time as have fitted so far.
+
+    With ``most`` above the limit, twice as many are tried as long as that goes faster.
+    """
 
     def __init__(
-        self, work: Callable[[Any], NDArray[Any]], *, limit: int, device: str = "its device"
+        self,
+        work: Callable[[Any], NDArray[Any]],
+        *,
+        limit: int,
+        most: int = 0,
+        device: str = "its device",
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.limit = limit
-        """Rows at a time: what was asked for, or what fitted."""
-        self._work, self._device = work, device
+        """Rows at a time: what was asked for, what fitted, or what was fastest."""
+        self._work, self._most, self._device, self._clock = work, most, device, clock
+        self._undecided, self._fastest, self._speeds = most > limit, 0.0, list[float]()
 
     def __call__(self, rows: Any) -> NDArray[Any]:
         """(N, ...) rows through the work; raises :class:`ModelError` when one does not fit."""
         parts, done = [], 0
         while done < len(rows):
             few = rows[done : done + self.limit]
+            before = self._clock()
             made = self._tried(few)
             if made is not None:
                 parts.append(made)
                 done += len(few)
+                if self._undecided and len(few) == self.limit:
+                    self._compare(len(few) / (self._clock() - before))
             elif len(few) > 1:
-                self.limit = len(few) // 2
+                self.limit, self._undecided = len(few) // 2, False
             else:
                 raise ModelError(
                     f"a single photo does not fit into the memory of {self._device}",
@@ -211,6 +231,20 @@ class AsFits:
                     " --precision bf16",
                 )
         return np.concatenate(parts)
+
+    def _compare(self, speed: float) -> None:
+        """Doubles the rows of a pass after some, or goes back to half of them and stays there."""
+        self._speeds.append(speed)
+        if len(self._speeds) < PASSES:
+            return
+        # The first pass of a size may wait for what the device prepares.
+        best, self._speeds = max(self._speeds), []
+        faster = best > GAIN * self._fastest
+        self._undecided = faster and self.limit < self._most
+        if self._undecided:
+            self._fastest, self.limit = best, min(2 * self.limit, self._most)
+        elif not faster:
+            self.limit //= 2
 
     def _tried(self, few: Any) -> NDArray[Any] | None:
         """What is made of some; None when they do not fit into memory."""

@@ -46,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--prompts", metavar="A,B", help="only these prompt sets of the study")
     group.addoption("--device", default="auto", help="auto, cpu, cuda or mps (default: auto)")
     group.addoption("--precision", default="fp32", choices=["fp32", "bf16", "fp16"])
-    group.addoption("--batch-size", type=int, default=32, metavar="N")
+    group.addoption("--batch-size", type=int, metavar="N")
     group.addoption(
         "--artefacts",
         type=Path,
@@ -92,9 +92,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_STUDIES] = studies
     config.stash[_CASES] = cases
     config.stash[_OPENED] = {}
-    taken = ("artefacts", "device", "precision", "offline", "batch_size", "resume", "retry")
+    taken = ("artefacts", "device", "precision", "offline", "resume", "retry")
+    photos = config.getoption("batch_size")
     settings = Settings(
         **{name: config.getoption(name) for name in taken},
+        **({"batch_size": photos, "most_photos": photos} if photos else {}),
         # Training anew is running anew.
         force=config.getoption("force") or not config.getoption("resume"),
     )
