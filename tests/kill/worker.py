@@ -29,7 +29,7 @@ def work(root: Path, url: str, generation: int) -> None:
         for batch in range(6):
             number = generation * 6 + batch
             rows = {f"d{number}-{i}": np.full(64, number, np.float32) for i in range(8)}
-            store.put("m", rows, seconds=0.1)
+            store.put("m", rows)
             say(f"batch {number}")
     with MapCache(root / "cache" / "maps.sqlite") as cache:
         cache.put_arrays(f"k{generation}", {"a": np.full(500, generation)})

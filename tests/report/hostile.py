@@ -30,6 +30,7 @@ NAMES = {
     ("StudyRecord", "name"), ("StudyRecord", "cases"), ("RunRecord", "study"),
     ("RunRecord", "case"), ("Threshold", "case"), ("Threshold", "metric"), ("ModelSpec", "name"),
     ("PromptSet", "name"), ("PromptSet", "like"), ("Reference", "study"), ("Threshold", "over"),
+    ("Projection", "case"),
 }  # fmt: skip
 """Names that files and other records are found by: anything but a-z, 0-9 and hyphens is refused
 when the study is read, and a case that no folder has is not read at all."""
@@ -79,7 +80,7 @@ def _poisoned(record: Any) -> Any:
 
 
 def _is_case(kind: type, name: str) -> bool:
-    return kind.__module__.endswith(("analysis", "explanations", "projection")) and (
+    return kind.__module__.endswith(("analysis", "explanations")) and (
         name in CASES and kind.__name__ != "TextPair"
     )
 
