@@ -95,3 +95,14 @@ def test_the_matrix_reads_back_and_runs_nothing(pages: Pages) -> None:
     rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=";"))
     assert rows[0][1:5] == ["'=1+1", "007", "50%", "1"]
     assert [sum(map(int, row[1:])) for row in rows[1:]] == [RIGHT + WRONG] * 200
+
+
+def test_the_page_of_the_data_opens_on_thirty_classes(pages: Pages) -> None:
+    """The other 170, the figure and the table of all are folded."""
+    content = str(found(pages, "donnees.md"))
+    opening, *folds = content.split('<details class="v-fold">')
+    others, counts = (fold.split("</details>")[0] for fold in folds[:2])
+    assert opening.count("<h3>") == 30
+    assert others.count("<h3>") == 170
+    assert "<table" in counts
+    assert "<table" not in opening
