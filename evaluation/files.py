@@ -22,6 +22,8 @@ from evaluation.errors import VeilleError, one_line
 
 _LEFT = re.compile(r"\..+\.[a-z0-9_]{8}\.part")
 """The names of temporary files; a download that will go on is no hidden file."""
+LFS_POINTER = b"version https://git-lfs"
+"""How the file begins that stands for one which Git LFS has not fetched."""
 _SHOWN = 40
 """Characters of a file's name in that of its temporary file: both must fit the disk's limit."""
 _swept: set[Path] = set()

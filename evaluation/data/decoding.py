@@ -17,6 +17,7 @@ from PIL import Image, JpegImagePlugin
 
 from evaluation.data.depth import Depth, depth_of, eight_bits
 from evaluation.errors import one_line
+from evaluation.files import LFS_POINTER
 
 EXACT_PIXELS = 16_000_000
 """Up to this size a photo is decoded in full; above it, reduced by a whole factor."""
@@ -37,8 +38,6 @@ starts another program.  HEIF beside, with the extra "heic"."""
 _COPIES = {"WEBP": 4, "AVIF": 4, "HEIF": 4, "GIF": 2, "TIFF": 2}
 """How often a decoder holds a photo, its own buffers included; 1 for the others."""
 
-_LFS = b"version https://git-lfs"
-"""How the file begins that stands for one which Git LFS has not fetched."""
 _ORIENTATION = 0x0112
 _TRANSPOSED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -242,7 +241,7 @@ def _damage(error: Exception, handle: BinaryIO) -> str:
 
 
 def _unknown(start: bytes, handle: BinaryIO) -> str:
-    if start.startswith(_LFS):
+    if start.startswith(LFS_POINTER):
         return "the photo itself was not fetched, only its pointer of Git LFS: git lfs pull"
     if start[4:8] == b"ftyp" and start[8:12] in {b"heic", b"heix", b"hevc", b"mif1", b"msf1"}:
         if "HEIF" in _readable_formats():

@@ -121,19 +121,8 @@ _PARTS: dict[str, Fold] = {
 _FILLERS = (
     *("set", "sets", "split", "part", "data", "dataset", "folder", "seg", "images", "image"),
     *("imgs", "img", "photos", "photo", "pictures", "pics", "samples", "files", "jpg", "the"),
-    *(
-        "jeu",
-        "de",
-        "d",
-        "ensemble",
-        "du",
-        "des",
-        "datos",
-        "imagenes",
-        "conjunto",
-        "daten",
-        "bilder",
-    ),
+    *("jeu", "de", "d", "ensemble", "du", "des"),
+    *("datos", "imagenes", "conjunto", "daten", "bilder"),
 )
 _GLUED = re.compile(
     rf"({'|'.join(sorted(_PARTS, key=len, reverse=True))})"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable, one_line
+from evaluation.files import LFS_POINTER
 from evaluation.records import ModelSpec
 
 if TYPE_CHECKING:
@@ -63,6 +64,18 @@ def file_digest(path: Path) -> str:
             where=path,
             remedy="check that it is a file, and its permissions",
         ) from error
+
+
+def tensors_digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 (hexadecimal) over the names, types, shapes and values of tensors."""
+    import torch
+
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        plain = tensor.detach().cpu().contiguous().flatten()
+        digest.update(plain.view(torch.uint8).numpy().data)  # NumPy has no bfloat16
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +155,7 @@ def _opened(path: Path) -> Any:
             what, remedy = "a TorchScript archive", "convert it to .safetensors"
         else:
             with path.open("rb") as file:
-                pointer = file.read(23) == b"version https://git-lfs"
+                pointer = file.read(len(LFS_POINTER)) == LFS_POINTER
             raise ModelError(
                 "only the pointer of a file that Git LFS has not fetched"
                 if pointer

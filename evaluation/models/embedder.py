@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.models.base import fingerprint_of, input_size
+from evaluation.models.checkpoints import tensors_digest
 from evaluation.models.devices import dtype_of, keep_freed_memory, warn_of_emulation
 from evaluation.models.fusing import fused
 from evaluation.records import FloatArray, ModelSpec
@@ -159,9 +159,12 @@ class TowerEmbedder:
         return self._embeddings(self.image_tower, pixels)
 
     def _embeddings(self, module: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+
+        return self._scaled(self._features(module, pixels))
+
+    def _scaled(self, features: torch.Tensor) -> torch.Tensor:
         import torch
 
-        features = self._features(module, pixels)
         return torch.nn.functional.normalize(features, dim=-1) if self.unit else features
 
     def _features(self, module: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
@@ -188,11 +191,15 @@ class TowerEmbedder:
             if module is not tower.module:
                 # Not the fused copy's, which was made in inference mode: no gradient goes through.
                 features = tower.module.get_submodule("head")(features.to(tower.dtype)).float()
-            return torch.nn.functional.normalize(features, dim=-1) if self.unit else features
+            return self._scaled(features)
 
         key = fingerprint_of(
-            weights=_digest_of_module(module),
-            architecture={"fused": tower.quick is not tower.module},
+            weights=tensors_digest(module.state_dict()),
+            # Some layers are shown with the address of a function.
+            architecture={
+                "layers": re.sub(" at 0x[0-9a-f]+", "", str(module)),
+                "fused": tower.quick is not tower.module,
+            },
             preprocess=self.preprocessing,
             precision=self.precision,
         )
@@ -201,15 +208,3 @@ class TowerEmbedder:
     def pictures(self, image: Image.Image, count: int) -> tuple[Image.Image, ...]:  # noqa: ARG002
         """Nothing, unless it is trained on augmented views."""
         return ()
-
-
-def _digest_of_module(module: torch.nn.Module) -> str:
-    """SHA-256 over a module's layers and tensors."""
-    import torch
-
-    # Some layers are shown with the address of a function.
-    content = hashlib.sha256(re.sub(" at 0x[0-9a-f]+", "", str(module)).encode())
-    for name, tensor in module.state_dict().items():
-        content.update(name.encode())
-        content.update(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return content.hexdigest()

@@ -19,8 +19,9 @@ from filelock import FileLock
 from evaluation import records
 from evaluation.errors import ModelError
 from evaluation.models.base import Loading, Watch
+from evaluation.models.checkpoints import tensors_digest
 from evaluation.models.devices import pick_device
-from evaluation.models.supervised.saves import Saved, below, read, tensors_digest, write
+from evaluation.models.supervised.saves import Saved, below, read, write
 from evaluation.models.supervised.schedule import best_of, chosen_of, is_over, record_of, told
 from evaluation.models.supervised.trainer import Trainer
 from evaluation.models.supervised.trunks import Trunk

@@ -5,7 +5,6 @@ is over, all that the next epoch depends on.  It is written under a temporary na
 process killed at any moment leaves a training that can be continued.
 """
 
-import hashlib
 import json
 import warnings
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from safetensors.torch import save_file
 
 from evaluation.errors import ModelError, VeilleWarning, one_line
 from evaluation.files import replacing
+from evaluation.models.checkpoints import tensors_digest
 from evaluation.records import digest_of
 
 Tensors = Mapping[str, torch.Tensor]
@@ -60,15 +60,6 @@ def read(file: Path) -> Saved | None:
         stacklevel=2,
     )
     return None
-
-
-def tensors_digest(tensors: Tensors) -> str:
-    """SHA-256 (hexadecimal) over the names, types, shapes and values of tensors."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def below(prefix: str, tensors: Tensors) -> dict[str, torch.Tensor]:

@@ -18,7 +18,13 @@ from torch import nn
 from evaluation.errors import ModelError, WeightsUnavailable, one_line
 from evaluation.models import embedded
 from evaluation.models.base import Loading
-from evaluation.models.checkpoints import Checkpoint, file_digest, misfit, read_checkpoint
+from evaluation.models.checkpoints import (
+    Checkpoint,
+    file_digest,
+    misfit,
+    read_checkpoint,
+    tensors_digest,
+)
 from evaluation.models.hub import hub_offline
 from evaluation.models.supervised.published import (
     Architecture,
@@ -26,7 +32,6 @@ from evaluation.models.supervised.published import (
     embedded_file,
     fetch,
 )
-from evaluation.models.supervised.saves import tensors_digest
 from evaluation.records import ModelSpec
 
 State = dict[str, torch.Tensor]

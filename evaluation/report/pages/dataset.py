@@ -14,7 +14,7 @@ from evaluation.report.kit.tables import Cell, Col, Table, counted, head, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.people import people
 from evaluation.report.study.photos import PARTS, WITHHELD, photo
-from evaluation.report.study.view import StudyView
+from evaluation.report.study.view import MANY, StudyView
 
 _COVER = 4
 _TOP_SUBCATEGORIES = 6
@@ -30,6 +30,7 @@ def build(here: Here) -> Mapping[str, Any]:
         "study": study,
         "withheld": "" if seen else t(WITHHELD),
         "cards": [_card(here, label) for label in study.classes],
+        "most": MANY,
         "chart": chart(view),
         "counts": counts(here),
         "subcategories": _subcategories(view),
