@@ -54,14 +54,11 @@ def _literal(node: ast.expr) -> str | None:
     return node.value if literal else None  # type: ignore[attr-defined]
 
 
+JINJA = {"**.jinja": {"trim_blocks": "true", "lstrip_blocks": "true"}}
 PLACES = (
     ("evaluation/records", [("**.py", python_messages)], {}),
-    ("evaluation/report", [("**.py", python_messages)], {}),
-    (
-        "templates",
-        [("**.jinja", "jinja2")],
-        {"**.jinja": {"trim_blocks": "true", "lstrip_blocks": "true"}},
-    ),
+    ("evaluation/report", [("**.py", python_messages), ("**.jinja", "jinja2")], JINJA),
+    ("templates", [("**.jinja", "jinja2")], JINJA),
 )
 """Rooms whose texts the site shows: folder, how Babel reads its files, and its options."""
 

@@ -10,10 +10,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from evaluation.report.kit import charts, curves
+from evaluation.report.kit import charts
 from evaluation.report.kit.charts import Bar
 from evaluation.report.kit.tables import table
-from evaluation.report.kit.vega import vega_svg
+from evaluation.report.kit.vega import specification, vega_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = 'A & <b> "x" | {{ y }}'
@@ -110,9 +110,9 @@ LEARNING = tuple(
 LEVEL = {"value": 0.7, "low": 0.6, "high": 0.8}
 PLOTS: dict[str, tuple[Any, ...]] = {
     "gains": (charts.gain_plot, GAINS),
-    "reliability": (curves.reliability_plot, BINS),
-    "coverage": (curves.coverage_plot, [(0.1, 1.0), (1.0, 0.8)], 0.95),
-    "learning": (curves.learning_plot, LEARNING, LEVEL),
+    "reliability": (partial(specification, "reliability"), BINS),
+    "coverage": (charts.coverage_plot, [(0.1, 1.0), (1.0, 0.8)], 0.95),
+    "learning": (charts.learning_plot, LEARNING, LEVEL),
 }
 
 
@@ -135,14 +135,14 @@ def test_gain_plot_names_and_signs_its_lines() -> None:
 
 def test_learning_plot_tells_its_lines_without_colour() -> None:
     """Each method has its own dashes; the axis names the sizes in their order."""
-    wide, _ = drawings(curves.learning_plot, LEARNING, None)
+    wide, _ = drawings(charts.learning_plot, LEARNING, None)
     dashes = set(re.findall(r'stroke-dasharray="([^"]+)"', wide))
-    assert dashes == {",".join(map(str, curves.LINES[line][2])) for line in (0, 1, 3)}
+    assert dashes == {",".join(map(str, charts.LINES[line][2])) for line in (0, 1, 3)}
     said = texts(wide)
     assert said.index("1") < said.index("2") < said.index("toutes")
 
 
 def test_coverage_plot_keeps_its_target_in_view() -> None:
     """The axis reaches below the lowest precision and the target."""
-    wide, _ = drawings(curves.coverage_plot, [(0.1, 1.0), (1.0, 0.62)], 0.95)
+    wide, _ = drawings(charts.coverage_plot, [(0.1, 1.0), (1.0, 0.62)], 0.95)
     assert any(re.fullmatch(r"60[\u00a0\u202f]%", one) for one in texts(wide))

@@ -1,4 +1,4 @@
-"""Charts of scores and counts: intervals, changes, parts of a split, gains around zero.
+"""Charts of scores, counts, changes, learning and maps; ``plots/`` holds their specifications.
 
 A plot is a function of its rows and of ``narrow``, which says for which of the two screens its
 specification is; :func:`chart` draws both.
@@ -12,26 +12,9 @@ from markupsafe import Markup
 
 from evaluation.records import FAMILIES
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import t
 from evaluation.report.kit.page import Claim
 from evaluation.report.kit.tables import Table
-from evaluation.report.kit.vega import (
-    INK,
-    NARROW,
-    QUIET,
-    WIDE,
-    Draw,
-    Spec,
-    frame,
-    layer,
-    mark,
-    nominal,
-    over,
-    points,
-    quantity,
-    rows,
-    svg,
-)
+from evaluation.report.kit.vega import Draw, Rows, Spec, specification, svg
 
 KINDS: Mapping[str, str] = {
     **{family: sign.colour for family, sign in FAMILIES.items()},
@@ -42,8 +25,24 @@ KINDS: Mapping[str, str] = {
 SHAPES = {family: sign.shape for family, sign in FAMILIES.items()} | {"reference": "diamond"}
 """And their shapes."""
 
-SIGNS = {"gain": "var(--v-zero-shot)", "loss": "var(--v-loss)"}
 PARTS = {"train": "var(--v-train)", "validation": "var(--v-validation)", "test": "var(--v-test)"}
+
+Line = tuple[str, str, list[int]]
+LINES: tuple[Line, ...] = (
+    ("var(--v-zero-shot)", "circle", [1, 0]),
+    ("var(--v-supervised)", "square", [8, 4]),
+    ("var(--v-quoted)", "diamond", [2, 3]),
+    ("var(--v-loss)", "triangle-up", [10, 3, 2, 3]),
+)
+"""Colour, sign and dashes of each line of a plot; style sheets draw the same keys."""
+
+_FAITHFUL: dict[str, tuple[str, list[int]]] = {
+    **{f"line-{i}": (colour, dashes) for i, (colour, _, dashes) in enumerate(LINES)},
+    "line-4": ("var(--v-ink)", [1, 0]),
+    "control-random": ("var(--v-quiet)", [2, 3]),
+    "control-centre": ("var(--v-quiet)", [9, 4]),
+}
+"""Colour and dashes of the lines of :func:`faithfulness_plot`, by the kind of their key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,67 +105,28 @@ def interval_plot(
 
     Without ``chance`` these are scores between 0 and 1, and no shares.
     """
-    share = chance is not None
     values = [
         {
             **asdict(bar),
             "name": bar.label.replace("\n", " · "),
             "low": bar.value if bar.low is None else bar.low,
             "high": bar.value if bar.high is None else bar.high,
-            "text": wording.percent(bar.value) if share else wording.decimal(bar.value, 2),
+            "text": wording.decimal(bar.value, 2) if chance is None else wording.percent(bar.value),
         }
         for bar in bars
     ]
+    # For the letters, in a column of their own.
     room = max(9 * len(bar.letters) for bar in bars)
-    room = max(18, room) if room else 0
-    spec = frame(values, narrow=narrow, step=52 if narrow else 46 if share else 32)
-    spec["encoding"] = {"y": rows(narrow=narrow)}
-    # A narrow screen keeps room for the figures on the right.
-    x = quantity(
-        "value",
-        {"format": ".0%" if share else ".2f", "title": None, "values": [0, 0.25, 0.5, 0.75, 1]},
-        domain=[0, 1],
-        range=[0, NARROW - 56 - room if narrow else WIDE],
+    return specification(
+        "interval",
+        values,
+        narrow=narrow,
+        chance=chance,
+        ceiling=ceiling,
+        room=max(18, room) if room else 0,
+        colours=KINDS,
+        shapes=SHAPES,
     )
-
-    def beside(field: str, **style: object) -> Spec:
-        """Text in a column of its own, on the right of the lines."""
-        right = {"value": NARROW if narrow else WIDE}
-        return layer(mark("text", fontSize=14, **style), x=right, text={"field": field})
-
-    figure = {"align": "right", "fontWeight": "bold", "color": INK}
-    letter = {"align": "right" if narrow else "left", "color": QUIET}
-    spec["layer"] = [
-        *([_across("chance", chance, [3, 4])] if chance is not None else []),
-        *([_across("ceiling", ceiling, [9, 4])] if ceiling is not None else []),
-        *_points_and_intervals(x),
-        beside("text", **figure, dx=-room if narrow else 62),
-        *([beside("letters", **letter, dx=0 if narrow else 74)] if room else []),
-        *([over("name", -15)] if narrow else []),
-    ]
-    return spec
-
-
-def _across(name: str, value: float, dashes: list[int]) -> Spec:
-    """A line across all bars: where a draw among the classes would stand, or people do."""
-    rule = mark("rule", strokeDash=dashes, color=QUIET, strokeWidth=1.5)
-    return layer(rule, data={name: value}, x=quantity(name), y=None)
-
-
-def _points_and_intervals(x: Spec) -> list[Spec]:
-    colour, shape = nominal("kind", KINDS), nominal("kind", SHAPES)
-    interval = mark("rule", strokeWidth=4, opacity=0.45, strokeCap="round")
-    beside = mark("point", shape="diamond", size=150, filled=False, strokeWidth=2)
-    beside["color"] = KINDS["reference"]
-    full = mark("point", filled=True, size=110, opacity=1)
-    hollow = mark("point", filled=False, size=150, strokeWidth=2)
-    is_quoted = "datum.kind == 'reference'"
-    return [
-        layer(interval, x={**x, "field": "low"}, x2={"field": "high"}, color=colour),
-        layer(beside, only="isValid(datum.quoted)", x={**x, "field": "quoted"}),
-        layer(full, only=is_quoted.replace("==", "!="), x=x, color=colour, shape=shape),
-        layer(hollow, only=is_quoted, x=x, color=colour, shape=shape),
-    ]
 
 
 def change_plot(changes: Mapping[str, float], *, narrow: bool) -> Spec:
@@ -181,48 +141,16 @@ def change_plot(changes: Mapping[str, float], *, narrow: bool) -> Spec:
         for label, change in changes.items()
     ]
     reach = max([10.0, *map(abs, changes.values())]) * 1.25
-    down = 4 if narrow else 0
-    spec = frame(values, narrow=narrow, step=48 if narrow else 32)
-    spec["encoding"] = {"y": rows(narrow=narrow)}
-    x = quantity("value", points(t("points")), domain=[-reach, reach])
-
-    def figure(test: str, align: str, dx: int) -> Spec:
-        style = mark("text", align=align, dx=dx, dy=down, fontSize=13, color=INK)
-        return layer(style, only=test, x=x, text={"field": "text"})
-
-    spec["layer"] = [
-        layer(mark("bar", height=14, yOffset=down), x=x, color=nominal("sign", SIGNS)),
-        layer(mark("rule", color=QUIET), data={"zero": 0}, x=quantity("zero"), y=None),
-        figure("datum.value >= 0", "left", 6),
-        figure("datum.value < 0", "right", -6),
-        *([over("label", -14)] if narrow else []),
-    ]
-    return spec
+    return specification("change", values, narrow=narrow, reach=reach)
 
 
 def count_plot(counts: Mapping[tuple[str, str], int], *, narrow: bool) -> Spec:
     """Photos of each class in each part of the split, stacked: (class, part) to their number."""
-    order = list(PARTS)
     values = [
-        {"label": label, "part": part, "rank": order.index(part), "number": number}
+        {"label": label, "part": part, "rank": [*PARTS].index(part), "number": number}
         for (label, part), number in counts.items()
     ]
-    spec = frame(values, narrow=narrow, step=48 if narrow else 30)
-    axis = {"title": t("photos"), "format": ",d", "tickCount": 5, "tickMinStep": 1}
-    down = 5 if narrow else 0
-    spec["encoding"] = {"y": rows(narrow=narrow)}
-    spec["layer"] = [
-        layer(
-            mark("bar", height=15, yOffset=down, stroke="var(--v-paper)", strokeWidth=1),
-            x={**quantity("number", axis), "stack": "zero"},
-            order={"field": "rank"},
-            color=nominal("part", PARTS),
-        )
-    ]
-    if narrow:
-        names = over("label", -12)
-        spec["layer"].append({"transform": [{"aggregate": [], "groupby": ["label"]}], **names})
-    return spec
+    return specification("count", values, narrow=narrow, colours=PARTS)
 
 
 def gain_plot(gains: Sequence[Mapping[str, Any]], *, narrow: bool) -> Spec:
@@ -239,24 +167,80 @@ def gain_plot(gains: Sequence[Mapping[str, Any]], *, narrow: bool) -> Spec:
         }
         for gain in gains
     ]
-    width, down = NARROW if narrow else WIDE, 4 if narrow else 0
-    spec = frame(values, narrow=narrow, step=48 if narrow else 32)
-    spec["encoding"] = {"y": rows(narrow=narrow)}
     reach = max([10.0, *(abs(gain[bound]) for gain in gains for bound in ("low", "high"))]) * 1.05
-    # The figures stand in a column of their own, on the right.
-    axis = points(t("points de rappel"))
-    x = quantity("value", axis, domain=[-reach, reach], range=[0, width - 56])
-    colour = nominal("sign", {**SIGNS, "open": QUIET})
-    interval = mark("rule", strokeWidth=4, opacity=0.45, yOffset=down)
-    sign = mark("point", size=110, opacity=1, strokeWidth=2, yOffset=down)
-    full, hollow = {**sign, "filled": True}, {**sign, "filled": False, "fill": "var(--v-ground)"}
-    figure = mark("text", align="right", fontSize=13, fontWeight="bold", color=INK, dy=down)
-    spec["layer"] = [
-        layer(mark("rule", color=QUIET), data={"zero": 0}, x={**x, "field": "zero"}, y=None),
-        layer(interval, x={**x, "field": "low"}, x2={"field": "high"}, color=colour),
-        layer(full, only="datum.sign != 'open'", x=x, color=colour),
-        layer(hollow, only="datum.sign == 'open'", x=x, color=colour),
-        layer(figure, x={"value": width}, text={"field": "text"}),
-        *([over("label", -14)] if narrow else []),
+    return specification("gain", values, narrow=narrow, reach=reach)
+
+
+# ------------------------------------------------------------------ plots of two axes
+
+
+def coverage_plot(points: Sequence[tuple[float, float]], target: float, *, narrow: bool) -> Spec:
+    """Precision against the share of the photos that is classified: (coverage, precision)."""
+    values = [{"coverage": coverage, "precision": precision} for coverage, precision in points]
+    low = min([target, *(precision for _, precision in points)])
+    # Ten points of air under the curve, whole tens, and never above 80 %.
+    floor = min(0.8, max(0.0, int(10 * low - 0.5) / 10))
+    return specification("coverage", values, narrow=narrow, target=target, floor=floor)
+
+
+def _signs(points: Rows, lines: Sequence[Line]) -> Mapping[str, Mapping[str, Any]]:
+    """Colours, shapes and dashes of the lines of the points, each a place in ``lines`` as text."""
+    used = sorted({point["line"] for point in points}, key=int)
+    colours, shapes, dashes = ({i: lines[int(i)][sign] for i in used} for sign in range(3))
+    return {"colours": colours, "shapes": shapes, "dashes": dashes}
+
+
+def learning_plot(
+    points: Rows,
+    level: Mapping[str, Any] | None,
+    *,
+    narrow: bool,
+    axis: str = "",
+    lines: Sequence[Line] = LINES,
+) -> Spec:
+    """Accuracy against the number of labelled photos a class, or of ``axis``; a line a method.
+
+    Each row has its ``line``, the number ``shots`` in words, and a ``mean`` with its bounds
+    ``low`` and ``high``; ``level`` has a ``value`` with its bounds: what training has to beat.
+    """
+    values = [
+        {**point, "low": max(0.0, point["low"]), "high": min(1.0, point["high"])}
+        for point in points
     ]
-    return spec
+    lows = [value["low"] for value in (*values, *([level] if level else []))]
+    floor = max(0.0, int(10 * min(lows, default=0.0)) / 10)
+    signs = _signs(values, lines)
+    return specification(
+        "learning", values, narrow=narrow, level=level, axis=axis, floor=floor, **signs
+    )
+
+
+def epoch_plot(points: Rows, title: str, best: int, *, share: bool, narrow: bool) -> Spec:
+    """A training by epoch, with a rule at the epoch that is kept.
+
+    Each row has its ``line`` (0 training, 1 validation), its ``epoch`` and its ``value``, which
+    the vertical axis calls ``title``.
+    """
+    signs = _signs(points, LINES)
+    return specification(
+        "epoch", points, narrow=narrow, title=title, best=best, share=share, **signs
+    )
+
+
+def faithful_line(names: Sequence[str], method: str) -> str:
+    """The line that stands for a method, or a control, among those of a chart."""
+    kind = f"control-{method}"
+    return kind if kind in _FAITHFUL else f"line-{names.index(method) % (len(LINES) + 1)}"
+
+
+def faithfulness_plot(points: Rows, *, narrow: bool) -> Spec:
+    """Mean probability against the share of the photo, a panel a measure, a line a method.
+
+    Each row has its ``panel`` (the measure, in words), its ``line`` (what :func:`faithful_line`
+    gave), the ``share`` of the photo that is deleted or shown, and a ``probability``.
+    """
+    used = {point["line"] for point in points}
+    colours, dashes = (
+        {line: signs[i] for line, signs in _FAITHFUL.items() if line in used} for i in (0, 1)
+    )
+    return specification("faithfulness", points, narrow=narrow, colours=colours, dashes=dashes)

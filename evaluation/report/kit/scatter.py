@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.report.kit.vega import INK, NARROW, QUIET, WIDE, Spec, mark, plane, quantity
+from evaluation.report.kit.vega import Spec, specification
 
 _TALL = 0.866
 """Half the height of a triangle with equal sides, half of one being 1."""
@@ -102,59 +102,21 @@ def scatter_plot(axes: Axes, data: Mapping[str, Any], *, narrow: bool) -> Spec:
     ``data`` holds the rows of what is drawn: ``photos`` (x, y, label, right) and ``texts`` (x, y,
     label).
     """
-    spec = plane([], NARROW if narrow else WIDE, HEIGHTS["narrow" if narrow else "wide"])
-    del spec["data"]
-    spec["config"]["legend"] = {
-        "labelColor": INK,
-        "labelFontSize": 13,
-        "labelLimit": 240,
-        "orient": "bottom",
-        "columns": 1 if narrow else 3,
-        "symbolLimit": 0,
-        "symbolFillColor": "transparent",
-    }
+    size = "narrow" if narrow else "wide"
     texts = {row["label"]: (row["x"], row["y"]) for row in data["texts"]}
-    levels = name_places(texts, axes, "narrow" if narrow else "wide")
+    levels = name_places(texts, axes, size)
     names = [{**row, "level": levels[row["label"]]} for row in data["texts"]]
-    spec["datasets"] = {**data, "names": [row for row in names if row["level"] is not None]}
-    place = {"x": _axis("x", axes.x, axes.x_title), "y": _axis("y", axes.y, axes.y_title)}
-    name = mark("text", fontSize=13, fontWeight="bold", color=INK, limit=_LONGEST)
-    named = {**place, "y": {**place["y"], "field": "level"}}
-    spec["layer"] = [
-        _photos(axes, place),
-        _layer("texts", mark("point", shape=CROSS, size=90, strokeWidth=2.5, stroke=INK), place),
-        _layer("names", mark("rule", color=QUIET), {**place, "y2": {"field": "level"}}),
-        _layer("names", name, {**named, "text": {"field": "label", "type": "nominal"}}),
-    ]
-    return spec
-
-
-def _layer(data: str, shape: Spec, encoding: Spec) -> Spec:
-    return {"data": {"name": data}, "mark": shape, "encoding": encoding}
-
-
-def _axis(field: str, limits: tuple[float, float], title: str) -> Spec:
-    # Coordinates have no unit; only distances compare.
-    axis = {"title": title, "labels": False, "grid": True, "tickCount": 5}
-    return quantity(field, axis, domain=list(limits), nice=False, zero=False)
-
-
-def _photos(axes: Axes, place: Spec) -> Spec:
-    def by_class(signs: tuple[str, ...]) -> Spec:
-        cycle = [signs[i % len(signs)] for i in range(len(axes.classes))]
-        return {
-            "field": "label",
-            "type": "nominal",
-            "scale": {"domain": list(axes.classes), "range": cycle},
-            "legend": {"title": None},
-        }
-
-    colour = by_class(COLOURS)
-    encoding = {
-        **place,
-        "stroke": colour,
-        "fill": {**colour, "legend": None},
-        "fillOpacity": {"condition": {"test": "datum.right", "value": 0.75}, "value": 0},
-        "shape": by_class(SHAPES),
-    }
-    return _layer("photos", mark("point", filled=False, size=62, strokeWidth=1.6), encoding)
+    colours, shapes = (
+        [signs[i % len(signs)] for i in range(len(axes.classes))] for signs in (COLOURS, SHAPES)
+    )
+    return specification(
+        "scatter",
+        {**data, "names": [row for row in names if row["level"] is not None]},
+        narrow=narrow,
+        height=HEIGHTS[size],
+        axes=axes,
+        colours=colours,
+        shapes=shapes,
+        cross=CROSS,
+        longest=_LONGEST,
+    )

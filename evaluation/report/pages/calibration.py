@@ -5,11 +5,12 @@ from functools import partial
 from typing import Any, Literal
 
 from evaluation import records
-from evaluation.report.kit import curves, wording
-from evaluation.report.kit.charts import Chart, chart
+from evaluation.report.kit import wording
+from evaluation.report.kit.charts import Chart, chart, coverage_plot
 from evaluation.report.kit.language import message, t
 from evaluation.report.kit.page import Part
 from evaluation.report.kit.tables import Cell, Col, Table, absent, head, number, table
+from evaluation.report.kit.vega import specification
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, bounds, shown, trace
 
@@ -245,7 +246,7 @@ def _reliability(here: Here, calibration: records.Calibration, slug: str) -> Cha
     ]
     return chart(
         f"fiabilite-{slug}",
-        partial(curves.reliability_plot, bins),
+        partial(specification, "reliability", bins),
         here.view.draw,
         table=_bins(here, calibration, f"fiabilite-{slug}-donnees", name),
     )
@@ -290,7 +291,7 @@ def _coverage(here: Here, abstention: records.Abstention, slug: str) -> Mapping[
     return {
         "chart": chart(
             f"couverture-{slug}",
-            partial(curves.coverage_plot, points, target),
+            partial(coverage_plot, points, target),
             here.view.draw,
             table=_curve(here, abstention, f"couverture-{slug}-donnees"),
         ),

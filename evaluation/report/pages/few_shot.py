@@ -5,9 +5,8 @@ from functools import partial
 from typing import Any
 
 from evaluation.records import FewShot, FewShotPoint, LearningCurve
-from evaluation.report.kit import curves, links, wording
-from evaluation.report.kit.charts import Chart, chart
-from evaluation.report.kit.curves import LINES
+from evaluation.report.kit import links, wording
+from evaluation.report.kit.charts import LINES, Chart, chart, learning_plot
 from evaluation.report.kit.language import message, t
 from evaluation.report.kit.page import Part
 from evaluation.report.kit.tables import Cell, Col, Kind, Table, absent, number, table
@@ -126,7 +125,7 @@ def _chart(view: StudyView, model: FewShot, anchor: str) -> Chart:
         keys.append(("level", t("zero-shot, sans étiquette")))
     return chart(
         f"apprentissage-{anchor}",
-        partial(curves.learning_plot, points, level),
+        partial(learning_plot, points, level),
         view.draw,
         title=t("Exactitude sur le test selon le nombre d’étiquettes, avec bandes à 95 %"),
         alt=t(

@@ -5,8 +5,7 @@ from functools import partial
 from typing import Any
 
 from evaluation.records import CaseChange, KeptState, Metric
-from evaluation.report.kit import curves
-from evaluation.report.kit.charts import Chart, chart
+from evaluation.report.kit.charts import LINES, Chart, chart, learning_plot
 from evaluation.report.kit.language import t
 from evaluation.report.kit.tables import Col, Table, counted, number, table
 from evaluation.report.study.here import Here
@@ -50,7 +49,7 @@ def _chart(here: Here, states: tuple[KeptState, ...]) -> Chart:
     view = here.view
     now = {run.case: run.metric("accuracy") for run in view.scored}
     kept = {change.case for state in states for change in state.changes} & set(now)
-    cases = sorted(kept, key=lambda case: -value(view.runs[case], "accuracy"))[: len(curves.LINES)]
+    cases = sorted(kept, key=lambda case: -value(view.runs[case], "accuracy"))[: len(LINES)]
     then = [(row.case, state.name, row.accuracy) for state in states for row in state.changes]
     measured = [*then, *((case, t("maintenant"), now[case]) for case in cases)]
     points: list[tuple[str, str, Metric]] = [
@@ -61,7 +60,7 @@ def _chart(here: Here, states: tuple[KeptState, ...]) -> Chart:
     return chart(
         "exactitude-dans-le-temps",
         partial(
-            curves.learning_plot,
+            learning_plot,
             [
                 {
                     "line": str(cases.index(case)),

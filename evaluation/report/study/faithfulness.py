@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from evaluation.records import CaseExplanation, Faithfulness, Randomisation
-from evaluation.report.kit import curves, wording
+from evaluation.report.kit import charts, wording
 from evaluation.report.kit.charts import Chart
 from evaluation.report.kit.charts import chart as figure
 from evaluation.report.kit.language import message, nt, t
@@ -172,7 +172,7 @@ def chart(view: StudyView, explanation: CaseExplanation) -> Chart | None:
     points = [
         {
             "panel": t(MEASURES[row.measure, row.baseline]),
-            "line": curves.faithful_line(names, row.method),
+            "line": charts.faithful_line(names, row.method),
             "share": i / (len(row.curve) - 1),
             "probability": value,
         }
@@ -181,10 +181,10 @@ def chart(view: StudyView, explanation: CaseExplanation) -> Chart | None:
     ]
     return figure(
         f"courbes-{view.case_slugs[explanation.case]}",
-        partial(curves.faithfulness_plot, points),
+        partial(charts.faithfulness_plot, points),
         view.draw,
         table=_curve_table(view, explanation, rows, names),
-        keys=((curves.faithful_line(names, name), method_name(name)) for name in names),
+        keys=((charts.faithful_line(names, name), method_name(name)) for name in names),
     )
 
 

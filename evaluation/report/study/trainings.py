@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from evaluation.records import RunRecord, TrainingEpoch, TrainingRecord
-from evaluation.report.kit import curves, wording
-from evaluation.report.kit.charts import chart
+from evaluation.report.kit import wording
+from evaluation.report.kit.charts import chart, epoch_plot
 from evaluation.report.kit.language import t
 from evaluation.report.kit.tables import Col, head, table
 from evaluation.report.study.here import Here
@@ -53,7 +53,7 @@ def _chart(view: StudyView, run: RunRecord, record: TrainingRecord, *, loss: boo
         Col(t("Pas d’apprentissage"), lambda epoch: wording.significant(epoch.learning_rate, 3)),
         kind="",
     )
-    plot = partial(curves.epoch_plot, points, axis, record.best_epoch, share=not loss)
+    plot = partial(epoch_plot, points, axis, record.best_epoch, share=not loss)
     return {
         "chart": chart(id_, plot, view.draw, table=data),
         "model": view.model_title(run),

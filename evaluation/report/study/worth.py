@@ -7,8 +7,7 @@ from typing import Any
 
 from evaluation.records import FAMILIES, FewShotPoint, PairedTest, PairsCurve, PairsPoint, RunRecord
 from evaluation.report.kit import wording
-from evaluation.report.kit.charts import chart
-from evaluation.report.kit.curves import Line, learning_plot
+from evaluation.report.kit.charts import Line, chart, learning_plot
 from evaluation.report.kit.language import message, t
 from evaluation.report.kit.page import Claim, claim
 from evaluation.report.kit.tables import Cell, Col, Table, absent, head, number, table
