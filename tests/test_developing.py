@@ -84,7 +84,7 @@ def test_a_page_is_a_module_a_template_a_row_and_messages(
         return {"title": t("Bonjour, {study}", study=here.view.study.name)}
 
     module.__dict__["build"] = build
-    row = StudyPage("greeting", "bonjour", COMPARE, "Bonjour", module.__dict__["build"])
+    row = StudyPage(module, "bonjour", COMPARE, "Bonjour")
     monkeypatch.setattr(site, "PAGES", (*PAGES, row))
     results: StudyResults = builder.second(tmp_path)
     pages = site.render((results,), None, templates=tmp_path / "templates", draw=placeholder)

@@ -38,7 +38,8 @@ def built(view: StudyView, name: str, part: str = "") -> Any:
     ``part`` is what the address of a member of a family has of its own.
     """
     (page,) = (page for page in PAGES if page.name == name)
-    return dict(page.built(view)).get(view.page(page.address.format(part)))
+    models = {here.uri: model for here, model in page.built(view)}
+    return models.get(view.page(page.address.format(part)))
 
 
 def markup(macro: str, *values: object, of: str) -> str:

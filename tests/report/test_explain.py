@@ -360,7 +360,7 @@ def test_the_same_photo_across_models_is_explained_by_rise(shop: StudyResults) -
     page = built(view_of(shop), "explain")
     assert isinstance(page, dict)
     assert page["across"] is not None
-    compared = (*page["across"]["shown"], *page["across"]["folded"])
+    compared = page["across"]["photos"]
     assert len(compared) == len(builder.AWKWARD)  # one shared photo a class
     for one in compared:
         assert [variant["method"] for variant in one["variants"]] == ["RISE", "RISE"]
@@ -373,7 +373,7 @@ def test_what_a_description_changed_is_told(shop: StudyResults) -> None:
     page = built(view_of(shop), "explain")
     assert isinstance(page, dict)
     (model,) = page["prompts"]
-    compared = (*model["shown"], *model["folded"])
+    compared = model["photos"]
     changes = []
     for one in compared:
         base, described = one["variants"]
@@ -545,5 +545,5 @@ def test_a_description_that_changes_nothing_is_told_so(shop: StudyResults) -> No
     page = built(view_of(replace(shop, explanations=same)), "explain")
     assert isinstance(page, dict)
     (model,) = page["prompts"]
-    changes = [change for one in model["shown"] for change in one["changes"]]
+    changes = [change for one in model["photos"] for change in one["changes"]]
     assert all(" reste à " in printed("changed", change) for change in changes)

@@ -24,15 +24,13 @@ from tests.report import answered, builder
 from tests.report.conftest import TEMPLATES, placeholder
 from tests.report.test_trainings import trained
 
-FAMILIES = {"explain_case": "explain"}
-"""Pages of many members, whose module is that of the page that leads to them."""
+NAMES = [*(page.name for page in PAGES), *(name for name, _, _ in SITE_PAGES)]
 
 
-@pytest.mark.parametrize("name", [page.name for page in (*PAGES, *SITE_PAGES)])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_page_has_one_name(name: str) -> None:
     """Its module and its template are called as its row is."""
-    module = FAMILIES.get(name, name)
-    assert importlib.util.find_spec(f"evaluation.report.pages.{module}")
+    assert importlib.util.find_spec(f"evaluation.report.pages.{name}")
     assert (TEMPLATES / f"{name}.md.jinja").is_file()
 
 
@@ -151,11 +149,11 @@ def test_every_key_of_a_page_is_printed(
     )
     for view in views:
         for page in PAGES:
-            for _, model in page.built(view):
-                templates.page(page.name, watched(model, page.name, built, read))
-    for site_page in SITE_PAGES:
+            for place, model in page.built(view):
+                templates.page(page.name, watched(model, page.name, built, read), here=place)
+    for name, _, build in SITE_PAGES:
         for some in (views, ()):
-            model = site_page.build(some, builder.reference())
-            templates.page(site_page.name, watched(model, site_page.name, built, read))
+            model = build(some, builder.reference())
+            templates.page(name, watched(model, name, built, read))
 
     assert [place for key, place in built.items() if key not in read] == []

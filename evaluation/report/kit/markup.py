@@ -138,9 +138,9 @@ class Templates:
         self._environment.filters |= {form.__name__: form for form in FORMS}
         self._environment.filters["clauses"] = template_clauses
 
-    def page(self, name: str, model: object) -> str:
+    def page(self, name: str, model: object, **values: object) -> str:
         """The text of the page ``name``, whose template knows its model as ``page``."""
-        return self.fill(f"{name}.md.jinja", {"page": model})
+        return self.fill(f"{name}.md.jinja", {"page": model, **values})
 
     def fill(self, name: str, values: Mapping[str, object]) -> str:
         """The text of template ``name``.

@@ -13,7 +13,6 @@ from evaluation.report.kit.page import Part
 from evaluation.report.kit.tables import Cell, Col, Table, number, table
 from evaluation.report.study import explained, maps
 from evaluation.report.study.here import Here
-from evaluation.report.study.photos import WITHHELD
 from evaluation.report.study.view import StudyView, shown, trace
 
 Model = dict[str, Any]
@@ -24,8 +23,6 @@ def build(here: Here) -> Model | None:
     if not here.view.suggestions:
         return None
     return {
-        "assets": maps.assets(here),
-        "withheld": "" if here.view.photos_shown else t(WITHHELD),
         "sections": [
             _section(here, here.view.runs[case], suggestion)
             for case, suggestion in here.view.suggestions.items()

@@ -82,8 +82,8 @@ def _render(
 ) -> Pages:
     names = {name: lang for view in views for name, lang in view.foreign_names.items()}
     made: dict[str, Content] = {
-        page.uri: marked(templates.page(page.name, page.build(views, reference)), names)
-        for page in SITE_PAGES
+        uri: marked(templates.page(name, build(views, reference)), names)
+        for name, uri, build in SITE_PAGES
     }
     for view in views:
         try:
@@ -103,9 +103,9 @@ def _study_files(view: StudyView, templates: Templates) -> dict[str, Content]:
     made: dict[str, Content] = {}
     for page in PAGES:
         built = tuple(page.built(view))
-        made |= {uri: templates.page(page.name, model) for uri, model in built}
+        made |= {here.uri: templates.page(page.name, model, here=here) for here, model in built}
         if not built and (stub := page.stub(view)):
-            made[stub[0]] = templates.page("stub", stub[1])
+            made[stub[0].uri] = templates.page("stub", stub[1], here=stub[0])
         for old in page.formerly:
             made |= _moved(view, old, page.address)
     made = {uri: glossed(marked(str(page), view.foreign_names)) for uri, page in made.items()}
@@ -152,9 +152,9 @@ def _entries(view: StudyView, group: str) -> Iterator[tuple[str, str]]:
         if page.group != group:
             continue
         built = tuple(page.built(view))
-        yield from ((t(page.title), uri) for uri, _ in built)
+        yield from ((t(page.title), here.uri) for here, _ in built)
         if not built and (stub := page.stub(view)):
-            yield t("{title} (à calculer)", title=t(page.title)), stub[0]
+            yield t("{title} (à calculer)", title=t(page.title)), stub[0].uri
 
 
 def translations(

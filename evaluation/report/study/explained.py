@@ -1,6 +1,6 @@
 """Explained photos as the pages show them: alone, and the same one by several cases."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evaluation.errors import ReportError
@@ -38,11 +38,17 @@ def anchors(explanation: CaseExplanation) -> Mapping[str, str]:
 
 
 def photos(
-    here: Here, explanation: CaseExplanation, chosen: Iterable[ExplainedPhoto]
-) -> tuple[Model, ...]:
-    """Photos of a case, in the order given: what it says of each, and what in it counted."""
+    here: Here, explanation: CaseExplanation, *, right: bool, most: int | None = None
+) -> list[Model]:
+    """Photos that a case gets right, or wrong: what it says of each, and what in it counted.
+
+    Those come first that were chosen for being so; the others are there by lot, for the
+    comparison of cases.
+    """
     names = anchors(explanation)
-    return tuple(_photo(here, explanation, photo, names[photo.sample_id]) for photo in chosen)
+    side = [photo for photo in explanation.photos if (photo.label == photo.predicted) == right]
+    side.sort(key=lambda photo: all(reason.rule == "shared" for reason in photo.reasons))
+    return [_photo(here, explanation, photo, names[photo.sample_id]) for photo in side[:most]]
 
 
 def card_of(view: StudyView, case: str, photo: ExplainedPhoto) -> SampleCard:

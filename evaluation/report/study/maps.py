@@ -38,11 +38,6 @@ change with its length (Euler's theorem): half of what counts then speaks agains
 saying so would say nothing of the photo."""
 
 
-def assets(here: Here) -> Mapping[str, str]:
-    """What the pages with maps load besides the rest of the site."""
-    return {"style": here.file("assets/cartes.css"), "script": here.file("assets/cartes.js")}
-
-
 # -------------------------------------------------------------------------- words
 
 
