@@ -42,7 +42,7 @@ def abstain(
     Confidence is the probability of the predicted class.  ``groups`` (N,) gives near-duplicate
     photos equal numbers: intervals count a group as one.
     """
-    confidence, right = _read(test)
+    confidence, right = test.probabilities.max(axis=1), test.right
     return records.Abstention(
         case=case,
         curve=risk_coverage(confidence, right),
@@ -51,25 +51,13 @@ def abstain(
     )
 
 
-def _read(predictions: Predictions) -> tuple[FloatArray, BoolArray]:
-    return predictions.probabilities.max(axis=1), predictions.right
-
-
 # -------------------------------------------------------------- risk and coverage
-
-
-def _levels(confidence: FloatArray) -> tuple[FloatArray, IntArray]:
-    """Distinct confidences, highest first, and the level of each image."""
-    levels, where = np.unique(-confidence, return_inverse=True)
-    return -levels, where
 
 
 def _accepted(confidence: FloatArray, right: BoolArray) -> tuple[FloatArray, IntArray, FloatArray]:
     """(L,) levels of confidence, highest first; how many images each accepts, and gets wrong."""
-    levels, where = _levels(confidence)
-    count = levels.size
-    accepted = np.cumsum(np.bincount(where, minlength=count))
-    return levels, accepted, np.cumsum(np.bincount(where, weights=~right, minlength=count))
+    levels, where = np.unique(-confidence, return_inverse=True)
+    return -levels, np.bincount(where).cumsum(), np.bincount(where, weights=~right).cumsum()
 
 
 def risk_coverage(confidence: FloatArray, right: BoolArray) -> tuple[RiskPoint, ...]:
@@ -97,15 +85,24 @@ def aurc(
     2000 images; beyond, that of a jackknife over 200 parts (method "jackknife").
     """
     n = confidence.size
-    levels, where = _levels(confidence)
+    levels, where = np.unique(-confidence, return_inverse=True)
     order = np.argsort(where, kind="stable")
     starts = np.searchsorted(where[order], np.arange(levels.size))
 
     def areas(copies: FloatArray) -> FloatArray:
-        """(B, 1) areas when image i is there (B, N) copies[:, i] times."""
+        """(B, 1) areas when image i is there (B, N) copies[:, i] times.
+
+        Within a level of w images and share e of errors, the k-th image is met with
+        (E + j e) / (n + j) errors on average, E of n before it: summed over j = 1..w this is
+        w e + (E - e n) (H(n + w) - H(n)), H the harmonic numbers.
+        """
         total = np.add.reduceat(copies[:, order], starts, axis=1)
         wrong = np.add.reduceat((copies * ~right)[:, order], starts, axis=1)
-        return _area(wrong, total)[:, None]
+        after = np.cumsum(total, axis=1)
+        before, errors = after - total, np.cumsum(wrong, axis=1) - wrong
+        harmonic = digamma(after + 1) - digamma(before + 1)
+        risks = wrong + (errors - wrong / np.maximum(total, 1) * before) * harmonic
+        return np.asarray(risks.sum(axis=1, keepdims=True) / np.maximum(after[:, -1:], 1))
 
     value = float(areas(np.ones((1, n)))[0, 0])
     if n <= LARGE:
@@ -117,26 +114,9 @@ def aurc(
         shuffled = np.random.default_rng(SEED).permutation(units.max() + 1)
         parts = shuffled[units] % _PARTS
         left_out = areas((parts != np.arange(_PARTS)[:, None]).astype(np.float64))
-        spread = float(((_PARTS - 1) * left_out.var(ddof=0)) ** 0.5)
-        half = Z * spread
-        interval = Interval(low=max(0.0, value - half), high=value + half, method="jackknife")
+        half = Z * float(((_PARTS - 1) * left_out.var(ddof=0)) ** 0.5)
+        interval = Interval(max(0.0, value - half), value + half, "jackknife")
     return metric("aurc", value, n, interval)
-
-
-def _area(wrong: FloatArray, total: FloatArray) -> FloatArray:
-    """(B,) mean risk, from the (B, L) errors and images of each level of confidence.
-
-    Within a level of w images and share e of errors, the k-th image is met with
-    (E + j e) / (n + j) errors on average, E of n before it: summed over j = 1..w this is
-    w e + (E - e n) (H(n + w) - H(n)), H the harmonic numbers.
-    """
-    after = np.cumsum(total, axis=1)
-    before = after - total
-    errors = np.cumsum(wrong, axis=1) - wrong
-    share_wrong = wrong / np.maximum(total, 1)
-    harmonic = digamma(after + 1) - digamma(before + 1)
-    risks = wrong + (errors - share_wrong * before) * harmonic
-    return np.asarray(risks.sum(axis=1) / np.maximum(after[:, -1], 1))
 
 
 # --------------------------------------------------------------------- automation
@@ -157,9 +137,9 @@ def automate(
     four others.  Either way no image is judged by a threshold that saw its label, so the many
     thresholds looked at do not flatter the precision that is reported.
     """
-    confidence, right = _read(test)
+    confidence, right = test.probabilities.max(axis=1), test.right
     if validation is not None:
-        chosen = _threshold(*_read(validation), target)
+        chosen = _threshold(validation.probabilities.max(axis=1), validation.right, target)
         thresholds = np.full(confidence.size, chosen)
     else:
         thresholds = cross_fitted(
@@ -168,7 +148,6 @@ def automate(
     accepted = confidence >= thresholds
     alone = slice(None) if groups is None else np.unique(groups, return_index=True)[1]
     certified = certify(confidence[alone], right[alone], target=target)
-    units = confidence[alone].size
     used = float(np.median(thresholds))
     return records.Automation(
         target=target,
@@ -178,7 +157,7 @@ def automate(
         precision=share("precision", right, groups, accepted),
         certified_coverage=0.0 if certified is None else certified.coverage,
         certified_threshold=None if certified is None else certified.threshold,
-        certifiable=units >= fewest(target),
+        certifiable=confidence[alone].size >= fewest(target),
     )
 
 
@@ -199,16 +178,16 @@ def fewest(target: float = TARGET, alpha: float = ALPHA) -> int:
 
 
 def certify(
-    confidence: FloatArray, right: BoolArray, *, target: float = TARGET, alpha: float = ALPHA
+    confidence: FloatArray, right: BoolArray, *, target: float = TARGET
 ) -> RiskPoint | None:
-    """The largest coverage whose precision exceeds ``target`` with confidence 1 - alpha.
+    """The largest coverage whose precision exceeds ``target`` with 95 % confidence.
 
     Fixed-sequence testing from several starts (Angelopoulos et al. 2021, "Learn then Test",
     section 2.2): a coverage is tested by the binomial tail; a start that passes goes on, 5 %
-    further at a time, until a test fails.  Starts of 25, 50 and 75 % share alpha, less those
-    whose images are too few to pass even if all are right; where none of the three can pass,
-    all images together are the start.  Coverages, unlike thresholds picked by their precision,
-    do not depend on the labels, so all that pass may be believed at once.
+    further at a time, until a test fails.  Starts of 25, 50 and 75 % share the 5 % of error,
+    less those whose images are too few to pass even if all are right; where none of the three
+    can pass, all images together are the start.  Coverages, unlike thresholds picked by their
+    precision, do not depend on the labels, so all that pass may be believed at once.
 
     Images have to be independent: of near-duplicate photos, give one.
     """
@@ -217,18 +196,13 @@ def certify(
     wanted = np.arange(1, _STEPS + 1) / _STEPS * confidence.size
     at = np.searchsorted(accepted, np.ceil(wanted - 1e-9))
     p = np.asarray(scipy.stats.binom.cdf(wrong[at], accepted[at], 1 - target))
-    starts = _starts(accepted[at], target, alpha)
-    passes = [int(np.cumprod(p[start:] <= alpha / len(starts)).sum()) for start in starts]
+    # As many starts as can all pass when they share alpha, the widest coverages first.
+    several = (_STARTS[1:], _STARTS[1:3], _STARTS[1:2], _STARTS[:1])
+    starts = next(
+        (some for some in several if accepted[at[some[-1]]] >= fewest(target, ALPHA / len(some))),
+        (),
+    )
+    passes = [int(np.cumprod(p[start:] <= ALPHA / len(starts)).sum()) for start in starts]
     last = [start + number - 1 for start, number in zip(starts, passes, strict=True) if number]
     best = max(last, default=-1)
     return None if best < 0 else _point(levels, accepted, wrong, int(at[best]))
-
-
-def _starts(accepted: IntArray, target: float, alpha: float) -> tuple[int, ...]:
-    """As many starts as can all pass when they share alpha, the widest coverages first."""
-    everything, *apart = _STARTS
-    for number in range(len(apart), 0, -1):
-        chosen = tuple(apart[:number])
-        if accepted[chosen[-1]] >= fewest(target, alpha / number):
-            return chosen
-    return (everything,) if accepted[everything] >= fewest(target, alpha) else ()

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.stats
 
 from evaluation import records
-from evaluation.records import ClassVariety, FloatArray, IntArray, Metric, Predictions, Suspect
+from evaluation.records import ClassVariety, FloatArray, IntArray, Metric, Suspect
 from evaluation.records.base import unit
 from evaluation.scoring.comparison import Aligned
 from evaluation.scoring.intervals import Interval, metric, share, t_interval
@@ -32,11 +32,28 @@ def audit_labels(aligned: Aligned, groups: IntArray | None = None) -> records.Da
     """
     if len(aligned.cases) == 1:
         return records.DataAudit(cases=aligned.cases, suspects=(), accuracies=())
-    confidence = np.mean(
-        [_confidence(prediction) for prediction in aligned.predictions.values()], axis=0
-    )
+    guesses = {case: said.predicted for case, said in aligned.predictions.items()}
+    confidence = np.zeros(len(aligned.labels))
+    for case, said in aligned.predictions.items():
+        # A class that no photo is labelled with has no usual probability: 1 stands for it.
+        usual = np.ones(len(aligned.classes))
+        for c in np.unique(aligned.labels):
+            usual[c] = said.probabilities[aligned.labels == c, c].mean()
+        confidence += said.probabilities.max(axis=1) - usual[guesses[case]]
     doubted = ~aligned.correct.any(axis=0) & (confidence >= 0)
-    suspects = [_suspect(aligned, int(i)) for i in np.flatnonzero(doubted)]
+    suspects = []
+    for i in np.flatnonzero(doubted):
+        label = aligned.labels[i]
+        named = {case: aligned.classes[guess[i]] for case, guess in guesses.items()}
+        given = [said.probabilities[i, label] for said in aligned.predictions.values()]
+        suspect = Suspect(
+            sample_id=aligned.sample_ids[i],
+            label=aligned.classes[label],
+            predicted=named,
+            consensus=next(iter(named.values())) if len(set(named.values())) == 1 else None,
+            label_probability=float(np.mean(given)),
+        )
+        suspects.append(suspect)
     return records.DataAudit(
         cases=aligned.cases,
         suspects=tuple(sorted(suspects, key=lambda suspect: suspect.label_probability)),
@@ -48,32 +65,6 @@ def audit_labels(aligned: Aligned, groups: IntArray | None = None) -> records.Da
             )
             for case, right in zip(aligned.cases, aligned.correct, strict=True)
         ),
-    )
-
-
-def _confidence(predictions: Predictions) -> FloatArray:
-    """(N,) probability of the class named, minus its mean on the photos labelled so.
-
-    A class that no photo is labelled with has no such mean: 1 stands for it.
-    """
-    labels = predictions.labels
-    usual = np.ones(len(predictions.classes))
-    for c in np.unique(labels):
-        usual[c] = predictions.probabilities[labels == c, c].mean()
-    return np.asarray(predictions.probabilities.max(axis=1) - usual[predictions.predicted])
-
-
-def _suspect(aligned: Aligned, i: int) -> Suspect:
-    label, rows = aligned.labels[i], aligned.predictions
-    named = {case: aligned.classes[said.predicted[i]] for case, said in rows.items()}
-    classes = set(named.values())
-    given = [said.probabilities[i, label] for said in rows.values()]
-    return Suspect(
-        sample_id=aligned.sample_ids[i],
-        label=aligned.classes[label],
-        predicted=named,
-        consensus=classes.pop() if len(classes) == 1 else None,
-        label_probability=float(np.mean(given)),
     )
 
 
@@ -90,40 +81,36 @@ def audit_embeddings(
     each class.  Variety: mean cosine distance between two photos of a class.  ``recalls`` maps
     classes to a case's recalls, to stand beside their variety.
     """
-    directions = unit(embeddings)
+    directions, c = unit(embeddings), len(classes)
     k = min(NEIGHBOURS, labels.size - 1)
-    overlap = _overlap(directions, labels, len(classes), k)
+    counts = np.zeros((c, c))
+    if k > 0:
+        from sklearn.neighbors import NearestNeighbors
+
+        # Asked about its own points, it leaves out the point itself.
+        nearest = NearestNeighbors(n_neighbors=k, metric="cosine").fit(directions)
+        around = nearest.kneighbors(return_distance=False)
+        np.add.at(counts, (np.repeat(labels, k), labels[around].ravel()), 1)
+    # Rows sum to 1; of a class without photos, or of photos without neighbours, only to 0.
+    overlap = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     rows = tuple(
         ClassVariety(
             label=name,
-            variety=_variety(directions[labels == c]),
-            purity=float(overlap[c, c]),
+            variety=_variety(directions[labels == i]),
+            purity=float(overlap[i, i]),
             recall=recalls.get(name),
         )
-        for c, name in enumerate(classes)
+        for i, name in enumerate(classes)
     )
     correlation, p = _rank_correlation(rows)
     return records.EmbeddingAudit(
         model=model,
         neighbours=k,
-        overlap=tuple(tuple(float(x) for x in row) for row in overlap),
+        overlap=tuple(map(tuple, overlap.tolist())),
         classes=rows,
         variety_recall=correlation,
         variety_recall_p=p,
     )
-
-
-def _overlap(unit: FloatArray, labels: IntArray, classes: int, k: int) -> FloatArray:
-    """(C, C) rows sum to 1; a class without photos, or photos without neighbours, only to 0."""
-    counts = np.zeros((classes, classes))
-    if k > 0:
-        from sklearn.neighbors import NearestNeighbors
-
-        # Asked about its own points, it leaves out the point itself.
-        nearest = NearestNeighbors(n_neighbors=k, metric="cosine").fit(unit)
-        around = nearest.kneighbors(return_distance=False)
-        np.add.at(counts, (np.repeat(labels, k), labels[around].ravel()), 1)
-    return np.asarray(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
 
 
 def _variety(unit: FloatArray) -> Metric:
@@ -140,8 +127,7 @@ def _variety(unit: FloatArray) -> Metric:
     error = ((n - 1) / n * float(np.sum((without - without.mean()) ** 2))) ** 0.5
     low, high, _ = t_interval(value, error, n - 1)
     # A cosine distance lies between 0 and 2.
-    interval = Interval(low=max(0.0, low), high=min(2.0, high), method="jackknife")
-    return metric("variety", value, n, interval)
+    return metric("variety", value, n, Interval(max(0.0, low), min(2.0, high), "jackknife"))
 
 
 def _rank_correlation(rows: Sequence[ClassVariety]) -> tuple[float | None, float | None]:

@@ -34,11 +34,14 @@ def calibrate(
     the test images gets that of the four others, so that no image sees its own label.
     ``groups`` (N,) gives near-duplicate photos equal numbers: intervals count a group as one.
     """
+    logits = log_probabilities(test)
     if validation is not None:
         temperature = fit_temperature(log_probabilities(validation), validation.labels)
         temperatures = np.full(test.labels.size, temperature)
     else:
-        temperatures = cross_fitted_temperatures(test)
+        temperatures = cross_fitted(
+            test, lambda images: fit_temperature(logits[images], test.labels[images])
+        )
     return records.Calibration(
         case=case,
         before=calibration_scores(test, groups),
@@ -57,25 +60,23 @@ def calibration_scores(
     squares = np.sum((probabilities - truth) ** 2, axis=1)
     losses = -log_probabilities(predictions)[np.arange(labels.size), labels]
     brier, nll = means(("brier", "nll"), np.column_stack([squares, losses]), labels, groups)
-    confidence = probabilities.max(axis=1)
-    right = predictions.right
+    confidence, right = probabilities.max(axis=1), predictions.right
     null, where = null_ece(confidence), bin_of(confidence)
-    bins = tuple(
-        records.ReliabilityBin(
-            low=i / BINS,
-            high=(i + 1) / BINS,
-            confidence=float(confidence[here].mean()) if (here := where == i).any() else None,
-            accuracy=share("accuracy", right, groups, here),
-        )
-        for i in range(BINS)
-    )
     return CalibrationScores(
         brier=brier,
         nll=nll,
         ece=float(ece(confidence, right[None, :])[0]),
         ece_null_mean=float(null.mean()),
         ece_null_high=float(np.quantile(null, 0.95)),
-        bins=bins,
+        bins=tuple(
+            records.ReliabilityBin(
+                low=i / BINS,
+                high=(i + 1) / BINS,
+                confidence=float(confidence[here].mean()) if (here := where == i).any() else None,
+                accuracy=share("accuracy", right, groups, here),
+            )
+            for i in range(BINS)
+        ),
         confidence=float(confidence.mean()),
     )
 
@@ -85,8 +86,7 @@ def log_probabilities(predictions: Predictions) -> FloatArray:
 
     They serve as logits: a softmax does not see what is added to a whole row.
     """
-    floor = np.finfo(np.float64).tiny
-    return np.log(np.maximum(predictions.probabilities, floor))
+    return np.log(np.maximum(predictions.probabilities, np.finfo(np.float64).tiny))
 
 
 def bin_of(confidence: FloatArray) -> IntArray:
@@ -120,8 +120,10 @@ def fit_temperature(logits: FloatArray, labels: IntArray) -> float:
     """The temperature T that makes softmax(logits / T) most likely (Guo et al. 2017).
 
     The log-loss is convex in 1 / T; T stays between 0.01 and 100, the bounds of models that are
-    always right, or no better than chance.
+    always right, or no better than chance.  It is 1 of no image.
     """
+    if labels.size == 0:
+        return 1.0
     # What is added to a row changes no probability, but would change the rounding.
     logits = logits - logits.max(axis=1, keepdims=True)
     own = logits[np.arange(labels.size), labels]
@@ -137,16 +139,6 @@ def fit_temperature(logits: FloatArray, labels: IntArray) -> float:
     if slope(sharp) <= 0:
         return _SHARPEST
     return float(np.exp(-scipy.optimize.brentq(slope, flat, sharp, xtol=1e-9)))
-
-
-def cross_fitted_temperatures(predictions: Predictions) -> FloatArray:
-    """(N,) the temperature of each image, fitted without the fold it lies in."""
-    logits, labels = log_probabilities(predictions), predictions.labels
-
-    def fit(images: BoolArray) -> float:
-        return fit_temperature(logits[images], labels[images]) if images.any() else 1.0
-
-    return cross_fitted(predictions, fit)
 
 
 def cross_fitted(predictions: Predictions, fit: Callable[[BoolArray], float]) -> FloatArray:

@@ -66,39 +66,38 @@ def align(predictions: Mapping[str, Predictions]) -> Aligned:
                 where=f"{first} and {case}",
                 remedy="run both again on the same data and split",
             )
+    ids = reference.sample_ids
     return Aligned(
         cases=tuple(predictions),
-        sample_ids=reference.sample_ids,
+        sample_ids=ids,
         classes=reference.classes,
         labels=reference.labels,
-        predictions={
-            case: in_order(table, reference.sample_ids) for case, table in predictions.items()
-        },
+        predictions={case: in_order(table, ids) for case, table in predictions.items()},
     )
 
 
 def _difference(a: str, ours: Predictions, b: str, theirs: Predictions) -> str | None:
     """What keeps two cases from being compared; None when nothing does."""
+
+    def some(ids: Sequence[str]) -> str:
+        return ", ".join(ids[:_SHOWN]) + (", …" if len(ids) > _SHOWN else "")
+
     if ours.classes != theirs.classes:
         return "have different classes"
-    of_a, of_b = set(ours.sample_ids), set(theirs.sample_ids)
+    label_of = dict(zip(theirs.sample_ids, theirs.labels, strict=True))
+    of_a = set(ours.sample_ids)
     sides = [
-        f"{len(ids)} only in {case} ({_some(sorted(ids))})"
-        for case, ids in ((a, of_a - of_b), (b, of_b - of_a))
+        f"{len(ids)} only in {case} ({some(sorted(ids))})"
+        for case, ids in ((a, of_a - label_of.keys()), (b, label_of.keys() - of_a))
         if ids
     ]
     if sides:
         return f"were not scored on the same images: {', '.join(sides)}"
-    labels = dict(zip(theirs.sample_ids, theirs.labels, strict=True))
     pairs = zip(ours.sample_ids, ours.labels, strict=True)
-    changed = [sample_id for sample_id, label in pairs if labels[sample_id] != label]
+    changed = [sample_id for sample_id, label in pairs if label_of[sample_id] != label]
     if changed:
-        return f"have different labels for {len(changed)} images ({_some(changed)})"
+        return f"have different labels for {len(changed)} images ({some(changed)})"
     return None
-
-
-def _some(ids: Sequence[str]) -> str:
-    return ", ".join(ids[:_SHOWN]) + (", …" if len(ids) > _SHOWN else "")
 
 
 def in_order(predictions: Predictions, ids: tuple[str, ...]) -> Predictions:
@@ -129,17 +128,31 @@ def compare(
     near-duplicate photos equal numbers: tests and intervals count a group as one (Q does not).
     It takes two cases or more.
     """
-    n = aligned.labels.size
-    pairs = _pair_tests(aligned, groups, margin)
+    n, right = aligned.labels.size, aligned.correct
+    # Best first; equals stay in the study's order.
+    order = np.argsort(-right.sum(axis=1), kind="stable")
+    names, right = [aligned.cases[i] for i in order], right[order]
+    pairs = _pair_tests(names, right, groups, margin)
+    beaten = {(pair.a, pair.b) for pair in pairs if pair.verdict == "better"}
+    letters = tie_groups(names, beaten)
     discordance = float(np.median([(pair.only_a + pair.only_b) / n for pair in pairs]))
-    q, p = cochran_q(aligned.correct)
+    q, p = cochran_q(right)
     return records.CaseComparison(
         n=n,
         alpha=ALPHA,
         margin=margin,
-        cases=_ranked(aligned, pairs, groups),
+        cases=tuple(
+            records.RankedCase(
+                case=name,
+                accuracy=share("accuracy", of_case, groups),
+                rank=1 + sum((other, name) in beaten for other in names),
+                worst_rank=len(names) - sum((name, other) in beaten for other in names),
+                groups=letters[name],
+            )
+            for name, of_case in zip(names, right, strict=True)
+        ),
         cochran_q=q,
-        cochran_df=len(aligned.cases) - 1,
+        cochran_df=len(names) - 1,
         cochran_p=p,
         pairs=pairs,
         discordance=discordance,
@@ -153,33 +166,27 @@ def compare(
     )
 
 
-def _pair_tests(aligned: Aligned, groups: IntArray | None, margin: float) -> tuple[PairedTest, ...]:
-    """Every pair of cases, best first, corrected for all of them; see :func:`compare`."""
-    names, correct = aligned.cases, aligned.correct
-    pairs = list(combinations(_best_first(correct), 2))
-    tests = [paired(correct[i], correct[j], groups) for i, j in pairs]
+def _pair_tests(
+    names: Sequence[str], right: BoolArray, groups: IntArray | None, margin: float
+) -> tuple[PairedTest, ...]:
+    """Every pair of the cases, corrected for all of them; see :func:`compare`."""
+    pairs = list(combinations(range(len(names)), 2))
+    tests = [paired(right[i], right[j], groups) for i, j in pairs]
     corrected = holm(np.array([test.p_mid for test in tests]))
     rows = []
     for (i, j), test, p in zip(pairs, tests, corrected, strict=True):
         measured = asdict(test)
         del measured["method"]
-        answer = verdict(separated=bool(p < ALPHA), low=test.low, high=test.high, margin=margin)
-        rows.append(
-            PairedTest(
-                a=names[i],
-                b=names[j],
-                **measured,
-                p_holm=float(p),
-                smallest_gap=smallest_gap(test.only_a + test.only_b, test.n),
-                verdict=answer,
-            )
+        row = PairedTest(
+            a=names[i],
+            b=names[j],
+            **measured,
+            p_holm=float(p),
+            smallest_gap=smallest_gap(test.only_a + test.only_b, test.n),
+            verdict=verdict(separated=bool(p < ALPHA), low=test.low, high=test.high, margin=margin),
         )
+        rows.append(row)
     return tuple(rows)
-
-
-def _best_first(correct: BoolArray) -> IntArray:
-    """(K,) the cases by falling accuracy; equals stay in the study's order."""
-    return np.argsort(-correct.sum(axis=1), kind="stable")
 
 
 def verdict(*, separated: bool, low: float, high: float, margin: float = MARGIN) -> Verdict:
@@ -193,29 +200,6 @@ def verdict(*, separated: bool, low: float, high: float, margin: float = MARGIN)
     if -margin < low <= 0 <= high < margin:
         return "tie"
     return "inconclusive"
-
-
-# -------------------------------------------------------------------------- ranks
-
-
-def _ranked(
-    aligned: Aligned, pairs: Sequence[PairedTest], groups: IntArray | None
-) -> tuple[records.RankedCase, ...]:
-    correct = aligned.correct
-    order = _best_first(correct)
-    names = [aligned.cases[i] for i in order]
-    beaten = {(pair.a, pair.b) for pair in pairs if pair.verdict == "better"}
-    letters = tie_groups(names, beaten)
-    return tuple(
-        records.RankedCase(
-            case=name,
-            accuracy=share("accuracy", correct[i], groups),
-            rank=1 + sum((other, name) in beaten for other in names),
-            worst_rank=len(names) - sum((name, other) in beaten for other in names),
-            groups=letters[name],
-        )
-        for i, name in zip(order, names, strict=True)
-    )
 
 
 def tie_groups(names: Sequence[str], separated: set[tuple[str, str]]) -> dict[str, tuple[str, ...]]:

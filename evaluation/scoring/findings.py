@@ -9,9 +9,8 @@ from itertools import combinations
 
 import numpy as np
 
-from evaluation.records import CaseComparison, Finding, FindingTopic, PairedTest, RunRecord
+from evaluation.records import CaseComparison, Finding, FindingTopic, RunRecord
 from evaluation.scoring.comparison import MARGIN, verdict
-from evaluation.scoring.intervals import Interval
 from evaluation.scoring.paired import ALPHA, holm, mcnemar, tango
 
 
@@ -38,7 +37,19 @@ def find(
     tests = {frozenset((pair.a, pair.b)): pair for pair in comparison.pairs}
 
     def ask(topic: FindingTopic, subject: RunRecord, other: RunRecord) -> Finding:
-        return _finding(topic, subject.case, tests[frozenset((subject.case, other.case))])
+        pair = tests[frozenset((subject.case, other.case))]
+        return Finding(
+            topic=topic,
+            verdict=pair.verdict,
+            a=pair.a,
+            b=pair.b,
+            subject=subject.case,
+            gap=pair.gap,
+            low=pair.low,
+            high=pair.high,
+            p=pair.p_holm,
+            n=pair.n,
+        )
 
     findings: list[Finding] = []
     if len(real) > 1:  # the best against the next, with all that no test separates from the best
@@ -64,21 +75,6 @@ def find(
     return tuple(findings)
 
 
-def _finding(topic: FindingTopic, subject: str, pair: PairedTest) -> Finding:
-    return Finding(
-        topic=topic,
-        verdict=pair.verdict,
-        a=pair.a,
-        b=pair.b,
-        subject=subject,
-        gap=pair.gap,
-        low=pair.low,
-        high=pair.high,
-        p=pair.p_holm,
-        n=pair.n,
-    )
-
-
 def find_quoted(
     counts: Mapping[str, int], n: int, *, margin: float = MARGIN
 ) -> tuple[Finding, ...]:
@@ -92,11 +88,16 @@ def find_quoted(
     a tie: the most favourable, uncorrected.
     """
     pairs = list(combinations(sorted(counts, key=lambda name: -counts[name]), 2))
-    spans = [_overlaps(counts[a], counts[b], n) for a, b in pairs]
-    corrected = holm(np.array([worst for _, worst, _ in spans]))
+    tests = []
+    for gap, largest in ((counts[a] - counts[b], min(n - counts[a], counts[b])) for a, b in pairs):
+        # c images are right with the second only: at most all that the first gets wrong.
+        overlaps = [(mcnemar(gap + c, c).p_mid, tango(gap + c, c, n)) for c in range(largest + 1)]
+        p, spans = zip(*overlaps, strict=True)
+        tests.append((p, min(span.low for span in spans), max(span.high for span in spans)))
+    corrected = holm(np.array([max(p) for p, _, _ in tests]))
     findings = []
-    for (a, b), (p_low, _, interval), p in zip(pairs, spans, corrected, strict=True):
-        low, high = interval.low, interval.high
+    for (a, b), (overlapping, low, high), p in zip(pairs, tests, corrected, strict=True):
+        p_low = min(overlapping)
         answer = verdict(separated=bool(p < ALPHA), low=low, high=high, margin=margin)
         if answer == "tie" and p_low < ALPHA:
             answer = "inconclusive"
@@ -115,13 +116,3 @@ def find_quoted(
             )
         )
     return tuple(findings)
-
-
-def _overlaps(a: int, b: int, n: int) -> tuple[float, float, Interval]:
-    """Lowest and highest mid-p, and the span of the intervals, over all possible overlaps."""
-    # c images are right with the second only: at most all that the first gets wrong.
-    possible = range(min(n - a, b) + 1)
-    p = [mcnemar(a - b + c, c).p_mid for c in possible]
-    intervals = [tango(a - b + c, c, n) for c in possible]
-    low, high = min(span.low for span in intervals), max(span.high for span in intervals)
-    return min(p), max(p), Interval(low=low, high=high, method="tango")

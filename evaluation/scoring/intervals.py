@@ -8,7 +8,8 @@ images is one multinomial draw: exact, and independent of the order of the image
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
@@ -30,8 +31,7 @@ Statistic = Callable[[FloatArray], FloatArray]
 """(..., K) sums of contents to (..., S) values."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
+class Interval(NamedTuple):
     """A confidence interval and how it was made."""
 
     low: float
@@ -68,20 +68,22 @@ def share(
     count, n = int(hits.sum()), hits.size
     if n == 0:
         return Metric(name=name, value=None, n=0)
-    if members is None:
-        return metric(name, count / n, n, wilson(count, n))
     effect = design_effect(hits.astype(np.float64), members)
     interval = wilson(count / effect, n / effect)
-    return metric(name, count / n, n, replace(interval, method="wilson-clustered"))
+    if members is not None:
+        interval = interval._replace(method="wilson-clustered")
+    return metric(name, count / n, n, interval)
 
 
-def design_effect(values: FloatArray, groups: IntArray) -> float:
-    """By how much groups inflate the variance of the mean of (N,) values, at least 1.
+def design_effect(values: FloatArray, groups: IntArray | None) -> float:
+    """By how much groups inflate the variance of the mean of (N,) values, at least 1; None: by 1.
 
     The variance of the mean as a ratio over groups, divided by that of independent images
     (Kish 1965).  When all values are equal it cannot be seen, and is the largest possible:
     that of groups whose images are copies.
     """
+    if groups is None:
+        return 1.0
     _, members = np.unique(groups, return_inverse=True)
     sizes = np.bincount(members)
     residuals = values - values.mean()
@@ -103,14 +105,7 @@ def t_interval(mean: float, error: float, df: float) -> tuple[float, float, floa
 
 def metric(name: str, value: float, n: int, interval: Interval) -> Metric:
     """A value and its interval as one number."""
-    return Metric(
-        name=name,
-        value=float(value),
-        low=interval.low,
-        high=interval.high,
-        n=n,
-        method=interval.method,
-    )
+    return Metric(name=name, value=float(value), n=n, **interval._asdict())
 
 
 # ---------------------------------------------------------------------- bootstrap
@@ -131,10 +126,6 @@ class Units:
     def total(self) -> FloatArray:
         """(K,) the sums over all units."""
         return self.multiplicity @ self.content
-
-    def left_out(self) -> FloatArray:
-        """(U, K) the sums when one unit of that row is left out."""
-        return self.total - self.content
 
 
 def units_of(
@@ -191,17 +182,8 @@ def bootstrap(
     """
     values = statistic(units.total[None, :])[0]
     replicates = statistic(resample(units, resamples=resamples))
-    accelerations = _accelerations(units, statistic(units.left_out()))
-    return tuple(
-        _bca(value, column, float(acceleration))
-        for value, column, acceleration in zip(values, replicates.T, accelerations, strict=True)
-    )
-
-
-def _accelerations(units: Units, jackknife: FloatArray) -> FloatArray:
-    """(S,) skewness of the influence of single units, from the (U, S) leave-one-out values."""
-    numerator = np.zeros(jackknife.shape[1])
-    denominator = np.zeros(jackknife.shape[1])
+    jackknife = statistic(units.total - units.content)  # without one unit of each row
+    cubes, squares = np.zeros((2, values.size))
     for stratum in np.unique(units.strata):
         here = units.strata == stratum
         times = units.multiplicity[here]
@@ -209,26 +191,22 @@ def _accelerations(units: Units, jackknife: FloatArray) -> FloatArray:
         if n == 1:  # it is in every resample: it moves nothing
             continue
         influence = (n - 1) * (times @ jackknife[here] / n - jackknife[here])
-        numerator += times @ influence**3 / n**3
-        denominator += times @ influence**2 / n**2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(numerator / denominator**1.5 / 6)
-
-
-def _bca(value: float, replicates: FloatArray, acceleration: float) -> Interval:
+        cubes += times @ influence**3 / n**3
+        squares += times @ influence**2 / n**2
     tails = np.array([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    below = np.mean(replicates < value - _TIE)
-    up_to = np.mean(replicates <= value + _TIE)
-    bias = ndtri((below + up_to) / 2)
-    shifted = bias + ndtri(tails)
-    with np.errstate(invalid="ignore"):
-        levels = ndtr(bias + shifted / (1 - acceleration * shifted))
-    degenerate = np.ptp(replicates) <= _TIE
-    method = "bootstrap-bca"
-    if degenerate or not np.isfinite(levels).all() or not np.isfinite(bias):
-        levels, method = tails, "bootstrap-percentile"
-    low, high = np.quantile(replicates, levels)
-    return Interval(low=float(low), high=float(high), method=method)
+    below, up_to = replicates < values - _TIE, replicates <= values + _TIE
+    bias = ndtri((below.mean(axis=0) + up_to.mean(axis=0)) / 2)
+    shifted = bias + ndtri(tails)[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        accelerations = cubes / squares**1.5 / 6
+        levels = ndtr(bias + shifted / (1 - accelerations * shifted))
+    defined = np.isfinite([*levels, bias]).all(axis=0) & (np.ptp(replicates, axis=0) > _TIE)
+    intervals = []
+    for column, level, bca in zip(replicates.T, levels.T, defined, strict=True):
+        low, high = np.quantile(column, level if bca else tails)
+        method = "bootstrap-bca" if bca else "bootstrap-percentile"
+        intervals.append(Interval(float(low), float(high), method))
+    return tuple(intervals)
 
 
 # -------------------------------------------------------------------------- means
@@ -247,18 +225,15 @@ def means(
         units = units_of(strata, np.column_stack([columns, np.ones(n)]), groups)
         intervals = bootstrap(units, lambda sums: sums[:, :-1] / np.maximum(sums[:, -1:], 1))
     else:
-        intervals = tuple(_normal(column, strata, groups) for column in columns.T)
+        _, members = np.unique(strata, return_inverse=True)
+        intervals = ()
+        for values in columns.T:
+            of_strata = np.bincount(members, weights=values) / np.bincount(members)
+            residuals = values - of_strata[members]
+            error = np.sqrt(residuals @ residuals) / n * design_effect(values, groups) ** 0.5
+            low, high = values.mean() - Z * error, values.mean() + Z * error
+            intervals += (Interval(float(low), float(high), "normal"),)
     return tuple(
         metric(name, value, n, interval)
         for name, value, interval in zip(names, columns.mean(axis=0), intervals, strict=True)
     )
-
-
-def _normal(values: FloatArray, strata: IntArray, groups: IntArray | None) -> Interval:
-    _, members = np.unique(strata, return_inverse=True)
-    residuals = values - (np.bincount(members, weights=values) / np.bincount(members))[members]
-    error = float(np.sqrt(residuals @ residuals)) / values.size
-    if groups is not None:
-        error *= design_effect(values, groups) ** 0.5
-    middle = float(values.mean())
-    return Interval(low=middle - Z * error, high=middle + Z * error, method="normal")

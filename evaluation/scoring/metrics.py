@@ -49,7 +49,7 @@ def score(predictions: Predictions, groups: IntArray | None = None) -> Scores:
     Raises :class:`DataError` when there is no image, :class:`ModelError` when the
     probabilities are not finite.
     """
-    labels, predicted = predictions.labels, predictions.predicted
+    labels, predicted, right = predictions.labels, predictions.predicted, predictions.right
     n, c = predictions.probabilities.shape
     if n == 0:
         raise DataError("there is no image to score", remedy="give the test part some images")
@@ -67,7 +67,7 @@ def score(predictions: Predictions, groups: IntArray | None = None) -> Scores:
     recall = hits[present] / support[present]
     intervals, balanced, macro = _bootstrap(labels, predicted, c, groups)
     values = {
-        "accuracy": share("accuracy", predictions.right, groups),
+        "accuracy": share("accuracy", right, groups),
         "macro_f1": metric("macro_f1", f1[seen].mean(), n, macro),
         "balanced_accuracy": metric("balanced_accuracy", recall.mean(), n, balanced),
         **{
@@ -78,8 +78,19 @@ def score(predictions: Predictions, groups: IntArray | None = None) -> Scores:
     }
     return Scores(
         metrics=tuple(values[row.name] for row in METRICS if row.name in values),
-        per_class=_per_class(predictions, f1, intervals, groups),
-        confusion=tuple(tuple(int(count) for count in row) for row in confusion),
+        per_class=tuple(
+            ClassScores(
+                label=label,
+                precision=share("precision", right, groups, predicted == i),
+                recall=share("recall", right, groups, labels == i),
+                f1=metric("f1", f1[i], int(support[i]), interval)
+                if seen[i]
+                else Metric(name="f1", value=None, n=0),
+                support=int(support[i]),
+            )
+            for i, (label, interval) in enumerate(zip(predictions.classes, intervals, strict=True))
+        ),
+        confusion=tuple(map(tuple, confusion.tolist())),
     )
 
 
@@ -114,33 +125,7 @@ def _bootstrap(
         # A resample may lose the only image of a class: 0 of 0 counts as 0.
         recalls = hits / np.maximum(support, 1)
         f1 = 2 * hits / np.maximum(support + named, 1)
-        balanced = recalls[:, present].mean(axis=1)
-        macro = f1[:, seen].mean(axis=1)
-        return np.column_stack([f1, balanced, macro])
+        return np.column_stack([f1, recalls[:, present].mean(axis=1), f1[:, seen].mean(axis=1)])
 
     *f1_intervals, balanced, macro = bootstrap(units, statistic)
     return tuple(f1_intervals), balanced, macro
-
-
-def _per_class(
-    predictions: Predictions,
-    f1: FloatArray,
-    intervals: tuple[Interval, ...],
-    groups: IntArray | None,
-) -> tuple[ClassScores, ...]:
-    rows = []
-    for i, label in enumerate(predictions.classes):
-        own, named = predictions.labels == i, predictions.predicted == i
-        support = int(own.sum())
-        rows.append(
-            ClassScores(
-                label=label,
-                precision=share("precision", predictions.right, groups, named),
-                recall=share("recall", predictions.right, groups, own),
-                f1=metric("f1", f1[i], support, intervals[i])
-                if support or named.any()
-                else Metric(name="f1", value=None, n=0),  # neither present nor predicted
-                support=support,
-            )
-        )
-    return tuple(rows)

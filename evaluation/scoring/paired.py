@@ -18,7 +18,7 @@ import scipy.stats
 
 from evaluation.records import BoolArray, FloatArray, IntArray, MeanGain, Metric
 from evaluation.records.data import clusters
-from evaluation.scoring.intervals import CONFIDENCE, Interval, design_effect, t_interval
+from evaluation.scoring.intervals import CONFIDENCE, Interval, design_effect, metric, t_interval
 
 ALPHA = 0.05
 WANTED = 0.8
@@ -53,9 +53,7 @@ class Paired:
 
     def metric(self, name: str) -> Metric:
         """The gap as one number with its interval."""
-        return Metric(
-            name=name, value=self.gap, low=self.low, high=self.high, n=self.n, method=self.method
-        )
+        return metric(name, self.gap, self.n, Interval(self.low, self.high, self.method))
 
 
 def paired(
@@ -73,22 +71,20 @@ def paired(
     difference = right_a[among].astype(np.int64) - right_b[among]
     only_a, only_b, n = int((difference > 0).sum()), int((difference < 0).sum()), difference.size
     members = clusters(None if groups is None else groups[among])
+    effect = design_effect(difference.astype(np.float64), members)
+    interval = tango(only_a / effect, only_b / effect, n / effect)
     if members is None:
-        p, interval = mcnemar(only_a, only_b), tango(only_a, only_b, n)
+        p = mcnemar(only_a, only_b)
     else:
-        effect = design_effect(difference.astype(np.float64), members)
         p = sign_flip(np.bincount(members, weights=difference).astype(np.int64))
-        interval = tango(only_a / effect, only_b / effect, n / effect)
+        interval = interval._replace(method="tango-clustered")
     return Paired(
         n=n,
         only_a=only_a,
         only_b=only_b,
         gap=(only_a - only_b) / n,
-        low=interval.low,
-        high=interval.high,
-        method=interval.method if members is None else "tango-clustered",
-        p_exact=p.p_exact,
-        p_mid=p.p_mid,
+        **interval._asdict(),
+        **p._asdict(),
     )
 
 
@@ -143,7 +139,7 @@ def tango(b: float, c: float, n: float) -> Interval:
     low, high = gap - _BESIDE, gap + _BESIDE
     low = -1.0 if low <= -1 else scipy.optimize.brentq(excess, -1.0, low, xtol=_BESIDE / 100)
     high = 1.0 if high >= 1 else scipy.optimize.brentq(excess, high, 1.0, xtol=_BESIDE / 100)
-    return Interval(low=float(low), high=float(high), method="tango")
+    return Interval(float(low), float(high), "tango")
 
 
 def cochran_q(correct: BoolArray) -> tuple[float, float]:
@@ -171,8 +167,7 @@ def holm(p: FloatArray) -> FloatArray:
 def with_holm(rows: Iterable[Any], p: Callable[[Any], float | None]) -> tuple[Any, ...]:
     """Records with their ``p_holm``, corrected for all that have a p."""
     rows = tuple(rows)
-    tested = [value for value in map(p, rows) if value is not None]
-    p_holm = iter(holm(np.array(tested)).tolist())
+    p_holm = iter(holm(np.array([p(row) for row in rows if p(row) is not None])).tolist())
     return tuple(row if p(row) is None else replace(row, p_holm=next(p_holm)) for row in rows)
 
 
@@ -215,13 +210,11 @@ def power(gap: float, discordance: float, n: int) -> float:
 
 def detectable_gap(discordance: float, n: int) -> float | None:
     """The smallest true gap that is seen with a power of :data:`WANTED`; None if none is."""
-
-    def missing(gap: float) -> float:
-        return power(gap, discordance, n) - WANTED
-
-    if discordance <= 0 or missing(discordance) < 0:
+    if discordance <= 0 or power(discordance, discordance, n) < WANTED:
         return None
-    return float(scipy.optimize.brentq(missing, 0.0, discordance))
+    return float(
+        scipy.optimize.brentq(lambda gap: power(gap, discordance, n) - WANTED, 0.0, discordance)
+    )
 
 
 # ----------------------------------------------------------- repetitions and images
@@ -240,9 +233,7 @@ def mean_gain(
     Repetitions that are all the same, or a single one, add no variance of their own.
     ``groups`` (N,) gives equal numbers to images that count as one.
     """
-    difference = correct.astype(np.float64)
-    if baseline is not None:
-        difference = difference - baseline
+    difference = correct - (0.0 if baseline is None else baseline.astype(np.float64))
     repetitions, n = difference.shape
     gain = float(difference.mean())
     members = clusters(groups)
