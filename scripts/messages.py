@@ -3,7 +3,8 @@
     python scripts/messages.py           # or: tox -e messages
     python scripts/messages.py --check   # changes nothing; says what is wrong
 
-Babel finds the messages (``t``, ``nt`` and ``message`` with literal text).
+Babel finds the messages (``t``, ``nt`` and ``message`` with literal text, and the lists of
+evaluation/records).
 New messages are added without a translation, those that nobody says any more are dropped, the
 others keep theirs.  Then fill each empty ``msgstr`` by hand.
 """
@@ -14,6 +15,7 @@ import ast
 import io
 import re
 import sys
+import tomllib
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO
@@ -54,9 +56,21 @@ def _literal(node: ast.expr) -> str | None:
     return node.value if literal else None  # type: ignore[attr-defined]
 
 
+def listed_messages(
+    file: IO[bytes], _keywords: Collection[str], _tags: object, options: object
+) -> Iterator[tuple[int, str, tuple[str, ...], list[str]]]:
+    """Those of the rows of evaluation/records/lists.toml."""
+    del options
+    for rows in tomllib.load(file).values():
+        for row in rows if isinstance(rows, list) else rows.values():
+            for key in ("title", "definition", "about", "source"):
+                if key in row:
+                    yield 0, "message", (row[key],), []
+
+
 JINJA = {"**.jinja": {"trim_blocks": "true", "lstrip_blocks": "true"}}
 PLACES = (
-    ("evaluation/records", [("**.py", python_messages)], {}),
+    ("evaluation/records", [("**.toml", listed_messages)], {}),
     ("evaluation/report", [("**.py", python_messages), ("**.jinja", "jinja2")], JINJA),
     ("templates", [("**.jinja", "jinja2")], JINJA),
 )

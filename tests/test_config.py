@@ -12,7 +12,7 @@ import pytest
 
 from evaluation.errors import ConfigError
 from evaluation.records import AnswerSpec, AugmentationSpec, ExplainSpec, TrainingSpec
-from evaluation.records.metrics import OF_CASES
+from evaluation.records.lists import OF_CASES
 from evaluation.study.config import SHIPPED, list_studies, load_study
 
 STUDY = """

@@ -33,7 +33,7 @@ from evaluation.records import (
     Sample,
     StudyResults,
 )
-from evaluation.records.metrics import METRICS, OF_CASES, MetricRow
+from evaluation.records.lists import METRICS, OF_CASES, MetricRow
 from evaluation.report.kit import language
 from evaluation.report.kit.language import speaking, t
 from evaluation.report.pages import COMPARE, PAGES, StudyPage, method
@@ -196,7 +196,9 @@ def test_an_explanation_method_is_a_module_two_rows_and_its_words(
         values = to_array(slopes.abs().sum(dim=1, keepdim=True))
         return InputMaps(values=values, extent=(values.shape[-2], values.shape[-1]))
 
-    words = MethodWords(name="Saillance", about="La pente.", source="Simonyan", address="https://x")
+    words = MethodWords(
+        title="Saillance", about="La pente.", source="Simonyan", address="https://x"
+    )
     monkeypatch.setattr("evaluation.records.study.ExplainMethod", Literal["saliency"])
     monkeypatch.setitem(EXPLAIN_METHODS, "saliency", words)  # type: ignore[misc, arg-type]
     row = Method(run=saliency, refuse=lambda _tower: None)

@@ -18,7 +18,6 @@ from evaluation.records import DataNote, Fold, Listed, NoteKind
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]+://|data:)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ListedPhoto(Listed):
     """One line of a table, or one file of a class folder."""
 

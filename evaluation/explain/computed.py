@@ -238,7 +238,7 @@ class Explainer:
         if name in faithfulness.CONTROLS:
             key = self._photo_key("control", sample, method=name, settings=settings)
         else:
-            settings |= METHODS[cast("ExplainMethod", name)].settings(self.spec)
+            settings |= METHODS[name].settings(self.spec)
             key = self._key(
                 "curves", sample, trunk=self.trunk.key, method=name, target=classes[0],
                 settings=settings,
@@ -248,7 +248,7 @@ class Explainer:
             relevance = (
                 faithfulness.control_map(name, seed=seed)
                 if name in faithfulness.CONTROLS
-                else self.maps(cast("ExplainMethod", name), sample, classes).of(0)[0]
+                else self.maps(name, sample, classes).of(0)[0]
             )
             order = faithfulness.ranking(relevance, self.tower.input_size, seed=seed)
             photo, steps = self._opened(sample), self.spec.curve_steps

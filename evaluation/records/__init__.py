@@ -9,8 +9,7 @@ from evaluation.records.analysis import *
 from evaluation.records.base import *
 from evaluation.records.data import *
 from evaluation.records.explanations import *
-from evaluation.records.kinds import *
-from evaluation.records.methods import *
+from evaluation.records.lists import *
 from evaluation.records.models import *
 from evaluation.records.results import *
 from evaluation.records.runs import *

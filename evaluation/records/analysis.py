@@ -4,10 +4,10 @@ Shares, gaps and effects are fractions (0.05 is 5 points); intervals are at 95 %
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
-from evaluation.records.base import SCHEMA_VERSION, Sided
+from evaluation.records.base import SCHEMA_VERSION, Record, Sided
 from evaluation.records.scores import Metric
 from evaluation.records.variation import HumanAgreement, KeptState, Repeats, SliceScore
 
@@ -17,7 +17,6 @@ tie: none does, and a gap as large as the study's margin is excluded both ways.
 inconclusive: none does, and the images are too few, or too split, to say that they are equal."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PairedTest(Sided):
     """Two cases on the same images; ``a`` is the one with the higher accuracy."""
 
@@ -44,8 +43,7 @@ class PairedTest(Sided):
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RankedCase:
+class RankedCase(Record):
     """A case's place among those it was compared with."""
 
     case: str
@@ -59,16 +57,14 @@ class RankedCase:
     """Letters "a", "b", …: two cases share a letter exactly when no test separates them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Power:
+class Power(Record):
     """The chance that one pair's mid-p test sees a true gap."""
 
     gap: float
     power: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseComparison:
+class CaseComparison(Record):
     """All cases on the same images."""
 
     n: int
@@ -101,8 +97,7 @@ their best prompts, a prompt set over the class names, a prompt set over random 
 same length, a supervised model over the best zero-shot one, or two published results."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Record):
     """A conclusion as data: the report writes the sentence."""
 
     topic: FindingTopic
@@ -125,8 +120,7 @@ class Finding:
     """``leaders``: the cases that no test separates from the best one, which comes first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReliabilityBin:
+class ReliabilityBin(Record):
     """Images whose confidence lies in ]low, high]."""
 
     low: float
@@ -136,8 +130,7 @@ class ReliabilityBin:
     accuracy: Metric
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalibrationScores:
+class CalibrationScores(Record):
     """How far probabilities can be believed."""
 
     brier: Metric
@@ -154,8 +147,7 @@ class CalibrationScores:
     """Mean probability of the predicted class; above the accuracy: overconfident."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
+class Calibration(Record):
     """A case's probabilities as they are, and after one temperature."""
 
     case: str
@@ -166,8 +158,7 @@ class Calibration:
     fitted_on: Literal["validation", "cross-fitting"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RiskPoint:
+class RiskPoint(Record):
     """A point of the risk-coverage curve."""
 
     coverage: float
@@ -177,8 +168,7 @@ class RiskPoint:
     threshold: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Automation:
+class Automation(Record):
     """How much of the catalogue can be classified without a look, at a target precision."""
 
     target: float
@@ -198,8 +188,7 @@ class Automation:
     """Whether so many images, near duplicates counted once, can show the target at all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Abstention:
+class Abstention(Record):
     """What a case gains by leaving doubtful images to a person."""
 
     case: str
@@ -209,8 +198,7 @@ class Abstention:
     automation: Automation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassGain:
+class ClassGain(Record):
     """What a prompt set changes in one class's recall."""
 
     label: str
@@ -226,8 +214,7 @@ class ClassGain:
     """Corrected for the classes of this prompt set."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptGain:
+class PromptGain(Record):
     """A prompt set against another, same model, class by class."""
 
     a: str
@@ -235,8 +222,7 @@ class PromptGain:
     classes: tuple[ClassGain, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextEffect:
+class TextEffect(Record):
     """What one text of a class brings: accuracy with it minus accuracy without it."""
 
     label: str
@@ -254,8 +240,7 @@ class TextEffect:
     """The same for the recall of its own class."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TextPair:
+class TextPair(Record):
     """Two classes whose texts say nearly the same to the model."""
 
     a: str
@@ -263,8 +248,7 @@ class TextPair:
     cosine: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VarianceSource:
+class VarianceSource(Record):
     """A share of the differences between the accuracies of all models × prompt sets."""
 
     source: Literal["model", "prompts", "interaction"]
@@ -280,8 +264,7 @@ class VarianceSource:
     p: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptChoice:
+class PromptChoice(Record):
     """Prompt sets chosen on validation and scored on test, beside the choice made on test."""
 
     model: str
@@ -298,8 +281,7 @@ class PromptChoice:
     """By how much the accuracy of the best on test overstates it (bootstrap, Efron 1983)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptDiagnosis:
+class PromptDiagnosis(Record):
     """Everything that is known of one model's prompt sets."""
 
     model: str
@@ -311,8 +293,7 @@ class PromptDiagnosis:
     choice: PromptChoice | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeanGain:
+class MeanGain(Record):
     """Several repetitions (seeds) of a method against one case, on the same images."""
 
     gain: float
@@ -324,8 +305,7 @@ class MeanGain:
     repetitions: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FewShotPoint:
+class FewShotPoint(Record):
     """A method at a number of labelled images a class."""
 
     shots: int | None
@@ -346,8 +326,7 @@ class FewShotPoint:
     """Label-free case of the same weights to the gain over it, on the same images."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelsWorth:
+class LabelsWorth(Record):
     """How many labels a method needs to be right as often as a label-free case."""
 
     case: str
@@ -361,8 +340,7 @@ class LabelsWorth:
     """Above it they do more; None beyond all the labels that there are."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairsPoint:
+class PairsPoint(Record):
     """A layer learnt from some of the pairs of photo and title."""
 
     pairs: int
@@ -374,16 +352,14 @@ class PairsPoint:
     high: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairsCurve:
+class PairsCurve(Record):
     """What a case gains as titles grow in number, at the settings that it chose."""
 
     case: str
     points: tuple[PairsPoint, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LearningCurve:
+class LearningCurve(Record):
     """A method over growing supports."""
 
     method: str
@@ -395,8 +371,7 @@ class LearningCurve:
     it is the size of the largest class's support."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FewShot:
+class FewShot(Record):
     """Learning curves on one model's embeddings."""
 
     model: str
@@ -408,8 +383,7 @@ class FewShot:
     """Of the label-free cases of the same weights."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suspect:
+class Suspect(Record):
     """A photo that every model puts, with confidence, in another class than its label."""
 
     sample_id: str
@@ -423,8 +397,7 @@ class Suspect:
     """Mean probability that the cases give to the label."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CleanedAccuracy:
+class CleanedAccuracy(Record):
     """A case's accuracy with and without the suspects."""
 
     case: str
@@ -432,8 +405,7 @@ class CleanedAccuracy:
     without: Metric
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassVariety:
+class ClassVariety(Record):
     """How scattered the photos of a class are, beside how well it is recognised."""
 
     label: str
@@ -444,8 +416,7 @@ class ClassVariety:
     recall: Metric | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddingAudit:
+class EmbeddingAudit(Record):
     """What one model's embeddings say of the classes."""
 
     model: str
@@ -459,8 +430,7 @@ class EmbeddingAudit:
     variety_recall_p: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataAudit:
+class DataAudit(Record):
     """The labels and photos, as the models see them."""
 
     cases: tuple[str, ...]
@@ -472,8 +442,7 @@ class DataAudit:
     """Groups of ids of photos that are nearly the same."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retrieval:
+class Retrieval(Record):
     """Finding the title of a photo among all titles, or the photo of a title."""
 
     model: str
@@ -485,8 +454,7 @@ class Retrieval:
     candidates: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StudyComparison:
+class StudyComparison(Record):
     """All that is concluded from a study's cases: what comparison.json holds."""
 
     schema_version: int = SCHEMA_VERSION

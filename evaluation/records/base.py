@@ -5,7 +5,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, dataclass_transform
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,16 +45,28 @@ class Within:
     """Whether ``low`` itself is too small."""
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class _Recording(type):
+    """Makes data classes of a class and of all below it, as :class:`Record` says."""
+
+    def __new__(
+        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **how: bool
+    ) -> Any:
+        made = super().__new__(cls, name, bases, namespace)
+        if "__slots__" in namespace:  # what ``dataclass`` itself makes of a class, with its slots
+            return made
+        return dataclass(frozen=True, slots=True, kw_only=True, **how)(made)
+
+
+class Record(metaclass=_Recording):
+    """A value that crosses rooms: a data class that is frozen, has slots, and takes keywords alone.
+
+    A class of arrays, which have no one truth of being equal, says ``eq=False`` beside its name.
+    """
+
+
 Progress = Callable[[int, int], None]
 """Told how much is done, of how much: photos, bytes."""
-
-
-def message(text: str) -> str:
-    """The text itself, marked as one that the report's ``t`` is given later.
-
-    For texts kept in constants: ``STATUS = {"ok": message("évalué")}``, ``t(STATUS["ok"])``.
-    """
-    return text
 
 
 def silent(*_told: object) -> None:
@@ -75,11 +87,11 @@ def digest_of(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Sided:
-    """A gap of ``a`` over another case, with its interval, that may be seen from either side."""
+class Sided(Record):
+    """A gap of ``a`` over ``b``, with its interval, that may be seen from either side."""
 
-    __slots__ = ()
     a: str
+    b: str
     gap: float
     low: float
     high: float

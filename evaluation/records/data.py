@@ -1,18 +1,17 @@
 """The photos, the parts they are split into, and the groups that count as one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.records.base import DatasetKind, Fold, IntArray, digest_of
+from evaluation.records.base import DatasetKind, Fold, IntArray, Record, digest_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class Listed(Record):
     """A photo as its source lists it."""
 
     id: str
@@ -32,7 +31,6 @@ class Listed:
     """Set when the data itself assigns the photo to a part of the split."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample(Listed):
     """One readable photo with its class."""
 
@@ -54,8 +52,7 @@ class Sample(Listed):
     """How many bits of 16 count, where its file does not say it; see ``DatasetSpec``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MissingPhoto:
+class MissingPhoto(Record):
     """A photo that the data lists and that cannot be used."""
 
     id: str
@@ -86,8 +83,7 @@ NoteKind = Literal[
 """Why files were not taken (the first nine), or what else a person should know of the data."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataNote:
+class DataNote(Record):
     """Files that are in the folder and not in the study, or a doubt about what is."""
 
     kind: NoteKind
@@ -99,8 +95,7 @@ class DataNote:
     """Of ``suffix``, ``split-column``, ``encoding``: which."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dataset:
+class Dataset(Record):
     """The photos of a study, with what is missing from them."""
 
     name: str
@@ -118,8 +113,7 @@ class Dataset:
 Grouping = Literal["copies", "look", "declared"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
+class Split(Record):
     """Sample ids of the three parts, each in the data set's order."""
 
     train: tuple[str, ...]

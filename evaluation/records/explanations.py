@@ -1,18 +1,16 @@
 """Maps of what speaks for a class, what they are worth, and what they suggest to write."""
 
-from dataclasses import dataclass
 from typing import Literal
 
-from evaluation.records.base import SCHEMA_VERSION
-from evaluation.records.methods import ExplainMethod
+from evaluation.records.base import SCHEMA_VERSION, Record
+from evaluation.records.lists import ExplainMethod
 from evaluation.records.scores import Metric
 from evaluation.records.study import ExplainSpec, PromptSet
 
 SelectionRule = Literal["shared", "confusion", "surest-wrong", "surest-right", "least-sure-right"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SelectionReason:
+class SelectionReason(Record):
     """Why a photo was chosen: a rule, never a taste."""
 
     rule: SelectionRule
@@ -22,16 +20,14 @@ class SelectionReason:
     """The class it is confused with; None but for ``confusion``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SelectedPhoto:
+class SelectedPhoto(Record):
     """A photo that the rules chose."""
 
     sample_id: str
     reasons: tuple[SelectionReason, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MapSummary:
+class MapSummary(Record):
     """What a map shows, in numbers: the text for those who cannot see it.
 
     The mass of a map is its part above zero; a uniform map has a ``centre_share`` of 0.25, a
@@ -54,8 +50,7 @@ class MapSummary:
     """Of all that counts, the share that speaks against the class."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassMap:
+class ClassMap(Record):
     """One map of a photo: what speaks for one class, by one method."""
 
     method: ExplainMethod
@@ -73,8 +68,7 @@ class ClassMap:
     summary: MapSummary
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExplainedPhoto:
+class ExplainedPhoto(Record):
     """A photo with its maps: of the predicted class, and of the true one if it differs."""
 
     sample_id: str
@@ -88,8 +82,7 @@ class ExplainedPhoto:
     maps: tuple[ClassMap, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MethodCard:
+class MethodCard(Record):
     """A method, as this model allows it."""
 
     method: ExplainMethod
@@ -104,8 +97,7 @@ class MethodCard:
     """What all class maps of one photo took, measured."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Faithfulness:
+class Faithfulness(Record):
     """Deletion or insertion: does the model change its mind where the map says?"""
 
     method: str
@@ -128,8 +120,7 @@ class Faithfulness:
         return set(self.beats) >= {"random", "centre"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Randomisation:
+class Randomisation(Record):
     """How much of a map is left when the weights are drawn at random, from the output down.
 
     A map that stays shows the photo, not the model (Adebayo et al. 2018).
@@ -144,8 +135,7 @@ class Randomisation:
     """The case whose classifier was explained: the test is of the model, and done once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseExplanation:
+class CaseExplanation(Record):
     """The maps of a case and what they are worth: what attention.json holds."""
 
     schema_version: int = SCHEMA_VERSION
@@ -167,8 +157,7 @@ class CaseExplanation:
     randomisation: tuple[Randomisation, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExplainFailure:
+class ExplainFailure(Record):
     """Why a scored case has no maps, or only older ones: what attention-failure.json holds."""
 
     schema_version: int = SCHEMA_VERSION
@@ -181,8 +170,7 @@ class ExplainFailure:
 # ----------------------------------------------------------------------- suggestion
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ValidationConfusion:
+class ValidationConfusion(Record):
     """A class taken for another one on validation, with photos that show it."""
 
     label: str
@@ -192,8 +180,7 @@ class ValidationConfusion:
     """Some of them, the surest first; overlays are relative to the case's folder."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UncoveredSubcategory:
+class UncoveredSubcategory(Record):
     """A second-level category of the training photos that no text of its class names."""
 
     name: str
@@ -211,8 +198,7 @@ class UncoveredSubcategory:
     with what its class is given."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassSuggestion:
+class ClassSuggestion(Record):
     """What validation says of one class, and what its texts leave out."""
 
     label: str
@@ -229,8 +215,7 @@ class ClassSuggestion:
     """Those that validation loses most photos of first, then the most frequent ones."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suggestion:
+class Suggestion(Record):
     """New texts for a case, tried on validation alone: what suggestion.json holds."""
 
     schema_version: int = SCHEMA_VERSION

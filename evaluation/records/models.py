@@ -1,13 +1,13 @@
 """What passes between a model and the rest: labelled embeddings, heads, availability."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from evaluation.records.base import FloatArray, IntArray, Option, unit
+from evaluation.records.base import FloatArray, IntArray, Option, Record, unit
 from evaluation.records.study import ModelSpec
 from evaluation.records.training import TrainingRecord
 
@@ -15,8 +15,7 @@ _ROWS = 50_000
 """Embeddings that are taken to float64 at a time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Support:
+class Support(Record, eq=False):
     """Labelled embeddings to fit a head on."""
 
     embeddings: FloatArray
@@ -25,8 +24,7 @@ class Support:
     """(N,) indices into the classes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Head:
+class Head(Record, eq=False):
     """A linear classifier over embeddings: made from texts, or fitted on labels."""
 
     weight: FloatArray
@@ -69,8 +67,7 @@ class Head:
         return wide @ np.asarray(self.title_weight, dtype=np.float64).T
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Availability:
+class Availability(Record):
     """Whether a model could run here, before anything is loaded or downloaded."""
 
     ready: bool
@@ -81,8 +78,7 @@ class Availability:
     """What the first run would fetch; None when unknown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Licence:
+class Licence(Record):
     """What the authors of published weights allow."""
 
     name: str
@@ -93,8 +89,7 @@ class Licence:
     """Whether it allows commercial use; None where it says nothing clear."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class Fetched(Record):
     """What became of a model's weights when they were fetched ahead of time."""
 
     model: ModelSpec
@@ -111,8 +106,7 @@ class Fetched:
     """Of the weights, where it is known."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelCard:
+class ModelCard(Record):
     """What is known of a model before it runs; None, or empty, where it is not."""
 
     model: ModelSpec

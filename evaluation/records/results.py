@@ -1,15 +1,15 @@
 """What the report reads: published figures, embeddings in the plane, the results of a study."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Literal
 
 from evaluation.records.analysis import StudyComparison
-from evaluation.records.base import SCHEMA_VERSION, DatasetKind, Fold, Within
+from evaluation.records.base import SCHEMA_VERSION, DatasetKind, Fold, Record, Within
 from evaluation.records.data import DataNote, Grouping, MissingPhoto
 from evaluation.records.explanations import CaseExplanation, ExplainFailure, Suggestion
-from evaluation.records.kinds import ModelKind
+from evaluation.records.lists import ModelKind
 from evaluation.records.models import ModelCard
 from evaluation.records.runs import RunRecord
 from evaluation.records.scores import Predictions, StrayCard
@@ -19,8 +19,7 @@ from evaluation.records.variation import Drift
 Point = tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Projection:
+class Projection(Record):
     """Embeddings of the test photos, and of the texts of a zero-shot case, on two axes."""
 
     schema_version: int = SCHEMA_VERSION
@@ -43,8 +42,7 @@ class Projection:
     centring each apart takes away (the modality gap of Liang et al. 2022)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReferenceScores:
+class ReferenceScores(Record):
     """Published figures of one class; None where the source gives none."""
 
     label: str
@@ -53,8 +51,7 @@ class ReferenceScores:
     f1: Annotated[float | None, Within(0, 1)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReferenceSystem:
+class ReferenceSystem(Record):
     """A system whose results were published, and which measured cases stand beside it."""
 
     name: str
@@ -71,8 +68,7 @@ class ReferenceSystem:
     """Whether it learned from augmented views; None where it is not said."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reference:
+class Reference(Record):
     """Published results on the same data, quoted with their source."""
 
     study: str
@@ -87,8 +83,7 @@ class Reference:
     """French text of the file (source, titles) to the same in English."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SampleCard:
+class SampleCard(Record):
     """A photo as the site shows it."""
 
     id: str
@@ -105,8 +100,7 @@ class SampleCard:
     """Column of the table to its value."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StudyRecord:
+class StudyRecord(Record):
     """What the cases of a study share: what study.json holds."""
 
     schema_version: int = SCHEMA_VERSION
@@ -160,8 +154,7 @@ class StudyRecord:
         return self.near_duplicates if self.groups is None else self.groups
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StudyResults:
+class StudyResults(Record):
     """One study as the report reads it: its card, and the record of each case that ran."""
 
     study: StudyRecord

@@ -1,12 +1,12 @@
 """The outcome of one case: what run.json holds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from evaluation.errors import Reason
 from evaluation.records.analysis import MeanGain
-from evaluation.records.base import SCHEMA_VERSION, Option, Source, Status
+from evaluation.records.base import SCHEMA_VERSION, Option, Record, Source, Status
 from evaluation.records.scores import ClassScores, Metric, StrayResults
 from evaluation.records.study import ModelSpec, PromptSet
 from evaluation.records.training import TrainingRecord
@@ -16,8 +16,7 @@ ADAPTING = 3
 """Raised when the same photos, titles and texts would give another head."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
+class Agreement(Record):
     """How often the class texts say the same of a photo and of its title."""
 
     share: float
@@ -28,8 +27,7 @@ class Agreement:
     pairs: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class LayerSetting:
+class LayerSetting(Record, order=True):
     """How a layer is learnt, and where one stops; the softest sort first."""
 
     sharpness: float
@@ -39,8 +37,7 @@ class LayerSetting:
     epochs: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adaptation:
+class Adaptation(Record):
     """What a label-free case read, and what was made of it."""
 
     adapt: tuple[Source, ...]
@@ -80,8 +77,7 @@ Scope = Literal["case", "process"]
 """Whose peak of memory: the case's own, or that of the process so far."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lap:
+class Lap(Record):
     """Peak of memory over a stretch of work."""
 
     resident_mb: float | None
@@ -91,8 +87,7 @@ class Lap:
     scope: Scope
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddingCost:
+class EmbeddingCost(Record):
     """What it takes to embed a photo with a model on a device, measured when it did."""
 
     images: int
@@ -112,8 +107,7 @@ class EmbeddingCost:
         return self.images / self.seconds if self.seconds > 0 else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timings:
+class Timings(Record):
     """Where the time of a case went (seconds), and how fast the images were embedded."""
 
     images_embedded: int = 0
@@ -131,8 +125,7 @@ class Timings:
     """Measured on this device, perhaps in an earlier run; None if it was not."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
+class Provenance(Record):
     """What it takes to explain or repeat a number."""
 
     commit: str | None
@@ -162,8 +155,7 @@ class Provenance:
     """How to repeat the run."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
+class RunRecord(Record):
     """The outcome of one case: what run.json holds."""
 
     schema_version: int = SCHEMA_VERSION

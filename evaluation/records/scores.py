@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from evaluation.records.base import BoolArray, FloatArray, IntArray
+from evaluation.records.base import BoolArray, FloatArray, IntArray, Record
 from evaluation.records.data import Sample
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Predictions:
+class Predictions(Record, eq=False):
     """What a case says of each test image."""
 
     classes: tuple[str, ...]
@@ -64,8 +62,7 @@ class Predictions:
         return result
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metric:
+class Metric(Record):
     """A number with its 95 % interval and the count it rests on."""
 
     name: str
@@ -78,8 +75,7 @@ class Metric:
     """How the interval was made: "wilson", "bootstrap-bca", or "" when there is none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassScores:
+class ClassScores(Record):
     """One class's row of the classification report."""
 
     label: str
@@ -96,8 +92,7 @@ energy (Liu et al. 2020); the highest probability at temperature 1, of the cosin
 (MCM, Ming et al. 2022); the probability that is left to the classes beside a "none" text."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrayCard:
+class StrayCard(Record):
     """A stray as the site shows it."""
 
     id: str
@@ -111,8 +106,7 @@ class StrayCard:
     """Whether it is of the half that thresholds are chosen on; the other half is scored."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrayTest:
+class StrayTest(Record):
     """One score at telling test photos from the strays that are scored."""
 
     score: StrayScore
@@ -128,8 +122,7 @@ class StrayTest:
     """Share of the strays that do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrayAnswer:
+class StrayAnswer(Record):
     """A stray that passes for a photo of a class."""
 
     id: str
@@ -137,8 +130,7 @@ class StrayAnswer:
     probability: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrayResults:
+class StrayResults(Record):
     """What a case does with the strays."""
 
     tests: tuple[StrayTest, ...]

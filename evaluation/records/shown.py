@@ -1,14 +1,11 @@
 """What ``veille predict`` and ``veille watch`` show; neither is an artefact."""
 
-from dataclasses import dataclass
-
-from evaluation.records.base import FloatArray
+from evaluation.records.base import FloatArray, Record
 from evaluation.records.data import DataNote, MissingPhoto
 from evaluation.records.scores import Metric
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(Record):
     """A photo as a case of a study classifies it."""
 
     path: str
@@ -24,8 +21,7 @@ class Answer:
     """Whether it belongs to no class, by the study's strays; False where it has none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FolderAnswers:
+class FolderAnswers(Record, eq=False):
     """N photos of a folder, classified."""
 
     case: str
@@ -48,8 +44,7 @@ class FolderAnswers:
         return tuple(sorted(left, key=lambda answer: answer.probability))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flip:
+class Flip(Record):
     """A validation photo that is classified otherwise since the last save."""
 
     sample_id: str
@@ -58,8 +53,7 @@ class Flip:
     now: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProvisionalCase:
+class ProvisionalCase(Record):
     """A prompt set on the validation photos, as it was last saved."""
 
     prompts: str
@@ -72,8 +66,7 @@ class ProvisionalCase:
     flips: tuple[Flip, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provisional:
+class Provisional(Record):
     """One save, scored on validation; it is shown, and no artefact."""
 
     study: str

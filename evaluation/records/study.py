@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,17 +14,16 @@ from evaluation.records.base import (
     Fold,
     Option,
     Reading,
+    Record,
     Source,
     Within,
     digest_of,
 )
-from evaluation.records.kinds import KINDS, Family, ModelKind
-from evaluation.records.methods import ExplainMethod
+from evaluation.records.lists import KINDS, ExplainMethod, Family, ModelKind
 from evaluation.records.training import AugmentationSpec, TrainingSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetSpec:
+class DatasetSpec(Record):
     """Where the photos are and how to read them, as the study declares it."""
 
     kind: DatasetKind
@@ -73,8 +72,7 @@ SmallClasses = Literal["refuse", "leave-out"]
 Derive = Literal["class-names", "subcategories", "random-words"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SplitSpec:
+class SplitSpec(Record):
     """Sizes of the test and validation parts: a count per class, or a share of each class."""
 
     seed: Annotated[int, Within(0)] = 0
@@ -98,8 +96,7 @@ class SplitSpec:
     """Whether label-free cases, which take seconds to minutes a draw, are repeated too."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptSet:
+class PromptSet(Record):
     """The texts that describe each class to a zero-shot model."""
 
     name: str
@@ -155,8 +152,7 @@ _MULTILINGUAL = re.compile(r"xlm|nllb|mt5|i18n|siglip-?2|multiling|jina|chinese|
 """Names of open_clip's towers that learnt from texts in other languages than English."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelSpec:
+class ModelSpec(Record):
     """A model as a study declares it."""
 
     name: str
@@ -245,8 +241,7 @@ class ModelSpec:
         return None if self.weights.startswith("hf-hub:") or "/" in self.weights else True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Threshold:
+class Threshold(Record):
     """A floor that the study declares: below it the suite fails."""
 
     case: str
@@ -260,8 +255,7 @@ class Threshold:
     """Name of a saved state (`veille baseline`); the gain is then measured on the same photos."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExplainSpec:
+class ExplainSpec(Record):
     """Which photos of a case are explained, how, and how the maps are checked."""
 
     methods: tuple[ExplainMethod, ...] = ()
@@ -300,8 +294,7 @@ DEPTH = ExplainSpec(
 """What ``veille explain`` raises a study's numbers to when it is not told otherwise."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerSpec:
+class AnswerSpec(Record):
     """Which cases answer the study's question, and what they are held against.
 
     Models and cases are named as in the study: "embedded", "embedded/descriptions".
@@ -320,8 +313,7 @@ class AnswerSpec:
     """A smaller gap in accuracy does not matter (share)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(Record):
     """One (model, prompt set) pair of a study; a supervised model has no prompt set."""
 
     study: str
@@ -339,8 +331,7 @@ class Case:
         return f"{self.study}/{self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Study:
+class Study(Record):
     """A question, the photos, and what is tried on them."""
 
     name: str

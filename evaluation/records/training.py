@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from evaluation.records.base import Within
+from evaluation.records.base import Record, Within
 from evaluation.records.data import Sample
 
 if TYPE_CHECKING:
@@ -18,8 +17,7 @@ same trunk, a linear head learnt by gradient descent on augmented views embedded
 ``finetune``: the last blocks of the trunk, or all of them, learn with the head."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingSpec:
+class TrainingSpec(Record):
     """The table ``[models.training]`` of a supervised model."""
 
     regime: Regime = "logistic"
@@ -45,8 +43,7 @@ class TrainingSpec:
     """``finetune``: decay of the moving average of the weights that is kept; None: none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AugmentationSpec:
+class AugmentationSpec(Record):
     """The table ``[models.augmentation]``: what is drawn anew for each view of a photo."""
 
     flip: bool = False
@@ -66,8 +63,7 @@ class AugmentationSpec:
     """Probability that a rectangle is erased (Zhong et al. 2020)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TrainingPhotos:
+class TrainingPhotos(Record, eq=False):
     """What a model may learn from: no test photo is among it."""
 
     classes: tuple[str, ...]
@@ -79,8 +75,7 @@ class TrainingPhotos:
     seed: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingEpoch:
+class TrainingEpoch(Record):
     """One pass over the training photos."""
 
     epoch: int
@@ -96,8 +91,7 @@ class TrainingEpoch:
     validation_accuracy: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingRecord:
+class TrainingRecord(Record):
     """How a training went, for the record of its case."""
 
     regime: Regime

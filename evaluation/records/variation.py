@@ -1,14 +1,12 @@
 """How a score varies: over draws of the split, slices of the photos, people, and time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from evaluation.records.base import SCHEMA_VERSION, Sided
+from evaluation.records.base import SCHEMA_VERSION, Record, Sided
 from evaluation.records.scores import Metric
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepeatedScores:
+class RepeatedScores(Record):
     """A case on other draws of the same photos, made anew on each."""
 
     draws: tuple[str, ...]
@@ -21,7 +19,6 @@ class RepeatedScores:
     """Of the cross-validation that the draws make up; None where each is a split of its own."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatedPair(Sided):
     """Two cases on the same draws; ``a`` has the higher mean."""
 
@@ -37,8 +34,7 @@ class RepeatedPair(Sided):
     """``p`` corrected for every pair (Holm 1979)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repeats:
+class Repeats(Record):
     """All cases of a study that were repeated."""
 
     draws: int
@@ -58,8 +54,7 @@ class Repeats:
         return next((pair for pair in self.pairs if {pair.a, pair.b} == {case, other}), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SliceScore:
+class SliceScore(Record):
     """A case on the test photos that have one value in a column."""
 
     case: str
@@ -76,8 +71,7 @@ class SliceScore:
     """Corrected for all slices of the case."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairKappa:
+class PairKappa(Record):
     """Two people on the same photos."""
 
     a: str
@@ -88,8 +82,7 @@ class PairKappa:
     """Cohen's (1960): 1 where they always agree, 0 where chance alone would."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HumanAgreement:
+class HumanAgreement(Record):
     """The cases that are people, on the test photos."""
 
     people: tuple[str, ...]
@@ -101,8 +94,7 @@ class HumanAgreement:
     """Fleiss' kappa (1971) of all of them; None for one person."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseChange:
+class CaseChange(Record):
     """A case then and now, on the photos of both."""
 
     case: str
@@ -120,8 +112,7 @@ class CaseChange:
     lost: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptState:
+class KeptState(Record):
     """A study as `veille baseline` kept it, beside what it is now."""
 
     name: str
@@ -130,8 +121,7 @@ class KeptState:
     changes: tuple[CaseChange, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
+class Drift(Record):
     """New photos beside the study's test part, as one case sees them: what drift.json holds."""
 
     schema_version: int = SCHEMA_VERSION

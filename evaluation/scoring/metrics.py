@@ -14,7 +14,7 @@ import scipy.special
 
 from evaluation.errors import DataError, ModelError
 from evaluation.records import BoolArray, ClassScores, FloatArray, IntArray, Metric, Predictions
-from evaluation.records.metrics import METRICS
+from evaluation.records.lists import METRICS
 from evaluation.scoring.intervals import Interval, bootstrap, metric, share, units_of
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from evaluation.errors import ConfigError, Mistake, meant, one_line
 from evaluation.records import Case, ExplainSpec, Study, Threshold
-from evaluation.records.metrics import OF_CASES
+from evaluation.records.lists import OF_CASES
 from evaluation.study.answer_spec import read_answer
 from evaluation.study.dataset_spec import read_dataset, read_split, refuse_no_training
 from evaluation.study.model_spec import read_models, refuse_unknown_prompts

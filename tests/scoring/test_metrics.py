@@ -12,7 +12,7 @@ from sklearn.metrics import balanced_accuracy_score, f1_score, top_k_accuracy_sc
 
 from evaluation.errors import DataError, ModelError
 from evaluation.records import Predictions
-from evaluation.records.metrics import METRICS
+from evaluation.records.lists import METRICS
 from evaluation.report.kit.language import speaking, t
 from evaluation.report.study.view import metric_title
 from evaluation.scoring import Scores, score, softmax

@@ -5,7 +5,7 @@ from pathlib import PurePath
 from typing import Any
 
 from evaluation.records import Fold, RunRecord, Threshold
-from evaluation.records.metrics import METRICS
+from evaluation.records.lists import METRICS
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import t
 from evaluation.report.kit.tables import Col, Table, number, table

@@ -7,13 +7,11 @@ sentence is all there is.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import cast
 
 from evaluation.records import (
     EXPLAIN_METHODS,
     ClassMap,
     ExplainedPhoto,
-    ExplainMethod,
     MapSummary,
     SampleCard,
 )
@@ -44,8 +42,8 @@ saying so would say nothing of the photo."""
 def method_name(method: str) -> str:
     """A method or a control, as the pages call it."""
     controls = {"random": t("Témoin : carte au hasard"), "centre": t("Témoin : centre de la photo")}
-    words = EXPLAIN_METHODS.get(cast("ExplainMethod", method))
-    return t(words.name) if words else controls.get(method, method)
+    words = EXPLAIN_METHODS.get(method)
+    return t(words.title) if words else controls.get(method, method)
 
 
 def region(summary: MapSummary) -> str:

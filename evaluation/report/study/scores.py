@@ -3,7 +3,7 @@
 from functools import partial
 
 from evaluation.records import ClassScores, RunRecord
-from evaluation.records.metrics import OF_CASES
+from evaluation.records.lists import OF_CASES
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.tables import Cell, Col, Kind, Table, counted, head, number, table

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from evaluation import records
 from evaluation.errors import ReportError
-from evaluation.records.metrics import METRICS
+from evaluation.records.lists import METRICS
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import authored, current, foreign, t
 from evaluation.report.kit.typography import NBSP
