@@ -196,7 +196,7 @@ def test_the_ladder_has_its_rungs_in_order(shop: StudyResults) -> None:
     results = with_titles(shop, adaptation())
     view = StudyView(results=results, folder="etudes/boutique", draw=placeholder, photos_shown=True)
     with speaking("fr"):
-        steps = [(rung.step, rung.run.case) for rung in rungs(view)]
+        steps = [(step, run.case) for step, run in rungs(view).items()]
     assert [step for step, _ in steps] == ["names", "texts", "photos", "labels"]
     assert steps[2] == ("photos", TITLES)
     assert "ce que chaque marche ajoute" in page(results, "index")

@@ -113,10 +113,10 @@ def test_studies_and_models_stand_in_one_table(shop: StudyResults, toys: StudyRe
     )  # fmt: skip
     studies = home.build(views, None)["table"]
     cells = {row.cells[0].text: row.cells[1:] for row in studies.groups[0].rows}
-    assert set(cells) == {view.model_title(run) for view in views for run in view.scored}
+    assert set(cells) == {view.model_name(run.model.name) for view in views for run in view.scored}
     for title, found in cells.items():
         for view, cell in zip(views, found, strict=True):
-            runs = [run for run in view.scored if view.model_title(run) == title]
+            runs = [run for run in view.scored if view.model_name(run.model.name) == title]
             top = max((value(run, "accuracy") for run in runs), default=None)
             assert cell.value == ("" if top is None else repr(top))
     assert home.build(views[:1], None)["table"] is None

@@ -28,7 +28,10 @@ def test_titles_lose_a_parenthesis_only_when_they_stay_different(shop: StudyResu
         for i, (run, origin) in enumerate(zip(shop.runs[:2], ("OpenAI", "LAION"), strict=True))
     )
     view = view_of(replace(shop, runs=twins))
-    assert {view.model_title(run) for run in twins} == {"CLIP B/32 (OpenAI)", "CLIP B/32 (LAION)"}
+    assert {view.model_name(run.model.name) for run in twins} == {
+        "CLIP B/32 (OpenAI)",
+        "CLIP B/32 (LAION)",
+    }
 
 
 def test_best_is_the_first_of_equals(toys: StudyResults) -> None:

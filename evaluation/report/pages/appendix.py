@@ -16,7 +16,9 @@ from evaluation.report.study.view import StudyView, trace
 
 def build(views: tuple[StudyView, ...], reference: Reference | None) -> Mapping[str, Any]:
     """What the template prints of all studies."""
-    quoted = reference or next((view.reference for view in views if view.reference), None)
+    quoted = reference or next(
+        (view.study.reference for view in views if view.study.reference), None
+    )
     here = [Here(view, links.APPENDIX) for view in views]
     return {
         "runs": _runs(here) if any(view.results.runs for view in views) else None,

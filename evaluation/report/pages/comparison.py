@@ -27,7 +27,7 @@ from evaluation.report.study.view import MANY, StudyView, best, trace
 def build(here: Here) -> Mapping[str, Any]:
     """The page of comparison; no ``tests`` while the cases have not been compared."""
     view = here.view
-    reference, runs = view.reference, view.scored
+    reference, runs = view.study.reference, view.scored
     precision_recall, f1 = slide_tables(reference, view.study.classes, here)
     filled = bool(runs or reference)
     return {
@@ -93,7 +93,7 @@ def _score_chart(
         for row in run.per_class
         if row.f1.value is not None
     ]
-    source = wording.told(view.reference.source) if view.reference else ""
+    source = wording.told(view.study.reference.source) if view.study.reference else ""
     cited, own = wording.quote(wording.told(system.title)), wording.quote(view.case_title(run))
     data = table(
         f"{id_}-donnees",

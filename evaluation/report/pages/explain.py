@@ -134,7 +134,7 @@ def _prompt_changes(here: Here) -> list[Model]:
         changes.append(
             {
                 **compared,
-                "title": view.model_title(runs[0]),
+                "title": view.model_name(runs[0].model.name),
                 "method": maps.method_name(method),
                 "beats": any(faithfulness.score(other, method)[0] for other in explanations),
             }

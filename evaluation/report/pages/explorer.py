@@ -55,7 +55,7 @@ def build(here: Here) -> Mapping[str, Any] | None:
     models: dict[str, dict[str, str]] = {}
     titles = numbered(view.case_title(run) for run in data.runs)
     for run, (place, title) in zip(data.runs, titles.items(), strict=True):
-        models.setdefault(view.model_title(run), {})[place] = title
+        models.setdefault(view.model_name(run.model.name), {})[place] = title
     return {
         "photos": len(data.cards),
         "sampled": sampled(view),

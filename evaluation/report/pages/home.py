@@ -43,10 +43,10 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Mapping[
 
 def _studies_by_models(views: tuple[StudyView, ...]) -> Table:
     """The most accurate case of each model in each study."""
-    models = dict.fromkeys(view.model_title(run) for view in views for run in view.scored)
+    models = dict.fromkeys(view.model_name(run.model.name) for view in views for run in view.scored)
 
     def most_accurate(view: StudyView, title: str) -> Cell:
-        run = best(tuple(run for run in view.scored if view.model_title(run) == title))
+        run = best(tuple(run for run in view.scored if view.model_name(run.model.name) == title))
         if run is None:
             return absent(t("non mesuré"))
         href = Here(view, links.HOME).run(run.case)

@@ -172,5 +172,5 @@ def archived(here: Here) -> Mapping[str, Any] | None:
     archive = here.view.archive
     if archive is None:
         return None
-    href = here.file(here.view.archive_uri())
+    href = here.file(f"{here.view.folder}/{archive.name}")
     return {"archive": archive, "href": href, "octets": len(archive.content)}

@@ -80,7 +80,7 @@ def _card(here: Here, card: ModelCard) -> Mapping[str, Any]:
     digests = (run.provenance.weights_digest for run in _scored(view, card))
     adapted = [run.adaptation for run in _runs(view, card) if run.adaptation]
     return {
-        "anchor": view.model_anchor(name),
+        "anchor": view.model_anchors[name],
         "title": wording.told(card.model.title),
         "kind": t(FAMILIES[card.model.family].title),
         "state": wording.sentence_case(_state(view, card)),

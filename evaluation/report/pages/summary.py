@@ -39,7 +39,7 @@ def screen(here: Here) -> Mapping[str, Any]:
     photos = nt(view.test_images, "{n} photo de test", "{n} photos de test")
     return {
         "title": view.title,
-        "question": view.question,
+        "question": wording.told(view.study.question),
         "asked": view.study.question,
         "measured_on": t("{photos}, {date}", photos=photos, date=wording.date(view.last_run))
         if view.last_run

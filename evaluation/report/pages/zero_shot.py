@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from evaluation.records import PromptSet, RunRecord
-from evaluation.report.kit import charts, wording
+from evaluation.report.kit import charts, links, wording
 from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.page import Claim, claim
@@ -25,12 +25,13 @@ def build(here: Here) -> Mapping[str, Any] | None:
     view = here.view
     if not view.prompt_sets:
         return None
+    slugs = links.slugs(prompts.name for prompts in view.prompt_sets)
     return {
         "overview": _overview(here) if view.zero_shot else None,
         "drawing": drawing(here),
         "contrast": contrast_table(here),
         "absences": pointer(here),
-        "sections": [_section(here, prompts) for prompts in view.prompt_sets],
+        "sections": [_section(here, prompts, slugs[prompts.name]) for prompts in view.prompt_sets],
     }
 
 
@@ -40,7 +41,7 @@ def _reads(run: RunRecord, prompts: PromptSet) -> bool:
 
 def _overview(here: Here) -> Table:
     view = here.view
-    models = {run.model.name: view.model_title(run) for run in view.zero_shot}
+    models = {run.model.name: view.model_name(run.model.name) for run in view.zero_shot}
 
     def accuracy(prompts: PromptSet, name: str) -> Cell:
         runs = (run for run in view.zero_shot if run.model.name == name and _reads(run, prompts))
@@ -64,14 +65,14 @@ def _overview(here: Here) -> Table:
 # ----------------------------------------------------------------------- prompt set
 
 
-def _section(here: Here, prompts: PromptSet) -> Mapping[str, Any]:
+def _section(here: Here, prompts: PromptSet, slug: str) -> Mapping[str, Any]:
     view = here.view
     runs = tuple(run for run in view.zero_shot if _reads(run, prompts))
     top = best(runs)
     written = [label for label in view.study.classes if prompts.texts.get(label)]
     templates = () if prompts.templates == ("{}",) else prompts.templates
     return {
-        "anchor": f"textes-{view.prompt_slugs[prompts.name]}",
+        "anchor": f"textes-{slug}",
         "title": wording.told(prompts.title),
         "best": "" if top is None else here.number(top).text,
         "prompts": prompts,
@@ -103,7 +104,7 @@ def _model(here: Here, run: RunRecord) -> Mapping[str, Any]:
     detailed = len(run.classes) <= MANY or run is best(view.zero_shot)
     return {
         "anchor": view.case_slugs[run.case],
-        "title": view.model_title(run),
+        "title": view.model_name(run.model.name),
         "lead": lead(here, run),
         "weakest": weakest(here, run),
         "warnings": run.warnings,

@@ -90,7 +90,7 @@ def make_booklet(
         return {
             "lang": current(),
             "title": view.title,
-            "question": view.question,
+            "question": wording.told(view.study.question),
             "facts": summary.facts(Here(view, NOWHERE)),
             # The title as a CSS string.
             "footer": Markup(f'"{css}"'),  # noqa: S704 - escaped

@@ -111,7 +111,7 @@ def _study_files(view: StudyView, templates: Templates) -> dict[str, Content]:
     made = {uri: glossed(marked(str(page), view.foreign_names)) for uri, page in made.items()}
     made |= explorer.data_files(view)
     if view.archive:
-        made[view.archive_uri()] = view.archive.content
+        made[f"{view.folder}/{view.archive.name}"] = view.archive.content
     made |= image_map.data_files(view)
     made |= matrix_files(view)
     made |= _photos(view)

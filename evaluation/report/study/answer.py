@@ -108,7 +108,7 @@ def _chosen(verdict: Answer) -> Mapping[str, object] | None:
 
 def _quoted(here: Here) -> Part | None:
     """The slides' figures, where nothing measured answers."""
-    reference = here.view.reference
+    reference = here.view.study.reference
     if reference is None:
         return None
     figures = [

@@ -17,9 +17,6 @@ _LISTED = 8
 """A photo with more classes than this shows the others folded."""
 
 
-# ------------------------------------------------------------------------ one photo
-
-
 def case_page(view: StudyView, case: str) -> str:
     """The uri of the page of a case's explained photos."""
     return view.page(f"explicabilite/{view.case_slugs[case]}")
@@ -67,30 +64,48 @@ def card_of(view: StudyView, case: str, photo: ExplainedPhoto) -> SampleCard:
 
 
 def _photo(here: Here, explanation: CaseExplanation, photo: ExplainedPhoto, anchor: str) -> Model:
-    card = card_of(here.view, explanation.case, photo)
-    # The probability of all classes, the most probable first.
+    case, right = explanation.case, photo.label == photo.predicted
+    card = card_of(here.view, case, photo)
+    kinds = {photo.label: "truth", photo.predicted: "hit" if right else "error"}
+    # The probability of all classes, the most probable first; the true one is always in sight.
     pairs = zip(explanation.classes, photo.probabilities, strict=True)
     chances = [
-        {"label": label, "share": share, "width": f"{share:.3f}", "kind": _kind(label, photo)}
+        {"label": label, "share": share, "width": f"{share:.3f}", "kind": kinds.get(label, "")}
         for label, share in sorted(pairs, key=lambda pair: -pair[1])
     ]
     listed = chances if len(chances) <= _LISTED else chances[: _LISTED - 1]
-    # The true class is always in sight.
     listed += [chance for chance in chances[len(listed) :] if chance["kind"]]
-    others = [chance for chance in chances if chance not in listed]
+    # Each method's maps on one scale, with what the method is worth here.
+    groups = []
+    for method in dict.fromkeys(drawn.method for drawn in photo.maps):
+        mine = [drawn for drawn in photo.maps if drawn.method == method]
+        won, of = faithfulness.score(explanation, method)
+        groups.append(
+            {
+                "method": maps.method_name(method),
+                "won": won,
+                "of": of,
+                "href": here.file(case_page(here.view, case), "fidelite-du-cas"),
+                "maps": [maps.map_of(here, case, photo, drawn, card=card) for drawn in mine],
+            }
+        )
+    alike = here.photos(case, truth=photo.label, predicted=photo.predicted)
     return {
         "anchor": anchor,
         "title": card.title or card.id,
-        "right": photo.label == photo.predicted,
+        "right": right,
         "answer": answered(explanation.classes, photo),
         "reasons": photo.reasons,
         "spec": explanation.spec,
         "unseen": maps.unseen(photo),
         "photo": maps.photo_picture(here, card),
-        "groups": _groups(here, explanation, photo, card),
+        "groups": groups,
         "chances": listed,
-        "others": others,
-        "links": _links(here, explanation.case, photo),
+        "others": [chance for chance in chances if chance not in listed],
+        # To the photo among all others, and to those of the same confusion.
+        "links": {"photo": here.photo(card.id), "alike": "" if right else alike}
+        if here.view.explorable(case) and card.fold == "test"
+        else None,
     }
 
 
@@ -109,53 +124,13 @@ def answered(classes: Sequence[str], photo: ExplainedPhoto) -> Model:
     }
 
 
-def _kind(label: str, photo: ExplainedPhoto) -> str:
-    if label == photo.predicted:
-        return "hit" if label == photo.label else "error"
-    return "truth" if label == photo.label else ""
-
-
-def _groups(
-    here: Here, explanation: CaseExplanation, photo: ExplainedPhoto, card: SampleCard
-) -> tuple[Model, ...]:
-    """The maps of a photo by method, each method's on one scale, with what it is worth here."""
-    worth = here.file(case_page(here.view, explanation.case), "fidelite-du-cas")
-    groups = []
-    for method in dict.fromkeys(drawn.method for drawn in photo.maps):
-        pictures = tuple(
-            maps.map_of(here, explanation.case, photo, drawn, card=card)
-            for drawn in photo.maps
-            if drawn.method == method
-        )
-        won, of = faithfulness.score(explanation, method)
-        name = maps.method_name(method)
-        groups.append({"method": name, "won": won, "of": of, "href": worth, "maps": pictures})
-    return tuple(groups)
-
-
-def _links(here: Here, case: str, photo: ExplainedPhoto) -> Model | None:
-    """To the photo among all others, and to those of the same confusion."""
-    if not (here.view.explorable(case) and here.view.cards[photo.sample_id].fold == "test"):
-        return None
-    alike = here.photos(case, truth=photo.label, predicted=photo.predicted)
-    wrong = photo.label != photo.predicted
-    return {"photo": here.photo(photo.sample_id), "alike": alike if wrong else ""}
-
-
-# ------------------------------------------------------------------- the same photo
-
-
 def shared(explanations: Sequence[CaseExplanation]) -> tuple[str, ...]:
     """Ids of the photos that the rules chose for all of these cases alike."""
-    sets = [
-        [
-            photo.sample_id
-            for photo in explanation.photos
-            if any(reason.rule == "shared" for reason in photo.reasons)
-        ]
-        for explanation in explanations
+    common = [
+        [photo.sample_id for photo in case.photos if any(r.rule == "shared" for r in photo.reasons)]
+        for case in explanations
     ]
-    return tuple(id_ for id_ in sets[0] if all(id_ in ids for ids in sets)) if sets else ()
+    return tuple(id_ for id_ in common[0] if all(id_ in ids for ids in common)) if common else ()
 
 
 def of(explanation: CaseExplanation, sample_id: str) -> ExplainedPhoto:
@@ -173,24 +148,21 @@ def variant(here: Here, run: RunRecord, sample_id: str, *, method: str, title: s
     explanation = here.view.explanations[run.case]
     photo = of(explanation, sample_id)
     card = card_of(here.view, run.case, photo)
-    drawn = sorted(
-        (map_ for map_ in photo.maps if map_.label == photo.label),
-        key=lambda map_: map_.method != method,
-    )
+    texts = run.prompts.texts.get(photo.label, ()) if run.prompts else ()
+    mine = [drawn for drawn in photo.maps if drawn.label == photo.label]
+    drawn = min(mine, key=lambda drawn: drawn.method != method, default=None)
     return {
         "title": title,
-        "href": here.file(case_page(here.view, run.case), anchors(explanation)[photo.sample_id]),
+        "href": here.file(case_page(here.view, run.case), anchors(explanation)[sample_id]),
         "right": photo.label == photo.predicted,
         "predicted": photo.predicted,
         "probability": truth(explanation, photo),
-        "words": words(() if run.prompts is None else run.prompts.texts.get(photo.label, ()), run),
-        "method": maps.method_name(drawn[0].method) if drawn else "",
-        "map": maps.map_of(here, run.case, photo, drawn[0], card=card, alone=True)
-        if drawn
-        else None,
+        "words": words(texts, run),
+        "method": maps.method_name(drawn.method) if drawn else "",
+        "map": drawn and maps.map_of(here, run.case, photo, drawn, card=card, alone=True),
     }
 
 
 def words(texts: Sequence[str], run: RunRecord) -> Model:
     """Texts of a case, as they are quoted."""
-    return {"texts": texts, "lang": "" if run.prompts is None else run.prompts.language}
+    return {"texts": texts, "lang": run.prompts.language if run.prompts else ""}

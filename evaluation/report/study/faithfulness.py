@@ -11,8 +11,6 @@ from typing import Any
 
 from evaluation.records import CaseExplanation, Faithfulness, Randomisation
 from evaluation.report.kit import charts, wording
-from evaluation.report.kit.charts import Chart
-from evaluation.report.kit.charts import chart as figure
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.page import Part
 from evaluation.report.kit.tables import Cell, Col, Kind, Table, absent, head, number, table
@@ -30,18 +28,20 @@ MEASURES = {
 }
 """The four measures, in the order of the tables."""
 
-LITTLE, MUCH = 0.3, 0.7
-"""Correlations with the map of the trained model: at most the first, the map is gone; at least
-the second, it has stayed."""
+_BEATEN = {
+    (True, True): message("bat les deux"),
+    (True, False): message("ne bat pas le centre"),
+    (False, True): message("ne bat pas le hasard"),
+    (False, False): message("ne bat aucun témoin"),
+}
+"""Whether a method beats each of the controls in a measure, in words."""
 
 
-def measured_methods(explanation: CaseExplanation) -> tuple[str, ...]:
+def measured_methods(explanation: CaseExplanation) -> list[str]:
     """The methods and the controls that were measured, methods first."""
     measured = dict.fromkeys(row.method for row in explanation.faithfulness)
-    return (
-        *(method for method in measured if method not in CONTROLS),
-        *(control for control in CONTROLS if control in measured),
-    )
+    methods = [method for method in measured if method not in CONTROLS]
+    return methods + [control for control in CONTROLS if control in measured]
 
 
 def score(explanation: CaseExplanation, method: str) -> tuple[int, int]:
@@ -67,15 +67,12 @@ def doubted(explanations: Iterable[CaseExplanation], method: str) -> bool:
 
 def verdicts(explanation: CaseExplanation) -> list[Mapping[str, Any]]:
     """For each measured method its name, and in how many of the measures it beats both controls."""
-    scores = {name: score(explanation, name) for name in measured_methods(explanation)}
     return [
         {"name": method_name(method), "won": won, "of": of}
-        for method, (won, of) in scores.items()
+        for method in measured_methods(explanation)
+        for won, of in (score(explanation, method),)
         if method not in CONTROLS
     ]
-
-
-# -------------------------------------------------------------------------- tables
 
 
 def areas(view: StudyView, explanation: CaseExplanation) -> Table | None:
@@ -85,47 +82,38 @@ def areas(view: StudyView, explanation: CaseExplanation) -> Table | None:
     }
     if not rows:
         return None
-    photos = max(row.area.n for row in rows.values())
-    why = trace(view.runs[explanation.case])
 
-    def column(measure: tuple[str, str]) -> Col:
-        note = t("bas est mieux") if measure[0] == "deletion" else t("haut est mieux")
-        return Col(
-            t(MEASURES[measure]), lambda method: _area(rows.get((method, *measure)), why), note
-        )
+    def area(measure: tuple[str, str], method: str) -> Cell:
+        row = rows.get((method, *measure))
+        if row is None:
+            return absent()
+        if method in CONTROLS or row.area.value is None:
+            return number(row.area, "0.000")
+        tag = t(_BEATEN["random" in row.beats, "centre" in row.beats])
+        return number(row.area, "0.000", kind="better" if row.faithful else "open", tag=tag)
 
     return table(
         f"fidelite-{view.case_slugs[explanation.case]}",
         nt(
-            photos,
+            max(row.area.n for row in rows.values()),
             "{case} : fidélité des cartes sur {n} photo",
             "{case} : fidélité des cartes sur {n} photos",
             case=view.case_name(explanation.case),
         ),
         measured_methods(explanation),
         Col(t("Méthode"), method_name),
-        *(column(measure) for measure in MEASURES if any(key[1:] == measure for key in rows)),
+        *(
+            Col(
+                t(title),
+                partial(area, measure),
+                t("bas est mieux") if measure[0] == "deletion" else t("haut est mieux"),
+            )
+            for measure, title in MEASURES.items()
+            if any(key[1:] == measure for key in rows)
+        ),
         row_kind=lambda method: "missing" if method in CONTROLS else "",
+        tip=trace(view.runs[explanation.case]),
     )
-
-
-def _area(row: Faithfulness | None, why: str) -> Cell:
-    if row is None:
-        return absent()
-    tag, kind = _beaten(row)
-    return number(row.area, "0.000", title=why, kind=kind, tag=tag)
-
-
-def _beaten(row: Faithfulness) -> tuple[str, Kind]:
-    if row.method in CONTROLS or row.area.value is None:
-        return "", ""
-    if row.faithful:
-        return t("bat les deux"), "better"
-    if "random" in row.beats:
-        return t("ne bat pas le centre"), "open"
-    if "centre" in row.beats:
-        return t("ne bat pas le hasard"), "open"
-    return t("ne bat aucun témoin"), "open"
 
 
 def overview(view: StudyView) -> Table | None:
@@ -135,88 +123,73 @@ def overview(view: StudyView) -> Table | None:
     methods = [method for method in measured if method not in CONTROLS]
     if not methods:
         return None
+
+    def measures_won(method: str, case: CaseExplanation) -> Cell:
+        won, of = score(case, method)
+        if not of:
+            return absent(t("cette méthode n’a pas été mesurée sur ce cas"))
+        kind: Kind = "better" if won == of else "open"
+        tag = t("à lire avec réserve") if won else t("ne bat pas les témoins")
+        text = t("{won} sur {of}", won=wording.count(won), of=wording.count(of))
+        return number(won, "0", text=text, tag=t("fidèle") if won == of else tag, kind=kind)
+
     return table(
         "fidelite",
         t("Mesures où chaque méthode bat les deux témoins"),
         cases,
         Col(t("Cas"), lambda case: view.case_name(case.case)),
-        *(Col(method_name(method), partial(_won, view, method)) for method in methods),
+        *(Col(method_name(method), partial(measures_won, method)) for method in methods),
+        tip=lambda case: trace(view.runs[case.case]),
     )
 
 
-def _won(view: StudyView, method: str, explanation: CaseExplanation) -> Cell:
-    won, of = score(explanation, method)
-    if not of:
-        return absent(t("cette méthode n’a pas été mesurée sur ce cas"))
-    said: tuple[str, Kind] = t("à lire avec réserve"), "open"
-    if won == of:
-        said = t("fidèle"), "better"
-    elif won == 0:
-        said = t("ne bat pas les témoins"), "open"
-    text = t("{won} sur {of}", won=wording.count(won), of=wording.count(of))
-    why = trace(view.runs[explanation.case])
-    return number(won, "0", text=text, title=why, tag=said[0], kind=said[1])
-
-
-# -------------------------------------------------------------------------- curves
-
-
-def chart(view: StudyView, explanation: CaseExplanation) -> Chart | None:
+def chart(view: StudyView, explanation: CaseExplanation) -> charts.Chart | None:
     """The mean curves of the four measures."""
-    rows = [row for row in explanation.faithfulness if len(row.curve) > 1]
-    if not rows:
+    lines = {
+        (t(title), row.method): row.curve
+        for measure, title in MEASURES.items()
+        for row in explanation.faithfulness
+        if (row.measure, row.baseline) == measure and len(row.curve) > 1
+    }
+    if not lines:
         return None
-    drawn = {row.method for row in rows}
+    drawn = {method for _, method in lines}
     names = [method for method in measured_methods(explanation) if method in drawn]
-    rows.sort(key=lambda row: list(MEASURES).index((row.measure, row.baseline)))
     points = [
         {
-            "panel": t(MEASURES[row.measure, row.baseline]),
-            "line": charts.faithful_line(names, row.method),
-            "share": i / (len(row.curve) - 1),
+            "panel": panel,
+            "line": charts.faithful_line(names, method),
+            "share": i / (len(line) - 1),
             "probability": value,
         }
-        for row in rows
-        for i, value in enumerate(row.curve)
+        for (panel, method), line in lines.items()
+        for i, value in enumerate(line)
     ]
-    return figure(
-        f"courbes-{view.case_slugs[explanation.case]}",
-        partial(charts.faithfulness_plot, points),
-        view.draw,
-        table=_curve_table(view, explanation, rows, names),
-        keys=((charts.faithful_line(names, name), method_name(name)) for name in names),
-    )
+    steps: dict[str, int] = {}
+    for (panel, _), line in lines.items():
+        steps[panel] = max(len(line), steps.get(panel, 0))
 
-
-def _curve_table(
-    view: StudyView, explanation: CaseExplanation, rows: list[Faithfulness], names: list[str]
-) -> Table:
-    why = trace(view.runs[explanation.case])
-    panels: dict[str, dict[str, tuple[float, ...]]] = {}
-    for row in rows:
-        panels.setdefault(t(MEASURES[row.measure, row.baseline]), {})[row.method] = row.curve
-    steps = {panel: max(len(line) for line in lines.values()) for panel, lines in panels.items()}
-
-    def column(name: str) -> Col:
-        def cell(point: tuple[str, int]) -> Cell:
-            panel, i = point
-            line = panels[panel].get(name, ())
-            return number(line[i], "percent", title=why) if len(line) == steps[panel] else absent()
-
-        return Col(method_name(name), cell)
+    def probability(method: str, point: tuple[str, int]) -> Cell:
+        line = lines.get((point[0], method), ())
+        return number(line[point[1]], "percent") if len(line) == steps[point[0]] else absent()
 
     def share(point: tuple[str, int]) -> Cell:
         value = point[1] / (steps[point[0]] - 1)
         return head(wording.percent(value, 0), value=value)
 
-    return table(
-        f"courbes-{view.case_slugs[explanation.case]}-donnees",
+    id_ = f"courbes-{view.case_slugs[explanation.case]}"
+    data = table(
+        f"{id_}-donnees",
         t("{case} : courbes moyennes, en chiffres", case=view.case_name(explanation.case)),
-        [(panel, i) for panel in panels for i in range(steps[panel])],
+        [(panel, i) for panel, count in steps.items() for i in range(count)],
         Col(t("Part de la photo"), share),
-        *(column(name) for name in names),
+        *(Col(method_name(name), partial(probability, name)) for name in names),
         by=lambda point: point[0],
+        tip=trace(view.runs[explanation.case]),
     )
+    keys = [(charts.faithful_line(names, name), method_name(name)) for name in names]
+    plot = partial(charts.faithfulness_plot, points)
+    return charts.chart(id_, plot, view.draw, table=data, keys=keys)
 
 
 # ------------------------------------------------------------------- randomisation
@@ -226,80 +199,60 @@ def randomisations(view: StudyView) -> Mapping[str, tuple[Randomisation, ...]]:
     """Model to what is left of its maps; the test is of the model, and done once."""
     models: dict[str, tuple[Randomisation, ...]] = {}
     for case, explanation in view.explanations.items():
-        rows = explanation.randomisation
-        if rows:
+        if rows := explanation.randomisation:
             named = tuple(row if row.case else replace(row, case=case) for row in rows)
             models.setdefault(view.runs[case].model.name, named)
     return models
 
 
 def randomised(here: Here) -> list[Mapping[str, Any]]:
-    """For each model and method, what is left of the maps once the weights are shuffled.
-
-    What may be said follows from the interval of the correlation; without one, nothing.
-    """
-    said = []
+    """For each model and method, what is left of the maps once the most weights are shuffled."""
+    left: list[Mapping[str, Any]] = []
     for name, rows in randomisations(here.view).items():
         last: dict[str, Randomisation] = {}
         for row in rows:
             if row.similarity.value is not None and row.share >= last.get(row.method, row).share:
                 last[row.method] = row
-        said += [_left(here, here.view.model_name(name), row) for row in last.values()]
-    return said
-
-
-def _left(here: Here, name: str, row: Randomisation) -> Mapping[str, Any]:
-    metric, run = row.similarity, here.view.runs.get(row.case)
-    verdict = "open"
-    if metric.low is None or metric.high is None:
-        verdict = "few"
-    elif max(abs(metric.low), abs(metric.high)) <= LITTLE:
-        verdict = "gone"
-    elif metric.low >= MUCH:
-        verdict = "stayed"
-    return {
-        "model": name,
-        "method": method_name(row.method),
-        "left": row,
-        "verdict": verdict,
-        "value": Part(
-            text=wording.decimal(metric.value or 0.0, 2),
-            href=here.run(row.case),
-            title=trace(run) if run else "",
-        ),
-    }
+        for method, row in last.items():
+            run = here.view.runs.get(row.case)
+            correlation = wording.decimal(row.similarity.value or 0.0, 2)
+            tip = trace(run) if run else ""
+            value = Part(text=correlation, href=here.run(row.case), title=tip)
+            names = {"model": here.view.model_name(name), "method": method_name(method)}
+            left.append({**names, "left": row, "value": value})
+    return left
 
 
 def randomisation_table(view: StudyView) -> Table | None:
     """Correlation with the map of the trained model, as ever more weights are shuffled."""
-    models = randomisations(view)
     rows: dict[tuple[str, str, float], Randomisation] = {
-        (name, row.method, row.share): row for name, left in models.items() for row in left
+        (name, row.method, row.share): row
+        for name, left in randomisations(view).items()
+        for row in left
     }
     shares = sorted({share for *_, share in rows})
     if not shares:
         return None
 
-    def column(share: float) -> Col:
-        return Col(
-            t("{share} des poids", share=wording.percent(share, 0)),
-            lambda key: _correlation(view, rows.get((*key, share))),
-        )
+    def correlation(share: float, key: tuple[str, str]) -> Cell:
+        row = rows.get((*key, share))
+        if row is None or row.similarity.value is None:
+            return absent(t("non mesuré"))
+        why = trace(view.runs[row.case]) if row.case in view.runs else row.case
+        maps = nt(row.similarity.n, "{n} carte", "{n} cartes")
+        note = maps if row.similarity.low is None else ""
+        return number(row.similarity, "0.00", title=why, note=note)
 
     return table(
         "poids-au-hasard",
         t("Ce qui reste des cartes quand les poids sont mélangés"),
         dict.fromkeys(key[:2] for key in rows),
         Col(t("Méthode"), lambda key: method_name(key[1])),
-        *(column(share) for share in shares),
+        *(
+            Col(
+                t("{share} des poids", share=wording.percent(share, 0)), partial(correlation, share)
+            )
+            for share in shares
+        ),
         by=lambda key: view.model_name(key[0]),
     )
-
-
-def _correlation(view: StudyView, row: Randomisation | None) -> Cell:
-    if row is None or row.similarity.value is None:
-        return absent(t("non mesuré"))
-    why = trace(view.runs[row.case]) if row.case in view.runs else row.case
-    maps = nt(row.similarity.n, "{n} carte", "{n} cartes")
-    note = maps if row.similarity.low is None else ""
-    return number(row.similarity, "0.00", title=why, note=note)

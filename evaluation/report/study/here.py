@@ -54,13 +54,13 @@ class Here:
 
     def model(self, name: str) -> str:
         """To the card of a model; "" when it has none."""
-        known = name in self.view.model_cards
-        return self.to("modeles", self.view.model_anchor(name)) if known else ""
+        anchor = self.view.model_anchors.get(name)
+        return self.to("modeles", anchor) if anchor else ""
 
     def gallery(self, label: str, fold: str = "") -> str:
         """To the photos of a class, or of one part of its split; "" for an unknown class."""
-        known = label in self.view.class_slugs
-        return self.file(self.view.class_page(label), fold) if known else ""
+        slug = self.view.class_slugs.get(label)
+        return self.to(f"categories/{slug}", fold) if slug else ""
 
     def pair(self, case: str, other: str) -> str:
         """To the cell of the matrix where a case faces another."""
@@ -129,4 +129,6 @@ class Here:
     def reader(self, case: str) -> str:
         """The model of a case, likewise."""
         run = self.view.runs.get(case)
-        return self.name(case) if run is None else wording.quote(self.view.model_title(run))
+        return (
+            self.name(case) if run is None else wording.quote(self.view.model_name(run.model.name))
+        )

@@ -5,7 +5,7 @@ what they show.  Where a photo may not be published its colours are not either, 
 sentence is all there is.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from evaluation.records import (
@@ -16,14 +16,11 @@ from evaluation.records import (
     SampleCard,
 )
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import t
+from evaluation.report.kit.language import message, t
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import photo as small_photo
 from evaluation.report.study.view import StudyView
 from evaluation.stores.pictures import own_picture
-
-FOLDER = "attention"
-"""Of the overlays, beside the pages of a study."""
 
 _FOCUSED, _SPREAD = 0.15, 0.35
 """Shares of what was seen that hold half of a map: below, it is called focused; above, spread.
@@ -38,6 +35,26 @@ saying so would say nothing of the photo."""
 
 # -------------------------------------------------------------------------- words
 
+_REGIONS = (
+    (message("en haut à gauche"), message("en haut"), message("en haut à droite")),
+    (message("à gauche"), message("au centre"), message("à droite")),
+    (message("en bas à gauche"), message("en bas"), message("en bas à droite")),
+)
+_MASS = {
+    "focused": message(
+        "Ce qui parle pour elle est concentré, surtout {region} ({top}) ; {centre} est "
+        "dans le quart central. La moitié tient sur {area} de ce que le modèle a vu."
+    ),
+    "spread": message(
+        "Ce qui parle pour elle est étalé, un peu plus {region} ({top}) ; {centre} est "
+        "dans le quart central. La moitié couvre {area} de ce que le modèle a vu."
+    ),
+    "": message(
+        "Ce qui parle pour elle est surtout {region} ({top}) ; {centre} est dans le quart "
+        "central. La moitié tient sur {area} de ce que le modèle a vu."
+    ),
+}
+
 
 def method_name(method: str) -> str:
     """A method or a control, as the pages call it."""
@@ -46,13 +63,14 @@ def method_name(method: str) -> str:
     return t(words.title) if words else controls.get(method, method)
 
 
+def title(drawn: ClassMap) -> str:
+    """A map by its method and its class: "RISE · Montres"."""
+    return f"{method_name(drawn.method)} · {drawn.label}"
+
+
 def region(summary: MapSummary) -> str:
     """The ninth of the photo that holds most of a map, after "surtout"."""
-    return (
-        (t("en haut à gauche"), t("en haut"), t("en haut à droite")),
-        (t("à gauche"), t("au centre"), t("à droite")),
-        (t("en bas à gauche"), t("en bas"), t("en bas à droite")),
-    )[summary.top_row][summary.top_column]
+    return t(_REGIONS[summary.top_row][summary.top_column])
 
 
 def caption(drawn: ClassMap, *, beside: bool) -> str:
@@ -60,86 +78,42 @@ def caption(drawn: ClassMap, *, beside: bool) -> str:
     summary = drawn.summary
     if summary.empty:
         return t("rien ne parle pour elle")
-    where = t(
-        "surtout {region} ({share})",
-        region=region(summary),
-        share=wording.percent(summary.top_share, 0),
-    )
+    top = wording.percent(summary.top_share, 0)
+    where = t("surtout {region} ({share})", region=region(summary), share=top)
     if not beside or drawn.scale <= 0:
         return where
+    peak = wording.percent(max(0.0, drawn.peak) / drawn.scale, 0)
     if drawn.method in _BALANCED:
-        return t(
-            "{where} ; maximum à {peak} de l’échelle",
-            where=where,
-            peak=wording.percent(max(0.0, drawn.peak) / drawn.scale, 0),
-        )
+        return t("{where} ; maximum à {peak} de l’échelle", where=where, peak=peak)
     return t(
         "{where} ; maximum à {peak} de l’échelle ; {against} de ce qui compte parle contre",
         where=where,
-        peak=wording.percent(max(0.0, drawn.peak) / drawn.scale, 0),
+        peak=peak,
         against=wording.percent(summary.against_share, 0),
     )
 
 
-def title(drawn: ClassMap) -> str:
-    """A map by its method and its class: "RISE · Montres"."""
-    return f"{method_name(drawn.method)} · {drawn.label}"
-
-
 def said(drawn: ClassMap, explained: ExplainedPhoto) -> str:
     """What a map shows, in sentences that replace it."""
-    summary = drawn.summary
-    parts = [t("Carte de « {label} » par {method}.", label=drawn.label,
-               method=method_name(drawn.method))]  # fmt: skip
-    parts.append(_empty(summary) if summary.empty else _mass(summary))
-    if _tells_against(drawn):
-        parts.append(
-            t(
-                "Du total de ce qui compte, {share} parle contre cette catégorie.",
-                share=wording.percent(summary.against_share, 0),
+    summary, area = drawn.summary, drawn.summary.half_area
+    name, against = method_name(drawn.method), wording.percent(summary.against_share, 0)
+    parts = [t("Carte de « {label} » par {method}.", label=drawn.label, method=name)]
+    if not summary.empty:
+        width = "focused" if area <= _FOCUSED else "spread" if area >= _SPREAD else ""
+        shares = {"top": summary.top_share, "centre": summary.centre_share, "area": area}
+        slots = {slot: wording.percent(share, 0) for slot, share in shares.items()}
+        parts.append(t(_MASS[width], region=region(summary), **slots))
+        if summary.against_share >= _AGAINST and drawn.method not in _BALANCED:
+            parts.append(
+                t("Du total de ce qui compte, {share} parle contre cette catégorie.", share=against)
             )
+    elif summary.against_share:
+        parts.append(
+            t("Rien n’y parle pour cette catégorie ; tout ce qui compte parle contre elle.")
         )
-    hidden = unseen(explained)
-    if hidden:
-        parts.append(hidden)
-    return " ".join(parts)
-
-
-def _tells_against(drawn: ClassMap) -> bool:
-    summary = drawn.summary
-    return not summary.empty and summary.against_share >= _AGAINST and drawn.method not in _BALANCED
-
-
-def _empty(summary: MapSummary) -> str:
-    if summary.against_share:
-        return t("Rien n’y parle pour cette catégorie ; tout ce qui compte parle contre elle.")
-    return t("Rien n’y parle pour cette catégorie, ni contre elle.")
-
-
-def _mass(summary: MapSummary) -> str:
-    values = {
-        "region": region(summary),
-        "top": wording.percent(summary.top_share, 0),
-        "centre": wording.percent(summary.centre_share, 0),
-        "area": wording.percent(summary.half_area, 0),
-    }
-    if summary.half_area <= _FOCUSED:
-        return t(
-            "Ce qui parle pour elle est concentré, surtout {region} ({top}) ; {centre} est "
-            "dans le quart central. La moitié tient sur {area} de ce que le modèle a vu.",
-            **values,
-        )
-    if summary.half_area >= _SPREAD:
-        return t(
-            "Ce qui parle pour elle est étalé, un peu plus {region} ({top}) ; {centre} est "
-            "dans le quart central. La moitié couvre {area} de ce que le modèle a vu.",
-            **values,
-        )
-    return t(
-        "Ce qui parle pour elle est surtout {region} ({top}) ; {centre} est dans le quart "
-        "central. La moitié tient sur {area} de ce que le modèle a vu.",
-        **values,
-    )
+    else:
+        parts.append(t("Rien n’y parle pour cette catégorie, ni contre elle."))
+    return " ".join([*parts, unseen(explained)]).rstrip()
 
 
 def unseen(explained: ExplainedPhoto) -> str:
@@ -159,39 +133,32 @@ def unseen(explained: ExplainedPhoto) -> str:
 
 def overlay_path(view: StudyView, case: str, drawn: ClassMap) -> str:
     """Where the site keeps an overlay, relative to the study's pages."""
-    return f"{FOLDER}/{view.case_slugs[case]}/{PurePosixPath(drawn.overlay).name}"
-
-
-def overlay_uri(view: StudyView, case: str, drawn: ClassMap) -> str:
-    """Where the site keeps an overlay."""
-    return f"{view.folder}/{overlay_path(view, case, drawn)}"
+    return f"attention/{view.case_slugs[case]}/{PurePosixPath(drawn.overlay).name}"
 
 
 def overlay_files(view: StudyView) -> Mapping[str, Path]:
-    """Uri to file of every overlay that the pages show.
+    """Uri to file of every overlay that the pages show, of maps and of suggestions.
 
     Raises :class:`ArtefactError` for an overlay that is not this program's, in its place.
     """
     if not view.photos_shown:
         return {}
-    files: dict[str, Path] = {}
+    photos = [(case, photo) for case, row in view.explanations.items() for photo in row.photos]
+    photos += [
+        (case, photo)
+        for case, suggestion in view.suggestions.items()
+        for row in suggestion.classes
+        for pair in row.confusions
+        for photo in pair.photos
+    ]
     root = view.results.folder.parent
-    for case, photo in _explained(view):
-        folder = root / case
-        for drawn in photo.maps:
-            files[overlay_uri(view, case, drawn)] = own_picture(
-                folder, drawn.overlay, view.results.folder.parent
-            )
-    return files
-
-
-def _explained(view: StudyView) -> Iterator[tuple[str, ExplainedPhoto]]:
-    """Case and photo, of the maps and of the suggestions."""
-    for case, explanation in view.explanations.items():
-        yield from ((case, photo) for photo in explanation.photos)
-    for case, suggestion in view.suggestions.items():
-        for row in suggestion.classes:
-            yield from ((case, photo) for pair in row.confusions for photo in pair.photos)
+    return {
+        f"{view.folder}/{overlay_path(view, case, drawn)}": own_picture(
+            root / case, drawn.overlay, root
+        )
+        for case, photo in photos
+        for drawn in photo.maps
+    }
 
 
 def photo_picture(here: Here, card: SampleCard) -> Mapping[str, str] | None:
@@ -216,17 +183,17 @@ def map_of(
     words = said(drawn, explained)
     shown = photo_picture(here, card)
     beside = not alone and sum(other.method == drawn.method for other in explained.maps) > 1
-    overlay = {
-        "src": here.file(overlay_uri(here.view, case, drawn)),
-        "width": str(drawn.width),
-        "height": str(drawn.height),
-        "alt": words,
-    }
     return {
         "label": drawn.label,
         "caption": caption(drawn, beside=beside),
         "said": words,
         # The words of the map replace both pictures.
         "photo": shown and {**shown, "alt": t("La photo, sous la carte")},
-        "overlay": shown and overlay,
+        "overlay": shown
+        and {
+            "src": here.file(f"{here.view.folder}/{overlay_path(here.view, case, drawn)}"),
+            "width": str(drawn.width),
+            "height": str(drawn.height),
+            "alt": words,
+        },
     }

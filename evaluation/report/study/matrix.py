@@ -1,8 +1,9 @@
 """Who beats whom: ranks, and the tables of every pair of cases."""
 
+from collections.abc import Mapping
 from functools import partial
 
-from evaluation.records import CaseComparison, PairedTest, RankedCase
+from evaluation.records import CaseComparison, PairedTest
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
 from evaluation.report.kit.tables import (
@@ -26,14 +27,12 @@ VERDICTS = {
     "inconclusive": message("on ne sait pas"),
 }
 """Of the first of a pair on the second."""
+_KINDS: Mapping[str, Kind] = {"better": "better", "tie": "tie", "inconclusive": "open"}
 
 _WIDE = 9
 """Cases whose intervals a page has room for with their decimals."""
 
 _NIL = 0.005
-
-
-# -------------------------------------------------------------------------- ranks
 
 
 def rank_cell(view: StudyView, case: str) -> Cell:
@@ -47,27 +46,18 @@ def rank_cell(view: StudyView, case: str) -> Cell:
         for rank in cases
         if rank != ranked and set(rank.groups) & set(ranked.groups)
     ]
+    # The best and the worst rank that the case may truly have.
+    span = t("vrai rang : {rank}", rank=wording.span(ranked.rank, ranked.worst_rank))
     return Cell(
         text=wording.ordinal(ranked.rank),
         value=exact(ranked.rank),
         tag=t("non départagé") if beside else "",
         kind="tie" if beside else "",
-        note=t("groupe {join} · {span}", join=", ".join(ranked.groups), span=_span(ranked)),
+        note=t("groupe {join} · {span}", join=", ".join(ranked.groups), span=span),
         title=t("Aucun test ne le sépare de {listing}", listing=wording.listing(beside))
         if beside
         else t("Un test le sépare de chacun des autres"),
     )
-
-
-def _span(ranked: RankedCase) -> str:
-    """The best and the worst rank that a case may truly have."""
-    rank, worst = wording.count(ranked.rank), wording.count(ranked.worst_rank)
-    if rank == worst:
-        return t("vrai rang : {rank}", rank=rank)
-    return t("vrai rang : {rank} à {worst_rank}", rank=rank, worst_rank=worst)
-
-
-# ---------------------------------------------------------------------- the whole
 
 
 def power_table(compared: CaseComparison) -> Table | None:
@@ -85,9 +75,6 @@ def power_table(compared: CaseComparison) -> Table | None:
     )
 
 
-# ------------------------------------------------------------------------- matrix
-
-
 def matrix(here: Here, compared: CaseComparison, *, numbered: bool = True) -> Table:
     """Each case against each other; a cell leads to the photos that its row alone gets right.
 
@@ -97,67 +84,63 @@ def matrix(here: Here, compared: CaseComparison, *, numbered: bool = True) -> Ta
         ranked.case: (f"{wording.count(place)}.", here.view.case_name(ranked.case))
         for place, ranked in enumerate(compared.cases, start=1)
     }
+
+    def face_to_face(other: str, case: str) -> Cell:
+        pair = here.view.pair(case, other)
+        if case == other or pair is None:
+            return Cell(text=wording.DASH, kind="missing")
+        gap, low, high = pair.seen_from(case)
+        right, wrong = pair.only_a, pair.only_b
+        kind, tag = _KINDS[pair.verdict], t(VERDICTS[pair.verdict])
+        if pair.b == case:
+            right, wrong = wrong, right
+            if pair.verdict == "better":
+                kind, tag = "worse", t("moins bon")
+        # Of many cases, a bound that would round to nothing keeps the decimal that says its sign.
+        short = len(names) > _WIDE and min(abs(low), abs(high)) >= _NIL
+        return Cell(
+            text=wording.signed(100 * gap),
+            tag=tag,
+            note=wording.interval(low, high, 0 if short else 1),
+            title=t(
+                "{right} que seul {case_name} classe bien, {wrong} que seul {case_name2}",
+                right=nt(right, "{n} photo", "{n} photos"),
+                case_name=here.name(case),
+                wrong=wording.count(wrong),
+                case_name2=here.name(other),
+            ),
+            href=here.disputed(case, other, right),
+            kind=kind,
+            id=here.view.pair_anchor(case, other),
+            value=exact(gap),
+            low=exact(low),
+            high=exact(high),
+        )
+
     return table(
         "qui-bat-qui-tableau",
         t("Écart d’exactitude du cas de la ligne sur celui de la colonne, en points"),
         names,
         Col(t("Cas"), lambda case: " ".join(names[case]), numeric=False),
         *(
-            Col(
-                names[case][0] if numbered else " ".join(names[case]),
-                partial(_face_to_face, here, case, len(names) > _WIDE),
-            )
-            for case in names
+            Col(name[0] if numbered else " ".join(name), partial(face_to_face, case))
+            for case, name in names.items()
         ),
         kind="matrix",
     )
 
 
-def _face_to_face(here: Here, other: str, crowded: bool, case: str) -> Cell:
-    view = here.view
-    pair = view.pair(case, other)
-    if case == other or pair is None:
-        return Cell(text=wording.DASH, kind="missing")
-    ahead = pair.a == case
-    gap, low, high = pair.seen_from(case)
-    right, wrong = (pair.only_a, pair.only_b) if ahead else (pair.only_b, pair.only_a)
-    kind, tag = _verdict(pair, ahead=ahead)
-    return Cell(
-        text=wording.signed(100 * gap),
-        tag=tag,
-        # A bound that would round to nothing keeps the decimal that says its sign.
-        note=wording.interval(low, high, 0 if crowded and min(abs(low), abs(high)) >= _NIL else 1),
-        title=t(
-            "{right} que seul {case_name} classe bien, {wrong} que seul {case_name2}",
-            right=nt(right, "{n} photo", "{n} photos"),
-            case_name=here.name(case),
-            wrong=wording.count(wrong),
-            case_name2=here.name(other),
-        ),
-        href=here.disputed(case, other, right),
-        kind=kind,
-        id=view.pair_anchor(case, other),
-        value=exact(gap),
-        low=exact(low),
-        high=exact(high),
-    )
-
-
-def _verdict(pair: PairedTest, *, ahead: bool) -> tuple[Kind, str]:
-    title = VERDICTS[pair.verdict]
-    if pair.verdict == "better":
-        return ("better", t(title)) if ahead else ("worse", t("moins bon"))
-    return ("tie" if pair.verdict == "tie" else "open"), t(title)
-
-
-# -------------------------------------------------------------------------- pairs
-
-
 def pairs_table(here: Here, compared: CaseComparison) -> Table:
     """Every pair in figures, best first."""
 
-    def alone(case: str, other: str, photos: int) -> Cell:
-        return counted(photos, href=here.disputed(case, other, photos))
+    def gap(pair: PairedTest) -> Cell:
+        return number(pair.gap, "points", within=(pair.low, pair.high))
+
+    def only_a(pair: PairedTest) -> Cell:
+        return counted(pair.only_a, href=here.disputed(pair.a, pair.b, pair.only_a))
+
+    def only_b(pair: PairedTest) -> Cell:
+        return counted(pair.only_b, href=here.disputed(pair.b, pair.a, pair.only_b))
 
     def smallest(pair: PairedTest) -> Cell:
         return absent() if pair.smallest_gap is None else number(pair.smallest_gap, "gap")
@@ -168,21 +151,9 @@ def pairs_table(here: Here, compared: CaseComparison) -> Table:
         compared.pairs,
         Col(t("Meilleur cas"), lambda pair: here.view.case_name(pair.a)),
         Col(t("Autre cas"), lambda pair: here.view.case_name(pair.b), numeric=False),
-        Col(
-            t("Écart"),
-            lambda pair: number(pair.gap, "points", within=(pair.low, pair.high)),
-            t("points, IC 95 %"),
-        ),
-        Col(
-            t("Seul le premier a raison"),
-            lambda pair: alone(pair.a, pair.b, pair.only_a),
-            t("photos"),
-        ),
-        Col(
-            t("Seul le second a raison"),
-            lambda pair: alone(pair.b, pair.a, pair.only_b),
-            t("photos"),
-        ),
+        Col(t("Écart"), gap, t("points, IC 95 %")),
+        Col(t("Seul le premier a raison"), only_a, t("photos")),
+        Col(t("Seul le second a raison"), only_b, t("photos")),
         Col(t("p exact"), lambda pair: number(pair.p_exact, "p")),
         Col("mid-p", lambda pair: number(pair.p_mid, "p")),
         Col(t("p de Holm"), lambda pair: number(pair.p_holm, "p")),

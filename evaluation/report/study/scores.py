@@ -16,9 +16,6 @@ NEVER = message("précision indéfinie : cette catégorie n’a jamais été pr�
 NOT_MEASURED = message("cette catégorie n’est pas dans le résultat")
 
 
-# --------------------------------------------------------------------------- cases
-
-
 def cases_table(here: Here) -> Table:
     """Every case with its metrics, best accuracy first.
 
@@ -50,27 +47,21 @@ def cases_table(here: Here) -> Table:
         return number(None if paid is None else float(paid), "0.0000")
 
     both = t("Photo et titre lus à la prédiction")
+    photos = nt(view.test_images, "{n} photo", "{n} photos")
+    chosen = {name for run in order for name in run.chosen}
     return table(
         "cas",
-        t(
-            "Tous les cas, sur les mêmes {test_images} de test",
-            test_images=nt(view.test_images, "{n} photo", "{n} photos"),
-        ),
+        t("Tous les cas, sur les mêmes {test_images} de test", test_images=photos),
         order,
         Col(t("Cas"), lambda run: here.case(run.case, title=trace(run))),
         Col(t("Rang"), lambda run: rank_cell(view, run.case), numeric=False) if ranked else None,
         *(Col(metric_title(name), partial(measure, name)) for name in metrics),
         Col(t("Vitesse"), speed, t("photos par seconde")),
-        Col(t("Jetons"), tokens) if any("tokens_in" in run.chosen for run in order) else None,
-        Col(t("Coût"), cost, t("par photo"))
-        if any("cost_per_photo" in run.chosen for run in order)
-        else None,
+        Col(t("Jetons"), tokens) if "tokens_in" in chosen else None,
+        Col(t("Coût"), cost, t("par photo")) if "cost_per_photo" in chosen else None,
         tip=trace,
         by=lambda run: "" if run.model.reads == ("photo",) else both,
     )
-
-
-# ------------------------------------------------------------------------- classes
 
 
 def class_table(here: Here, run: RunRecord, base: RunRecord | None) -> Table:
@@ -111,9 +102,6 @@ def class_table(here: Here, run: RunRecord, base: RunRecord | None) -> Table:
     )
 
 
-# ------------------------------------------------------------------------ confusion
-
-
 def confusion_table(here: Here, run: RunRecord, *, numbered: bool = False) -> Table:
     """True classes in rows, predicted ones in columns, shaded by the share of the row.
 
@@ -122,35 +110,35 @@ def confusion_table(here: Here, run: RunRecord, *, numbered: bool = False) -> Ta
     slug, title = here.view.case_slugs[run.case], here.view.case_title(run)
     heads = [wording.count(place) for place in range(1, len(run.classes) + 1)]
     names = [f"{head}. {label}" for head, label in zip(heads, run.classes, strict=True)]
+
+    def photos(j: int, i: int) -> Cell:
+        """How many photos of class ``i`` the case puts in class ``j``."""
+        times, total = run.confusion[i][j], sum(run.confusion[i])
+        truth, guess = run.classes[i], run.classes[j]
+        taken = t("prises pour {guess}", guess=wording.quote(guess))
+        return Cell(
+            text=wording.count(times),
+            title=t(
+                "{times} sur {total} de {true} {said}",
+                times=wording.count(times),
+                total=nt(total, "{n} photo", "{n} photos"),
+                true=wording.quote(truth),
+                said=t("bien reconnues") if i == j else taken,
+            ),
+            href=here.photos(run.case, truth=truth, predicted=guess) if times else "",
+            kind="hit" if i == j else "error" if times else "",
+            shade=f"{times / total:.3f}" if times else "",
+        )
+
     return table(
         f"confusions-{slug}" if numbered else f"confusion-{slug}",
         title if numbered else t("Matrice de confusion : {case_title}", case_title=title),
         range(len(run.classes)),
         Col(t("Vraie catégorie"), lambda i: (names if numbered else run.classes)[i], numeric=False),
         *(
-            Col(text, partial(_confusion, here, run, j))
+            Col(text, partial(photos, j))
             for j, text in enumerate(heads if numbered else run.classes)
         ),
         spanner=t("Catégorie prédite"),
         kind="confusion",
-    )
-
-
-def _confusion(here: Here, run: RunRecord, j: int, i: int) -> Cell:
-    """How many photos of class ``i`` a case puts in class ``j``."""
-    times, total = run.confusion[i][j], sum(run.confusion[i])
-    truth, guess = run.classes[i], run.classes[j]
-    said = t("bien reconnues") if i == j else t("prises pour {guess}", guess=wording.quote(guess))
-    return Cell(
-        text=wording.count(times),
-        title=t(
-            "{times} sur {total} de {true} {said}",
-            times=wording.count(times),
-            total=nt(total, "{n} photo", "{n} photos"),
-            true=wording.quote(truth),
-            said=said,
-        ),
-        href=here.photos(run.case, truth=truth, predicted=guess) if times else "",
-        kind="hit" if i == j else "error" if times else "",
-        shade=f"{times / total:.3f}" if times else "",
     )

@@ -39,7 +39,12 @@ def weakest(here: Here, run: RunRecord) -> Claim | None:
     least, most = _least(here, run), _confusion(here, run)
     if not (least or most):
         return None
-    return claim("weakest", case=here.view.said(run), least=least, most=most)
+    return claim(
+        "weakest",
+        case=t("le cas {case_title}", case_title=here.name(run.case)),
+        least=least,
+        most=most,
+    )
 
 
 def _least(here: Here, run: RunRecord) -> Mapping[str, object] | None:
@@ -103,7 +108,7 @@ def against_reference(here: Here, kind: str = "") -> list[Claim]:
     """For each published system, or those of a kind, the measured case that stands beside it."""
     view = here.view
     claims: list[Claim] = []
-    for system in view.reference.systems if view.reference else ():
+    for system in view.study.reference.systems if view.study.reference else ():
         if kind not in ("", system.kind):
             continue
         title, run = wording.quote(wording.told(system.title)), best(view.measured(system))
@@ -189,7 +194,7 @@ def tell(here: Here, finding: Finding) -> Claim:
 
 
 def _system(view: StudyView, name: str) -> str:
-    systems = view.reference.systems if view.reference else ()
+    systems = view.study.reference.systems if view.study.reference else ()
     titles = (wording.told(system.title) for system in systems if system.name == name)
     return wording.quote(next(titles, name))
 

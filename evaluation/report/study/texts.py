@@ -69,7 +69,7 @@ def contrast_table(here: Here) -> Table | None:
     )
     return table(
         "noms-et-descriptions-tableau",
-        t("{model} : ce que chaque texte obtient", model=here.view.model_title(run)),
+        t("{model} : ce que chaque texte obtient", model=here.view.model_name(run.model.name)),
         here.view.study.classes,
         Col(t("Catégorie"), lambda label: head(label, href=here.gallery(label))),
         None if plain else Col(titles[0], partial(quoted, base.prompts), numeric=False),

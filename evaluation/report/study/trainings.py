@@ -56,7 +56,7 @@ def _chart(view: StudyView, run: RunRecord, record: TrainingRecord, *, loss: boo
     plot = partial(epoch_plot, points, axis, record.best_epoch, share=not loss)
     return {
         "chart": chart(id_, plot, view.draw, table=data),
-        "model": view.model_title(run),
+        "model": view.model_name(run.model.name),
         "epoch": kept.epoch,
         "reached": [_said(value, loss=loss) for value in _values(kept, loss=loss)],
     }

@@ -24,20 +24,18 @@ those of the studies that are named, with commas between."""
 
 def shows_photos(photos: Photos, study: records.StudyRecord) -> bool:
     """Whether the photos of a study may be shown."""
-    return study.redistributable or not {"all", study.name}.isdisjoint(_named(photos))
+    words = {word.strip() for word in photos.split(",")}
+    return study.redistributable or not words.isdisjoint({"all", study.name})
 
 
 def check_photos(photos: Photos, studies: Collection[str]) -> None:
     """Raises :class:`ReportError` for a word that is neither a study nor one of the two."""
-    if unknown := sorted(_named(photos) - {"all", "redistributable", *studies}):
+    known = ("all", "redistributable", *sorted(studies))
+    if unknown := sorted({word.strip() for word in photos.split(",")}.difference(known)):
         raise ReportError(
             f"photos: there is no study {', '.join(unknown)}",
-            remedy=", ".join(("choose among all", "redistributable", *sorted(studies))),
+            remedy=f"choose among {', '.join(known)}",
         )
-
-
-def _named(photos: Photos) -> set[str]:
-    return {name.strip() for name in photos.split(",")}
 
 
 BASELINE = "noms"
@@ -47,9 +45,6 @@ MANY = 30
 """With more classes, a page tells the largest confusions instead of a matrix."""
 GALLERIES = 300
 """With more classes, none has a page of its photos: the explorer has those of the test part."""
-
-CONTROL = "random-words"
-"""What the texts of a control are made from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +72,6 @@ class StudyView:
         """Its title, with French typography."""
         return wording.told(self.study.title)
 
-    @cached_property
-    def question(self) -> str:
-        """Its question, with French typography."""
-        return wording.told(self.study.question)
-
     def page(self, name: str) -> str:
         """The uri of one of its pages: "comparaison" as "etudes/flipkart/comparaison.md"."""
         return f"{self.folder}/{name}.md"
@@ -90,10 +80,6 @@ class StudyView:
     def files(self) -> str:
         """Address of the folder of its photos, from one of its pages; "" for beside them."""
         return links.elsewhere(self.page("index"), self.folder, self.shared) if self.shared else ""
-
-    def class_page(self, label: str) -> str:
-        """The uri of the gallery of a class."""
-        return self.page(f"categories/{self.class_slugs[label]}")
 
     @cached_property
     def class_slugs(self) -> Mapping[str, str]:
@@ -108,23 +94,14 @@ class StudyView:
         )
 
     @cached_property
-    def prompt_slugs(self) -> Mapping[str, str]:
-        """Prompt set to the part of an anchor that stands for it."""
-        return links.slugs(prompts.name for prompts in self.prompt_sets)
-
-    @cached_property
     def _model_titles(self) -> Mapping[str, str]:
         specs = (card.model for card in self.study.models)
         models = (*specs, *(run.model for run in self.results.runs))
         return {model.name: wording.told(model.title) for model in models}
 
-    def model_title(self, run: records.RunRecord) -> str:
-        """A model as the pages call it: "Substitut hors ligne (pas un CLIP)"."""
-        return self._model_titles[run.model.name]
-
     def case_title(self, run: records.RunRecord) -> str:
         """A case as the pages call it: "Substitut hors ligne (pas un CLIP) · Descriptions"."""
-        model = self.model_title(run)
+        model = self.model_name(run.model.name)
         return model if run.prompts is None else f"{model} · {wording.told(run.prompts.title)}"
 
     def case_name(self, case: str) -> str:
@@ -135,10 +112,6 @@ class StudyView:
     def model_name(self, model: str) -> str:
         """A model by its name in the study, as the pages call it."""
         return self._model_titles.get(model, model)
-
-    def said(self, run: records.RunRecord) -> str:
-        """A case in the middle of a sentence."""
-        return t("le cas {case_title}", case_title=wording.quote(self.case_title(run)))
 
     # ------------------------------------------------------------------- cases
 
@@ -184,7 +157,7 @@ class StudyView:
         return tuple(
             run
             for run in self.zero_shot
-            if run.prompts is not None and run.prompts.derive != CONTROL
+            if run.prompts is not None and run.prompts.derive != "random-words"
         )
 
     @cached_property
@@ -208,23 +181,17 @@ class StudyView:
     @cached_property
     def baseline(self) -> str | None:
         """The prompt set that the others are compared with."""
-        sets = self.prompt_sets
-        named = [prompts.name for prompts in sets if prompts.name == BASELINE]
-        derived = [prompts.name for prompts in sets if prompts.derive == "class-names"]
-        return next(iter((*named, *derived, *(prompts.name for prompts in sets))), None)
+        names = [prompts.name for prompts in self.prompt_sets]
+        derived = [row.name for row in self.prompt_sets if row.derive == "class-names"]
+        return BASELINE if BASELINE in names else next(iter((*derived, *names)), None)
 
     def twin(self, run: records.RunRecord) -> records.RunRecord | None:
         """The scored case of the same model with the baseline prompt set."""
-        return next(
-            (
-                other
-                for other in self.zero_shot
-                if other.model.name == run.model.name
-                and other.prompts is not None
-                and other.prompts.name == self.baseline
-            ),
-            None,
-        )
+        for other in self.zero_shot:
+            same = other.model.name == run.model.name
+            if same and other.prompts and other.prompts.name == self.baseline:
+                return other
+        return None
 
     # ------------------------------------------------------------------ models
 
@@ -238,24 +205,14 @@ class StudyView:
         return case.removeprefix(f"{self.study.name}/").partition("/")[0]
 
     @cached_property
-    def model_slugs(self) -> Mapping[str, str]:
-        """Model to the part of an anchor that stands for it."""
-        return links.slugs(self.model_cards)
-
-    def model_anchor(self, model: str) -> str:
-        """The anchor of a model's card."""
-        return f"modele-{self.model_slugs[model]}"
-
-    # ---------------------------------------------------------------- archive
+    def model_anchors(self) -> Mapping[str, str]:
+        """Model to the anchor of its card."""
+        return {name: f"modele-{slug}" for name, slug in links.slugs(self.model_cards).items()}
 
     @cached_property
     def archive(self) -> Archive | None:
         """The study's files in one, with its photos where they may be shown."""
         return pack(self.results.folder, photos=self.photos_shown)
-
-    def archive_uri(self) -> str:
-        """Where the site keeps it; "" when there is none."""
-        return f"{self.folder}/{self.archive.name}" if self.archive else ""
 
     # ----------------------------------------------------------------- numbers
 
@@ -328,15 +285,11 @@ class StudyView:
     @cached_property
     def comparison(self) -> records.StudyComparison | None:
         """What was concluded from these very cases; None when it was from others."""
-        comparison = self.results.comparison
-        if comparison is None or set(comparison.inputs) != {run.case for run in self.scored}:
+        known, study = self.results.comparison, self.study
+        if known is None or set(known.inputs) != {run.case for run in self.scored}:
             return None
-        current = (self.study.dataset_revision, self.study.split_digest)
-        return (
-            comparison
-            if (comparison.dataset_revision, comparison.split_digest) == current
-            else None
-        )
+        data = (known.dataset_revision, known.split_digest)
+        return known if data == (study.dataset_revision, study.split_digest) else None
 
     @cached_property
     def concluded(self) -> records.StudyComparison:
@@ -396,22 +349,6 @@ class StudyView:
             if row.p_holm < self.alpha
         )
 
-    @property
-    def ceiling(self) -> records.Metric | None:
-        """Mean accuracy of the cases that are people; None without any."""
-        people = self.concluded.people
-        return people.ceiling if people else None
-
-    def letters(self, case: str) -> str:
-        """The letters of a case's groups, "a, b": cases that no test separates share one."""
-        ranks = self.compared.cases if self.compared else ()
-        return ", ".join(next((rank.groups for rank in ranks if rank.case == case), ()))
-
-    @property
-    def lettered(self) -> bool:
-        """Whether some cases were compared: letters then say which are not told apart."""
-        return any(self.letters(run.case) for run in self.scored)
-
     def explorable(self, *cases: str) -> bool:
         """Whether the page of the photos knows what these cases say."""
         return all(case in self.results.predictions for case in cases)
@@ -437,24 +374,24 @@ class StudyView:
         known = self.results.suggestions
         return {run.case: known[run.case] for run in self.scored if run.case in known}
 
-    # --------------------------------------------------------------- reference
-
-    @property
-    def reference(self) -> records.Reference | None:
-        """The published figures that apply to this study."""
-        return self.study.reference
-
     def measured(self, system: records.ReferenceSystem) -> tuple[records.RunRecord, ...]:
-        """The scored cases in the situation of a published system, as the study declares them."""
+        """The scored cases in the situation of a published system: those that the study declares,
+        or else, as far as the source tells it, those of its kind and texts.
+        """
         named = self.study.answer.beside.get(system.name)
-        if named is None:
-            return tuple(run for run in self.scored if matches(system, run))
-        prefix = f"{self.study.name}/"
-        return tuple(
-            run
-            for run in self.scored
-            if run.model.name in named or run.case.removeprefix(prefix) in named
-        )
+
+        def alike(run: records.RunRecord) -> bool:
+            if named is not None:
+                case = run.case.removeprefix(f"{self.study.name}/")
+                return run.model.name in named or case in named
+            prompts = run.prompts.name if run.prompts else None
+            return (
+                (system.kind, system.prompts) == (run.model.kind, prompts)
+                and system.contrastive in (None, bool(run.model.is_clip))
+                and system.augmented in (None, run.model.augmentation is not None)
+            )
+
+        return tuple(run for run in self.scored if alike(run))
 
 
 def metric_title(name: str) -> str:
@@ -462,24 +399,10 @@ def metric_title(name: str) -> str:
     return next((t(row.title) for row in METRICS if row.name == name), name)
 
 
-def matches(system: records.ReferenceSystem, run: records.RunRecord) -> bool:
-    """Whether a case is in the situation of a published system, as far as the source tells it."""
-    prompts = None if run.prompts is None else run.prompts.name
-    augmented = run.model.augmentation is not None
-    return (
-        (system.kind, system.prompts) == (run.model.kind, prompts)
-        and system.contrastive in (None, bool(run.model.is_clip))
-        and system.augmented in (None, augmented)
-    )
-
-
 def trace(run: records.RunRecord) -> str:
     """Where a number of this case comes from, as a tooltip."""
-    return t(
-        "Exécution {case}, {started}",
-        case=run.case,
-        started=wording.instant(run.provenance.started),
-    )
+    started = wording.instant(run.provenance.started)
+    return t("Exécution {case}, {started}", case=run.case, started=started)
 
 
 def trace_all(cases: Iterable[str]) -> str:
@@ -500,9 +423,8 @@ def best(runs: tuple[records.RunRecord, ...]) -> records.RunRecord | None:
 
 def shown(metric: records.Metric | None) -> str:
     """A share as "85,7 %", or a dash when it is undefined."""
-    if metric is None or metric.value is None:
-        return wording.DASH
-    return wording.percent(metric.value)
+    value = None if metric is None else metric.value
+    return wording.DASH if value is None else wording.percent(value)
 
 
 def bounds(metric: records.Metric | None) -> str:

@@ -53,7 +53,7 @@ _NAME = 36
 def main_slides(here: Here) -> tuple[Slide, ...]:
     """The story, in its order; what has nothing to show is left out."""
     view = here.view
-    question = words(view.question, style="answer")
+    question = words(wording.told(view.study.question), style="answer")
     return (
         slide(
             view.title,
@@ -143,7 +143,7 @@ def _drawing(here: Here) -> Iterator[Slide]:
 
 def _approaches(view: StudyView) -> Block:
     def titles(runs: Iterable[RunRecord]) -> list[str]:
-        return list(dict.fromkeys(view.model_title(run) for run in runs))
+        return list(dict.fromkeys(view.model_name(run.model.name) for run in runs))
 
     return block(
         "approaches",
@@ -164,8 +164,8 @@ def _results(here: Here) -> Slide:
 
 def _quoted(here: Here) -> Iterator[Slide]:
     view = here.view
-    if view.scored or view.reference:
-        recalls, f1 = slide_tables(view.reference, view.study.classes, here)
+    if view.scored or view.study.reference:
+        recalls, f1 = slide_tables(view.study.reference, view.study.classes, here)
         for title, table, fixed in (
             (t("Précision et rappel par catégorie"), recalls, 1),
             (t("Exactitude et F1 par catégorie"), f1, 2),
