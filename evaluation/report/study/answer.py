@@ -14,7 +14,6 @@ from evaluation.report.kit.page import Claim, Part, claim
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import photo
 from evaluation.report.study.repeated import spread
-from evaluation.report.study.rule import Answer, Choice
 from evaluation.report.study.view import StudyView
 
 WORDS = {"yes": message("Oui"), "no": message("Non"), "open": message("On ne peut pas dire")}
@@ -22,18 +21,31 @@ WORDS = {"yes": message("Oui"), "no": message("Non"), "open": message("On ne peu
 
 def first_screen(here: Here) -> Mapping[str, object]:
     """The word, the sentence, both sides, their gap, notes and photos of a study."""
-    view, verdict = here.view, here.view.answer
+    view, verdict, runs = here.view, here.view.answer, leading(here.view)
+    gap = None
+    if verdict.gap is not None:
+        href, tip = here.pair(*(run.case for run in runs)), t("Test apparié des deux cas")
+        points = Part(text=wording.points(verdict.gap), href=href, title=tip)
+        gap = {"points": points, "low": verdict.low, "high": verdict.high}
+    choices = [side for side in (verdict.candidate, verdict.rival) if side is not None]
+    among = [nt(side.among, "{n} cas", "{n} cas") for side in choices]
+    # Among how many cases each side was chosen, if at all, and whether the test itself chose.
+    chosen = {
+        "sides": len(choices),
+        "among": among if any(side.among > 1 for side in choices) else [],
+        "on_test": any(side.on == "test" for side in choices),
+    }
     return {
         "word": word(view),
         "kind": "missing" if verdict.stand_in else verdict.word,
         "missing": missing_clip(view) if verdict.stand_in else None,
         "sentence": sentence(view),
         "sides": _sides(here),
-        "gap": _gap(here, verdict),
+        "gap": gap,
         "spread": spread(here),
-        "chosen": _chosen(verdict),
+        "chosen": chosen if choices else None,
         "quoted": _quoted(here) if verdict.stand_in else None,
-        "photos": _strip(here, leading(view)),
+        "photos": _strip(here, runs),
     }
 
 
@@ -83,29 +95,6 @@ def _sides(here: Here) -> list[Mapping[str, object]]:
     ]
 
 
-def _gap(here: Here, verdict: Answer) -> Mapping[str, object] | None:
-    """The gap of candidate − rival with its interval, linked to their test."""
-    if verdict.gap is None:
-        return None
-    candidate, rival = leading(here.view)
-    href = here.pair(candidate.case, rival.case)
-    points = Part(text=wording.points(verdict.gap), href=href, title=t("Test apparié des deux cas"))
-    return {"points": points, "low": verdict.low, "high": verdict.high}
-
-
-def _chosen(verdict: Answer) -> Mapping[str, object] | None:
-    """Among how many cases each side was chosen, if at all, and whether the test itself chose."""
-    sides = [side for side in (verdict.candidate, verdict.rival) if side is not None]
-    if not sides:
-        return None
-    among = [nt(side.among, "{n} cas", "{n} cas") for side in sides]
-    return {
-        "sides": len(sides),
-        "among": among if any(side.among > 1 for side in sides) else [],
-        "on_test": any(side.on == "test" for side in sides),
-    }
-
-
 def _quoted(here: Here) -> Part | None:
     """The slides' figures, where nothing measured answers."""
     reference = here.view.study.reference
@@ -121,9 +110,6 @@ def _quoted(here: Here) -> Part | None:
     ]
     href = here.to("comparaison", "exactitude-et-f1")
     return Part(text=wording.listing(figures), href=href, title=wording.told(reference.source))
-
-
-# --------------------------------------------------------------------------- photos
 
 
 def _strip(here: Here, runs: Sequence[RunRecord]) -> list[Mapping[str, object]]:
@@ -169,19 +155,13 @@ def _shown(here: Here, sample: str, tables: Mapping[str, Predictions]) -> Mappin
         row = table.sample_ids.index(sample)
         guess = int(table.predicted[row])
         share = wording.percent(float(table.probabilities[row, guess]), 0)
-        said.append(
-            (
-                here.view.case_name(case),
-                table.classes[guess],
-                share,
-                guess == int(table.labels[row]),
-            )
-        )
+        right = bool(table.right[row])
+        said.append((here.view.case_name(case), table.classes[guess], share, right))
     shown = photo(here, here.view.cards[sample])
     return {"photo": shown, "href": here.photo(sample), "said": said}
 
 
 def leading(view: StudyView) -> tuple[RunRecord, ...]:
     """The cases that answer, the candidate first."""
-    sides: tuple[Choice | None, ...] = (view.answer.candidate, view.answer.rival)
+    sides = (view.answer.candidate, view.answer.rival)
     return tuple(side.run for side in sides if side is not None)

@@ -12,7 +12,6 @@ from typing import Literal
 from evaluation.records import AnswerSpec, Metric, PairedTest, RunRecord
 
 Word = Literal["yes", "no", "open"]
-ChosenOn = Literal["validation", "test"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +21,7 @@ class Choice:
     run: RunRecord
     among: int
     """How many cases it was chosen from; 1: there was no choice."""
-    on: ChosenOn
+    on: Literal["validation", "test"]
     """The photos whose labels chose it; test only where some case has no validation figure."""
 
 
@@ -34,8 +33,8 @@ class Answer:
     rival: Choice | None
     stand_in: bool
     """Whether the question is about a CLIP and none was scored: the candidate only stands in."""
-    word: Word
     margin: float
+    word: Word = "open"
     gap: float | None = None
     """None without a rival, or without a test of the two."""
     low: float | None = None
@@ -59,34 +58,35 @@ def answer(
         pairs: The paired tests of these cases.
 
     """
-    described = [run for run in runs if _is_described(run)]
-    zero_shot = [run for run in described if run.model.family == "zero-shot"]
-    eligible = (
-        [run for run in described if _named(run, spec.candidates)] if spec.candidates else zero_shot
-    )
+
+    def stands(run: RunRecord, names: Sequence[str], family: str) -> bool:
+        """Whether it is named by its model or its case; of the family where nobody is named."""
+        if not names:
+            return run.model.family == family
+        return run.model.name in names or run.case.removeprefix(f"{run.study}/") in names
+
+    # Texts that mean something, and that no label of the study wrote.
+    described = [run for run in runs if run.prompts and run.prompts.derive != "random-words"]
+    described = [run for run in described if run.prompts and not run.prompts.reads_labels]
+    eligible = [run for run in described if stands(run, spec.candidates, "zero-shot")]
     if spec.about == "clip":
         eligible = [run for run in eligible if run.model.is_clip]
     stand_in = spec.about == "clip" and not eligible
-    others = [run for run in zero_shot if not run.model.is_clip]
-    candidate = choose(others if stand_in else eligible, validation)
-    rivals = [
-        run
-        for run in runs
-        if (_named(run, spec.rivals) if spec.rivals else run.model.family == "supervised")
-    ]
-    rival = choose(rivals, validation)
-    blank = Answer(
-        candidate=candidate, rival=rival, stand_in=stand_in, word="open", margin=spec.margin
-    )
+    if stand_in:
+        free = [run for run in described if run.model.family == "zero-shot"]
+        eligible = [run for run in free if not run.model.is_clip]
+    candidate = choose(eligible, validation)
+    rival = choose([run for run in runs if stands(run, spec.rivals, "supervised")], validation)
+    said = Answer(candidate=candidate, rival=rival, stand_in=stand_in, margin=spec.margin)
     sides = {side.run.case for side in (candidate, rival) if side is not None}
     pair = next((pair for pair in pairs if {pair.a, pair.b} == sides), None)
     if candidate is None or pair is None:
-        return blank
+        return said
     gap, low, high = pair.seen_from(candidate.run.case)
     separated = pair.verdict == "better"
     against = separated and pair.b == candidate.run.case
     word: Word = "yes" if low > -spec.margin else "no" if against else "open"
-    return replace(blank, word=word, gap=gap, low=low, high=high, separated=separated)
+    return replace(said, word=word, gap=gap, low=low, high=high, separated=separated)
 
 
 def choose(runs: Sequence[RunRecord], validation: Mapping[str, Metric]) -> Choice | None:
@@ -94,24 +94,12 @@ def choose(runs: Sequence[RunRecord], validation: Mapping[str, Metric]) -> Choic
 
     Where a case lacks a validation figure all are compared on test, and the choice says so.
     """
-    if not runs:
-        return None
-    on: ChosenOn = "validation" if all(run.case in validation for run in runs) else "test"
+    validated = all(run.case in validation for run in runs)
 
     def accuracy(run: RunRecord) -> float:
-        metric = validation[run.case] if on == "validation" else run.metric("accuracy")
+        metric = validation[run.case] if validated else run.metric("accuracy")
         return -1.0 if metric is None or metric.value is None else metric.value
 
-    best = max(runs, key=accuracy)
-    return Choice(run=best, among=len(runs), on=on)
-
-
-def _is_described(run: RunRecord) -> bool:
-    """Whether it reads texts that mean something, and that no label of the study wrote."""
-    prompts = run.prompts
-    return prompts is not None and prompts.derive != "random-words" and not prompts.reads_labels
-
-
-def _named(run: RunRecord, names: Sequence[str]) -> bool:
-    case = run.case.removeprefix(f"{run.study}/")
-    return run.model.name in names or case in names
+    top = max(runs, key=accuracy, default=None)
+    on: Literal["validation", "test"] = "validation" if validated else "test"
+    return None if top is None else Choice(run=top, among=len(runs), on=on)

@@ -6,9 +6,6 @@ sentence knows no model by name, its titles come from the records, what it may c
 :class:`~evaluation.records.Finding`, and its first number leads to the evidence.
 """
 
-from collections.abc import Mapping, Sequence
-from functools import partial
-
 from evaluation.records import Finding, FindingTopic, PromptGain, RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
@@ -23,12 +20,8 @@ _TWICE = 2
 def recall_changes(base: RunRecord, run: RunRecord) -> dict[str, float]:
     """Class to the change of its recall from ``base`` to ``run``; undefined ones left out."""
     before = {row.label: row.recall.value for row in base.per_class}
-    after = {row.label: row.recall.value for row in run.per_class}
-    return {
-        label: new - old
-        for label, new in after.items()
-        if new is not None and (old := before.get(label)) is not None
-    }
+    recalls = [(row.label, before.get(row.label), row.recall.value) for row in run.per_class]
+    return {label: new - old for label, old, new in recalls if old is not None and new is not None}
 
 
 def weakest(here: Here, run: RunRecord) -> Claim | None:
@@ -36,35 +29,20 @@ def weakest(here: Here, run: RunRecord) -> Claim | None:
 
     Neither is named where several are equal, nor a class where all are recognised.
     """
-    least, most = _least(here, run), _confusion(here, run)
-    if not (least or most):
-        return None
-    return claim(
-        "weakest",
-        case=t("le cas {case_title}", case_title=here.name(run.case)),
-        least=least,
-        most=most,
-    )
-
-
-def _least(here: Here, run: RunRecord) -> Mapping[str, object] | None:
+    least = most = None
     recalls = {row.label: row.recall for row in run.per_class if row.recall.value is not None}
     lowest = min((metric.value or 0.0 for metric in recalls.values()), default=1.0)
     labels = [label for label, metric in recalls.items() if (metric.value or 0.0) <= lowest]
-    if len(labels) != 1 or lowest >= 1:
-        return None
-    recall = Part(text=shown(recalls[labels[0]]), href=here.classes(run), title=trace(run))
-    return {"label": wording.quote(labels[0]), "recall": recall}
-
-
-def _confusion(here: Here, run: RunRecord) -> Mapping[str, object] | None:
-    confusion = largest_confusion(run)
-    if confusion is None:
-        return None
-    truth, guess, times = confusion
-    href = here.photos(run.case, truth=truth, predicted=guess)
-    photos = Part(text=nt(times, "{n} photo", "{n} photos"), href=href, title=trace(run))
-    return {"truth": wording.quote(truth), "guess": wording.quote(guess), "times": photos}
+    if len(labels) == 1 and lowest < 1:
+        recall = Part(text=shown(recalls[labels[0]]), href=here.classes(run), title=trace(run))
+        least = {"label": wording.quote(labels[0]), "recall": recall}
+    if confusion := largest_confusion(run):
+        truth, guess, times = confusion
+        href = here.photos(run.case, truth=truth, predicted=guess)
+        photos = Part(text=nt(times, "{n} photo", "{n} photos"), href=href, title=trace(run))
+        most = {"truth": wording.quote(truth), "guess": wording.quote(guess), "times": photos}
+    case = t("le cas {case_title}", case_title=here.name(run.case))
+    return claim("weakest", case=case, least=least, most=most) if least or most else None
 
 
 def largest_confusion(run: RunRecord) -> tuple[str, str, int] | None:
@@ -72,19 +50,15 @@ def largest_confusion(run: RunRecord) -> tuple[str, str, int] | None:
 
     None where several are equal, or none is met twice.
     """
-    cells = sorted(
-        (
-            (times, i, j)
-            for i, row in enumerate(run.confusion)
-            for j, times in enumerate(row)
-            if i != j
-        ),
-        reverse=True,
-    )
-    if not cells or cells[0][0] < _TWICE or (len(cells) > 1 and cells[1][0] == cells[0][0]):
-        return None
-    times, i, j = cells[0]
-    return run.classes[i], run.classes[j], times
+    cells = [
+        (times, run.classes[i], run.classes[j])
+        for i, row in enumerate(run.confusion)
+        for j, times in enumerate(row)
+        if i != j and times >= _TWICE
+    ]
+    most = max((times for times, *_ in cells), default=0)
+    largest = [(truth, guess, times) for times, truth, guess in cells if times == most]
+    return largest[0] if len(largest) == 1 else None
 
 
 def against_chance(here: Here) -> Claim | None:
@@ -106,23 +80,16 @@ def against_chance(here: Here) -> Claim | None:
 
 def against_reference(here: Here, kind: str = "") -> list[Claim]:
     """For each published system, or those of a kind, the measured case that stands beside it."""
-    view = here.view
+    view, reference = here.view, here.view.study.reference
     claims: list[Claim] = []
-    for system in view.study.reference.systems if view.study.reference else ():
+    for system in reference.systems if reference else ():
         if kind not in ("", system.kind):
             continue
         title, run = wording.quote(wording.told(system.title)), best(view.measured(system))
         if run is not None:
-            claims.append(
-                claim(
-                    "beside",
-                    accuracy=system.accuracy,
-                    title=title,
-                    case=wording.quote(view.case_title(run)),
-                    number=here.number(run),
-                    gap=value(run, "accuracy") - system.accuracy,
-                )
-            )
+            beside = {"accuracy": system.accuracy, "title": title, "case": here.name(run.case)}
+            gap = value(run, "accuracy") - system.accuracy
+            claims.append(claim("beside", **beside, number=here.number(run), gap=gap))
         # A model whose weights are not here.
         declared = [row for row in view.results.runs if row.model.name == system.name]
         if declared and all(row.status == "unavailable" for row in declared):
@@ -138,65 +105,67 @@ _SIDES: tuple[FindingTopic, ...] = ("models", "training")
 def findings(here: Here, *topics: FindingTopic) -> tuple[Claim, ...]:
     """The conclusions on these topics, or on all that was measured."""
     wanted = [row for row in here.view.concluded.findings if row.topic in (topics or MEASURED)]
-    return tuple(tell(here, finding) for finding in wanted if not _said_by_another(finding, wanted))
 
+    def said_by_another(finding: Finding) -> bool:
+        """Whether another sentence on the same pair says as much, or more.
 
-def _said_by_another(finding: Finding, others: Sequence[Finding]) -> bool:
-    """Whether another sentence on the same pair says as much, or more.
+        A leader that beats all the others beats the next one; of two leaders that nothing
+        separates, it is worth more to say what they are.
+        """
+        pair = {finding.a, finding.b}
+        twins = [other for other in wanted if {other.a, other.b} == pair]
+        if finding.topic in _SIDES:
+            return any(twin.topic == "leaders" and twin.members == (twin.a,) for twin in twins)
+        alone = finding.topic == "leaders" and set(finding.members) == pair
+        return alone and any(twin.topic in _SIDES for twin in twins)
 
-    A leader that beats all the others beats the next one; of two leaders that nothing separates,
-    it is worth more to say what they are.
-    """
-    twins = [other for other in others if {other.a, other.b} == {finding.a, finding.b}]
-    if finding.topic in _SIDES:
-        return any(twin.topic == "leaders" and twin.members == (twin.a,) for twin in twins)
-    alone = finding.topic == "leaders" and set(finding.members) == {finding.a, finding.b}
-    return alone and any(twin.topic in _SIDES for twin in twins)
+    return tuple(tell(here, finding) for finding in wanted if not said_by_another(finding))
 
 
 def headlines(here: Here) -> tuple[Claim, ...]:
     """What a first screen says: who leads, and what the texts of the best zero-shot case do."""
-    view = here.view
-    top = best(view.described)
-    best_case = top.case if top else ""
+    top = best(here.view.described)
     return tuple(
-        tell(here, finding)
-        for finding in view.concluded.findings
-        if finding.topic == "leaders"
-        or (finding.topic in {"prompts", "control"} and finding.subject == best_case)
+        tell(here, row)
+        for row in here.view.concluded.findings
+        if row.topic == "leaders"
+        or (row.topic in {"prompts", "control"} and top and row.subject == top.case)
     )
 
 
 def tell(here: Here, finding: Finding) -> Claim:
     """One conclusion: how both sides are called, and the numbers with what they rest on."""
-    view, subject = here.view, finding.subject
-    ahead = subject == finding.a
-    other = finding.b if ahead else finding.a
-    name = here.texts if finding.topic == "prompts" else here.name
-    if finding.topic == "quoted":
-        name = partial(_system, view)
-    others = [case for case in finding.members if case not in {finding.a, finding.b}]
+    view, topic, subject = here.view, finding.topic, finding.subject
+    other = finding.b if subject == finding.a else finding.a
+    systems = view.study.reference.systems if view.study.reference else ()
+    titles = {system.name: wording.told(system.title) for system in systems}
+
+    def name(side: str) -> str:
+        if topic == "quoted":
+            return wording.quote(titles.get(side, side))
+        return here.texts(side) if topic == "prompts" else here.name(side)
+
+    # The gain over several draws of random words, and whether they are as long as the texts.
+    control = None
+    if topic == "control":
+        texts, words = (run and run.prompts for run in map(view.runs.get, (subject, other)))
+        as_long = bool(texts and words and words.like == texts.name)
+        control = {"gain": view.concluded.control.get(subject), "as_long": as_long}
     return claim(
         "finding",
         finding=finding,
         a=name(finding.a),
         b=name(finding.b),
-        ahead=ahead,
-        others=[name(case) for case in others],
+        ahead=subject == finding.a,
+        others=[name(case) for case in finding.members if case not in {finding.a, finding.b}],
         behind=view.behind(finding),
         gap=_gap(here, finding),
         margin=view.margin,
         model=here.reader(subject),
         texts=here.texts(subject),
         base=here.texts(other),
-        control=_control(view, subject, other) if finding.topic == "control" else None,
+        control=control,
     )
-
-
-def _system(view: StudyView, name: str) -> str:
-    systems = view.study.reference.systems if view.study.reference else ()
-    titles = (wording.told(system.title) for system in systems if system.name == name)
-    return wording.quote(next(titles, name))
 
 
 def _gap(here: Here, finding: Finding) -> Part:
@@ -216,16 +185,6 @@ def _gap(here: Here, finding: Finding) -> Part:
         only_b=wording.count(pair.only_b),
     )
     return Part(text=text, href=here.pair(finding.a, finding.b), title=title)
-
-
-def _control(view: StudyView, case: str, control: str) -> Mapping[str, object]:
-    """The gain over several draws of random words, and whether they are as long as the texts."""
-    texts, words = (run and run.prompts for run in map(view.runs.get, (case, control)))
-    as_long = bool(texts and words and words.like == texts.name)
-    return {"gain": view.concluded.control.get(case), "as_long": as_long}
-
-
-# -------------------------------------------------------------------------- classes
 
 
 def class_finding(here: Here, gain: PromptGain) -> Claim:

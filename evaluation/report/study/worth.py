@@ -145,17 +145,11 @@ def _pairs_chart(here: Here, curve: PairsCurve) -> Mapping[str, Any]:
     case, tip = view.case_name(curve.case), t("comparison.json, moyenne des tirages")
     titles: dict[int, PairsPoint | FewShotPoint] = {point.pairs: point for point in curve.points}
     # The points of the learning curve that the case's worth in labels was read off.
-    read = {
-        (model.model, row.method)
-        for model in view.concluded.few_shot
-        for row in model.worth
-        if row.case == curve.case
-    }
     lines = [
         learnt.points
         for model in view.concluded.few_shot
         for learnt in model.curves
-        if (model.model, learnt.method) in read
+        if (curve.case, learnt.method) in {(row.case, row.method) for row in model.worth}
     ]
     labels: dict[int, PairsPoint | FewShotPoint] = {
         point.images: point for line in lines[:1] for point in line
