@@ -29,8 +29,8 @@ from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable, o
 from evaluation.files import json_object, replacing
 from evaluation.models.checkpoints import file_digest
 from evaluation.models.hub import HUB_CONFIG, hub_offline
-from evaluation.models.sentences import SentenceEncoder
-from evaluation.models.text import TextEncoder
+from evaluation.models.text import SentenceEncoder
+from evaluation.records.base import unit
 
 if TYPE_CHECKING:
     import torch
@@ -203,11 +203,6 @@ def _is_complete(folder: Path) -> bool:
         return False
 
 
-def sealed_digest(folder: Path) -> str:
-    """SHA-256 (hexadecimal) of the assembled checkpoint as it was written."""
-    return str(json_object(folder / SEAL_FILE)["weights"])
-
-
 def _write_checkpoint(work: Path, folder: Path) -> None:
     from safetensors.torch import save_file
 
@@ -249,7 +244,7 @@ def _checkpoint_state(work: Path) -> State:
     model.visual.trunk.load_state_dict(trunk)
     _load_text_tower(model)
     sentences = SentenceEncoder(work, text_folder() / _ENCODER, CONTEXT_LENGTH, prefix="")
-    texts = torch.from_numpy(TextEncoder(sentences).encode(imagenet_names())).float()
+    texts = torch.from_numpy(unit(sentences.features(imagenet_names()))).float()
     projection = (texts - texts.mean(0)).T @ (classifier - classifier.mean(0))
     with torch.no_grad():
         model.visual.head.proj.weight.copy_(projection)

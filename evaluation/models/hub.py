@@ -13,23 +13,15 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
 from urllib.parse import urlsplit
 
 from evaluation.errors import WeightsUnavailable, one_line
 from evaluation.models.base import READY, Loading
-from evaluation.net.announced import (
-    RemoteFile,
-    download,
-    fetching,
-    http_status,
-    is_silence,
-    patiently,
-    placed,
-)
+from evaluation.net import announced
+from evaluation.net.announced import RemoteFile
 from evaluation.net.transport import whole_number
 from evaluation.records import Availability
 
@@ -45,6 +37,9 @@ _NOT_FOUND = 404
 
 _silent: dict[str, tuple[float, str]] = {}
 """Servers that did not answer: when, and what they were told of."""
+_switching = threading.Lock()
+_switched: list[bool] = []
+"""What the hub's switch was before each :func:`hub_offline` that is not over."""
 
 
 @contextlib.contextmanager
@@ -56,44 +51,14 @@ def hub_offline() -> Iterator[None]:
     """
     from huggingface_hub import constants
 
-    with _offline.lock:
-        if not _offline.inside:
-            _offline.before = constants.HF_HUB_OFFLINE
-        _offline.inside += 1
+    with _switching:
+        _switched.append(constants.HF_HUB_OFFLINE)
         constants.HF_HUB_OFFLINE = True
     try:
         yield
     finally:
-        with _offline.lock:
-            _offline.inside -= 1
-            if not _offline.inside:
-                constants.HF_HUB_OFFLINE = _offline.before
-
-
-@dataclass(slots=True)
-class _Offline:
-    """Who is within :func:`hub_offline`: threads come and go in any order."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    inside: int = 0
-    before: bool = False
-
-
-_offline = _Offline()
-
-
-# ------------------------------------------------------------------------ the caches
-
-
-def cached_file(repository: str, names: tuple[str, ...]) -> Path | None:
-    """The first of these files of a hub repository that is in the cache."""
-    from huggingface_hub import try_to_load_from_cache
-
-    for name in names:
-        path = try_to_load_from_cache(repository, name)
-        if isinstance(path, str):
-            return Path(path)
-    return None
+        with _switching:  # threads leave in any order: the last one out restores the first value
+            constants.HF_HUB_OFFLINE = _switched.pop()
 
 
 # ----------------------------------------------------------------- published weights
@@ -123,15 +88,20 @@ class Published:
         """The file, once its library has made its entry of what was fetched."""
         return remote.place
 
+    def here(self, *, offline: bool) -> Path | None:
+        """The same as :meth:`cached`; raises :class:`WeightsUnavailable` when it may not be had."""
+        path = self.cached()
+        if path is None and offline:
+            raise _forbidden(self.what, "--offline", "run once with the network")
+        return path
+
     def availability(self, *, offline: bool) -> Availability:
         """Whether it is here; otherwise its server is asked how large it is.
 
         Raises :class:`WeightsUnavailable` when it may not be asked, or does not answer.
         """
-        if self.cached() is not None:
+        if self.here(offline=offline) is not None:
             return READY
-        if offline:
-            raise _offline_error(self.what, "--offline", "run once with the network")
         return Availability(
             ready=False,
             reason="not in the cache; the first run fetches it",
@@ -143,13 +113,11 @@ class Published:
 
         Raises :class:`WeightsUnavailable` when it cannot be had.
         """
-        if (path := self.cached()) is not None:
+        if (path := self.here(offline=loading.offline)) is not None:
             return path
-        if loading.offline:
-            raise _offline_error(self.what, "--offline", "run once with the network")
         remote = self.announced()
-        download(remote, what=self.what, progress=loading.progress)
-        with placed(remote, what=self.what):
+        announced.download(remote, what=self.what, progress=loading.progress)
+        with announced.placed(remote, what=self.what):
             return self.settled(remote)
 
 
@@ -164,9 +132,12 @@ class HubFile(Published):
 
     def cached(self) -> Path | None:
         """See :class:`Published`."""
+        from huggingface_hub import try_to_load_from_cache
+
         if self.config is not None and self.config.cached() is None:
             return None
-        return cached_file(self.repository, self.names)
+        paths = (try_to_load_from_cache(self.repository, name) for name in self.names)
+        return next((Path(path) for path in paths if isinstance(path, str)), None)
 
     def settled(self, remote: RemoteFile) -> Path:
         """See :class:`Published`."""
@@ -184,24 +155,24 @@ class HubFile(Published):
 
         if self.config is not None and self.config.cached() is None:
             self.config.announced()
+        timeout = constants.HF_HUB_ETAG_TIMEOUT
         with _asking(constants.ENDPOINT, self.what):
-            name, head = _first_there(
-                self.names,
-                lambda name: get_hf_file_metadata(
-                    hf_hub_url(self.repository, name), timeout=constants.HF_HUB_ETAG_TIMEOUT
-                ),
-            )
+            for name in self.names:
+                ask = partial(
+                    get_hf_file_metadata, hf_hub_url(self.repository, name), timeout=timeout
+                )
+                try:
+                    head = announced.patiently(ask)
+                    break
+                except Exception as error:
+                    if name == self.names[-1] or announced.http_status(error) != _NOT_FOUND:
+                        raise
         if not head.etag or not head.commit_hash:
-            raise WeightsUnavailable(
-                "the weights cannot be fetched: the server does not answer as a hub",
-                where=self.what,
-                remedy="check HF_ENDPOINT and the proxy, or give a local file",
-                reason="unreachable",
+            raise _unreachable(
+                "the server does not answer as a hub", self.what, "HF_ENDPOINT and the proxy"
             )
-        cache, folder = (
-            Path(constants.HF_HUB_CACHE),
-            f"models--{self.repository.replace('/', '--')}",
-        )
+        cache = Path(constants.HF_HUB_CACHE)
+        folder = f"models--{self.repository.replace('/', '--')}"
         return RemoteFile(
             url=hf_hub_url(self.repository, name, revision=head.commit_hash),
             size=head.size,
@@ -229,17 +200,16 @@ class PlainFile(Published):
         """See :class:`Published`."""
         from huggingface_hub import constants, get_session
 
-        def ask() -> Any:
+        def ask() -> str | None:
             answer = get_session().head(
                 self.url,
                 headers={"accept-encoding": "identity"},
                 timeout=constants.HF_HUB_ETAG_TIMEOUT,
             )
-            answer.raise_for_status()
-            return answer
+            return answer.raise_for_status().headers.get("content-length")
 
         with _asking(self.url, self.what):
-            length = patiently(ask).headers.get("content-length")
+            length = announced.patiently(ask)
         return RemoteFile(
             url=self.url,
             size=whole_number(length),
@@ -247,18 +217,6 @@ class PlainFile(Published):
             place=self.target,
             target=self.target.with_name(f"{self.target.name}.fetched"),
         )
-
-
-def alternatives(name: str) -> tuple[str, ...]:
-    """The names under which open_clip would take a file of the hub, in its order."""
-    if name in ("", HUB_WEIGHTS[1]):
-        return HUB_WEIGHTS
-    if name.endswith((".bin", ".pth")):
-        return (str(PurePosixPath(name).with_suffix(".safetensors")), name)
-    return (name,)
-
-
-# ----------------------------------------------------------------- what is announced
 
 
 def digest_in_url(url: str) -> str:
@@ -273,16 +231,7 @@ def digest_in_url(url: str) -> str:
     return ""
 
 
-def _first_there(names: tuple[str, ...], ask: Any) -> tuple[str, Any]:
-    """The first of these names that the hub has, and what it says of it."""
-    *others, last = names
-    for name in others:
-        try:
-            return name, patiently(partial(ask, name))
-        except Exception as error:
-            if http_status(error) != _NOT_FOUND:
-                raise
-    return last, patiently(partial(ask, last))
+# ------------------------------------------------------------------------ asking
 
 
 def require_hub(what: str) -> None:
@@ -303,33 +252,34 @@ def _asking(url: str, what: str) -> Iterator[None]:
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        raise _offline_error(what, "HF_HUB_OFFLINE", "unset it")
+        raise _forbidden(what, "HF_HUB_OFFLINE", "unset it")
     host = urlsplit(url).netloc
-    since, reason = _silent.get(host, (float("-inf"), ""))
-    if time.monotonic() - since < SILENCE:
-        raise _no_answer(host, reason, what)
-    with fetching(what):
-        try:
-            yield
-        except Exception as error:
-            if not is_silence(error):
-                raise
-            words = re.sub(r"\[Errno [^]]*\] ", "", one_line(error, 80))
-            reason = "in time" if "Timeout" in type(error).__name__ else f"({words})"
-            _silent[host] = (time.monotonic(), reason)
-            raise _no_answer(host, reason, what) from error
+    since, silence = _silent.get(host, (float("-inf"), ""))
+    if time.monotonic() - since >= SILENCE:
+        with announced.fetching(what):
+            try:
+                yield
+            except Exception as error:
+                if not announced.is_silence(error):
+                    raise
+                words = re.sub(r"\[Errno [^]]*\] ", "", one_line(error, 80))
+                silence = "in time" if "Timeout" in type(error).__name__ else f"({words})"
+                _silent[host] = (time.monotonic(), silence)
+            else:
+                return
+    raise _unreachable(f"{host} does not answer {silence}", what, "the network")
 
 
-def _no_answer(host: str, reason: str, what: str) -> WeightsUnavailable:
+def _unreachable(reason: str, what: str, check: str) -> WeightsUnavailable:
     return WeightsUnavailable(
-        f"the weights cannot be fetched: {host} does not answer {reason}",
+        f"the weights cannot be fetched: {reason}",
         where=what,
-        remedy="check the network, or give a local file",
+        remedy=f"check {check}, or give a local file",
         reason="unreachable",
     )
 
 
-def _offline_error(what: str, switch: str, remedy: str) -> WeightsUnavailable:
+def _forbidden(what: str, switch: str, remedy: str) -> WeightsUnavailable:
     return WeightsUnavailable(
         f"the weights are not in the cache and {switch} forbids to fetch them",
         where=what,

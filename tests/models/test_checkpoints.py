@@ -18,7 +18,7 @@ from torch import nn
 from evaluation.errors import ModelError
 from evaluation.models import Loading, opened
 from evaluation.models.checkpoints import read_checkpoint
-from evaluation.models.clip.sources import _activation_warning, find_source
+from evaluation.models.clip.sources import activation_warnings, find_source
 from evaluation.models.supervised.classifier import own_head
 from evaluation.records import ModelSpec
 
@@ -206,13 +206,13 @@ def test_a_head_of_other_classes_is_refused_with_the_numbers(
 def test_a_file_whose_architecture_has_a_twin_is_warned_of() -> None:
     """Unless the study says which of the two activations it is."""
     spec = ModelSpec(name="m", kind="clip", architecture="ViT-B-32", weights="/w.pt", title="M")
-    assert "QuickGELU" in _activation_warning(spec)[0]
+    assert "QuickGELU" in activation_warnings(spec)[0]
     for quick in (True, False):
         told = ModelSpec(
             name="m", kind="clip", architecture="ViT-B-32", weights="/w.pt", title="M",
             options={"quick_gelu": quick},
         )  # fmt: skip
-        assert _activation_warning(told) == ()
+        assert activation_warnings(told) == ()
 
 
 def test_a_repository_of_transformers_is_named_as_what_it_is(tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ from safetensors.torch import save_file
 from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable
 from evaluation.models import Loading, availability, hub, load_model
 from evaluation.models.clip import classifier, sources
-from evaluation.models.clip.classifier import _quick_gelu
 from evaluation.records import ModelSpec, PromptSet
 
 TINY: dict[str, Any] = {
@@ -257,15 +256,15 @@ def test_a_tag_s_own_activation_is_used(monkeypatch: pytest.MonkeyPatch) -> None
     for tag, quick in (("openai", True), ("laion2b_s34b_b79k", False)):
         spec = _spec(tag, "ViT-B-32")
         source = sources.find_source(spec, Loading(cache=Path("unused"), offline=True))
-        assert _quick_gelu(spec, source) is quick
+        assert source.overrides["force_quick_gelu"] is quick
 
 
 def test_a_local_file_gets_its_architecture_s_published_preprocessing() -> None:
     """SigLIP's weights all say mean 0.5; open_clip alone would give a file OpenAI's mean."""
-    siglip = sources._published_preprocessing("ViT-B-16-SigLIP")
+    siglip = sources.preprocessing("ViT-B-16-SigLIP")
     assert siglip["image_mean"] == (0.5, 0.5, 0.5)
     assert siglip["image_resize_mode"] == "squash"
-    assert sources._published_preprocessing("tiny-vit") == {}
+    assert sources.preprocessing("tiny-vit") == {}
 
 
 # ---------------------------------------------------------------------- trouble

@@ -28,8 +28,7 @@ from evaluation.data.loading import load_dataset
 from evaluation.data.photos import open_photo
 from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable
 from evaluation.models import Loading, availability, embedded, load_model
-from evaluation.models.sentences import SentenceEncoder
-from evaluation.models.text import OpenClipTexts, TextEncoder
+from evaluation.models.text import OpenClipTexts, SentenceEncoder
 from evaluation.records import DatasetSpec, PromptSet
 from tests.conftest import Assembly
 from tests.models.conftest import EMBEDDED
@@ -349,19 +348,19 @@ def test_texts_are_embedded_as_the_sentence_encoder_does(
     embedded_model: Any, sentence_encoder: Any
 ) -> None:
     """The text tower is the packaged encoder: mean pooling, unit length, no projection."""
-    found = embedded_model._texts.encode(SENTENCES)
+    found = embedded_model.embed_texts(SENTENCES)
     for row, sentence in zip(found, SENTENCES, strict=True):
         assert np.abs(row - sentence_encoder(sentence)).max() < 1e-5
 
 
 def test_padding_does_not_change_a_text(embedded_model: Any) -> None:
     """A text has the same embedding alone, beside a long one, and padded to the full context."""
-    together = embedded_model._texts.encode(SENTENCES)
+    together = embedded_model.embed_texts(SENTENCES)
     tokens = open_clip.get_tokenizer(f"local-dir:{_folder(embedded_model)}")(list(SENTENCES[:1]))
     assert tokens.shape == (1, embedded.CONTEXT_LENGTH)
     with torch.inference_mode():
         padded = embedded_model.model.encode_text(tokens, normalize=True).numpy()[0]
-    assert np.abs(together[0] - embedded_model._texts.encode(SENTENCES[:1])[0]).max() < 1e-5
+    assert np.abs(together[0] - embedded_model.embed_texts(SENTENCES[:1])[0]).max() < 1e-5
     assert np.abs(together[0] - padded).max() < 1e-5
 
 
@@ -394,7 +393,7 @@ def test_a_photo_s_embedding_is_its_evidence_times_the_names(
     """E'Wf, both centred over the classes, computed here from the two packages alone."""
     photo = Image.open(DEMO / "mammals/zebra.jpg").convert("RGB")
     image = embedded_model.preprocess(photo)[None]
-    names = embedded_model._texts.encode(embedded.imagenet_names())  # checked above
+    names = embedded_model.embed_texts(embedded.imagenet_names())  # checked above
     with torch.inference_mode():
         features = classifier.forward_head(
             classifier.forward_features(image), pre_logits=True
@@ -443,11 +442,10 @@ def test_open_clip_loads_the_folder_by_itself(embedded_model: Any) -> None:
 
 def test_the_text_encoder_reads_256_tokens(embedded_model: Any) -> None:
     """The limit is the encoder's own, not the tokenizer's 512."""
-    texts: TextEncoder = embedded_model._texts
     limit = json.loads((embedded.text_folder() / "sentence_bert_config.json").read_text())
-    assert texts.tower.context_length == limit["max_seq_length"]
-    cut, longer = texts.encode(["mug " * 254, "mug " * 400])
-    shorter = texts.encode(["mug " * 253])[0]
+    assert embedded_model.text_tower.context_length == limit["max_seq_length"]
+    cut, longer = embedded_model.embed_texts(["mug " * 254, "mug " * 400])
+    shorter = embedded_model.embed_texts(["mug " * 253])[0]
     assert np.abs(cut - longer).max() < 1e-6
     assert np.abs(cut - shorter).max() > 1e-6
 
@@ -456,7 +454,7 @@ def test_its_texts_are_those_of_open_clip(embedded_model: Any) -> None:
     """NumPy's BERT and open_clip's text tower: the same features, and the same tokens counted."""
     built = embedded_model._build()
     theirs = OpenClipTexts(built.model, built.tokenizer, built.tower.device)
-    ours = embedded_model._texts.tower
+    ours = embedded_model.text_tower
     assert isinstance(ours, SentenceEncoder)
     some = (*SENTENCES, "caf\u00e9 &amp; th\u00e9", "mug " * 400, "\u2014")
     assert np.abs(ours.features(some) - theirs.features(some)).max() < 1e-5

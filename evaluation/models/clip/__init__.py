@@ -1,7 +1,7 @@
 """Zero-shot models: everything that open_clip can build, from wherever its weights come.
 
-``sources`` finds the weights, ``classifier`` loads them, ``loading`` says in one line why they
-cannot be loaded, ``described`` what can be known without them.
+``sources`` finds the weights and says in one line why they cannot be loaded, ``classifier`` loads
+them, ``described`` says what can be known without them.
 """
 
 from evaluation.models.clip.classifier import ClipClassifier, fetch, load

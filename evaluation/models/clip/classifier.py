@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
+from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable, one_line
+from evaluation.errors import (
+    ArtefactError,
+    ModelError,
+    WeightsMismatch,
+    WeightsUnavailable,
+    one_line,
+)
+from evaluation.files import write_bytes
 from evaluation.models import embedded
-from evaluation.models.base import Loading, check_options, fingerprint_of
+from evaluation.models.base import FINGERPRINT_VERSION, Loading, check_options, fingerprint_of
 from evaluation.models.checkpoints import file_digest, read_checkpoint
-from evaluation.models.clip.identities import Known, keep, place, read
-from evaluation.models.clip.loading import reading_with, telling
-from evaluation.models.clip.sources import Source, find_source
+from evaluation.models.clip.sources import Source, find_source, telling
 from evaluation.models.devices import check_precision, dtype_of, pick_device
-from evaluation.models.embedder import Tower, TowerEmbedder
+from evaluation.models.embedder import Identity, Tower, TowerEmbedder
 from evaluation.models.hub import HUB_CONFIG, hub_offline, require_hub
-from evaluation.models.sentences import SentenceEncoder
-from evaluation.models.text import Kept, OpenClipTexts, TextEncoder, class_embeddings, cut_sentences
-from evaluation.records import FloatArray, Head, ModelSpec, PromptSet
+from evaluation.models.text import OpenClipTexts, SentenceEncoder, TextTower, class_embeddings
+from evaluation.records import FloatArray, Head, ModelSpec, PromptSet, digest_of
+from evaluation.records.base import unit
+from evaluation.stores import json_file
 
 if TYPE_CHECKING:
-    import torch
-
     from evaluation.stores.embeddings import EmbeddingStore
 
 OPTIONS: Mapping[str, type] = {"quick_gelu": bool}
+_PACKAGES = ("torch", "open_clip_torch", "timm")
+"""Those that decide what is built of a description, and whether its norms can be fused."""
 T = TypeVar("T")
-Build = Callable[[], "Built"]
 
 
 def fetch(spec: ModelSpec, loading: Loading) -> Path:
@@ -73,13 +81,21 @@ def _fetch_texts(spec: ModelSpec, source: Source) -> None:
 # ---------------------------------------------------------------------- the model
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Built:
+class Built(NamedTuple):
     """What open_clip makes of a source."""
 
     model: Any
     tokenizer: Any
     tower: Tower
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a head needs of a model, beside texts: kept from its first load."""
+
+    tower: Identity
+    logit_scale: float
+    logit_bias: float
 
 
 class ClipClassifier(TowerEmbedder):
@@ -97,19 +113,12 @@ class ClipClassifier(TowerEmbedder):
         spec: ModelSpec,
         source: Source,
         known: Known,
-        build: Build,
+        build: Callable[[], Built],
         store: EmbeddingStore | None,
     ) -> None:
         """A model of a source; ``build`` makes both towers, once, and the store keeps texts."""
         super().__init__(spec, known.tower, lambda: build().tower)
-        self._source, self._known, self._build = source, known, build
-        tower = fingerprint_of(
-            weights=self.weights_digest,
-            architecture={"library": "open_clip", "text": dict(source.config["text_cfg"])},
-            preprocess={},
-            precision=self.precision,
-        )
-        self._kept: Kept | None = None if store is None else partial(store.texts, tower)
+        self._source, self._known, self._build, self._store = source, known, build, store
 
     @property
     def model(self) -> Any:
@@ -117,19 +126,26 @@ class ClipClassifier(TowerEmbedder):
         return self._build().model
 
     @cached_property
-    def _texts(self) -> TextEncoder:
-        if self._source.sealed is not None:  # ours, which needs no open_clip
+    def text_tower(self) -> TextTower:
+        """What reads sentences; the embedded model's needs no open_clip."""
+        if self._source.sealed is not None:
             file = self._source.checkpoint
-            sentences = SentenceEncoder(file.parent, file, embedded.CONTEXT_LENGTH)
-            return TextEncoder(sentences, self._kept)
+            return SentenceEncoder(file.parent, file, embedded.CONTEXT_LENGTH)
         built = self._build()
-        return TextEncoder(
-            OpenClipTexts(built.model, built.tokenizer, built.tower.device), self._kept
-        )
+        return OpenClipTexts(built.model, built.tokenizer, built.tower.device)
 
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
-        """See :class:`evaluation.models.base.TextReader`."""
-        return self._texts.encode(texts)
+        """See :class:`evaluation.models.base.TextReader`; with a store each is embedded once."""
+        features = self.text_tower.features
+        if self._store is None:
+            return unit(features(texts))
+        key = fingerprint_of(
+            weights=self.weights_digest,
+            architecture={"library": "open_clip", "text": dict(self._source.config["text_cfg"])},
+            preprocess={},
+            precision=self.precision,
+        )
+        return unit(self._store.texts(key, texts, features))
 
     def head(
         self,
@@ -151,13 +167,13 @@ class ClipClassifier(TowerEmbedder):
                 where=self.spec.name,
                 remedy="declare one in the study file",
             )
-        weight = class_embeddings(self._texts, classes, prompts)
+        weight, cut = class_embeddings(self.text_tower, self.embed_texts, classes, prompts)
         scale = self._known.logit_scale
         return Head(
             weight=scale * weight,
             bias=np.full(len(classes), self._known.logit_bias),
             chosen={"logit_scale": scale},
-            warnings=(*self._source.warnings, *cut_sentences(self._texts.tower, classes, prompts)),
+            warnings=(*self._source.warnings, *cut),
         )
 
 
@@ -177,26 +193,29 @@ def load(spec: ModelSpec, loading: Loading) -> ClipClassifier:
     build = cache(lambda: _from_caches_first(make, spec, source, loading))
     # It says its preprocessing, where it is there.
     beside = source.checkpoint.parent / HUB_CONFIG
-    file = place(
-        loading.cache,
-        {
-            "weights": digest,
-            "config": dict(source.config),
-            "folder": beside.read_text(encoding="utf-8") if beside.is_file() else "",
-            "options": dict(spec.options),
-            "overrides": dict(source.overrides),
-            "run": [loading.device, precision],
-        },
-    )
-    known = read(file)
-    if known is None:
-        known = _known(spec, source, build(), digest, precision)
-        keep(file, known)
+    described = {
+        "version": FINGERPRINT_VERSION,
+        "packages": {name: version(name) for name in _PACKAGES},
+        # "auto" is another device on another machine, or with another card.
+        "machine": [platform.node(), Path("/dev/nvidiactl").exists()],
+        "weights": digest,
+        "config": dict(source.config),
+        "folder": beside.read_text(encoding="utf-8") if beside.is_file() else "",
+        "overrides": dict(source.overrides),
+        "run": [loading.device, precision],
+    }
+    file = loading.cache / "models" / f"{digest_of(described)[:32]}.json"
+    with suppress(ArtefactError):  # none is kept, or none that can be read
+        known = json_file.read_plain(file, Known)
+        return ClipClassifier(spec, source, known, build, loading.store)
+    known = _known(source, build(), digest, precision)
+    with suppress(OSError):  # where there is a cache that can be written
+        file.parent.mkdir(exist_ok=True)
+        write_bytes(file, json_file.to_json(known).encode())
     return ClipClassifier(spec, source, known, build, loading.store)
 
 
-def _known(spec: ModelSpec, source: Source, built: Built, digest: str, precision: str) -> Known:
-    """What is kept of a model that was built."""
+def _known(source: Source, built: Built, digest: str, precision: str) -> Known:
     bias = getattr(built.model, "logit_bias", None)
     identity = built.tower.identity(
         dim=int(source.config["embed_dim"]),
@@ -205,7 +224,7 @@ def _known(spec: ModelSpec, source: Source, built: Built, digest: str, precision
             "library": "open_clip",
             "embed_dim": source.config["embed_dim"],
             "vision": source.config["vision_cfg"],
-            "quick_gelu": _quick_gelu(spec, source),
+            "quick_gelu": source.overrides["force_quick_gelu"],
         },
         preprocessing=built.model.visual.preprocess_cfg,
         precision=precision,
@@ -217,50 +236,33 @@ def _known(spec: ModelSpec, source: Source, built: Built, digest: str, precision
     )
 
 
-def _quick_gelu(spec: ModelSpec, source: Source) -> bool:
-    return bool(
-        spec.options.get("quick_gelu")
-        or source.overrides.get("force_quick_gelu")
-        or source.config.get("quick_gelu")
-    )
-
-
 def _build(spec: ModelSpec, source: Source, loading: Loading) -> Built:
     import open_clip
 
-    arguments = {**source.overrides, "force_quick_gelu": _quick_gelu(spec, source)}
     device = pick_device(loading.device)
-    with telling(spec, source), reading_with(lambda path: read_checkpoint(path).tensors):
+    with telling(spec, source, lambda path: read_checkpoint(path).tensors):
         model, transform = open_clip.create_model_from_pretrained(
-            source.model, source.pretrained, device="cpu", weights_only=True, **arguments
+            source.model, source.pretrained, device="cpu", weights_only=True, **source.overrides
         )
-        _move(model, device, loading.precision)
-    model.eval()
+        # open_clip's own conversion rounds the scale and bias of the logits too in some models (a
+        # scale of 100 becomes 98.9 in bf16, which changes every probability), and leaves CoCa
+        # with parameters of two types, whose product PyTorch refuses.
+        exact = {
+            name: parameter.data.float()
+            for name in ("logit_scale", "logit_bias")
+            if (parameter := getattr(model, name, None)) is not None
+        }
+        model.to(device=device, dtype=dtype_of(loading.precision))
+        for name, value in exact.items():
+            getattr(model, name).data = value.to(device)
     tower = Tower.of(
-        model.visual,
+        model.eval().visual,
         transform,
         model.visual.preprocess_cfg,
         device=device,
         precision=loading.precision,
     )
     return Built(model=model, tokenizer=_tokenizer(spec, source), tower=tower)
-
-
-def _move(model: Any, device: torch.device, precision: str) -> None:
-    """Takes a model to its device and precision, all but the scale and bias of its logits.
-
-    open_clip's own conversion rounds them too in some models (a scale of 100 becomes 98.9 in
-    bf16, which changes every probability), and leaves CoCa with parameters of two types,
-    whose product PyTorch refuses.
-    """
-    exact = {
-        name: parameter.data.float()
-        for name in ("logit_scale", "logit_bias")
-        if (parameter := getattr(model, name, None)) is not None
-    }
-    model.to(device=device, dtype=dtype_of(precision))
-    for name, value in exact.items():
-        getattr(model, name).data = value.to(device)
 
 
 def _tokenizer(spec: ModelSpec, source: Source) -> Any:

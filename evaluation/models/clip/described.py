@@ -10,9 +10,8 @@ from evaluation.models import embedded
 from evaluation.models.base import Loading, input_size
 from evaluation.models.cards import as_tag, gflops, parameters
 from evaluation.models.checkpoints import Checkpoint, is_path, read_checkpoint
-from evaluation.models.clip.loading import reading_with, telling
-from evaluation.models.clip.sources import find_source
-from evaluation.models.hub import HUB, HUB_CONFIG, cached_file
+from evaluation.models.clip.sources import find_source, telling
+from evaluation.models.hub import HUB, HUB_CONFIG, HubFile
 from evaluation.records import ModelSpec
 
 DEFAULT_CONTEXT = 77
@@ -55,14 +54,14 @@ def _configuration(spec: ModelSpec) -> Mapping[str, Any] | None:
         return embedded.model_config(embedded.text_folder())
     path: Path | None = None
     if spec.weights.startswith(HUB):
-        path = cached_file(spec.weights.removeprefix(HUB), (HUB_CONFIG,))
+        repository = spec.weights.removeprefix(HUB)
+        path = HubFile(what="", repository=repository, names=(HUB_CONFIG,)).cached()
     elif is_path(spec.weights) and Path(spec.weights).is_dir():
         path = Path(spec.weights) / HUB_CONFIG
-    if path is None:
-        config: Mapping[str, Any] | None = open_clip.get_model_config(as_tag(spec)[0])
-        return config
-    described: Mapping[str, Any] = json_object(path)["model_cfg"]
-    return described
+    known: Mapping[str, Any] | None = (
+        json_object(path)["model_cfg"] if path else open_clip.get_model_config(as_tag(spec)[0])
+    )
+    return known
 
 
 def opened(spec: ModelSpec, classes: Sequence[str]) -> str:  # noqa: ARG001 - it has no head
@@ -79,7 +78,7 @@ def opened(spec: ModelSpec, classes: Sequence[str]) -> str:  # noqa: ARG001 - it
         return {name: value.to("meta") for name, value in read[0].tensors.items()}
 
     # On "meta" nothing is drawn nor copied: names and shapes alone are compared.
-    with telling(spec, source), reading_with(shapes), torch.device("meta"):
+    with telling(spec, source, shapes), torch.device("meta"):
         open_clip.create_model_from_pretrained(
             source.model, source.pretrained, device="meta", weights_only=True, **source.overrides
         )

@@ -1,18 +1,30 @@
-"""Where the weights of a zero-shot model are, and how open_clip is told to build it."""
+"""Where the weights of a zero-shot model are, how open_clip is told to build it, and how its
+refusals are told.
+"""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from evaluation.errors import ModelError, WeightsUnavailable, meant, one_line
+from evaluation import errors
+from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsUnavailable, one_line
 from evaluation.files import json_object
 from evaluation.models import embedded, hub
 from evaluation.models.base import READY, Loading
 from evaluation.models.cards import facts
-from evaluation.models.checkpoints import existing, is_path
+from evaluation.models.checkpoints import existing, is_path, misfit
 from evaluation.records import Availability, ModelSpec
+
+_ODD_CONTENT = (LookupError, AttributeError, TypeError, StopIteration, AssertionError, ValueError)
+"""What open_clip meets when it looks into a checkpoint of something else."""
+_NEEDS_NETWORK = re.compile("Failed (to download|initial config)|couldn't connect|outgoing traffic")
+"""What it says, or transformers below it, where something would have had to be fetched."""
+Config = Mapping[str, Any]
+"""Of a model, in open_clip's terms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,18 +33,18 @@ class Source:
 
     model: str
     """open_clip's model name: an architecture, ``local-dir:…`` or ``hf-hub:…``."""
-    pretrained: str | None = None
+    pretrained: str | None
     """The checkpoint again, for an architecture."""
     checkpoint: Path
-    config: Mapping[str, Any]
+    config: Config
     """open_clip's model configuration."""
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    """Further arguments of ``create_model_from_pretrained``."""
+    overrides: Config
+    """Further arguments of ``create_model_from_pretrained``, ``force_quick_gelu`` among them."""
     local: bool
     """Whether nothing of it may need the network."""
-    sealed: str | None = None
+    sealed: str | None
     """SHA-256 that the checkpoint must have, when it is known."""
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...]
     """What is told of the source with each result, one line each."""
 
 
@@ -42,67 +54,81 @@ def find_source(spec: ModelSpec, loading: Loading) -> Source:
     Raises :class:`WeightsUnavailable`: it cannot be had; :class:`ModelError`: the declaration makes
     no sense.
     """
+    path = existing(spec) if is_path(spec.weights) else None
+    sealed: str | None = None
+    overrides: Config = {}
+    tag: Config = {}
+    warnings: tuple[str, ...] = ()
     if spec.weights == "embedded":
-        folder = embedded.assemble(loading.cache)
-        source = _folder_source(spec, folder, folder / embedded.WEIGHTS_FILE)
-        return replace(source, sealed=embedded.sealed_digest(folder))
-    if spec.weights.startswith(hub.HUB):
-        return _hub_source(spec, loading)
-    if is_path(spec.weights):
-        path = existing(spec)
-        return _folder_source(spec, path) if path.is_dir() else _file_source(spec, path)
-    return _tag_source(spec, loading)
+        path = embedded.assemble(loading.cache)
+        sealed = str(json_object(path / embedded.SEAL_FILE)["weights"])
+    if path is not None and path.is_dir():
+        model = f"local-dir:{path}"
+        checkpoint, config, overrides = _in_folder(spec, path)
+    elif spec.weights.startswith(hub.HUB):
+        model = spec.weights
+        checkpoint, config = _in_repository(spec, loading)
+    else:
+        model = spec.architecture
+        config, tag = _declared(spec)
+        checkpoint = path or published(spec).fetch(loading)
+        overrides = preprocessing(model, [spec.weights] if tag else None)
+        warnings = () if tag else activation_warnings(spec)
+    # open_clip only warns when the architecture's activation is not the one that the weights were
+    # trained with, and goes on with the wrong one.
+    asked = (known.get("quick_gelu") for known in (spec.options, tag, config))
+    return Source(
+        model=model,
+        # The file and not the tag: what is loaded is what was digested.
+        pretrained=str(checkpoint) if model == spec.architecture else None,
+        checkpoint=checkpoint,
+        config=config,
+        overrides={**overrides, "force_quick_gelu": any(asked)},
+        local=path is not None,
+        sealed=sealed,
+        warnings=warnings,
+    )
 
 
-def _folder_source(spec: ModelSpec, folder: Path, checkpoint: Path | None = None) -> Source:
+def _in_folder(spec: ModelSpec, folder: Path) -> tuple[Path, Config, Config]:
+    """The checkpoint, its configuration, and what of that lies beside it."""
     if spec.architecture:
         raise ModelError(
             "these weights say their architecture themselves",
             where=spec.name,
             remedy=f'remove architecture = "{spec.architecture}"',
         )
-    path = folder / hub.HUB_CONFIG
+    path, checkpoint = folder / hub.HUB_CONFIG, folder / hub.HUB_WEIGHTS[0]
+    if not path.is_file():
+        raise _lacking(hub.HUB_CONFIG, folder, "give a folder made by open_clip")
     try:
         config = json_object(path)["model_cfg"]
         text = dict(config["text_cfg"])
         _ = config["vision_cfg"], config["embed_dim"]
-    except FileNotFoundError as error:
-        raise WeightsUnavailable(
-            f"the folder has no {hub.HUB_CONFIG}",
-            where=folder,
-            remedy="give a folder made by open_clip",
-            reason="no-file",
-        ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"not an open_clip configuration ({one_line(error)})", where=path
         ) from error
-    if checkpoint is None:
+    if not checkpoint.is_file():
         from open_clip.factory import _find_checkpoint_in_dir
 
-        checkpoint = _find_checkpoint_in_dir(folder)
-    if checkpoint is None:
-        raise WeightsUnavailable(
-            "the folder has no checkpoint",
-            where=folder,
-            remedy=f"put {hub.HUB_WEIGHTS[0]} there",
-            reason="no-file",
-        )
-    overrides: dict[str, Any] = {}
+        if (other := _find_checkpoint_in_dir(folder)) is None:
+            raise _lacking("checkpoint", folder, f"put {checkpoint.name} there")
+        checkpoint = Path(other)
     if text.get("hf_model_name") and (folder / embedded.TEXT_CONFIG_FILE).is_file():
         # The text tower's configuration lies in the folder: the hub need not be asked.
         text |= {"hf_model_name": str(folder), "hf_model_pretrained": False}
-        overrides["text_cfg"] = text
-    return Source(
-        model=f"local-dir:{folder}",
-        checkpoint=Path(checkpoint),
-        config=config,
-        overrides=overrides,
-        local=True,
+        return checkpoint, config, {"text_cfg": text}
+    return checkpoint, config, {}
+
+
+def _lacking(what: str, folder: Path, remedy: str) -> WeightsUnavailable:
+    return WeightsUnavailable(
+        f"the folder has no {what}", where=folder, remedy=remedy, reason="no-file"
     )
 
 
-def _hub_source(spec: ModelSpec, loading: Loading) -> Source:
+def _in_repository(spec: ModelSpec, loading: Loading) -> tuple[Path, Config]:
     from open_clip.factory import get_model_config
 
     if twin := facts()["transformers"].get(spec.weights.removeprefix(hub.HUB)):
@@ -115,28 +141,39 @@ def _hub_source(spec: ModelSpec, loading: Loading) -> Source:
     checkpoint = published(spec).fetch(loading)
     try:
         with hub.hub_offline():
-            config = get_model_config(spec.weights)
+            return checkpoint, get_model_config(spec.weights)
     except (OSError, ValueError) as error:
         raise ModelError(
             f"its {hub.HUB_CONFIG} cannot be read ({one_line(error)})", where=spec.weights
         ) from error
-    return Source(model=spec.weights, checkpoint=checkpoint, config=config, local=False)
 
 
-def _file_source(spec: ModelSpec, path: Path) -> Source:
-    config = _architecture_config(spec)
-    return Source(
-        model=spec.architecture,
-        pretrained=str(path),
-        checkpoint=path,
-        config=config,
-        overrides=_published_preprocessing(spec.architecture),
-        local=True,
-        warnings=_activation_warning(spec),
-    )
+def _declared(spec: ModelSpec) -> tuple[Config, Config]:
+    """open_clip's configuration of an architecture, and its entry for a tag; {} for a file."""
+    import open_clip
+    from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
+
+    config: Config | None = open_clip.get_model_config(spec.architecture)
+    if config is None:
+        raise ModelError(
+            f'open_clip has no architecture "{spec.architecture}"',
+            where=spec.name,
+            remedy=errors.meant(spec.architecture, open_clip.list_models(), most=3),
+        )
+    tag: Config = {}
+    if not is_path(spec.weights):
+        tag = get_pretrained_cfg(spec.architecture, spec.weights)
+        if not tag:
+            known = list_pretrained_tags_by_model(spec.architecture)
+            raise ModelError(
+                f'open_clip has no weights "{spec.weights}" for {spec.architecture}',
+                where=spec.name,
+                remedy=errors.meant(spec.weights, known, most=3),
+            )
+    return config, tag
 
 
-def _activation_warning(spec: ModelSpec) -> tuple[str, ...]:
+def activation_warnings(spec: ModelSpec) -> tuple[str, ...]:
     """A file does not say which of two activations it was trained with."""
     import open_clip
 
@@ -151,21 +188,23 @@ def _activation_warning(spec: ModelSpec) -> tuple[str, ...]:
     return (warning,)
 
 
-def _tag_source(spec: ModelSpec, loading: Loading) -> Source:
-    config = _architecture_config(spec)
-    tag = _tag(spec)
-    checkpoint = published(spec).fetch(loading)
-    return Source(
-        model=spec.architecture,
-        # The file and not the tag: what is loaded is what was digested.
-        pretrained=str(checkpoint),
-        checkpoint=checkpoint,
-        config=config,
-        # open_clip only warns when the architecture's activation is not the one that the
-        # weights were trained with, and goes on with the wrong one.
-        overrides=_preprocessing(tag) | {"force_quick_gelu": bool(tag.get("quick_gelu"))},
-        local=False,
-    )
+def preprocessing(architecture: str, tags: Sequence[str] | None = None) -> dict[str, Any]:
+    """That of an architecture's published weights, when they all agree, as arguments of
+    ``create_model_from_pretrained``; ``tags`` are those that count, None for all.
+
+    open_clip would give any file OpenAI's mean and deviation, which is wrong for SigLIP,
+    MobileCLIP, PE… whose own weights all say otherwise.
+    """
+    from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
+
+    ways = [
+        {
+            f"image_{key}": get_pretrained_cfg(architecture, tag)[key]
+            for key in ("mean", "std", "interpolation", "resize_mode")
+        }
+        for tag in tags or list_pretrained_tags_by_model(architecture)
+    ]
+    return ways[0] if ways and all(way == ways[0] for way in ways) else {}
 
 
 def published(spec: ModelSpec) -> hub.Published:
@@ -178,61 +217,17 @@ def published(spec: ModelSpec) -> hub.Published:
         repository = spec.weights.removeprefix(hub.HUB)
         config = hub.HubFile(what=what, repository=repository, names=(hub.HUB_CONFIG,))
         return hub.HubFile(what=what, repository=repository, config=config)
-    _architecture_config(spec)
-    tag = _tag(spec)
+    _, tag = _declared(spec)
     if tag.get("hf_hub"):
         repository, _, name = str(tag["hf_hub"]).rpartition("/")
-        return hub.HubFile(what=what, repository=repository, names=hub.alternatives(name))
-    folder = Path("~/.cache/clip").expanduser()
-    target = folder / PurePosixPath(urlsplit(tag["url"]).path).name
-    return hub.PlainFile(what=what, url=tag["url"], target=target)
-
-
-def _architecture_config(spec: ModelSpec) -> Mapping[str, Any]:
-    import open_clip
-
-    config: Mapping[str, Any] | None = open_clip.get_model_config(spec.architecture)
-    if config is None:
-        known = open_clip.list_models()
-        raise ModelError(
-            f'open_clip has no architecture "{spec.architecture}"',
-            where=spec.name,
-            remedy=meant(spec.architecture, known, most=3),
-        )
-    return config
-
-
-def _tag(spec: ModelSpec) -> Mapping[str, Any]:
-    from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
-
-    tag: Mapping[str, Any] = get_pretrained_cfg(spec.architecture, spec.weights)
-    if not tag:
-        raise ModelError(
-            f'open_clip has no weights "{spec.weights}" for {spec.architecture}',
-            where=spec.name,
-            remedy=meant(spec.weights, list_pretrained_tags_by_model(spec.architecture), most=3),
-        )
-    return tag
-
-
-def _published_preprocessing(architecture: str) -> dict[str, Any]:
-    """The preprocessing of an architecture's published weights, when they all agree.
-
-    open_clip would give any file OpenAI's mean and deviation, which is wrong for SigLIP,
-    MobileCLIP, PE… whose own weights all say otherwise.
-    """
-    from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
-
-    ways = [
-        _preprocessing(get_pretrained_cfg(architecture, tag))
-        for tag in list_pretrained_tags_by_model(architecture)
-    ]
-    return ways[0] if ways and all(other == ways[0] for other in ways) else {}
-
-
-def _preprocessing(tag: Mapping[str, Any]) -> dict[str, Any]:
-    """A pretrained tag's preprocessing, as arguments of ``create_model_from_pretrained``."""
-    return {f"image_{key}": tag[key] for key in ("mean", "std", "interpolation", "resize_mode")}
+        # As open_clip takes them: the safetensors of a pickle first.
+        first = re.sub(r"\.(bin|pth)$", ".safetensors", name)
+        names = hub.HUB_WEIGHTS if name in ("", hub.HUB_WEIGHTS[1]) else (first, name)
+        return hub.HubFile(what=what, repository=repository, names=names)
+    name = PurePosixPath(urlsplit(tag["url"]).path).name
+    return hub.PlainFile(
+        what=what, url=tag["url"], target=Path("~/.cache/clip").expanduser() / name
+    )
 
 
 def availability(spec: ModelSpec, *, offline: bool) -> Availability:
@@ -245,3 +240,48 @@ def availability(spec: ModelSpec, *, offline: bool) -> Availability:
     else:
         return published(spec).availability(offline=offline)
     return READY
+
+
+# ------------------------------------------------------------- around open_clip's loading
+
+
+@contextlib.contextmanager
+def telling(
+    spec: ModelSpec, source: Source, read: Callable[[Path], dict[str, Any]] | None = None
+) -> Iterator[None]:
+    """Turns what PyTorch, transformers and open_clip raise into one line.
+
+    open_clip's own reader of a checkpoint knows two wrappers of it: ``read`` stands in for it.
+    """
+    from open_clip import factory
+
+    theirs = factory.load_state_dict
+    if read is not None:
+        factory.load_state_dict = lambda path, **_how: read(Path(path))
+    try:
+        yield
+    except (MemoryError, VeilleError):
+        raise
+    except Exception as error:
+        what = spec.architecture or source.config.get("name") or "its own configuration"
+        if "Error(s) in loading state_dict" in str(error):
+            raise misfit(error, what, source.checkpoint) from error
+        of_the_hub = type(error).__module__.startswith(("huggingface_hub", "httpx"))
+        if of_the_hub or _NEEDS_NETWORK.search(str(error)):
+            raise WeightsUnavailable(
+                f"a part of the model cannot be fetched ({one_line(error)})",
+                where=spec.name,
+                remedy="run once with the network",
+                reason="unreachable",
+            ) from error
+        if isinstance(error, _ODD_CONTENT):
+            raise WeightsMismatch(
+                f"the checkpoint does not look like one of {what} ({one_line(error)})",
+                where=source.checkpoint,
+                remedy="declare the architecture that it was trained with",
+            ) from error
+        raise ModelError(
+            f"cannot be loaded ({one_line(error)})", where=source.checkpoint
+        ) from error
+    finally:
+        factory.load_state_dict = theirs
