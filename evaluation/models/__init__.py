@@ -7,14 +7,17 @@ zero-shot ones with open_clip, ``supervised`` trains a head on a trunk, and perh
 share; ``cards`` says what is known of a model before it runs.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from evaluation.errors import VeilleError
-from evaluation.models.base import Classifier, Explainable, Loading, Maker, Predictor, TextReader
-from evaluation.models.cards import card, licence_of
+from evaluation.models import cards
+from evaluation.models.base import Explainable, Loading, Maker, Predictor, TextReader
 from evaluation.models.checkpoints import is_path
+from evaluation.models.embedder import Classifier
+from evaluation.models.hub import hub_offline
 from evaluation.records import KINDS, Availability, Fetched, ModelCard, ModelSpec
 from evaluation.stores.embeddings import Embedder
 
@@ -67,7 +70,9 @@ def fetch(spec: ModelSpec, loading: Loading) -> Fetched:
     try:
         path = _maker(spec).fetch(spec, loading)
     except VeilleError as error:
-        return Fetched(model=spec, state="missing", reason=str(error), licence=licence_of(spec))
+        return Fetched(
+            model=spec, state="missing", reason=str(error), licence=cards.licence_of(spec)
+        )
     state: Literal["packages", "random", "local", "cached", "downloaded"]
     if spec.weights == "embedded":
         state = "packages"
@@ -78,12 +83,16 @@ def fetch(spec: ModelSpec, loading: Loading) -> Fetched:
     else:
         state = "cached" if before.ready else "downloaded"
     size = None if path is None else path.stat().st_size
-    return Fetched(model=spec, state=state, size=size, path=path, licence=licence_of(spec))
+    return Fetched(model=spec, state=state, size=size, path=path, licence=cards.licence_of(spec))
 
 
 def model_card(spec: ModelSpec) -> ModelCard:
     """What is known of a model here and now; nothing is fetched, and nothing is raised."""
-    return card(spec, _maker(spec).sizes if spec.embeds else lambda _: {})
+    sizes: Mapping[str, Any] = {}
+    # A model that cannot be built has no sizes: its case says why, the card need not.
+    with contextlib.suppress(Exception), hub_offline():
+        sizes = _maker(spec).sizes(spec) if spec.embeds else {}
+    return ModelCard(model=spec, **sizes, **cards.published(spec))
 
 
 def load_model(spec: ModelSpec, loading: Loading) -> Classifier:

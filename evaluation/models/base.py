@@ -16,7 +16,7 @@ from evaluation import records
 from evaluation.errors import ModelError
 from evaluation.net.announced import Progress
 from evaluation.records.base import silent
-from evaluation.stores.embeddings import Embedder, EmbeddingStore
+from evaluation.stores.embeddings import EmbeddingStore
 
 if TYPE_CHECKING:
     import torch
@@ -70,11 +70,13 @@ class Explainable(Protocol):
 
     fingerprint: str
     """SHA-256 over weights, architecture, preprocessing and precision."""
-    image_tower: torch.nn.Module
-    """The module that :meth:`forward` runs: an open_clip tower, or a timm trunk."""
     preprocessing: Mapping[str, Any]
     """How a photo becomes pixels, under the keys of open_clip's ``PreprocessCfg``: ``size`` (an
     int, or height and width), ``resize_mode``, ``mean``, ``std``, …"""
+
+    @property
+    def image_tower(self) -> torch.nn.Module:
+        """The module that :meth:`forward` runs: an open_clip tower, or a timm trunk."""
 
     def preprocess(self, image: Image.Image) -> Tensor:
         """RGB photo to (3, H, W) float32; safe to call from several threads."""
@@ -95,65 +97,6 @@ class TextReader(Protocol):
 
     def embed_texts(self, texts: Sequence[str]) -> records.FloatArray:
         """N texts to (N, D) float64 of unit length."""
-
-
-class Classifier(Embedder, Explainable, Protocol):
-    """A loaded model that embeds photos, and makes a linear head over the embeddings.
-
-    The embeddings know nothing of classes or prompts: they are what the store keeps.  They
-    have unit length for a CLIP model; of a supervised one they are the trunk's pooled features,
-    as they are.
-    """
-
-    spec: records.ModelSpec
-    weights_digest: str
-    """SHA-256 (hexadecimal) of the checkpoint file."""
-    architecture: Mapping[str, Any]
-    """The library that builds the image tower (open_clip, timm, torchvision), and its arguments."""
-    unit: bool
-    """Whether embeddings are brought to unit length."""
-    needs_training: bool
-    """Whether :meth:`head` fits labelled embeddings; otherwise it reads prompts, or the model
-    has learnt already."""
-    precision: str
-    """fp32, bf16 or fp16."""
-
-    @property
-    def views(self) -> Embedder | None:
-        """What :meth:`head` fits instead of the training photos as they are.
-
-        K augmented views of a photo are embedded together: ``preprocess`` gives (K, 3, H, W),
-        ``embed_images`` takes (B, K, 3, H, W) and gives (B, K x D), and ``dim`` is K x D.
-        """
-
-    def pictures(self, image: Image.Image, count: int) -> tuple[Image.Image, ...]:
-        """The photo as the model reads it, then ``count - 1`` of its augmented views.
-
-        Nothing for a model that is trained without augmentation, or not at all.
-        """
-
-    def head(
-        self,
-        classes: tuple[str, ...],
-        *,
-        prompts: records.PromptSet | None = None,
-        train: records.Support | None = None,
-        validation: records.Support | None = None,
-        seed: int = 0,
-    ) -> records.Head:
-        """The classifier of these classes.
-
-        Raises :class:`ModelError`: what it needs is missing, or cannot be learnt from.
-
-        Args:
-            classes: C names, in the order of the head's rows.
-            prompts: What a model that reads texts reads; another one ignores it.
-            train: What a supervised model learns from, K rows a photo if it has views; a CLIP
-                model, or one that has learnt already, ignores it.
-            validation: What its hyper-parameters are chosen on.
-            seed: Of whatever is random.
-
-        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

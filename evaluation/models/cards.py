@@ -7,16 +7,14 @@ training data, published accuracy) stands in ``facts.toml`` with its sources.
 
 from __future__ import annotations
 
-import contextlib
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evaluation.errors import VeilleError
-from evaluation.models.hub import HUB, hub_offline
-from evaluation.records import Licence, ModelCard, ModelSpec
+from evaluation.models.hub import HUB
+from evaluation.records import Licence, ModelSpec
 
 if TYPE_CHECKING:
     import torch
@@ -24,31 +22,22 @@ if TYPE_CHECKING:
 FACTS = Path(__file__).with_name("facts.toml")
 
 
-def card(spec: ModelSpec, sizes_of: Callable[[ModelSpec], Mapping[str, Any]]) -> ModelCard:
-    """What is known of a model here and now; nothing is fetched, and nothing is raised.
-
-    ``sizes_of`` is its kind's; see :meth:`evaluation.models.base.Maker.sizes`.
-    """
-    sizes: Mapping[str, Any] = {}
-    # A model that cannot be built has no sizes: its case says why, the card need not.
-    with contextlib.suppress(Exception), hub_offline():
-        sizes = sizes_of(spec)
-    known, sources = _facts(spec)
-    published = known.get("imagenet")
-    return ModelCard(
-        model=spec,
-        **sizes,
-        licence=licence_of(spec),
-        training=known.get("training", {}),
-        page=known.get("page", _hub_page(spec)),
-        published=published,
-        published_source=sources["results"] if published is not None else "",
-    )
+def published(spec: ModelSpec) -> Mapping[str, Any]:
+    """Fields of :class:`evaluation.records.ModelCard`: what ``facts.toml`` quotes, and a page."""
+    known = _known(spec)
+    accuracy = known.get("imagenet")
+    return {
+        "licence": licence_of(spec),
+        "training": known.get("training", {}),
+        "page": known.get("page", _hub_page(spec)),
+        "published": accuracy,
+        "published_source": "" if accuracy is None else facts()["sources"]["results"],
+    }
 
 
 def licence_of(spec: ModelSpec) -> Licence | None:
     """The licence of published weights, as ``facts.toml`` has it; None when it does not."""
-    known, _ = _facts(spec)
+    known = _known(spec)
     if "licence" not in known:
         return None
     return Licence(
@@ -81,41 +70,38 @@ def facts() -> Mapping[str, Any]:
     return tomllib.loads(FACTS.read_text(encoding="utf-8"))
 
 
-def _facts(spec: ModelSpec) -> tuple[Mapping[str, Any], Mapping[str, str]]:
-    """What is published of these weights, and the sources of all figures."""
+def _known(spec: ModelSpec) -> Mapping[str, Any]:
+    """The entry of ``facts.toml`` for these weights; {} without one."""
     architecture, weights = as_tag(spec)
     wanted = {"architecture": architecture, "weights": weights, "kind": spec.kind}
-    known: Mapping[str, Any] = next(
-        (
-            entry
-            for entry in facts()["models"]
-            if all(entry[key] == wanted[key] for key in wanted.keys() & entry.keys())
-        ),
-        {},
-    )
-    return known, facts()["sources"]
+    entries: list[Mapping[str, Any]] = facts()["models"]
+    for entry in entries:
+        if all(entry.get(key, value) == value for key, value in wanted.items()):
+            return entry
+    return {}
 
 
 def as_tag(spec: ModelSpec) -> tuple[str, str]:
     """The architecture and tag of weights; those of a repository when open_clip lists it."""
-    from open_clip.pretrained import get_pretrained_cfg, list_pretrained
+    from open_clip.pretrained import list_pretrained
 
     if spec.weights.startswith(HUB):
-        repository = spec.weights.removeprefix(HUB)
+        page = _hub_page(spec)
         for architecture, tag in list_pretrained():
-            place = str(get_pretrained_cfg(architecture, tag).get("hf_hub", ""))
-            if place.rpartition("/")[0] == repository:
+            if _page_of_tag(architecture, tag) == page:
                 return architecture, tag
     return spec.architecture, spec.weights
 
 
 def _hub_page(spec: ModelSpec) -> str:
     """The page of a repository of the hub; "" for weights from elsewhere."""
-    from open_clip.pretrained import get_pretrained_cfg
-
     if spec.weights.startswith(HUB):
         return f"https://huggingface.co/{spec.weights.removeprefix(HUB)}"
-    with contextlib.suppress(VeilleError, AttributeError):
-        place = str(get_pretrained_cfg(spec.architecture, spec.weights).get("hf_hub", ""))
-        return f"https://huggingface.co/{place.rpartition('/')[0]}" if place else ""
-    return ""
+    return _page_of_tag(spec.architecture, spec.weights)
+
+
+def _page_of_tag(architecture: str, tag: str) -> str:
+    from open_clip.pretrained import get_pretrained_cfg
+
+    place = str(get_pretrained_cfg(architecture, tag).get("hf_hub", ""))
+    return f"https://huggingface.co/{place.rpartition('/')[0]}" if place else ""

@@ -26,7 +26,7 @@ import numpy as np
 
 from evaluation import records
 from evaluation.data.photos import open_photo
-from evaluation.errors import ModelError, WeightsUnavailable, one_line
+from evaluation.errors import ModelError, Reason, WeightsUnavailable, one_line
 from evaluation.models.base import READY, Loading, Predictor, check_options
 from evaluation.stores.sqlite_file import SqliteFile, Table
 
@@ -49,9 +49,6 @@ _TEXT = """Which of these does the photo show?
 {list}
 
 Answer with its number."""
-
-
-_SIDE = 512
 _TOKENS_AT_MOST = 64
 _TOP = 20
 """Alternatives of a token, the most that servers give."""
@@ -72,10 +69,6 @@ class Answer(NamedTuple):
     """From the question to the answer, waits for a busy server included."""
 
 
-Answers = Mapping[str, Sequence[Answer]]
-"""Digest of a photo to its answers."""
-
-
 class ChatModel(Predictor):
     """The role ``Predictor`` over a server that looks at photos."""
 
@@ -87,13 +80,11 @@ class ChatModel(Predictor):
         prompts: records.PromptSet | None,
     ) -> None:
         self.spec, self._loading, self._classes, self._prompts = spec, loading, classes, prompts
-        self.weights_digest = records.digest_of([_endpoint(spec), spec.weights])
-        options = spec.options
+        self._endpoint, options = _endpoint(spec), spec.options
+        self.weights_digest = records.digest_of([self._endpoint, spec.weights])
         self._samples = int(options.get("samples", 1))
-        self._side = int(options.get("side", _SIDE))
+        self._side = int(options.get("side", 512))
         self._cap = float(options.get("max_cost", math.inf))
-        self._prices = [float(options.get(name, 0)) for name in ("price_in", "price_out")]
-        self._known: dict[str, Sequence[Answer]] = {}
 
     @cached_property
     def _client(self) -> Any:
@@ -101,7 +92,7 @@ class ChatModel(Predictor):
 
         options = self.spec.options
         return OpenAI(
-            base_url=_endpoint(self.spec),
+            base_url=self._endpoint,
             api_key=os.environ.get(str(options.get("key_variable", "OPENAI_API_KEY")), "none"),
             max_retries=TRIES,
             timeout=float(options.get("seconds", 60)),
@@ -117,14 +108,14 @@ class ChatModel(Predictor):
         Raises :class:`ModelError` when photos may not leave this machine, when the cap of the
         cost is reached, or when the server gives up: what was answered is kept.
         """
-        answers = self._answered(samples)
+        answers = self._answers(samples)
         rows = [self._row(answers[sample.digest], sample.label) for sample in samples]
         probabilities = np.array(rows).reshape(len(samples), len(self._classes))
         return records.Predictions.of(self._classes, samples, probabilities)
 
     def facts(self, samples: Sequence[records.Sample]) -> Mapping[str, records.Option]:
         """Tokens, money and refusals, over the answers for these photos."""
-        answers = [answer for each in self._answered(samples).values() for answer in each]
+        answers = [answer for each in self._answers(samples).values() for answer in each]
         price = sum(map(self._price, answers))
         facts: dict[str, records.Option] = {
             "tokens_in": sum(answer.tokens_in for answer in answers),
@@ -147,47 +138,36 @@ class ChatModel(Predictor):
 
     # ------------------------------------------------------------------------ asking
 
-    def _answered(self, samples: Sequence[records.Sample]) -> Answers:
-        """The answers for some photos, asked for where they are not kept."""
-        photos = {sample.digest: sample for sample in samples if sample.digest not in self._known}
-        if photos:
-            self._known |= self._kept_or_asked(photos)
-        return {sample.digest: self._known[sample.digest] for sample in samples}
-
-    def _kept_or_asked(self, photos: Mapping[str, records.Sample]) -> Answers:
+    def _answers(self, samples: Sequence[records.Sample]) -> Mapping[str, Sequence[Answer]]:
+        """By digest of a photo: the answers, asked for where they are not kept."""
         question = self._question()
         asked = records.digest_of([self.weights_digest, question, self._side])
+        photos = {sample.digest: sample for sample in samples}
+        kept: dict[str, dict[int, Answer]] = {digest: {} for digest in photos}
         with SqliteFile(
             self._loading.cache / "answers.sqlite",
             (_ANSWERS,),
             what="the store of answers",
             remade="the server is asked again",
         ) as store:
-            kept: dict[str, dict[int, Answer]] = {digest: {} for digest in photos}
-            for _, photo, sample, *row in store.rows(_ANSWERS, [asked], list(photos)):
-                number, shares, *tokens = row
+            for _, photo, sample, number, shares, *tokens in store.rows(_ANSWERS, [asked], photos):
                 kept[photo][sample] = Answer(number, tuple(json.loads(shares)), *tokens)
-            missing = [
-                (digest, number)
-                for digest, known in kept.items()
-                for number in range(self._samples)
-                if number not in known
-            ]
+            numbers = range(self._samples)
+            missing = [(photo, i) for photo in photos for i in numbers if i not in kept[photo]]
             if missing:
-                self._may_ask(len(missing), question)
+                self._require_leave(len(missing), question)
             spent = 0.0
-            for done, (digest, number) in enumerate(missing, start=1):
-                answer = self._ask(photos[digest], question)
-                chosen, shares, *tokens = answer
-                answered = (asked, digest, number, chosen, json.dumps(shares), *tokens)
-                store.add(_ANSWERS, [answered])
-                kept[digest][number] = answer
+            for done, (photo, i) in enumerate(missing, start=1):
+                answer = self._ask(photos[photo], question)
+                number, shares, *tokens = kept[photo][i] = answer
+                store.add(_ANSWERS, [(asked, photo, i, number, json.dumps(shares), *tokens)])
                 spent += self._price(answer)
                 self._loading.watch(done, len(missing), f"{spent:.4f}" if spent else "")
-                if spent > self._cap and done < len(missing):
-                    what = f"{spent:.4f} was spent on {done} of {len(missing)} answers"
-                    raise self._too_dear(what)
-        return {digest: [known[i] for i in range(self._samples)] for digest, known in kept.items()}
+                if done < len(missing):
+                    self._cap_at(
+                        spent, f"{spent:.4f} was spent on {done} of {len(missing)} answers"
+                    )
+        return {photo: [known[i] for i in numbers] for photo, known in kept.items()}
 
     def _question(self) -> str:
         if self._prompts is None:
@@ -198,28 +178,31 @@ class ChatModel(Predictor):
         ]
         return _TEXT.format(list="\n".join(lines))
 
-    def _may_ask(self, count: int, question: str) -> None:
+    def _require_leave(self, count: int, question: str) -> None:
         """Before the first question: may the photos leave, and is the estimate below the cap?"""
-        if not _is_local(_endpoint(self.spec)) and not self.spec.options.get("send_photos"):
+        if not _is_local(self._endpoint) and not self.spec.options.get("send_photos"):
             raise ModelError(
-                f"{count} photos would be sent to {urlsplit(_endpoint(self.spec)).hostname}",
+                f"{count} photos would be sent to {urlsplit(self._endpoint).hostname}",
                 where=self.spec.name,
                 remedy="write options.send_photos = true in the study, if they may leave",
             )
         tokens = len(question) / _LETTERS_A_TOKEN + (self._side / _PIXELS_A_TOKEN) ** 2
         guess = Answer(number=0, shares=(), tokens_in=round(tokens), tokens_out=_TOKENS_OUT)
-        if (price := count * self._price(guess)) > self._cap:
-            raise self._too_dear(f"{count} answers would cost some {price:.2f}")
+        price = count * self._price(guess)
+        self._cap_at(price, f"{count} answers would cost some {price:.2f}")
 
-    def _too_dear(self, what: str) -> ModelError:
-        return ModelError(
-            f"{what}, and max_cost is {self._cap:g}",
-            where=self.spec.name,
-            remedy="raise max_cost: what was answered is kept",
-        )
+    def _cap_at(self, price: float, what: str) -> None:
+        if price > self._cap:
+            raise ModelError(
+                f"{what}, and max_cost is {self._cap:g}",
+                where=self.spec.name,
+                remedy="raise max_cost: what was answered is kept",
+            )
 
     def _price(self, answer: Answer) -> float:
-        price_in, price_out = self._prices
+        price_in, price_out = (
+            float(self.spec.options.get(f"price_{way}", 0)) for way in ("in", "out")
+        )
         return (answer.tokens_in * price_in + answer.tokens_out * price_out) / 1e6
 
     def _ask(self, sample: records.Sample, question: str) -> Answer:
@@ -252,41 +235,38 @@ class ChatModel(Predictor):
         except (OpenAIError, ValueError, AttributeError, IndexError, TypeError) as error:
             raise ModelError(
                 f"the server gave no answer ({one_line(error, 120)})",
-                where=f"{self.spec.name}, {_endpoint(self.spec)}",
+                where=f"{self.spec.name}, {self._endpoint}",
                 remedy="try again later: what was answered is kept",
             ) from error
-        text = choice.message.content or ""
+        number, shares = _read(choice, numbers)
         return Answer(
-            number=_number(text, len(numbers)),
-            shares=_shares(choice, text, numbers),
+            number=number,
+            shares=shares,
             tokens_in=int(getattr(usage, "prompt_tokens", 0) or 0),
             tokens_out=int(getattr(usage, "completion_tokens", 0) or 0),
             seconds=time.perf_counter() - start,
         )
 
 
-def _number(text: str, count: int) -> int:
-    """The number of an answer; 0 when it is none of the list."""
+def _read(choice: Any, numbers: Sequence[str]) -> tuple[int, tuple[float, ...]]:
+    """The number that was said, 0 for none of the list, and (C,) probabilities.
+
+    Those come from the token that is the number, where one token is; else there are none.
+    """
     try:
-        number = int(json.loads(text)["number"])
+        number = int(json.loads(choice.message.content or "")["number"])
     except (ValueError, TypeError, KeyError):
-        return 0
-    return number if 1 <= number <= count else 0
-
-
-def _shares(choice: Any, text: str, numbers: Sequence[str]) -> tuple[float, ...]:
-    """(C,) probabilities from the token that is the number, where one token is; else none."""
+        number = 0
+    if not 1 <= number <= len(numbers):
+        return 0, ()
     tokens = getattr(choice.logprobs, "content", None) or ()
-    number = str(_number(text, len(numbers)))
-    at = [token for token in tokens if token.token.strip(' "') == number]
-    if len(at) != 1:
-        return ()
+    at = [token for token in tokens if token.token.strip(' "') == str(number)]
     shares = dict.fromkeys(numbers, 0.0)
-    for token in at[0].top_logprobs:
+    for token in at[0].top_logprobs if len(at) == 1 else ():
         if (name := token.token.strip(' "')) in shares:
             shares[name] += math.exp(token.logprob)
     total = sum(shares.values())
-    return tuple(share / total for share in shares.values()) if total else ()
+    return number, tuple(share / total for share in shares.values()) if total else ()
 
 
 def _picture(sample: records.Sample, side: int) -> str:
@@ -313,38 +293,24 @@ def _is_local(endpoint: str) -> bool:
 
 def availability(spec: records.ModelSpec, *, offline: bool) -> records.Availability:
     """Whether it could be asked; see :class:`evaluation.models.base.Maker`."""
-    _require(spec, offline=offline)
-    return READY
-
-
-def _require(spec: records.ModelSpec, *, offline: bool) -> None:
-    """Raises :class:`WeightsUnavailable` when it cannot be asked here and now."""
+    endpoint = _endpoint(spec)
+    trouble: tuple[str, str, Reason]
     if importlib.util.find_spec("openai") is None:
-        raise WeightsUnavailable(
-            "it needs the package openai",
-            where=spec.name,
-            remedy='pip install "veille-clip[chat]"',
-            reason="no-package",
-        )
-    if urlsplit(_endpoint(spec)).scheme not in ("http", "https"):
-        raise WeightsUnavailable(
-            "options.endpoint is missing",
-            where=spec.name,
-            remedy="write the http(s) address of its server, up to /v1",
-            reason="no-file",
-        )
-    if offline and not _is_local(_endpoint(spec)):
-        raise WeightsUnavailable(
-            "it is not on this machine",
-            where=spec.name,
-            remedy="run without --offline",
-            reason="offline",
-        )
+        trouble = "it needs the package openai", 'pip install "veille-clip[chat]"', "no-package"
+    elif urlsplit(endpoint).scheme not in ("http", "https"):
+        remedy = "write the http(s) address of its server, up to /v1"
+        trouble = "options.endpoint is missing", remedy, "no-file"
+    elif offline and not _is_local(endpoint):
+        trouble = "it is not on this machine", "run without --offline", "offline"
+    else:
+        return READY
+    what, remedy, reason = trouble
+    raise WeightsUnavailable(what, where=spec.name, remedy=remedy, reason=reason)
 
 
 def fetch(spec: records.ModelSpec, loading: Loading) -> None:
     """Nothing: its weights are the server's.  Raises as :func:`load`."""
-    _require(spec, offline=loading.offline)
+    availability(spec, offline=loading.offline)
 
 
 def load(spec: records.ModelSpec, loading: Loading) -> ChatModel:
@@ -354,7 +320,7 @@ def load(spec: records.ModelSpec, loading: Loading) -> ChatModel:
     options make no sense.
     """
     check_options(spec, OPTIONS)
-    _require(spec, offline=loading.offline)
+    availability(spec, offline=loading.offline)
     if loading.photos is None:
         raise ModelError("it needs a study to belong to", where=spec.name)
     return ChatModel(spec, loading, loading.photos.classes, None)

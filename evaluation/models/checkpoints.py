@@ -99,38 +99,35 @@ def read_checkpoint(path: Path) -> Checkpoint:
     one that no network computes with: complex, integers where a weight is expected, not a number.
     """
     saved = _opened(path)
-    form = ["safetensors" if path.suffix == ".safetensors" else "PyTorch", *_trainings(saved)]
-    while isinstance(saved, dict) and not _has_tensors(saved):
+    form = ["safetensors" if path.suffix == ".safetensors" else "PyTorch"]
+    if isinstance(saved, dict):  # what a training loop says of itself beside the weights
+        lightning, epoch = saved.get("pytorch-lightning_version"), saved.get("epoch")
+        form += [f"Lightning {one_line(lightning, 20)}"] if isinstance(lightning, str) else []
+        form += [f"epoch {epoch}"] if isinstance(epoch, int) else []
+    while not (state := _tensors_of(saved)) and isinstance(saved, dict):
         key = next((key for key in WRAPPERS if isinstance(saved.get(key), dict)), None)
         if key is None:
             break
         form.append(f"in {key}")
         saved = saved[key]
-    if not isinstance(saved, dict) or not _has_tensors(saved):
+    if not state:
         raise ModelError(
             f"the file holds a {type(saved).__name__} and no tensors of a network",
             where=path,
             remedy="save the weights alone: torch.save(model.state_dict(), path)",
         )
-    state, prefix = _without_prefix(
-        {str(name): value for name, value in saved.items() if _is_tensor(value)}
-    )
+    state, prefix = _without_prefix(state)
     for name, value in state.items():
         _refuse_odd(name, value, path)
-    below = [f"below {prefix}{_WRITERS.get(prefix, '')}"] if prefix else []
-    return Checkpoint(tensors=state, form=", ".join(form + below))
+    form += [f"below {prefix}{_WRITERS.get(prefix, '')}"] if prefix else []
+    return Checkpoint(tensors=state, form=", ".join(form))
 
 
-def _trainings(saved: Any) -> list[str]:
-    """What a training loop says of itself beside the weights."""
-    if not isinstance(saved, dict):
-        return []
-    lightning = saved.get("pytorch-lightning_version")
-    epoch = saved.get("epoch")
-    return [
-        *([f"Lightning {one_line(lightning, 20)}"] if isinstance(lightning, str) else []),
-        *([f"epoch {epoch}"] if isinstance(epoch, int) else []),
-    ]
+def _tensors_of(saved: Any) -> dict[str, torch.Tensor]:
+    import torch
+
+    items = saved.items() if isinstance(saved, dict) else ()
+    return {str(name): value for name, value in items if isinstance(value, torch.Tensor)}
 
 
 def _opened(path: Path) -> Any:
@@ -148,24 +145,19 @@ def _opened(path: Path) -> Any:
         raise
     except Exception as error:  # torch, pickle and safetensors raise many kinds
         pickled = re.search(r"GLOBAL ([\w.]*\.\w+)", str(error))
+        what = "the checkpoint is damaged, cut short, or not a file of plain tensors"
+        remedy = "fetch or write it again, if possible as .safetensors"
+        code = ", which cannot be read without running its code"
         if isinstance(error, pickle.UnpicklingError) and pickled:
-            what = f"a whole pickled model or object ({pickled[1]})"
+            what = f"a whole pickled model or object ({pickled[1]}){code}"
             remedy = "load it where its code is, then torch.save(model.state_dict(), path)"
         elif "TorchScript" in str(error):
-            what, remedy = "a TorchScript archive", "convert it to .safetensors"
+            what, remedy = f"a TorchScript archive{code}", "convert it to .safetensors"
         else:
             with path.open("rb") as file:
-                pointer = file.read(len(LFS_POINTER)) == LFS_POINTER
-            raise ModelError(
-                "only the pointer of a file that Git LFS has not fetched"
-                if pointer
-                else "the checkpoint is damaged, cut short, or not a file of plain tensors",
-                where=path,
-                remedy="git lfs pull"
-                if pointer
-                else "fetch or write it again, if possible as .safetensors",
-            ) from error
-        what = f"{what}, which cannot be read without running its code"
+                if file.read(len(LFS_POINTER)) == LFS_POINTER:
+                    what = "only the pointer of a file that Git LFS has not fetched"
+                    remedy = "git lfs pull"
         raise ModelError(what, where=path, remedy=remedy) from error
 
 
@@ -178,16 +170,6 @@ def _numpy_numbers() -> list[Any]:
     # NumPy 1 wrote another name of the same functions.
     old = [(builder, f"numpy.core.multiarray.{builder.__name__}") for builder in builders]
     return [np.ndarray, np.dtype, codecs.encode, *builders, *old, *dtypes]
-
-
-def _is_tensor(value: object) -> bool:
-    import torch
-
-    return isinstance(value, torch.Tensor)
-
-
-def _has_tensors(saved: Mapping[Any, object]) -> bool:
-    return any(_is_tensor(value) for value in saved.values())
 
 
 def _without_prefix(state: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], str]:
@@ -223,19 +205,15 @@ def misfit(
     error: Exception, architecture: str, where: object, tensors: int | None = None
 ) -> WeightsMismatch:
     """PyTorch's account of a state dict of so many tensors that does not fit, in a few words."""
-    text = str(error)
-    missing = re.search(r"Missing key\(s\) in state_dict: (.*?)\. *(?:\n|$)", text, re.DOTALL)
-    unexpected = re.search(r"Unexpected key\(s\) in state_dict: (.*?)\. *(?:\n|$)", text, re.DOTALL)
-    shapes = re.findall(r"size mismatch for ([^:]+):", text)
-    names = [re.findall(r'"([^"]+)"', named[1]) if named else [] for named in (missing, unexpected)]
-    kinds = ("tensors missing", "unexpected", "of another shape")
-    counts = [
-        f"{len(named)} {what} ({named[0]}…)"
-        for named, what in zip((*names, shapes), kinds, strict=True)
-        if named
-    ]
+    text, names = str(error), {}
+    for key, label in (("Missing", "tensors missing"), ("Unexpected", "unexpected")):
+        named = re.search(rf"{key} key\(s\) in state_dict: (.*?)\. *(?:\n|$)", text, re.DOTALL)
+        names[label] = re.findall(r'"([^"]+)"', named[1]) if named else []
+    names["of another shape"] = re.findall(r"size mismatch for ([^:]+):", text)
+    counts = [f"{len(named)} {label} ({named[0]}…)" for label, named in names.items() if named]
     if counts and tensors is not None:
-        counts.append(f"{tensors - len(names[1]) - len(shapes)} of its {tensors} fit")
+        fit = tensors - len(names["unexpected"]) - len(names["of another shape"])
+        counts.append(f"{fit} of its {tensors} fit")
     return WeightsMismatch(
         f"the checkpoint does not fit {architecture}: {', '.join(counts) or one_line(error)}",
         where=where,

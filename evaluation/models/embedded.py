@@ -15,20 +15,21 @@ once, and one may be killed at any moment.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import json
 import math
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable, one_line
 from evaluation.files import json_object, replacing
 from evaluation.models.checkpoints import file_digest
-from evaluation.models.hub import HUB_CONFIG, hub_offline
+from evaluation.models.hub import HUB_CONFIG, HUB_WEIGHTS, hub_offline
 from evaluation.models.text import SentenceEncoder
 from evaluation.records.base import unit
 
@@ -61,7 +62,7 @@ LOGIT_SCALE = math.log(100.0)
 """CLIP's upper bound.  Nothing here was trained to be a probability, so no scale is right:
 predictions do not depend on it, probabilities do, and the site says so."""
 
-WEIGHTS_FILE = "open_clip_model.safetensors"
+WEIGHTS_FILE = HUB_WEIGHTS[0]
 SEAL_FILE = "assembly.json"
 """Written last: what the folder holds, and from what it was made."""
 TEXT_CONFIG_FILE = "config.json"
@@ -69,8 +70,6 @@ _TEXT_FILES = (
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"),
     TEXT_CONFIG_FILE,
 )
-DIGEST_LENGTH = 64
-"""Of a SHA-256 in hexadecimal."""
 _ENCODER = "model.safetensors"
 
 
@@ -115,6 +114,17 @@ def _readable(path: Path, package: str) -> Path:
     return path
 
 
+@contextlib.contextmanager
+def _taking(path: Path, package: str) -> Iterator[None]:
+    """Whatever does not fit while a package's file is read says that it is another file."""
+    try:
+        yield
+    except Exception as error:  # torch, pickle and safetensors raise many kinds
+        raise WeightsMismatch(
+            f"not the weights of {package}", where=path, remedy="reinstall that package"
+        ) from error
+
+
 # ---------------------------------------------------------------------- the trunk
 
 
@@ -129,25 +139,17 @@ def load_classifier_state(path: Path) -> State:
     import timm
     import torch
 
-    try:
+    with _taking(path, TRUNK_PACKAGE):
         theirs = torch.load(path, map_location="cpu", weights_only=True)
         with torch.device("meta"):
             ours = timm.create_model(TRUNK, pretrained=False).state_dict()
-        roles = [
+        given, wanted = (
             [(name.rpartition(".")[2], tensor.shape) for name, tensor in state.items()]
             for state in (theirs, ours)
-        ]
-    except Exception as error:  # torch and pickle raise many kinds
-        raise _other_weights(path, TRUNK_PACKAGE) from error
-    if roles[0] != roles[1]:
-        raise _other_weights(path, TRUNK_PACKAGE)
-    return dict(zip(ours, theirs.values(), strict=True))
-
-
-def _other_weights(path: Path, package: str) -> WeightsMismatch:
-    return WeightsMismatch(
-        f"not the weights of {package}", where=path, remedy="reinstall that package"
-    )
+        )
+        if given != wanted:
+            raise ValueError("other tensors")
+        return dict(zip(ours, theirs.values(), strict=True))
 
 
 def split_classifier(state: Mapping[str, torch.Tensor]) -> tuple[State, torch.Tensor]:
@@ -196,9 +198,8 @@ def _is_complete(folder: Path) -> bool:
         sizes: dict[str, int] = seal["files"]
         # The text tower's configuration is named by an absolute path: a cache that was moved
         # is assembled again.
-        return (seal["folder"], len(seal["weights"])) == (str(folder), DIGEST_LENGTH) and all(
-            (folder / name).stat().st_size == size for name, size in sizes.items()
-        )
+        same = seal["folder"] == str(folder) and bool(seal["weights"])
+        return same and all((folder / name).stat().st_size == sizes[name] for name in sizes)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 
@@ -235,6 +236,7 @@ def _checkpoint_state(work: Path) -> State:
     """The whole model's tensors, under open_clip's names."""
     import torch
     from open_clip import CustomTextCLIP
+    from safetensors.torch import load_file
 
     towers = model_config(work)
     del towers["custom_text"]  # which is what makes open_clip build this class
@@ -242,31 +244,22 @@ def _checkpoint_state(work: Path) -> State:
         model = CustomTextCLIP(**towers, init_logit_scale=LOGIT_SCALE)
     trunk, classifier = split_classifier(load_classifier_state(trunk_file()))
     model.visual.trunk.load_state_dict(trunk)
-    _load_text_tower(model)
-    sentences = SentenceEncoder(work, text_folder() / _ENCODER, CONTEXT_LENGTH, prefix="")
+    encoder = text_folder() / _ENCODER
+    with _taking(encoder, TEXT_PACKAGE):
+        # The mean of the tokens is taken; BERT's own pooler is not part of the encoder.
+        kept = {
+            name: value
+            for name, value in load_file(encoder).items()
+            if not name.startswith("pooler.") and not name.endswith("position_ids")
+        }
+        model.text.transformer.load_state_dict(kept)
+    sentences = SentenceEncoder(work, encoder, CONTEXT_LENGTH, prefix="")
     texts = torch.from_numpy(unit(sentences.features(imagenet_names()))).float()
     projection = (texts - texts.mean(0)).T @ (classifier - classifier.mean(0))
     with torch.no_grad():
         model.visual.head.proj.weight.copy_(projection)
     state: State = model.state_dict()
     return {name: value.contiguous() for name, value in state.items()}
-
-
-def _load_text_tower(model: Any) -> None:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    path = text_folder() / _ENCODER
-    try:
-        # The mean of the tokens is taken; BERT's own pooler is not part of the encoder.
-        kept = {
-            name: value
-            for name, value in load_file(path).items()
-            if not name.startswith("pooler.") and not name.endswith("position_ids")
-        }
-        model.text.transformer.load_state_dict(kept)
-    except (SafetensorError, RuntimeError) as error:
-        raise _other_weights(path, TEXT_PACKAGE) from error
 
 
 def imagenet_names() -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -15,7 +16,7 @@ from evaluation.models.base import fingerprint_of, input_size
 from evaluation.models.checkpoints import tensors_digest
 from evaluation.models.devices import dtype_of, keep_freed_memory, warn_of_emulation
 from evaluation.models.fusing import fused
-from evaluation.records import FloatArray, ModelSpec
+from evaluation.records import FloatArray, Head, ModelSpec, PromptSet, Support
 from evaluation.stores.embeddings import Embedder
 
 if TYPE_CHECKING:
@@ -121,12 +122,25 @@ class Trunk:
     """(N, F) features to (N, D) embeddings; differentiable."""
 
 
-class TowerEmbedder:
-    """The roles ``Embedder`` and ``Explainable`` over an image tower; see ``models.base``."""
+class Classifier(ABC):
+    """A loaded model that embeds photos, and makes a linear head over the embeddings.
+
+    It has the roles ``Embedder`` and ``Explainable``, over an image tower.  The embeddings know
+    nothing of classes or prompts: they are what the store keeps.  They have unit length for a CLIP
+    model; of a supervised one they are the trunk's pooled features, as they are.
+    """
 
     unit = False
     """Whether embeddings are brought to unit length."""
     views: Embedder | None = None
+    """What :meth:`head` fits instead of the training photos as they are.
+
+    K augmented views of a photo are embedded together: ``preprocess`` gives (K, 3, H, W),
+    ``embed_images`` takes (B, K, 3, H, W) and gives (B, K x D), and ``dim`` is K x D.
+    """
+    needs_training: bool
+    """Whether :meth:`head` fits labelled embeddings; otherwise it reads prompts, or the model
+    has learnt already."""
 
     def __init__(self, spec: ModelSpec, identity: Identity, tower: Callable[[], Tower]) -> None:
         """A model whose tower is made when a photo needs it, once."""
@@ -136,9 +150,40 @@ class TowerEmbedder:
         self.architecture = identity.architecture
         self._tower = cache(tower)
 
+    @abstractmethod
+    def head(
+        self,
+        classes: tuple[str, ...],
+        *,
+        prompts: PromptSet | None = None,
+        train: Support | None = None,
+        validation: Support | None = None,
+        seed: int = 0,
+    ) -> Head:
+        """The classifier of these classes.
+
+        Raises :class:`ModelError`: what it needs is missing, or cannot be learnt from.
+
+        Args:
+            classes: C names, in the order of the head's rows.
+            prompts: What a model that reads texts reads; another one ignores it.
+            train: What a supervised model learns from, K rows a photo if it has views; a CLIP
+                model, or one that has learnt already, ignores it.
+            validation: What its hyper-parameters are chosen on.
+            seed: Of whatever is random.
+
+        """
+
+    def pictures(self, image: Image.Image, count: int) -> tuple[Image.Image, ...]:  # noqa: ARG002
+        """The photo as the model reads it, then ``count - 1`` of its augmented views.
+
+        Nothing for a model that is trained without augmentation, or not at all.
+        """
+        return ()
+
     @property
     def image_tower(self) -> torch.nn.Module:
-        """See :class:`Explainable`."""
+        """See :class:`evaluation.models.base.Explainable`."""
         return self._tower().module
 
     def preprocess(self, image: Image.Image) -> torch.Tensor:
@@ -150,17 +195,13 @@ class TowerEmbedder:
         import torch
 
         with torch.inference_mode():
-            rows = self._embeddings(self._tower().quick, batch)
-            result: NDArray[np.float32] = rows.cpu().numpy()
+            features = self._features(self._tower().quick, batch)
+            result: NDArray[np.float32] = self._scaled(features).cpu().numpy()
         return result
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """See :meth:`Explainable.forward`."""
-        return self._embeddings(self.image_tower, pixels)
-
-    def _embeddings(self, module: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
-
-        return self._scaled(self._features(module, pixels))
+        """See :meth:`evaluation.models.base.Explainable.forward`."""
+        return self._scaled(self._features(self.image_tower, pixels))
 
     def _scaled(self, features: torch.Tensor) -> torch.Tensor:
         import torch
@@ -169,9 +210,9 @@ class TowerEmbedder:
 
     def _features(self, module: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         tower = self._tower()
-        found = module(pixels.to(tower.device, tower.dtype, memory_format=tower.layout))
+        output = module(pixels.to(tower.device, tower.dtype, memory_format=tower.layout))
         # CoCa's tower gives its tokens as well.
-        features: torch.Tensor = found[0] if isinstance(found, tuple) else found
+        features: torch.Tensor = output[0] if isinstance(output, tuple) else output
         return features.float()
 
     @cached_property
@@ -204,7 +245,3 @@ class TowerEmbedder:
             precision=self.precision,
         )
         return Trunk(key=key, embed=embed, project=project)
-
-    def pictures(self, image: Image.Image, count: int) -> tuple[Image.Image, ...]:  # noqa: ARG002
-        """Nothing, unless it is trained on augmented views."""
-        return ()

@@ -10,8 +10,8 @@ too, of its test and validation parts.
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,8 +32,7 @@ SUM_TOLERANCE = 1e-3
 """Of the probabilities of a photo, which were perhaps rounded on their way here."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
+class _Answer(NamedTuple):
     line: str
     """File and number, for messages."""
     probabilities: tuple[float, ...]
@@ -57,7 +56,7 @@ class GivenPredictions(Predictor):
 
         Raises :class:`ModelError` for a photo without a row.
         """
-        rows = [self._answer(sample) for sample in samples]
+        rows = self._rows(samples)
         missing = [sample.id for sample, row in zip(samples, rows, strict=True) if row is None]
         if missing:
             raise ModelError(
@@ -70,56 +69,47 @@ class GivenPredictions(Predictor):
 
     def covers(self, samples: Sequence[Sample]) -> int:
         """See :meth:`Predictor.covers`."""
-        return sum(self._answer(sample) is not None for sample in samples)
+        return sum(row is not None for row in self._rows(samples))
 
     def others(self, samples: Sequence[Sample]) -> int:
         """See :meth:`Predictor.others`."""
-        used = {key for sample in samples for key in _names(sample) if key in self._answers}
-        return len(self._answers) - len(used)
+        return len(self._answers.keys() - {key for sample in samples for key in _names(sample)})
 
     def facts(self, samples: Sequence[Sample]) -> Mapping[str, Option]:
         """The mean cost of these photos, where each of them has one."""
-        costs = [
-            row.cost for sample in samples if (row := self._answer(sample)) and row.cost is not None
-        ]
+        costs = [row.cost for row in self._rows(samples) if row and row.cost is not None]
         whole = costs and len(costs) == len(samples)
         return {"cost_per_photo": math.fsum(costs) / len(costs)} if whole else {}
 
-    def _answer(self, sample: Sample) -> _Answer | None:
-        return next((self._answers[key] for key in _names(sample) if key in self._answers), None)
+    def _rows(self, samples: Sequence[Sample]) -> list[_Answer | None]:
+        known = self._answers
+        return [next(filter(None, map(known.get, _names(sample))), None) for sample in samples]
 
     def _read(self, file: Path) -> None:
-        table = read_rows(file, ())
+        table, person = read_rows(file, ()), self.spec.person
         photo = _column(table.columns, PHOTO_COLUMNS, file, "the photo")
-        person = self.spec.person
-        present = [] if person else [one for one in self.classes if one in table.columns]
-        if present and len(present) < len(self.classes):
-            absent = [label for label in self.classes if label not in present]
+        absent = [label for label in self.classes if person or label not in table.columns]
+        if 0 < len(absent) < len(self.classes):
             raise ModelError(
                 f"no column of probabilities for {quoted(absent)}",
                 where=file,
                 remedy="give every class of the study one, or the predicted class alone",
             )
         known = (person.casefold(),) if person else ANSWER_COLUMNS
-        answer = "" if present else _column(table.columns, known, file, "the class")
+        answer = _column(table.columns, known, file, "the class") if absent else ""
         for number, row in table.rows:
-            line = f"{file}, line {number}"
-            earlier = self._answers.setdefault(
-                _key(row[photo]),
-                answered := _Answer(
-                    line=line,
-                    probabilities=self._certain(row[answer], line)
-                    if answer
-                    else self._probabilities(row, line),
-                    cost=_number(row[COST_COLUMN], line) if row.get(COST_COLUMN) else None,
-                ),
-            )
-            if earlier is not answered:
+            line, key = f"{file}, line {number}", _key(row[photo])
+            if key in self._answers:
                 raise ModelError(
-                    f"the photo {row[photo]!r} has a row already ({earlier.line})",
+                    f"the photo {row[photo]!r} has a row already ({self._answers[key].line})",
                     where=line,
                     remedy="keep one row a photo",
                 )
+            self._answers[key] = _Answer(
+                line,
+                self._certain(row[answer], line) if absent else self._probabilities(row, line),
+                _number(row[COST_COLUMN], line) if row.get(COST_COLUMN) else None,
+            )
 
     def _certain(self, label: str, line: str) -> tuple[float, ...]:
         name = composed(label.strip())

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from evaluation.models import Loading, load_model
-from evaluation.models.base import Classifier
+from evaluation.models import Classifier, Loading, load_model
 from evaluation.records import ModelSpec
 from tests.conftest import Assembly
 

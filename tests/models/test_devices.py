@@ -20,8 +20,8 @@ from safetensors.torch import save_file
 
 from evaluation.errors import ModelError
 from evaluation.explain.base import trunk_of
-from evaluation.models import Loading, load_model
-from evaluation.models.base import Classifier, input_size
+from evaluation.models import Classifier, Loading, load_model
+from evaluation.models.base import input_size
 from evaluation.models.devices import check_precision, pick_device, warn_of_emulation
 from evaluation.records import ModelSpec, PromptSet
 from tests.conftest import Assembly

@@ -26,7 +26,7 @@ from evaluation.models.base import FINGERPRINT_VERSION, Loading, check_options, 
 from evaluation.models.checkpoints import file_digest, read_checkpoint
 from evaluation.models.clip.sources import Source, find_source, telling
 from evaluation.models.devices import check_precision, dtype_of, pick_device
-from evaluation.models.embedder import Identity, Tower, TowerEmbedder
+from evaluation.models.embedder import Classifier, Identity, Tower
 from evaluation.models.hub import HUB_CONFIG, hub_offline, require_hub
 from evaluation.models.text import OpenClipTexts, SentenceEncoder, TextTower, class_embeddings
 from evaluation.records import FloatArray, Head, ModelSpec, PromptSet, digest_of
@@ -98,8 +98,8 @@ class Known:
     logit_bias: float
 
 
-class ClipClassifier(TowerEmbedder):
-    """A zero-shot model of open_clip; see :class:`evaluation.models.base.Classifier`.
+class ClipClassifier(Classifier):
+    """A zero-shot model of open_clip; see :class:`evaluation.models.Classifier`.
 
     Open_clip builds it when a photo is to be embedded or looked into; what it is without that
     is known from its first load.

@@ -13,7 +13,7 @@ from evaluation.models import embedded
 from evaluation.models.base import Loading, check_options, input_size
 from evaluation.models.cards import gflops, parameters
 from evaluation.models.devices import check_precision, dtype_of, pick_device
-from evaluation.models.embedder import Tower, TowerEmbedder
+from evaluation.models.embedder import Classifier, Tower
 from evaluation.models.supervised.augmentation import Augmentation, AugmentedViews, picture_of
 from evaluation.models.supervised.finetune import Tuned, finetune
 from evaluation.models.supervised.heads import train_head
@@ -30,8 +30,8 @@ from evaluation.records import Head, ModelSpec, Support, TrainingSpec
 _IMAGENET_CLASSES = 1000
 
 
-class SupervisedClassifier(TowerEmbedder):
-    """A trunk and its head; see :class:`evaluation.models.base.Classifier`."""
+class SupervisedClassifier(Classifier):
+    """A trunk and its head; see :class:`evaluation.models.Classifier`."""
 
     def __init__(
         self, spec: ModelSpec, trunk: Trunk, loading: Loading, *, tuned: Tuned | None
