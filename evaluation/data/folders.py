@@ -3,11 +3,12 @@
 Whatever lies there is either a photo of the listing or is counted in a note: nothing vanishes.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.data.files import Folder, Notebook, read_folder
+from evaluation.data.files import Folder, Passed, notes_of, read_folder
 from evaluation.data.listing import (
     UNLABELLED,
     ListedPhoto,
@@ -34,12 +35,14 @@ def list_folder(spec: DatasetSpec, root: Path) -> Listing:
 
     """
     top = root / inside(root, spec.images, where="dataset.images") if spec.images else root
-    layout = _Layout(spec, root)
-    tree = read_folder(top, layout.notes, follow=spec.follow_links, resolved=root.resolve())
+    passed: Passed = defaultdict(list)
+    tree = read_folder(top, passed, follow=spec.follow_links, resolved=root.resolve())
     if spec.strays:
         strays = root / spec.strays
         tree.folders = [folder for folder in tree.folders if top / folder.path != strays]
-    listed = tuple(layout.photos(tree, composed(top.relative_to(root).as_posix())))
+    prefix = composed(top.relative_to(root).as_posix())
+    layout = _Layout(spec.parts, top, "" if prefix == "." else f"{prefix}/", passed)
+    listed = tuple(layout.photos(tree))
     if not listed:
         tables = sorted((*top.glob("*.csv"), *top.glob("*/*.csv"), *top.glob("*/*.jsonl")))
         raise DataError(
@@ -50,46 +53,49 @@ def list_folder(spec: DatasetSpec, root: Path) -> Listing:
             else "put the photos of each class into a folder that bears its name",
         )
     refuse_duplicates(listed, where=top)
-    return Listing(photos=listed, notes=layout.notes.notes())
+    return Listing(photos=listed, notes=notes_of(passed))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Layout:
     """Finds which folders are parts, which are classes, and which are neither."""
 
-    spec: DatasetSpec
-    root: Path
-    notes: Notebook = field(default_factory=Notebook)
-    prefix: str = ""
-    """Of the listed folder below the root."""
+    parts: Mapping[str, Fold] | None
+    """As the study declares them."""
+    top: Path
+    prefix: str
+    """Its path below the data root, which those of the photos begin with."""
+    passed: Passed
 
-    def photos(self, tree: Folder, prefix: str) -> Iterator[ListedPhoto]:
-        """The photos below the top; ids are relative to it, ``prefix`` is its own path."""
-        self.prefix = "" if prefix == "." else f"{prefix}/"
+    def photos(self, tree: Folder) -> Iterator[ListedPhoto]:
+        """The photos below the top, with ids relative to it."""
         level = self._through_wrappers(tree)
         folds = self._folds(level)
         if not folds:
             yield from self._classes(level, None)
             return
-        self.notes.add("loose", level.photos)
+        self.passed["loose", ""] += level.photos
         self._note_photoless(level)
         listed: list[ListedPhoto] = []
-        for folder in _holding(level):
-            if folder.name in folds:
-                listed += self._part(folder, folds[folder.name])
+        for part in level.inner():
+            if part.name in folds and part.inner():
+                while _wraps_its_own(part):
+                    self.passed["loose", ""] += part.photos
+                    part = part.inner()[0]  # noqa: PLW2901 - the same part, one folder deeper
+                listed += self._classes(part, folds[part.name])
             else:
-                self.notes.add("unlabelled", folder.every_photo())
+                self.passed["unlabelled", ""] += part.every_photo()
         labels = {fold: {photo.label for photo in listed if photo.fold == fold} for fold in FOLDS}
         taught = labels["train"]
         # val/images/1.jpg: a folder that is no class of the training part is none at all.
         strange = [fold for fold in FOLDS[1:] if taught and taught.isdisjoint(labels[fold])]
-        self.notes.add("unlabelled", [photo.id for photo in listed if photo.fold in strange])
+        self.passed["unlabelled", ""] += [photo.id for photo in listed if photo.fold in strange]
         yield from (photo for photo in listed if photo.fold not in strange)
 
     def _through_wrappers(self, level: Folder) -> Folder:
         while True:
-            holding = _holding(level)
-            deeper = len(holding) == 1 and bool(_holding(holding[0]))
+            holding = level.inner()
+            deeper = len(holding) == 1 and holding[0].inner()
             if not deeper or level.photos or self._declared(level) is not None:
                 return level
             if part_of(holding[0].name) and not _wraps_its_own(holding[0]):
@@ -97,87 +103,64 @@ class _Layout:
             self._note_photoless(level)
             level = holding[0]
 
-    def _declared(self, level: Folder) -> dict[str, Fold] | None:
+    def _declared(self, level: Folder) -> Mapping[str, Fold] | None:
         """What ``parts`` says of the folders of this level; None when it says nothing."""
-        parts = self.spec.parts
-        if not parts:
-            return parts if parts is None else {}
-        names = {folder.name for folder in level.folders}
-        return dict(parts) if names & set(parts) else None
+        known = not self.parts or any(folder.name in self.parts for folder in level.folders)
+        return self.parts if known else None
 
-    def _folds(self, level: Folder) -> dict[str, Fold]:
+    def _folds(self, level: Folder) -> Mapping[str, Fold]:
         """The parts among the folders; none when all of them are classes."""
+        names, where = [folder.name for folder in level.inner()], self.top / level.path
         declared = self._declared(level)
         if declared is not None:
-            self._refuse_strangers(level, declared)
+            if declared and (strangers := [name for name in names if name not in declared]):
+                raise DataError(
+                    f"dataset.parts says nothing of the folder {quoted(strangers)}",
+                    where=where,
+                    remedy="add it to dataset.parts, or move it away",
+                )
             return declared
-        holding = _holding(level)
-        folds = {each.name: fold for each in holding if (fold := part_of(each.name))}
-        others = [folder for folder in holding if folder.name not in folds]
-        unlabelled = [other for other in others if UNLABELLED.fullmatch(other.name)]
-        if folds and len(others) == len(unlabelled):
+        folds = {name: fold for name in names if (fold := part_of(name))}
+        others = [name for name in names if name not in folds]
+        if folds and all(UNLABELLED.fullmatch(name) for name in others):
             return folds
         if "train" in folds.values() and len(set(folds.values())) > 1:
             raise DataError(
-                f"the folders {quoted(folds)} of a split lie beside "
-                f"{quoted(other.name for other in others)}",
-                where=self._path(level),
+                f"the folders {quoted(folds)} of a split lie beside {quoted(others)}",
+                where=where,
                 remedy="keep only train, validation and test there, or only class folders; or say "
-                f"which is which: {_example([folder.name for folder in holding])}",
+                f"which is which: {_example(names)}",
             )
-        self._refuse_riddle(level, holding)
-        return {}
-
-    def _refuse_strangers(self, level: Folder, declared: dict[str, Fold]) -> None:
-        names = [folder.name for folder in _holding(level)]
-        strangers = [name for name in names if declared and name not in declared]
-        if strangers:
-            raise DataError(
-                f"dataset.parts says nothing of the folder {quoted(strangers)}",
-                where=self._path(level),
-                remedy="add it to dataset.parts, or move it away",
-            )
-
-    def _refuse_riddle(self, level: Folder, holding: Sequence[Folder]) -> None:
-        """The same sub-folders in every folder: are the upper ones classes, or parts?"""
-        names = [folder.name for folder in holding]
-        inside_each = [frozenset(inner.name for inner in _holding(folder)) for folder in holding]
-        if len(inside_each) > 1 and len(set(inside_each)) == 1 and len(inside_each[0]) > 1:
+        # The same sub-folders in every folder: are the upper ones classes, or parts?
+        inner = [{own.name for own in folder.inner()} for folder in level.inner()]
+        if len(inner) > 1 and len(inner[0]) > 1 and all(own == inner[0] for own in inner):
             raise DataError(
                 f"the folders {quoted(names)} all hold the same folders "
-                f"{quoted(sorted(inside_each[0]))}: which of the two are the classes?",
-                where=self._path(level),
+                f"{quoted(sorted(inner[0]))}: which of the two are the classes?",
+                where=where,
                 remedy=f"if the inner ones: {_example(names)}; "
                 'if the outer ones: parts = "none", in [dataset]',
             )
-
-    def _part(self, part: Folder, fold: Fold) -> Iterator[ListedPhoto]:
-        if not _holding(part):
-            self.notes.add("unlabelled", part.every_photo())
-            return
-        while _wraps_its_own(part):
-            self.notes.add("loose", part.photos)
-            part = _holding(part)[0]
-        yield from self._classes(part, fold)
+        return {}
 
     def _classes(self, level: Folder, fold: Fold | None) -> Iterator[ListedPhoto]:
-        empty = [folder.name for folder in level.folders if not folder.holds_photos]
-        if not (classes := _holding(level)) and not empty:
+        classes, empty = level.inner(), level.inner(empty=True)
+        if not level.folders:
             raise DataError(
                 "no class folder" + (f", but {len(level.photos)} photos" if level.photos else ""),
-                where=self._path(level),
+                where=self.top / level.path,
                 remedy="put the photos of each class into a folder that bears its name",
             )
         if empty:
             raise DataError(
-                f"no photo in the class folder {quoted(empty)}",
-                where=self._path(level),
+                f"no photo in the class folder {quoted(folder.name for folder in empty)}",
+                where=self.top / level.path,
                 remedy="add photos or delete the folder",
             )
-        self.notes.add("loose", level.photos)
-        inner = {f.name for folder in classes for f in folder.folders} | {
-            "" for folder in classes if folder.photos
-        }
+        self.passed["loose", ""] += level.photos
+        # A folder of the same name in every class, the only one there, is no sub-category.
+        inner = {own.name for folder in classes for own in folder.folders}
+        inner |= {"" for folder in classes if folder.photos}
         for folder in classes:
             for path in folder.every_photo():
                 below = path[len(folder.path) + 1 :].split("/")[len(inner) == 1 :]
@@ -190,25 +173,14 @@ class _Layout:
                 )
 
     def _note_photoless(self, level: Folder) -> None:
-        without = [folder.path for folder in level.folders if not folder.holds_photos]
-        self.notes.add("no-photo-inside", without)
-
-    def _path(self, level: Folder) -> Path:
-        return self.root / self.prefix / level.path
+        self.passed["no-photo-inside", ""] += [own.path for own in level.inner(empty=True)]
 
 
 def _wraps_its_own(part: Folder) -> bool:
     """Whether a part holds one folder of the same name and no class: seg_train/seg_train/…."""
-    holding = _holding(part)
-    return (
-        len(holding) == 1
-        and part_of(holding[0].name) == part_of(part.name)
-        and bool(_holding(holding[0]))
-    )
-
-
-def _holding(level: Folder) -> list[Folder]:
-    return [folder for folder in level.folders if folder.holds_photos]
+    inner = part.inner()
+    same = len(inner) == 1 and part_of(inner[0].name) == part_of(part.name)
+    return same and bool(inner[0].inner())
 
 
 def _example(names: Sequence[str]) -> str:

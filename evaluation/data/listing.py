@@ -3,6 +3,7 @@
 import os
 import posixpath
 import re
+import tomllib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from evaluation.data.files import PHOTO_SUFFIXES, READABLE_SUFFIXES
 from evaluation.errors import DataError, quoted
 from evaluation.net.archive import composed
-from evaluation.records import DataNote, Fold, Listed, NoteKind
+from evaluation.records import FOLDS, DataNote, Fold, Listed
 
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]+://|data:)", re.IGNORECASE)
 
@@ -107,22 +108,9 @@ def refuse_duplicates(listed: Iterable[ListedPhoto], *, where: object) -> None:
 UNLABELLED = re.compile(r".*(pred|predict|prediction|unlabell?ed|unsup)s?", re.IGNORECASE)
 """Folders of photos without classes that published data sets put beside their parts."""
 
-_PARTS: dict[str, Fold] = {
-    **dict.fromkeys(("train", "training", "trn", "learn", "learning"), "train"),
-    **dict.fromkeys(("apprentissage", "entrainement", "trainings", "entrenamiento"), "train"),
-    **dict.fromkeys(("treinamento", "treino", "addestramento"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "eval"), "validation"),
-    **dict.fromkeys(("evaluation", "development", "valset"), "validation"),
-    **dict.fromkeys(("validacion", "validierung", "validacao", "convalida"), "validation"),
-    **dict.fromkeys(("test", "testing", "tests", "tst", "heldout"), "test"),
-    **dict.fromkeys(("prueba", "pruebas", "teste"), "test"),
-}
-_FILLERS = (
-    *("set", "sets", "split", "part", "data", "dataset", "folder", "seg", "images", "image"),
-    *("imgs", "img", "photos", "photo", "pictures", "pics", "samples", "files", "jpg", "the"),
-    *("jeu", "de", "d", "ensemble", "du", "des"),
-    *("datos", "imagenes", "conjunto", "daten", "bilder"),
-)
+_WORDS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_FILLERS = frozenset(("", *_WORDS["fillers"]))
+_PARTS: dict[str, Fold] = {word: fold for fold in FOLDS for word in _WORDS["parts"][fold]}
 _GLUED = re.compile(
     rf"({'|'.join(sorted(_PARTS, key=len, reverse=True))})"
     r"(?:set|data|daten|bilder|images|imgs|split|dir)"
@@ -138,34 +126,11 @@ def part_of(name: str) -> Fold | None:
         letter for letter in unicodedata.normalize("NFD", name) if not unicodedata.combining(letter)
     )
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain).casefold()
-    words = [word for word in re.split(r"[\W_\d]+", spaced) if word and word not in _FILLERS]
+    words = [word for word in re.split(r"[\W_\d]+", spaced) if word not in _FILLERS]
     if len(words) != 1:
         return None
     glued = _GLUED.fullmatch(words[0])
     return _PARTS.get(glued.group(1) if glued else words[0])
-
-
-_LINES: dict[NoteKind, str] = {
-    "hidden": "{n} hidden file(s) left out",
-    "system": "{n} file(s) that a system made for itself left out",
-    "suffix": "{n} file(s) ending in {what} left out: no photos that are known",
-    "not-a-photo": "{n} file(s) without a suffix left out: not the bytes of a photo",
-    "loose": "{n} photo(s) outside of the class folders left out: they have no class",
-    "folder-link": "{n} link(s) to a folder not entered (to enter: follow_links = true)",
-    "no-photo-inside": "{n} folder(s) without any photo left out",
-    "unlabelled": "{n} photo(s) of a part without class folders left out: they have no class",
-    "name": "{n} file(s) left out whose name holds control characters or is no UTF-8",
-    "labels-alike": "{n} classes differ by case, accents, spaces or punctuation alone: "
-    "are they one?",
-    "split-column": "the column {what!r} looks like a split and is not used: to use it, have it "
-    'say train, validation or test, and write split_column = "{what}" in [dataset]; it says',
-    "encoding": "the table is no UTF-8 and was read as {what}: check the spelling of {n} word(s), "
-    "or declare its encoding",
-    "depth": "{n} photo(s) of 16 bits use 12 or fewer and do not say so: they look nearly black, "
-    "unless [dataset] says how many count (bits = 12)",
-    "pale": "{n} photo(s) nearly white on a transparent ground, laid on grey to be seen",
-    "small-class": "{n} class(es) left out, too small for the parts of the split",
-}
 
 
 def note_line(note: DataNote) -> str:
@@ -173,5 +138,5 @@ def note_line(note: DataNote) -> str:
     # Names are written as they can be shown: their escapes are not escaped again.
     names = ", ".join(f"'{name}'" for name in note.names)
     more = note.count - len(note.names)
-    text = _LINES[note.kind].format(n=note.count, what=note.what)
+    text = _WORDS["notes"][note.kind].format(n=note.count, what=note.what)
     return f"{text}: {names}" + (f" and {more} more" if more > 0 else "")

@@ -2,12 +2,12 @@
 
 import re
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
-from evaluation.data.files import Notebook, read_folder
+from evaluation.data.files import Passed, notes_of, read_folder
 from evaluation.data.folders import list_folder
 from evaluation.data.inspections import inspect_photos
 from evaluation.data.listing import ListedPhoto, Locator
@@ -29,6 +29,7 @@ from evaluation.records import (
 from evaluation.records.base import Progress
 
 LISTERS = {"flipkart": list_flipkart, "table": list_table, "folder": list_folder}
+_Read = tuple[tuple[Sample, ...], tuple[MissingPhoto, ...], tuple[DataNote, ...]]
 
 
 def load_dataset(
@@ -53,11 +54,10 @@ def load_dataset(
         )
     listing = LISTERS[spec.kind](spec, root)
     listed = sorted(listing.photos, key=lambda photo: photo.id)
-    where = root / (spec.csv or spec.images)
     files = Locator(root, spec.follow_links)
-    samples, missing, doubts = read_listed(listed, files, cache, progress, spec.bits)
+    samples, missing, doubts = _read(listed, files, cache, progress, spec.bits)
     classes = tuple(sorted({photo.label for photo in listed}))
-    _refuse_empty_classes(classes, samples, missing, where)
+    _refuse_empty_classes(classes, samples, missing, root / (spec.csv or spec.images))
     return Dataset(
         name=name,
         kind=spec.kind,
@@ -74,13 +74,13 @@ def fetch_hint(spec: DatasetSpec, name: str) -> str:
     return f"; to fetch them: veille data {name} --root DIR" if spec.archive else ""
 
 
-def read_listed(
+def _read(
     listed: Sequence[ListedPhoto],
     files: Locator,
     cache: Path,
     progress: Progress | None,
     bits: int | None,
-) -> tuple[tuple[Sample, ...], tuple[MissingPhoto, ...], tuple[DataNote, ...]]:
+) -> _Read:
     """The photos that were decoded, those that cannot be, and those whose decoding is a guess."""
     located = [files.locate(photo.path) for photo in listed]
     samples, missing = [], []
@@ -130,34 +130,27 @@ def _refuse_empty_classes(
     classes: Sequence[str],
     samples: Sequence[Sample],
     missing: Sequence[MissingPhoto],
-    where: object,
+    where: Path,
 ) -> None:
+    readable = {sample.label for sample in samples}
+    empty = [label for label in classes if label not in readable]
+    lost = [photo for photo in missing if photo.label in empty]
+    first = f"{lost[0].path}: {lost[0].reason}" if lost else ""
     if not samples:
-        first = missing[0]
-        raise DataError(
-            f"none of the {len(missing)} photos can be read ({first.path}: {first.reason})",
-            where=where,
-            remedy="check dataset.images and --data-root",
-        )
-    counts = Counter(sample.label for sample in samples)
-    empty = [label for label in classes if not counts[label]]
-    if empty:
-        lost = [photo for photo in missing if photo.label in empty]
-        raise DataError(
-            f"no readable photo in the class {quoted(empty)} ({len(lost)} missing or unreadable; "
-            f"{lost[0].path}: {lost[0].reason})",
-            where=where,
-            remedy="restore its photos or take the class out",
-        )
-    if len(classes) == 1:
-        raise DataError(
-            f"only one class, {classes[0]!r}", where=where, remedy="give two classes or more"
-        )
+        what = f"none of the {len(missing)} photos can be read ({first})"
+        remedy = "check dataset.images and --data-root"
+    elif empty:
+        what = f"no readable photo in the class {quoted(empty)} ({len(lost)} missing or "
+        what += f"unreadable; {first})"
+        remedy = "restore its photos or take the class out"
+    elif len(classes) == 1:
+        what, remedy = f"only one class, {classes[0]!r}", "give two classes or more"
+    else:
+        return
+    raise DataError(what, where=where, remedy=remedy)
 
 
-def read_photos(
-    folder: Path, cache: Path, progress: Progress, bits: int | None = None
-) -> tuple[tuple[Sample, ...], tuple[MissingPhoto, ...], tuple[DataNote, ...]]:
+def read_photos(folder: Path, cache: Path, progress: Progress, bits: int | None = None) -> _Read:
     """The photos below a folder, with an empty label, by path; those that cannot be read; the rest.
 
     Raises:
@@ -167,15 +160,16 @@ def read_photos(
     """
     if not folder.is_dir():
         raise DataError("no such folder of photos", where=folder, remedy="correct its path")
-    notes = Notebook()
-    tree = read_folder(folder, notes, follow=False, resolved=folder.resolve())
-    paths = sorted(tree.every_photo())
-    listed = [ListedPhoto(id=composed(path), path=path, label="") for path in paths]
-    samples, missing, _ = read_listed(listed, Locator(folder), cache, progress, bits)
+    passed: Passed = defaultdict(list)
+    tree = read_folder(folder, passed, follow=False, resolved=folder.resolve())
+    listed = [
+        ListedPhoto(id=composed(path), path=path, label="") for path in sorted(tree.every_photo())
+    ]
+    samples, missing, _ = _read(listed, Locator(folder), cache, progress, bits)
     if not samples:
         reason = f" ({missing[0].path}: {missing[0].reason})" if missing else ""
         raise DataError(f"no photo that can be read{reason}", where=folder, remedy="name another")
-    return samples, missing, notes.notes()
+    return samples, missing, notes_of(passed)
 
 
 def read_strays(
@@ -194,10 +188,11 @@ def read_strays(
     strays, missing, _ = read_photos(folder, cache, progress, bits)
     photos, ours = (*dataset.samples, *strays), len(dataset.samples)
     own = [
-        photos[one].id
+        photos[stray].id
         for group in alike([photo.look for photo in photos])
-        for one in group
-        if one >= ours and any(_same(photos[one], photos[other]) for other in group if other < ours)
+        for stray in group
+        if stray >= ours
+        if any(_same(photos[stray], photos[other]) for other in group if other < ours)
     ]
     if own:
         raise DataError(
