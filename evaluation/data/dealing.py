@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -19,11 +20,6 @@ Sizes = Mapping[str, int]
 Group = tuple[Sample, ...]
 Parts = dict[str, Fold]
 """Sample id to its part."""
-
-
-def copies_of(groups: Iterable[Group]) -> list[Group]:
-    """The groups of two photos or more."""
-    return [group for group in groups if len(group) > 1]
 
 
 def counts_of(groups: Iterable[Group]) -> Counter[str]:
@@ -43,36 +39,26 @@ def _room(pool: Sequence[Group], sizes: Mapping[Fold, Sizes]) -> dict[Fold, dict
 
 def deal_exactly(pool: Sequence[Group], sizes: Mapping[Fold, Sizes], seed: int, name: str) -> Parts:
     """Give each group a part, so that every class has the exact sizes asked for."""
-    room, counts = _room(pool, sizes), counts_of(pool)
-    copies = copies_of(pool)
-    singles = [group[0] for group in pool if len(group) == 1]
-    parts, left = _deal_copies(copies, room, np.random.default_rng(seed), name)
-    for label in sorted(counts):
+    copies = [group for group in pool if len(group) > 1]
+    parts, left = _deal_copies(copies, _room(pool, sizes), np.random.default_rng(seed), name)
+    for label in sorted(counts_of(pool)):
         # One generator a class: a new class does not move the photos of the others.
         key = int.from_bytes(hashlib.sha256(label.encode()).digest()[:8], "big")
         rng = np.random.default_rng([seed, key])
-        ids = _by_subcategory([sample for sample in singles if sample.label == label], rng)
+        singles = [group[0] for group in pool if len(group) == 1 and group[0].label == label]
+        shuffled = [singles[index] for index in rng.permutation(len(singles))]
+        # The sub-categories one after the other, each in random order.
+        ids = [sample.id for sample in sorted(shuffled, key=lambda own: own.subcategory or "")]
         parts |= dict.fromkeys(ids, "train")
         for part in sizes:
-            drawn = _every_kth(ids, left[part][label], rng)
+            # A systematic sample: evenly spaced from a random start (Cochran 1977, chapter 8).  In
+            # whole numbers: a rounded position could fall on the same photo twice.
+            count = left[part][label]
+            start = int(rng.integers(len(ids))) if count else 0
+            drawn = {ids[(step * len(ids) + start) // count] for step in range(count)}
             parts |= dict.fromkeys(drawn, part)
             ids = [sample_id for sample_id in ids if sample_id not in drawn]
     return parts
-
-
-def _by_subcategory(samples: Sequence[Sample], rng: np.random.Generator) -> list[str]:
-    """Ids in random order within each sub-category, the sub-categories one after the other."""
-    shuffled = [samples[index] for index in rng.permutation(len(samples))]
-    return [sample.id for sample in sorted(shuffled, key=lambda sample: sample.subcategory or "")]
-
-
-def _every_kth(ids: Sequence[str], count: int, rng: np.random.Generator) -> set[str]:
-    """A systematic sample: evenly spaced from a random start (Cochran 1977, chapter 8)."""
-    if count == 0:
-        return set()
-    start = int(rng.integers(len(ids)))
-    # In whole numbers: a rounded position could fall on the same photo twice.
-    return {ids[(step * len(ids) + start) // count] for step in range(count)}
 
 
 def _deal_copies(
@@ -121,9 +107,6 @@ def _place(
     return part
 
 
-# ---------------------------------------------------------------- groups, whole
-
-
 def deal_whole_groups(
     pool: Sequence[Group], sizes: Mapping[Fold, Sizes], seed: int, name: str
 ) -> Parts:
@@ -137,39 +120,40 @@ def deal_whole_groups(
 
     """
     room = _room(pool, sizes)
-    draws = [_dealt(pool, room, np.random.default_rng([seed, draw])) for draw in range(DRAWS)]
-    cost, parts = min(draws, key=lambda draw: draw[0])
-    if cost == np.inf:
+    contents = [counts_of([group]) for group in pool]
+    best, least = None, float("inf")
+    for draw in range(DRAWS):
+        left = {part: Counter(wanted) for part, wanted in room.items()}
+        parts: Parts = {}
+        order = np.random.default_rng([seed, draw]).permutation(len(pool))
+        for index in sorted(order, key=lambda index: -len(pool[index])):
+            part = min(left, key=partial(_excess, left, contents[index], room))
+            left[part].subtract(contents[index])
+            parts |= {sample.id: part for sample in pool[index]}
+        # A part without a photo of a class that it wants is no solution.
+        held = all(
+            left[part][label] < n for part in room for label, n in room[part].items() if n > 0
+        )
+        cost = sum(lack**2 for labels in left.values() for lack in labels.values())
+        if held and cost < least:
+            best, least = parts, cost
+    if best is None:
         raise DataError(
             f"{len(pool)} groups are too few for every class to be in every part",
             where=f"split of {name}",
             remedy='add groups, or leave such classes out: small_classes = "leave-out" in [split]',
         )
-    return parts
+    return best
 
 
-def _dealt(
-    pool: Sequence[Group], room: Mapping[Fold, Mapping[str, int]], rng: np.random.Generator
-) -> tuple[float, Parts]:
-    """One draw, and how far its sizes are from those wanted; infinite when a class is missing."""
-    left = {part: Counter(wanted) for part, wanted in room.items()}
-    parts: Parts = {}
-    order = sorted(rng.permutation(len(pool)), key=lambda index: -len(pool[index]))
-    for index in order:
-        content = counts_of([pool[index]])
-        part = min(left, key=lambda part: _excess(left[part], content, room[part]))
-        left[part].subtract(content)
-        parts |= {sample.id: part for sample in pool[index]}
-    without = any(
-        left[part][label] >= wanted > 0 for part in room for label, wanted in room[part].items()
-    )
-    cost = sum(lack**2 for labels in left.values() for lack in labels.values())
-    return (float("inf") if without else float(cost)), parts
-
-
-def _excess(left: Counter[str], content: Counter[str], wanted: Mapping[str, int]) -> float:
+def _excess(
+    left: Mapping[Fold, Counter[str]],
+    content: Counter[str],
+    room: Mapping[Fold, Mapping[str, int]],
+    part: Fold,
+) -> float:
     """How much worse a part's sizes get by taking a group, relative to what it wants."""
     return sum(
-        ((left[label] - n) ** 2 - left[label] ** 2) / max(1, wanted.get(label, 0))
+        ((left[part][label] - n) ** 2 - left[part][label] ** 2) / max(1, room[part].get(label, 0))
         for label, n in content.items()
     )

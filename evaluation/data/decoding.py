@@ -9,13 +9,14 @@ import functools
 import math
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 import PIL
-from PIL import Image, JpegImagePlugin
+from PIL import ExifTags, Image, ImageStat, JpegImagePlugin, TiffImagePlugin
 
-from evaluation.data.depth import Depth, depth_of, eight_bits
+from evaluation.data.depth import depth_of, eight_bits
 from evaluation.errors import one_line
 from evaluation.files import LFS_POINTER
 
@@ -38,7 +39,6 @@ starts another program.  HEIF beside, with the extra "heic"."""
 _COPIES = {"WEBP": 4, "AVIF": 4, "HEIF": 4, "GIF": 2, "TIFF": 2}
 """How often a decoder holds a photo, its own buffers included; 1 for the others."""
 
-_ORIENTATION = 0x0112
 _TRANSPOSED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -56,22 +56,32 @@ class Unreadable(Exception):
     """Why a photo cannot be decoded, in one line."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decoded:
-    """An upright RGB image, and the size of the photo before any reduction."""
+@dataclass(frozen=True, slots=True)
+class PhotoFacts:
+    """What decoding a photo once has told; ``reason`` is set when it could not be decoded."""
 
-    image: Image.Image
-    width: int
-    height: int
+    digest: str = ""
+    """SHA-256 (hexadecimal) of its bytes, and of declared ``bits``; "" when it was not read."""
+    pixels: str = ""
+    """See ``photos.pixels_of``; "" as long as no other photo has its size and looks like it."""
+    width: int = 0
+    """Of the photo as stored, after its EXIF orientation, before any reduction."""
+    height: int = 0
+    look: str = ""
+    """What it looks like from afar: see ``data.look``."""
+    reason: str | None = None
     doubt: Literal["", "pale", "depth"] = ""
     """"pale": transparent and nearly white, so laid on grey; "depth": 16 bits of which few are
     used, and nothing says how many count."""
 
 
-def decode(handle: BinaryIO, bits: int | None = None, enough: int | None = None) -> Decoded:
-    """Decode a photo; ``bits`` are those of 16 that count where the file does not say it.
+def decode(
+    handle: BinaryIO, bits: int | None = None, enough: int | None = None
+) -> tuple[Image.Image, PhotoFacts]:
+    """Decode a photo to an upright RGB image; its facts are its size and whether it is in doubt.
 
-    Where sides of ``enough`` pixels are, a JPEG is decoded to an eighth at the smallest.
+    ``bits`` are those of 16 that count where the file does not say it.  Where sides of ``enough``
+    pixels are, a JPEG is decoded to an eighth at the smallest.
 
     Raises:
         Unreadable: It is damaged, of an unknown format, or too large.
@@ -83,7 +93,7 @@ def decode(handle: BinaryIO, bits: int | None = None, enough: int | None = None)
         # The memory of many decoding threads is bounded by one large photo.
         large = image.width * image.height > EXACT_PIXELS
         with _large_photo_lock if large else contextlib.nullcontext():
-            return _decoded(image, handle, bits, enough)
+            return _decoded(image, handle, bits, enough or (REDUCED_SIDE if large else 0))
     except Unreadable:
         raise
     except MemoryError:
@@ -92,24 +102,33 @@ def decode(handle: BinaryIO, bits: int | None = None, enough: int | None = None)
         raise Unreadable(_damage(error, handle)) from error
 
 
-def _decoded(image: Image.Image, handle: BinaryIO, bits: int | None, enough: int | None) -> Decoded:
+def _decoded(
+    image: Image.Image, handle: BinaryIO, bits: int | None, side: int
+) -> tuple[Image.Image, PhotoFacts]:
     width, height = image.size
-    side = enough or (REDUCED_SIDE if width * height > EXACT_PIXELS else 0)
     if side and _is_jpeg(image):
         image.draft(None, (side, side))  # by 1, 2, 4 or 8, never below
     image.load()
-    orientation = _orientation(image)
-    depth = depth_of(image, handle, bits) if image.mode.startswith(("I", "F")) else None
-    ground = _ground(image) if image.has_transparency_data else None
-    rgb = _reduced(image, depth, ground)
+    orientation = 1
+    with contextlib.suppress(Exception):  # damaged metadata is no reason to refuse a photo
+        # Read after loading: Pillow turns a TIFF itself, and then forgets its orientation.
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    doubt: Literal["", "pale", "depth"] = ""
+    to_rgb: Callable[[Image.Image], Image.Image] = _plain
+    if image.mode.startswith(("I", "F")):
+        top, guessed = depth_of(image, handle, bits)
+        doubt = "depth" if guessed else ""
+        to_rgb = functools.partial(eight_bits, top=top)
+    elif image.has_transparency_data:
+        ground = _ground(image)
+        doubt = "pale" if ground == _GREY else ""
+        to_rgb = functools.partial(_laid_on, ground=ground)
+    rgb = _reduced(image, to_rgb)
     if orientation in _TRANSPOSED:
         rgb = rgb.transpose(_TRANSPOSED[orientation])
-    if orientation >= 5:  # noqa: PLR2004 - EXIF: 5 to 8 swap the sides
-        width, height = height, width
-    if ground == _GREY:
-        return Decoded(image=rgb, width=width, height=height, doubt="pale")
-    doubtful = depth is not None and depth.doubtful
-    return Decoded(image=rgb, width=width, height=height, doubt="depth" if doubtful else "")
+        if orientation >= 5:  # noqa: PLR2004 - EXIF: 5 to 8 swap the sides
+            width, height = height, width
+    return rgb, PhotoFacts(width=width, height=height, doubt=doubt)
 
 
 # ------------------------------------------------------------------------- header
@@ -124,26 +143,20 @@ def _open_header(handle: BinaryIO) -> Image.Image:
             image = Image.open(handle, formats=_readable_formats())
         finally:
             Image.MAX_IMAGE_PIXELS = pillows
-    _refuse_large(image)
-    return image
-
-
-def _refuse_large(image: Image.Image) -> None:
     width, height = image.size
-    megapixels = round(width * height / 1e6)
-    if max(width, height) > LONGEST_RATIO * min(width, height) and width * height > EXACT_PIXELS:
+    pixels, megapixels = width * height, round(width * height / 1e6)
+    if max(width, height) > LONGEST_RATIO * min(width, height) and pixels > EXACT_PIXELS:
         raise Unreadable(f"too long: {width} x {height} pixels, sides of 1 to {LONGEST_RATIO}")
     if _is_jpeg(image) and not image.info.get("progressive"):
-        if width * height > STREAMED_PIXELS:
+        if pixels > STREAMED_PIXELS:
             most = STREAMED_PIXELS // 10**6
             raise Unreadable(f"too large: {megapixels} megapixels, at most {most} are decoded")
-        return
-    needed = width * height * _bytes_a_pixel(image)
-    if needed > DECODED_BYTES:
+    elif (needed := pixels * _bytes_a_pixel(image)) > DECODED_BYTES:
         raise Unreadable(
             f"too large: {megapixels} megapixels take {needed // 10**6} MB decoded, "
             f"at most {DECODED_BYTES // 10**6} are"
         )
+    return image
 
 
 def _bytes_a_pixel(image: Image.Image) -> int:
@@ -170,32 +183,31 @@ def _is_jpeg(image: Image.Image) -> bool:
 # ------------------------------------------------------------------------- pixels
 
 
-def _reduced(image: Image.Image, depth: Depth | None, ground: int | None) -> Image.Image:
+def _reduced(image: Image.Image, to_rgb: Callable[[Image.Image], Image.Image]) -> Image.Image:
     """The RGB image, above ``EXACT_PIXELS`` reduced by a whole factor, strip by strip."""
     pixels = image.width * image.height
     if pixels <= EXACT_PIXELS:
-        return _rgb(image, depth, ground)
+        return to_rgb(image)
     factor = max(
         1, min(image.size) // REDUCED_SIDE, math.ceil(math.sqrt(pixels / EXACT_PIXELS / 1.2))
     )
-    size = (-(-image.width // factor), -(-image.height // factor))
-    whole = Image.new("RGB", size)
+    whole = Image.new("RGB", (-(-image.width // factor), -(-image.height // factor)))
     rows = max(1, 4_000_000 // image.width // factor) * factor
     for top in range(0, image.height, rows):
         strip = image.crop((0, top, image.width, min(image.height, top + rows)))
-        whole.paste(_rgb(strip, depth, ground).reduce(factor), (0, top // factor))
+        whole.paste(to_rgb(strip).reduce(factor), (0, top // factor))
     return whole
 
 
-def _rgb(image: Image.Image, depth: Depth | None, ground: int | None) -> Image.Image:
-    if depth is not None:
-        return eight_bits(image, depth).convert("RGB")
-    if ground is not None:
-        layer = image.convert("RGBA")
-        under = Image.new("RGBA", layer.size, (ground, ground, ground, 255))
-        under.alpha_composite(layer)
-        return under.convert("RGB")
+def _plain(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _laid_on(image: Image.Image, ground: int) -> Image.Image:
+    layer = image.convert("RGBA")
+    under = Image.new("RGBA", layer.size, (ground, ground, ground, 255))
+    under.alpha_composite(layer)
+    return under.convert("RGB")
 
 
 _GREY = 128
@@ -207,40 +219,28 @@ def _ground(image: Image.Image) -> int:
     """The level that transparency is laid on: white, or grey when white would hide the rest."""
     small = image.resize((min(64, image.width), min(64, image.height)), Image.Resampling.NEAREST)
     layer = small.convert("RGBA")
-    alpha = layer.getchannel("A")
-    shown = sum(alpha.histogram()[level] for level in range(_OPAQUE, 256))
-    if not 0 < shown < alpha.width * alpha.height:
+    shown = layer.getchannel("A").point(lambda level: 255 * (level >= _OPAQUE))
+    if shown.getextrema() != (0, 255):
         return 255
-    levels = layer.convert("L").histogram(alpha.point(lambda level: 255 * (level >= _OPAQUE)))
-    mean = sum(level * count for level, count in enumerate(levels)) / max(1, sum(levels))
-    return _GREY if mean > PALE else 255
-
-
-def _orientation(image: Image.Image) -> int:
-    # Read after loading: Pillow turns a TIFF itself, and then forgets its orientation.
-    try:
-        value = image.getexif().get(_ORIENTATION, 1)
-    except Exception:  # noqa: BLE001 - damaged metadata is no reason to refuse a photo
-        return 1
-    return value if isinstance(value, int) else 1
+    return _GREY if ImageStat.Stat(layer.convert("L"), shown).mean[0] > PALE else 255
 
 
 # ------------------------------------------------------------------------- reasons
 
 
 def _damage(error: Exception, handle: BinaryIO) -> str:
-    text = one_line(error)
     if handle.seek(0, os.SEEK_END) == 0:
         return "empty file"
     if isinstance(error, PIL.UnidentifiedImageError):
-        handle.seek(0)
-        return _unknown(handle.read(32), handle)
-    if "truncated" in text.lower() or isinstance(error, EOFError):
-        return f"truncated photo ({text})"
-    return f"damaged photo ({text})"
+        return _unknown(handle)
+    text = one_line(error)
+    truncated = "truncated" in text.lower() or isinstance(error, EOFError)
+    return f"{'truncated' if truncated else 'damaged'} photo ({text})"
 
 
-def _unknown(start: bytes, handle: BinaryIO) -> str:
+def _unknown(handle: BinaryIO) -> str:
+    handle.seek(0)
+    start = handle.read(32)
     if start.startswith(LFS_POINTER):
         return "the photo itself was not fetched, only its pointer of Git LFS: git lfs pull"
     if start[4:8] == b"ftyp" and start[8:12] in {b"heic", b"heix", b"hevc", b"mif1", b"msf1"}:
@@ -249,17 +249,10 @@ def _unknown(start: bytes, handle: BinaryIO) -> str:
         return 'HEIC photo: to read it, pip install "veille-clip[heic]", or export it as JPEG'
     if start[:4] in {b"II*\0", b"MM\0*"}:
         with contextlib.suppress(Exception):
-            bands = _tiff_bands(handle)
+            directory = TiffImagePlugin.ImageFileDirectory_v2(start[:8])
+            handle.seek(directory.next)
+            directory.load(handle)
+            bands = int(directory.get(ExifTags.Base.SamplesPerPixel, 1))
             if bands > 4:  # noqa: PLR2004 - red, green, blue and transparency
                 return f"TIFF of {bands} bands: a photo has one, three or four; export it as RGB"
     return f"not a photo of a known format ({', '.join(_readable_formats())})"
-
-
-def _tiff_bands(handle: BinaryIO) -> int:
-    from PIL.TiffImagePlugin import ImageFileDirectory_v2
-
-    handle.seek(0)
-    directory = ImageFileDirectory_v2(handle.read(8))
-    handle.seek(directory.next)
-    directory.load(handle)
-    return int(directory.get(277, 1))

@@ -11,14 +11,14 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import fields, replace
-from operator import attrgetter
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import TypeVar
 
-from evaluation.data.look import SIDE, alike
-from evaluation.data.photos import DECODER, PhotoFacts, inspect_photo, pixels_of, refusal_of
-from evaluation.records.base import Progress
+from evaluation.data.decoding import PhotoFacts
+from evaluation.data.look import SIDE, alike, equal
+from evaluation.data.photos import DECODER, inspect_photo, pixels_of, refusal_of
+from evaluation.records.base import Progress, silent
 from evaluation.stores.sqlite_file import SqliteFile, Table
 
 WRITTEN_EACH = 2.0
@@ -27,9 +27,9 @@ MAX_WORKERS = 8
 """Decoding is bound by the processor, reading by the disk; more threads only cost memory."""
 
 T = TypeVar("T")
-_FACTS = tuple(field.name for field in fields(PhotoFacts))
-_LOOKS = Table(
+_FACTS = Table(
     name="facts",
+    # After the decoder, the fields of PhotoFacts.
     key=("decoder TEXT NOT NULL", "digest TEXT NOT NULL"),
     values=(
         *("pixels TEXT NOT NULL", "width INTEGER NOT NULL", "height INTEGER NOT NULL"),
@@ -58,17 +58,19 @@ def inspect_photos(
     """
     with SqliteFile(
         cache / "photos.sqlite",
-        (_LOOKS,),
+        (_FACTS,),
         what="the store of facts about photos",
         remade="photos are decoded again",
         former=("photos", "looks"),
     ) as database:
-        known = {
-            values[0]: PhotoFacts(**dict(zip(_FACTS, values, strict=True)))
-            for _, *values in database.rows(_LOOKS, [DECODER])
-        }
+        known = {row[1]: PhotoFacts(*row[1:]) for row in database.rows(_FACTS, [DECODER])}
+
+        def remember(found: Iterable[PhotoFacts]) -> None:
+            rows = [(DECODER, *astuple(facts)) for facts in found]
+            database.add(_FACTS, rows, replace=True)
+
         inspected: dict[int, PhotoFacts] = {}
-        unwritten: dict[str, PhotoFacts] = {}
+        unwritten: list[PhotoFacts] = []
         written = time.monotonic()
         try:
             for index, facts in _in_threads(
@@ -76,60 +78,21 @@ def inspect_photos(
             ):
                 inspected[index] = facts
                 if facts.digest and facts.digest not in known:
-                    unwritten[facts.digest] = facts
+                    unwritten.append(facts)
                 if time.monotonic() > written + WRITTEN_EACH:
-                    _remember(database, unwritten)
-                    unwritten, written = {}, time.monotonic()
-                if progress is not None:
-                    progress(len(inspected), len(photos))
+                    remember(unwritten)
+                    unwritten, written = [], time.monotonic()
+                (progress or silent)(len(inspected), len(photos))
         finally:
-            _remember(database, unwritten)
-        apart = _told_apart(photos, inspected, bits)
-        _remember(database, apart)
+            remember(unwritten)
+        told_apart = _in_threads(
+            lambda index: replace(inspected[index], pixels=pixels_of(photos[index][0], bits)),
+            _may_be_equal(inspected),
+        )
+        apart = {facts.digest: facts for _, facts in told_apart}
+        remember(apart.values())
     in_order = (inspected[index] for index in range(len(photos)))
     return tuple(apart.get(facts.digest, facts) for facts in in_order)
-
-
-def _told_apart(
-    photos: Sequence[tuple[Path, str | None]], inspected: Mapping[int, PhotoFacts], bits: int | None
-) -> dict[str, PhotoFacts]:
-    """The facts of files that differ and may show the same, with a digest of their pixels."""
-    by_size: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)
-    for index, facts in inspected.items():
-        if facts.reason is None:
-            by_size[facts.width, facts.height][facts.digest] = index
-    asked = [
-        files[number]
-        for size, files in ((size, [*own.values()]) for size, own in by_size.items())
-        for group in _may_be_equal([inspected[index].look for index in files], min(size))
-        for number in group
-        if not inspected[files[number]].pixels
-    ]
-    return {
-        inspected[index].digest: replace(inspected[index], pixels=pixels)
-        for index, pixels in _in_threads(lambda index: pixels_of(photos[index][0], bits), asked)
-    }
-
-
-def _may_be_equal(looks: Sequence[str], side: int) -> Iterable[Sequence[int]]:
-    """Groups of photos of one size that may show the same, by the indices of their looks."""
-    if side >= 2 * SIDE:  # a JPEG was decoded smaller, and a copy of it that is none was not
-        return alike(looks)
-    equal: dict[str, list[int]] = defaultdict(list)
-    for index, look in enumerate(looks):
-        equal[look].append(index)
-    return (group for group in equal.values() if len(group) > 1)
-
-
-def _in_threads(task: Callable[[int], T], indices: Iterable[int]) -> Iterator[tuple[int, T]]:
-    workers = min(MAX_WORKERS, os.cpu_count() or 1)
-    executor = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="inspect")
-    try:
-        futures = {executor.submit(task, index): index for index in indices}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    finally:  # an interrupted run does not decode the rest first
-        executor.shutdown(cancel_futures=True)
 
 
 def _inspect(
@@ -150,6 +113,26 @@ def _inspect(
         return PhotoFacts(reason=refusal_of(error))
 
 
-def _remember(database: SqliteFile, facts: Mapping[str, PhotoFacts]) -> None:
-    rows = [(DECODER, *attrgetter(*_FACTS)(photo)) for photo in facts.values()]
-    database.add(_LOOKS, rows, replace=True)
+def _may_be_equal(inspected: Mapping[int, PhotoFacts]) -> Iterator[int]:
+    """The photos whose files differ and may show the same, but for those of known pixels."""
+    by_size: dict[tuple[int, int], dict[str, int]] = defaultdict(dict)
+    for index, facts in inspected.items():
+        if facts.reason is None:
+            by_size[facts.width, facts.height][facts.digest] = index
+    for size, indices in by_size.items():
+        files = list(indices.values())
+        # A large JPEG was decoded smaller, and a copy of it that is none was not.
+        like = alike if min(size) >= 2 * SIDE else equal
+        for group in like([inspected[index].look for index in files]):
+            yield from (files[number] for number in group if not inspected[files[number]].pixels)
+
+
+def _in_threads(task: Callable[[int], T], indices: Iterable[int]) -> Iterator[tuple[int, T]]:
+    workers = min(MAX_WORKERS, os.cpu_count() or 1)
+    executor = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="inspect")
+    try:
+        futures = {executor.submit(task, index): index for index in indices}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:  # an interrupted run does not decode the rest first
+        executor.shutdown(cancel_futures=True)

@@ -6,7 +6,7 @@ mean colours of an 8 x 8 grid stand beside it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,30 +62,34 @@ def alike(looks: Sequence[str], progress: Progress | None = None) -> list[tuple[
     for index, look in enumerate(looks):
         if look:
             members[look].append(index)
-    groups = [
-        sorted(index for look in group for index in members[look])
-        for group in _connected(list(members), progress)
-    ]
-    return sorted(tuple(group) for group in groups if len(group) > 1)
-
-
-def _connected(looks: Sequence[str], progress: Progress | None) -> Iterator[list[str]]:
-    if not looks:
-        return
-    content = np.array([list(bytes.fromhex(look)) for look in looks], dtype=np.uint8)
-    index = _Unvisited(content[:, :_HASH_BYTES], content[:, _HASH_BYTES:])
+    if not members:
+        return []
+    distinct = list(members.values())
+    content = np.array([list(bytes.fromhex(look)) for look in members], dtype=np.uint8)
+    unvisited = _Unvisited(content[:, :_HASH_BYTES], content[:, _HASH_BYTES:])
+    groups: list[tuple[int, ...]] = []
     done = 0
-    for start in range(len(looks)):
-        if not index.left[start]:
+    for start in range(len(distinct)):
+        if not unvisited.left[start]:
             continue
-        index.left[start] = False
+        unvisited.left[start] = False
         group = [start]
         for member in group:  # which grows while it is read
-            group += index.take_alike(member)
+            group += unvisited.take_alike(member)
             done += 1
             if progress is not None and done % 500 == 0:
-                progress(done, len(looks))
-        yield [looks[member] for member in group]
+                progress(done, len(distinct))
+        groups.append(tuple(sorted(index for member in group for index in distinct[member])))
+    return sorted(group for group in groups if len(group) > 1)
+
+
+def equal(keys: Sequence[str | None]) -> list[list[int]]:
+    """Positions that have a key in common, where two or more have; None is no key."""
+    positions: dict[str, list[int]] = defaultdict(list)
+    for position, key in enumerate(keys):
+        if key is not None:
+            positions[key].append(position)
+    return [group for group in positions.values() if len(group) > 1]
 
 
 class _Unvisited:
@@ -110,9 +114,14 @@ class _Unvisited:
         """The unvisited looks that are like this one; from now on they are visited."""
         if self._remaining * 2 < self._size:
             self._build()
-        near = np.unique(
-            np.concatenate([self._near(band, member) for band in range(len(self._keys))])
-        )
+        reach = np.array((-COLOUR_LEVELS - 0.01, COLOUR_LEVELS + 0.01))
+        in_bands = []
+        for (order, keys), key in zip(self._bands, self._keys[:, member], strict=True):
+            low, high = np.searchsorted(keys, key + reach)
+            close = order[low:high]
+            differ = np.bitwise_count(self._hashes[close] ^ self._hashes[member])
+            in_bands.append(close[(differ <= HASH_BITS) & self.left[close]])
+        near = np.unique(np.concatenate(in_bands))
         # Hashes first: they leave few photos whose colours have to be looked at.
         apart = np.abs(self._colours[near].astype(np.int16) - self._colours[member])
         same = (apart.mean(axis=1) <= COLOUR_LEVELS) & (apart.max(axis=1) <= COLOUR_PEAK)
@@ -120,15 +129,6 @@ class _Unvisited:
         self.left[near] = False
         self._remaining -= near.size
         return [int(index) for index in near]
-
-    def _near(self, band: int, member: int) -> NDArray[np.intp]:
-        order, keys = self._bands[band]
-        key = self._keys[band][member]
-        low, high = np.searchsorted(keys, (key - COLOUR_LEVELS - 0.01, key + COLOUR_LEVELS + 0.01))
-        near = order[low:high]
-        close = np.bitwise_count(self._hashes[near] ^ self._hashes[member]) <= HASH_BITS
-        taken: NDArray[np.intp] = near[close & self.left[near]]
-        return taken
 
 
 def _bands(bits: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -5,14 +5,14 @@ exactly ``PIL.Image.open(path).convert("RGB")``, so that anybody can repeat our 
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import PIL
 from PIL import Image
 
-from evaluation.data.decoding import Unreadable, decode
+from evaluation.data.decoding import PhotoFacts, Unreadable, decode
 from evaluation.data.look import SIDE, look_of
 from evaluation.errors import ArtefactError, DataError
 from evaluation.files import replacing, writing
@@ -24,24 +24,6 @@ THUMBNAIL_QUALITY = 80
 
 DECODER = f"6/{PIL.__version__}"
 """Changes when the pixels of a photo may: facts found by another decoder are found again."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhotoFacts:
-    """What decoding a photo once has told; ``reason`` is set when it could not be decoded."""
-
-    digest: str = ""
-    """SHA-256 (hexadecimal) of its bytes, and of declared ``bits``; "" when it was not read."""
-    pixels: str = ""
-    """See :func:`pixels_of`; "" as long as no other photo has its size and looks like it."""
-    width: int = 0
-    """Of the photo as stored, after its EXIF orientation, before any reduction."""
-    height: int = 0
-    look: str = ""
-    """What it looks like from afar: see ``data.look``."""
-    reason: str | None = None
-    doubt: Literal["", "pale", "depth"] = ""
-    """Of its decoding: see ``data.decoding``."""
 
 
 def open_photo(path: Path, bits: int | None = None) -> Image.Image:
@@ -63,7 +45,7 @@ def open_photo(path: Path, bits: int | None = None) -> Image.Image:
     """
     try:
         with path.open("rb") as handle:
-            return decode(handle, bits).image
+            return decode(handle, bits)[0]
     except OSError as error:
         raise DataError(refusal_of(error), where=path) from error
     except Unreadable as error:
@@ -80,12 +62,10 @@ def inspect_photo(handle: BinaryIO, bits: int | None = None) -> PhotoFacts:
 
     """
     try:
-        photo = decode(handle, bits, SIDE)
+        image, facts = decode(handle, bits, SIDE)
     except Unreadable as error:
         return PhotoFacts(reason=str(error))
-    return PhotoFacts(
-        width=photo.width, height=photo.height, look=look_of(photo.image), doubt=photo.doubt
-    )
+    return replace(facts, look=look_of(image))
 
 
 def pixels_of(path: Path, bits: int | None = None) -> str:

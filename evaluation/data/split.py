@@ -14,7 +14,7 @@ train, when a model needs it.  A photo of train whose copy lies in validation or
 leaks into it.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
@@ -23,12 +23,11 @@ from evaluation.data.dealing import (
     Group,
     Parts,
     Sizes,
-    copies_of,
     counts_of,
     deal_exactly,
     deal_whole_groups,
 )
-from evaluation.data.look import alike
+from evaluation.data.look import alike, equal
 from evaluation.errors import SHOWN, DataError, quoted
 from evaluation.records import (
     FOLDS,
@@ -36,8 +35,6 @@ from evaluation.records import (
     Dataset,
     Fold,
     Grouping,
-    NearDuplicates,
-    Sample,
     Split,
     SplitSpec,
 )
@@ -66,8 +63,25 @@ def split_dataset(
         DataError: A class has too few photos, or copies make the sizes impossible.
 
     """
+    policy, ordered = spec.near_duplicates, sorted(dataset.samples, key=lambda sample: sample.id)
+    same = equal([sample.pixels for sample in ordered])
+    copies = _joined(len(ordered), same)
+    looks = [] if policy == "off" else alike([ordered[own[0]].look for own in copies], progress)
+    near = [[copies[index][0] for index in group] for group in looks]
+    links: dict[Grouping, list[list[int]]] = {}
+    if policy != "off":
+        links["copies"] = same
+    if policy == "group":
+        links["look"] = near
+    if any(sample.group is not None for sample in ordered):
+        links["declared"] = equal([sample.group for sample in ordered])
+    joined = _joined(len(ordered), [link for every in links.values() for link in every])
+    groups = [tuple(ordered[index] for index in group) for group in joined]
+
+    def ids(every: Iterable[Sequence[int]]) -> tuple[tuple[str, ...], ...]:
+        return tuple(tuple(ordered[own].id for own in group) for group in every if len(group) > 1)
+
     cut = _Cut(dataset, spec, needed)
-    copies, look_alikes, groups, grouping = _linked(dataset.samples, spec.near_duplicates, progress)
     given, pool = _given_parts(groups)
     carved = cut.carved(given, pool)
     drawn = Split(
@@ -75,13 +89,28 @@ def split_dataset(
         validation=(),
         test=(),
         seed=spec.seed,
-        duplicates=_members(copies),
-        near_duplicates=_members(look_alikes),
-        groups=_members(groups),
-        grouping=grouping,
+        duplicates=ids(copies),
+        near_duplicates=ids(_joined(len(ordered), [*same, *near])) if policy != "off" else (),
+        groups=ids(joined),
+        grouping=tuple(links),
         carved=carved if given else (),
     )
-    return cut.into(given | cut.dealt(pool, carved, whole="declared" in grouping), drawn)
+    return cut.into(given | cut.dealt(pool, carved, whole="declared" in links), drawn)
+
+
+def _joined(count: int, links: Iterable[Sequence[int]]) -> list[list[int]]:
+    """Positions below ``count`` in the groups that links connect, directly or through others;
+    groups and their members ascending, one that nothing is like alone.
+    """
+    group_of = [[position] for position in range(count)]
+    for first, *others in links:
+        for other in others:
+            small, large = sorted((group_of[first], group_of[other]), key=len)
+            if small is not large:
+                large += small
+                for position in small:
+                    group_of[position] = large
+    return [sorted(group) for group in {id(group): group for group in group_of}.values()]
 
 
 def draw_again(
@@ -108,7 +137,8 @@ def draw_again(
         )
     ordered = sorted(dataset.samples, key=lambda sample: sample.id)
     place = {sample.id: index for index, sample in enumerate(ordered)}
-    pool = _joined(ordered, [[place[member] for member in group] for group in split.groups])
+    joined = _joined(len(ordered), [[place[own] for own in group] for group in split.groups])
+    pool = [tuple(ordered[index] for index in group) for group in joined]
     whole = spec.folds is not None or "declared" in split.grouping
     draws = []
     for seed in range(spec.seed + 1, spec.seed + 1 + spec.repeats):
@@ -184,67 +214,6 @@ def without_small_classes(
     )
 
 
-# ---------------------------------------------------------- what belongs together
-
-
-def _linked(
-    samples: Sequence[Sample], policy: NearDuplicates, progress: Progress | None
-) -> tuple[list[Group], list[Group], list[Group], tuple[Grouping, ...]]:
-    """Samples by their pixels, by their looks, and as the split keeps them together; and why.
-
-    Groups and their members are in order of id; a photo without a copy is a group of one.
-    """
-    ordered = sorted(samples, key=lambda sample: sample.id)
-    copies = _joined(ordered, _by([sample.pixels for sample in ordered]))
-    looks = [] if policy == "off" else alike([group[0].look for group in copies], progress)
-    place = {sample.id: index for index, sample in enumerate(ordered)}
-    same = [[place[sample.id] for sample in group] for group in copies if len(group) > 1]
-    near = [[place[copies[index][0].id] for index in group] for group in looks]
-    links: dict[Grouping, list[list[int]]] = {}
-    if policy != "off":
-        links["copies"] = same
-    if policy == "group":
-        links["look"] = near
-    if any(sample.group is not None for sample in samples):
-        links["declared"] = list(_by([sample.group for sample in ordered]))
-    look_alikes = _joined(ordered, [*same, *near]) if policy != "off" else []
-    groups = _joined(ordered, [link for every in links.values() for link in every])
-    return copies, look_alikes, groups, tuple(links)
-
-
-def _by(keys: Sequence[str | None]) -> Iterator[list[int]]:
-    """Positions that have a key in common, where two or more have."""
-    positions: dict[str, list[int]] = defaultdict(list)
-    for position, key in enumerate(keys):
-        if key is not None:
-            positions[key].append(position)
-    return (group for group in positions.values() if len(group) > 1)
-
-
-def _joined(samples: Sequence[Sample], links: Iterable[Sequence[int]]) -> list[Group]:
-    """Samples in the groups that links connect, directly or through others (union-find)."""
-    leader = list(range(len(samples)))
-
-    def find(position: int) -> int:
-        while leader[position] != position:
-            leader[position] = leader[leader[position]]
-            position = leader[position]
-        return position
-
-    for first, *others in links:
-        for other in others:
-            low, high = sorted((find(first), find(other)))
-            leader[high] = low
-    groups: dict[int, list[Sample]] = defaultdict(list)
-    for position, sample in enumerate(samples):
-        groups[find(position)].append(sample)
-    return [tuple(group) for group in groups.values()]
-
-
-def _members(groups: Iterable[Group]) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(sample.id for sample in group) for group in copies_of(groups))
-
-
 # ---------------------------------------------------------- the data's own split
 
 
@@ -287,13 +256,13 @@ class _Cut:
         short = list(self.short(pool, carved).values())
         _refuse(short, "add photos, ask for smaller parts", self.dataset.name)
         deal = deal_whole_groups if whole else deal_exactly
-        sizes = {part: self._size(part, counts_of(pool)) for part in carved}
+        sizes = self._sizes(counts_of(pool), carved)
         return deal(pool, sizes, self.spec.seed, self.dataset.name)
 
     def short(self, pool: Sequence[Group], carved: Sequence[Fold]) -> dict[str, str]:
         """Classes with too few photos for the parts to be drawn, each to the sum that says so."""
         counts, short = counts_of(pool), {}
-        sizes = {part: self._size(part, counts) for part in carved}
+        sizes = self._sizes(counts, carved)
         for label in self.dataset.classes if sizes else ():
             parts = {part: size[label] for part, size in sizes.items()}
             parts |= {"train": 1} if "train" in self.needed else {}
@@ -302,23 +271,27 @@ class _Cut:
                 short[label] = f"{label!r} has {counts[label]} for {sum_of}"
         return short
 
-    def _size(self, part: Fold, counts: Mapping[str, int]) -> Sizes:
-        if part in self.needed:
-            return self._asked(part, counts, least=1)
-        # What no model needs takes what the test part leaves, if anything.
-        tests = self._asked("test", counts, least=1)
-        return {
-            label: min(size, max(0, counts[label] - tests[label]))
-            for label, size in self._asked(part, counts, least=0).items()
+    def _sizes(self, counts: Mapping[str, int], carved: Sequence[Fold]) -> dict[Fold, Sizes]:
+        spec = self.spec
+        asked: dict[Fold, tuple[int | None, float]] = {
+            "test": (spec.test_per_class, spec.test_share),
+            "validation": (spec.validation_per_class, spec.validation_share),
         }
 
-    def _asked(self, part: Fold, counts: Mapping[str, int], *, least: int) -> Sizes:
-        exact, share = self.spec.validation_per_class, self.spec.validation_share
-        if part == "test":
-            exact, share = self.spec.test_per_class, self.spec.test_share
+        def size(part: Fold, count: int, *, least: int = 1) -> int:
+            exact, share = asked[part]
+            return exact if exact is not None else max(least, round(share * count))
+
+        def spare(part: Fold, count: int) -> int:
+            # What no model needs takes what the test part leaves, if anything.
+            return min(size(part, count, least=0), max(0, count - size("test", count)))
+
         return {
-            label: exact if exact is not None else max(least, round(share * counts[label]))
-            for label in self.dataset.classes
+            part: {
+                label: (size if part in self.needed else spare)(part, counts[label])
+                for label in self.dataset.classes
+            }
+            for part in carved
         }
 
     def into(self, parts: Parts, split: Split) -> Split:
