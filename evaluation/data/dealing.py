@@ -27,6 +27,12 @@ def counts_of(groups: Iterable[Group]) -> Counter[str]:
     return Counter(sample.label for group in groups for sample in group)
 
 
+def generator_of(label: str, seed: int) -> np.random.Generator:
+    """One generator a class: a new class does not change what is drawn for the others."""
+    key = int.from_bytes(hashlib.sha256(label.encode()).digest()[:8], "big")
+    return np.random.default_rng([seed, key])
+
+
 def _room(pool: Sequence[Group], sizes: Mapping[Fold, Sizes]) -> dict[Fold, dict[str, int]]:
     """What each part is to get of each class: the sizes, and the rest for train."""
     room = {part: dict(wanted) for part, wanted in sizes.items()}
@@ -42,9 +48,7 @@ def deal_exactly(pool: Sequence[Group], sizes: Mapping[Fold, Sizes], seed: int, 
     copies = [group for group in pool if len(group) > 1]
     parts, left = _deal_copies(copies, _room(pool, sizes), np.random.default_rng(seed), name)
     for label in sorted(counts_of(pool)):
-        # One generator a class: a new class does not move the photos of the others.
-        key = int.from_bytes(hashlib.sha256(label.encode()).digest()[:8], "big")
-        rng = np.random.default_rng([seed, key])
+        rng = generator_of(label, seed)
         singles = [group[0] for group in pool if len(group) == 1 and group[0].label == label]
         shuffled = [singles[index] for index in rng.permutation(len(singles))]
         # The sub-categories one after the other, each in random order.

@@ -1,13 +1,11 @@
 """Fitting a prompt set to the classes that the photos really have."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
+from evaluation.data.dealing import generator_of
 from evaluation.errors import DataError, meant, quoted
 from evaluation.records import Dataset, PromptSet, Split
 
@@ -58,19 +56,15 @@ def random_words(like: PromptSet, classes: Sequence[str], seed: int) -> PromptSe
     drawn with replacement.  A text shorter than the name is the name alone.
     The words depend on the seed and the class alone, whatever the machine.
     """
-    texts = {label: _waffle(label, like.texts[label], seed) for label in classes}
+    texts: dict[str, tuple[str, ...]] = {}
+    for label in classes:
+        rng = generator_of(label, seed)
+        lacking = [len(text.split()) - len(label.split()) for text in like.texts[label]]
+        texts[label] = tuple(
+            f"{label}, {' '.join(rng.choice(WORDS, size=words))}" if words > 0 else label
+            for words in lacking
+        )
     return replace(like, texts=texts, derive="random-words", like=like.name, seed=seed)
-
-
-def _waffle(label: str, texts: Sequence[str], seed: int) -> tuple[str, ...]:
-    key = int.from_bytes(hashlib.sha256(label.encode()).digest()[:8], "big")
-    rng = np.random.default_rng([seed, key])
-    drawn = []
-    for text in texts:
-        missing = len(text.split()) - len(label.split())
-        words = rng.choice(WORDS, size=missing) if missing > 0 else ()
-        drawn.append(f"{label}, {' '.join(words)}" if missing > 0 else label)
-    return tuple(drawn)
 
 
 def _subcategories(dataset: Dataset, split: Split) -> Mapping[str, tuple[str, ...]]:
@@ -79,15 +73,13 @@ def _subcategories(dataset: Dataset, split: Split) -> Mapping[str, tuple[str, ..
     for sample in dataset.samples:
         if sample.id in train and sample.subcategory:
             counts[sample.label][sample.subcategory] += 1
-    return {label: _names(label, counts[label]) for label in dataset.classes}
-
-
-def _names(label: str, counts: Mapping[str, int]) -> tuple[str, ...]:
-    """The sub-categories whose names are to be read, the most frequent first."""
-    ordered = sorted(counts, key=lambda name: (-counts[name], name))
-    frequent = [name for name in ordered if counts[name] >= MINIMUM_PHOTOS]
-    telling = [name for name in frequent if label.casefold() not in name.casefold()]
-    return tuple(telling or frequent or [label])
+    texts = {}
+    for label, own in counts.items():
+        ordered = sorted(own, key=lambda name: (-own[name], name))
+        frequent = [name for name in ordered if own[name] >= MINIMUM_PHOTOS]
+        telling = [name for name in frequent if label.casefold() not in name.casefold()]
+        texts[label] = tuple(telling or frequent or [label])
+    return texts
 
 
 def _refuse_mismatch(prompts: PromptSet, dataset: Dataset) -> None:

@@ -5,12 +5,12 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluation.errors import DataError, meant, one_line, quoted
+from evaluation.errors import SHOWN, DataError, meant, one_line, quoted
 from evaluation.net.archive import composed
 from evaluation.records import DataNote
 
@@ -22,6 +22,8 @@ _BEFORE = re.compile(r"(?:sep=(?P<excel>.)|#[^,;\t|\r\n]*|\s*?)\r?\n", re.IGNORE
 """A line before the header: Excel's own, a comment, or an empty one."""
 
 Row = Mapping[str, str]
+_Read = tuple[list[str], list[tuple[int, Row]]]
+"""Columns, and rows with their line numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,41 +51,60 @@ def read_rows(
         DataError: The file is absent or damaged, lacks a column, or a row has too many fields.
 
     """
-    suffix = file.suffix.casefold()
+    suffix, notes = file.suffix.casefold(), tuple[DataNote, ...]()
     try:
         if suffix == ".parquet":
-            table = _parquet(file)
+            columns, rows = _parquet(file)
         else:
             text, notes = _decoded(file.read_bytes(), encoding, file)
             if suffix == ".jsonl":
-                table = _json_lines(text, file, notes)
+                columns, rows = _json_lines(text, file)
             else:
-                table = _csv(text, needed, delimiter, file, notes)
+                columns, rows = _csv(text, needed, delimiter, file)
     except FileNotFoundError:
         raise DataError(
             "file not found", where=file, remedy="correct dataset.csv or --data-root"
         ) from None
     except OSError as error:
-        raise DataError(f"cannot be read ({error.strerror or error})", where=file) from error
-    _refuse_columns(table.columns, needed, file)
-    if not table.rows:
+        raise DataError(f"cannot be read ({one_line(error)})", where=file) from error
+    if absent := [name for name in dict.fromkeys(needed) if name not in columns]:
+        raise DataError(
+            f"no column {quoted(absent)}; it has {quoted(columns, 20) or 'none'}",
+            where=file,
+            remedy=meant(absent[0], columns) if columns else "the file is empty",
+        )
+    if double := {name for name in needed if columns.count(name) > 1}:
+        raise DataError(f"column {quoted(double)} comes twice", where=file, remedy="rename one")
+    if not rows:
         raise DataError("no line below the header", where=file, remedy="list at least one photo")
-    return table
+    return Rows(columns=tuple(columns), rows=tuple(rows), notes=notes)
 
 
 # ---------------------------------------------------------------------------- text
 
 
 def _decoded(content: bytes, encoding: str, file: Path) -> tuple[str, tuple[DataNote, ...]]:
-    if encoding := encoding or _declared_by(content):
-        return _as(encoding, content, file), ()
+    encoding = encoding or _declared_by(content)
+    guessed = False
+    if not encoding:
+        try:
+            return content.decode(), ()
+        except UnicodeDecodeError:
+            encoding, guessed = "cp1252", True
     try:
-        return content.decode(), ()
-    except UnicodeDecodeError:
-        text = _as("cp1252", content, file)
-    odd = {word for word in text.split() if not word.isascii()}
-    note = DataNote(kind="encoding", count=len(odd), names=tuple(sorted(odd)[:5]), what="cp1252")
-    return text, (note,)
+        text = content.decode(encoding)
+    except (UnicodeDecodeError, LookupError) as error:
+        raise DataError(
+            f"not {encoding} text ({one_line(error)})",
+            where=file,
+            remedy='save it as UTF-8, or declare encoding = "…" in [dataset]',
+        ) from error
+    if not guessed:
+        return text, ()
+    odd = sorted({word for word in text.split() if not word.isascii()})
+    return text, (
+        DataNote(kind="encoding", count=len(odd), names=tuple(odd[:SHOWN]), what=encoding),
+    )
 
 
 def _declared_by(content: bytes) -> str:
@@ -97,23 +118,10 @@ def _declared_by(content: bytes) -> str:
     return ""
 
 
-def _as(encoding: str, content: bytes, file: Path) -> str:
-    try:
-        return content.decode(encoding)
-    except (UnicodeDecodeError, LookupError) as error:
-        raise DataError(
-            f"not {encoding} text ({one_line(error)})",
-            where=file,
-            remedy='save it as UTF-8, or declare encoding = "…" in [dataset]',
-        ) from error
-
-
 # ----------------------------------------------------------------------------- CSV
 
 
-def _csv(
-    text: str, needed: Sequence[str], delimiter: str, file: Path, notes: tuple[DataNote, ...]
-) -> Rows:
+def _csv(text: str, needed: Sequence[str], delimiter: str, file: Path) -> _Read:
     text = text if "\n" in text else text.replace("\r", "\n")  # of an old Macintosh
     skipped = 0
     while (match := _BEFORE.match(text)) and match.end() < len(text):
@@ -123,18 +131,25 @@ def _csv(
     csv.field_size_limit(LONGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        header = [composed(name.strip()) for name in next(reader, [])]
+        columns = [composed(name.strip()) for name in next(reader, [])]
         lines = [(reader.line_num + skipped, cells) for cells in reader if any(cells)]
     except csv.Error as error:
         raise DataError(
             f"not a CSV file ({one_line(error)})", where=f"{file}, line {reader.line_num + skipped}"
         ) from error
-    _refuse_long_rows(header, lines, delimiter, file)
-    rows = tuple(
-        (line, dict(zip(header, [*cells, *[""] * (len(header) - len(cells))], strict=False)))
-        for line, cells in lines
-    )
-    return Rows(columns=tuple(header), rows=rows, notes=notes)
+    long = [(line, len(cells)) for line, cells in lines if any(cells[len(columns) :])]
+    if long:
+        line, fields = long[0]
+        more = f", and {len(long) - 1} more lines have too many" if len(long) > 1 else ""
+        raise DataError(
+            f"line {line} has {fields} fields for {len(columns)} columns{more}",
+            where=file,
+            remedy=f'put a text that holds {delimiter!r} between quotes: "…{delimiter}…"',
+        )
+    empty = dict.fromkeys(columns, "")
+    return columns, [
+        (line, empty | dict(zip(columns, cells, strict=False))) for line, cells in lines
+    ]
 
 
 def _found_delimiter(text: str, needed: Sequence[str]) -> str:
@@ -151,59 +166,30 @@ def _found_delimiter(text: str, needed: Sequence[str]) -> str:
         return ","
 
 
-def _refuse_long_rows(
-    header: Sequence[str], lines: Iterable[tuple[int, Sequence[str]]], delimiter: str, file: Path
-) -> None:
-    long = [(line, len(cells)) for line, cells in lines if any(cells[len(header) :])]
-    if long:
-        line, fields = long[0]
-        more = f", and {len(long) - 1} more lines have too many" if len(long) > 1 else ""
-        raise DataError(
-            f"line {line} has {fields} fields for {len(header)} columns{more}",
-            where=file,
-            remedy=f'put a text that holds {delimiter!r} between quotes: "…{delimiter}…"',
-        )
-
-
-def _refuse_columns(header: Sequence[str], needed: Sequence[str], file: Path) -> None:
-    absent = [name for name in dict.fromkeys(needed) if name not in header]
-    if absent:
-        raise DataError(
-            f"no column {quoted(absent)}; it has {quoted(header, 20) or 'none'}",
-            where=file,
-            remedy=meant(absent[0], list(header)) if header else "the file is empty",
-        )
-    double = {name for name in needed if header.count(name) > 1}
-    if double:
-        raise DataError(f"column {quoted(double)} comes twice", where=file, remedy="rename one")
-
-
 # --------------------------------------------------------------- JSON and Parquet
 
 
-def _json_lines(content: str, file: Path, notes: tuple[DataNote, ...]) -> Rows:
+def _json_lines(content: str, file: Path) -> _Read:
     """One JSON object a line, as an image folder's ``metadata.jsonl``."""
     rows = []
     # Not splitlines(): a JSON text may hold U+2028.
     for line, text in enumerate(content.split("\n"), start=1):
         if not text.strip():
             continue
+        where = f"{file}, line {line}"
         try:
             value = json.loads(text)
             json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no character
         except (ValueError, RecursionError) as error:
-            raise DataError(
-                f"not JSON ({one_line(error)})", where=f"{file}, line {line}"
-            ) from error
+            raise DataError(f"not JSON ({one_line(error)})", where=where) from error
         if not isinstance(value, dict):
-            raise DataError("not a JSON object", where=f"{file}, line {line}")
+            raise DataError("not a JSON object", where=where)
         rows.append((line, _texts(value)))
-    columns = tuple(dict.fromkeys(name for _, row in rows for name in row))
-    filled = tuple((line, dict.fromkeys(columns, "") | row) for line, row in rows)
-    return Rows(columns=columns, rows=filled, notes=notes)
+    empty = {name: "" for _, row in rows for name in row}
+    return list(empty), [(line, empty | row) for line, row in rows]
 
 
-def _parquet(file: Path) -> Rows:
+def _parquet(file: Path) -> _Read:
     try:
         from pyarrow import ArrowException, parquet
     except ModuleNotFoundError:
@@ -217,8 +203,8 @@ def _parquet(file: Path) -> Rows:
         table = parquet.read_table(file)
     except (ArrowException, ValueError) as error:
         raise DataError(f"not a Parquet file ({one_line(error)})", where=file) from error
-    rows = tuple((number, _texts(row)) for number, row in enumerate(table.to_pylist(), start=1))
-    return Rows(columns=tuple(composed(name) for name in table.column_names), rows=rows)
+    rows = [(number, _texts(row)) for number, row in enumerate(table.to_pylist(), start=1)]
+    return [composed(name) for name in table.column_names], rows
 
 
 def _texts(row: Mapping[str, Any]) -> dict[str, str]:
