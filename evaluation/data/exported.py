@@ -1,8 +1,10 @@
 """Photos that Hugging Face's ``datasets`` saved (``save_to_disk``), written out as files."""
 
+import importlib.util
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +38,7 @@ class SavedPhotos:
 
     def names(self) -> Iterator[tuple[str, str]]:
         """The path that each photo is to have, and its class."""
-        for path, label, _ in self._rows([self.label]):
-            yield path, label
+        return ((path, label) for path, label, _ in self._rows(self.label))
 
     def write(self, folder: Path) -> None:
         """Write every photo into the folder of its class, below that of its split.
@@ -46,7 +47,7 @@ class SavedPhotos:
             DataError: A row holds no photo, or a file is damaged.
 
         """
-        for path, _, cell in self._rows([self.label, self.image]):
+        for path, _, cell in self._rows(self.label, self.image):
             content = cell.get("bytes") if isinstance(cell, dict) else None
             if content is None:
                 named = str(cell.get("path") if isinstance(cell, dict) else cell)
@@ -60,31 +61,28 @@ class SavedPhotos:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
 
-    def _rows(self, columns: Sequence[str]) -> Iterator[tuple[str, str, Any]]:
+    def _rows(self, *columns: str) -> Iterator[tuple[str, str, Any]]:
+        from pyarrow import ArrowException, ipc
+
         for part, files in self.parts.items():
-            rows = (row for file in files for row in _rows(file, columns))
-            for number, row in enumerate(rows):
-                label = self._class(row[self.label])
-                path = "/".join(filter(None, (part, label, f"{number:06}")))
-                yield path, label, row.get(self.image)
+            numbers = count()
+            for file in files:
+                try:
+                    with ipc.open_stream(file) as reader:
+                        rows = (row for own in reader for row in own.select(columns).to_pylist())
+                        for row, number in zip(rows, numbers, strict=False):
+                            label = self._folder(row[self.label])
+                            path = "/".join(filter(None, (part, label, f"{number:06}")))
+                            yield path, label, row.get(self.image)
+                except (ArrowException, KeyError, OSError, ValueError) as error:
+                    raise DataError(f"cannot be read ({one_line(error)})", where=file) from error
 
-    def _class(self, value: object) -> str:
-        """Its name, such as a folder may have."""
-        named = isinstance(value, int) and 0 <= value < len(self.classes)
-        name = str(self.classes[value]) if named and isinstance(value, int) else str(value)
-        plain = re.sub(r"[/\\\x00-\x1f]+", "-", name)[:100].strip()
+    def _folder(self, value: object) -> str:
+        """The name of a class, such as a folder may have."""
+        if isinstance(value, int) and 0 <= value < len(self.classes):
+            value = self.classes[value]
+        plain = re.sub(r"[/\\\x00-\x1f]+", "-", str(value))[:100].strip()
         return f"_{plain}" if plain.startswith(".") or not plain else plain
-
-
-def _rows(file: Path, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    from pyarrow import ArrowException, ipc
-
-    try:
-        with ipc.open_stream(file) as reader:
-            for batch in reader:
-                yield from batch.select(columns).to_pylist()
-    except (ArrowException, KeyError, OSError, ValueError) as error:
-        raise DataError(f"cannot be read ({one_line(error)})", where=file) from error
 
 
 def export_saved_dataset(folder: Path) -> SavedPhotos:
@@ -94,28 +92,27 @@ def export_saved_dataset(folder: Path) -> SavedPhotos:
         DataError: pyarrow is not installed, or there is no photo or class column.
 
     """
-    try:
-        import pyarrow  # noqa: F401, ICN001 - an extra
-    except ModuleNotFoundError:
+    if importlib.util.find_spec("pyarrow") is None:
         raise DataError(
             "reading it needs the package pyarrow, which is not installed here",
             where=folder,
             remedy='pip install "veille-clip[datasets]"',
-        ) from None
+        )
     several = folder / "dataset_dict.json"
     names = _json(several).get("splits") if several.is_file() else [""]
     if not isinstance(names, list) or not names:
         raise DataError("names no split", where=several)
-    parts = {
-        name: sorted((folder / name).glob("*.arrow"))
-        for name in (inside(folder, str(name), where=several) if name else "" for name in names)
-    }
-    features = _json(folder / next(iter(parts)) / "dataset_info.json").get("features")
+    parts = [inside(folder, str(name), where=several) if name else "" for name in names]
+    features = _json(folder / parts[0] / "dataset_info.json").get("features")
     features = features if isinstance(features, dict) else {}
-    image = _of_type(features, "Image")
-    label = _of_type(features, "ClassLabel") or next(
-        (name for name in ("label", "class", "category") if name in features), None
-    )
+    kinds = {
+        str(feature.get("_type")): name
+        for name, feature in reversed(features.items())
+        if isinstance(feature, dict)
+    }
+    image = kinds.get("Image")
+    known = (name for name in ("label", "class", "category") if name in features)
+    label = kinds.get("ClassLabel") or next(known, None)
     if image is None or label is None:
         raise DataError(
             f"no column of {'photos' if image is None else 'classes'}; it has {quoted(features)}",
@@ -125,20 +122,11 @@ def export_saved_dataset(folder: Path) -> SavedPhotos:
     classes = features[label].get("names") if isinstance(features[label], dict) else None
     return SavedPhotos(
         folder=folder,
-        parts=parts,
+        parts={name: sorted((folder / name).glob("*.arrow")) for name in parts},
         image=image,
         label=label,
         classes=classes if isinstance(classes, list) else (),
     )
-
-
-def _of_type(features: Mapping[str, Any], kind: str) -> str | None:
-    matching = (
-        name
-        for name, feature in features.items()
-        if isinstance(feature, dict) and feature.get("_type") == kind
-    )
-    return next(matching, None)
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from evaluation.data.listing import ListedPhoto, Locator
 from evaluation.data.loading import LISTERS
@@ -79,33 +78,24 @@ def fetch_dataset(
     with alone(root):  # two commands in one folder: the second finds what the first brought
         if (filled := _filled(spec, root, source)) is not None:
             return filled
-        unfinished = None
-        archive = Path(source).expanduser()
-        if "://" in source:
-            archive = _fetched(source, root, announce, watch, pauses)
-            unfinished = archive.parent
-        return _fill(spec, root, source, archive, watch, unfinished=unfinished)
+        if "://" not in source:
+            return _fill(spec, root, source, Path(source).expanduser(), watch, remove=silent)
+        # On the disk that has to have room for the photos too.
+        archive = root / UNFINISHED / "archive.zip"
+        if not archive.is_file():  # an earlier call may have fetched it and could not extract it
+            with writing(root):
+                archive.parent.mkdir(parents=True, exist_ok=True)
 
+            def megabytes(done: int, total: int) -> None:
+                watch("fetching the archive (MB)", done // 1_000_000, total // 1_000_000)
 
-def _fetched(
-    url: str, root: Path, announce: Announce, watch: Watch, pauses: Sequence[float]
-) -> Path:
-    """The archive beside its photos to be: on the disk that has to have room for them."""
-    archive = root / UNFINISHED / "archive.zip"
-    if archive.is_file():  # an earlier call fetched it and could not extract it
-        return archive
-    with writing(root):
-        archive.parent.mkdir(parents=True, exist_ok=True)
-
-    def megabytes(done: int, total: int) -> None:
-        watch("fetching the archive (MB)", done // 1_000_000, total // 1_000_000)
-
-    wanted = Wanted(url=url, target=archive)
-    try:
-        download(wanted, announce=announce, progress=megabytes, pauses=pauses)
-    except DownloadError as error:
-        raise DataError(error.what, where=error.where, remedy=error.remedy) from error
-    return archive
+            wanted = Wanted(url=source, target=archive)
+            try:
+                download(wanted, announce=announce, progress=megabytes, pauses=pauses)
+            except DownloadError as error:
+                raise DataError(error.what, where=error.where, remedy=error.remedy) from error
+        remove = partial(shutil.rmtree, archive.parent, ignore_errors=True)
+        return _fill(spec, root, source, archive, watch, remove=remove)
 
 
 def _fill(
@@ -115,11 +105,10 @@ def _fill(
     archive: Path,
     watch: Watch,
     *,
-    unfinished: Path | None,
+    remove: Callable[[], object],
 ) -> Fetched:
-    """The archive's files in the root; a fetched one is then removed, from ``unfinished``."""
+    """The archive's files in the root; ``remove`` takes one away that was fetched for this."""
     progress = partial(watch, "extracting")
-    remove = partial(shutil.rmtree, unfinished, ignore_errors=True) if unfinished else silent
     try:
         extracted = extract(
             archive, spec, root, verify=lambda: _listed(spec, root), progress=progress
@@ -131,30 +120,29 @@ def _fill(
         raise
     photos = _listed(spec, root)
     missing = _absent(photos, root)
-    memory = {"source": source, "missing": list(missing)}
+    memory = json.dumps({"source": source, "missing": missing}, ensure_ascii=False, indent=1)
     with writing(root / MEMORY):
-        text = json.dumps(memory, ensure_ascii=False, indent=1)
-        write_bytes(root / MEMORY, f"{text}\n".encode())
+        write_bytes(root / MEMORY, f"{memory}\n".encode())
     remove()
     return Fetched(
         photos=len(photos), missing=missing, written=extracted.written, kept=extracted.kept
     )
 
 
-# ----------------------------------------------------------------------- checking
-
-
 def _filled(spec: DatasetSpec, root: Path, source: str) -> Fetched | None:
     """What is there, when nothing more can be had from the archive; None otherwise."""
-    if spec.csv is None and _memory(root).get("source") != source:
-        return None  # a folder of class folders does not say when it is complete
-    if spec.csv is not None and not (root / spec.csv).is_file():
+    try:
+        memory = json_object(root / MEMORY)
+    except (OSError, ValueError):
+        memory = {}
+    known = memory.get("source") == source
+    # A table says when all is there, a folder of class folders does not.
+    if not (known if spec.csv is None else (root / spec.csv).is_file()):
         return None
     photos = _listed(spec, root)
     missing = _absent(photos, root)
-    memory = _memory(root)
-    known = memory.get("missing") if memory.get("source") == source else None
-    if not set(missing) <= set(map(str, known if isinstance(known, list) else ())):
+    lacking = memory.get("missing") if known else None
+    if not set(missing) <= set(map(str, lacking if isinstance(lacking, list) else ())):
         return None
     return Fetched(photos=len(photos), missing=missing, written=0, kept=0)
 
@@ -173,10 +161,3 @@ def _listed(spec: DatasetSpec, root: Path) -> tuple[ListedPhoto, ...]:
 def _absent(photos: Sequence[ListedPhoto], root: Path) -> tuple[str, ...]:
     files = Locator(root)
     return tuple(photo.path for photo in photos if not files.locate(photo.path)[0].is_file())
-
-
-def _memory(root: Path) -> dict[str, Any]:
-    try:
-        return json_object(root / MEMORY)
-    except (OSError, ValueError):
-        return {}
