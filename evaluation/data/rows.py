@@ -22,7 +22,7 @@ _BEFORE = re.compile(r"(?:sep=(?P<excel>.)|#[^,;\t|\r\n]*|\s*?)\r?\n", re.IGNORE
 """A line before the header: Excel's own, a comment, or an empty one."""
 
 Row = Mapping[str, str]
-_Read = tuple[list[str], list[tuple[int, Row]]]
+_Read = tuple[list[str], Sequence[tuple[int, Row]]]
 """Columns, and rows with their line numbers."""
 
 
