@@ -64,14 +64,6 @@ def two_folds(groups: IntArray, seed: int) -> IntArray:
     return side[group]
 
 
-def crossed(layers: Layers, photos: FloatArray, folds: IntArray) -> FloatArray:
-    """(N, D) photos, each through the layer that did not learn from its fold."""
-    moved = np.empty_like(photos)
-    for fold, layer in enumerate(layers):
-        moved[folds == fold] = through(layer, photos[folds == fold])
-    return moved
-
-
 class Trials:
     """The layers that one model's pairs give; each run is made once, whatever the texts.
 
@@ -134,8 +126,11 @@ def choose(trials: Trials, texts: FloatArray) -> Chosen:
     by_title = (trials.pairs.titles @ texts.T).argmax(axis=1)
 
     def seen(layers: Layers) -> Agreement:
-        said = (crossed(layers, photos, folds) @ texts.T).argmax(axis=1)
-        return agreement(said, by_title, classes)
+        """Of photos, each through the layer that did not learn from its fold."""
+        moved = np.empty_like(photos)
+        for fold, layer in enumerate(layers):
+            moved[folds == fold] = through(layer, photos[folds == fold])
+        return agreement((moved @ texts.T).argmax(axis=1), by_title, classes)
 
     with threadpool_limits(limits=1, user_api="blas"):
         shares = {how: seen(trials.halves(how)).share for how in SETTINGS}
@@ -143,10 +138,8 @@ def choose(trials: Trials, texts: FloatArray) -> Chosen:
         best = tuple(sorted(SETTINGS, key=lambda how: -shares[how])[:KEPT])
         first, second = zip(*(trials.halves(how) for how in best), strict=True)
         layers = _mean(first), _mean(second)
-        before, after = (
-            agreement((photos @ texts.T).argmax(axis=1), by_title, classes),
-            seen(layers),
-        )
+        before = agreement((photos @ texts.T).argmax(axis=1), by_title, classes)
+        after = seen(layers)
         adopted = (
             before.z >= MINIMUM_Z
             and (after.z >= MINIMUM_Z and after.kappa >= MINIMUM_KAPPA)

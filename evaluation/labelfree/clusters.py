@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import softmax
 
-from evaluation.records import FloatArray, Head, IntArray
+from evaluation.records import FloatArray, Head
 
 SOFTENINGS = (1.0, 3.0)
 NEIGHBOURS = 3
@@ -38,24 +38,17 @@ def cluster(photos: FloatArray, texts: Head) -> Head:
     heads = []
     for factor in (1 / softening for softening in SOFTENINGS):
         softened = replace(texts, weight=texts.weight * factor, bias=texts.bias * factor)
-        heads.append(_fit(photos, near, softened))
-    return replace(
-        texts,
-        weight=np.mean([head.weight for head in heads], axis=0),
-        bias=np.mean([head.bias for head in heads], axis=0),
-    )
-
-
-def _fit(photos: FloatArray, near: IntArray, texts: Head) -> Head:
-    said = texts.logits(photos)
-    believed = softmax(said, axis=1)
-    means = _gaussians(photos, believed)
-    for _ in range(ROUNDS):
-        density = means.logits(photos)
-        for _ in range(STEPS):
-            believed = softmax(density + said + believed[near].sum(axis=1), axis=1)
+        said = softened.logits(photos)
+        believed = softmax(said, axis=1)
         means = _gaussians(photos, believed)
-    return replace(texts, weight=means.weight + texts.weight, bias=means.bias + texts.bias)
+        for _ in range(ROUNDS):
+            density = means.logits(photos)
+            for _ in range(STEPS):
+                believed = softmax(density + said + believed[near].sum(axis=1), axis=1)
+            means = _gaussians(photos, believed)
+        heads.append((means.weight + softened.weight, means.bias + softened.bias))
+    weights, biases = zip(*heads, strict=True)
+    return replace(texts, weight=np.mean(weights, axis=0), bias=np.mean(biases, axis=0))
 
 
 def _gaussians(photos: FloatArray, believed: FloatArray) -> Head:

@@ -77,21 +77,65 @@ def adapt(
     of these very pairs, made before for other texts.
     """
     texts = zero_shot.weight / np.linalg.norm(zero_shot.weight, axis=1, keepdims=True)
+    photos, folds, titled = seen.photos, seen.folds, seen.titled
     chosen = None
     if "titles" in sources:
         chosen = choose(trials or seen.trials(0), texts.astype(np.float32))
     adopted = chosen if chosen and chosen.adopted else None
-    recipe = _Recipe(seen=seen, zero_shot=zero_shot, adopted=adopted, shares=shares)
-    # Without titles nothing can judge.
-    clusters = "photos" in sources and (chosen is None or recipe.clusters_agree())
-    head, before = recipe.whole(clusters=clusters)
+    layers = adopted.layers if adopted else (None, None)
+
+    def crossed(*, clusters: bool) -> tuple[Head, Head]:
+        """For the photos of each fold, the head that the other fold makes."""
+        first, second = (
+            _head(zero_shot, photos[folds != fold], layer, shares, clusters=clusters)[0]
+            for fold, layer in enumerate(layers)
+        )
+        return first, second
+
+    def agreeing(heads: tuple[Head, Head]) -> int:
+        """How many photos these put in the class that the texts see in their titles."""
+        by_title = zero_shot.logits(seen.titles[titled]).argmax(axis=1)
+        said = np.empty(len(folds), dtype=np.int64)
+        for fold, head in enumerate(heads):
+            said[folds == fold] = head.logits(photos[folds == fold]).argmax(axis=1)
+        return int(np.sum(said[titled] == by_title))
+
+    # Without titles nothing can judge; equal agreements leave the simpler head, as do titles that
+    # were refused.
+    clusters = "photos" in sources and (
+        chosen is None
+        or (
+            adopted is not None
+            and agreeing(crossed(clusters=True)) > agreeing(crossed(clusters=False))
+        )
+    )
+    whole = adopted.layer if adopted else None
+    head, before = _head(zero_shot, photos, whole, shares, clusters=clusters)
     return Adapted(
         head=head,
-        crossed=recipe.crossed(clusters=clusters),
+        crossed=crossed(clusters=clusters),
         chosen=chosen,
         clusters=clusters,
         seen_shares=before,
     )
+
+
+def _head(
+    texts: Head,
+    photos: Float32,
+    layer: Float32 | None,
+    shares: FloatArray | None,
+    *,
+    clusters: bool,
+) -> tuple[Head, FloatArray | None]:
+    """What some photos make of a zero-shot head through a layer, and the shares that it saw."""
+    moved = photos if layer is None else through(layer, photos)
+    head, before = cluster(moved, texts) if clusters else texts, None
+    if shares is not None:
+        logits = head.logits(moved)
+        before = softmax(logits / SOFTENING, axis=1).mean(axis=0)
+        head = replace(head, bias=head.bias + share_bias(logits, shares))
+    return replace(head, layer=layer), before
 
 
 def learn(seen: Unlabelled, rows: IntArray, how: LayerSetting, seed: int) -> Float32:
@@ -130,62 +174,6 @@ def controls(
         name: [replace(zero_shot, layer=trials.mean(settings)) for trials in drawn]
         for name, drawn in without.items()
     }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Recipe:
-    """How a head is made of some photos through some layer: on all of them, or on a fold."""
-
-    seen: Unlabelled
-    zero_shot: Head
-    adopted: Chosen | None
-    """Whose layers replace the identity."""
-    shares: FloatArray | None
-
-    def whole(self, *, clusters: bool) -> tuple[Head, FloatArray | None]:
-        """The head of all photos, and the shares that it saw."""
-        layer = self.adopted.layer if self.adopted else None
-        return self._head(self.seen.photos, layer, clusters=clusters)
-
-    def crossed(self, *, clusters: bool) -> tuple[Head, Head]:
-        """For the photos of each fold, the head that the other fold makes."""
-        photos, folds = self.seen.photos, self.seen.folds
-        layers = self.adopted.layers if self.adopted else (None, None)
-        first, second = (
-            self._head(photos[folds != fold], layer, clusters=clusters)[0]
-            for fold, layer in enumerate(layers)
-        )
-        return first, second
-
-    def clusters_agree(self) -> bool:
-        """Whether clusters agree with the titles more than the head without, cross-fitted.
-
-        Equal agreements leave the simpler head, as do titles that were refused.
-        """
-        if self.adopted is None:
-            return False
-        titled, folds = self.seen.titled, self.seen.folds
-        by_title = self.zero_shot.logits(self.seen.titles[titled]).argmax(axis=1)
-
-        def agreeing(*, clusters: bool) -> int:
-            said = np.empty(len(folds), dtype=np.int64)
-            for fold, head in enumerate(self.crossed(clusters=clusters)):
-                said[folds == fold] = head.logits(self.seen.photos[folds == fold]).argmax(axis=1)
-            return int(np.sum(said[titled] == by_title))
-
-        return agreeing(clusters=True) > agreeing(clusters=False)
-
-    def _head(
-        self, photos: Float32, layer: Float32 | None, *, clusters: bool
-    ) -> tuple[Head, FloatArray | None]:
-        moved = photos if layer is None else through(layer, photos)
-        head = cluster(moved, self.zero_shot) if clusters else self.zero_shot
-        before = None
-        if self.shares is not None:
-            logits = head.logits(moved)
-            before = softmax(logits / SOFTENING, axis=1).mean(axis=0)
-            head = replace(head, bias=head.bias + share_bias(logits, self.shares))
-        return replace(head, layer=layer), before
 
 
 def share_bias(logits: FloatArray, shares: FloatArray) -> FloatArray:

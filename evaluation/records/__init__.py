@@ -14,7 +14,5 @@ from evaluation.records.models import *
 from evaluation.records.results import *
 from evaluation.records.runs import *
 from evaluation.records.scores import *
-from evaluation.records.shown import *
 from evaluation.records.study import *
 from evaluation.records.training import *
-from evaluation.records.variation import *

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Literal
 
-from evaluation.records.base import SCHEMA_VERSION, Record, Sided
-from evaluation.records.scores import Metric
-from evaluation.records.variation import HumanAgreement, KeptState, Repeats, SliceScore
+from evaluation.records.base import OnSplit, Record, Sided
+from evaluation.records.scores import HumanAgreement, KeptState, Metric, Repeats, SliceScore
 
 Verdict = Literal["better", "tie", "inconclusive"]
 """better: a test separates the two, and the first is the better one.
@@ -18,19 +17,15 @@ inconclusive: none does, and the images are too few, or too split, to say that t
 
 
 class PairedTest(Sided):
-    """Two cases on the same images; ``a`` is the one with the higher accuracy."""
+    """Two cases on the same images: ``a`` has the higher accuracy.
 
-    a: str
-    b: str
+    The interval of the gap in accuracy is Tango's (1998).
+    """
+
     n: int
     only_a: int
     """Images that only ``a`` gets right."""
     only_b: int
-    gap: float
-    """Accuracy of ``a`` minus that of ``b``, ≥ 0."""
-    low: float
-    """Tango's score interval of the gap (1998)."""
-    high: float
     p_exact: float
     """McNemar's exact conditional test."""
     p_mid: float
@@ -97,22 +92,18 @@ their best prompts, a prompt set over the class names, a prompt set over random 
 same length, a supervised model over the best zero-shot one, or two published results."""
 
 
-class Finding(Record):
-    """A conclusion as data: the report writes the sentence."""
+class Finding(Sided):
+    """A conclusion as data: the report writes the sentence.
+
+    ``a`` has the higher accuracy, ``gap`` is that of ``a`` minus that of ``b``; both are case ids,
+    or names of quoted systems.
+    """
 
     topic: FindingTopic
     verdict: Verdict
-    a: str
-    """The one with the higher accuracy (case id, or name of a quoted system), unless
-    ``subject`` says otherwise."""
-    b: str
     subject: str
     """The one that the question is about: the descriptions, the supervised model, …; equal to
     ``a`` or ``b``."""
-    gap: float
-    """Accuracy of ``a`` minus that of ``b``."""
-    low: float
-    high: float
     p: float
     """Holm-corrected mid-p; of a quoted tie, the uncorrected one of the most favourable overlap."""
     n: int
@@ -454,13 +445,9 @@ class Retrieval(Record):
     candidates: int
 
 
-class StudyComparison(Record):
+class StudyComparison(OnSplit):
     """All that is concluded from a study's cases: what comparison.json holds."""
 
-    schema_version: int = SCHEMA_VERSION
-    study: str
-    dataset_revision: str
-    split_digest: str
     inputs: Mapping[str, str]
     """Case id to the digest of its predictions: the comparison is current while they are."""
     fingerprint: str = ""

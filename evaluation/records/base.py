@@ -87,6 +87,20 @@ def digest_of(value: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+class Artefact(Record):
+    """A file of results, and the study that it belongs to."""
+
+    schema_version: int = SCHEMA_VERSION
+    study: str
+
+
+class OnSplit(Artefact):
+    """One that rests on some photos and their split."""
+
+    dataset_revision: str
+    split_digest: str
+
+
 class Sided(Record):
     """A gap of ``a`` over ``b``, with its interval, that may be seen from either side."""
 

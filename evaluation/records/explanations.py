@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from evaluation.records.base import SCHEMA_VERSION, Record
+from evaluation.records.base import Artefact, OnSplit, Record
 from evaluation.records.lists import ExplainMethod
 from evaluation.records.scores import Metric
 from evaluation.records.study import ExplainSpec, PromptSet
@@ -135,14 +135,10 @@ class Randomisation(Record):
     """The case whose classifier was explained: the test is of the model, and done once."""
 
 
-class CaseExplanation(Record):
+class CaseExplanation(OnSplit):
     """The maps of a case and what they are worth: what attention.json holds."""
 
-    schema_version: int = SCHEMA_VERSION
-    study: str
     case: str
-    dataset_revision: str
-    split_digest: str
     fingerprint: str
     """Of the model."""
     predictions_digest: str = ""
@@ -157,11 +153,9 @@ class CaseExplanation(Record):
     randomisation: tuple[Randomisation, ...] = ()
 
 
-class ExplainFailure(Record):
+class ExplainFailure(Artefact):
     """Why a scored case has no maps, or only older ones: what attention-failure.json holds."""
 
-    schema_version: int = SCHEMA_VERSION
-    study: str
     case: str
     error: str
     """One line, in English: what, where, remedy."""
@@ -215,17 +209,13 @@ class ClassSuggestion(Record):
     """Those that validation loses most photos of first, then the most frequent ones."""
 
 
-class Suggestion(Record):
+class Suggestion(OnSplit):
     """New texts for a case, tried on validation alone: what suggestion.json holds."""
 
-    schema_version: int = SCHEMA_VERSION
-    study: str
     case: str
     """The model with its best prompt set on validation: where the suggestion starts from."""
     prompts_digest: str
     """Of that prompt set."""
-    dataset_revision: str
-    split_digest: str
     fingerprint: str
     """Of the model."""
     far: float

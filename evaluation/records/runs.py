@@ -6,11 +6,10 @@ from typing import Literal
 
 from evaluation.errors import Reason
 from evaluation.records.analysis import MeanGain
-from evaluation.records.base import SCHEMA_VERSION, Option, Record, Source, Status
-from evaluation.records.scores import ClassScores, Metric, StrayResults
+from evaluation.records.base import OnSplit, Option, Record, Source, Status
+from evaluation.records.scores import ClassScores, Metric, RepeatedScores, StrayResults
 from evaluation.records.study import ModelSpec, PromptSet
 from evaluation.records.training import TrainingRecord
-from evaluation.records.variation import RepeatedScores
 
 ADAPTING = 3
 """Raised when the same photos, titles and texts would give another head."""
@@ -155,18 +154,14 @@ class Provenance(Record):
     """How to repeat the run."""
 
 
-class RunRecord(Record):
+class RunRecord(OnSplit):
     """The outcome of one case: what run.json holds."""
 
-    schema_version: int = SCHEMA_VERSION
-    study: str
     case: str
     """The case's id: "flipkart/embedded/noms"."""
     model: ModelSpec
     prompts: PromptSet | None
     """Resolved: its texts are those that were read."""
-    dataset_revision: str
-    split_digest: str
     seed: int
     fingerprint: str = ""
     """SHA-256 of all that the outcome rests on: equal inputs, and the record stands without

@@ -7,6 +7,7 @@ would be hundreds of labels that a shop with four labels a class does not have.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import scipy.optimize
@@ -16,7 +17,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # pu
 
 from evaluation import records
 from evaluation.errors import DataError
-from evaluation.records import BoolArray, FewShotPoint, FloatArray, Head, IntArray, Support
+from evaluation.records import BoolArray, FewShotPoint, Head, IntArray, Support
 from evaluation.records.base import Progress, silent
 from evaluation.scoring.intervals import share
 from evaluation.scoring.paired import ALPHA, mean_gain, with_holm
@@ -46,11 +47,6 @@ class Setting:
     label_free: Mapping[str, BoolArray] = field(default_factory=dict)
     """Case to the (N,) test images that a label-free head over the same embeddings gets right."""
 
-    @property
-    def right_zero_shot(self) -> BoolArray | None:
-        """(N,) test images that the zero-shot head gets right."""
-        return None if self.zero_shot is None else _right(self.zero_shot.logits, self.test)
-
 
 def few_shot(
     model: str,
@@ -78,20 +74,21 @@ def few_shot(
             where=f"class {classes[int(counts.argmin())]!r}",
             remedy="give the split a training part with every class",
         )
-    largest, right = int(counts.max()), setting.right_zero_shot
-    plan = [
-        (method, size)
-        for method in methods
-        if setting.zero_shot is not None or not method.needs_texts
-        for size in _sizes(
-            shots, largest, wider=bool(setting.label_free) and method.name == MATCHED
-        )
-    ]
+    largest, zero_shot = int(counts.max()), setting.zero_shot
+    right = None if zero_shot is None else _right(zero_shot.logits, setting.test)
     points: dict[str, list[FewShotPoint]] = {}
+    plan: list[tuple[Method, int | None]] = []
+    for method in methods:
+        if zero_shot is None and method.needs_texts:
+            continue
+        wider = WIDER if setting.label_free and method.name == MATCHED else ()
+        # Smallest first; from the largest class on, k is all there is.
+        sizes = sorted(k for k in {*shots, *wider} if k is not None and k < largest)
+        plan += [(method, size) for size in (*sizes, *(None for k in shots if k is None))]
     for done, (method, size) in enumerate(plan, start=1):
         # Thousands of small products: threads would spend their time waiting for each other.
         with threadpool_limits(limits=1, user_api="blas"):
-            points.setdefault(method.name, []).append(_point(method, size, setting))
+            points.setdefault(method.name, []).append(_point(method, size, setting, right))
         progress(done, len(plan))
     curves = [_curve(name, of_method, largest) for name, of_method in points.items()]
     return records.FewShot(
@@ -118,34 +115,25 @@ def labels_worth(case: str, curve: records.LearningCurve) -> records.LabelsWorth
     """
     labels = np.array([point.images for point in curve.points], dtype=np.float64)
     gains = [point.over_label_free[case] for point in curve.points]
-    draws = [gain.repetitions for gain in gains]
+
+    def crossing(values: Sequence[float]) -> float | None:
+        """Where a gain turns positive; None when it is so everywhere, or nowhere."""
+        draws = [gain.repetitions for gain in gains]
+        rising = scipy.optimize.isotonic_regression(values, weights=draws).x
+        below = int((rising < 0).sum())
+        if below in (0, len(rising)):
+            return None
+        i = below - 1
+        part = -rising[i] / (rising[i + 1] - rising[i])
+        return float(np.exp(np.log(labels[i]) + part * np.log(labels[i + 1] / labels[i])))
+
     return records.LabelsWorth(
         case=case,
         method=curve.method,
-        labels=_crossing(labels, [gain.gain for gain in gains], draws),
-        low=_crossing(labels, [gain.high for gain in gains], draws),
-        high=_crossing(labels, [gain.low for gain in gains], draws),
+        labels=crossing([gain.gain for gain in gains]),
+        low=crossing([gain.high for gain in gains]),
+        high=crossing([gain.low for gain in gains]),
     )
-
-
-def _crossing(labels: FloatArray, values: Sequence[float], draws: Sequence[int]) -> float | None:
-    """Where a gain turns positive; None when it is so everywhere, or nowhere."""
-    gains = scipy.optimize.isotonic_regression(values, weights=draws).x
-    below = int((gains < 0).sum())
-    if below in (0, len(gains)):
-        return None
-    i = below - 1
-    part = -gains[i] / (gains[i + 1] - gains[i])
-    return float(np.exp(np.log(labels[i]) + part * np.log(labels[i + 1] / labels[i])))
-
-
-def _sizes(shots: Sequence[int | None], largest: int, *, wider: bool) -> list[int | None]:
-    """The supports that are tried, smallest first: from the largest class on, k is all there is."""
-    sizes = [k for k in shots if k is None or k < largest]
-    if not wider:
-        return sizes
-    more = sorted({*WIDER, *(k for k in sizes if k)})
-    return [k for k in more if k < largest] + [None] * (None in sizes)
 
 
 def draw_support(labels: IntArray, shots: int | None, seed: int) -> IntArray:
@@ -161,31 +149,28 @@ def draw_support(labels: IntArray, shots: int | None, seed: int) -> IntArray:
     return np.sort(np.concatenate(chosen))
 
 
-def _point(method: Method, shots: int | None, setting: Setting) -> FewShotPoint:
-    train, zero_shot = setting.train, setting.right_zero_shot
+def _point(
+    method: Method, shots: int | None, setting: Setting, zero_shot: BoolArray | None
+) -> FewShotPoint:
     # All images are the same support whatever the seed.
     seeds = setting.seeds if shots is not None else setting.seeds[:1]
-    supports = [draw_support(train.labels, shots, seed) for seed in seeds]
-    right = np.stack(
-        [
-            _right(_tuned(method, _rows(train, rows), setting.zero_shot, seed), setting.test)
-            for rows, seed in zip(supports, seeds, strict=True)
-        ]
-    )
-    band = mean_gain(right, groups=setting.groups)
+    right, images = [], 0
+    for seed in seeds:
+        support = _rows(setting.train, draw_support(setting.train.labels, shots, seed))
+        images = support.labels.size
+        right.append(_right(_tuned(method, support, setting.zero_shot, seed), setting.test))
+    gain = partial(mean_gain, np.stack(right), groups=setting.groups)
+    band = gain()
     return FewShotPoint(
         shots=shots,
-        images=supports[0].size,
-        accuracies=tuple(right.mean(axis=1).tolist()),
+        images=images,
+        accuracies=tuple(np.stack(right).mean(axis=1).tolist()),
         mean=band.gain,
         low=band.low,
         high=band.high,
-        over_zero_shot=None if zero_shot is None else mean_gain(right, zero_shot, setting.groups),
+        over_zero_shot=None if zero_shot is None else gain(zero_shot),
         p_holm=None,
-        over_label_free={
-            case: mean_gain(right, known, setting.groups)
-            for case, known in setting.label_free.items()
-        },
+        over_label_free={case: gain(known) for case, known in setting.label_free.items()},
     )
 
 

@@ -46,26 +46,24 @@ def project(
     largest = np.abs(plane).argmax(axis=1)
     plane = plane * np.sign(plane[np.arange(_AXES), largest])[:, None]
     shares = variance / variance.sum()
+    of_texts: dict[str, Any] = {}
+    if texts is not None:
+        directions = unit(texts)
+        apart = directions - directions.mean(axis=0)
+        flat, whole = apart @ plane.T, float((apart**2).sum())
+        of_texts = {
+            "texts": _points(flat),
+            "texts_shown": float((flat**2).sum()) / whole if whole else None,
+            "gap": float(np.linalg.norm(middle - directions.mean(axis=0))),
+        }
     return Projection(
         case=case,
         explained=(float(shares[0]), float(shares[1])),
         classes=classes,
         sample_ids=sample_ids,
         photos=_points((photos - middle) @ plane.T),
-        **({} if texts is None else _shown(unit(texts), middle, plane)),
+        **of_texts,
     )
-
-
-def _shown(texts: FloatArray, photos_middle: FloatArray, plane: FloatArray) -> dict[str, Any]:
-    middle = texts.mean(axis=0)
-    apart = texts - middle
-    flat = apart @ plane.T
-    whole = float((apart**2).sum())
-    return {
-        "texts": _points(flat),
-        "texts_shown": float((flat**2).sum()) / whole if whole else None,
-        "gap": float(np.linalg.norm(photos_middle - middle)),
-    }
 
 
 def _points(rows: FloatArray) -> tuple[tuple[float, float], ...]:

@@ -38,15 +38,8 @@ def prompt_gain(aligned: Aligned, a: str, b: str, groups: IntArray | None) -> re
     rows = []
     for i in np.unique(aligned.labels):  # no test image, no recall
         test = paired(right_a, right_b, groups, aligned.labels == i)
-        rows.append(
-            ClassGain(
-                label=aligned.classes[i],
-                only_a=test.only_a,
-                only_b=test.only_b,
-                gain=test.gap,
-                **_shown(test),
-            )
-        )
+        own = {"label": aligned.classes[i], "only_a": test.only_a, "only_b": test.only_b}
+        rows.append(ClassGain(gain=test.gap, **own, **_shown(test)))
     return records.PromptGain(a=a, b=b, classes=with_holm(rows, attrgetter("p_mid")))
 
 
@@ -130,22 +123,13 @@ def variance_split(
         lambda sums: _shares(sums[:, :-1] / np.maximum(sums[:, -1:], 1), contrasts),
         resamples=_RESAMPLES,
     )
-    accuracies = cells.mean(axis=0)
-    shares = _shares(accuracies[None, :], contrasts)[0]
-    members = clusters(groups)
-    independent = labels.size if members is None else int(members.max()) + 1
-    covariance = _covariance(cells, labels, members)
+    shares = _shares(cells.mean(axis=0)[None, :], contrasts)[0]
+    tests = wald_tests(cells, labels, clusters(groups), contrasts)
     return tuple(
         records.VarianceSource(
-            source=name,
-            share=float(part),
-            low=interval.low,
-            high=interval.high,
-            **_wald(contrast, accuracies, covariance, independent),
+            source=source, share=float(part), low=interval.low, high=interval.high, **tests[source]
         )
-        for (name, contrast), part, interval in zip(
-            contrasts.items(), shares, intervals, strict=True
-        )
+        for source, part, interval in zip(contrasts, shares, intervals, strict=True)
     )
 
 
@@ -171,27 +155,33 @@ def _shares(accuracies: FloatArray, contrasts: Mapping[_Source, FloatArray]) -> 
     return np.where(flat, 1 / 3, squares / np.where(flat, 1, total))
 
 
-def _covariance(cells: FloatArray, labels: IntArray, groups: IntArray | None) -> FloatArray:
-    """(cells, cells) covariance of the accuracies, images or groups sampled within class."""
-    n = labels.size
+def wald_tests(
+    cells: FloatArray,
+    labels: IntArray,
+    groups: IntArray | None,
+    contrasts: Mapping[_Source, FloatArray],
+) -> dict[_Source, dict[str, Any]]:
+    """Effect of each source on (N, cells) right answers, and its test; see :func:`variance_split`.
+
+    Images, or ``groups`` numbered from 0, are sampled within their class.
+    """
     _, classes = np.unique(labels, return_inverse=True)
     means = sums_of(cells, classes) / np.bincount(classes)[:, None]
     residuals: FloatArray = cells - means[classes]
     residuals = residuals if groups is None else sums_of(residuals, groups)
+    n, independent = len(cells), len(residuals)
     # Half an image's worth of doubt: cells that are always right still vary elsewhere.
-    return (residuals.T @ residuals / n + np.eye(cells.shape[1]) / (2 * n)) / n
-
-
-def _wald(
-    contrast: FloatArray, accuracies: FloatArray, covariance: FloatArray, n: int
-) -> dict[str, Any]:
-    """Effect of one source, and its test on n independent images."""
-    effects, noise = contrast @ accuracies, contrast @ covariance @ contrast.T
-    df = contrast.shape[0]
-    wald = float(effects @ np.linalg.solve(noise, effects))
-    p = float(scipy.stats.f.sf(wald * (n - df) / (df * (n - 1)), df, n - df)) if n > df else 1.0
-    excess = max(0.0, float(effects @ effects - np.trace(noise)))
-    return {"effect": (excess / accuracies.size) ** 0.5, "df": df, "wald": wald, "p": p}
+    covariance = (residuals.T @ residuals / n + np.eye(cells.shape[1]) / (2 * n)) / n
+    tests = {}
+    for source, contrast in contrasts.items():
+        effects, noise = contrast @ cells.mean(axis=0), contrast @ covariance @ contrast.T
+        df, wald = len(contrast), float(effects @ np.linalg.solve(noise, effects))
+        left = independent - df
+        p = scipy.stats.f.sf(wald * left / (df * (independent - 1)), df, left) if left > 0 else 1.0
+        excess = max(0.0, float(effects @ effects - np.trace(noise)))
+        effect = (excess / cells.shape[1]) ** 0.5
+        tests[source] = {"effect": effect, "df": df, "wald": wald, "p": float(p)}
+    return tests
 
 
 # ----------------------------------------------------------------- choosing prompts

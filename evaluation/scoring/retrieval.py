@@ -1,21 +1,22 @@
 """Finding the title of a photo, and the photo of a title."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import scipy.stats
 
 from evaluation.records import FloatArray, IntArray, Metric, Retrieval
 from evaluation.records.base import unit
-from evaluation.scoring.intervals import CONFIDENCE, share
+from evaluation.scoring.intervals import CONFIDENCE, Interval, metric, share
 
 _CHUNK = 1_024
+Direction = Literal["image-to-title", "title-to-image"]
 
 
 def retrieve(
     model: str, images: FloatArray, texts: FloatArray, titles: Sequence[str]
-) -> tuple[Retrieval, Retrieval]:
+) -> tuple[Retrieval, ...]:
     """Retrieval both ways on N photos with their titles.
 
     ``images`` and ``texts`` are (N, D) embeddings, of which the cosine counts; row i of each
@@ -27,9 +28,20 @@ def retrieve(
     )
     image, text = unit(images), unit(texts)[first]
     every_title = np.arange(names.size)
-    return (
-        _record(model, "image-to-title", ranks(image, text, which, every_title), names.size),
-        _record(model, "title-to-image", ranks(text, image, every_title, which), len(titles)),
+    asked: dict[Direction, tuple[FloatArray, int]] = {
+        "image-to-title": (ranks(image, text, which, every_title), names.size),
+        "title-to-image": (ranks(text, image, every_title, which), len(titles)),
+    }
+    return tuple(
+        Retrieval(
+            model=model,
+            direction=direction,
+            recall_at_1=share("recall_at_1", best <= 1),
+            recall_at_5=share("recall_at_5", best <= 5),  # noqa: PLR2004 - its name
+            median_rank=median("median_rank", best),
+            candidates=candidates,
+        )
+        for direction, (best, candidates) in asked.items()
     )
 
 
@@ -52,42 +64,15 @@ def ranks(
     return np.concatenate(blocks)
 
 
-def _record(
-    model: str,
-    direction: Literal["image-to-title", "title-to-image"],
-    best: FloatArray,
-    candidates: int,
-) -> Retrieval:
-    return Retrieval(
-        model=model,
-        direction=direction,
-        recall_at_1=share("recall_at_1", best <= 1),
-        recall_at_5=share("recall_at_5", best <= 5),  # noqa: PLR2004 - its name
-        median_rank=median("median_rank", best),
-        candidates=candidates,
-    )
-
-
 def median(name: str, values: FloatArray) -> Metric:
     """A median with the interval of its order statistics, which supposes no distribution.
 
     Between the r-th smallest and the r-th largest, r the largest that keeps 95 %; no interval
     below six values.
     """
-    n = values.size
-    r = int(scipy.stats.binom.ppf((1 - CONFIDENCE) / 2, n, 0.5))
-    # The quantile itself may leave too much outside: P(fewer than r below the median).
-    if scipy.stats.binom.cdf(r - 1, n, 0.5) > (1 - CONFIDENCE) / 2:
-        r -= 1
     middle = float(np.median(values))
-    if r < 1:
-        return Metric(name=name, value=middle, n=n)
-    ordered = np.sort(values)
-    return Metric(
-        name=name,
-        value=middle,
-        low=float(ordered[r - 1]),
-        high=float(ordered[n - r]),
-        n=n,
-        method="order-statistics",
-    )
+    bounds: Any = scipy.stats.quantile_test(values).confidence_interval(CONFIDENCE)
+    low, high = bounds
+    if np.isnan(low):
+        return Metric(name=name, value=middle, n=values.size)
+    return metric(name, middle, values.size, Interval(float(low), float(high), "order-statistics"))

@@ -15,11 +15,6 @@ FEWEST = 10
 """Test photos of a slice that is told by itself."""
 
 
-def slice_values(values: Sequence[str]) -> tuple[str, ...]:
-    """The values of a column that enough of N photos have, in alphabetical order."""
-    return tuple(sorted(value for value, n in Counter(values).items() if value and n >= FEWEST))
-
-
 def score_slices(
     case: str,
     predictions: Predictions,
@@ -31,13 +26,11 @@ def score_slices(
     ``columns`` maps the name of each to the values of the N test photos, "" for none; ``groups``
     (N,) gives equal numbers to photos that count as one.
     """
-    right = predictions.right
-    recall = np.bincount(predictions.labels, weights=right) / np.maximum(
-        np.bincount(predictions.labels), 1
-    )
+    labels, right = predictions.labels, predictions.right
+    recall = np.bincount(labels, weights=right) / np.maximum(np.bincount(labels), 1)
     scores = []
     for column, values in columns.items():
-        frequent = slice_values(values)
+        frequent = sorted(v for v, n in Counter(values).items() if v and n >= FEWEST)
         rest = np.isin(values, frequent, invert=True)
         parts = {value: np.array(values) == value for value in frequent} | {"": rest}
         for value, inside in parts.items():
@@ -47,13 +40,9 @@ def score_slices(
                         case=case,
                         column=column,
                         value=value,
-                        accuracy=share(
-                            "accuracy", right[inside], None if groups is None else groups[inside]
-                        ),
-                        expected=float(recall[predictions.labels[inside]].mean()),
-                        p=mantel_haenszel(inside, right, predictions.labels, groups)
-                        if value
-                        else None,
+                        accuracy=share("accuracy", right, groups, inside),
+                        expected=float(recall[labels[inside]].mean()),
+                        p=mantel_haenszel(inside, right, labels, groups) if value else None,
                         p_holm=None,
                     )
                 )

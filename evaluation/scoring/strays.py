@@ -84,7 +84,7 @@ def auroc(own: FloatArray, strays: FloatArray, groups: IntArray | None = None) -
     residuals: FloatArray = above - value
     if groups is not None:
         members = np.unique(groups, return_inverse=True)[1]
-        residuals = np.asarray(np.bincount(members, weights=residuals), dtype=np.float64)
+        residuals = np.bincount(members, weights=residuals).astype(np.float64)
     variance = sum(
         float(side @ side) / n**2 * side.size / max(side.size - 1, 1)
         for side, n in ((residuals, own.size), (below - value, strays.size))
@@ -94,7 +94,7 @@ def auroc(own: FloatArray, strays: FloatArray, groups: IntArray | None = None) -
         return Metric(name="auroc", value=value, n=n)
     half = Z * variance**0.5 / (value * (1 - value))
     low, high = (1 / (1 + (1 - value) / value * np.exp(-side)) for side in (-half, half))
-    return metric("auroc", value, n, Interval(low=float(low), high=float(high), method="delong"))
+    return metric("auroc", value, n, Interval(float(low), float(high), "delong"))
 
 
 def _placements(own: FloatArray, others: FloatArray) -> FloatArray:

@@ -162,11 +162,8 @@ def test_the_wald_tests_keep_their_size() -> None:
 
 def _p_values(cells: np.ndarray, labels: np.ndarray) -> list[float]:
     """The tests alone: the bootstrap of the shares would take most of the time."""
-    covariance = prompts._covariance(cells, labels, None)
-    return [
-        prompts._wald(contrast, cells.mean(axis=0), covariance, labels.size)["p"]
-        for contrast in prompts._contrasts(2, 3).values()
-    ]
+    tests = prompts.wald_tests(cells, labels, None, prompts._contrasts(2, 3))
+    return [test["p"] for test in tests.values()]
 
 
 def test_cells_without_variation_are_finite() -> None:
