@@ -55,7 +55,7 @@ class Chart:
     table: Table
     """The data of the figure."""
     title: Claim | str = ""
-    alt: str = ""
+    alt: Claim | str = ""
     """What the figure shows, for those who do not see it."""
     keys: tuple[tuple[str, str], ...] = ()
     """Its legend: the CSS class that draws a sign, and what the sign means."""
@@ -68,7 +68,7 @@ def chart(
     *,
     table: Table,
     title: Claim | str = "",
-    alt: str = "",
+    alt: Claim | str = "",
     keys: Iterable[tuple[str, str]] = (),
 ) -> Chart:
     """A figure whose ``plot`` gives its specification, for a screen that is ``narrow`` or not.

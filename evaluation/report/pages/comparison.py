@@ -11,7 +11,6 @@ from evaluation.report.kit.language import t
 from evaluation.report.kit.tables import Col, number, table
 from evaluation.report.study.absences import pointer
 from evaluation.report.study.costs import costs
-from evaluation.report.study.explained import errors
 from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import matrix, pairs_table, power_table
 from evaluation.report.study.quoted import NOT_GIVEN, slide_tables
@@ -25,27 +24,33 @@ from evaluation.report.study.view import MANY, StudyView, best, trace
 
 
 def build(here: Here) -> Mapping[str, Any]:
-    """The page of comparison; no ``tests`` while the cases have not been compared."""
-    view = here.view
-    reference, runs = view.study.reference, view.scored
+    """The page of comparison; no tests while the cases have not been compared."""
+    view, compared = here.view, here.view.compared
+    reference = view.study.reference
     precision_recall, f1 = slide_tables(reference, view.study.classes, here)
-    filled = bool(runs or reference)
     return {
         "cases": cases_table(here),
         "absences": pointer(here),
-        "tests": _tests(here),
+        "tests": compared
+        and {
+            "matrix": matrix(here, compared),
+            "pairs": pairs_table(here, compared),
+            "power": power_table(compared),
+            "leaders": findings(here, "leaders"),
+        },
         "repeats": repeats(here),
         "slices": slices(here),
         "strays": strays(here),
         "costs": costs(here),
-        "precision_recall": precision_recall if filled else None,
-        "f1": f1 if filled else None,
+        "precision_recall": precision_recall,
+        "f1": f1,
         "scores": [
             _score_chart(view, system, run, f"f1-{place}")
-            for place, system in enumerate(reference.systems if reference else (), start=1)
+            for place, system in enumerate(
+                view.study.reference.systems if view.study.reference else (), 1
+            )
             if (run := best(view.measured(system))) is not None
         ],
-        "cited": reference is not None,
         "against": against_reference(here),
         "quoted": findings(here, "quoted"),
         "side_by_side": [
@@ -53,33 +58,13 @@ def build(here: Here) -> Mapping[str, Any]:
             for run in side_by_side(view)
             if len(run.classes) <= MANY
         ],
-        "confusions": [(view.case_title(run), here.classes(run, "confusion")) for run in runs],
-        "maps": [(view.case_title(run), href) for run in runs if (href := errors(here, run.case))],
-        "failures": [
-            {"title": view.case_title(run), "href": here.run(run.case), "error": run.error or ""}
-            for run in view.results.failures
-        ],
-    }
-
-
-def _tests(here: Here) -> Mapping[str, Any] | None:
-    compared = here.view.compared
-    if compared is None:
-        return None
-    return {
-        "compared": compared,
-        "grouping": here.view.study.grouping if compared.clustered else (),
-        "margin": here.view.margin,
-        "matrix": matrix(here, compared),
-        "pairs": pairs_table(here, compared),
-        "power": power_table(compared),
-        "leaders": findings(here, "leaders"),
     }
 
 
 def _score_chart(
     view: StudyView, system: ReferenceSystem, run: RunRecord, id_: str
 ) -> Mapping[str, Any]:
+    """The F1 of each class, measured and quoted."""
     quoted = {row.label: row.f1 for row in system.per_class}
     bars = [
         Bar(

@@ -1,7 +1,7 @@
 """The photos: class cards, counts, what is missing, and where each class is shown."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from evaluation.report.kit.page import Claim, claim
 from evaluation.report.kit.tables import Cell, Col, Table, counted, head, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.people import people
-from evaluation.report.study.photos import PARTS, WITHHELD, photo
+from evaluation.report.study.photos import PARTS, alike, photo
 from evaluation.report.study.view import MANY, StudyView
 
 _COVER = 4
@@ -23,25 +23,16 @@ _TOP_SUBCATEGORIES = 6
 def build(here: Here) -> Mapping[str, Any]:
     """Classes, counts, what cannot be used and what is doubtful, as the template prints them."""
     view = here.view
-    seen, study = view.photos_shown, view.study
-    groups = [[view.cards[id_] for id_ in ids if id_ in view.cards] for ids in study.duplicates]
     return {
         "intro": intro(view),
-        "study": study,
-        "withheld": "" if seen else t(WITHHELD),
-        "cards": [_card(here, label) for label in study.classes],
+        "cards": [_card(here, label) for label in view.study.classes],
         "most": MANY,
         "chart": chart(view),
         "counts": counts(here),
         "subcategories": _subcategories(view),
         "people": people(here),
-        "missing": _missing(view) if study.missing else None,
-        "missing_count": len(study.missing),
-        "carved": "test" in study.carved,
-        "grouped": "declared" in study.grouping,
-        "notes": study.notes,
-        "duplicates": [[photo(here, card) for card in group] for group in groups] if seen else [],
-        "duplicate_ids": [] if seen else [wording.listing(ids) for ids in study.duplicates],
+        "missing": _missing(view) if view.study.missing else None,
+        "duplicates": alike(here, view.study.duplicates),
     }
 
 
@@ -65,8 +56,6 @@ def _card(here: Here, label: str) -> Mapping[str, Any]:
     rest = len(named) - _TOP_SUBCATEGORIES
     return {
         "label": label,
-        "gloss": here.view.gloss(label),
-        "href": here.gallery(label),
         "n": len(cards),
         "parts": ", ".join(f"{wording.count(numbers[fold])} {t(PARTS[fold])}" for fold in FOLDS),
         "cover": [photo(here, card) for card in cover[::step][:_COVER]]
@@ -83,39 +72,30 @@ def _named(view: StudyView, label: str) -> list[tuple[str, int]]:
     return names.most_common()
 
 
-def _title(fold: Fold) -> str:
-    return wording.sentence_case(t(PARTS[fold]))
+def _parts(cell: Callable[[Fold, str], Cell | str]) -> list[Col]:
+    """A column for each part of the split, whose ``cell`` is that of the part and a class."""
+    titles = {fold: wording.sentence_case(t(PARTS[fold])) for fold in FOLDS}
+    return [Col(title, partial(cell, fold)) for fold, title in titles.items()]
 
 
 def chart(view: StudyView) -> Chart:
     """Photos of each class, stacked by part."""
     classes = view.study.classes
     numbers = Counter((card.label, card.fold) for card in view.study.samples)
-    stacked: dict[tuple[str, str], int] = {
-        (label, fold): numbers[label, fold] for label in classes for fold in FOLDS
-    }
+    stacked = {(label, str(fold)): numbers[label, fold] for label in classes for fold in FOLDS}
     totals = [len(view.samples(label)) for label in classes]
-
-    def photos(fold: Fold, label: str) -> str:
-        return wording.count(numbers[label, fold])
-
     return charts.chart(
         "effectifs",
         partial(charts.count_plot, stacked),
         view.draw,
         title=t("Photos de chaque catégorie, par partie"),
-        alt=t(
-            "Barres empilées : chaque catégorie compte de {least} à {most}. "
-            "Le tableau qui suit donne les nombres.",
-            least=wording.count(min(totals)),
-            most=nt(max(totals), "{n} photo", "{n} photos"),
-        ),
+        alt=claim("counted", least=min(totals), most=max(totals)),
         table=table(
             "effectifs-donnees",
             t("Photos de chaque catégorie, en chiffres"),
             classes,
             Col(t("Catégorie"), str),
-            *(Col(_title(fold), partial(photos, fold)) for fold in FOLDS),
+            *_parts(lambda fold, label: wording.count(numbers[label, fold])),
             title=view.data_trace,
             kind="",
         ),
@@ -143,7 +123,7 @@ def counts(here: Here) -> Table:
         t("Nombre de photos"),
         (*view.study.classes, total),
         Col(t("Catégorie"), lambda label: head(label or t("Total"), href=here.gallery(label))),
-        *(Col(_title(fold), partial(part, fold)) for fold in FOLDS),
+        *_parts(part),
         Col(t("Utilisables"), usable),
         Col(t("Inutilisables"), lambda label: counted(missing[label])),
         row_kind=lambda label: "" if label else "best",
@@ -172,8 +152,6 @@ def _subcategories(view: StudyView) -> Table | None:
     )
 
 
-# ------------------------------------------------------------------------- missing
-
 _REASONS = {
     "file not found": message("fichier introuvable"),
     "truncated": message("photo tronquée"),
@@ -184,18 +162,18 @@ _REASONS = {
 """How a reason of the record begins, and what it means."""
 
 
-def _reason(photo: MissingPhoto) -> Cell:
-    said = next((words for start, words in _REASONS.items() if photo.reason.startswith(start)), "")
-    return Cell(text=t(said)) if said else Cell(text=photo.reason, lang="en")
-
-
 def _missing(view: StudyView) -> Table:
+    def reason(photo: MissingPhoto) -> Cell:
+        known = (text for start, text in _REASONS.items() if photo.reason.startswith(start))
+        text = next(known, "")
+        return Cell(text=t(text)) if text else Cell(text=photo.reason, lang="en")
+
     return table(
         "inutilisables",
         t("Photos que les données nomment et qui ne peuvent pas servir"),
         view.study.missing,
         Col(t("Fichier"), lambda photo: photo.path),
         Col(t("Catégorie"), lambda photo: photo.label, numeric=False),
-        Col(t("Raison"), _reason, numeric=False),
+        Col(t("Raison"), reason, numeric=False),
         kind="plain",
     )

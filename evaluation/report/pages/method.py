@@ -18,13 +18,9 @@ from evaluation.stores.tables import table_file
 
 def build(here: Here) -> Mapping[str, Any]:
     """Split, measures, tests and the record of every case, as the template prints them."""
-    view = here.view
-    study = view.study
-    unavailable = [run for run in view.results.runs if run.status == "unavailable"]
+    view, study, drift = here.view, here.view.study, here.view.results.drift
     methods = (metric.method for run in view.scored for metric in run.metrics)
     return {
-        "name": study.name,
-        "study": study,
         "split": _split(view),
         "definitions": {
             t(row.title): t(row.definition)
@@ -34,34 +30,24 @@ def build(here: Here) -> Mapping[str, Any]:
         "intervals": list(dict.fromkeys(filter(None, methods))),
         "tests": tests_made(view),
         "systematic": any(card.subcategory for card in study.samples),
-        "history": here.to("historique"),
-        "states": len(view.concluded.history),
-        "drift": drift(here),
+        "validation": any(card.fold == "validation" for card in study.samples),
+        # What `veille drift` last saw.
+        "drift": drift
+        and {
+            "record": drift,
+            "name": here.name(drift.case),
+            "told": interval_said(drift.told_apart),
+            "then": interval_said(drift.left_then),
+            "now": interval_said(drift.left_now),
+        },
         "thresholds": _thresholds(study.thresholds) if study.thresholds else None,
+        "statuses": STATUS,
         "runs": [
-            *(_details(view, run) for run in view.results.runs if run not in unavailable),
+            *(_details(view, run) for run in view.results.runs),
+            # Attempts that failed after an earlier success.
             *(_details(view, run, later=True) for run in view.results.failures),
         ],
-        "archive": archived(here),
-        "unavailable": [_details(view, run) for run in unavailable],
         "absences": absences(here),
-        "test_images": view.test_images,
-        "duplicates": len(study.duplicates),
-        "validation": any(card.fold == "validation" for card in study.samples),
-    }
-
-
-def drift(here: Here) -> Mapping[str, Any] | None:
-    """What `veille drift` last saw; None where it saw nothing."""
-    record = here.view.results.drift
-    if record is None:
-        return None
-    return {
-        "record": record,
-        "name": here.name(record.case),
-        "told": interval_said(record.told_apart),
-        "then": interval_said(record.left_then),
-        "now": interval_said(record.left_now),
     }
 
 
@@ -72,8 +58,8 @@ def tests_made(view: StudyView) -> list[str]:
         return []
     paired, audit = comparison.comparison, comparison.audit
     made = {
-        "paired": paired is not None,
-        "clustered": paired is not None and paired.clustered,
+        "paired": paired,
+        "clustered": paired and paired.clustered,
         "quoted": any(finding.topic == "quoted" for finding in comparison.findings),
         "texts": comparison.prompts,
         "variance": comparison.variance,
@@ -81,7 +67,7 @@ def tests_made(view: StudyView) -> list[str]:
         "calibration": comparison.calibration,
         "abstention": comparison.abstention,
         "few_shot": comparison.few_shot,
-        "audit": audit is not None and audit.accuracies,
+        "audit": audit and audit.accuracies,
     }
     return [name for name, there in made.items() if there]
 
@@ -107,70 +93,38 @@ def _split(view: StudyView) -> Table:
 
 
 def _thresholds(thresholds: tuple[Threshold, ...]) -> Table:
+    def floor(threshold: Threshold) -> str:
+        """The least accuracy; or the most that may be lost on a kept state, or gained on a case."""
+        minimum = threshold.minimum
+        if threshold.since is not None:
+            lost = wording.points(-minimum)
+            return t("au plus {margin} de moins que « {name} »", margin=lost, name=threshold.since)
+        if threshold.over is not None:
+            gained = wording.points(minimum)
+            return t("{minimum} de plus que {over}", minimum=gained, over=threshold.over)
+        return wording.percent(minimum)
+
     return table(
         "planchers",
         t("Planchers que l’étude déclare, vérifiés à chaque évaluation"),
         thresholds,
-        Col(t("Cas"), lambda threshold: threshold.case),
-        Col(t("Mesure"), lambda threshold: metric_title(threshold.metric), numeric=False),
-        Col(
-            t("Plancher"),
-            lambda threshold: number(
-                threshold.minimum, "percent", text=_floor(threshold), title="study.json"
-            ),
-        ),
+        Col(t("Cas"), lambda row: row.case),
+        Col(t("Mesure"), lambda row: metric_title(row.metric), numeric=False),
+        Col(t("Plancher"), lambda row: number(row.minimum, "percent", text=floor(row))),
+        tip="study.json",
         kind="",
     )
 
 
-def _floor(threshold: Threshold) -> str:
-    if threshold.since is not None:
-        return t(
-            "au plus {margin} de moins que « {name} »",
-            margin=wording.points(-threshold.minimum),
-            name=threshold.since,
-        )
-    if threshold.over is None:
-        return wording.percent(threshold.minimum)
-    return t(
-        "{minimum} de plus que {over}",
-        minimum=wording.points(threshold.minimum),
-        over=threshold.over,
-    )
-
-
-# ---------------------------------------------------------------------------- runs
-
-
 def _details(view: StudyView, run: RunRecord, *, later: bool = False) -> Mapping[str, Any]:
-    """A case's record; ``later`` for an attempt that failed after an earlier success."""
-    anchor = view.run_anchor(run)
-    table = table_file(view.results.folder.parent / run.case / "predictions.csv").name
-    files = ("run.json", table) if run.status == "ok" else ("run.json",)
-    stale = run.status == "ok" and not view.results.is_current(run)
+    """A case's record, its files, and its weights: of a file on somebody's disk the name alone."""
+    path = PurePath(run.model.weights)
+    predictions = table_file(view.results.folder.parent / run.case / "predictions.csv").name
+    files = ("run.json", predictions) if run.status == "ok" else ("run.json",)
     return {
-        "anchor": f"{anchor}-echec" if later else anchor,
-        "case": run.case,
-        "title": view.case_title(run),
-        "status": t("à refaire") if stale else t(STATUS[run.status]),
-        # What is without a result is told once, above.
-        "error": run.error if later else "",
         "record": run,
-        "weights": _weights(run),
+        "later": later,
+        "current": run.status != "ok" or view.results.is_current(run),
+        "weights": path.name if path.is_absolute() else run.model.weights,
         "files": ("failure.json",) if later else files,
     }
-
-
-def _weights(run: RunRecord) -> str:
-    """What the study asks for; of a file on somebody's disk, its name alone."""
-    path = PurePath(run.model.weights)
-    return path.name if path.is_absolute() else run.model.weights
-
-
-def archived(here: Here) -> Mapping[str, Any] | None:
-    """The study's files in one, where it is, and what it weighs; None where there are none."""
-    archive = here.view.archive
-    if archive is None:
-        return None
-    href = here.file(f"{here.view.folder}/{archive.name}")
-    return {"archive": archive, "href": href, "octets": len(archive.content)}

@@ -9,88 +9,80 @@ from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import current, message, t
 from evaluation.report.kit.tables import Cell, Col, Kind, Table, absent, head, number, table
 from evaluation.report.kit.typography import THIN
-from evaluation.report.study import absences
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, best
 
 COMPUTED = message("calculé d’après la description du modèle : study.json")
 UNKNOWN = message("inconnu tant que la description du modèle n’est pas ici")
-MILLION = 1e6
+
+Card = Mapping[str, Any]
+"""What the template, and the table of all models, say of a model."""
 
 
 def build(here: Here) -> Mapping[str, Any] | None:
     """What the template prints; None for artefacts that were written before there were cards."""
-    cards = tuple(here.view.model_cards.values())
-    if not cards:
-        return None
-    return {
-        "name": here.view.study.name,
-        "why": here.to(absences.PAGE, absences.ANCHOR),
-        "table": _table(here, cards),
-        "cards": [_card(here, card) for card in cards],
-    }
+    cards = [_card(here.view, card) for card in here.view.model_cards.values()]
+    return {"table": _table(here, cards), "cards": cards} if cards else None
 
 
-def _table(here: Here, cards: tuple[ModelCard, ...]) -> Table:
+def _table(here: Here, cards: list[Card]) -> Table:
     def computed(value: float | None) -> Cell:
         return number(value or None, "0.0", why=t(UNKNOWN), title=t(COMPUTED))
 
-    def photo(card: ModelCard) -> Cell:
-        size = _resolution(card)
+    def photo(card: Card) -> Cell:
+        size = card["resolution"]
         return Cell(text=size, title=t(COMPUTED)) if size else absent(t(UNKNOWN))
 
-    def licence(card: ModelCard) -> Cell:
-        tag, kind = _use(card)
-        name = card.licence.name if card.licence else wording.DASH
-        return Cell(text=name, tag=tag, kind=kind)
+    def licence(card: Card) -> Cell:
+        known = card["card"].licence
+        name = known.name if known else wording.DASH
+        return Cell(text=name, tag=card["use"], kind=card["use_kind"])
+
+    def model(card: Card) -> Cell:
+        name = card["card"].model.name
+        title, href = here.view.model_name(name), here.model(name)
+        return head(title, href=href, note=card["kind"])
 
     return table(
         "modeles-tableau",
         t("Les modèles de l’étude"),
         cards,
-        Col(
-            t("Modèle"),
-            lambda card: head(
-                here.view.model_name(card.model.name),
-                href=here.model(card.model.name),
-                note=t(FAMILIES[card.model.family].title),
-            ),
-        ),
+        Col(t("Modèle"), model),
         Col(
             t("Paramètres"),
-            lambda card: computed((card.image_parameters or 0) / MILLION),
+            lambda card: computed(card["photo_millions"]),
             t("millions, pour les photos"),
         ),
         Col(
             t("Calcul"),
-            lambda card: computed(card.image_gflops),
+            lambda card: computed(card["card"].image_gflops),
             t("milliards d’opérations par photo"),
         ),
         Col(t("Photo"), photo, t("pixels")),
         Col(t("Licence"), licence, numeric=False),
-        Col(t("État"), lambda card: wording.sentence_case(_state(here.view, card)), numeric=False),
+        Col(t("État"), lambda card: card["state"], numeric=False),
         kind="plain",
     )
 
 
-def _card(here: Here, card: ModelCard) -> Mapping[str, Any]:
-    view, name = here.view, card.model.name
-    top = best(_scored(view, card))
-    use, kind = _use(card)
-    digests = (run.provenance.weights_digest for run in _scored(view, card))
-    adapted = [run.adaptation for run in _runs(view, card) if run.adaptation]
+def _card(view: StudyView, card: ModelCard) -> Card:
+    name, weights, licence = card.model.name, card.model.weights, card.licence
+    runs = [run for run in view.results.runs if run.model.name == name]
+    scored = tuple(run for run in view.scored if run.model.name == name)
+    adapted = [run.adaptation for run in runs if run.adaptation]
+    # Whether a server has the weights, as opposed to a file of the user's: its name alone is told.
+    fetchable = weights.startswith("hf-hub:") or "/" not in weights
+    height, width = card.resolution or (0, 0)
+    use, use_kind = _use(card)
     return {
-        "anchor": view.model_anchors[name],
-        "title": wording.told(card.model.title),
+        "card": card,
         "kind": t(FAMILIES[card.model.family].title),
-        "state": wording.sentence_case(_state(view, card)),
-        "best": top and {"number": here.number(top), "case": here.name(top.case)},
-        "name": name,
-        "missing": any(run.status == "unavailable" for run in _runs(view, card)),
-        "fetchable": _fetchable(card.model.weights),
-        "licence": card.licence.name if card.licence else t("licence inconnue"),
+        "state": wording.sentence_case(_state(view, name, runs, scored)),
+        "best": best(scored),
+        "missing": any(run.status == "unavailable" for run in runs),
+        "fetchable": fetchable,
         "use": use,
-        "use_kind": kind,
+        "use_kind": use_kind,
         "training": wording.told(
             card.training.get(current()) or next(iter(card.training.values()), "")
         ),
@@ -99,58 +91,30 @@ def _card(here: Here, card: ModelCard) -> Mapping[str, Any]:
         "photos": max(
             (adaptation.photos for adaptation in adapted if adaptation.clusters), default=0
         ),
-        "card": card,
-        "weights": _weights(card),
-        "photo_millions": (card.image_parameters or 0) / MILLION,
-        "text_millions": (card.text_parameters or 0) / MILLION,
-        "resolution": _resolution(card),
-        "digest": next(filter(None, digests), ""),
+        "weights": weights if fetchable else PurePath(weights).name,
+        "photo_millions": (card.image_parameters or 0) / 1e6,
+        "text_millions": (card.text_parameters or 0) / 1e6,
+        "resolution": f"{width}{THIN}×{THIN}{height}" if card.resolution else "",
+        "digest": next(filter(None, (run.provenance.weights_digest for run in scored)), ""),
         "page": links.outward(card.page),
-        "terms": links.outward(card.licence.url if card.licence else ""),
+        "terms": links.outward(licence.url if licence else ""),
     }
 
 
-def _runs(view: StudyView, card: ModelCard) -> tuple[RunRecord, ...]:
-    return tuple(run for run in view.results.runs if run.model.name == card.model.name)
-
-
-def _scored(view: StudyView, card: ModelCard) -> tuple[RunRecord, ...]:
-    return tuple(run for run in view.scored if run.model.name == card.model.name)
-
-
-def _state(view: StudyView, card: ModelCard) -> str:
-    cases = [case for case in view.study.cases if view.model_of(case) == card.model.name]
-    scored = len(_scored(view, card))
+def _state(view: StudyView, name: str, runs: list[RunRecord], scored: tuple[RunRecord, ...]) -> str:
     if scored:
-        return t("évalué") if scored == len(cases) else t("évalué en partie")
-    statuses = {run.status for run in _runs(view, card)}
+        cases = [case for case in view.study.cases if view.model_of(case) == name]
+        return t("évalué") if len(scored) == len(cases) else t("évalué en partie")
+    statuses = {run.status for run in runs}
     if "unavailable" in statuses:
         return t("indisponible")
     return t("en échec") if "failed" in statuses else t("pas encore évalué")
 
 
-def _fetchable(weights: str) -> bool:
-    """Whether a server has them, as opposed to a file of the user's."""
-    return weights.startswith("hf-hub:") or "/" not in weights
-
-
 def _use(card: ModelCard) -> tuple[str, Kind]:
-    """What the licence says of commercial use, in two words, and the colour of it."""
+    """What the licence says of commercial use, in few words, and the colour of it."""
     if card.licence is None or card.licence.commercial is None:
         return t("usage commercial à vérifier"), "open"
     if card.licence.commercial:
         return t("usage commercial permis"), "better"
     return t("usage commercial interdit"), "worse"
-
-
-def _weights(card: ModelCard) -> str:
-    """What the study asks for; of a file on somebody's disk, its name alone."""
-    weights = card.model.weights
-    return weights if _fetchable(weights) else PurePath(weights).name
-
-
-def _resolution(card: ModelCard) -> str:
-    if card.resolution is None:
-        return ""
-    height, width = card.resolution
-    return f"{width}{THIN}×{THIN}{height}"

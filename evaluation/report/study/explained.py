@@ -22,12 +22,6 @@ def case_page(view: StudyView, case: str) -> str:
     return view.page(f"explicabilite/{view.case_slugs[case]}")
 
 
-def errors(here: Here, case: str) -> str:
-    """To what counted in the errors of a case; "" without maps."""
-    known = case in here.view.explanations
-    return here.file(case_page(here.view, case), "erreurs") if known else ""
-
-
 def anchors(explanation: CaseExplanation) -> Mapping[str, str]:
     """Sample id to its anchor on the page of its case."""
     slugs = links.slugs(photo.sample_id for photo in explanation.photos)

@@ -52,6 +52,11 @@ class Here:
         page = "sans-etiquette" if run in self.view.label_free else page
         return self.to(page, f"{table}-{self.view.case_slugs[run.case]}")
 
+    def errors(self, case: str) -> str:
+        """To what counted in the errors of a case; "" without maps."""
+        page = f"explicabilite/{self.view.case_slugs[case]}"
+        return self.to(page, "erreurs") if case in self.view.explanations else ""
+
     def model(self, name: str) -> str:
         """To the card of a model; "" when it has none."""
         anchor = self.view.model_anchors.get(name)

@@ -51,6 +51,13 @@ def photo(here: Here, card: SampleCard) -> Mapping[str, str]:
     }
 
 
+def alike(here: Here, groups: Iterable[Sequence[str]]) -> list[list[Mapping[str, str]]]:
+    """Groups of photos that are alike, by their ids; none where photos may not be shown."""
+    cards = here.view.cards if here.view.photos_shown else {}
+    photos = [[photo(here, cards[id_]) for id_ in ids if id_ in cards] for ids in groups]
+    return [group for group in photos if group]
+
+
 def stray(here: Here, card: StrayCard, said: str) -> Mapping[str, str]:
     """A photo of no class, with what is said of it."""
     alt = t("Photo d’aucune catégorie : {title}", title=card.id)

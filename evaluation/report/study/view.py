@@ -410,6 +410,11 @@ def trace_all(cases: Iterable[str]) -> str:
     return t("Exécutions {cases}", cases=wording.listing(tuple(cases)))
 
 
+def trace_vectors(model: str) -> str:
+    """Where a number that the embeddings of a model make comes from, as a tooltip."""
+    return t("comparison.json, vecteurs de {model}", model=model)
+
+
 def value(run: records.RunRecord, metric: str) -> float:
     """A metric's value for sorting: an undefined one is below all others."""
     measured = run.metric(metric)

@@ -214,7 +214,7 @@ def _class_gains(here: Here) -> Iterator[Slide]:
     gains = (gain for row in view.concluded.prompts for gain in row.gains if gain.a == case)
     if (gain := next(gains, None)) is not None:
         chart, said = prompts.gain_chart(here, gain), class_finding(here, gain)
-    elif (change := zero_shot.change(view, pair[1])) is not None:
+    elif (change := zero_shot.change(here, pair[1])) is not None:
         chart, said = change, zero_shot.lead(here, pair[1])
     else:
         return
