@@ -12,19 +12,18 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
-from evaluation.models.base import Explainable as Explainable  # noqa: PLC0414 - named here too
-from evaluation.models.embedder import Trunk as Trunk  # noqa: PLC0414 - named here too
+from evaluation.models.base import Explainable
 from evaluation.records import FloatArray, Head
 from evaluation.records.base import silent
 from evaluation.stores.feeding import AsFits, is_out_of_memory
 
-Float32Array = NDArray[np.float32]
 K = TypeVar("K")
-Score = Callable[["torch.Tensor"], "torch.Tensor"]
+Score = Callable[[torch.Tensor], torch.Tensor]
 """(B, D) embeddings to (B, C) scores, one a class; differentiable."""
+Embed = Callable[[torch.Tensor], FloatArray]
+"""(B, 3, H, W) to (B, D) embeddings, without gradients."""
 GRADIENT_BYTES = 256 * 2**20
 """At most, for the gradients of one backward pass: with many classes or a large tower, the
 classes are taken in several passes."""
@@ -46,14 +45,6 @@ class InputMaps:
     of 14, and the last 6 pixels are never read.
     """
 
-    def of(self, image: int) -> FloatArray:
-        """(C, h, w): the maps of one image."""
-        return np.asarray(self.values[image])
-
-
-Embed = Callable[["torch.Tensor"], FloatArray]
-"""(B, 3, H, W) to (B, D) embeddings, without gradients."""
-
 
 def plainly(model: Explainable) -> Embed:
     """Through the very module that maps look into, whatever its weights are by now."""
@@ -63,18 +54,6 @@ def plainly(model: Explainable) -> Embed:
             return to_array(model.forward(pixels))
 
     return embed
-
-
-def trunk_of(model: Explainable) -> Trunk:
-    """What embeds images where no gradient is needed: fused, and but for a last projection.
-
-    A model that has no such trunk is one itself.
-    """
-    trunk: Trunk | None = getattr(model, "trunk", None)
-    if trunk is None:
-        embed = getattr(model, "embed_images", None) or plainly(model)
-        trunk = Trunk(key=model.fingerprint, embed=embed, project=lambda rows: rows)
-    return trunk
 
 
 def embedded(
@@ -89,16 +68,14 @@ def embedded(
     ``progress`` is told how many images are done.  Raises :class:`ModelError` when one image
     alone does not fit into memory.
     """
-    fitted, coming, done = AsFits(embed, limit=batch_size), iter(images), 0
+    fitted, coming = AsFits(embed, limit=batch_size), iter(images)
 
     def rows() -> Iterator[tuple[K, FloatArray]]:
-        nonlocal done
-        while some := list(islice(coming, batch_size)):
-            yield from zip(
-                [key for key, _ in some], fitted(torch.stack([image for _, image in some])),
-                strict=True,
-            )  # fmt: skip
-            done += len(some)
+        done = 0
+        while batch := list(islice(coming, batch_size)):
+            keys, pixels = zip(*batch, strict=True)
+            yield from zip(keys, fitted(torch.stack(pixels)), strict=True)
+            done += len(batch)
             progress(done)
 
     for key, group in groupby(rows(), key=itemgetter(0)):
@@ -130,8 +107,7 @@ def margins(logits: torch.Tensor) -> torch.Tensor:
 
 def head_logits(head: Head) -> Score:
     """The head as a differentiable function: (B, D) embeddings to (B, C) logits."""
-    weight = torch.from_numpy(np.array(head.weight))
-    bias = torch.from_numpy(np.array(head.bias))
+    weight, bias = torch.from_numpy(np.array(head.weight)), torch.from_numpy(np.array(head.bias))
     layer = None if head.layer is None else torch.from_numpy(np.array(head.layer))
 
     def logits(embeddings: torch.Tensor) -> torch.Tensor:
@@ -163,12 +139,11 @@ def class_gradients(
     done, few = 0, max(1, GRADIENT_BYTES // bytes_a_class)
     while done < classes:
         some = each[done : done + few]
-        directions = some.unsqueeze(1).expand(len(some), images, classes)
         try:
             gradients = torch.autograd.grad(
                 scores,
                 outputs,
-                grad_outputs=directions,
+                grad_outputs=some.unsqueeze(1).expand(len(some), images, classes),
                 is_grads_batched=True,
                 retain_graph=True,
                 allow_unused=True,

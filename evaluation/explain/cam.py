@@ -12,25 +12,18 @@ Behind an average pool a map needs no more of a photo than its last feature maps
 for all heads, and :class:`Tail` is explained instead of the tower.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import (
-    Explainable,
-    InputMaps,
-    Score,
-    Trunk,
-    class_gradients,
-    plainly,
-    to_array,
-)
+from evaluation.explain.base import InputMaps, Score, class_gradients, plainly, to_array
 from evaluation.explain.towers import SpatialLayer
-from evaluation.models.base import input_size
+from evaluation.models.base import Explainable, input_size
+from evaluation.models.embedder import Trunk
 from evaluation.records import FloatArray
 
 
@@ -38,24 +31,25 @@ def class_activation(
     model: Explainable,
     score: Score,
     pixels: torch.Tensor,
-    layer: SpatialLayer | None,
+    layer: SpatialLayer,
     *,
     kind: Literal["hirescam", "gradcam"],
 ) -> InputMaps:
     """Maps of every class on the tower's last feature map, of (B, 3, H, W) pixels.
 
     In one forward and one batched backward pass, which goes no deeper than the layer: before it,
-    nothing is kept for gradients.  Raises :class:`ModelError`: the tower has no such layer, or the
-    scores of an image have no gradient by it.
+    nothing is kept for gradients.  Raises :class:`ModelError`: the scores of an image have no
+    gradient by the layer.
     """
-    if layer is None:
-        raise no_spatial_layer()
-    scores, features = _scored_through(model, score, pixels, layer)
-    parts, reached = [], torch.zeros(len(pixels), dtype=torch.bool, device=features.device)
-    activation = _channels_first(features.detach(), layer)
+    with _cut_at(model, layer) as made:
+        scores = score(model.forward(pixels))
+    # Scores that do not depend on the layer have a gradient all the same, of zero.
+    scores = scores + 0 * made[-1].sum()
+    activation = _channels_first(made[-1].detach(), layer)
+    parts, reached = [], torch.zeros(len(pixels), dtype=torch.bool, device=activation.device)
     # The product with the activation is as large as the gradient.
     bytes_a_class = 2 * activation.numel() * activation.element_size()
-    for (raw,) in class_gradients(scores, [features], bytes_a_class):
+    for (raw,) in class_gradients(scores, [made[-1]], bytes_a_class):
         if raw is None:
             break
         gradient = _channels_first(raw, layer)
@@ -70,24 +64,6 @@ def class_activation(
         )
     extent = (float(pixels.shape[-2]), float(pixels.shape[-1]))
     return InputMaps(values=to_array(torch.cat(parts).transpose(0, 1)), extent=extent)
-
-
-def _scored_through(
-    model: Explainable, score: Score, pixels: torch.Tensor, layer: SpatialLayer
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """(B, C) scores, and the layer's output, at which their graph begins."""
-    seen: list[torch.Tensor] = []
-
-    def begin(_module: object, _inputs: object, output: torch.Tensor) -> torch.Tensor:
-        torch.set_grad_enabled(True)
-        # A copy: what follows may write into it, and into no leaf.
-        seen.append(output.detach().requires_grad_().clone())
-        return seen[-1]
-
-    with torch.no_grad(), _hooked(model, layer, begin):
-        scores = score(model.forward(pixels))
-    # Scores that do not depend on the layer have a gradient all the same, of zero.
-    return scores + 0 * seen[-1].sum(), seen[-1]
 
 
 class Tail:
@@ -109,9 +85,8 @@ def ends_in_pool(model: Explainable, trunk: Trunk, layer: SpatialLayer) -> bool:
     size = input_size(model.preprocessing)
     noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
     features, expected = last_features(model, noise, layer)
-    pooled = torch.from_numpy(features).mean(dim=(-2, -1))
     try:
-        found = to_array(trunk.project(pooled))
+        found = to_array(Tail(trunk).forward(torch.from_numpy(features)))
     except RuntimeError:  # other channels than it projects
         return False
     return found.shape == expected.shape and bool(np.allclose(found, expected, 1e-3, 1e-5))
@@ -121,27 +96,28 @@ def last_features(
     model: Explainable, pixels: torch.Tensor, layer: SpatialLayer
 ) -> tuple[FloatArray, FloatArray]:
     """(B, K, h, w) that the layer makes of (B, 3, H, W) pixels, and their (B, D) embeddings."""
-    seen: list[torch.Tensor] = []
-    with _hooked(model, layer, lambda _module, _inputs, made: seen.append(made)):
+    with _cut_at(model, layer) as made:
         embeddings = plainly(model)(pixels)
-    return to_array(_channels_first(seen[-1], layer)), embeddings
+    return to_array(_channels_first(made[-1], layer)), embeddings
 
 
 @contextmanager
-def _hooked(model: Explainable, layer: SpatialLayer, hook: Callable[..., Any]) -> Iterator[None]:
-    handle = model.image_tower.get_submodule(layer.name).register_forward_hook(hook)
+def _cut_at(model: Explainable, layer: SpatialLayer) -> Iterator[list[torch.Tensor]]:
+    """What the layer returns in a forward pass without gradients before it."""
+    made: list[torch.Tensor] = []
+
+    def begin(_module: object, _inputs: object, output: torch.Tensor) -> torch.Tensor:
+        torch.set_grad_enabled(True)
+        # A copy: what follows may write into it, and into no leaf.
+        made.append(output.detach().requires_grad_().clone())
+        return made[-1]
+
+    hook = model.image_tower.get_submodule(layer.name).register_forward_hook(begin)
     try:
-        yield
+        with torch.no_grad():
+            yield made
     finally:
-        handle.remove()
-
-
-def no_spatial_layer() -> ModelError:
-    """What is told of a tower that turns its feature maps into tokens."""
-    return ModelError(
-        "the image tower reads tokens and ends in no feature map",
-        remedy="use attention-gradient, chefer or rise",
-    )
+        hook.remove()
 
 
 def _channels_first(features: torch.Tensor, layer: SpatialLayer) -> torch.Tensor:

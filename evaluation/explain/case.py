@@ -1,16 +1,18 @@
 """All that is explained of one case: photos chosen, maps drawn, and what they are worth."""
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from evaluation import records
 from evaluation.errors import ModelError
-from evaluation.explain.base import Explainable
+from evaluation.explain.base import InputMaps
 from evaluation.explain.computed import Asked, Explainer, tower_of
-from evaluation.explain.drawing import FOLDER, draw
+from evaluation.explain.drawing import display_size, render, summarise
 from evaluation.explain.faithfulness import (
     CONTROLS,
     ENDS,
@@ -21,13 +23,13 @@ from evaluation.explain.faithfulness import (
 from evaluation.explain.geometry import Geometry
 from evaluation.explain.methods import METHODS, resolve_methods
 from evaluation.explain.selection import select_photos
+from evaluation.models.base import Explainable
 from evaluation.records import ClassMap, ExplainMethod, ExplainSpec, MethodCard, Sample
 from evaluation.records.base import silent
 from evaluation.stores.maps import ALGORITHMS, MapCache, key_of
 
 Advance = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is."""
-
 
 ENOUGH = 5
 """Photos from which the interval of a mean over photos says something."""
@@ -41,7 +43,7 @@ def explain_case(
     predictions: records.Predictions,
     write: Callable[[str, bytes], None],
     selected: Sequence[records.SelectedPhoto] | None = None,
-    folder: str = FOLDER,
+    folder: str = "attention",
     progress: Advance = silent,
 ) -> records.CaseExplanation:
     """Explains one case; what the cache holds is not computed again, its photos not opened.
@@ -59,13 +61,19 @@ def explain_case(
     """
     if selected is None:
         selected = select_photos(predictions, explainer.spec)
+    sample_of = {sample.id: sample for sample in samples}
     # Photos that all cases share come first everywhere.
     first = sorted(selected, key=lambda photo: all(why.rule != "shared" for why in photo.reasons))
+    asked = {}
+    for photo in first:
+        row = predictions.sample_ids.index(photo.sample_id)
+        # The predicted class, then the true one.
+        classes = dict.fromkeys((int(predictions.predicted[row]), int(predictions.labels[row])))
+        asked[photo.sample_id] = (sample_of[photo.sample_id], tuple(classes))
     work = _Work(
         explainer=explainer,
-        ids=tuple(photo.sample_id for photo in first),
         predictions=predictions,
-        samples={sample.id: sample for sample in samples},
+        asked=asked,
         write=write,
         folder=folder,
         label=f"attention maps of {stamp['case']}",
@@ -100,10 +108,9 @@ class _Work:
     """One case under way."""
 
     explainer: Explainer
-    ids: tuple[str, ...]
-    """Of all photos that are explained; where only some are, the first ones."""
     predictions: records.Predictions
-    samples: Mapping[str, Sample]
+    asked: Mapping[str, Asked]
+    """All photos that are explained, by their id; where only some are, the first ones."""
     write: Callable[[str, bytes], None]
     folder: str
     label: str
@@ -117,30 +124,15 @@ class _Work:
     def spec(self) -> ExplainSpec:
         return self.explainer.spec
 
-    def classes_of(self, sample_id: str) -> tuple[int, ...]:
-        """The classes that are explained of a photo: the predicted one, then the true one."""
-        row = self.predictions.sample_ids.index(sample_id)
-        predicted, true = self.predictions.predicted[row], self.predictions.labels[row]
-        return tuple(dict.fromkeys((int(predicted), int(true))))
-
-    def asked(self, sample_id: str) -> Asked:
-        """A photo, and its classes that are explained."""
-        return self.samples[sample_id], self.classes_of(sample_id)
-
     def explained(
         self, selected: Sequence[records.SelectedPhoto], stamp: Mapping[str, Any]
     ) -> records.CaseExplanation:
         """The record of the case."""
         cards = self.cards()
-        methods = tuple(card.method for card in cards if card.applies)
+        methods = [card.method for card in cards if card.applies]
         for method in methods:
-            asked = [self.asked(sample_id) for sample_id in self.photos_of(method)]
-            self.explainer.make_maps(method, asked, self.tell)
-        photos = []
-        for photo in selected:
-            used = [method for method in methods if photo.sample_id in self.photos_of(method)]
-            if used or not methods:
-                photos.append(self.photo(photo, used))
+            self.explainer.make_maps(method, self.asked_of(method).values(), self.tell)
+        photos = [self.photo(photo, methods) for photo in selected]
         return records.CaseExplanation(
             **stamp,
             algorithms=ALGORITHMS,
@@ -148,7 +140,7 @@ class _Work:
             classes=self.predictions.classes,
             spec=self.spec,
             methods=cards,
-            photos=tuple(photos),
+            photos=tuple(photo for photo in photos if photo.maps or not methods),
             faithfulness=self.faithfulness(methods),
             randomisation=self.randomisation(methods, stamp["case"]),
         )
@@ -164,38 +156,49 @@ class _Work:
 
     # -------------------------------------------------------------------- methods
 
-    def photos_of(self, method: ExplainMethod) -> tuple[str, ...]:
+    def first(self, count: int | None) -> dict[str, Asked]:
+        """So many of the photos; all when None."""
+        return dict(islice(self.asked.items(), count))
+
+    def asked_of(self, method: ExplainMethod) -> dict[str, Asked]:
         """The photos that a method explains."""
-        return self.ids[: METHODS[method].photos(self.spec)]
+        return self.first(METHODS[method].photos(self.spec))
 
     def cards(self) -> tuple[MethodCard, ...]:
-        """What the model allows of the methods asked for."""
-        asked = resolve_methods(self.spec.methods, self.explainer.tower)
-        wanted = [method for method in asked if METHODS[method].photos(self.spec) != 0]
-        refuse = {method: METHODS[method].refuse(self.explainer.tower) for method in wanted}
-        allowed = [method for method, refused in refuse.items() if refused is None]
-        self.total = planned_passes(self.spec, allowed, len(self.ids))
-        return tuple(self._card(method, refused) for method, refused in refuse.items())
+        """What the model allows of the methods asked for.
 
-    def _card(self, method: ExplainMethod, refused: ModelError | None) -> MethodCard:
-        """What applies to the tower is tried on the first of the photos: its gradient may be 0."""
-        grid = None
-        try:
-            if refused:
-                raise refused
-            for sample_id in self.photos_of(method)[:1]:
-                maps = self.explainer.maps(method, *self.asked(sample_id))
-                height, width = maps.values.shape[-2:]
-                grid = (height, width)
-        except ModelError as error:
-            return MethodCard(method=method, applies=False, reason=str(error))
-        return MethodCard(
-            method=method,
-            applies=True,
-            layer=METHODS[method].layer(self.explainer.tower),
-            forward_passes=METHODS[method].passes(self.spec),
-            grid=grid,
-        )
+        What applies to the tower is tried on the first of the photos: its gradient may be 0.
+        """
+        tower, cards = self.explainer.tower, []
+        asked = resolve_methods(self.spec.methods, tower)
+        refused = {
+            method: METHODS[method].refuse(tower)
+            for method in asked
+            if METHODS[method].photos(self.spec) != 0
+        }
+        allowed = [method for method, error in refused.items() if error is None]
+        self.total = planned_passes(self.spec, allowed, len(self.asked))
+        for method, refusal in refused.items():
+            grid = None
+            try:
+                if refusal:
+                    raise refusal
+                for photo in list(self.asked_of(method).values())[:1]:
+                    height, width = self.explainer.maps(method, *photo).values.shape[-2:]
+                    grid = (height, width)
+            except ModelError as error:
+                cards.append(MethodCard(method=method, applies=False, reason=str(error)))
+                continue
+            cards.append(
+                MethodCard(
+                    method=method,
+                    applies=True,
+                    layer=METHODS[method].layer(tower),
+                    forward_passes=METHODS[method].passes(self.spec),
+                    grid=grid,
+                )
+            )
+        return tuple(cards)
 
     # --------------------------------------------------------------------- photos
 
@@ -203,25 +206,17 @@ class _Work:
         self, selected: records.SelectedPhoto, methods: Sequence[ExplainMethod]
     ) -> records.ExplainedPhoto:
         """One photo with its maps: the predicted class's, and the true one's if it differs."""
-        sample, classes = self.samples[selected.sample_id], self.predictions.classes
+        (sample, explained), classes = self.asked[selected.sample_id], self.predictions.classes
         geometry = Geometry.of(self.explainer.model.preprocessing, (sample.width, sample.height))
-        row, explained = self.predictions.sample_ids.index(sample.id), self.classes_of(sample.id)
+        row = self.predictions.sample_ids.index(sample.id)
         drawn: list[ClassMap] = []
         extent: tuple[float, float] | None = None
         for method in methods:
-            maps = self.explainer.maps(method, sample, explained)
-            extent = extent or maps.extent
-            drawn += draw(
-                method,
-                maps,
-                sample=sample,
-                geometry=geometry,
-                explained=explained,
-                classes=classes,
-                write=self.write,
-                folder=self.folder,
-            )
-            self.step(METHODS[method].work(self.spec))
+            if sample.id in self.asked_of(method):
+                maps = self.explainer.maps(method, sample, explained)
+                extent = extent or maps.extent
+                drawn += self.drawn(method, maps, geometry, self.asked[sample.id])
+                self.step(METHODS[method].work(self.spec))
         return records.ExplainedPhoto(
             sample_id=sample.id,
             label=classes[self.predictions.labels[row]],
@@ -232,21 +227,45 @@ class _Work:
             maps=tuple(drawn),
         )
 
+    def drawn(
+        self, method: ExplainMethod, maps: InputMaps, geometry: Geometry, asked: Asked
+    ) -> Iterator[ClassMap]:
+        """Writes the overlays of a photo by one method, all on the same scale."""
+        width, height = display_size(geometry.photo)
+        placed, seen = geometry.lay_out(maps.values[0], extent=maps.extent, size=(width, height))
+        scale = float(max(0.0, placed.max()))
+        # Two photos may have the same pixels and different labels: their id tells them apart.
+        stem = hashlib.sha256(asked[0].id.encode()).hexdigest()[:16]
+        for values, c in zip(placed, asked[1], strict=True):
+            content = render(values, seen, scale)
+            # The content too is in the name: a record never shows another one's overlay.
+            seal = hashlib.sha256(content).hexdigest()[:8]
+            name = f"{self.folder}/{stem}-{method}-{c}-{seal}.webp"
+            self.write(name, content)
+            yield ClassMap(
+                method=method,
+                label=self.predictions.classes[c],
+                overlay=name,
+                width=width,
+                height=height,
+                peak=float(values.max()),
+                scale=scale,
+                summary=summarise(values[np.ix_(seen.any(axis=1), seen.any(axis=0))]),
+            )
+
     # ------------------------------------------------------------------- measures
 
     def faithfulness(self, methods: Sequence[ExplainMethod]) -> tuple[records.Faithfulness, ...]:
         """Deletion and insertion of the predicted class."""
-        ids = self.ids[: self.spec.faithfulness_photos]
-        if not ids or not methods:
+        asked = list(self.first(self.spec.faithfulness_photos).values())
+        if not asked or not methods:
             return ()
-        names, before = (*methods, *CONTROLS), self._done
-        asked = [self.asked(sample_id) for sample_id in ids]
-        photos = []
-        for found in self.explainer.curves(names, asked, lambda done: self.tell(before + done)):
-            photos.append(found)
+        names, before, photos = (*methods, *CONTROLS), self._done, []
+        for curves in self.explainer.curves(names, asked, lambda done: self.tell(before + done)):
+            photos.append(curves)
             self.step(ENDS + len(names) * forward_passes(self.spec.curve_steps))
-        curves = {name: [photo[name] for photo in photos] for name in names}
-        return summarise_curves(curves, seed=self.spec.seed)
+        by_name = {name: [curves[name] for curves in photos] for name in names}
+        return summarise_curves(by_name, seed=self.spec.seed)
 
     def randomisation(
         self, methods: Sequence[ExplainMethod], case: str
@@ -254,27 +273,36 @@ class _Work:
         """What is left of the maps when the weights are shuffled.
 
         It is the model that is tested: what was found with the texts of one case stands for
-        the others.
+        the others.  The interval is over photos, whose classes are no independent draws; fewer
+        than :data:`ENOUGH` have none.
         """
-        ids = self.ids[: self.spec.randomisation_photos]
-        steps = [(method, share) for method in methods for share in METHODS[method].shares if ids]
+        asked = list(self.first(self.spec.randomisation_photos).values())
+        steps = [(method, share) for method in methods for share in METHODS[method].shares if asked]
         key = key_of(
             "randomisation",
             interval="over photos",
             model=self.explainer.model.fingerprint,
-            images=[self.samples[sample_id].digest for sample_id in ids],
+            images=[sample.digest for sample, _ in asked],
             classes=self.predictions.classes,
             steps=steps,
             masks=self.spec.masks,
             seed=self.spec.seed,
         )
-        cache = self.explainer.cache
-        known = cache.plain(key)
-        if known is None:
-            known = [(case, *self._left(method, share, ids)) for method, share in steps]
-            cache.put_plain(key, known)
+        known = self.explainer.cache.plain(key)
+        if known is not None:
+            self.step(sum(METHODS[method].work(self.spec) for method, _ in steps) * len(asked))
         else:
-            self.step(sum(METHODS[method].work(self.spec) for method, _ in steps) * len(ids))
+            known = []
+            for method, share in steps:
+                values = []
+                for photo in asked:
+                    values.append(self.explainer.similarities(method, *photo, share))
+                    self.step(METHODS[method].work(self.spec))
+                mean = mean_metric("spearman", np.array([photo.mean() for photo in values]))
+                low, high = (mean.low, mean.high) if len(asked) >= ENOUGH else (None, None)
+                together = np.concatenate(values)
+                known.append((case, float(together.mean()), low, high, len(together)))
+            self.explainer.cache.put_plain(key, known)
         return tuple(
             records.Randomisation(
                 method=method,
@@ -284,23 +312,3 @@ class _Work:
             )
             for (method, share), (case_of, value, low, high, n) in zip(steps, known, strict=True)
         )
-
-    def _left(
-        self, method: ExplainMethod, share: float, ids: Sequence[str]
-    ) -> tuple[float, float | None, float | None, int]:
-        """The mean correlation over the maps of some photos, its interval, how many they are.
-
-        The interval is over photos, whose classes are no independent draws; fewer than
-        :data:`ENOUGH` have none.
-        """
-        values = []
-        for sample_id in ids:
-            classes = self.classes_of(sample_id)
-            values.append(
-                self.explainer.similarities(method, self.samples[sample_id], classes, share)
-            )
-            self.step(METHODS[method].work(self.spec))
-        photos = mean_metric("spearman", np.array([photo.mean() for photo in values]))
-        low, high = (photos.low, photos.high) if len(values) >= ENOUGH else (None, None)
-        together = np.concatenate(values)
-        return float(together.mean()), low, high, len(together)

@@ -1,35 +1,26 @@
 """Maps, curves and similarities of one model and head, each computed once and then kept."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
 from typing import cast
 
 import cattrs
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 
 from evaluation.errors import ModelError
 from evaluation.explain import faithfulness
-from evaluation.explain.base import (
-    Embed,
-    Explainable,
-    InputMaps,
-    Score,
-    Trunk,
-    embedded,
-    margin_score,
-    plainly,
-    to_array,
-    trunk_of,
-)
+from evaluation.explain.base import Embed, InputMaps, embedded, margin_score, plainly, to_array
 from evaluation.explain.cam import Tail, ends_in_pool, last_features
 from evaluation.explain.methods import METHODS, Look, class_maps, masks_of
 from evaluation.explain.randomisation import randomised, similarity
 from evaluation.explain.rise import embed_masked, masked_images
 from evaluation.explain.towers import SpatialLayer, Tower, inspect_tower
+from evaluation.models.base import Explainable
+from evaluation.models.embedder import Trunk
 from evaluation.records import ExplainMethod, ExplainSpec, FloatArray, Head, Sample
 from evaluation.records.base import silent
 from evaluation.stores.feeding import AsFits
@@ -43,20 +34,6 @@ Passed = Callable[[int], None]
 """Told how many forward passes are done."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Opened:
-    """A photo that was decoded, by its id."""
-
-    id: str
-    pixels: torch.Tensor
-    """(3, H, W)"""
-
-    @cached_property
-    def hidden(self) -> list[torch.Tensor]:
-        """What stands in place of its pixels."""
-        return faithfulness.baselines(self.pixels)
-
-
 @dataclass(kw_only=True)
 class Explainer:
     """One model and head, with a cache; photos are decoded only when something is missing."""
@@ -68,7 +45,10 @@ class Explainer:
     """Opens a photo as RGB."""
     cache: MapCache
     batch_size: int
-    _last: _Opened | None = None
+    _pixels: dict[str, torch.Tensor] = field(default_factory=dict)
+    """(3, H, W) of the last photo that was opened, by its id."""
+    _ends: dict[str, list[torch.Tensor]] = field(default_factory=dict)
+    """The same photo, and what stands in place of its pixels."""
 
     @cached_property
     def tower(self) -> Tower:
@@ -77,8 +57,14 @@ class Explainer:
 
     @cached_property
     def trunk(self) -> Trunk:
-        """What embeds photos that are masked or erased; cases that have it in common share them."""
-        return trunk_of(self.model)
+        """What embeds photos that are masked or erased; cases that have it in common share them.
+
+        A model that names none is one itself.
+        """
+        own = Trunk(
+            key=self.model.fingerprint, embed=plainly(self.model), project=lambda rows: rows
+        )
+        return cast("Trunk", getattr(self.model, "trunk", own))
 
     def maps(self, method: ExplainMethod, sample: Sample, classes: tuple[int, ...]) -> InputMaps:
         """(1, c, h, w): the maps of some classes of one photo.
@@ -90,7 +76,7 @@ class Explainer:
         if known is None:
             self.make_maps(method, [(sample, classes)])
             known = self.cache.arrays(key) or {}
-        height, width = (float(side) for side in known["extent"])
+        height, width = map(float, known["extent"])
         return InputMaps(values=known["values"], extent=(height, width))
 
     def make_maps(
@@ -100,17 +86,23 @@ class Explainer:
 
         Raises :class:`ModelError`: the method does not apply, or a map is empty or not finite.
         """
-        row = METHODS[method]
-        missing = {self._maps_key(method, *one): one for one in asked}
-        missing = {key: one for key, one in missing.items() if self.cache.arrays(key) is None}
-        samples = [sample for sample, _ in missing.values()]
-        masked = self._masked(samples, passed) if row.masked else iter(())
-        photos, few = list(missing.items()), self.batch_size if row.together else 1
-        for start in range(0, len(photos), few):
-            some = photos[start : start + few]
+        row, masks = METHODS[method], masks_of(self.spec)
+
+        def images(sample: Sample) -> Iterator[torch.Tensor]:
+            return masked_images(self._opened(sample), masks)
+
+        every = {self._maps_key(method, *photo): photo for photo in asked}
+        missing = [(key, photo) for key, photo in every.items() if self.cache.arrays(key) is None]
+        wanted: list[Wanted] = [
+            (self._photo_key("masked", sample, settings=asdict(masks)), partial(images, sample))
+            for _, (sample, _) in (missing if row.masked else ())
+        ]
+        masked, few = self._embeddings(wanted, passed), self.batch_size if row.together else 1
+        for start in range(0, len(missing), few):
+            keys, photos = zip(*missing[start : start + few], strict=True)
             tail = self._tail if row.together else None
-            maps = self._made(method, [one for _, one in some], lambda: [next(masked)], tail)
-            for (key, (_, classes)), values in zip(some, maps.values, strict=True):
+            maps = self._made(method, photos, lambda: [next(masked)], tail)
+            for key, (_, classes), values in zip(keys, photos, maps.values, strict=True):
                 kept = {"values": values[None, : len(classes)], "extent": np.array(maps.extent)}
                 self.cache.put_arrays(key, kept)
 
@@ -122,31 +114,36 @@ class Explainer:
         for sample, classes in asked:
             wanted.append((self._photo_key("ends", sample), partial(self._end_images, sample)))
             wanted += [self._erased(name, sample, classes) for name in names]
-        found = self._embeddings(wanted, passed)
+        rows = self._embeddings(wanted, passed)
         for _, classes in asked:
-            ends = next(found)
+            ends = next(rows)
             yield {
-                name: faithfulness.read_curves(ends, next(found), self.head, classes[0])
+                name: faithfulness.read_curves(ends, next(rows), self.head, classes[0])
                 for name in names
             }
 
     def similarities(
         self, method: ExplainMethod, sample: Sample, classes: tuple[int, ...], share: float
-    ) -> NDArray[np.float64]:
+    ) -> FloatArray:
         """(c,) Spearman's correlations of the maps with those of shuffled weights."""
+        settings = {"seed": self.spec.seed} | METHODS[method].settings(self.spec)
         key = self._key(
-            "randomised",
-            sample,
-            method=method,
-            classes=classes,
-            share=share,
-            settings={"seed": self.spec.seed} | METHODS[method].settings(self.spec),
+            "randomised", sample, method=method, classes=classes, share=share, settings=settings
         )
 
-        def make() -> NDArray[np.float64]:
-            trained = self.maps(method, sample, classes).of(0)
-            with randomised(self.model.image_tower, share, seed=self.spec.seed):
-                shuffled = self._shuffled(method, (sample, classes), trained.shape)
+        def masked() -> list[FloatArray]:
+            pixels, embed = self._opened(sample), plainly(self.model)
+            return [embed_masked(embed, pixels, masks_of(self.spec), batch_size=self.batch_size)]
+
+        def make() -> FloatArray:
+            trained = self.maps(method, sample, classes).values[0]
+            # Shuffled weights may leave no gradient, or overflow: nothing is left of the map.
+            shuffled = np.zeros_like(trained)
+            with (
+                suppress(ModelError),
+                randomised(self.model.image_tower, share, seed=self.spec.seed),
+            ):
+                shuffled = self._made(method, [(sample, classes)], masked).values[0]
             return similarity(trained, shuffled)
 
         return self.cache.kept(key, make, "similarity")
@@ -168,6 +165,46 @@ class Explainer:
     def _maps_key(self, method: ExplainMethod, sample: Sample, classes: tuple[int, ...]) -> str:
         settings = METHODS[method].settings(self.spec)
         return self._key("maps", sample, method=method, classes=classes, settings=settings)
+
+    # --------------------------------------------------------------------- images
+
+    def _opened(self, sample: Sample) -> torch.Tensor:
+        if sample.id not in self._pixels:
+            self._pixels = {sample.id: self.model.preprocess(self.load(sample))}
+        return self._pixels[sample.id]
+
+    def _end_images(self, sample: Sample) -> list[torch.Tensor]:
+        if sample.id not in self._ends:
+            pixels = self._opened(sample)
+            self._ends = {sample.id: [pixels, *faithfulness.baselines(pixels)]}
+        return self._ends[sample.id]
+
+    def _erased(self, name: str, sample: Sample, classes: tuple[int, ...]) -> Wanted:
+        """The images that a map's curves look at, and their key."""
+        # Another random control for each photo, the same for every method.
+        seed = int(sample.digest[:12], 16) ^ self.spec.seed
+        settings = {"steps": self.spec.curve_steps, "seed": self.spec.seed}
+        control = name in faithfulness.CONTROLS
+        if control:
+            key = self._photo_key("control", sample, method=name, settings=settings)
+        else:
+            settings |= METHODS[name].settings(self.spec)
+            key = self._key(
+                "curves", sample, trunk=self.trunk.key, method=name, target=classes[0],
+                settings=settings,
+            )  # fmt: skip
+
+        def images() -> Iterator[torch.Tensor]:
+            relevance = (
+                faithfulness.control_map(name, seed=seed)
+                if control
+                else self.maps(name, sample, classes).values[0, 0]
+            )
+            order = faithfulness.ranking(relevance, self.tower.input_size, seed=seed)
+            pixels, *hidden = self._end_images(sample)
+            return faithfulness.erased_images(pixels, hidden, order, self.spec.curve_steps)
+
+        return key, images
 
     # ------------------------------------------------------------------- features
 
@@ -191,11 +228,9 @@ class Explainer:
     def _tail(self) -> Tail | None:
         """What is explained in place of a tower that ends in an average pool."""
         layer, key = self.tower.spatial, key_of("pool", model=self.model.fingerprint)
-        if layer is None:
-            return None
         known = self.cache.plain(key)
         if known is None:
-            known = ends_in_pool(self.model, self.trunk, layer)
+            known = layer is not None and ends_in_pool(self.model, self.trunk, layer)
             self.cache.put_plain(key, known)
         return Tail(self.trunk) if known else None
 
@@ -203,65 +238,13 @@ class Explainer:
         """(B, K, h, w): the last feature maps of photos, which every head over the trunk shares."""
         layer = cast("SpatialLayer", self.tower.spatial)
         wanted: list[Wanted] = [
-            (self._photo_key("layer", one), partial(lambda one: [self._opened(one).pixels], one))
-            for one in samples
+            (self._photo_key("layer", each), partial(lambda each: [self._opened(each)], each))
+            for each in samples
         ]
         kept = self._kept(
             wanted, lambda pixels: last_features(self.model, pixels, layer)[0], silent
         )
         return torch.from_numpy(np.concatenate(list(kept)))
-
-    def _masked(self, samples: Sequence[Sample], passed: Passed) -> Iterator[FloatArray]:
-        """Embeddings under masks, a photo at a time."""
-        masks = masks_of(self.spec)
-
-        def images(sample: Sample) -> Iterator[torch.Tensor]:
-            return masked_images(self._opened(sample).pixels, masks)
-
-        wanted: list[Wanted] = [
-            (self._photo_key("masked", one, settings=asdict(masks)), partial(images, one))
-            for one in samples
-        ]
-        return self._embeddings(wanted, passed)
-
-    def _end_images(self, sample: Sample) -> list[torch.Tensor]:
-        photo = self._opened(sample)
-        return [photo.pixels, *photo.hidden]
-
-    def _erased(
-        self, name: str, sample: Sample, classes: tuple[int, ...]
-    ) -> tuple[str, Callable[[], Iterator[torch.Tensor]]]:
-        """The images that a map's curves look at, and their key."""
-        # Another random control for each photo, the same for every method.
-        seed = int(sample.digest[:12], 16) ^ self.spec.seed
-        settings = {"steps": self.spec.curve_steps, "seed": self.spec.seed}
-        if name in faithfulness.CONTROLS:
-            key = self._photo_key("control", sample, method=name, settings=settings)
-        else:
-            settings |= METHODS[name].settings(self.spec)
-            key = self._key(
-                "curves", sample, trunk=self.trunk.key, method=name, target=classes[0],
-                settings=settings,
-            )  # fmt: skip
-
-        def images() -> Iterator[torch.Tensor]:
-            relevance = (
-                faithfulness.control_map(name, seed=seed)
-                if name in faithfulness.CONTROLS
-                else self.maps(name, sample, classes).of(0)[0]
-            )
-            order = faithfulness.ranking(relevance, self.tower.input_size, seed=seed)
-            photo, steps = self._opened(sample), self.spec.curve_steps
-            return faithfulness.erased_images(photo.pixels, photo.hidden, order, steps)
-
-        return key, images
-
-    def _opened(self, sample: Sample) -> _Opened:
-        """A photo as pixels; the last one is at hand."""
-        if self._last is None or self._last.id != sample.id:
-            pixels = self.model.preprocess(self.load(sample))
-            self._last = _Opened(id=sample.id, pixels=pixels)
-        return self._last
 
     # ----------------------------------------------------------------------- maps
 
@@ -274,27 +257,36 @@ class Explainer:
     ) -> InputMaps:
         """(B, c, h, w) maps of some photos, in as few passes as fit into memory."""
         tower = replace(self.tower, spatial=Tail.LAYER) if tail else self.tower
+        margins, extents = margin_score(self.head), list[tuple[float, float]]()
         most = max(len(classes) for _, classes in asked)
-        extents = []
-
-        def pixels(few: Sequence[Asked]) -> torch.Tensor:
-            samples = [sample for sample, _ in few]
-            if tail:
-                return self._last_features(samples)
-            return torch.stack([self._opened(sample).pixels for sample in samples])
 
         def work(few: Sequence[Asked]) -> FloatArray:
-            look = Look(
-                model=cast("Explainable", tail or self.model),
-                tower=tower,
-                score=self._score([(*c, *c[:1] * (most - len(c))) for _, c in few]),
-                pixels=lambda: pixels(few),
-                masks=masks_of(self.spec),
-                masked=masked,
+            samples = [sample for sample, _ in few]
+            # The margins of some classes an image: each further one costs chefer most of a pass.
+            index = torch.tensor([(*c, *c[:1] * (most - len(c))) for _, c in few])
+
+            def score(embeddings: torch.Tensor) -> torch.Tensor:
+                chosen = index.to(embeddings.device).expand(len(embeddings), -1)
+                return margins(embeddings).gather(1, chosen)
+
+            def pixels() -> torch.Tensor:
+                if tail:
+                    return self._last_features(samples)
+                return torch.stack([self._opened(sample) for sample in samples])
+
+            maps = class_maps(
+                method,
+                Look(
+                    model=cast("Explainable", tail or self.model),
+                    tower=tower,
+                    score=score,
+                    pixels=pixels,
+                    masks=masks_of(self.spec),
+                    masked=masked,
+                ),
             )
-            maps = class_maps(method, look)
             extents.append(self.tower.input_size if tail else maps.extent)
-            return np.asarray(maps.values)
+            return maps.values
 
         values = AsFits(work, limit=len(asked))(asked)
         if not np.isfinite(values).all():
@@ -302,27 +294,6 @@ class Explainer:
                 f"the map of {method} is not finite", remedy="use rise, or --precision fp32"
             )
         return InputMaps(values=values, extent=extents[-1])
-
-    def _score(self, classes: Sequence[tuple[int, ...]]) -> Score:
-        """The margins of some classes an image: each further one costs chefer most of a pass."""
-        margins, index = margin_score(self.head), torch.tensor(classes)
-
-        def score(embeddings: torch.Tensor) -> torch.Tensor:
-            chosen = index.to(embeddings.device).expand(len(embeddings), -1)
-            return margins(embeddings).gather(1, chosen)
-
-        return score
-
-    def _shuffled(self, method: ExplainMethod, asked: Asked, shape: tuple[int, ...]) -> FloatArray:
-        def masked() -> list[FloatArray]:
-            pixels, masks = self._opened(asked[0]).pixels, masks_of(self.spec)
-            return [embed_masked(plainly(self.model), pixels, masks, batch_size=self.batch_size)]
-
-        try:
-            return self._made(method, [asked], masked).of(0)
-        except ModelError:
-            # Shuffled weights may leave no gradient, or overflow: nothing is left of the map.
-            return np.zeros(shape, dtype=np.float32)
 
 
 def tower_of(model: Explainable, cache: MapCache) -> Tower:

@@ -35,13 +35,23 @@ _NOISE_CELLS = 7
 """Of the random control on each side: as smooth as the maps that it stands beside."""
 
 
-Curves = Mapping[tuple[Measure, Baseline], NDArray[np.float64]]
+Curves = Mapping[tuple[Measure, Baseline], FloatArray]
 """One photo's curves under one map: (steps + 1,) probabilities for each kind of curve."""
 
 
 def baselines(pixels: torch.Tensor) -> list[torch.Tensor]:
     """(3, H, W) images of what stands in place of one's pixels, one a baseline."""
-    return [_baseline(pixels, baseline) for baseline in BASELINES]
+    # A Gaussian blur, the border repeated outwards.
+    sigma = max(pixels.shape[-2:]) * _BLUR_SHARE
+    radius = min(int(3 * sigma), min(pixels.shape[-2:]) - 1)
+    x = torch.arange(-radius, radius + 1, dtype=pixels.dtype, device=pixels.device)
+    kernel = torch.exp(-(x**2) / (2 * sigma**2))
+    kernel = (kernel / kernel.sum()).repeat(len(pixels), 1)
+    conv, channels = torch.nn.functional.conv2d, len(pixels)
+    padded = torch.nn.functional.pad(pixels[None], [radius] * 4, mode="replicate")
+    rows = conv(padded, kernel[:, None, None, :], groups=channels)
+    blurred = conv(rows, kernel[:, None, :, None], groups=channels)[0]
+    return [blurred, pixels.mean(dim=(-2, -1), keepdim=True).expand_as(pixels)]
 
 
 def erased_images(
@@ -74,7 +84,7 @@ def read_curves(ends: FloatArray, middle: FloatArray, head: Head, target: int) -
     probabilities = logits.softmax(dim=-1)[:, target].numpy()
     whole, *gone = probabilities[:ENDS]
     parts = np.split(probabilities[ENDS:], 2 * len(BASELINES))
-    values: dict[tuple[Measure, Baseline], NDArray[np.float64]] = {}
+    values: dict[tuple[Measure, Baseline], FloatArray] = {}
     for baseline, hidden, deleted, inserted in zip(
         BASELINES, gone, parts[::2], parts[1::2], strict=True
     ):
@@ -94,9 +104,11 @@ def ranking(values: FloatArray, size: tuple[int, int], *, seed: int = 0) -> NDAr
     The (h, w) map is enlarged bilinearly to ``size`` (H, W); pixels of equal relevance come in
     the random order of the seed, since any order of the image itself would favour one side.
     """
-    large = _enlarged(values, size).ravel()
-    shuffled = np.random.default_rng(seed).permutation(len(large))
-    return shuffled[np.argsort(-large[shuffled], kind="stable")]
+    small = torch.from_numpy(np.ascontiguousarray(values))[None, None]
+    large = torch.nn.functional.interpolate(small, size=size, mode="bilinear", align_corners=False)
+    relevance = large.numpy().ravel()
+    shuffled = np.random.default_rng(seed).permutation(len(relevance))
+    return shuffled[np.argsort(-relevance[shuffled], kind="stable")]
 
 
 def control_map(name: str, *, seed: int) -> FloatArray:
@@ -122,77 +134,33 @@ def summarise_curves(
             for name, photos in curves.items()
         }
         areas = {name: areas_under(photos) for name, photos in points.items()}
-        rows += [
-            Faithfulness(
-                method=name,
-                measure=measure,
-                baseline=baseline,
-                area=mean_metric(f"{measure}-area", areas[name], seed=seed),
-                beats=() if name in CONTROLS else _beaten(name, areas, measure, seed),
-                curve=tuple(round(float(p), 5) for p in photos.mean(axis=0)),
+        sign = -1 if measure == "deletion" else 1
+        for name, photos in points.items():
+            gains = {control: sign * (areas[name] - areas[control]) for control in CONTROLS}
+            lows = {c: mean_metric("gain", gains[c], seed=seed).low or 0 for c in CONTROLS}
+            rows.append(
+                Faithfulness(
+                    method=name,
+                    measure=measure,
+                    baseline=baseline,
+                    area=mean_metric(f"{measure}-area", areas[name], seed=seed),
+                    beats=() if name in CONTROLS else tuple(c for c in CONTROLS if lows[c] > 0),
+                    curve=tuple(round(float(p), 5) for p in photos.mean(axis=0)),
+                )
             )
-            for name, photos in points.items()
-        ]
     return tuple(rows)
 
 
-def areas_under(curves: NDArray[np.float64]) -> NDArray[np.float64]:
+def areas_under(curves: FloatArray) -> FloatArray:
     """(…,) areas under (…, steps + 1) curves, 0 to 1, by the trapezoidal rule."""
     return np.asarray((curves[..., :-1] + curves[..., 1:]).mean(axis=-1) / 2)
 
 
-def mean_metric(name: str, values: NDArray[np.float64], *, seed: int = 0) -> Metric:
+def mean_metric(name: str, values: FloatArray, *, seed: int = 0) -> Metric:
     """A mean with its 95 % percentile bootstrap interval over photos; no interval for one."""
-    low, high = _interval(values, seed)
-    return Metric(
-        name=name,
-        value=float(values.mean()),
-        low=low,
-        high=high,
-        n=len(values),
-        method="" if low is None else "bootstrap-percentile",
-    )
-
-
-def _beaten(
-    name: str, areas: Mapping[str, NDArray[np.float64]], measure: Measure, seed: int
-) -> tuple[str, ...]:
-    sign = -1 if measure == "deletion" else 1
-    beaten = []
-    for control in CONTROLS:
-        low, _ = _interval(sign * (areas[name] - areas[control]), seed)
-        if low is not None and low > 0:
-            beaten.append(control)
-    return tuple(beaten)
-
-
-def _interval(values: NDArray[np.float64], seed: int) -> tuple[float | None, float | None]:
-    if len(values) < 2:  # noqa: PLR2004 - one photo says nothing of the others
-        return None, None
-    drawn = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
-    low, high = np.quantile(values[drawn].mean(axis=1), (0.025, 0.975))
-    return float(low), float(high)
-
-
-def _baseline(pixels: torch.Tensor, baseline: Baseline) -> torch.Tensor:
-    if baseline == "mean":
-        return pixels.mean(dim=(-2, -1), keepdim=True).expand_as(pixels)
-    return _blurred(pixels, max(pixels.shape[-2:]) * _BLUR_SHARE)
-
-
-def _blurred(pixels: torch.Tensor, sigma: float) -> torch.Tensor:
-    """A Gaussian blur, the border repeated outwards."""
-    radius = min(int(3 * sigma), min(pixels.shape[-2:]) - 1)
-    x = torch.arange(-radius, radius + 1, dtype=pixels.dtype, device=pixels.device)
-    kernel = torch.exp(-(x**2) / (2 * sigma**2))
-    kernel = (kernel / kernel.sum()).repeat(len(pixels), 1)
-    conv, channels = torch.nn.functional.conv2d, len(pixels)
-    padded = torch.nn.functional.pad(pixels[None], [radius] * 4, mode="replicate")
-    rows = conv(padded, kernel[:, None, None, :], groups=channels)
-    return conv(rows, kernel[:, None, :, None], groups=channels)[0]
-
-
-def _enlarged(values: FloatArray, size: tuple[int, int]) -> FloatArray:
-    small = torch.from_numpy(np.ascontiguousarray(values))[None, None]
-    large = torch.nn.functional.interpolate(small, size=size, mode="bilinear", align_corners=False)
-    return large[0, 0].numpy()
+    mean, count = float(values.mean()), len(values)
+    if count < 2:  # noqa: PLR2004 - one photo says nothing of the others
+        return Metric(name=name, value=mean, n=count)
+    drawn = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
+    low, high = np.quantile(values[drawn].mean(axis=1), (0.025, 0.975)).tolist()
+    return Metric(name=name, value=mean, low=low, high=high, n=count, method="bootstrap-percentile")

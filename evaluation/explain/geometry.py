@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evaluation.errors import ModelError
 from evaluation.models.base import input_size
-from evaluation.records import FloatArray
+from evaluation.records import BoolArray, FloatArray
 
 Size = tuple[int, int]
 """Width and height, pixels, as Pillow has them."""
@@ -39,24 +38,23 @@ class Geometry:
         Raises :class:`ModelError`: the resize mode is unknown.
         """
         height, width = input_size(preprocessing)
-        mode = preprocessing.get("resize_mode") or "shortest"
-        resized = _resized(mode, photo, (width, height))
-        return cls(
-            photo=photo,
-            resized=resized,
-            offset=(_offset(resized[0], width), _offset(resized[1], height)),
-            input=(width, height),
+        resized = _resized(preprocessing.get("resize_mode") or "shortest", photo, (width, height))
+        # torchvision's CenterCrop, open_clip's CenterCropOrPad.
+        left, top = (
+            round((whole - part) / 2) if whole >= part else -((part - whole) // 2)
+            for whole, part in zip(resized, (width, height), strict=True)
         )
+        return cls(photo=photo, resized=resized, offset=(left, top), input=(width, height))
 
-    def to_input(self, x: float, y: float) -> tuple[float, float]:
-        """A point of the photo in input pixels; both count from the top left corner."""
+    def to_input(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """Points of the photo in input pixels; both count from the top left corner."""
         return (
             x * self.resized[0] / self.photo[0] - self.offset[0],
             y * self.resized[1] / self.photo[1] - self.offset[1],
         )
 
-    def to_photo(self, x: float, y: float) -> tuple[float, float]:
-        """A point of the input in the photo's pixels: the inverse of :meth:`to_input`."""
+    def to_photo(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """Points of the input in the photo's pixels: the inverse of :meth:`to_input`."""
         return (
             (x + self.offset[0]) * self.photo[0] / self.resized[0],
             (y + self.offset[1]) * self.photo[1] / self.resized[1],
@@ -83,7 +81,7 @@ class Geometry:
         *,
         extent: tuple[float, float] | None = None,
         size: Size | None = None,
-    ) -> tuple[FloatArray, NDArray[np.bool_]]:
+    ) -> tuple[FloatArray, BoolArray]:
         """Maps of the input on the whole photo, bilinear between the centres of their cells.
 
         Args:
@@ -98,12 +96,18 @@ class Geometry:
         """
         covered = extent or (float(self.input[1]), float(self.input[0]))
         width, height = size or self.photo
-        x, _ = self.to_input((np.arange(width) + 0.5) * self.photo[0] / width, 0)  # type: ignore[arg-type]
-        _, y = self.to_input(0, (np.arange(height) + 0.5) * self.photo[1] / height)  # type: ignore[arg-type]
-        seen = _within(np.asarray(y), covered[0])[:, None] & _within(np.asarray(x), covered[1])
-        rows = _weights(np.asarray(y), values.shape[-2], covered[0])
-        columns = _weights(np.asarray(x), values.shape[-1], covered[1])
-        placed = rows @ np.asarray(values, dtype=np.float64) @ columns.T
+        x, y = self.to_input(
+            (np.arange(width) + 0.5) * self.photo[0] / width,
+            (np.arange(height) + 0.5) * self.photo[1] / height,
+        )
+        inside, weights = [], []
+        for points, cells, side in zip((y, x), values.shape[-2:], covered, strict=True):
+            inside.append((points >= 0) & (points < side))
+            place, centres = points * cells / side - 0.5, np.arange(cells)
+            # (points, cells): how much of each cell's value a point has.
+            weights.append(np.stack([np.interp(place, centres, row) for row in np.eye(cells)], 1))
+        seen = inside[0][:, None] & inside[1]
+        placed = weights[0] @ np.asarray(values, dtype=np.float64) @ weights[1].T
         return np.where(seen, placed, 0.0).astype(np.float32), seen
 
 
@@ -124,26 +128,3 @@ def _resized(mode: str, photo: Size, target: Size) -> Size:
     # open_clip's ResizeKeepRatio
     ratio = (max if mode == "longest" else min)(width / target[0], height / target[1])
     return round(width / ratio), round(height / ratio)
-
-
-def _offset(resized: int, target: int) -> int:
-    """Where the input begins: torchvision's CenterCrop, open_clip's CenterCropOrPad."""
-    if resized < target:
-        return -((target - resized) // 2)
-    return round((resized - target) / 2)
-
-
-def _within(points: NDArray[np.float64], side: float) -> NDArray[np.bool_]:
-    return (points >= 0) & (points < side)
-
-
-def _weights(points: NDArray[np.float64], cells: int, covered: float) -> NDArray[np.float64]:
-    """(points, cells) of bilinear interpolation between the centres of cells."""
-    place = np.clip(points * cells / covered - 0.5, 0, cells - 1)
-    low = np.floor(place).astype(int)
-    high = np.minimum(low + 1, cells - 1)
-    result = np.zeros((len(points), cells))
-    index = np.arange(len(points))
-    np.add.at(result, (index, low), 1 - (place - low))
-    np.add.at(result, (index, high), place - low)
-    return result

@@ -7,19 +7,20 @@ a method that does not apply is refused with a line that names one that does.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
 
 from evaluation.errors import ModelError
 from evaluation.explain.attention_gradient import attention_gradient, chefer
-from evaluation.explain.base import Explainable, Float32Array, InputMaps, Score
-from evaluation.explain.cam import class_activation, no_spatial_layer
+from evaluation.explain.base import InputMaps, Score
+from evaluation.explain.cam import class_activation
 from evaluation.explain.randomisation import SHARES
 from evaluation.explain.rise import RiseSettings, rise_maps
-from evaluation.explain.towers import Tower
-from evaluation.records import REFERENCE_METHOD, ExplainMethod, ExplainSpec
+from evaluation.explain.towers import SpatialLayer, Tower
+from evaluation.models.base import Explainable
+from evaluation.records import REFERENCE_METHOD, ExplainMethod, ExplainSpec, FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class Look:
     pixels: Callable[[], torch.Tensor]
     """(B, 3, H, W); photos are decoded only when it is called."""
     masks: RiseSettings = field(default_factory=RiseSettings)
-    masked: Callable[[], Iterable[Float32Array]] = tuple
+    masked: Callable[[], Iterable[FloatArray]] = tuple
     """(N, D) embeddings of each image under the masks, which do not depend on the score."""
 
 
@@ -43,7 +44,7 @@ class Method:
 
     run: Callable[[Look], InputMaps]
     """The maps of every class of the score."""
-    refuse: Callable[[Tower], ModelError | None]
+    refuse: Callable[[Tower], ModelError | None] = lambda _tower: None
     """Why it does not apply to a tower, naming one that does; None when it applies."""
     passes: Callable[[ExplainSpec], int] = lambda _spec: 1
     """Forward passes of an image."""
@@ -74,15 +75,17 @@ def _needs_layout(name: str, tower: Tower) -> ModelError | None:
 
 
 def _needs_spatial(tower: Tower) -> ModelError | None:
-    return no_spatial_layer() if tower.spatial is None else None
-
-
-def _spatial_name(tower: Tower) -> str:
-    return tower.spatial.name if tower.spatial else ""
+    if tower.spatial is not None:
+        return None
+    return ModelError(
+        "the image tower reads tokens and ends in no feature map",
+        remedy="use attention-gradient, chefer or rise",
+    )
 
 
 def _cam(kind: Literal["hirescam", "gradcam"], look: Look) -> InputMaps:
-    return class_activation(look.model, look.score, look.pixels(), look.tower.spatial, kind=kind)
+    layer = cast("SpatialLayer", look.tower.spatial)
+    return class_activation(look.model, look.score, look.pixels(), layer, kind=kind)
 
 
 def masks_of(spec: ExplainSpec) -> RiseSettings:
@@ -107,13 +110,15 @@ METHODS: Mapping[ExplainMethod, Method] = {
     ),
     **{
         kind: Method(
-            run=partial(_cam, kind), refuse=_needs_spatial, layer=_spatial_name, together=True
+            run=partial(_cam, kind),
+            refuse=_needs_spatial,
+            layer=lambda tower: tower.spatial.name if tower.spatial else "",
+            together=True,
         )
         for kind in ("hirescam", "gradcam")
     },
     "rise": Method(
         run=_rise,
-        refuse=lambda _tower: None,
         passes=lambda spec: spec.masks,
         work=lambda spec: spec.masks,
         photos=lambda spec: max(spec.rise_photos, spec.faithfulness_photos),

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from evaluation.records import FloatArray
@@ -32,19 +31,17 @@ def randomised(tower: torch.nn.Module, share: float, *, seed: int = 0) -> Iterat
     must not run elsewhere meanwhile.
     """
     parameters = list(tower.parameters())
-    wanted = share * sum(parameter.numel() for parameter in parameters)
+    left = share * sum(parameter.numel() for parameter in parameters)
     saved: list[tuple[torch.nn.Parameter, torch.Tensor]] = []
     generator = torch.Generator().manual_seed(seed)
-    done = 0
     try:
         with torch.no_grad():
-            for parameter in reversed(parameters):
-                if done >= wanted:
-                    break
+            while left > 0:
+                parameter = parameters.pop()
                 saved.append((parameter, parameter.detach().cpu().clone()))
                 order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
                 parameter.copy_(parameter.flatten()[order].view_as(parameter))
-                done += parameter.numel()
+                left -= parameter.numel()
         yield
     finally:
         with torch.no_grad():
@@ -52,7 +49,7 @@ def randomised(tower: torch.nn.Module, share: float, *, seed: int = 0) -> Iterat
                 parameter.copy_(before)
 
 
-def similarity(maps: FloatArray, others: FloatArray) -> NDArray[np.float64]:
+def similarity(maps: FloatArray, others: FloatArray) -> FloatArray:
     """(N,) Spearman's correlations of (N, h, w) maps, a flat map with any other being 0."""
     result = np.zeros(len(maps))
     for i, pair in enumerate(zip(maps, others, strict=True)):

@@ -72,7 +72,16 @@ def recording() -> Iterator[list[RecordedAttention]]:
                 # Several heads share keys and values: each gets its own view of them.
                 key = key.repeat_interleave(query.shape[-3] // key.shape[-3], -3)
                 value = value.repeat_interleave(query.shape[-3] // value.shape[-3], -3)
-            weights = _weights(query, key, attn_mask, is_causal=is_causal, scale=scale)
+            factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+            scores = query @ key.transpose(-2, -1) * factor
+            if is_causal:
+                ones = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device)
+                scores = scores.masked_fill(~ones.tril(), -torch.inf)
+            if attn_mask is not None and attn_mask.dtype == torch.bool:  # where it may go
+                scores = scores.masked_fill(~attn_mask, -torch.inf)
+            elif attn_mask is not None:
+                scores = scores + attn_mask
+            weights = scores.softmax(dim=-1)
             used = functional.dropout(weights, dropout_p) if dropout_p else weights
             output = used @ value
             records.append(RecordedAttention(weights=weights, values=value, output=output))
@@ -85,24 +94,3 @@ def recording() -> Iterator[list[RecordedAttention]]:
         finally:
             functional.scaled_dot_product_attention = plain
             torch.backends.mha.set_fastpath_enabled(fast)
-
-
-def _weights(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    mask: torch.Tensor | None,
-    *,
-    is_causal: bool,
-    scale: float | None,
-) -> torch.Tensor:
-    """The softmax of PyTorch's reference: a boolean mask is True where attention may go."""
-    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    scores = query @ key.transpose(-2, -1) * factor
-    if is_causal:
-        ones = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device)
-        scores = scores.masked_fill(~ones.tril(), -torch.inf)
-    if mask is not None:
-        scores = (
-            scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask
-        )
-    return scores.softmax(dim=-1)

@@ -23,8 +23,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from evaluation.errors import ModelError
-from evaluation.explain.base import Embed, Float32Array, InputMaps, Score, embedded
+from evaluation.explain.base import Embed, InputMaps, Score, embedded
+from evaluation.records import FloatArray
 
 MAP_SIDE = 64
 """Cells of a map at most, on the longer side: masks are much smoother."""
@@ -49,34 +49,31 @@ def shared_masks(settings: RiseSettings, size: tuple[int, int]) -> NDArray[np.ui
 
     Made once for each resolution; one byte a pixel: 300 masks of 260 x 260 take 20 MB.
     """
-    count, cells, keep = settings.masks, settings.cells, settings.keep
-    if count < 2 or not 0 < keep < 1:  # noqa: PLR2004 - a covariance needs two
-        raise ModelError("RISE needs two masks at least, and a share to keep between 0 and 1")
-    rng = np.random.default_rng(settings.seed)
+    cells, rng = settings.cells, np.random.default_rng(settings.seed)
     height, width = size
     step = (math.ceil(height / cells), math.ceil(width / cells))
     large = ((cells + 1) * step[0], (cells + 1) * step[1])
-    masks = np.empty((count, height, width), dtype=np.uint8)
-    for i in range(count):
-        grid = torch.from_numpy((rng.random((1, 1, cells, cells)) < keep).astype(np.float32))
+    masks = np.empty((settings.masks, height, width), dtype=np.uint8)
+    for mask in masks:
+        shown = rng.random((1, 1, cells, cells)) < settings.keep
         smooth = torch.nn.functional.interpolate(
-            grid, size=large, mode="bilinear", align_corners=False
+            torch.from_numpy(shown.astype(np.float32)), size=large, mode="bilinear"
         )
         top, left = int(rng.integers(step[0])), int(rng.integers(step[1]))
         shifted = smooth[0, 0, top : top + height, left : left + width]
-        masks[i] = (255 * shifted).round().to(torch.uint8).numpy()
+        mask[:] = (255 * shifted).round().to(torch.uint8).numpy()
     masks.setflags(write=False)
     return masks
 
 
 @lru_cache(maxsize=2)
-def _variance(settings: RiseSettings, size: tuple[int, int]) -> NDArray[np.float64]:
+def _variance(settings: RiseSettings, size: tuple[int, int]) -> FloatArray:
     """(H, W): how much each pixel varies over the masks."""
-    total, squares = (np.zeros(size, dtype=np.float64) for _ in range(2))
+    total, squares = np.zeros((2, *size))
     for mask in shared_masks(settings, size):
-        some = mask.astype(np.float32) / 255
-        total += some
-        squares += some**2
+        shown = mask.astype(np.float32) / 255
+        total += shown
+        squares += shown**2
     return np.asarray(squares / settings.masks - (total / settings.masks) ** 2)
 
 
@@ -90,7 +87,7 @@ def masked_images(pixels: torch.Tensor, settings: RiseSettings) -> Iterator[torc
 
 def embed_masked(
     embed: Embed, pixels: torch.Tensor, settings: RiseSettings, *, batch_size: int = 32
-) -> Float32Array:
+) -> FloatArray:
     """(N, D) embeddings of one image, (3, H, W), under every mask."""
     images = ((None, image) for image in masked_images(pixels, settings))
     ((_, values),) = embedded(embed, images, batch_size)
@@ -98,7 +95,7 @@ def embed_masked(
 
 
 def rise_maps(
-    masked: Float32Array, score: Score, settings: RiseSettings, size: tuple[int, int]
+    masked: FloatArray, score: Score, settings: RiseSettings, size: tuple[int, int]
 ) -> InputMaps:
     """The maps of one image, (1, C, h, w): how a class's score goes with what is shown.
 
@@ -112,18 +109,13 @@ def rise_maps(
     height, width = size
     covariance = np.zeros((scores.shape[1], height, width), dtype=np.float32)
     for start in range(0, len(masks), 64):
-        some = masks[start : start + 64].astype(np.float32) / 255
-        covariance += np.tensordot(weights[start : start + 64].T, some, axes=1)
+        shown = masks[start : start + 64].astype(np.float32) / 255
+        covariance += np.tensordot(weights[start : start + 64].T, shown, axes=1)
     values = (covariance / np.maximum(_variance(settings, size), 1e-6)).astype(np.float32)
-    return InputMaps(values=_reduced(values)[None], extent=(float(height), float(width)))
-
-
-def _reduced(values: NDArray[np.float32]) -> Float32Array:
-    """(C, H, W) averaged over equal cells, at most ``MAP_SIDE`` on the longer side."""
-    height, width = values.shape[1:]
+    # Averaged over equal cells, at most ``MAP_SIDE`` on the longer side.
     factor = max(height, width) / MAP_SIDE
-    if factor <= 1:
-        return values
-    size = (max(1, round(height / factor)), max(1, round(width / factor)))
-    small = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(values), size)
-    return small.numpy().astype(np.float32)
+    if factor > 1:
+        cells = (max(1, round(height / factor)), max(1, round(width / factor)))
+        pool = torch.nn.functional.adaptive_avg_pool2d
+        values = pool(torch.from_numpy(values), cells).numpy()
+    return InputMaps(values=values[None], extent=(float(height), float(width)))

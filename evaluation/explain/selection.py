@@ -5,7 +5,7 @@ test set, so the same predictions always give the same photos.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import zip_longest
 
 import numpy as np
@@ -26,11 +26,11 @@ def select_photos(predictions: Predictions, spec: ExplainSpec) -> tuple[Selected
     reasons.  Where the cap is too small, every rule and class loses its last photos first.
     """
     rules = (
-        list(_shared(predictions, spec.shared_per_class)),
-        list(_confusions(predictions, spec.confusions, spec.photos_per_rule)),
-        list(_of_each_class(predictions, spec.photos_per_rule, "surest-wrong")),
-        list(_of_each_class(predictions, spec.photos_per_rule, "surest-right")),
-        list(_of_each_class(predictions, spec.photos_per_rule, "least-sure-right")),
+        _of_each_class(predictions, spec.shared_per_class, "shared"),
+        _confusions(predictions, spec.confusions, spec.photos_per_rule),
+        _of_each_class(predictions, spec.photos_per_rule, "surest-wrong"),
+        _of_each_class(predictions, spec.photos_per_rule, "surest-right"),
+        _of_each_class(predictions, spec.photos_per_rule, "least-sure-right"),
     )
     reasons: dict[int, list[SelectionReason]] = {}
     for turn in zip_longest(*rules):
@@ -43,36 +43,20 @@ def select_photos(predictions: Predictions, spec: ExplainSpec) -> tuple[Selected
     )
 
 
-def _shared(predictions: Predictions, count: int) -> Iterator[_Choice]:
-    """The same photos in every case: those of each class whose ids hash lowest."""
-
-    def order(row: np.integer) -> bytes:
-        return hashlib.sha256(predictions.sample_ids[row].encode()).digest()
-
-    ranked = [
-        sorted(np.flatnonzero(predictions.labels == c), key=order)[:count]
-        for c in range(len(predictions.classes))
-    ]
-    return _in_turns(predictions, ranked, "shared")
-
-
 def _of_each_class(
     predictions: Predictions, count: int, rule: records.SelectionRule
 ) -> Iterator[_Choice]:
-    confidence = predictions.probabilities.max(axis=1)
-    eligible = ~predictions.right if rule == "surest-wrong" else predictions.right
-    keys = confidence if rule == "least-sure-right" else -confidence
+    """The first photo of each class by a rule, then the second of each, …"""
+    right, confidence = predictions.right, predictions.probabilities.max(axis=1)
+    eligible = {"shared": np.ones_like(right), "surest-wrong": ~right}.get(rule, right)
+    order = confidence if rule == "least-sure-right" else -confidence
+    if rule == "shared":  # the same photos in every case: those whose ids hash lowest
+        hashes = [hashlib.sha256(name.encode()).hexdigest() for name in predictions.sample_ids]
+        order = np.array(hashes, dtype=np.str_)
     ranked = []
     for c in range(len(predictions.classes)):
         rows = np.flatnonzero(eligible & (predictions.labels == c))
-        ranked.append(rows[np.argsort(keys[rows], kind="stable")][:count])
-    return _in_turns(predictions, ranked, rule)
-
-
-def _in_turns(
-    predictions: Predictions, ranked: Iterable[Iterable[np.integer]], rule: records.SelectionRule
-) -> Iterator[_Choice]:
-    """The first photo of each class, then the second of each, …"""
+        ranked.append(rows[np.argsort(order[rows], kind="stable")][:count])
     for turn in zip_longest(*ranked):
         for label, row in zip(predictions.classes, turn, strict=True):
             if row is not None:

@@ -15,11 +15,12 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
 from evaluation.explain import methods
-from evaluation.explain.base import Explainable, InputMaps, Score, plainly
+from evaluation.explain.base import InputMaps, Score, plainly
 from evaluation.explain.faithfulness import ENDS, Curves, baselines, erased_images, read_curves
 from evaluation.explain.methods import Look
 from evaluation.explain.rise import RiseSettings, embed_masked
 from evaluation.explain.towers import Tower
+from evaluation.models.base import Explainable
 from evaluation.records import ExplainMethod, Head
 from tests.explain.shapes import PROMPTS, SIDE
 

@@ -22,7 +22,7 @@ from evaluation.explain import (
     select_photos,
 )
 from evaluation.explain.base import head_logits, margin_score
-from evaluation.explain.overlay import MAX_BYTES
+from evaluation.explain.drawing import MAX_BYTES
 from evaluation.records import (
     CaseExplanation,
     ExplainMethod,
@@ -367,7 +367,7 @@ def test_behind_an_average_pool_another_head_costs_no_pass(
     pixels = model.preprocess(bench.load(sample))[None]
     whole = class_maps(method, model, explainer.tower, margin_score(other), pixels)
     scale = abs(whole.values).max()
-    np.testing.assert_allclose(found.of(0), whole.of(0)[[1, 3]], atol=1e-4 * scale)
+    np.testing.assert_allclose(found.values[0], whole.values[0][[1, 3]], atol=1e-4 * scale)
     assert found.extent == whole.extent
 
 

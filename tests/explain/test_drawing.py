@@ -11,8 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from evaluation.explain.overlay import INFERNO, MAX_BYTES, colours, display_size, render
-from evaluation.explain.summary import summarise
+from evaluation.explain.drawing import (
+    INFERNO,
+    MAX_BYTES,
+    colours,
+    display_size,
+    render,
+    summarise,
+)
 
 
 def opened(content: bytes) -> np.ndarray:

@@ -334,12 +334,6 @@ def test_a_model_that_ignores_its_attention_is_refused() -> None:
             method(model, score, some_pixels(32))
 
 
-def test_a_tower_without_attention_is_refused_when_called_directly() -> None:
-    model = PlainModel(SPATIAL["EfficientNet"][0](), 96)
-    with pytest.raises(ModelError, match="hirescam or rise"):
-        chefer(model, margin_score(random_head(model, 96)), some_pixels(96))
-
-
 # --------------------------------------------------- class activation against sums
 
 

@@ -142,12 +142,6 @@ def test_maps_of_a_large_input_are_reduced() -> None:
     assert maps.extent == (96, 192)
 
 
-@pytest.mark.parametrize("wrong", [{"masks": 1}, {"keep": 0.0}, {"keep": 1.0}])
-def test_settings_that_hide_nothing_or_all_are_refused(wrong: dict[str, float]) -> None:
-    with pytest.raises(ModelError, match="two masks"):
-        shared_masks(RiseSettings(**wrong), (20, 20))  # type: ignore[arg-type]
-
-
 def test_a_lack_of_memory_halves_the_masks_of_a_pass() -> None:
     """The maps are the same; one image that does not fit is one line."""
     model, _ = window_model()

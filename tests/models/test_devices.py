@@ -19,7 +19,6 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from evaluation.errors import ModelError
-from evaluation.explain.base import trunk_of
 from evaluation.models import Classifier, Loading, load_model
 from evaluation.models.base import input_size
 from evaluation.models.devices import check_precision, pick_device, warn_of_emulation
@@ -97,7 +96,7 @@ def test_a_trunk_s_features_projected_are_the_embeddings(assembly: Assembly, nam
     model = loaded(spec_of(name), assembly.cache, "cpu", "fp32")
     height, width = input_size(model.preprocessing)
     pixels = torch.randn(2, 3, height, width, generator=torch.Generator().manual_seed(0))
-    trunk = trunk_of(model)
+    trunk = model.trunk
     features = torch.from_numpy(trunk.embed(pixels)).requires_grad_()
     projected = trunk.project(features)
     (slope,) = torch.autograd.grad(projected.sum(), features)
@@ -111,7 +110,7 @@ def test_models_over_the_same_trunk_share_its_features(assembly: Assembly) -> No
     names = ("embedded", "supervised", "embedded")
     precisions = ("fp32", "fp32", "bf16")
     keys = [
-        trunk_of(loaded(spec_of(name), assembly.cache, "cpu", precision)).key
+        loaded(spec_of(name), assembly.cache, "cpu", precision).trunk.key
         for name, precision in zip(names, precisions, strict=True)
     ]
     assert keys[0] == keys[1] != keys[2]

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from evaluation.explain.drawing import display_size, render, summarise
 from evaluation.explain.faithfulness import Curves, summarise_curves
-from evaluation.explain.overlay import display_size, render
 from evaluation.explain.selection import select_photos
-from evaluation.explain.summary import summarise
 from evaluation.records import (
     CaseExplanation,
     ClassMap,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from evaluation.errors import ArtefactError, ReportError
-from evaluation.explain.overlay import INFERNO
+from evaluation.explain.drawing import INFERNO
 from evaluation.records import (
     CaseExplanation,
     ClassMap,
