@@ -110,7 +110,7 @@ def _fill(
     """The archive's files in the root; ``remove`` takes one away that was fetched for this."""
     progress = partial(watch, "extracting")
     try:
-        extracted = extract(
+        written, kept = extract(
             archive, spec, root, verify=lambda: _listed(spec, root), progress=progress
         )
     except DataError as error:
@@ -124,9 +124,7 @@ def _fill(
     with writing(root / MEMORY):
         write_bytes(root / MEMORY, f"{memory}\n".encode())
     remove()
-    return Fetched(
-        photos=len(photos), missing=missing, written=extracted.written, kept=extracted.kept
-    )
+    return Fetched(photos=len(photos), missing=missing, written=written, kept=kept)
 
 
 def _filled(spec: DatasetSpec, root: Path, source: str) -> Fetched | None:

@@ -11,7 +11,7 @@ import numpy as np
 from evaluation import records
 from evaluation.errors import ModelError
 from evaluation.explain.base import InputMaps
-from evaluation.explain.computed import Asked, Explainer, tower_of
+from evaluation.explain.computed import Asked, Explainer
 from evaluation.explain.drawing import display_size, render, summarise
 from evaluation.explain.faithfulness import (
     CONTROLS,
@@ -23,10 +23,10 @@ from evaluation.explain.faithfulness import (
 from evaluation.explain.geometry import Geometry
 from evaluation.explain.methods import METHODS, resolve_methods
 from evaluation.explain.selection import select_photos
-from evaluation.models.base import Explainable
+from evaluation.explain.towers import Tower
 from evaluation.records import ClassMap, ExplainMethod, ExplainSpec, MethodCard, Sample
 from evaluation.records.base import silent
-from evaluation.stores.maps import ALGORITHMS, MapCache, key_of
+from evaluation.stores.maps import ALGORITHMS, key_of
 
 Advance = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is."""
@@ -82,25 +82,19 @@ def explain_case(
     return work.explained(selected, stamp)
 
 
-def planned_passes(spec: ExplainSpec, methods: Sequence[ExplainMethod], photos: int) -> int:
+def planned_passes(spec: ExplainSpec, tower: Tower, photos: int) -> int:
     """Forward passes that explaining so many photos takes when the cache is empty.
 
     A gradient method counts as three: its backward pass costs about two.
     """
     every = range(photos)
-    rows = [METHODS[method] for method in methods]
+    rows = [METHODS[method] for method in resolve_methods(spec, tower)]
+    rows = [row for row in rows if row.refuse(tower) is None]
     maps = sum(row.work(spec) * len(every[: row.photos(spec)]) for row in rows)
     curves = ENDS + (len(rows) + len(CONTROLS)) * forward_passes(spec.curve_steps)
     again = sum(row.work(spec) * len(row.shares) for row in rows)
     measured = len(every[: spec.faithfulness_photos]) * curves
     return maps + measured + len(every[: spec.randomisation_photos]) * again
-
-
-def methods_of(model: Explainable, spec: ExplainSpec, cache: MapCache) -> tuple[ExplainMethod, ...]:
-    """The methods of a specification that a model allows."""
-    tower = tower_of(model, cache)
-    asked = resolve_methods(spec.methods, tower)
-    return tuple(method for method in asked if METHODS[method].refuse(tower) is None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -170,34 +164,24 @@ class _Work:
         What applies to the tower is tried on the first of the photos: its gradient may be 0.
         """
         tower, cards = self.explainer.tower, []
-        asked = resolve_methods(self.spec.methods, tower)
-        refused = {
-            method: METHODS[method].refuse(tower)
-            for method in asked
-            if METHODS[method].photos(self.spec) != 0
-        }
-        allowed = [method for method, error in refused.items() if error is None]
-        self.total = planned_passes(self.spec, allowed, len(self.asked))
-        for method, refusal in refused.items():
-            grid = None
+        self.total = planned_passes(self.spec, tower, len(self.asked))
+        for method in resolve_methods(self.spec, tower):
+            row, grid = METHODS[method], None
             try:
-                if refusal:
-                    raise refusal
+                if refused := row.refuse(tower):
+                    raise refused
                 for photo in list(self.asked_of(method).values())[:1]:
                     height, width = self.explainer.maps(method, *photo).values.shape[-2:]
                     grid = (height, width)
             except ModelError as error:
                 cards.append(MethodCard(method=method, applies=False, reason=str(error)))
-                continue
-            cards.append(
-                MethodCard(
-                    method=method,
-                    applies=True,
-                    layer=METHODS[method].layer(tower),
-                    forward_passes=METHODS[method].passes(self.spec),
-                    grid=grid,
+            else:
+                layer, passes = row.layer(tower), row.passes(self.spec)
+                cards.append(
+                    MethodCard(
+                        method=method, applies=True, layer=layer, forward_passes=passes, grid=grid
+                    )
                 )
-            )
         return tuple(cards)
 
     # --------------------------------------------------------------------- photos

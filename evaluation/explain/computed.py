@@ -16,7 +16,6 @@ from evaluation.explain import faithfulness
 from evaluation.explain.base import Embed, InputMaps, embedded, margin_score, plainly, to_array
 from evaluation.explain.cam import Tail, ends_in_pool, last_features
 from evaluation.explain.methods import METHODS, Look, class_maps, masks_of
-from evaluation.explain.randomisation import randomised, similarity
 from evaluation.explain.rise import embed_masked, masked_images
 from evaluation.explain.towers import SpatialLayer, Tower, inspect_tower
 from evaluation.models.base import Explainable
@@ -141,10 +140,10 @@ class Explainer:
             shuffled = np.zeros_like(trained)
             with (
                 suppress(ModelError),
-                randomised(self.model.image_tower, share, seed=self.spec.seed),
+                faithfulness.randomised(self.model.image_tower, share, seed=self.spec.seed),
             ):
                 shuffled = self._made(method, [(sample, classes)], masked).values[0]
-            return similarity(trained, shuffled)
+            return faithfulness.similarity(trained, shuffled)
 
         return self.cache.kept(key, make, "similarity")
 

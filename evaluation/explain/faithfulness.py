@@ -1,4 +1,4 @@
-"""Does the model agree with the map?  Deletion and insertion, against two controls.
+"""What maps are worth: deletion and insertion, and the randomisation of weights.
 
 Pixels are taken away in the order of the map (deletion) or given back (insertion), and the
 probability of the explained class is followed (Petsiuk et al. 2018).  A faithful map makes it
@@ -8,15 +8,22 @@ mean colour are tried (white would be no change at all on a white ground).
 Two maps that know nothing of the model run the same course on the same photos: smooth noise,
 and the distance to the centre, where products are.  A method beats a control when the 95 %
 interval of the paired difference lies on the right side of zero.
+
+The weights are shuffled from the output of the tower down to its input, and the maps compared with
+those of the trained model (Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018).  A map
+that survives, like one of edges, shows the photo and not the model.  Each tensor is shuffled rather
+than drawn anew: its distribution, and with it the scale of the activations, stay what they were.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import product
 from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from evaluation.explain.base import head_logits
 from evaluation.records import Faithfulness, FloatArray, Head, Metric
@@ -164,3 +171,44 @@ def mean_metric(name: str, values: FloatArray, *, seed: int = 0) -> Metric:
     drawn = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
     low, high = np.quantile(values[drawn].mean(axis=1), (0.025, 0.975)).tolist()
     return Metric(name=name, value=mean, low=low, high=high, n=count, method="bootstrap-percentile")
+
+
+# -------------------------------------------------------------------- randomisation
+
+
+@contextmanager
+def randomised(tower: torch.nn.Module, share: float, *, seed: int = 0) -> Iterator[None]:
+    """The tower with the last ``share`` of its weights shuffled; as it was, afterwards.
+
+    Parameters are shuffled whole, in reverse order of their definition, until that share of
+    all weights is reached; parameters of the tower itself (a class token, position embeddings,
+    CLIP's projection) are defined before or after the blocks, as its author pleased.  The tower
+    must not run elsewhere meanwhile.
+    """
+    parameters = list(tower.parameters())
+    left = share * sum(parameter.numel() for parameter in parameters)
+    saved: list[tuple[torch.nn.Parameter, torch.Tensor]] = []
+    generator = torch.Generator().manual_seed(seed)
+    try:
+        with torch.no_grad():
+            while left > 0:
+                parameter = parameters.pop()
+                saved.append((parameter, parameter.detach().cpu().clone()))
+                order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
+                parameter.copy_(parameter.flatten()[order].view_as(parameter))
+                left -= parameter.numel()
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, before in saved:
+                parameter.copy_(before)
+
+
+def similarity(maps: FloatArray, others: FloatArray) -> FloatArray:
+    """(N,) Spearman's correlations of (N, h, w) maps, a flat map with any other being 0."""
+    result = np.zeros(len(maps))
+    for i, pair in enumerate(zip(maps, others, strict=True)):
+        first, second = map(rankdata, pair)
+        if first.std() > 0 and second.std() > 0:
+            result[i] = np.corrcoef(first, second)[0, 1]
+    return result

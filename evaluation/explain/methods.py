@@ -16,11 +16,13 @@ from evaluation.errors import ModelError
 from evaluation.explain.attention_gradient import attention_gradient, chefer
 from evaluation.explain.base import InputMaps, Score
 from evaluation.explain.cam import class_activation
-from evaluation.explain.randomisation import SHARES
 from evaluation.explain.rise import RiseSettings, rise_maps
 from evaluation.explain.towers import SpatialLayer, Tower
 from evaluation.models.base import Explainable
 from evaluation.records import REFERENCE_METHOD, ExplainMethod, ExplainSpec, FloatArray
+
+SHARES = (0.25, 0.5, 0.75, 1.0)
+"""Of a tower's weights, the last ones first: how many are shuffled to see what maps are made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,7 @@ class Method:
     together: bool = False
     """Whether a batch of photos fits into one pass: the attentions of a large tower do not."""
     shares: tuple[float, ...] = SHARES
-    """Of the weights, those that are shuffled to see whether its maps come from them."""
+    """Of the weights, where its maps are compared with those of shuffled ones."""
 
 
 def _needs_layout(name: str, tower: Tower) -> ModelError | None:
@@ -143,9 +145,10 @@ def own_method(tower: Tower) -> ExplainMethod:
     return "attention-gradient" if queries != keys else "chefer"
 
 
-def resolve_methods(methods: tuple[ExplainMethod, ...], tower: Tower) -> tuple[ExplainMethod, ...]:
-    """The methods asked for, or those that a tower is explained by when none is asked for."""
-    return tuple(dict.fromkeys(methods or (own_method(tower), REFERENCE_METHOD)))
+def resolve_methods(spec: ExplainSpec, tower: Tower) -> tuple[ExplainMethod, ...]:
+    """The methods asked for, or those of a tower when none is, that are to explain any photo."""
+    asked = dict.fromkeys(spec.methods or (own_method(tower), REFERENCE_METHOD))
+    return tuple(method for method in asked if METHODS[method].photos(spec) != 0)
 
 
 def class_maps(method: ExplainMethod, look: Look) -> InputMaps:

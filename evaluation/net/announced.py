@@ -25,6 +25,8 @@ WAITS = (0.5, 2.0)
 """Seconds before a server that says 500 is asked again."""
 MEGABYTE = 1_000_000
 _SERVER_ERROR = 500
+_GIT_DIGITS = 40
+"""Of a git object's SHA-1, which the hub announces for small files."""
 LARGEST = 64 << 30
 """Bytes beyond which nothing is fetched: no published model is that large."""
 
@@ -66,7 +68,8 @@ def download(remote: RemoteFile, *, what: str, progress: Progress = silent) -> P
                 label, total = f"downloading {what} (MB)", max(1, (remote.size or 0) // MEGABYTE)
                 wanted = replace(remote, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT)
                 transfer(wanted, progress=lambda done, _: progress(label, done // MEGABYTE, total))
-            _check(remote, what)
+            if remote.digest:
+                _check(remote, what)
     return remote.target
 
 
@@ -105,16 +108,17 @@ def patiently(ask: Callable[[], Any]) -> Any:
     return ask()
 
 
-# ------------------------------------------------------------------------ checksum
-
-
-_GIT_DIGITS = 40
-"""Of a git object's SHA-1, which the hub announces for small files."""
-
-
 def _check(remote: RemoteFile, what: str) -> None:
     """Raises, and throws the file away, when it is not what was announced."""
-    if remote.digest and not _file_digest(remote.target, remote.digest).startswith(remote.digest):
+    algorithm, start = "sha256", b""
+    if len(remote.digest) == _GIT_DIGITS:
+        # git's name of a blob, not a security measure: size and SHA-256 are what large files have.
+        algorithm, start = "sha1", b"blob %d\0" % remote.target.stat().st_size
+    digest = hashlib.new(algorithm, start, usedforsecurity=False)
+    with remote.target.open("rb") as file:
+        while chunk := file.read(MEGABYTE):
+            digest.update(chunk)
+    if not digest.hexdigest().startswith(remote.digest):
         remote.target.unlink()
         raise WeightsUnavailable(
             "what came has another checksum than the one announced; it was thrown away",
@@ -122,17 +126,6 @@ def _check(remote: RemoteFile, what: str) -> None:
             remedy="run again; if it says so again, the server or a proxy alters the file",
             reason="altered",
         )
-
-
-def _file_digest(path: Path, like: str) -> str:
-    with path.open("rb") as file:
-        if len(like) != _GIT_DIGITS:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-        # git's name of a blob, not a security measure: size and SHA-256 are what large files have.
-        blob = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
-        while chunk := file.read(MEGABYTE):
-            blob.update(chunk)
-        return blob.hexdigest()
 
 
 # -------------------------------------------------------------------------- errors
@@ -163,42 +156,37 @@ def fetching(what: str) -> Iterator[None]:
     except WeightsUnavailable:
         raise
     except Exception as error:  # the libraries raise their own, their transport's, and OSError
-        reason, remedy = _reason(error)
+        status, said, remedy = http_status(error), one_line(error), "check the network"
+        local = ", or give a local file"
+        if status is not None:
+            trouble = f"the server is in trouble (HTTP {status})", _ANOTHER
+            said, remedy = _STATUS.get(status, trouble)
+        elif isinstance(error, DownloadError):
+            said, remedy = error.what, error.remedy or remedy
+        elif "Timeout" in type(error).__name__:
+            said = "the server does not answer in time"
+        elif isinstance(error, OSError) and error.errno is not None and not is_silence(error):
+            said = os.strerror(error.errno)
+            remedy, local = "check the free space and the permissions of the cache", ""
         raise WeightsUnavailable(
-            f"the weights cannot be fetched: {reason}",
+            f"the weights cannot be fetched: {said}",
             where=what,
-            remedy=remedy,
+            remedy=remedy + local,
             reason="unreachable",
         ) from error
 
 
-_LOCAL = "or give a local file"
+_ANOTHER = "try again later, or another server with HF_ENDPOINT"
 _STATUS = {
     401: (
         "the server refuses (HTTP 401): no such repository, or a private or gated one",
-        f"check its name; if it is gated, accept its terms on its page and set HF_TOKEN, {_LOCAL}",
+        "check its name; if it is gated, accept its terms on its page and set HF_TOKEN",
     ),
     403: (
         "the server forbids it (HTTP 403)",
-        f"accept the model's terms on its page and set HF_TOKEN, {_LOCAL}",
+        "accept the model's terms on its page and set HF_TOKEN",
     ),
-    404: ("there is no such repository or file (HTTP 404)", f"check its name, {_LOCAL}"),
-    429: ("the server is asked too often (HTTP 429)", f"try again later, {_LOCAL}"),
+    404: ("there is no such repository or file (HTTP 404)", "check its name"),
+    429: ("the server is asked too often (HTTP 429)", "try again later"),
 }
-
-
-def _reason(error: Exception) -> tuple[str, str]:
-    """What happened, and the remedy."""
-    status = http_status(error)
-    if status is not None:
-        trouble = f"the server is in trouble (HTTP {status})"
-        return _STATUS.get(
-            status, (trouble, f"try again later, or another server with HF_ENDPOINT, {_LOCAL}")
-        )
-    if isinstance(error, DownloadError):
-        return error.what, f"{error.remedy}, {_LOCAL}"
-    if "Timeout" in type(error).__name__:
-        return "the server does not answer in time", f"check the network, {_LOCAL}"
-    if isinstance(error, OSError) and error.errno is not None and not is_silence(error):
-        return os.strerror(error.errno), "check the free space and the permissions of the cache"
-    return one_line(error), f"check the network, {_LOCAL}"
+"""What happened, and the remedy."""

@@ -14,16 +14,16 @@ import unicodedata
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import takewhile
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from evaluation import files
 from evaluation.errors import DataError, one_line
 from evaluation.files import replacing
 from evaluation.records import DatasetSpec
-from evaluation.records.base import Progress
+from evaluation.records.base import Progress, silent
 
 MOST_ENTRIES = 200_000
 LARGEST_FILE = 512 << 20
@@ -41,17 +41,10 @@ _DAMAGE = (
 """What zipfile and the decompressors raise for damaged archives, an empty name among them."""
 _UTF8_NAME = 0x800
 _ENCRYPTED = 0x1
+_CLUTTER = (".DS_Store", "Thumbs.db", "desktop.ini")
+"""What macOS and Windows add to archives, beside ``__MACOSX`` and names that begin with ._."""
 
 Parts = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Extracted:
-    """What became of the files of an archive."""
-
-    written: int
-    kept: int
-    """Files that were in the folder already, and were left as they are."""
 
 
 def extract(
@@ -60,9 +53,11 @@ def extract(
     root: Path,
     *,
     verify: Callable[[], object],
-    progress: Progress | None = None,
-) -> Extracted:
+    progress: Progress = silent,
+) -> tuple[int, int]:
     """Takes the study's table and photos out of an archive; files that exist are left alone.
+
+    Returns how many files were written, and how many were in the folder already.
 
     Raises :class:`DataError`: not a ZIP archive, a damaged, unsafe or excessive one, one of
     something else, or the disk is full.
@@ -77,22 +72,31 @@ def extract(
 
     """
     with _reading(path), zipfile.ZipFile(path) as archive:
-        entries = _safe_entries(archive, path)
-        targets = _targets(entries, spec, path)
-        _refuse_full_disk(targets.values(), root)
-        written = 0
+        targets = _targets(_safe_entries(archive, path), spec, path)
+        needed, written = sum(info.file_size for info in targets.values()), 0
+        with writing(root):
+            root.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(root).free
+        if needed > free:
+            raise DataError(
+                f"the disk is full: {needed / 1e6:.0f} MB are needed",
+                where=root,
+                remedy="free some space, or choose another folder with --root",
+            )
         for done, (target, info) in enumerate(targets.items(), start=1):
-            written += _write(archive, info, root / target)
+            fresh = not (root / target).exists()
+            if fresh:
+                _write(archive, info, root / target)
+                written += 1
             if target == spec.csv:
                 try:
                     verify()
                 except DataError:
-                    if written:
+                    if fresh:
                         (root / target).unlink(missing_ok=True)
                     raise
-            if progress is not None:
-                progress(done, len(targets))
-    return Extracted(written=written, kept=len(targets) - written)
+            progress(done, len(targets))
+    return written, len(targets) - written
 
 
 writing = partial(
@@ -108,23 +112,17 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        what = (
-            f"damaged archive ({one_line(error)})"
-            if zipfile.is_zipfile(path)
-            else f"not a ZIP archive (it starts with {_start(path)})"
-        )
-        raise DataError(
-            what, where=path, remedy="fetch it again, or check dataset.archive"
-        ) from error
+        what = f"damaged archive ({one_line(error)})"
+        if not zipfile.is_zipfile(path):
+            with path.open("rb") as file:
+                start = file.read(24).decode("latin-1")
+            what = f"not a ZIP archive (it starts with {start!r})"
+        remedy = "fetch it again, or check dataset.archive"
+        raise DataError(what, where=path, remedy=remedy) from error
     except FileNotFoundError as error:
         raise DataError("no such archive", where=path, remedy="correct --archive") from error
     except OSError as error:
         raise DataError(f"cannot be read ({one_line(error)})", where=path) from error
-
-
-def _start(path: Path) -> str:
-    with path.open("rb") as file:
-        return repr(file.read(24).decode("latin-1"))
 
 
 # ------------------------------------------------------------------------ judging
@@ -141,32 +139,24 @@ def _safe_entries(archive: zipfile.ZipFile, path: Path) -> dict[Parts, zipfile.Z
     entries: dict[Parts, zipfile.ZipInfo] = {}
     for info in infos:
         parts = _parts(info, path)
-        _refuse_unsafe(info, path)
-        if not _is_clutter(parts):
-            if parts in entries:
-                raise _unsafe(path, f"{'/'.join(parts)!r} twice")
-            entries[parts] = info
+        if parts[0] == "__MACOSX" or parts[-1].startswith("._") or parts[-1] in _CLUTTER:
+            continue
+        if parts in entries:
+            raise _unsafe(path, f"{'/'.join(parts)!r} twice")
+        entries[parts] = info
     return entries
 
 
 def _parts(info: zipfile.ZipInfo, path: Path) -> Parts:
-    name = _name(info)
+    """The parts of a file's path, of one that is safe."""
+    name = info.filename
+    if not info.flag_bits & _UTF8_NAME:  # many tools write UTF-8 and forget to say so
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    name = composed(name)
     parts = PurePosixPath(name.replace("\\", "/")).parts
     if not parts or parts[0] == "/" or ".." in parts or PureWindowsPath(name).drive:
         raise _unsafe(path, f"the path {name!r}, which leaves the folder")
-    return parts
-
-
-def _name(info: zipfile.ZipInfo) -> str:
-    """The name as it was meant: many tools write UTF-8 and forget to say so."""
-    name = info.filename
-    if not info.flag_bits & _UTF8_NAME:
-        with contextlib.suppress(UnicodeError):
-            name = name.encode("cp437").decode("utf-8")
-    return composed(name)
-
-
-def _refuse_unsafe(info: zipfile.ZipInfo, path: Path) -> None:
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
         raise _unsafe(path, f"{info.filename!r}, a link or a device")
@@ -176,20 +166,13 @@ def _refuse_unsafe(info: zipfile.ZipInfo, path: Path) -> None:
         raise _unsafe(path, f"{info.filename!r} of {info.file_size >> 20} MiB")
     if info.file_size > max(RATIO_MATTERS, HIGHEST_RATIO * info.compress_size):
         raise _unsafe(path, f"{info.filename!r}, compressed beyond what data can be")
+    return parts
 
 
 def _unsafe(path: Path, what: str) -> DataError:
     return DataError(
         f"unsafe archive: it holds {what}", where=path, remedy="do not trust it; find another"
     )
-
-
-def _is_clutter(parts: Parts) -> bool:
-    """What macOS and Windows add to archives."""
-    return parts[0] == "__MACOSX" or parts[-1].startswith("._") or parts[-1] in _CLUTTER
-
-
-_CLUTTER = (".DS_Store", "Thumbs.db", "desktop.ini")
 
 
 # ----------------------------------------------------------------------- choosing
@@ -200,52 +183,46 @@ def _targets(
 ) -> dict[str, zipfile.ZipInfo]:
     """Where each file that the study needs goes, relative to the data root."""
     targets: dict[str, zipfile.ZipInfo] = {}
-    base: Parts = ()
-    if spec.csv is not None:
-        table = _find(entries, PurePosixPath(spec.csv).parts, path)
-        base = table[: len(table) - len(PurePosixPath(spec.csv).parts)]
+    if spec.csv is None:
+        base = _common(entries)
+    else:
+        wanted = PurePosixPath(spec.csv).parts
+        places = [parts for parts in entries if parts[-len(wanted) :] == wanted]
+        if not places:
+            raise _of_something_else(entries, f"no {'/'.join(wanted)}", path)
+        table = min(places, key=lambda parts: (len(parts), parts))
+        base = table[: len(table) - len(wanted)]
         targets[spec.csv] = entries[table]
     images = PurePosixPath(spec.images).parts
-    folder = _images_folder(entries, images, base if spec.csv else _common(entries), path)
+    folder = _images_folder(entries, images, base, path)
     for parts, info in entries.items():
         if parts[: len(folder)] == folder and parts[len(folder) :]:
-            target = "/".join((*images, *parts[len(folder) :]))
-            targets.setdefault(target, info)
+            targets.setdefault("/".join((*images, *parts[len(folder) :])), info)
     return targets
 
 
-def _find(entries: Mapping[Parts, zipfile.ZipInfo], wanted: Parts, path: Path) -> Parts:
-    places = [parts for parts in entries if parts[-len(wanted) :] == wanted]
-    if not places:
-        raise _of_something_else(entries, f"no {'/'.join(wanted)}", path)
-    return min(places, key=lambda parts: (len(parts), parts))
+def _common(entries: Mapping[Parts, zipfile.ZipInfo]) -> Parts:
+    """The folder in which an archive of class folders has put them all."""
+    levels = zip(*(parts[:-2] for parts in entries), strict=False)
+    return tuple(names[0] for names in takewhile(lambda names: len(set(names)) == 1, levels))
 
 
 def _images_folder(
     entries: Mapping[Parts, zipfile.ZipInfo], images: Parts, base: Parts, path: Path
 ) -> Parts:
     """The folder of the photos: beside the table, or else the fullest of that name."""
-    if not images:
-        return base
-    counts: Counter[Parts] = Counter()
-    for parts in entries:
-        for end in range(len(images), len(parts)):
-            if parts[end - len(images) : end] == images:
-                counts[parts[:end]] += 1
+    beside = (*base, *images)
+    counts = Counter(
+        parts[:end]
+        for parts in entries
+        for end in range(len(images), len(parts))
+        if parts[end - len(images) : end] == images
+    )
+    if not images or beside in counts:
+        return beside
     if not counts:
         raise _of_something_else(entries, f"no folder {'/'.join(images)}", path)
-    beside = (*base, *images)
-    return beside if beside in counts else max(counts, key=lambda folder: (counts[folder], folder))
-
-
-def _common(entries: Mapping[Parts, zipfile.ZipInfo]) -> Parts:
-    """The folder in which an archive of class folders has put them all."""
-    folders = [parts[:-2] for parts in entries] or [()]
-    shortest = min(folders, key=len)
-    depth = 0
-    while depth < len(shortest) and len({folder[depth] for folder in folders}) == 1:
-        depth += 1
-    return shortest[:depth]
+    return max(counts, key=lambda folder: (counts[folder], folder))
 
 
 def _of_something_else(
@@ -259,26 +236,8 @@ def _of_something_else(
     )
 
 
-# ------------------------------------------------------------------------ writing
-
-
-def _refuse_full_disk(infos: Iterable[zipfile.ZipInfo], root: Path) -> None:
-    needed = sum(info.file_size for info in infos)
-    with writing(root):
-        root.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(root).free
-    if needed > free:
-        raise DataError(
-            f"the disk is full: {needed / 1e6:.0f} MB are needed",
-            where=root,
-            remedy="free some space, or choose another folder with --root",
-        )
-
-
-def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> bool:
-    """Writes a file under another name, then gives it its own; False when it was there."""
-    if target.exists():
-        return False
+def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
+    """Writes a file under another name, then gives it its own."""
     with (
         archive.open(info) as source,
         writing(target),
@@ -287,7 +246,6 @@ def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> boo
     ):
         # zipfile stops at the declared size and checks the sum: it never gives more.
         shutil.copyfileobj(source, copy)
-    return True
 
 
 def composed(text: str) -> str:

@@ -63,10 +63,10 @@ class Wanted:
     """Seconds without a byte after which a server is given up."""
 
 
-writing = partial(
+_writing = partial(
     files.writing, kind=DownloadError, elsewhere="make the folder writable, or choose another"
 )
-"""Turns what the disk refuses into one line."""
+_OTHERWISE = "check the address, or fetch it otherwise and give the file"
 
 
 class Part:
@@ -85,24 +85,22 @@ class Part:
     @property
     def size(self) -> int:
         """Bytes that are here."""
-        try:
+        with contextlib.suppress(OSError):
             return self.path.stat().st_size
-        except OSError:
-            return 0
+        return 0
 
     @property
     def validator(self) -> str | None:
         """The entity tag or date of the version that is here; None when it is of no use."""
-        try:
+        with contextlib.suppress(OSError, ValueError):
             origin = files.json_object(self._origin)
-        except (OSError, ValueError):
-            return None
-        known = origin.get("url") == self._url and origin.get("validator")
-        return str(known) if known else None
+            if origin.get("url") == self._url and origin.get("validator"):
+                return str(origin["validator"])
+        return None
 
     def open(self, start: int, validator: str | None) -> BinaryIO:
         """The file, to write from ``start`` on."""
-        with writing(self.path):
+        with _writing(self.path):
             if start == 0:
                 self.drop()
                 text = json.dumps({"url": self._url, "validator": validator})
@@ -111,13 +109,13 @@ class Part:
 
     def drop(self) -> None:
         """Forgets what is here."""
-        with writing(self.path):
+        with _writing(self.path):
             self.path.unlink(missing_ok=True)
             self._origin.unlink(missing_ok=True)
 
     def finish(self) -> None:
         """Gives the complete file its name."""
-        with writing(self.target):
+        with _writing(self.target):
             self.path.replace(self.target)
             self._origin.unlink(missing_ok=True)
 
@@ -178,14 +176,17 @@ def _attempt(wanted: Wanted, part: Part, announce: Announce, progress: Progress)
         done, total = _extent(response, part, wanted.size)
         _refuse_size(wanted, part, done, total)
         announce(total, done)
-        with part.open(done, _validator(response)) as file:
+        # What identifies this version; a weak tag may not be used with ``If-Range``.
+        tag: str = response.headers.get("ETag", "")
+        validator = response.headers.get("Last-Modified") if tag[:2] in ("", "W/") else tag
+        with part.open(done, validator) as file:
             while chunk := response.read1(CHUNK):
-                with writing(part.path):
+                with _writing(part.path):
                     file.write(chunk)
                 done += len(chunk)
                 _refuse_size(wanted, part, done, None)
                 progress(done, total or 0)
-            with writing(part.path):
+            with _writing(part.path):
                 file.flush()
                 os.fsync(file.fileno())
     if total is not None and done < total:
@@ -209,29 +210,17 @@ def _extent(
     return part.size, announced or total
 
 
-def _validator(response: http.client.HTTPResponse) -> str | None:
-    """What identifies this version of the file; a weak tag may not be used with ``If-Range``."""
-    tag: str = response.headers.get("ETag", "")
-    if tag and not tag.startswith("W/"):
-        return tag
-    return response.headers.get("Last-Modified")
-
-
 def _refuse_size(wanted: Wanted, part: Part, done: int, total: int | None) -> None:
+    what = ""
     if max(done, total or 0) > wanted.largest:
+        what = f"the file is larger than {wanted.largest >> 30} GiB"
+        remedy = "check the address"
+    elif wanted.size is not None and done > wanted.size:
+        what = "more comes than was announced"
+        remedy = "run again; if it says so again, the server or a proxy alters the file"
+    if what:
         part.drop()
-        raise DownloadError(
-            f"the file is larger than {wanted.largest >> 30} GiB",
-            where=wanted.url,
-            remedy="check the address",
-        )
-    if wanted.size is not None and done > wanted.size:
-        part.drop()
-        raise DownloadError(
-            "more comes than was announced",
-            where=wanted.url,
-            remedy="run again; if it says so again, the server or a proxy alters the file",
-        )
+        raise DownloadError(what, where=wanted.url, remedy=remedy)
     if total is not None and total - done > shutil.disk_usage(part.path.parent).free:
         raise DownloadError(
             f"the disk is full: {(total - done) / 1e6:.0f} MB are needed",
@@ -243,6 +232,7 @@ def _refuse_size(wanted: Wanted, part: Part, done: int, total: int | None) -> No
 @contextlib.contextmanager
 def _told(url: str, part: Part) -> Iterator[None]:
     """Tells what may pass (:class:`_Interrupted`) from what will not (:class:`DownloadError`)."""
+    refused = partial(DownloadError, where=url, remedy=_OTHERWISE)
     try:
         yield
     except urllib.error.HTTPError as error:
@@ -253,28 +243,17 @@ def _told(url: str, part: Part) -> Iterator[None]:
             raise _Interrupted(answer) from error
         if error.code >= _SERVER_ERROR or error.code in (408, 429):
             raise _Interrupted(answer, error.code) from error
-        raise DownloadError(
-            answer,
-            where=url,
-            remedy="check the address, or fetch it otherwise and give the file",
-            status=error.code,
-        ) from error
+        raise refused(answer, status=error.code) from error
     except urllib.error.URLError as error:
         reason = error.reason
         if isinstance(reason, ssl.SSLCertVerificationError):
-            raise DownloadError(
-                f"the server's certificate is not valid ({reason.verify_message})",
-                where=url,
-                remedy="check the address and the clock",
-            ) from error
+            what = f"the server's certificate is not valid ({reason.verify_message})"
+            raise refused(what, remedy="check the address and the clock") from error
         raise _Interrupted(f"{urlsplit(url).netloc} does not answer: {one_line(reason)}") from error
     except TimeoutError as error:
         raise _Interrupted(f"the server does not answer in time: {one_line(error)}") from error
     except (OSError, http.client.HTTPException) as error:
         raise _Interrupted(f"the connection broke: {one_line(error)}") from error
     except (ValueError, OverflowError) as error:  # addresses and lengths that are none
-        raise DownloadError(
-            f"the address, or what the server answers, makes no sense ({one_line(error)})",
-            where=url,
-            remedy="check the address, or fetch it otherwise and give the file",
-        ) from error
+        what = f"the address, or what the server answers, makes no sense ({one_line(error)})"
+        raise refused(what) from error

@@ -29,8 +29,8 @@ class _Watched(io.RawIOBase):
     def __init__(self, raw: Any) -> None:
         self._raw = raw
         self._waited, self._came = 0.0, 0
-        self.headers_left: int | None = LONGEST_HEADERS
-        """Bytes that the headers may still have; None once they are read."""
+        self.headers_left: float = LONGEST_HEADERS
+        """Bytes that may still come before the content; infinite once it has begun."""
 
     def readable(self) -> bool:
         return True
@@ -44,10 +44,9 @@ class _Watched(io.RawIOBase):
             if self._came < SLOWEST * self._waited:
                 raise TimeoutError(f"fewer than {SLOWEST} bytes a second")
             self._waited, self._came = 0.0, 0
-        if self.headers_left is not None:
-            self.headers_left -= count
-            if self.headers_left < 0:
-                raise http.client.LineTooLong("headers")
+        self.headers_left -= count
+        if self.headers_left < 0:
+            raise http.client.LineTooLong("headers")
         return count
 
     def close(self) -> None:
@@ -64,7 +63,7 @@ class _Response(http.client.HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
-        self._watched.headers_left = None
+        self._watched.headers_left = float("inf")
 
 
 class _Connection(http.client.HTTPConnection):
@@ -88,14 +87,9 @@ class _Redirections(urllib.request.HTTPRedirectHandler):
         self, request: urllib.request.Request, *answer: Any
     ) -> urllib.request.Request | None:
         following = super().redirect_request(request, *answer)
-        if following is not None and _origin(following.full_url) != _origin(request.full_url):
+        if following and urlsplit(following.full_url)[:2] != urlsplit(request.full_url)[:2]:
             following.remove_header("Authorization")
         return following
-
-
-def _origin(url: str) -> tuple[str, str]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc
 
 
 def open_url(

@@ -111,7 +111,8 @@ def look_into(
 
     ``chosen`` may name the photos and the folder of the overlays, as :func:`explain_case` does.
     """
-    from evaluation.explain import Explainer, explain_case
+    from evaluation.explain.case import explain_case
+    from evaluation.explain.computed import Explainer
 
     overlays: dict[str, bytes] = {}
     settings = bench.engine.settings
@@ -146,12 +147,14 @@ def planned(
 
     Raises as :func:`explain` does.
     """
-    from evaluation.explain import methods_of, planned_passes, select_photos
+    from evaluation.explain.case import planned_passes
+    from evaluation.explain.computed import tower_of
+    from evaluation.explain.selection import select_photos
 
     model = engine.model(case.model, data)
     photos = len(select_photos(_scored(case, data, engine)[1], spec))
     with engine.map_cache() as cache:
-        passes = planned_passes(spec, methods_of(model, spec, cache), photos)
+        passes = planned_passes(spec, tower_of(model, cache), photos)
     cost = engine.store.cost(model.fingerprint, model.device)
     speed = None if cost is None else cost.images_per_second
     return passes, None if speed is None else passes / speed

@@ -14,15 +14,12 @@ import torch
 from PIL import Image
 
 from evaluation.errors import StoreError
-from evaluation.explain import (
-    Explainer,
-    MapCache,
-    explain_case,
-    planned_passes,
-    select_photos,
-)
 from evaluation.explain.base import head_logits, margin_score
+from evaluation.explain.case import explain_case, planned_passes
+from evaluation.explain.computed import Explainer
 from evaluation.explain.drawing import MAX_BYTES
+from evaluation.explain.selection import select_photos
+from evaluation.explain.towers import inspect_tower
 from evaluation.records import (
     CaseExplanation,
     ExplainMethod,
@@ -32,6 +29,7 @@ from evaluation.records import (
     Sample,
 )
 from evaluation.stores import artefacts
+from evaluation.stores.maps import MapCache
 from tests.explain.models import HYBRID, SPATIAL, PlainModel, class_maps, random_head, toy
 from tests.explain.shapes import NAMES, make_scenes
 
@@ -297,7 +295,8 @@ def test_the_cost_is_announced_and_progress_reaches_it(bench: Bench, cache: MapC
     curves = 3 * (3 + 4 * 2 * 2 * 3)
     again = 4 * 3 + 24
     photos = len(select_photos(bench.predictions(), SPEC))
-    assert planned_passes(SPEC, ("chefer", "rise"), photos) == maps + curves + again
+    tower = inspect_tower(bench.model)
+    assert planned_passes(SPEC, tower, photos) == maps + curves + again
     label, done, total = bench.told[-1]
     assert label == "attention maps of s/m/p"
     assert done == total == maps + curves + again

@@ -17,10 +17,11 @@ from evaluation.explain.faithfulness import (
     control_map,
     forward_passes,
     mean_metric,
+    randomised,
     ranking,
+    similarity,
     summarise_curves,
 )
-from evaluation.explain.randomisation import randomised, similarity
 from evaluation.records import Head
 from tests.explain.models import ATTENTION, PlainModel, curves_of
 

@@ -18,7 +18,7 @@ from evaluation.explain.methods import METHODS, own_method, resolve_methods
 from evaluation.explain.recorder import recording
 from evaluation.explain.rise import RiseSettings
 from evaluation.explain.towers import inspect_tower, token_layout
-from evaluation.records import EXPLAIN_METHODS, ExplainMethod, Head
+from evaluation.records import EXPLAIN_METHODS, ExplainMethod, ExplainSpec, Head
 from tests.explain.models import (
     ATTENTION,
     CASCADE,
@@ -92,7 +92,7 @@ def test_rise_needs_nothing_but_the_embeddings() -> None:
     model = PlainModel(torch.nn.Flatten(), 8, normalise=False)
     tower = inspect_tower(model)
     assert own_method(tower) == "rise"
-    assert resolve_methods((), tower) == ("rise",)
+    assert resolve_methods(ExplainSpec(), tower) == ("rise",)
     maps = class_maps(
         "rise",
         model,
@@ -122,8 +122,8 @@ def test_each_name_that_a_study_may_give_has_its_row() -> None:
 def test_a_tower_is_explained_by_its_own_method_then_rise(family: str, expected: str) -> None:
     build, size = EVERY[family]
     tower = inspect_tower(PlainModel(build(), size))
-    assert resolve_methods((), tower) == (expected, "rise")
-    assert resolve_methods(("rise", "rise"), tower) == ("rise",)
+    assert resolve_methods(ExplainSpec(), tower) == (expected, "rise")
+    assert resolve_methods(ExplainSpec(methods=("rise", "rise")), tower) == ("rise",)
 
 
 # ----------------------------------------------------------------------- the cost

@@ -19,10 +19,11 @@ from evaluation.explain.base import margin_score
 from evaluation.explain.faithfulness import (
     CONTROLS,
     control_map,
+    randomised,
     ranking,
+    similarity,
     summarise_curves,
 )
-from evaluation.explain.randomisation import randomised, similarity
 from evaluation.explain.recorder import RecordedAttention, recording
 from evaluation.explain.towers import inspect_tower
 from evaluation.records import ExplainMethod, Faithfulness, Head

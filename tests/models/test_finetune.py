@@ -23,8 +23,8 @@ from torch import nn
 from evaluation.errors import ModelError, VeilleWarning
 from evaluation.models import Loading, load_model
 from evaluation.models.supervised import finetune, trunks
-from evaluation.models.supervised.blocks import last_parts
 from evaluation.models.supervised.classifier import SupervisedClassifier
+from evaluation.models.supervised.trainer import last_parts
 from evaluation.models.supervised.trunks import create_trunk
 from evaluation.records import (
     AugmentationSpec,
@@ -429,8 +429,9 @@ def test_densenet201_learns_a_few_photos_by_heart(
         _spec(blocks=None, epochs=10, batch_size=4, learning_rate=1e-3), architecture="densenet201"
     )
     # 64 px rather than 224: what is proven is the code, not the resolution.
-    small = {**trunks._torchvision_preprocessing("densenet201"), "size": [64, 64]}
-    monkeypatch.setattr(trunks, "_torchvision_preprocessing", lambda _name: small)
+    trunk = create_trunk(spec)
+    small = replace(trunk, preprocess={**trunk.preprocess, "size": [64, 64]})
+    monkeypatch.setattr(trunks, "create_trunk", lambda _spec: small)
     model = _load(tmp_path, spec, photos)
     curve = _curve(model)
     assert max(one.train_accuracy for one in curve) == 1.0

@@ -154,7 +154,7 @@ def test_a_supervised_model_needs_a_training_part(small: Any, tmp_path: Path) ->
 
 def _architecture(name: str) -> tuple[str, str]:
     found = architecture_of(_spec("random", name))
-    return found.library, found.name
+    return found["library"], found["name"]
 
 
 def test_a_name_that_both_libraries_have_is_torchvision_s() -> None:

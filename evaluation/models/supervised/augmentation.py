@@ -31,7 +31,6 @@ class Augmentation:
 
     def __init__(self, spec: AugmentationSpec, preprocess: Mapping[str, Any], *, seed: int) -> None:
         self._seed = seed
-        self._mean, self._std = preprocess["mean"], preprocess["std"]
         self._transform = _transform(spec, preprocess)
         self.identity = {"version": VERSION, "seed": seed, **asdict(spec)}
         """What of it changes a view."""
@@ -45,37 +44,29 @@ class Augmentation:
             result: torch.Tensor = self._transform(image)
             return result
 
-    def picture(self, image: Image.Image, number: int) -> Image.Image:
-        """The same view for the eye."""
-        return picture_of(self.view(image, number), self._mean, self._std)
 
-
-def picture_of(pixels: torch.Tensor, mean: Any, std: Any) -> Image.Image:
-    """A normalised (3, H, W) tensor as an RGB image."""
+def picture_of(pixels: torch.Tensor, preprocess: Mapping[str, Any]) -> Image.Image:
+    """A normalised (3, H, W) tensor as an RGB image, for the eye."""
     from torchvision.transforms.v2 import functional
 
-    plain = pixels * torch.tensor(std)[:, None, None] + torch.tensor(mean)[:, None, None]
-    result: Image.Image = functional.to_pil_image(plain.clamp(0, 1))
+    std, mean = (torch.tensor(preprocess[name])[:, None, None] for name in ("std", "mean"))
+    result: Image.Image = functional.to_pil_image((pixels * std + mean).clamp(0, 1))
     return result
 
 
 def _transform(spec: AugmentationSpec, preprocess: Mapping[str, Any]) -> Any:
     from torchvision.transforms import InterpolationMode, v2
 
-    height, width = preprocess["size"]
-    interpolation = InterpolationMode(preprocess["interpolation"])
+    size, interpolation = tuple(preprocess["size"]), InterpolationMode(preprocess["interpolation"])
     resized: dict[str, Any] = {"interpolation": interpolation, "antialias": True}
-    steps: list[Any] = (
-        [v2.RandomResizedCrop((height, width), scale=(spec.crop, 1.0), **resized)]
-        if spec.crop < 1
-        else [v2.Resize(min(height, width), **resized), v2.CenterCrop((height, width))]
-    )
+    steps: list[Any] = [v2.Resize(min(size), **resized), v2.CenterCrop(size)]
+    if spec.crop < 1:
+        steps = [v2.RandomResizedCrop(size, scale=(spec.crop, 1.0), **resized)]
     if spec.flip:
         steps.append(v2.RandomHorizontalFlip())
     if spec.rotation:
-        steps.append(
-            v2.RandomRotation(spec.rotation, interpolation=InterpolationMode.BILINEAR, fill=255)
-        )
+        bilinear = InterpolationMode.BILINEAR
+        steps.append(v2.RandomRotation(spec.rotation, interpolation=bilinear, fill=255))
     if spec.randaugment:
         steps.append(v2.RandAugment(spec.randaugment, magnitude=spec.magnitude, fill=255))
     if spec.colour:

@@ -14,41 +14,29 @@ from evaluation.models.base import Loading, check_options, input_size
 from evaluation.models.cards import gflops, parameters
 from evaluation.models.devices import check_precision, dtype_of, pick_device
 from evaluation.models.embedder import Classifier, Tower
+from evaluation.models.supervised import trunks
 from evaluation.models.supervised.augmentation import Augmentation, AugmentedViews, picture_of
 from evaluation.models.supervised.finetune import Tuned, finetune
 from evaluation.models.supervised.heads import train_head
 from evaluation.models.supervised.logistic import fit_logistic_regression
-from evaluation.models.supervised.trunks import (
-    Trunk,
-    create_trunk,
-    load_state,
-    load_trunk,
-    read_state,
-)
 from evaluation.records import Head, ModelSpec, Support, TrainingSpec
-
-_IMAGENET_CLASSES = 1000
 
 
 class SupervisedClassifier(Classifier):
     """A trunk and its head; see :class:`evaluation.models.Classifier`."""
 
     def __init__(
-        self, spec: ModelSpec, trunk: Trunk, loading: Loading, *, tuned: Tuned | None
+        self, spec: ModelSpec, trunk: trunks.Trunk, loading: Loading, *, tuned: Tuned | None
     ) -> None:
-        device = pick_device(loading.device)
-        precision = check_precision(loading.precision)
+        device, precision = pick_device(loading.device), check_precision(loading.precision)
+        module = trunk.module.to(device, dtype_of(precision)).eval()
         tower = Tower.of(
-            trunk.module.to(device, dtype_of(precision)).eval(),
-            trunk.transform,
-            trunk.preprocess,
-            device=device,
-            precision=precision,
+            module, trunk.transform, trunk.preprocess, device=device, precision=precision
         )
         identity = tower.identity(
             dim=trunk.dim,
             weights_digest=tuned[0] if tuned else trunk.digest,
-            architecture=trunk.architecture.identity,
+            architecture=trunk.architecture,
             preprocessing=trunk.preprocess,
             precision=precision,
         )
@@ -56,32 +44,29 @@ class SupervisedClassifier(Classifier):
         self._trunk, self._tuned, self._watch = trunk, tuned, loading.watch
         self._training = spec.training or TrainingSpec()
         self.needs_training = self._training.regime != "finetune" and not spec.head_classes
-        seed = loading.photos.seed if loading.photos else 0
-        self._augmentation = (
-            Augmentation(spec.augmentation, trunk.preprocess, seed=seed)
-            if spec.augmentation
-            else None
-        )
-        if self._training.regime == "head" and self._augmentation is not None:
-            self.views = AugmentedViews(
-                self._augmentation,
-                self._training.views,
-                trunk=self.fingerprint,
-                dim=self.dim,
-                device=self.device,
-                embed=self.embed_images,
-            )
+        self._augmentation = None
+        if spec.augmentation:
+            seed = loading.photos.seed if loading.photos else 0
+            self._augmentation = Augmentation(spec.augmentation, trunk.preprocess, seed=seed)
+            if self._training.regime == "head":
+                self.views = AugmentedViews(
+                    self._augmentation,
+                    self._training.views,
+                    trunk=self.fingerprint,
+                    dim=self.dim,
+                    device=self.device,
+                    embed=self.embed_images,
+                )
 
     def pictures(self, image: Image.Image, count: int) -> tuple[Image.Image, ...]:
         """See :meth:`Classifier.pictures`."""
         if self._augmentation is None:
             return ()
-        preprocess = self._trunk.preprocess
-        plain = picture_of(self.preprocess(image), preprocess["mean"], preprocess["std"])
+        plain = picture_of(self.preprocess(image), self._trunk.preprocess)
         # Fine-tuning numbers its views from 1, by epoch; the head regime from 0.
         first = 1 if self._training.regime == "finetune" else 0
-        numbers = range(first, first + count - 1)
-        return (plain, *(self._augmentation.picture(image, number) for number in numbers))
+        views = [self._augmentation.view(image, first + number) for number in range(count - 1)]
+        return (plain, *(picture_of(view, self._trunk.preprocess) for view in views))
 
     def head(
         self,
@@ -98,10 +83,10 @@ class SupervisedClassifier(Classifier):
         if self.spec.head_classes:
             return own_head(self.spec, self._trunk.head, classes, self.dim)
         if self._tuned is not None:
-            return self._noting(self._tuned[1], classes)
-        if train is None:
+            head = self._tuned[1]
+        elif train is None:
             raise _no_training_part(self.spec)
-        if self._training.regime == "head":
+        elif self._training.regime == "head":
             head = train_head(
                 classes,
                 train,
@@ -114,13 +99,10 @@ class SupervisedClassifier(Classifier):
             )
         else:
             head = fit_logistic_regression(classes, train, validation, seed=seed)
-        return self._noting(head, classes)
-
-    def _noting(self, head: Head, classes: tuple[str, ...]) -> Head:
-        """Says that a checkpoint's own head was left out, when one might expect it not to be."""
         outputs = len(self._trunk.head.get("weight", ()))
-        if outputs in (0, _IMAGENET_CLASSES):
+        if outputs in (0, trunks.IMAGENET_CLASSES):
             return head
+        # One might expect that it was not left out.
         note = (
             f"the checkpoint's own head tells {outputs} classes apart, the study has"
             f" {len(classes)}: it was left out, and a new head trained (keep_head = true keeps it)"
@@ -175,8 +157,7 @@ def load(spec: ModelSpec, loading: Loading) -> SupervisedClassifier:
     See :func:`evaluation.models.load_model`.
     """
     check_options(spec, {})
-    trunk = load_trunk(spec, loading)
-    tuned, photos = None, loading.photos
+    trunk, tuned, photos = trunks.load_trunk(spec, loading), None, loading.photos
     if spec.training is not None and spec.training.regime == "finetune":
         if photos is None or not photos.train:
             raise _no_training_part(spec)
@@ -187,7 +168,7 @@ def load(spec: ModelSpec, loading: Loading) -> SupervisedClassifier:
 def sizes(spec: ModelSpec) -> Mapping[str, Any]:
     """See :meth:`evaluation.models.base.Maker.sizes`."""
     with torch.device("meta"):
-        trunk = create_trunk(spec)
+        trunk = trunks.create_trunk(spec)
     preprocess = embedded.PREPROCESS if spec.weights == "embedded" else trunk.preprocess
     resolution = input_size(preprocess)
     return {
@@ -202,12 +183,11 @@ def opened(spec: ModelSpec, classes: Sequence[str]) -> str:
     """See :meth:`evaluation.models.base.Maker.opened`."""
     path = Path(spec.weights)
     with torch.device("meta"):
-        trunk = create_trunk(spec)
-    checkpoint, head = read_state(path, trunk)
-    with torch.device("meta"):
-        shapes = {name: tensor.to("meta") for name, tensor in checkpoint.tensors.items()}
-        load_state(trunk, shapes, path)
-    text = checkpoint.fits(trunk.architecture.name)
+        trunk = trunks.create_trunk(spec)
+    checkpoint, head = trunks.read_state(path, trunk)
+    shapes = {name: tensor.to("meta") for name, tensor in checkpoint.tensors.items()}
+    trunks.load_state(trunk, shapes, path)
+    text = checkpoint.fits(trunk.architecture["name"])
     if "weight" in head:
         kept = "kept" if spec.head_classes else "left out"
         text += f"; its head of {len(head['weight'])} classes is {kept}"

@@ -67,29 +67,39 @@ def finetune(
         if saved is None or "ended" not in saved[0]:
             trainer = Trainer(trunk, spec, photos, device)
             saved = _train(trainer, file, saved, loading.watch)
-        return _tuned(saved, trunk, photos)
     finally:
         lock.release()
+    info, tensors = saved
+    trunk.module.load_state_dict(below("best.trunk.", tensors))
+    record = cattrs.structure(info["record"], records.TrainingRecord)
+    head = records.Head(
+        weight=tensors["best.head.weight"].double().cpu().numpy(),
+        bias=tensors["best.head.bias"].double().cpu().numpy(),
+        chosen={
+            **chosen_of(record.epochs, len(photos.validation)),
+            "train_images": len(photos.train),
+        },
+        warnings=() if photos.validation else ("no validation part: the last epoch was kept",),
+        training=record,
+    )
+    return tensors_digest(tensors), head
 
 
 def _key(
     trunk: Trunk, spec: records.ModelSpec, photos: records.TrainingPhotos, device: torch.device
 ) -> str:
     """Equal exactly when a training would give the same weights, rounding apart."""
-    photo_of = {
-        name: [[sample.digest, sample.label] for sample in part]
-        for name, part in (("train", photos.train), ("validation", photos.validation))
-    }
+    parts = {"train": photos.train, "validation": photos.validation}
     return records.digest_of(
         {
             "version": VERSION,
             "weights": trunk.digest,
-            "architecture": trunk.architecture.identity,
+            "architecture": dict(trunk.architecture),
             "preprocess": dict(trunk.preprocess),
             "training": asdict(spec.training or records.TrainingSpec()),
             "augmentation": asdict(spec.augmentation) if spec.augmentation else None,
             "classes": list(photos.classes),
-            **photo_of,
+            **{name: [[s.digest, s.label] for s in part] for name, part in parts.items()},
             "seed": photos.seed,
             "device": device.type,
         }
@@ -113,7 +123,8 @@ def _train(trainer: Trainer, file: Path, saved: Saved | None, watch: Watch) -> S
         clock = time.perf_counter()
         epochs.append(trainer.run_epoch(len(epochs) + 1))
         if best_of(epochs) is epochs[-1]:
-            best = {f"best.{name}": weight.clone() for name, weight in trainer.weights().items()}
+            kept = trainer.kept.state_dict()
+            best = {f"best.{name}": weight.clone() for name, weight in kept.items()}
         info["epochs"] = [asdict(epoch) for epoch in epochs]
         info["seconds"] += time.perf_counter() - clock
         write(file, info, {**trainer.tensors(), **best})
@@ -130,21 +141,3 @@ def _train(trainer: Trainer, file: Path, saved: Saved | None, watch: Watch) -> S
     over = {"ended": time.time(), "record": asdict(record)}
     write(file, over, best)
     return over, best
-
-
-def _tuned(saved: Saved, trunk: Trunk, photos: records.TrainingPhotos) -> Tuned:
-    """Fills the trunk with the kept weights, and says how they came about."""
-    info, tensors = saved
-    record = cattrs.structure(info["record"], records.TrainingRecord)
-    trunk.module.load_state_dict(below("best.trunk.", tensors))
-    head = records.Head(
-        weight=tensors["best.head.weight"].double().cpu().numpy(),
-        bias=tensors["best.head.bias"].double().cpu().numpy(),
-        chosen={
-            **chosen_of(record.epochs, len(photos.validation)),
-            "train_images": len(photos.train),
-        },
-        warnings=() if photos.validation else ("no validation part: the last epoch was kept",),
-        training=record,
-    )
-    return tensors_digest(tensors), head

@@ -2,7 +2,6 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch import nn
 
 from evaluation.models.base import Watch
 from evaluation.models.supervised import schedule
-from evaluation.models.supervised.logistic import check_support, has_images, spread_of
+from evaluation.models.supervised.logistic import check_support, spread_of
 from evaluation.records import FloatArray, Head, Support, TrainingEpoch, TrainingSpec
 from evaluation.records.base import silent
 
@@ -54,12 +53,13 @@ def train_head(
     clock = time.perf_counter()
     plan = schedule.plan_of(spec, epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
     mean, deviation = spread_of(train)
-    held_out = validation if validation is not None and has_images(validation) else None
-    decays = WEIGHT_DECAYS if held_out else (DEFAULT_WEIGHT_DECAY,)
+    if validation is not None and not len(validation.labels):
+        validation = None
+    decays = WEIGHT_DECAYS if validation else (DEFAULT_WEIGHT_DECAY,)
     if spec.weight_decay is not None:
         decays = (spec.weight_decay,)
     learnt = _features(train, mean, deviation)
-    judge = _features(held_out, mean, deviation) if held_out else None
+    judge = _features(validation, mean, deviation) if validation else None
     how: dict[str, Any] = {"classes": len(classes), "seed": seed, "where": where}
     runs = _all_decays(learnt, judge, plan, decays, watch, **how)
     # The most decayed of equals.
@@ -75,9 +75,9 @@ def train_head(
         chosen={
             "weight_decay": decay,
             "train_views": len(train.labels),
-            **schedule.chosen_of(epochs, len(held_out.labels) if held_out else 0),
+            **schedule.chosen_of(epochs, len(validation.labels) if validation else 0),
         },
-        warnings=() if held_out else (unchosen,),
+        warnings=() if validation else (unchosen,),
         training=schedule.record_of(
             "head",
             epochs,
@@ -99,13 +99,16 @@ def _all_decays(
     **how: Any,
 ) -> dict[float, _Run]:
     """A training with each weight decay; progress is that of all of them together."""
-    runs = {}
-    with _one_thread():
-        for number, decay in enumerate(decays):
+    runs: dict[float, _Run] = {}
 
-            def watch_all(done: int, total: int, note: str, before: int = number) -> None:
-                watch(before * total + done, len(decays) * total, note)
+    def watch_all(done: int, total: int, note: str) -> None:
+        watch(len(runs) * total + done, len(decays) * total, note)
 
+    with contextlib.ExitStack() as after:
+        # These products are too small to share, and one thread fixes the order of the sums.
+        after.callback(torch.set_num_threads, torch.get_num_threads())
+        torch.set_num_threads(1)
+        for decay in decays:
             runs[decay] = _train(train, validation, plan, decay, watch=watch_all, **how)
     return runs
 
@@ -167,14 +170,3 @@ def _train(
             kept = (layer.weight.detach().clone(), layer.bias.detach().clone())
         watch(number, plan.epochs, schedule.told(epoch))
     return epochs, kept[0].double().numpy(), kept[1].double().numpy()
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """These products are too small to share, and one thread fixes the order of the sums."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from evaluation.errors import ModelError
-from evaluation.records import FloatArray, Head, Support
+from evaluation.records import FloatArray, Head, Option, Support
 
 STRENGTHS = tuple(float(c) for c in np.logspace(-4, 0, 9))
 """Inverse regularisations C that are tried, on standardised features."""
@@ -25,11 +25,7 @@ ends at this tolerance."""
 
 
 def fit_logistic_regression(
-    classes: tuple[str, ...],
-    train: Support,
-    validation: Support | None,
-    *,
-    seed: int,
+    classes: tuple[str, ...], train: Support, validation: Support | None, *, seed: int
 ) -> Head:
     """Multinomial logistic regression on standardised features.
 
@@ -44,27 +40,26 @@ def fit_logistic_regression(
     Raises :class:`ModelError`: a class has no training photo, or there is only one class.
     """
     check_support(classes, train)
-    strengths = STRENGTHS if has_images(validation) else (DEFAULT_STRENGTH,)
+    if validation is not None and not len(validation.labels):
+        validation = None
+    strengths = STRENGTHS if validation else (DEFAULT_STRENGTH,)
     fits = _fit_all(train, len(classes), strengths, seed=seed)
-    heads = {strength: head for strength, (head, _) in fits.items()}
-    chosen: dict[str, str | int | float | bool] = {"train_images": len(train.labels)}
-    notes: tuple[str, ...] = ()
-    if validation is not None and has_images(validation):
-        scores = {strength: _accuracy(head, validation) for strength, head in heads.items()}
+    chosen: dict[str, Option] = {"train_images": len(train.labels)}
+    best, notes = DEFAULT_STRENGTH, []
+    if validation:
+        scores = {}
+        for strength, (head, _) in fits.items():
+            right = head.logits(validation.embeddings).argmax(axis=1) == validation.labels
+            scores[strength] = float(np.mean(right))
         best = max(strengths, key=lambda strength: (scores[strength], -strength))
         chosen |= {"validation_accuracy": scores[best], "validation_images": len(validation.labels)}
     else:
-        best = DEFAULT_STRENGTH
-        notes = (f"no validation part: the regularisation was not chosen (C = {best:g})",)
-    if not fits[best][1]:
+        notes.append(f"no validation part: the regularisation was not chosen (C = {best:g})")
+    head, converged = fits[best]
+    if not converged:
         line = f"the logistic regression did not converge in {MAX_ITERATIONS} iterations"
-        notes += (f"{line} (C = {best:g})",)
-    return replace(heads[best], chosen={"C": best, **chosen}, warnings=notes)
-
-
-def has_images(support: Support | None) -> bool:
-    """Whether there is anything in a part."""
-    return support is not None and len(support.labels) > 0
+        notes.append(f"{line} (C = {best:g})")
+    return replace(head, chosen={"C": best, **chosen}, warnings=tuple(notes))
 
 
 def spread_of(support: Support) -> tuple[FloatArray, FloatArray]:
@@ -123,8 +118,3 @@ def _fit_all(
             weight = weight / deviation
             fits[strength] = Head(weight=weight, bias=bias - weight @ mean), converged
     return fits
-
-
-def _accuracy(head: Head, support: Support) -> float:
-    predicted = head.logits(support.embeddings).argmax(axis=1)
-    return float(np.mean(predicted == support.labels))

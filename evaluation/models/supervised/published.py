@@ -3,7 +3,7 @@
 No torch is imported before an architecture or a published checkpoint has to be looked up.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from evaluation.errors import ModelError, WeightsUnavailable, meant
@@ -18,21 +18,11 @@ TIMM_FILES = ("model.safetensors", "pytorch_model.bin")
 """What timm looks for in a repository of the hub, in this order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Architecture:
-    """A classifier's name, and the library that builds it."""
+def architecture_of(spec: ModelSpec) -> Mapping[str, str]:
+    """What of a classifier changes embeddings: the library that builds it, and its name there.
 
-    library: str
-    name: str
-
-    @property
-    def identity(self) -> dict[str, str]:
-        """What of it changes embeddings."""
-        return {"library": self.library, "name": self.name, "output": "pooled"}
-
-
-def architecture_of(spec: ModelSpec) -> Architecture:
-    """Which library's architecture a model is; raises :class:`ModelError` if there is none."""
+    Raises :class:`ModelError` if there is none of that name.
+    """
     library, colon, name = spec.architecture.partition(":")
     if not colon:
         library, name = "", spec.architecture or embedded.TRUNK
@@ -45,7 +35,7 @@ def architecture_of(spec: ModelSpec) -> Architecture:
     searched = [each for each in LIBRARIES if library in ("", each)]
     for each in searched:
         if name in _known(each):
-            return Architecture(library=each, name=name)
+            return {"library": each, "name": name, "output": "pooled"}
     raise ModelError(
         f'{library or "torchvision or timm"} has no architecture "{name}"',
         where=spec.name,
@@ -75,7 +65,13 @@ def fetch(spec: ModelSpec, loading: Loading) -> Path | None:
 
 def _file_here(spec: ModelSpec) -> Path:
     if spec.weights == "embedded":
-        return embedded_file(spec)
+        if spec.architecture not in ("", embedded.TRUNK, f"timm:{embedded.TRUNK}"):
+            raise ModelError(
+                f"the embedded weights are those of {embedded.TRUNK}, not {spec.architecture}",
+                where=spec.name,
+                remedy="remove its architecture",
+            )
+        return embedded.trunk_file()
     if not Path(spec.weights).is_absolute():
         raise WeightsUnavailable(
             f'no supervised weights "{spec.weights}" can be had',
@@ -97,47 +93,31 @@ def availability(spec: ModelSpec, *, offline: bool) -> Availability:
     return READY
 
 
-def embedded_file(spec: ModelSpec) -> Path:
-    """Of the trunk that a package holds; raises :class:`ModelError` for another architecture."""
-    if spec.architecture not in ("", embedded.TRUNK, f"timm:{embedded.TRUNK}"):
-        raise ModelError(
-            f"the embedded weights are those of {embedded.TRUNK}, not {spec.architecture}",
-            where=spec.name,
-            remedy="remove its architecture",
-        )
-    return embedded.trunk_file()
-
-
 def published(spec: ModelSpec) -> Published:
     """The checkpoint of ImageNet that torchvision or timm publishes of an architecture."""
-    architecture = architecture_of(spec)
-    if architecture.library == "timm":
+    architecture, size = architecture_of(spec), None
+    name = architecture["name"]
+    if architecture["library"] == "timm":
         import timm
 
-        config = timm.get_pretrained_cfg(architecture.name)
-        if config is None or not (config.hf_hub_id or config.url):
+        config = timm.get_pretrained_cfg(name)
+        if config is not None and config.hf_hub_id:
+            return HubFile(what=spec.name, repository=config.hf_hub_id, names=TIMM_FILES)
+        if config is None or not config.url:
             raise WeightsUnavailable(
-                f"timm publishes no weights of {architecture.name}",
+                f"timm publishes no weights of {name}",
                 remedy="choose another architecture, or give a local file",
                 reason="unpublished",
             )
-        if config.hf_hub_id:
-            return HubFile(what=spec.name, repository=config.hf_hub_id, names=TIMM_FILES)
-        return PlainFile(what=spec.name, url=config.url, target=_torch_hub(config.url))
-    import torchvision
+        url = config.url
+    else:
+        import torchvision
 
-    weights = torchvision.models.get_model_weights(architecture.name).DEFAULT
-    megabytes = weights.meta.get("_file_size") if weights.meta else None
-    return PlainFile(
-        what=spec.name,
-        url=weights.url,
-        target=_torch_hub(weights.url),
-        size=None if megabytes is None else int(megabytes * 2**20),
-    )
-
-
-def _torch_hub(url: str) -> Path:
-    """Where torch.hub keeps a checkpoint (below ``TORCH_HOME``)."""
+        weights = torchvision.models.get_model_weights(name).DEFAULT
+        url, megabytes = weights.url, (weights.meta or {}).get("_file_size")
+        size = None if megabytes is None else int(megabytes * 2**20)
     import torch
 
-    return Path(torch.hub.get_dir()) / "checkpoints" / PurePosixPath(url).name
+    # Where torch.hub keeps a checkpoint (below ``TORCH_HOME``).
+    target = Path(torch.hub.get_dir()) / "checkpoints" / PurePosixPath(url).name
+    return PlainFile(what=spec.name, url=url, target=target, size=size)

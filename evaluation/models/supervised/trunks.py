@@ -16,24 +16,14 @@ import torch
 from torch import nn
 
 from evaluation.errors import ModelError, WeightsUnavailable, one_line
-from evaluation.models import embedded
+from evaluation.models import checkpoints, embedded
 from evaluation.models.base import Loading
-from evaluation.models.checkpoints import (
-    Checkpoint,
-    file_digest,
-    misfit,
-    read_checkpoint,
-    tensors_digest,
-)
 from evaluation.models.hub import hub_offline
-from evaluation.models.supervised.published import (
-    Architecture,
-    architecture_of,
-    embedded_file,
-    fetch,
-)
+from evaluation.models.supervised.published import architecture_of, fetch
+from evaluation.models.supervised.saves import below
 from evaluation.records import ModelSpec
 
+IMAGENET_CLASSES = 1000
 State = dict[str, torch.Tensor]
 
 
@@ -43,7 +33,8 @@ class Trunk:
 
     module: nn.Module
     """(B, 3, H, W) to (B, D)."""
-    architecture: Architecture
+    architecture: Mapping[str, str]
+    """See :func:`architecture_of`."""
     dim: int
     """D: of the features that the last layer read."""
     preprocess: Mapping[str, Any]
@@ -65,99 +56,61 @@ class Trunk:
 
 
 def create_trunk(spec: ModelSpec) -> Trunk:
-    """A trunk with random weights, each time the same."""
+    """A trunk with random weights, each time the same.
+
+    Raises :class:`ModelError`: no such architecture, or one whose last layer is not linear.
+    """
     architecture = architecture_of(spec)
-    build = _torchvision_trunk if architecture.library == "torchvision" else _timm_trunk
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
-        return build(architecture, spec)
+        if architecture["library"] == "timm":
+            return _of_timm(architecture)
+        return _of_torchvision(architecture, spec.name)
 
 
-# ----------------------------------------------------------------- torchvision
-
-
-def _torchvision_trunk(architecture: Architecture, spec: ModelSpec) -> Trunk:
+def _of_torchvision(architecture: Mapping[str, str], where: str) -> Trunk:
     import torchvision
 
+    name = architecture["name"]
     # These two warn of their slow initialisation unless they are asked for it.
-    slow = {"init_weights": True} if architecture.name in ("googlenet", "inception_v3") else {}
-    module = torchvision.models.get_model(architecture.name, weights=None, **slow)
-    name, last = _last_linear(module)
-    if last is None:
+    slow = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
+    module = torchvision.models.get_model(name, weights=None, **slow)
+    linear = [
+        (layer, part) for layer, part in module.named_modules() if isinstance(part, nn.Linear)
+    ]
+    # SqueezeNet's classifier is a convolution: its last linear layer, if any, is not the end.
+    if not linear or linear[-1][1].out_features != IMAGENET_CLASSES:
         raise ModelError(
-            f"the last layer of {architecture.name} is not linear",
-            where=spec.name,
+            f"the last layer of {name} is not linear",
+            where=where,
             remedy="choose another architecture",
         )
-    module.set_submodule(name, nn.Identity())
-    auxiliary = _take_off_auxiliary_heads(module)
+    last, layer = linear[-1]
+    module.set_submodule(last, nn.Identity())
+    # GoogLeNet's and Inception's side classifiers, which only their own training uses.
+    auxiliary = [side for side in ("aux1", "aux2", "AuxLogits") if hasattr(module, side)]
+    if hasattr(module, "aux_logits"):
+        module.__dict__["aux_logits"] = False
+        for side in auxiliary:
+            setattr(module, side, None)
+        # Their published weights expect inputs normalised otherwise; the module sees to it.
+        setattr(module, "transform_input", True)  # noqa: B010 - mypy takes it for a submodule
+    reading = torchvision.models.get_model_weights(name).DEFAULT.transforms()
     return Trunk(
         module=module,
         architecture=architecture,
-        dim=last.in_features,
-        preprocess=_torchvision_preprocessing(architecture.name),
-        heads=(name, *auxiliary),
+        dim=layer.in_features,
+        preprocess=_preprocessing(
+            reading.crop_size * 2, reading.mean, reading.std, reading.interpolation.value
+        ),
+        heads=(last, *auxiliary),
     )
 
 
-def _last_linear(module: nn.Module) -> tuple[str, Any]:
-    linear = [
-        (name, layer) for name, layer in module.named_modules() if isinstance(layer, nn.Linear)
-    ]
-    name, last = linear[-1] if linear else ("", None)
-    # SqueezeNet's classifier is a convolution: its last linear layer, if any, is not the end.
-    return (
-        (name, last) if last is not None and last.out_features == _IMAGENET_CLASSES else ("", None)
-    )
-
-
-_IMAGENET_CLASSES = 1000
-
-
-def _take_off_auxiliary_heads(module: nn.Module) -> tuple[str, ...]:
-    """GoogLeNet's and Inception's side classifiers, which only their own training uses."""
-    if not hasattr(module, "aux_logits"):
-        return ()
-    names = tuple(name for name in ("aux1", "aux2", "AuxLogits") if hasattr(module, name))
-    module.__dict__["aux_logits"] = False
-    for name in names:
-        setattr(module, name, None)
-    # Their published weights expect inputs normalised otherwise; the module sees to it.
-    setattr(module, "transform_input", True)  # noqa: B010 - mypy takes it for a submodule
-    return names
-
-
-def _torchvision_preprocessing(name: str) -> Mapping[str, Any]:
-    import torchvision
-
-    transforms = torchvision.models.get_model_weights(name).DEFAULT.transforms()
-    return _preprocessing(
-        size=(transforms.crop_size[0],) * 2,
-        mean=transforms.mean,
-        std=transforms.std,
-        interpolation=transforms.interpolation.value,
-    )
-
-
-def renamed(state: State) -> State:
-    """A DenseNet's tensors under today's names.
-
-    The published files are older than the rule that module names have no dot
-    (torchvision/models/densenet.py, ``_load_state_dict``).
-    """
-    return {_DENSE_LAYER.sub(r"\1\2", name): value for name, value in state.items()}
-
-
-_DENSE_LAYER = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$")
-
-
-# ------------------------------------------------------------------------ timm
-
-
-def _timm_trunk(architecture: Architecture, spec: ModelSpec) -> Trunk:  # noqa: ARG001
+def _of_timm(architecture: Mapping[str, str]) -> Trunk:
     import timm
 
-    module = timm.create_model(architecture.name, pretrained=False, num_classes=0)
+    module = timm.create_model(architecture["name"], pretrained=False, num_classes=0)
     config = module.pretrained_cfg
     heads = config.get("classifier") or ()
     return Trunk(
@@ -166,16 +119,13 @@ def _timm_trunk(architecture: Architecture, spec: ModelSpec) -> Trunk:  # noqa: 
         # Some trunks have one more layer between the pooling and the classifier.
         dim=int(getattr(module, "head_hidden_size", None) or module.num_features),
         preprocess=_preprocessing(
-            size=config["input_size"][1:],
-            mean=config["mean"],
-            std=config["std"],
-            interpolation=config["interpolation"],
+            config["input_size"][1:], config["mean"], config["std"], config["interpolation"]
         ),
         heads=(heads,) if isinstance(heads, str) else tuple(heads),
     )
 
 
-def _preprocessing(*, size: Any, mean: Any, std: Any, interpolation: str) -> Mapping[str, Any]:
+def _preprocessing(size: Any, mean: Any, std: Any, interpolation: str) -> Mapping[str, Any]:
     """The whole photo counts: its shortest side is resized, without ImageNet's margin."""
     return {
         "size": list(size),
@@ -196,62 +146,52 @@ def load_trunk(spec: ModelSpec, loading: Loading) -> Trunk:
 
     Raises :class:`WeightsUnavailable`, :class:`WeightsMismatch` or :class:`ModelError`.
     """
-    trunk = create_trunk(spec)
-    if spec.weights == "embedded":
-        return _embedded(spec, trunk)
-    path = fetch(spec, loading)
+    trunk, path = create_trunk(spec), fetch(spec, loading)
     if path is None:
-        return replace(trunk, digest=_state_digest(trunk), pretrained=False)
-    if spec.weights == "imagenet" and trunk.architecture.library == "timm":
-        return _timm_imagenet(spec, trunk)
+        digest = checkpoints.tensors_digest(trunk.module.state_dict())
+        return replace(trunk, digest=digest, pretrained=False)
+    if spec.weights == "embedded":
+        state, _ = embedded.split_classifier(embedded.load_classifier_state(path))
+        load_state(trunk, state, path)
+        digest = checkpoints.file_digest(path)
+        return replace(trunk, preprocess=embedded.PREPROCESS, digest=digest)
+    if spec.weights == "imagenet" and trunk.architecture["library"] == "timm":
+        import timm
+
+        try:
+            with hub_offline():  # timm's own reading of the checkpoint, which is in its cache
+                full = timm.create_model(trunk.architecture["name"], pretrained=True, num_classes=0)
+        except Exception as error:  # the libraries raise their own, their transport's, and OSError
+            raise WeightsUnavailable(
+                f"the weights cannot be read ({one_line(error)})",
+                where=spec.name,
+                remedy="fetch them again, or give a local file",
+                reason="unreadable",
+            ) from error
+        return replace(trunk, module=full, digest=checkpoints.tensors_digest(full.state_dict()))
     checkpoint, head = read_state(path, trunk)
     load_state(trunk, checkpoint.tensors, path)
-    return replace(trunk, digest=file_digest(path), head=head)
+    return replace(trunk, digest=checkpoints.file_digest(path), head=head)
 
 
-def _embedded(spec: ModelSpec, trunk: Trunk) -> Trunk:
-    path = embedded_file(spec)
-    state, _ = embedded.split_classifier(embedded.load_classifier_state(path))
-    load_state(trunk, state, path)
-    return replace(trunk, preprocess=embedded.PREPROCESS, digest=file_digest(path))
-
-
-def _timm_imagenet(spec: ModelSpec, trunk: Trunk) -> Trunk:
-    """Timm's own reading of its checkpoint, which is in its cache."""
-    import timm
-
-    try:
-        with hub_offline():
-            full = timm.create_model(trunk.architecture.name, pretrained=True, num_classes=0)
-    except Exception as error:  # the libraries raise their own, their transport's, and OSError
-        raise WeightsUnavailable(
-            f"the weights cannot be read ({one_line(error)})",
-            where=spec.name,
-            remedy="fetch them again, or give a local file",
-            reason="unreadable",
-        ) from error
-    load_state(trunk, full.state_dict(), spec.name)
-    return replace(trunk, digest=_state_digest(trunk))
-
-
-def _state_digest(trunk: Trunk) -> str:
-    return tensors_digest(trunk.module.state_dict())
-
-
-def read_state(path: Path, trunk: Trunk) -> tuple[Checkpoint, State]:
+def read_state(path: Path, trunk: Trunk) -> tuple[checkpoints.Checkpoint, State]:
     """A checkpoint's tensors less its classifier, and that one's ``weight`` and ``bias``, if any.
 
     Raises :class:`ModelError` when the file holds no plain tensors.
     """
-    checkpoint = read_checkpoint(path)
+    checkpoint = checkpoints.read_checkpoint(path)
     state = checkpoint.tensors
-    if trunk.architecture.library == "torchvision":
-        state = renamed(state)
+    if trunk.architecture["library"] == "torchvision":
+        # Published DenseNets are older than the rule that module names have no dot
+        # (torchvision/models/densenet.py, ``_load_state_dict``).
+        state = {_DENSE_LAYER.sub(r"\1\2", name): value for name, value in state.items()}
     heads = tuple(f"{head}." for head in trunk.heads)
     kept = {name: value for name, value in state.items() if not name.startswith(heads)}
-    own = {name: tensor for name, tensor in state.items() if heads and name.startswith(heads[0])}
-    head = {name.removeprefix(heads[0]): tensor for name, tensor in own.items()}
-    return replace(checkpoint, tensors=kept), head
+    own = below(heads[0], state) if heads else {}
+    return replace(checkpoint, tensors=kept), own
+
+
+_DENSE_LAYER = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)$")
 
 
 def load_state(trunk: Trunk, state: State, where: object) -> None:
@@ -259,4 +199,5 @@ def load_state(trunk: Trunk, state: State, where: object) -> None:
     try:
         trunk.module.load_state_dict(state)
     except RuntimeError as error:
-        raise misfit(error, trunk.architecture.name, where, len(state)) from error
+        name = trunk.architecture["name"]
+        raise checkpoints.misfit(error, name, where, len(state)) from error
