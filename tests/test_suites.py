@@ -139,7 +139,7 @@ PROMPTS = ("noms", "descriptions")
 
 
 def test_workers_share_the_work(tmp_path: Path, study: Path) -> None:
-    """Under pytest-xdist a model's cases go to one worker, are scored once, and all tabled."""
+    """Under pytest-xdist a trunk's cases go to one worker, are scored once, and all tabled."""
     photos = sorted((study / "photos").glob("*/*.png"))
     rows = "".join(f"{path.parent.name}/{path.name},{path.parent.name}\n" for path in photos)
     (study / "oracle.csv").write_text(f"id,label\n{rows}")
@@ -153,6 +153,14 @@ def test_workers_share_the_work(tmp_path: Path, study: Path) -> None:
     runs = [read(tmp_path, f"essai/tiny/{prompts}") for prompts in PROMPTS]
     assert sorted(run["timings"]["images_embedded"] for run in runs) == [0, 18]
     assert read(tmp_path, "essai/oracle")["metrics"][0]["value"] == 1
+
+
+def test_one_trunk_needs_one_process(study: Path, run: Run) -> None:
+    """Prompt sets of one model gain nothing from `-n 2`: no worker is started for them."""
+    done = run("--study", study, "-n", "2", "-v", "-k", "predicted and noms")
+    assert done.returncode == 0, done.output
+    assert "1 passed" in done.output
+    assert "gw0" not in done.output
 
 
 def test_a_floor_that_is_missed_fails_the_run(study: Path, run: Run) -> None:

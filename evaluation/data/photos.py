@@ -26,8 +26,8 @@ DECODER = f"6/{PIL.__version__}"
 """Changes when the pixels of a photo may: facts found by another decoder are found again."""
 
 
-def open_photo(path: Path, bits: int | None = None) -> Image.Image:
-    """Decode a photo.
+def open_photo(path: Path, bits: int | None = None, enough: int | None = None) -> Image.Image:
+    """Decode a photo; where sides of ``enough`` pixels are, a JPEG of any size is reduced too.
 
     The EXIF orientation is applied, transparency laid on white (on grey, when it is nearly white
     itself), the first frame of an animation taken, deep greys brought to 8 bits (of ``bits``,
@@ -45,7 +45,7 @@ def open_photo(path: Path, bits: int | None = None) -> Image.Image:
     """
     try:
         with path.open("rb") as handle:
-            return decode(handle, bits)[0]
+            return decode(handle, bits, enough)[0]
     except OSError as error:
         raise DataError(refusal_of(error), where=path) from error
     except Unreadable as error:
@@ -98,13 +98,14 @@ def write_thumbnail(sample: Sample, folder: Path) -> str:
     target = folder / name
     if target.exists():
         return name
-    image = open_photo(sample.image, sample.bits)
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    image = open_photo(sample.image, sample.bits, 2 * THUMBNAIL_SIDE)
+    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     with (
         writing(target, ArtefactError, elsewhere="choose a writable folder with --artefacts"),
         replacing(target) as draft,
     ):
-        image.save(draft, "WEBP", quality=THUMBNAIL_QUALITY, method=4)
+        # Method 4 takes twice the time for 3 % fewer bytes.
+        image.save(draft, "WEBP", quality=THUMBNAIL_QUALITY, method=2)
     return name
 
 

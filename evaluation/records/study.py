@@ -224,6 +224,15 @@ class ModelSpec(Record):
         return self.embeds and self.augmentation is None and not tuned
 
     @property
+    def trunk(self) -> str:
+        """What it embeds with, as declared; of a trunk that is tuned or seen through augmented
+        views, and of what does not embed, its own name.
+        """
+        if not self.is_frozen:
+            return self.name
+        return self.weights if self.weights == "embedded" else f"{self.architecture} {self.weights}"
+
+    @property
     def learns(self) -> bool:
         """Whether it is trained on the labels of the training part."""
         return KINDS[self.kind].learns

@@ -17,6 +17,7 @@ from evaluation.records.data import group_numbers
 from evaluation.stages.cards import cards
 from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts
+from evaluation.stores.feeding import DECODERS, in_advance
 from evaluation.study.reference import load_reference
 
 
@@ -188,23 +189,24 @@ def _sample_cards(data: StudyData, settings: Settings) -> tuple[SampleCard, ...]
         folder.mkdir(parents=True, exist_ok=True)
     part = {sample_id: fold for fold in records.FOLDS for sample_id in data.ids(fold)}
     used = [sample for sample in data.dataset.samples if sample.id in part]
-    cards = []
-    for done, sample in enumerate(used, start=1):
-        photo = write_thumbnail(sample, folder)
-        settings.progress("small copies of the photos", done, len(used))
-        cards.append(
-            SampleCard(
-                id=sample.id,
-                label=sample.label,
-                fold=part[sample.id],
-                photo=f"photos/{photo}",
-                width=sample.width,
-                height=sample.height,
-                subcategory=sample.subcategory,
-                title=sample.title,
-                slices=sample.slices,
+    batches = [used[start : start + 64] for start in range(0, len(used), 64)]
+    cards: list[SampleCard] = []
+    for batch, copies in in_advance(batches, partial(write_thumbnail, folder=folder), DECODERS):
+        for sample, copy in zip(batch, copies, strict=True):
+            cards.append(
+                SampleCard(
+                    id=sample.id,
+                    label=sample.label,
+                    fold=part[sample.id],
+                    photo=f"photos/{copy.result()}",
+                    width=sample.width,
+                    height=sample.height,
+                    subcategory=sample.subcategory,
+                    title=sample.title,
+                    slices=sample.slices,
+                )
             )
-        )
+            settings.progress("small copies of the photos", len(cards), len(used))
     return tuple(cards)
 
 

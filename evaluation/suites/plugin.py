@@ -79,7 +79,6 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.reportchars == "a":
         # The final table says once why a model is unavailable; four claims would each say it.
         config.option.reportchars = "fExX"
-    _share_the_machine(config)
     names = config.getoption("--study") or [DEFAULT_STUDY]
     root: Path | None = config.getoption("--data-root")
     with _one_clear_line():
@@ -91,6 +90,7 @@ def pytest_configure(config: pytest.Config) -> None:
         cases = tuple(case for study in studies for case in _wanted_cases(config, study))
     config.stash[_STUDIES] = studies
     config.stash[_CASES] = cases
+    _share_the_machine(config)
     config.stash[_OPENED] = {}
     taken = ("artefacts", "device", "precision", "offline", "resume", "retry")
     photos = config.getoption("batch_size")
@@ -133,16 +133,28 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _share_the_machine(config: pytest.Config) -> None:
-    """Each worker of pytest-xdist takes its part of the processor."""
-    workers = getattr(config, "workerinput", {}).get("workercount", 1)
-    if workers > 1:
-        # Read by PyTorch, which is imported later.
-        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+    """As many workers of pytest-xdist as there are trunks; one trunk needs one process.
+
+    Each worker has a thread a core, which does not spin while it waits: whoever works while
+    others wait, or have nothing left, has all cores.
+    """
+    if hasattr(config, "workerinput"):
+        # Read by PyTorch's threads, which are started later.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    elif config.getoption("dist", "no") == "load":
+        trunks = {_trunk_of(case) for case in config.stash[_CASES]}
+        config.option.tx = config.option.tx[: len(trunks)]
+        if len(trunks) < 2:  # noqa: PLR2004 - nothing to share out
+            config.option.dist, config.option.numprocesses = "no", None
+
+
+def _trunk_of(case: Case) -> str:
+    return f"{case.study}/{case.model.trunk}"
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
-    """The cases of a model go to one worker, which loads it once.
+    """The cases that share a trunk go to one worker, which loads it once and makes its maps once.
 
     pytest-xdist's own ``loadgroup`` (3.8) does not see its groups under pytest 9.
     """
@@ -150,14 +162,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
         return None
     from xdist.scheduler import LoadScopeScheduling
 
+    trunks = {case.id: _trunk_of(case) for case in config.stash[_CASES]}
     scheduler = LoadScopeScheduling(config, log)
-    scheduler._split_scope = model_of  # noqa: SLF001 - what its documentation says to override
+    # What its documentation says to override.
+    scheduler._split_scope = lambda nodeid: trunks.get(case_of(nodeid), nodeid)  # noqa: SLF001
     return scheduler
-
-
-def model_of(nodeid: str) -> str:
-    """The study and the model of a test's case: "demo/embedded"."""
-    return "/".join(case_of(nodeid).split("/")[:2])
 
 
 @contextmanager
