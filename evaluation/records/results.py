@@ -140,12 +140,10 @@ class StudyRecord(Record):
     strays: tuple[StrayCard, ...] = ()
     """Photos that belong to no class."""
 
-    def is_of(self, run: RunRecord) -> bool:
-        """Whether a run was made on these photos and this split."""
-        return (run.dataset_revision, run.split_digest) == (
-            self.dataset_revision,
-            self.split_digest,
-        )
+    def is_of(self, made: RunRecord | CaseExplanation | Suggestion) -> bool:
+        """Whether a record was made on these photos and this split."""
+        own = self.dataset_revision, self.split_digest
+        return (made.dataset_revision, made.split_digest) == own
 
     @property
     def clusters(self) -> tuple[tuple[str, ...], ...]:

@@ -4,50 +4,35 @@ Each file is a valid record by itself when it comes here.  What is edited by han
 another study or left of another run is found here, before anything is drawn from it.
 """
 
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from evaluation import records
 from evaluation.errors import ArtefactError, quoted
-from evaluation.stores.pictures import CASE, require_name
+from evaluation.stores.pictures import CASE, FAILURE, FILES, require_name
 from evaluation.stores.tables import table_file
 from evaluation.usage import SCORE_AGAIN
 
-_PICTURES = (
-    (records.SampleCard, "photo"),
-    (records.StrayCard, "photo"),
-    (records.ClassMap, "overlay"),
-    (records.TrainingRecord, "views"),
-)
-"""Fields that name files."""
-_NAMED: Mapping[str, Mapping[type, tuple[str, ...]]] = {
-    "case": {
-        records.PairedTest: ("a", "b"),
-        records.Finding: ("a", "b", "subject", "members"),
-        records.PromptGain: ("a", "b"),
-        records.PromptDiagnosis: ("effects", "near_identical"),
-        records.FewShot: ("zero_shot_case",),
-        records.FewShotPoint: ("over_label_free",),
-        records.DataAudit: ("cases",),
-        records.Suspect: ("predicted",),
-        records.HumanAgreement: ("people",),
-        records.PairKappa: ("a", "b"),
-        records.StudyComparison: ("validation", "control"),
-    },
-    "class": {records.TextPair: ("a", "b")},
-    "model": dict.fromkeys(
-        (records.PromptDiagnosis, records.FewShot, records.EmbeddingAudit, records.Retrieval),
-        ("model",),
-    ),
-    "prompt set": {records.PromptChoice: ("candidates", "chosen", "best_on_test")},
+_KINDS = {"label": "class", "predicted": "class", "sample_id": "photo", "case": "case"}
+"""What fields of any record name."""
+_NAMED: Mapping[tuple[type, str], str] = {
+    (getattr(records, owner), field): kind
+    for kind, owners in tomllib.loads(
+        Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+    ).items()
+    for owner, names in owners.items()
+    for field in names
 }
-"""Fields of conclusions that name what the study has; of a mapping, its keys do."""
 _OTHERS = (records.Threshold, records.MissingPhoto, records.ReferenceScores)
 """Records that name cases as the study file does, or classes that a study may lack."""
+_Known = Mapping[str, set[Any]]
+"""What the study has, of each kind."""
 
 
 def check_study(study: records.StudyRecord, folder: Path) -> None:
@@ -68,45 +53,42 @@ def check_study(study: records.StudyRecord, folder: Path) -> None:
     for card in shown:
         if min(card.width, card.height) < 1:
             raise _wrong(path, f"gives the photo {quoted([card.id])} no size")
-    _check_values(study, study, path)
+    _check_values(study, _known_of(study), path)
 
 
 def check_results(results: records.StudyResults) -> None:
     """Raises :class:`ArtefactError` for the first record that is not about the study."""
-    study, root = results.study, results.folder.parent
-    for name, runs in (("run.json", results.runs), ("failure.json", results.failures)):
-        for run in runs:
-            _check_run(run, study, root / run.case / name)
+    study, root, known = results.study, results.folder.parent, _known_of(results.study)
+    for run in results.runs:
+        _check_run(run, study, known, root / run.case / FILES[records.RunRecord][1])
+    for run in results.failures:
+        _check_run(run, study, known, root / run.case / FAILURE)
     classes = {run.case: run.classes for run in results.runs}
-    for case, predictions in results.predictions.items():
-        _check_predictions(
-            predictions, study, classes[case], table_file(root / case / "predictions.csv")
-        )
-    if results.comparison is not None:
-        _check_values(results.comparison, study, results.folder / "comparison.json")
-    _check_values(results.drift, study, results.folder / "drift.json")
-    for case, explanation in results.explanations.items():
-        path = root / case / "attention.json"
-        _same_classes(explanation.classes, classes[case], path)
-        _check_explanation(explanation, path)
-    for case, projection in results.projections.items():
-        path = root / case / "projection.json"
-        _same_classes(projection.classes, classes[case], path)
-        _check_projection(projection, study, path)
-    others: tuple[tuple[Mapping[str, Any], str], ...] = (
-        (results.explanations, "attention.json"),
-        (results.explain_failures, "attention-failure.json"),
-        (results.suggestions, "suggestion.json"),
-        (results.projections, "projection.json"),
+    for case, table in results.predictions.items():
+        path = table_file(root / case / "predictions.csv")
+        _same_classes(table.classes, classes[case], path)
+        _refuse_twice("photo", table.sample_ids, path)
+        _refuse_unknown("photo", table.sample_ids, known, path)
+    for conclusion in (results.comparison, results.drift):
+        if conclusion is not None:
+            _check_values(conclusion, known, results.folder / FILES[type(conclusion)][1])
+    made: Iterable[Mapping[str, Any]] = (
+        *(results.explanations, results.explain_failures),
+        *(results.suggestions, results.projections),
     )
-    for made, name in others:
-        for case, record in made.items():
-            if record.case != case:
-                raise _wrong(root / case / name, f"is about the case {quoted([record.case])}")
-            _check_values(record, study, root / case / name)
+    for case, record in chain.from_iterable(every.items() for every in made):
+        path = root / case / FILES[type(record)][1]
+        if isinstance(record, records.CaseExplanation | records.Projection):
+            _same_classes(record.classes, classes[case], path)
+            _check_lengths(record, path)
+        if record.case != case:
+            raise _wrong(path, f"is about the case {quoted([record.case])}")
+        _check_values(record, known, path)
 
 
-def _check_run(run: records.RunRecord, study: records.StudyRecord, path: Path) -> None:
+def _check_run(
+    run: records.RunRecord, study: records.StudyRecord, known: _Known, path: Path
+) -> None:
     if (run.study, study.name) != (study.name, run.case.split("/")[0]):
         raise _wrong(path, f"is about the study {quoted([run.study])}")
     if path.parent != path.parents[run.case.count("/") + 1] / run.case:
@@ -116,69 +98,52 @@ def _check_run(run: records.RunRecord, study: records.StudyRecord, path: Path) -
         size = len(run.classes)
         if len(run.confusion) != size or any(len(row) != size for row in run.confusion):
             raise _wrong(path, f"has a table of confusions that is not {size} by {size}")
-    _check_values(run, study, path)
+    _check_values(run, known, path)
     try:
         datetime.fromisoformat(run.provenance.started)
     except ValueError as error:
         raise _wrong(path, f"started at {quoted([run.provenance.started])}, no date") from error
 
 
-def _check_predictions(
-    table: records.Predictions,
-    study: records.StudyRecord,
-    classes: tuple[str, ...],
-    path: Path,
-) -> None:
-    _same_classes(table.classes, classes, path)
-    _refuse_twice("photo", table.sample_ids, path)
-    _known("photo", table.sample_ids, {card.id for card in study.samples}, path)
-
-
-def _check_explanation(explanation: records.CaseExplanation, path: Path) -> None:
-    for photo in explanation.photos:
-        if len(photo.probabilities) != len(explanation.classes):
+def _check_lengths(record: records.CaseExplanation | records.Projection, path: Path) -> None:
+    classes = len(record.classes)
+    if isinstance(record, records.Projection):
+        if len(record.photos) != len(record.sample_ids):
+            raise _wrong(path, f"places {len(record.photos)} of {len(record.sample_ids)} photos")
+        if record.texts and len(record.texts) != classes:
+            raise _wrong(path, f"places {len(record.texts)} texts of {classes} classes")
+        return
+    for photo in record.photos:
+        if len(photo.probabilities) != classes:
             raise _wrong(path, f"has {len(photo.probabilities)} probabilities of a photo")
-    for curve in explanation.faithfulness:
-        if len(curve.curve) == 1:
-            raise _wrong(path, "has a curve of one point")
+    if any(len(curve.curve) == 1 for curve in record.faithfulness):
+        raise _wrong(path, "has a curve of one point")
 
 
-def _check_projection(plane: records.Projection, study: records.StudyRecord, path: Path) -> None:
-    if len(plane.photos) != len(plane.sample_ids):
-        raise _wrong(path, f"places {len(plane.photos)} of {len(plane.sample_ids)} photos")
-    if plane.texts and len(plane.texts) != len(plane.classes):
-        raise _wrong(path, f"places {len(plane.texts)} texts of {len(plane.classes)} classes")
-    _known("photo", plane.sample_ids, {card.id for card in study.samples}, path)
-
-
-def _check_values(record: object, study: records.StudyRecord, path: Path) -> None:
-    """Checks that what is named anywhere in a record is of the study."""
+def _known_of(study: records.StudyRecord) -> _Known:
     names = [case.split("/")[1:] for case in study.cases]
-    known: dict[str, set[Any]] = {
+    return {
         "class": {*study.classes},
         "photo": {card.id for card in study.samples},
         "case": {*study.cases, ""},
         "model": {model for model, *_ in names},
         "prompt set": {prompts for _, *rest in names for prompts in rest},
     }
-    kinds = {"label": "class", "predicted": "class", "sample_id": "photo", "case": "case"}
-    named = {
-        (owner, field): kind
-        for kind, owners in _NAMED.items()
-        for owner, fields_of in owners.items()
-        for field in fields_of
-    }
+
+
+def _check_values(record: object, known: _Known, path: Path) -> None:
+    """Checks that what is named anywhere in a record is of the study."""
     for owner, name, value in _values(record):
         words = () if value is None else (value,) if isinstance(value, str) else value
-        if (type(owner), name) in _PICTURES:
+        kind = _NAMED.get((type(owner), name))
+        if kind is None and not isinstance(owner, _OTHERS) and not isinstance(value, Mapping):
+            kind = _KINDS.get(name)
+        if kind == "picture":
             for picture in filter(None, words):
                 require_name(picture, path)
-        elif isinstance(owner, records.Finding) and owner.topic == "quoted":
-            continue  # a published system is none of the study's
-        elif kind := named.get((type(owner), name)):
-            _known(kind, words, known[kind], path)
-        elif name in kinds and not isinstance(owner, _OTHERS) and not isinstance(value, Mapping):
-            _known(kinds[name], words, known[kinds[name]], path)
+        # A published system that a finding quotes is none of the study's.
+        elif kind and not (isinstance(owner, records.Finding) and owner.topic == "quoted"):
+            _refuse_unknown(kind, words, known, path)
 
 
 def _values(record: object) -> Iterator[tuple[object, str, Any]]:
@@ -203,14 +168,12 @@ def _same_classes(classes: Iterable[str], expected: Iterable[str], path: Path) -
 
 
 def _refuse_twice(what: str, names: Iterable[str], path: Path) -> None:
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise _wrong(path, f"has the {what} {quoted(twice)} twice")
 
 
-def _known(what: str, names: Iterable[Any], known: set[Any], path: Path) -> None:
-    strange = [name for name in names if name not in known]
-    if strange:
+def _refuse_unknown(what: str, names: Iterable[Any], known: _Known, path: Path) -> None:
+    if strange := [name for name in names if name not in known[what]]:
         raise _wrong(path, f"names the {what} {quoted(strange)}, which the study does not have")
 
 

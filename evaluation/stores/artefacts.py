@@ -24,7 +24,7 @@ last, so a folder with a ``run.json`` is whole, and so are a record and its over
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -35,12 +35,11 @@ from evaluation.errors import ArtefactError
 from evaluation.files import reading
 from evaluation.stores.agreement import check_results, check_study
 from evaluation.stores.json_file import read_json, to_json
-from evaluation.stores.pictures import require_own
+from evaluation.stores.pictures import FAILURE, FILES, require_own
 from evaluation.stores.tables import read_predictions, table_file, write_table
 from evaluation.usage import SCORE_AGAIN
 
 T = TypeVar("T")
-_Made = TypeVar("_Made", records.CaseExplanation, records.Suggestion)
 
 
 # ------------------------------------------------------------------------ writing
@@ -63,26 +62,12 @@ def write_bytes(path: Path, content: bytes) -> None:
         files.write_bytes(path, content)
 
 
-_MAPS_AGAIN = "run `veille explain STUDY` to write it anew"
-_FILES: Mapping[type, tuple[str, str, str]] = {
-    records.StudyRecord: ("name", "study.json", SCORE_AGAIN),
-    records.StudyComparison: ("study", "comparison.json", SCORE_AGAIN),
-    records.Drift: ("study", "drift.json", "run `veille drift` to write it anew"),
-    records.RunRecord: ("case", "run.json", SCORE_AGAIN),
-    records.Projection: ("case", "projection.json", SCORE_AGAIN),
-    records.CaseExplanation: ("case", "attention.json", _MAPS_AGAIN),
-    records.ExplainFailure: ("case", "attention-failure.json", _MAPS_AGAIN),
-    records.Suggestion: ("case", "suggestion.json", "run `veille suggest STUDY` to write it anew"),
-}
-"""Of each record: the field that names its folder, its file, and how to write it anew."""
-
-
 def write(root: Path, record: object, overlays: Mapping[str, bytes] | None = None) -> Path:
     """Writes a record to its file, after its overlays, and returns the file.
 
     The overlays are all that it names, relative to its folder: others of its kind are removed.
     """
-    owner, name, _ = _FILES[type(record)]
+    owner, name, _ = FILES[type(record)]
     path: Path = root / getattr(record, owner) / name
     if isinstance(record, records.StudyRecord):
         files.sweep(path.parent, below=True)
@@ -116,13 +101,15 @@ def write_run(
     an earlier one: it is then written beside it, as ``failure.json``.
     """
     folder = root / run.case
-    record, failure = folder / "run.json", folder / "failure.json"
+    record, failure = folder / "run.json", folder / FAILURE
     if predictions is None:
-        path = failure if _holds_result(record) else record
+        holds_result = False
+        with suppress(ArtefactError):  # what cannot be read is no result, and is replaced
+            holds_result = read(record, records.RunRecord).status == "ok"
+        path = failure if holds_result else record
         _write(path, run)
         return path
-    tables = {"predictions.csv": predictions, "validation.csv": validation}
-    for name, table in tables.items():
+    for name, table in (("predictions.csv", predictions), ("validation.csv", validation)):
         if table is not None:
             with writing(folder / name):
                 write_table(folder / name, table)
@@ -142,27 +129,17 @@ def _forget(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _holds_result(record: Path) -> bool:
-    # Whatever cannot be read is no result to protect, and is replaced.
-    with suppress(ArtefactError):
-        return read(record, records.RunRecord).status == "ok"
-    return False
-
-
 def _write_overlays(case: Path, overlays: Mapping[str, bytes]) -> None:
     for name, content in overlays.items():
-        overlay = case / name
         # Overlays are named after their content: one that is there is the same.
-        if not overlay.is_file():
-            write_bytes(overlay, content)
+        if not (case / name).is_file():
+            write_bytes(case / name, content)
 
 
 def _forget_overlays(folder: Path, overlays: Mapping[str, bytes]) -> None:
     """Removes those of an earlier record."""
-    kept = {folder.parent / name for name in overlays}
-    for overlay in folder.glob("*.webp"):
-        if overlay not in kept:
-            _forget(overlay)
+    for overlay in set(folder.glob("*.webp")) - {folder.parent / name for name in overlays}:
+        _forget(overlay)
 
 
 def predictions_digest(root: Path, case: str) -> str:
@@ -177,14 +154,13 @@ def predictions_digest(root: Path, case: str) -> str:
 
 def read(path: Path, kind: type[T]) -> T:
     """Reads a record; raises :class:`ArtefactError` as :func:`read_json` does."""
-    return read_json(path, kind, again=_FILES[kind][2])
+    return read_json(path, kind, again=FILES[kind][2])
 
 
 def read_attempt(root: Path, case: str) -> records.RunRecord | None:
     """The last attempt at a case, whether it came out or not; None if there was none."""
-    for name in ("failure.json", "run.json"):
-        path = root / case / name
-        if path.is_file():
+    for name in (FAILURE, "run.json"):
+        if (path := root / case / name).is_file():
             return read(path, records.RunRecord)
     return None
 
@@ -219,68 +195,50 @@ def read_study_results(folder: Path) -> records.StudyResults:
     lies outside its folder.
     """
     root = folder.parent
+
+    def own(path: Path, kind: type[T]) -> T | None:
+        require_own(path, root)
+        return read(path, kind) if path.is_file() else None
+
+    def attempts(name: str) -> tuple[records.RunRecord, ...]:
+        every = (own(root / case / name, records.RunRecord) for case in study.cases)
+        return tuple(run for run in every if run is not None)
+
+    def each(kind: type[T]) -> dict[str, T]:
+        every = {case: own(root / case / FILES[kind][1], kind) for case in scored}
+        return {case: record for case, record in every.items() if record is not None}
+
     require_own(folder / "study.json", root)
     study = read(folder / "study.json", records.StudyRecord)
     check_study(study, folder)
-    cases = [root / case for case in study.cases]
-    for case in cases:
-        require_own(case, root)
-    runs = _read_present((case / "run.json" for case in cases), root)
-    scored = {run.case: root / run.case for run in runs if run.status == "ok"}
+    for case in study.cases:
+        require_own(root / case, root)
+    runs = attempts("run.json")
+    scored = [run.case for run in runs if run.status == "ok"]
     texts = {run.case: run.prompts.digest for run in runs if run.prompts}
-    comparison, drift = folder / "comparison.json", folder / "drift.json"
-    tables = [table_file(case / "predictions.csv") for case in scored.values()]
-    for path in (comparison, drift, *tables):
-        require_own(path, root)
+    tables = {case: root / case / "predictions.csv" for case in scored}
+    for table in tables.values():
+        require_own(table_file(table), root)
     results = records.StudyResults(
         study=study,
         runs=runs,
-        failures=_read_present((case / "failure.json" for case in cases), root),
-        predictions={
-            case: read_predictions(where / "predictions.csv") for case, where in scored.items()
-        },
-        comparison=read(comparison, records.StudyComparison) if comparison.is_file() else None,
+        failures=attempts(FAILURE),
+        predictions={case: read_predictions(table) for case, table in tables.items()},
+        comparison=own(folder / "comparison.json", records.StudyComparison),
         explanations={
             case: maps
-            for case, maps in _current(study, scored, root, records.CaseExplanation)
-            if maps.predictions_digest == predictions_digest(root, case)
+            for case, maps in each(records.CaseExplanation).items()
+            if study.is_of(maps) and maps.predictions_digest == predictions_digest(root, case)
         },
-        explain_failures=_read_each(scored, root, records.ExplainFailure),
+        explain_failures=each(records.ExplainFailure),
         suggestions={
             case: suggestion
-            for case, suggestion in _current(study, scored, root, records.Suggestion)
-            if suggestion.prompts_digest == texts.get(case)
+            for case, suggestion in each(records.Suggestion).items()
+            if study.is_of(suggestion) and suggestion.prompts_digest == texts.get(case)
         },
-        projections=_read_each(scored, root, records.Projection),
-        drift=read(drift, records.Drift) if drift.is_file() else None,
+        projections=each(records.Projection),
+        drift=own(folder / "drift.json", records.Drift),
         folder=folder,
     )
     check_results(results)
     return results
-
-
-def _current(
-    study: records.StudyRecord, scored: Mapping[str, Path], root: Path, kind: type[_Made]
-) -> list[tuple[str, _Made]]:
-    """Records that were made on the photos and the split that study.json describes."""
-    now = study.dataset_revision, study.split_digest
-    return [
-        (case, record)
-        for case, record in _read_each(scored, root, kind).items()
-        if (record.dataset_revision, record.split_digest) == now
-    ]
-
-
-def _read_each(folders: Mapping[str, Path], root: Path, kind: type[T]) -> dict[str, T]:
-    """One record a case, of the cases that have it."""
-    paths = {case: folder / _FILES[kind][1] for case, folder in folders.items()}
-    return {case: read(path, kind) for case, path in paths.items() if _is_own(path, root)}
-
-
-def _read_present(paths: Iterable[Path], root: Path) -> tuple[records.RunRecord, ...]:
-    return tuple(read(path, records.RunRecord) for path in paths if _is_own(path, root))
-
-
-def _is_own(path: Path, root: Path) -> bool:
-    require_own(path, root)
-    return path.is_file()

@@ -2,11 +2,11 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.errors import StoreError
 from evaluation.files import writing
+from evaluation.records.base import Record
 
 PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "embeddings": (("embeddings*",), "photos and texts are embedded again"),
@@ -19,8 +19,7 @@ PARTS: Mapping[str, tuple[tuple[str, ...], str]] = {
 """A part's files, as patterns, and what its loss costs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(Record):
     """A part of the cache, as it is."""
 
     name: str
@@ -35,14 +34,13 @@ def parts(cache: Path) -> tuple[Part, ...]:
     """Every part that the cache holds something of."""
     every = []
     for name, (_, remade) in PARTS.items():
-        files = [
-            path
+        sizes = [
+            path.stat().st_size
             for top in _held(cache, name)
             for path in (top, *top.rglob("*"))
             if path.is_file() and not path.is_symlink()
         ]
-        size = sum(file.stat().st_size for file in files)
-        every.append(Part(name=name, files=len(files), size=size, remade=remade))
+        every.append(Part(name=name, files=len(sizes), size=sum(sizes), remade=remade))
     return tuple(part for part in every if part.files)
 
 
@@ -51,9 +49,8 @@ def prune(cache: Path, name: str) -> None:
 
     A program that has a file of it open goes on with what it has.
     """
-    elsewhere = "check its permissions"
     for top in _held(cache, name):
-        with writing(top, StoreError, elsewhere=elsewhere):
+        with writing(top, StoreError, elsewhere="check its permissions"):
             shutil.rmtree(top) if top.is_dir() else top.unlink(missing_ok=True)
 
 

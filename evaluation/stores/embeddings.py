@@ -83,11 +83,8 @@ class EmbeddingStore(SqliteFile):
 
         ``vectors`` are (D,) float32 by SHA-256 (hexadecimal) of the photo's bytes.
         """
-        rows = [
-            (fingerprint, image, np.asarray(vector, dtype=_VECTOR).tobytes())
-            for image, vector in vectors.items()
-        ]
-        self.add(_EMBEDDINGS, rows)
+        plain = {image: np.asarray(vector, dtype=_VECTOR) for image, vector in vectors.items()}
+        self.add(_EMBEDDINGS, [(fingerprint, key, row.tobytes()) for key, row in plain.items()])
 
     @contextlib.contextmanager
     def filling(self, fingerprint: str) -> Iterator[None]:
@@ -121,11 +118,12 @@ class EmbeddingStore(SqliteFile):
 
     def cost(self, fingerprint: str, device: str) -> EmbeddingCost | None:
         """What embedding with a model on a device took, over all fillings; None if unknown."""
-        for row in self.rows(_COSTS, [fingerprint, device]):
-            *measured, resident, device_mb, scope = row[2:]
-            memory = scope and Lap(resident_mb=resident, device_mb=device_mb, scope=scope)
-            names = ("images", "seconds", "batch_size", "ms_per_image")
-            return EmbeddingCost(**dict(zip(names, measured, strict=True)), memory=memory)
+        for _, _, images, seconds, size, ms, *memory in self.rows(_COSTS, [fingerprint, device]):
+            resident, device_mb, scope = memory
+            lap = scope and Lap(resident_mb=resident, device_mb=device_mb, scope=scope)
+            return EmbeddingCost(
+                images=images, seconds=seconds, batch_size=size, ms_per_image=ms, memory=lap
+            )
         return None
 
     def add_cost(self, fingerprint: str, device: str, cost: EmbeddingCost) -> None:
@@ -142,10 +140,8 @@ class EmbeddingStore(SqliteFile):
 
 def _is_vector(row: tuple[Any, ...]) -> bool:
     """Whether a row holds finite numbers."""
-    vector = row[-1]
-    if not isinstance(vector, bytes) or len(vector) % _VECTOR.itemsize:
-        return False
-    return bool(np.isfinite(_decoded(vector)).all())
+    whole = isinstance(row[-1], bytes) and len(row[-1]) % _VECTOR.itemsize == 0
+    return whole and bool(np.isfinite(_decoded(row[-1])).all())
 
 
 def _decoded(vector: bytes) -> FloatVectors:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -79,33 +79,35 @@ def embed(
     photo alone does not fit into memory.
     """
     key, wanted = classifier.fingerprint, {sample.digest: sample for sample in samples}
-    rows_of = store.get(key, list(wanted))
-    report = _counting(samples, progress)
-    report(rows_of)
+    times, done = Counter(sample.digest for sample in samples), 0
+    rows_of: dict[str, FloatVectors] = {}
+
+    def keep(vectors: Mapping[str, FloatVectors]) -> None:
+        nonlocal done
+        rows_of.update(vectors)
+        done += sum(times[digest] for digest in vectors)
+        if vectors:
+            progress(done)
+
+    keep(store.get(key, list(wanted)))
     missing: list[Sample] = []
     seconds = 0.0
-    read = batch_size if classifier.device == "cpu" else max(batch_size, most)
+    slow = classifier.device == "cpu"
+    read = batch_size if slow else max(batch_size, most)
     forward = AsFits(classifier.embed_images, limit=batch_size, most=read, device=classifier.device)
     # A processor that also computes has no threads to spare, a card waits.
-    cores = 1 if classifier.device == "cpu" else os.cpu_count() or 1
+    workers = DECODERS if slow else max(DECODERS, min(MOST_DECODERS, os.cpu_count() or 1))
     if len(rows_of) < len(wanted):
         with store.filling(key):
             # Another process may have embedded them while we waited for the lock.
-            meanwhile = store.get(key, [digest for digest in wanted if digest not in rows_of])
-            rows_of |= meanwhile
-            report(meanwhile)
+            keep(store.get(key, [digest for digest in wanted if digest not in rows_of]))
             missing = [sample for digest, sample in wanted.items() if digest not in rows_of]
-            starts = range(0, len(missing), read)
-            ahead = in_advance(
-                [missing[start : start + read] for start in starts],
-                lambda sample: classifier.preprocess(load(sample)),
-                max(DECODERS, min(MOST_DECODERS, cores)),
-            )
+            batches = [missing[start : start + read] for start in range(0, len(missing), read)]
+            ahead = in_advance(batches, lambda own: classifier.preprocess(load(own)), workers)
             for vectors, taken in _embedded(ahead, forward):
                 store.put(key, vectors)
                 seconds += taken
-                rows_of |= vectors
-                report(vectors)
+                keep(vectors)
     rows = [rows_of[sample.digest] for sample in samples]
     return EmbeddingRun(
         embeddings=np.stack(rows) if rows else np.empty((0, classifier.dim), dtype=np.float32),
@@ -114,22 +116,6 @@ def embed(
         seconds=seconds,
         batch_size=forward.limit,
     )
-
-
-def _counting(
-    samples: Sequence[Sample], progress: Callable[[int], None]
-) -> Callable[[Iterable[str]], None]:
-    """Counts the samples that have their embedding, as photos are found or embedded."""
-    times, done = Counter(sample.digest for sample in samples), 0
-
-    def report(digests: Iterable[str]) -> None:
-        nonlocal done
-        more = sum(times[digest] for digest in digests)
-        done += more
-        if more:
-            progress(done)
-
-    return report
 
 
 def decode(samples: Sequence[Sample], classifier: Embedder, *, load: Load) -> torch.Tensor:

@@ -79,7 +79,13 @@ def read_plain(path: Path, kind: type[T]) -> T:
 
 
 def _parsed(content: bytes) -> Any:
-    return json.loads(content, parse_constant=_finite, parse_float=_finite)
+    def finite(text: str) -> float:
+        value = float(text)
+        if not math.isfinite(value):
+            raise ValueError(f"{text[:40]} is beyond any number")
+        return value
+
+    return json.loads(content, parse_constant=finite, parse_float=finite)
 
 
 def read_json(path: Path, kind: type[T], *, again: str = SCORE_AGAIN) -> T:
@@ -90,13 +96,21 @@ def read_json(path: Path, kind: type[T], *, again: str = SCORE_AGAIN) -> T:
     """
     try:
         with reading(path, ArtefactError, remedy="check its permissions"):
-            content = path.read_bytes()
-        parsed = _parsed(content)
+            parsed = _parsed(path.read_bytes())
     except FileNotFoundError:
         raise ArtefactError("no such artefact", where=path, remedy=again) from None
     except (ValueError, RecursionError) as error:
         raise ArtefactError(f"is not JSON ({one_line(error)})", where=path, remedy=again) from error
-    _check_version(parsed, path)
+    version = parsed.get("schema_version") if isinstance(parsed, dict) else None
+    if type(version) is not int or not OLDEST_READ <= version <= SCHEMA_VERSION:
+        newer = isinstance(version, int) and version > SCHEMA_VERSION
+        raise SchemaVersionError(
+            f"has schema version {quoted([version])}; this program knows version {SCHEMA_VERSION}",
+            where=path,
+            remedy="update veille-clip"
+            if newer
+            else f"remove the folder and run `{eval_command()}` again",
+        )
     try:
         return structured(parsed, kind)
     except (cattrs.BaseValidationError, TypeError, ValueError, KeyError) as error:
@@ -104,25 +118,3 @@ def read_json(path: Path, kind: type[T], *, again: str = SCORE_AGAIN) -> T:
         raise ArtefactError(
             f"is not a {kind.__name__}: {reason}", where=path, remedy=again
         ) from error
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text[:40]} is beyond any number")
-    return value
-
-
-def _check_version(content: Any, path: Path) -> None:
-    version = content.get("schema_version") if isinstance(content, dict) else None
-    if type(version) is int and OLDEST_READ <= version <= SCHEMA_VERSION:
-        return
-    newer = isinstance(version, int) and version > SCHEMA_VERSION
-    remedy = (
-        "update veille-clip" if newer else f"remove the folder and run `{eval_command()}` again"
-    )
-    raise SchemaVersionError(
-        f"has schema version {quoted([version])}; this program knows version {SCHEMA_VERSION}",
-        where=path,
-        remedy=remedy,
-    )

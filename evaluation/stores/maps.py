@@ -9,6 +9,7 @@ import io
 import json
 import zipfile
 import zlib
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -65,11 +66,11 @@ class MapCache(SqliteFile):
 
     def kept_arrays(self, key: str, make: Callable[[], Arrays]) -> Arrays:
         """The arrays of an entry; made and kept when there is none."""
-        known: Arrays | None = self.arrays(key)
-        if known is None:
-            known = make()
-            self.put_arrays(key, known)
-        return known
+        if (known := self.arrays(key)) is not None:
+            return known
+        made = make()
+        self.put_arrays(key, made)
+        return made
 
     def kept(
         self, key: str, make: Callable[[], NDArray[Any]], name: str = "values"
@@ -83,8 +84,7 @@ class MapCache(SqliteFile):
 
     def put_plain(self, key: str, value: object) -> None:
         """Keeps a JSON value under a key."""
-        content = json.dumps(value, allow_nan=False).encode()
-        self.add(_ENTRIES, [(key, content)], replace=True)
+        self.add(_ENTRIES, [(key, json.dumps(value, allow_nan=False).encode())], replace=True)
 
     def _entry(self, key: str, read: Callable[[bytes], T]) -> T | None:
         values: list[T] = []
@@ -96,9 +96,8 @@ class MapCache(SqliteFile):
                 return False
             return True
 
-        for _ in self.rows(_ENTRIES, [key], sound=sound):
-            return values[-1]
-        return None
+        deque(self.rows(_ENTRIES, [key], sound=sound), maxlen=0)
+        return values[-1] if values else None
 
 
 def _unpacked(content: bytes) -> dict[str, NDArray[Any]]:

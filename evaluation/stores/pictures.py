@@ -4,16 +4,32 @@ Nothing else is ever published: not another file that lies there, not what a lin
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
+from evaluation import records
 from evaluation.errors import ArtefactError, one_line, quoted
 from evaluation.usage import SCORE_AGAIN
 
+_MAPS_AGAIN = "run `veille explain STUDY` to write it anew"
+FILES: Mapping[type, tuple[str, str, str]] = {
+    records.StudyRecord: ("name", "study.json", SCORE_AGAIN),
+    records.StudyComparison: ("study", "comparison.json", SCORE_AGAIN),
+    records.Drift: ("study", "drift.json", "run `veille drift` to write it anew"),
+    records.RunRecord: ("case", "run.json", SCORE_AGAIN),
+    records.Projection: ("case", "projection.json", SCORE_AGAIN),
+    records.CaseExplanation: ("case", "attention.json", _MAPS_AGAIN),
+    records.ExplainFailure: ("case", "attention-failure.json", _MAPS_AGAIN),
+    records.Suggestion: ("case", "suggestion.json", "run `veille suggest STUDY` to write it anew"),
+}
+"""Of each record: the field that names its folder, its file, and how to write it anew."""
+FAILURE = "failure.json"
+"""The RunRecord of a later attempt that failed."""
 CASE = re.compile(r"[a-z0-9-]+(/[a-z0-9-]+){1,3}")
 """The id of a case: its study, its model, and its texts where it reads some."""
 RECORD = re.compile(
-    r"(study|comparison|drift|run|failure|projection|attention|attention-failure|suggestion)\.json"
-    r"|(predictions|validation)\.(csv|parquet)"
+    "|".join(re.escape(name) for name in (FAILURE, *(name for _, name, _ in FILES.values())))
+    + r"|(predictions|validation)\.(csv|parquet)"
 )
 PICTURE = re.compile(r"(photos|attention|suggestion|augmentation)/[\w-]+\.webp")
 _STARTS = {".json": b"{", ".csv": b"", ".parquet": b"PAR1", ".webp": b"RIFF"}
@@ -45,22 +61,20 @@ def require_own(path: Path, root: Path) -> None:
     One that does not exist is left to its reader.  ``root`` is the folder of the artefacts, from
     which no link may lead away.
     """
+    what = ""
     try:
         if not path.exists():
             return
         if not path.resolve().is_relative_to(root.resolve()):
-            raise _not_own(path, "leads out of the folder of the artefacts")
-        if path.is_dir():
-            return
-        with path.open("rb") as file:
-            start = file.read(12)
+            what = "leads out of the folder of the artefacts"
+        elif not path.is_dir():
+            with path.open("rb") as file:
+                start = file.read(12)
+            expected = _STARTS.get(path.suffix)
+            webp = path.suffix != ".webp" or start[8:] == b"WEBP"
+            if expected is None or not start.lstrip().startswith(expected) or not webp:
+                what = f"is no {path.suffix.lstrip('.').upper() or 'file'} of this program"
     except (OSError, ValueError, RuntimeError) as error:  # links in a circle, among others
-        raise _not_own(path, f"cannot be read ({one_line(error)})") from error
-    expected = _STARTS.get(path.suffix)
-    webp = path.suffix != ".webp" or start[8:] == b"WEBP"
-    if expected is None or not start.lstrip().startswith(expected) or not webp:
-        raise _not_own(path, f"is no {path.suffix.lstrip('.').upper() or 'file'} of this program")
-
-
-def _not_own(path: Path, what: str) -> ArtefactError:
-    return ArtefactError(what, where=path, remedy=f"remove it, then {SCORE_AGAIN}")
+        what = f"cannot be read ({one_line(error)})"
+    if what:
+        raise ArtefactError(what, where=path, remedy=f"remove it, then {SCORE_AGAIN}")

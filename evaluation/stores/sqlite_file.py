@@ -13,13 +13,13 @@ import sqlite3
 import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import compress
 from operator import not_
 from pathlib import Path
 from typing import Any, Self
 
 from evaluation.errors import StoreError, VeilleWarning, one_line
+from evaluation.records.base import Record
 
 BUSY_SECONDS = 60.0
 """How long a process waits for another one's transaction."""
@@ -42,8 +42,7 @@ _REMEDIES = {
 Row = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class Table(Record):
     """A table of a file: its columns, each as SQL declares it."""
 
     name: str
@@ -65,7 +64,7 @@ class Table:
     def schema(self) -> str:
         """The statement that creates it."""
         columns = ", ".join((*self.key, *self.values, "checksum INTEGER NOT NULL"))
-        keys = ", ".join(column.split()[0] for column in self.key)
+        keys = ", ".join(self.columns[: len(self.key)])
         return f"CREATE TABLE {self.name} ({columns}, PRIMARY KEY ({keys})) WITHOUT ROWID"
 
 
@@ -164,7 +163,7 @@ class SqliteFile:
         # Every name in the statement is the program's own.
         query = f"SELECT {table.names}, checksum_of({table.names}) = checksum FROM {table.name}"  # noqa: S608
         with self.reporting():
-            rows = self._connection.execute(f"{query} WHERE {where}", given).fetchall()
+            rows = self._asked(f"{query} WHERE {where}", given)
             verdicts = [bool(row[-1]) and sound(row[:-1]) for row in rows]
             if not all(verdicts):
                 keys = [row[: len(table.key)] for row in rows]
@@ -173,16 +172,13 @@ class SqliteFile:
 
     def _heal(self, table: Table, where: str, given: Sequence[object], bad: Sequence[Row]) -> None:
         # Writing into a file whose pages are damaged would damage others.
-        if (state := self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        if (state := self._asked("PRAGMA quick_check(1)")[0][0]) != "ok":
             raise sqlite3.DatabaseError(state)
         keys = " AND ".join(f"{name} IS ?" for name in table.columns[: len(table.key)])
         with self.transaction():
             self._connection.executemany(f"DELETE FROM {table.name} WHERE {keys}", bad)  # noqa: S608
-            self._connection.execute(
-                f"DELETE FROM {table.name} WHERE {where}"  # noqa: S608
-                f" AND checksum_of({table.names}) IS NOT checksum",
-                given,
-            )
+            wrong = f"{where} AND checksum_of({table.names}) IS NOT checksum"
+            self._asked(f"DELETE FROM {table.name} WHERE {wrong}", given)  # noqa: S608
         rows = "1 row was" if len(bad) == 1 else f"{len(bad)} rows were"
         warnings.warn(
             f"{self.path}: {rows} damaged and removed from {self._what}: {self._remade}",
@@ -222,14 +218,14 @@ class SqliteFile:
     # ------------------------------------------------------------------- opening
 
     def _open(self) -> None:
-        if self._version() == VERSION:
+        if self._asked("PRAGMA user_version")[0][0] == VERSION:
             return
         with self.transaction():
-            version = self._version()  # another process may have created it since
-            query = (
+            [(version,)] = self._asked("PRAGMA user_version")  # another process may have made it
+            names = self._asked(
                 "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
             )
-            there = {str(name) for (name,) in self._connection.execute(query)}
+            there = {str(name) for (name,) in names}
             if version > VERSION:
                 raise StoreError(
                     f"{self._what} has version {version}, this program knows {VERSION}",
@@ -238,26 +234,21 @@ class SqliteFile:
                 )
             if there and not there & self._ours:
                 raise self._foreign("is a database of another program")
-            if version < VERSION:
-                for table in self._tables:
-                    self._renew(table, there)
-                self._connection.execute(f"PRAGMA user_version = {VERSION:d}")
+            for table in self._tables if version < VERSION else ():
+                if table.name not in there:
+                    self._asked(table.schema)
+                    continue
+                # One of an earlier version, whose rows get their checksums.
+                columns = [row[1] for row in self._asked(f"PRAGMA table_info({table.name})")]
+                if columns != list(table.columns):
+                    raise self._foreign(f"has another table {table.name} than this program's")
+                column = "checksum INTEGER NOT NULL DEFAULT 0"
+                self._asked(f"ALTER TABLE {table.name} ADD COLUMN {column}")
+                self._asked(f"UPDATE {table.name} SET checksum = checksum_of({table.names})")  # noqa: S608
+            self._asked(f"PRAGMA user_version = {VERSION:d}")
 
-    def _renew(self, table: Table, there: set[str]) -> None:
-        """Creates a table, or gives the rows of an earlier version their checksums."""
-        if table.name not in there:
-            self._connection.execute(table.schema)
-            return
-        info = self._connection.execute(f"PRAGMA table_info({table.name})").fetchall()
-        if [row[1] for row in info] != list(table.columns):
-            raise self._foreign(f"has another table {table.name} than this program's")
-        self._connection.execute(
-            f"ALTER TABLE {table.name} ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0"
-        )
-        self._connection.execute(f"UPDATE {table.name} SET checksum = checksum_of({table.names})")  # noqa: S608
-
-    def _version(self) -> int:
-        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+    def _asked(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
+        return self._connection.execute(statement, values).fetchall()
 
     # ------------------------------------------------------------------- errors
 
@@ -266,24 +257,18 @@ class SqliteFile:
         """Turns what SQLite and the disk refuse into one line."""
         try:
             yield
-        except (sqlite3.Error, OverflowError, UnicodeError) as error:
-            reason = one_line(error)
-            if not self._is_database():
-                raise self._foreign("is not a database") from error
-            known = (remedy for word, remedy in _REMEDIES.items() if word in reason)
-            damaged = f"it is damaged: delete the file ({self._remade})"
-            raise self._unusable(reason, next(known, damaged)) from error
-        except OSError as error:
-            raise self._unusable(one_line(error), _ELSEWHERE) from error
-
-    def _is_database(self) -> bool:
-        with contextlib.suppress(OSError), self.path.open("rb") as file:
-            start = file.read(len(_MAGIC))
-            return start in (b"", _MAGIC)
-        return True
-
-    def _unusable(self, reason: str, remedy: str) -> StoreError:
-        return StoreError(f"{self._what} cannot be used ({reason})", where=self.path, remedy=remedy)
+        except (sqlite3.Error, OverflowError, UnicodeError, OSError) as error:
+            reason, remedy = one_line(error), _ELSEWHERE
+            if not isinstance(error, OSError):
+                start = b""
+                with contextlib.suppress(OSError), self.path.open("rb") as file:
+                    start = file.read(len(_MAGIC))
+                if start not in (b"", _MAGIC):
+                    raise self._foreign("is not a database") from error
+                known = (remedy for word, remedy in _REMEDIES.items() if word in reason)
+                remedy = next(known, f"it is damaged: delete the file ({self._remade})")
+            what = f"{self._what} cannot be used ({reason})"
+            raise StoreError(what, where=self.path, remedy=remedy) from error
 
     def _foreign(self, what: str) -> StoreError:
         return StoreError(

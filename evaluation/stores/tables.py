@@ -11,10 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from evaluation.errors import ArtefactError, one_line
 from evaluation.files import reading, write_bytes
-from evaluation.records import FloatArray, IntArray, Predictions
+from evaluation.records import IntArray, Predictions
 from evaluation.usage import SCORE_AGAIN
 
 ROWS = 100_000
@@ -93,15 +94,8 @@ def _from_csv(path: Path) -> Predictions:
             head, *rows = csv.reader(file)
     except (ValueError, csv.Error) as error:
         raise _no_table(path, f"cannot be read ({one_line(error)})") from error
-    classes = _classes(head, path)
-    index = {name: i for i, name in enumerate(classes)}
-    numbers = [[float(p) for p in row[3:]] for row in rows]
-    return Predictions(
-        classes=classes,
-        sample_ids=tuple(row[0] for row in rows),
-        labels=np.array([index[row[1]] for row in rows], dtype=np.int64),
-        probabilities=np.array(numbers, dtype=np.float64).reshape(len(rows), len(classes)),
-    )
+    numbers = [row[3:] for row in rows]
+    return _table(_classes(head, path), [row[0] for row in rows], [row[1] for row in rows], numbers)
 
 
 def _from_parquet(path: Path) -> Predictions:
@@ -112,15 +106,19 @@ def _from_parquet(path: Path) -> Predictions:
     except ValueError as error:  # all of pyarrow's are, but for those of the disk
         raise _no_table(path, f"cannot be read ({one_line(error)})") from error
     classes = _classes(table.column_names, path)
+    numbers = np.column_stack([table[name].to_numpy() for name in classes])
+    return _table(classes, table["sample_id"].to_pylist(), table["label"].to_pylist(), numbers)
+
+
+def _table(
+    classes: tuple[str, ...], ids: Sequence[str], labels: Sequence[str], numbers: ArrayLike
+) -> Predictions:
     index = {name: i for i, name in enumerate(classes)}
-    labels = table["label"].combine_chunks()
-    rows = np.array([index[name] for name in labels.dictionary.to_pylist()], dtype=np.int64)
-    probabilities: FloatArray = np.column_stack([table[name].to_numpy() for name in classes])
     return Predictions(
         classes=classes,
-        sample_ids=tuple(table["sample_id"].to_pylist()),
-        labels=rows[labels.indices.to_numpy()],
-        probabilities=probabilities,
+        sample_ids=tuple(ids),
+        labels=np.array([index[name] for name in labels], dtype=np.int64),
+        probabilities=np.array(numbers, dtype=np.float64).reshape(len(ids), len(classes)),
     )
 
 

@@ -32,10 +32,11 @@ def read_dataset(table: Table, data_root: Path | None) -> DatasetSpec:
         table.refuse(sorted(others), f"a {kind} data set has no such key")
         if "csv" in _KIND_KEYS[kind]:
             table.required("csv", 'csv = "file.csv", relative to the root')
+    root = table.text("root")
     return table.record(
         DatasetSpec,
         kind=kind or "folder",
-        root=_root(table, data_root),
+        root=data_root.expanduser().resolve() if data_root else table.path(root) if root else None,
         csv=_inner_path(table, "csv") or None,
         images=_inner_path(table, "images"),
         parts=_parts(table),
@@ -48,7 +49,7 @@ def read_dataset(table: Table, data_root: Path | None) -> DatasetSpec:
 
 def _parts(table: Table) -> Mapping[str, Fold] | None:
     """Folder to part; empty for "none": the top folders are classes."""
-    if not table.has("parts"):
+    if "parts" not in table.raw:
         return None
     if table.says("parts", "none"):
         return {}
@@ -70,19 +71,12 @@ def _encoding(table: Table) -> str:
 
 
 def _address(table: Table, key: str) -> str | None:
-    value = table.optional_text(key)
+    value = table.text(key) or None
     parts = urlsplit(value or "")
     if value and (parts.scheme not in ("http", "https") or not parts.netloc or " " in value):
         table.wrong(key, f"{value!r} is no address", "write https://… with spaces as %20")
         return None
     return value
-
-
-def _root(table: Table, data_root: Path | None) -> Path | None:
-    declared = table.text("root")
-    if data_root is not None:
-        return data_root.expanduser().resolve()
-    return (table.file.parent / Path(declared).expanduser()).resolve() if declared else None
 
 
 def _inner_path(table: Table, key: str) -> str:
@@ -97,14 +91,14 @@ def _inner_path(table: Table, key: str) -> str:
 def read_split(table: Table) -> SplitSpec:
     """``[split]``; its own values where the file gives none."""
     spec = table.record(SplitSpec)
-    if not table.has("validation_share"):
+    if "validation_share" not in table.raw:
         spec = replace(spec, validation_share=min(spec.validation_share, 1 - spec.test_share))
-    if table.has("folds") and not spec.repeats:
+    if "folds" in table.raw and not spec.repeats:
         spec = replace(spec, repeats=1)
     if spec.repeats == 1 and spec.folds is None:
         table.wrong("repeats", "one draw has no spread", "write repeats = 10, or folds = 5")
     for part in ("test", "validation"):
-        if table.has(f"{part}_per_class") and table.has(f"{part}_share"):
+        if f"{part}_per_class" in table.raw and f"{part}_share" in table.raw:
             table.wrong(
                 f"{part}_share", f"{part}_per_class is given as well", "keep one of the two"
             )

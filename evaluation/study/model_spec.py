@@ -2,8 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import cast, get_args
+from typing import Any, get_args
 
 from evaluation.records import (
     KINDS,
@@ -11,7 +10,6 @@ from evaluation.records import (
     ModelKind,
     ModelSpec,
     Option,
-    Reading,
     Regime,
     Source,
     TrainingSpec,
@@ -19,6 +17,18 @@ from evaluation.records import (
 from evaluation.study.toml_table import Table, refuse_twice, type_name
 
 WEIGHT_SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
+_ROUNDING = 0.011
+"""By which shares of two decimals may miss 1."""
+_TRAINED = (
+    *("epochs", "batch_size", "learning_rate", "weight_decay"),
+    *("label_smoothing", "warmup_epochs", "patience"),
+)
+_REGIME_KEYS: Mapping[Regime, tuple[str, ...]] = {
+    "logistic": (),
+    "head": (*_TRAINED, "views"),
+    "finetune": (*_TRAINED, "blocks", "ema"),
+}
+"""What each regime reads."""
 
 
 def read_models(study: Table) -> tuple[ModelSpec, ...]:
@@ -31,54 +41,6 @@ def read_models(study: Table) -> tuple[ModelSpec, ...]:
     return models
 
 
-def _model(table: Table) -> ModelSpec:
-    name = table.slug("name")
-    kinds = tuple(KINDS)
-    table.required("kind", f"kind = one of {', '.join(kinds)}")
-    kind = table.choice("kind", kinds)
-    if kind is not None and not KINDS[kind].embeds:
-        return (_asked if KINDS[kind].reads_texts else _made_elsewhere)(table, name, kind)
-    architecture, weights = _weights(table, kind)
-    options = _options(table.table("options"))
-    training, augmentation = _learning(table, kind)
-    adapt, shares, reads = _label_free(table, kind)
-    head_classes = _kept_head(table, kind, trained=training is not None or augmentation is not None)
-    return table.record(
-        ModelSpec,
-        name=name,
-        kind=kind or "clip",
-        architecture=architecture,
-        weights=weights,
-        options=options,
-        training=training,
-        augmentation=augmentation,
-        head_classes=head_classes,
-        adapt=adapt,
-        shares=shares,
-        reads=reads,
-    )
-
-
-def _made_elsewhere(table: Table, name: str, kind: ModelKind) -> ModelSpec:
-    """Predictions in a file: nothing is loaded, so nothing else can be said of them."""
-    file, title = table.required_text("file"), table.required_text("title")
-    person = table.text("person")
-    table.finish()
-    path = (table.file.parent / Path(file).expanduser()).resolve()
-    options: dict[str, Option] = {"person": person} if person else {}
-    return ModelSpec(name=name, kind=kind, weights=str(path), title=title, options=options)
-
-
-def _asked(table: Table, name: str, kind: ModelKind) -> ModelSpec:
-    """A model of a server: its name there, and how it is asked."""
-    weights, title = table.required_text("weights"), table.required_text("title")
-    options, prompts = _options(table.table("options")), table.texts("prompts")
-    table.finish()
-    return ModelSpec(
-        name=name, kind=kind, weights=weights, title=title, options=options, prompts=prompts
-    )
-
-
 def refuse_unknown_prompts(study: Table, models: Sequence[ModelSpec], known: Sequence[str]) -> None:
     """A model reads prompt sets of its study, or none if it reads no texts."""
     for table, model in zip(study.tables("models"), models, strict=True):
@@ -88,28 +50,56 @@ def refuse_unknown_prompts(study: Table, models: Sequence[ModelSpec], known: Seq
             table.are_known("prompts", model.prompts, known, "is not of this study")
 
 
-def _label_free(
-    model: Table, kind: ModelKind | None
-) -> tuple[tuple[Source, ...], Mapping[str, float] | None, tuple[Reading, ...]]:
-    """``adapt``, ``shares`` and ``reads``: what is read of the user's own, labels apart."""
-    sources: tuple[Source, ...] = get_args(Source)
-    if kind is not None and KINDS[kind].learns:
-        model.refuse(("adapt", "shares"), "a supervised model has labels")
-    adapt = model.texts("adapt", single=True)
-    model.are_known("adapt", adapt, sources)
-    reads = model.texts("reads", single=True) or ("photo",)
-    if sorted(reads) not in (["photo"], ["photo", "title"]):
-        model.wrong("reads", f"{reads} is not read", 'write reads = ["photo", "title"]')
-    return (
-        cast("tuple[Source, ...]", tuple(source for source in sources if source in adapt)),
-        _shares(model),
-        ("photo", "title") if "title" in reads else ("photo",),
+def _model(table: Table) -> ModelSpec:
+    name, kinds = table.slug("name"), tuple(KINDS)
+    table.required("kind", f"kind = one of {', '.join(kinds)}")
+    kind = table.choice("kind", kinds)
+    if kind is not None and not KINDS[kind].embeds:
+        return _unloaded(table, name, kind)
+    given = _weights(table, kind) | {"options": _options(table.table("options"))}
+    given |= _learning(table, kind) | _label_free(table, kind)
+    trained = given["training"] is not None or given["augmentation"] is not None
+    given["head_classes"] = _kept_head(table, kind, trained=trained)
+    return table.record(ModelSpec, name=name, kind=kind or "clip", **given)
+
+
+def _unloaded(table: Table, name: str, kind: ModelKind) -> ModelSpec:
+    """A model of a server, which is asked, or predictions in a file: there is little to say."""
+    options: dict[str, Option] = {}
+    prompts: tuple[str, ...] = ()
+    if KINDS[kind].reads_texts:
+        weights = table.required_text("weights")
+        options, prompts = _options(table.table("options")), table.texts("prompts")
+    else:
+        weights = str(table.path(table.required_text("file")))
+        if person := table.text("person"):
+            options["person"] = person
+    title = table.required_text("title")
+    table.finish()
+    return ModelSpec(
+        name=name, kind=kind, weights=weights, title=title, options=options, prompts=prompts
     )
+
+
+def _label_free(table: Table, kind: ModelKind | None) -> dict[str, Any]:
+    """``adapt``, ``shares`` and ``reads``: what is read of the user's own, labels apart."""
+    if kind is not None and KINDS[kind].learns:
+        table.refuse(("adapt", "shares"), "a supervised model has labels")
+    adapt, sources = table.texts("adapt", single=True), get_args(Source)
+    table.are_known("adapt", adapt, sources)
+    reads = table.texts("reads", single=True) or ("photo",)
+    if sorted(reads) not in (["photo"], ["photo", "title"]):
+        table.wrong("reads", f"{reads} is not read", 'write reads = ["photo", "title"]')
+    return {
+        "adapt": tuple(source for source in sources if source in adapt),
+        "reads": ("photo", "title") if "title" in reads else ("photo",),
+        "shares": _shares(table),
+    }
 
 
 def _shares(model: Table) -> Mapping[str, float] | None:
     """``shares = "uniform"`` (nothing more to say), or a share of each class."""
-    if not model.has("shares"):
+    if "shares" not in model.raw:
         return None
     if isinstance(model.raw["shares"], str):
         model.choice("shares", ("uniform",))
@@ -124,10 +114,6 @@ def _shares(model: Table) -> Mapping[str, float] | None:
     return shares
 
 
-_ROUNDING = 0.011
-"""By which shares of two decimals may miss 1."""
-
-
 def _kept_head(table: Table, kind: ModelKind | None, *, trained: bool) -> tuple[str, ...]:
     """``keep_head`` and ``head_classes``: a model that has learnt the classes elsewhere."""
     kept, classes = table.boolean("keep_head"), table.texts("head_classes")
@@ -136,17 +122,14 @@ def _kept_head(table: Table, kind: ModelKind | None, *, trained: bool) -> tuple[
     if kept and trained:
         table.wrong("keep_head", "the head is not trained here", "delete [models.training]")
     if kept and not classes:
-        table.wrong(
-            "head_classes",
-            "is missing",
-            'name the classes in the order of the head\'s outputs: ["…", "…"]',
-        )
+        remedy = 'name the classes in the order of the head\'s outputs: ["…", "…"]'
+        table.wrong("head_classes", "is missing", remedy)
     if classes and not kept:
         table.wrong("head_classes", "goes with keep_head = true alone", "delete the line")
     return classes
 
 
-def _weights(table: Table, kind: ModelKind | None) -> tuple[str, str]:
+def _weights(table: Table, kind: ModelKind | None) -> dict[str, Any]:
     """``architecture``, and ``weights`` as ModelSpec has them: a path becomes absolute."""
     architecture, weights = table.text("architecture"), table.required_text("weights")
     says_its_own = weights == "embedded" or weights.startswith("hf-hub:")
@@ -158,36 +141,28 @@ def _weights(table: Table, kind: ModelKind | None) -> tuple[str, str]:
         table.wrong("architecture", "is missing", f"say which architecture {weights!r} belongs to")
     if architecture and says_its_own and kind and KINDS[kind].reads_texts:
         table.wrong("architecture", f"the weights {weights!r} say their own", "delete the line")
-    absolute = (table.file.parent / Path(weights).expanduser()).resolve() if path else weights
-    return architecture, str(absolute)
+    return {"architecture": architecture, "weights": str(table.path(weights)) if path else weights}
 
 
-_TRAINED = (
-    *("epochs", "batch_size", "learning_rate", "weight_decay"),
-    *("label_smoothing", "warmup_epochs", "patience"),
-)
-_REGIME_KEYS: Mapping[Regime, tuple[str, ...]] = {
-    "logistic": (),
-    "head": (*_TRAINED, "views"),
-    "finetune": (*_TRAINED, "blocks", "ema"),
-}
-"""What each regime reads."""
-
-
-def _learning(
-    model: Table, kind: ModelKind | None
-) -> tuple[TrainingSpec | None, AugmentationSpec | None]:
+def _learning(model: Table, kind: ModelKind | None) -> dict[str, Any]:
     """``[models.training]`` and ``[models.augmentation]``, of a supervised model."""
+    tables = ("training", "augmentation")
     if kind is not None and not KINDS[kind].learns:
-        tables = ("training", "augmentation")
         model.refuse(tables, f"a {kind} model is not trained", "delete the table")
-    training = _training(model.table("training")) if model.has("training") else None
-    augmentation = (
-        model.table("augmentation").record(AugmentationSpec) if model.has("augmentation") else None
-    )
+    training, augmentation = (model.table(name) if name in model.raw else None for name in tables)
+    spec = _training(training) if training is not None else None
+    augmented = augmentation.record(AugmentationSpec) if augmentation is not None else None
     if kind is not None and KINDS[kind].learns:
-        _refuse_useless_views(model, training or TrainingSpec(), augmentation)
-    return training, augmentation
+        if augmented is not None and (spec is None or spec.regime == "logistic"):
+            model.wrong(
+                "augmentation",
+                "a logistic regression learns from the photos as they are",
+                'write [models.training] regime = "head" or "finetune", or delete the table',
+            )
+        if augmented is None and training is not None and "views" in training.raw:
+            remedy = "add [models.augmentation], or delete the line"
+            training.wrong("views", "views would all be the same photo", remedy)
+    return {"training": spec, "augmentation": augmented}
 
 
 def _training(table: Table) -> TrainingSpec:
@@ -199,24 +174,6 @@ def _training(table: Table) -> TrainingSpec:
         table.refuse(sorted(others), f"the regime {regime} has no such key")
     given = {"blocks": None} if table.says("blocks", "all") else {}
     return table.record(TrainingSpec, regime=regime or "logistic", ema=table.share("ema"), **given)
-
-
-def _refuse_useless_views(
-    model: Table, training: TrainingSpec, augmentation: AugmentationSpec | None
-) -> None:
-    if augmentation is not None and training.regime == "logistic":
-        model.wrong(
-            "augmentation",
-            "a logistic regression learns from the photos as they are",
-            'write [models.training] regime = "head" or "finetune", or delete the table',
-        )
-    declared = model.raw.get("training")
-    if augmentation is None and isinstance(declared, dict) and "views" in declared:
-        model.wrong(
-            "training.views",
-            "views would all be the same photo",
-            "add [models.augmentation], or delete the line",
-        )
 
 
 def _options(table: Table) -> dict[str, Option]:

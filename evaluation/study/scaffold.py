@@ -76,10 +76,7 @@ def _wordnet() -> Mapping[str, str]:
     if package is None or package.origin is None:
         return {}
     file = Path(package.origin).parent / "data" / "_info" / "imagenet_synset_to_lemma.txt"
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return {}
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else ()
     pairs = (line.split("\t", 1) for line in lines if "\t" in line)
     return {synset: lemmas.split(",")[0].strip() for synset, lemmas in pairs}
 
@@ -128,15 +125,24 @@ def write_new_study(plan: Plan, parent: Path, photos: Callable[[Path], None] | N
     ``photos`` may write files below it before it gets its name.  Raises
     :class:`VeilleError` when the study exists, or nothing can be written.
     """
-    folder = parent / plan.name
+    folder, language = parent / plan.name, _toml(plan.language)
+    derived = all(label == text for label, text in plan.texts.items())
+    names = 'derive = "class-names"' if derived else f"\n[texts]\n{_lines(plan.texts)}".rstrip("\n")
     # An empty description is refused: what was not written is never scored.
     drafts = "\n".join(f'# {tomlkit.key(label).as_string()} = [""]' for label in plan.texts)
+    repeats = _REPEATS.format(plan.repeats) if plan.repeats else ""
+    study = _filled(
+        "study",
+        name=plan.name,
+        title=_toml(plan.name.replace("-", " ").capitalize()),
+        dataset=_lines(plan.dataset),
+        split=(_SHARES if plan.trains else "") + repeats + _lines(plan.split),
+        trained=_filled("trained") if plan.trains else "",
+    )
     files = {
-        "study.toml": _study_text(plan),
-        "prompts/noms.toml": _filled("noms", language=_toml(plan.language), texts=_names(plan)),
-        "prompts/descriptions.toml": _filled(
-            "descriptions", language=_toml(plan.language), texts=drafts
-        ),
+        "study.toml": study,
+        "prompts/noms.toml": _filled("noms", language=language, texts=names),
+        "prompts/descriptions.toml": _filled("descriptions", language=language, texts=drafts),
     }
     # Whole or not at all: a study that lacks a file would be refused later.
     with (
@@ -154,24 +160,6 @@ def write_new_study(plan: Plan, parent: Path, photos: Callable[[Path], None] | N
 def _filled(template: str, /, **values: str) -> str:
     text = (_TEMPLATES / f"{template}.toml").read_text(encoding="utf-8")
     return Template(text).substitute(values)
-
-
-def _study_text(plan: Plan) -> str:
-    shares = _SHARES if plan.trains else ""
-    repeats = _REPEATS.format(plan.repeats) if plan.repeats else ""
-    return _filled(
-        "study",
-        name=plan.name,
-        title=_toml(plan.name.replace("-", " ").capitalize()),
-        dataset=_lines(plan.dataset),
-        split=shares + repeats + _lines(plan.split),
-        trained=_filled("trained") if plan.trains else "",
-    )
-
-
-def _names(plan: Plan) -> str:
-    derived = all(label == text for label, text in plan.texts.items())
-    return 'derive = "class-names"' if derived else f"\n[texts]\n{_lines(plan.texts)}".rstrip("\n")
 
 
 def _lines(values: Mapping[str, Option]) -> str:
@@ -196,18 +184,13 @@ def write_prompt_set(prompts: PromptSet, folder: Path) -> Path:
     """
     path = folder / f"{prompts.name}.toml"
     document = tomlkit.document()
-    document["title"] = prompts.title
-    document["language"] = prompts.language
+    document.update({"title": prompts.title, "language": prompts.language})
     if prompts.source:
         document["source"] = prompts.source
     if prompts.templates != ("{}",):
         document["templates"] = list(prompts.templates)
-    texts = tomlkit.table()
-    for label, sentences in prompts.texts.items():
-        rows = tomlkit.array()
-        rows.extend(sentences)
-        texts[label] = rows.multiline(True)
-    document["texts"] = texts
+    texts = {label: tomlkit.item(list(own)).multiline(True) for label, own in prompts.texts.items()}
+    document["texts"] = tomlkit.item(texts)
     with writing(path, VeilleError, elsewhere="choose another folder with --output"):
         if path.exists():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))

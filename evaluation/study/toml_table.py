@@ -3,21 +3,71 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+import tomllib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from evaluation.errors import Mistake, meant
+from evaluation.errors import Mistake, meant, one_line
 from evaluation.records.base import Within
-from evaluation.study.toml_file import Toml, shown
 
+LARGEST = 1_000_000
+"""Characters of a file: texts of a thousand classes take half of it."""
+_STRING = re.compile(r'"""(?:[^"\\]|\\.|"(?!""))*+"""|"(?:[^"\\\n]|\\.)*+"|\'[^\'\n]*\'')
+_DEEP_KEY = re.compile(r'(?<![\w-])(?:(?:[\w-]++|"")[ \t]*+\.[ \t]*+){24}')
+"""A dotted key of which TOML's reader takes minutes when it has thousands of parts."""
+_LONG_WORD = re.compile(r"[^\s/]{256}")
+"""No disk takes it as a name, no text holds it."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """What names a study, a model, a prompt set."""
 
+Toml = Mapping[str, Any]
 Choice = TypeVar("Choice", bound=str)
 Record = TypeVar("Record")
+
+
+def read_toml(file: Path, mistakes: list[Mistake]) -> Toml | None:
+    """A TOML file as nested dicts; None when it cannot be read, which is noted."""
+    content, remedy = {}, "correct the syntax there"
+    try:
+        # A byte order mark, which Windows editors write, is not TOML.
+        text = file.read_bytes().decode("utf-8-sig")
+        problem = "not TOML: larger, or with longer keys, than any study"
+        if len(text) <= LARGEST and not _DEEP_KEY.search(_STRING.sub('""', text)):
+            content = tomllib.loads(text)
+            problem, remedy = next(_odd(content), ""), "correct the value"
+    except UnicodeDecodeError as error:
+        problem, remedy = f"not UTF-8 text (byte {error.start})", "save the file as UTF-8"
+    except RecursionError:
+        problem = "not TOML: nested too deeply"
+    except ValueError as error:  # TOML's own, and numbers of thousands of digits
+        problem = f"not TOML: {one_line(error)}"
+    except OSError as error:
+        problem = "no such file" if isinstance(error, FileNotFoundError) else one_line(error)
+        remedy = "make it a file that can be read"
+    if not problem:
+        return content
+    Table({}, file, mistakes).wrong("", problem, remedy)
+    return None
+
+
+def _odd(value: object) -> Iterator[str]:
+    """What no key of a study may hold, at any depth."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from (f"{key}: {problem}" for problem in _odd(inner))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _odd(inner)
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        yield "a whole number of more than 64 bits"
+    elif isinstance(value, str) and _LONG_WORD.search(value):
+        yield f"a word of more than 255 characters ({value[:20]!r}…)"
+    elif isinstance(value, str) and _CONTROL.search(value):
+        yield f"a control character in {value[:40]!r}"
 
 
 class Table:
@@ -36,14 +86,13 @@ class Table:
 
     def wrong(self, key: str, problem: str, remedy: str) -> None:
         """Add a mistake at one key of the table; "" for the table itself."""
-        dotted = ".".join(part for part in (self.prefix, key) if part)
-        self.mistakes.append(
-            Mistake(file=shown(self.file), key=dotted, problem=problem, remedy=remedy)
-        )
+        here, file = Path.cwd(), self.file  # as the user would type it
+        shown = str(file.relative_to(here) if file.is_relative_to(here) else file)
+        mistake = Mistake(file=shown, key=self._dotted(key), problem=problem, remedy=remedy)
+        self.mistakes.append(mistake)
 
-    def has(self, key: str) -> bool:
-        """Whether the file gives the key, of whatever type."""
-        return key in self.raw
+    def _dotted(self, key: str) -> str:
+        return ".".join(part for part in (self.prefix, key) if part)
 
     def says(self, key: str, text: str) -> bool:
         """Whether the file gives this very text for a key that is usually of another type."""
@@ -75,21 +124,21 @@ class Table:
         if key not in self.raw:
             self.wrong(key, "is missing", f"write {example}")
 
-    def text(self, key: str, default: str = "") -> str:
-        """A text; the default when it is absent or wrong."""
+    def text(self, key: str) -> str:
+        """A text; "" when it is absent or wrong."""
         value = self._value(key, str, f'a text: {key} = "…"')
         if value is not None and not value.strip():
             self.wrong(key, "is empty", "write a text or delete the line")
-        return default if value is None else cast("str", value)
-
-    def optional_text(self, key: str) -> str | None:
-        """A text, or None."""
-        return self.text(key) or None
+        return cast("str", value or "")
 
     def required_text(self, key: str) -> str:
         """A text; "" when it is absent or wrong, which is noted."""
         self.required(key, f'{key} = "…"')
         return self.text(key)
+
+    def path(self, value: str) -> Path:
+        """The absolute path that a value means, from the folder of the file."""
+        return (self.file.parent / Path(value).expanduser()).resolve()
 
     def character(self, key: str) -> str:
         """One character, be it a space or a tab; "" when it is absent or wrong."""
@@ -109,9 +158,8 @@ class Table:
     def choice(self, key: str, among: tuple[Choice, ...]) -> Choice | None:
         """One of some texts; None when it is absent or another."""
         value = self.text(key)
-        if not value.strip():
-            return None
-        return cast("Choice", value) if self.are_known(key, [value], among) else None
+        known = value.strip() and self.are_known(key, [value], among)
+        return cast("Choice", value) if known else None
 
     def are_known(
         self, key: str, names: Iterable[str], among: Collection[str], problem: str = "is unknown"
@@ -138,26 +186,23 @@ class Table:
             return cast("int | None", value)
         return None
 
-    def number(self, key: str) -> float | None:
-        """A finite number, or None."""
-        value = self._value(key, (int, float), "a number")
-        if value is not None and not abs(value) < float("inf"):
-            self.wrong(key, f"{value} is not a number", "write a finite number")
-            return None
-        return None if value is None else float(value)
-
     def within(self, key: str, low: float, high: float, *, open_low: bool = False) -> float | None:
-        """A number from ``low`` to ``high``; with ``open_low`` above ``low``."""
-        value = self.number(key)
-        if value is not None and not (low < value <= high or (value == low and not open_low)):
+        """A number from ``low`` to ``high``, or None; with ``open_low`` above ``low``."""
+        value = self._value(key, (int, float), "a number")
+        if value is None:
+            return None
+        if not abs(value) < float("inf"):
+            self.wrong(key, f"{value} is not a number", "write a finite number")
+        elif not (low < value <= high or (value == low and not open_low)):
             bounds = f"{'above' if open_low else 'from'} {low:g} to {high:g}"
             self.wrong(key, f"{value:g} is out of range", f"write a number {bounds}")
-            return None
-        return value
+        else:
+            return float(value)
+        return None
 
     def share(self, key: str) -> float | None:
         """A number above 0 and below 1, or None."""
-        value = self.number(key)
+        value = self.within(key, float("-inf"), float("inf"))
         if value is not None and not 0 < value < 1:
             self.wrong(key, f"{value:g} is no share", "write a number between 0 and 1: 0.2")
             return None
@@ -191,8 +236,7 @@ class Table:
     def table(self, key: str) -> Table:
         """A table below this one; an empty one when it is absent or wrong."""
         raw = self._value(key, dict, f"a table: [{key}]") or {}
-        prefix = ".".join(part for part in (self.prefix, key) if part)
-        return Table(raw, self.file, self.mistakes, prefix)
+        return Table(raw, self.file, self.mistakes, self._dotted(key))
 
     def tables(self, key: str) -> list[Table]:
         """An array of tables, ``[[key]]``; numbered from 1 in the mistakes."""
@@ -235,7 +279,7 @@ class Table:
         if get_origin(hint) is Literal:
             return self.choice(key, get_args(hint)) or (get_args(hint)[0] if required else None)
         readers: Mapping[Any, Callable[[], object]] = {
-            str: lambda: self.optional_text(key),
+            str: lambda: self.text(key) or None,
             bool: lambda: self.boolean(key),
             int: lambda: self.integer(key, bounds.low, bounds.high),
             float: lambda: self.within(key, bounds.low, bounds.high, open_low=bounds.above),
