@@ -90,8 +90,7 @@ def embed(
             progress(done)
 
     keep(store.get(key, list(wanted)))
-    missing: list[Sample] = []
-    seconds = 0.0
+    missing, seconds = list[Sample](), 0.0
     slow = classifier.device == "cpu"
     read = batch_size if slow else max(batch_size, most)
     forward = AsFits(classifier.embed_images, limit=batch_size, most=read, device=classifier.device)
