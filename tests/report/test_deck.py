@@ -15,7 +15,7 @@ from evaluation.errors import ReportError
 from evaluation.records import StudyResults
 from evaluation.report.kit.tables import Cell, Col, Group, Row, Table, head, table
 from evaluation.report.paper.deck import render_deck
-from evaluation.report.paper.deck.blocks import paged
+from evaluation.report.paper.paging import paged
 from evaluation.report.site.standalone import embed
 from evaluation.stores.artefacts import read_study_results
 from evaluation.usage import eval_command
