@@ -214,14 +214,14 @@ def test_messages_are_typeset(typed: str, french: str) -> None:
 
 
 def test_messages_are_found(script: ModuleType, tmp_path: Path) -> None:
-    """In Python and in templates, in any call; texts of several literals are one."""
+    """In Python, templates and lists, in any call; texts of several literals are one."""
     report, records = tmp_path / "evaluation/report", tmp_path / "evaluation/records"
     for folder in (report, records, tmp_path / "templates"):
         folder.mkdir(parents=True)
     python = 't("a" "b"); t("c {x}", x=nt(2, "un", "des", y=t("d")))'
     nested = 't("g {x}", x=quote(t("h"))); f"{t(\'i\')}"; t("j" if "k" == x else y)'
     (report / "x.py").write_text(f"{python}; {nested}")
-    (records / "y.py").write_text('TITLE = message("e")')
+    (records / "y.toml").write_text('[[metrics]]\nname = "y"\ntitle = "e"')
     template = '{{ t("f {x}", x=ui.say(y)) }}{% if nt(n, "un", "des") %}{% endif %}'
     (tmp_path / "templates/z.jinja").write_text(template)
     found = script.messages(tmp_path)
