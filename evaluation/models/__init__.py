@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 
 from evaluation.errors import VeilleError
 from evaluation.models import cards
-from evaluation.models.base import Explainable, Loading, Maker, Predictor, TextReader
+from evaluation.models.base import Explainable, Loading, Maker, Predictor
 from evaluation.models.checkpoints import is_path
 from evaluation.models.embedder import Classifier
 from evaluation.models.hub import hub_offline
@@ -27,7 +27,6 @@ __all__ = [
     "Explainable",
     "Loading",
     "Predictor",
-    "TextReader",
     "availability",
     "fetch",
     "load_model",

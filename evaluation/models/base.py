@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from evaluation import records
 from evaluation.errors import ModelError
 from evaluation.net.announced import Progress
-from evaluation.records.base import silent
+from evaluation.records.base import Record, silent
 from evaluation.stores.embeddings import EmbeddingStore
 
 if TYPE_CHECKING:
@@ -89,18 +88,7 @@ class Explainable(Protocol):
         """
 
 
-class TextReader(Protocol):
-    """What reads titles: the text tower of a model that has one."""
-
-    weights_digest: str
-    """SHA-256 (hexadecimal) of the checkpoint file."""
-
-    def embed_texts(self, texts: Sequence[str]) -> records.FloatArray:
-        """N texts to (N, D) float64 of unit length."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loading:
+class Loading(Record):
     """How a model is loaded here, as opposed to which one."""
 
     cache: Path

@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -80,7 +80,8 @@ class ChatModel(Predictor):
         prompts: records.PromptSet | None,
     ) -> None:
         self.spec, self._loading, self._classes, self._prompts = spec, loading, classes, prompts
-        self._endpoint, options = _endpoint(spec), spec.options
+        options = spec.options
+        self._endpoint = str(options.get("endpoint", ""))
         self.weights_digest = records.digest_of([self._endpoint, spec.weights])
         self._samples = int(options.get("samples", 1))
         self._side = int(options.get("side", 512))
@@ -140,7 +141,10 @@ class ChatModel(Predictor):
 
     def _answers(self, samples: Sequence[records.Sample]) -> Mapping[str, Sequence[Answer]]:
         """By digest of a photo: the answers, asked for where they are not kept."""
-        question = self._question()
+        prompts = cast("records.PromptSet", self._prompts)
+        texts = ("; ".join(prompts.sentences(label)) for label in self._classes)
+        lines = [f"{number}. {text}" for number, text in enumerate(texts, start=1)]
+        question = _TEXT.format(list="\n".join(lines))
         asked = records.digest_of([self.weights_digest, question, self._side])
         photos = {sample.digest: sample for sample in samples}
         kept: dict[str, dict[int, Answer]] = {digest: {} for digest in photos}
@@ -168,15 +172,6 @@ class ChatModel(Predictor):
                         spent, f"{spent:.4f} was spent on {done} of {len(missing)} answers"
                     )
         return {photo: [known[i] for i in numbers] for photo, known in kept.items()}
-
-    def _question(self) -> str:
-        if self._prompts is None:
-            raise ModelError("it is asked with a prompt set", where=self.spec.name)
-        lines = [
-            f"{number}. {'; '.join(self._prompts.sentences(label))}"
-            for number, label in enumerate(self._classes, start=1)
-        ]
-        return _TEXT.format(list="\n".join(lines))
 
     def _require_leave(self, count: int, question: str) -> None:
         """Before the first question: may the photos leave, and is the estimate below the cap?"""
@@ -216,7 +211,10 @@ class ChatModel(Predictor):
             "additionalProperties": False,
         }
         alone = self._samples == 1
-        photo = {"url": _picture(sample, self._side)}
+        image, jpeg = open_photo(sample.image, sample.bits), io.BytesIO()
+        image.thumbnail((self._side, self._side))
+        image.save(jpeg, "JPEG", quality=90)
+        photo = {"url": f"data:image/jpeg;base64,{base64.b64encode(jpeg.getvalue()).decode()}"}
         content = [{"type": "text", "text": question}, {"type": "image_url", "image_url": photo}]
         start = time.perf_counter()
         try:
@@ -269,17 +267,6 @@ def _read(choice: Any, numbers: Sequence[str]) -> tuple[int, tuple[float, ...]]:
     return number, tuple(share / total for share in shares.values()) if total else ()
 
 
-def _picture(sample: records.Sample, side: int) -> str:
-    image, content = open_photo(sample.image, sample.bits), io.BytesIO()
-    image.thumbnail((side, side))
-    image.save(content, "JPEG", quality=90)
-    return f"data:image/jpeg;base64,{base64.b64encode(content.getvalue()).decode()}"
-
-
-def _endpoint(spec: records.ModelSpec) -> str:
-    return str(spec.options.get("endpoint", ""))
-
-
 def _is_local(endpoint: str) -> bool:
     host = urlsplit(endpoint).hostname or ""
     try:
@@ -293,7 +280,7 @@ def _is_local(endpoint: str) -> bool:
 
 def availability(spec: records.ModelSpec, *, offline: bool) -> records.Availability:
     """Whether it could be asked; see :class:`evaluation.models.base.Maker`."""
-    endpoint = _endpoint(spec)
+    endpoint = str(spec.options.get("endpoint", ""))
     trouble: tuple[str, str, Reason]
     if importlib.util.find_spec("openai") is None:
         trouble = "it needs the package openai", 'pip install "veille-clip[chat]"', "no-package"

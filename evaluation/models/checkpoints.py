@@ -12,7 +12,6 @@ import hashlib
 import pickle
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ import numpy as np
 from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable, one_line
 from evaluation.files import LFS_POINTER
 from evaluation.records import ModelSpec
+from evaluation.records.base import Record
 
 if TYPE_CHECKING:
     import torch
@@ -78,8 +78,7 @@ def tensors_digest(tensors: Mapping[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
+class Checkpoint(Record):
     """What was read of a checkpoint file."""
 
     tensors: dict[str, torch.Tensor]

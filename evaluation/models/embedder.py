@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from evaluation.models.checkpoints import tensors_digest
 from evaluation.models.devices import dtype_of, keep_freed_memory, warn_of_emulation
 from evaluation.models.fusing import fused
 from evaluation.records import FloatArray, Head, ModelSpec, PromptSet, Support
+from evaluation.records.base import Record
 from evaluation.stores.embeddings import Embedder
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class Identity(Record):
     """What the embeddings of a model are; plain, so that it can be kept without the model."""
 
     fingerprint: str
@@ -38,8 +37,7 @@ class Identity:
     preprocessing: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Tower:
+class Tower(Record, eq=False):
     """An image tower on its device."""
 
     module: torch.nn.Module
@@ -47,9 +45,11 @@ class Tower:
     quick: torch.nn.Module
     """For inference: the same with its norms fused, or ``module`` itself."""
     transform: Callable[[Image.Image], torch.Tensor]
+    preprocessing: Mapping[str, Any]
+    """What ``transform`` does, under the keys of open_clip's ``PreprocessCfg``."""
     layout: torch.memory_format
     device: torch.device
-    dtype: torch.dtype
+    precision: str
 
     @classmethod
     def of(
@@ -78,19 +78,14 @@ class Tower:
             module=module,
             quick=quick or module,
             transform=transform,
+            preprocessing=preprocessing,
             layout=layout,
             device=device,
-            dtype=dtype_of(precision),
+            precision=precision,
         )
 
     def identity(
-        self,
-        *,
-        dim: int,
-        weights_digest: str,
-        architecture: Mapping[str, Any],
-        preprocessing: Mapping[str, Any],
-        precision: str,
+        self, *, dim: int, weights_digest: str, architecture: Mapping[str, Any]
     ) -> Identity:
         """What its embeddings are, of weights and an architecture that say themselves apart."""
         norms = {} if self.quick is self.module else {"norms": "fused"}
@@ -98,20 +93,19 @@ class Tower:
             fingerprint=fingerprint_of(
                 weights=weights_digest,
                 architecture={**architecture, **norms},
-                preprocess=preprocessing,
-                precision=precision,
+                preprocess=self.preprocessing,
+                precision=self.precision,
             ),
             dim=dim,
             device=str(self.device),
-            precision=precision,
+            precision=self.precision,
             weights_digest=weights_digest,
             architecture=architecture,
-            preprocessing=preprocessing,
+            preprocessing=self.preprocessing,
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Trunk:
+class Trunk(Record, eq=False):
     """What models of one image trunk have in common: all but a last linear projection."""
 
     key: str
@@ -210,7 +204,9 @@ class Classifier(ABC):
 
     def _features(self, module: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         tower = self._tower()
-        output = module(pixels.to(tower.device, tower.dtype, memory_format=tower.layout))
+        output = module(
+            pixels.to(tower.device, dtype_of(tower.precision), memory_format=tower.layout)
+        )
         # CoCa's tower gives its tokens as well.
         features: torch.Tensor = output[0] if isinstance(output, tuple) else output
         return features.float()
@@ -220,7 +216,7 @@ class Classifier(ABC):
         """The trunk of open_clip's timm towers, or the whole tower of any other."""
         import torch
 
-        tower = self._tower()
+        tower, dtype = self._tower(), dtype_of(self.precision)
         module, quick = (getattr(made, "trunk", made) for made in (tower.module, tower.quick))
 
         def embed(pixels: torch.Tensor) -> FloatArray:
@@ -231,7 +227,7 @@ class Classifier(ABC):
             features = features.to(tower.device)
             if module is not tower.module:
                 # Not the fused copy's, which was made in inference mode: no gradient goes through.
-                features = tower.module.get_submodule("head")(features.to(tower.dtype)).float()
+                features = tower.module.get_submodule("head")(features.to(dtype)).float()
             return self._scaled(features)
 
         key = fingerprint_of(

@@ -13,17 +13,17 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from evaluation.errors import WeightsUnavailable, one_line
+from evaluation.errors import Reason, WeightsUnavailable, one_line
 from evaluation.models.base import READY, Loading
 from evaluation.net import announced
 from evaluation.net.announced import RemoteFile
 from evaluation.net.transport import whole_number
 from evaluation.records import Availability
+from evaluation.records.base import Record
 
 HUB = "hf-hub:"
 """Begins weights that are a repository of the hub."""
@@ -64,8 +64,7 @@ def hub_offline() -> Iterator[None]:
 # ----------------------------------------------------------------- published weights
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class Published(Record):
     """A file of weights that someone publishes, in the cache of the library that reads it."""
 
     what: str
@@ -92,7 +91,7 @@ class Published:
         """The same as :meth:`cached`; raises :class:`WeightsUnavailable` when it may not be had."""
         path = self.cached()
         if path is None and offline:
-            raise _forbidden(self.what, "--offline", "run once with the network")
+            raise _refused(self.what, "offline", "--offline", "run once with the network")
         return path
 
     def availability(self, *, offline: bool) -> Availability:
@@ -121,7 +120,6 @@ class Published:
             return self.settled(remote)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HubFile(Published):
     """The first of some files that a repository of the hub has."""
 
@@ -168,9 +166,8 @@ class HubFile(Published):
                     if name == self.names[-1] or announced.http_status(error) != _NOT_FOUND:
                         raise
         if not head.etag or not head.commit_hash:
-            raise _unreachable(
-                "the server does not answer as a hub", self.what, "HF_ENDPOINT and the proxy"
-            )
+            trouble = "the server does not answer as a hub"
+            raise _refused(self.what, "unreachable", trouble, "check HF_ENDPOINT and the proxy")
         cache = Path(constants.HF_HUB_CACHE)
         folder = f"models--{self.repository.replace('/', '--')}"
         return RemoteFile(
@@ -184,7 +181,6 @@ class HubFile(Published):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PlainFile(Published):
     """A file at a plain address, whose checksum is in the address."""
 
@@ -252,7 +248,7 @@ def _asking(url: str, what: str) -> Iterator[None]:
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
-        raise _forbidden(what, "HF_HUB_OFFLINE", "unset it")
+        raise _refused(what, "offline", "HF_HUB_OFFLINE", "unset it")
     host = urlsplit(url).netloc
     since, silence = _silent.get(host, (float("-inf"), ""))
     if time.monotonic() - since >= SILENCE:
@@ -267,22 +263,13 @@ def _asking(url: str, what: str) -> Iterator[None]:
                 _silent[host] = (time.monotonic(), silence)
             else:
                 return
-    raise _unreachable(f"{host} does not answer {silence}", what, "the network")
+    raise _refused(what, "unreachable", f"{host} does not answer {silence}", "check the network")
 
 
-def _unreachable(reason: str, what: str, check: str) -> WeightsUnavailable:
-    return WeightsUnavailable(
-        f"the weights cannot be fetched: {reason}",
-        where=what,
-        remedy=f"check {check}, or give a local file",
-        reason="unreachable",
-    )
-
-
-def _forbidden(what: str, switch: str, remedy: str) -> WeightsUnavailable:
-    return WeightsUnavailable(
-        f"the weights are not in the cache and {switch} forbids to fetch them",
-        where=what,
-        remedy=f"{remedy}, or give a local file",
-        reason="offline",
-    )
+def _refused(what: str, reason: Reason, trouble: str, remedy: str) -> WeightsUnavailable:
+    """Of a server that cannot be asked, or of a switch that forbids it (``trouble``)."""
+    text = f"the weights cannot be fetched: {trouble}"
+    if reason == "offline":
+        text = f"the weights are not in the cache and {trouble} forbids to fetch them"
+    remedy = f"{remedy}, or give a local file"
+    return WeightsUnavailable(text, where=what, remedy=remedy, reason=reason)

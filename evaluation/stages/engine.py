@@ -17,7 +17,8 @@ from evaluation.stages.settings import Settings
 
 if TYPE_CHECKING:
     from evaluation.labelfree import Trials, Unlabelled
-    from evaluation.models import Classifier, TextReader
+    from evaluation.models import Classifier
+    from evaluation.models.clip import ClipClassifier
     from evaluation.stores.embeddings import EmbeddingStore
     from evaluation.stores.maps import MapCache
 
@@ -42,7 +43,7 @@ class Engine:
         self.heads: dict[str, Head] = {}
         """That of the case that was last scored, by its id: for its maps."""
         self._store: EmbeddingStore | None = None
-        self._reader: TextReader | None = None
+        self._reader: ClipClassifier | None = None
         self._trials: tuple[bytes, PairTrials] | None = None
 
     @property
@@ -94,15 +95,15 @@ class Engine:
         forget_unsized(spec, settings.cache)
         return model
 
-    def reader(self, spec: ModelSpec, data: StudyData) -> TextReader:
+    def reader(self, spec: ModelSpec, data: StudyData) -> ClipClassifier:
         """What encodes titles for a model: its own text tower, or the embedded model's."""
         if spec.reads_texts and spec.embeds:
-            return cast("TextReader", self.model(spec, data))
+            return cast("ClipClassifier", self.model(spec, data))
         if self._reader is None:
             from evaluation.models import load_model
 
             plain = replace(self.settings, precision="fp32", offline=True)
-            self._reader = cast("TextReader", load_model(_STAND_IN, plain.loading()))
+            self._reader = cast("ClipClassifier", load_model(_STAND_IN, plain.loading()))
         return self._reader
 
     def trials(self, seen: Unlabelled, seed: int) -> PairTrials:

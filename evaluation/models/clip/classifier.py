@@ -5,17 +5,15 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
 from evaluation.errors import (
     ArtefactError,
-    ModelError,
     WeightsMismatch,
     WeightsUnavailable,
     one_line,
@@ -30,7 +28,7 @@ from evaluation.models.embedder import Classifier, Identity, Tower
 from evaluation.models.hub import HUB_CONFIG, hub_offline, require_hub
 from evaluation.models.text import OpenClipTexts, SentenceEncoder, TextTower, class_embeddings
 from evaluation.records import FloatArray, Head, ModelSpec, PromptSet, digest_of
-from evaluation.records.base import unit
+from evaluation.records.base import Record, unit
 from evaluation.stores import json_file
 
 if TYPE_CHECKING:
@@ -49,7 +47,18 @@ def fetch(spec: ModelSpec, loading: Loading) -> Path:
     declaration makes no sense.
     """
     source = find_source(spec, loading)
-    _from_caches_first(partial(_fetch_texts, spec, source), spec, source, loading)
+
+    def fetch_texts() -> None:
+        """The tokenizer, and a text tower's configuration where transformers has it."""
+        _tokenizer(spec, source)
+        text = {**source.config["text_cfg"], **source.overrides.get("text_cfg", {})}
+        if text.get("hf_model_name"):
+            from transformers import AutoConfig
+
+            with telling(spec, source):
+                AutoConfig.from_pretrained(text["hf_model_name"])
+
+    _from_caches_first(fetch_texts, spec, source, loading)
     return source.checkpoint
 
 
@@ -67,17 +76,6 @@ def _from_caches_first(
     return make()
 
 
-def _fetch_texts(spec: ModelSpec, source: Source) -> None:
-    """The tokenizer, and the configuration of a text tower that comes from transformers."""
-    _tokenizer(spec, source)
-    text = {**source.config["text_cfg"], **source.overrides.get("text_cfg", {})}
-    if text.get("hf_model_name"):
-        from transformers import AutoConfig
-
-        with telling(spec, source):
-            AutoConfig.from_pretrained(text["hf_model_name"])
-
-
 # ---------------------------------------------------------------------- the model
 
 
@@ -89,8 +87,7 @@ class Built(NamedTuple):
     tower: Tower
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(Record):
     """What a head needs of a model, beside texts: kept from its first load."""
 
     tower: Identity
@@ -135,7 +132,7 @@ class ClipClassifier(Classifier):
         return OpenClipTexts(built.model, built.tokenizer, built.tower.device)
 
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
-        """See :class:`evaluation.models.base.TextReader`; with a store each is embedded once."""
+        """N texts to (N, D) float64 of unit length; with a store each is embedded once."""
         features = self.text_tower.features
         if self._store is None:
             return unit(features(texts))
@@ -161,12 +158,7 @@ class ClipClassifier(Classifier):
 
         Raises :class:`ModelError` when a class has no text.
         """
-        if prompts is None:
-            raise ModelError(
-                "a zero-shot model needs a prompt set",
-                where=self.spec.name,
-                remedy="declare one in the study file",
-            )
+        prompts = cast("PromptSet", prompts)  # a study whose models read texts has some
         weight, cut = class_embeddings(self.text_tower, self.embed_texts, classes, prompts)
         scale = self._known.logit_scale
         return Head(
@@ -205,17 +197,17 @@ def load(spec: ModelSpec, loading: Loading) -> ClipClassifier:
         "run": [loading.device, precision],
     }
     file = loading.cache / "models" / f"{digest_of(described)[:32]}.json"
-    with suppress(ArtefactError):  # none is kept, or none that can be read
+    try:
         known = json_file.read_plain(file, Known)
-        return ClipClassifier(spec, source, known, build, loading.store)
-    known = _known(source, build(), digest, precision)
-    with suppress(OSError):  # where there is a cache that can be written
-        file.parent.mkdir(exist_ok=True)
-        write_bytes(file, json_file.to_json(known).encode())
+    except ArtefactError:  # none is kept, or none that can be read
+        known = _known(source, build(), digest)
+        with suppress(OSError):  # where there is a cache that can be written
+            file.parent.mkdir(exist_ok=True)
+            write_bytes(file, json_file.to_json(known).encode())
     return ClipClassifier(spec, source, known, build, loading.store)
 
 
-def _known(source: Source, built: Built, digest: str, precision: str) -> Known:
+def _known(source: Source, built: Built, digest: str) -> Known:
     bias = getattr(built.model, "logit_bias", None)
     identity = built.tower.identity(
         dim=int(source.config["embed_dim"]),
@@ -226,8 +218,6 @@ def _known(source: Source, built: Built, digest: str, precision: str) -> Known:
             "vision": source.config["vision_cfg"],
             "quick_gelu": source.overrides["force_quick_gelu"],
         },
-        preprocessing=built.model.visual.preprocess_cfg,
-        precision=precision,
     )
     return Known(
         tower=identity,

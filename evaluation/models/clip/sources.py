@@ -5,7 +5,6 @@ refusals are told.
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from evaluation.models.base import READY, Loading
 from evaluation.models.cards import facts
 from evaluation.models.checkpoints import existing, is_path, misfit
 from evaluation.records import Availability, ModelSpec
+from evaluation.records.base import Record
 
 _ODD_CONTENT = (LookupError, AttributeError, TypeError, StopIteration, AssertionError, ValueError)
 """What open_clip meets when it looks into a checkpoint of something else."""
@@ -27,8 +27,7 @@ Config = Mapping[str, Any]
 """Of a model, in open_clip's terms."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class Source(Record):
     """A checkpoint on this machine, and how open_clip is told to build it."""
 
     model: str

@@ -37,8 +37,6 @@ class SupervisedClassifier(Classifier):
             dim=trunk.dim,
             weights_digest=tuned[0] if tuned else trunk.digest,
             architecture=trunk.architecture,
-            preprocessing=trunk.preprocess,
-            precision=precision,
         )
         super().__init__(spec, identity, lambda: tower)
         self._trunk, self._tuned, self._watch = trunk, tuned, loading.watch
