@@ -14,25 +14,13 @@ from typing import Any, Literal, cast
 
 from evaluation.errors import VeilleError
 from evaluation.models import cards
-from evaluation.models.base import Explainable, Loading, Maker, Predictor
+from evaluation.models.base import Loading, Maker
 from evaluation.models.checkpoints import is_path
 from evaluation.models.embedder import Classifier
 from evaluation.models.hub import hub_offline
 from evaluation.records import KINDS, Availability, Fetched, ModelCard, ModelSpec
-from evaluation.stores.embeddings import Embedder
 
-__all__ = [
-    "Classifier",
-    "Embedder",
-    "Explainable",
-    "Loading",
-    "Predictor",
-    "availability",
-    "fetch",
-    "load_model",
-    "model_card",
-    "opened",
-]
+__all__ = ["Classifier", "Loading", "availability", "fetch", "load_model", "model_card", "opened"]
 
 
 def _maker(spec: ModelSpec) -> Maker:

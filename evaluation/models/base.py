@@ -180,11 +180,7 @@ def check_options(spec: records.ModelSpec, known: Mapping[str, type]) -> None:
                 where=spec.name,
                 remedy=f"known options: {', '.join(sorted(known)) or 'none'}",
             )
-        # bool is an int in Python, not in a study file.
-        right = isinstance(value, known[name]) and (
-            known[name] is bool or not isinstance(value, bool)
-        )
-        if not right:
+        if type(value) is not known[name]:  # bool is an int in Python, not in a study file
             raise ModelError(
                 f'the option "{name}" must be a {known[name].__name__}, not {value!r}',
                 where=spec.name,

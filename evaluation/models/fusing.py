@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,23 +56,20 @@ def _pairs(tower: nn.Module, probe: torch.Tensor) -> tuple[list[tuple[str, str]]
     made: dict[int, tuple[str, torch.Tensor]] = {}
     pairs: list[tuple[str, str]] = []
 
-    def note(name: str) -> Any:
+    def note(name: str, _module: nn.Module, _inputs: Any, output: torch.Tensor) -> None:
         # The tensor is kept as well: its id may be taken again once it is gone.
-        return lambda _module, _inputs, output: made.update({id(output): (name, output)})
+        made[id(output)] = (name, output)
 
-    def meet(name: str) -> Any:
-        def seen(_module: nn.Module, inputs: tuple[Any, ...]) -> None:
-            if inputs and id(inputs[0]) in made:
-                pairs.append((made[id(inputs[0])][0], name))
-
-        return seen
+    def meet(name: str, _module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        if inputs and id(inputs[0]) in made:
+            pairs.append((made[id(inputs[0])][0], name))
 
     with ExitStack() as stack:
         for name, module in tower.named_modules():
             if isinstance(module, nn.Conv2d):
-                stack.callback(module.register_forward_hook(note(name)).remove)
+                stack.enter_context(module.register_forward_hook(partial(note, name)))
             elif isinstance(module, nn.BatchNorm2d) and module.track_running_stats:
-                stack.callback(module.register_forward_pre_hook(meet(name)).remove)
+                stack.enter_context(module.register_forward_pre_hook(partial(meet, name)))
         expected = _unit(tower(probe))
     names = [name for pair in pairs for name in pair]
     # A convolution that two norms read, or a module that runs twice, is no pair.

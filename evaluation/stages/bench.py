@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from evaluation import records
 from evaluation.data.photos import open_photo
 from evaluation.errors import DataError
-from evaluation.models import Classifier, Embedder
+from evaluation.models import Classifier
 from evaluation.records import EmbeddingCost, FloatArray, Fold, Head, ModelSpec, PromptSet, Support
 from evaluation.scoring.metrics import softmax
 from evaluation.stages.cost import PeakMemory, seconds_of
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData
+from evaluation.stores.embeddings import Embedder
 from evaluation.stores.feeding import EmbeddingRun, decode, embed
 
 READ: tuple[Fold, Fold] = ("train", "validation")

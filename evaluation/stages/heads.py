@@ -13,7 +13,7 @@ from evaluation import records
 from evaluation.data.loading import chooses
 from evaluation.data.prompts import resolve_prompts
 from evaluation.errors import DataError
-from evaluation.models import Predictor
+from evaluation.models.base import Predictor
 from evaluation.records import Case, FloatArray, Fold, Head, Predictions, RepeatedScores, Support
 from evaluation.scoring.metrics import softmax
 from evaluation.scoring.strays import Scores, measure_strays, stray_scores
@@ -44,7 +44,7 @@ class CaseHead(Predictor):
     precision: str
 
     def predict(self, samples: Sequence[records.Sample]) -> Predictions:
-        """See :meth:`evaluation.models.Predictor.predict`."""
+        """See :meth:`evaluation.models.base.Predictor.predict`."""
         logits = np.stack([self.logits[sample.id] for sample in samples])
         return Predictions.of(self.classes, samples, softmax(logits), logits)
 

@@ -14,7 +14,8 @@ from typing import Any, cast
 from evaluation import records, scoring
 from evaluation.data.photos import open_photo
 from evaluation.errors import ModelError, VeilleError, WeightsUnavailable, one_line
-from evaluation.models import Classifier, Predictor
+from evaluation.models import Classifier
+from evaluation.models.base import Predictor
 from evaluation.records import Case, Head, Predictions, RunRecord, Timings
 from evaluation.scoring.projection import project
 from evaluation.stages import provenance

@@ -68,7 +68,7 @@ TOYS = Path(__file__).with_name("toy")
 
 
 class PlainModel:
-    """Any tower as an :class:`evaluation.models.Explainable`; counts what it is asked."""
+    """Any tower as an :class:`evaluation.models.base.Explainable`; counts what it is asked."""
 
     def __init__(
         self,

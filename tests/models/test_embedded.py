@@ -28,7 +28,7 @@ from evaluation.data.loading import load_dataset
 from evaluation.data.photos import open_photo
 from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable
 from evaluation.models import Loading, availability, embedded, load_model
-from evaluation.models.text import OpenClipTexts, SentenceEncoder
+from evaluation.models.text import SentenceEncoder
 from evaluation.records import DatasetSpec, PromptSet
 from tests.conftest import Assembly
 from tests.models.conftest import EMBEDDED
@@ -452,8 +452,7 @@ def test_the_text_encoder_reads_256_tokens(embedded_model: Any) -> None:
 
 def test_its_texts_are_those_of_open_clip(embedded_model: Any) -> None:
     """NumPy's BERT and open_clip's text tower: the same features, and the same tokens counted."""
-    built = embedded_model._build()
-    theirs = OpenClipTexts(built.model, built.tokenizer, built.tower.device)
+    theirs = embedded_model._build().texts
     ours = embedded_model.text_tower
     assert isinstance(ours, SentenceEncoder)
     some = (*SENTENCES, "caf\u00e9 &amp; th\u00e9", "mug " * 400, "\u2014")

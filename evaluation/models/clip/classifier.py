@@ -12,12 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
-from evaluation.errors import (
-    ArtefactError,
-    WeightsMismatch,
-    WeightsUnavailable,
-    one_line,
-)
+from evaluation.errors import ArtefactError, WeightsMismatch, WeightsUnavailable, one_line
 from evaluation.files import write_bytes
 from evaluation.models import embedded
 from evaluation.models.base import FINGERPRINT_VERSION, Loading, check_options, fingerprint_of
@@ -83,7 +78,7 @@ class Built(NamedTuple):
     """What open_clip makes of a source."""
 
     model: Any
-    tokenizer: Any
+    texts: OpenClipTexts
     tower: Tower
 
 
@@ -128,8 +123,7 @@ class ClipClassifier(Classifier):
         if self._source.sealed is not None:
             file = self._source.checkpoint
             return SentenceEncoder(file.parent, file, embedded.CONTEXT_LENGTH)
-        built = self._build()
-        return OpenClipTexts(built.model, built.tokenizer, built.tower.device)
+        return self._build().texts
 
     def embed_texts(self, texts: Sequence[str]) -> FloatArray:
         """N texts to (N, D) float64 of unit length; with a store each is embedded once."""
@@ -252,7 +246,7 @@ def _build(spec: ModelSpec, source: Source, loading: Loading) -> Built:
         device=device,
         precision=loading.precision,
     )
-    return Built(model=model, tokenizer=_tokenizer(spec, source), tower=tower)
+    return Built(model, OpenClipTexts(model, _tokenizer(spec, source), device), tower)
 
 
 def _tokenizer(spec: ModelSpec, source: Source) -> Any:
