@@ -30,9 +30,9 @@ from evaluation.errors import ModelError, Reason, WeightsUnavailable, one_line
 from evaluation.models.base import READY, Loading, Predictor, check_options
 from evaluation.stores.sqlite_file import SqliteFile, Table
 
-OPTIONS: Mapping[str, type] = {
-    "endpoint": str, "key_variable": str, "send_photos": bool, "samples": int, "side": int,
-    "seconds": int, "price_in": float, "price_out": float, "max_cost": float,
+OPTIONS: Mapping[str, records.Option] = {
+    "endpoint": "", "key_variable": "OPENAI_API_KEY", "send_photos": False, "samples": 1,
+    "side": 512, "seconds": 60, "price_in": 0.0, "price_out": 0.0, "max_cost": math.inf,
 }  # fmt: skip
 """Address, and the environment variable of its key; photos may leave this machine; answers a
 photo; longest side of a photo, pixels; seconds to wait; prices of a million tokens, and the cap."""
@@ -80,23 +80,18 @@ class ChatModel(Predictor):
         prompts: records.PromptSet | None,
     ) -> None:
         self.spec, self._loading, self._classes, self._prompts = spec, loading, classes, prompts
-        options = spec.options
-        self._endpoint = str(options.get("endpoint", ""))
-        self.weights_digest = records.digest_of([self._endpoint, spec.weights])
-        self._samples = int(options.get("samples", 1))
-        self._side = int(options.get("side", 512))
-        self._cap = float(options.get("max_cost", math.inf))
+        self._options: Mapping[str, Any] = {**OPTIONS, **spec.options}
+        self.weights_digest = records.digest_of([self._options["endpoint"], spec.weights])
 
     @cached_property
     def _client(self) -> Any:
         from openai import OpenAI
 
-        options = self.spec.options
         return OpenAI(
-            base_url=self._endpoint,
-            api_key=os.environ.get(str(options.get("key_variable", "OPENAI_API_KEY")), "none"),
+            base_url=self._options["endpoint"],
+            api_key=os.environ.get(self._options["key_variable"], "none"),
             max_retries=TRIES,
-            timeout=float(options.get("seconds", 60)),
+            timeout=self._options["seconds"],
         )
 
     def reading(self, prompts: records.PromptSet | None) -> ChatModel:
@@ -145,7 +140,7 @@ class ChatModel(Predictor):
         texts = ("; ".join(prompts.sentences(label)) for label in self._classes)
         lines = [f"{number}. {text}" for number, text in enumerate(texts, start=1)]
         question = _TEXT.format(list="\n".join(lines))
-        asked = records.digest_of([self.weights_digest, question, self._side])
+        asked = records.digest_of([self.weights_digest, question, self._options["side"]])
         photos = {sample.digest: sample for sample in samples}
         kept: dict[str, dict[int, Answer]] = {digest: {} for digest in photos}
         with SqliteFile(
@@ -156,7 +151,7 @@ class ChatModel(Predictor):
         ) as store:
             for _, photo, sample, number, shares, *tokens in store.rows(_ANSWERS, [asked], photos):
                 kept[photo][sample] = Answer(number, tuple(json.loads(shares)), *tokens)
-            numbers = range(self._samples)
+            numbers = range(self._options["samples"])
             missing = [(photo, i) for photo in photos for i in numbers if i not in kept[photo]]
             if missing:
                 self._require_leave(len(missing), question)
@@ -175,30 +170,29 @@ class ChatModel(Predictor):
 
     def _require_leave(self, count: int, question: str) -> None:
         """Before the first question: may the photos leave, and is the estimate below the cap?"""
-        if not _is_local(self._endpoint) and not self.spec.options.get("send_photos"):
+        endpoint = self._options["endpoint"]
+        if not _is_local(endpoint) and not self._options["send_photos"]:
             raise ModelError(
-                f"{count} photos would be sent to {urlsplit(self._endpoint).hostname}",
+                f"{count} photos would be sent to {urlsplit(endpoint).hostname}",
                 where=self.spec.name,
                 remedy="write options.send_photos = true in the study, if they may leave",
             )
-        tokens = len(question) / _LETTERS_A_TOKEN + (self._side / _PIXELS_A_TOKEN) ** 2
+        tokens = len(question) / _LETTERS_A_TOKEN + (self._options["side"] / _PIXELS_A_TOKEN) ** 2
         guess = Answer(number=0, shares=(), tokens_in=round(tokens), tokens_out=_TOKENS_OUT)
         price = count * self._price(guess)
         self._cap_at(price, f"{count} answers would cost some {price:.2f}")
 
     def _cap_at(self, price: float, what: str) -> None:
-        if price > self._cap:
+        if price > (cap := self._options["max_cost"]):
             raise ModelError(
-                f"{what}, and max_cost is {self._cap:g}",
+                f"{what}, and max_cost is {cap:g}",
                 where=self.spec.name,
                 remedy="raise max_cost: what was answered is kept",
             )
 
     def _price(self, answer: Answer) -> float:
-        price_in, price_out = (
-            float(self.spec.options.get(f"price_{way}", 0)) for way in ("in", "out")
-        )
-        return (answer.tokens_in * price_in + answer.tokens_out * price_out) / 1e6
+        prices = self._options["price_in"], self._options["price_out"]
+        return float(answer.tokens_in * prices[0] + answer.tokens_out * prices[1]) / 1e6
 
     def _ask(self, sample: records.Sample, question: str) -> Answer:
         from openai import OpenAIError
@@ -210,9 +204,9 @@ class ChatModel(Predictor):
             "required": ["number"],
             "additionalProperties": False,
         }
-        alone = self._samples == 1
+        alone = self._options["samples"] == 1
         image, jpeg = open_photo(sample.image, sample.bits), io.BytesIO()
-        image.thumbnail((self._side, self._side))
+        image.thumbnail((self._options["side"],) * 2)
         image.save(jpeg, "JPEG", quality=90)
         photo = {"url": f"data:image/jpeg;base64,{base64.b64encode(jpeg.getvalue()).decode()}"}
         content = [{"type": "text", "text": question}, {"type": "image_url", "image_url": photo}]
@@ -233,7 +227,7 @@ class ChatModel(Predictor):
         except (OpenAIError, ValueError, AttributeError, IndexError, TypeError) as error:
             raise ModelError(
                 f"the server gave no answer ({one_line(error, 120)})",
-                where=f"{self.spec.name}, {self._endpoint}",
+                where=f"{self.spec.name}, {self._options['endpoint']}",
                 remedy="try again later: what was answered is kept",
             ) from error
         number, shares = _read(choice, numbers)
@@ -280,7 +274,7 @@ def _is_local(endpoint: str) -> bool:
 
 def availability(spec: records.ModelSpec, *, offline: bool) -> records.Availability:
     """Whether it could be asked; see :class:`evaluation.models.base.Maker`."""
-    endpoint = str(spec.options.get("endpoint", ""))
+    endpoint = str(spec.options.get("endpoint", OPTIONS["endpoint"]))
     trouble: tuple[str, str, Reason]
     if importlib.util.find_spec("openai") is None:
         trouble = "it needs the package openai", 'pip install "veille-clip[chat]"', "no-package"
@@ -306,7 +300,7 @@ def load(spec: records.ModelSpec, loading: Loading) -> ChatModel:
     Raises :class:`WeightsUnavailable`: it cannot be asked here and now; :class:`ModelError`: the
     options make no sense.
     """
-    check_options(spec, OPTIONS)
+    check_options(spec, {name: type(value) for name, value in OPTIONS.items()})
     availability(spec, offline=loading.offline)
     if loading.photos is None:
         raise ModelError("it needs a study to belong to", where=spec.name)

@@ -87,8 +87,7 @@ class Published(Record):
         """The file, once its library has made its entry of what was fetched."""
         return remote.place
 
-    def here(self, *, offline: bool) -> Path | None:
-        """The same as :meth:`cached`; raises :class:`WeightsUnavailable` when it may not be had."""
+    def _here(self, *, offline: bool) -> Path | None:
         path = self.cached()
         if path is None and offline:
             raise _refused(self.what, "offline", "--offline", "run once with the network")
@@ -99,7 +98,7 @@ class Published(Record):
 
         Raises :class:`WeightsUnavailable` when it may not be asked, or does not answer.
         """
-        if self.here(offline=offline) is not None:
+        if self._here(offline=offline) is not None:
             return READY
         return Availability(
             ready=False,
@@ -112,7 +111,7 @@ class Published(Record):
 
         Raises :class:`WeightsUnavailable` when it cannot be had.
         """
-        if (path := self.here(offline=loading.offline)) is not None:
+        if (path := self._here(offline=loading.offline)) is not None:
             return path
         remote = self.announced()
         announced.download(remote, what=self.what, progress=loading.progress)
@@ -153,14 +152,11 @@ class HubFile(Published):
 
         if self.config is not None and self.config.cached() is None:
             self.config.announced()
-        timeout = constants.HF_HUB_ETAG_TIMEOUT
+        ask = partial(get_hf_file_metadata, timeout=constants.HF_HUB_ETAG_TIMEOUT)
         with _asking(constants.ENDPOINT, self.what):
             for name in self.names:
-                ask = partial(
-                    get_hf_file_metadata, hf_hub_url(self.repository, name), timeout=timeout
-                )
                 try:
-                    head = announced.patiently(ask)
+                    head = announced.patiently(partial(ask, hf_hub_url(self.repository, name)))
                     break
                 except Exception as error:
                     if name == self.names[-1] or announced.http_status(error) != _NOT_FOUND:
@@ -220,11 +216,8 @@ def digest_in_url(url: str) -> str:
 
     OpenAI's hold it as a folder, open_clip's and torchvision's as the end of the file's name.
     """
-    path = PurePosixPath(urlsplit(url).path)
-    for part in (path.parent.name, path.stem.rpartition("-")[2]):
-        if re.fullmatch(r"[0-9a-f]{8}|[0-9a-f]{64}", part):
-            return part
-    return ""
+    match = re.search(r"[/-]([0-9a-f]{8}|[0-9a-f]{64})(/[^/]+|\.\w+)$", urlsplit(url).path)
+    return match[1] if match else ""
 
 
 # ------------------------------------------------------------------------ asking
