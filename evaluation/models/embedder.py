@@ -37,52 +37,40 @@ class Identity(Record):
     preprocessing: Mapping[str, Any]
 
 
-class Tower(Record, eq=False):
+class Tower:
     """An image tower on its device."""
 
-    module: torch.nn.Module
-    """As it is, for maps and training."""
-    quick: torch.nn.Module
-    """For inference: the same with its norms fused, or ``module`` itself."""
-    transform: Callable[[Image.Image], torch.Tensor]
-    preprocessing: Mapping[str, Any]
-    """What ``transform`` does, under the keys of open_clip's ``PreprocessCfg``."""
-    layout: torch.memory_format
-    device: torch.device
-    precision: str
-
-    @classmethod
-    def of(
-        cls,
+    def __init__(
+        self,
         module: torch.nn.Module,
         transform: Callable[[Image.Image], torch.Tensor],
         preprocessing: Mapping[str, Any],
         *,
         device: torch.device,
         precision: str,
-    ) -> Tower:
-        """A module of that precision on that device, made as fast as it gets."""
+    ) -> None:
+        """A module of that precision on that device, made as fast as it gets.
+
+        ``preprocessing`` says what ``transform`` does, under the keys of open_clip's
+        ``PreprocessCfg``.
+        """
         import torch
 
+        self.transform, self.preprocessing = transform, preprocessing
+        self.device, self.precision, self.dtype = device, precision, dtype_of(precision)
         # More convolutions than a patch embedding are worth laying out photos channels last.
         convolutional = sum(isinstance(layer, torch.nn.Conv2d) for layer in module.modules()) > 1
-        layout = torch.channels_last if convolutional else torch.contiguous_format
-        module = module.to(memory_format=layout)
+        self.layout = torch.channels_last if convolutional else torch.contiguous_format
+        self.module = module.to(memory_format=self.layout)
+        """As it is, for maps and training."""
         warn_of_emulation(device, precision)
         if device.type == "cpu":
             keep_freed_memory()
         quick = None
         if convolutional and precision == "fp32":
-            quick = fused(module, input_size(preprocessing))
-        return cls(
-            module=module,
-            quick=quick or module,
-            transform=transform,
-            preprocessing=preprocessing,
-            layout=layout,
-            device=device,
-            precision=precision,
-        )
+            quick = fused(self.module, input_size(preprocessing))
+        self.quick = quick or self.module
+        """For inference: the same with its norms fused, or ``module`` itself."""
 
     def identity(
         self, *, dim: int, weights_digest: str, architecture: Mapping[str, Any]
@@ -204,9 +192,7 @@ class Classifier(ABC):
 
     def _features(self, module: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         tower = self._tower()
-        output = module(
-            pixels.to(tower.device, dtype_of(tower.precision), memory_format=tower.layout)
-        )
+        output = module(pixels.to(tower.device, tower.dtype, memory_format=tower.layout))
         # CoCa's tower gives its tokens as well.
         features: torch.Tensor = output[0] if isinstance(output, tuple) else output
         return features.float()
@@ -216,7 +202,7 @@ class Classifier(ABC):
         """The trunk of open_clip's timm towers, or the whole tower of any other."""
         import torch
 
-        tower, dtype = self._tower(), dtype_of(self.precision)
+        tower = self._tower()
         module, quick = (getattr(made, "trunk", made) for made in (tower.module, tower.quick))
 
         def embed(pixels: torch.Tensor) -> FloatArray:
@@ -227,7 +213,7 @@ class Classifier(ABC):
             features = features.to(tower.device)
             if module is not tower.module:
                 # Not the fused copy's, which was made in inference mode: no gradient goes through.
-                features = tower.module.get_submodule("head")(features.to(dtype)).float()
+                features = tower.module.get_submodule("head")(features.to(tower.dtype)).float()
             return self._scaled(features)
 
         key = fingerprint_of(

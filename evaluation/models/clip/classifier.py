@@ -239,7 +239,7 @@ def _build(spec: ModelSpec, source: Source, loading: Loading) -> Built:
         model.to(device=device, dtype=dtype_of(loading.precision))
         for name, value in exact.items():
             getattr(model, name).data = value.to(device)
-    tower = Tower.of(
+    tower = Tower(
         model.eval().visual,
         transform,
         model.visual.preprocess_cfg,

@@ -30,7 +30,7 @@ class SupervisedClassifier(Classifier):
     ) -> None:
         device, precision = pick_device(loading.device), check_precision(loading.precision)
         module = trunk.module.to(device, dtype_of(precision)).eval()
-        tower = Tower.of(
+        tower = Tower(
             module, trunk.transform, trunk.preprocess, device=device, precision=precision
         )
         identity = tower.identity(
