@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "module", "net", "network")
 """Keys under which a training loop keeps the weights, beside its own numbers."""
-PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.")
-"""Of all names, when the network is a part of what was saved."""
-_WRITERS = {"module.": " (DataParallel)", "_orig_mod.": " (torch.compile)"}
+PREFIXES = {"module.": " (DataParallel)", "_orig_mod.": " (torch.compile)"} | dict.fromkeys(
+    ("model.", "net.", "network.", "backbone."), ""
+)
+"""Of all names, when the network is a part of what was saved, and who writes them so."""
 _FLOATS = ("weight", "bias", "running_mean", "running_var")
 
 
@@ -118,7 +119,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     state, prefix = _without_prefix(state)
     for name, value in state.items():
         _refuse_odd(name, value, path)
-    form += [f"below {prefix}{_WRITERS.get(prefix, '')}"] if prefix else []
+    form += [f"below {prefix}{PREFIXES.get(prefix, '')}"] if prefix else []
     return Checkpoint(tensors=state, form=", ".join(form))
 
 

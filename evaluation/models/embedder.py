@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Identity(Record):
-    """What the embeddings of a model are; plain, so that it can be kept without the model."""
+    """What a model is beside its tower; plain, so that it can be kept without one."""
 
     fingerprint: str
     dim: int
@@ -35,6 +35,9 @@ class Identity(Record):
     architecture: Mapping[str, Any]
     """What builds the tower, without what fusing changes of it."""
     preprocessing: Mapping[str, Any]
+    logit_scale: float = 1.0
+    """By which a head of texts is multiplied; ``logit_bias`` is added (SigLIP)."""
+    logit_bias: float = 0.0
 
 
 class Tower:
@@ -73,7 +76,7 @@ class Tower:
         """For inference: the same with its norms fused, or ``module`` itself."""
 
     def identity(
-        self, *, dim: int, weights_digest: str, architecture: Mapping[str, Any]
+        self, *, dim: int, weights_digest: str, architecture: Mapping[str, Any], **logits: float
     ) -> Identity:
         """What its embeddings are, of weights and an architecture that say themselves apart."""
         norms = {} if self.quick is self.module else {"norms": "fused"}
@@ -90,6 +93,7 @@ class Tower:
             weights_digest=weights_digest,
             architecture=architecture,
             preprocessing=self.preprocessing,
+            **logits,
         )
 
 

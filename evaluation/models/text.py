@@ -121,6 +121,8 @@ class SentenceEncoder:
 
     def _states(self, ids: NDArray[np.int64], shown: NDArray[np.bool_]) -> Rows:
         """(B, T, D) of the last layer, for (B, T) tokens of which some are padding."""
+        from scipy.special import erf
+
         table = self._tensors
         states: Rows = table["embeddings.word_embeddings.weight"][ids]
         states = states + table["embeddings.position_embeddings.weight"][: ids.shape[1]]
@@ -131,7 +133,8 @@ class SentenceEncoder:
             read = self._attended(f"{layer}.attention.self", states, shown)
             read = self._linear(f"{layer}.attention.output.dense", read)
             states = self._normed(f"{layer}.attention.output.LayerNorm", states + read)
-            wide = _gelu(self._linear(f"{layer}.intermediate.dense", states))
+            wide = self._linear(f"{layer}.intermediate.dense", states)
+            wide = wide * (1 + erf(wide / np.float32(2**0.5))) / 2  # GELU
             narrow = self._linear(f"{layer}.output.dense", wide)
             states = self._normed(f"{layer}.output.LayerNorm", states + narrow)
         return states
@@ -164,13 +167,6 @@ class SentenceEncoder:
         )
         result: Rows = centred / scale * self._tensors[f"{name}.weight"]
         return result + self._tensors[f"{name}.bias"]
-
-
-def _gelu(rows: Rows) -> Rows:
-    from scipy.special import erf
-
-    result: Rows = rows * (1 + erf(rows / np.float32(2**0.5))) / 2
-    return result
 
 
 def _clean(sentence: str) -> str:

@@ -158,7 +158,7 @@ def test_a_sigmoid_model_s_bias_is_in_its_logits(tmp_path: Path) -> None:
     image = model.preprocess(_photo())[None]
     tokens = open_clip.get_tokenizer("tiny-vit")(["a rug"])
     with torch.inference_mode():
-        expected = model.model.get_logits(image, tokens)[0][0, 0]
+        expected = model._build().model.get_logits(image, tokens)[0][0, 0]
     assert head.logits(model.embed_images(image))[0, 1] == pytest.approx(float(expected), abs=1e-5)
 
 
@@ -218,7 +218,7 @@ def test_its_forward_pass_is_differentiable_and_gives_the_embeddings(checkpoint:
     assert images.grad is not None
     assert images.grad[0].any()
     assert not images.grad[1].any()
-    assert model.image_tower is model.model.visual
+    assert model.image_tower is model._build().model.visual
     assert {"size", "resize_mode", "mean", "std"} <= set(model.preprocessing)
 
 

@@ -359,13 +359,13 @@ def test_padding_does_not_change_a_text(embedded_model: Any) -> None:
     tokens = open_clip.get_tokenizer(f"local-dir:{_folder(embedded_model)}")(list(SENTENCES[:1]))
     assert tokens.shape == (1, embedded.CONTEXT_LENGTH)
     with torch.inference_mode():
-        padded = embedded_model.model.encode_text(tokens, normalize=True).numpy()[0]
+        padded = embedded_model._build().model.encode_text(tokens, normalize=True).numpy()[0]
     assert np.abs(together[0] - embedded_model.embed_texts(SENTENCES[:1])[0]).max() < 1e-5
     assert np.abs(together[0] - padded).max() < 1e-5
 
 
 def _folder(model: Any) -> str:
-    return str(Path(model.model.text.config._name_or_path))
+    return str(Path(model._build().model.text.config._name_or_path))
 
 
 def test_a_text_beyond_the_context_is_named(embedded_model: Any) -> None:

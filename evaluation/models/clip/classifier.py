@@ -23,7 +23,7 @@ from evaluation.models.embedder import Classifier, Identity, Tower
 from evaluation.models.hub import HUB_CONFIG, hub_offline, require_hub
 from evaluation.models.text import OpenClipTexts, SentenceEncoder, TextTower, class_embeddings
 from evaluation.records import FloatArray, Head, ModelSpec, PromptSet, digest_of
-from evaluation.records.base import Record, unit
+from evaluation.records.base import unit
 from evaluation.stores import json_file
 
 if TYPE_CHECKING:
@@ -82,14 +82,6 @@ class Built(NamedTuple):
     tower: Tower
 
 
-class Known(Record):
-    """What a head needs of a model, beside texts: kept from its first load."""
-
-    tower: Identity
-    logit_scale: float
-    logit_bias: float
-
-
 class ClipClassifier(Classifier):
     """A zero-shot model of open_clip; see :class:`evaluation.models.Classifier`.
 
@@ -104,18 +96,13 @@ class ClipClassifier(Classifier):
         self,
         spec: ModelSpec,
         source: Source,
-        known: Known,
+        known: Identity,
         build: Callable[[], Built],
         store: EmbeddingStore | None,
     ) -> None:
         """A model of a source; ``build`` makes both towers, once, and the store keeps texts."""
-        super().__init__(spec, known.tower, lambda: build().tower)
+        super().__init__(spec, known, lambda: build().tower)
         self._source, self._known, self._build, self._store = source, known, build, store
-
-    @property
-    def model(self) -> Any:
-        """Open_clip's."""
-        return self._build().model
 
     @cached_property
     def text_tower(self) -> TextTower:
@@ -192,7 +179,7 @@ def load(spec: ModelSpec, loading: Loading) -> ClipClassifier:
     }
     file = loading.cache / "models" / f"{digest_of(described)[:32]}.json"
     try:
-        known = json_file.read_plain(file, Known)
+        known = json_file.read_plain(file, Identity)
     except ArtefactError:  # none is kept, or none that can be read
         known = _known(source, build(), digest)
         with suppress(OSError):  # where there is a cache that can be written
@@ -201,9 +188,9 @@ def load(spec: ModelSpec, loading: Loading) -> ClipClassifier:
     return ClipClassifier(spec, source, known, build, loading.store)
 
 
-def _known(source: Source, built: Built, digest: str) -> Known:
+def _known(source: Source, built: Built, digest: str) -> Identity:
     bias = getattr(built.model, "logit_bias", None)
-    identity = built.tower.identity(
+    return built.tower.identity(
         dim=int(source.config["embed_dim"]),
         weights_digest=digest,
         architecture={
@@ -212,9 +199,6 @@ def _known(source: Source, built: Built, digest: str) -> Known:
             "vision": source.config["vision_cfg"],
             "quick_gelu": source.overrides["force_quick_gelu"],
         },
-    )
-    return Known(
-        tower=identity,
         logit_scale=float(built.model.logit_scale.detach().double().exp()),
         logit_bias=0.0 if bias is None else float(bias.detach().double()),
     )

@@ -30,9 +30,7 @@ class SupervisedClassifier(Classifier):
     ) -> None:
         device, precision = pick_device(loading.device), check_precision(loading.precision)
         module = trunk.module.to(device, dtype_of(precision)).eval()
-        tower = Tower(
-            module, trunk.transform, trunk.preprocess, device=device, precision=precision
-        )
+        tower = Tower(module, trunk.transform, trunk.preprocess, device=device, precision=precision)
         identity = tower.identity(
             dim=trunk.dim,
             weights_digest=tuned[0] if tuned else trunk.digest,
