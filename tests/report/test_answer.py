@@ -21,7 +21,6 @@ from evaluation.records import (
     StudyResults,
 )
 from evaluation.report.kit.language import Language, speaking
-from evaluation.report.pages.prompts import choices
 from evaluation.report.site.render import render
 from evaluation.report.study import answer
 from evaluation.report.study.here import Here
@@ -422,7 +421,7 @@ def test_texts_made_from_labels_say_so(tmp_path: Path) -> None:
     )
     diagnosis = PromptDiagnosis(model="embedded", choice=choice)
     compared = replace(results.comparison, prompts=(diagnosis,))
-    (said,) = choices(here(replace(view.results, comparison=compared)).view).values()
-    assert printed("choice", said, of="_macros.jinja").endswith(
+    place = here(replace(view.results, comparison=compared))
+    assert printed("choice", place, choice, of="_macros.jinja").endswith(
         "Ces textes sont tirés des étiquettes d’apprentissage."
     )

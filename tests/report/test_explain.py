@@ -430,17 +430,17 @@ def test_numbers_of_the_faithfulness_table(shop: StudyResults) -> None:
 def test_a_suggestion_is_told_with_its_measure(shop: StudyResults) -> None:
     """What validation gains, with its interval; the texts added; what nothing names."""
     (section,) = built(view_of(shop), "suggestion")["sections"]
-    said = printed("proposed", section)
+    said = printed("proposed", section["suggestion"], section["share"])
     assert f"passe de 66,7{T}% à 75,0{T}%" in said
     assert f"IC{N}95{T}% [−20,0{T};{N}35,0]".replace("−", "\u2212") in said
     assert f"2{N}photos gagnées, 1{N}perdue" in said
     assert "rien n’est établi" in said
-    assert section["proposal"] == "descriptions-precises"
+    assert section["suggestion"].proposal.name == "descriptions-precises"
     (only_class,) = section["classes"]  # the others have nothing to tell
     validated = printed("validated", only_class["validated"])
     assert "1 sur 3" in validated
     assert "3 avec la proposition" in validated
-    assert only_class["added"]["texts"] == ("Candles & lanterns",)
+    assert list(only_class["added"]["texts"]) == ["Candles & lanterns"]
     (confusion,) = only_class["confusions"]
     assert [one["label"] for one in confusion["photos"][0]["maps"]] == list(builder.AWKWARD[1::-1])
     assert only_class["uncovered"] is not None
@@ -459,7 +459,7 @@ def test_the_interval_chooses_what_is_said_of_a_proposal(
     changed = replace(found, gain=replace(found.gain, low=low, high=high))
     results = replace(shop, suggestions={explained.SUGGESTED: changed})
     (section,) = built(view_of(results), "suggestion")["sections"]
-    assert wanted in printed("proposed", section)
+    assert wanted in printed("proposed", section["suggestion"], section["share"])
 
 
 def test_a_suggestion_without_proposal_says_so(shop: StudyResults) -> None:
@@ -467,9 +467,9 @@ def test_a_suggestion_without_proposal_says_so(shop: StudyResults) -> None:
     found = replace(shop.suggestions[explained.SUGGESTED], proposal=None, after=None, gain=None)
     results = replace(shop, suggestions={explained.SUGGESTED: found})
     (section,) = built(view_of(results), "suggestion")["sections"]
-    said = printed("proposed", section)
+    said = printed("proposed", section["suggestion"], section["share"])
     assert "Rien n’est proposé" in said
-    assert section["proposal"] == ""
+    assert "ajoutez" not in text(only(results), "etudes/boutique/textes-plus-precis.md")
     assert f"ces textes en classent bien 66,7{T}%" in said
 
 

@@ -4,23 +4,25 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from evaluation.records import FewShot, FewShotPoint, LearningCurve
+from evaluation.records import FewShot, FewShotPoint
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.charts import LINES, Chart, chart, learning_plot
 from evaluation.report.kit.language import message, t
 from evaluation.report.kit.page import Part
 from evaluation.report.kit.tables import Cell, Col, Kind, Table, absent, number, table
 from evaluation.report.study.here import Here
-from evaluation.report.study.view import StudyView, interval_said, trace
+from evaluation.report.study.view import StudyView, interval_said, trace, trace_vectors
 from evaluation.report.study.worth import METHODS
 
 ALL = message("toutes")
 
+Titles = Mapping[str, str]
+"""Method of a curve to its name."""
+
 
 def build(here: Here) -> Mapping[str, Any] | None:
     """What the template prints; None when no learning curve was made."""
-    comparison = here.view.comparison
-    models = [model for model in comparison.few_shot if model.curves] if comparison else []
+    models = [model for model in here.view.concluded.few_shot if model.curves]
     if not models:
         return None
     used = dict.fromkeys(curve.method for model in models for curve in model.curves)
@@ -31,130 +33,49 @@ def build(here: Here) -> Mapping[str, Any] | None:
 
 
 def _model(here: Here, model: FewShot) -> Mapping[str, Any]:
-    anchor = links.slug(model.model)
-    tests = f"apprentissage-{anchor}-tests"
+    view, anchor, case = here.view, links.slug(model.model), model.zero_shot_case
+    known = {name: t(title) for name, title in METHODS.items()}
+    if model.zero_shot is None:
+        # Without texts there is no zero-shot classifier to add.
+        known["gda"] = t("GDA")
+    titles = {curve.method: known.get(curve.method, curve.method) for curve in model.curves}
+    tip = trace_vectors(model.model)
+    if case is not None:
+        tip = t("comparison.json, vecteurs de {model}, face à {case}", model=model.model, case=case)
+    run = view.runs.get(case or "")
     return {
+        "record": model,
         "anchor": f"courbes-{anchor}",
-        "title": here.view.model_name(model.model),
-        "zero_shot": _zero_shot(here, model),
-        "break_even": [_break_even(curve, f"#{tests}", _trace(model)) for curve in model.curves]
-        if model.zero_shot is not None
-        else [],
-        "chart": _chart(here.view, model, anchor),
-        "table": _table(here.view, model, tests),
-        "draws": len(model.seeds),
+        "titles": titles,
+        "tip": tip,
+        # What training has to beat; None for a model that reads no text.
+        "number": case
+        and model.zero_shot
+        and Part(
+            text=interval_said(model.zero_shot),
+            href=here.run(case),
+            title=trace(run) if run else "",
+        ),
+        "chart": _chart(view, model, f"apprentissage-{anchor}", titles, tip),
+        "table": _table(view, model, f"apprentissage-{anchor}-tests", titles, tip),
     }
-
-
-def _zero_shot(here: Here, model: FewShot) -> Mapping[str, Any] | None:
-    """What training has to beat; None for a model that reads no text."""
-    case = model.zero_shot_case
-    if model.zero_shot is None or case is None:
-        return None
-    run = here.view.runs.get(case)
-    tip = trace(run) if run else ""
-    number = Part(text=interval_said(model.zero_shot), href=here.run(case), title=tip)
-    return {"name": here.name(case), "number": number}
-
-
-def _break_even(curve: LearningCurve, href: str, title: str) -> Mapping[str, Any]:
-    """From how many labels a class a method beats zero-shot; its gain there leads to ``href``.
-
-    ``kind``: "never"; "all", where it takes all of them; else "some".
-    """
-    shots, tried = curve.break_even, {point.shots: point for point in curve.points}
-    over = None if shots is None or shots not in tried else tried[shots].over_zero_shot
-    points = wording.points(over.gain) if over else ""
-    return {
-        "name": wording.quote(_named(curve.method)),
-        "kind": "never" if shots is None else "some" if shots in tried else "all",
-        "shots": shots,
-        "most": max(point.images for point in curve.points),
-        "over": over and {"gain": Part(text=points, href=href, title=title), "interval": over},
-    }
-
-
-def _named(method: str) -> str:
-    return t(METHODS[method]) if method in METHODS else method
-
-
-def _method(name: str, model: FewShot) -> str:
-    # Without texts there is no zero-shot classifier to add.
-    alone = name == "gda" and model.zero_shot is None
-    return t("GDA") if alone else _named(name)
-
-
-def _line(name: str) -> int:
-    """The same line for a method, whatever the others of the plot."""
-    names = list(METHODS)
-    return names.index(name) % len(LINES) if name in names else len(LINES) - 1
 
 
 def _shots(point: FewShotPoint) -> str:
     return t(ALL) if point.shots is None else wording.count(point.shots)
 
 
-def _chart(view: StudyView, model: FewShot, anchor: str) -> Chart:
-    points = [
-        {
-            "line": str(_line(curve.method)),
-            "shots": _shots(point),
-            "mean": point.mean,
-            "low": point.low,
-            "high": point.high,
-        }
-        for curve in model.curves
-        for point in curve.points
-    ]
-    zero = model.zero_shot
-    level = None
-    if zero is not None and zero.value is not None:
-        low, high = (zero.value if bound is None else bound for bound in (zero.low, zero.high))
-        level = {"value": zero.value, "low": low, "high": high}
-    ends = wording.clauses(
-        t(
-            "{method} : {mean} à {mean2}",
-            method=_method(curve.method, model),
-            mean=wording.percent(curve.points[0].mean),
-            mean2=wording.percent(curve.points[-1].mean),
-        )
-        for curve in model.curves
-    )
-    keys = [(f"line-{_line(curve.method)}", _method(curve.method, model)) for curve in model.curves]
-    if level:
-        keys.append(("level", t("zero-shot, sans étiquette")))
-    return chart(
-        f"apprentissage-{anchor}",
-        partial(learning_plot, points, level),
-        view.draw,
-        title=t("Exactitude sur le test selon le nombre d’étiquettes, avec bandes à 95 %"),
-        alt=t(
-            "{model_name}, de la plus petite à la plus grande quantité d’étiquettes. {ends}.",
-            model_name=view.model_name(model.model),
-            ends=ends,
-        ),
-        table=_means(model, anchor, view.model_name(model.model)),
-        keys=keys,
-    )
-
-
-def _trace(model: FewShot) -> str:
-    """Where the numbers of a model's curves come from, as a tooltip."""
-    if model.zero_shot_case is None:
-        return t("comparison.json, vecteurs de {model}", model=model.model)
-    return t(
-        "comparison.json, vecteurs de {model}, face à {case}",
-        model=model.model,
-        case=model.zero_shot_case,
-    )
-
-
-def _means(model: FewShot, anchor: str, name: str) -> Table:
-    """Mean accuracy: a row for each number of photos, a column for each method."""
+def _chart(view: StudyView, model: FewShot, id_: str, titles: Titles, tip: str) -> Chart:
+    """Mean accuracy by number of labels, a line a method; the same line, whatever the others."""
+    lines = {name: place % len(LINES) for place, name in enumerate(METHODS)}
+    lines = {name: lines.get(name, len(LINES) - 1) for name in titles}
     points = {
         (curve.method, _shots(point)): point for curve in model.curves for point in curve.points
     }
-    sizes = dict.fromkeys(size for _, size in points)
+    zero, level = model.zero_shot, None
+    if zero is not None and zero.value is not None:
+        low, high = (zero.value if bound is None else bound for bound in (zero.low, zero.high))
+        level = {"value": zero.value, "low": low, "high": high}
 
     def mean(method: str, size: str) -> Cell | str:
         point = points.get((method, size))
@@ -162,18 +83,53 @@ def _means(model: FewShot, anchor: str, name: str) -> Table:
             return wording.DASH
         return number(point.mean, "percent", bare=True, within=(point.low, point.high))
 
-    return table(
-        f"apprentissage-{anchor}-donnees",
-        t("{model_name} : exactitude moyenne, en chiffres", model_name=name),
-        sizes,
-        Col(t("Photos par catégorie"), str),
-        *(Col(_method(curve.method, model), partial(mean, curve.method)) for curve in model.curves),
-        tip=_trace(model),
-        kind="",
+    name = view.model_name(model.model)
+    ends = wording.clauses(
+        t(
+            "{method} : {mean} à {mean2}",
+            method=titles[curve.method],
+            mean=wording.percent(curve.points[0].mean),
+            mean2=wording.percent(curve.points[-1].mean),
+        )
+        for curve in model.curves
+    )
+    plotted = [
+        {
+            "line": str(lines[method]),
+            "shots": shots,
+            "mean": point.mean,
+            "low": point.low,
+            "high": point.high,
+        }
+        for (method, shots), point in points.items()
+    ]
+    keys = [(f"line-{line}", titles[method]) for method, line in lines.items()]
+    return chart(
+        id_,
+        partial(learning_plot, plotted, level),
+        view.draw,
+        title=t("Exactitude sur le test selon le nombre d’étiquettes, avec bandes à 95 %"),
+        alt=t(
+            "{model_name}, de la plus petite à la plus grande quantité d’étiquettes. {ends}.",
+            model_name=name,
+            ends=ends,
+        ),
+        table=table(
+            f"{id_}-donnees",
+            t("{model_name} : exactitude moyenne, en chiffres", model_name=name),
+            dict.fromkeys(size for _, size in points),
+            Col(t("Photos par catégorie"), str),
+            *(Col(title, partial(mean, method)) for method, title in titles.items()),
+            tip=tip,
+            kind="",
+        ),
+        keys=[*keys, ("level", t("zero-shot, sans étiquette"))] if level else keys,
     )
 
 
-def _table(view: StudyView, model: FewShot, id_: str) -> Table:
+def _table(view: StudyView, model: FewShot, id_: str, titles: Titles, tip: str) -> Table:
+    """Each point, and what it gains."""
+
     def gain(row: tuple[str, FewShotPoint]) -> Cell:
         over, p = row[1].over_zero_shot, row[1].p_holm
         if over is None:
@@ -190,18 +146,16 @@ def _table(view: StudyView, model: FewShot, id_: str) -> Table:
         p = row[1].p_holm
         return absent() if p is None else number(p, "p")
 
+    name = view.model_name(model.model)
     return table(
         id_,
-        t(
-            "{model_name} : chaque point, et ce qu’il gagne",
-            model_name=view.model_name(model.model),
-        ),
-        [(curve.method, point) for curve in model.curves for point in curve.points],
+        t("{model_name} : chaque point, et ce qu’il gagne", model_name=name),
+        [(titles[curve.method], point) for curve in model.curves for point in curve.points],
         Col(t("Photos par catégorie"), lambda row: _shots(row[1])),
         Col(t("Photos étiquetées"), lambda row: Cell(text=wording.count(row[1].images))),
         Col(t("Exactitude moyenne"), mean),
         Col(t("Gain sur le zero-shot"), gain, t("points")),
         Col(t("p corrigé"), p_value, t("Holm")),
-        by=lambda row: _method(row[0], model),
-        tip=_trace(model),
+        by=lambda row: row[0],
+        tip=tip,
     )

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from evaluation.records import CaseChange, KeptState, Metric
+from evaluation.records import CaseChange, KeptState
 from evaluation.report.kit.charts import LINES, Chart, chart, learning_plot
 from evaluation.report.kit.language import t
 from evaluation.report.kit.tables import Col, Table, counted, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import titled
-from evaluation.report.study.view import trace, value
+from evaluation.report.study.view import trace
 
 SHOWN = 24
 """Photos that a case won or lost, at most."""
@@ -22,16 +22,14 @@ def build(here: Here) -> Mapping[str, Any] | None:
     if not states:
         return None
     return {
-        "method": here.to("methode", "au-fil-du-temps"),
         "chart": _chart(here, states),
         "states": [
             {
-                "name": state.name,
-                "scored": state.scored,
+                "state": state,
                 "changes": _changes(here, state, f"etat-{place}"),
                 "photos": [
                     {
-                        "title": here.view.case_name(change.case),
+                        "case": change.case,
                         "won": _links(here, change.won),
                         "lost": _links(here, change.lost),
                     }
@@ -47,15 +45,17 @@ def build(here: Here) -> Mapping[str, Any] | None:
 def _chart(here: Here, states: tuple[KeptState, ...]) -> Chart:
     """The best cases that were kept, state by state, and now."""
     view = here.view
-    now = {run.case: run.metric("accuracy") for run in view.scored}
-    kept = {change.case for state in states for change in state.changes} & set(now)
-    cases = sorted(kept, key=lambda case: -value(view.runs[case], "accuracy"))[: len(LINES)]
-    then = [(row.case, state.name, row.accuracy) for state in states for row in state.changes]
-    measured = [*then, *((case, t("maintenant"), now[case]) for case in cases)]
-    points: list[tuple[str, str, Metric]] = [
+    kept = {change.case for state in states for change in state.changes}
+    runs = [run for run in view.ranked if run.case in kept][: len(LINES)]
+    cases = [run.case for run in runs]
+    measured = (
+        *((row.case, state.name, row.accuracy) for state in states for row in state.changes),
+        *((run.case, t("maintenant"), run.metric("accuracy")) for run in runs),
+    )
+    points = [
         (case, name, metric)
         for case, name, metric in measured
-        if case in cases and metric is not None and metric.value is not None
+        if case in cases and metric and metric.value is not None
     ]
     return chart(
         "exactitude-dans-le-temps",

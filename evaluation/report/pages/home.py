@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from evaluation.records import Reference
-from evaluation.report.kit import links, wording
+from evaluation.report.kit import links
 from evaluation.report.kit.language import t
 from evaluation.report.kit.tables import Cell, Col, Table, absent, head, number, table
 from evaluation.report.pages import summary
@@ -24,7 +24,6 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Mapping[
         and {
             **summary.screen(leader),
             "anchor": links.slug(leader.view.study.name),
-            "home": leader.to("index"),
         },
         "others": [
             {
@@ -37,7 +36,7 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Mapping[
         ],
         "table": _studies_by_models(views) if others else None,
         "quoted": () if quoted is None else slide_tables(quoted, quoted.classes),
-        "source": "" if quoted is None else wording.told(quoted.source),
+        "reference": quoted,
     }
 
 

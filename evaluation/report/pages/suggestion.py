@@ -31,61 +31,49 @@ def build(here: Here) -> Model | None:
 
 
 def _section(here: Here, run: records.RunRecord, suggestion: records.Suggestion) -> Model:
-    measured = suggestion.after is not None and suggestion.gain is not None
+    proposed = suggestion.proposal.texts if suggestion.proposal else {}
     return {
         "title": here.view.case_title(run),
-        "before": suggestion.before,
+        "suggestion": suggestion,
         "share": Part(text=shown(suggestion.before), href=here.run(run.case), title=trace(run)),
-        "after": shown(suggestion.after),
-        "gain": suggestion.gain if measured else None,
-        "won": suggestion.only_after,
-        "lost": suggestion.only_before,
-        # How to measure a proposal on the test.
-        "proposal": suggestion.proposal.name if suggestion.proposal else "",
-        "far": suggestion.far,
-        "classes": tuple(
-            _class(here, run, suggestion, row)
+        # What validation says of a class: its confusions, the texts of the case, those added.
+        "classes": [
+            {
+                "validated": row,
+                "confusions": [_confusion(here, run, pair) for pair in row.confusions],
+                "uncovered": _uncovered(here.view, run, row) if row.uncovered else None,
+                "texts": explained.words(row.texts, run),
+                "added": explained.words(
+                    [text for text in proposed.get(row.label, ()) if text not in row.texts], run
+                ),
+            }
             for row in suggestion.classes
             if row.confusions or row.uncovered
-        ),
-    }
-
-
-def _class(
-    here: Here, run: records.RunRecord, suggestion: records.Suggestion, row: records.ClassSuggestion
-) -> Model:
-    """What validation says of one class: its confusions, the texts of the case, those added."""
-    kept = suggestion.proposal.texts.get(row.label, ()) if suggestion.proposal else ()
-    return {
-        "validated": row,
-        "confusions": tuple(_confusion(here, run, pair) for pair in row.confusions),
-        "uncovered": _uncovered(here.view, run, row) if row.uncovered else None,
-        "texts": explained.words(row.texts, run),
-        "added": explained.words(tuple(text for text in kept if text not in row.texts), run),
+        ],
     }
 
 
 def _confusion(here: Here, run: records.RunRecord, pair: records.ValidationConfusion) -> Model:
     """A class taken for another, and photos that show it."""
-    photos = []
-    for photo in pair.photos:
-        card = explained.card_of(here.view, run.case, photo)
-        pictures = tuple(
-            maps.map_of(here, run.case, photo, drawn, card=card) for drawn in photo.maps
-        )
-        photos.append(
+    cards = [explained.card_of(here.view, run.case, photo) for photo in pair.photos]
+    return {
+        "count": pair.count,
+        "predicted": pair.predicted,
+        "photos": [
             {
                 "title": card.title or card.id,
                 "answer": explained.answered(run.classes, photo),
                 "photo": maps.photo_picture(here, card),
-                "maps": pictures,
+                "maps": [
+                    maps.map_of(here, run.case, photo, drawn, card=card) for drawn in photo.maps
+                ],
             }
-        )
-    return {"count": pair.count, "predicted": pair.predicted, "photos": photos}
+            for card, photo in zip(cards, pair.photos, strict=True)
+        ],
+    }
 
 
 def _uncovered(view: StudyView, run: records.RunRecord, row: records.ClassSuggestion) -> Table:
-    why = trace(run)
     lang = run.prompts.language if run.prompts else ""
 
     def proposed(kind: records.UncoveredSubcategory) -> Cell:
@@ -95,7 +83,7 @@ def _uncovered(view: StudyView, run: records.RunRecord, row: records.ClassSugges
     def errors(kind: records.UncoveredSubcategory) -> Cell:
         wrong, of = kind.validation_errors, kind.validation_photos
         text = t("{wrong} sur {of}", wrong=wording.count(wrong), of=wording.count(of))
-        return number(wrong, "0", text=text, title=why)
+        return number(wrong, "0", text=text)
 
     return table(
         f"oubliees-{view.case_slugs[run.case]}-{view.study.classes.index(row.label)}",
@@ -103,17 +91,14 @@ def _uncovered(view: StudyView, run: records.RunRecord, row: records.ClassSugges
         row.uncovered,
         Col(t("Sous-catégorie"), lambda kind: kind.name),
         Col(t("Texte proposé"), proposed, numeric=False),
-        Col(
-            t("Apprentissage"),
-            lambda kind: number(kind.train_photos, "0", title=why),
-            t("photos"),
-        ),
+        Col(t("Apprentissage"), lambda kind: number(kind.train_photos, "0"), t("photos")),
         Col(t("Validation"), errors, t("erreurs sur photos")),
         Col(
             t("Texte le plus proche"),
-            lambda kind: Cell(text=kind.nearest_text, lang=lang, title=why),
+            lambda kind: Cell(text=kind.nearest_text, lang=lang),
             numeric=False,
         ),
-        Col(t("Cosinus"), lambda kind: number(kind.similarity, "0.00", title=why)),
+        Col(t("Cosinus"), lambda kind: number(kind.similarity, "0.00")),
+        tip=trace(run),
         kind="plain",
     )
