@@ -8,15 +8,12 @@ import click
 
 from evaluation.commands.beginning import evaluate, new, try_
 from evaluation.commands.checking import check, data, weights
-from evaluation.commands.comparing import baseline, compare
-from evaluation.commands.explaining import explain, suggest, watch
+from evaluation.commands.comparing import baseline, compare, explain, suggest, watch
 from evaluation.commands.options import say, short
 from evaluation.commands.publishing import print_study, publish, report, serve, site, slides
-from evaluation.commands.storing import cache, embed
-from evaluation.commands.using import drift, export, predict
-from evaluation.errors import VeilleError, VeilleWarning, printable
+from evaluation.commands.using import cache, drift, embed, export, predict
+from evaluation.errors import VeilleError, VeilleWarning, extras_remedy, printable
 from evaluation.study.config import list_studies
-from evaluation.usage import extras_remedy
 
 _EPILOG = """\b
 The usual way (in a checkout: tox -e eval -- --study NAME, tox -e site):
@@ -36,7 +33,17 @@ class _OneLine(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             with warnings.catch_warnings():
-                warnings.showwarning = _warn
+                as_python_does = warnings.showwarning
+
+                def show(
+                    message: Warning | str, category: type[Warning], *where: Any, **more: Any
+                ) -> None:
+                    if issubclass(category, VeilleWarning):
+                        say(f"warning: {printable(message)}", fg="yellow", err=True)
+                    else:
+                        as_python_does(message, category, *where, **more)
+
+                warnings.showwarning = show
                 return super().invoke(ctx)
         except VeilleError as error:
             _fail(error)
@@ -48,16 +55,6 @@ class _OneLine(click.Group):
                 f"this command needs the Python package {error.name}, which is not installed here"
             )
             _fail(VeilleError(what, remedy=extras_remedy()))
-
-
-_as_python_does = warnings.showwarning
-
-
-def _warn(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-    if issubclass(category, VeilleWarning):
-        say(f"warning: {printable(message)}", fg="yellow", err=True)
-    else:
-        _as_python_does(message, category, *where, **more)
 
 
 def _fail(error: VeilleError) -> NoReturn:

@@ -25,8 +25,11 @@ import difflib
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
+CHECKOUT = (Path(__file__).resolve().parents[1] / "tox.ini").is_file()
+"""Whether the reader of a message has tox's commands; elsewhere they are veille's own."""
 LONGEST = 600
 """Characters of each part of a message."""
 SHOWN = 5
@@ -44,8 +47,7 @@ _JOINERS = "\u200c\u200d"
 def printable(text: object, limit: int = LONGEST) -> str:
     """A text on one line, without what would command a terminal, cut at ``limit``."""
     kept = str(text)
-    kept = kept if len(kept) <= limit else f"{kept[: limit - 1]}…"
-    return "".join(map(_escaped, kept))
+    return "".join(map(_escaped, kept if len(kept) <= limit else f"{kept[: limit - 1]}…"))
 
 
 def inert(text: str) -> str:
@@ -63,8 +65,7 @@ def _escaped(character: str) -> str:
 def one_line(error: object, limit: int = 200) -> str:
     """What an error says, on one line, or its type when it says nothing."""
     reason = getattr(error, "strerror", None) or error
-    text = " ".join(str(reason).split()) or type(error).__name__
-    return printable(text, limit)
+    return printable(" ".join(str(reason).split()) or type(error).__name__, limit)
 
 
 def quoted(names: Iterable[object], shown: int = SHOWN) -> str:
@@ -93,6 +94,29 @@ def refuse_unknown(what: str, names: Iterable[str], known: Iterable[str], where:
             where=where,
             remedy=f"choose among {', '.join(choices)}" if choices else None,
         )
+
+
+def eval_command(study: str = "", options: str = "") -> str:
+    """What scores a study (the demo without a name), with pytest's and the suites' ``options``."""
+    if not CHECKOUT:
+        return " ".join(filter(None, ("veille eval", study, options)))
+    rest = " ".join(filter(None, (f"--study {study}" if study else "", options)))
+    return f"tox -e eval -- {rest}" if rest else "tox -e eval"
+
+
+def site_command(*, live: bool = False) -> str:
+    """What builds the site, or serves it while it changes."""
+    return f"{'tox -e' if CHECKOUT else 'veille'} {'serve' if live else 'site'}"
+
+
+def extras_remedy() -> str:
+    """How to have every extra."""
+    if CHECKOUT:
+        return 'install every extra: pip install -e ".[eval,site]", or use .tox/eval/bin/veille'
+    return 'install every extra: pip install "veille-clip[eval,site]"'
+
+
+SCORE_AGAIN = f"run `{eval_command()}` again to write it anew"
 
 
 class VeilleError(Exception):
@@ -145,9 +169,6 @@ class ConfigError(VeilleError):
         lines = [str(mistake) for mistake in self.mistakes[:MOST_MISTAKES]]
         more = len(self.mistakes) - len(lines)
         return "\n".join([*lines, *([f"… and {more} more mistakes"] if more else [])])
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (ConfigError, (self.mistakes,))
 
 
 class DataError(VeilleError):

@@ -27,16 +27,9 @@ LFS_POINTER = b"version https://git-lfs"
 _SHOWN = 40
 """Characters of a file's name in that of its temporary file: both must fit the disk's limit."""
 _swept: set[Path] = set()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-_UMASK = _umask()
+_UMASK = os.umask(0)
 """Read once: to read it is to change it for a moment, for every thread."""
+os.umask(_UMASK)
 
 
 @contextlib.contextmanager
@@ -99,7 +92,11 @@ def replacing(target: Path, *, folder: bool = False) -> Iterator[Path]:
     with _held(target.parent, target.name, folder=folder) as draft:
         yield draft
         for path in (*(draft.rglob("*") if folder else ()), draft):
-            _settle(path)
+            # Temporary files are private.
+            path.chmod((0o777 if path.is_dir() else 0o666) & ~_UMASK)
+            if path.is_file():
+                with path.open("rb+") as file:
+                    os.fsync(file.fileno())
         draft.replace(target)
 
 
@@ -169,24 +166,15 @@ def _locked(path: Path, *, wait: bool) -> Iterator[bool]:
     except FileNotFoundError:
         yield False
         return
+    held = False
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            held = path.exists()
         except BlockingIOError:
-            yield False
+            pass
         except OSError:  # a file system without locks: nothing can be told from its names
-            yield wait
-        else:
-            yield path.exists()
+            held = wait
+        yield held
     finally:
         os.close(handle)
-
-
-def _settle(path: Path) -> None:
-    """Makes a file as readable as any other, and sure to be on the disk."""
-    if path.is_dir():
-        path.chmod(0o777 & ~_UMASK)
-        return
-    path.chmod(0o666 & ~_UMASK)  # temporary files are private
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -15,7 +16,7 @@ from rich.table import Table
 
 from evaluation import records
 from evaluation.errors import quoted
-from evaluation.records import Faithfulness, Metric, PairedTest, RunRecord, Suggestion
+from evaluation.records import Faithfulness, Metric, PairedTest, RunRecord
 
 if TYPE_CHECKING:
     from evaluation.stages.settings import Advance
@@ -56,22 +57,25 @@ def results_table(runs: Sequence[RunRecord], colour: bool) -> str:
     head = dict.fromkeys(("study", "model", "prompt set"), "fold")
     head |= dict.fromkeys(("accuracy [95 % interval]", "macro-F1", "images/s"), "right")
     rows, reasons = [], []
-    for _, alike in groupby(runs, key=_outcome_key):
+
+    def lacking(run: RunRecord) -> tuple[str, ...]:
+        apart = run.case if run.status == "ok" else ""
+        return apart, run.study, run.model.name, run.status, run.error or ""
+
+    for _, alike in groupby(runs, key=lacking):
         run, *others = alike
         prompts = run.prompts.name if run.prompts else "—"
-        if others:
-            prompts = f"{len(others) + 1} prompt sets"
-        rows.append((run.study, run.model.name, prompts, *_outcome(run)))
-        if run.status != "ok":
+        outcome: tuple[str, ...] = (run.status, "", "")
+        if run.status == "ok":
+            accuracy, speed = _interval(run.metric("accuracy")), run.timings.images_per_second
+            outcome = (accuracy, _number(run.metric("macro_f1")), f"{speed:.1f}" if speed else "—")
+        else:
             case = f"{run.study}/{run.model.name}" if others else run.case
             reasons.append(f"{case}: {run.error}\n")
+        if others:
+            prompts = f"{len(others) + 1} prompt sets"
+        rows.append((run.study, run.model.name, prompts, *outcome))
     return _table(head, rows, colour=colour, width=110) + "".join(reasons)
-
-
-def _outcome_key(run: RunRecord) -> tuple[str, ...]:
-    """Equal for cases of one model that lack the same."""
-    apart = run.case if run.status == "ok" else ""
-    return apart, run.study, run.model.name, run.status, run.error or ""
 
 
 def weights_table(fetched: Sequence[records.Fetched]) -> str:
@@ -80,10 +84,10 @@ def weights_table(fetched: Sequence[records.Fetched]) -> str:
     rows, reasons = [], []
     for entry in fetched:
         size = "—" if entry.size is None else megabytes(entry.size)
-        licence = "—" if entry.licence is None else entry.licence.name
-        if entry.licence is not None and entry.licence.commercial is False:
+        licence = entry.licence.name if entry.licence else "—"
+        if entry.licence and entry.licence.commercial is False:
             licence += " (not commercial)"
-        where = "" if entry.path is None else str(entry.path.parent)
+        where = str(entry.path.parent) if entry.path else ""
         rows.append((entry.model.name, entry.model.weights, size, entry.state, licence, where))
         if entry.reason:
             reasons.append(f"{entry.model.name}: {entry.reason}\n")
@@ -98,15 +102,10 @@ def megabytes(size: int) -> str:
 def ranking(comparison: records.CaseComparison, study: str, colour: bool) -> str:
     """Who is ahead of whom: cases that share a letter are not separated by any test."""
     head = {"rank": "right", "case": "left", "accuracy [95 % interval]": "left", "tied": "left"}
-    rows = [
-        (
-            str(ranked.rank),
-            ranked.case.removeprefix(f"{study}/"),
-            _interval(ranked.accuracy),
-            " ".join(ranked.groups),
-        )
-        for ranked in comparison.cases
-    ]
+    rows = []
+    for ranked in comparison.cases:
+        name, letters = ranked.case.removeprefix(f"{study}/"), " ".join(ranked.groups)
+        rows.append((str(ranked.rank), name, _interval(ranked.accuracy), letters))
     heading = f"{study}: cases that share a letter are tied (McNemar, Holm; n = {comparison.n})"
     return f"{heading}\n{_table(head, rows, colour=colour, width=110)}"
 
@@ -130,19 +129,13 @@ def changes_text(
     """Each case then and now, on the same photos; as Markdown for a pull request, or plain."""
     heading = f"{study} against {against}, on the same photos (paired test, mid-p)"
     head = ("case", "n", "then", "now", "points [95 % interval]", "won", "lost", "p")
-    rows = [
-        (
-            case.case.removeprefix(f"{study}/"),
-            str(case.gap.n),
-            f"{case.then:.3f}",
-            f"{case.now:.3f}",
-            _points(case.gap),
-            str(len(case.won)),
-            str(len(case.lost)),
-            _p(case.p),
+    rows = []
+    for case in changes:
+        name, then, now = case.case.removeprefix(f"{study}/"), f"{case.then:.3f}", f"{case.now:.3f}"
+        flips = (str(len(case.won)), str(len(case.lost)))
+        rows.append(
+            (name, str(case.gap.n), then, now, percents(case.gap, "", "+"), *flips, _p(case.p))
         )
-        for case in changes
-    ]
     if markdown:
         lines = [head, ("---",) * len(head), *rows]
         cells = [[cell.replace("|", "/") for cell in line] for line in lines]
@@ -161,10 +154,10 @@ def faithfulness_table(maps: records.CaseExplanation) -> str:
     curves = dict.fromkeys((name for row in measured.values() for name in row), "right")
     rows = []
     for method, curve in measured.items():
-        faithful = f"{sum(row.faithful for row in curve.values())} of {len(curve)}"
-        control = method in {"random", "centre"}
-        areas = (_interval(row.area) for row in curve.values())
-        rows.append((method, *areas, "control" if control else faithful))
+        worth = f"{sum(row.faithful for row in curve.values())} of {len(curve)}"
+        if method in {"random", "centre"}:
+            worth = "control"
+        rows.append((method, *(_interval(row.area) for row in curve.values()), worth))
     heading = f"{maps.case}: {len(maps.photos)} photos explained; deletion is better low"
     lines = [
         f"{card.method} does not apply: {card.reason}" for card in maps.methods if not card.applies
@@ -173,71 +166,30 @@ def faithfulness_table(maps: records.CaseExplanation) -> str:
     return "\n".join([heading, *lines, _table(head, rows)])
 
 
-def suggestion_text(suggestion: Suggestion) -> str:
+def suggestion_text(suggestion: records.Suggestion) -> str:
     """What validation says of each class, what its texts leave out, and what adding it changed."""
-    before = suggestion.before
-    lines = [f"{suggestion.case}: accuracy on validation {_interval(before)}, n = {before.n}"]
-    for row in suggestion.classes:
-        lines.append(f"{row.label}: {row.correct} of {row.photos} right")
-        for confusion in row.confusions:
-            lines.append(f"  {confusion.count} taken for {confusion.predicted}")
-            lines += [f"    {shot.sample_id}: {_map_in_words(shot)}" for shot in confusion.photos]
-        for name in row.uncovered:
-            text = f"no text says {name.name!r} ({name.train_photos} train photos, "
-            text += f"{name.validation_errors} of {name.validation_photos} lost on validation)"
-            lines.append(f"  {text}{': added' if name.added else ''}")
-            lines.append(f"    nearest text: {name.nearest_text!r}, cosine {name.similarity:.2f}")
-    return "\n".join([*lines, _verdict_on(suggestion)])
-
-
-def _map_in_words(photo: records.ExplainedPhoto) -> str:
-    """How sure the model was, and where on the photo what spoke for its answer lies."""
-    sure = f"{photo.predicted} {max(photo.probabilities):.2f}"
-    map_of = next((drawn for drawn in photo.maps if drawn.label == photo.predicted), None)
-    if map_of is None or map_of.summary.empty:
-        return f"{sure}, no map"
-    where = map_of.summary
-    row, column = ("top", "middle", "bottom"), ("left", "centre", "right")
-    place = f"{row[where.top_row]} {column[where.top_column]}"
-    return (
-        f"{sure}; most of what spoke for it: {place} ({where.top_share:.0%}); "
-        f"within the middle quarter: {where.centre_share:.0%} ({map_of.method})"
-    )
+    return _rendered("suggestion", suggestion)
 
 
 def provisional_text(save: records.Provisional) -> str:
     """One save of ``veille watch``: each prompt set on validation, its change, its flips."""
-    lines = [f"{save.at}  {save.model}, validation only, {save.seconds:.2f} s after the save"]
-    if save.error:
-        lines += [f"error     {save.error}", "          (figures of the last save)"]
-    width = max((len(case.prompts) for case in save.cases), default=0)
-    for case in save.cases:
-        line = f"{case.prompts:<{width}}  {_interval(case.accuracy)}"
-        change = case.change
-        if change is not None and case.p_mid is not None:
-            line += f"  {_points(change, ' points')}, p = {_p(case.p_mid)}"
-        lines.append(line)
-        lines += [
-            f"{'':<{width}}  {flip.sample_id} ({flip.label}): {flip.before} -> {flip.now}"
-            for flip in case.flips[:SHOWN]
-        ]
-        if len(case.flips) > SHOWN:
-            lines.append(f"{'':<{width}}  and {len(case.flips) - SHOWN} more")
-    return "\n".join(lines)
+    return _rendered("provisional", save)
 
 
-def _verdict_on(suggestion: Suggestion) -> str:
-    if suggestion.proposal is None or suggestion.after is None or suggestion.gain is None:
-        missing = any(row.uncovered for row in suggestion.classes)
-        what = "what is missing wins no validation photo" if missing else "no text is missing"
-        return f"{what}: nothing is proposed"
-    line = f"{suggestion.proposal.name}: accuracy on validation {_interval(suggestion.after)}, "
-    line += f"{_points(suggestion.gain, ' points')} "
-    won, lost, p = suggestion.only_after, suggestion.only_before, suggestion.p_mid or 0.0
-    line += f"({won} won, {lost} lost, p = {_p(p)})"
-    if (suggestion.gain.low or 0.0) > 0:
-        return f"{line}\nbetter, on the photos that chose it: only the test part can confirm it"
-    return f"{line}\nno difference that {suggestion.before.n} photos can show, though they chose it"
+def _rendered(macro: str, record: object) -> str:
+    """The text that a macro of ``terminal.jinja`` makes of a record."""
+    import jinja2
+
+    environment = jinja2.Environment(  # noqa: S701 - plain text
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"interval": _interval, "percents": percents, "p_value": _p}
+    environment.filters |= {"repr": repr, "share": "{:.0%}".format}
+    template = environment.get_template("terminal.jinja", globals={"shown": SHOWN})
+    return str(getattr(template.module, macro)(record)).strip("\n")
 
 
 def _p(value: float) -> str:
@@ -275,24 +227,14 @@ def _table(
     return text.getvalue()
 
 
-def _outcome(run: RunRecord) -> tuple[str, str, str]:
-    if run.status != "ok":
-        return run.status, "", ""
-    speed = run.timings.images_per_second
-    return (
-        _interval(run.metric("accuracy")),
-        _number(run.metric("macro_f1")),
-        "—" if speed is None else f"{speed:.1f}",
-    )
-
-
 def _number(metric: Metric | None) -> str:
     return "—" if metric is None or metric.value is None else f"{metric.value:.3f}"
 
 
-def _points(gap: Metric, unit: str = "") -> str:
-    value, low, high = (100 * (number or 0.0) for number in (gap.value, gap.low, gap.high))
-    return f"{value:+.1f}{unit} [{low:.1f}, {high:.1f}]"
+def percents(metric: Metric, unit: str = " %", sign: str = "") -> str:
+    """A share or a gap with its interval, as "52.0 % [40.1, 63.9]"."""
+    value, low, high = (100 * (part or 0.0) for part in (metric.value, metric.low, metric.high))
+    return f"{value:{sign}.1f}{unit} [{low:.1f}, {high:.1f}]"
 
 
 def _interval(metric: Metric | None) -> str:

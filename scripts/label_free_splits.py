@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from evaluation.labelfree import Unlabelled, adapt, two_folds
 from evaluation.models.supervised.logistic import fit_logistic_regression
 from evaluation.records import FOLDS, Support
-from evaluation.stages.bench import bench_of
-from evaluation.stages.engine import Engine, Settings
+from evaluation.stages.engine import Engine, Settings, bench_of
 from evaluation.stages.open import StudyData, read_data
 from evaluation.study.config import load_study
 

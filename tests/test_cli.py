@@ -14,9 +14,8 @@ from click.testing import CliRunner, Result
 
 from evaluation.cli import main
 from evaluation.commands.options import say
-from evaluation.errors import VeilleWarning
+from evaluation.errors import VeilleWarning, eval_command
 from evaluation.stages.settings import Settings
-from evaluation.usage import eval_command
 from tests.stages.opened import opened_study
 from tests.studies import write_study
 

@@ -12,10 +12,9 @@ import click
 from evaluation.commands.options import PATH, say
 from evaluation.commands.publishing import site
 from evaluation.data.listing import note_line
-from evaluation.errors import VeilleError
+from evaluation.errors import VeilleError, eval_command
 from evaluation.stages.begin import Begun, begin
 from evaluation.study.scaffold import likely_language, says_nothing
-from evaluation.usage import eval_command
 
 SUITES = Path(__file__).resolve().parents[1] / "suites"
 
@@ -134,20 +133,18 @@ def _print(begun: Begun) -> None:
 
 
 def _parts(begun: Begun) -> str:
-    group = begun.plan.dataset.get("group_column")
-    return _folds(begun) + (f"; photos of one {group!r} stay together" if group else "")
-
-
-def _folds(begun: Begun) -> str:
     given = [photo.fold for photo in begun.listing.photos if photo.fold]
-    if not given:
-        return "drawn: 60 % train, 20 % validation, 20 % test of each class"
-    counts = ", ".join(f"{given.count(fold)} {fold}" for fold in dict.fromkeys(given))
-    missing = [fold for fold in ("validation", "test") if fold not in given]
-    if not begun.plan.trains:
-        return f"as given: {counts}; nothing is trained"
-    carved = f"; {' and '.join(missing)} drawn from train" if missing else ""
-    return f"as given: {counts}{carved}"
+    parts = "drawn: 60 % train, 20 % validation, 20 % test of each class"
+    if given:
+        counts = ", ".join(f"{given.count(fold)} {fold}" for fold in dict.fromkeys(given))
+        missing = [fold for fold in ("validation", "test") if fold not in given]
+        parts = f"as given: {counts}"
+        if not begun.plan.trains:
+            parts += "; nothing is trained"
+        elif missing:
+            parts += f"; {' and '.join(missing)} drawn from train"
+    group = begun.plan.dataset.get("group_column")
+    return parts + (f"; photos of one {group!r} stay together" if group else "")
 
 
 @click.command("try", short_help="From photos to an answer: new, eval and site in one.")
@@ -177,7 +174,9 @@ def try_(  # noqa: PLR0917 - click passes them by name
         say(f"assumed   class names in {likely!r} (or say --language)", fg="yellow")
         return likely
 
-    begun = begin(name or _slug(photos), photos, into, language=language or assumed, **columns)
+    plain = unicodedata.normalize("NFKD", photos.resolve().stem).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain.casefold()).strip("-") or "my-photos"
+    begun = begin(name or slug, photos, into, language=language or assumed, **columns)
     _print(begun)
     import pytest
 
@@ -189,8 +188,3 @@ def try_(  # noqa: PLR0917 - click passes them by name
     say(f"answer    {address}")
     if not no_browser and not webbrowser.open(address):
         say("          (no browser could be opened here)")
-
-
-def _slug(photos: Path) -> str:
-    plain = unicodedata.normalize("NFKD", photos.resolve().stem).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain.casefold()).strip("-") or "my-photos"

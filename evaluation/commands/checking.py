@@ -1,7 +1,6 @@
 """``veille check``, ``data`` and ``weights``: whether a study could run, and what it lacks."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -9,9 +8,10 @@ import click
 from evaluation.commands.options import DATA_ROOT, OFFLINE, PATH, say, short, watched
 from evaluation.data.fetching import fetch_dataset
 from evaluation.data.listing import note_line
-from evaluation.models import fetch
-from evaluation.stages.check import ModelCheck, announce_weights, check_study
-from evaluation.stages.open import StudyData
+from evaluation.errors import DataError, ModelError, VeilleError
+from evaluation.models import availability, fetch, opened
+from evaluation.records import Availability, ModelSpec
+from evaluation.stages.open import StudyData, read_data
 from evaluation.stages.settings import Settings
 from evaluation.stages.standing import is_repeated
 from evaluation.study.config import load_study
@@ -32,13 +32,56 @@ def check(study: str, data_root: Path | None, offline: bool) -> None:
     """
     declared = load_study(study, data_root=data_root)
     say(f"study     {declared.name}: {declared.title}\nfile      {short(declared.file)}")
+    data: StudyData | None = None
+    error: VeilleError | None = None
+    seen: set[object] = set()
     with watched(Settings(offline=offline)) as settings:
-        data, error, models = check_study(declared, settings)
+        try:
+            data = read_data(declared, settings)
+        except VeilleError as refusal:
+            error = refusal
+        states = [_state(spec, data, seen, offline=offline) for spec in declared.models]
     if data is not None:
         _print_data(data)
-    _print_models(models)
+    for spec, (ready, held) in zip(declared.models, states, strict=True):
+        if ready.ready:
+            state, colour = "would run", "green"
+        elif ready.download_bytes is not None:
+            state, colour = f"would download {megabytes(ready.download_bytes)}", "yellow"
+        else:
+            state, colour = "unavailable", "red"
+        reason = f" ({ready.reason})" if ready.reason else ""
+        say(f"model     {spec.name}: {state}{reason}", fg=colour)
+        if held:
+            say(f"  opened  {held}")
+        for case in declared.cases():
+            if case.model == spec:
+                say(f"  case    {case.name}")
     if error is not None:
         raise error
+
+
+def _state(
+    spec: ModelSpec, data: StudyData | None, seen: set[object], *, offline: bool
+) -> tuple[Availability, str]:
+    """Whether a model could run here, and what a checkpoint of the user's own, not ``seen``, holds.
+
+    Not ready where that, titles or shares do not fit the data.
+    """
+    ready, held = availability(spec, offline=offline), ""
+    file = (spec.kind, spec.architecture, spec.weights, spec.head_classes)
+    try:
+        # Where nothing declares it, scipy's statistics are not imported.
+        if data and (spec.shares or "titles" in spec.adapt or "title" in spec.reads):
+            from evaluation.stages.adapt import check_adaptation
+
+            check_adaptation(spec, data)
+        if ready.ready and file not in seen:
+            held = opened(spec, data.dataset.classes if data else spec.head_classes)
+            seen.add(file)
+    except (DataError, ModelError) as refusal:
+        ready = Availability(ready=False, reason=str(refusal))
+    return ready, held
 
 
 def _print_data(data: StudyData) -> None:
@@ -60,23 +103,6 @@ def _print_data(data: StudyData) -> None:
         texts = [len(prompts.sentences(label)) for label in dataset.classes]
         spread = str(min(texts)) if min(texts) == max(texts) else f"{min(texts)} to {max(texts)}"
         say(f"prompts   {prompts.name}: {spread} text(s) a class")
-
-
-def _print_models(models: Sequence[ModelCheck]) -> None:
-    for entry in models:
-        ready = entry.availability
-        if ready.ready:
-            state, colour = "would run", "green"
-        elif ready.download_bytes is not None:
-            state, colour = f"would download {megabytes(ready.download_bytes)}", "yellow"
-        else:
-            state, colour = "unavailable", "red"
-        reason = f" ({ready.reason})" if ready.reason else ""
-        say(f"model     {entry.model.name}: {state}{reason}", fg=colour)
-        if entry.opened:
-            say(f"  opened  {entry.opened}")
-        for case in entry.cases:
-            say(f"  case    {case}")
 
 
 @click.command(short_help="Fetch a study's photos into a folder.")
@@ -121,20 +147,15 @@ def weights(study: str, offline: bool) -> None:
     """
     declared = load_study(study)
     with watched(Settings(offline=offline)) as settings:
-        if not offline:
-            _announce(announce_weights(declared, settings))
+        sizes = []
+        for spec in () if offline else declared.models:
+            ready = availability(spec, offline=False)
+            if not ready.ready and ready.download_bytes is not None:
+                sizes.append(ready.download_bytes)
+                say(f"to download  {spec.name}: {megabytes(sizes[-1])} ({spec.weights})")
+        if len(sizes) > 1:
+            say(f"to download  {megabytes(sum(sizes))} in all")
         fetched = tuple(fetch(spec, settings.loading()) for spec in declared.models)
     say(weights_table(fetched))
     if any(entry.state == "missing" for entry in fetched):
         sys.exit(1)
-
-
-def _announce(checks: tuple[ModelCheck, ...]) -> None:
-    sizes = [entry.availability.download_bytes for entry in checks if not entry.availability.ready]
-    known = [size for size in sizes if size is not None]
-    for entry in checks:
-        if not entry.availability.ready and entry.availability.download_bytes is not None:
-            size = megabytes(entry.availability.download_bytes)
-            say(f"to download  {entry.model.name}: {size} ({entry.model.weights})")
-    if len(known) > 1:
-        say(f"to download  {megabytes(sum(known))} in all")

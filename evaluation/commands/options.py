@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from evaluation.errors import VeilleError, inert, refuse_unknown
+from evaluation.errors import VeilleError, eval_command, inert, refuse_unknown
 from evaluation.records import Case, Study
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData, read_data
@@ -21,7 +21,6 @@ from evaluation.stages.settings import Settings
 from evaluation.stores.artefacts import read_attempt
 from evaluation.study.config import load_study
 from evaluation.terminal import progress_bars
-from evaluation.usage import eval_command
 
 
 def say(text: object, *, err: bool = False, **style: Any) -> None:

@@ -73,10 +73,6 @@ def print_study(study: str, output: Path | None, *, everything: bool, **results:
     say(f"{path} written, {pages} pages")
 
 
-_WORKFLOW = Path(__file__).with_name("pages.yml")
-_MKDOCS = {"ignore_unknown_options": True}
-
-
 @click.command(short_help="Build the site of the results, in French and in English.")
 @click.option("--artefacts", type=PATH, help="Folder of the results.")
 @click.option(
@@ -96,14 +92,16 @@ def site(artefacts: Path | None, photos: str | None, output: Path) -> None:
     The folder's own mkdocs.yml is used, and mkdocs.en.yml for English in en/; where there is
     none, both are written, to be edited or left.
     """
-    _told(artefacts, photos)
-    for configuration in _configurations():
+    for configuration in _configurations(artefacts, photos):
         folder = output if configuration.name == "mkdocs.yml" else output / "en"
         _mkdocs("build", "--strict", "-f", str(configuration), "-d", str(folder.resolve()))
     say(f"{output}{os.sep}index.html written")
 
 
-@click.command(short_help="Serve the site, which follows the results.", context_settings=_MKDOCS)
+@click.command(
+    short_help="Serve the site, which follows the results.",
+    context_settings={"ignore_unknown_options": True},
+)
 @click.option("--artefacts", type=PATH, help="Folder of the results.")
 @LANGUAGE
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[MKDOCS OPTIONS]...")
@@ -112,8 +110,7 @@ def serve(artefacts: Path | None, language: str, options: tuple[str, ...]) -> No
 
     Other options are those of `mkdocs serve`: --dev-addr HOST:PORT, --open.
     """
-    _told(artefacts, None)
-    french, *others = _configurations()
+    french, *others = _configurations(artefacts)
     if language == "en" and not others:
         raise ReportError(
             "there is no mkdocs.en.yml", where=french.parent, remedy="serve it in French"
@@ -121,17 +118,14 @@ def serve(artefacts: Path | None, language: str, options: tuple[str, ...]) -> No
     _mkdocs("serve", "-f", str(others[0] if language == "en" else french), *options)
 
 
-def _told(artefacts: Path | None, photos: str | None) -> None:
-    """Says to mkdocs.yml what its variables hold."""
+def _configurations(artefacts: Path | None, photos: str | None = None) -> tuple[Path, ...]:
+    """Those of this folder, which are told what their variables hold."""
+    from evaluation.report.site.folder import configurations
+
     if artefacts is not None:
         os.environ["VEILLE_ARTEFACTS"] = str(artefacts.resolve())
     if photos is not None:
         os.environ["VEILLE_PHOTOS"] = photos
-
-
-def _configurations() -> tuple[Path, ...]:
-    from evaluation.report.site.folder import configurations
-
     return configurations(Path.cwd())
 
 
@@ -154,43 +148,37 @@ def publish(*, init: bool, photos: tuple[str, ...]) -> None:
     Photos of studies that are not declared redistributable are neither committed nor shown,
     unless their study is named by --photos: that is for whoever may publish them.
     """
-    if not init:
-        raise click.UsageError("say --init: it writes the workflow, and pushes nothing")
-    for line in write_workflow(Path.cwd(), photos):
-        say(line)
-
-
-def write_workflow(folder: Path, named: tuple[str, ...]) -> tuple[str, ...]:
-    """Writes .github/workflows/pages.yml and lines of .gitignore; returns what to tell.
-
-    Raises :class:`ReportError` for a study without results, for a workflow that is there
-    already, and when nothing can be written.
-    """
     from evaluation.report.study.view import check_photos, shows_photos
 
-    cards = tuple(results.study for results in read_results(folder / "artefacts"))
-    check_photos(",".join(named or ("all",)), {card.name for card in cards})
+    if not init:
+        raise click.UsageError("say --init: it writes the workflow, and pushes nothing")
+    folder = Path.cwd()
+    cards = [results.study for results in read_results(folder / "artefacts")]
+    check_photos(",".join(photos or ("all",)), {card.name for card in cards})
     workflow, ignored = folder / ".github" / "workflows" / "pages.yml", folder / ".gitignore"
     if workflow.exists():
         raise ReportError("is there already", where=workflow, remedy="remove it to have it anew")
-    shown = [card.name for card in cards if shows_photos(",".join(named), card)]
-    rules = ["artefacts/**/*.webp", *(f"!artefacts/{name}/**/*.webp" for name in shown)]
-    text = _WORKFLOW.read_text(encoding="utf-8")
-    text = text.replace("{photos}", ",".join(("redistributable", *named)))
+    shown = [card.name for card in cards if shows_photos(",".join(photos), card)]
     here = version("veille-clip")
-    published = "dev" not in here and "+" not in here
-    text = text.replace("{pin}", f"=={here}" if published else "")
+    text = (
+        Path(__file__)
+        .with_name("pages.yml")
+        .read_text(encoding="utf-8")
+        .replace("{photos}", ",".join(("redistributable", *photos)))
+        .replace("{pin}", "" if "dev" in here or "+" in here else f"=={here}")
+    )
+    rules = ["artefacts/**/*.webp", *(f"!artefacts/{name}/**/*.webp" for name in shown)]
     with writing(workflow, ReportError, elsewhere="start in a folder that is writable"):
         write_bytes(workflow, text.encode())
         before = ignored.read_text(encoding="utf-8") if ignored.exists() else ""
         kept = [line for line in before.splitlines() if line not in rules]
         rules += [line for line in ("/site/", "/.veille/") if line not in kept]
         write_bytes(ignored, "\n".join((*kept, *rules, "")).encode())
-    withheld = sorted({card.name for card in cards} - set(shown))
-    return (
-        f"{workflow.relative_to(folder)} written: it publishes what artefacts/ holds on main",
-        f".gitignore    photos stay out of git, but those of {', '.join(shown) or 'no study'}",
-        *(f"withheld      {name}: not declared redistributable" for name in withheld),
-        "then          commit artefacts/ with them, push, and choose in the repository's settings",
-        "              Pages -> Source -> GitHub Actions",
+    say(f"{workflow.relative_to(folder)} written: it publishes what artefacts/ holds on main")
+    say(f".gitignore    photos stay out of git, but those of {', '.join(shown) or 'no study'}")
+    for name in sorted({card.name for card in cards} - set(shown)):
+        say(f"withheld      {name}: not declared redistributable")
+    say(
+        "then          commit artefacts/ with them, push, and choose in the repository's settings\n"
+        "              Pages -> Source -> GitHub Actions"
     )

@@ -1,27 +1,22 @@
-"""``veille predict``, ``export`` and ``drift``: the case that was chosen, at work."""
+"""``veille predict``, ``export`` and ``drift``: the case that was chosen, at work; ``embed`` and
+``cache``: what is computed ahead of time, and what is kept.
+"""
 
 from collections import Counter
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
-from evaluation.commands.options import (
-    FILE,
-    LANGUAGE,
-    PATH,
-    named,
-    on_study,
-    opened,
-    say,
-    scored,
-    short,
-)
+from evaluation.commands import options
+from evaluation.commands.options import FILE, LANGUAGE, PATH, on_study, opened, say, short
 from evaluation.data.listing import note_line
 from evaluation.errors import ArtefactError
 from evaluation.files import write_bytes, writing
-from evaluation.records import FolderAnswers, Metric, Study
-from evaluation.stages.settings import Settings
+from evaluation.records import FOLDS, Study
+from evaluation.stages.settings import Settings, default_cache
+from evaluation.stores.cache import PARTS, parts, prune
+from evaluation.terminal import megabytes, percents
 
 _TARGET = click.option(
     "--target",
@@ -29,7 +24,6 @@ _TARGET = click.option(
     default=0.95,
     help="Precision that the threshold aims at.",
 )
-_ELSEWHERE = "choose another place with --output"
 
 
 @click.command(short_help="Classify a folder of photos with a case of a study.")
@@ -66,31 +60,27 @@ def predict(
     from evaluation.stages.predict import answers_to_csv, predict_folder
 
     with opened(study, settings) as (data, engine):
-        chosen = named(data.cases(), [case])[0]
+        chosen = options.named(data.cases(), [case])[0]
         answers = predict_folder(chosen, data, engine, folder, target)
     page = output.with_suffix(".html")
-    with writing(output, ArtefactError, elsewhere=_ELSEWHERE):
+    with writing(output, ArtefactError, elsewhere="choose another place with --output"):
         output.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(output, answers_to_csv(answers).encode())
         write_left(answers, folder, page, language)
-    _print(answers)
-    say(f"written   {short(output)}, and {short(page)} for what is left")
-
-
-def _print(folder: FolderAnswers) -> None:
-    for photo in folder.unread:
+    for photo in answers.unread:
         say(f"missing   {photo.path}: {photo.reason}", fg="yellow")
-    for note in folder.notes:
+    for note in answers.notes:
         say(f"note      {note_line(note)}", fg="yellow")
-    left, alike = len(folder.left), sum(bool(answer.like) for answer in folder.answers)
-    threshold = "none is enough" if folder.threshold is None else f"{folder.threshold:.3f}"
-    say(f"photos    {len(folder.answers)}, {alike} of which look like another")
-    say(f"threshold {threshold}, for a precision of {folder.target:.0%}")
-    say(f"kept      {len(folder.answers) - left}; {left} left to a person")
-    if strays := sum(answer.stray for answer in folder.answers):
+    left, alike = len(answers.left), sum(bool(answer.like) for answer in answers.answers)
+    threshold = "none is enough" if answers.threshold is None else f"{answers.threshold:.3f}"
+    say(f"photos    {len(answers.answers)}, {alike} of which look like another")
+    say(f"threshold {threshold}, for a precision of {answers.target:.0%}")
+    say(f"kept      {len(answers.answers) - left}; {left} left to a person")
+    if strays := sum(answer.stray for answer in answers.answers):
         say(f"strays    {strays} of them may belong to no class")
-    for label, count in Counter(answer.predicted for answer in folder.answers).most_common():
+    for label, count in Counter(answer.predicted for answer in answers.answers).most_common():
         say(f"  {count:>6}  {label}")
+    say(f"written   {short(output)}, and {short(page)} for what is left")
 
 
 @click.command(short_help="Write a case to a folder that runs without this program.")
@@ -108,10 +98,10 @@ def export(
     The script needs PyTorch and open_clip, and not veille-clip; before the folder is given
     out, it has to say of test photos what this program says.
     """
-    from evaluation.stages import export as stage
+    from evaluation.stages import predict as stage
 
     with opened(study, settings) as (data, engine):
-        chosen = named(data.cases(), [case])[0]
+        chosen = options.named(data.cases(), [case])[0]
         with writing(folder, ArtefactError, elsewhere="choose another place"):
             apart = stage.export(chosen, data, engine, folder, target, onnx=onnx)
     say(f"written   {short(folder)}: python {short(folder / stage.SCRIPT)} PHOTO...")
@@ -135,9 +125,9 @@ def drift(
     from evaluation.stages.predict import measure_drift
 
     embedding = [candidate for candidate in study.cases() if candidate.model.embeds]
-    name = case or scored(embedding, settings.artefacts)[0].name
+    name = case or options.scored(embedding, settings.artefacts)[0].name
     with opened(study, settings) as (data, engine):
-        chosen = named(data.cases(), [name])[0]
+        chosen = options.named(data.cases(), [name])[0]
         measured = measure_drift(chosen, data, engine, folder, target)
     verdict = (
         "these are other photos than those that were studied: score some of them"
@@ -145,13 +135,65 @@ def drift(
         else "nothing shows that they are others"
     )
     say(f"case        {measured.case}")
-    say(f"told apart  {_share(measured.told_apart)} of held-out photos; 50 % when alike")
-    say(f"to people   {_share(measured.left_now)}; {_share(measured.left_then)} in the study")
+    say(f"told apart  {percents(measured.told_apart)} of held-out photos; 50 % when alike")
+    say(f"to people   {percents(measured.left_now)}; {percents(measured.left_then)} in the study")
     if measured.same:
         say(f"same        {measured.same} are photos of the study itself")
     say(verdict)
 
 
-def _share(metric: Metric) -> str:
-    value, low, high = (100 * (share or 0.0) for share in (metric.value, metric.low, metric.high))
-    return f"{value:.1f} % [{low:.1f}, {high:.1f}]"
+@click.command(short_help="Embed a study's photos ahead of time, here or on a cluster.")
+@click.argument("study")
+@click.option("--model", "names", multiple=True, help="Only this model of the study.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    help="One process of this machine, or Ray Data (the extra `scale`).",
+)
+@click.option("--address", help="Of a Ray cluster (default: one of this machine's cores).")
+@click.option("--workers", type=click.IntRange(min=1), help="Of Ray: models at work, at most.")
+@on_study
+def embed(
+    study: Study, *, names: tuple[str, ...], engine: str, settings: Settings, **cluster: Any
+) -> None:
+    """Embed every photo of STUDY with every model that embeds; `veille eval` then finds them.
+
+    What the store has is not embedded again.  With --engine ray, machines share the photos and
+    $VEILLE_CACHE: docs/scale.md says how.
+    """
+    from evaluation.stages.distribute import embed_on_cluster
+    from evaluation.stages.engine import bench_of
+
+    with opened(study, settings) as (data, runner):
+        for spec in study.models:
+            if not spec.embeds or (names and spec.name not in names):
+                continue
+            if engine == "ray":
+                photos, missing = embed_on_cluster(spec, data, runner, **cluster)
+            else:
+                _, run = bench_of(data, spec, runner, FOLDS)
+                photos, missing = run.embedded + run.reused, run.embedded
+            say(f"{spec.name}: {photos} photos, {missing} embedded now")
+
+
+@click.command(short_help="Say what the cache holds, and prune it.")
+@click.option(
+    "--prune", "pruned", type=click.Choice([*PARTS, "all"]), multiple=True, help="Remove a part."
+)
+def cache(pruned: tuple[str, ...]) -> None:
+    """Say what the cache holds: $VEILLE_CACHE, or a folder of the user's own.
+
+    Photos are embedded once for each model, texts and maps are made once: all of it can be made
+    again, and --prune removes what it names (--prune maps --prune photos, or --prune all).
+    Results are no part of it.
+    """
+    folder = default_cache()
+    for name in PARTS if "all" in pruned else pruned:
+        prune(folder, name)
+    say(f"cache       {folder}")
+    kept = parts(folder)
+    for part in kept:
+        files = "1 file" if part.files == 1 else f"{part.files} files"
+        say(f"{part.name:<11} {megabytes(part.size):>8}  {files:<12} without: {part.remade}")
+    say(f"{'in all':<11} {megabytes(sum(part.size for part in kept)):>8}")

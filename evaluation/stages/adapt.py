@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from evaluation import records
 from evaluation.errors import DataError
-from evaluation.labelfree import Adapted, Unlabelled, adapt, controls, learn, two_folds
+from evaluation.labelfree import Unlabelled, adapt, controls, learn, two_folds
 from evaluation.records import Adaptation, Case, FloatArray, Fold, Head, Metric, ModelSpec
 from evaluation.records.runs import ADAPTING
 from evaluation.scoring.paired import mean_gain
-from evaluation.stages.bench import READ, Bench, title_texts
+from evaluation.stages.engine import READ, Bench
 from evaluation.stages.open import StudyData
 
 MINIMUM_PAIRS = 30
@@ -83,7 +83,7 @@ def adapt_case(
         model=bench.model.fingerprint,
         head=head_digest(zero_shot),
         photos=[data.dataset.revision, data.split.digest],
-        titles=title_texts(data, _ids(data)),
+        titles=[sample.text or "" for sample in data.samples(_ids(data))],
         declared=[spec.adapt, None if spec.shares is None else dict(spec.shares)],
         prompts=case.prompts and case.prompts.derive,
         controlled=controlled,
@@ -104,17 +104,32 @@ def _adapted(
 ) -> dict[str, NDArray[Any]]:
     """What is kept of an :class:`AdaptedCase`."""
     clock, spec, data = time.perf_counter(), case.model, bench.data
-    seen = unlabelled(bench)
+    classes, seen = data.dataset.classes, unlabelled(bench)
     shares: FloatArray | None = None
     if spec.shares is not None:
-        shares = np.array([spec.shares.get(label, 1.0) for label in data.dataset.classes])
+        shares = np.array([spec.shares.get(label, 1.0) for label in classes])
         shares /= shares.sum()
     trials, nonsense = bench.engine.trials(seen, data.split.seed)
     made = adapt(seen, zero_shot, spec.adapt, shares=shares, trials=trials)
+    chosen, titled = made.chosen, seen.names[seen.titled].tolist()
     without = controls(zero_shot, made, nonsense) if controlled else {}
     accuracies, gains = _controls(bench, zero_shot, without) if without else ((), {})
-    record = replace(
-        _record(spec, data, seen, made, shares),
+
+    def by_class(values: FloatArray | None) -> dict[str, float]:
+        return {} if values is None else dict(zip(classes, values.tolist(), strict=True))
+
+    record = Adaptation(
+        adapt=spec.adapt,
+        photos=len(seen.folds),
+        pairs=len(titled),
+        titles=len(set(titled)),
+        before=chosen.before if chosen else None,
+        after=chosen.after if chosen else None,
+        adopted=chosen is not None and chosen.adopted,
+        settings=chosen.settings if chosen else (),
+        clusters=made.clusters,
+        shares=by_class(shares),
+        seen_shares=by_class(made.seen_shares),
         texts_from_labels=case.prompts is not None and case.prompts.derive == "subcategories",
         controls=accuracies,
         control_gains=gains,
@@ -175,30 +190,6 @@ def _ids(data: StudyData) -> list[str]:
     return [sample_id for fold in READ for sample_id in data.ids(fold)]
 
 
-def _record(
-    spec: ModelSpec, data: StudyData, seen: Unlabelled, made: Adapted, shares: FloatArray | None
-) -> Adaptation:
-    chosen, titled = made.chosen, seen.names[seen.titled]
-
-    def by_class(values: FloatArray | None) -> dict[str, float]:
-        named = () if values is None else values.tolist()
-        return dict(zip(data.dataset.classes, named, strict=bool(named)))
-
-    return Adaptation(
-        adapt=spec.adapt,
-        photos=len(seen.folds),
-        pairs=len(titled),
-        titles=len(set(titled.tolist())),
-        before=chosen.before if chosen else None,
-        after=chosen.after if chosen else None,
-        adopted=chosen is not None and chosen.adopted,
-        settings=chosen.settings if chosen else (),
-        clusters=made.clusters,
-        shares=by_class(shares),
-        seen_shares=by_class(made.seen_shares),
-    )
-
-
 def pairs_curve(
     run: records.RunRecord, bench: Bench, zero_shot: Head
 ) -> tuple[records.PairsCurve, ...]:
@@ -213,14 +204,11 @@ def pairs_curve(
     titled, best = np.flatnonzero(seen.titled), run.adaptation.settings[0]
     points = []
     for size in (*(size for size in PAIRS if size < len(titled)), len(titled)):
-        drawn = [
-            np.sort(np.random.default_rng(seed).permutation(titled)[:size])
-            for seed in (PAIR_SEEDS if size < len(titled) else PAIR_SEEDS[:1])
-        ]
-        heads = [
-            replace(zero_shot, layer=learn(seen, some, best, bench.data.split.seed))
-            for some in drawn
-        ]
+        heads = []
+        for seed in PAIR_SEEDS if size < len(titled) else PAIR_SEEDS[:1]:
+            drawn = np.sort(np.random.default_rng(seed).permutation(titled)[:size])
+            layer = learn(seen, drawn, best, bench.data.split.seed)
+            heads.append(replace(zero_shot, layer=layer))
         right = _right(bench, heads)
         band = mean_gain(right, groups=groups)
         points.append(

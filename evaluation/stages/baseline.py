@@ -12,15 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.errors import ArtefactError, VeilleError, meant
+from evaluation.errors import ArtefactError, VeilleError, eval_command, meant
 from evaluation.files import replacing
-from evaluation.records import CaseChange, KeptState, Metric, Predictions, RunRecord, StudyResults
+from evaluation.records import CaseChange, KeptState, Metric, StudyResults
 from evaluation.records.data import group_numbers
 from evaluation.scoring.comparison import in_order
 from evaluation.scoring.paired import paired
 from evaluation.stores.artefacts import kept_states, read_study_results, states_of, writing
 from evaluation.stores.tables import table_file
-from evaluation.usage import eval_command
 
 _NAME = re.compile(r"[\w][\w.-]{0,63}")
 _KEPT = ("run.json", "predictions.csv", "validation.csv")
@@ -60,11 +59,19 @@ def state(artefacts: Path, study: str, against: str) -> Iterator[StudyResults]:
     saved = states_of(artefacts)
     places = (saved / against, Path(against))
     place = next((place for place in places if (place / study / "study.json").is_file()), None)
-    if place is not None:
-        yield read_study_results(place / study)
-        return
     with tempfile.TemporaryDirectory() as folder:
-        if not _from_git(artefacts, study, against, Path(folder)):
+        if place is None and not against.startswith("-"):
+            with suppress(OSError, subprocess.CalledProcessError):
+                done = subprocess.run(  # noqa: S603 - a ref is no option
+                    ["git", "archive", f"{against}:./{artefacts.name}", study],  # noqa: S607 - the user's git
+                    cwd=artefacts.absolute().parent,
+                    capture_output=True,
+                    check=True,
+                )
+                with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+                    archive.extractall(folder, filter="data")
+                place = Path(folder)
+        if place is None or not (place / study / "study.json").is_file():
             names = sorted(path.name for path in saved.iterdir()) if saved.is_dir() else []
             raise VeilleError(
                 f"{against!r} is no saved state of {study}, no folder of artefacts and no git ref",
@@ -72,25 +79,7 @@ def state(artefacts: Path, study: str, against: str) -> Iterator[StudyResults]:
                 if names
                 else f"save one: veille baseline {study} --save NAME",
             )
-        yield read_study_results(Path(folder) / study)
-
-
-def _from_git(artefacts: Path, study: str, ref: str, folder: Path) -> bool:
-    """Unpacks a study's artefacts as they are at a commit; False when it has none."""
-    if ref.startswith("-"):
-        return False
-    try:
-        done = subprocess.run(  # noqa: S603 - a ref is no option
-            ["git", "archive", f"{ref}:./{artefacts.name}", study],  # noqa: S607 - the user's git
-            cwd=artefacts.absolute().parent,
-            capture_output=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return False
-    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-        archive.extractall(folder, filter="data")
-    return (folder / study / "study.json").is_file()
+        yield read_study_results(place / study)
 
 
 def history(now: StudyResults, artefacts: Path) -> tuple[KeptState, ...]:
@@ -100,8 +89,8 @@ def history(now: StudyResults, artefacts: Path) -> tuple[KeptState, ...]:
         with suppress(ArtefactError):
             then = read_study_results(folder)
             scored = max((run.provenance.started for run in then.runs), default="")
-            state = KeptState(name=folder.parent.name, scored=scored, changes=_changes(then, now))
-            kept.append(state)
+            changes = _changes(then, now)
+            kept.append(KeptState(name=folder.parent.name, scored=scored, changes=changes))
     return tuple(sorted(kept, key=lambda state: (state.scored, state.name)))
 
 
@@ -123,32 +112,27 @@ def changes(artefacts: Path, study: str, then: StudyResults) -> tuple[CaseChange
 
 
 def _changes(then: StudyResults, now: StudyResults) -> tuple[CaseChange, ...]:
-    runs = {run.case: run for run in then.runs}
-    return tuple(
-        _change(runs[case], then.predictions[case], predictions, now.study.clusters)
-        for case, predictions in now.predictions.items()
-        if case in then.predictions
-        and set(predictions.sample_ids) & set(then.predictions[case].sample_ids)
-    )
-
-
-def _change(
-    run: RunRecord, then: Predictions, now: Predictions, groups: tuple[tuple[str, ...], ...]
-) -> CaseChange:
-    known = set(then.sample_ids)
-    ids = tuple(sample_id for sample_id in now.sample_ids if sample_id in known)
-    before, after = (in_order(table, ids).right for table in (then, now))
-    test = paired(after, before, group_numbers(groups, ids))
-    return CaseChange(
-        case=run.case,
-        accuracy=run.metric("accuracy") or Metric(name="accuracy", value=None, n=0),
-        then=float(before.mean()),
-        now=float(after.mean()),
-        gap=test.metric("gap"),
-        p=test.p_mid,
-        won=tuple(ids[i] for i in np.flatnonzero(after & ~before)),
-        lost=tuple(ids[i] for i in np.flatnonzero(before & ~after)),
-    )
+    changed, runs = [], {run.case: run for run in then.runs}
+    for case, predictions in now.predictions.items():
+        earlier = then.predictions.get(case)
+        known = () if earlier is None else set(earlier.sample_ids)
+        ids = tuple(sample_id for sample_id in predictions.sample_ids if sample_id in known)
+        if earlier is None or not ids:
+            continue
+        before, after = (in_order(table, ids).right for table in (earlier, predictions))
+        test = paired(after, before, group_numbers(now.study.clusters, ids))
+        change = CaseChange(
+            case=case,
+            accuracy=runs[case].metric("accuracy") or Metric(name="accuracy", value=None, n=0),
+            then=float(before.mean()),
+            now=float(after.mean()),
+            gap=test.metric("gap"),
+            p=test.p_mid,
+            won=tuple(ids[i] for i in np.flatnonzero(after & ~before)),
+            lost=tuple(ids[i] for i in np.flatnonzero(before & ~after)),
+        )
+        changed.append(change)
+    return tuple(changed)
 
 
 def _results(artefacts: Path, study: str) -> StudyResults:

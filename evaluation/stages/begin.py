@@ -1,18 +1,18 @@
 """From a person's photos to a study: what they are, in which parts, and what their classes say."""
 
 import re
+import tomllib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from evaluation.data.exported import export_saved_dataset, is_saved_dataset
 from evaluation.data.folders import list_folder
 from evaluation.data.listing import ListedPhoto, Listing, Locator, part_of
-from evaluation.data.rows import Rows, read_rows
+from evaluation.data.rows import read_rows
 from evaluation.data.tables import SPLIT_NAMES, list_table
 from evaluation.errors import DataError, quoted
-from evaluation.records import FOLDS, DatasetSpec, Option
+from evaluation.records import FOLDS, DatasetSpec, Fold, Option, Record
 from evaluation.study.scaffold import Plan, refuse_name, texts_of, write_new_study
 
 TABLES = (".csv", ".tsv", ".txt", ".parquet", ".jsonl")
@@ -26,26 +26,19 @@ _DECLARED = (
     *("split_column", "group_column"),
 )
 """What is written of a table."""
-_PATH_NAMES = ("path", "file_name", "filename", "file", "filepath", "image", "image_path", "photo")
-_LABEL_NAMES = (
-    *("label", "class", "category", "target", "classe", "catégorie", "categorie", "label_name"),
-    *("class_name", "species", "breed", "type", "y"),
+_NAMES: Mapping[str, list[str]] = tomllib.loads(
+    Path(__file__).with_name("columns.toml").read_text(encoding="utf-8")
 )
-_GROUP_NAMES = tuple(
-    f"{thing}{end}"
-    for thing in ("patient", "subject", "product", "video", "session", "sequence", "group")
-    for end in ("", "_id", "id", " id")
-)
+"""What columns of paths, classes and groups are called."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
+class Begun(Record):
     """A study that was written, and what it was understood from."""
 
     file: Path
     plan: Plan
     listing: Listing
-    small: tuple[str, ...] = ()
+    small: Sequence[str]
     """Classes that have too few photos to be trained on, and are left out."""
 
     @property
@@ -94,27 +87,41 @@ def begin(
     else:
         spec = DatasetSpec(kind="folder", root=images.resolve())
         listing = list_folder(spec, images.resolve())
-    plan, small = _plan(name, listing, declared, language)
+    plan, small = _plan(name, listing.photos, declared, language)
     file = write_new_study(plan, parent, write)
     return Begun(file=file, plan=plan, listing=listing, small=small)
 
 
 def _plan(
     name: str,
-    listing: Listing,
+    photos: Sequence[ListedPhoto],
     declared: Mapping[str, Option],
     language: str | Callable[[Sequence[str]], str],
-) -> tuple[Plan, tuple[str, ...]]:
-    counts = Counter(photo.label for photo in listing.photos)
-    classes = sorted(counts)
+) -> tuple[Plan, list[str]]:
+    """The study to write, and its classes that cannot be in every part, when others can."""
+    folds_of: dict[str, list[Fold | None]] = {}
+    for photo in photos:
+        folds_of.setdefault(photo.label, []).append(photo.fold)
+    classes = sorted(folds_of)
     if len(classes) < 2:  # noqa: PLR2004 - a choice needs two
         raise DataError(
             f"only one class, {classes[0]!r}" if classes else "no class",
             remedy="give two classes or more, each with its photos",
         )
-    folds = {photo.fold for photo in listing.photos}
-    trains = None in folds or "train" in folds
-    small = _small(listing.photos, classes) if trains else ()
+    folds = {photo.fold for photo in photos}
+    given, trains = folds - {None}, None in folds or "train" in folds
+    least = 1 + sum(fold not in given for fold in FOLDS[1:])
+    small = [
+        label
+        for label in classes
+        if trains
+        and (
+            sum(fold in (None, "train") for fold in folds_of[label]) < least
+            or given - set(folds_of[label])
+        )
+    ]
+    if len(classes) - len(small) < 2:  # noqa: PLR2004 - as above
+        small = []
     plan = Plan(
         name=name,
         language=language if isinstance(language, str) else language(classes),
@@ -122,34 +129,17 @@ def _plan(
         dataset=declared,
         split={"small_classes": "leave-out"} if small else {},
         trains=trains,
-        repeats=REPEATS if folds == {None} and len(listing.photos) < FEW else 0,
+        repeats=REPEATS if folds == {None} and len(photos) < FEW else 0,
     )
     return plan, small
 
 
-def _small(photos: Sequence[ListedPhoto], classes: Sequence[str]) -> tuple[str, ...]:
-    """Classes that cannot be in every part, when others can."""
-    given = {photo.fold for photo in photos if photo.fold}
-    least = 1 + sum(fold not in given for fold in FOLDS[1:])
-    small = []
-    for label in classes:
-        folds = [photo.fold for photo in photos if photo.label == label]
-        if sum(fold in (None, "train") for fold in folds) < least or given - set(folds):
-            small.append(label)
-    return tuple(small) if len(classes) - len(small) > 1 else ()
-
-
-# -------------------------------------------------------------------------- tables
-
-
 def _metadata(images: Path) -> Path | None:
     """The table of an image folder, when it has labels."""
-    for name in METADATA:
-        file = images / name
-        if file.is_file():
-            columns = read_rows(file, ()).columns
-            if "file_name" in columns and _first(_LABEL_NAMES, columns):
-                return file
+    for file in filter(Path.is_file, (images / name for name in METADATA)):
+        columns = read_rows(file, ()).columns
+        if "file_name" in columns and _first(_NAMES["labels"], columns):
+            return file
     return None
 
 
@@ -167,10 +157,11 @@ def _table_spec(file: Path, path_column: str | None, label_column: str | None) -
             where=file,
             remedy="write one above it, such as: path,label",
         )
-    path = path_column or _path_column(rows, file)
-    label = label_column or _first(_LABEL_NAMES, [name for name in rows.columns if name != path])
+    cells = {column: [row[column] for _, row in rows.rows] for column in rows.columns}
+    path = path_column or _path_column(cells, file)
+    label = label_column or _first(_NAMES["labels"], cells, path)
     if label is None:
-        flags = [one for one in rows.columns if {row[one] for _, row in rows.rows} <= {"0", "1"}]
+        flags = [column for column, values in cells.items() if set(values) <= {"0", "1"}]
         if len(flags) > 1:
             raise DataError(
                 f"a column for each class ({quoted(flags)})",
@@ -178,15 +169,14 @@ def _table_spec(file: Path, path_column: str | None, label_column: str | None) -
                 remedy="write one column that says the class of each photo",
             )
         raise DataError(
-            f"which column holds the class? it has {quoted(rows.columns, 20)}",
+            f"which column holds the class? it has {quoted(cells, 20)}",
             where=file,
             remedy="say it: --label COLUMN",
         )
     # Where the paths begin, below the table's own folder: there, or in one of its folders.
-    folders = (_folder_of(file.parent, row[path]) for _, row in rows.rows[:50])
+    folders = (_folder_of(file.parent, cell) for cell in cells[path][:50])
     known = Counter(folder for folder in folders if folder is not None)
-    split = _first(SPLIT_NAMES, [name for name in rows.columns if name not in (path, label)])
-    parts = split and all(part_of(row[split]) for _, row in rows.rows)
+    split = _first(SPLIT_NAMES, cells, path, label)
     return DatasetSpec(
         kind="table",
         root=file.parent,
@@ -194,39 +184,38 @@ def _table_spec(file: Path, path_column: str | None, label_column: str | None) -
         images=known.most_common(1)[0][0] if known else "",
         path_column=path,
         label_column=label,
-        split_column=split if parts else None,
-        group_column=_group_column(rows, label),
+        split_column=split if split and all(map(part_of, cells[split])) else None,
+        group_column=_group_column(cells, label),
     )
 
 
-def _group_column(rows: Rows, label: str) -> str | None:
+def _group_column(cells: Mapping[str, Sequence[str]], label: str) -> str | None:
     """A column of patients, products, videos, …, several photos of which are here, where each
     class has as many of them as there are parts.
     """
-    for column in (_first([name], rows.columns) for name in _GROUP_NAMES):
-        if column is not None and column != label:
-            named = [(row[label], row[column]) for _, row in rows.rows if row[column].strip()]
-            wholes = Counter(one for one, _ in set(named))
-            enough = len(wholes) == len({row[label] for _, row in rows.rows})
-            if len(set(named)) < len(named) and enough and min(wholes.values()) >= len(FOLDS):
+    for column in (_first([name], cells, label) for name in _NAMES["groups"]):
+        if column is not None:
+            pairs = zip(cells[label], cells[column], strict=True)
+            named = [(of_class, group) for of_class, group in pairs if group.strip()]
+            wholes = Counter(of_class for of_class, _ in set(named))
+            enough = all(wholes[of_class] >= len(FOLDS) for of_class in set(cells[label]))
+            if len(set(named)) < len(named) and enough:
                 return column
     return None
 
 
-def _path_column(rows: Rows, file: Path) -> str:
+def _path_column(cells: Mapping[str, Sequence[str]], file: Path) -> str:
     """The column whose cells are files; by name when none of them is here."""
-    sample = [row for _, row in rows.rows[:50]]
-    here = {
-        column: sum(_folder_of(file.parent, row[column]) is not None for row in sample)
-        for column in rows.columns
-    }
-    # An index may be names that lack their suffix; a column of suffixes is no index.
-    dots = {column: sum("." in row[column] for row in sample) for column in rows.columns}
-    best = max(here, key=lambda column: (here[column], dots[column]), default="")
-    column = best if here.get(best) else _first(_PATH_NAMES, rows.columns)
+    best, column = (0, 0), _first(_NAMES["paths"], cells)
+    for name, values in cells.items():
+        here = sum(_folder_of(file.parent, cell) is not None for cell in values[:50])
+        # An index may be names that lack their suffix; a column of suffixes is no index.
+        sure = here, sum("." in cell for cell in values[:50])
+        if here and sure > best:
+            best, column = sure, name
     if column is None:
         raise DataError(
-            f"which column holds the photos' paths? it has {quoted(rows.columns, 20)}",
+            f"which column holds the photos' paths? it has {quoted(cells, 20)}",
             where=file,
             remedy="say it: --path COLUMN",
         )
@@ -246,6 +235,6 @@ def _folder_of(root: Path, cell: str) -> str | None:
         return None
 
 
-def _first(wanted: Sequence[str], columns: Sequence[str]) -> str | None:
-    known = {column.casefold(): column for column in reversed(columns)}
+def _first(wanted: Sequence[str], columns: Iterable[str], *taken: str) -> str | None:
+    known = {column.casefold(): column for column in reversed([*columns]) if column not in taken}
     return next((known[name] for name in wanted if name in known), None)

@@ -9,32 +9,100 @@ from pathlib import Path
 from typing import TypeVar
 
 from evaluation import records
-from evaluation.records import Predictions, PromptDiagnosis, StudyComparison
-from evaluation.scoring.abstention import abstain
-from evaluation.scoring.agreement import agree
-from evaluation.scoring.audit import audit_labels
-from evaluation.scoring.calibration import calibrate
-from evaluation.scoring.comparison import align, compare
-from evaluation.scoring.findings import find, find_quoted
+from evaluation.records import Predictions, Record, StudyComparison
+from evaluation.records.data import group_numbers
+from evaluation.scoring import abstention, agreement, audit, calibration, findings, repeats, slices
+from evaluation.scoring.comparison import Aligned, align, compare
 from evaluation.scoring.intervals import share
-from evaluation.scoring.prompts import prompt_gain, variance_split
-from evaluation.scoring.repeats import compare_repeats
-from evaluation.scoring.slices import score_slices
+from evaluation.scoring.prompts import choose_prompts, prompt_gain, variance_split
 from evaluation.stages.baseline import history
-from evaluation.stages.evidence import (
-    Evidence,
-    choice_of,
-    chosen_cases,
-    read_evidence,
-    zero_shot_cases,
-)
-from evaluation.stages.standing import comparison_fingerprint
+from evaluation.stages.standing import comparison_fingerprint, tables_digest
 from evaluation.stores import artefacts
+from evaluation.stores.tables import read_predictions, table_file
 
 T = TypeVar("T", records.Calibration, records.Abstention)
 
 GROUPED = 2
 """The version since which tests know the study's groups."""
+
+
+class Evidence(Record):
+    """The cases of a study that were scored on the photos and the split it has now."""
+
+    results: records.StudyResults
+    runs: Mapping[str, records.RunRecord]
+    """Case id to its record, in the order of the study."""
+    aligned: Aligned
+    validation: Mapping[str, Predictions]
+    """Of the cases that have them."""
+    groups: records.IntArray | None
+    """(N,) equal numbers for near-duplicate photos; None when there are none on test."""
+    inputs: Mapping[str, str]
+    """Case id to the digest of its tables."""
+    names: str | None
+    """The prompt set of the class names."""
+    controls: Mapping[str, records.PromptSet]
+    """Those of random words, by name."""
+
+    def by_model(self, without: Container[str] = ()) -> dict[str, dict[str, str]]:
+        """Model to its prompt sets, each with its case; but for sets of these names."""
+        cases: dict[str, dict[str, str]] = {}
+        for case, run in self.runs.items():
+            if run.prompts:
+                known = cases.setdefault(run.model.name, {})
+                if run.prompts.name not in without:
+                    known[run.prompts.name] = case
+        return cases
+
+    def choices(self) -> dict[str, records.PromptChoice]:
+        """A model's choice of prompt set on validation, where there are two to choose of."""
+        chosen = {}
+        for model, cases in self.by_model(without=self.controls).items():
+            sets = {name: case for name, case in cases.items() if case in self.validation}
+            if len(sets) > 1:
+                validation = {name: self.validation[case] for name, case in sets.items()}
+                ids = next(iter(validation.values())).sample_ids
+                chosen[model] = choose_prompts(
+                    model,
+                    {name: said.right for name, said in validation.items()},
+                    {name: self.aligned.predictions[case].right for name, case in sets.items()},
+                    self.aligned.labels,
+                    validation_groups=group_numbers(self.results.study.clusters, ids),
+                    test_groups=self.groups,
+                )
+        return chosen
+
+    def chosen_cases(self) -> dict[str, str]:
+        """Model to its case: the prompt set that does best on validation, or the only case."""
+        chosen = {run.model.name: case for case, run in self.runs.items() if run.prompts is None}
+        choices, real = self.choices(), self.by_model(without=self.controls)
+        for model, cases in self.by_model().items():
+            first = next(iter((real[model] or cases).values()))
+            chosen[model] = cases[choices[model].chosen] if model in choices else first
+        return chosen
+
+
+def read_evidence(root: Path, name: str) -> Evidence | None:
+    """The comparable cases of a study; None while none is scored."""
+    results = artefacts.read_study_results(root / name)
+    runs = {run.case: run for run in results.runs if run.status == "ok" and results.is_current(run)}
+    if not runs:
+        return None
+    aligned = align({case: results.predictions[case] for case in runs})
+    tables = {case: table_file(root / case / "validation.csv") for case in runs}
+    sets = {run.prompts.name: run.prompts for run in runs.values() if run.prompts}
+    return Evidence(
+        results=results,
+        runs=runs,
+        aligned=aligned,
+        validation={
+            case: read_predictions(table) for case, table in tables.items() if table.is_file()
+        },
+        groups=group_numbers(results.study.clusters, aligned.sample_ids),
+        inputs={case: tables_digest(root / case) for case in runs},
+        names=next((name for name in sets if sets[name].derive == "class-names"), None),
+        controls={name: made for name, made in sets.items() if made.derive == "random-words"},
+    )
 
 
 def compare_cases(root: Path, name: str) -> StudyComparison | None:
@@ -46,43 +114,31 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
     evidence = read_evidence(root, name)
     if evidence is None:
         return None
-    earlier = _still_true(evidence)
-    several = len(evidence.aligned.cases) > 1
-    margin = evidence.results.study.answer.margin
-    comparison = compare(evidence.aligned, evidence.groups, margin=margin) if several else None
-    names = next(iter(evidence.made_from("class-names")), None)
-    controls = evidence.made_from("random-words")
-    findings = (
-        find(
-            comparison,
-            # What reads titles at prediction answers another question.
-            [run for run in evidence.runs.values() if run.model.reads == ("photo",)],
-            names=names,
-            controls={name: prompts.like for name, prompts in controls.items()},
-        )
-        if comparison
-        else ()
+    study, runs, aligned = evidence.results.study, evidence.runs, evidence.aligned
+    earlier, margin = _still_true(evidence), study.answer.margin
+    then = earlier.inputs
+    comparison = (
+        compare(aligned, evidence.groups, margin=margin) if len(aligned.cases) > 1 else None
     )
+    people = {case: aligned.predictions[case] for case, run in runs.items() if run.model.person}
     result = replace(
         earlier,
         schema_version=records.SCHEMA_VERSION,
         inputs=evidence.inputs,
-        fingerprint=comparison_fingerprint(
-            root, evidence.results.study, evidence.runs.values(), evidence.inputs
-        ),
+        fingerprint=comparison_fingerprint(root, study, runs.values(), evidence.inputs),
         comparison=comparison,
-        repeats=compare_repeats({case: run.repeats for case, run in evidence.runs.items()}),
-        findings=(*findings, *_quoted(evidence.results.study.reference, margin)),
+        repeats=repeats.compare_repeats({case: run.repeats for case, run in runs.items()}),
+        findings=_findings(evidence, comparison),
         validation={
             case: share("accuracy", said.right) for case, said in evidence.validation.items()
         },
-        calibration=_each_case(evidence, earlier.calibration, earlier.inputs, calibrate),
-        abstention=_each_case(evidence, earlier.abstention, earlier.inputs, abstain),
-        prompts=_diagnoses(evidence, earlier, names),
-        variance=_variance(evidence, controls),
+        calibration=_each_case(evidence, then, earlier.calibration, calibration.calibrate),
+        abstention=_each_case(evidence, then, earlier.abstention, abstention.abstain),
+        prompts=_diagnoses(evidence, earlier),
+        variance=_variance(evidence),
         audit=_audit(evidence, earlier),
         slices=_slices(evidence),
-        people=_people(evidence),
+        people=agreement.agree(people, evidence.groups) if people else None,
         history=history(evidence.results, root),
     )
     artefacts.write(root, result)
@@ -91,20 +147,20 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
 
 def _still_true(evidence: Evidence) -> StudyComparison:
     """The earlier comparison, less what rests on cases that changed; blank if there is none."""
-    study = evidence.results.study
-    blank = StudyComparison(
-        study=study.name,
-        dataset_revision=study.dataset_revision,
-        split_digest=study.split_digest,
-        inputs={},
-        comparison=None,
-    )
-    earlier = evidence.results.comparison
-    if earlier is None or (earlier.schema_version < GROUPED and evidence.groups is not None):
-        return blank
-    now = study.dataset_revision, study.split_digest
-    if (earlier.dataset_revision, earlier.split_digest) != now:
-        return blank
+    study, earlier = evidence.results.study, evidence.results.comparison
+    if (
+        earlier is None
+        or (earlier.schema_version < GROUPED and evidence.groups is not None)
+        or earlier.dataset_revision != study.dataset_revision
+        or earlier.split_digest != study.split_digest
+    ):
+        return StudyComparison(
+            study=study.name,
+            dataset_revision=study.dataset_revision,
+            split_digest=study.split_digest,
+            inputs={},
+            comparison=None,
+        )
     unchanged = {case for case, key in evidence.inputs.items() if earlier.inputs.get(case) == key}
     models = {run.model.name for run in evidence.runs.values()} - {
         run.model.name for case, run in evidence.runs.items() if case not in unchanged
@@ -119,10 +175,31 @@ def _still_true(evidence: Evidence) -> StudyComparison:
     )
 
 
+def _findings(
+    evidence: Evidence, comparison: records.CaseComparison | None
+) -> tuple[records.Finding, ...]:
+    """Of the scored cases, then of the figures that the study quotes."""
+    study = evidence.results.study
+    said: tuple[records.Finding, ...] = ()
+    if comparison:
+        said = findings.find(
+            comparison,
+            # What reads titles at prediction answers another question.
+            [run for run in evidence.runs.values() if run.model.reads == ("photo",)],
+            names=evidence.names,
+            controls={name: prompts.like for name, prompts in evidence.controls.items()},
+        )
+    if study.reference:
+        n = study.reference.test_images
+        counts = {row.name: round(row.accuracy * n) for row in study.reference.systems}
+        said += findings.find_quoted(counts, n, margin=study.answer.margin)
+    return said
+
+
 def _each_case(
     evidence: Evidence,
-    earlier: Sequence[T],
     inputs: Mapping[str, str],
+    earlier: Sequence[T],
     make: Callable[[str, Predictions, Predictions | None, records.IntArray | None], T],
 ) -> tuple[T, ...]:
     """One value a case that gives probabilities; that of an unchanged case is kept."""
@@ -136,65 +213,39 @@ def _each_case(
     )
 
 
-def _quoted(reference: records.Reference | None, margin: float) -> tuple[records.Finding, ...]:
-    if reference is None:
-        return ()
-    counts = {row.name: round(row.accuracy * reference.test_images) for row in reference.systems}
-    return find_quoted(counts, reference.test_images, margin=margin)
-
-
 def _slices(evidence: Evidence) -> tuple[records.SliceScore, ...]:
     cards = {card.id: card for card in evidence.results.study.samples}
     test = [cards[photo].slices for photo in evidence.aligned.sample_ids]
-    names = dict.fromkeys(name for slices in test for name in slices)
-    columns = {name: [slices.get(name, "") for slices in test] for name in names}
+    names = dict.fromkeys(name for values in test for name in values)
+    columns = {name: [values.get(name, "") for values in test] for name in names}
     return tuple(
         score
-        for case in evidence.aligned.cases
-        for score in score_slices(
-            case, evidence.aligned.predictions[case], columns, evidence.groups
-        )
+        for case, predictions in evidence.aligned.predictions.items()
+        for score in slices.score_slices(case, predictions, columns, evidence.groups)
     )
 
 
-def _people(evidence: Evidence) -> records.HumanAgreement | None:
-    """The cases whose answers are a person's, as the study says."""
-    said = {
-        case: evidence.aligned.predictions[case]
-        for case, run in evidence.runs.items()
-        if run.model.person
-    }
-    return agree(said, evidence.groups) if said else None
-
-
-# ------------------------------------------------------------------ prompt sets
-
-
-def _diagnoses(
-    evidence: Evidence, earlier: StudyComparison, names: str | None
-) -> tuple[PromptDiagnosis, ...]:
+def _diagnoses(evidence: Evidence, earlier: StudyComparison) -> tuple[records.PromptDiagnosis, ...]:
     """What each model's prompt sets change; the deep part of unchanged models is kept."""
     known = {diagnosis.model: diagnosis for diagnosis in earlier.prompts}
+    names, choices = evidence.names, evidence.choices()
     return tuple(
         replace(
-            known.get(model, PromptDiagnosis(model=model)),
+            known.get(model, records.PromptDiagnosis(model=model)),
             gains=tuple(
                 prompt_gain(evidence.aligned, case, cases[names], evidence.groups)
                 for prompts, case in cases.items()
                 if names in cases and prompts != names
             ),
-            choice=choice_of(evidence, model, cases),
+            choice=choices.get(model),
         )
-        for model, cases in zero_shot_cases(evidence).items()
+        for model, cases in evidence.by_model().items()
     )
 
 
-def _variance(evidence: Evidence, controls: Container[str]) -> tuple[records.VarianceSource, ...]:
+def _variance(evidence: Evidence) -> tuple[records.VarianceSource, ...]:
     """Of the models that were scored with all the prompt sets; nothing when there are not two."""
-    sets = {
-        model: {name: case for name, case in cases.items() if name not in controls}
-        for model, cases in zero_shot_cases(evidence).items()
-    }
+    sets = evidence.by_model(without=evidence.controls)
     widest = max((cases.keys() for cases in sets.values()), key=len, default=())
     complete = {model: cases for model, cases in sets.items() if cases.keys() == widest}
     if len(complete) < 2 or len(widest) < 2:  # noqa: PLR2004 - nothing varies
@@ -209,10 +260,11 @@ def _variance(evidence: Evidence, controls: Container[str]) -> tuple[records.Var
 
 def _audit(evidence: Evidence, earlier: StudyComparison) -> records.DataAudit:
     """Labels that every model doubts; what embeddings said of the classes is kept."""
-    cases = tuple(sorted(chosen_cases(evidence).values(), key=evidence.aligned.cases.index))
-    one_a_model = align({case: evidence.aligned.predictions[case] for case in cases})
+    cases = sorted(evidence.chosen_cases().values(), key=evidence.aligned.cases.index)
     return replace(
-        audit_labels(one_a_model, evidence.groups),
+        audit.audit_labels(
+            align({case: evidence.aligned.predictions[case] for case in cases}), evidence.groups
+        ),
         embeddings=earlier.audit.embeddings if earlier.audit else (),
         near_duplicates=evidence.results.study.near_duplicates,
     )

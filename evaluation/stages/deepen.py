@@ -3,38 +3,32 @@
 Learning curves, the effect of each text, random words, the audit of the photos, retrieval.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
 from evaluation import records
 from evaluation.data.prompts import random_words
-from evaluation.records import DataAudit, FewShot, FloatArray, Head, PromptSet, StudyComparison
+from evaluation.records import FewShot, FloatArray, Head, PromptSet, StudyComparison
 from evaluation.scoring.audit import audit_embeddings
 from evaluation.scoring.fewshot import Setting, few_shot
 from evaluation.scoring.paired import mean_gain
 from evaluation.scoring.prompts import near_identical, text_effects
 from evaluation.scoring.retrieval import retrieve
 from evaluation.stages.adapt import pairs_curve
-from evaluation.stages.bench import Bench, bench_of
-from evaluation.stages.compare import compare_cases
-from evaluation.stages.engine import Engine
-from evaluation.stages.evidence import Evidence, chosen_cases, read_evidence
+from evaluation.stages.compare import Evidence, compare_cases, read_evidence
+from evaluation.stages.engine import Bench, Engine, bench_of
 from evaluation.stages.heads import make_head
-from evaluation.stages.open import StudyData
+from evaluation.stages.open import StudyData, towers_of
 from evaluation.stores import artefacts
 
 _Of = TypeVar("_Of", records.EmbeddingAudit, FewShot, records.Retrieval)
 
 CONTROL_SEEDS = (0, 1, 2, 3, 4)
 """Of the random words that a description has to beat."""
-
-
-def _of_others(kept: Iterable[_Of], model: str) -> list[_Of]:
-    return [record for record in kept if record.model != model]
 
 
 def deepen(data: StudyData, engine: Engine) -> StudyComparison | None:
@@ -47,7 +41,7 @@ def deepen(data: StudyData, engine: Engine) -> StudyComparison | None:
     evidence = read_evidence(root, name)
     if comparison is None or evidence is None:
         return None
-    chosen = chosen_cases(evidence)
+    chosen = evidence.chosen_cases()
     for spec in data.study.models:
         # A model that reads titles is no model of photos: nothing below is about it.
         if spec.name in chosen and spec.embeds and "title" not in spec.reads:
@@ -57,6 +51,10 @@ def deepen(data: StudyData, engine: Engine) -> StudyComparison | None:
             # Written model by model: what is done is kept if the next one is interrupted.
             artefacts.write(root, comparison)
     return comparison
+
+
+def _of_others(kept: Iterable[_Of], model: str) -> list[_Of]:
+    return [record for record in kept if record.model != model]
 
 
 def _with_label_free(
@@ -78,7 +76,7 @@ def _with_model(
     comparison: StudyComparison, bench: Bench, chosen: str, evidence: Evidence
 ) -> StudyComparison:
     """The comparison with what one model's embeddings and texts add to it."""
-    model = bench.model.spec.name
+    model, classes, groups = bench.model.spec.name, bench.data.dataset.classes, evidence.groups
     # Only what texts do is looked into: a trained head is as it was scored.
     sets = {
         case: run.prompts
@@ -86,30 +84,31 @@ def _with_model(
         if run.model.name == model and run.prompts
     }
     heads = {case: bench.texts(prompts) for case, prompts in sets.items()}
-    described = [
-        case for case, texts in sets.items() if texts.derive not in {"class-names", "random-words"}
-    ]
-    classes, groups = bench.data.dataset.classes, evidence.groups
-    diagnosis: dict[str, Any] = {
-        "effects": {
-            case: _text_effects(bench, sets[case], heads[case], groups) for case in described
-        },
-        "near_identical": {case: near_identical(classes, heads[case].weight) for case in described},
-    }
+    likes = {prompts.like for prompts in sets.values()}
+    effects, near, control, diagnoses = {}, {}, dict(comparison.control), []
+    for case, prompts in sets.items():
+        if prompts.derive not in {"class-names", "random-words"}:
+            effects[case] = _text_effects(bench, prompts, heads[case], groups)
+            near[case] = near_identical(classes, heads[case].weight)
+        if prompts.name in likes:
+            control[case] = _control(bench, prompts, heads[case], groups)
+    for known in comparison.prompts:
+        own = replace(known, effects=effects, near_identical=near)
+        diagnoses.append(own if known.model == model else known)
+    audit, test = comparison.audit, bench.support("test")
+    if audit is not None:
+        recalls = {row.label: row.recall for row in evidence.runs[chosen].per_class}
+        own_audit = audit_embeddings(model, test.embeddings, test.labels, classes, recalls)
+        audit = replace(audit, embeddings=(*_of_others(audit.embeddings, model), own_audit))
     curves = _few_shot(bench, chosen, heads.get(chosen), evidence)
+    retrieval = _retrieval(bench, bench.rows["test"])
     return replace(
         comparison,
-        prompts=tuple(
-            replace(known, **diagnosis) if known.model == model else known
-            for known in comparison.prompts
-        ),
-        control={**comparison.control, **_controls(bench, sets, heads, groups)},
+        prompts=tuple(diagnoses),
+        control=control,
         few_shot=(*_of_others(comparison.few_shot, model), *curves),
-        audit=_audit(comparison.audit, bench, evidence.runs[chosen]),
-        retrieval=(
-            *_of_others(comparison.retrieval, model),
-            *_retrieval(bench, bench.rows["test"]),
-        ),
+        audit=audit,
+        retrieval=(*_of_others(comparison.retrieval, model), *retrieval),
     )
 
 
@@ -117,54 +116,28 @@ def _text_effects(
     bench: Bench, prompts: PromptSet, head: Head, groups: records.IntArray | None
 ) -> tuple[records.TextEffect, ...]:
     """Each text left out in turn; a class that has no other falls back on its name."""
-    classes = bench.data.dataset.classes
 
     def without(label: str, left_out: int) -> FloatArray:
         texts = prompts.texts[label]
         others = tuple(text for i, text in enumerate(texts) if i != left_out)
         row = bench.texts(replace(prompts, texts={label: others or (label,)}), (label,))
         weight, bias = head.weight.copy(), head.bias.copy()
-        weight[classes.index(label)], bias[classes.index(label)] = row.weight[0], row.bias[0]
+        c = bench.data.dataset.classes.index(label)
+        weight[c], bias[c] = row.weight[0], row.bias[0]
         return replace(head, weight=weight, bias=bias).logits(bench.rows["test"])
 
-    predictions = bench.predict(head, "test")
-    return text_effects(predictions, prompts.texts, without, groups)
+    return text_effects(bench.predict(head, "test"), prompts.texts, without, groups)
 
 
-def _controls(
-    bench: Bench,
-    sets: Mapping[str, PromptSet],
-    heads: Mapping[str, Head],
-    groups: records.IntArray | None,
-) -> dict[str, records.MeanGain]:
-    """The gain of each described case over random words of the same length, several seeds."""
-    classes, likes = bench.data.dataset.classes, {prompts.like for prompts in sets.values()}
-    gains = {}
-    for case, prompts in sets.items():
-        if prompts.name in likes:
-            drawn = [random_words(prompts, classes, seed) for seed in CONTROL_SEEDS]
-            repeated = np.stack(
-                [bench.predict(bench.texts(words), "test").right for words in drawn]
-            )
-            # mean_gain is of the repetitions over the case; the question is the other way round.
-            over = mean_gain(repeated, bench.predict(heads[case], "test").right, groups)
-            gains[case] = replace(over, gain=-over.gain, low=-over.high, high=-over.low)
-    return gains
-
-
-def _label_free(spec: records.ModelSpec, evidence: Evidence) -> dict[str, records.BoolArray]:
-    """What the label-free cases over the same embeddings get right, from the photo alone."""
-    chosen = set(chosen_cases(evidence).values())
-    return {
-        case: evidence.aligned.predictions[case].right
-        for case, run in evidence.runs.items()
-        if case in chosen
-        and run.model.family == "label-free"
-        and run.model.reads == ("photo",)
-        and spec.family == "zero-shot"
-        and (run.model.kind, run.model.weights, run.model.architecture, run.model.options)
-        == (spec.kind, spec.weights, spec.architecture, spec.options)
-    }
+def _control(
+    bench: Bench, prompts: PromptSet, head: Head, groups: records.IntArray | None
+) -> records.MeanGain:
+    """The gain of a described case over random words of the same length, several seeds."""
+    drawn = [random_words(prompts, bench.data.dataset.classes, seed) for seed in CONTROL_SEEDS]
+    repeated = np.stack([bench.predict(bench.texts(words), "test").right for words in drawn])
+    # mean_gain is of the repetitions over the case; the question is the other way round.
+    over = mean_gain(repeated, bench.predict(head, "test").right, groups)
+    return replace(over, gain=-over.gain, low=-over.high, high=-over.low)
 
 
 def _few_shot(
@@ -177,20 +150,29 @@ def _few_shot(
     spec, data = bench.model.spec, bench.data
     if not data.split.train or (spec.training and spec.training.regime == "finetune"):
         return ()
-    label = f"learning curves of {spec.name}"
+    best = set(evidence.chosen_cases().values())
     setting = Setting(
         train=bench.support("train"),
         test=bench.support("test"),
         zero_shot=head,
         groups=evidence.groups,
-        label_free=_label_free(spec, evidence),
+        # What the cases adapted over the same embeddings get right, from the photo alone.
+        label_free={
+            case: evidence.aligned.predictions[case].right
+            for case, run in evidence.runs.items()
+            if case in best
+            and run.model.family == "label-free"
+            and run.model.reads == ("photo",)
+            and spec.family == "zero-shot"
+            and towers_of(run.model) == towers_of(spec)
+        },
     )
     curves = few_shot(
         spec.name,
         data.dataset.classes,
         setting,
         zero_shot_case=chosen if head else None,
-        progress=partial(bench.engine.settings.progress, label),
+        progress=partial(bench.engine.settings.progress, f"learning curves of {spec.name}"),
     )
     return (curves,)
 
@@ -204,18 +186,3 @@ def _retrieval(bench: Bench, photos: FloatArray) -> tuple[records.Retrieval, ...
     prompts = PromptSet(name="titles", title="Titres", language="", texts=texts)
     weight = bench.texts(prompts, tuple(texts)).weight
     return retrieve(bench.model.spec.name, photos, weight, [title for (title,) in texts.values()])
-
-
-def _audit(audit: DataAudit | None, bench: Bench, run: records.RunRecord) -> DataAudit | None:
-    """The audit with what one model's embeddings of the test photos say of the classes."""
-    if audit is None:
-        return None
-    test, model = bench.support("test"), bench.model.spec.name
-    own = audit_embeddings(
-        model,
-        test.embeddings,
-        test.labels,
-        bench.data.dataset.classes,
-        {row.label: row.recall for row in run.per_class},
-    )
-    return replace(audit, embeddings=(*_of_others(audit.embeddings, model), own))

@@ -26,7 +26,6 @@ from evaluation.stores.embeddings import EmbeddingStore
 
 BLOCK = 8
 """Batches between two files: what a lost worker costs at most."""
-Columns = Mapping[str, NDArray[Any]]
 
 
 class Embedding:
@@ -37,7 +36,7 @@ class Embedding:
 
         self._model = load_model(spec, settings.loading())
 
-    def __call__(self, batch: Columns) -> dict[str, NDArray[Any]]:
+    def __call__(self, batch: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """N digests, paths and depths ("photo", "path", "bits") to digests and float32 vectors."""
         import torch
 

@@ -7,32 +7,27 @@ interrupted run goes on where it was, and an unchanged case computes nothing.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from evaluation import records
 from evaluation.data.photos import open_photo
-from evaluation.errors import ArtefactError, DataError, VeilleError, one_line
-from evaluation.records import DEPTH, Case, CaseExplanation, ExplainFailure, ExplainSpec, RunRecord
-from evaluation.stages.bench import Bench
-from evaluation.stages.engine import Engine
+from evaluation.errors import ArtefactError, DataError, VeilleError, eval_command, one_line
+from evaluation.records import Case, CaseExplanation, ExplainFailure, ExplainSpec, Head, RunRecord
+from evaluation.stages.engine import Bench, Engine
 from evaluation.stages.open import StudyData
-from evaluation.stages.score import head_of
+from evaluation.stages.score import run_case
 from evaluation.stages.standing import maps_stand
 from evaluation.stores import artefacts
 from evaluation.stores.tables import read_predictions
-from evaluation.usage import eval_command
+
+OUTDATED = "the case was scored on other photos, texts or weights"
 
 
 def deeper(spec: ExplainSpec) -> ExplainSpec:
-    """A study's declaration with at least the numbers of ``DEPTH``."""
-    return replace(
-        spec,
-        masks=max(spec.masks, DEPTH.masks),
-        rise_photos=max(spec.rise_photos, DEPTH.rise_photos),
-        faithfulness_photos=max(spec.faithfulness_photos, DEPTH.faithfulness_photos),
-        curve_steps=max(spec.curve_steps, DEPTH.curve_steps),
-        randomisation_photos=max(spec.randomisation_photos, DEPTH.randomisation_photos),
-    )
+    """A study's declaration with at least the numbers of ``records.DEPTH``."""
+    numbers = ("masks", "rise_photos", "faithfulness_photos", "curve_steps", "randomisation_photos")
+    least = {name: max(getattr(spec, name), getattr(records.DEPTH, name)) for name in numbers}
+    return replace(spec, **least)
 
 
 def try_to_explain(
@@ -48,10 +43,9 @@ def try_to_explain(
         explain(case, data, engine, spec)
     except ArtefactError:
         raise
-    except VeilleError as error:
-        reason = str(error)
     except Exception as error:  # noqa: BLE001 - recorded: the scores stand
-        reason = f"{type(error).__name__}: {one_line(error)}"
+        ours = not isinstance(error, VeilleError)
+        reason = f"{type(error).__name__}: {one_line(error)}" if ours else str(error)
     else:
         return None
     failure = ExplainFailure(study=case.study, case=case.id, error=reason)
@@ -74,17 +68,17 @@ def explain(case: Case, data: StudyData, engine: Engine, spec: ExplainSpec) -> C
     run, predictions = _scored(case, data, engine)
     model = engine.model(case.model, data)
     if run.provenance.weights_digest not in (None, model.weights_digest):
-        raise _outdated(case)
+        raise _unscored(case, OUTDATED)
     if maps_stand(case, spec, root):
         standing = artefacts.read(root / case.id / "attention.json", CaseExplanation)
         if standing.fingerprint == model.fingerprint:
             return standing
-    stamp = {
-        **stamp_of(case, data),
-        "predictions_digest": artefacts.predictions_digest(root, case.id),
-    }
-    head, bench = head_of(case, data, engine), Bench(data=data, model=model, engine=engine)
-    explanation, overlays = look_into(bench, head, spec, predictions, stamp)
+    stamp = stamp_of(case, data)
+    stamp["predictions_digest"] = artefacts.predictions_digest(root, case.id)
+    # The head just made, or made again from stored embeddings.
+    head = engine.heads.get(case.id) or run_case(case, data, engine).head
+    bench = Bench(data=data, model=model, engine=engine)
+    explanation, overlays = look_into(bench, cast("Head", head), spec, predictions, stamp)
     artefacts.write(root, explanation, overlays)
     return explanation
 
@@ -101,7 +95,7 @@ def stamp_of(case: Case, data: StudyData) -> dict[str, Any]:
 
 def look_into(
     bench: Bench,
-    head: records.Head,
+    head: Head,
     spec: ExplainSpec,
     predictions: records.Predictions,
     stamp: Mapping[str, str],
@@ -162,31 +156,18 @@ def planned(
 
 def _scored(case: Case, data: StudyData, engine: Engine) -> tuple[RunRecord, records.Predictions]:
     """The stored result of a case, which must be about the study as it is now."""
-    folder = engine.settings.artefacts / case.id
-    if not (folder / "run.json").is_file():
-        raise _unscored(case, "the case was not scored yet")
-    run = artefacts.read(folder / "run.json", RunRecord)
-    if run.status != "ok":
-        raise _unscored(case, f"the case is {run.status}")
-    if not _is_of_now(run, case, data):
-        raise _outdated(case)
-    return run, read_predictions(folder / "predictions.csv")
-
-
-def _outdated(case: Case) -> DataError:
-    return _unscored(case, "the case was scored on other photos, texts or weights")
+    folder, what = engine.settings.artefacts / case.id, "the case was not scored yet"
+    if (folder / "run.json").is_file():
+        run = artefacts.read(folder / "run.json", RunRecord)
+        texts = {prompts.digest if prompts else None for prompts in (run.prompts, case.prompts)}
+        then = (run.dataset_revision, run.split_digest, run.model, len(texts))
+        now = (data.dataset.revision, data.split.digest, case.model, 1)
+        if run.status == "ok" and then == now:
+            return run, read_predictions(folder / "predictions.csv")
+        what = OUTDATED if run.status == "ok" else f"the case is {run.status}"
+    raise _unscored(case, what)
 
 
 def _unscored(case: Case, what: str) -> DataError:
     remedy = f"score it first: {eval_command(case.study)}"
     return DataError(what, where=case.id, remedy=remedy)
-
-
-def _is_of_now(run: RunRecord, case: Case, data: StudyData) -> bool:
-    texts = (None if prompts is None else prompts.digest for prompts in (run.prompts, case.prompts))
-    return (
-        run.dataset_revision == data.dataset.revision
-        and run.split_digest == data.split.digest
-        and run.model == case.model
-        and len(set(texts)) == 1
-    )

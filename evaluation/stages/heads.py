@@ -18,8 +18,7 @@ from evaluation.records import Case, FloatArray, Fold, Head, Predictions, Repeat
 from evaluation.scoring.metrics import softmax
 from evaluation.scoring.strays import Scores, measure_strays, stray_scores
 from evaluation.stages.adapt import adapt_case, check_adaptation
-from evaluation.stages.bench import Bench, bench_of
-from evaluation.stages.engine import Engine
+from evaluation.stages.engine import Bench, Engine, bench_of
 from evaluation.stages.open import StudyData
 from evaluation.stages.standing import is_repeated
 
@@ -126,34 +125,26 @@ def repeat(case: Case, data: StudyData, engine: Engine) -> RepeatedScores | None
     """
     if not is_repeated(case, data):
         return None
-    ids = tuple(sample.id for sample in data.dataset.samples)
-    everything = replace(data, split=replace(data.split, train=ids))
+    places = {sample.id: row for row, sample in enumerate(data.dataset.samples)}
+    everything = replace(data, split=replace(data.split, train=tuple(places)))
     bench, run = bench_of(everything, case.model, engine, ("train",))
-    embeddings = dict(zip(ids, run.embeddings, strict=True))
-
-    def accuracy(draw: records.Split) -> float:
-        """On the test part of one draw."""
+    accuracies = []
+    for done, draw in enumerate(data.draws, start=1):
         drawn, texts = replace(data, split=draw), case.prompts
         if texts is not None:
             texts = resolve_prompts(texts, data.dataset, draw, data.study.prompts)
-        rows = {
-            fold: np.array([embeddings[sample_id] for sample_id in drawn.ids(fold)]).reshape(
-                -1, run.embeddings.shape[1]
-            )
+        rows: dict[Fold, FloatArray] = {
+            fold: run.embeddings[[places[sample_id] for sample_id in drawn.ids(fold)]]
             for fold in records.FOLDS
         }
         own = replace(bench, data=drawn, rows=rows)
         made = make_head(replace(case, prompts=texts), own, own.support("train"), controlled=False)
-        return float(made.predict(drawn.samples(draw.test)).right.mean())
-
-    accuracies = []
-    for done, draw in enumerate(data.draws, start=1):
-        accuracies.append(accuracy(draw))
+        accuracies.append(float(made.predict(drawn.samples(draw.test)).right.mean()))
         engine.settings.progress(f"other draws of {case.name}", done, len(data.draws))
     return RepeatedScores(
         draws=tuple(draw.digest for draw in data.draws),
         accuracies=tuple(accuracies),
-        tested=float(np.mean([len(draw.test) for draw in data.draws])) / len(ids),
+        tested=float(np.mean([len(draw.test) for draw in data.draws])) / len(places),
         folds=data.study.split.folds,
     )
 
@@ -183,7 +174,7 @@ def score_strays(case: Case, bench: Bench, head: Head) -> records.StrayResults |
     embeddings = bench.embed(data.strays, "strays ").embeddings
     half = np.array([chooses(stray) for stray in data.strays])
     scorer = stray_scorer(case, bench, head)
-    scored = scorer(embeddings[~half])
+    scored, probabilities = scorer(embeddings[~half]), softmax(head.logits(embeddings[~half]))
     tests, chosen = measure_strays(
         scorer(rows["validation"]),
         scorer(embeddings[half]),
@@ -191,20 +182,14 @@ def score_strays(case: Case, bench: Bench, head: Head) -> records.StrayResults |
         scored,
         data.groups(data.split.test),
     )
-    threshold = next(test.threshold for test in tests if test.score == chosen)
-    places, sure = np.flatnonzero(~half), scored[chosen]
-    probabilities = softmax(head.logits(embeddings[~half]))
-    return records.StrayResults(
-        tests=tests,
-        chosen=chosen,
-        passing=tuple(
-            records.StrayAnswer(
-                id=data.strays[places[i]].id,
-                predicted=data.dataset.classes[int(probabilities[i].argmax())],
-                probability=float(probabilities[i].max()),
+    none_text = NONE_TEXT if case.prompts else ""
+    results = records.StrayResults(tests=tests, chosen=chosen, passing=(), none_text=none_text)
+    ids, passing = [stray.id for stray in data.strays if not chooses(stray)], []
+    for i in np.argsort(-scored[chosen], kind="stable"):
+        if scored[chosen][i] >= results.test.threshold:
+            label, sure = int(probabilities[i].argmax()), float(probabilities[i].max())
+            answer = records.StrayAnswer(
+                id=ids[i], predicted=data.dataset.classes[label], probability=sure
             )
-            for i in np.argsort(-sure, kind="stable")
-            if sure[i] >= threshold
-        ),
-        none_text=NONE_TEXT if case.prompts else "",
-    )
+            passing.append(answer)
+    return replace(results, passing=tuple(passing))

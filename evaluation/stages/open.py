@@ -1,28 +1,31 @@
 """From a declared study to its data: photos read, split, and given their prompts."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from evaluation import records
 from evaluation.data.loading import chooses, fetch_hint, load_dataset, read_strays
-from evaluation.data.photos import open_photo, write_thumbnail
+from evaluation.data.photos import write_thumbnail
 from evaluation.data.prompts import resolve_prompts
 from evaluation.data.split import draw_again, split_dataset, without_small_classes
-from evaluation.errors import DataError
-from evaluation.records import Case, IntArray, Sample, SampleCard, Split, StrayCard, Study
+from evaluation.errors import ArtefactError, DataError
+from evaluation.models.cards import FACTS
+from evaluation.records import Case, IntArray, ModelCard, ModelSpec, Sample, Split, Study, digest_of
 from evaluation.records.data import group_numbers
-from evaluation.stages.cards import cards
+from evaluation.stages import provenance
 from evaluation.stages.settings import Settings
-from evaluation.stores import artefacts
+from evaluation.stores import artefacts, json_file
 from evaluation.stores.feeding import DECODERS, in_advance
 from evaluation.study.reference import load_reference
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StudyData:
+class StudyData(records.Record):
     """A study whose photos were read and split."""
 
     study: Study
@@ -52,16 +55,6 @@ class StudyData:
     def groups(self, ids: Sequence[str]) -> IntArray | None:
         """(N,) equal numbers for ids that count as one; None when all stand alone."""
         return group_numbers(self.split.groups, ids)
-
-    def training_photos(self) -> records.TrainingPhotos:
-        """What a model may learn from: the test part is not in it."""
-        return records.TrainingPhotos(
-            classes=self.dataset.classes,
-            train=self.samples(self.split.train),
-            validation=self.samples(self.split.validation),
-            load=lambda sample: open_photo(sample.image, sample.bits),
-            seed=self.split.seed,
-        )
 
     def cases(self) -> tuple[Case, ...]:
         """Every case of the study, with resolved prompts."""
@@ -150,75 +143,94 @@ def open_study(study: Study, settings: Settings) -> StudyData:
     """:func:`read_data`, then writes ``study.json`` and the small copies of the photos."""
     data = read_data(study, settings)
     study, dataset, split = data.study, data.dataset, data.split
+    samples, strays = _photo_cards(data, settings)
+    declared = ("name", "title", "question", "thresholds", "answer", "translations", "glosses")
+    drawn = ("duplicates", "near_duplicates", "groups", "grouping", "carved", "seed")
     record = records.StudyRecord(
-        name=study.name,
-        title=study.title,
-        question=study.question,
+        **_fields(study, *declared),
+        **_fields(study.dataset, "licence", "origin", "redistributable"),
+        **_fields(dataset, "classes", "missing", "notes"),
+        **_fields(split, *drawn),
         dataset_kind=dataset.kind,
         dataset_revision=dataset.revision,
-        licence=study.dataset.licence,
-        origin=study.dataset.origin,
-        redistributable=study.dataset.redistributable,
-        classes=dataset.classes,
-        samples=_sample_cards(data, settings),
-        missing=dataset.missing,
-        notes=dataset.notes,
-        duplicates=split.duplicates,
-        near_duplicates=split.near_duplicates,
-        groups=split.groups,
-        grouping=split.grouping,
-        carved=split.carved,
         split_digest=split.digest,
-        seed=split.seed,
+        samples=samples,
+        strays=strays,
         cases=tuple(case.id for case in data.cases()),
-        thresholds=study.thresholds,
+        models=model_cards(study.models, settings.cache),
         reference=None if study.reference is None else load_reference(study.reference),
-        models=cards(study.models, settings.cache),
-        answer=study.answer,
-        translations=study.translations,
-        glosses=study.glosses,
-        strays=_stray_cards(data, settings),
     )
     artefacts.write(settings.artefacts, record)
     return data
 
 
-def _sample_cards(data: StudyData, settings: Settings) -> tuple[SampleCard, ...]:
+def _fields(value: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names}
+
+
+def _photo_cards(
+    data: StudyData, settings: Settings
+) -> tuple[tuple[records.SampleCard, ...], tuple[records.StrayCard, ...]]:
+    """Of the samples of each part and of the strays, whose small copies are written."""
+    shared = ("id", "width", "height")
     folder = settings.artefacts / data.study.name / "photos"
     with artefacts.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     part = {sample_id: fold for fold in records.FOLDS for sample_id in data.ids(fold)}
     used = [sample for sample in data.dataset.samples if sample.id in part]
     batches = [used[start : start + 64] for start in range(0, len(used), 64)]
-    cards: list[SampleCard] = []
+    cards: list[records.SampleCard] = []
     for batch, copies in in_advance(batches, partial(write_thumbnail, folder=folder), DECODERS):
         for sample, copy in zip(batch, copies, strict=True):
-            cards.append(
-                SampleCard(
-                    id=sample.id,
-                    label=sample.label,
-                    fold=part[sample.id],
-                    photo=f"photos/{copy.result()}",
-                    width=sample.width,
-                    height=sample.height,
-                    subcategory=sample.subcategory,
-                    title=sample.title,
-                    slices=sample.slices,
-                )
-            )
+            said = _fields(sample, *shared, "label", "subcategory", "title", "slices")
+            card = records.SampleCard(fold=part[sample.id], photo=f"photos/{copy.result()}", **said)
+            cards.append(card)
             settings.progress("small copies of the photos", len(cards), len(used))
-    return tuple(cards)
-
-
-def _stray_cards(data: StudyData, settings: Settings) -> tuple[StrayCard, ...]:
-    folder = settings.artefacts / data.study.name / "photos"
-    return tuple(
-        StrayCard(
-            id=stray.id,
+    strays = tuple(
+        records.StrayCard(
             photo=f"photos/{write_thumbnail(stray, folder)}",
-            width=stray.width,
-            height=stray.height,
             chooses=chooses(stray),
+            **_fields(stray, *shared),
         )
         for stray in data.strays
     )
+    return tuple(cards), strays
+
+
+def model_cards(specs: Iterable[ModelSpec], cache: Path) -> tuple[ModelCard, ...]:
+    """The card of each model, kept under ``cache`` for its towers and the libraries' versions.
+
+    Building the towers of a study's models takes half a minute, and their sizes never change.
+    """
+    cards = []
+    for spec in specs:
+        path = _card_of(spec, cache)
+        # Whatever cannot be read is made anew, and one that cannot be kept is made again.
+        with suppress(ArtefactError, OSError):
+            cards.append(replace(json_file.read_plain(path, ModelCard), model=spec))
+            continue
+        from evaluation.models import model_card
+
+        cards.append(model_card(spec))
+        with suppress(ArtefactError):
+            artefacts.write_bytes(path, json_file.to_json(cards[-1]).encode())
+    return tuple(cards)
+
+
+def forget_unsized(spec: ModelSpec, cache: Path) -> None:
+    """Has a card without sizes made anew: now that the model was loaded they can be known."""
+    path = _card_of(spec, cache)
+    with suppress(ArtefactError, OSError):
+        if json_file.read_plain(path, ModelCard).image_parameters is None:
+            path.unlink()
+
+
+def towers_of(spec: ModelSpec) -> ModelSpec:
+    """The same towers, whatever a study calls them and makes of them."""
+    return replace(spec, name="", title="", adapt=(), shares=None, reads=("photo",), prompts=())
+
+
+def _card_of(spec: ModelSpec, cache: Path) -> Path:
+    said = json_file.plain(towers_of(spec))
+    facts = FACTS.read_text(encoding="utf-8")
+    return cache / "cards" / f"{digest_of([said, facts, provenance.numeric_versions()])[:32]}.json"

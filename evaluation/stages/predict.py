@@ -1,25 +1,34 @@
-"""``veille predict`` and ``veille drift``: a case of a study on photos that nobody has labelled."""
+"""``veille predict``, ``drift`` and ``export``: a case at work, on photos that nobody has labelled,
+and in a folder of its own, which runs without this program.
+"""
 
 import csv
+import importlib.metadata
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+import runpy
+import shutil
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from evaluation import records
 from evaluation.data.loading import read_photos
 from evaluation.data.look import alike
-from evaluation.errors import DataError, ModelError
-from evaluation.records import BoolArray, Case, Drift, FloatArray, FolderAnswers
+from evaluation.data.photos import open_photo
+from evaluation.errors import DataError, ModelError, one_line
+from evaluation.files import replacing
+from evaluation.models.base import input_size
+from evaluation.records import BoolArray, Case, Drift, FloatArray, FolderAnswers, Record
 from evaluation.scoring.abstention import TARGET, automate
 from evaluation.scoring.intervals import share
 from evaluation.scoring.metrics import softmax
-from evaluation.stages.bench import Bench
-from evaluation.stages.engine import Engine
+from evaluation.stages import taken_home
+from evaluation.stages.engine import Bench, Engine
 from evaluation.stages.heads import stray_scorer
 from evaluation.stages.open import StudyData
 from evaluation.stages.score import run_case
@@ -30,10 +39,15 @@ HEAD = ("path", "predicted", "probability", "decision", "like", "stray")
 FEWEST = 40
 """Photos on each side: below, half of them cannot tell 50 % from 65 %."""
 SEED = 20_170_424
+SCRIPT = "predict.py"
+TRIED = 8
+"""Photos that the folder must classify as this program does before it is given out."""
+TOLERANCE = 1e-3
+"""Between probabilities: convolutions are fused with their norms here, and not there."""
+_PACKAGES = ("torch", "torchvision", "open_clip_torch", "timm")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ReadyCase:
+class ReadyCase(Record, eq=False):
     """A case that needs nothing but photos to answer."""
 
     bench: Bench
@@ -67,14 +81,14 @@ def ready_case(case: Case, data: StudyData, engine: Engine, target: float = TARG
             where=case.id,
             remedy="choose a case of a model",
         )
-    test, strays = outcome.predictions, outcome.said["strays"]
+    test = outcome.predictions
     automation = automate(test, outcome.validation, data.groups(test.sample_ids), target=target)
     return ReadyCase(
         bench=outcome.bench,
         head=outcome.head,
         test=test,
         threshold=automation.threshold,
-        strays=strays,
+        strays=outcome.said["strays"],
     )
 
 
@@ -88,55 +102,47 @@ def predict_folder(
     Raises :class:`DataError`: no such folder, or no photo in it; :class:`VeilleError`: as
     :func:`ready_case`.
     """
-    settings, bits = engine.settings, data.study.dataset.bits
+    settings, classes = engine.settings, data.dataset.classes
     progress = partial(settings.progress, "reading photos")
-    samples, unread, notes = read_photos(folder, settings.cache, progress, bits)
+    samples, unread, notes = read_photos(folder, settings.cache, progress, data.study.dataset.bits)
     ready = ready_case(case, data, engine, target)
     embeddings = ready.bench.embed(samples).embeddings
     probabilities = softmax(ready.head.logits(embeddings))
-    classes, best = data.dataset.classes, probabilities.argmax(axis=1)
-    like = _like(samples, data)
     strays = np.zeros(len(samples), dtype=bool)
     if ready.strays is not None:
         scores = stray_scorer(case, ready.bench, ready.head)(embeddings)
         strays = scores[ready.strays.chosen] < ready.strays.test.threshold
+    # For each photo, the first other one that looks the same, of the study or of the folder.
+    names = [f"{data.study.name}: {sample.id}" for sample in data.dataset.samples]
+    names += [sample.id for sample in samples]
+    like = [""] * len(names)
+    for group in alike([sample.look for sample in (*data.dataset.samples, *samples)]):
+        for index in group:
+            like[index] = names[next(other for other in group if other != index)]
+    answers = []
+    for sample, row, other, stray in zip(
+        samples, probabilities, like[-len(samples) :], strays, strict=True
+    ):
+        label, sure = int(row.argmax()), float(row.max())
+        answer = records.Answer(
+            path=sample.id,
+            predicted=classes[label],
+            probability=sure,
+            kept=ready.threshold is not None and sure >= ready.threshold and not stray,
+            like=other,
+            stray=bool(stray),
+        )
+        answers.append(answer)
     return FolderAnswers(
         case=case.id,
         classes=classes,
         target=target,
         threshold=ready.threshold,
-        answers=tuple(
-            records.Answer(
-                path=sample.id,
-                predicted=classes[label],
-                probability=float(row[label]),
-                kept=ready.threshold is not None
-                and bool(row[label] >= ready.threshold)
-                and not stray,
-                like=other,
-                stray=bool(stray),
-            )
-            for sample, label, row, other, stray in zip(
-                samples, best, probabilities, like, strays, strict=True
-            )
-        ),
+        answers=tuple(answers),
         probabilities=probabilities,
         unread=unread,
         notes=notes,
     )
-
-
-def _like(samples: Sequence[records.Sample], data: StudyData) -> list[str]:
-    """For each photo, the first other one that looks the same, of the study or of the folder."""
-    names = [f"{data.study.name}: {sample.id}" for sample in data.dataset.samples]
-    known = len(names)
-    names += [sample.id for sample in samples]
-    like = [""] * len(samples)
-    for group in alike([sample.look for sample in (*data.dataset.samples, *samples)]):
-        for index in group:
-            if index >= known:
-                like[index - known] = names[next(other for other in group if other != index)]
-    return like
 
 
 def answers_to_csv(folder: FolderAnswers) -> str:
@@ -145,18 +151,10 @@ def answers_to_csv(folder: FolderAnswers) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*HEAD, *folder.classes])
     for said, row in zip(folder.answers, folder.probabilities, strict=True):
-        decision = "keep" if said.kept else "person"
-        probabilities = [repr(float(p)) for p in row]
-        writer.writerow(
-            [
-                *(said.path, said.predicted, repr(said.probability), decision, said.like),
-                *("stray" if said.stray else "", *probabilities),
-            ]
-        )
+        decision, stray = "keep" if said.kept else "person", "stray" if said.stray else ""
+        known = (said.path, said.predicted, repr(said.probability), decision, said.like, stray)
+        writer.writerow([*known, *map(repr, row.tolist())])
     return text.getvalue()
-
-
-# ------------------------------------------------------------------------- drift
 
 
 def measure_drift(
@@ -171,9 +169,9 @@ def measure_drift(
     Raises :class:`DataError`: no such folder, or too few photos on one side; :class:`VeilleError`:
     as :func:`ready_case`.
     """
-    settings, bits = engine.settings, data.study.dataset.bits
+    settings = engine.settings
     progress = partial(settings.progress, "reading photos")
-    samples, _, _ = read_photos(folder, settings.cache, progress, bits)
+    samples, _, _ = read_photos(folder, settings.cache, progress, data.study.dataset.bits)
     ready = ready_case(case, data, engine, target)
     known = {sample.digest for sample in data.dataset.samples}
     new = [sample for sample in samples if sample.digest not in known]
@@ -219,3 +217,103 @@ def told_apart(then: FloatArray, now: FloatArray) -> BoolArray:
     held_out = np.concatenate([rows[half:] for rows in sides])
     right: BoolArray = classifier.predict(held_out) == np.repeat([0, 1], n - half)
     return right
+
+
+def export(
+    case: Case,
+    data: StudyData,
+    engine: Engine,
+    folder: Path,
+    target: float = TARGET,
+    *,
+    onnx: bool = False,
+) -> float:
+    """Writes a case to a folder, whole or not at all, once its script agrees with this program.
+
+    Returns the largest difference of a probability, on the test photos that were tried.
+
+    Raises :class:`ModelError`: the folder exists; the case cannot be exported; its script
+    disagrees; :class:`VeilleError`: as :func:`ready_case`.
+    """
+    if folder.exists():
+        raise ModelError("this folder exists", where=folder, remedy="name a new one")
+    ready = ready_case(case, data, engine, target)
+    model = ready.bench.model
+    described = {
+        "case": case.id,
+        "classes": data.dataset.classes,
+        "threshold": ready.threshold,
+        "target": target,
+        "preprocess": dict(model.preprocessing),
+        "tower": dict(model.architecture),
+        "unit": model.unit,
+    }
+    with replacing(folder, folder=True) as work:
+        _save(work / "tower.safetensors", model.image_tower.state_dict())
+        head = {"weight": ready.head.weight, "bias": ready.head.bias, "layer": ready.head.layer}
+        # In one precision, whichever each part was learnt in: that in which heads compute here.
+        fitted = {name: np.float64(value) for name, value in head.items() if value is not None}
+        _save(work / "head.safetensors", fitted)
+        (work / "case.json").write_text(json.dumps(described, indent=2), encoding="utf-8")
+        script, installed = Path(taken_home.__file__), importlib.metadata.version
+        packages = (f"{name}=={installed(name).partition('+')[0]}" for name in _PACKAGES)
+        readme = (
+            script.with_suffix(".txt")
+            .read_text(encoding="utf-8")
+            .format(case=case.id, version=installed("veille-clip"), packages=" ".join(packages))
+        )
+        (work / "README.txt").write_text(readme, encoding="utf-8")
+        shutil.copyfile(script, work / SCRIPT)
+        classifier = runpy.run_path(str(work / SCRIPT))["Classifier"]()
+        tried = data.samples(data.split.test[:TRIED])
+        photos = (open_photo(sample.image, sample.bits) for sample in tried)
+        said = np.stack([classifier.predict(photo).numpy() for photo in photos])
+        apart = float(np.abs(said - ready.test.probabilities[:TRIED]).max())
+        if apart > TOLERANCE:
+            raise ModelError(
+                f"the exported folder disagrees with this program by {apart:.2g} in a probability",
+                where=case.id,
+                remedy="this architecture cannot be exported",
+            )
+        if onnx:
+            _write_onnx(work / "model.onnx", classifier, case)
+    return apart
+
+
+def _save(path: Path, tensors: Mapping[str, Any]) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    # Copies: safetensors refuses tensors that share memory.
+    save_file(
+        {name: torch.as_tensor(part).clone().contiguous() for name, part in tensors.items()}, path
+    )
+
+
+def _write_onnx(path: Path, classifier: Any, case: Case) -> None:
+    import torch
+
+    try:
+        torch.onnx.export(
+            classifier,
+            (torch.zeros(2, 3, *input_size(classifier.case["preprocess"])),),
+            path,
+            input_names=["pixels"],
+            output_names=["probabilities"],
+            dynamic_shapes=({0: torch.export.Dim("photos")},),
+            external_data=False,
+            dynamo=True,
+            verbose=False,
+        )
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f"ONNX needs the package {error.name}, which is not installed here",
+            where=case.id,
+            remedy='pip install "veille-clip[onnx]"',
+        ) from None
+    except Exception as error:  # each architecture fails in its own way
+        raise ModelError(
+            f"PyTorch cannot write it as ONNX ({one_line(error, 80)})",
+            where=case.id,
+            remedy="export it without --onnx",
+        ) from error

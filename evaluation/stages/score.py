@@ -6,37 +6,35 @@ Takes plain values: pytest is one caller among others.
 import hashlib
 import io
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import numpy as np
+
 from evaluation import records, scoring
 from evaluation.data.photos import open_photo
-from evaluation.errors import ModelError, VeilleError, WeightsUnavailable, one_line
+from evaluation.errors import VeilleError, WeightsUnavailable, eval_command, one_line
 from evaluation.models import Classifier
 from evaluation.models.base import Predictor
-from evaluation.records import Case, Head, Predictions, RunRecord, Timings
+from evaluation.records import Case, Head, Predictions, Record, RunRecord, Support, Timings
 from evaluation.scoring.projection import project
 from evaluation.stages import provenance
 from evaluation.stages.adapt import check_adaptation
-from evaluation.stages.bench import Bench, bench_of, embed_views
-from evaluation.stages.cost import PeakMemory
-from evaluation.stages.engine import Engine
+from evaluation.stages.engine import Bench, Engine, bench_of
 from evaluation.stages.heads import make_head, repeat, score_strays
 from evaluation.stages.open import StudyData
-from evaluation.stages.settings import Settings
+from evaluation.stages.provenance import PeakMemory
 from evaluation.stages.standing import fingerprint, weights_fingerprint
 from evaluation.stores import artefacts
-from evaluation.usage import eval_command
 
 VIEWS = 8
 """Images that show an augmentation: a photo as it is read, then views of it."""
 VIEW_QUALITY = 80
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Record):
     """What a case that ran to its end gives."""
 
     predictor: Predictor
@@ -59,53 +57,31 @@ def score(case: Case, data: StudyData, engine: Engine) -> RunRecord:
     ``failed`` otherwise.  What is our own fault is recorded, then raised.  An
     :class:`ArtefactError` (disk full, folder read-only) is raised: it could not be recorded.
     """
-    clock, memory, settings = time.perf_counter(), PeakMemory(), engine.settings
-    record = _blank_record(case, data, settings)
-
-    def written(record: RunRecord, **made: Any) -> RunRecord:
-        """The record with what it cost, written with what was made beside it."""
-        peak = memory.peak()
-        cost = replace(
-            record.provenance,
-            seconds=time.perf_counter() - clock,
-            peak_memory_mb=peak.resident_mb,
-            peak_memory_scope=peak.scope,
-            device_memory_mb=peak.device_mb,
-        )
-        record = replace(record, provenance=cost)
-        artefacts.write_run(settings.artefacts, record, **made)
-        return record
-
+    clock, settings, engine.memory = time.perf_counter(), engine.settings, PeakMemory()
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    said: dict[str, Any] = {"status": "ok", "fingerprint": fingerprint(case, data, settings)}
+    made: Mapping[str, Any] = {}
+    where: dict[str, Any] = {"device": settings.device, "precision": settings.precision}
+    fault: Exception | None = None
     try:
-        outcome = run_case(case, data, engine, memory)
-        repeats = repeat(case, data, engine)
+        outcome = run_case(case, data, engine)
+        said |= {"repeats": repeat(case, data, engine), **_scored(case, data, outcome)}
+        made = {"predictions": outcome.predictions, "validation": outcome.validation}
+        made |= outcome.made
+        where = {name: getattr(outcome.predictor, name) for name in (*where, "weights_digest")}
     except VeilleError as error:
-        lacks = isinstance(error, WeightsUnavailable)
-        # Of a record without result: what was asked for, where there is a server.
-        asked = lacks and not settings.offline
-        return written(
-            replace(
-                record,
-                status="unavailable" if lacks else "failed",
-                error=str(error),
-                reason=getattr(error, "reason", None),
-                fingerprint=weights_fingerprint(case.model, settings) if asked else "",
-            )
-        )
-    except Exception as error:
-        reason = f"{type(error).__name__}: {one_line(error)}"
-        written(replace(record, status="failed", error=reason, fingerprint=""))
-        raise
-    test, validation = outcome.predictions, outcome.validation
-    record = _scored(replace(record, repeats=repeats), outcome, data.groups(test.sample_ids))
-    return written(record, predictions=test, validation=validation, **outcome.made)
-
-
-def _blank_record(case: Case, data: StudyData, settings: Settings) -> RunRecord:
-    commit, dirty = provenance.commit()
+        said = {"status": "failed", "error": str(error), "fingerprint": ""}
+        if isinstance(error, WeightsUnavailable):
+            said |= {"status": "unavailable", "reason": error.reason}
+            if not settings.offline:  # what was asked of a server
+                said["fingerprint"] = weights_fingerprint(case.model, settings)
+    except Exception as error:  # noqa: BLE001 - recorded, then raised
+        reason, fault = f"{type(error).__name__}: {one_line(error)}", error
+        said = {"status": "failed", "error": reason, "fingerprint": ""}
+    peak, (commit, dirty) = engine.memory.peak(), provenance.commit()
     # The data root is left out of the command: a record may be published, a path may not.
     root = "--data-root DOSSIER " if data.dataset.kind == "flipkart" else ""
-    return RunRecord(
+    record = RunRecord(
         study=case.study,
         case=case.id,
         model=case.model,
@@ -113,51 +89,52 @@ def _blank_record(case: Case, data: StudyData, settings: Settings) -> RunRecord:
         dataset_revision=data.dataset.revision,
         split_digest=data.split.digest,
         seed=data.split.seed,
-        fingerprint=fingerprint(case, data, settings),
-        status="ok",
         classes=data.dataset.classes,
         provenance=records.Provenance(
+            **{"weights_digest": None, **where},
             commit=commit,
             dirty=dirty,
             versions=provenance.versions(),
-            device=settings.device,
-            precision=settings.precision,
             hardware=provenance.processor(),
-            weights_digest=None,
-            started=datetime.now(UTC).isoformat(timespec="seconds"),
-            seconds=0.0,
+            started=started,
+            seconds=time.perf_counter() - clock,
+            peak_memory_mb=peak.resident_mb,
+            peak_memory_scope=peak.scope,
+            device_memory_mb=peak.device_mb,
             command=eval_command(case.study, f'{root}-k "{case.name}"'),
         ),
+        **said,
     )
+    artefacts.write_run(settings.artefacts, record, **made)
+    if fault is not None:
+        raise fault
+    return record
 
 
-def run_case(
-    case: Case, data: StudyData, engine: Engine, memory: PeakMemory | None = None
-) -> Outcome:
+def run_case(case: Case, data: StudyData, engine: Engine) -> Outcome:
     """What a case gives on the study's own split, computed and not yet scored or written.
 
     Raises :class:`VeilleError`: the weights cannot be had, a photo cannot be read, …
     """
     spec = case.model
     check_adaptation(spec, data)
-    if not spec.embeds:
-        return _answered(cast("Predictor", engine.model(spec, data)).reading(case.prompts), data)
     model = engine.model(spec, data)
-    plain = model.needs_training and model.views is None
-    label_free = spec.family == "label-free"
-    needed: tuple[records.Fold, ...] = (
-        records.FOLDS if plain or label_free else ("validation", "test")
-    )
-    bench, run = bench_of(data, spec, engine, needed, memory)
-    learnt = bench.support("train") if "train" in bench.rows else None
-    if model.views is not None:
-        augmented, learnt = embed_views(bench, model.views)
+    if not spec.embeds:
+        return _answered(cast("Predictor", model).reading(case.prompts), data)
+    learns = spec.family == "label-free" or (model.needs_training and model.views is None)
+    parts: Sequence[records.Fold] = records.FOLDS if learns else ("validation", "test")
+    bench, run = bench_of(data, spec, engine, parts)
+    learnt = bench.support("train") if learns else None
+    if model.views is not None:  # K of each training photo, one row a view
+        ids, each = data.split.train, model.views.dim // model.dim
+        augmented = bench.embed(data.samples(ids), "augmented views ", model.views)
+        views_of = augmented.embeddings.reshape(len(ids) * each, model.dim)
+        learnt = Support(embeddings=views_of, labels=np.repeat(data.labels(ids), each))
         run = run.and_also(augmented)
 
     clock = time.perf_counter()
     made = make_head(case, bench, learnt)
-    head = made.head
-    head_seconds = time.perf_counter() - clock
+    head_seconds, head = time.perf_counter() - clock, made.head
     views = _views(data, model)
     training = head.training and replace(
         head.training, photo=data.split.train[0] if views else "", views=tuple(views)
@@ -165,15 +142,6 @@ def run_case(
     cost = engine.store.cost(model.fingerprint, model.device)
     engine.heads = {case.id: head}
     photos = head.through(bench.rows["test"])
-    projection = project(case.id, data.split.test, data.dataset.classes, photos, made.texts)
-    timings = Timings(
-        images_embedded=run.embedded,
-        images_reused=run.reused,
-        embed_seconds=run.seconds,
-        head_seconds=head_seconds,
-        images_per_second=None if cost is None else cost.images_per_second,
-        embedding=cost,
-    )
     return replace(
         _answered(made, data),
         head=head,
@@ -184,9 +152,21 @@ def run_case(
             "training": training,
             "adaptation": made.adaptation,
             "strays": score_strays(case, bench, head),
-            "timings": timings,
+            "timings": Timings(
+                images_embedded=run.embedded,
+                images_reused=run.reused,
+                embed_seconds=run.seconds,
+                head_seconds=head_seconds,
+                images_per_second=None if cost is None else cost.images_per_second,
+                embedding=cost,
+            ),
         },
-        made={"projection": projection, "views": views},
+        made={
+            "projection": project(
+                case.id, data.split.test, data.dataset.classes, photos, made.texts
+            ),
+            "views": views,
+        },
     )
 
 
@@ -210,61 +190,37 @@ def _answered(predictor: Predictor, data: StudyData) -> Outcome:
     )
 
 
-def head_of(case: Case, data: StudyData, engine: Engine) -> Head:
-    """The classifier of a case: the one just made, or made again from stored embeddings.
-
-    Raises as :func:`run_case`.
-    """
-    head = engine.heads.get(case.id) or run_case(case, data, engine).head
-    if head is None:
-        raise ModelError("predictions made elsewhere have no model to look into", where=case.id)
-    return head
-
-
 def _views(data: StudyData, model: Classifier) -> dict[str, bytes]:
     """What augmentation makes of the first training photo, as files named after their content."""
-    if not data.split.train:
-        return {}
-    (sample,) = data.samples(data.split.train[:1])
     files = {}
-    for picture in model.pictures(open_photo(sample.image, sample.bits), VIEWS):
-        content = io.BytesIO()
-        picture.save(content, "WEBP", quality=VIEW_QUALITY, method=4)
-        name = hashlib.sha256(content.getvalue()).hexdigest()[:16]
-        files[f"augmentation/{name}.webp"] = content.getvalue()
+    for sample in data.samples(data.split.train[:1]):
+        for picture in model.pictures(open_photo(sample.image, sample.bits), VIEWS):
+            content = io.BytesIO()
+            picture.save(content, "WEBP", quality=VIEW_QUALITY, method=4)
+            name = hashlib.sha256(content.getvalue()).hexdigest()[:16]
+            files[f"augmentation/{name}.webp"] = content.getvalue()
     return files
 
 
-def _scored(record: RunRecord, outcome: Outcome, groups: records.IntArray | None) -> RunRecord:
+def _scored(case: Case, data: StudyData, outcome: Outcome) -> dict[str, Any]:
+    """Fields of the record: what the outcome says, and what it is worth."""
     clock = time.perf_counter()
+    groups = data.groups(outcome.predictions.sample_ids)
     scores = scoring.score(outcome.predictions, groups)
     timings = outcome.said.get("timings", Timings())
-    return replace(
-        record,
-        **{
-            **outcome.said,
-            "warnings": (*_language_warning(record), *outcome.said["warnings"]),
-            "timings": replace(timings, score_seconds=time.perf_counter() - clock),
-        },
-        metrics=scores.metrics,
-        per_class=scores.per_class,
-        confusion=scores.confusion,
-        provenance=replace(
-            record.provenance,
-            device=outcome.predictor.device,
-            precision=outcome.predictor.precision,
-            weights_digest=outcome.predictor.weights_digest,
-        ),
-    )
-
-
-def _language_warning(record: RunRecord) -> tuple[str, ...]:
-    """Texts that the tower never learnt to read: 0.32 in French for 0.54 in English, measured."""
-    texts = record.prompts
-    if texts is None or texts.language.startswith("en") or not record.model.reads_english_only:
-        return ()
-    warning = (
-        f"the texts are in {texts.language!r} and this tower reads English alone: translate them, "
-        "or use a multilingual tower (xlm-roberta-base-ViT-B-32, ViT-B-16-SigLIP2)"
-    )
-    return (warning,)
+    warnings, texts = outcome.said["warnings"], case.prompts
+    if texts and not texts.language.startswith("en") and case.model.reads_english_only:
+        # 0.32 in French for 0.54 in English, measured.
+        warning = (
+            f"the texts are in {texts.language!r} and this tower reads English alone: translate"
+            " them, or use a multilingual tower (xlm-roberta-base-ViT-B-32, ViT-B-16-SigLIP2)"
+        )
+        warnings = (warning, *warnings)
+    return {
+        **outcome.said,
+        "warnings": warnings,
+        "timings": replace(timings, score_seconds=time.perf_counter() - clock),
+        "metrics": scores.metrics,
+        "per_class": scores.per_class,
+        "confusion": scores.confusion,
+    }

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
-from evaluation.records.base import silent
+from evaluation.records.base import Record, silent
 
 if TYPE_CHECKING:
     from evaluation.models import Loading
 
-
-class Advance(Protocol):
-    """Called with what is being done, how much is done, how much there is, and how it goes."""
-
-    def __call__(self, what: str, done: int, total: int, note: str = "", /) -> None:
-        """For instance: "embedding with x", 32, 210; or with a note, the loss of a training."""
+Advance = Callable[..., None]
+"""Called with what is being done, how much is done, how much there is, and perhaps how it goes:
+"embedding with x", 32, 210.
+"""
 
 
 def default_cache() -> Path:
@@ -28,8 +27,7 @@ def default_cache() -> Path:
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("veille-clip"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Record):
     """How to run, as opposed to what: none of it changes a result beyond rounding."""
 
     artefacts: Path = Path("artefacts")

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from evaluation import records
 from evaluation.errors import ArtefactError
@@ -32,28 +31,24 @@ ASKED_AGAIN = timedelta(days=1)
 """Weights that could not be had are not asked for again before."""
 
 
-# ------------------------------------------------------------------------ cases
-
-
 def fingerprint(case: Case, data: StudyData, settings: Settings) -> str:
     """SHA-256 (hexadecimal) of all that a case's outcome rests on."""
-    return digest_of(
-        {
-            "program": [SCORING, SCHEMA_VERSION, *([ADAPTING] if case.model.adapt else [])],
-            "photos": data.dataset.revision,
-            "said": [
-                [sample.id, sample.title, sample.text, sample.subcategory]
-                for sample in data.dataset.samples
-            ],
-            "split": [
-                *(data.split.digest, data.split.seed, data.split.groups),
-                *(draw.digest for draw in data.draws if is_repeated(case, data)),
-            ],
-            "texts": json_file.plain(case.prompts),
-            "strays": [stray.digest for stray in data.strays],
-            "weights": weights_fingerprint(case.model, settings),
-        }
-    )
+    inputs = {
+        "program": [SCORING, SCHEMA_VERSION, *([ADAPTING] if case.model.adapt else [])],
+        "photos": data.dataset.revision,
+        "said": [
+            [sample.id, sample.title, sample.text, sample.subcategory]
+            for sample in data.dataset.samples
+        ],
+        "split": [
+            *(data.split.digest, data.split.seed, data.split.groups),
+            *(draw.digest for draw in data.draws if is_repeated(case, data)),
+        ],
+        "texts": json_file.plain(case.prompts),
+        "strays": [stray.digest for stray in data.strays],
+        "weights": weights_fingerprint(case.model, settings),
+    }
+    return digest_of(inputs)
 
 
 def weights_fingerprint(spec: records.ModelSpec, settings: Settings) -> str:
@@ -62,22 +57,20 @@ def weights_fingerprint(spec: records.ModelSpec, settings: Settings) -> str:
     A checkpoint of the user's counts with the sizes and times of its files, published weights
     with their name, and every package that can change a number with its version.
     """
-    return digest_of(
-        {
-            "model": json_file.plain(spec),
-            "files": _files(Path(spec.weights)) if is_path(spec.weights) else [],
-            "embedded": embedded.RECIPE,
-            "run": [settings.device, settings.precision],
-            "packages": provenance.numeric_versions(),
-        }
-    )
-
-
-def _files(path: Path) -> list[list[str | int]]:
-    """Name, bytes and time of a file, or of all files of a folder; empty when it is absent."""
-    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
-    states = [(file, file.stat()) for file in files if file.is_file()]
-    return [[file.name, state.st_size, state.st_mtime_ns] for file, state in states]
+    files = []
+    if is_path(spec.weights):
+        path = Path(spec.weights)
+        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+        states = [(file.name, file.stat()) for file in inside if file.is_file()]
+        files = [[name, state.st_size, state.st_mtime_ns] for name, state in states]
+    inputs = {
+        "model": json_file.plain(spec),
+        "files": files,
+        "embedded": embedded.RECIPE,
+        "run": [settings.device, settings.precision],
+        "packages": provenance.numeric_versions(),
+    }
+    return digest_of(inputs)
 
 
 def is_repeated(case: Case, data: StudyData) -> bool:
@@ -120,9 +113,6 @@ def asked_lately(case: Case, data: StudyData, settings: Settings) -> RunRecord |
     return None
 
 
-# ------------------------------------------------------------------------- maps
-
-
 def maps_stand(case: Case, spec: records.ExplainSpec, root: Path) -> bool:
     """Whether a case's maps were made of its predictions as they are, at least as deep."""
     folder = root / case.id
@@ -144,9 +134,6 @@ def maps_stand(case: Case, spec: records.ExplainSpec, root: Path) -> bool:
     return False
 
 
-# ------------------------------------------------------------------- comparison
-
-
 def tables_digest(folder: Path) -> str:
     """SHA-256 (hexadecimal) of a case's tables."""
     digest = hashlib.sha256()
@@ -163,28 +150,26 @@ def comparison_fingerprint(
 
     ``tables`` maps the id of each case to the digest of its tables.
     """
-    said: list[Any] = [
-        [
-            run.case,
-            *(json_file.plain(part) for part in (run.model, run.prompts, run.repeats)),
-            tables[run.case],
-        ]
-        for run in runs
-    ]
-    return digest_of(
-        {
-            "program": [COMPARING, SCHEMA_VERSION, provenance.numeric_versions()],
-            "study": [study.dataset_revision, study.split_digest, study.clusters],
-            "near": study.near_duplicates,
-            "slices": [card.slices for card in study.samples],
-            "states": [
-                [state.parent.name, (state / "study.json").stat().st_mtime_ns]
-                for state in artefacts.kept_states(root, study.name)
-            ],
-            "reference": json_file.plain(study.reference),
-            "runs": said,
-        }
-    )
+    inputs = {
+        "program": [COMPARING, SCHEMA_VERSION, provenance.numeric_versions()],
+        "study": [study.dataset_revision, study.split_digest, study.clusters],
+        "near": study.near_duplicates,
+        "slices": [card.slices for card in study.samples],
+        "states": [
+            [state.parent.name, (state / "study.json").stat().st_mtime_ns]
+            for state in artefacts.kept_states(root, study.name)
+        ],
+        "reference": json_file.plain(study.reference),
+        "runs": [
+            [
+                run.case,
+                *map(json_file.plain, (run.model, run.prompts, run.repeats)),
+                tables[run.case],
+            ]
+            for run in runs
+        ],
+    }
+    return digest_of(inputs)
 
 
 def standing_comparison(root: Path, name: str) -> CaseComparison | None:

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from evaluation import records
-from evaluation.errors import ArtefactError, quoted
+from evaluation.errors import SCORE_AGAIN, ArtefactError, quoted
 from evaluation.stores.pictures import CASE, FAILURE, FILES, require_name
 from evaluation.stores.tables import table_file
-from evaluation.usage import SCORE_AGAIN
 
 _KINDS = {"label": "class", "predicted": "class", "sample_id": "photo", "case": "case"}
 """What fields of any record name."""

@@ -31,13 +31,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from evaluation import files, records
-from evaluation.errors import ArtefactError
+from evaluation.errors import SCORE_AGAIN, ArtefactError
 from evaluation.files import reading
 from evaluation.stores.agreement import check_results, check_study
 from evaluation.stores.json_file import read_json, to_json
 from evaluation.stores.pictures import FAILURE, FILES, require_own
 from evaluation.stores.tables import read_predictions, table_file, write_table
-from evaluation.usage import SCORE_AGAIN
 
 T = TypeVar("T")
 

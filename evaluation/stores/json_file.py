@@ -10,10 +10,10 @@ import cattrs.preconf.json
 from cattrs.gen import make_dict_structure_fn
 from cattrs.strategies import configure_union_passthrough
 
-from evaluation.errors import ArtefactError, SchemaVersionError, one_line, quoted
+from evaluation import errors
+from evaluation.errors import SCORE_AGAIN, ArtefactError, SchemaVersionError, one_line, quoted
 from evaluation.files import reading
 from evaluation.records import OLDEST_READ, SCHEMA_VERSION, Option
-from evaluation.usage import SCORE_AGAIN, eval_command
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ def read_json(path: Path, kind: type[T], *, again: str = SCORE_AGAIN) -> T:
             where=path,
             remedy="update veille-clip"
             if newer
-            else f"remove the folder and run `{eval_command()}` again",
+            else f"remove the folder and run `{errors.eval_command()}` again",
         )
     try:
         return structured(parsed, kind)

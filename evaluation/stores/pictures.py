@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from evaluation import records
-from evaluation.errors import ArtefactError, one_line, quoted
-from evaluation.usage import SCORE_AGAIN
+from evaluation.errors import SCORE_AGAIN, ArtefactError, one_line, quoted
 
 _MAPS_AGAIN = "run `veille explain STUDY` to write it anew"
 FILES: Mapping[type, tuple[str, str, str]] = {

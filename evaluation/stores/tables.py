@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evaluation.errors import ArtefactError, one_line
+from evaluation.errors import SCORE_AGAIN, ArtefactError, one_line
 from evaluation.files import reading, write_bytes
 from evaluation.records import IntArray, Predictions
-from evaluation.usage import SCORE_AGAIN
 
 ROWS = 100_000
 """Of a CSV file at most: ten times as many take a minute to write and half a gigabyte."""

@@ -4,28 +4,30 @@ import argparse
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evaluation.errors import ArtefactError, VeilleError, VeilleWarning, refuse_unknown
-from evaluation.records import Case, Predictions, RunRecord, Study, Threshold
+from evaluation.errors import (
+    ArtefactError,
+    VeilleError,
+    VeilleWarning,
+    refuse_unknown,
+    site_command,
+)
+from evaluation.records import Case, ExplainFailure, Predictions, RunRecord, Study, Threshold
 from evaluation.stages.engine import Engine
 from evaluation.stages.evaluate import evaluate
 from evaluation.stages.open import StudyData, open_study
 from evaluation.stages.settings import Settings
+from evaluation.stages.standing import standing_comparison
+from evaluation.stores.artefacts import read, read_attempt
 from evaluation.stores.tables import read_predictions
 from evaluation.study.config import load_study
-from evaluation.suites.shown import Summary, case_of, watched
-
-_STUDIES = pytest.StashKey[tuple[Study, ...]]()
-_CASES = pytest.StashKey[tuple[Case, ...]]()
-_OPENED = pytest.StashKey[dict[str, StudyData]]()
-_ENGINE = pytest.StashKey[Engine]()
-_RECORDS = pytest.StashKey[dict[str, RunRecord]]()
+from evaluation.terminal import progress_bars, ranking, results_table
 
 DEFAULT_STUDY = "demo"
 
@@ -71,102 +73,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-# ------------------------------------------------------------------ collection
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Reads the studies: a mistake in one ends the run with its lines and no traceback."""
     if config.option.reportchars == "a":
         # The final table says once why a model is unavailable; four claims would each say it.
         config.option.reportchars = "fExX"
-    names = config.getoption("--study") or [DEFAULT_STUDY]
-    root: Path | None = config.getoption("--data-root")
     with _one_clear_line():
-        if root is not None and len(names) > 1:
-            raise VeilleError(
-                "--data-root was given with several studies", remedy="run one study at a time"
-            )
-        studies = tuple(load_study(name, data_root=root) for name in names)
-        cases = tuple(case for study in studies for case in _wanted_cases(config, study))
-    config.stash[_STUDIES] = studies
-    config.stash[_CASES] = cases
-    _share_the_machine(config)
-    config.stash[_OPENED] = {}
-    taken = ("artefacts", "device", "precision", "offline", "resume", "retry")
-    photos = config.getoption("batch_size")
-    settings = Settings(
-        **{name: config.getoption(name) for name in taken},
-        **({"batch_size": photos, "most_photos": photos} if photos else {}),
-        # Training anew is running anew.
-        force=config.getoption("force") or not config.getoption("resume"),
-    )
-    config.stash[_ENGINE] = Engine(settings)
-    config.stash[_RECORDS] = {}
-    config.pluginmanager.register(Summary(), "veille-summary")
+        run = Run(config)
+    run.share_the_machine()
+    config.pluginmanager.register(run, "veille-run")
 
 
-def _wanted_cases(config: pytest.Config, study: Study) -> tuple[Case, ...]:
-    models = _names(config, "--models", {model.name for model in study.models})
-    prompts = _names(config, "--prompts", {prompts.name for prompts in study.prompts})
-    return tuple(
-        case
-        for case in study.cases()
-        if (models is None or case.model.name in models)
-        and (prompts is None or (case.prompts is not None and case.prompts.name in prompts))
-    )
-
-
-def _names(config: pytest.Config, option: str, known: set[str]) -> set[str] | None:
-    text: str | None = config.getoption(option)
-    if text is None:
-        return None
-    wanted = {name.strip() for name in text.split(",") if name.strip()}
-    refuse_unknown("unknown name", wanted, sorted(known), option)
-    return wanted
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every test that asks for a case is made once a case."""
-    if "case" in metafunc.fixturenames:
-        cases = metafunc.config.stash[_CASES]
-        metafunc.parametrize("case", cases, ids=lambda case: case.id, scope="session")
-
-
-def _share_the_machine(config: pytest.Config) -> None:
-    """As many workers of pytest-xdist as there are trunks; one trunk needs one process.
-
-    Each worker has a thread a core, which does not spin while it waits: whoever works while
-    others wait, or have nothing left, has all cores.
-    """
-    if hasattr(config, "workerinput"):
-        # Read by PyTorch's threads, which are started later.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    elif config.getoption("dist", "no") == "load":
-        trunks = {_trunk_of(case) for case in config.stash[_CASES]}
-        config.option.tx = config.option.tx[: len(trunks)]
-        if len(trunks) < 2:  # noqa: PLR2004 - nothing to share out
-            config.option.dist, config.option.numprocesses = "no", None
-
-
-def _trunk_of(case: Case) -> str:
-    return f"{case.study}/{case.model.trunk}"
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
-    """The cases that share a trunk go to one worker, which loads it once and makes its maps once.
-
-    pytest-xdist's own ``loadgroup`` (3.8) does not see its groups under pytest 9.
-    """
-    if config.getoption("dist") != "load":
-        return None
-    from xdist.scheduler import LoadScopeScheduling
-
-    trunks = {case.id: _trunk_of(case) for case in config.stash[_CASES]}
-    scheduler = LoadScopeScheduling(config, log)
-    # What its documentation says to override.
-    scheduler._split_scope = lambda nodeid: trunks.get(case_of(nodeid), nodeid)  # noqa: SLF001
-    return scheduler
+def case_of(nodeid: str) -> str:
+    """The id of a test's case; "" for a test of none."""
+    return nodeid.partition("[")[2].removesuffix("]")
 
 
 @contextmanager
@@ -177,107 +97,213 @@ def _one_clear_line() -> Iterator[None]:
         raise pytest.UsageError(str(error)) from None
 
 
-# -------------------------------------------------------------------- opening
+class Run:
+    """The studies of a run: what is opened, scored and shown, and the fixtures of their cases."""
 
+    def __init__(self, config: pytest.Config) -> None:
+        names = config.getoption("--study") or [DEFAULT_STUDY]
+        root: Path | None = config.getoption("--data-root")
+        if root is not None and len(names) > 1:
+            raise VeilleError(
+                "--data-root was given with several studies", remedy="run one study at a time"
+            )
+        self.config = config
+        self.root: Path = config.getoption("--artefacts")
+        self.studies = [load_study(name, data_root=root) for name in names]
+        self.cases = [case for study in self.studies for case in self._wanted(study)]
+        self.opened: dict[str, StudyData] = {}
+        self.records: dict[str, RunRecord] = {}
+        self.seen: dict[str, None] = {}
+        """The cases that were run, in their order."""
+        taken = ("artefacts", "device", "precision", "offline", "resume", "retry")
+        photos = config.getoption("batch_size")
+        settings = Settings(
+            **{name: config.getoption(name) for name in taken},
+            **({"batch_size": photos, "most_photos": photos} if photos else {}),
+            # Training anew is running anew.
+            force=config.getoption("force") or not config.getoption("resume"),
+        )
+        self.engine = Engine(settings)
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """With pytest-xdist the controller opens the studies first: a mistake in the data is
-    then said once, and the workers find the decoded photos in the cache.
-    """
-    config = session.config
-    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
-        _open_all(config, {study.name for study in config.stash[_STUDIES]})
+    def _wanted(self, study: Study) -> Iterator[Case]:
+        wanted: list[set[str] | None] = []
+        for option, known in (("--models", study.models), ("--prompts", study.prompts)):
+            text: str | None = self.config.getoption(option)
+            names = {name.strip() for name in (text or "").split(",") if name.strip()}
+            refuse_unknown("unknown name", names, sorted(each.name for each in known), option)
+            wanted.append(None if text is None else names)
+        models, prompts = wanted
+        for case in study.cases():
+            reads = case.prompts.name if case.prompts else ""
+            if (models is None or case.model.name in models) and (
+                prompts is None or reads in prompts
+            ):
+                yield case
 
+    def trunks(self) -> dict[str, str]:
+        """Case id to what its photos are embedded by."""
+        return {case.id: f"{case.study}/{case.model.trunk}" for case in self.cases}
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Opens the studies that will run, before any case: their mistakes end the run at once."""
-    if session.config.option.collectonly:
-        return
-    callspecs = (getattr(item, "callspec", None) for item in session.items)
-    cases = (callspec.params.get("case") for callspec in callspecs if callspec)
-    _open_all(session.config, {case.study for case in cases if isinstance(case, Case)})
+    def share_the_machine(self) -> None:
+        """As many workers of pytest-xdist as there are trunks; one trunk needs one process.
 
+        Each worker has a thread a core, which does not spin while it waits: whoever works while
+        others wait, or have nothing left, has all cores.
+        """
+        config = self.config
+        if hasattr(config, "workerinput"):
+            # Read by PyTorch's threads, which are started later.
+            os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        elif config.getoption("dist", "no") == "load":
+            trunks = set(self.trunks().values())
+            config.option.tx = config.option.tx[: len(trunks)]
+            if len(trunks) < 2:  # noqa: PLR2004 - nothing to share out
+                config.option.dist, config.option.numprocesses = "no", None
 
-def _open_all(config: pytest.Config, names: set[str]) -> None:
-    with _one_clear_line():
-        for study in config.stash[_STUDIES]:
-            if study.name in names and study.name not in config.stash[_OPENED]:
-                with watched(config) as advance:
-                    settings = replace(config.stash[_ENGINE].settings, progress=advance)
-                    config.stash[_OPENED][study.name] = open_study(study, settings)
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> object:
+        """The cases that share a trunk go to one worker, which loads it once and makes its maps
+        once.
 
+        pytest-xdist's own ``loadgroup`` (3.8) does not see its groups under pytest 9.
+        """
+        if config.getoption("dist") != "load":
+            return None
+        from xdist.scheduler import LoadScopeScheduling
 
-# ------------------------------------------------------------------- fixtures
+        trunks, scheduler = self.trunks(), LoadScopeScheduling(config, log)
+        # What its documentation says to override.
+        scheduler._split_scope = lambda nodeid: trunks.get(case_of(nodeid), nodeid)  # noqa: SLF001
+        return scheduler
 
+    @contextmanager
+    def watched(self) -> Iterator[Settings]:
+        """The settings with progress bars on the terminal, past pytest's capture."""
+        capture = self.config.pluginmanager.getplugin("capturemanager")
+        uncaptured = capture.global_and_fixture_disabled() if capture else nullcontext()
+        with uncaptured, progress_bars() as advance:
+            yield replace(self.engine.settings, progress=advance)
 
-@pytest.fixture(scope="session")
-def record(case: Case, pytestconfig: pytest.Config) -> RunRecord:
-    """The record of a case that ran; the case is skipped when its weights cannot be had."""
-    run = _record_of(pytestconfig, case)
-    if run.status == "unavailable":
-        pytest.skip(run.error or "unavailable")
-    if run.status == "failed":
-        pytest.fail(run.error or "failed", pytrace=False)
-    return run
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Every test that asks for a case is made once a case."""
+        if "case" in metafunc.fixturenames:
+            metafunc.parametrize("case", self.cases, ids=lambda case: case.id, scope="session")
 
+    def pytest_sessionstart(self) -> None:
+        """With pytest-xdist the controller opens the studies first: a mistake in the data is
+        then said once, and the workers find the decoded photos in the cache.
+        """
+        several = getattr(self.config.option, "numprocesses", None)
+        if several and not hasattr(self.config, "workerinput"):
+            self._open({study.name for study in self.studies})
 
-@pytest.fixture(scope="session")
-def predictions(record: RunRecord, pytestconfig: pytest.Config) -> Predictions:
-    """What the case's predictions.csv holds: the claims are made of the stored artefact."""
-    folder: Path = pytestconfig.getoption("--artefacts") / record.case
-    return read_predictions(folder / "predictions.csv")
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Opens the studies that will run, before any case: their mistakes end the run at once."""
+        if not self.config.option.collectonly:
+            callspecs = (getattr(item, "callspec", None) for item in session.items)
+            cases = (callspec.params.get("case") for callspec in callspecs if callspec)
+            self._open({case.study for case in cases if isinstance(case, Case)})
 
+    def _open(self, names: set[str]) -> None:
+        for study in self.studies:
+            if study.name in names and study.name not in self.opened:
+                with _one_clear_line(), self.watched() as settings:
+                    self.opened[study.name] = open_study(study, settings)
 
-@pytest.fixture(scope="session")
-def thresholds(case: Case, pytestconfig: pytest.Config) -> tuple[Threshold, ...]:
-    """The floors that the study declares for this case."""
-    study = pytestconfig.stash[_OPENED][case.study].study
-    return tuple(threshold for threshold in study.thresholds if threshold.case == case.name)
+    @pytest.fixture(scope="session")
+    def record(self, case: Case) -> RunRecord:
+        """The record of a case that ran; the case is skipped when its weights cannot be had."""
+        run = self._record_of(case)
+        if run.status == "unavailable":
+            pytest.skip(run.error or "unavailable")
+        if run.status == "failed":
+            pytest.fail(run.error or "failed", pytrace=False)
+        return run
 
+    @pytest.fixture(scope="session")
+    def predictions(self, record: RunRecord) -> Predictions:
+        """What the case's predictions.csv holds: the claims are made of the stored artefact."""
+        return read_predictions(self.root / record.case / "predictions.csv")
 
-@pytest.fixture(scope="session")
-def other(case: Case, pytestconfig: pytest.Config) -> Callable[[str], RunRecord]:
-    """The record of another case of the same study, scored now if it was not yet."""
+    @pytest.fixture(scope="session")
+    def thresholds(self, case: Case) -> tuple[Threshold, ...]:
+        """The floors that the study declares for this case."""
+        study = self.opened[case.study].study
+        return tuple(threshold for threshold in study.thresholds if threshold.case == case.name)
 
-    def find(name: str) -> RunRecord:
-        return _record_of(pytestconfig, pytestconfig.stash[_OPENED][case.study].case(name))
+    @pytest.fixture(scope="session")
+    def other(self, case: Case) -> Callable[[str], RunRecord]:
+        """The record of another case of the same study, scored now if it was not yet."""
+        return lambda name: self._record_of(self.opened[case.study].case(name))
 
-    return find
+    @pytest.fixture(scope="session")
+    def gain_since(self, case: Case) -> Callable[[str], float]:
+        """What the case's accuracy has gained since a saved state, on the photos of both."""
 
+        def gain(name: str) -> float:
+            from evaluation.stages.baseline import changes, state
 
-@pytest.fixture(scope="session")
-def gain_since(case: Case, pytestconfig: pytest.Config) -> Callable[[str], float]:
-    """What the case's accuracy has gained since a saved state, on the photos of both."""
-
-    def gain(name: str) -> float:
-        from evaluation.stages.baseline import changes, state
-
-        root: Path = pytestconfig.getoption("--artefacts")
-        try:
-            with state(root, case.study, name) as then:
-                changed = {change.case: change for change in changes(root, case.study, then)}
-        except VeilleError as error:
-            pytest.fail(str(error), pytrace=False)
-        if case.id not in changed:
+            try:
+                with state(self.root, case.study, name) as then:
+                    every = changes(self.root, case.study, then)
+            except VeilleError as error:
+                pytest.fail(str(error), pytrace=False)
+            for change in every:
+                if change.case == case.id:
+                    return change.gap.value or 0.0
             pytest.fail(f"{case.id} was not scored when {name} was saved", pytrace=False)
-        return changed[case.id].gap.value or 0.0
 
-    return gain
+        return gain
 
+    def _record_of(self, case: Case) -> RunRecord:
+        if case.id not in self.records:
+            data = self.opened[case.study]
+            maps = None if self.config.getoption("--no-maps") else data.study.explain
+            try:
+                with self.watched() as self.engine.settings:
+                    run = evaluate(data.case(case.name), data, self.engine, maps)
+            except ArtefactError as error:
+                # Nothing can be recorded any more: every other case would say the same.
+                pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+            self.records[case.id] = run
+            for text in run.warnings:
+                warnings.warn(f"{case.id}: {text}", VeilleWarning, stacklevel=1)
+        return self.records[case.id]
 
-def _record_of(config: pytest.Config, case: Case) -> RunRecord:
-    records, data = config.stash[_RECORDS], config.stash[_OPENED][case.study]
-    if case.id not in records:
-        try:
-            with watched(config) as advance:
-                engine = config.stash[_ENGINE]
-                engine.settings = replace(engine.settings, progress=advance)
-                maps = None if config.getoption("--no-maps") else data.study.explain
-                records[case.id] = evaluate(data.case(case.name), data, engine, maps)
-        except ArtefactError as error:
-            # Nothing can be recorded any more: every other case would say the same.
-            pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
-        for text in records[case.id].warnings:
-            warnings.warn(f"{case.id}: {text}", VeilleWarning, stacklevel=1)
-    return records[case.id]
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Remembers which cases were run; pytest-xdist sends reports here too."""
+        if case := case_of(report.nodeid):
+            self.seen.setdefault(case)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Writes the final table, and where the artefacts are, after pytest's own."""
+        runs = [run for case in self.seen if (run := read_attempt(self.root, case)) is not None]
+        if not runs:
+            return
+        terminalreporter.section("results")
+        colour = bool(terminalreporter.isatty)
+        terminalreporter.write(results_table(runs, colour=colour))
+        for run in runs:
+            failure = self.root / run.case / "attention-failure.json"
+            if run.status == "ok" and failure.is_file():
+                reason = read(failure, ExplainFailure).error
+                line = f"{run.case} was scored; its maps failed: {reason}"
+                terminalreporter.write_line(line, red=True)
+        for study in dict.fromkeys(run.study for run in runs):
+            try:
+                with self.watched():
+                    ranks = standing_comparison(self.root, study)
+                    if ranks is None:
+                        from evaluation.stages.compare import compare_cases
+
+                        result = compare_cases(self.root, study)
+                        ranks = result.comparison if result else None
+                if ranks is not None:
+                    terminalreporter.write(ranking(ranks, study, colour=colour))
+            except VeilleError as error:  # the scores stand
+                terminalreporter.write_line(f"the cases cannot be compared: {error}", red=True)
+        terminalreporter.write_line(f"artefacts: {self.root.resolve()}")
+        terminalreporter.write_line(
+            f"read them as a site: {site_command()} (build), {site_command(live=True)} (live)"
+        )

@@ -11,14 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from evaluation.cli import main
-from evaluation.errors import ReportError
+from evaluation.errors import ReportError, eval_command
 from evaluation.records import StudyResults
 from evaluation.report.kit.tables import Cell, Col, Group, Row, Table, head, table
 from evaluation.report.paper.deck import render_deck
 from evaluation.report.paper.paging import paged
 from evaluation.report.site.standalone import embed
 from evaluation.stores.artefacts import read_study_results
-from evaluation.usage import eval_command
 from tests.report import builder, explained
 from tests.report.conftest import placeholder, write_artefacts
 

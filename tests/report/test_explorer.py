@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluation.errors import ReportError
+from evaluation.errors import ReportError, eval_command
 from evaluation.records import Predictions, StudyResults
 from evaluation.report.pages import explorer
 from evaluation.report.site.render import Pages, navigation, render
 from evaluation.report.study import maps, photos
 from evaluation.report.study.view import StudyView
-from evaluation.usage import eval_command
 from tests.report import builder, explained
 from tests.report.conftest import ROOT, TEMPLATES, built, placeholder
 from tests.report.crawl import problems

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.errors import eval_command
 from evaluation.report.kit.links import APPENDIX, HOME
 from evaluation.report.site.serving import nothing_yet, over, still_there
-from evaluation.usage import eval_command
 from tests.report import builder
 from tests.report.conftest import ROOT, write_artefacts
 

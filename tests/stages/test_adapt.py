@@ -28,8 +28,7 @@ from evaluation.records import (
     Support,
 )
 from evaluation.stages.adapt import AdaptedCase, adapt_case, check_adaptation, pairs_curve
-from evaluation.stages.bench import Bench
-from evaluation.stages.engine import Engine, Settings
+from evaluation.stages.engine import Bench, Engine, Settings
 from evaluation.stages.heads import make_head, read_by
 from evaluation.stages.open import StudyData, hide_test
 from evaluation.stores.maps import MapCache

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from evaluation.records import Predictions, RunRecord, StudyComparison
-from evaluation.stages import compare as analysis
+from evaluation.scoring import calibration
 from evaluation.stages.compare import compare_cases
 from evaluation.stages.deepen import deepen
 from evaluation.stages.settings import Settings
@@ -90,13 +90,13 @@ def test_an_unchanged_case_is_not_calibrated_again(
     """The second analysis computes what changed alone, and says the same."""
     first = compared(scored)
     again: list[str] = []
-    calibrate = analysis.calibrate
+    calibrate = calibration.calibrate
 
     def counted(case: str, *rest: object) -> object:
         again.append(case)
         return calibrate(case, *rest)
 
-    monkeypatch.setattr(analysis, "calibrate", counted)
+    monkeypatch.setattr(calibration, "calibrate", counted)
     assert compared(scored) == first
     assert again == []
 

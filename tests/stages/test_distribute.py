@@ -11,7 +11,7 @@ import pytest
 
 from evaluation.records import FOLDS, ModelSpec
 from evaluation.stages import distribute
-from evaluation.stages.bench import bench_of
+from evaluation.stages.engine import bench_of
 from evaluation.stages.settings import Settings
 from tests.stages.opened import opened_study
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from evaluation.records import SCHEMA_VERSION, Case, ExplainSpec, RunRecord, StudyRecord
-from evaluation.stages import cards as card_store
 from evaluation.stages.compare import compare_cases
 from evaluation.stages.engine import Engine
 from evaluation.stages.evaluate import evaluate
+from evaluation.stages.open import model_cards
 from evaluation.stages.settings import Settings
 from evaluation.stages.standing import maps_stand, standing_comparison, standing_run
 from evaluation.stores import artefacts
@@ -231,6 +231,6 @@ def test_a_card_is_built_once(
     (first,) = artefacts.read(settings.artefacts / "essai" / "study.json", StudyRecord).models
     monkeypatch.setattr("evaluation.models.model_card", lambda _spec: pytest.fail("built again"))
     renamed = replace(first.model, name="other", title="Autre")
-    assert card_store.cards([renamed], settings.cache) == (replace(first, model=renamed),)
+    assert model_cards([renamed], settings.cache) == (replace(first, model=renamed),)
     with pytest.raises(pytest.fail.Exception):
-        card_store.cards([replace(first.model, weights="elsewhere")], settings.cache)
+        model_cards([replace(first.model, weights="elsewhere")], settings.cache)

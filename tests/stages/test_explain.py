@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.errors import DataError
+from evaluation.errors import DataError, eval_command
 from evaluation.records import Case, CaseExplanation, ExplainSpec
 from evaluation.stages import explain as attention
 from evaluation.stages.explain import deeper, planned, try_to_explain
 from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts
-from evaluation.usage import eval_command
 from tests.stages.opened import Opened, opened_study
 from tests.studies import tiny_model, write_study
 

@@ -11,7 +11,7 @@ import torch
 from huggingface_hub import constants
 
 from evaluation.records import FOLDS, RunRecord, StudyRecord
-from evaluation.stages.bench import bench_of
+from evaluation.stages.engine import bench_of
 from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts
 from evaluation.stores.tables import read_predictions
@@ -68,7 +68,7 @@ def test_a_text_is_embedded_once_ever(
     first = run(opened, "tiny/descriptions")
     before = read_predictions(opened.root / first.case / "predictions.csv")
     again = opened_study(study, opened.engine.settings)
-    tower, sentences = again.model()._texts.tower, []
+    tower, sentences = again.model().text_tower, []
     features = tower.features
     monkeypatch.setattr(
         tower, "features", lambda texts: sentences.append(list(texts)) or features(texts)

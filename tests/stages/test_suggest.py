@@ -12,20 +12,18 @@ import pytest
 from click.testing import CliRunner
 
 from evaluation.cli import main
-from evaluation.errors import DataError, VeilleError
+from evaluation.errors import DataError, VeilleError, eval_command
 from evaluation.records import Suggestion
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData, hide_test, read_data
 from evaluation.stages.settings import Settings
-from evaluation.stages.suggest import suggest
-from evaluation.stages.uncovered import coverage
+from evaluation.stages.suggest import coverage, suggest
 from evaluation.stores import artefacts
 from evaluation.stores.embeddings import EmbeddingStore
 from evaluation.stores.tables import read_predictions
 from evaluation.study.config import load_study
 from evaluation.study.scaffold import free_name, write_prompt_set
 from evaluation.terminal import suggestion_text
-from evaluation.usage import eval_command
 from tests.explain.models import TOYS
 from tests.explain.shapes import NAMES, make_scenes
 from tests.factories import make_run

@@ -18,8 +18,7 @@ from PIL import Image
 
 from evaluation.cli import main
 from evaluation.errors import ModelError
-from evaluation.stages.export import export
-from evaluation.stages.predict import predict_folder, ready_case
+from evaluation.stages.predict import export, predict_folder, ready_case
 from evaluation.stages.settings import Settings
 from tests.stages.opened import Opened, opened_study
 from tests.studies import write_study
@@ -162,7 +161,8 @@ def test_the_layer_of_an_adapted_case_goes_with_it(
     head = replace(
         ready.head, layer=turn.astype(np.float32), weight=np.asarray(ready.head.weight) @ turn.T
     )
-    monkeypatch.setattr("evaluation.stages.export.ready_case", lambda *_: replace(ready, head=head))
+    turned = replace(ready, head=head)
+    monkeypatch.setattr("evaluation.stages.predict.ready_case", lambda *_: turned)
     assert export(case, opened.data, opened.engine, tmp_path / "x") < 1e-4
 
 
@@ -170,7 +170,7 @@ def test_a_folder_that_disagrees_is_not_given_out(
     opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is left of it."""
-    monkeypatch.setattr("evaluation.stages.export._apart", lambda *_: 0.2)
+    monkeypatch.setattr("evaluation.stages.predict.TOLERANCE", -1.0)
     with pytest.raises(ModelError, match="disagrees"):
         export(opened.data.case("tiny/noms"), opened.data, opened.engine, tmp_path / "x")
     assert not [path.name for path in tmp_path.iterdir() if "x" in path.name]

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.errors import ReportError
+from evaluation.errors import SCORE_AGAIN, ReportError
 from evaluation.records import FloatArray, IntArray, RunRecord, SampleCard
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import t
@@ -31,7 +31,6 @@ from evaluation.report.study.photos import (
 )
 from evaluation.report.study.view import StudyView, value
 from evaluation.stores.tables import table_file
-from evaluation.usage import SCORE_AGAIN
 
 CHUNK = 1000
 """Photos in a data file: the first one alone makes the first view."""

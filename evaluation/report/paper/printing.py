@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pypdf import PdfReader
 
-from evaluation.errors import ReportError
+from evaluation.errors import ReportError, eval_command
 from evaluation.files import scratch, write_bytes, writing
 from evaluation.records import StudyResults
 from evaluation.report.kit.language import Language
@@ -20,7 +20,6 @@ from evaluation.report.paper.booklet import make_booklet, render_booklet
 from evaluation.report.paper.deck import render_deck
 from evaluation.report.study.view import Photos
 from evaluation.stores.artefacts import read_study_results
-from evaluation.usage import eval_command
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 """Commands that are tried, in this order."""

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from mkdocs.utils.yaml import yaml_load
 
-from evaluation.errors import ReportError
+from evaluation.errors import SCORE_AGAIN, ReportError
 from evaluation.files import replacing, writing
 from evaluation.records import Reference
 from evaluation.report.kit.language import Language
@@ -28,7 +28,6 @@ from evaluation.report.site.sites import fill_nav
 from evaluation.report.study.view import Photos
 from evaluation.stores.artefacts import read_results
 from evaluation.study.reference import load_reference
-from evaluation.usage import SCORE_AGAIN
 
 
 def write_report(

@@ -7,7 +7,7 @@ from functools import partial
 from html import unescape
 from pathlib import Path
 
-from evaluation.errors import ReportError, one_line
+from evaluation.errors import SCORE_AGAIN, ReportError, one_line
 from evaluation.records import Reference, StudyResults
 from evaluation.report.kit import links
 from evaluation.report.kit.foreign import glossed, marked
@@ -20,7 +20,6 @@ from evaluation.report.study import maps, trainings
 from evaluation.report.study.confusions import matrix_files
 from evaluation.report.study.view import Photos, StudyView, check_photos, shows_photos
 from evaluation.stores.pictures import own_picture
-from evaluation.usage import SCORE_AGAIN
 
 Content = str | bytes | Path
 """The text of a page, what a file holds, or the file to copy."""

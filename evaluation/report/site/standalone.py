@@ -17,13 +17,12 @@ from markupsafe import Markup
 
 from evaluation.data.listing import Locator
 from evaluation.data.photos import open_photo
-from evaluation.errors import ReportError
+from evaluation.errors import SCORE_AGAIN, ReportError
 from evaluation.files import write_bytes
 from evaluation.records import FolderAnswers, Provisional
 from evaluation.report.kit.language import Language, speaking
 from evaluation.report.kit.markup import Templates
 from evaluation.report.site.shipped import default_templates
-from evaluation.usage import SCORE_AGAIN
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evaluation.errors import ReportError
+from evaluation.errors import SCORE_AGAIN, ReportError
 from evaluation.records import CaseExplanation, ExplainedPhoto, RunRecord, SampleCard
 from evaluation.report.kit import links
 from evaluation.report.study import faithfulness, maps
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
-from evaluation.usage import SCORE_AGAIN
 
 Model = dict[str, Any]
 
