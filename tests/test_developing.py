@@ -18,7 +18,7 @@ from babel import Locale
 
 from evaluation.explain import methods
 from evaluation.explain.base import InputMaps, margin_score, to_array
-from evaluation.explain.methods import Look, Method, class_maps
+from evaluation.explain.methods import Look, Method
 from evaluation.explain.towers import inspect_tower
 from evaluation.models.base import Loading, Predictor
 from evaluation.records import (
@@ -215,7 +215,7 @@ def test_an_explanation_method_is_a_module_two_rows_and_its_words(
         score=score,
         pixels=lambda: torch.rand(1, 3, 64, 64),
     )
-    maps = class_maps(declared.methods[0], look)
+    maps = methods.METHODS[declared.methods[0]].run(look)
     assert maps.values.shape == (1, 1, 64, 64)
     assert maps.values.max() > 0
     results = explained.shop(tmp_path)

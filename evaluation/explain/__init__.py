@@ -2,6 +2,6 @@
 
 ``base`` says what is explained; ``recorder`` and ``towers`` look into it;
 ``attention_gradient``, ``cam`` and ``rise`` are the methods, ``methods`` says which apply;
-``faithfulness`` measures them; ``geometry`` and ``drawing`` bring a map to the reader;
+``faithfulness`` measures them; ``drawing`` brings a map to the reader;
 ``selection`` chooses the photos, ``computed`` keeps what costs; ``case`` puts it all together.
 """

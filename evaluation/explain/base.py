@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,7 +18,6 @@ from evaluation.records import FloatArray, Head
 from evaluation.records.base import silent
 from evaluation.stores.feeding import AsFits, is_out_of_memory
 
-K = TypeVar("K")
 Score = Callable[[torch.Tensor], torch.Tensor]
 """(B, D) embeddings to (B, C) scores, one a class; differentiable."""
 Embed = Callable[[torch.Tensor], FloatArray]
@@ -58,10 +56,10 @@ def plainly(model: Explainable) -> Embed:
 
 def embedded(
     embed: Embed,
-    images: Iterable[tuple[K, torch.Tensor]],
+    images: Iterable[tuple[str, torch.Tensor]],
     batch_size: int,
     progress: Callable[[int], None] = silent,
-) -> Iterator[tuple[K, FloatArray]]:
+) -> Iterator[tuple[str, FloatArray]]:
     """The (n, D) embeddings of groups of (3, H, W) images that follow each other under one key.
 
     A batch goes on over the end of a group; a group is given as soon as it is whole.
@@ -70,7 +68,7 @@ def embedded(
     """
     fitted, coming = AsFits(embed, limit=batch_size), iter(images)
 
-    def rows() -> Iterator[tuple[K, FloatArray]]:
+    def rows() -> Iterator[tuple[str, FloatArray]]:
         done = 0
         while batch := list(islice(coming, batch_size)):
             keys, pixels = zip(*batch, strict=True)

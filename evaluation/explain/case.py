@@ -1,7 +1,7 @@
 """All that is explained of one case: photos chosen, maps drawn, and what they are worth."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -10,17 +10,9 @@ import numpy as np
 
 from evaluation import records
 from evaluation.errors import ModelError
-from evaluation.explain.base import InputMaps
+from evaluation.explain import faithfulness
 from evaluation.explain.computed import Asked, Explainer
-from evaluation.explain.drawing import display_size, render, summarise
-from evaluation.explain.faithfulness import (
-    CONTROLS,
-    ENDS,
-    forward_passes,
-    mean_metric,
-    summarise_curves,
-)
-from evaluation.explain.geometry import Geometry
+from evaluation.explain.drawing import Geometry, display_size, render, summarise
 from evaluation.explain.methods import METHODS, resolve_methods
 from evaluation.explain.selection import select_photos
 from evaluation.explain.towers import Tower
@@ -74,12 +66,12 @@ def explain_case(
         explainer=explainer,
         predictions=predictions,
         asked=asked,
+        stamp=stamp,
         write=write,
         folder=folder,
-        label=f"attention maps of {stamp['case']}",
         advance=progress,
     )
-    return work.explained(selected, stamp)
+    return work.explained(selected)
 
 
 def planned_passes(spec: ExplainSpec, tower: Tower, photos: int) -> int:
@@ -91,7 +83,7 @@ def planned_passes(spec: ExplainSpec, tower: Tower, photos: int) -> int:
     rows = [METHODS[method] for method in resolve_methods(spec, tower)]
     rows = [row for row in rows if row.refuse(tower) is None]
     maps = sum(row.work(spec) * len(every[: row.photos(spec)]) for row in rows)
-    curves = ENDS + (len(rows) + len(CONTROLS)) * forward_passes(spec.curve_steps)
+    curves = faithfulness.curve_passes(len(rows) + len(faithfulness.CONTROLS), spec.curve_steps)
     again = sum(row.work(spec) * len(row.shares) for row in rows)
     measured = len(every[: spec.faithfulness_photos]) * curves
     return maps + measured + len(every[: spec.randomisation_photos]) * again
@@ -105,9 +97,9 @@ class _Work:
     predictions: records.Predictions
     asked: Mapping[str, Asked]
     """All photos that are explained, by their id; where only some are, the first ones."""
+    stamp: Mapping[str, Any]
     write: Callable[[str, bytes], None]
     folder: str
-    label: str
     advance: Advance
     total: int = 0
     """Forward passes that are planned."""
@@ -118,9 +110,7 @@ class _Work:
     def spec(self) -> ExplainSpec:
         return self.explainer.spec
 
-    def explained(
-        self, selected: Sequence[records.SelectedPhoto], stamp: Mapping[str, Any]
-    ) -> records.CaseExplanation:
+    def explained(self, selected: Sequence[records.SelectedPhoto]) -> records.CaseExplanation:
         """The record of the case."""
         cards = self.cards()
         methods = [card.method for card in cards if card.applies]
@@ -128,7 +118,7 @@ class _Work:
             self.explainer.make_maps(method, self.asked_of(method).values(), self.tell)
         photos = [self.photo(photo, methods) for photo in selected]
         return records.CaseExplanation(
-            **stamp,
+            **self.stamp,
             algorithms=ALGORITHMS,
             fingerprint=self.explainer.model.fingerprint,
             classes=self.predictions.classes,
@@ -136,7 +126,7 @@ class _Work:
             methods=cards,
             photos=tuple(photo for photo in photos if photo.maps or not methods),
             faithfulness=self.faithfulness(methods),
-            randomisation=self.randomisation(methods, stamp["case"]),
+            randomisation=self.randomisation(methods),
         )
 
     def step(self, passes: int) -> None:
@@ -146,7 +136,7 @@ class _Work:
     def tell(self, done: int) -> None:
         # A method is tried out before its turn: what is told never goes back.
         self._told = max(self._told, min(done, self.total))
-        self.advance(self.label, self._told, self.total)
+        self.advance(f"attention maps of {self.stamp['case']}", self._told, self.total)
 
     # -------------------------------------------------------------------- methods
 
@@ -189,18 +179,46 @@ class _Work:
     def photo(
         self, selected: records.SelectedPhoto, methods: Sequence[ExplainMethod]
     ) -> records.ExplainedPhoto:
-        """One photo with its maps: the predicted class's, and the true one's if it differs."""
+        """One photo with its maps, of the predicted class and of the true one if it differs.
+
+        The overlays of one method are on the same scale.
+        """
         (sample, explained), classes = self.asked[selected.sample_id], self.predictions.classes
         geometry = Geometry.of(self.explainer.model.preprocessing, (sample.width, sample.height))
-        row = self.predictions.sample_ids.index(sample.id)
+        width, height = display_size(geometry.photo)
+        # Two photos may have the same pixels and different labels: their id tells them apart.
+        stem = hashlib.sha256(sample.id.encode()).hexdigest()[:16]
         drawn: list[ClassMap] = []
         extent: tuple[float, float] | None = None
         for method in methods:
-            if sample.id in self.asked_of(method):
-                maps = self.explainer.maps(method, sample, explained)
-                extent = extent or maps.extent
-                drawn += self.drawn(method, maps, geometry, self.asked[sample.id])
-                self.step(METHODS[method].work(self.spec))
+            if sample.id not in self.asked_of(method):
+                continue
+            maps = self.explainer.maps(method, sample, explained)
+            extent = extent or maps.extent
+            placed, seen = geometry.lay_out(
+                maps.values[0], extent=maps.extent, size=(width, height)
+            )
+            scale = float(max(0.0, placed.max()))
+            for values, c in zip(placed, explained, strict=True):
+                content = render(values, seen, scale)
+                # The content too is in the name: a record never shows another one's overlay.
+                seal = hashlib.sha256(content).hexdigest()[:8]
+                name = f"{self.folder}/{stem}-{method}-{c}-{seal}.webp"
+                self.write(name, content)
+                drawn.append(
+                    ClassMap(
+                        method=method,
+                        label=classes[c],
+                        overlay=name,
+                        width=width,
+                        height=height,
+                        peak=float(values.max()),
+                        scale=scale,
+                        summary=summarise(values[np.ix_(seen.any(axis=1), seen.any(axis=0))]),
+                    )
+                )
+            self.step(METHODS[method].work(self.spec))
+        row = self.predictions.sample_ids.index(sample.id)
         return records.ExplainedPhoto(
             sample_id=sample.id,
             label=classes[self.predictions.labels[row]],
@@ -211,32 +229,6 @@ class _Work:
             maps=tuple(drawn),
         )
 
-    def drawn(
-        self, method: ExplainMethod, maps: InputMaps, geometry: Geometry, asked: Asked
-    ) -> Iterator[ClassMap]:
-        """Writes the overlays of a photo by one method, all on the same scale."""
-        width, height = display_size(geometry.photo)
-        placed, seen = geometry.lay_out(maps.values[0], extent=maps.extent, size=(width, height))
-        scale = float(max(0.0, placed.max()))
-        # Two photos may have the same pixels and different labels: their id tells them apart.
-        stem = hashlib.sha256(asked[0].id.encode()).hexdigest()[:16]
-        for values, c in zip(placed, asked[1], strict=True):
-            content = render(values, seen, scale)
-            # The content too is in the name: a record never shows another one's overlay.
-            seal = hashlib.sha256(content).hexdigest()[:8]
-            name = f"{self.folder}/{stem}-{method}-{c}-{seal}.webp"
-            self.write(name, content)
-            yield ClassMap(
-                method=method,
-                label=self.predictions.classes[c],
-                overlay=name,
-                width=width,
-                height=height,
-                peak=float(values.max()),
-                scale=scale,
-                summary=summarise(values[np.ix_(seen.any(axis=1), seen.any(axis=0))]),
-            )
-
     # ------------------------------------------------------------------- measures
 
     def faithfulness(self, methods: Sequence[ExplainMethod]) -> tuple[records.Faithfulness, ...]:
@@ -244,16 +236,14 @@ class _Work:
         asked = list(self.first(self.spec.faithfulness_photos).values())
         if not asked or not methods:
             return ()
-        names, before, photos = (*methods, *CONTROLS), self._done, []
+        names, before, photos = (*methods, *faithfulness.CONTROLS), self._done, []
         for curves in self.explainer.curves(names, asked, lambda done: self.tell(before + done)):
             photos.append(curves)
-            self.step(ENDS + len(names) * forward_passes(self.spec.curve_steps))
+            self.step(faithfulness.curve_passes(len(names), self.spec.curve_steps))
         by_name = {name: [curves[name] for curves in photos] for name in names}
-        return summarise_curves(by_name, seed=self.spec.seed)
+        return faithfulness.summarise_curves(by_name, seed=self.spec.seed)
 
-    def randomisation(
-        self, methods: Sequence[ExplainMethod], case: str
-    ) -> tuple[records.Randomisation, ...]:
+    def randomisation(self, methods: Sequence[ExplainMethod]) -> tuple[records.Randomisation, ...]:
         """What is left of the maps when the weights are shuffled.
 
         It is the model that is tested: what was found with the texts of one case stands for
@@ -282,10 +272,11 @@ class _Work:
                 for photo in asked:
                     values.append(self.explainer.similarities(method, *photo, share))
                     self.step(METHODS[method].work(self.spec))
-                mean = mean_metric("spearman", np.array([photo.mean() for photo in values]))
+                means = np.array([photo.mean() for photo in values])
+                mean = faithfulness.mean_metric("spearman", means)
                 low, high = (mean.low, mean.high) if len(asked) >= ENOUGH else (None, None)
                 together = np.concatenate(values)
-                known.append((case, float(together.mean()), low, high, len(together)))
+                known.append((self.stamp["case"], float(together.mean()), low, high, len(together)))
             self.explainer.cache.put_plain(key, known)
         return tuple(
             records.Randomisation(

@@ -15,11 +15,11 @@ from evaluation.errors import ModelError
 from evaluation.explain import faithfulness
 from evaluation.explain.base import Embed, InputMaps, embedded, margin_score, plainly, to_array
 from evaluation.explain.cam import Tail, ends_in_pool, last_features
-from evaluation.explain.methods import METHODS, Look, class_maps, masks_of
-from evaluation.explain.rise import embed_masked, masked_images
+from evaluation.explain.methods import METHODS, Look, masks_of
+from evaluation.explain.rise import masked_images
 from evaluation.explain.towers import SpatialLayer, Tower, inspect_tower
 from evaluation.models.base import Explainable
-from evaluation.models.embedder import Trunk
+from evaluation.models.embedder import Classifier
 from evaluation.records import ExplainMethod, ExplainSpec, FloatArray, Head, Sample
 from evaluation.records.base import silent
 from evaluation.stores.feeding import AsFits
@@ -37,7 +37,8 @@ Passed = Callable[[int], None]
 class Explainer:
     """One model and head, with a cache; photos are decoded only when something is missing."""
 
-    model: Explainable
+    model: Classifier
+    """Its trunk embeds photos that are masked or erased, once for all cases that have it."""
     head: Head
     spec: ExplainSpec
     load: Callable[[Sample], Image.Image]
@@ -53,17 +54,6 @@ class Explainer:
     def tower(self) -> Tower:
         """What the tower is made of."""
         return tower_of(self.model, self.cache)
-
-    @cached_property
-    def trunk(self) -> Trunk:
-        """What embeds photos that are masked or erased; cases that have it in common share them.
-
-        A model that names none is one itself.
-        """
-        own = Trunk(
-            key=self.model.fingerprint, embed=plainly(self.model), project=lambda rows: rows
-        )
-        return cast("Trunk", getattr(self.model, "trunk", own))
 
     def maps(self, method: ExplainMethod, sample: Sample, classes: tuple[int, ...]) -> InputMaps:
         """(1, c, h, w): the maps of some classes of one photo.
@@ -83,7 +73,7 @@ class Explainer:
     ) -> None:
         """Makes and keeps the maps of photos that the cache lacks, in batches across photos.
 
-        Raises :class:`ModelError`: the method does not apply, or a map is empty or not finite.
+        Raises :class:`ModelError`: a map is empty or not finite.
         """
         row, masks = METHODS[method], masks_of(self.spec)
 
@@ -92,10 +82,10 @@ class Explainer:
 
         every = {self._maps_key(method, *photo): photo for photo in asked}
         missing = [(key, photo) for key, photo in every.items() if self.cache.arrays(key) is None]
-        wanted: list[Wanted] = [
-            (self._photo_key("masked", sample, settings=asdict(masks)), partial(images, sample))
-            for _, (sample, _) in (missing if row.masked else ())
-        ]
+        wanted: list[Wanted] = []
+        for _, (sample, _) in missing if row.masked else ():
+            key = self._key("masked", sample, shared=True, settings=asdict(masks))
+            wanted.append((key, partial(images, sample)))
         masked, few = self._embeddings(wanted, passed), self.batch_size if row.together else 1
         for start in range(0, len(missing), few):
             keys, photos = zip(*missing[start : start + few], strict=True)
@@ -111,13 +101,14 @@ class Explainer:
         """Of each photo, deletion and insertion of its first class, by methods and controls."""
         wanted: list[Wanted] = []
         for sample, classes in asked:
-            wanted.append((self._photo_key("ends", sample), partial(self._end_images, sample)))
+            ends = self._key("ends", sample, shared=True)
+            wanted.append((ends, partial(self._end_images, sample)))
             wanted += [self._erased(name, sample, classes) for name in names]
         rows = self._embeddings(wanted, passed)
         for _, classes in asked:
-            ends = next(rows)
+            first = next(rows)
             yield {
-                name: faithfulness.read_curves(ends, next(rows), self.head, classes[0])
+                name: faithfulness.read_curves(first, next(rows), self.head, classes[0])
                 for name in names
             }
 
@@ -130,9 +121,10 @@ class Explainer:
             "randomised", sample, method=method, classes=classes, share=share, settings=settings
         )
 
-        def masked() -> list[FloatArray]:
-            pixels, embed = self._opened(sample), plainly(self.model)
-            return [embed_masked(embed, pixels, masks_of(self.spec), batch_size=self.batch_size)]
+        def masked() -> Iterator[FloatArray]:
+            images = masked_images(self._opened(sample), masks_of(self.spec))
+            each, embed = ((sample.id, image) for image in images), plainly(self.model)
+            return (rows for _, rows in embedded(embed, each, self.batch_size))
 
         def make() -> FloatArray:
             trained = self.maps(method, sample, classes).values[0]
@@ -153,13 +145,12 @@ class Explainer:
     def _head_digest(self) -> str:
         return head_digest(self.head)
 
-    def _photo_key(self, kind: str, sample: Sample, **more: object) -> str:
-        """Of what every head over the trunk shares."""
-        return key_of(kind, trunk=self.trunk.key, image=sample.digest, **more)
-
-    def _key(self, kind: str, sample: Sample, **more: object) -> str:
-        model, image = self.model.fingerprint, sample.digest
-        return key_of(kind, model=model, image=image, head=self._head_digest, **more)
+    def _key(self, kind: str, sample: Sample, *, shared: bool = False, **more: object) -> str:
+        """Of what is made of a photo by this model and head, or by any over the same trunk."""
+        maker = {"trunk": self.model.trunk.key}
+        if not shared:
+            maker = {"model": self.model.fingerprint, "head": self._head_digest}
+        return key_of(kind, image=sample.digest, **maker, **more)
 
     def _maps_key(self, method: ExplainMethod, sample: Sample, classes: tuple[int, ...]) -> str:
         settings = METHODS[method].settings(self.spec)
@@ -185,11 +176,11 @@ class Explainer:
         settings = {"steps": self.spec.curve_steps, "seed": self.spec.seed}
         control = name in faithfulness.CONTROLS
         if control:
-            key = self._photo_key("control", sample, method=name, settings=settings)
+            key = self._key("control", sample, shared=True, method=name, settings=settings)
         else:
             settings |= METHODS[name].settings(self.spec)
             key = self._key(
-                "curves", sample, trunk=self.trunk.key, method=name, target=classes[0],
+                "curves", sample, trunk=self.model.trunk.key, method=name, target=classes[0],
                 settings=settings,
             )  # fmt: skip
 
@@ -220,8 +211,8 @@ class Explainer:
 
     def _embeddings(self, wanted: Sequence[Wanted], passed: Passed) -> Iterator[FloatArray]:
         """The same of the trunk's features, projected."""
-        for rows in self._kept(wanted, self.trunk.embed, passed):
-            yield to_array(self.trunk.project(torch.from_numpy(rows)))
+        for rows in self._kept(wanted, self.model.trunk.embed, passed):
+            yield to_array(self.model.trunk.project(torch.from_numpy(rows)))
 
     @cached_property
     def _tail(self) -> Tail | None:
@@ -229,21 +220,22 @@ class Explainer:
         layer, key = self.tower.spatial, key_of("pool", model=self.model.fingerprint)
         known = self.cache.plain(key)
         if known is None:
-            known = layer is not None and ends_in_pool(self.model, self.trunk, layer)
+            known = layer is not None and ends_in_pool(self.model, self.model.trunk, layer)
             self.cache.put_plain(key, known)
-        return Tail(self.trunk) if known else None
+        return Tail(self.model.trunk) if known else None
 
     def _last_features(self, samples: Sequence[Sample]) -> torch.Tensor:
         """(B, K, h, w): the last feature maps of photos, which every head over the trunk shares."""
         layer = cast("SpatialLayer", self.tower.spatial)
-        wanted: list[Wanted] = [
-            (self._photo_key("layer", each), partial(lambda each: [self._opened(each)], each))
-            for each in samples
-        ]
-        kept = self._kept(
-            wanted, lambda pixels: last_features(self.model, pixels, layer)[0], silent
-        )
-        return torch.from_numpy(np.concatenate(list(kept)))
+        wanted: list[Wanted] = []
+        for sample in samples:
+            images = partial(lambda sample: [self._opened(sample)], sample)
+            wanted.append((self._key("layer", sample, shared=True), images))
+
+        def through(pixels: torch.Tensor) -> FloatArray:
+            return last_features(self.model, pixels, layer)[0]
+
+        return torch.from_numpy(np.concatenate(list(self._kept(wanted, through, silent))))
 
     # ----------------------------------------------------------------------- maps
 
@@ -273,17 +265,15 @@ class Explainer:
                     return self._last_features(samples)
                 return torch.stack([self._opened(sample) for sample in samples])
 
-            maps = class_maps(
-                method,
-                Look(
-                    model=cast("Explainable", tail or self.model),
-                    tower=tower,
-                    score=score,
-                    pixels=pixels,
-                    masks=masks_of(self.spec),
-                    masked=masked,
-                ),
+            look = Look(
+                model=cast("Explainable", tail or self.model),
+                tower=tower,
+                score=score,
+                pixels=pixels,
+                masks=masks_of(self.spec),
+                masked=masked,
             )
+            maps = METHODS[method].run(look)
             extents.append(self.tower.input_size if tail else maps.extent)
             return maps.values
 

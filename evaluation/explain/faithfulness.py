@@ -64,7 +64,7 @@ def baselines(pixels: torch.Tensor) -> list[torch.Tensor]:
 def erased_images(
     pixels: torch.Tensor, hidden: Sequence[torch.Tensor], order: NDArray[np.intp], steps: int
 ) -> Iterator[torch.Tensor]:
-    """All that the curves of one photo look at between their ends, :func:`forward_passes` images.
+    """All that the curves of one photo look at between their ends.
 
     They know nothing of classes: those of a control serve every prompt set.  ``pixels`` is
     (3, H, W), ``hidden`` its :func:`baselines`, ``order`` the (H * W,) indices of
@@ -100,9 +100,9 @@ def read_curves(ends: FloatArray, middle: FloatArray, head: Head, target: int) -
     return values
 
 
-def forward_passes(steps: int) -> int:
-    """Images that the curves of one photo under one map take, besides its :data:`ENDS`."""
-    return len(BASELINES) * 2 * (steps - 1)
+def curve_passes(maps: int, steps: int) -> int:
+    """Images that the curves of one photo under so many maps take."""
+    return ENDS + maps * len(BASELINES) * 2 * (steps - 1)
 
 
 def ranking(values: FloatArray, size: tuple[int, int], *, seed: int = 0) -> NDArray[np.intp]:

@@ -149,13 +149,3 @@ def resolve_methods(spec: ExplainSpec, tower: Tower) -> tuple[ExplainMethod, ...
     """The methods asked for, or those of a tower when none is, that are to explain any photo."""
     asked = dict.fromkeys(spec.methods or (own_method(tower), REFERENCE_METHOD))
     return tuple(method for method in asked if METHODS[method].photos(spec) != 0)
-
-
-def class_maps(method: ExplainMethod, look: Look) -> InputMaps:
-    """The maps of every class, by any method.
-
-    Raises :class:`ModelError`: the method does not apply to this tower, or its gradient is zero.
-    """
-    if refused := METHODS[method].refuse(look.tower):
-        raise refused
-    return METHODS[method].run(look)

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from evaluation.explain.base import Embed, InputMaps, Score, embedded
+from evaluation.explain.base import InputMaps, Score
 from evaluation.records import FloatArray
 
 MAP_SIDE = 64
@@ -85,22 +85,13 @@ def masked_images(pixels: torch.Tensor, settings: RiseSettings) -> Iterator[torc
         yield hidden + torch.from_numpy(mask.copy()).to(pixels) / 255 * (pixels - hidden)
 
 
-def embed_masked(
-    embed: Embed, pixels: torch.Tensor, settings: RiseSettings, *, batch_size: int = 32
-) -> FloatArray:
-    """(N, D) embeddings of one image, (3, H, W), under every mask."""
-    images = ((None, image) for image in masked_images(pixels, settings))
-    ((_, values),) = embedded(embed, images, batch_size)
-    return values.astype(np.float32)
-
-
 def rise_maps(
     masked: FloatArray, score: Score, settings: RiseSettings, size: tuple[int, int]
 ) -> InputMaps:
     """The maps of one image, (1, C, h, w): how a class's score goes with what is shown.
 
-    ``masked`` is what :func:`embed_masked` gave, ``size`` the input's.  In units of the score:
-    the gain expected of showing that place rather than hiding it.
+    ``masked`` has the (N, D) embeddings of :func:`masked_images`, ``size`` is the input's.  In
+    units of the score: the gain expected of showing that place rather than hiding it.
     """
     with torch.no_grad():
         scores = score(torch.from_numpy(masked)).double().numpy()

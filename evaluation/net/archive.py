@@ -57,19 +57,13 @@ def extract(
 ) -> tuple[int, int]:
     """Takes the study's table and photos out of an archive; files that exist are left alone.
 
-    Returns how many files were written, and how many were in the folder already.
+    ``csv`` and ``images`` of ``spec`` are looked for at any depth; each file is complete or absent
+    in ``root``.  ``verify`` is called once the table is there and before any photo is; when it
+    raises, the table is taken away again.  ``progress`` is told how many files are done, of how
+    many.  Returns how many files were written, and how many were in the folder already.
 
     Raises :class:`DataError`: not a ZIP archive, a damaged, unsafe or excessive one, one of
     something else, or the disk is full.
-
-    Args:
-        path: The archive.
-        spec: What the study declares: ``csv`` and ``images`` are looked for at any depth.
-        root: The data root; each file is complete or absent in it.
-        verify: Called once the table is there and before any photo is; when it raises, the
-            table is taken away again.
-        progress: Told how many files are done, of how many.
-
     """
     with _reading(path), zipfile.ZipFile(path) as archive:
         targets = _targets(_safe_entries(archive, path), spec, path)
@@ -86,7 +80,14 @@ def extract(
         for done, (target, info) in enumerate(targets.items(), start=1):
             fresh = not (root / target).exists()
             if fresh:
-                _write(archive, info, root / target)
+                with (
+                    archive.open(info) as source,
+                    writing(root / target),
+                    replacing(root / target) as draft,
+                    draft.open("wb") as copy,
+                ):
+                    # zipfile stops at the declared size and checks the sum: it never gives more.
+                    shutil.copyfileobj(source, copy)
                 written += 1
             if target == spec.csv:
                 try:
@@ -234,18 +235,6 @@ def _of_something_else(
         where=path,
         remedy="check dataset.archive, dataset.csv and dataset.images",
     )
-
-
-def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
-    """Writes a file under another name, then gives it its own."""
-    with (
-        archive.open(info) as source,
-        writing(target),
-        replacing(target) as draft,
-        draft.open("wb") as copy,
-    ):
-        # zipfile stops at the declared size and checks the sum: it never gives more.
-        shutil.copyfileobj(source, copy)
 
 
 def composed(text: str) -> str:

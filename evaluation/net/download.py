@@ -39,12 +39,8 @@ Announce = Callable[[int | None, int], None]
 """Told the size of the whole file (None when the server does not say) and what is here of it."""
 
 
-class _Interrupted(Exception):
-    """An attempt that another one may complete; its text says what happened."""
-
-    def __init__(self, what: str, status: int | None = None) -> None:
-        super().__init__(what)
-        self.status = status
+class _Interrupted(DownloadError):
+    """An attempt that another one may complete."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +62,7 @@ class Wanted:
 _writing = partial(
     files.writing, kind=DownloadError, elsewhere="make the folder writable, or choose another"
 )
+_SPAN = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)")
 _OTHERWISE = "check the address, or fetch it otherwise and give the file"
 
 
@@ -113,12 +110,6 @@ class Part:
             self.path.unlink(missing_ok=True)
             self._origin.unlink(missing_ok=True)
 
-    def finish(self) -> None:
-        """Gives the complete file its name."""
-        with _writing(self.target):
-            self.path.replace(self.target)
-            self._origin.unlink(missing_ok=True)
-
 
 def download(
     wanted: Wanted,
@@ -129,15 +120,12 @@ def download(
 ) -> None:
     """Fetches a file; what an earlier call left of it is not fetched again.
 
+    ``announce`` is told the size before the first byte is read, ``progress`` how many bytes are
+    here, of how many (0 when that is not known); ``pauses`` are the seconds before each new attempt
+    after a cut, a timeout or a 5xx.
+
     Raises :class:`DownloadError`: the server refuses, does not answer, or stops for good; the disk
     is full.
-
-    Args:
-        wanted: The file.
-        announce: Told the size before the first byte is read.
-        progress: Told how many bytes are here, of how many (0 when that is not known).
-        pauses: Seconds before each new attempt after a cut, a timeout or a 5xx.
-
     """
     part = Part(wanted.target, wanted.url)
     failures, most = 0, part.size
@@ -161,7 +149,9 @@ def download(
             time.sleep(pauses[failures])
             failures += 1
         else:
-            part.finish()
+            with _writing(wanted.target):
+                part.path.replace(wanted.target)
+                part.drop()
             return
 
 
@@ -173,7 +163,16 @@ def _attempt(wanted: Wanted, part: Part, announce: Announce, progress: Progress)
         if part.validator:
             headers["If-Range"] = part.validator
     with _told(wanted.url, part), open_url(wanted.url, headers, timeout=wanted.timeout) as response:
-        done, total = _extent(response, part, wanted.size)
+        # Where the answer starts in the file, and how long the file is.
+        done, total = 0, wanted.size or whole_number(response.headers.get("Content-Length"))
+        if response.status == http.client.PARTIAL_CONTENT:
+            span = _SPAN.fullmatch(response.headers.get("Content-Range", "").strip())
+            whole = None if span is None or span[2] == "*" else int(span[2])
+            another = wanted.size is not None and whole not in (None, wanted.size)
+            if span is None or int(span[1]) != part.size or another:
+                part.drop()
+                raise _Interrupted("the server answers with another part than was asked for")
+            done, total = part.size, wanted.size or whole
         _refuse_size(wanted, part, done, total)
         announce(total, done)
         # What identifies this version; a weak tag may not be used with ``If-Range``.
@@ -191,23 +190,6 @@ def _attempt(wanted: Wanted, part: Part, announce: Announce, progress: Progress)
                 os.fsync(file.fileno())
     if total is not None and done < total:
         raise _Interrupted(f"cut at {done / 1e6:.1f} of {total / 1e6:.1f} MB")
-
-
-def _extent(
-    response: http.client.HTTPResponse, part: Part, announced: int | None
-) -> tuple[int, int | None]:
-    """Where the answer starts in the file, and how long the file is."""
-    if response.status != http.client.PARTIAL_CONTENT:
-        return 0, announced or whole_number(response.headers.get("Content-Length"))
-    span = re.fullmatch(
-        r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)",
-        response.headers.get("Content-Range", "").strip(),
-    )
-    total = None if span is None or span[2] == "*" else int(span[2])
-    if span is None or int(span[1]) != part.size or (announced and total not in (None, announced)):
-        part.drop()
-        raise _Interrupted("the server answers with another part than was asked for")
-    return part.size, announced or total
 
 
 def _refuse_size(wanted: Wanted, part: Part, done: int, total: int | None) -> None:
@@ -242,7 +224,7 @@ def _told(url: str, part: Part) -> Iterator[None]:
             part.drop()
             raise _Interrupted(answer) from error
         if error.code >= _SERVER_ERROR or error.code in (408, 429):
-            raise _Interrupted(answer, error.code) from error
+            raise _Interrupted(answer, status=error.code) from error
         raise refused(answer, status=error.code) from error
     except urllib.error.URLError as error:
         reason = error.reason

@@ -14,15 +14,24 @@ from open_clip.tokenizer import HFTokenizer
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
-from evaluation.explain import methods
-from evaluation.explain.base import InputMaps, Score, plainly
+from evaluation.explain.base import Embed, InputMaps, Score, embedded, plainly
 from evaluation.explain.faithfulness import ENDS, Curves, baselines, erased_images, read_curves
-from evaluation.explain.methods import Look
-from evaluation.explain.rise import RiseSettings, embed_masked
+from evaluation.explain.methods import METHODS, Look
+from evaluation.explain.rise import RiseSettings, masked_images
 from evaluation.explain.towers import Tower
 from evaluation.models.base import Explainable
-from evaluation.records import ExplainMethod, Head
+from evaluation.models.embedder import Trunk
+from evaluation.records import ExplainMethod, FloatArray, Head
 from tests.explain.shapes import PROMPTS, SIDE
+
+
+def embed_masked(
+    embed: Embed, pixels: torch.Tensor, settings: RiseSettings, *, batch_size: int = 32
+) -> FloatArray:
+    """(N, D) embeddings of one image, (3, H, W), under every mask."""
+    images = (("", image) for image in masked_images(pixels, settings))
+    ((_, rows),) = embedded(embed, images, batch_size)
+    return rows
 
 
 def class_maps(
@@ -45,7 +54,9 @@ def class_maps(
         masks=masks,
         masked=lambda: [embed_masked(plainly(model), image, masks, **how) for image in pixels],
     )
-    return methods.class_maps(method, look)
+    if refused := METHODS[method].refuse(tower):
+        raise refused
+    return METHODS[method].run(look)
 
 
 def curves_of(
@@ -93,6 +104,10 @@ class PlainModel:
         self._normalise = normalise
         self._dtype = dtype
         self._transform = image_transform_v2(PreprocessCfg(**self.preprocessing), is_train=False)
+
+    @property
+    def trunk(self) -> Trunk:
+        return Trunk(key=self.fingerprint, embed=plainly(self), project=lambda rows: rows)
 
     def preprocess(self, image: Image.Image) -> torch.Tensor:
         return self._transform(image)

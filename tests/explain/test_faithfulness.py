@@ -10,12 +10,11 @@ from scipy.stats import spearmanr
 from evaluation.explain.faithfulness import (
     BASELINES,
     CONTROLS,
-    ENDS,
     MEASURES,
     Curves,
     areas_under,
     control_map,
-    forward_passes,
+    curve_passes,
     mean_metric,
     randomised,
     ranking,
@@ -86,7 +85,7 @@ def test_curves_begin_and_end_with_the_photo_and_without_it() -> None:
 def test_curves_take_the_forward_passes_that_are_announced() -> None:
     model, pixels = quarter_model()
     curves_of(model, HEAD, pixels, 0, ranking(TRUE, (16, 16)), steps=7)
-    assert model.images == ENDS + forward_passes(7)
+    assert model.images == curve_passes(1, 7)
 
 
 def test_the_area_is_the_trapezoidal_rule() -> None:

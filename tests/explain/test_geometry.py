@@ -11,7 +11,7 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
 
 from evaluation.errors import ModelError
-from evaluation.explain.geometry import Geometry
+from evaluation.explain.drawing import Geometry
 from tests.conftest import effort
 
 MODES = ("shortest", "longest", "squash")

@@ -10,10 +10,10 @@ import torch
 
 from evaluation.errors import ModelError
 from evaluation.explain.base import InputMaps, Score, embedded, head_logits, plainly
-from evaluation.explain.rise import RiseSettings, embed_masked, rise_maps, shared_masks
+from evaluation.explain.rise import RiseSettings, rise_maps, shared_masks
 from evaluation.explain.towers import inspect_tower
 from evaluation.records import Head
-from tests.explain.models import PlainModel, class_maps
+from tests.explain.models import PlainModel, class_maps, embed_masked
 
 
 class Window(torch.nn.Module):

@@ -30,8 +30,28 @@ class Augmentation:
     """
 
     def __init__(self, spec: AugmentationSpec, preprocess: Mapping[str, Any], *, seed: int) -> None:
-        self._seed = seed
-        self._transform = _transform(spec, preprocess)
+        from torchvision.transforms import InterpolationMode, v2
+
+        size, way = tuple(preprocess["size"]), InterpolationMode(preprocess["interpolation"])
+        resized: dict[str, Any] = {"interpolation": way, "antialias": True}
+        steps: list[Any] = [v2.Resize(min(size), **resized), v2.CenterCrop(size)]
+        if spec.crop < 1:
+            steps = [v2.RandomResizedCrop(size, scale=(spec.crop, 1.0), **resized)]
+        if spec.flip:
+            steps.append(v2.RandomHorizontalFlip())
+        if spec.rotation:
+            bilinear = InterpolationMode.BILINEAR
+            steps.append(v2.RandomRotation(spec.rotation, interpolation=bilinear, fill=255))
+        if spec.randaugment:
+            steps.append(v2.RandAugment(spec.randaugment, magnitude=spec.magnitude, fill=255))
+        if spec.colour:
+            steps.append(v2.ColorJitter(*(spec.colour,) * 3, hue=spec.colour / 4))
+        steps += [v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]
+        steps.append(v2.Normalize(list(preprocess["mean"]), list(preprocess["std"])))
+        if spec.erasing:
+            steps.append(v2.RandomErasing(spec.erasing, scale=(0.02, _SPARED)))
+        steps.append(v2.ToPureTensor())
+        self._seed, self._transform = seed, v2.Compose(steps)
         self.identity = {"version": VERSION, "seed": seed, **asdict(spec)}
         """What of it changes a view."""
 
@@ -52,31 +72,6 @@ def picture_of(pixels: torch.Tensor, preprocess: Mapping[str, Any]) -> Image.Ima
     std, mean = (torch.tensor(preprocess[name])[:, None, None] for name in ("std", "mean"))
     result: Image.Image = functional.to_pil_image((pixels * std + mean).clamp(0, 1))
     return result
-
-
-def _transform(spec: AugmentationSpec, preprocess: Mapping[str, Any]) -> Any:
-    from torchvision.transforms import InterpolationMode, v2
-
-    size, interpolation = tuple(preprocess["size"]), InterpolationMode(preprocess["interpolation"])
-    resized: dict[str, Any] = {"interpolation": interpolation, "antialias": True}
-    steps: list[Any] = [v2.Resize(min(size), **resized), v2.CenterCrop(size)]
-    if spec.crop < 1:
-        steps = [v2.RandomResizedCrop(size, scale=(spec.crop, 1.0), **resized)]
-    if spec.flip:
-        steps.append(v2.RandomHorizontalFlip())
-    if spec.rotation:
-        bilinear = InterpolationMode.BILINEAR
-        steps.append(v2.RandomRotation(spec.rotation, interpolation=bilinear, fill=255))
-    if spec.randaugment:
-        steps.append(v2.RandAugment(spec.randaugment, magnitude=spec.magnitude, fill=255))
-    if spec.colour:
-        steps.append(v2.ColorJitter(*(spec.colour,) * 3, hue=spec.colour / 4))
-    steps += [v2.ToImage(), v2.ToDtype(torch.float32, scale=True)]
-    steps.append(v2.Normalize(list(preprocess["mean"]), list(preprocess["std"])))
-    if spec.erasing:
-        steps.append(v2.RandomErasing(spec.erasing, scale=(0.02, _SPARED)))
-    steps.append(v2.ToPureTensor())
-    return v2.Compose(steps)
 
 
 class AugmentedViews:

@@ -5,9 +5,16 @@ steps do not spoil what the trunk knows (LP-FT, Kumar et al. 2022).  The epoch t
 validation is kept.  An epoch depends on the weights before it and on (seed, epoch) alone: its
 order, its views and its dropout are drawn anew from them, which is why an interrupted training
 continues exactly as if nothing had happened.
+
+What a training leaves in the cache is one safetensors file, which each epoch replaces: the numbers
+of the epochs, the weights of the best one ("best.…") and, until the training is over, all that the
+next epoch depends on.  A process killed at any moment leaves a training that can be continued.
 """
 
+import json
 import time
+import warnings
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,21 +22,25 @@ from typing import Any
 import cattrs
 import torch
 from filelock import FileLock
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
 from evaluation import records
-from evaluation.errors import ModelError
+from evaluation.errors import ModelError, VeilleWarning, one_line
+from evaluation.files import replacing
 from evaluation.models.base import Loading, Watch
 from evaluation.models.checkpoints import tensors_digest
 from evaluation.models.devices import pick_device
-from evaluation.models.supervised.saves import Saved, below, read, write
 from evaluation.models.supervised.schedule import best_of, chosen_of, is_over, record_of, told
 from evaluation.models.supervised.trainer import Trainer
-from evaluation.models.supervised.trunks import Trunk
+from evaluation.models.supervised.trunks import Trunk, below
 
 VERSION = 2
 """Raised when the same declaration trains otherwise: what is in the caches is then left."""
 Tuned = tuple[str, records.Head]
 """The SHA-256 (hexadecimal) of the weights of a trunk that learnt, and its head."""
+_Saved = tuple[dict[str, Any], dict[str, torch.Tensor]]
+"""The numbers of a training so far, JSON values, and its tensors."""
 
 
 def finetune(
@@ -59,7 +70,7 @@ def finetune(
             remedy="make it writable, or choose another with VEILLE_CACHE",
         ) from error
     try:
-        saved = read(file)
+        saved = _read(file)
         # Without --resume an earlier training is left aside, but not that of a process that has
         # trained the very same model while this one waited for it.
         if saved and not loading.resume and saved[0].get("ended", 0.0) < asked:
@@ -106,7 +117,7 @@ def _key(
     )
 
 
-def _train(trainer: Trainer, file: Path, saved: Saved | None, watch: Watch) -> Saved:
+def _train(trainer: Trainer, file: Path, saved: _Saved | None, watch: Watch) -> _Saved:
     """All the epochs that are still to do; returns the best one's weights, and the record."""
     info: dict[str, Any] = {"epochs": [], "seconds": 0.0}
     best: dict[str, torch.Tensor] = {}
@@ -127,7 +138,7 @@ def _train(trainer: Trainer, file: Path, saved: Saved | None, watch: Watch) -> S
             best = {f"best.{name}": weight.clone() for name, weight in kept.items()}
         info["epochs"] = [asdict(epoch) for epoch in epochs]
         info["seconds"] += time.perf_counter() - clock
-        write(file, info, {**trainer.tensors(), **best})
+        _write(file, info, {**trainer.tensors(), **best})
         watch(len(epochs), trainer.plan.epochs, told(epochs[-1]))
     record = record_of(
         "finetune",
@@ -139,5 +150,42 @@ def _train(trainer: Trainer, file: Path, saved: Saved | None, watch: Watch) -> S
         device=trainer.device.type,
     )
     over = {"ended": time.time(), "record": asdict(record)}
-    write(file, over, best)
+    _write(file, over, best)
     return over, best
+
+
+def _write(file: Path, info: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
+    """Saves a training; raises :class:`ModelError` when it cannot be written."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(info, sort_keys=True, allow_nan=False)
+    seal = records.digest_of([text, tensors_digest(plain)])
+    try:
+        with replacing(file) as draft:
+            save_file(plain, draft, metadata={"info": text, "seal": seal})
+    except (OSError, SafetensorError) as error:
+        raise ModelError(
+            f"the checkpoint of a training cannot be written ({one_line(error)})",
+            where=file,
+            remedy="free some disk space, or choose another folder with VEILLE_CACHE;"
+            " the epochs that are saved are kept",
+        ) from error
+
+
+def _read(file: Path) -> _Saved | None:
+    """What is saved of a training; None, with a warning for a damaged file, when nothing is."""
+    try:
+        with safe_open(file, framework="pt") as saved:
+            notes = saved.metadata()
+            tensors = {name: saved.get_tensor(name) for name in saved.keys()}  # noqa: SIM118
+        if notes["seal"] == records.digest_of([notes["info"], tensors_digest(tensors)]):
+            return json.loads(notes["info"]), tensors
+    except FileNotFoundError:
+        return None
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        pass
+    warnings.warn(
+        f"{file}: a training that was kept is damaged: its epochs are made again",
+        VeilleWarning,
+        stacklevel=2,
+    )
+    return None

@@ -14,9 +14,7 @@ from evaluation.models.supervised.logistic import check_support, spread_of
 from evaluation.records import FloatArray, Head, Support, TrainingEpoch, TrainingSpec
 from evaluation.records.base import silent
 
-EPOCHS = 40
-BATCH_SIZE = 64
-LEARNING_RATE = 1e-3
+DEFAULTS = {"epochs": 40, "batch_size": 64, "learning_rate": 1e-3}
 WEIGHT_DECAYS = (0.3, 1.0, 3.0, 10.0, 30.0)
 """Decoupled decays (AdamW, Loshchilov and Hutter 2019) that are tried on validation."""
 DEFAULT_WEIGHT_DECAY = 3.0
@@ -51,7 +49,7 @@ def train_head(
     """
     check_support(classes, train)
     clock = time.perf_counter()
-    plan = schedule.plan_of(spec, epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE)
+    plan = schedule.plan_of(spec, **DEFAULTS)
     mean, deviation = spread_of(train)
     if validation is not None and not len(validation.labels):
         validation = None
@@ -60,8 +58,8 @@ def train_head(
         decays = (spec.weight_decay,)
     learnt = _features(train, mean, deviation)
     judge = _features(validation, mean, deviation) if validation else None
-    how: dict[str, Any] = {"classes": len(classes), "seed": seed, "where": where}
-    runs = _all_decays(learnt, judge, plan, decays, watch, **how)
+    how: dict[str, Any] = {"classes": len(classes), "seed": seed, "where": where, "watch": watch}
+    runs = _trained(learnt, judge, plan, decays, **how)
     # The most decayed of equals.
     decay = max(
         runs, key=lambda tried: (*schedule.merit(schedule.best_of(runs[tried][0]))[:2], tried)
@@ -90,83 +88,65 @@ def train_head(
     )
 
 
-def _all_decays(
-    train: _Part,
-    validation: _Part | None,
-    plan: schedule.Plan,
-    decays: tuple[float, ...],
-    watch: Watch,
-    **how: Any,
-) -> dict[float, _Run]:
-    """A training with each weight decay; progress is that of all of them together."""
-    runs: dict[float, _Run] = {}
-
-    def watch_all(done: int, total: int, note: str) -> None:
-        watch(len(runs) * total + done, len(decays) * total, note)
-
-    with contextlib.ExitStack() as after:
-        # These products are too small to share, and one thread fixes the order of the sums.
-        after.callback(torch.set_num_threads, torch.get_num_threads())
-        torch.set_num_threads(1)
-        for decay in decays:
-            runs[decay] = _train(train, validation, plan, decay, watch=watch_all, **how)
-    return runs
-
-
 def _features(support: Support, mean: FloatArray, deviation: FloatArray) -> _Part:
     rows = (np.asarray(support.embeddings, dtype=np.float64) - mean) / deviation
     labels = np.asarray(support.labels, dtype=np.int64)
     return torch.from_numpy(rows.astype(np.float32)), torch.from_numpy(labels)
 
 
-def _train(
+def _trained(
     train: _Part,
     validation: _Part | None,
     plan: schedule.Plan,
-    decay: float,
+    decays: tuple[float, ...],
     *,
     classes: int,
     seed: int,
     where: object,
     watch: Watch,
-) -> _Run:
-    """A training with one weight decay, judged on validation where there is any."""
+) -> dict[float, _Run]:
+    """A training with each weight decay, judged on validation where there is any."""
     features, truth = train
-    layer = nn.Linear(features.shape[1], classes)
-    generator = torch.Generator().manual_seed(seed)
-    nn.init.zeros_(layer.weight)  # convex: nothing is gained by a random start
-    nn.init.zeros_(layer.bias)
-    optimiser = schedule.adamw(layer.parameters(), decay=decay, rate=plan.learning_rate)
-    steps = -(-len(truth) // plan.batch_size)
-    epochs: list[TrainingEpoch] = []
-    kept: tuple[torch.Tensor, torch.Tensor] = (layer.weight, layer.bias)
-    while not schedule.is_over(epochs, plan):
-        number = len(epochs) + 1
-        order = torch.randperm(len(truth), generator=generator)
-        loss_sum, hits, rate = 0.0, 0, 0.0
-        for step, rows in enumerate(torch.split(order, plan.batch_size)):
-            rate = plan.rate((number - 1) * steps + step, steps)
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            logits = layer(features[rows])
-            loss = nn.functional.cross_entropy(
-                logits, truth[rows], label_smoothing=plan.label_smoothing
-            )
-            schedule.require_finite(loss.item(), epoch=number, plan=plan, where=where)
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            loss_sum += loss.item() * len(rows)
-            hits += int((logits.argmax(dim=1) == truth[rows]).sum())
-        epoch = TrainingEpoch(
-            epoch=number,
-            learning_rate=rate,
-            train_loss=loss_sum / len(order),
-            train_accuracy=hits / len(order),
-            **(schedule.judged(layer(validation[0]), validation[1]) if validation else {}),
-        )
-        epochs.append(epoch)
-        if schedule.best_of(epochs) is epoch:
-            kept = (layer.weight.detach().clone(), layer.bias.detach().clone())
-        watch(number, plan.epochs, schedule.told(epoch))
-    return epochs, kept[0].double().numpy(), kept[1].double().numpy()
+    steps, runs = -(-len(truth) // plan.batch_size), dict[float, _Run]()
+    with contextlib.ExitStack() as after:
+        # These products are too small to share, and one thread fixes the order of the sums.
+        after.callback(torch.set_num_threads, torch.get_num_threads())
+        torch.set_num_threads(1)
+        for decay in decays:
+            layer = nn.Linear(features.shape[1], classes)
+            generator = torch.Generator().manual_seed(seed)
+            nn.init.zeros_(layer.weight)  # convex: nothing is gained by a random start
+            nn.init.zeros_(layer.bias)
+            optimiser = schedule.adamw(layer.parameters(), decay=decay, rate=plan.learning_rate)
+            epochs: list[TrainingEpoch] = []
+            while not schedule.is_over(epochs, plan):
+                number, order = len(epochs) + 1, torch.randperm(len(truth), generator=generator)
+                loss_sum, hits, rate = 0.0, 0, 0.0
+                for step, rows in enumerate(torch.split(order, plan.batch_size)):
+                    rate = plan.rate((number - 1) * steps + step, steps)
+                    for group in optimiser.param_groups:
+                        group["lr"] = rate
+                    logits, labels = layer(features[rows]), truth[rows]
+                    loss = nn.functional.cross_entropy(
+                        logits, labels, label_smoothing=plan.label_smoothing
+                    )
+                    schedule.require_finite(loss.item(), epoch=number, plan=plan, where=where)
+                    optimiser.zero_grad()
+                    loss.backward()  # type: ignore[no-untyped-call]
+                    optimiser.step()
+                    loss_sum += loss.item() * len(rows)
+                    hits += int((logits.argmax(dim=1) == labels).sum())
+                epoch = TrainingEpoch(
+                    epoch=number,
+                    learning_rate=rate,
+                    train_loss=loss_sum / len(order),
+                    train_accuracy=hits / len(order),
+                    **(schedule.judged(layer(validation[0]), validation[1]) if validation else {}),
+                )
+                epochs.append(epoch)
+                if schedule.best_of(epochs) is epoch:
+                    kept = layer.weight.detach().double(), layer.bias.detach().double()
+                done, total = len(runs) * plan.epochs + number, len(decays) * plan.epochs
+                watch(done, total, schedule.told(epoch))
+            runs[decay] = epochs, kept[0].numpy(), kept[1].numpy()
+    return runs

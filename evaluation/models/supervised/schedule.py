@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -12,15 +12,12 @@ from evaluation.records import Option, TrainingEpoch, TrainingRecord, TrainingSp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(TrainingSpec):
     """A :class:`TrainingSpec` with every number decided."""
 
     epochs: int
     batch_size: int
     learning_rate: float
-    label_smoothing: float
-    warmup_epochs: int
-    patience: int | None
 
     def rate(self, step: int, steps_per_epoch: int) -> float:
         """The learning rate of a step: a straight rise, then a half cosine down to 0.
@@ -34,16 +31,10 @@ class Plan:
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / left))
 
 
-def plan_of(spec: TrainingSpec, *, epochs: int, batch_size: int, learning_rate: float) -> Plan:
+def plan_of(spec: TrainingSpec, **own: Any) -> Plan:
     """The study's numbers, with the regime's own where it gives none."""
-    return Plan(
-        epochs=spec.epochs or epochs,
-        batch_size=spec.batch_size or batch_size,
-        learning_rate=spec.learning_rate or learning_rate,
-        label_smoothing=spec.label_smoothing,
-        warmup_epochs=spec.warmup_epochs,
-        patience=spec.patience,
-    )
+    declared = {name: value for name, value in asdict(spec).items() if value is not None}
+    return Plan(**(own | declared))
 
 
 def merit(epoch: TrainingEpoch) -> tuple[float, float, int]:

@@ -14,15 +14,11 @@ from evaluation.errors import ModelError
 from evaluation.models.cards import parameters
 from evaluation.models.supervised.augmentation import Augmentation
 from evaluation.models.supervised.logistic import check_support, fit_logistic_regression
-from evaluation.models.supervised.saves import below
 from evaluation.models.supervised.schedule import adamw, judged, plan_of, require_finite
-from evaluation.models.supervised.trunks import Trunk
+from evaluation.models.supervised.trunks import Trunk, below
 from evaluation.stores.feeding import in_advance, is_out_of_memory
 
-EPOCHS = 10
-BATCH_SIZE = 32
-LEARNING_RATE = 3e-4
-WEIGHT_DECAY = 0.05
+DEFAULTS = {"epochs": 10, "batch_size": 32, "learning_rate": 3e-4, "weight_decay": 0.05}
 DECODERS = 2
 """Threads that decode photos ahead of the training."""
 
@@ -39,10 +35,7 @@ class Trainer:
     ) -> None:
         from timm.utils import ModelEmaV3
 
-        training = spec.training or records.TrainingSpec()
-        self.plan = plan_of(
-            training, epochs=EPOCHS, batch_size=BATCH_SIZE, learning_rate=LEARNING_RATE
-        )
+        self.plan = plan = plan_of(spec.training or records.TrainingSpec(), **DEFAULTS)
         self.device = device
         self._spec, self._photos, self._pretrained = spec, photos, trunk.pretrained
         self._transform = transform = trunk.transform
@@ -54,19 +47,18 @@ class Trainer:
         self._network = nn.Sequential(OrderedDict(trunk=trunk.module, head=self._head)).to(device)
         self._network.to(memory_format=torch.channels_last)
         self._learning: list[nn.Module] = [self._network]
-        if training.blocks is not None:
-            self._learning = [*last_parts(trunk.module, training.blocks), self._head]
+        if plan.blocks is not None:
+            self._learning = [*last_parts(trunk.module, plan.blocks), self._head]
             self._network.requires_grad_(requires_grad=False)
             for part in self._learning:
                 part.requires_grad_(requires_grad=True)
         weights = [weight for weight in self._network.parameters() if weight.requires_grad]
         self.trained_parameters = sum(weight.numel() for weight in weights)
         self.parameters = parameters(self._network)
-        decay = WEIGHT_DECAY if training.weight_decay is None else training.weight_decay
-        self._optimiser = adamw(weights, decay=decay, rate=self.plan.learning_rate)
+        self._optimiser = adamw(weights, decay=plan.weight_decay or 0.0, rate=plan.learning_rate)
         self._mixed = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        self._average = ModelEmaV3(self._network, training.ema) if training.ema else None
-        self._at_once = self.plan.batch_size
+        self._average = ModelEmaV3(self._network, plan.ema) if plan.ema else None
+        self._at_once = plan.batch_size
         """Photos of a batch that go through together."""
 
     # ------------------------------------------------------------- start and state
@@ -137,13 +129,10 @@ class Trainer:
         a few blocks keep the trunk's, which come from many more photos than a batch.
         """
         photos, seed, backend = self._photos.train, self._photos.seed, torch.backends.cudnn
-        rng = np.random.default_rng([seed, number])
-        order = [photos[row] for row in rng.permutation(len(photos))]
+        order = np.random.default_rng([seed, number]).permutation(len(photos))
         # Batches of about the same size: a last one of a single photo has no statistics.
         count = -(-len(order) // self.plan.batch_size)
-        batches = [
-            [order[row] for row in rows] for rows in np.array_split(range(len(order)), count)
-        ]
+        batches = [[photos[row] for row in rows] for rows in np.array_split(order, count)]
         loss_sum, hits, rate = 0.0, 0, 0.0
         with (
             torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []),

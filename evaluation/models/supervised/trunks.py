@@ -20,7 +20,6 @@ from evaluation.models import checkpoints, embedded
 from evaluation.models.base import Loading
 from evaluation.models.hub import hub_offline
 from evaluation.models.supervised.published import architecture_of, fetch
-from evaluation.models.supervised.saves import below
 from evaluation.records import ModelSpec
 
 IMAGENET_CLASSES = 1000
@@ -61,81 +60,64 @@ def create_trunk(spec: ModelSpec) -> Trunk:
     Raises :class:`ModelError`: no such architecture, or one whose last layer is not linear.
     """
     architecture = architecture_of(spec)
+    build = _of_timm if architecture["library"] == "timm" else _of_torchvision
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
-        if architecture["library"] == "timm":
-            return _of_timm(architecture)
-        return _of_torchvision(architecture, spec.name)
+        module, dim, heads, reading = build(architecture["name"], spec.name)
+    # The whole photo counts: its shortest side is resized, without ImageNet's margin.
+    preprocess = {
+        "size": list(reading["size"]),
+        "mode": "RGB",
+        "mean": list(reading["mean"]),
+        "std": list(reading["std"]),
+        "interpolation": "bilinear" if reading["interpolation"] == "bilinear" else "bicubic",
+        "resize_mode": "shortest",
+        "fill_color": 0,
+    }
+    return Trunk(
+        module=module, architecture=architecture, dim=dim, preprocess=preprocess, heads=heads
+    )
 
 
-def _of_torchvision(architecture: Mapping[str, str], where: str) -> Trunk:
+_Built = tuple[nn.Module, int, tuple[str, ...], Mapping[str, Any]]
+"""A module, its features, the names of the layers that it lacks, and how it reads photos."""
+
+
+def _of_torchvision(name: str, where: str) -> _Built:
     import torchvision
 
-    name = architecture["name"]
-    # These two warn of their slow initialisation unless they are asked for it.
-    slow = {"init_weights": True} if name in ("googlenet", "inception_v3") else {}
-    module = torchvision.models.get_model(name, weights=None, **slow)
-    linear = [
-        (layer, part) for layer, part in module.named_modules() if isinstance(part, nn.Linear)
-    ]
+    # Their side classifiers serve their own training alone; their published weights expect inputs
+    # normalised otherwise, which the module sees to; they warn of their slow initialisation unless
+    # they are asked for it.
+    asked = {"aux_logits": False, "transform_input": True, "init_weights": True}
+    plain = name not in ("googlenet", "inception_v3")
+    module = torchvision.models.get_model(name, weights=None, **({} if plain else asked))
+    layers = [named for named in module.named_modules() if isinstance(named[1], nn.Linear)]
     # SqueezeNet's classifier is a convolution: its last linear layer, if any, is not the end.
-    if not linear or linear[-1][1].out_features != IMAGENET_CLASSES:
+    if not layers or layers[-1][1].out_features != IMAGENET_CLASSES:
         raise ModelError(
             f"the last layer of {name} is not linear",
             where=where,
             remedy="choose another architecture",
         )
-    last, layer = linear[-1]
+    last, layer = layers[-1]
     module.set_submodule(last, nn.Identity())
-    # GoogLeNet's and Inception's side classifiers, which only their own training uses.
-    auxiliary = [side for side in ("aux1", "aux2", "AuxLogits") if hasattr(module, side)]
-    if hasattr(module, "aux_logits"):
-        module.__dict__["aux_logits"] = False
-        for side in auxiliary:
-            setattr(module, side, None)
-        # Their published weights expect inputs normalised otherwise; the module sees to it.
-        setattr(module, "transform_input", True)  # noqa: B010 - mypy takes it for a submodule
     reading = torchvision.models.get_model_weights(name).DEFAULT.transforms()
-    return Trunk(
-        module=module,
-        architecture=architecture,
-        dim=layer.in_features,
-        preprocess=_preprocessing(
-            reading.crop_size * 2, reading.mean, reading.std, reading.interpolation.value
-        ),
-        heads=(last, *auxiliary),
-    )
+    size, interpolation = reading.crop_size * 2, reading.interpolation.value
+    how = {"size": size, "mean": reading.mean, "std": reading.std, "interpolation": interpolation}
+    return module, layer.in_features, (last, "aux1", "aux2", "AuxLogits"), how
 
 
-def _of_timm(architecture: Mapping[str, str]) -> Trunk:
+def _of_timm(name: str, _where: str) -> _Built:
     import timm
 
-    module = timm.create_model(architecture["name"], pretrained=False, num_classes=0)
+    module = timm.create_model(name, pretrained=False, num_classes=0)
     config = module.pretrained_cfg
     heads = config.get("classifier") or ()
-    return Trunk(
-        module=module,
-        architecture=architecture,
-        # Some trunks have one more layer between the pooling and the classifier.
-        dim=int(getattr(module, "head_hidden_size", None) or module.num_features),
-        preprocess=_preprocessing(
-            config["input_size"][1:], config["mean"], config["std"], config["interpolation"]
-        ),
-        heads=(heads,) if isinstance(heads, str) else tuple(heads),
-    )
-
-
-def _preprocessing(size: Any, mean: Any, std: Any, interpolation: str) -> Mapping[str, Any]:
-    """The whole photo counts: its shortest side is resized, without ImageNet's margin."""
-    return {
-        "size": list(size),
-        "mode": "RGB",
-        "mean": list(mean),
-        "std": list(std),
-        "interpolation": "bilinear" if interpolation == "bilinear" else "bicubic",
-        "resize_mode": "shortest",
-        "fill_color": 0,
-    }
+    # Some trunks have one more layer between the pooling and the classifier.
+    dim = int(getattr(module, "head_hidden_size", None) or module.num_features)
+    how = {**config, "size": config["input_size"][1:]}
+    return module, dim, (heads,) if isinstance(heads, str) else tuple(heads), how
 
 
 # --------------------------------------------------------------------- weights
@@ -201,3 +183,12 @@ def load_state(trunk: Trunk, state: State, where: object) -> None:
     except RuntimeError as error:
         name = trunk.architecture["name"]
         raise checkpoints.misfit(error, name, where, len(state)) from error
+
+
+def below(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors whose names begin so, by the rest of their names."""
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
