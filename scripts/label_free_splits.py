@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.labelfree import Unlabelled, adapt, two_folds
-from evaluation.models.supervised.logistic import fit_logistic_regression
+from evaluation.models.supervised.heads import fit_logistic_regression
 from evaluation.records import FOLDS, Support
 from evaluation.stages.engine import Engine, Settings, bench_of
 from evaluation.stages.open import StudyData, read_data

@@ -5,7 +5,6 @@ pixels to an embedding, and a linear head over it (:class:`evaluation.records.He
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby, islice
 from operator import itemgetter
 
@@ -15,7 +14,7 @@ import torch
 from evaluation.errors import ModelError
 from evaluation.models.base import Explainable
 from evaluation.records import FloatArray, Head
-from evaluation.records.base import silent
+from evaluation.records.base import Record, silent
 from evaluation.stores.feeding import AsFits, is_out_of_memory
 
 Score = Callable[[torch.Tensor], torch.Tensor]
@@ -27,8 +26,7 @@ GRADIENT_BYTES = 256 * 2**20
 classes are taken in several passes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class InputMaps:
+class InputMaps(Record, eq=False):
     """Relevance over the pixels that the model read: one map an image and class."""
 
     values: FloatArray

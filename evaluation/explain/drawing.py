@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from PIL import Image
 
 from evaluation.errors import ModelError
 from evaluation.models.base import input_size
-from evaluation.records import BoolArray, FloatArray, MapSummary
+from evaluation.records import BoolArray, FloatArray, MapSummary, Record
 
 Size = tuple[int, int]
 """Width and height, pixels, as Pillow has them."""
@@ -45,8 +44,7 @@ INFERNO: NDArray[np.uint8] = np.frombuffer(
 """(256, 3): the colours from the lowest to the highest value."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Geometry:
+class Geometry(Record):
     """How one photo was laid into a model's input."""
 
     photo: Size

@@ -5,7 +5,7 @@ a method that does not apply is refused with a line that names one that does.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -19,14 +19,13 @@ from evaluation.explain.cam import class_activation
 from evaluation.explain.rise import RiseSettings, rise_maps
 from evaluation.explain.towers import SpatialLayer, Tower
 from evaluation.models.base import Explainable
-from evaluation.records import REFERENCE_METHOD, ExplainMethod, ExplainSpec, FloatArray
+from evaluation.records import REFERENCE_METHOD, ExplainMethod, ExplainSpec, FloatArray, Record
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
 """Of a tower's weights, the last ones first: how many are shuffled to see what maps are made of."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(Record):
     """What a method is given: a model, images, and what is explained of them."""
 
     model: Explainable
@@ -40,8 +39,7 @@ class Look:
     """(N, D) embeddings of each image under the masks, which do not depend on the score."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Method:
+class Method(Record):
     """A row of ``METHODS``."""
 
     run: Callable[[Look], InputMaps]

@@ -15,17 +15,17 @@ import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
+
+from evaluation.records import Record
 
 _LOCK = threading.RLock()
 """PyTorch's function is global: one thread records at a time."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RecordedAttention:
+class RecordedAttention(Record, eq=False):
     """One attention of a forward pass: B images, H heads, Q queries, K keys."""
 
     weights: torch.Tensor

@@ -16,7 +16,6 @@ is worth keeping.  Another prompt set costs a matrix product.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -24,14 +23,13 @@ import torch
 from numpy.typing import NDArray
 
 from evaluation.explain.base import InputMaps, Score
-from evaluation.records import FloatArray
+from evaluation.records import FloatArray, Record
 
 MAP_SIDE = 64
 """Cells of a map at most, on the longer side: masks are much smoother."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RiseSettings:
+class RiseSettings(Record):
     """What makes the masks; equal settings and resolution give equal masks."""
 
     masks: int = 300

@@ -9,7 +9,6 @@ last feature map is pooled by attention.
 import math
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,6 +17,7 @@ import torch
 from evaluation.errors import ModelError
 from evaluation.explain.recorder import recording
 from evaluation.models.base import Explainable, input_size
+from evaluation.records import Record
 
 _SPATIAL, _SEQUENCE = 4, 3
 """Dimensions of a batch of feature maps, and of token sequences."""
@@ -25,8 +25,7 @@ _Event = tuple[str, tuple[int, ...], int]
 """A module that ends: its name, the shape it returns, and the attentions computed before."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenLayout:
+class TokenLayout(Record):
     """Where the keys of an attention lie on the image."""
 
     prefix: int
@@ -37,8 +36,7 @@ class TokenLayout:
     """Height and width, in input pixels, that the grid covers from the top left."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpatialLayer:
+class SpatialLayer(Record):
     """A layer whose output is a feature map."""
 
     name: str
@@ -47,8 +45,7 @@ class SpatialLayer:
     """Whether its output is (B, h, w, K) instead of (B, K, h, w)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tower:
+class Tower(Record):
     """What one forward pass of a tower showed."""
 
     attentions: tuple[tuple[int, ...], ...]

@@ -9,7 +9,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,6 @@ LARGEST = 64 << 30
 """Bytes beyond which nothing is fetched: no published model is that large."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteFile(Wanted):
     """A file as its server announces it, before anything of it is fetched.
 

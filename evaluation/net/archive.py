@@ -126,9 +126,6 @@ def _reading(path: Path) -> Iterator[None]:
         raise DataError(f"cannot be read ({one_line(error)})", where=path) from error
 
 
-# ------------------------------------------------------------------------ judging
-
-
 def _safe_entries(archive: zipfile.ZipFile, path: Path) -> dict[Parts, zipfile.ZipInfo]:
     """The files of an archive by the parts of their path; refuses what no data set holds."""
     infos = [info for info in archive.infolist() if not info.is_dir()]
@@ -176,65 +173,50 @@ def _unsafe(path: Path, what: str) -> DataError:
     )
 
 
-# ----------------------------------------------------------------------- choosing
-
-
 def _targets(
     entries: Mapping[Parts, zipfile.ZipInfo], spec: DatasetSpec, path: Path
 ) -> dict[str, zipfile.ZipInfo]:
     """Where each file that the study needs goes, relative to the data root."""
     targets: dict[str, zipfile.ZipInfo] = {}
+
+    def of_something_else(what: str) -> DataError:
+        first = "/".join(next(iter(entries), ("nothing",)))
+        return DataError(
+            f"an archive of something else: no {what} in it ({len(entries)} files, the first"
+            f" {first!r})",
+            where=path,
+            remedy="check dataset.archive, dataset.csv and dataset.images",
+        )
+
     if spec.csv is None:
-        base = _common(entries)
+        # An archive of class folders has put them all into one folder.
+        levels = zip(*(parts[:-2] for parts in entries), strict=False)
+        base = tuple(names[0] for names in takewhile(lambda names: len(set(names)) == 1, levels))
     else:
         wanted = PurePosixPath(spec.csv).parts
         places = [parts for parts in entries if parts[-len(wanted) :] == wanted]
         if not places:
-            raise _of_something_else(entries, f"no {'/'.join(wanted)}", path)
+            raise of_something_else("/".join(wanted))
         table = min(places, key=lambda parts: (len(parts), parts))
         base = table[: len(table) - len(wanted)]
         targets[spec.csv] = entries[table]
+    # The folder of the photos: beside the table, or else the fullest of that name.
     images = PurePosixPath(spec.images).parts
-    folder = _images_folder(entries, images, base, path)
-    for parts, info in entries.items():
-        if parts[: len(folder)] == folder and parts[len(folder) :]:
-            targets.setdefault("/".join((*images, *parts[len(folder) :])), info)
-    return targets
-
-
-def _common(entries: Mapping[Parts, zipfile.ZipInfo]) -> Parts:
-    """The folder in which an archive of class folders has put them all."""
-    levels = zip(*(parts[:-2] for parts in entries), strict=False)
-    return tuple(names[0] for names in takewhile(lambda names: len(set(names)) == 1, levels))
-
-
-def _images_folder(
-    entries: Mapping[Parts, zipfile.ZipInfo], images: Parts, base: Parts, path: Path
-) -> Parts:
-    """The folder of the photos: beside the table, or else the fullest of that name."""
-    beside = (*base, *images)
+    folder = (*base, *images)
     counts = Counter(
         parts[:end]
         for parts in entries
         for end in range(len(images), len(parts))
         if parts[end - len(images) : end] == images
     )
-    if not images or beside in counts:
-        return beside
-    if not counts:
-        raise _of_something_else(entries, f"no folder {'/'.join(images)}", path)
-    return max(counts, key=lambda folder: (counts[folder], folder))
-
-
-def _of_something_else(
-    entries: Mapping[Parts, zipfile.ZipInfo], what: str, path: Path
-) -> DataError:
-    first = "/".join(next(iter(entries), ("nothing",)))
-    return DataError(
-        f"an archive of something else: {what} in it ({len(entries)} files, the first {first!r})",
-        where=path,
-        remedy="check dataset.archive, dataset.csv and dataset.images",
-    )
+    if images and not counts:
+        raise of_something_else(f"folder {'/'.join(images)}")
+    if images and folder not in counts:
+        folder = max(counts, key=lambda place: (counts[place], place))
+    for parts, info in entries.items():
+        if parts[: len(folder)] == folder and parts[len(folder) :]:
+            targets.setdefault("/".join((*images, *parts[len(folder) :])), info)
+    return targets
 
 
 def composed(text: str) -> str:

@@ -15,7 +15,7 @@ import ssl
 import time
 import urllib.error
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from evaluation import files
 from evaluation.errors import DownloadError, one_line
 from evaluation.net.transport import open_url, whole_number
-from evaluation.records.base import Progress, silent
+from evaluation.records.base import Progress, Record, silent
 
 CHUNK = 1 << 18
 """Bytes read at a time."""
@@ -43,8 +43,7 @@ class _Interrupted(DownloadError):
     """An attempt that another one may complete."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Record):
     """A file to be fetched, and what is known of it before."""
 
     url: str

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from evaluation.errors import ModelError
-from evaluation.models.supervised.heads import WEIGHT_DECAYS, train_head
-from evaluation.models.supervised.logistic import fit_logistic_regression
+from evaluation.models.supervised.heads import (
+    WEIGHT_DECAYS,
+    fit_logistic_regression,
+    train_head,
+)
 from evaluation.models.supervised.schedule import plan_of
 from evaluation.records import Head, Support, TrainingSpec
 from tests.models.clouds import class_names, cloud

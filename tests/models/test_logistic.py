@@ -12,14 +12,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from evaluation.errors import ModelError
-from evaluation.models.supervised import logistic
+from evaluation.models.supervised import heads
 from evaluation.records import Head, Support
 from tests.conftest import effort
 from tests.models.clouds import class_names, cloud
 
 
 def _fit(train: Support, validation: Support | None, classes: int) -> Head:
-    return logistic.fit_logistic_regression(class_names(classes), train, validation, seed=0)
+    return heads.fit_logistic_regression(class_names(classes), train, validation, seed=0)
 
 
 @pytest.mark.parametrize(("classes", "n"), [(2, 40), (5, 200), (5, 15)])
@@ -29,7 +29,7 @@ def test_it_is_scikit_learn_s_regression_on_standardised_features(classes: int, 
     head = _fit(train, None, classes)
     plain = make_pipeline(
         StandardScaler(),
-        LogisticRegression(C=logistic.DEFAULT_STRENGTH, tol=1e-8, max_iter=10000),
+        LogisticRegression(C=heads.DEFAULT_STRENGTH, tol=1e-8, max_iter=10000),
     ).fit(train.embeddings.astype(float), train.labels)
     expected = plain.predict_proba(test.embeddings.astype(float))
     found = softmax(head.logits(test.embeddings), axis=1)
@@ -42,7 +42,7 @@ def test_the_regularisation_is_chosen_on_validation() -> None:
     train, validation = cloud(1, 60, 4, noise=3), cloud(2, 80, 4, noise=3)
     head = _fit(train, validation, 4)
     scores = {}
-    for strength in logistic.STRENGTHS:
+    for strength in heads.STRENGTHS:
         plain = make_pipeline(
             StandardScaler(), LogisticRegression(C=strength, tol=1e-8, max_iter=10000)
         ).fit(train.embeddings.astype(float), train.labels)
@@ -60,7 +60,7 @@ def test_many_classes_are_fitted_sooner_and_nearly_alike(monkeypatch: pytest.Mon
     """Each strength from the one before, to a coarser tolerance: the same choice and answers."""
     train, validation = cloud(1, 60, 6, noise=3), cloud(2, 80, 6, noise=3)
     fine = _fit(train, validation, 6)
-    monkeypatch.setattr(logistic, "MANY_CLASSES", 5)
+    monkeypatch.setattr(heads, "MANY_CLASSES", 5)
     coarse = _fit(train, validation, 6)
     assert coarse.chosen["C"] == fine.chosen["C"]
     found, expected = (head.logits(validation.embeddings) for head in (coarse, fine))
@@ -72,7 +72,7 @@ def test_the_head_is_fitted_on_the_training_part_alone() -> None:
     train, validation = cloud(1, 60, 3), cloud(2, 30, 3)
     with_validation = _fit(train, validation, 3)
     chosen = with_validation.chosen["C"]
-    fits = logistic._fit_all(train, 3, (float(chosen),), seed=0)
+    fits = heads._fit_all(train, 3, (float(chosen),), seed=0)
     assert np.array_equal(with_validation.weight, fits[float(chosen)][0].weight)
 
 
@@ -110,14 +110,14 @@ def test_without_validation_the_record_says_so() -> None:
     empty = Support(embeddings=np.empty((0, 20), np.float32), labels=np.empty(0, np.int64))
     for validation in (None, empty):
         head = _fit(cloud(1, 30, 3), validation, 3)
-        assert head.chosen["C"] == logistic.DEFAULT_STRENGTH
+        assert head.chosen["C"] == heads.DEFAULT_STRENGTH
         assert "validation_accuracy" not in head.chosen
         assert "not chosen" in head.warnings[0]
 
 
 def test_a_fit_that_does_not_converge_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     """Too few iterations: the head is given, with a line that says so."""
-    monkeypatch.setattr(logistic, "MAX_ITERATIONS", 1)
+    monkeypatch.setattr(heads, "MAX_ITERATIONS", 1)
     head = _fit(cloud(1, 60, 4), cloud(2, 20, 4), 4)
     assert any("did not converge in 1 iterations" in line for line in head.warnings)
 

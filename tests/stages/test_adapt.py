@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from evaluation.errors import DataError
-from evaluation.models.supervised.logistic import fit_logistic_regression
+from evaluation.models.supervised.heads import fit_logistic_regression
 from evaluation.records import (
     Case,
     Dataset,

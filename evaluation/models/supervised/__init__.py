@@ -1,10 +1,10 @@
 """Supervised models: a trunk of torchvision or timm, and a head that learns the classes.
 
 ``published`` knows what there is of one without torch; ``trunks`` builds any architecture less its
-last layer and fills it; ``classifier`` puts a head on it in one of three regimes: ``logistic`` (a
-regression on frozen features), ``heads`` (gradient descent on embedded views that ``augmentation``
-makes) and ``finetune`` (the last blocks learn too, by a ``trainer``, with a checkpoint each epoch).
-``schedule`` is what the last two share.
+last layer and fills it; ``classifier`` puts a head on it, of ``heads`` (a regression on frozen
+features, or gradient descent on embedded views that ``augmentation`` makes) or of ``finetune`` (the
+last blocks learn too, by a ``trainer``, with a checkpoint each epoch).  ``schedule`` is what
+trainings share.
 """
 
 from importlib import import_module

@@ -17,8 +17,7 @@ from evaluation.models.embedder import Classifier, Tower
 from evaluation.models.supervised import trunks
 from evaluation.models.supervised.augmentation import Augmentation, AugmentedViews, picture_of
 from evaluation.models.supervised.finetune import Tuned, finetune
-from evaluation.models.supervised.heads import train_head
-from evaluation.models.supervised.logistic import fit_logistic_regression
+from evaluation.models.supervised.heads import fit_logistic_regression, train_head
 from evaluation.records import Head, ModelSpec, Support, TrainingSpec
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -11,7 +11,6 @@ from evaluation.errors import ModelError
 from evaluation.records import Option, TrainingEpoch, TrainingRecord, TrainingSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan(TrainingSpec):
     """A :class:`TrainingSpec` with every number decided."""
 
@@ -33,8 +32,8 @@ class Plan(TrainingSpec):
 
 def plan_of(spec: TrainingSpec, **own: Any) -> Plan:
     """The study's numbers, with the regime's own where it gives none."""
-    declared = {name: value for name, value in asdict(spec).items() if value is not None}
-    return Plan(**(own | declared))
+    missing = {name: value for name, value in own.items() if getattr(spec, name) is None}
+    return Plan(**(asdict(spec) | missing))
 
 
 def merit(epoch: TrainingEpoch) -> tuple[float, float, int]:

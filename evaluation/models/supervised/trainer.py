@@ -13,7 +13,7 @@ from evaluation import records
 from evaluation.errors import ModelError
 from evaluation.models.cards import parameters
 from evaluation.models.supervised.augmentation import Augmentation
-from evaluation.models.supervised.logistic import check_support, fit_logistic_regression
+from evaluation.models.supervised.heads import check_support, fit_logistic_regression
 from evaluation.models.supervised.schedule import adamw, judged, plan_of, require_finite
 from evaluation.models.supervised.trunks import Trunk, below
 from evaluation.stores.feeding import in_advance, is_out_of_memory

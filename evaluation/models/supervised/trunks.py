@@ -8,7 +8,7 @@ architecture, through their own code and in their own caches (``TORCH_HOME``, ``
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,13 @@ from evaluation.models import checkpoints, embedded
 from evaluation.models.base import Loading
 from evaluation.models.hub import hub_offline
 from evaluation.models.supervised.published import architecture_of, fetch
-from evaluation.records import ModelSpec
+from evaluation.records import ModelSpec, Record
 
 IMAGENET_CLASSES = 1000
 State = dict[str, torch.Tensor]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trunk:
+class Trunk(Record):
     """A classifier whose last layer was taken off."""
 
     module: nn.Module
