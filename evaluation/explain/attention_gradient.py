@@ -13,7 +13,6 @@ needs to say which of its tokens it reads.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
 
 import torch
 
@@ -23,6 +22,7 @@ from evaluation.explain.recorder import RecordedAttention, recording
 from evaluation.explain.towers import token_layout
 from evaluation.models.base import Explainable
 
+Attentions = Sequence[RecordedAttention]
 Products = Iterator[torch.Tensor]
 """(c, B, H, Q, K) products A * dS/dA of some classes, layer by layer: each is made when it is
 asked for, since those of all layers are large."""
@@ -33,9 +33,11 @@ def attention_gradient(model: Explainable, score: Score, pixels: torch.Tensor) -
 
     Raises :class:`ModelError`: that attention does not read the image, or its gradient is zero.
     """
-    records, scores = _run(model, score, pixels)
-    last = _last_used(records, scores)
-    return _maps(model, pixels, scores, [last], lambda products: next(products).sum(dim=(-3, -2)))
+
+    def relevance(_first: torch.Tensor, products: Products) -> torch.Tensor:
+        return next(products).sum(dim=(-3, -2))
+
+    return _maps(model, score, pixels, _last_used, relevance)
 
 
 def chefer(model: Explainable, score: Score, pixels: torch.Tensor) -> InputMaps:
@@ -47,16 +49,14 @@ def chefer(model: Explainable, score: Score, pixels: torch.Tensor) -> InputMaps:
 
     Raises :class:`ModelError`: the layers are over different tokens, or all gradients are zero.
     """
-    records, scores = _run(model, score, pixels)
-    return _maps(model, pixels, scores, records, _relevance)
+    return _maps(model, score, pixels, lambda records, _scores: records, _relevance)
 
 
-def _relevance(products: Products) -> torch.Tensor:
-    """(c, B, K) relevance of the first layer's K keys."""
-    first = next(products)
+def _relevance(first: torch.Tensor, products: Products) -> torch.Tensor:
+    """(c, B, K) relevance of the K keys of the first layer, whose attention is given."""
     identity = torch.eye(first.shape[-1], dtype=first.dtype, device=first.device)
     relevance, pooled = identity, False
-    for product in chain([first], products):
+    for product in products:
         step = product.clamp(min=0).mean(dim=-3)
         if step.shape[-1] != relevance.shape[-2]:
             raise ModelError(
@@ -73,17 +73,7 @@ def _relevance(products: Products) -> torch.Tensor:
     return (relevance * reached.unsqueeze(-1)).sum(dim=-2)
 
 
-def _run(
-    model: Explainable, score: Score, pixels: torch.Tensor
-) -> tuple[list[RecordedAttention], torch.Tensor]:
-    """The attentions of a forward pass, and its (B, C) scores with their graph."""
-    # Frozen parameters make no graph: the pixels do.
-    inputs = pixels.detach().clone().requires_grad_()
-    with torch.enable_grad(), recording() as records:
-        return records, score(model.forward(inputs))
-
-
-def _last_used(records: Sequence[RecordedAttention], scores: torch.Tensor) -> RecordedAttention:
+def _last_used(records: Attentions, scores: torch.Tensor) -> Attentions:
     """The last attention that the scores depend on, which must read the image itself."""
     for i in reversed(range(len(records))):
         (gradient,) = torch.autograd.grad(
@@ -96,45 +86,40 @@ def _last_used(records: Sequence[RecordedAttention], scores: torch.Tensor) -> Re
                     "the last attention reads the output of a pooling, not the image",
                     remedy="use chefer or rise",
                 )
-            return records[i]
-    raise _no_gradient()
+            return [records[i]]
+    return []
 
 
 def _maps(
     model: Explainable,
+    score: Score,
     pixels: torch.Tensor,
-    scores: torch.Tensor,
-    records: Sequence[RecordedAttention],
-    relevance: Callable[[Products], torch.Tensor],
+    choose: Callable[[Attentions, torch.Tensor], Attentions],
+    relevance: Callable[[torch.Tensor, Products], torch.Tensor],
 ) -> InputMaps:
-    """(c, B, K) relevances of the keys, a few classes at a time, to maps over the patches."""
-    outputs = [record.output for record in records]
-    layers = [record.weights for record in records]
+    """Relevances (c, B, K) of the keys of some attentions to maps over the patches."""
+    # Frozen parameters make no graph: the pixels do.
+    inputs = pixels.detach().clone().requires_grad_()
+    with torch.enable_grad(), recording() as records:
+        scores = score(model.forward(inputs))
+    chosen = choose(records, scores)
+    outputs, layers = [each.output for each in chosen], [each.weights for each in chosen]
     bytes_a_class = sum(output.numel() * output.element_size() for output in outputs)
-    bytes_a_class += max(weights.numel() * weights.element_size() for weights in layers)
+    bytes_a_class += max((part.numel() * part.element_size() for part in layers), default=0)
     parts = []
-    for gradients in class_gradients(scores, outputs, bytes_a_class):
-        used = [
-            (record, gradient)
-            for record, gradient in zip(records, gradients, strict=True)
-            if gradient is not None
-        ]
-        if not used:
-            raise _no_gradient()
-        parts.append(
-            relevance(record.weights.detach() * record.weight_gradient(by) for record, by in used)
-        )
-    height, width = pixels.shape[-2:]
-    layout = token_layout(model.image_tower, parts[0].shape[-1], (height, width))
-    patches = torch.cat(parts)[..., layout.prefix :].transpose(0, 1)
-    if not patches.any():
-        raise _no_gradient()
-    values = patches.reshape(*patches.shape[:-1], *layout.grid)
-    return InputMaps(values=to_array(values), extent=layout.extent)
-
-
-def _no_gradient() -> ModelError:
-    return ModelError(
+    for gradients in class_gradients(scores, outputs, bytes_a_class) if chosen else ():
+        used = [(of, by) for of, by in zip(chosen, gradients, strict=True) if by is not None]
+        if used:
+            products = (of.weights.detach() * of.weight_gradient(by) for of, by in used)
+            parts.append(relevance(used[0][0].weights, products))
+    if parts:
+        height, width = pixels.shape[-2:]
+        layout = token_layout(model.image_tower, parts[0].shape[-1], (height, width))
+        patches = torch.cat(parts)[..., layout.prefix :].transpose(0, 1)
+        if patches.any():
+            values = patches.reshape(*patches.shape[:-1], *layout.grid)
+            return InputMaps(values=to_array(values), extent=layout.extent)
+    raise ModelError(
         "the scores have no gradient by the attention: a map of it would be empty",
         remedy="use rise",
     )

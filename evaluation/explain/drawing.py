@@ -88,14 +88,9 @@ class Geometry(Record):
         ``extent`` is the height and width that was read of the input, all of it when None.
         """
         height, width = extent or (self.input[1], self.input[0])
-        left, top = self.to_photo(0, 0)
-        right, bottom = self.to_photo(width, height)
-        return (
-            max(0.0, left / self.photo[0]),
-            max(0.0, top / self.photo[1]),
-            min(1.0, right / self.photo[0]),
-            min(1.0, bottom / self.photo[1]),
-        )
+        corners = np.divide([self.to_photo(0, 0), self.to_photo(width, height)], self.photo)
+        left, top, right, bottom = corners.clip(0, 1).ravel().tolist()
+        return left, top, right, bottom
 
     def lay_out(
         self,

@@ -158,8 +158,9 @@ def fetching(what: str) -> Iterator[None]:
         status, said, remedy = http_status(error), one_line(error), "check the network"
         local = ", or give a local file"
         if status is not None:
-            trouble = f"the server is in trouble (HTTP {status})", _ANOTHER
-            said, remedy = _STATUS.get(status, trouble)
+            trouble = f"the server is in trouble (HTTP {status})"
+            another = "try again later, or another server with HF_ENDPOINT"
+            said, remedy = _STATUS.get(status, (trouble, another))
         elif isinstance(error, DownloadError):
             said, remedy = error.what, error.remedy or remedy
         elif "Timeout" in type(error).__name__:
@@ -175,7 +176,6 @@ def fetching(what: str) -> Iterator[None]:
         ) from error
 
 
-_ANOTHER = "try again later, or another server with HF_ENDPOINT"
 _STATUS = {
     401: (
         "the server refuses (HTTP 401): no such repository, or a private or gated one",

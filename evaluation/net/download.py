@@ -72,11 +72,10 @@ class Part:
     entity tag or its date), which the ``If-Range`` header asks for.
     """
 
-    def __init__(self, target: Path, url: str) -> None:
-        self.target = target
-        self.path = target.with_name(f"{target.name}.part")
-        self._origin = target.with_name(f"{target.name}.part.json")
-        self._url = url
+    def __init__(self, wanted: Wanted) -> None:
+        self._url, name = wanted.url, f"{wanted.target.name}.part"
+        self.path = wanted.target.with_name(name)
+        self._origin = wanted.target.with_name(f"{name}.json")
 
     @property
     def size(self) -> int:
@@ -126,7 +125,7 @@ def download(
     Raises :class:`DownloadError`: the server refuses, does not answer, or stops for good; the disk
     is full.
     """
-    part = Part(wanted.target, wanted.url)
+    part = Part(wanted)
     failures, most = 0, part.size
     while True:
         try:

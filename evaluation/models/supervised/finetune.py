@@ -11,6 +11,7 @@ of the epochs, the weights of the best one ("best.…") and, until the training 
 next epoch depends on.  A process killed at any moment leaves a training that can be continued.
 """
 
+import contextlib
 import json
 import time
 import warnings
@@ -173,16 +174,14 @@ def _write(file: Path, info: Mapping[str, Any], tensors: Mapping[str, torch.Tens
 
 def _read(file: Path) -> _Saved | None:
     """What is saved of a training; None, with a warning for a damaged file, when nothing is."""
-    try:
+    if not file.exists():
+        return None
+    with contextlib.suppress(OSError, SafetensorError, ValueError, KeyError, TypeError):
         with safe_open(file, framework="pt") as saved:
             notes = saved.metadata()
             tensors = {name: saved.get_tensor(name) for name in saved.keys()}  # noqa: SIM118
         if notes["seal"] == records.digest_of([notes["info"], tensors_digest(tensors)]):
             return json.loads(notes["info"]), tensors
-    except FileNotFoundError:
-        return None
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
-        pass
     warnings.warn(
         f"{file}: a training that was kept is damaged: its epochs are made again",
         VeilleWarning,
