@@ -204,12 +204,17 @@ def watched() -> Measure:
         return {"seconds": seconds, "processor": time.process_time() - processor}
 
 
-def workers(count: str) -> Measure:
-    """The demo with maps on an empty cache, by one process or by several of pytest-xdist."""
+def workers(what: str, count: str) -> Measure:
+    """A study on an empty cache by one process or by several of pytest-xdist.
+
+    The "demo" with its maps, whose models share a trunk, or all "models" of the other study.
+    """
+    name, photos = ("demo", []) if what == "demo" else _study()
     with tempfile.TemporaryDirectory() as folder:
-        given = ["pytest", "--pyargs", "evaluation.suites", "--study", "demo", "--offline", "-q"]
-        given += ["-p", "no:cacheprovider", "--artefacts", str(Path(folder) / "artefacts")]
+        given = ["pytest", "--pyargs", "evaluation.suites", "--study", name, *photos, "--offline"]
+        given += ["-q", "-p", "no:cacheprovider", "--artefacts", str(Path(folder) / "artefacts")]
         given += ["-n", count] if count != "1" else []
+        given += ["--no-maps"] if what == "models" else []
         return _spent(given, {"VEILLE_CACHE": str(Path(folder) / "cache")})
 
 
@@ -384,8 +389,13 @@ ROWS: Mapping[str, Row] = {
     ),
     "workers": Row(
         title="the demo with maps, nothing kept, two processes",
-        ours=(workers, "2"),
-        beside={"one process": (workers, "1")},
+        ours=(workers, "demo", "2"),
+        beside={"one process": (workers, "demo", "1")},
+    ),
+    "trunks": Row(
+        title="all models of a study, no maps, nothing kept, two processes",
+        ours=(workers, "models", "2"),
+        beside={"one process": (workers, "models", "1")},
     ),
     "million": Row(
         title="1,000,000 embeddings, 10 classes: scored with intervals, and written",
