@@ -20,7 +20,7 @@ from evaluation.records import (
     StudyComparison,
     StudyResults,
 )
-from evaluation.report.pages import calibration, method
+from evaluation.report.pages import method
 from evaluation.report.site.render import Pages, navigation, render
 from evaluation.report.study import matrix
 from evaluation.report.study.here import Here
@@ -303,8 +303,7 @@ def automation(**changes: Any) -> Abstention:
 )
 def test_what_can_be_automated(shop: StudyResults, found: Abstention, expected: str) -> None:
     """The decision a shop needs, with what the test photos say of the promise."""
-    said = calibration.automated(Here(view_of(shop), SOURCE), found)
-    assert expected in printed("automated", said)
+    assert expected in printed("automated", Here(view_of(shop), SOURCE), found)
 
 
 def test_probabilities_are_told_by_their_direction(shop: StudyResults) -> None:
@@ -312,11 +311,11 @@ def test_probabilities_are_told_by_their_direction(shop: StudyResults) -> None:
     one = comparison(shop).calibration[0]
     sure = replace(one.before, ece=0.3, ece_null_high=0.1, confidence=0.99)
     modest = replace(sure, confidence=0.1)
-    said = printed("calibrated", calibration.calibrated(replace(one, before=sure, after=modest)))
+    said = printed("calibrated", replace(one, before=sure, after=modest), 0.5)
     assert "sont trop sûres (confiance moyenne 99,0\u202f%" in said
     assert said.endswith("elles sont trop modestes.")
     fine = replace(one.before, ece=0.05, ece_null_high=0.1)
-    said = printed("calibrated", calibration.calibrated(replace(one, before=fine)))
+    said = printed("calibrated", replace(one, before=fine), 0.5)
     assert "compatibles" in said
 
 
@@ -324,7 +323,8 @@ def test_one_sentence_a_model(shop: StudyResults) -> None:
     """The decision is told once a model, of the texts that the validation chose."""
     page = built(view_of(shop), "calibration")
     assert page is not None
-    said = [printed("automated", case) for case in page["automation"]]
+    place = Here(view_of(shop), SOURCE)
+    said = [printed("automated", place, case) for case in page["automation"]]
     assert len(said) == 2
     assert not any("Noms des catégories" in one for one in said)
 

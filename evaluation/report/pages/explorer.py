@@ -20,7 +20,6 @@ from evaluation.report.study import maps
 from evaluation.report.study.explained import case_page
 from evaluation.report.study.here import Here, slice_address
 from evaluation.report.study.photos import (
-    WITHHELD,
     numbered,
     places,
     sampled,
@@ -47,33 +46,33 @@ _SCALE = 10_000
 
 def build(here: Here) -> Mapping[str, Any] | None:
     """What the template prints; None when no case has said anything of the photos."""
-    view = here.view
-    data = _Data(view)
+    view, study, data = here.view, here.view.study, _Data(here.view)
     if not data.runs or not data.cards:
         return None
     models: dict[str, dict[str, str]] = {}
     titles = numbered(view.case_title(run) for run in data.runs)
     for run, (place, title) in zip(data.runs, titles.items(), strict=True):
         models.setdefault(view.model_name(run.model.name), {})[place] = title
+    explained = (photo for known in view.explanations.values() for photo in known.photos)
+    mark = version(
+        [
+            *(study.dataset_revision, study.split_digest, str(view.photos_shown)),
+            *(f"{run.case} {run.provenance.started}" for run in data.runs),
+            *(slice_address(*pair) for pair in data.slices),
+            *(drawn.overlay for photo in explained for drawn in photo.maps),
+        ]
+    )
     return {
         "photos": len(data.cards),
         "sampled": sampled(view),
         "runs": len(data.runs),
-        "withheld": "" if view.photos_shown else t(WITHHELD),
         # How many probabilities the data files keep, where they do not keep all.
-        "kept": SHOWN if len(view.study.classes) > SHOWN else 0,
-        # What the data files must say that they belong to.
-        "study": view.folder,
-        "sources": " ".join(f"{here.file(uri)}?{data.version}" for uri in data.uris),
-        "script": here.file("assets/explorateur.js"),
-        "style": here.file("assets/explorateur.css"),
-        "maps_style": here.file("assets/cartes.css") if view.explanations else "",
-        "maps_script": here.file("assets/cartes.js") if view.explanations else "",
+        "kept": SHOWN if len(study.classes) > SHOWN else 0,
+        "sources": " ".join(f"{here.file(uri)}?{mark}" for uri in data.uris),
         "models": models,
-        "classes": numbered(view.study.classes),
+        "classes": numbered(study.classes),
         "subcategories": numbered(data.subcategories),
         "slices": numbered(t("{column} : {value}", column=a, value=b) for a, b in data.slices),
-        "galleries": here.to("donnees", "categories"),
     }
 
 
@@ -126,30 +125,11 @@ class _Data:
         named = [(row.column, row.value) for row in self.view.concluded.slices if row.value]
         return tuple(dict.fromkeys(named))
 
-    @cached_property
-    def ranked(self) -> tuple[int, ...]:
-        """Places of the cases, from the highest accuracy to the lowest."""
-        order = range(len(self.runs))
-        return tuple(sorted(order, key=lambda i: -value(self.runs[i], "accuracy")))
-
     @property
     def uris(self) -> tuple[str, ...]:
         """Where the site keeps the data files, a chunk each."""
         number = -(-len(self.cards) // CHUNK)
         return tuple(f"{self.view.folder}/donnees/explorateur-{i}.js" for i in range(number))
-
-    @property
-    def version(self) -> str:
-        study, explanations = self.view.study, self.view.explanations.values()
-        photos = [photo for explanation in explanations for photo in explanation.photos]
-        return version(
-            [
-                *(study.dataset_revision, study.split_digest, str(self.view.photos_shown)),
-                *(f"{run.case} {run.provenance.started}" for run in self.runs),
-                *(slice_address(*pair) for pair in self.slices),
-                *(drawn.overlay for photo in photos for drawn in photo.maps),
-            ]
-        )
 
     @cached_property
     def said(self) -> tuple[_Said, ...]:
@@ -172,15 +152,12 @@ class _Data:
         back = np.argsort(order)
         return predictions.probabilities[rows][:, order], back[predictions.predicted[rows]]
 
-    @cached_property
-    def labels(self) -> tuple[int, ...]:
-        places = {label: i for i, label in enumerate(self.view.study.classes)}
-        return tuple(places[card.label] for card in self.cards)
-
     def chunk(self, start: int) -> Mapping[str, object]:
         """What file number ``start / CHUNK`` says."""
         part, seen = slice(start, start + CHUNK), self.view.photos_shown
         cards = self.cards[part]
+        classes = {label: i for i, label in enumerate(self.view.study.classes)}
+        labels = [classes[card.label] for card in cards]
         kinds = {name: i for i, name in enumerate(self.subcategories)}
         return {
             "study": self.view.folder,
@@ -188,7 +165,7 @@ class _Data:
             **({} if start else {"head": self._head()}),
             "ids": [card.id for card in cards],
             "titles": [wording.title(card.title or "") for card in cards],
-            "labels": list(self.labels[part]),
+            "labels": labels,
             "subcategories": [kinds.get(card.subcategory or "", -1) for card in cards],
             "slices": [
                 [
@@ -205,9 +182,7 @@ class _Data:
                     "predicted": predicted[part].tolist(),
                     # Fine enough to tell apart those of a model that is always sure.
                     "confidence": np.round(shares[part].max(axis=1), DECIMALS).tolist(),
-                    "probabilities": list(
-                        _highest(shares[part], self.labels[part], predicted[part])
-                    ),
+                    "probabilities": list(_highest(shares[part], labels, predicted[part])),
                 }
                 for shares, predicted in self.said
             ],
@@ -215,27 +190,27 @@ class _Data:
         }
 
     def _head(self) -> Mapping[str, object]:
+        view, study = self.view, self.view.study
+        cases = [{"id": run.case, "title": view.case_title(run)} for run in self.runs]
+        for case in cases:
+            if case["id"] in view.explanations:
+                page = case_page(view, case["id"])
+                case["maps"] = links.href(view.page("explorateur"), page)
+        accuracies = [value(run, "accuracy") for run in self.runs]
         return {
             "total": len(self.cards),
-            "base": f"{self.view.files}/" if self.view.files else "",
-            "classes": self.view.study.classes,
-            "names": self.view.names_lang,
+            "base": f"{view.files}/" if view.files else "",
+            "classes": study.classes,
+            "names": view.names_lang,
             "subcategories": self.subcategories,
             "slices": [slice_address(*pair) for pair in self.slices],
             "scale": _SCALE,
-            "whole": len(self.view.study.classes) <= SHOWN,
-            "photos": self.view.photos_shown,
-            "ranked": self.ranked,
-            "cases": [self._case(run) for run in self.runs],
+            "whole": len(study.classes) <= SHOWN,
+            "photos": view.photos_shown,
+            # Places of the cases, from the highest accuracy to the lowest.
+            "ranked": sorted(range(len(cases)), key=lambda place: -accuracies[place]),
+            "cases": cases,
         }
-
-    def _case(self, run: RunRecord) -> Mapping[str, str]:
-        """A case, and where its explained photos are if it has some."""
-        case = {"id": run.case, "title": self.view.case_title(run)}
-        if run.case not in self.view.explanations:
-            return case
-        page = links.href(self.view.page("explorateur"), case_page(self.view, run.case))
-        return {**case, "maps": page}
 
     def _maps(self, start: int) -> Mapping[str, list[list[object]]]:
         """Place in the file of each explained photo to its maps.

@@ -32,7 +32,7 @@ from evaluation.report.study.accuracy import interval_chart
 from evaluation.report.study.answer import answer, brief
 from evaluation.report.study.here import NOWHERE, Here
 from evaluation.report.study.matrix import VERDICTS, matrix
-from evaluation.report.study.photos import WITHHELD, photo
+from evaluation.report.study.photos import photo
 from evaluation.report.study.quoted import slide_tables
 from evaluation.report.study.scores import cases_table, class_table, confusion_table
 from evaluation.report.study.sentences import class_finding, findings, tell
@@ -103,7 +103,7 @@ def story(here: Here) -> Model:
         "intro": dataset.intro(view),
         "parts": dataset.chart(view) if few else None,
         "counts": () if few else paged(dataset.counts(here), rows=11),
-        "withheld": "" if photos else t(WITHHELD),
+        "withheld": "" if photos else claim("withheld"),
         "train": sum(card.fold == "train" for card in view.study.samples),
         "test": view.test_images,
         "trained": _models(view, view.supervised),

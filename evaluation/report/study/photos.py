@@ -27,12 +27,6 @@ PARTS = {
 THUMBNAIL = 320
 """Longest side of the small copies, pixels."""
 
-WITHHELD = message(
-    "La licence de ces photos ne permet pas de les republier : ce site "
-    "n’en montre aucune. Les chiffres, eux, portent bien sur toutes "
-    "les photos."
-)
-
 
 def titled(card: SampleCard) -> str:
     """A photo's title, or its id where the data gives none."""
