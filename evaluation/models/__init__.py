@@ -53,13 +53,11 @@ def fetch(spec: ModelSpec, loading: Loading) -> Fetched:
 
     A model whose weights cannot be had is an answer too: ``state`` "missing", with the reason.
     """
-    before = availability(spec, offline=True)
+    before, licence = availability(spec, offline=True), cards.licence_of(spec)
     try:
         path = _maker(spec).fetch(spec, loading)
     except VeilleError as error:
-        return Fetched(
-            model=spec, state="missing", reason=str(error), licence=cards.licence_of(spec)
-        )
+        return Fetched(model=spec, state="missing", reason=str(error), licence=licence)
     state: Literal["packages", "random", "local", "cached", "downloaded"]
     if spec.weights == "embedded":
         state = "packages"
@@ -70,7 +68,7 @@ def fetch(spec: ModelSpec, loading: Loading) -> Fetched:
     else:
         state = "cached" if before.ready else "downloaded"
     size = None if path is None else path.stat().st_size
-    return Fetched(model=spec, state=state, size=size, path=path, licence=cards.licence_of(spec))
+    return Fetched(model=spec, state=state, size=size, path=path, licence=licence)
 
 
 def model_card(spec: ModelSpec) -> ModelCard:

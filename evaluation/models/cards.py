@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
 FACTS = Path(__file__).with_name("facts.toml")
+QUOTED: Mapping[str, Any] = tomllib.loads(FACTS.read_text(encoding="utf-8"))
 
 
 def published(spec: ModelSpec) -> Mapping[str, Any]:
@@ -31,7 +31,7 @@ def published(spec: ModelSpec) -> Mapping[str, Any]:
         "training": known.get("training", {}),
         "page": known.get("page", _hub_page(spec)),
         "published": accuracy,
-        "published_source": "" if accuracy is None else facts()["sources"]["results"],
+        "published_source": "" if accuracy is None else QUOTED["sources"]["results"],
     }
 
 
@@ -64,17 +64,11 @@ def gflops(module: torch.nn.Module, resolution: tuple[int, int]) -> float:
     return float(counter.get_total_flops()) / 1e9
 
 
-@cache
-def facts() -> Mapping[str, Any]:
-    """The whole of ``facts.toml``."""
-    return tomllib.loads(FACTS.read_text(encoding="utf-8"))
-
-
 def _known(spec: ModelSpec) -> Mapping[str, Any]:
     """The entry of ``facts.toml`` for these weights; {} without one."""
     architecture, weights = as_tag(spec)
     wanted = {"architecture": architecture, "weights": weights, "kind": spec.kind}
-    entries: list[Mapping[str, Any]] = facts()["models"]
+    entries: list[Mapping[str, Any]] = QUOTED["models"]
     for entry in entries:
         if all(entry.get(key, value) == value for key, value in wanted.items()):
             return entry

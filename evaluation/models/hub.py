@@ -192,19 +192,13 @@ class PlainFile(Published):
         """See :class:`Published`."""
         from huggingface_hub import constants, get_session
 
-        def ask() -> str | None:
-            answer = get_session().head(
-                self.url,
-                headers={"accept-encoding": "identity"},
-                timeout=constants.HF_HUB_ETAG_TIMEOUT,
-            )
-            return answer.raise_for_status().headers.get("content-length")
-
+        head = partial(get_session().head, self.url, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+        plain = {"accept-encoding": "identity"}
         with _asking(self.url, self.what):
-            length = announced.patiently(ask)
+            answer = announced.patiently(lambda: head(headers=plain).raise_for_status())
         return RemoteFile(
             url=self.url,
-            size=whole_number(length),
+            size=whole_number(answer.headers.get("content-length")),
             digest=digest_in_url(self.url),
             place=self.target,
             target=self.target.with_name(f"{self.target.name}.fetched"),
@@ -216,7 +210,7 @@ def digest_in_url(url: str) -> str:
 
     OpenAI's hold it as a folder, open_clip's and torchvision's as the end of the file's name.
     """
-    match = re.search(r"[/-]([0-9a-f]{8}|[0-9a-f]{64})(/[^/]+|\.\w+)$", urlsplit(url).path)
+    match = re.search(r"[/-]([0-9a-f]{8}|[0-9a-f]{64})(/[^/]+|\.\w+)?$", urlsplit(url).path)
     return match[1] if match else ""
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from evaluation.data.rows import Row, read_rows
 from evaluation.errors import ModelError, WeightsUnavailable, meant, quoted
-from evaluation.models.base import READY, Loading, Predictor, check_options
+from evaluation.models.base import READY, Loading, Predictor
 from evaluation.models.checkpoints import file_digest
 from evaluation.net.archive import composed
 from evaluation.records import Availability, ModelSpec, Option, Predictions, Sample
@@ -205,7 +205,6 @@ def load(spec: ModelSpec, loading: Loading) -> GivenPredictions:
 
     Raises :class:`ModelError` for a table that does not fit the study's classes.
     """
-    check_options(spec, {"person": str})
     if loading.photos is None:
         raise ModelError("predictions need a study to belong to", where=spec.name)
     return GivenPredictions(spec, loading.photos.classes)

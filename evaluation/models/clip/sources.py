@@ -14,7 +14,7 @@ from evaluation.errors import ModelError, VeilleError, WeightsMismatch, WeightsU
 from evaluation.files import json_object
 from evaluation.models import embedded, hub
 from evaluation.models.base import READY, Loading
-from evaluation.models.cards import facts
+from evaluation.models.cards import QUOTED
 from evaluation.models.checkpoints import existing, is_path, misfit
 from evaluation.records import Availability, ModelSpec
 from evaluation.records.base import Record
@@ -130,7 +130,7 @@ def _lacking(what: str, folder: Path, remedy: str) -> WeightsUnavailable:
 def _in_repository(spec: ModelSpec, loading: Loading) -> tuple[Path, Config]:
     from open_clip.factory import get_model_config
 
-    if twin := facts()["transformers"].get(spec.weights.removeprefix(hub.HUB)):
+    if twin := QUOTED["transformers"].get(spec.weights.removeprefix(hub.HUB)):
         raise ModelError(
             "a repository of transformers, which open_clip does not read",
             where=spec.weights,
