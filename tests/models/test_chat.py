@@ -108,8 +108,11 @@ def test_votes_of_several_samples(
 def test_what_is_none_of_the_list_is_an_error(
     said: str, server: ChatServer, samples: tuple[Sample, ...], tmp_path: Path
 ) -> None:
-    """Refusals and answers outside the list are counted, and never right by luck."""
+    """Refusals and answers outside the list are counted, and never right by luck, whatever the
+    server gives as log-probabilities.
+    """
     server.say = lambda _: said
+    server.shares = (0.2, 0.6, 0.1) if said.startswith('{"number"') else ()
     model = asking(server, tmp_path)
     found = model.predict(samples)
     assert not (found.predicted == found.labels).any()
