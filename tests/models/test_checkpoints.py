@@ -18,7 +18,7 @@ from torch import nn
 from evaluation.errors import ModelError
 from evaluation.models import Loading, opened
 from evaluation.models.checkpoints import read_checkpoint
-from evaluation.models.clip.sources import activation_warnings, find_source
+from evaluation.models.clip.sources import find_source
 from evaluation.models.supervised.classifier import own_head
 from evaluation.records import ModelSpec
 
@@ -203,16 +203,16 @@ def test_a_head_of_other_classes_is_refused_with_the_numbers(
 # ------------------------------------------------------------------------ open_clip
 
 
-def test_a_file_whose_architecture_has_a_twin_is_warned_of() -> None:
+def test_a_file_whose_architecture_has_a_twin_is_warned_of(tmp_path: Path) -> None:
     """Unless the study says which of the two activations it is."""
-    spec = ModelSpec(name="m", kind="clip", architecture="ViT-B-32", weights="/w.pt", title="M")
-    assert "QuickGELU" in activation_warnings(spec)[0]
+    path, loading = tmp_path / "w.pt", Loading(cache=tmp_path, offline=True)
+    path.touch()
+    spec = ModelSpec(name="m", kind="clip", architecture="ViT-B-32", weights=str(path), title="M")
+    assert "QuickGELU" in find_source(spec, loading).warnings[0]
     for quick in (True, False):
-        told = ModelSpec(
-            name="m", kind="clip", architecture="ViT-B-32", weights="/w.pt", title="M",
-            options={"quick_gelu": quick},
-        )  # fmt: skip
-        assert activation_warnings(told) == ()
+        source = find_source(replace(spec, options={"quick_gelu": quick}), loading)
+        assert source.warnings == ()
+        assert source.overrides["force_quick_gelu"] is quick
 
 
 def test_a_repository_of_transformers_is_named_as_what_it_is(tmp_path: Path) -> None:

@@ -23,6 +23,11 @@ _ODD_CONTENT = (LookupError, AttributeError, TypeError, StopIteration, Assertion
 """What open_clip meets when it looks into a checkpoint of something else."""
 _NEEDS_NETWORK = re.compile("Failed (to download|initial config)|couldn't connect|outgoing traffic")
 """What it says, or transformers below it, where something would have had to be fetched."""
+_TWIN = (
+    "{} also exists with QuickGELU, and the file does not say which it was trained with: GELU is"
+    " used; OpenAI's and early OpenCLIP weights need options.quick_gelu = true, and quick_gelu ="
+    " false says that this is right"
+)
 Config = Mapping[str, Any]
 """Of a model, in open_clip's terms."""
 
@@ -68,11 +73,15 @@ def find_source(spec: ModelSpec, loading: Loading) -> Source:
         model = spec.weights
         checkpoint, config = _in_repository(spec, loading)
     else:
+        import open_clip
+
         model = spec.architecture
         config, tag = _declared(spec)
         checkpoint = path or published(spec).fetch(loading)
         overrides = preprocessing(model, [spec.weights] if tag else None)
-        warnings = () if tag else activation_warnings(spec)
+        twin = not tag and f"{model}-quickgelu" in open_clip.list_models()
+        if twin and "quick_gelu" not in spec.options:
+            warnings = (_TWIN.format(model),)
     # open_clip only warns when the architecture's activation is not the one that the weights were
     # trained with, and goes on with the wrong one.
     asked = (known.get("quick_gelu") for known in (spec.options, tag, config))
@@ -170,21 +179,6 @@ def _declared(spec: ModelSpec) -> tuple[Config, Config]:
                 remedy=errors.meant(spec.weights, known, most=3),
             )
     return config, tag
-
-
-def activation_warnings(spec: ModelSpec) -> tuple[str, ...]:
-    """A file does not say which of two activations it was trained with."""
-    import open_clip
-
-    twin = f"{spec.architecture}-quickgelu"
-    if "quick_gelu" in spec.options or twin not in open_clip.list_models():
-        return ()
-    warning = (
-        f"{spec.architecture} also exists with QuickGELU, and the file does not say which it was"
-        " trained with: GELU is used; OpenAI's and early OpenCLIP weights need options.quick_gelu"
-        " = true, and quick_gelu = false says that this is right"
-    )
-    return (warning,)
 
 
 def preprocessing(architecture: str, tags: Sequence[str] | None = None) -> dict[str, Any]:

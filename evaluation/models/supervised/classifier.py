@@ -181,7 +181,8 @@ def opened(spec: ModelSpec, classes: Sequence[str]) -> str:
         trunk = trunks.create_trunk(spec)
     checkpoint, head = trunks.read_state(path, trunk)
     shapes = {name: tensor.to("meta") for name, tensor in checkpoint.tensors.items()}
-    trunks.load_state(trunk, shapes, path)
+    with torch.device("meta"):  # where counters that a checkpoint lacks are made too
+        trunks.load_state(trunk, shapes, path)
     text = checkpoint.fits(trunk.architecture["name"])
     if "weight" in head:
         kept = "kept" if spec.head_classes else "left out"
