@@ -21,11 +21,11 @@ from evaluation.errors import ModelError, WeightsMismatch, WeightsUnavailable, o
 from evaluation.files import LFS_POINTER
 from evaluation.records import ModelSpec
 from evaluation.records.base import Record
+from evaluation.study.model_spec import WEIGHT_SUFFIXES
 
 if TYPE_CHECKING:
     import torch
 
-SUFFIXES = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "module", "net", "network")
 """Keys under which a training loop keeps the weights, beside its own numbers."""
 PREFIXES = {"module.": " (DataParallel)", "_orig_mod.": " (torch.compile)"} | dict.fromkeys(
@@ -37,7 +37,7 @@ _FLOATS = ("weight", "bias", "running_mean", "running_var")
 
 def is_path(weights: str) -> bool:
     """Whether the weights are meant as a file or folder, existing or not."""
-    return Path(weights).is_absolute() or weights.endswith(SUFFIXES)
+    return Path(weights).is_absolute() or weights.endswith(WEIGHT_SUFFIXES)
 
 
 def existing(spec: ModelSpec, is_there: Callable[[Path], bool] = Path.exists) -> Path:

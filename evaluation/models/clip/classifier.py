@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache, cached_property, partial
 from importlib.metadata import version
@@ -29,9 +29,6 @@ from evaluation.stores import json_file
 if TYPE_CHECKING:
     from evaluation.stores.embeddings import EmbeddingStore
 
-OPTIONS: Mapping[str, type] = {"quick_gelu": bool}
-_PACKAGES = ("torch", "open_clip_torch", "timm")
-"""Those that decide what is built of a description, and whether its norms can be fused."""
 T = TypeVar("T")
 
 
@@ -152,7 +149,7 @@ class ClipClassifier(Classifier):
 
 def load(spec: ModelSpec, loading: Loading) -> ClipClassifier:
     """Loads a zero-shot model; see :func:`evaluation.models.load_model`."""
-    check_options(spec, OPTIONS)
+    check_options(spec, {"quick_gelu": bool})
     precision = check_precision(loading.precision)
     source = find_source(spec, loading)
     digest = file_digest(source.checkpoint)
@@ -168,7 +165,8 @@ def load(spec: ModelSpec, loading: Loading) -> ClipClassifier:
     beside = source.checkpoint.parent / HUB_CONFIG
     described = {
         "version": FINGERPRINT_VERSION,
-        "packages": {name: version(name) for name in _PACKAGES},
+        # They decide what is built of a description, and whether its norms can be fused.
+        "packages": {name: version(name) for name in ("torch", "open_clip_torch", "timm")},
         # "auto" is another device on another machine, or with another card.
         "machine": [platform.node(), Path("/dev/nvidiactl").exists()],
         "weights": digest,
