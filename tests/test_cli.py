@@ -208,7 +208,7 @@ def test_a_deep_comparison_reuses_the_embeddings_of_its_precision(
     """What an evaluation in bf16 embedded is asked for in bf16, and only in it."""
     settings = Settings(artefacts=tmp_path / "artefacts", precision="bf16")
     opened = opened_study(study, settings)
-    for case in opened.data.cases():
+    for case in opened.data.study.cases():
         assert opened.score(case).provenance.precision == "bf16"
     asked = "SELECT DISTINCT fingerprint FROM embeddings"
     models = opened.engine.store._connection.execute(asked).fetchall()

@@ -253,7 +253,7 @@ def test_a_study_is_a_file_and_its_prompt_sets(
     )
     settings = Settings(artefacts=tmp_path / "artefacts", cache=tmp_path / "cache")
     opened = opened_study(tmp_path / "new", settings)
-    assert [case.id for case in opened.data.cases()] == ["new/m/names", "new/table"]
+    assert [case.id for case in opened.data.study.cases()] == ["new/m/names", "new/table"]
     assert opened.score("table").status == "ok"
 
 

@@ -5,6 +5,7 @@ import sys
 import unicodedata
 import webbrowser
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -41,14 +42,12 @@ def evaluate(arguments: tuple[str, ...]) -> None:
 
 def pytest_arguments(arguments: tuple[str, ...]) -> list[str]:
     """The command line of pytest: names that come before the first option are studies."""
-    count = next(
-        (i for i, argument in enumerate(arguments) if argument.startswith("-")), len(arguments)
-    )
-    studies = [f"--study={name}" for name in arguments[:count]]
+    names = [*takewhile(lambda argument: not argument.startswith("-"), arguments)]
     # The suites' own settings: those of the folder that one works in are for its own tests.
     own = ["-c", str(SUITES / "pytest.ini"), "--rootdir", str(SUITES.parents[1])]
     plugins = ["-p", "veille_clip", "-p", "no:cacheprovider"]
-    return [*plugins, *own, str(SUITES), *studies, *arguments[count:]]
+    studies = [f"--study={name}" for name in names]
+    return [*plugins, *own, str(SUITES), *studies, *arguments[len(names) :]]
 
 
 def _understood(command: Callable[..., None]) -> Callable[..., None]:

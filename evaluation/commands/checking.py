@@ -91,7 +91,7 @@ def _print_data(data: StudyData) -> None:
         f"{len(split.train)} train, {len(split.validation)} validation, {len(split.test)} test"
     )
     if data.draws:
-        repeated = [case.name for case in data.cases() if is_repeated(case, data)]
+        repeated = [case.name for case in data.study.cases() if is_repeated(case, data)]
         say(f"repeats   {len(data.draws)} other draws of {', '.join(repeated) or 'no case'}")
     for photo in dataset.missing:
         say(f"missing   {photo.path} ({photo.label}): {photo.reason}", fg="yellow")

@@ -135,7 +135,7 @@ def explain(
     spec = replace(stage.deeper(study.explain or ExplainSpec()), **changes)
     with watched(settings) as shown:
         data = open_study(study, shown)
-    every = data.cases()
+    every = data.study.cases()
     wanted = options.named(every, cases) if cases else options.scored(every, settings.artefacts)
     engine = Engine(settings)
     for case in wanted:

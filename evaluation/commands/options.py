@@ -64,11 +64,9 @@ def runs_models(command: Callable[..., None]) -> Callable[..., None]:
     @_PRECISION
     @OFFLINE
     @wraps(command)
-    def run(*, artefacts: Path, device: str, precision: str, offline: bool, **others: Any) -> None:
-        settings = Settings(
-            artefacts=artefacts, device=device, precision=precision, offline=offline
-        )
-        command(settings=settings, **others)
+    def run(**given: Any) -> None:
+        own = {name: given.pop(name) for name in ("artefacts", "device", "precision", "offline")}
+        command(settings=Settings(**own), **given)
 
     return run
 

@@ -60,7 +60,7 @@ def predict(
     from evaluation.stages.predict import answers_to_csv, predict_folder
 
     with opened(study, settings) as (data, engine):
-        chosen = options.named(data.cases(), [case])[0]
+        chosen = options.named(data.study.cases(), [case])[0]
         answers = predict_folder(chosen, data, engine, folder, target)
     page = output.with_suffix(".html")
     with writing(output, ArtefactError, elsewhere="choose another place with --output"):
@@ -101,7 +101,7 @@ def export(
     from evaluation.stages import predict as stage
 
     with opened(study, settings) as (data, engine):
-        chosen = options.named(data.cases(), [case])[0]
+        chosen = options.named(data.study.cases(), [case])[0]
         with writing(folder, ArtefactError, elsewhere="choose another place"):
             apart = stage.export(chosen, data, engine, folder, target, onnx=onnx)
     say(f"written   {short(folder)}: python {short(folder / stage.SCRIPT)} PHOTO...")
@@ -127,7 +127,7 @@ def drift(
     embedding = [candidate for candidate in study.cases() if candidate.model.embeds]
     name = case or options.scored(embedding, settings.artefacts)[0].name
     with opened(study, settings) as (data, engine):
-        chosen = options.named(data.cases(), [name])[0]
+        chosen = options.named(data.study.cases(), [name])[0]
         measured = measure_drift(chosen, data, engine, folder, target)
     verdict = (
         "these are other photos than those that were studied: score some of them"

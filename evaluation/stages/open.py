@@ -56,13 +56,9 @@ class StudyData(records.Record):
         """(N,) equal numbers for ids that count as one; None when all stand alone."""
         return group_numbers(self.split.groups, ids)
 
-    def cases(self) -> tuple[Case, ...]:
-        """Every case of the study, with resolved prompts."""
-        return self.study.cases()
-
     def case(self, name: str) -> Case:
         """The case of that name ("embedded/noms"); KeyError if there is none."""
-        return {case.name: case for case in self.cases()}[name]
+        return {case.name: case for case in self.study.cases()}[name]
 
 
 def read_data(study: Study, settings: Settings) -> StudyData:
@@ -156,7 +152,7 @@ def open_study(study: Study, settings: Settings) -> StudyData:
         split_digest=split.digest,
         samples=samples,
         strays=strays,
-        cases=tuple(case.id for case in data.cases()),
+        cases=tuple(case.id for case in data.study.cases()),
         models=model_cards(study.models, settings.cache),
         reference=None if study.reference is None else load_reference(study.reference),
     )

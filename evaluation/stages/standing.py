@@ -101,7 +101,7 @@ def asked_lately(case: Case, data: StudyData, settings: Settings) -> RunRecord |
     A record made offline says nothing of the network, and has no fingerprint.
     """
     wanted = weights_fingerprint(case.model, settings)
-    for other in (case, *data.cases()):
+    for other in (case, *data.study.cases()):
         if other.model.name == case.model.name:
             with suppress(ArtefactError, ValueError, TypeError):  # a date without its zone
                 run = artefacts.read_attempt(settings.artefacts, other.id)

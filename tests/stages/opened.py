@@ -31,7 +31,7 @@ class Opened:
         )
 
     def score_all(self) -> Opened:
-        for case in self.data.cases():
+        for case in self.data.study.cases():
             assert self.score(case).status == "ok"
         return self
 

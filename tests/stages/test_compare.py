@@ -207,7 +207,7 @@ def test_a_supervised_model_is_audited_beside_the_others(
     write_study(study, SUPERVISED)
     settings = Settings(artefacts=tmp_path / "artefacts", cache=models_cache)
     opened = opened_study(study, settings)
-    for case in opened.data.cases():
+    for case in opened.data.study.cases():
         assert opened.score(case).status == "ok"
     found = compared(opened)
     assert found.audit is not None

@@ -105,7 +105,7 @@ from evaluation.study.config import load_study
 root, cache = Path({str(settings.artefacts)!r}), Path({str(settings.cache)!r})
 settings = Settings(artefacts=root, cache=cache, device="cpu")
 data = open_study(load_study({str(study)!r}), settings)
-assert all(standing_run(case, data, settings) for case in data.cases())
+assert all(standing_run(case, data, settings) for case in data.study.cases())
 assert standing_comparison(settings.artefacts, "essai")
 print([name for name in ("torch", "scipy", "sklearn", "open_clip") if name in sys.modules])
 """

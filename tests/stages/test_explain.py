@@ -65,7 +65,7 @@ def test_a_scored_case_is_explained_from_its_stored_predictions(
 ) -> None:
     """Another process finds the head again; the report reads what was written."""
     opened = opened_again(tmp_path, study)
-    case = opened.data.cases()[1]
+    case = opened.data.study.cases()[1]
     found = opened.explain(case, SPEC)
     (results,) = artefacts.read_results(opened.root)
     assert results.explanations == {case.id: found}
@@ -80,7 +80,7 @@ def test_a_scored_case_is_explained_from_its_stored_predictions(
 
 def test_maps_that_stand_are_left_as_they_are(scored: Opened) -> None:
     """Asked for the same or for less, not one file is written and no photo is looked at."""
-    case = scored.data.cases()[0]
+    case = scored.data.study.cases()[0]
     first = scored.explain(case, SPEC)
     before = files(scored, case)
     told = passes(scored)
@@ -92,7 +92,7 @@ def test_maps_that_stand_are_left_as_they_are(scored: Opened) -> None:
 
 @pytest.mark.parametrize("change", [{"masks": 7}, {"methods": ("chefer",)}, {"seed": 1}])
 def test_what_was_not_asked_before_is_made(scored: Opened, change: dict[str, object]) -> None:
-    case = scored.data.cases()[0]
+    case = scored.data.study.cases()[0]
     scored.explain(case, SPEC)
     spec = replace(SPEC, **change)  # type: ignore[arg-type]
     assert scored.explain(case, spec).spec == spec
@@ -100,7 +100,7 @@ def test_what_was_not_asked_before_is_made(scored: Opened, change: dict[str, obj
 
 def test_a_lost_overlay_is_made_again_from_the_cache(scored: Opened) -> None:
     """Byte for byte the same, with the model left alone."""
-    case = scored.data.cases()[0]
+    case = scored.data.study.cases()[0]
     scored.explain(case, SPEC)
     before = files(scored, case)
     lost = next((folder(scored, case) / "attention").iterdir())
@@ -117,12 +117,12 @@ def test_a_lost_overlay_is_made_again_from_the_cache(scored: Opened) -> None:
 
 def test_a_new_text_makes_new_maps(scored: Opened, tmp_path: Path, study: Path) -> None:
     """The old ones are not shown with the new probabilities, then they are replaced."""
-    case = scored.data.cases()[1]
+    case = scored.data.study.cases()[1]
     scored.explain(case, SPEC)
     file = study / "prompts" / "descriptions.toml"
     file.write_text(file.read_text().replace('"a cup"', '"a red cup of tea"'))
     opened = opened_again(tmp_path, study)
-    case = opened.data.cases()[1]
+    case = opened.data.study.cases()[1]
     with pytest.raises(DataError, match="scored on other photos, texts or weights; score it first"):
         opened.explain(case, SPEC)
     opened.score(case)
@@ -134,12 +134,12 @@ def test_a_new_text_makes_new_maps(scored: Opened, tmp_path: Path, study: Path) 
 def test_a_case_that_was_not_scored_is_refused(tmp_path: Path, study: Path) -> None:
     opened = opened_again(tmp_path, study)
     with pytest.raises(DataError, match=f"score it first: {eval_command(study.name)}"):
-        opened.explain(opened.data.cases()[0], SPEC)
+        opened.explain(opened.data.study.cases()[0], SPEC)
 
 
 def test_what_fails_is_recorded_beside_the_result(scored: Opened) -> None:
     """The scored files keep their bytes; the next success takes the failure away."""
-    case = scored.data.cases()[0]
+    case = scored.data.study.cases()[0]
     before = files(scored, case)
     (scored.engine.settings.cache / "maps.sqlite").write_bytes(b"no database at all" * 100)
     failure = try_to_explain(case, scored.data, scored.engine, SPEC)
@@ -164,14 +164,14 @@ def test_a_fault_of_ours_harms_no_score_either(
         raise RuntimeError("DefaultCPUAllocator: not enough memory\nand more")
 
     monkeypatch.setattr(attention, "explain", fail)
-    failure = try_to_explain(scored.data.cases()[0], scored.data, scored.engine, SPEC)
+    failure = try_to_explain(scored.data.study.cases()[0], scored.data, scored.engine, SPEC)
     assert failure is not None
     assert failure.error == "RuntimeError: DefaultCPUAllocator: not enough memory and more"
 
 
 def test_an_interrupted_run_goes_on_where_it_was(scored: Opened) -> None:
     """What was computed before the interruption is not computed again, but the batch under way."""
-    case = scored.data.cases()[0]
+    case = scored.data.study.cases()[0]
     model = scored.model()
     calls: list[int] = []
     hook = model.image_tower.register_forward_hook(
@@ -204,7 +204,7 @@ def test_an_interrupted_run_goes_on_where_it_was(scored: Opened) -> None:
 
 def test_the_cost_is_known_beforehand(scored: Opened) -> None:
     """Forward passes as counted by the progress, and the time that embedding them would take."""
-    case = scored.data.cases()[0]
+    case = scored.data.study.cases()[0]
     announced, seconds = planned(case, scored.data, scored.engine, SPEC)
     told = passes(scored)
     scored.explain(case, SPEC)
@@ -231,4 +231,4 @@ def test_the_weights_that_scored_are_the_ones_explained(
     opened = opened_again(tmp_path, study)
     assert opened.data.dataset.revision == scored.data.dataset.revision
     with pytest.raises(DataError, match="other photos, texts or weights"):
-        opened.explain(opened.data.cases()[0], SPEC)
+        opened.explain(opened.data.study.cases()[0], SPEC)
