@@ -155,7 +155,7 @@ def weights(study: str, offline: bool) -> None:
                 say(f"to download  {spec.name}: {megabytes(sizes[-1])} ({spec.weights})")
         if len(sizes) > 1:
             say(f"to download  {megabytes(sum(sizes))} in all")
-        fetched = tuple(fetch(spec, settings.loading()) for spec in declared.models)
+        fetched = tuple(fetch(spec, settings) for spec in declared.models)
     say(weights_table(fetched))
     if any(entry.state == "missing" for entry in fetched):
         sys.exit(1)

@@ -34,7 +34,7 @@ class Embedding:
     def __init__(self, spec: ModelSpec, settings: Settings) -> None:
         from evaluation.models import load_model
 
-        self._model = load_model(spec, settings.loading())
+        self._model = load_model(spec, settings)
 
     def __call__(self, batch: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         """N digests, paths and depths ("photo", "path", "bits") to digests and float32 vectors."""

@@ -91,7 +91,8 @@ class Engine:
 
         self._loaded, settings = None, self.settings
         label = f"{'training' if spec.learns else 'asking'} {spec.name}"
-        loading = settings.loading(
+        loading = replace(
+            settings,
             photos=records.TrainingPhotos(  # the test part is not in it
                 classes=data.dataset.classes,
                 train=data.samples(data.split.train),
@@ -100,7 +101,6 @@ class Engine:
                 seed=data.split.seed,
             ),
             store=self.store,
-            resume=settings.resume,
             watch=partial(settings.progress, label),
         )
         try:
@@ -120,7 +120,7 @@ class Engine:
             from evaluation.models import load_model
 
             plain = replace(self.settings, precision="fp32", offline=True)
-            self._reader = cast("ClipClassifier", load_model(_STAND_IN, plain.loading()))
+            self._reader = cast("ClipClassifier", load_model(_STAND_IN, plain))
         return self._reader
 
     def trials(self, seen: Unlabelled, seed: int) -> PairTrials:
