@@ -40,11 +40,8 @@ class Begun(Record):
     listing: Listing
     small: Sequence[str]
     """Classes that have too few photos to be trained on, and are left out."""
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """Class to its number of photos, missing ones included."""
-        return Counter(photo.label for photo in self.listing.photos)
+    counts: Mapping[str, int]
+    """Class to its number of photos, missing ones included."""
 
 
 def begin(
@@ -89,7 +86,8 @@ def begin(
         listing = list_folder(spec, images.resolve())
     plan, small = _plan(name, listing.photos, declared, language)
     file = write_new_study(plan, parent, write)
-    return Begun(file=file, plan=plan, listing=listing, small=small)
+    counts = Counter(photo.label for photo in listing.photos)
+    return Begun(file=file, plan=plan, listing=listing, small=small, counts=counts)
 
 
 def _plan(

@@ -94,9 +94,7 @@ def make_head(
         },
         texts=texts,
         adaptation=adaptation,
-        weights_digest=model.weights_digest,
-        device=model.device,
-        precision=model.precision,
+        **{name: getattr(model, name) for name in ("weights_digest", "device", "precision")},
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from evaluation.data.photos import open_photo
 from evaluation.errors import DataError, ModelError, one_line
 from evaluation.files import replacing
 from evaluation.models.base import input_size
-from evaluation.records import BoolArray, Case, Drift, FloatArray, FolderAnswers, Record
+from evaluation.records import BoolArray, Case, Drift, FloatArray, FolderAnswers, Head, Record
 from evaluation.scoring.abstention import TARGET, automate
 from evaluation.scoring.intervals import share
 from evaluation.scoring.metrics import softmax
@@ -51,7 +51,7 @@ class ReadyCase(Record, eq=False):
     """A case that needs nothing but photos to answer."""
 
     bench: Bench
-    head: records.Head
+    head: Head
     test: records.Predictions
     """What it said of the study's test part."""
     threshold: float | None
@@ -68,24 +68,20 @@ def ready_case(case: Case, data: StudyData, engine: Engine, target: float = TARG
     Raises :class:`ModelError`: predictions made elsewhere, or a head that reads titles too;
     :class:`VeilleError`: as :func:`run_case`.
     """
-    if "title" in case.model.reads:
-        raise ModelError(
-            "it reads titles too, which a folder of photos has not",
-            where=case.id,
-            remedy="choose a case that reads photos alone",
-        )
+    refused = {
+        "predictions made elsewhere have no model to run": not case.model.embeds,
+        "it reads titles too, which a folder of photos has not": "title" in case.model.reads,
+    }
+    for what, holds in refused.items():
+        if holds:
+            remedy = "choose a case of a model that reads photos alone"
+            raise ModelError(what, where=case.id, remedy=remedy)
     outcome = run_case(case, data, engine)
-    if outcome.head is None or outcome.bench is None:
-        raise ModelError(
-            "predictions made elsewhere have no model to run",
-            where=case.id,
-            remedy="choose a case of a model",
-        )
     test = outcome.predictions
     automation = automate(test, outcome.validation, data.groups(test.sample_ids), target=target)
     return ReadyCase(
-        bench=outcome.bench,
-        head=outcome.head,
+        bench=cast("Bench", outcome.bench),
+        head=cast("Head", outcome.head),
         test=test,
         threshold=automation.threshold,
         strays=outcome.said["strays"],

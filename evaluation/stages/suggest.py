@@ -180,9 +180,6 @@ def _confusions(
     return confusions, overlays
 
 
-# ------------------------------------------------- sub-categories that no text names
-
-
 def _missing_names(
     bench: Bench, base: PromptSet, predictions: Predictions
 ) -> tuple[Missing, float]:
