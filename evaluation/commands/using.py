@@ -103,7 +103,7 @@ def export(
     with opened(study, settings) as (data, engine):
         chosen = options.named(data.study.cases(), [case])[0]
         with writing(folder, ArtefactError, elsewhere="choose another place"):
-            apart = stage.export(chosen, data, engine, folder, target, onnx=onnx)
+            apart = stage.export(chosen, data, engine, folder, target=target, onnx=onnx)
     say(f"written   {short(folder)}: python {short(folder / stage.SCRIPT)} PHOTO...")
     say(f"checked   on test photos: probabilities differ by {apart:.1e} at most")
 

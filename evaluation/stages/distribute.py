@@ -53,12 +53,7 @@ class Embedding:
 
 
 def embed_on_cluster(
-    spec: ModelSpec,
-    data: StudyData,
-    engine: Engine,
-    *,
-    address: str | None = None,
-    workers: int | None = None,
+    spec: ModelSpec, data: StudyData, engine: Engine, *, address: str | None, workers: int | None
 ) -> tuple[int, int]:
     """Embeds what the store lacks of a study's photos; how many there are, and were missing.
 

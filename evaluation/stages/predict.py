@@ -216,13 +216,7 @@ def told_apart(then: FloatArray, now: FloatArray) -> BoolArray:
 
 
 def export(
-    case: Case,
-    data: StudyData,
-    engine: Engine,
-    folder: Path,
-    target: float = TARGET,
-    *,
-    onnx: bool = False,
+    case: Case, data: StudyData, engine: Engine, folder: Path, *, target: float, onnx: bool
 ) -> float:
     """Writes a case to a folder, whole or not at all, once its script agrees with this program.
 

@@ -19,7 +19,7 @@ import numpy as np
 from evaluation import records
 from evaluation.data.prompts import resolve_prompts
 from evaluation.errors import DataError
-from evaluation.records import FloatArray, Head, IntArray, Predictions, PromptSet, Suggestion
+from evaluation.records import FloatArray, Head, IntArray, ModelSpec, Predictions, PromptSet
 from evaluation.records.base import unit
 from evaluation.scoring.intervals import share
 from evaluation.scoring.paired import paired
@@ -42,13 +42,8 @@ Missing = Mapping[str, tuple[records.UncoveredSubcategory, ...]]
 
 
 def suggest(
-    data: StudyData,
-    spec: records.ModelSpec,
-    engine: Engine,
-    *,
-    prompts: str | None = None,
-    output: Path | None = None,
-) -> tuple[Suggestion, Path | None]:
+    data: StudyData, spec: ModelSpec, engine: Engine, *, prompts: str | None, output: Path | None
+) -> tuple[records.Suggestion, Path | None]:
     """Suggests texts for one model, starting from the prompt set of that name, or from the best.
 
     The new set goes to the study's ``prompts`` unless ``output`` is another folder.  Returns what
@@ -77,7 +72,7 @@ def suggest(
         }
     stamp = stamp_of(records.Case(study=data.study.name, model=spec, prompts=base), data)
     confusions, overlays = _confusions(bench, head, before, stamp)
-    suggestion = Suggestion(
+    suggestion = records.Suggestion(
         **stamp,
         **outcome,
         prompts_digest=base.digest,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -63,12 +64,11 @@ def test_a_worker_lost_in_the_middle_loses_nothing(
     monkeypatch.setattr(distribute, "Embedding", Fatal)
     (tmp_path / "a").mkdir(exist_ok=True)
     count = len(shared.data.dataset.samples)
-    assert distribute.embed_on_cluster(spec, shared.data, shared.engine, workers=2) == (
-        count,
-        count,
-    )
+    here = {"address": None, "workers": 2}
+    embed = partial(distribute.embed_on_cluster, spec, shared.data, shared.engine, **here)
+    assert embed() == (count, count)
     assert (tmp_path / "a" / "killed").exists()
     _, run = bench_of(shared.data, spec, shared.engine, FOLDS)
     assert run.embedded == 0
     assert np.abs(run.embeddings - expected.embeddings).max() < 1e-6
-    assert distribute.embed_on_cluster(spec, shared.data, shared.engine) == (count, 0)
+    assert embed() == (count, 0)

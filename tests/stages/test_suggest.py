@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,11 @@ from click.testing import CliRunner
 from evaluation.cli import main
 from evaluation.errors import DataError, VeilleError, eval_command
 from evaluation.records import Suggestion
+from evaluation.stages import suggest as stage
 from evaluation.stages.engine import Engine
 from evaluation.stages.open import StudyData, hide_test, read_data
 from evaluation.stages.settings import Settings
-from evaluation.stages.suggest import coverage, suggest
+from evaluation.stages.suggest import coverage
 from evaluation.stores import artefacts
 from evaluation.stores.embeddings import EmbeddingStore
 from evaluation.stores.tables import read_predictions
@@ -29,6 +31,7 @@ from tests.explain.shapes import NAMES, make_scenes
 from tests.factories import make_run
 from tests.stages.opened import opened_study
 
+suggest = partial(stage.suggest, prompts=None, output=None)
 SHELVES = {"Lamps": ("red", "blue"), "Mugs": ("green", "yellow"), "Rugs": ("purple", "cyan")}
 STUDY = """
 schema = 1

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from PIL import Image
 
 from evaluation.cli import main
 from evaluation.errors import ModelError
-from evaluation.stages.predict import export, predict_folder, ready_case
+from evaluation.stages import predict
+from evaluation.stages.predict import predict_folder, ready_case
 from evaluation.stages.settings import Settings
 from tests.stages.opened import Opened, opened_study
 from tests.studies import write_study
@@ -37,6 +39,8 @@ sys.modules["evaluation"] = None
 sys.argv[0] = "predict.py"
 runpy.run_path("predict.py", run_name="__main__")
 """
+
+export = partial(predict.export, target=0.95, onnx=False)
 
 
 @pytest.fixture
