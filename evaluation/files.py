@@ -109,19 +109,12 @@ def scratch() -> Iterator[Path]:
         yield draft
 
 
-@contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """One process at a time in a folder that exists; a killed one lets the next in."""
-    with _locked(folder, wait=True):
-        yield
-
-
 def sweep(folder: Path, *, below: bool = False) -> None:
     """Removes the temporary files that dead processes left in a folder, or in those below too."""
     with contextlib.suppress(OSError):
         for path in folder.rglob("*") if below else folder.iterdir():
             if _LEFT.fullmatch(path.name) and not path.is_symlink():
-                with contextlib.suppress(OSError), _locked(path, wait=False) as held:
+                with contextlib.suppress(OSError), locked(path, wait=False) as held:
                     if held:
                         _remove(path)
 
@@ -136,7 +129,7 @@ def _held(place: Path, name: str, *, folder: bool) -> Iterator[Path]:
             handle, name = tempfile.mkstemp(dir=place, prefix=prefix, suffix=".part")
             os.close(handle)
             draft = Path(name)
-        with _locked(draft, wait=True) as held:
+        with locked(draft, wait=True) as held:
             if held:  # or else another process took it for one that was left
                 try:
                     yield draft
@@ -154,8 +147,8 @@ def _remove(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: Path, *, wait: bool) -> Iterator[bool]:
-    """Whether this process alone holds a temporary file that still exists."""
+def locked(path: Path, *, wait: bool) -> Iterator[bool]:
+    """Whether this process alone holds a file or a folder that still exists; a killed one lets go."""
     if sys.platform == "win32":  # files cannot be locked and renamed: what is left stays
         yield wait
         return

@@ -10,7 +10,7 @@ from pathlib import Path
 from evaluation.data.listing import ListedPhoto, Locator
 from evaluation.data.loading import LISTERS
 from evaluation.errors import DataError, DownloadError
-from evaluation.files import alone, json_object, write_bytes
+from evaluation.files import json_object, locked, write_bytes
 from evaluation.net.archive import extract, writing
 from evaluation.net.download import PAUSES, Announce, Wanted, download
 from evaluation.records import DatasetSpec
@@ -75,7 +75,8 @@ def fetch_dataset(
         )
     with writing(root):
         root.mkdir(parents=True, exist_ok=True)
-    with alone(root):  # two commands in one folder: the second finds what the first brought
+    # Of two commands in one folder the second finds what the first brought.
+    with locked(root, wait=True):
         if (filled := _filled(spec, root, source)) is not None:
             return filled
         if "://" not in source:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from evaluation import records
 from evaluation.errors import DataError
 from evaluation.labelfree import Unlabelled, adapt, controls, learn, two_folds
-from evaluation.records import Adaptation, Case, FloatArray, Fold, Head, Metric, ModelSpec
+from evaluation.records import Adaptation, Case, FloatArray, Head, Metric, ModelSpec
 from evaluation.records.runs import ADAPTING
 from evaluation.scoring.paired import mean_gain
 from evaluation.stages.engine import READ, Bench
@@ -53,11 +53,11 @@ def check_adaptation(spec: ModelSpec, data: StudyData) -> None:
             )
     if "titles" not in spec.adapt and "title" not in spec.reads:
         return
-    predicted: Fold = "test" if data.split.test else "validation"
-    read: tuple[Fold, ...] = READ if "titles" in spec.adapt else (predicted,)
-    texts = [sample.text for fold in read for sample in data.samples(data.ids(fold))]
+    ids, needed = data.split.test or data.split.validation, 1
+    if "titles" in spec.adapt:
+        ids, needed = _ids(data), MINIMUM_PAIRS
+    texts = [sample.text for sample in data.samples(ids)]
     count = sum(text is not None for text in texts)
-    needed = MINIMUM_PAIRS if "titles" in spec.adapt else 1
     if count < needed:
         raise DataError(
             f"reads titles, and {count} of {len(texts)} photos have one"
@@ -186,8 +186,8 @@ def unlabelled(bench: Bench) -> Unlabelled:
     )
 
 
-def _ids(data: StudyData) -> list[str]:
-    return [sample_id for fold in READ for sample_id in data.ids(fold)]
+def _ids(data: StudyData) -> tuple[str, ...]:
+    return data.split.train + data.split.validation
 
 
 def pairs_curve(

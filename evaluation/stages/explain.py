@@ -150,8 +150,8 @@ def planned(
     with engine.map_cache() as cache:
         passes = planned_passes(spec, tower_of(model, cache), photos)
     cost = engine.store.cost(model.fingerprint, model.device)
-    speed = None if cost is None else cost.images_per_second
-    return passes, None if speed is None else passes / speed
+    speed = cost and cost.images_per_second
+    return passes, passes / speed if speed else None
 
 
 def _scored(case: Case, data: StudyData, engine: Engine) -> tuple[RunRecord, records.Predictions]:

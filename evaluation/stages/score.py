@@ -31,7 +31,6 @@ from evaluation.stores import artefacts
 
 VIEWS = 8
 """Images that show an augmentation: a photo as it is read, then views of it."""
-VIEW_QUALITY = 80
 
 
 class Outcome(Record):
@@ -196,7 +195,7 @@ def _views(data: StudyData, model: Classifier) -> dict[str, bytes]:
     for sample in data.samples(data.split.train[:1]):
         for picture in model.pictures(open_photo(sample.image, sample.bits), VIEWS):
             content = io.BytesIO()
-            picture.save(content, "WEBP", quality=VIEW_QUALITY, method=4)
+            picture.save(content, "WEBP", quality=80, method=4)
             name = hashlib.sha256(content.getvalue()).hexdigest()[:16]
             files[f"augmentation/{name}.webp"] = content.getvalue()
     return files
