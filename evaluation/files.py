@@ -148,7 +148,7 @@ def _remove(path: Path) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path, *, wait: bool) -> Iterator[bool]:
-    """Whether this process alone holds a file or a folder that still exists; a killed one lets go."""
+    """Whether this process alone holds a file or folder that still exists; a killed one lets go."""
     if sys.platform == "win32":  # files cannot be locked and renamed: what is left stays
         yield wait
         return

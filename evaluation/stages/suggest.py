@@ -3,9 +3,8 @@
 The confusions of a model's best prompt set on the validation part, the photos behind them with
 their maps, and the sub-categories of the training part that no text of their class names: these
 make a new prompt set, whose worth is measured on validation.  Since validation also chose what
-to keep, that measure flatters; its interval does not know.  The test part is put away before
-anything is looked at: whoever adds the new set to the study still has a
-test part that knows nothing of it.
+to keep, that measure flatters; its interval does not know.  Whoever adds the new set to the study
+still has a test part that knows nothing of it, since it is put away.
 """
 
 from collections import Counter

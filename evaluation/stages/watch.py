@@ -30,7 +30,6 @@ class Watch:
     data_root: Path | None
     """Where the photos are, instead of where the file says."""
     bench: Bench
-    """The model and the photos."""
     said: dict[str, tuple[str, Predictions]] = field(default_factory=dict)
     """Prompt set to the digest of its texts as last saved, and what the model said with them."""
     last: tuple[ProvisionalCase, ...] = ()
