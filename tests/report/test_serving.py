@@ -20,7 +20,7 @@ import pytest
 
 from evaluation.errors import eval_command
 from evaluation.report.kit.links import APPENDIX, HOME
-from evaluation.report.site.serving import nothing_yet, over, still_there
+from evaluation.report.site.plugin import still_there, told_over
 from tests.report import builder
 from tests.report.conftest import ROOT, write_artefacts
 
@@ -136,7 +136,7 @@ def test_changes_show_and_faults_are_told_until_they_are_mended(served: Served) 
 
 def test_a_fault_is_inert_and_stands_first_in_the_page() -> None:
     """Whatever it quotes, and only once."""
-    html = over('<html><body class="x"><p>a</p><body></body></html>', "<script>&")
+    html = told_over('<html><body class="x"><p>a</p><body></body></html>', "<script>&")
     assert html.index("v-fault") < html.index("<p>a</p>")
     assert "&lt;script&gt;&amp;" in html
     assert html.count("v-fault") == 1
@@ -152,4 +152,4 @@ def test_files_that_are_gone_are_not_copied_again(tmp_path: Path) -> None:
 
 def test_without_any_page_that_came_out_there_are_two_to_tell_the_fault() -> None:
     """Those that the navigation names."""
-    assert set(nothing_yet()) == {HOME, APPENDIX}
+    assert set(still_there({})) == {HOME, APPENDIX}

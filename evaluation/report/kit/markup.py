@@ -7,9 +7,10 @@ attribute alike.  Only Markdown that a template spells, or a fragment that this 
 (:class:`markupsafe.Markup`), is markup.
 """
 
+import inspect
 import re
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import jinja2
@@ -21,29 +22,10 @@ from evaluation.report.kit import wording
 from evaluation.report.kit.language import foreign, nt, t
 from evaluation.report.kit.page import Part
 
-FORMS: tuple[Callable[..., str], ...] = (
-    wording.bare_p,
-    wording.count,
-    wording.date,
-    wording.decimal,
-    wording.duration,
-    foreign,
-    wording.gap,
-    wording.instant,
-    wording.interval,
-    wording.listing,
-    wording.numbers,
-    wording.p_value,
-    wording.percent,
-    wording.points,
-    wording.quote,
-    wording.sentence_case,
-    wording.signed,
-    wording.significant,
-    wording.size,
-    wording.told,
-)
-"""Filters of the templates, by their names: ``{{ share | percent }}``, ``{{ p | p_value }}``."""
+_FORMS = {
+    name: form for name, form in vars(wording).items() if inspect.getmodule(form) is wording
+} | {"foreign": foreign}
+"""Filters of the templates: what :mod:`wording` says, by name: ``{{ share | percent }}``."""
 
 _LINK = Markup('<a class="v-number" href="{}" title="{}">{}</a>')
 _SPECIAL = re.compile(r"[&<>\"'`*_{}\[\]#!|~\\^]")
@@ -135,8 +117,7 @@ class Templates:
             bytecode_cache=COMPILED,
         )
         self._environment.globals |= {"t": template_t, "nt": template_nt}
-        self._environment.filters |= {form.__name__: form for form in FORMS}
-        self._environment.filters["clauses"] = template_clauses
+        self._environment.filters |= {**_FORMS, "clauses": template_clauses}
 
     def page(self, name: str, model: object, **values: object) -> str:
         """The text of the page ``name``, whose template knows its model as ``page``."""

@@ -17,7 +17,7 @@ from evaluation.errors import SCORE_AGAIN, ReportError
 from evaluation.files import replacing, writing
 from evaluation.records import Reference
 from evaluation.report.kit.language import Language
-from evaluation.report.site.render import ASSETS, Content, Pages, Section, navigation, render
+from evaluation.report.site.render import ASSETS, Content, Pages, navigation, render
 from evaluation.report.site.shipped import (
     SHIPPED,
     default_reference,
@@ -55,7 +55,7 @@ def write_report(
         photos=photos,
         language=language,
     )
-    nav = ordered(navigation(results, language), language)
+    nav = fill_nav(_shipped(language)["nav"], navigation(results, language))
     beside: dict[str, Content] = {"nav.yml": as_yaml(nav), **hand_written(language)}
     chosen = config and settings(nav, language, docs=output, config=config)
     written = write_pages({**beside, **pages}, output)
@@ -108,11 +108,6 @@ def hand_written(language: Language) -> dict[str, Path]:
     files = {path.name: path for path in sorted(pages.glob("*.md"))}
     assets = sorted(path for path in (site / ASSETS).rglob("*") if path.is_file())
     return files | {path.relative_to(site).as_posix(): path for path in assets}
-
-
-def ordered(sections: tuple[Section, ...], language: Language) -> Nav:
-    """All pages that the menu names, in order, as ``nav`` of mkdocs.yml."""
-    return fill_nav(_shipped(language)["nav"], sections)
 
 
 def settings(nav: Nav, language: Language, *, docs: Path, config: Path) -> dict[str, Any]:

@@ -15,14 +15,16 @@ In ``mkdocs.yml``::
       - annexes.md                      # generated
 """
 
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from html import unescape
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urljoin
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader
-from markupsafe import escape
+from markupsafe import Markup, escape
 from mkdocs.config import base
 from mkdocs.config import config_options as options
 from mkdocs.config.defaults import MkDocsConfig
@@ -35,9 +37,10 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils.templates import TemplateContext
 
 from evaluation.errors import VeilleError
-from evaluation.report.kit.language import CATALOGUES, LANGUAGES, speaking
+from evaluation.report.kit.language import CATALOGUES, LANGUAGES, speaking, t
+from evaluation.report.kit.links import APPENDIX, HOME
 from evaluation.report.kit.markup import COMPILED
-from evaluation.report.site import serving, sites
+from evaluation.report.site import sites
 from evaluation.report.site.disk import read_reference, require_files
 from evaluation.report.site.policy import site_policy
 from evaluation.report.site.render import Pages, Section, navigation, render
@@ -92,7 +95,8 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
                 config.watch.append(str(path))
         if self._shared:
             sites.share(config, self._shared)
-        sites.settle(config, self.config.language)
+        if config.site_url:
+            config.site_url = urljoin(config.site_url, sites.folder(self.config.language))
         return config
 
     def on_files(self, files: Files, /, *, config: MkDocsConfig) -> Files:
@@ -165,8 +169,8 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
 
         While it serves, the server's own script changes with each page.
         """
-        html = sites.with_names_of_menus(sites.without_alternates(html))
-        html = serving.over(html, self._fault) if self._fault else html
+        html = sites.mended(html)
+        html = told_over(html, self._fault) if self._fault else html
         return html if self._serving else site_policy(html, config.theme.dirs)
 
     def _pages(self, config: MkDocsConfig) -> Pages:
@@ -186,7 +190,7 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
         else:
             self._fault = ""
             return self._last
-        return serving.still_there(self._last) if self._last else serving.nothing_yet()
+        return still_there(self._last)
 
     def _made(self, config: MkDocsConfig) -> tuple[Pages, tuple[Section, ...]]:
         results = read_results(self._artefacts(config))
@@ -216,3 +220,26 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
 
     def _reference(self) -> Path:
         return Path(self.config.reference) if self.config.reference else default_reference()
+
+
+def still_there(pages: Pages) -> Pages:
+    """The last pages, less the files that are gone since; without any, two to tell the fault."""
+    if not pages:
+        title = t("Ces pages n’ont pas encore pu être faites")
+        return dict.fromkeys((HOME, APPENDIX), f"# {title}\n")
+    return {
+        uri: content
+        for uri, content in pages.items()
+        if not isinstance(content, Path) or content.is_file()
+    }
+
+
+def told_over(html: str, fault: str) -> str:
+    """A page with a fault told on top of it."""
+    what = t("Ce site n’est pas à jour : sa dernière construction a échoué.")
+    remedy = t("Corrigez, enregistrez : la page se rechargera d’elle-même.")
+    notice = Markup(
+        '<div class="v-fault" role="alert" data-search-exclude><p><strong>{}</strong> {}</p>'
+        '<pre lang="en">{}</pre></div>'
+    ).format(what, remedy, fault)
+    return re.sub(r"<body\b[^>]*>", lambda body: body[0] + notice, html, count=1)

@@ -1,7 +1,7 @@
 """From results to pages: a pure function, whatever the site generator."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from html import unescape
@@ -69,33 +69,26 @@ def render(
     line when a template is wrong, and for an unknown word in ``photos``.
     """
     check_photos(photos, {result.study.name for result in results})
+    filled = Templates(templates)
     with speaking(language, translations(results, reference)):
-        made = _render(
-            _views(results, photos, draw, shared, leads), reference, Templates(templates)
-        )
+        views = _views(results, photos, draw, shared, leads)
+        names = {name: lang for view in views for name, lang in view.foreign_names.items()}
+        made: dict[str, Content] = {
+            uri: marked(filled.page(name, build(views, reference)), names)
+            for name, uri, build in SITE_PAGES
+        }
+        for view in views:
+            try:
+                made |= _study_files(view, filled)
+            except (LookupError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
+                # Records that agree on what is checked when they are read, and yet say what no
+                # run writes; a fault of ours looks the same, and the error it is made from tells.
+                raise ReportError(
+                    f"the results cannot be shown ({type(error).__name__}: {one_line(error)})",
+                    where=view.results.folder,
+                    remedy=f"{SCORE_AGAIN}; if this is said again, report it",
+                ) from error
     return _sharing(made, shared) if shared else made
-
-
-def _render(
-    views: tuple[StudyView, ...], reference: Reference | None, templates: Templates
-) -> Pages:
-    names = {name: lang for view in views for name, lang in view.foreign_names.items()}
-    made: dict[str, Content] = {
-        uri: marked(templates.page(name, build(views, reference)), names)
-        for name, uri, build in SITE_PAGES
-    }
-    for view in views:
-        try:
-            made |= _study_files(view, templates)
-        except (LookupError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
-            # Records that agree on what is checked when they are read, and yet say what no run
-            # writes; a fault of ours looks the same, and the error it is made from tells.
-            raise ReportError(
-                f"the results cannot be shown ({type(error).__name__}: {one_line(error)})",
-                where=view.results.folder,
-                remedy=f"{SCORE_AGAIN}; if this is said again, report it",
-            ) from error
-    return made
 
 
 def _study_files(view: StudyView, templates: Templates) -> dict[str, Content]:
@@ -106,29 +99,24 @@ def _study_files(view: StudyView, templates: Templates) -> dict[str, Content]:
         if not built and (stub := page.stub(view)):
             made[stub[0].uri] = templates.page("stub", stub[1], here=stub[0])
         for old in page.formerly:
-            made |= _moved(view, old, page.address)
+            href = links.href(view.page(old), view.page(page.address))
+            values = {"lang": current(), "policy": alone_policy(), "href": href}
+            made[f"{view.folder}/{old}.html"] = templates.fill("moved.html.jinja", values)
     made = {uri: glossed(marked(str(page), view.foreign_names)) for uri, page in made.items()}
     made |= explorer.data_files(view)
     if view.archive:
         made[f"{view.folder}/{view.archive.name}"] = view.archive.content
     made |= image_map.data_files(view)
     made |= matrix_files(view)
-    made |= _photos(view)
+    if view.photos_shown:
+        folder, study = view.results.folder, view.study
+        shown = (*(card.photo for card in study.samples), *(card.photo for card in study.strays))
+        made |= {
+            f"{view.folder}/{name}": own_picture(folder, name, folder.parent) for name in shown
+        }
     made |= maps.overlay_files(view)
     made |= trainings.view_files(view)
     return made
-
-
-def _moved(view: StudyView, old: str, new: str) -> Mapping[str, str]:
-    """What stands at an address that a page had before: it leads to the page."""
-    href = links.href(view.page(old), view.page(new))
-    text = t("Cette page a changé d’adresse.")
-    return {
-        f"{view.folder}/{old}.html": "<!doctype html>\n"
-        f'<html lang="{current()}"><meta charset="utf-8">{alone_policy()}<title>{text}</title>\n'
-        f'<meta http-equiv="refresh" content="0; url={href}">\n'
-        f'<p><a href="{href}">{text}</a></p></html>\n'
-    }
 
 
 def navigation(
@@ -136,24 +124,20 @@ def navigation(
 ) -> tuple[Section, ...]:
     """One section a study; first the one that leads, then those with published figures."""
     with speaking(language, translations(results, None)):
-        views = _views(results, "all", lambda _spec: "<svg></svg>", leads=leads)
-        return tuple(Section(title=view.title, groups=_menu(view)) for view in views)
-
-
-def _menu(view: StudyView) -> Mapping[str, tuple[tuple[str, str], ...]]:
-    groups = {t(group): tuple(_entries(view, group)) for group in GROUPS}
-    return {title: pages for title, pages in groups.items() if pages}
-
-
-def _entries(view: StudyView, group: str) -> Iterator[tuple[str, str]]:
-    """Title and uri of the pages of a part, with those that are still to be made."""
-    for page in PAGES:
-        if page.group != group:
-            continue
-        built = tuple(page.built(view))
-        yield from ((t(page.title), here.uri) for here, _ in built)
-        if not built and (stub := page.stub(view)):
-            yield t("{title} (à calculer)", title=t(page.title)), stub[0].uri
+        sections = []
+        for view in _views(results, "all", lambda _spec: "<svg></svg>", leads=leads):
+            groups: dict[str, list[tuple[str, str]]] = {group: [] for group in GROUPS}
+            for page in PAGES:
+                if page.group not in groups:
+                    continue
+                built, title = tuple(page.built(view)), t(page.title)
+                groups[page.group] += [(title, here.uri) for here, _ in built]
+                if not built and (stub := page.stub(view)):
+                    still = t("{title} (à calculer)", title=title)
+                    groups[page.group].append((still, stub[0].uri))
+            listed = {t(group): tuple(pages) for group, pages in groups.items() if pages}
+            sections.append(Section(title=view.title, groups=listed))
+        return tuple(sections)
 
 
 def translations(
@@ -205,11 +189,3 @@ def _sharing(made: Pages, root: str) -> Pages:
         for uri, content in made.items()
         if isinstance(content, str)
     }
-
-
-def _photos(view: StudyView) -> dict[str, Content]:
-    if not view.photos_shown:
-        return {}
-    folder, study = view.results.folder, view.study
-    names = [*(card.photo for card in study.samples), *(card.photo for card in study.strays)]
-    return {f"{view.folder}/{name}": own_picture(folder, name, folder.parent) for name in names}

@@ -7,11 +7,10 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
 
 from jinja2 import pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup, escape
+from markupsafe import escape
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.pages import Page
@@ -53,49 +52,28 @@ def keeping_addresses(url: Callable[[Context, str], str]) -> Callable[[Context, 
 
 def choices(url: str, spoken: Language) -> list[dict[str, str]]:
     """What Material's choice of languages offers on a page: the same page in each."""
+    up = "" if spoken == ROOT else f"{FROM_ANOTHER}/"
+    places = {language: f"{up}{folder(language)}{url}" for language in NAMES} | {spoken: url}
     return [
-        {
-            "name": name,
-            "lang": language,
-            "link": Address(links.href(url, _place(url, language, spoken))),
-        }
+        {"name": name, "lang": language, "link": Address(links.href(url, places[language]))}
         for language, name in NAMES.items()
     ]
 
 
-def _place(url: str, language: Language, spoken: Language) -> str:
-    """A page in a language, from the root of the site of the language that is spoken."""
-    if language == spoken:
-        return url
-    up = "" if spoken == ROOT else f"{FROM_ANOTHER}/"
-    return f"{up}{_folder(language)}{url}"
-
-
-def _folder(language: Language) -> str:
+def folder(language: Language) -> str:
+    """Where the site of a language lies, seen from the root."""
     return "" if language == ROOT else f"{language}/"
 
 
-def without_alternates(html: str) -> str:
-    """A page without the links in its head by each of which Material looks for a sitemap.
+def mended(html: str) -> str:
+    """A page of Material, less its links to sitemaps, whose menus have names of their own.
 
-    There is none beside a page, and from a disk none may be read.
+    There is no sitemap beside a page, and from a disk none may be read.  Menus within menus are
+    named after both: studies have parts of one name.
     """
-    return re.sub(r'\s*<link rel="alternate"[^>]*\bhreflang=[^>]*>', "", html)
-
-
-def with_names_of_menus(html: str) -> str:
-    """A page whose menus within menus are named after both: studies have parts of one name."""
-    return re.sub(
-        r'aria-labelledby="(__nav_\d+)_(\d+)_label"',
-        r'aria-labelledby="\1_label \1_\2_label"',
-        html,
-    )
-
-
-def settle(config: MkDocsConfig, language: Language) -> None:
-    """Puts the site in the folder of its language."""
-    if config.site_url:
-        config.site_url = urljoin(config.site_url, _folder(language))
+    html = re.sub(r'\s*<link rel="alternate"[^>]*\bhreflang=[^>]*>', "", html)
+    menus = r'aria-labelledby="(__nav_\d+)_(\d+)_label"'
+    return re.sub(menus, r'aria-labelledby="\1_label \1_\2_label"', html)
 
 
 def share(config: MkDocsConfig, root: str) -> None:
@@ -142,19 +120,19 @@ def fill_nav(nav: Any, sections: tuple[Section, ...]) -> list[Any]:
     """
     if not isinstance(nav, list) or STUDIES not in nav:
         raise PluginError(f'nav has no "{STUDIES}" entry; add it where the studies should stand')
-    place = nav.index(STUDIES)
-    return [*nav[:place], *map(_entry, sections), *nav[place + 1 :]]
-
-
-def _entry(section: Section) -> dict[Markup, list[dict[Markup, Any]]]:
     # The theme prints titles as they are: a study's is text.
-    return {
-        escape(section.title): [
-            {escape(title): pages[0][1] if pages[0][0] == title else _listed(pages)}
-            for title, pages in section.groups.items()
-        ]
-    }
-
-
-def _listed(pages: tuple[tuple[str, str], ...]) -> list[dict[Markup, str]]:
-    return [{escape(title): uri} for title, uri in pages]
+    entries = [
+        {
+            escape(section.title): [
+                {
+                    escape(group): pages[0][1]
+                    if pages[0][0] == group
+                    else [{escape(title): uri} for title, uri in pages]
+                }
+                for group, pages in section.groups.items()
+            ]
+        }
+        for section in sections
+    ]
+    place = nav.index(STUDIES)
+    return [*nav[:place], *entries, *nav[place + 1 :]]
