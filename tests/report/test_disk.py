@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from evaluation.errors import ArtefactError, ReportError
+from evaluation.report.site import shipped
 from evaluation.report.site.disk import write_pages, write_report
-from evaluation.report.site.shipped import default_reference, default_templates
 from tests.report import builder
 from tests.report.conftest import write_artefacts
 
@@ -34,8 +34,8 @@ def test_report_without_artefacts_quotes_the_slides(tmp_path: Path) -> None:
 
 def test_what_ships_exists() -> None:
     """Templates and figures are found without being told where."""
-    assert (default_templates() / "home.md.jinja").is_file()
-    assert default_reference().is_file()
+    assert (shipped.TEMPLATES / "home.md.jinja").is_file()
+    assert shipped.SLIDES.is_file()
 
 
 def test_a_missing_photo_is_refused_before_anything_is_written(tmp_path: Path) -> None:

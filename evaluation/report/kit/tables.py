@@ -125,12 +125,6 @@ _READ: Mapping[str, Callable[[float], str]] = {
 }
 
 
-def _limits(low: float, high: float, form: Form) -> str:
-    if form in _READ:
-        return wording.interval(low, high, 0 if form == "whole" else 1)
-    return wording.numbers(low, high, len(form[2:]))
-
-
 def number(
     metric: Metric | float | None,
     form: Form,
@@ -154,7 +148,8 @@ def number(
     limits = ""
     # An interval without width comes of resamples that are all alike: it says nothing.
     if low is not None and high is not None and low != high and not bare:
-        limits = _limits(low, high, form)
+        shares = wording.interval(low, high, 0 if form == "whole" else 1)
+        limits = shares if form in _READ else wording.numbers(low, high, len(form[2:]))
     read = _READ[form](value) if form in _READ else wording.decimal(value, len(form[2:]))
     return Cell(
         text=cell.pop("text", "") or read,

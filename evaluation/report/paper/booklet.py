@@ -16,16 +16,15 @@ from urllib.parse import unquote
 import markdown
 from markupsafe import Markup
 
-from evaluation.errors import ReportError
 from evaluation.records import StudyResults
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import Language, current, speaking
 from evaluation.report.kit.markup import Templates
 from evaluation.report.kit.vega import Draw, vega_svg
 from evaluation.report.pages import summary
+from evaluation.report.site import shipped
 from evaluation.report.site.policy import alone_policy
 from evaluation.report.site.render import Pages, navigation, render, translations
-from evaluation.report.site.shipped import default_assets, default_templates
 from evaluation.report.site.standalone import embed, sheet, stylesheet
 from evaluation.report.study.here import NOWHERE, Here
 from evaluation.report.study.view import Photos, StudyView
@@ -72,7 +71,7 @@ def make_booklet(
 
     Raises :class:`~evaluation.errors.ReportError` as :func:`~evaluation.report.site.render.render`.
     """
-    assets, templates = default_assets(), default_templates()
+    assets, templates = shipped.SITE / "assets", shipped.TEMPLATES
     with speaking(language, translations((results,), None)):
         pages = render(
             (results,), None, templates=templates, photos=photos, draw=draw, language=language
@@ -102,8 +101,15 @@ def make_booklet(
             "policy": alone_policy(),
             "folds": "open" if everything else "left-out",
             "chapters": chapters,
+            # The title of a chapter, of level "1", and its sections, of level "2".
             "contents": [
-                entry for anchor, body in chapters.items() for entry in _entries(anchor, body)
+                {
+                    "text": Markup(re.sub(r"<[^>]+>", "", title).strip()),  # noqa: S704 - no tag
+                    "anchor": chapter if level == "1" else anchor,
+                    "level": level,
+                }
+                for chapter, body in chapters.items()
+                for level, anchor, title in _HEADING.findall(body)
             ],
         }
 
@@ -116,7 +122,7 @@ def render_booklet(booklet: Booklet, numbers: Mapping[str, int] | None = None) -
     pages = {anchor: wording.count(page) for anchor, page in (numbers or {}).items()}
     with speaking("en" if booklet["lang"] == "en" else "fr"):
         values = {"booklet": booklet, "pages": pages}
-        return Templates(default_templates()).fill("impression.html.jinja", values)
+        return Templates(shipped.TEMPLATES).fill("impression.html.jinja", values)
 
 
 # ------------------------------------------------------------------------ chapters
@@ -128,11 +134,8 @@ def _name(uri: str) -> str:
 
 def _chapter(uri: str, uris: tuple[str, ...], pages: Pages, *, everything: bool) -> Markup:
     """The body of a page, whose anchors and links are those of the document."""
-    text = pages[uri]
-    if not isinstance(text, str):
-        raise ReportError("is no page", where=uri, remedy="this is a fault of ours")
-    html = markdown.markdown(_FRONT.sub("", text), extensions=list(EXTENSIONS))
-    html = _NEVER.sub("", html)
+    text = _FRONT.sub("", str(pages[uri]))
+    html = _NEVER.sub("", markdown.markdown(text, extensions=list(EXTENSIONS)))
     names = {posixpath.basename(address): _name(address) for address in uris}
 
     def rewrite(match: re.Match[str]) -> str:
@@ -143,36 +146,16 @@ def _chapter(uri: str, uris: tuple[str, ...], pages: Pages, *, everything: bool)
             return f'src="{embed(content) if isinstance(content, Path) else value}"'
         if attribute != "href":
             return f'{attribute}="{_name(uri)}--{value}"'
-        target = _target(_name(uri), value, names)
-        return f'href="{target}"' if target else 'class="v-gone"'
+        if re.match(r"(https?|mailto):", value):
+            return match[0]
+        path, _, fragment = value.partition("#")
+        name = names.get(re.sub(r"\.html$", ".md", unquote(path))) if path else _name(uri)
+        place = f"{name}--{fragment}" if fragment or not path else name
+        # To a page that is not in the document no link leads.
+        return f'href="#{place}"' if name else 'class="v-gone"'
 
     html = re.sub(r"<[a-zA-Z][^>]*>", lambda tag: _ATTRIBUTE.sub(rewrite, tag[0]), html)
     html = re.sub(r"url\(#", f"url(#{_name(uri)}--", html)
     if everything:
         html = re.sub(r"<details(?![^>]*\sopen)", "<details open", html)
     return Markup(html)  # noqa: S704 - made from inert text
-
-
-def _target(page: str, href: str, names: Mapping[str, str]) -> str:
-    """Where a link leads in the document; "" when it leads out of it."""
-    if re.match(r"(https?|mailto):", href):
-        return href
-    path, _, fragment = href.partition("#")
-    if not path:
-        return f"#{page}--{fragment}"
-    name = names.get(re.sub(r"\.html$", ".md", unquote(path)))
-    if name is None:
-        return ""
-    return f"#{name}--{fragment}" if fragment else f"#{name}"
-
-
-def _entries(chapter: str, body: Markup) -> list[Mapping[str, Any]]:
-    """Lines of the contents: the chapter's title, of level "1", and its sections, of level "2"."""
-    return [
-        {
-            "text": Markup(re.sub(r"<[^>]+>", "", title).strip()),  # noqa: S704 - no tag is left
-            "anchor": chapter if level == "1" else anchor,
-            "level": level,
-        }
-        for level, anchor, title in _HEADING.findall(body)
-    ]

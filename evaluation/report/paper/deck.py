@@ -23,9 +23,9 @@ from evaluation.report.kit.tables import Table
 from evaluation.report.kit.vega import Draw, vega_svg
 from evaluation.report.pages import dataset, prompts, summary, zero_shot
 from evaluation.report.paper.paging import paged
+from evaluation.report.site import shipped
 from evaluation.report.site.policy import alone_policy
 from evaluation.report.site.render import translations
-from evaluation.report.site.shipped import default_assets, default_templates
 from evaluation.report.site.standalone import embed, sheet, stylesheet
 from evaluation.report.study import faithfulness
 from evaluation.report.study.accuracy import interval_chart
@@ -72,7 +72,7 @@ def render_deck(
     may = shows_photos(photos, results.study)
     with speaking(language, translations((results,), None)):
         view = StudyView(results=results, folder="", draw=draw, photos_shown=may)
-        assets, templates = default_assets(), default_templates()
+        assets, templates = shipped.SITE / "assets", shipped.TEMPLATES
         script = sheet(templates / "diaporama.js")
         deck = {
             **story(Here(view, NOWHERE)),

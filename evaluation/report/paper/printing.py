@@ -7,7 +7,6 @@ import io
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 from pypdf import PdfReader
@@ -62,35 +61,27 @@ def print_pdf(html: str, output: Path) -> None:
     Raises :class:`ReportError` without a browser, when it fails, or when ``output`` cannot be
     written.
     """
-    browser = find_chromium()
+    browser, remedy = find_chromium(), f"try another browser in {VARIABLE}"
     with scratch() as folder:
         source, printed = folder / "source.html", folder / "printed.pdf"
         source.write_text(html, encoding="utf-8")
         # Chromium refuses its sandbox to root; what it opens is our own page alone.
         unconfined = ("--no-sandbox",) if getattr(os, "geteuid", lambda: 1)() == 0 else ()
-        command = [
-            browser,
-            *_FLAGS,
-            *unconfined,
-            f"--user-data-dir={folder / 'profile'}",
-            f"--print-to-pdf={printed}",
-            source.as_uri(),
-        ]
-        _run(command, printed)
+        places = (f"--user-data-dir={folder / 'profile'}", f"--print-to-pdf={printed}")
+        try:
+            done = subprocess.run(  # noqa: S603 - the browser that was found, on our own page
+                [browser, *_FLAGS, *unconfined, *places, source.as_uri()],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_SECONDS,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ReportError(f"cannot print: {error}", where=browser, remedy=remedy) from error
+        if done.returncode or not printed.is_file():
+            said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise ReportError(f"cannot print: {said}", where=browser, remedy=remedy)
         save(printed.read_bytes(), output)
-
-
-def _run(command: list[str], printed: Path) -> None:
-    remedy = f"try another browser in {VARIABLE}"
-    try:
-        done = subprocess.run(  # noqa: S603 - the browser that was found, on our own page
-            command, capture_output=True, text=True, check=False, timeout=_SECONDS
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ReportError(f"cannot print: {error}", where=command[0], remedy=remedy) from error
-    if done.returncode or not printed.is_file():
-        said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise ReportError(f"cannot print: {said}", where=command[0], remedy=remedy)
 
 
 def save(content: bytes, output: Path) -> None:
@@ -144,20 +135,13 @@ def write_pdf(
     with scratch() as folder:
         draft = folder / "draft.pdf"
         print_pdf(render_booklet(booklet), draft)
-        numbers = page_numbers(draft.read_bytes())
+        reader = PdfReader(io.BytesIO(draft.read_bytes()))
+        places = reader.named_destinations.items()
+        pages = {name: reader.get_destination_page_number(place) for name, place in places}
+        # Counted from 1, of each place that a link of the document leads to.
+        numbers = {name.removeprefix("/"): i + 1 for name, i in pages.items() if i is not None}
     print_pdf(render_booklet(booklet, numbers), output)
     return len(PdfReader(output).pages)
-
-
-def page_numbers(pdf: bytes) -> Mapping[str, int]:
-    """The page, counted from 1, of each place that a link of a PDF leads to."""
-    reader = PdfReader(io.BytesIO(pdf))
-    numbers = {}
-    for name, place in reader.named_destinations.items():
-        page = reader.get_destination_page_number(place)
-        if page is not None:
-            numbers[name.removeprefix("/")] = page + 1
-    return numbers
 
 
 def _results(artefacts: Path, study: str) -> StudyResults:

@@ -17,13 +17,8 @@ from evaluation.errors import SCORE_AGAIN, ReportError
 from evaluation.files import replacing, writing
 from evaluation.records import Reference
 from evaluation.report.kit.language import Language
+from evaluation.report.site import shipped
 from evaluation.report.site.render import ASSETS, Content, Pages, navigation, render
-from evaluation.report.site.shipped import (
-    SHIPPED,
-    default_reference,
-    default_site,
-    default_templates,
-)
 from evaluation.report.site.sites import fill_nav
 from evaluation.report.study.view import Photos
 from evaluation.stores.artefacts import read_results
@@ -50,8 +45,8 @@ def write_report(
     results = read_results(artefacts)
     pages = render(
         results,
-        read_reference(default_reference()),
-        templates=default_templates(),
+        read_reference(shipped.SLIDES),
+        templates=shipped.TEMPLATES,
         photos=photos,
         language=language,
     )
@@ -103,7 +98,7 @@ Nav = list[dict[str, Any]]
 
 def hand_written(language: Language) -> dict[str, Path]:
     """Uri to file: the pages that nothing generates, scripts, styles and fonts."""
-    site = default_site()
+    site = shipped.SITE
     pages = site if language == "fr" else site / language
     files = {path.name: path for path in sorted(pages.glob("*.md"))}
     assets = sorted(path for path in (site / ASSETS).rglob("*") if path.is_file())
@@ -119,14 +114,14 @@ def settings(nav: Nav, language: Language, *, docs: Path, config: Path) -> dict[
         raise ReportError(
             f"the pages in {docs} do not lie below it", where=config, remedy="choose both otherwise"
         )
-    shipped = _shipped(language) | {
+    chosen = _shipped(language) | {
         "docs_dir": os.path.relpath(docs.resolve(), config.resolve().parent),
         "nav": nav,
     }
-    shipped["plugins"] = {"search": shipped["plugins"]["search"]}
+    chosen["plugins"] = {"search": chosen["plugins"]["search"]}
     for ours in ("site_dir", "exclude_docs", "site_url"):
-        shipped.pop(ours, None)
-    return shipped
+        chosen.pop(ours, None)
+    return chosen
 
 
 def as_yaml(content: Any) -> str:
@@ -137,5 +132,5 @@ def as_yaml(content: Any) -> str:
 
 def _shipped(language: Language) -> dict[str, Any]:
     name = "mkdocs.yml" if language == "fr" else f"mkdocs.{language}.yml"
-    with (SHIPPED / name).open("rb") as file:
+    with (shipped.SHIPPED / name).open("rb") as file:
         return dict(yaml_load(file))

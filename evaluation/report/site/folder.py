@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evaluation.errors import ReportError
 from evaluation.files import write_bytes, writing
-from evaluation.report.site.shipped import SHIPPED, default_site, default_templates
+from evaluation.report.site import shipped
 
 FRENCH, ENGLISH = "mkdocs.yml", "mkdocs.en.yml"
 _OURS = ".veille"
@@ -47,11 +47,11 @@ def configurations(folder: Path) -> tuple[Path, ...]:
 def _write_ours(folder: Path) -> None:
     """What ships, with the places of the installed package."""
     write_bytes(folder / ".gitignore", b"*\n")
-    site = default_site()
+    site = shipped.SITE
     places = {
         FRENCH: {
             "docs_dir: site_src\n": f"docs_dir: {_quoted(site)}\n",
-            "templates: templates\n": f"templates: {_quoted(default_templates())}\n",
+            "templates: templates\n": f"templates: {_quoted(shipped.TEMPLATES)}\n",
         },
         ENGLISH: {
             f"INHERIT: {FRENCH}\n": f"INHERIT: ../{FRENCH}\n",
@@ -59,7 +59,7 @@ def _write_ours(folder: Path) -> None:
         },
     }
     for name, changes in places.items():
-        text = (SHIPPED / name).read_text(encoding="utf-8")
+        text = (shipped.SHIPPED / name).read_text(encoding="utf-8")
         for before, after in changes.items():
             text = text.replace(before, after)
         write_bytes(folder / name, text.encode())

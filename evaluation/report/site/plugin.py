@@ -40,11 +40,10 @@ from evaluation.errors import VeilleError
 from evaluation.report.kit.language import CATALOGUES, LANGUAGES, speaking, t
 from evaluation.report.kit.links import APPENDIX, HOME
 from evaluation.report.kit.markup import COMPILED
-from evaluation.report.site import sites
+from evaluation.report.site import shipped, sites
 from evaluation.report.site.disk import read_reference, require_files
 from evaluation.report.site.policy import site_policy
 from evaluation.report.site.render import Pages, Section, navigation, render
-from evaluation.report.site.shipped import default_reference, default_templates
 from evaluation.report.site.standalone import beside, folder_of
 from evaluation.stores.artefacts import read_results
 
@@ -216,10 +215,10 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
         return Path(config.config_file_path).parent / self.config.artefacts
 
     def _templates(self) -> Path:
-        return Path(self.config.templates) if self.config.templates else default_templates()
+        return Path(self.config.templates) if self.config.templates else shipped.TEMPLATES
 
     def _reference(self) -> Path:
-        return Path(self.config.reference) if self.config.reference else default_reference()
+        return Path(self.config.reference) if self.config.reference else shipped.SLIDES
 
 
 def still_there(pages: Pages) -> Pages:

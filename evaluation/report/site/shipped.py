@@ -8,22 +8,11 @@ _INSTALLED = _PACKAGE / "_shipped"
 SHIPPED = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent
 """Folder of mkdocs.yml and mkdocs.en.yml, templates/ and site_src/."""
 
+TEMPLATES = SHIPPED / "templates"
+"""The Jinja templates of the pages."""
 
-def default_templates() -> Path:
-    """The Jinja templates of the pages."""
-    return SHIPPED / "templates"
+SITE = SHIPPED / "site_src"
+"""The hand-written pages, in French and under ``en/`` in English, and ``assets/``."""
 
-
-def default_site() -> Path:
-    """The hand-written pages, in French and under ``en/`` in English, and ``assets/``."""
-    return SHIPPED / "site_src"
-
-
-def default_assets() -> Path:
-    """The site's style sheets, scripts and fonts."""
-    return default_site() / "assets"
-
-
-def default_reference() -> Path:
-    """The slides' figures."""
-    return _PACKAGE / "studies" / "flipkart" / "slides.toml"
+SLIDES = _PACKAGE / "studies" / "flipkart" / "slides.toml"
+"""The published figures that are shown where no others are given."""

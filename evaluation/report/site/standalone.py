@@ -22,7 +22,7 @@ from evaluation.files import write_bytes
 from evaluation.records import FolderAnswers, Provisional
 from evaluation.report.kit.language import Language, speaking
 from evaluation.report.kit.markup import Templates
-from evaluation.report.site.shipped import default_templates
+from evaluation.report.site import shipped
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -95,7 +95,7 @@ def write_left(result: FolderAnswers, folder: Path, page: Path, language: Langua
         "photos": [(_picture(files.locate(answer.path)[0]), answer) for answer in left[:SHOWN]],
     }
     with speaking(language):
-        text = Templates(default_templates()).fill(
+        text = Templates(shipped.TEMPLATES).fill(
             "left.html.jinja", {"page": model, "lang": language}
         )
     write_bytes(page, text.encode())
@@ -129,7 +129,7 @@ def write_page(
     page cannot be written.
     """
     with speaking(language, texts):
-        text = Templates(default_templates()).fill(
+        text = Templates(shipped.TEMPLATES).fill(
             "provisional.html.jinja", {"page": provisional, "lang": language}
         )
     path = folder_of(artefacts) / f"{provisional.study}.html"
