@@ -20,7 +20,7 @@ import pytest
 
 from evaluation.errors import eval_command
 from evaluation.report.kit.links import APPENDIX, HOME
-from evaluation.report.site.plugin import still_there, told_over
+from evaluation.report.site.plugin import still_there, with_fault
 from tests.report import builder
 from tests.report.conftest import ROOT, write_artefacts
 
@@ -136,7 +136,7 @@ def test_changes_show_and_faults_are_told_until_they_are_mended(served: Served) 
 
 def test_a_fault_is_inert_and_stands_first_in_the_page() -> None:
     """Whatever it quotes, and only once."""
-    html = told_over('<html><body class="x"><p>a</p><body></body></html>', "<script>&")
+    html = with_fault('<html><body class="x"><p>a</p><body></body></html>', "<script>&")
     assert html.index("v-fault") < html.index("<p>a</p>")
     assert "&lt;script&gt;&amp;" in html
     assert html.count("v-fault") == 1

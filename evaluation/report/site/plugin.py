@@ -169,7 +169,7 @@ class VeillePlugin(BasePlugin[VeilleConfig]):  # type: ignore[no-untyped-call]
         While it serves, the server's own script changes with each page.
         """
         html = sites.mended(html)
-        html = told_over(html, self._fault) if self._fault else html
+        html = with_fault(html, self._fault) if self._fault else html
         return html if self._serving else site_policy(html, config.theme.dirs)
 
     def _pages(self, config: MkDocsConfig) -> Pages:
@@ -233,7 +233,7 @@ def still_there(pages: Pages) -> Pages:
     }
 
 
-def told_over(html: str, fault: str) -> str:
+def with_fault(html: str, fault: str) -> str:
     """A page with a fault told on top of it."""
     what = t("Ce site n’est pas à jour : sa dernière construction a échoué.")
     remedy = t("Corrigez, enregistrez : la page se rechargera d’elle-même.")
