@@ -76,11 +76,17 @@ def _deal_copies(
         left = {part: dict(labels) for part, labels in room.items()}
         parts: dict[str, Fold] = {}
         # The largest first: small groups fit into what they leave.
-        order = sorted(rng.permutation(len(copies)), key=lambda index: -len(copies[index]))
-        for index in order:
-            part = _place(copies[index], left, rng)
-            if part is None:
+        for index in sorted(rng.permutation(len(copies)), key=lambda index: -len(copies[index])):
+            needed = counts_of([copies[index]]).items()
+            fitting = [part for part in left if all(left[part][label] >= n for label, n in needed)]
+            if not fitting:
                 break
+            # A part is drawn in proportion to its room, which is then taken.
+            weights = np.array([sum(left[part][label] for label, _ in needed) for part in fitting])
+            shares = weights.cumsum() / weights.sum()
+            part = fitting[int(np.searchsorted(shares, rng.random(), "right"))]
+            for label, n in needed:
+                left[part][label] -= n
             parts |= {sample.id: part for sample in copies[index]}
         else:
             return parts, left
@@ -96,21 +102,6 @@ def _deal_copies(
     )
 
 
-def _place(
-    group: Group, left: Mapping[Fold, dict[str, int]], rng: np.random.Generator
-) -> Fold | None:
-    """A part with room for the group, drawn in proportion to its room, which is then taken."""
-    needed = Counter(sample.label for sample in group)
-    fitting = [part for part in left if all(left[part][label] >= n for label, n in needed.items())]
-    if not fitting:
-        return None
-    weights = np.array([sum(left[part][label] for label in needed) for part in fitting], float)
-    part = fitting[int(np.searchsorted(weights.cumsum() / weights.sum(), rng.random(), "right"))]
-    for label, n in needed.items():
-        left[part][label] -= n
-    return part
-
-
 def deal_whole_groups(
     pool: Sequence[Group], sizes: Mapping[Fold, Sizes], seed: int, name: str
 ) -> Parts:
@@ -119,9 +110,7 @@ def deal_whole_groups(
     The largest groups first, each to the part that lacks most of its classes (the greedy rule of
     stratified group folds); the best of ``DRAWS`` draws by the sum of squared differences.
 
-    Raises:
-        DataError: There are too few groups for every class to be in every part.
-
+    Raises :class:`DataError`: there are too few groups for every class to be in every part.
     """
     room = _room(pool, sizes)
     contents = [counts_of([group]) for group in pool]

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 import PIL
-from PIL import ExifTags, Image, ImageStat, JpegImagePlugin, TiffImagePlugin
+from PIL import ExifTags, Image, ImageStat, TiffImagePlugin
+from PIL.JpegImagePlugin import JpegImageFile
 
 from evaluation.data.depth import depth_of, eight_bits
 from evaluation.errors import one_line
@@ -83,10 +84,8 @@ def decode(
     ``bits`` are those of 16 that count where the file does not say it.  Where sides of ``enough``
     pixels are, a JPEG is decoded to an eighth at the smallest.
 
-    Raises:
-        Unreadable: It is damaged, of an unknown format, or too large.
-        OSError: There is not enough memory.
-
+    Raises :class:`Unreadable`: it is damaged, of an unknown format, or too large; :class:`OSError`:
+    there is not enough memory.
     """
     try:
         image = _open_header(handle)
@@ -106,7 +105,7 @@ def _decoded(
     image: Image.Image, handle: BinaryIO, bits: int | None, side: int
 ) -> tuple[Image.Image, PhotoFacts]:
     width, height = image.size
-    if side and _is_jpeg(image):
+    if side and isinstance(image, JpegImageFile):
         image.draft(None, (side, side))  # by 1, 2, 4 or 8, never below
     image.load()
     orientation = 1
@@ -131,9 +130,6 @@ def _decoded(
     return rgb, PhotoFacts(width=width, height=height, doubt=doubt)
 
 
-# ------------------------------------------------------------------------- header
-
-
 def _open_header(handle: BinaryIO) -> Image.Image:
     # Pillow's guard against decompression bombs is a module-wide number that warns at 89
     # megapixels; ours is the check below.  It is read while the header is, and only then.
@@ -147,23 +143,22 @@ def _open_header(handle: BinaryIO) -> Image.Image:
     pixels, megapixels = width * height, round(width * height / 1e6)
     if max(width, height) > LONGEST_RATIO * min(width, height) and pixels > EXACT_PIXELS:
         raise Unreadable(f"too long: {width} x {height} pixels, sides of 1 to {LONGEST_RATIO}")
-    if _is_jpeg(image) and not image.info.get("progressive"):
+    jpeg = isinstance(image, JpegImageFile)
+    if jpeg and not image.info.get("progressive"):
         if pixels > STREAMED_PIXELS:
             most = STREAMED_PIXELS // 10**6
             raise Unreadable(f"too large: {megapixels} megapixels, at most {most} are decoded")
-    elif (needed := pixels * _bytes_a_pixel(image)) > DECODED_BYTES:
+        return image
+    bytes_a_pixel = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}.get(image.mode, 4)
+    bytes_a_pixel *= _COPIES.get(image.format or "", 1)
+    if jpeg:  # progressive: its coefficients are kept until the last scan
+        bytes_a_pixel = 2 * len(image.getbands())
+    if (needed := pixels * bytes_a_pixel) > DECODED_BYTES:
         raise Unreadable(
             f"too large: {megapixels} megapixels take {needed // 10**6} MB decoded, "
             f"at most {DECODED_BYTES // 10**6} are"
         )
     return image
-
-
-def _bytes_a_pixel(image: Image.Image) -> int:
-    if _is_jpeg(image):  # progressive: its coefficients are kept until the last scan
-        return 2 * len(image.getbands())
-    stored = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}.get(image.mode, 4)
-    return stored * _COPIES.get(image.format or "", 1)
 
 
 @functools.cache
@@ -174,13 +169,6 @@ def _readable_formats() -> tuple[str, ...]:
 
         register_heif_opener()
     return tuple(name for name in (*FORMATS, "HEIF") if name in Image.OPEN)
-
-
-def _is_jpeg(image: Image.Image) -> bool:
-    return isinstance(image, JpegImagePlugin.JpegImageFile)
-
-
-# ------------------------------------------------------------------------- pixels
 
 
 def _reduced(image: Image.Image, to_rgb: Callable[[Image.Image], Image.Image]) -> Image.Image:
@@ -223,9 +211,6 @@ def _ground(image: Image.Image) -> int:
     if shown.getextrema() != (0, 255):
         return 255
     return _GREY if ImageStat.Stat(layer.convert("L"), shown).mean[0] > PALE else 255
-
-
-# ------------------------------------------------------------------------- reasons
 
 
 def _damage(error: Exception, handle: BinaryIO) -> str:

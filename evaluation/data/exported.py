@@ -1,16 +1,16 @@
 """Photos that Hugging Face's ``datasets`` saved (``save_to_disk``), written out as files."""
 
-import importlib.util
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from evaluation.data.listing import inside
+from evaluation.data.rows import need_pyarrow
 from evaluation.errors import DataError, one_line, quoted
 from evaluation.files import json_object
+from evaluation.records.base import Record
 
 _SUFFIXES = {b"\xff\xd8": ".jpg", b"\x89P": ".png", b"RI": ".webp", b"GI": ".gif", b"BM": ".bmp"}
 
@@ -22,8 +22,7 @@ def is_saved_dataset(folder: Path) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SavedPhotos:
+class SavedPhotos(Record):
     """The photos of a saved data set: one row a photo, in files of Arrow."""
 
     folder: Path
@@ -43,9 +42,7 @@ class SavedPhotos:
     def write(self, folder: Path) -> None:
         """Write every photo into the folder of its class, below that of its split.
 
-        Raises:
-            DataError: A row holds no photo, or a file is damaged.
-
+        Raises :class:`DataError`: a row holds no photo, or a file is damaged.
         """
         for path, _, cell in self._rows(self.label, self.image):
             content = cell.get("bytes") if isinstance(cell, dict) else None
@@ -88,16 +85,9 @@ class SavedPhotos:
 def export_saved_dataset(folder: Path) -> SavedPhotos:
     """What a saved data set holds.
 
-    Raises:
-        DataError: pyarrow is not installed, or there is no photo or class column.
-
+    Raises :class:`DataError`: pyarrow is not installed, or there is no photo or class column.
     """
-    if importlib.util.find_spec("pyarrow") is None:
-        raise DataError(
-            "reading it needs the package pyarrow, which is not installed here",
-            where=folder,
-            remedy='pip install "veille-clip[datasets]"',
-        )
+    need_pyarrow("it", folder)
     several = folder / "dataset_dict.json"
     names = _json(several).get("splits") if several.is_file() else [""]
     if not isinstance(names, list) or not names:

@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from evaluation.files import json_object, locked, write_bytes
 from evaluation.net.archive import extract, writing
 from evaluation.net.download import PAUSES, Announce, Wanted, download
 from evaluation.records import DatasetSpec
-from evaluation.records.base import silent
+from evaluation.records.base import Record, silent
 
 MEMORY = ".veille-data.json"
 """In the data root: which archive it was filled from, and what that archive lacked."""
@@ -25,8 +24,7 @@ Watch = Callable[[str, int, int], None]
 """Told what is being done, how much is done, and how much there is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class Fetched(Record):
     """What a data root holds after :func:`fetch_dataset`."""
 
     photos: int
@@ -51,19 +49,12 @@ def fetch_dataset(
 ) -> Fetched:
     """Fills a folder with a study's photos, unless it is filled; overwrites no file of it.
 
-    Args:
-        spec: What the study declares.
-        name: Of the study.
-        root: The data root to fill.
-        source: An address, or an archive that is here, instead of ``spec.archive``.
-        announce: Told the size of the archive before its first byte.
-        watch: Told how the work goes on.
-        pauses: See :func:`evaluation.net.download.download`.
+    ``source`` is an address, or an archive that is here, instead of ``spec.archive``.  ``announce``
+    is told the size of the archive before its first byte, ``watch`` how the work goes on;
+    ``pauses`` are those of :func:`evaluation.net.download.download`.
 
-    Raises:
-        DataError: No address, a server that does not give the archive, an archive that is not
-            the study's or is unsafe, a table of another length, a full disk.
-
+    Raises :class:`DataError`: no address, a server that does not give the archive, an archive that
+    is not the study's or is unsafe, a table of another length, a full disk.
     """
     root = root.expanduser().absolute()
     source = source or spec.archive
@@ -119,13 +110,13 @@ def _fill(
         if error.where in (str(archive), str(root / (spec.csv or ""))):
             remove()
         raise
-    photos = _listed(spec, root)
-    missing = _absent(photos, root)
-    memory = json.dumps({"source": source, "missing": missing}, ensure_ascii=False, indent=1)
+    state = _state(spec, root, written=written, kept=kept)
+    memory = {"source": source, "missing": state.missing}
     with writing(root / MEMORY):
-        write_bytes(root / MEMORY, f"{memory}\n".encode())
+        text = json.dumps(memory, ensure_ascii=False, indent=1)
+        write_bytes(root / MEMORY, f"{text}\n".encode())
     remove()
-    return Fetched(photos=len(photos), missing=missing, written=written, kept=kept)
+    return state
 
 
 def _filled(spec: DatasetSpec, root: Path, source: str) -> Fetched | None:
@@ -138,12 +129,15 @@ def _filled(spec: DatasetSpec, root: Path, source: str) -> Fetched | None:
     # A table says when all is there, a folder of class folders does not.
     if not (known if spec.csv is None else (root / spec.csv).is_file()):
         return None
-    photos = _listed(spec, root)
-    missing = _absent(photos, root)
-    lacking = memory.get("missing") if known else None
-    if not set(missing) <= set(map(str, lacking if isinstance(lacking, list) else ())):
-        return None
-    return Fetched(photos=len(photos), missing=missing, written=0, kept=0)
+    state, lacking = _state(spec, root), memory.get("missing") if known else None
+    complete = set(state.missing) <= set(map(str, lacking if isinstance(lacking, list) else ()))
+    return state if complete else None
+
+
+def _state(spec: DatasetSpec, root: Path, *, written: int = 0, kept: int = 0) -> Fetched:
+    photos, files = _listed(spec, root), Locator(root)
+    missing = (photo.path for photo in photos if not files.locate(photo.path)[0].is_file())
+    return Fetched(photos=len(photos), missing=tuple(missing), written=written, kept=kept)
 
 
 def _listed(spec: DatasetSpec, root: Path) -> tuple[ListedPhoto, ...]:
@@ -155,8 +149,3 @@ def _listed(spec: DatasetSpec, root: Path) -> tuple[ListedPhoto, ...]:
             remedy="choose an empty folder with --root, or correct dataset.rows",
         )
     return photos
-
-
-def _absent(photos: Sequence[ListedPhoto], root: Path) -> tuple[str, ...]:
-    files = Locator(root)
-    return tuple(photo.path for photo in photos if not files.locate(photo.path)[0].is_file())

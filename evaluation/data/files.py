@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import tomllib
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,27 +16,15 @@ from evaluation.errors import SHOWN, DataError, one_line
 from evaluation.net.archive import composed
 from evaluation.records import DataNote, NoteKind
 
-READABLE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".avif", ".avifs"),
-    *(".gif", ".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".pbm"),
-)
-UNREADABLE_SUFFIXES = (".heic", ".heif", ".hif", ".jxl", ".jp2", ".psd", ".svg")
-"""Photos all the same: they are listed, as unreadable when no codec of theirs is there."""
-PHOTO_SUFFIXES = frozenset(READABLE_SUFFIXES + UNREADABLE_SUFFIXES)
-
+KNOWN = tomllib.loads(Path(__file__).with_name("listing.toml").read_text(encoding="utf-8"))
+READABLE_SUFFIXES: list[str] = KNOWN["suffixes"]["readable"]
+PHOTO_SUFFIXES = frozenset((*READABLE_SUFFIXES, *KNOWN["suffixes"]["unreadable"]))
 _SUFFIX = re.compile(r"\.[a-z][a-z0-9]{1,6}")
 """What a suffix looks like; a file without one is known by its bytes."""
 _MAGIC = re.compile(
     rb"\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|RIFF....WEBP|BM....\0\0\0\0|II\*\0|MM\0\*|P[1-6]\s|"
     rb"....ftyp(?:avif|avis|heic|heix|mif1|msf1)",
     re.DOTALL,
-)
-_SYSTEM = frozenset(
-    (
-        *("__macosx", "@eadir", "#recycle", "@recycle", "$recycle.bin", "lost+found"),
-        *("__pycache__", "system volume information", "thumbs.db", "desktop.ini"),
-        *("ehthumbs.db", "icon\r"),
-    )
 )
 
 Reason = tuple[NoteKind, str]
@@ -99,7 +88,7 @@ def read_folder(top: Path, passed: Passed, *, follow: bool, resolved: Path) -> F
         """``above`` are the folders that hold this one, and itself, without links."""
         for entry in _entries(place):
             below = f"{folder.path}/{entry.name}" if folder.path else entry.name
-            known = entry.name.casefold() in _SYSTEM
+            known = entry.name.casefold() in KNOWN["system"]
             if known or entry.name.startswith("."):
                 passed["system" if known else "hidden", ""] += _files_below(entry, below)
             elif any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in entry.name):

@@ -29,10 +29,8 @@ def list_folder(spec: DatasetSpec, root: Path) -> Listing:
     the class folders are looked for inside them and the photos keep their part of the split.
     A folder that stands alone above them (``data/train/…``) is gone through.
 
-    Raises:
-        DataError: No class folder, an empty one, parts of a split beside class folders, or
-            folders that may be either.
-
+    Raises :class:`DataError`: no class folder, an empty one, parts of a split beside class folders,
+    or folders that may be either.
     """
     top = root / inside(root, spec.images, where="dataset.images") if spec.images else root
     passed: Passed = defaultdict(list)
@@ -75,7 +73,7 @@ class _Layout:
             yield from self._classes(level, None)
             return
         self.passed["loose", ""] += level.photos
-        self._note_photoless(level)
+        self.passed["no-photo-inside", ""] += [own.path for own in level.inner(empty=True)]
         listed: list[ListedPhoto] = []
         for part in level.inner():
             if part.name in folds and part.inner():
@@ -100,7 +98,7 @@ class _Layout:
                 return level
             if part_of(holding[0].name) and not _wraps_its_own(holding[0]):
                 return level
-            self._note_photoless(level)
+            self.passed["no-photo-inside", ""] += [own.path for own in level.inner(empty=True)]
             level = holding[0]
 
     def _declared(self, level: Folder) -> Mapping[str, Fold] | None:
@@ -171,9 +169,6 @@ class _Layout:
                     subcategory=composed(below[0]) if len(below) > 1 else None,
                     fold=fold,
                 )
-
-    def _note_photoless(self, level: Folder) -> None:
-        self.passed["no-photo-inside", ""] += [own.path for own in level.inner(empty=True)]
 
 
 def _wraps_its_own(part: Folder) -> bool:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import astuple, replace
 from pathlib import Path
-from typing import TypeVar
 
 from evaluation.data.decoding import PhotoFacts
 from evaluation.data.look import SIDE, alike, equal
@@ -26,15 +25,11 @@ WRITTEN_EACH = 2.0
 MAX_WORKERS = 8
 """Decoding is bound by the processor, reading by the disk; more threads only cost memory."""
 
-T = TypeVar("T")
 _FACTS = Table(
     name="facts",
     # After the decoder, the fields of PhotoFacts.
-    key=("decoder TEXT NOT NULL", "digest TEXT NOT NULL"),
-    values=(
-        *("pixels TEXT NOT NULL", "width INTEGER NOT NULL", "height INTEGER NOT NULL"),
-        *("look TEXT NOT NULL", "reason TEXT", "doubt TEXT NOT NULL"),
-    ),
+    key="decoder TEXT, digest TEXT",
+    values="pixels TEXT, width INTEGER, height INTEGER, look TEXT, reason TEXT NULL, doubt TEXT",
 )
 
 
@@ -46,15 +41,10 @@ def inspect_photos(
 ) -> tuple[PhotoFacts, ...]:
     """Inspect photos, decoding only those whose bytes were never seen.
 
-    Args:
-        photos: Each a file, and why it may not be opened, if so.
-        cache: Folder of ``photos.sqlite``.
-        progress: Told how many are done, of how many.
-        bits: Those of 16 that count, in files that do not say it.
+    Each of ``photos`` is a file, and why it may not be opened, if so; ``photos.sqlite`` lies in
+    ``cache``; ``bits`` of 16 count in files that do not say it.
 
-    Raises:
-        StoreError: The cache cannot be read or written.
-
+    Raises :class:`StoreError`: the cache cannot be read or written.
     """
     with SqliteFile(
         cache / "photos.sqlite",
@@ -65,8 +55,8 @@ def inspect_photos(
     ) as database:
         known = {row[1]: PhotoFacts(*row[1:]) for row in database.rows(_FACTS, [DECODER])}
 
-        def remember(found: Iterable[PhotoFacts]) -> None:
-            rows = [(DECODER, *astuple(facts)) for facts in found]
+        def remember(several: Iterable[PhotoFacts]) -> None:
+            rows = [(DECODER, *astuple(facts)) for facts in several]
             database.add(_FACTS, rows, replace=True)
 
         inspected: dict[int, PhotoFacts] = {}
@@ -85,11 +75,11 @@ def inspect_photos(
                 (progress or silent)(len(inspected), len(photos))
         finally:
             remember(unwritten)
-        told_apart = _in_threads(
+        with_pixels = _in_threads(
             lambda index: replace(inspected[index], pixels=pixels_of(photos[index][0], bits)),
             _may_be_equal(inspected),
         )
-        apart = {facts.digest: facts for _, facts in told_apart}
+        apart = {facts.digest: facts for _, facts in with_pixels}
         remember(apart.values())
     in_order = (inspected[index] for index in range(len(photos)))
     return tuple(apart.get(facts.digest, facts) for facts in in_order)
@@ -127,9 +117,11 @@ def _may_be_equal(inspected: Mapping[int, PhotoFacts]) -> Iterator[int]:
             yield from (files[number] for number in group if not inspected[files[number]].pixels)
 
 
-def _in_threads(task: Callable[[int], T], indices: Iterable[int]) -> Iterator[tuple[int, T]]:
-    workers = min(MAX_WORKERS, os.cpu_count() or 1)
-    executor = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="inspect")
+def _in_threads(
+    task: Callable[[int], PhotoFacts], indices: Iterable[int]
+) -> Iterator[tuple[int, PhotoFacts]]:
+    """What threads make of each index, as soon as it is done."""
+    executor = ThreadPoolExecutor(min(MAX_WORKERS, os.cpu_count() or 1), "inspect")
     try:
         futures = {executor.submit(task, index): index for index in indices}
         for future in as_completed(futures):

@@ -3,7 +3,6 @@
 import os
 import posixpath
 import re
-import tomllib
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from evaluation.data.files import PHOTO_SUFFIXES, READABLE_SUFFIXES
+from evaluation.data.files import KNOWN, PHOTO_SUFFIXES, READABLE_SUFFIXES
 from evaluation.errors import DataError, quoted
 from evaluation.net.archive import composed
 from evaluation.records import FOLDS, DataNote, Fold, Listed
@@ -39,9 +38,7 @@ def inside(root: Path, relative: str, *, where: object) -> str:
 
     An absolute path below the root will do.
 
-    Raises:
-        DataError: The path lies elsewhere, climbs out of the root, or is an address.
-
+    Raises :class:`DataError`: the path lies elsewhere, climbs out of the root, or is an address.
     """
     if "\0" in relative:
         raise DataError(f"the path {relative!r} holds a NUL", where=where, remedy="correct it")
@@ -92,12 +89,7 @@ class Locator:
 
 
 def refuse_duplicates(listed: Iterable[ListedPhoto], *, where: object) -> None:
-    """Two photos of one id could not be told apart in any result.
-
-    Raises:
-        DataError: Naming the ids that come twice.
-
-    """
+    """Raises :class:`DataError` for ids that come twice: no result could tell them apart."""
     counts = Counter(photo.id for photo in listed)
     if twice := [sample_id for sample_id, count in counts.items() if count > 1]:
         raise DataError(
@@ -108,9 +100,8 @@ def refuse_duplicates(listed: Iterable[ListedPhoto], *, where: object) -> None:
 UNLABELLED = re.compile(r".*(pred|predict|prediction|unlabell?ed|unsup)s?", re.IGNORECASE)
 """Folders of photos without classes that published data sets put beside their parts."""
 
-_WORDS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-_FILLERS = frozenset(("", *_WORDS["fillers"]))
-_PARTS: dict[str, Fold] = {word: fold for fold in FOLDS for word in _WORDS["parts"][fold]}
+_FILLERS = frozenset(("", *KNOWN["fillers"]))
+_PARTS: dict[str, Fold] = {word: fold for fold in FOLDS for word in KNOWN["parts"][fold]}
 _GLUED = re.compile(
     rf"({'|'.join(sorted(_PARTS, key=len, reverse=True))})"
     r"(?:set|data|daten|bilder|images|imgs|split|dir)"
@@ -138,5 +129,5 @@ def note_line(note: DataNote) -> str:
     # Names are written as they can be shown: their escapes are not escaped again.
     names = ", ".join(f"'{name}'" for name in note.names)
     more = note.count - len(note.names)
-    text = _WORDS["notes"][note.kind].format(n=note.count, what=note.what)
+    text = KNOWN["notes"][note.kind].format(n=note.count, what=note.what)
     return f"{text}: {names}" + (f" and {more} more" if more > 0 else "")

@@ -40,10 +40,8 @@ def load_dataset(
     The classes are in alphabetical order, the samples by id; photos that are absent or
     unreadable are listed in ``missing``.
 
-    Raises:
-        DataError: The data cannot be used at all, or a class has no readable photo.
-        StoreError: The cache cannot be read or written.
-
+    Raises :class:`DataError`: the data cannot be used at all, or a class has no readable photo;
+    :class:`StoreError`: the cache cannot be read or written.
     """
     root = root.expanduser().absolute()
     if not root.is_dir():
@@ -153,10 +151,8 @@ def _refuse_empty_classes(
 def read_photos(folder: Path, cache: Path, progress: Progress, bits: int | None = None) -> _Read:
     """The photos below a folder, with an empty label, by path; those that cannot be read; the rest.
 
-    Raises:
-        DataError: There is no such folder, or no photo in it.
-        StoreError: The cache cannot be read or written.
-
+    Raises :class:`DataError`: there is no such folder, or no photo in it; :class:`StoreError`: the
+    cache cannot be read or written.
     """
     if not folder.is_dir():
         raise DataError("no such folder of photos", where=folder, remedy="correct its path")
@@ -179,11 +175,9 @@ def read_strays(
 
     Those that cannot be read are in the ``missing`` of the data set that is returned.
 
-    Raises:
-        DataError: As for :func:`read_photos`, or some are photos of the classes, or so few that
-            one of the two halves is empty.
-        StoreError: The cache cannot be read or written.
-
+    Raises :class:`DataError`: as for :func:`read_photos`, or some are photos of the classes, or so
+    few that one of the two halves is empty; :class:`StoreError`: the cache cannot be read or
+    written.
     """
     strays, missing, _ = read_photos(folder, cache, progress, bits)
     photos, ours = (*dataset.samples, *strays), len(dataset.samples)

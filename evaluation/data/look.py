@@ -50,13 +50,8 @@ def alike(looks: Sequence[str], progress: Progress | None = None) -> list[tuple[
     et al. 2012), and alike colours have alike means, so a photo is compared with few others: the
     unvisited ones of its bands and of its brightness.
 
-    Args:
-        looks: As :func:`look_of` gives them; an empty look is like none.
-        progress: Told how many photos are compared, of how many.
-
-    Returns:
-        Indices of ``looks``, ascending; groups in order of their first index.
-
+    Looks are as :func:`look_of` gives them; an empty one is like none.  Gives indices of ``looks``,
+    ascending, in groups in order of their first index.
     """
     members: dict[str, list[int]] = defaultdict(list)
     for index, look in enumerate(looks):

@@ -29,19 +29,14 @@ DECODER = f"6/{PIL.__version__}"
 def open_photo(path: Path, bits: int | None = None, enough: int | None = None) -> Image.Image:
     """Decode a photo; where sides of ``enough`` pixels are, a JPEG of any size is reduced too.
 
-    The EXIF orientation is applied, transparency laid on white (on grey, when it is nearly white
-    itself), the first frame of an animation taken, deep greys brought to 8 bits (of ``bits``,
-    where the file does not say how many count); colour profiles are ignored, as usual in zero-
-    shot evaluation.  A photo of more than ``EXACT_PIXELS`` is reduced by a whole factor (a JPEG
-    while it is decoded) that leaves its shortest side at least ``REDUCED_SIDE``, unless it is
+    It becomes RGB: the EXIF orientation is applied, transparency laid on white (on grey, when it is
+    nearly white itself), the first frame of an animation taken, deep greys brought to 8 bits (of
+    ``bits``, where the file does not say how many count); colour profiles are ignored, as usual in
+    zero-shot evaluation.  A photo of more than ``EXACT_PIXELS`` is reduced by a whole factor (a
+    JPEG while it is decoded) that leaves its shortest side at least ``REDUCED_SIDE``, unless it is
     very long.
 
-    Returns:
-        An RGB image.
-
-    Raises:
-        DataError: The file is absent, damaged, of an unknown format, or too large.
-
+    Raises :class:`DataError`: the file is absent, damaged, of an unknown format, or too large.
     """
     try:
         with path.open("rb") as handle:
@@ -57,9 +52,7 @@ def inspect_photo(handle: BinaryIO, bits: int | None = None) -> PhotoFacts:
 
     A JPEG is read whole, and brought to no more pixels than its look takes.
 
-    Raises:
-        OSError: The file cannot be read (not: cannot be decoded).
-
+    Raises :class:`OSError`: the file cannot be read (not: cannot be decoded).
     """
     try:
         image, facts = decode(handle, bits, SIDE)
@@ -71,9 +64,7 @@ def inspect_photo(handle: BinaryIO, bits: int | None = None) -> PhotoFacts:
 def pixels_of(path: Path, bits: int | None = None) -> str:
     """SHA-256 (hexadecimal) of a photo's size and RGB pixels.
 
-    Raises:
-        DataError: The file is no longer a photo.
-
+    Raises :class:`DataError`: the file is no longer a photo.
     """
     image = open_photo(path, bits)
     content = hashlib.sha256(f"{image.width}x{image.height}\n".encode())
@@ -89,10 +80,8 @@ def write_thumbnail(sample: Sample, folder: Path) -> str:
 
     The name comes from the photo's bytes: the same photo is written once, a changed one anew.
 
-    Raises:
-        DataError: The photo cannot be decoded.
-        ArtefactError: The copy cannot be written.
-
+    Raises :class:`DataError`: the photo cannot be decoded; :class:`ArtefactError`: the copy cannot
+    be written.
     """
     name = f"{sample.digest[:16]}.webp"
     target = folder / name

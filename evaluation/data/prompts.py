@@ -29,10 +29,8 @@ def resolve_prompts(
     ``derive = "random-words"`` is the control of WaffleCLIP: see :func:`random_words`; the set
     that it is like is looked for among ``others``.
 
-    Raises:
-        DataError: A class has no text, or a text stands for a class that the data does not
-            have; all of them at once.
-
+    Raises :class:`DataError`: a class has no text, or a text stands for a class that the data does
+    not have; all of them at once.
     """
     if prompts.derive == "class-names":
         return replace(prompts, texts={label: (label,) for label in dataset.classes})
@@ -43,7 +41,21 @@ def resolve_prompts(
         measured = resolve_prompts(like, dataset, split)
         drawn = random_words(measured, dataset.classes, prompts.seed)
         return replace(prompts, texts=drawn.texts, templates=measured.templates)
-    _refuse_mismatch(prompts, dataset)
+    without = [label for label in dataset.classes if label not in prompts.texts]
+    unknown = [label for label in prompts.texts if label not in dataset.classes]
+    problems = []
+    if without:
+        problems.append(f"no text for the class {quoted(without)}")
+    if unknown:
+        hints = "; ".join(f"{label!r}: {meant(label, dataset.classes)}" for label in unknown[:5])
+        problems.append(f"texts for the unknown class {quoted(unknown)} ({hints})")
+    if problems:
+        raise DataError(
+            " and ".join(problems),
+            where=f"prompt set {prompts.name!r} of {dataset.name}",
+            remedy=f"spell the classes under [texts] in prompts/{prompts.name}.toml as the data "
+            "does",
+        )
     return replace(prompts, texts={label: prompts.texts[label] for label in dataset.classes})
 
 
@@ -80,21 +92,3 @@ def _subcategories(dataset: Dataset, split: Split) -> Mapping[str, tuple[str, ..
         telling = [name for name in frequent if label.casefold() not in name.casefold()]
         texts[label] = tuple(telling or frequent or [label])
     return texts
-
-
-def _refuse_mismatch(prompts: PromptSet, dataset: Dataset) -> None:
-    without = [label for label in dataset.classes if label not in prompts.texts]
-    unknown = [label for label in prompts.texts if label not in dataset.classes]
-    problems = []
-    if without:
-        problems.append(f"no text for the class {quoted(without)}")
-    if unknown:
-        hints = "; ".join(f"{label!r}: {meant(label, dataset.classes)}" for label in unknown[:5])
-        problems.append(f"texts for the unknown class {quoted(unknown)} ({hints})")
-    if problems:
-        raise DataError(
-            " and ".join(problems),
-            where=f"prompt set {prompts.name!r} of {dataset.name}",
-            remedy=f"spell the classes under [texts] in prompts/{prompts.name}.toml as the data "
-            "does",
-        )

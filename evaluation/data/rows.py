@@ -2,17 +2,18 @@
 
 import codecs
 import csv
+import importlib.util
 import io
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evaluation.errors import SHOWN, DataError, meant, one_line, quoted
 from evaluation.net.archive import composed
 from evaluation.records import DataNote
+from evaluation.records.base import Record
 
 DELIMITERS = (",", ";", "\t", "|")
 LONGEST_CELL = 4_000_000
@@ -26,8 +27,7 @@ _Read = tuple[list[str], Sequence[tuple[int, Row]]]
 """Columns, and rows with their line numbers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class Rows(Record):
     """A table's columns, its rows with their line numbers, and what was assumed to read it."""
 
     columns: tuple[str, ...]
@@ -40,16 +40,12 @@ def read_rows(
 ) -> Rows:
     """The rows of a table; every cell is a text, an absent one is empty.
 
-    Args:
-        file: ``.parquet`` and ``.jsonl`` are read as such, anything else as CSV.
-        needed: Columns that must be there; they also tell which delimiter is the right one.
-        delimiter: Of the CSV file; "" for the one that gives the needed columns.
-        encoding: Of the text; "" for UTF-8, or UTF-16 as its first bytes say, or else
-            Windows-1252, which is then noted.
+    ``.parquet`` and ``.jsonl`` are read as such, anything else as CSV, whose ``delimiter`` is, for
+    "", the one that gives most of the ``needed`` columns.  An ``encoding`` of "" is UTF-8, or
+    UTF-16 as the first bytes say, or else Windows-1252, which is then noted.
 
-    Raises:
-        DataError: The file is absent or damaged, lacks a column, or a row has too many fields.
-
+    Raises :class:`DataError`: the file is absent or damaged, lacks a column, or a row has too many
+    fields.
     """
     suffix, notes = file.suffix.casefold(), tuple[DataNote, ...]()
     try:
@@ -99,12 +95,9 @@ def _decoded(content: bytes, encoding: str, file: Path) -> tuple[str, tuple[Data
             where=file,
             remedy='save it as UTF-8, or declare encoding = "…" in [dataset]',
         ) from error
-    if not guessed:
-        return text, ()
-    odd = sorted({word for word in text.split() if not word.isascii()})
-    return text, (
-        DataNote(kind="encoding", count=len(odd), names=tuple(odd[:SHOWN]), what=encoding),
-    )
+    odd = sorted({word for word in text.split() if not word.isascii()}) if guessed else []
+    note = DataNote(kind="encoding", count=len(odd), names=tuple(odd[:SHOWN]), what=encoding)
+    return text, (note,) if guessed else ()
 
 
 def _declared_by(content: bytes) -> str:
@@ -190,14 +183,9 @@ def _json_lines(content: str, file: Path) -> _Read:
 
 
 def _parquet(file: Path) -> _Read:
-    try:
-        from pyarrow import ArrowException, parquet
-    except ModuleNotFoundError:
-        raise DataError(
-            "reading Parquet needs the package pyarrow, which is not installed here",
-            where=file,
-            remedy='pip install "veille-clip[datasets]", or save the table as CSV',
-        ) from None
+    need_pyarrow("Parquet", file, otherwise=", or save the table as CSV")
+    from pyarrow import ArrowException, parquet
+
     file.stat()  # a file that is not there is reported like any other
     try:
         table = parquet.read_table(file)
@@ -210,3 +198,13 @@ def _parquet(file: Path) -> _Read:
 def _texts(row: Mapping[str, Any]) -> dict[str, str]:
     """Cells as texts; what is missing is empty."""
     return {composed(str(name)): "" if cell is None else str(cell) for name, cell in row.items()}
+
+
+def need_pyarrow(what: str, where: Path, *, otherwise: str = "") -> None:
+    """Raises :class:`DataError` where the package, which is an extra, is not installed."""
+    if importlib.util.find_spec("pyarrow") is None:
+        raise DataError(
+            f"reading {what} needs the package pyarrow, which is not installed here",
+            where=where,
+            remedy=f'pip install "veille-clip[datasets]"{otherwise}',
+        )

@@ -19,25 +19,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-from evaluation.data.dealing import (
-    Group,
-    Parts,
-    Sizes,
-    counts_of,
-    deal_exactly,
-    deal_whole_groups,
-)
+from evaluation.data.dealing import Group, Parts, Sizes, counts_of, deal_exactly, deal_whole_groups
 from evaluation.data.look import alike, equal
 from evaluation.errors import SHOWN, DataError, quoted
-from evaluation.records import (
-    FOLDS,
-    DataNote,
-    Dataset,
-    Fold,
-    Grouping,
-    Split,
-    SplitSpec,
-)
+from evaluation.records import FOLDS, DataNote, Dataset, Fold, Grouping, Split, SplitSpec
 from evaluation.records.base import Progress
 
 
@@ -49,19 +34,12 @@ def split_dataset(
 ) -> Split:
     """Split a data set, stratified by class.
 
-    Args:
-        dataset: Its samples may carry a ``fold``, which is then kept, and a ``group``.
-        spec: Seed and sizes; a share of a class is rounded, and is one photo at least.
-        needed: The parts that the study's models cannot do without; another one may be empty.
-        progress: Told how many photos are compared, of how many.
+    A sample's ``fold`` is kept, and so are groups together.  A share of a class is rounded, and is
+    one photo at least.  Parts that are not ``needed`` by the study's models may be empty.  The ids
+    of each part are in the data set's order; a sample may be in none, when the data's own split
+    has a copy of it elsewhere.
 
-    Returns:
-        Ids of the three parts in the data set's order.  A sample may be in none, when the
-        data's own split has a copy of it elsewhere.
-
-    Raises:
-        DataError: A class has too few photos, or copies make the sizes impossible.
-
+    Raises :class:`DataError`: a class has too few photos, or copies make the sizes impossible.
     """
     policy, ordered = spec.near_duplicates, sorted(dataset.samples, key=lambda sample: sample.id)
     same = equal([sample.pixels for sample in ordered])
@@ -82,8 +60,7 @@ def split_dataset(
         return tuple(tuple(ordered[own].id for own in group) for group in every if len(group) > 1)
 
     cut = _Cut(dataset, spec, needed)
-    given, pool = _given_parts(groups)
-    carved = cut.carved(given, pool)
+    given, pool, carved = cut.divided(groups)
     drawn = Split(
         train=(),
         validation=(),
@@ -121,10 +98,8 @@ def draw_again(
     They are drawn as ``split`` was, from the seeds that follow its own.  With ``folds``, the test
     parts of one repetition hold each photo once, and groups are dealt whole.
 
-    Raises:
-        DataError: The data brings its own test part, all photos are tested, or a class has too
-            few photos for the folds.
-
+    Raises :class:`DataError`: the data brings its own test part, all photos are tested, or a class
+    has too few photos for the folds.
     """
     if not spec.repeats:
         return ()
@@ -188,8 +163,7 @@ def without_small_classes(
     if spec.small_classes == "refuse":
         return dataset
     cut = _Cut(dataset, spec, needed)
-    given, pool = _given_parts([(sample,) for sample in dataset.samples])
-    carved = cut.carved(given, pool)
+    given, pool, carved = cut.divided([(sample,) for sample in dataset.samples])
     short = set(cut.short(pool, carved))
     held = {(given.get(sample.id, "train"), sample.label) for sample in dataset.samples}
     for part in set(needed) - set(carved):
@@ -214,29 +188,6 @@ def without_small_classes(
     )
 
 
-# ---------------------------------------------------------- the data's own split
-
-
-def _given_parts(groups: Sequence[Group]) -> tuple[dict[str, Fold], list[Group]]:
-    """What the data assigns (id to part), and the groups that may still be dealt."""
-    held_out = {
-        sample.fold for group in groups for sample in group if sample.fold not in (None, "train")
-    }
-    given: dict[str, Fold] = {}
-    pool: list[Group] = []
-    for group in groups:
-        folds = {sample.fold for sample in group}  # test before validation before train
-        part = next((fold for fold in reversed(FOLDS) if fold in folds), "train")
-        if part in held_out:
-            given |= {sample.id: part for sample in group if sample.fold == part}
-        else:
-            pool.append(group)
-    return given, pool
-
-
-# ---------------------------------------------------------------------- sizes
-
-
 @dataclass(frozen=True, slots=True)
 class _Cut:
     """How a data set is cut: the sizes that are asked for, and the parts that are needed."""
@@ -245,11 +196,30 @@ class _Cut:
     spec: SplitSpec
     needed: Sequence[Fold]
 
-    def carved(self, given: Parts, pool: Sequence[Group]) -> tuple[Fold, ...]:
-        """The parts to be drawn: those that the data does not give, from photos that it leaves."""
-        wanted: tuple[Fold, ...] = ("test", "validation") if pool else ()
-        lacking = [part for part in wanted if part not in given.values()]
-        return tuple(part for part in lacking if part in self.needed or not given)
+    def divided(self, groups: Sequence[Group]) -> tuple[Parts, list[Group], tuple[Fold, ...]]:
+        """What the data assigns (id to part), the groups that it leaves, and the parts that are to
+        be drawn of them: those that the data does not give.
+        """
+        folds = {sample.fold for group in groups for sample in group} - {None, "train"}
+        given: Parts = {}
+        pool: list[Group] = []
+        for group in groups:
+            own = {sample.fold for sample in group}  # test before validation before train
+            part = next((fold for fold in reversed(FOLDS) if fold in own), "train")
+            if part in folds:
+                given |= {sample.id: part for sample in group if sample.fold == part}
+            else:
+                pool.append(group)
+        lacking: tuple[Fold, ...] = ("test", "validation") if pool else ()
+        return (
+            given,
+            pool,
+            tuple(
+                part
+                for part in lacking
+                if part not in given.values() and (part in self.needed or not given)
+            ),
+        )
 
     def dealt(self, pool: Sequence[Group], carved: Sequence[Fold], *, whole: bool) -> Parts:
         """The groups of a pool, dealt to the parts to be drawn and to train."""

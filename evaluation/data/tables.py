@@ -5,17 +5,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from evaluation.data.files import KNOWN
 from evaluation.data.listing import ListedPhoto, Listing, inside, part_of, refuse_duplicates
 from evaluation.data.rows import Row, Rows, read_rows
 from evaluation.errors import SHOWN, DataError
 from evaluation.net.archive import composed
-from evaluation.records import DataNote, DatasetSpec, Fold
+from evaluation.records import DataNote, DatasetSpec
 
-SPLIT_NAMES = ("split", "set", "fold", "part", "subset", "partition", "usage", "phase")
-"""Columns that may be a split, which the study then should declare or hear of."""
-_FLAGS = ("train", "test", "is_train", "is_test", "is_training", "istrain", "istest", "is_valid")
-_PART_VALUES = frozenset((*"0123456789", "true", "false", "yes", "no"))
-"""What such a column says of a photo where it names no part."""
+SPLIT_NAMES: list[str] = KNOWN["columns"]["parts"]
 
 
 def list_table(spec: DatasetSpec, root: Path) -> Listing:
@@ -23,10 +20,8 @@ def list_table(spec: DatasetSpec, root: Path) -> Listing:
 
     Ids are the paths as the file gives them (tidied), so they do not depend on the machine.
 
-    Raises:
-        DataError: The file cannot be used: absent, undecodable, without a column, empty cells,
-            a path out of the root, a photo listed twice.
-
+    Raises :class:`DataError`: the file cannot be used: absent, undecodable, without a column, empty
+    cells, a path out of the root, a photo listed twice.
     """
 
     def classes(row: Row, _: str) -> tuple[str, str | None]:
@@ -39,9 +34,9 @@ def list_table(spec: DatasetSpec, root: Path) -> Listing:
         DataNote(kind="split-column", what=column, count=len(values), names=tuple(sorted(values)))
         for column in table.columns
         if spec.split_column is None and column not in used
-        if column.casefold() in (*SPLIT_NAMES, *_FLAGS)
+        if column.casefold() in (*SPLIT_NAMES, *KNOWN["columns"]["flags"])
         if (values := {row[column].strip() for _, row in table.rows})
-        if all(part_of(value) or value.casefold() in _PART_VALUES for value in values)
+        if all(part_of(value) or value.casefold() in KNOWN["columns"]["values"] for value in values)
     ]
     return Listing(photos=photos, notes=(*table.notes, *unused))
 
@@ -52,9 +47,7 @@ def list_flipkart(spec: DatasetSpec, root: Path) -> Listing:
     The class is the first level of ``product_category_tree``, the sub-category the second; the
     id is ``uniq_id``, the title ``product_name``.
 
-    Raises:
-        DataError: As for ``list_table``, or a category tree cannot be read.
-
+    Raises :class:`DataError`: as for ``list_table``, or a category tree cannot be read.
     """
     spec = replace(
         spec,
@@ -116,6 +109,14 @@ def _listed(
         path = name = inside(root, row[spec.path_column], where=where)
         if spec.images and not name.startswith(f"{spec.images}/"):  # as an absolute path does
             path = inside(root, f"{spec.images}/{name}", where=where)
+        fold = part_of(row[spec.split_column]) if spec.split_column else None
+        if spec.split_column and fold is None:
+            part = row[spec.split_column].strip()
+            raise DataError(
+                f"{part!r} in column {spec.split_column!r} is no part of a split",
+                where=where,
+                remedy="write train, validation or test, or take split_column out of [dataset]",
+            )
         photo = ListedPhoto(
             id=composed(row[id_column].strip() if id_column else name),
             path=path,
@@ -124,25 +125,12 @@ def _listed(
             title=_cell(row, spec.title_column),
             text=_cell(row, text_column),
             group=_cell(row, spec.group_column),
-            fold=_fold(row, spec.split_column, where),
+            fold=fold,
             slices={column: cell for column in spec.slices if (cell := _cell(row, column))},
         )
         photos.append(photo)
     refuse_duplicates(photos, where=file)
     return table, tuple(photos)
-
-
-def _fold(row: Row, column: str | None, where: str) -> Fold | None:
-    if column is None:
-        return None
-    cell = row[column].strip()
-    if (fold := part_of(cell)) is None:
-        raise DataError(
-            f"{cell!r} in column {column!r} is no part of a split",
-            where=where,
-            remedy="write train, validation or test, or take split_column out of [dataset]",
-        )
-    return fold
 
 
 def _cell(row: Row, column: str | None) -> str | None:

@@ -40,10 +40,9 @@ TRIES = 5
 """Of a question that a server is too busy for, or fails at: the client waits as it is told."""
 _ANSWERS = Table(
     name="replies",
-    key=("question TEXT NOT NULL", "photo TEXT NOT NULL", "sample INTEGER NOT NULL"),
-    values=("number INTEGER NOT NULL", "shares TEXT NOT NULL", "tokens_in INTEGER NOT NULL",
-            "tokens_out INTEGER NOT NULL", "seconds REAL NOT NULL"),
-)  # fmt: skip
+    key="question TEXT, photo TEXT, sample INTEGER",
+    values="number INTEGER, shares TEXT, tokens_in INTEGER, tokens_out INTEGER, seconds REAL",
+)
 _TEXT = """Which of these does the photo show?
 
 {list}

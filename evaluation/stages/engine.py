@@ -23,7 +23,7 @@ from evaluation.records import FloatArray, Fold, Head, ModelSpec, PromptSet, Sup
 from evaluation.stages.open import StudyData, forget_unsized, hide_test, towers_of
 from evaluation.stages.provenance import PeakMemory, seconds_of
 from evaluation.stages.settings import Settings
-from evaluation.stores.feeding import EmbeddingRun, decode, embed
+from evaluation.stores.feeding import EmbeddingRun, embed
 
 if TYPE_CHECKING:
     from evaluation.labelfree import Trials, Unlabelled
@@ -218,9 +218,12 @@ def bench_of(
     ids = [sample_id for fold in folds for sample_id in data.ids(fold)]
     run = bench.embed(data.samples(ids))
     if run.embedded:  # a forward pass is timed over the first batch
+        import torch
+
         model, few = bench.model, data.samples(ids[: run.batch_size])
         lap = engine.memory.lap()
-        batch = decode(few, model, load=lambda sample: open_photo(sample.image, sample.bits))
+        photos = (open_photo(sample.image, sample.bits) for sample in few)
+        batch = torch.stack([model.preprocess(photo) for photo in photos])
         cost = records.EmbeddingCost(
             images=run.embedded,
             seconds=run.seconds,

@@ -33,10 +33,9 @@ from typing import TypeVar
 from evaluation import files, records
 from evaluation.errors import SCORE_AGAIN, ArtefactError
 from evaluation.files import reading
-from evaluation.stores.agreement import check_results, check_study
 from evaluation.stores.json_file import read_json, to_json
-from evaluation.stores.pictures import FAILURE, FILES, require_own
 from evaluation.stores.tables import read_predictions, table_file, write_table
+from evaluation.stores.trust import FAILURE, FILES, check_results, check_study, require_own
 
 T = TypeVar("T")
 
@@ -70,17 +69,25 @@ def write(root: Path, record: object, overlays: Mapping[str, bytes] | None = Non
     path: Path = root / getattr(record, owner) / name
     if isinstance(record, records.StudyRecord):
         files.sweep(path.parent, below=True)
-    _write_overlays(path.parent, overlays or {})
-    _write(path, record)
-    if overlays is not None:
-        _forget_overlays(path.with_suffix(""), overlays)
+    _write(path, record, overlays, path.with_suffix(""))
     if isinstance(record, records.CaseExplanation):
         _forget(path.with_name("attention-failure.json"))
     return path
 
 
-def _write(path: Path, record: object, indent: int | None = 1) -> None:
+def _write(
+    path: Path, record: object, pictures: Mapping[str, bytes] | None = None, place: Path = Path()
+) -> None:
+    """Writes a record after its pictures, and then removes those of an earlier one from a place."""
+    own = {path.parent / name: content for name, content in (pictures or {}).items()}
+    for picture, content in own.items():
+        if not picture.is_file():  # its name is that of its content
+            write_bytes(picture, content)
+    indent = None if isinstance(record, records.Projection) else 1
     write_bytes(path, to_json(record, indent).encode())
+    for picture in place.glob("*.webp") if pictures is not None else ():
+        if picture not in own:
+            _forget(picture)
 
 
 def write_run(
@@ -115,10 +122,8 @@ def write_run(
     if projection is None:  # one that an earlier result left would not be of this one
         _forget(folder / "projection.json")
     else:
-        _write(folder / "projection.json", projection, indent=None)
-    _write_overlays(folder, views or {})
-    _write(record, run)
-    _forget_overlays(folder / "augmentation", views or {})
+        _write(folder / "projection.json", projection)
+    _write(record, run, views or {}, folder / "augmentation")
     _forget(failure)
     return record
 
@@ -126,19 +131,6 @@ def write_run(
 def _forget(path: Path) -> None:
     with writing(path):
         path.unlink(missing_ok=True)
-
-
-def _write_overlays(case: Path, overlays: Mapping[str, bytes]) -> None:
-    for name, content in overlays.items():
-        # Overlays are named after their content: one that is there is the same.
-        if not (case / name).is_file():
-            write_bytes(case / name, content)
-
-
-def _forget_overlays(folder: Path, overlays: Mapping[str, bytes]) -> None:
-    """Removes those of an earlier record."""
-    for overlay in set(folder.glob("*.webp")) - {folder.parent / name for name in overlays}:
-        _forget(overlay)
 
 
 def predictions_digest(root: Path, case: str) -> str:

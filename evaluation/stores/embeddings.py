@@ -23,22 +23,14 @@ if TYPE_CHECKING:
     import torch
     from PIL import Image
 
-    Tensor = torch.Tensor
-
 FloatVectors = NDArray[np.float32]
 
-_EMBEDDINGS = Table(
-    name="embeddings",
-    key=("fingerprint TEXT NOT NULL", "image TEXT NOT NULL"),
-    values=("vector BLOB NOT NULL",),
-)
+_EMBEDDINGS = Table(name="embeddings", key="fingerprint TEXT, image TEXT", values="vector BLOB")
 _COSTS = Table(
     name="costs",
-    key=("fingerprint TEXT NOT NULL", "device TEXT NOT NULL"),
-    values=(
-        *("images INTEGER NOT NULL", "seconds REAL NOT NULL", "batch_size INTEGER NOT NULL"),
-        *("ms_per_image REAL", "resident_mb REAL", "device_mb REAL", "scope TEXT"),
-    ),
+    key="fingerprint TEXT, device TEXT",
+    values="images INTEGER, seconds REAL, batch_size INTEGER, "
+    "ms_per_image REAL NULL, resident_mb REAL NULL, device_mb REAL NULL, scope TEXT NULL",
 )
 _VECTOR = np.dtype("<f4")
 
@@ -52,10 +44,10 @@ class Embedder(Protocol):
     device: str
     """As PyTorch names it."""
 
-    def preprocess(self, image: Image.Image) -> Tensor:
+    def preprocess(self, image: Image.Image) -> torch.Tensor:
         """RGB photo to (3, H, W) float32; called from several threads."""
 
-    def embed_images(self, batch: Tensor) -> FloatVectors:
+    def embed_images(self, batch: torch.Tensor) -> FloatVectors:
         """(B, 3, H, W) float32 to (B, D) float32."""
 
 

@@ -7,7 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from evaluation.errors import DataError, ModelError, one_line
 from evaluation.records import Sample
-from evaluation.records.base import silent
+from evaluation.records.base import Record, silent
 from evaluation.stores.embeddings import Embedder, EmbeddingStore, FloatVectors
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ DECODERS, MOST_DECODERS = 2, 16
 """Threads that decode photos while the model works on the batch before, at least and at most."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class EmbeddingRun:
+class EmbeddingRun(Record, eq=False):
     """The embeddings that were asked for, and what they cost."""
 
     embeddings: FloatVectors
@@ -117,13 +116,6 @@ def embed(
     )
 
 
-def decode(samples: Sequence[Sample], classifier: Embedder, *, load: Load) -> torch.Tensor:
-    """The samples as the model takes them, (N, 3, H, W) float32."""
-    import torch
-
-    return torch.stack([classifier.preprocess(load(sample)) for sample in samples])
-
-
 def _embedded(
     batches: Iterator[tuple[Sequence[Sample], list[Future[torch.Tensor]]]], forward: AsFits
 ) -> Iterator[tuple[dict[str, FloatVectors], float]]:
@@ -197,24 +189,33 @@ class AsFits:
 
     def __call__(self, rows: Any) -> NDArray[Any]:
         """(N, ...) rows through the work; raises :class:`ModelError` when one does not fit."""
+        import torch
+
         parts, done = [], 0
         while done < len(rows):
-            few = rows[done : done + self.limit]
+            few, made = rows[done : done + self.limit], None
             before = self._clock()
-            made = self._tried(few)
+            try:
+                made = self._work(few)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
             if made is not None:
                 parts.append(made)
                 done += len(few)
                 if self._undecided and len(few) == self.limit:
                     self._compare(len(few) / (self._clock() - before))
-            elif len(few) > 1:
-                self.limit, self._undecided = len(few) // 2, False
-            else:
+                continue
+            # Out of the handler, whose traceback holds what the pass had allocated.
+            if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+                torch.cuda.empty_cache()
+            if len(few) == 1:
                 raise ModelError(
                     f"a single photo does not fit into the memory of {self._device}",
                     remedy="free some of it, or choose a smaller model, --device cpu or"
                     " --precision bf16",
                 )
+            self.limit, self._undecided = len(few) // 2, False
         return np.concatenate(parts)
 
     def _compare(self, speed: float) -> None:
@@ -230,20 +231,6 @@ class AsFits:
             self._fastest, self.limit = best, min(2 * self.limit, self._most)
         elif not faster:
             self.limit //= 2
-
-    def _tried(self, few: Any) -> NDArray[Any] | None:
-        """What is made of some; None when they do not fit into memory."""
-        import torch
-
-        try:
-            return self._work(few)
-        except (MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-        # Out of the handler, whose traceback holds what the pass had allocated.
-        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-            torch.cuda.empty_cache()
-        return None
 
 
 def is_out_of_memory(error: Exception) -> bool:

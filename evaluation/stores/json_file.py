@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import cattrs
 import cattrs.preconf.json
-from cattrs.gen import make_dict_structure_fn
 from cattrs.strategies import configure_union_passthrough
 
 from evaluation import errors
@@ -24,8 +23,6 @@ MISFITS = (
 """What reading a file of whatever content as a record can raise."""
 FARTHEST = 1e15
 """Beyond any number that this program writes: what is further overflows where it is squared."""
-
-
 _SCALARS = {float: "a number", int: "a whole number", bool: "true or false", str: "a text"}
 
 
@@ -46,10 +43,12 @@ for _scalar in _SCALARS:
     _CONVERTER.register_structure_hook(_scalar, _strict)
 # An option is a str, int, float or bool and stays what it was; JSON keeps them apart.
 configure_union_passthrough(Option | None, _CONVERTER)
-_CONVERTER.register_structure_hook_factory(
-    lambda kind: getattr(kind, "__dataclass_fields__", None) is not None,
-    lambda kind: make_dict_structure_fn(kind, _CONVERTER, _cattrs_forbid_extra_keys=True),
-)
+
+
+plain = _CONVERTER.unstructure
+"""A record as dictionaries, lists and scalars."""
+structured = _CONVERTER.structure
+"""What :func:`plain` gave, as a record again; cattrs says what does not fit."""
 
 
 def to_json(record: object, indent: int | None = 1) -> str:
@@ -58,16 +57,6 @@ def to_json(record: object, indent: int | None = 1) -> str:
         plain(record), sort_keys=True, indent=indent, ensure_ascii=False, allow_nan=False
     )
     return f"{text}\n"
-
-
-def plain(record: object) -> Any:
-    """A record as dictionaries, lists and scalars."""
-    return _CONVERTER.unstructure(record)
-
-
-def structured(content: Any, kind: type[T]) -> T:
-    """What :func:`plain` gave, as a record again; cattrs says what does not fit."""
-    return _CONVERTER.structure(content, kind)
 
 
 def read_plain(path: Path, kind: type[T]) -> T:

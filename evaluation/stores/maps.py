@@ -5,6 +5,7 @@ key names its ingredients (model fingerprint, image, head, method, settings), so
 never out of date, only unused.
 """
 
+import hashlib
 import io
 import json
 import zipfile
@@ -22,7 +23,7 @@ from evaluation.stores.sqlite_file import SqliteFile, Table
 
 ALGORITHMS = 1
 """Raised when this program changes what a method computes: older entries are then unused."""
-_ENTRIES = Table(name="entries", key=("key TEXT NOT NULL",), values=("content BLOB NOT NULL",))
+_ENTRIES = Table(name="entries", key="key TEXT", values="content BLOB")
 T = TypeVar("T")
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -34,8 +35,6 @@ def key_of(kind: str, **ingredients: object) -> str:
 
 def head_digest(head: Head) -> str:
     """SHA-256 over what a head computes with."""
-    import hashlib
-
     content = hashlib.sha256()
     layer = () if head.layer is None else (head.layer,)
     for array in (head.weight, head.bias, *layer):

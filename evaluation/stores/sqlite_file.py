@@ -43,17 +43,22 @@ Row = tuple[Any, ...]
 
 
 class Table(Record):
-    """A table of a file: its columns, each as SQL declares it."""
+    """A table of a file; columns as SQL declares them, between commas, NOT NULL unless they say."""
 
     name: str
-    key: tuple[str, ...]
+    key: str
     """The columns that tell rows apart."""
-    values: tuple[str, ...]
+    values: str
 
     @property
-    def columns(self) -> tuple[str, ...]:
+    def keys(self) -> list[str]:
+        """The names of the columns of the key."""
+        return [column.split()[0] for column in self.key.split(", ")]
+
+    @property
+    def columns(self) -> list[str]:
         """The names of all columns but the checksum's."""
-        return tuple(column.split()[0] for column in (*self.key, *self.values))
+        return [*self.keys, *(column.split()[0] for column in self.values.split(", "))]
 
     @property
     def names(self) -> str:
@@ -63,9 +68,10 @@ class Table(Record):
     @property
     def schema(self) -> str:
         """The statement that creates it."""
-        columns = ", ".join((*self.key, *self.values, "checksum INTEGER NOT NULL"))
-        keys = ", ".join(self.columns[: len(self.key)])
-        return f"CREATE TABLE {self.name} ({columns}, PRIMARY KEY ({keys})) WITHOUT ROWID"
+        every = f"{self.key}, {self.values}, checksum INTEGER".split(", ")
+        columns = (own if own.endswith(" NULL") else f"{own} NOT NULL" for own in every)
+        key = f"PRIMARY KEY ({', '.join(self.keys)})"
+        return f"CREATE TABLE {self.name} ({', '.join(columns)}, {key}) WITHOUT ROWID"
 
 
 def _checksum(*values: object) -> int:
@@ -148,33 +154,28 @@ class SqliteFile:
         """
         columns = table.columns
         where = " AND ".join(f"{name} = ?" for name in columns[: len(given)]) or "1"
-        if last is None:
-            yield from self._sound(table, where, given, sound)
-            return
-        remaining = list(dict.fromkeys(last))
-        for start in range(0, len(remaining), _KEYS_PER_QUERY):
-            keys = remaining[start : start + _KEYS_PER_QUERY]
-            some = f"{where} AND {columns[len(given)]} IN ({', '.join('?' * len(keys))})"
-            yield from self._sound(table, some, (*given, *keys), sound)
-
-    def _sound(
-        self, table: Table, where: str, given: Sequence[object], sound: Callable[[Row], bool]
-    ) -> list[Row]:
-        # Every name in the statement is the program's own.
-        query = f"SELECT {table.names}, checksum_of({table.names}) = checksum FROM {table.name}"  # noqa: S608
-        with self.reporting():
-            rows = self._asked(f"{query} WHERE {where}", given)
-            verdicts = [bool(row[-1]) and sound(row[:-1]) for row in rows]
-            if not all(verdicts):
-                keys = [row[: len(table.key)] for row in rows]
-                self._heal(table, where, given, list(compress(keys, map(not_, verdicts))))
-        return [row[:-1] for row in compress(rows, verdicts)]
+        wanted = None if last is None else list(dict.fromkeys(last))
+        for start in range(0, 1 if wanted is None else len(wanted), _KEYS_PER_QUERY):
+            some, values = where, list(given)
+            if wanted is not None:
+                keys = wanted[start : start + _KEYS_PER_QUERY]
+                some += f" AND {columns[len(given)]} IN ({', '.join('?' * len(keys))})"
+                values += keys
+            # Every name in the statement is the program's own.
+            query = f"SELECT {table.names}, checksum_of({table.names}) = checksum FROM {table.name}"  # noqa: S608
+            with self.reporting():
+                rows = self._asked(f"{query} WHERE {some}", values)
+                verdicts = [bool(row[-1]) and sound(row[:-1]) for row in rows]
+                if not all(verdicts):
+                    bad = [row[: len(table.keys)] for row in compress(rows, map(not_, verdicts))]
+                    self._heal(table, some, values, bad)
+            yield from (row[:-1] for row in compress(rows, verdicts))
 
     def _heal(self, table: Table, where: str, given: Sequence[object], bad: Sequence[Row]) -> None:
         # Writing into a file whose pages are damaged would damage others.
         if (state := self._asked("PRAGMA quick_check(1)")[0][0]) != "ok":
             raise sqlite3.DatabaseError(state)
-        keys = " AND ".join(f"{name} IS ?" for name in table.columns[: len(table.key)])
+        keys = " AND ".join(f"{name} IS ?" for name in table.keys)
         with self.transaction():
             self._connection.executemany(f"DELETE FROM {table.name} WHERE {keys}", bad)  # noqa: S608
             wrong = f"{where} AND checksum_of({table.names}) IS NOT checksum"
@@ -240,7 +241,7 @@ class SqliteFile:
                     continue
                 # One of an earlier version, whose rows get their checksums.
                 columns = [row[1] for row in self._asked(f"PRAGMA table_info({table.name})")]
-                if columns != list(table.columns):
+                if columns != table.columns:
                     raise self._foreign(f"has another table {table.name} than this program's")
                 column = "checksum INTEGER NOT NULL DEFAULT 0"
                 self._asked(f"ALTER TABLE {table.name} ADD COLUMN {column}")

@@ -93,8 +93,9 @@ def _from_csv(path: Path) -> Predictions:
             head, *rows = csv.reader(file)
     except (ValueError, csv.Error) as error:
         raise _no_table(path, f"cannot be read ({one_line(error)})") from error
-    numbers = [row[3:] for row in rows]
-    return _table(_classes(head, path), [row[0] for row in rows], [row[1] for row in rows], numbers)
+    classes = _classes(head, path)
+    numbers = [[float(probability) for probability in row[3:]] for row in rows]
+    return _table(classes, [row[0] for row in rows], [row[1] for row in rows], numbers)
 
 
 def _from_parquet(path: Path) -> Predictions:

@@ -10,11 +10,11 @@ is read in ``dataset_spec`` for ``[dataset]`` and ``[split]``, ``model_spec`` fo
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.errors import ConfigError, Mistake, meant, one_line
 from evaluation.records import AnswerSpec, Case, ExplainSpec, Study, Threshold
+from evaluation.records.base import Record
 from evaluation.records.lists import OF_CASES
 from evaluation.study.dataset_spec import read_dataset, read_split, refuse_no_training
 from evaluation.study.model_spec import read_models, refuse_unknown_prompts
@@ -25,14 +25,9 @@ SCHEMA = 1
 """Version of the study files that this program reads."""
 SHIPPED = Path(__file__).parent.parent / "studies"
 """The studies that come with the program."""
-ENGLISH = "english.toml"
-"""Beside study.toml: what its texts are in English, for the report's English pages."""
-FRENCH = "french.toml"
-"""Beside study.toml: what its class names mean in French, for readers who search in French."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StudySummary:
+class StudySummary(Record):
     """A study as a list shows it; a broken one has an ``error`` and perhaps no title."""
 
     name: str
@@ -45,14 +40,11 @@ class StudySummary:
 def load_study(name_or_path: str, *, data_root: Path | None = None) -> Study:
     """Read a study.
 
-    Args:
-        name_or_path: A path of a study file or of its folder, or else a name: that of a folder
-            of ``./studies``, or of the studies that come with the program.
-        data_root: Replaces the root that the study declares.
+    It is given by the path of its file or folder, or else by a name: that of a folder of
+    ``./studies``, or of the studies that come with the program.  ``data_root`` replaces the root
+    that the study declares.
 
-    Raises:
-        ConfigError: With every mistake of the study and of its prompt sets.
-
+    Raises :class:`ConfigError`: with every mistake of the study and of its prompt sets.
     """
     file = _find(name_or_path)
     mistakes: list[Mistake] = []
@@ -107,9 +99,6 @@ def _find(name_or_path: str) -> Path:
     raise ConfigError([Mistake(file=name_or_path, key="", problem=problem, remedy=remedy)])
 
 
-# ------------------------------------------------------------------------ study
-
-
 def _study(file: Path, data_root: Path | None, mistakes: list[Mistake]) -> Study | None:
     raw = read_toml(file, mistakes)
     if raw is None:
@@ -150,8 +139,8 @@ def _study(file: Path, data_root: Path | None, mistakes: list[Mistake]) -> Study
         reference=reference,
         explain=table.table("explain").record(ExplainSpec) if "explain" in raw else None,
         answer=_answer(table, [*(model.name for model in models), *cases], reference),
-        translations=_translations(file.with_name(ENGLISH), mistakes),
-        glosses=_translations(file.with_name(FRENCH), mistakes),
+        translations=_translations(file.with_name("english.toml"), mistakes),
+        glosses=_translations(file.with_name("french.toml"), mistakes),
     )
 
 

@@ -9,8 +9,6 @@ from evaluation.records import ModelSpec, PromptSet
 from evaluation.records.study import Derive
 from evaluation.study.toml_table import SLUG, Table, read_toml
 
-_PLACEHOLDER = ": to be described"
-
 
 def read_prompt_sets(study: Table, models: Sequence[ModelSpec]) -> tuple[PromptSet, ...]:
     """The prompt sets that a study names, in its order; those that cannot be read are noted.
@@ -55,7 +53,7 @@ def _prompt_set(name: str, table: Table) -> PromptSet:
         for label in classes.raw
     }
     for label, sentences in texts.items():
-        if f"{label}{_PLACEHOLDER}" in sentences:
+        if f"{label}: to be described" in sentences:
             classes.wrong(
                 label,
                 "still the placeholder that `veille new` once wrote",

@@ -13,9 +13,7 @@ SCHEMA = 1
 def load_reference(path: Path) -> Reference:
     """Read a file of published figures; one that its source does not give is None.
 
-    Raises:
-        ConfigError: With every mistake of the file.
-
+    Raises :class:`ConfigError`: with every mistake of the file.
     """
     mistakes: list[Mistake] = []
     raw = read_toml(path, mistakes)

@@ -5,7 +5,6 @@ import importlib.util
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -16,6 +15,7 @@ import tomlkit
 from evaluation.errors import VeilleError
 from evaluation.files import replacing, write_bytes, writing
 from evaluation.records import Option, PromptSet
+from evaluation.records.base import Record
 from evaluation.study.toml_table import SLUG
 
 _WORDNET = re.compile(r"n\d{8}")
@@ -86,8 +86,7 @@ _SHARES = "test_share = 0.2 # or test_per_class = 30\nvalidation_share = 0.2\n"
 _REPEATS = "repeats = {} # other draws, since few test photos separate little; or folds = 5\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Record):
     """What a new study is to say."""
 
     name: str
@@ -98,11 +97,11 @@ class Plan:
     """Class to its name as a text encoder should read it."""
     dataset: Mapping[str, Option]
     """Keys of ``[dataset]`` beside the licence and the origin."""
-    split: Mapping[str, Option] = field(default_factory=dict)
+    split: Mapping[str, Option]
     """Keys of ``[split]`` beside the seed and the shares."""
-    trains: bool = True
+    trains: bool
     """Whether there are photos to train on."""
-    repeats: int = 0
+    repeats: int
     """Other splits that are drawn of the photos."""
 
 

@@ -663,6 +663,5 @@ def test_the_shipped_study_declares_its_archive() -> None:
 def test_the_real_table_is_what_the_study_declares(flipkart_root: Path) -> None:
     """The sample at hand lists 1050 photos; those that its folder lacks are named."""
     spec = load_study("flipkart").dataset
-    photos = fetching._listed(spec, flipkart_root)
-    assert len(photos) == spec.rows
-    assert len(fetching._absent(photos, flipkart_root)) == 3
+    state = fetching._state(spec, flipkart_root)
+    assert (state.photos, len(state.missing)) == (spec.rows, 3)

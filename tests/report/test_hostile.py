@@ -19,7 +19,7 @@ from evaluation.report.site.policy import site_policy
 from evaluation.report.site.render import navigation, render
 from evaluation.report.site.sites import fill_nav
 from evaluation.stores import artefacts
-from evaluation.stores.pictures import own_picture
+from evaluation.stores.trust import own_picture
 from tests.report import builder, explained
 from tests.report import hostile as hostile_fields
 from tests.report.conftest import TEMPLATES, placeholder, write_artefacts

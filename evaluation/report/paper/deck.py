@@ -40,7 +40,7 @@ from evaluation.report.study.slices import slices
 from evaluation.report.study.strays import strays
 from evaluation.report.study.texts import contrast, contrast_table, drawing, side_by_side
 from evaluation.report.study.view import Photos, StudyView, best, bounds, shown, shows_photos
-from evaluation.stores.pictures import own_picture
+from evaluation.stores.trust import own_picture
 
 _CHARTED = 14
 """Classes that a chart, a drawing or a confusion matrix on a slide holds."""

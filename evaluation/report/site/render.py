@@ -19,7 +19,7 @@ from evaluation.report.site.policy import alone_policy
 from evaluation.report.study import maps, trainings
 from evaluation.report.study.confusions import matrix_files
 from evaluation.report.study.view import Photos, StudyView, check_photos, shows_photos
-from evaluation.stores.pictures import own_picture
+from evaluation.stores.trust import own_picture
 
 Content = str | bytes | Path
 """The text of a page, what a file holds, or the file to copy."""

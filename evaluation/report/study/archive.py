@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from evaluation.stores.pictures import CASE, PICTURE, RECORD, require_own
+from evaluation.stores.trust import CASE, PICTURE, RECORD, require_own
 
 KINDS = {
     ".json": zipfile.ZIP_DEFLATED,

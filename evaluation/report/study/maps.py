@@ -20,7 +20,7 @@ from evaluation.report.kit.language import message, t
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import photo as small_photo
 from evaluation.report.study.view import StudyView
-from evaluation.stores.pictures import own_picture
+from evaluation.stores.trust import own_picture
 
 _FOCUSED, _SPREAD = 0.15, 0.35
 """Shares of what was seen that hold half of a map: below, it is called focused; above, spread.

@@ -12,7 +12,7 @@ from evaluation.report.kit.language import t
 from evaluation.report.kit.tables import Col, head, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
-from evaluation.stores.pictures import own_picture
+from evaluation.stores.trust import own_picture
 
 FOLDER = "augmentation"
 

@@ -1,9 +1,13 @@
-"""Whether the records of a study are about the same cases, classes and photos.
+"""What of an artefact folder is to be trusted.
 
-Each file is a valid record by itself when it comes here.  What is edited by hand, copied from
-another study or left of another run is found here, before anything is drawn from it.
+Which files are this program's own, by name, by place and by content: nothing else is ever
+published, not another file that lies there, not what a link leads to.  And whether the records of
+a study are about the same cases, classes and photos: each is a valid record by itself when it comes
+here; what is edited by hand, copied from another study or left of another run is found here, before
+anything is drawn from it.
 """
 
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,9 +18,31 @@ from pathlib import Path
 from typing import Any
 
 from evaluation import records
-from evaluation.errors import SCORE_AGAIN, ArtefactError, quoted
-from evaluation.stores.pictures import CASE, FAILURE, FILES, require_name
+from evaluation.errors import SCORE_AGAIN, ArtefactError, one_line, quoted
 from evaluation.stores.tables import table_file
+
+_MAPS_AGAIN = "run `veille explain STUDY` to write it anew"
+FILES: Mapping[type, tuple[str, str, str]] = {
+    records.StudyRecord: ("name", "study.json", SCORE_AGAIN),
+    records.StudyComparison: ("study", "comparison.json", SCORE_AGAIN),
+    records.Drift: ("study", "drift.json", "run `veille drift` to write it anew"),
+    records.RunRecord: ("case", "run.json", SCORE_AGAIN),
+    records.Projection: ("case", "projection.json", SCORE_AGAIN),
+    records.CaseExplanation: ("case", "attention.json", _MAPS_AGAIN),
+    records.ExplainFailure: ("case", "attention-failure.json", _MAPS_AGAIN),
+    records.Suggestion: ("case", "suggestion.json", "run `veille suggest STUDY` to write it anew"),
+}
+"""Of each record: the field that names its folder, its file, and how to write it anew."""
+FAILURE = "failure.json"
+"""The RunRecord of a later attempt that failed."""
+CASE = re.compile(r"[a-z0-9-]+(/[a-z0-9-]+){1,3}")
+"""The id of a case: its study, its model, and its texts where it reads some."""
+RECORD = re.compile(
+    "|".join(re.escape(name) for name in (FAILURE, *(name for _, name, _ in FILES.values())))
+    + r"|(predictions|validation)\.(csv|parquet)"
+)
+PICTURE = re.compile(r"(photos|attention|suggestion|augmentation)/[\w-]+\.webp")
+_STARTS = {".json": b"{", ".csv": b"", ".parquet": b"PAR1", ".webp": b"RIFF"}
 
 _KINDS = {"label": "class", "predicted": "class", "sample_id": "photo", "case": "case"}
 """What fields of any record name."""
@@ -32,6 +58,49 @@ _OTHERS = (records.Threshold, records.MissingPhoto, records.ReferenceScores)
 """Records that name cases as the study file does, or classes that a study may lack."""
 _Known = Mapping[str, set[Any]]
 """What the study has, of each kind."""
+
+
+def require_name(name: str, where: Path) -> None:
+    """Raises :class:`ArtefactError` for a picture that this program would not have named so."""
+    if not PICTURE.fullmatch(name):
+        raise _wrong(
+            where, f"names the picture {quoted([name])}, which this program does not write"
+        )
+
+
+def own_picture(folder: Path, name: str, root: Path) -> Path:
+    """A picture that a record of this program names, in the folder of the record.
+
+    Raises :class:`ArtefactError` as :func:`require_name` and :func:`require_own` do.
+    """
+    require_name(name, folder)
+    require_own(folder / name, root)
+    return folder / name
+
+
+def require_own(path: Path, root: Path) -> None:
+    """Raises :class:`ArtefactError` for a file that exists and is not what its name says.
+
+    One that does not exist is left to its reader.  ``root`` is the folder of the artefacts, from
+    which no link may lead away.
+    """
+    what = ""
+    try:
+        if not path.exists():
+            return
+        if not path.resolve().is_relative_to(root.resolve()):
+            what = "leads out of the folder of the artefacts"
+        elif not path.is_dir():
+            with path.open("rb") as file:
+                start = file.read(12)
+            expected = _STARTS.get(path.suffix)
+            webp = path.suffix != ".webp" or start[8:] == b"WEBP"
+            if expected is None or not start.lstrip().startswith(expected) or not webp:
+                what = f"is no {path.suffix.lstrip('.').upper() or 'file'} of this program"
+    except (OSError, ValueError, RuntimeError) as error:  # links in a circle, among others
+        what = f"cannot be read ({one_line(error)})"
+    if what:
+        raise ArtefactError(what, where=path, remedy=f"remove it, then {SCORE_AGAIN}")
 
 
 def check_study(study: records.StudyRecord, folder: Path) -> None:
@@ -90,8 +159,6 @@ def _check_run(
 ) -> None:
     if (run.study, study.name) != (study.name, run.case.split("/")[0]):
         raise _wrong(path, f"is about the study {quoted([run.study])}")
-    if path.parent != path.parents[run.case.count("/") + 1] / run.case:
-        raise _wrong(path, f"is about the case {quoted([run.case])}")
     if run.status == "ok":
         _same_classes(run.classes, study.classes, path)
         size = len(run.classes)
