@@ -86,10 +86,11 @@ def ends_in_pool(model: Explainable, trunk: Trunk, layer: SpatialLayer) -> bool:
     noise = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
     features, expected = last_features(model, noise, layer)
     try:
-        found = to_array(Tail(trunk).forward(torch.from_numpy(features)))
+        embeddings = to_array(Tail(trunk).forward(torch.from_numpy(features)))
     except RuntimeError:  # other channels than it projects
         return False
-    return found.shape == expected.shape and bool(np.allclose(found, expected, 1e-3, 1e-5))
+    same = embeddings.shape == expected.shape
+    return same and bool(np.allclose(embeddings, expected, 1e-3, 1e-5))
 
 
 def last_features(

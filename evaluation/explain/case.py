@@ -104,7 +104,7 @@ class _Work:
     total: int = 0
     """Forward passes that are planned."""
     _done: int = 0
-    _told: int = 0
+    _shown: int = 0
 
     @property
     def spec(self) -> ExplainSpec:
@@ -135,8 +135,8 @@ class _Work:
 
     def tell(self, done: int) -> None:
         # A method is tried out before its turn: what is told never goes back.
-        self._told = max(self._told, min(done, self.total))
-        self.advance(f"attention maps of {self.stamp['case']}", self._told, self.total)
+        self._shown = max(self._shown, min(done, self.total))
+        self.advance(f"attention maps of {self.stamp['case']}", self._shown, self.total)
 
     # -------------------------------------------------------------------- methods
 

@@ -173,9 +173,6 @@ def mean_metric(name: str, values: FloatArray, *, seed: int = 0) -> Metric:
     return Metric(name=name, value=mean, low=low, high=high, n=count, method="bootstrap-percentile")
 
 
-# -------------------------------------------------------------------- randomisation
-
-
 @contextmanager
 def randomised(tower: torch.nn.Module, share: float, *, seed: int = 0) -> Iterator[None]:
     """The tower with the last ``share`` of its weights shuffled; as it was, afterwards.

@@ -114,8 +114,7 @@ class Published(Record):
         if (path := self._here(offline=loading.offline)) is not None:
             return path
         remote = self.announced()
-        announced.download(remote, what=self.what, progress=loading.progress)
-        with announced.placed(remote, what=self.what):
+        with announced.placed(remote, what=self.what, progress=loading.progress):
             return self.settled(remote)
 
 

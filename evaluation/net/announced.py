@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.errors import DownloadError, WeightsUnavailable, one_line
-from evaluation.net.download import Wanted
-from evaluation.net.download import download as transfer
+from evaluation.net.download import Wanted, download
 from evaluation.records.base import silent
 
 Progress = Callable[[str, int, int], None]
@@ -45,10 +44,13 @@ class RemoteFile(Wanted):
     largest: int = LARGEST
 
 
-def download(remote: RemoteFile, *, what: str, progress: Progress = silent) -> Path:
-    """Fetches a file whole, going on from an earlier attempt; :func:`placed` puts it in place.
+@contextlib.contextmanager
+def placed(remote: RemoteFile, *, what: str, progress: Progress = silent) -> Iterator[None]:
+    """While a library makes an entry of its cache of a file, which is fetched whole and in place.
 
-    Returns where it is: its place when it was there already, or the partial file, complete.
+    What an earlier attempt left is not fetched again.  The library may ask its server once more.
+    If that fails, the file is taken back, so that the cache holds nothing that the library would
+    not have put there.
 
     Raises :class:`WeightsUnavailable`: it did not come whole; what came is kept for the next
     attempt, unless its checksum is wrong.
@@ -59,28 +61,15 @@ def download(remote: RemoteFile, *, what: str, progress: Progress = silent) -> P
     with fetching(what):
         remote.target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{remote.target}.lock"):
-            if remote.place.is_file():
-                return remote.place
+            fresh = not remote.place.is_file()
             # An earlier run may have fetched it, and a library not put it in its place.
             here = remote.target.stat().st_size if remote.target.is_file() else None
-            if here is None or remote.size not in (None, here):
+            if fresh and (here is None or remote.size not in (None, here)):
                 label, total = f"downloading {what} (MB)", max(1, (remote.size or 0) // MEGABYTE)
                 wanted = replace(remote, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT)
-                transfer(wanted, progress=lambda done, _: progress(label, done // MEGABYTE, total))
-            if remote.digest:
+                download(wanted, progress=lambda done, _: progress(label, done // MEGABYTE, total))
+            if fresh and remote.digest:
                 _check(remote, what)
-    return remote.target
-
-
-@contextlib.contextmanager
-def placed(remote: RemoteFile, *, what: str) -> Iterator[None]:
-    """While a library makes an entry of its cache of a file that was fetched.
-
-    The library may ask its server once more.  If that fails, the file is taken back, so that
-    the cache holds nothing that the library would not have put there.
-    """
-    fresh = not remote.place.is_file()
-    with fetching(what):
         if fresh:
             remote.place.parent.mkdir(parents=True, exist_ok=True)
             remote.target.replace(remote.place)
@@ -125,9 +114,6 @@ def _check(remote: RemoteFile, what: str) -> None:
             remedy="run again; if it says so again, the server or a proxy alters the file",
             reason="altered",
         )
-
-
-# -------------------------------------------------------------------------- errors
 
 
 def http_status(error: BaseException) -> int | None:

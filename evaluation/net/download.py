@@ -160,7 +160,10 @@ def _attempt(wanted: Wanted, part: Part, announce: Announce, progress: Progress)
         headers["Range"] = f"bytes={part.size}-"
         if part.validator:
             headers["If-Range"] = part.validator
-    with _told(wanted.url, part), open_url(wanted.url, headers, timeout=wanted.timeout) as response:
+    with (
+        _judging(wanted.url, part),
+        open_url(wanted.url, headers, timeout=wanted.timeout) as response,
+    ):
         # Where the answer starts in the file, and how long the file is.
         done, total = 0, wanted.size or whole_number(response.headers.get("Content-Length"))
         if response.status == http.client.PARTIAL_CONTENT:
@@ -210,7 +213,7 @@ def _refuse_size(wanted: Wanted, part: Part, done: int, total: int | None) -> No
 
 
 @contextlib.contextmanager
-def _told(url: str, part: Part) -> Iterator[None]:
+def _judging(url: str, part: Part) -> Iterator[None]:
     """Tells what may pass (:class:`_Interrupted`) from what will not (:class:`DownloadError`)."""
     refused = partial(DownloadError, where=url, remedy=_OTHERWISE)
     try:

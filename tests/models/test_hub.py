@@ -24,7 +24,7 @@ from PIL import Image
 from evaluation.cli import main
 from evaluation.errors import WeightsUnavailable
 from evaluation.models import Loading, availability, fetch, hub, load_model
-from evaluation.net.announced import download
+from evaluation.net.announced import placed
 from evaluation.records import ModelSpec
 from tests.models.hub_server import LARGE, Fault, HubServer, serving
 from tests.studies import tiny_model, write_study
@@ -397,7 +397,8 @@ def test_a_partial_file_of_another_version_is_dropped(server: HubServer, tmp_pat
     url = f"{server.endpoint}/w.bin"
     remote = hub.PlainFile(what="w", url=url, target=tmp_path / "w.bin").announced()
     remote.target.write_bytes(b"y" * 2000)
-    assert download(remote, what="w").read_bytes() == b"x" * 1000
+    with placed(remote, what="w"):
+        assert remote.place.read_bytes() == b"x" * 1000
 
 
 def test_digests_are_read_in_addresses() -> None:

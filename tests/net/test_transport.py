@@ -50,8 +50,8 @@ def test_weights_stand_the_same_servers(kind: str, tmp_path: Path) -> None:
             place=tmp_path / "w.pt",
             target=tmp_path / "w.pt.fetched",
         )
-        with pytest.raises(WeightsUnavailable) as caught:
-            announced.download(remote, what="w")
+        with pytest.raises(WeightsUnavailable) as caught, announced.placed(remote, what="w"):
+            pass
     assert "local file" in _line(caught.value) or "checksum" in str(caught.value)
     assert not (tmp_path / "w.pt").exists()
 

@@ -32,7 +32,7 @@ from evaluation.files import replacing
 from evaluation.models.base import Loading, Watch
 from evaluation.models.checkpoints import tensors_digest
 from evaluation.models.devices import pick_device
-from evaluation.models.supervised.schedule import best_of, chosen_of, is_over, record_of, told
+from evaluation.models.supervised.schedule import best_of, chosen_of, is_over, record_of, summary_of
 from evaluation.models.supervised.trainer import Trainer
 from evaluation.models.supervised.trunks import Trunk, below
 
@@ -130,7 +130,7 @@ def _train(trainer: Trainer, file: Path, saved: _Saved | None, watch: Watch) -> 
         trainer.restore(tensors)
     epochs = [records.TrainingEpoch(**epoch) for epoch in info["epochs"]]
     if epochs:
-        watch(len(epochs), trainer.plan.epochs, told(epochs[-1]))
+        watch(len(epochs), trainer.plan.epochs, summary_of(epochs[-1]))
     while not is_over(epochs, trainer.plan):
         clock = time.perf_counter()
         epochs.append(trainer.run_epoch(len(epochs) + 1))
@@ -140,7 +140,7 @@ def _train(trainer: Trainer, file: Path, saved: _Saved | None, watch: Watch) -> 
         info["epochs"] = [asdict(epoch) for epoch in epochs]
         info["seconds"] += time.perf_counter() - clock
         _write(file, info, {**trainer.tensors(), **best})
-        watch(len(epochs), trainer.plan.epochs, told(epochs[-1]))
+        watch(len(epochs), trainer.plan.epochs, summary_of(epochs[-1]))
     record = record_of(
         "finetune",
         epochs,

@@ -260,6 +260,6 @@ def _trained(
                 if schedule.best_of(epochs) is epoch:
                     kept = layer.weight.detach().double(), layer.bias.detach().double()
                 done, total = len(runs) * plan.epochs + number, len(decays) * plan.epochs
-                watch(done, total, schedule.told(epoch))
+                watch(done, total, schedule.summary_of(epoch))
             runs[decay] = epochs, kept[0].numpy(), kept[1].numpy()
     return runs

@@ -70,7 +70,7 @@ def require_finite(loss: float, *, epoch: int, plan: Plan, where: object) -> Non
         )
 
 
-def told(epoch: TrainingEpoch) -> str:
+def summary_of(epoch: TrainingEpoch) -> str:
     """An epoch's numbers for the progress bar."""
     text = f"loss {epoch.train_loss:.3f}, accuracy {epoch.train_accuracy:.3f}"
     if epoch.validation_accuracy is None:

@@ -119,9 +119,6 @@ def _of_timm(name: str, _where: str) -> _Built:
     return module, dim, (heads,) if isinstance(heads, str) else tuple(heads), how
 
 
-# --------------------------------------------------------------------- weights
-
-
 def load_trunk(spec: ModelSpec, loading: Loading) -> Trunk:
     """A trunk with the weights that the study declares, downloaded if they are not here.
 
