@@ -144,12 +144,12 @@ class Trainer:
                 part.train()
                 for norm in () if part is self._network else _norms(part):
                     norm.eval()
-            for step, (batch, images) in enumerate(self._decoded(batches)):
+            for step, images in enumerate(self._decoded(batches)):
                 rate = self.plan.rate((number - 1) * count + step, count)
                 pixels = self._stack([self._view(image, number) for image in images])
-                loss, right = self._step(pixels, self._truth(batch), rate)
+                loss, right = self._step(pixels, self._truth(batches[step]), rate)
                 require_finite(loss, epoch=number, plan=self.plan, where=self._spec.name)
-                loss_sum += loss * len(batch)
+                loss_sum += loss * len(images)
                 hits += right
         numbers: dict[str, float] = {}
         if held_out := self._photos.validation:
@@ -220,7 +220,7 @@ class Trainer:
         rows, size = [], self.plan.batch_size
         batches = [part[start : start + size] for start in range(0, len(part), size)]
         with torch.inference_mode():
-            for _, images in self._decoded(batches):
+            for images in self._decoded(batches):
                 pixels = self._stack([self._transform(image) for image in images])
                 rows.append(module(pixels).float().cpu())
         return torch.cat(rows)
@@ -228,12 +228,10 @@ class Trainer:
     def _stack(self, pixels: Sequence[torch.Tensor]) -> torch.Tensor:
         return torch.stack(list(pixels)).to(self.device, memory_format=torch.channels_last)
 
-    def _decoded(
-        self, batches: Sequence[Sequence[records.Sample]]
-    ) -> Iterator[tuple[Sequence[records.Sample], list[Image.Image]]]:
-        """Batches with their photos, which threads decode one batch ahead."""
-        for batch, photos in in_advance(batches, self._photos.load, DECODERS):
-            yield batch, [photo.result() for photo in photos]
+    def _decoded(self, batches: Sequence[Sequence[records.Sample]]) -> Iterator[list[Image.Image]]:
+        """The photos of batches, which threads decode one batch ahead."""
+        for _, photos in in_advance(batches, self._photos.load, DECODERS):
+            yield [photo.result() for photo in photos]
 
 
 def last_parts(trunk: nn.Module, blocks: int) -> list[nn.Module]:
