@@ -11,10 +11,6 @@ from evaluation.report.study.here import Here
 from evaluation.report.study.photos import PARTS, photo
 from evaluation.report.study.view import MANY
 
-_SHOWN = 30
-"""Photos of the test that are shown at once; the rest, and the other parts, are folded."""
-_KINDS = 12
-"""Sub-categories that are shown at once."""
 _OF_A_KIND = 6
 """Photos of a sub-category."""
 
@@ -40,14 +36,12 @@ def build(here: Here, label: str) -> Mapping[str, Any]:
         "label": label,
         "n": len(cards),
         "others": view.study.classes if len(view.study.classes) <= MANY else (),
-        "kinds": kinds[:_KINDS],
-        "rarer": kinds[_KINDS:],
+        "kinds": kinds,
         "parts": [
             {
                 "anchor": fold,
                 "title": wording.sentence_case(t(PARTS[fold])),
                 "n": len(photos),
-                "shown": _SHOWN if fold == "test" else 0,
                 "photos": [photo(here, card) for card in photos] if view.photos_shown else [],
             }
             for fold, photos in parts.items()

@@ -8,7 +8,7 @@ from typing import Any
 from evaluation.records import FOLDS, Fold, MissingPhoto
 from evaluation.report.kit import charts, wording
 from evaluation.report.kit.charts import Chart
-from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.language import message, t
 from evaluation.report.kit.page import Claim, claim
 from evaluation.report.kit.tables import Cell, Col, Table, counted, head, table
 from evaluation.report.study.here import Here
@@ -17,7 +17,6 @@ from evaluation.report.study.photos import PARTS, alike, photo
 from evaluation.report.study.view import MANY, StudyView
 
 _COVER = 4
-_TOP_SUBCATEGORIES = 6
 
 
 def build(here: Here) -> Mapping[str, Any]:
@@ -52,8 +51,6 @@ def _card(here: Here, label: str) -> Mapping[str, Any]:
     cover = [card for card in cards if card.fold == "test"] or list(cards)
     # Photos spread over the class say more of it than its first four.
     step = max(1, len(cover) // _COVER)
-    named = [name for name, _ in _named(here.view, label)]
-    rest = len(named) - _TOP_SUBCATEGORIES
     return {
         "label": label,
         "n": len(cards),
@@ -61,8 +58,7 @@ def _card(here: Here, label: str) -> Mapping[str, Any]:
         "cover": [photo(here, card) for card in cover[::step][:_COVER]]
         if here.view.photos_shown
         else [],
-        "subcategories": named[:_TOP_SUBCATEGORIES],
-        "more": t("et {rest}", rest=nt(rest, "{n} autre", "{n} autres")) if rest > 0 else "",
+        "subcategories": [name for name, _ in _named(here.view, label)],
     }
 
 

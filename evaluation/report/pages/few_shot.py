@@ -7,14 +7,12 @@ from typing import Any
 from evaluation.records import FewShot, FewShotPoint
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.charts import LINES, Chart, chart, learning_plot
-from evaluation.report.kit.language import message, t
+from evaluation.report.kit.language import t
 from evaluation.report.kit.page import Part
 from evaluation.report.kit.tables import Cell, Col, Kind, Table, absent, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, interval_said, trace, trace_vectors
 from evaluation.report.study.worth import METHODS
-
-ALL = message("toutes")
 
 Titles = Mapping[str, str]
 """Method of a curve to its name."""
@@ -62,7 +60,7 @@ def _model(here: Here, model: FewShot) -> Mapping[str, Any]:
 
 
 def _shots(point: FewShotPoint) -> str:
-    return t(ALL) if point.shots is None else wording.count(point.shots)
+    return t("toutes") if point.shots is None else wording.count(point.shots)
 
 
 def _chart(view: StudyView, model: FewShot, id_: str, titles: Titles, tip: str) -> Chart:

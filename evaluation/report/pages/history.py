@@ -12,9 +12,6 @@ from evaluation.report.study.here import Here
 from evaluation.report.study.photos import titled
 from evaluation.report.study.view import trace
 
-SHOWN = 24
-"""Photos that a case won or lost, at most."""
-
 
 def build(here: Here) -> Mapping[str, Any] | None:
     """What the template prints; None while no state was kept."""
@@ -109,5 +106,6 @@ def _changes(here: Here, state: KeptState, id_: str) -> Table:
 
 
 def _links(here: Here, ids: tuple[str, ...]) -> list[tuple[str, str]]:
-    cards = [here.view.cards[sample] for sample in ids[:SHOWN] if sample in here.view.cards]
+    # The first are enough to look at.
+    cards = [here.view.cards[sample] for sample in ids[:24] if sample in here.view.cards]
     return [(titled(card), here.photo(card.id)) for card in cards]

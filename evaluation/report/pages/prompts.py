@@ -24,9 +24,6 @@ SOURCES = {
     "interaction": message("Interaction"),
 }
 
-_MANY = 24
-"""A longer table of texts is folded."""
-
 
 def build(here: Here) -> Mapping[str, Any] | None:
     """What the template prints; None when nothing is known of the prompt sets but their scores."""
@@ -77,8 +74,7 @@ def _model(
                 {
                     "anchor": f"textes-{view.case_slugs[case]}",
                     "set": here.texts(case),
-                    # How many there are, if many.
-                    "folded": len(effects) if len(effects) > _MANY else 0,
+                    "texts": len(effects),
                     "table": _effects_table(here, case, effects),
                 }
                 for case, effects in diagnosis.effects.items()
