@@ -159,6 +159,9 @@ class _Data:
         classes = {label: i for i, label in enumerate(self.view.study.classes)}
         labels = [classes[card.label] for card in cards]
         kinds = {name: i for i, name in enumerate(self.subcategories)}
+        listed = {
+            str(i): self.maps[card.id] for i, card in enumerate(cards) if card.id in self.maps
+        }
         return {
             "study": self.view.folder,
             "start": start,
@@ -186,7 +189,7 @@ class _Data:
                 }
                 for shares, predicted in self.said
             ],
-            **({"maps": listed} if (listed := self._maps(start)) else {}),
+            **({"maps": listed} if listed else {}),
         }
 
     def _head(self) -> Mapping[str, object]:
@@ -212,30 +215,27 @@ class _Data:
             "cases": cases,
         }
 
-    def _maps(self, start: int) -> Mapping[str, list[list[object]]]:
-        """Place in the file of each explained photo to its maps.
+    @cached_property
+    def maps(self) -> Mapping[str, list[list[object]]]:
+        """Sample id of each explained photo to its maps.
 
         A map is a list: place of the case, name, address, width, height, what it shows.
         """
-        if not self.view.photos_shown:
-            return {}
-        here = {card.id: str(i) for i, card in enumerate(self.cards[start : start + CHUNK])}
         listed: dict[str, list[list[object]]] = {}
         for case, run in enumerate(self.runs):
             explanation = self.view.explanations.get(run.case)
-            for photo in explanation.photos if explanation else ():
-                if photo.sample_id in here:
-                    listed.setdefault(here[photo.sample_id], []).extend(
-                        [
-                            case,
-                            maps.title(drawn),
-                            maps.overlay_path(self.view, run.case, drawn),
-                            drawn.width,
-                            drawn.height,
-                            maps.said(drawn, photo),
-                        ]
-                        for drawn in photo.maps
-                    )
+            for photo in explanation.photos if explanation and self.view.photos_shown else ():
+                listed.setdefault(photo.sample_id, []).extend(
+                    [
+                        case,
+                        maps.title(drawn),
+                        maps.overlay_path(self.view, run.case, drawn),
+                        drawn.width,
+                        drawn.height,
+                        maps.said(drawn, photo),
+                    ]
+                    for drawn in photo.maps
+                )
         return listed
 
 

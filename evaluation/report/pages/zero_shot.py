@@ -67,9 +67,7 @@ def _overview(here: Here) -> Table:
 
 def _section(here: Here, prompts: PromptSet, slug: str) -> Mapping[str, Any]:
     """A prompt set: its texts, then each model that reads them."""
-    view, runs = here.view, _with(here.view, prompts)
-    written = [label for label in view.study.classes if prompts.texts.get(label)]
-    templates = () if prompts.templates == ("{}",) else prompts.templates
+    runs = _with(here.view, prompts)
     numbers = [len(texts) for texts in prompts.texts.values()]
     return {
         "anchor": f"textes-{slug}",
@@ -77,10 +75,6 @@ def _section(here: Here, prompts: PromptSet, slug: str) -> Mapping[str, Any]:
         "best": best(runs),
         # How many texts a class has: "1", "2 à 5"; "" where none is known.
         "spread": wording.span(min(numbers), max(numbers)) if numbers else "",
-        "templates": templates,
-        # The first sentence that the text encoder reads.
-        "example": prompts.sentences(written[0])[0] if templates and written else "",
-        "texts": {label: prompts.texts[label] for label in written},
         "models": [_model(here, run) for run in runs],
     }
 
