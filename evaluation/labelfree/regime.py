@@ -7,26 +7,32 @@ do more harm than right ones do good.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
-from evaluation.labelfree.choice import Chosen, Trials, choose
-from evaluation.labelfree.clusters import cluster
-from evaluation.labelfree.layer import Float32, Pairs, through
-from evaluation.records import BoolArray, FloatArray, Head, IntArray, LayerSetting, Source
-from evaluation.records.base import unit
+from evaluation import records
+from evaluation.labelfree.layers import Chosen, Float32, Pairs, Trials, choose, through
+from evaluation.records import BoolArray, FloatArray, Head, IntArray, Record, Source, unit
 
 DRAWS = 3
 """Of titles that say nothing, for the controls."""
 SOFTENING = 5.0
 """Logits are divided by it before they are believed: a scale of contrastive training is sharp."""
+SOFTENINGS = (1.0, 3.0)
+"""The same, of texts that guide clusters."""
+NEIGHBOURS = 3
+ROUNDS, STEPS = 20, 3
+"""Rounds of new Gaussians, and steps of new assignments within each."""
+CLUSTERED = 4_000
+"""Photos that are clustered, at most: neighbours are sought among all pairs."""
+_FLOOR = 1e-6
+"""Of a variance of coordinates of unit vectors, and of a class's mass."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Unlabelled(Pairs):
+class Unlabelled(Pairs, eq=False):
     """What a label-free head may read: neither labels nor anything of the test part.
 
     ``names`` are -1 for photos without a title, whose rows of ``titles`` are not read.
@@ -47,8 +53,7 @@ class Unlabelled(Pairs):
         return Trials(seen.of(rows), self.folds[rows], seed=seed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Adapted:
+class Adapted(Record, eq=False):
     """A head and what it was chosen by."""
 
     head: Head
@@ -121,15 +126,10 @@ def adapt(
 
 
 def _head(
-    texts: Head,
-    photos: Float32,
-    layer: Float32 | None,
-    shares: FloatArray | None,
-    *,
-    clusters: bool,
+    texts: Head, seen: Float32, layer: Float32 | None, shares: FloatArray | None, *, clusters: bool
 ) -> tuple[Head, FloatArray | None]:
     """What some photos make of a zero-shot head through a layer, and the shares that it saw."""
-    moved = photos if layer is None else through(layer, photos)
+    moved = seen if layer is None else through(layer, seen)
     head, before = cluster(moved, texts) if clusters else texts, None
     if shares is not None:
         logits = head.logits(moved)
@@ -138,16 +138,13 @@ def _head(
     return replace(head, layer=layer), before
 
 
-def learn(seen: Unlabelled, rows: IntArray, how: LayerSetting, seed: int) -> Float32:
+def learn(seen: Unlabelled, rows: IntArray, how: records.LayerSetting, seed: int) -> Float32:
     """The (D, D) layer that the pairs of some rows give with a setting."""
     return Trials(seen.of(rows), np.zeros(len(rows), dtype=np.int64), seed=seed).mean([how])
 
 
 def nonsense(seen: Unlabelled, seed: int) -> dict[str, tuple[Trials, ...]]:
-    """Layers of titles that say nothing: "shuffled" among the photos, or "random" directions.
-
-    Each is drawn :data:`DRAWS` times.
-    """
+    """Layers of a few draws of titles that say nothing: "shuffled" ones, or "random" directions."""
     rng = np.random.default_rng(seed)
     rows = np.flatnonzero(seen.titled)
 
@@ -191,3 +188,43 @@ def share_bias(logits: FloatArray, shares: FloatArray) -> FloatArray:
 
     optimum = minimize(loss, np.zeros(len(shares)), jac=True, method="L-BFGS-B")
     return np.asarray(SOFTENING * (optimum.x - optimum.x.mean()))
+
+
+def cluster(photos: FloatArray, texts: Head) -> Head:
+    """Clusters of (N, D) unlabelled photos of unit length, guided by what the class texts say.
+
+    TransCLIP (Zanella et al., NeurIPS 2024) as an inductive head: one Gaussian a class with a
+    diagonal covariance that all share, neighbours that agree, and a divergence from the texts'
+    answer.  With a shared covariance the log-density is linear in the photo, but for what is common
+    to all classes: other photos are then read one by one.  The texts' logits, which a contrastive
+    scale makes too sure, are divided by each of the softenings; the heads of all are averaged.
+    """
+    # Taken at equal distances: the order of a listing may be that of the classes.
+    photos = photos[:: -(-len(photos) // CLUSTERED)].astype(np.float64)
+    # The nearest others of each photo, by cosine.
+    cosines, count = photos @ photos.T, min(NEIGHBOURS, len(photos) - 1)
+    np.fill_diagonal(cosines, -np.inf)
+    near = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
+    heads = []
+    for factor in (1 / softening for softening in SOFTENINGS):
+        softened = replace(texts, weight=texts.weight * factor, bias=texts.bias * factor)
+        said = softened.logits(photos)
+        believed = softmax(said, axis=1)
+        means = _gaussians(photos, believed)
+        for _ in range(ROUNDS):
+            density = means.logits(photos)
+            for _ in range(STEPS):
+                believed = softmax(density + said + believed[near].sum(axis=1), axis=1)
+            means = _gaussians(photos, believed)
+        heads.append((means.weight + softened.weight, means.bias + softened.bias))
+    weights, biases = zip(*heads, strict=True)
+    return replace(texts, weight=np.mean(weights, axis=0), bias=np.mean(biases, axis=0))
+
+
+def _gaussians(photos: FloatArray, believed: FloatArray) -> Head:
+    """Log-densities divided by the square root of D: undivided, the texts have no say."""
+    mass = believed.sum(axis=0)
+    means = (believed.T @ photos) / np.maximum(mass, _FLOOR)[:, None]
+    variance = ((photos**2).sum(axis=0) - mass @ means**2) / len(photos)
+    precision = 1 / np.maximum(variance, _FLOOR) / photos.shape[1] ** 0.5
+    return Head(weight=means * precision, bias=-((means**2) @ precision) / 2)

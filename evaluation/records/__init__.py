@@ -15,4 +15,3 @@ from evaluation.records.results import *
 from evaluation.records.runs import *
 from evaluation.records.scores import *
 from evaluation.records.study import *
-from evaluation.records.training import *

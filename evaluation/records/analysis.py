@@ -17,10 +17,7 @@ inconclusive: none does, and the images are too few, or too split, to say that t
 
 
 class PairedTest(Sided):
-    """Two cases on the same images: ``a`` has the higher accuracy.
-
-    The interval of the gap in accuracy is Tango's (1998).
-    """
+    """Two cases on the same images, ``a`` the more accurate; the gap's interval is Tango's."""
 
     n: int
     only_a: int
@@ -33,8 +30,7 @@ class PairedTest(Sided):
     p_holm: float
     """``p_mid`` corrected for every pair of the comparison (Holm 1979)."""
     smallest_gap: float | None
-    """The smallest gap with mid-p < 0.05, uncorrected, had as many images been disputed;
-    None when no gap could be: fewer than five disputed images."""
+    """The smallest gap with mid-p < 0.05, had as many images been disputed; None below five."""
     verdict: Verdict
 
 
@@ -78,8 +74,7 @@ class CaseComparison(Record):
     discordance: float
     """Median share of images on which one case of a pair is right and the other wrong."""
     detectable_gap: float | None
-    """The gap that one test sees four times in five at this n and discordance; None when
-    there is none."""
+    """What one test sees four times in five at this n and discordance; None: nothing."""
     power: tuple[Power, ...]
     """At this n and discordance."""
     clustered: bool = False
@@ -95,15 +90,13 @@ same length, a supervised model over the best zero-shot one, or two published re
 class Finding(Sided):
     """A conclusion as data: the report writes the sentence.
 
-    ``a`` has the higher accuracy, ``gap`` is that of ``a`` minus that of ``b``; both are case ids,
-    or names of quoted systems.
+    ``a`` and ``b`` are case ids, or names of quoted systems; ``a`` has the higher accuracy.
     """
 
     topic: FindingTopic
     verdict: Verdict
     subject: str
-    """The one that the question is about: the descriptions, the supervised model, …; equal to
-    ``a`` or ``b``."""
+    """Which of the two the question is about: the descriptions, the supervised model, …"""
     p: float
     """Holm-corrected mid-p; of a quoted tie, the uncorrected one of the most favourable overlap."""
     n: int
@@ -172,8 +165,7 @@ class Automation(Record):
     precision: Metric
     """Share of right ones among them."""
     certified_coverage: float
-    """The largest coverage at which the precision exceeds the target with 95 % confidence, by
-    fixed-sequence testing on the test images; 0 when none does."""
+    """The largest at which tests show, with 95 % confidence, more than the target; 0 for none."""
     certified_threshold: float | None
     certifiable: bool = True
     """Whether so many images, near duplicates counted once, can show the target at all."""
@@ -296,19 +288,24 @@ class MeanGain(Record):
     repetitions: int
 
 
-class FewShotPoint(Record):
+class Band(Record):
+    """Draws of what a head learns from, on the same test images."""
+
+    accuracies: tuple[float, ...]
+    """One a draw."""
+    mean: float
+    low: float
+    """Band of the mean over draws and images: twice crossed t interval."""
+    high: float
+
+
+class FewShotPoint(Band):
     """A method at a number of labelled images a class."""
 
     shots: int | None
     """None: all there are."""
     images: int
     """Labelled images in all."""
-    accuracies: tuple[float, ...]
-    """On the test images, one a seed."""
-    mean: float
-    low: float
-    """Band of the mean over supports and images: twice crossed t interval."""
-    high: float
     over_zero_shot: MeanGain | None
     """None without a zero-shot classifier."""
     p_holm: float | None
@@ -331,16 +328,10 @@ class LabelsWorth(Record):
     """Above it they do more; None beyond all the labels that there are."""
 
 
-class PairsPoint(Record):
+class PairsPoint(Band):
     """A layer learnt from some of the pairs of photo and title."""
 
     pairs: int
-    accuracies: tuple[float, ...]
-    """On the test images, one a draw of the pairs."""
-    mean: float
-    low: float
-    """Band of the mean over draws and images, as in :class:`FewShotPoint`."""
-    high: float
 
 
 class PairsCurve(Record):
@@ -382,8 +373,7 @@ class Suspect(Record):
     predicted: Mapping[str, str]
     """Case id to the class it names."""
     consensus: str | None
-    """The class that all name: the label is likely wrong; None when they name several: the
-    photo is ambiguous."""
+    """What all name, when the label is likely wrong; None: several, the photo is ambiguous."""
     label_probability: float
     """Mean probability that the cases give to the label."""
 

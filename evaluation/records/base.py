@@ -26,13 +26,12 @@ FOLDS: tuple[Fold, ...] = ("train", "validation", "test")
 Status = Literal["ok", "unavailable", "failed"]
 DatasetKind = Literal["flipkart", "folder", "table"]
 Option = str | int | float | bool
-Source = Literal["titles", "photos"]
-"""What a label-free model is adapted on."""
-Reading = Literal["photo", "title"]
-"""What a model reads of a product to predict its class."""
 FloatArray = NDArray[np.floating[Any]]
 IntArray = NDArray[np.integer[Any]]
 BoolArray = NDArray[np.bool_]
+Groups = IntArray | None
+"""(N,) equal numbers for images that count as one, near duplicates or what the data declares; None
+where all stand alone.  Tests and intervals count a group as one; values do not change by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class Within:
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class _Recording(type):
-    """Makes data classes of a class and of all below it, as :class:`Record` says."""
+    """Makes data classes of a class and of all below it; ``super()`` there needs its arguments."""
 
     def __new__(
         cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **how: bool
@@ -59,17 +58,14 @@ class _Recording(type):
 
 
 class Record(metaclass=_Recording):
-    """A value that crosses rooms: a data class that is frozen, has slots, and takes keywords alone.
-
-    A class of arrays, which have no one truth of being equal, says ``eq=False`` beside its name.
-    """
+    """A data class that is frozen, has slots, and takes keywords alone; of arrays, ``eq=False``."""
 
 
 Progress = Callable[[int, int], None]
 """Told how much is done, of how much: photos, bytes."""
 
 
-def silent(*_told: object) -> None:
+def silent(*_progress: object) -> None:
     """The progress of those who do not watch."""
 
 
@@ -77,8 +73,7 @@ def unit(rows: FloatArray) -> FloatArray:
     """(N, D) rows brought to unit length, in float64; a row of zeros stays one."""
     wide = np.asarray(rows, dtype=np.float64)
     lengths = np.linalg.norm(wide, axis=-1, keepdims=True)
-    result: FloatArray = wide / np.where(lengths == 0, 1.0, lengths)
-    return result
+    return np.asarray(wide / np.where(lengths == 0, 1.0, lengths))
 
 
 def digest_of(value: object) -> str:

@@ -1,14 +1,63 @@
-"""The photos, the parts they are split into, and the groups that count as one."""
+"""The photos: where they are, the parts they are split into, the groups that count as one."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.records.base import DatasetKind, Fold, IntArray, Record, digest_of
+from evaluation.records.base import DatasetKind, Fold, IntArray, Record, Within, digest_of
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+class DatasetSpec(Record):
+    """Where the photos are and how to read them, as the study declares it."""
+
+    kind: DatasetKind
+    root: Path | None = None
+    """Absolute; None when only ``--data-root`` can tell."""
+    csv: str | None = None
+    """``table`` and ``flipkart``: the CSV file, relative to the root."""
+    images: str = ""
+    """Folder of the photos, relative to the root."""
+    path_column: str = "path"
+    label_column: str = "label"
+    subcategory_column: str | None = None
+    title_column: str | None = None
+    text_column: str | None = None
+    """What models read as the title; None: the title that is shown."""
+    delimiter: str = ""
+    """Of the CSV file; "": found."""
+    encoding: str = ""
+    """Of the CSV file; "": found."""
+    split_column: str | None = None
+    """``table``: says train, validation or test of each photo."""
+    group_column: str | None = None
+    """``table``: patient, product, session, …: what must not lie in two parts."""
+    slices: tuple[str, ...] = ()
+    """``table`` and ``flipkart``: columns by whose values accuracy is told: supplier, season, …"""
+    strays: str = ""
+    """Folder of photos that belong to no class, relative to the root; "" for none."""
+    licence: str = ""
+    origin: str = ""
+    follow_links: bool = False
+    """Whether symbolic links may lead out of the root, and links to folders are entered."""
+    bits: Annotated[int | None, Within(9, 16)] = None
+    """How many bits of 16 count in grey photos whose files do not say it."""
+    parts: Mapping[str, Fold] | None = None
+    """``folder``: which top folders are which part; empty: all are classes; None: by name."""
+    redistributable: bool = False
+    """Whether the photos may be shown on a published site."""
+    archive: str | None = None
+    """Address of a ZIP archive of the photos, which ``veille data`` fetches."""
+    rows: Annotated[int | None, Within(1)] = None
+    """``table`` and ``flipkart``: how many photos the archive's CSV file lists."""
 
 
 class Listed(Record):
@@ -37,17 +86,14 @@ class Sample(Listed):
     image: Path
     """Absolute path of the photo."""
     digest: str
-    """SHA-256 (hexadecimal) of the file's bytes, and of declared ``bits``: the key of its
-    embeddings."""
+    """SHA-256 (hexadecimal) of the file's bytes and declared ``bits``: key of its embeddings."""
     pixels: str
     """SHA-256 (hexadecimal) of its decoded RGB pixels: equal for exact duplicates."""
     width: int
-    """Pixels, after the EXIF orientation was applied."""
+    """Pixels, after the EXIF orientation was applied; so is the height."""
     height: int
-    """Pixels, after the EXIF orientation was applied."""
     look: str = ""
-    """What the photo looks like from afar (``data.look``), by which near duplicates are known;
-    "" if it was not computed."""
+    """Its looks from afar (``data.look``), which near duplicates share; "" if not computed."""
     bits: int | None = None
     """How many bits of 16 count, where its file does not say it; see ``DatasetSpec``."""
 
@@ -123,8 +169,7 @@ class Split(Record):
     duplicates: tuple[tuple[str, ...], ...] = ()
     """Groups of ids whose photos have the same pixels."""
     near_duplicates: tuple[tuple[str, ...], ...] = ()
-    """Groups of ids whose photos look the same, exact copies included; empty when they are not
-    looked for."""
+    """Groups of ids whose photos look the same, copies included; empty when not looked for."""
     groups: tuple[tuple[str, ...], ...] = ()
     """What is kept together, and counts as one in the tests: see ``grouping``.  Each group lies in
     one part, but for photos that the data itself puts on another side: those are in no part."""
@@ -139,6 +184,18 @@ class Split(Record):
         return digest_of([self.train, self.validation, self.test])
 
 
+class TrainingPhotos(Record, eq=False):
+    """What a model may learn from: no test photo is among it."""
+
+    classes: tuple[str, ...]
+    train: tuple[Sample, ...]
+    validation: tuple[Sample, ...]
+    """On which epochs are compared."""
+    load: Callable[[Sample], Image.Image]
+    """Opens a photo as RGB; called from several threads."""
+    seed: int
+
+
 def group_numbers(groups: Sequence[Sequence[str]], ids: Sequence[str]) -> IntArray | None:
     """(N,) one number for each of N ids, shared within a group; None when all stand alone."""
     leader = {member: group[0] for group in groups for member in group}
@@ -150,5 +207,4 @@ def clusters(groups: NDArray[Any] | None) -> IntArray | None:
     if groups is None:
         return None
     names, members = np.unique(groups, return_inverse=True)
-    numbers: IntArray = members
-    return None if names.size == numbers.size else numbers
+    return None if names.size == members.size else members

@@ -109,8 +109,7 @@ class Faithfulness(Record):
     area: Metric
     """Mean area under the curve of the class's probability."""
     beats: tuple[str, ...] = ()
-    """Controls that it beats on the same photos: the 95 % interval of the difference is on
-    the right side of zero."""
+    """Controls that it beats on the same photos: the difference's 95 % interval excludes 0."""
     curve: tuple[float, ...] = ()
     """Mean probability at each step, from 0 to the whole of the photo."""
 
@@ -161,9 +160,6 @@ class ExplainFailure(Artefact):
     """One line, in English: what, where, remedy."""
 
 
-# ----------------------------------------------------------------------- suggestion
-
-
 class ValidationConfusion(Record):
     """A class taken for another one on validation, with photos that show it."""
 
@@ -188,8 +184,7 @@ class UncoveredSubcategory(Record):
     similarity: float
     """Cosine of the text embeddings of the two."""
     added: bool
-    """Whether the proposal adds it: validation loses photos of it, and more photos are right
-    with what its class is given."""
+    """By the proposal: validation loses photos of it, and its class's new texts win some."""
 
 
 class ClassSuggestion(Record):
@@ -229,8 +224,7 @@ class Suggestion(OnSplit):
     after: Metric | None
     """The same with the proposal."""
     gain: Metric | None
-    """``after`` minus ``before`` on the same photos, with Tango's interval of the pairs; it
-    flatters, since the same photos chose what to keep."""
+    """``after`` minus ``before`` (Tango); it flatters: the same photos chose what to keep."""
     only_before: int = 0
     """Validation photos that only the case's own texts get right."""
     only_after: int = 0

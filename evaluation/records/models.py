@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from evaluation.records.base import FloatArray, IntArray, Option, Record, unit
+from evaluation.records.runs import TrainingRecord
 from evaluation.records.study import ModelSpec
-from evaluation.records.training import TrainingRecord
 
 _ROWS = 50_000
 """Embeddings that are taken to float64 at a time."""
@@ -47,8 +47,7 @@ class Head(Record, eq=False):
         rows = np.asarray(embeddings, dtype=np.float64)
         if self.layer is None:
             return rows
-        rows = rows @ np.asarray(self.layer, dtype=np.float64).T
-        return unit(rows)
+        return unit(rows @ np.asarray(self.layer, dtype=np.float64).T)
 
     def logits(self, embeddings: FloatArray) -> FloatArray:
         """(N, D) embeddings to (N, C) logits, in float64: what the photo alone says."""
@@ -63,8 +62,7 @@ class Head(Record, eq=False):
         """(N, T) embeddings of titles to (N, C): what they add to the logits."""
         if self.title_weight is None:
             return np.zeros((len(titles), len(self.bias)))
-        wide: FloatArray = np.asarray(titles, dtype=np.float64)
-        return wide @ np.asarray(self.title_weight, dtype=np.float64).T
+        return np.asarray(titles, np.float64) @ np.asarray(self.title_weight, np.float64).T
 
 
 class Availability(Record):
@@ -94,14 +92,12 @@ class Fetched(Record):
 
     model: ModelSpec
     state: Literal["packages", "random", "local", "cached", "downloaded", "missing"]
-    """Installed packages, a draw, a file of the user's, the cache of before, the network,
-    nowhere."""
+    """From installed packages, a draw, a file of the user's, the cache, the network; nowhere."""
     reason: str = ""
     """Why they are missing, with the remedy."""
     size: int | None = None
     """Of the checkpoint, bytes."""
     path: Path | None = None
-    """The checkpoint."""
     licence: Licence | None = None
     """Of the weights, where it is known."""
 
@@ -119,7 +115,6 @@ class ModelCard(Record):
     image_gflops: float | None = None
     """Billions of operations for one photo, a multiplication and its addition counted as two."""
     embed_dim: int | None = None
-    """Of its embeddings."""
     context_length: int | None = None
     """Tokens that are read of a text."""
     licence: Licence | None = None

@@ -32,8 +32,7 @@ class Projection(Record):
     photos: tuple[Point, ...]
     """One a photo, in the order of ``sample_ids``; their mean is the origin."""
     texts: tuple[Point, ...] = ()
-    """One a class, in the order of ``classes``; their mean is the origin too.  Empty for a
-    model that reads no text."""
+    """One a class; their mean is the origin too.  Empty for a model that reads no text."""
     texts_shown: float | None = None
     """Share of the variance of the texts that the two axes show."""
     gap: float | None = None
@@ -164,8 +163,7 @@ class StudyResults(Record):
     comparison: StudyComparison | None = None
     """What is concluded from the cases; None when there are not two to compare."""
     explanations: Mapping[str, CaseExplanation] = field(default_factory=dict)
-    """Case id to its maps, of the runs that came out: those made from the very predictions
-    above, on the photos and the split that study.json describes."""
+    """Case id to its maps, of the runs that came out, made from these very predictions."""
     explain_failures: Mapping[str, ExplainFailure] = field(default_factory=dict)
     """Case id to why its last maps could not be made; earlier ones may still stand."""
     suggestions: Mapping[str, Suggestion] = field(default_factory=dict)
@@ -176,13 +174,6 @@ class StudyResults(Record):
     """Photos that came since, as `veille drift` last saw some."""
     folder: Path
     """The study's artefact folder."""
-
-    def is_current(self, run: RunRecord) -> bool:
-        """Whether a run was made on the photos and the split that study.json describes."""
-        return self.study.is_of(run)
-
-
-# ------------------------- what ``veille predict`` and ``veille watch`` show: no artefacts
 
 
 class Answer(Record):

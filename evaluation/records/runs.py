@@ -6,10 +6,9 @@ from typing import Literal
 
 from evaluation.errors import Reason
 from evaluation.records.analysis import MeanGain
-from evaluation.records.base import OnSplit, Option, Record, Source, Status
+from evaluation.records.base import OnSplit, Option, Record, Status
 from evaluation.records.scores import ClassScores, Metric, RepeatedScores, StrayResults
-from evaluation.records.study import ModelSpec, PromptSet
-from evaluation.records.training import TrainingRecord
+from evaluation.records.study import ModelSpec, PromptSet, Regime, Source
 
 ADAPTING = 3
 """Raised when the same photos, titles and texts would give another head."""
@@ -63,13 +62,47 @@ class Adaptation(Record):
     texts_from_labels: bool = False
     """Whether the class texts were made from labels of the training part."""
     controls: tuple[Metric, ...] = ()
-    """Accuracy on test with "shuffled" titles and "random" directions, at the same settings and
-    without the guard: the mean of several draws."""
+    """Mean test accuracy of "shuffled" titles and "random" ones: same settings, without guard."""
     control_gains: Mapping[str, MeanGain] = field(default_factory=dict)
-    """Name of a control to what it gains over the model as it is, on the same photos; empty in
-    records of one draw."""
+    """Control to its gain over the model as it is, same photos; empty in records of one draw."""
     seconds: float = 0.0
     """Of the choice and the fits, embedding apart."""
+
+
+class TrainingEpoch(Record):
+    """One pass over the training photos."""
+
+    epoch: int
+    """From 1."""
+    learning_rate: float
+    """At its end, of the head."""
+    train_loss: float
+    """Mean cross-entropy (nats) over the epoch's batches, each before its own step."""
+    train_accuracy: float
+    """Over the same batches: on augmented views, where there is augmentation."""
+    validation_loss: float | None = None
+    """None without a validation part."""
+    validation_accuracy: float | None = None
+
+
+class TrainingRecord(Record):
+    """How a training went, for the record of its case."""
+
+    regime: Regime
+    epochs: tuple[TrainingEpoch, ...]
+    best_epoch: int
+    """The one whose weights are kept and scored."""
+    stopped_early: bool = False
+    trained_parameters: int = 0
+    """Weights that learnt, the head's included."""
+    frozen_parameters: int = 0
+    seconds: float = 0.0
+    """Wall time of the training, perhaps in an earlier run; embedding the views is not in it."""
+    device: str = ""
+    photo: str = ""
+    """Id of the training photo whose views are shown; "" without augmentation."""
+    views: tuple[str, ...] = ()
+    """Files of the case's folder: the photo as the model sees it, then augmented views of it."""
 
 
 Scope = Literal["case", "process"]
@@ -164,8 +197,7 @@ class RunRecord(OnSplit):
     """Resolved: its texts are those that were read."""
     seed: int
     fingerprint: str = ""
-    """SHA-256 of all that the outcome rests on: equal inputs, and the record stands without
-    anything being run; "" in older artefacts."""
+    """SHA-256 of all inputs: where they are equal, the record stands; "" in older artefacts."""
     status: Status
     error: str | None = None
     """One line, for ``unavailable`` and ``failed``."""

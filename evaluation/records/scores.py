@@ -46,23 +46,18 @@ class Predictions(Record, eq=False):
 
     @property
     def certain(self) -> bool:
-        """Whether only classes are known: every answer is given as if it were sure.
-
-        Then there is nothing to calibrate, to rank or to abstain by.
-        """
+        """Whether only classes are known: nothing to calibrate, to rank or to abstain by."""
         return bool(np.isin(self.probabilities, (0.0, 1.0)).all())
 
     @property
     def predicted(self) -> IntArray:
         """(N,) indices into ``classes``: the most probable one, the first of equals."""
-        result: IntArray = self.probabilities.argmax(axis=1)
-        return result
+        return np.asarray(self.probabilities.argmax(axis=1))
 
     @property
     def right(self) -> BoolArray:
         """(N,) whether the predicted class is the true one."""
-        result: BoolArray = self.predicted == self.labels
-        return result
+        return np.asarray(self.predicted == self.labels)
 
 
 class Metric(Record):
@@ -148,9 +143,6 @@ class StrayResults(Record):
     def test(self) -> StrayTest:
         """Of the chosen score."""
         return next(test for test in self.tests if test.score == self.chosen)
-
-
-# ------------------------------------- over draws of the split, slices, people, time
 
 
 class RepeatedScores(Record):

@@ -8,67 +8,10 @@ from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from evaluation.records.base import (
-    FOLDS,
-    DatasetKind,
-    Fold,
-    Option,
-    Reading,
-    Record,
-    Source,
-    Within,
-    digest_of,
-)
+from evaluation.records.base import FOLDS, Fold, Option, Record, Within, digest_of
+from evaluation.records.data import DatasetSpec
 from evaluation.records.lists import KINDS, ExplainMethod, Family, ModelKind
-from evaluation.records.training import AugmentationSpec, TrainingSpec
 
-
-class DatasetSpec(Record):
-    """Where the photos are and how to read them, as the study declares it."""
-
-    kind: DatasetKind
-    root: Path | None = None
-    """Absolute; None when only ``--data-root`` can tell."""
-    csv: str | None = None
-    """``table`` and ``flipkart``: the CSV file, relative to the root."""
-    images: str = ""
-    """Folder of the photos, relative to the root."""
-    path_column: str = "path"
-    label_column: str = "label"
-    subcategory_column: str | None = None
-    title_column: str | None = None
-    text_column: str | None = None
-    """What models read as the title; None: the title that is shown."""
-    delimiter: str = ""
-    """Of the CSV file; "": found."""
-    encoding: str = ""
-    """Of the CSV file; "": found."""
-    split_column: str | None = None
-    """``table``: says train, validation or test of each photo."""
-    group_column: str | None = None
-    """``table``: patient, product, session, …: what must not lie in two parts."""
-    slices: tuple[str, ...] = ()
-    """``table`` and ``flipkart``: columns by whose values accuracy is told: supplier, season, …"""
-    strays: str = ""
-    """Folder of photos that belong to no class, relative to the root; "" for none."""
-    licence: str = ""
-    origin: str = ""
-    follow_links: bool = False
-    """Whether symbolic links may lead out of the root, and links to folders are entered."""
-    bits: Annotated[int | None, Within(9, 16)] = None
-    """How many bits of 16 count in grey photos whose files do not say it."""
-    parts: Mapping[str, Fold] | None = None
-    """``folder``: which top folders are which part; empty: all are classes; None: by name."""
-    redistributable: bool = False
-    """Whether the photos may be shown on a published site."""
-    archive: str | None = None
-    """Address of a ZIP archive of the photos, which ``veille data`` fetches."""
-    rows: Annotated[int | None, Within(1)] = None
-    """``table`` and ``flipkart``: how many photos the archive's CSV file lists."""
-
-
-NearDuplicates = Literal["group", "report", "off"]
-SmallClasses = Literal["refuse", "leave-out"]
 Derive = Literal["class-names", "subcategories", "random-words"]
 
 
@@ -82,14 +25,13 @@ class SplitSpec(Record):
     """Used when ``test_per_class`` is None; 1 for a study that trains nothing."""
     validation_share: Annotated[float, Within(0, 1)] = 0.2
     """Used when ``validation_per_class`` is None; 0 for a study that trains nothing."""
-    near_duplicates: NearDuplicates = "group"
+    near_duplicates: Literal["group", "report", "off"] = "group"
     """Whether photos that look the same are kept together ("group"), only told ("report": exact
     copies are still kept together), or not looked for."""
-    small_classes: SmallClasses = "refuse"
+    small_classes: Literal["refuse", "leave-out"] = "refuse"
     """What becomes of a class that has too few photos for the parts."""
     repeats: Annotated[int, Within(1)] = 0
-    """How many other splits of the same photos are drawn, on which cheap cases are made anew;
-    with ``folds``, how many cross-validations."""
+    """Other splits on which cheap cases are made anew; with ``folds``, cross-validations."""
     folds: Annotated[int | None, Within(2)] = None
     """Parts of a cross-validation: each photo is tested once in each repetition."""
     repeat_adapted: bool = False
@@ -107,8 +49,7 @@ class PromptSet(Record):
     texts: Mapping[str, tuple[str, ...]]
     """Class to its texts; empty until resolved when ``derive`` is set."""
     templates: tuple[str, ...] = ("{}",)
-    """Each holds one ``{}`` that a text of the class replaces; none yet: those that fit the model
-    (:meth:`fitted`)."""
+    """Each holds one ``{}`` for a text of the class; empty: see :meth:`fitted`."""
     derive: Derive | None = None
     """Where the texts come from when the file does not spell them."""
     like: str | None = None
@@ -129,8 +70,8 @@ class PromptSet(Record):
     def fitted(self, model: ModelSpec) -> PromptSet:
         """With the templates that fit a model, unless it has its own.
 
-        A CLIP learnt from captions: "a photo of a {}." of its paper (Radford et al. 2021), where
-        the names are English.  The offline stand-in did not, and loses 1 to 3 points by it.
+        A CLIP learnt from captions: "a photo of a {}." (Radford et al. 2021), of English names.
+        The offline stand-in did not, and loses 1 to 3 points by it.
         """
         if self.templates:
             return self
@@ -148,6 +89,61 @@ class PromptSet(Record):
         return digest_of([{k: list(v) for k, v in self.texts.items()}, list(self.templates)])
 
 
+Regime = Literal["logistic", "head", "finetune"]
+"""``logistic``: regression on the features of a frozen trunk, photos as they are.  ``head``: the
+same trunk, a linear head learnt by gradient descent on augmented views embedded once.
+``finetune``: the last blocks of the trunk, or all of them, learn with the head."""
+
+
+class TrainingSpec(Record):
+    """The table ``[models.training]`` of a supervised model."""
+
+    regime: Regime = "logistic"
+    views: Annotated[int, Within(1)] = 4
+    """``head``: augmented views of each training photo; without augmentation, the photo itself."""
+    epochs: Annotated[int | None, Within(1)] = None
+    """At most; None: the regime's own number."""
+    batch_size: Annotated[int | None, Within(1)] = None
+    """None: the regime's own."""
+    learning_rate: Annotated[float | None, Within(0, 100, above=True)] = None
+    """At the end of the warm-up; None: the regime's own."""
+    weight_decay: Annotated[float | None, Within(0, 100)] = None
+    """None: chosen on validation (``head``), or 0.05 (``finetune``)."""
+    label_smoothing: Annotated[float, Within(0, 0.9)] = 0.0
+    """Share of the target that is spread over the classes (Szegedy et al. 2016, section 7)."""
+    warmup_epochs: Annotated[int, Within(0)] = 1
+    """During which the learning rate rises in a straight line, before its cosine descent."""
+    patience: Annotated[int | None, Within(1)] = None
+    """Epochs without progress on validation after which training stops; None: never."""
+    blocks: Annotated[int | None, Within(1)] = 3
+    """``finetune``: how many of the trunk's last blocks learn; None: all of it."""
+    ema: float | None = None
+    """``finetune``: decay of the moving average of the weights that is kept; None: none."""
+
+
+class AugmentationSpec(Record):
+    """The table ``[models.augmentation]``: what is drawn anew for each view of a photo."""
+
+    flip: bool = False
+    """Left and right, every other time."""
+    crop: Annotated[float, Within(0, 1, above=True)] = 1.0
+    """A rectangle of at least this share of the area is cut out and resized; 1: none is."""
+    rotation: Annotated[float, Within(0, 180)] = 0.0
+    """Degrees, at most, either way; white fills the corners."""
+    colour: Annotated[float, Within(0, 1)] = 0.0
+    """0.4 multiplies brightness, contrast and saturation by 0.6 to 1.4; hue moves a quarter."""
+    randaugment: Annotated[int, Within(0)] = 0
+    """Operations drawn from RandAugment's list (Cubuk et al. 2020)."""
+    magnitude: Annotated[int, Within(0, 30)] = 9
+    """Of RandAugment, out of 30."""
+    erasing: Annotated[float, Within(0, 1)] = 0.0
+    """Probability that a rectangle is erased (Zhong et al. 2020)."""
+
+
+Source = Literal["titles", "photos"]
+"""What a label-free model is adapted on."""
+Reading = Literal["photo", "title"]
+"""What a model reads of a product to predict its class."""
 _MULTILINGUAL = re.compile(r"xlm|nllb|mt5|i18n|siglip-?2|multiling|jina|chinese|japanese|m-clip")
 """Names of open_clip's towers that learnt from texts in other languages than English."""
 
@@ -171,8 +167,7 @@ class ModelSpec(Record):
     augmentation: AugmentationSpec | None = None
     """Of a supervised model that is trained on augmented views."""
     head_classes: tuple[str, ...] = ()
-    """Of a supervised model that keeps the head of its checkpoint: its classes, in the order of
-    the head's rows; empty: a head is trained here."""
+    """Classes, by row, of the checkpoint's own head that is kept; empty: one is trained here."""
     adapt: tuple[Source, ...] = ()
     """What a text-image model is adapted on, without a label."""
     shares: Mapping[str, float] | None = None
@@ -280,8 +275,7 @@ class ExplainSpec(Record):
     masks: Annotated[int, Within(2)] = 300
     """Of RISE: forward passes a photo and model; a further prompt set costs none."""
     rise_photos: Annotated[int, Within(0)] = 8
-    """Photos explained by RISE, those of the curves included: the ones that all cases share
-    come first, so that a further prompt set costs little."""
+    """Photos explained by RISE, curves' included; first those that all cases share."""
     faithfulness_photos: Annotated[int, Within(0)] = 8
     """Photos whose deletion and insertion curves are drawn, shared ones first; 0 for none."""
     curve_steps: Annotated[int, Within(2)] = 10

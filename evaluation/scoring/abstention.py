@@ -7,18 +7,10 @@ import scipy.stats
 from scipy.special import digamma
 
 from evaluation import records
-from evaluation.records import BoolArray, FloatArray, IntArray, Metric, Predictions, RiskPoint
+from evaluation.records import BoolArray, FloatArray, Groups, IntArray, Metric, Predictions
+from evaluation.scoring import intervals
 from evaluation.scoring.calibration import cross_fitted
-from evaluation.scoring.intervals import (
-    LARGE,
-    SEED,
-    Interval,
-    Z,
-    bootstrap,
-    metric,
-    share,
-    units_of,
-)
+from evaluation.scoring.intervals import Interval, bootstrap, metric, share, units_of
 from evaluation.scoring.paired import ALPHA
 
 TARGET = 0.95
@@ -32,16 +24,9 @@ _STARTS = (19, 14, 9, 4)  # 100, 75, 50 and 25 %
 
 
 def abstain(
-    case: str,
-    test: Predictions,
-    validation: Predictions | None = None,
-    groups: IntArray | None = None,
+    case: str, test: Predictions, validation: Predictions | None = None, groups: Groups = None
 ) -> records.Abstention:
-    """Risk-coverage curve, its area, and the share of the catalogue that can be automated.
-
-    Confidence is the probability of the predicted class.  ``groups`` (N,) gives near-duplicate
-    photos equal numbers: intervals count a group as one.
-    """
+    """Risk-coverage curve, its area, and what can be automated, by the highest probability."""
     confidence, right = test.probabilities.max(axis=1), test.right
     return records.Abstention(
         case=case,
@@ -51,25 +36,22 @@ def abstain(
     )
 
 
-# -------------------------------------------------------------- risk and coverage
-
-
 def _accepted(confidence: FloatArray, right: BoolArray) -> tuple[FloatArray, IntArray, FloatArray]:
     """(L,) levels of confidence, highest first; how many images each accepts, and gets wrong."""
     levels, where = np.unique(-confidence, return_inverse=True)
     return -levels, np.bincount(where).cumsum(), np.bincount(where, weights=~right).cumsum()
 
 
-def risk_coverage(confidence: FloatArray, right: BoolArray) -> tuple[RiskPoint, ...]:
+def risk_coverage(confidence: FloatArray, right: BoolArray) -> tuple[records.RiskPoint, ...]:
     """The curve at every distinct confidence, thinned to 200 of them, the last kept."""
     levels, accepted, wrong = _accepted(confidence, right)
     kept = np.unique(np.linspace(0, levels.size - 1, _POINTS).round().astype(np.int64))
     return tuple(_point(levels, accepted, wrong, int(i)) for i in kept)
 
 
-def _point(levels: FloatArray, accepted: IntArray, wrong: FloatArray, i: int) -> RiskPoint:
+def _point(levels: FloatArray, accepted: IntArray, wrong: FloatArray, i: int) -> records.RiskPoint:
     """The curve at level i."""
-    return RiskPoint(
+    return records.RiskPoint(
         coverage=float(accepted[i] / accepted[-1]),
         risk=float(wrong[i] / accepted[i]),
         threshold=float(levels[i]),
@@ -77,7 +59,7 @@ def _point(levels: FloatArray, accepted: IntArray, wrong: FloatArray, i: int) ->
 
 
 def aurc(
-    confidence: FloatArray, right: BoolArray, strata: IntArray, groups: IntArray | None = None
+    confidence: FloatArray, right: BoolArray, strata: IntArray, groups: Groups = None
 ) -> Metric:
     """Mean risk over all coverages k / N (Geifman & El-Yaniv 2017), with its interval.
 
@@ -105,27 +87,24 @@ def aurc(
         return np.asarray(risks.sum(axis=1, keepdims=True) / np.maximum(after[:, -1:], 1))
 
     value = float(areas(np.ones((1, n)))[0, 0])
-    if n <= LARGE:
+    if n <= intervals.LARGE:
         # A unit's content is the images that it holds: sums of contents count copies.
         (interval,) = bootstrap(units_of(strata, np.eye(n), groups), areas, resamples=_RESAMPLES)
     else:
         # A group lies in one part.
         _, units = np.unique(np.arange(n) if groups is None else groups, return_inverse=True)
-        shuffled = np.random.default_rng(SEED).permutation(units.max() + 1)
+        shuffled = np.random.default_rng(intervals.SEED).permutation(units.max() + 1)
         parts = shuffled[units] % _PARTS
         left_out = areas((parts != np.arange(_PARTS)[:, None]).astype(np.float64))
-        half = Z * float(((_PARTS - 1) * left_out.var(ddof=0)) ** 0.5)
+        half = intervals.Z * float(((_PARTS - 1) * left_out.var(ddof=0)) ** 0.5)
         interval = Interval(max(0.0, value - half), value + half, "jackknife")
     return metric("aurc", value, n, interval)
-
-
-# --------------------------------------------------------------------- automation
 
 
 def automate(
     test: Predictions,
     validation: Predictions | None = None,
-    groups: IntArray | None = None,
+    groups: Groups = None,
     *,
     target: float = TARGET,
 ) -> records.Automation:
@@ -179,7 +158,7 @@ def fewest(target: float = TARGET, alpha: float = ALPHA) -> int:
 
 def certify(
     confidence: FloatArray, right: BoolArray, *, target: float = TARGET
-) -> RiskPoint | None:
+) -> records.RiskPoint | None:
     """The largest coverage whose precision exceeds ``target`` with 95 % confidence.
 
     Fixed-sequence testing from several starts (Angelopoulos et al. 2021, "Learn then Test",

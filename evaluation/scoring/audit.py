@@ -6,15 +6,13 @@ import numpy as np
 import scipy.stats
 
 from evaluation import records
-from evaluation.records import ClassVariety, FloatArray, IntArray, Metric, Suspect
-from evaluation.records.base import unit
-from evaluation.scoring.comparison import Aligned
+from evaluation.records import FloatArray, Groups, IntArray, Metric, Predictions, Suspect, unit
 from evaluation.scoring.intervals import Interval, metric, share, t_interval
 
 NEIGHBOURS = 10
 
 
-def audit_labels(aligned: Aligned, groups: IntArray | None = None) -> records.DataAudit:
+def audit_labels(aligned: Mapping[str, Predictions], groups: Groups = None) -> records.DataAudit:
     """Photos that every case puts, with confidence, in another class; accuracies without them.
 
     ``aligned`` should hold one case a model: several prompt sets of one model agree in their
@@ -27,43 +25,44 @@ def audit_labels(aligned: Aligned, groups: IntArray | None = None) -> records.Da
     case nothing is said.
 
     The accuracies without the suspects are an upper bound: photos were set aside *because* all
-    models miss them, whether their label is wrong or they are hard.  ``groups`` (N,) gives equal
-    numbers to images that count as one.
+    models miss them, whether their label is wrong or they are hard.
     """
-    if len(aligned.cases) == 1:
-        return records.DataAudit(cases=aligned.cases, suspects=(), accuracies=())
-    guesses = {case: said.predicted for case, said in aligned.predictions.items()}
-    confidence = np.zeros(len(aligned.labels))
-    for case, said in aligned.predictions.items():
+    if len(aligned) == 1:
+        return records.DataAudit(cases=tuple(aligned), suspects=(), accuracies=())
+    first = next(iter(aligned.values()))
+    classes, labels = first.classes, first.labels
+    guesses = {case: said.predicted for case, said in aligned.items()}
+    right = {case: guess == labels for case, guess in guesses.items()}
+    confidence = np.zeros(len(labels))
+    for case, said in aligned.items():
         # A class that no photo is labelled with has no usual probability: 1 stands for it.
-        usual = np.ones(len(aligned.classes))
-        for c in np.unique(aligned.labels):
-            usual[c] = said.probabilities[aligned.labels == c, c].mean()
+        usual = np.ones(len(classes))
+        for c in np.unique(labels):
+            usual[c] = said.probabilities[labels == c, c].mean()
         confidence += said.probabilities.max(axis=1) - usual[guesses[case]]
-    doubted = ~aligned.correct.any(axis=0) & (confidence >= 0)
+    doubted = ~np.any(list(right.values()), axis=0) & (confidence >= 0)
     suspects = []
     for i in np.flatnonzero(doubted):
-        label = aligned.labels[i]
-        named = {case: aligned.classes[guess[i]] for case, guess in guesses.items()}
-        given = [said.probabilities[i, label] for said in aligned.predictions.values()]
+        named = {case: classes[guess[i]] for case, guess in guesses.items()}
+        given = [said.probabilities[i, labels[i]] for said in aligned.values()]
         suspect = Suspect(
-            sample_id=aligned.sample_ids[i],
-            label=aligned.classes[label],
+            sample_id=first.sample_ids[i],
+            label=classes[labels[i]],
             predicted=named,
             consensus=next(iter(named.values())) if len(set(named.values())) == 1 else None,
             label_probability=float(np.mean(given)),
         )
         suspects.append(suspect)
     return records.DataAudit(
-        cases=aligned.cases,
+        cases=tuple(aligned),
         suspects=tuple(sorted(suspects, key=lambda suspect: suspect.label_probability)),
         accuracies=tuple(
             records.CleanedAccuracy(
                 case=case,
-                everything=share("accuracy", right, groups),
-                without=share("accuracy", right, groups, ~doubted),
+                everything=share("accuracy", hits, groups),
+                without=share("accuracy", hits, groups, ~doubted),
             )
-            for case, right in zip(aligned.cases, aligned.correct, strict=True)
+            for case, hits in right.items()
         ),
     )
 
@@ -94,7 +93,7 @@ def audit_embeddings(
     # Rows sum to 1; of a class without photos, or of photos without neighbours, only to 0.
     overlap = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     rows = tuple(
-        ClassVariety(
+        records.ClassVariety(
             label=name,
             variety=_variety(directions[labels == i]),
             purity=float(overlap[i, i]),
@@ -130,7 +129,7 @@ def _variety(unit: FloatArray) -> Metric:
     return metric("variety", value, n, Interval(max(0.0, low), min(2.0, high), "jackknife"))
 
 
-def _rank_correlation(rows: Sequence[ClassVariety]) -> tuple[float | None, float | None]:
+def _rank_correlation(rows: Sequence[records.ClassVariety]) -> tuple[float | None, float | None]:
     """Spearman's correlation of variety and recall, with its permutation p-value."""
     pairs = [(row.variety.value, row.recall.value) for row in rows if row.recall]
     known = [pair for pair in pairs if None not in pair]

@@ -12,7 +12,7 @@ import scipy.optimize
 import scipy.special
 
 from evaluation import records
-from evaluation.records import BoolArray, CalibrationScores, FloatArray, IntArray, Predictions
+from evaluation.records import BoolArray, FloatArray, Groups, IntArray, Predictions
 from evaluation.scoring.intervals import SEED, means, share
 
 BINS = 10
@@ -23,16 +23,12 @@ _SHARPEST, _FLATTEST = 0.01, 100.0
 
 
 def calibrate(
-    case: str,
-    test: Predictions,
-    validation: Predictions | None = None,
-    groups: IntArray | None = None,
+    case: str, test: Predictions, validation: Predictions | None = None, groups: Groups = None
 ) -> records.Calibration:
     """A case's calibration, as it is and after one temperature (Guo et al. 2017).
 
     The temperature is fitted on ``validation``; without it, it is cross-fitted: each fifth of
     the test images gets that of the four others, so that no image sees its own label.
-    ``groups`` (N,) gives near-duplicate photos equal numbers: intervals count a group as one.
     """
     logits = log_probabilities(test)
     if validation is not None:
@@ -52,8 +48,8 @@ def calibrate(
 
 
 def calibration_scores(
-    predictions: Predictions, groups: IntArray | None = None
-) -> CalibrationScores:
+    predictions: Predictions, groups: Groups = None
+) -> records.CalibrationScores:
     """Brier score, log-loss, ECE with its null band, and the reliability diagram."""
     labels, probabilities = predictions.labels, predictions.probabilities
     truth = np.eye(probabilities.shape[1])[labels]
@@ -62,7 +58,7 @@ def calibration_scores(
     brier, nll = means(("brier", "nll"), np.column_stack([squares, losses]), labels, groups)
     confidence, right = probabilities.max(axis=1), predictions.right
     null, where = null_ece(confidence), bin_of(confidence)
-    return CalibrationScores(
+    return records.CalibrationScores(
         brier=brier,
         nll=nll,
         ece=float(ece(confidence, right[None, :])[0]),

@@ -1,25 +1,17 @@
 """All cases of a study on the same images: who beats whom, and who shares a rank."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from itertools import combinations
+from dataclasses import asdict, replace
+from itertools import combinations, count, product
 from string import ascii_lowercase
 
 import numpy as np
 
 from evaluation import records
 from evaluation.errors import ComparisonError
-from evaluation.records import AnswerSpec, BoolArray, IntArray, PairedTest, Predictions, Verdict
+from evaluation.records import AnswerSpec, BoolArray, Groups, PairedTest, Predictions, Verdict
+from evaluation.scoring import paired
 from evaluation.scoring.intervals import share
-from evaluation.scoring.paired import (
-    ALPHA,
-    cochran_q,
-    detectable_gap,
-    holm,
-    paired,
-    power,
-    smallest_gap,
-)
 
 MARGIN = AnswerSpec().margin
 """Two cases are a tie when no test separates them and gaps of the study's margin are excluded:
@@ -29,27 +21,8 @@ _GAPS = (0.02, 0.03, 0.05, 0.07, 0.10, 0.15)
 _SHOWN = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Aligned:
-    """Cases on the same images, in the same order."""
-
-    cases: tuple[str, ...]
-    sample_ids: tuple[str, ...]
-    classes: tuple[str, ...]
-    labels: IntArray
-    """(N,)"""
-    predictions: Mapping[str, Predictions]
-    """Of each case, rows in the order of ``sample_ids``."""
-
-    @property
-    def correct(self) -> BoolArray:
-        """(K, N) whether a case is right on an image."""
-        guesses = [self.predictions[case].predicted for case in self.cases]
-        return np.asarray(np.stack(guesses) == self.labels)
-
-
-def align(predictions: Mapping[str, Predictions]) -> Aligned:
-    """Puts the images of every case in the order of the first one's.
+def align(predictions: Mapping[str, Predictions]) -> dict[str, Predictions]:
+    """Each case's predictions on the same images, in the order of the first one's.
 
     Raises :class:`ComparisonError` when cases differ in their images, labels or classes; it
     says which cases and which images.
@@ -66,14 +39,7 @@ def align(predictions: Mapping[str, Predictions]) -> Aligned:
                 where=f"{first} and {case}",
                 remedy="run both again on the same data and split",
             )
-    ids = reference.sample_ids
-    return Aligned(
-        cases=tuple(predictions),
-        sample_ids=ids,
-        classes=reference.classes,
-        labels=reference.labels,
-        predictions={case: in_order(table, ids) for case, table in predictions.items()},
-    )
+    return {case: in_order(table, reference.sample_ids) for case, table in predictions.items()}
 
 
 def _difference(a: str, ours: Predictions, b: str, theirs: Predictions) -> str | None:
@@ -115,31 +81,27 @@ def in_order(predictions: Predictions, ids: tuple[str, ...]) -> Predictions:
     )
 
 
-# --------------------------------------------------------------------- comparison
-
-
 def compare(
-    aligned: Aligned, groups: IntArray | None = None, *, margin: float = MARGIN
+    aligned: Mapping[str, Predictions], groups: Groups = None, *, margin: float = MARGIN
 ) -> records.CaseComparison:
     """Cochran's Q, every pair by McNemar with Holm's correction, and the ranks.
 
     Holm's correction of the pairs keeps the chance of any false separation below :data:`ALPHA`
-    by itself; Q is the answer to the global question, and no gate.  ``groups`` (N,) gives
-    near-duplicate photos equal numbers: tests and intervals count a group as one (Q does not).
-    It takes two cases or more.
+    by itself; Q answers the global question, is no gate, and knows no groups.  It takes two cases
+    or more, as :func:`align` gives them.
     """
-    n, right = aligned.labels.size, aligned.correct
     # Best first; equals stay in the study's order.
-    order = np.argsort(-right.sum(axis=1), kind="stable")
-    names, right = [aligned.cases[i] for i in order], right[order]
+    names = sorted(aligned, key=lambda case: -aligned[case].right.sum())
+    right = np.stack([aligned[case].right for case in names])
+    n = right.shape[1]
     pairs = _pair_tests(names, right, groups, margin)
     beaten = {(pair.a, pair.b) for pair in pairs if pair.verdict == "better"}
     letters = tie_groups(names, beaten)
     discordance = float(np.median([(pair.only_a + pair.only_b) / n for pair in pairs]))
-    q, p = cochran_q(right)
+    q, p = paired.cochran_q(right)
     return records.CaseComparison(
         n=n,
-        alpha=ALPHA,
+        alpha=paired.ALPHA,
         margin=margin,
         cases=tuple(
             records.RankedCase(
@@ -156,9 +118,9 @@ def compare(
         cochran_p=p,
         pairs=pairs,
         discordance=discordance,
-        detectable_gap=detectable_gap(discordance, n),
+        detectable_gap=paired.detectable_gap(discordance, n),
         power=tuple(
-            records.Power(gap=gap, power=power(gap, discordance, n))
+            records.Power(gap=gap, power=paired.power(gap, discordance, n))
             for gap in _GAPS
             if gap <= discordance
         ),
@@ -167,23 +129,23 @@ def compare(
 
 
 def _pair_tests(
-    names: Sequence[str], right: BoolArray, groups: IntArray | None, margin: float
+    names: Sequence[str], right: BoolArray, groups: Groups, margin: float
 ) -> tuple[PairedTest, ...]:
     """Every pair of the cases, corrected for all of them; see :func:`compare`."""
     pairs = list(combinations(range(len(names)), 2))
-    tests = [paired(right[i], right[j], groups) for i, j in pairs]
-    corrected = holm(np.array([test.p_mid for test in tests]))
+    tests = [paired.paired(right[i], right[j], groups) for i, j in pairs]
+    corrected = paired.holm(np.array([test.p_mid for test in tests]))
     rows = []
     for (i, j), test, p in zip(pairs, tests, corrected, strict=True):
-        measured = asdict(test)
+        measured, separated = asdict(test), bool(p < paired.ALPHA)
         del measured["method"]
         row = PairedTest(
             a=names[i],
             b=names[j],
             **measured,
             p_holm=float(p),
-            smallest_gap=smallest_gap(test.only_a + test.only_b, test.n),
-            verdict=verdict(separated=bool(p < ALPHA), low=test.low, high=test.high, margin=margin),
+            smallest_gap=paired.smallest_gap(test.only_a + test.only_b, test.n),
+            verdict=verdict(separated=separated, low=test.low, high=test.high, margin=margin),
         )
         rows.append(row)
     return tuple(rows)
@@ -218,12 +180,7 @@ def tie_groups(names: Sequence[str], separated: set[tuple[str, str]]) -> dict[st
             if not any(part <= group for group in groups):
                 groups.append(part)
     groups.sort(key=lambda group: [i for i, name in enumerate(names) if name in group])
-    return {
-        name: tuple(_letter(k) for k, group in enumerate(groups) if name in group) for name in names
-    }
-
-
-def _letter(k: int) -> str:
-    """a, b, …, z, aa, ab, …"""
-    rest, last = divmod(k, len(ascii_lowercase))
-    return (_letter(rest - 1) if rest else "") + ascii_lowercase[last]
+    # a, b, …, z, aa, ab, …
+    letters = ("".join(word) for size in count(1) for word in product(ascii_lowercase, repeat=size))
+    lettered = list(zip(groups, letters, strict=False))
+    return {name: tuple(of for group, of in lettered if name in group) for name in names}

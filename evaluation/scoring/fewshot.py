@@ -6,21 +6,19 @@ would be hundreds of labels that a shop with four labels a class does not have.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 import numpy as np
 import scipy.optimize
-import scipy.special
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # publishes none
 
 from evaluation import records
 from evaluation.errors import DataError
-from evaluation.records import BoolArray, FewShotPoint, Head, IntArray, Support
-from evaluation.records.base import Progress, silent
+from evaluation.records import BoolArray, Groups, Head, IntArray, Progress, Record, Support, silent
 from evaluation.scoring.intervals import share
-from evaluation.scoring.paired import ALPHA, mean_gain, with_holm
+from evaluation.scoring.paired import ALPHA, band, mean_gain, with_holm
 from evaluation.scoring.probes import MATCHED, METHODS, Method, Scorer
 
 SHOTS: tuple[int | None, ...] = (1, 2, 4, 8, 16, None)
@@ -33,8 +31,7 @@ WIDER: tuple[int, ...] = (32, 64)
 _FOLDS = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Setting:
+class Setting(Record, eq=False):
     """What all points of all curves share."""
 
     train: Support
@@ -42,8 +39,7 @@ class Setting:
     zero_shot: Head | None = None
     """Made from texts: training has to win over it."""
     seeds: Sequence[int] = SEEDS
-    groups: IntArray | None = None
-    """(N,) equal numbers for test images that count as one."""
+    groups: Groups = None
     label_free: Mapping[str, BoolArray] = field(default_factory=dict)
     """Case to the (N,) test images that a label-free head over the same embeddings gets right."""
 
@@ -76,7 +72,7 @@ def few_shot(
         )
     largest, zero_shot = int(counts.max()), setting.zero_shot
     right = None if zero_shot is None else _right(zero_shot.logits, setting.test)
-    points: dict[str, list[FewShotPoint]] = {}
+    points: dict[str, list[records.FewShotPoint]] = {}
     plan: list[tuple[Method, int | None]] = []
     for method in methods:
         if zero_shot is None and method.needs_texts:
@@ -84,7 +80,7 @@ def few_shot(
         wider = WIDER if setting.label_free and method.name == MATCHED else ()
         # Smallest first; from the largest class on, k is all there is.
         sizes = sorted(k for k in {*shots, *wider} if k is not None and k < largest)
-        plan += [(method, size) for size in (*sizes, *(None for k in shots if k is None))]
+        plan += [(method, size) for size in (*sizes, *([None] if None in shots else []))]
     for done, (method, size) in enumerate(plan, start=1):
         # Thousands of small products: threads would spend their time waiting for each other.
         with threadpool_limits(limits=1, user_api="blas"):
@@ -151,7 +147,7 @@ def draw_support(labels: IntArray, shots: int | None, seed: int) -> IntArray:
 
 def _point(
     method: Method, shots: int | None, setting: Setting, zero_shot: BoolArray | None
-) -> FewShotPoint:
+) -> records.FewShotPoint:
     # All images are the same support whatever the seed.
     seeds = setting.seeds if shots is not None else setting.seeds[:1]
     right, images = [], 0
@@ -160,21 +156,19 @@ def _point(
         images = support.labels.size
         right.append(_right(_tuned(method, support, setting.zero_shot, seed), setting.test))
     gain = partial(mean_gain, np.stack(right), groups=setting.groups)
-    band = gain()
-    return FewShotPoint(
+    return records.FewShotPoint(
         shots=shots,
         images=images,
-        accuracies=tuple(np.stack(right).mean(axis=1).tolist()),
-        mean=band.gain,
-        low=band.low,
-        high=band.high,
+        **band(np.stack(right), setting.groups),
         over_zero_shot=None if zero_shot is None else gain(zero_shot),
         p_holm=None,
         over_label_free={case: gain(known) for case, known in setting.label_free.items()},
     )
 
 
-def _curve(name: str, points: Sequence[FewShotPoint], largest: int) -> records.LearningCurve:
+def _curve(
+    name: str, points: Sequence[records.FewShotPoint], largest: int
+) -> records.LearningCurve:
     points = with_holm(points, lambda point: point.over_zero_shot and point.over_zero_shot.p)
     break_even = None
     for point in reversed(points):
@@ -194,10 +188,7 @@ def _right(scorer: Scorer, test: Support) -> BoolArray:
 
 
 def _tuned(method: Method, support: Support, zero_shot: Head | None, seed: int) -> Scorer:
-    """Chooses the hyperparameter by cross-validation inside the support, then fits on all of it.
-
-    One image a class leaves nothing to compare on: the first value is taken.
-    """
+    """Fits what cross-validation inside the support chooses; of one image a class, the first."""
     smallest = int(np.unique(support.labels, return_counts=True)[1].min())
     value = method.grid[0]
     if smallest > 1 and len(method.grid) > 1:

@@ -8,14 +8,12 @@ images is one multinomial draw: exact, and independent of the order of the image
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
-from evaluation.records import BoolArray, FloatArray, IntArray, Metric
-from evaluation.records.data import clusters
+from evaluation.records import BoolArray, FloatArray, Groups, IntArray, Metric, Record, clusters
 
 CONFIDENCE = 0.95
 Z = float(ndtri((1 + CONFIDENCE) / 2))
@@ -53,10 +51,7 @@ def wilson(count: float, n: float) -> Interval:
 
 
 def share(
-    name: str,
-    hits: BoolArray,
-    groups: IntArray | None = None,
-    among: BoolArray | slice = slice(None),
+    name: str, hits: BoolArray, groups: Groups = None, among: BoolArray | slice = slice(None)
 ) -> Metric:
     """The share of (N,) images, or of those ``among`` them, that are hits; None of no image.
 
@@ -75,7 +70,7 @@ def share(
     return metric(name, count / n, n, interval)
 
 
-def design_effect(values: FloatArray, groups: IntArray | None) -> float:
+def design_effect(values: FloatArray, groups: Groups) -> float:
     """By how much groups inflate the variance of the mean of (N,) values, at least 1; None: by 1.
 
     The variance of the mean as a ratio over groups, divided by that of independent images
@@ -108,11 +103,7 @@ def metric(name: str, value: float, n: int, interval: Interval) -> Metric:
     return Metric(name=name, value=float(value), n=n, **interval._asdict())
 
 
-# ---------------------------------------------------------------------- bootstrap
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Units:
+class Units(Record, eq=False):
     """What the bootstrap resamples, equal units told once."""
 
     strata: IntArray
@@ -129,10 +120,7 @@ class Units:
 
 
 def units_of(
-    strata: IntArray,
-    content: FloatArray,
-    groups: IntArray | None = None,
-    times: IntArray | None = None,
+    strata: IntArray, content: FloatArray, groups: Groups = None, times: IntArray | None = None
 ) -> Units:
     """The units of N images: the images themselves, or groups of them.
 
@@ -209,11 +197,8 @@ def bootstrap(
     return tuple(intervals)
 
 
-# -------------------------------------------------------------------------- means
-
-
 def means(
-    names: Sequence[str], columns: FloatArray, strata: IntArray, groups: IntArray | None = None
+    names: Sequence[str], columns: FloatArray, strata: IntArray, groups: Groups = None
 ) -> tuple[Metric, ...]:
     """The mean of each column of (N, S), images resampled within their stratum.
 

@@ -7,24 +7,22 @@ their true class.  Everything is recomputed exactly from predictions.csv: the re
 are seeded and depend on the confusion matrix alone.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import scipy.special
 
+from evaluation import records
 from evaluation.errors import DataError, ModelError
-from evaluation.records import BoolArray, ClassScores, FloatArray, IntArray, Metric, Predictions
+from evaluation.records import BoolArray, FloatArray, Groups, IntArray, Metric, Predictions, Record
 from evaluation.records.lists import METRICS
 from evaluation.scoring.intervals import Interval, bootstrap, metric, share, units_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
+class Scores(Record):
     """What :func:`score` says of one case."""
 
     metrics: tuple[Metric, ...]
     """In the order of :data:`METRICS`."""
-    per_class: tuple[ClassScores, ...]
+    per_class: tuple[records.ClassScores, ...]
     """In the order of the classes."""
     confusion: tuple[tuple[int, ...], ...]
     """(C, C): rows are the true classes, columns the predicted ones."""
@@ -35,16 +33,13 @@ def softmax(logits: FloatArray) -> FloatArray:
     return scipy.special.softmax(np.asarray(logits, dtype=np.float64), axis=1)
 
 
-def score(predictions: Predictions, groups: IntArray | None = None) -> Scores:
+def score(predictions: Predictions, groups: Groups = None) -> Scores:
     """Scores a case.
 
     Classes that were neither present nor predicted are left out of the macro means, as in
     scikit-learn; balanced accuracy is the mean recall of the classes present.  Top-k
     accuracy is left out with k classes or fewer, where it is 1 whatever the model, and where
     only the predicted classes are known.
-
-    ``groups`` (N,) gives near-duplicate photos equal numbers: intervals then count a group as
-    one, and are wider; values do not change.
 
     Raises :class:`DataError` when there is no image, :class:`ModelError` when the
     probabilities are not finite.
@@ -79,7 +74,7 @@ def score(predictions: Predictions, groups: IntArray | None = None) -> Scores:
     return Scores(
         metrics=tuple(values[row.name] for row in METRICS if row.name in values),
         per_class=tuple(
-            ClassScores(
+            records.ClassScores(
                 label=label,
                 precision=share("precision", right, groups, predicted == i),
                 recall=share("recall", right, groups, labels == i),
@@ -108,7 +103,7 @@ def in_top(predictions: Predictions, k: int) -> BoolArray:
 
 
 def _bootstrap(
-    labels: IntArray, predicted: IntArray, c: int, groups: IntArray | None
+    labels: IntArray, predicted: IntArray, c: int, groups: Groups
 ) -> tuple[tuple[Interval, ...], Interval, Interval]:
     """Intervals of each class's F1, of balanced accuracy and of macro-F1: same resamples."""
     times = None

@@ -8,7 +8,7 @@ the images on which both agree tell nothing about the difference.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -16,8 +16,8 @@ import numpy as np
 import scipy.optimize
 import scipy.stats
 
-from evaluation.records import BoolArray, FloatArray, IntArray, MeanGain, Metric
-from evaluation.records.data import clusters
+from evaluation import records
+from evaluation.records import BoolArray, FloatArray, Groups, IntArray, Metric, Record, clusters
 from evaluation.scoring.intervals import CONFIDENCE, Interval, design_effect, metric, t_interval
 
 ALPHA = 0.05
@@ -34,8 +34,7 @@ class McNemar(NamedTuple):
     p_mid: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paired:
+class Paired(Record):
     """Two cases on the same images: what each alone gets right, and what that shows."""
 
     n: int
@@ -57,16 +56,12 @@ class Paired:
 
 
 def paired(
-    right_a: BoolArray,
-    right_b: BoolArray,
-    groups: IntArray | None,
-    among: BoolArray | slice = slice(None),
+    right_a: BoolArray, right_b: BoolArray, groups: Groups, among: BoolArray | slice = slice(None)
 ) -> Paired:
     """The paired test of two cases, of which (N,) say what each gets right, ``among`` N images.
 
-    ``groups`` (N,) are equal numbers for images that count as one; None when all stand alone.  The
-    test is then that of :func:`sign_flip`, and the interval's counts are divided by the design
-    effect of the differences (Korn & Graubard 1998).
+    With ``groups`` the test is that of :func:`sign_flip`, and the interval's counts are divided by
+    the design effect of the differences (Korn & Graubard 1998).
     """
     difference = right_a[among].astype(np.int64) - right_b[among]
     only_a, only_b, n = int((difference > 0).sum()), int((difference < 0).sum()), difference.size
@@ -89,10 +84,7 @@ def paired(
 
 
 def mcnemar(b: int, c: int) -> McNemar:
-    """McNemar's exact and mid-p tests (Fagerland, Lydersen & Laake 2013).
-
-    Both p are 1 when no image is disputed.
-    """
+    """McNemar's exact and mid-p tests (Fagerland, Lydersen & Laake 2013); 1 without dispute."""
     if b == c == 0:
         return McNemar(p_exact=1.0, p_mid=1.0)
     exact = min(1.0, 2 * float(scipy.stats.binom.cdf(min(b, c), b + c, 0.5)))
@@ -143,10 +135,7 @@ def tango(b: float, c: float, n: float) -> Interval:
 
 
 def cochran_q(correct: BoolArray) -> tuple[float, float]:
-    """Cochran's Q (1950) that K cases have the same accuracy, and its p, K - 1 degrees of freedom.
-
-    Of (K, N) right answers; p is 1 when all cases agree everywhere.
-    """
+    """Cochran's Q (1950) that (K, N) answers are equally right, and its p, K - 1 df."""
     if (correct == correct[0]).all():
         return 0.0, 1.0
     cases, of_case, of_image = len(correct), correct.sum(axis=1), correct.sum(axis=0)
@@ -169,9 +158,6 @@ def with_holm(rows: Iterable[Any], p: Callable[[Any], float | None]) -> tuple[An
     rows = tuple(rows)
     p_holm = iter(holm(np.array([p(row) for row in rows if p(row) is not None])).tolist())
     return tuple(row if p(row) is None else replace(row, p_holm=next(p_holm)) for row in rows)
-
-
-# -------------------------------------------------------------- what n can show
 
 
 def critical_count(disputed: IntArray) -> IntArray:
@@ -217,21 +203,16 @@ def detectable_gap(discordance: float, n: int) -> float | None:
     )
 
 
-# ----------------------------------------------------------- repetitions and images
-
-
 def mean_gain(
-    correct: BoolArray, baseline: BoolArray | None = None, groups: IntArray | None = None
-) -> MeanGain:
+    correct: BoolArray, baseline: BoolArray | None = None, groups: Groups = None
+) -> records.MeanGain:
     """Mean accuracy of S repetitions of a method on N images, over a case's on the same images.
 
     ``correct`` is (S, N) and ``baseline`` (N,); without it the gain is the mean accuracy itself,
     and its interval lies between 0 and 1.  Repetitions (seeds, supports) and images are both
     samples: the variance is the sum of the two one-way variances, which counts their interaction
     twice and errs on the wide side (Owen 2007, "The pigeonhole bootstrap"); t quantiles with
-    Satterthwaite's degrees of freedom.
-    Repetitions that are all the same, or a single one, add no variance of their own.
-    ``groups`` (N,) gives equal numbers to images that count as one.
+    Satterthwaite's degrees of freedom.  Equal repetitions, or a single one, add no variance.
     """
     difference = correct - (0.0 if baseline is None else baseline.astype(np.float64))
     repetitions, n = difference.shape
@@ -248,4 +229,11 @@ def mean_gain(
     low, high, p = t_interval(gain, variance**0.5, df)
     if baseline is None:
         low, high = max(0.0, low), min(1.0, high)
-    return MeanGain(gain=gain, low=low, high=high, p=p, n=n, repetitions=repetitions)
+    return records.MeanGain(gain=gain, low=low, high=high, p=p, n=n, repetitions=repetitions)
+
+
+def band(correct: BoolArray, groups: Groups) -> dict[str, Any]:
+    """What a :class:`records.Band` holds of the (S, N) right answers of S repetitions."""
+    mean = mean_gain(correct, groups=groups)
+    accuracies = tuple(correct.mean(axis=1).tolist())
+    return {"accuracies": accuracies, "mean": mean.gain, "low": mean.low, "high": mean.high}

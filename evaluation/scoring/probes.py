@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from evaluation.records import FloatArray, Head, IntArray, Support
+from evaluation.records import FloatArray, Head, Support
 from evaluation.scoring.calibration import fit_temperature
 
 _ITERATIONS = 1_000
@@ -89,39 +89,31 @@ def text_probe(support: Support, zero_shot: Head | None) -> Fit:
         raise ValueError("a text probe needs a zero-shot head")
     span, raw = _span(support.embeddings), zero_shot.logits(support.embeddings)
     softening = max(1.0, fit_temperature(raw, support.labels))
-    x = span(support.embeddings)
+    truth = np.eye(raw.shape[1])[support.labels]
+    x = np.column_stack([span(support.embeddings), np.ones(len(raw))])
 
     def fit(choice: Choice) -> Scorer:
         strength, trust = choice[0], choice[1] / softening
-        weight, bias = _fit_offset(trust * raw, x, support.labels, strength)
+
+        def loss(flat: FloatArray) -> tuple[float, FloatArray]:
+            """Penalised cross-entropy of a weight and a bias for each class, and its slope."""
+            added = flat.reshape(raw.shape[1], -1)
+            logits = trust * raw + x @ added.T
+            log_norm = scipy.special.logsumexp(logits, axis=1, keepdims=True)
+            value = np.sum(log_norm) - np.sum(logits * truth) + np.sum(flat**2) / (2 * strength)
+            excess = np.exp(logits - log_norm) - truth
+            return float(value), (excess.T @ x + added / strength).ravel()
+
+        start = np.zeros(raw.shape[1] * x.shape[1])
+        optimum = scipy.optimize.minimize(
+            loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS}
+        )
+        added = optimum.x.reshape(raw.shape[1], -1)
         return lambda embeddings: (
-            trust * zero_shot.logits(embeddings) + span(embeddings) @ weight.T + bias
+            trust * zero_shot.logits(embeddings) + span(embeddings) @ added[:, :-1].T + added[:, -1]
         )
 
     return fit
-
-
-def _fit_offset(
-    start: FloatArray, x: FloatArray, labels: IntArray, strength: float
-) -> tuple[FloatArray, FloatArray]:
-    """(C, R) weight and (C,) bias added to (N, C) logits: penalised cross-entropy by L-BFGS."""
-    truth = np.eye(start.shape[1])[labels]
-    x = np.column_stack([x, np.ones(x.shape[0])])
-    shape = (start.shape[1], x.shape[1])
-
-    def loss(flat: FloatArray) -> tuple[float, FloatArray]:
-        weight = flat.reshape(shape)
-        logits = start + x @ weight.T
-        log_norm = scipy.special.logsumexp(logits, axis=1, keepdims=True)
-        value = np.sum(log_norm) - np.sum(logits * truth) + np.sum(flat**2) / (2 * strength)
-        excess = np.exp(logits - log_norm) - truth
-        return float(value), (excess.T @ x + weight / strength).ravel()
-
-    optimum = scipy.optimize.minimize(
-        loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS}
-    )
-    weight = optimum.x.reshape(shape)
-    return weight[:, :-1], weight[:, -1]
 
 
 def gda(support: Support, zero_shot: Head | None) -> Fit:
@@ -136,7 +128,16 @@ def gda(support: Support, zero_shot: Head | None) -> Fit:
     x, labels = support.embeddings.astype(np.float64), support.labels
     means = np.stack([x[labels == c].mean(axis=0) for c in np.unique(labels)])
     centred = x - means[np.unique(labels, return_inverse=True)[1]]
-    directions = _precision(centred, means)
+    n, d = x.shape
+    ridge = float(np.sum(centred**2)) / max(n - 1, 1)
+    if ridge == 0:
+        directions = means
+    elif n >= d:
+        directions = d * np.linalg.solve(centred.T @ centred + ridge * np.eye(d), means.T).T
+    else:
+        # Woodbury: an n × n system instead of a d × d one.
+        inner = np.linalg.solve(centred @ centred.T + ridge * np.eye(n), centred @ means.T)
+        directions = d * ((means - (centred.T @ inner).T) / ridge)
     bias = -np.sum(directions * means, axis=1) / 2
 
     def alone(embeddings: FloatArray) -> FloatArray:
@@ -151,21 +152,6 @@ def gda(support: Support, zero_shot: Head | None) -> Fit:
         return lambda embeddings: zero_shot.logits(embeddings) + weight * alone(embeddings)
 
     return fit
-
-
-def _precision(centred: FloatArray, means: FloatArray) -> FloatArray:
-    """(C, D) means times the estimated inverse covariance of (N, D) centred embeddings."""
-    n, d = centred.shape
-    ridge = float(np.sum(centred**2)) / max(n - 1, 1)
-    if ridge == 0:
-        return means
-    if n >= d:
-        solved = np.linalg.solve(centred.T @ centred + ridge * np.eye(d), means.T).T
-    else:
-        # Woodbury: an n × n system instead of a d × d one.
-        inner = np.linalg.solve(centred @ centred.T + ridge * np.eye(n), centred @ means.T)
-        solved = (means - (centred.T @ inner).T) / ridge
-    return np.asarray(d * solved)
 
 
 def _spread(logits: FloatArray) -> float:

@@ -10,10 +10,7 @@ import scipy.linalg
 import scipy.stats
 
 from evaluation import records
-from evaluation.records import BoolArray, ClassGain, FloatArray, IntArray, Predictions, TextEffect
-from evaluation.records.base import unit
-from evaluation.records.data import clusters
-from evaluation.scoring.comparison import Aligned
+from evaluation.records import BoolArray, FloatArray, Groups, IntArray, Predictions, clusters, unit
 from evaluation.scoring.intervals import bootstrap, resample, share, sums_of, units_of
 from evaluation.scoring.paired import Paired, paired, with_holm
 
@@ -25,21 +22,16 @@ _FLAT = 1e-24
 _Source = Literal["model", "prompts", "interaction"]
 
 
-# ------------------------------------------------------------------ class by class
-
-
-def prompt_gain(aligned: Aligned, a: str, b: str, groups: IntArray | None) -> records.PromptGain:
-    """What case ``a`` changes in each class's recall over case ``b``, same images.
-
-    The paired test of each class (:func:`paired`), corrected for the classes (Holm).
-    ``groups`` (N,) gives equal numbers to images that count as one.
-    """
-    right_a, right_b = (aligned.predictions[case].right for case in (a, b))
+def prompt_gain(
+    aligned: Mapping[str, Predictions], a: str, b: str, groups: Groups
+) -> records.PromptGain:
+    """What case ``a`` changes in each class's recall over ``b``: paired tests, Holm-corrected."""
+    labels, right_a, right_b = aligned[a].labels, aligned[a].right, aligned[b].right
     rows = []
-    for i in np.unique(aligned.labels):  # no test image, no recall
-        test = paired(right_a, right_b, groups, aligned.labels == i)
-        own = {"label": aligned.classes[i], "only_a": test.only_a, "only_b": test.only_b}
-        rows.append(ClassGain(gain=test.gap, **own, **_shown(test)))
+    for i in np.unique(labels):  # no test image, no recall
+        test = paired(right_a, right_b, groups, labels == i)
+        own = {"label": aligned[a].classes[i], "only_a": test.only_a, "only_b": test.only_b}
+        rows.append(records.ClassGain(gain=test.gap, **own, **_shown(test)))
     return records.PromptGain(a=a, b=b, classes=with_holm(rows, attrgetter("p_mid")))
 
 
@@ -49,15 +41,12 @@ def _shown(test: Paired) -> dict[str, Any]:
     return {"n": test.n, "low": test.low, "high": test.high, **p}
 
 
-# -------------------------------------------------------------------- text by text
-
-
 def text_effects(
     predictions: Predictions,
     texts: Mapping[str, Sequence[str]],
     logits_without: Callable[[str, int], FloatArray],
-    groups: IntArray | None,
-) -> tuple[TextEffect, ...]:
+    groups: Groups,
+) -> tuple[records.TextEffect, ...]:
     """What each text of a class brings: the predictions with it against those without it.
 
     ``logits_without(label, i)`` gives the (N, C) logits, or any scores of the same order, of
@@ -73,7 +62,7 @@ def text_effects(
             test = paired(with_it, without, groups)
             recalls = with_it[own].mean() - without[own].mean() if own.any() else 0.0
             rows.append(
-                TextEffect(
+                records.TextEffect(
                     label=label,
                     text=text,
                     only_with=test.only_a,
@@ -98,11 +87,8 @@ def near_identical(classes: Sequence[str], embeddings: FloatArray) -> tuple[reco
     return tuple(sorted(pairs, key=lambda pair: -pair.cosine))
 
 
-# ------------------------------------------------------------ models against texts
-
-
 def variance_split(
-    correct: Mapping[tuple[str, str], BoolArray], labels: IntArray, groups: IntArray | None = None
+    correct: Mapping[tuple[str, str], BoolArray], labels: IntArray, groups: Groups = None
 ) -> tuple[records.VarianceSource, ...]:
     """How much of the differences in accuracy comes from models, prompt sets, and their meeting.
 
@@ -111,8 +97,7 @@ def variance_split(
     shares have BCa intervals over images, resampled within class.  Each source is tested by
     Wald's statistic with the covariance of the cells over images (Grizzle, Starmer & Koch 1969),
     referred to Hotelling's F: cells share their images, which an ordinary ANOVA ignores.
-    ``groups`` (N,) gives equal numbers to images that count as one.  It takes two models and two
-    prompt sets or more.
+    It takes two models and two prompt sets or more.
     """
     models, sets = (tuple(dict.fromkeys(key[i] for key in correct)) for i in (0, 1))
     cells = np.column_stack([correct[m, p] for m in models for p in sets]).astype(np.float64)
@@ -156,15 +141,9 @@ def _shares(accuracies: FloatArray, contrasts: Mapping[_Source, FloatArray]) -> 
 
 
 def wald_tests(
-    cells: FloatArray,
-    labels: IntArray,
-    groups: IntArray | None,
-    contrasts: Mapping[_Source, FloatArray],
+    cells: FloatArray, labels: IntArray, groups: Groups, contrasts: Mapping[_Source, FloatArray]
 ) -> dict[_Source, dict[str, Any]]:
-    """Effect of each source on (N, cells) right answers, and its test; see :func:`variance_split`.
-
-    Images, or ``groups`` numbered from 0, are sampled within their class.
-    """
+    """Effect of each source on (N, cells) answers and its test, images sampled within class."""
     _, classes = np.unique(labels, return_inverse=True)
     means = sums_of(cells, classes) / np.bincount(classes)[:, None]
     residuals: FloatArray = cells - means[classes]
@@ -184,24 +163,20 @@ def wald_tests(
     return tests
 
 
-# ----------------------------------------------------------------- choosing prompts
-
-
 def choose_prompts(
     model: str,
     validation: Mapping[str, BoolArray],
     test: Mapping[str, BoolArray],
     test_labels: IntArray,
     *,
-    validation_groups: IntArray | None = None,
-    test_groups: IntArray | None = None,
+    validation_groups: Groups = None,
+    test_groups: Groups = None,
 ) -> records.PromptChoice:
     """Chooses a prompt set on validation and reports it on test, beside the choice on test.
 
     ``validation`` and ``test`` map each prompt set to its right answers.  The optimism is how
     much the accuracy of the best one on a resample of the test images exceeds its accuracy on
-    the test images themselves, on average (Efron 1983).  The groups, (N,) each, give equal
-    numbers to images that count as one.
+    the test images themselves, on average (Efron 1983).
     """
     names = tuple(test)
     right = np.stack([test[name] for name in names])

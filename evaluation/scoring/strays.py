@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.special import logsumexp, softmax
 
-from evaluation.records import FloatArray, IntArray, Metric, StrayScore, StrayTest
+from evaluation.records import FloatArray, Groups, Metric, StrayScore, StrayTest
 from evaluation.scoring.intervals import Interval, Z, metric, share
 
 Scores = Mapping[StrayScore, FloatArray]
@@ -34,16 +34,11 @@ def stray_scores(
 
 
 def measure_strays(
-    validation: Scores,
-    choosing: Scores,
-    test: Scores,
-    scored: Scores,
-    groups: IntArray | None = None,
+    validation: Scores, choosing: Scores, test: Scores, scored: Scores, groups: Groups = None
 ) -> tuple[tuple[StrayTest, ...], StrayScore]:
-    """Each score on the test photos and the strays that are scored, and the score to take.
+    """Each score on the test photos and the ``scored`` strays, and the score to take.
 
-    Thresholds and the score are chosen on the validation photos and the strays that ``choosing``
-    is of.  ``groups`` has equal numbers for test photos that count as one.
+    Thresholds and the score are chosen on the validation photos and the other strays.
     """
     tests = []
     for score in test:
@@ -65,15 +60,13 @@ def measure_strays(
 
 
 def best_threshold(own: FloatArray, strays: FloatArray) -> float:
-    """The score where the share of the (N,) photos that reach it exceeds that of the (M,) strays
-    most (Youden 1950); the lowest of equals.
-    """
+    """The lowest score whose share of (N,) photos most exceeds the (M,) strays' (Youden 1950)."""
     levels = np.unique(np.concatenate([own, strays]))
     below = [np.searchsorted(np.sort(scores), levels) / scores.size for scores in (own, strays)]
     return float(levels[int(np.argmax(below[1] - below[0]))])
 
 
-def auroc(own: FloatArray, strays: FloatArray, groups: IntArray | None = None) -> Metric:
+def auroc(own: FloatArray, strays: FloatArray, groups: Groups = None) -> Metric:
     """The chance that one of (N,) photos scores higher than one of (M,) strays, ties one half.
 
     The interval is DeLong's (1988), on the logit scale; ``groups`` (N,) makes photos of equal

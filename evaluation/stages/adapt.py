@@ -20,7 +20,7 @@ from evaluation.errors import DataError
 from evaluation.labelfree import Unlabelled, adapt, controls, learn, two_folds
 from evaluation.records import Adaptation, Case, FloatArray, Head, Metric, ModelSpec
 from evaluation.records.runs import ADAPTING
-from evaluation.scoring.paired import mean_gain
+from evaluation.scoring.paired import band, mean_gain
 from evaluation.stages.engine import READ, Bench
 from evaluation.stages.open import StudyData
 
@@ -209,15 +209,5 @@ def pairs_curve(
             drawn = np.sort(np.random.default_rng(seed).permutation(titled)[:size])
             layer = learn(seen, drawn, best, bench.data.split.seed)
             heads.append(replace(zero_shot, layer=layer))
-        right = _right(bench, heads)
-        band = mean_gain(right, groups=groups)
-        points.append(
-            records.PairsPoint(
-                pairs=size,
-                accuracies=tuple(right.mean(axis=1).tolist()),
-                mean=band.gain,
-                low=band.low,
-                high=band.high,
-            )
-        )
+        points.append(records.PairsPoint(pairs=size, **band(_right(bench, heads), groups)))
     return (records.PairsCurve(case=run.case, points=tuple(points)),)

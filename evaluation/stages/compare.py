@@ -11,8 +11,8 @@ from typing import TypeVar
 from evaluation import records
 from evaluation.records import Predictions, Record, StudyComparison
 from evaluation.records.data import group_numbers
-from evaluation.scoring import abstention, agreement, audit, calibration, findings, repeats, slices
-from evaluation.scoring.comparison import Aligned, align, compare
+from evaluation.scoring import abstention, audit, calibration, findings, variation
+from evaluation.scoring.comparison import align, compare
 from evaluation.scoring.intervals import share
 from evaluation.scoring.prompts import choose_prompts, prompt_gain, variance_split
 from evaluation.stages.baseline import history
@@ -32,7 +32,8 @@ class Evidence(Record):
     results: records.StudyResults
     runs: Mapping[str, records.RunRecord]
     """Case id to its record, in the order of the study."""
-    aligned: Aligned
+    aligned: Mapping[str, Predictions]
+    """Of each case, on the same photos in the same order."""
     validation: Mapping[str, Predictions]
     """Of the cases that have them."""
     groups: records.IntArray | None
@@ -65,8 +66,8 @@ class Evidence(Record):
                 chosen[model] = choose_prompts(
                     model,
                     {name: said.right for name, said in validation.items()},
-                    {name: self.aligned.predictions[case].right for name, case in sets.items()},
-                    self.aligned.labels,
+                    {name: self.aligned[case].right for name, case in sets.items()},
+                    self.aligned[next(iter(sets.values()))].labels,
                     validation_groups=group_numbers(self.results.study.clusters, ids),
                     test_groups=self.groups,
                 )
@@ -85,7 +86,8 @@ class Evidence(Record):
 def read_evidence(root: Path, name: str) -> Evidence | None:
     """The comparable cases of a study; None while none is scored."""
     results = artefacts.read_study_results(root / name)
-    runs = {run.case: run for run in results.runs if run.status == "ok" and results.is_current(run)}
+    is_current = results.study.is_of
+    runs = {run.case: run for run in results.runs if run.status == "ok" and is_current(run)}
     if not runs:
         return None
     aligned = align({case: results.predictions[case] for case in runs})
@@ -98,7 +100,7 @@ def read_evidence(root: Path, name: str) -> Evidence | None:
         validation={
             case: read_predictions(table) for case, table in tables.items() if table.is_file()
         },
-        groups=group_numbers(results.study.clusters, aligned.sample_ids),
+        groups=group_numbers(results.study.clusters, aligned[next(iter(runs))].sample_ids),
         inputs={case: tables_digest(root / case) for case in runs},
         names=next((name for name in sets if sets[name].derive == "class-names"), None),
         controls={name: made for name, made in sets.items() if made.derive == "random-words"},
@@ -117,17 +119,15 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
     study, runs, aligned = evidence.results.study, evidence.runs, evidence.aligned
     earlier, margin = _still_true(evidence), study.answer.margin
     then = earlier.inputs
-    comparison = (
-        compare(aligned, evidence.groups, margin=margin) if len(aligned.cases) > 1 else None
-    )
-    people = {case: aligned.predictions[case] for case, run in runs.items() if run.model.person}
+    comparison = compare(aligned, evidence.groups, margin=margin) if len(aligned) > 1 else None
+    people = {case: aligned[case] for case, run in runs.items() if run.model.person}
     result = replace(
         earlier,
         schema_version=records.SCHEMA_VERSION,
         inputs=evidence.inputs,
         fingerprint=comparison_fingerprint(root, study, runs.values(), evidence.inputs),
         comparison=comparison,
-        repeats=repeats.compare_repeats({case: run.repeats for case, run in runs.items()}),
+        repeats=variation.compare_repeats({case: run.repeats for case, run in runs.items()}),
         findings=_findings(evidence, comparison),
         validation={
             case: share("accuracy", said.right) for case, said in evidence.validation.items()
@@ -138,7 +138,7 @@ def compare_cases(root: Path, name: str) -> StudyComparison | None:
         variance=_variance(evidence),
         audit=_audit(evidence, earlier),
         slices=_slices(evidence),
-        people=agreement.agree(people, evidence.groups) if people else None,
+        people=variation.agree(people, evidence.groups) if people else None,
         history=history(evidence.results, root),
     )
     artefacts.write(root, result)
@@ -208,20 +208,21 @@ def _each_case(
         known[case]
         if case in known and inputs.get(case) == evidence.inputs[case]
         else make(case, test, evidence.validation.get(case), evidence.groups)
-        for case, test in evidence.aligned.predictions.items()
+        for case, test in evidence.aligned.items()
         if not test.certain
     )
 
 
 def _slices(evidence: Evidence) -> tuple[records.SliceScore, ...]:
     cards = {card.id: card for card in evidence.results.study.samples}
-    test = [cards[photo].slices for photo in evidence.aligned.sample_ids]
+    photos = next(iter(evidence.aligned.values())).sample_ids
+    test = [cards[photo].slices for photo in photos]
     names = dict.fromkeys(name for values in test for name in values)
     columns = {name: [values.get(name, "") for values in test] for name in names}
     return tuple(
         score
-        for case, predictions in evidence.aligned.predictions.items()
-        for score in slices.score_slices(case, predictions, columns, evidence.groups)
+        for case, predictions in evidence.aligned.items()
+        for score in variation.score_slices(case, predictions, columns, evidence.groups)
     )
 
 
@@ -251,20 +252,20 @@ def _variance(evidence: Evidence) -> tuple[records.VarianceSource, ...]:
     if len(complete) < 2 or len(widest) < 2:  # noqa: PLR2004 - nothing varies
         return ()
     correct = {
-        (model, name): evidence.aligned.predictions[case].right
+        (model, name): evidence.aligned[case].right
         for model, cases in complete.items()
         for name, case in cases.items()
     }
-    return variance_split(correct, evidence.aligned.labels, evidence.groups)
+    labels = next(iter(evidence.aligned.values())).labels
+    return variance_split(correct, labels, evidence.groups)
 
 
 def _audit(evidence: Evidence, earlier: StudyComparison) -> records.DataAudit:
     """Labels that every model doubts; what embeddings said of the classes is kept."""
-    cases = sorted(evidence.chosen_cases().values(), key=evidence.aligned.cases.index)
+    chosen = set(evidence.chosen_cases().values())
+    asked = {case: said for case, said in evidence.aligned.items() if case in chosen}
     return replace(
-        audit.audit_labels(
-            align({case: evidence.aligned.predictions[case] for case in cases}), evidence.groups
-        ),
+        audit.audit_labels(asked, evidence.groups),
         embeddings=earlier.audit.embeddings if earlier.audit else (),
         near_duplicates=evidence.results.study.near_duplicates,
     )

@@ -14,10 +14,10 @@ from evaluation import records
 from evaluation.data.prompts import random_words
 from evaluation.records import FewShot, FloatArray, Head, PromptSet, StudyComparison
 from evaluation.scoring.audit import audit_embeddings
+from evaluation.scoring.embeddings import retrieve
 from evaluation.scoring.fewshot import Setting, few_shot
 from evaluation.scoring.paired import mean_gain
 from evaluation.scoring.prompts import near_identical, text_effects
-from evaluation.scoring.retrieval import retrieve
 from evaluation.stages.adapt import pairs_curve
 from evaluation.stages.compare import Evidence, compare_cases, read_evidence
 from evaluation.stages.engine import Bench, Engine, bench_of
@@ -158,7 +158,7 @@ def _few_shot(
         groups=evidence.groups,
         # What the cases adapted over the same embeddings get right, from the photo alone.
         label_free={
-            case: evidence.aligned.predictions[case].right
+            case: evidence.aligned[case].right
             for case, run in evidence.runs.items()
             if case in best
             and run.model.family == "label-free"

@@ -19,7 +19,7 @@ from evaluation.errors import VeilleError, WeightsUnavailable, eval_command, one
 from evaluation.models import Classifier
 from evaluation.models.base import Predictor
 from evaluation.records import Case, Head, Predictions, Record, RunRecord, Support, Timings
-from evaluation.scoring.projection import project
+from evaluation.scoring.embeddings import project
 from evaluation.stages import provenance
 from evaluation.stages.adapt import check_adaptation
 from evaluation.stages.engine import Bench, Engine, bench_of

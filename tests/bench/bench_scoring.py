@@ -55,8 +55,8 @@ def conclude(predictions: dict[str, Predictions]) -> StudyComparison:
         inputs={},
         comparison=comparison,
         findings=find(comparison, runs, names="study/model/0"),
-        calibration=tuple(calibrate(case, one) for case, one in aligned.predictions.items()),
-        abstention=tuple(abstain(case, one) for case, one in aligned.predictions.items()),
+        calibration=tuple(calibrate(case, one) for case, one in aligned.items()),
+        abstention=tuple(abstain(case, one) for case, one in aligned.items()),
     )
 
 

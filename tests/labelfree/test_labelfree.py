@@ -12,10 +12,8 @@ from scipy.special import softmax
 
 from evaluation.explain.base import head_logits
 from evaluation.labelfree import adapt, controls, nonsense, two_folds
-from evaluation.labelfree.choice import agreement
-from evaluation.labelfree.clusters import cluster
-from evaluation.labelfree.layer import PULL, Pairs, _slope, descend
-from evaluation.labelfree.regime import SOFTENING, share_bias
+from evaluation.labelfree.layers import PULL, Pairs, _slope, agreement, descend
+from evaluation.labelfree.regime import SOFTENING, cluster, share_bias
 from tests.conftest import effort
 from tests.labelfree.world import CLASSES, DIM, World, demo, unit, world
 

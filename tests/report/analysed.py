@@ -74,8 +74,8 @@ def analysed(results: StudyResults) -> StudyResults:
                     else ()
                 ),
             ),
-            calibration=tuple(calibrate(case, aligned.predictions[case]) for case in aligned.cases),
-            abstention=tuple(abstain(case, aligned.predictions[case]) for case in aligned.cases),
+            calibration=tuple(calibrate(case, said) for case, said in aligned.items()),
+            abstention=tuple(abstain(case, said) for case, said in aligned.items()),
             prompts=_prompts(results),
             variance=_variance(results),
             control={f"{results.study.name}/embedded/descriptions": gain(0.09, 0.02, 0.16, 0.012)},
@@ -134,7 +134,7 @@ def _prompts(results: StudyResults) -> tuple[PromptDiagnosis, ...]:
                     "noms": right(results.predictions[names]),
                     "descriptions": right(results.predictions[described]),
                 },
-                aligned.labels,
+                aligned[names].labels,
             ),
         ),
     )

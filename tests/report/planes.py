@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from evaluation.records import Projection, StudyResults
-from evaluation.scoring.projection import project
+from evaluation.scoring.embeddings import project
 
 _DIMENSIONS = 12
 

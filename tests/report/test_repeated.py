@@ -12,7 +12,7 @@ from evaluation.records import RepeatedScores, StudyResults
 from evaluation.report.study.here import Here
 from evaluation.report.study.repeated import repeats, spread
 from evaluation.report.study.view import StudyView
-from evaluation.scoring.repeats import compare_repeats
+from evaluation.scoring.variation import compare_repeats
 from tests.report import analysed
 from tests.report.conftest import placeholder, plain
 

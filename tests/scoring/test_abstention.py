@@ -90,7 +90,7 @@ def test_the_jackknife_agrees_with_the_bootstrap(monkeypatch: pytest.MonkeyPatch
         np.zeros(1500, int),
     )
     bootstrap = aurc(*arguments)
-    monkeypatch.setattr("evaluation.scoring.abstention.LARGE", 10)
+    monkeypatch.setattr("evaluation.scoring.intervals.LARGE", 10)
     jackknife = aurc(*arguments)
     assert (bootstrap.method, jackknife.method) == ("bootstrap-bca", "jackknife")
     width = bootstrap.high - bootstrap.low

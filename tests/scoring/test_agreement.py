@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from evaluation.records import Predictions
-from evaluation.scoring.agreement import agree, cohen, fleiss
+from evaluation.scoring.variation import agree, cohen, fleiss
 
 FLEISS = (
     (0, 0, 0, 0, 14), (0, 2, 6, 4, 2), (0, 0, 3, 5, 6), (0, 3, 9, 2, 0), (2, 2, 8, 1, 1),

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from evaluation.records import Projection
-from evaluation.scoring.projection import project
+from evaluation.scoring.embeddings import project
 
 Rows = NDArray[np.float64]
 CLASSES = ("un", "deux", "trois")

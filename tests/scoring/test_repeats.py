@@ -7,7 +7,7 @@ import pytest
 import scipy.stats
 
 from evaluation.records import RepeatedScores
-from evaluation.scoring.repeats import compare_repeats, corrected
+from evaluation.scoring.variation import compare_repeats, corrected
 
 
 def test_the_correction_is_that_of_the_paper() -> None:

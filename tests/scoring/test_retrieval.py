@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from evaluation.scoring.retrieval import median, ranks, retrieve
+from evaluation.scoring.embeddings import median, ranks, retrieve
 
 
 def test_ranks_by_hand() -> None:

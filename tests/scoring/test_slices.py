@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evaluation.records import Predictions
-from evaluation.scoring.slices import FEWEST, mantel_haenszel, score_slices
+from evaluation.scoring.variation import FEWEST, mantel_haenszel, score_slices
 
 
 def predictions(labels: np.ndarray, right: np.ndarray) -> Predictions:

@@ -18,6 +18,7 @@ from evaluation.scoring.audit import (
 )
 from evaluation.scoring.calibration import calibrate
 from evaluation.scoring.comparison import align, compare
+from evaluation.scoring.embeddings import retrieve
 from evaluation.scoring.fewshot import Setting, few_shot
 from evaluation.scoring.findings import find, find_quoted
 from evaluation.scoring.paired import mean_gain
@@ -28,7 +29,6 @@ from evaluation.scoring.prompts import (
     text_effects,
     variance_split,
 )
-from evaluation.scoring.retrieval import retrieve
 from evaluation.stores import artefacts
 from evaluation.stores.json_file import read_json
 from tests.factories import make_scored
@@ -64,7 +64,7 @@ def everything() -> StudyComparison:
     described = [case for case in predictions if case != "s/trunk"]
     runs = [make_scored(case, case.rpartition("/")[2]) for case in described]
     runs.append(make_scored("s/trunk"))
-    right = dict(zip(aligned.cases, aligned.correct, strict=True))
+    right = {case: said.right for case, said in aligned.items()}
     embeddings = np.eye(3, 8)[LABELS] + 0.3 * np.random.default_rng(6).normal(size=(N, 8))
     support = Support(embeddings=embeddings, labels=LABELS)
     head = Head(weight=np.eye(3, 8), bias=np.zeros(3))
@@ -117,7 +117,7 @@ def everything() -> StudyComparison:
         audit=replace(
             audit_labels(align({c: predictions[c] for c in ("s/t/long", "s/u/long")})),
             embeddings=(audit_embeddings("t", embeddings, LABELS, CLASSES, recalls),),
-            near_duplicates=(aligned.sample_ids[:2],),
+            near_duplicates=(aligned["s/trunk"].sample_ids[:2],),
         ),
         retrieval=retrieve("t", embeddings, embeddings, [f"title {i}" for i in range(N)]),
     )

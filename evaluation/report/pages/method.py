@@ -124,7 +124,7 @@ def _details(view: StudyView, run: RunRecord, *, later: bool = False) -> Mapping
     return {
         "record": run,
         "later": later,
-        "current": run.status != "ok" or view.results.is_current(run),
+        "current": run.status != "ok" or view.study.is_of(run),
         "weights": path.name if path.is_absolute() else run.model.weights,
         "files": ("failure.json",) if later else files,
     }

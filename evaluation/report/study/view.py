@@ -119,7 +119,7 @@ class StudyView:
     def scored(self) -> tuple[records.RunRecord, ...]:
         """Cases with a result on the photos and the split that the card describes."""
         return tuple(
-            run for run in self.results.runs if run.status == "ok" and self.results.is_current(run)
+            run for run in self.results.runs if run.status == "ok" and self.study.is_of(run)
         )
 
     @cached_property
