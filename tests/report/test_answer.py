@@ -106,7 +106,7 @@ def said(results: StudyResults, language: Language = "fr") -> tuple[str, str]:
     """The word and the sentence."""
     with speaking(language, results.study.translations):
         view = here(results).view
-        return answer.word(view), plain(answer.sentence(view))
+        return printed("word", view.answer), plain(answer.sentence(view))
 
 
 def share(percent: int) -> tuple[int, ...]:

@@ -196,7 +196,7 @@ def test_a_method_is_labelled_by_its_measures(
     won, of = faithfulness.score(found, "rise")
     empty = {key: [] for key in ("maps", "reasons", "links", "chances", "others")}
     group = {"method": "RISE", "won": won, "of": of, "href": "#", "maps": []}
-    answer = {"label": "a", "predicted": "a", "sure": 1.0, "true": 1.0, "less": None}
+    answer = {"label": "a", "predicted": "a", "sure": 1.0, "true": 1.0}
     photo = {"anchor": "a", "title": "", "right": True, "answer": answer, "photo": None,
              "groups": [group], **empty}  # fmt: skip
     assert re.findall('"v-tag [^>]*>([^<]*)<', markup("explained", photo, of="_maps.jinja")) == (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from evaluation.records import Metric
@@ -164,6 +165,12 @@ def number(
 def counted(value: int, *, title: str = "", href: str = "") -> Cell:
     """The cell of a count, which leads to what is counted."""
     return Cell(text=wording.count(value), title=title, href=href)
+
+
+def field(name: str, form: Form, **cell: Any) -> Callable[[Any], Cell]:
+    """The cells of a column that shows one number of each thing: its field, "test.auroc"."""
+    read = attrgetter(name)
+    return lambda thing: number(read(thing), form, **cell)
 
 
 class Col(NamedTuple):

@@ -9,7 +9,7 @@ from evaluation.report.kit import links
 from evaluation.report.kit.language import t
 from evaluation.report.kit.tables import Cell, Col, Table, absent, head, number, table
 from evaluation.report.pages import summary
-from evaluation.report.study.answer import sentence, word
+from evaluation.report.study.answer import sentence
 from evaluation.report.study.here import Here
 from evaluation.report.study.quoted import slide_tables
 from evaluation.report.study.view import StudyView, best, trace
@@ -29,7 +29,6 @@ def build(views: tuple[StudyView, ...], reference: Reference | None) -> Mapping[
             {
                 "title": here.view.title,
                 "href": here.to("index"),
-                "word": word(here.view),
                 "sentence": sentence(here.view),
             }
             for here in others

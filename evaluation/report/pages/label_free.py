@@ -9,7 +9,7 @@ from evaluation.report.kit.page import Claim
 from evaluation.report.kit.tables import Cell, Col, Table, absent, number, table
 from evaluation.report.study.confusions import confusions
 from evaluation.report.study.here import Here
-from evaluation.report.study.repeated import adapted
+from evaluation.report.study.repeated import mean_gap
 from evaluation.report.study.scores import class_table
 from evaluation.report.study.sentences import weakest
 from evaluation.report.study.view import trace
@@ -61,7 +61,7 @@ def _spread(here: Here, run: RunRecord) -> Claim | None:
     for other in here.view.zero_shot:
         same = (other.model.weights, other.model.architecture) == trunk
         if same and other.prompts and other.prompts.name == texts:
-            return adapted(here, run.case, other.case)
+            return mean_gap(here, "adapted", run.case, other.case)
     return None
 
 

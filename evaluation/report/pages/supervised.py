@@ -28,7 +28,7 @@ def build(here: Here) -> Mapping[str, Any] | None:
                 "confusion": confusions(here, run),
                 "regime": trainings.regime(run) if run.model.learns else "given",
                 "curves": trainings.charts(view, run),
-                "views": trainings.view_sources(here, run),
+                "views": [here.file(uri) for uri in trainings.views(view, run)],
             }
             for run in view.scored
             if not run.model.reads_texts

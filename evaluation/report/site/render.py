@@ -115,7 +115,8 @@ def _study_files(view: StudyView, templates: Templates) -> dict[str, Content]:
             f"{view.folder}/{name}": own_picture(folder, name, folder.parent) for name in shown
         }
     made |= maps.overlay_files(view)
-    made |= trainings.view_files(view)
+    for run in view.supervised:
+        made |= trainings.views(view, run)
     return made
 
 

@@ -48,29 +48,18 @@ def absences(here: Here) -> list[Mapping[str, str]]:
     ``href`` leads to the card of the model; what the record says, ``recorded``, is English.
     """
     view = here.view
+    absent: list[Mapping[str, str]] = []
     groups: dict[tuple[str, str, str, str], list[str]] = {}
     for case in unscored(here):
         groups.setdefault((view.model_of(case), *_lack(view.runs.get(case))), []).append(case)
-    return [
-        {
-            "title": _title(here, model, cases),
-            "href": here.model(model),
-            "status": status,
-            "reason": reason,
-            "recorded": recorded,
-        }
-        for (model, status, reason, recorded), cases in groups.items()
-    ]
-
-
-def _title(here: Here, model: str, cases: list[str]) -> str:
-    if len(cases) == 1:
-        return here.view.case_name(cases[0])
-    return t(
-        "{model}, {sets}",
-        model=here.view.model_name(model),
-        sets=nt(len(cases), "{n} jeu de textes", "{n} jeux de textes"),
-    )
+    for (model, status, reason, recorded), cases in groups.items():
+        title = view.case_name(cases[0])
+        if len(cases) > 1:
+            sets = nt(len(cases), "{n} jeu de textes", "{n} jeux de textes")
+            title = t("{model}, {sets}", model=view.model_name(model), sets=sets)
+        said = {"status": status, "reason": reason, "recorded": recorded}
+        absent.append({"title": title, "href": here.model(model), **said})
+    return absent
 
 
 def _lack(run: RunRecord | None) -> tuple[str, str, str]:

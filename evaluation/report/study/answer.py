@@ -1,4 +1,4 @@
-"""The answer as it is read: a word, two numbers, their gap, one sentence, and who chose.
+"""The answer as it is read: two numbers, their gap, one sentence, some photos.
 
 The rule is :mod:`evaluation.report.study.rule`'s; ``_said.jinja`` puts it in words.
 """
@@ -9,41 +9,28 @@ import numpy as np
 
 from evaluation.records import Predictions, RunRecord
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.language import t
 from evaluation.report.kit.page import Claim, Part, claim
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import photo
 from evaluation.report.study.repeated import spread
 from evaluation.report.study.view import StudyView
 
-WORDS = {"yes": message("Oui"), "no": message("Non"), "open": message("On ne peut pas dire")}
-
 
 def first_screen(here: Here) -> Mapping[str, object]:
-    """The word, the sentence, both sides, their gap, notes and photos of a study."""
+    """The sentence, both sides, their gap, and photos of a study."""
     view, verdict, runs = here.view, here.view.answer, leading(here.view)
     gap = None
     if verdict.gap is not None:
         href, tip = here.pair(*(run.case for run in runs)), t("Test apparié des deux cas")
         points = Part(text=wording.points(verdict.gap), href=href, title=tip)
         gap = {"points": points, "low": verdict.low, "high": verdict.high}
-    choices = [side for side in (verdict.candidate, verdict.rival) if side is not None]
-    among = [nt(side.among, "{n} cas", "{n} cas") for side in choices]
-    # Among how many cases each side was chosen, if at all, and whether the test itself chose.
-    chosen = {
-        "sides": len(choices),
-        "among": among if any(side.among > 1 for side in choices) else [],
-        "on_test": any(side.on == "test" for side in choices),
-    }
     return {
-        "word": word(view),
-        "kind": "missing" if verdict.stand_in else verdict.word,
         "missing": missing_clip(view) if verdict.stand_in else None,
         "sentence": sentence(view),
         "sides": _sides(here),
         "gap": gap,
         "spread": spread(here),
-        "chosen": chosen if choices else None,
         "quoted": _quoted(here) if verdict.stand_in else None,
         "photos": _strip(here, runs),
     }
@@ -51,22 +38,13 @@ def first_screen(here: Here) -> Mapping[str, object]:
 
 def answer(here: Here) -> Claim:
     """The answer in one paragraph, for a slide or a conclusion."""
-    view = here.view
-    missing = missing_clip(view) if view.answer.stand_in else None
-    return {**brief(here), "kind": "answer", "word": word(view), "missing": missing}
+    missing = missing_clip(here.view) if here.view.answer.stand_in else None
+    return {**brief(here), "kind": "answer", "missing": missing}
 
 
 def brief(here: Here) -> Claim:
     """The sentence and the two numbers."""
     return claim("brief", sentence=sentence(here.view), sides=_sides(here))
-
-
-def word(view: StudyView) -> str:
-    """Yes, no, or that the question stays open; "" for a study with nothing to hold together."""
-    verdict = view.answer
-    if verdict.stand_in:
-        return t("CLIP : non mesuré ici")
-    return t(WORDS[verdict.word]) if verdict.candidate and verdict.rival else ""
 
 
 def sentence(view: StudyView) -> Claim:

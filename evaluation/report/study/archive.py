@@ -5,12 +5,13 @@ unpacks as a folder of ``artefacts/``.
 """
 
 import io
+import re
 import zipfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from evaluation.stores.trust import CASE, PICTURE, RECORD, require_own
+from evaluation.stores.trust import PICTURE, RECORD, require_own
 
 KINDS = {
     ".json": zipfile.ZIP_DEFLATED,
@@ -19,6 +20,9 @@ KINDS = {
     ".webp": zipfile.ZIP_STORED,
 }
 """What an artefact is, and how it is packed: photos are compressed already."""
+
+_ARTEFACT = re.compile(rf"[a-z0-9-]+(/[a-z0-9-]+){{0,2}}/({RECORD.pattern}|{PICTURE.pattern})")
+"""What this program writes, from the folder of the artefacts: of a study, or of a case."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The first date that the format knows."""
@@ -45,24 +49,12 @@ def pack(folder: Path, *, photos: bool) -> Archive | None:
     kept = []
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder.parent).as_posix()
-        if _is_artefact(name) and (photos or path.suffix != ".webp") and path.is_file():
+        if _ARTEFACT.fullmatch(name) and (photos or path.suffix != ".webp") and path.is_file():
             require_own(path, folder.parent)
             stat = path.stat()
             kept.append((name, path, stat.st_size, stat.st_mtime_ns))
-    if not kept:
-        return None
-    return Archive(
-        name=f"{folder.name}-artefacts.zip", content=_packed(tuple(kept)), files=len(kept)
-    )
-
-
-def _is_artefact(name: str) -> bool:
-    """Whether this program writes files of such a name, from the folder of the artefacts."""
-    parts = name.split("/")
-    size = 2 if parts[-1].endswith(".webp") else 1
-    form = PICTURE if size == 2 else RECORD  # noqa: PLR2004 - a picture lies in a folder
-    owner = "/".join(parts[:-size])
-    return bool(form.fullmatch("/".join(parts[-size:])) and CASE.fullmatch(f"{owner}/x"))
+    name, content = f"{folder.name}-artefacts.zip", _packed(tuple(kept))
+    return Archive(name=name, content=content, files=len(kept)) if kept else None
 
 
 @lru_cache(maxsize=8)

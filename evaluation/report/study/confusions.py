@@ -1,6 +1,7 @@
 """Who is taken for whom: the whole matrix of few classes; of many its largest cells, and files."""
 
 import csv
+import heapq
 import io
 import re
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from PIL import Image
 
 from evaluation.records import RunRecord
 from evaluation.report.kit.language import current, t
-from evaluation.report.kit.tables import Col, Table, head, number, table
+from evaluation.report.kit.tables import Cell, Col, Table, head, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.scores import confusion_table
 from evaluation.report.study.view import MANY, StudyView, trace
@@ -54,33 +55,30 @@ def _stem(view: StudyView, run: RunRecord) -> str:
 
 
 def _largest(here: Here, run: RunRecord) -> Table:
-    counts = np.array(run.confusion)
-    totals = counts.sum(axis=1)
-    wrong = counts * (1 - np.eye(len(counts), dtype=counts.dtype))
-    order = np.argsort(-wrong, axis=None, kind="stable")[:LARGEST]
-    pairs = [(int(i), int(j)) for i, j in zip(*np.unravel_index(order, wrong.shape), strict=True)]
-    tip = trace(run)
+    cells = [
+        (times, run.classes[i], run.classes[j], times / sum(row))
+        for i, row in enumerate(run.confusion)
+        for j, times in enumerate(row)
+        if times and i != j
+    ]
 
-    def times(pair: tuple[int, int]) -> Any:
-        truth, guess = (run.classes[place] for place in pair)
-        href = here.photos(run.case, truth=truth, predicted=guess)
-        return number(int(wrong[pair]), "0", title=tip, href=href)
+    def photos(cell: tuple[int, str, str, float]) -> Cell:
+        times, truth, guess, _ = cell
+        return number(times, "0", href=here.photos(run.case, truth=truth, predicted=guess))
 
     return table(
         f"confusion-{here.view.case_slugs[run.case]}",
         t("Les plus grandes confusions : {case_title}", case_title=here.view.case_title(run)),
-        [pair for pair in pairs if wrong[pair]],
+        heapq.nlargest(LARGEST, cells, key=lambda cell: cell[0]),
         Col(
             t("Vraie catégorie"),
-            lambda pair: head(run.classes[pair[0]], href=here.gallery(run.classes[pair[0]])),
+            lambda cell: head(cell[1], href=here.gallery(cell[1])),
             numeric=False,
         ),
-        Col(t("Catégorie prédite"), lambda pair: run.classes[pair[1]], numeric=False),
-        Col(t("Photos"), times),
-        Col(
-            t("Part de la vraie catégorie"),
-            lambda pair: number(wrong[pair] / totals[pair[0]], "percent", title=tip),
-        ),
+        Col(t("Catégorie prédite"), lambda cell: cell[2], numeric=False),
+        Col(t("Photos"), photos),
+        Col(t("Part de la vraie catégorie"), lambda cell: number(cell[3], "percent")),
+        tip=trace(run),
     )
 
 

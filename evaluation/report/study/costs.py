@@ -1,6 +1,7 @@
 """What the cases cost to compute: time, memory, and on which machine."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from evaluation.records import RunRecord
@@ -8,7 +9,7 @@ from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, t
 from evaluation.report.kit.tables import Cell, Col, Form, Table, number, table
 from evaluation.report.study.here import Here
-from evaluation.report.study.view import StudyView, trace
+from evaluation.report.study.view import trace
 
 MILLION = 1_000_000
 UNKNOWN = message("non mesuré : les photos ont été encodées avant que ce soit mesuré")
@@ -28,67 +29,54 @@ def costs(here: Here) -> Mapping[str, Any] | None:
 
 def cost_table(here: Here) -> Table:
     """What each case cost, in the order of the table of cases."""
-    view = here.view
+    # Parameters of both towers of a zero-shot model, of a supervised one's trunk.
+    sizes = {
+        name: card.image_parameters + (card.text_parameters or 0)
+        for name, card in here.view.model_cards.items()
+        if card.image_parameters is not None
+    }
 
-    def measure(run: RunRecord, value: float | None, form: Form) -> Cell:
+    def timing(name: str, form: Form, run: RunRecord) -> Cell:
+        return number(getattr(run.timings, name), form, why=t(UNKNOWN), title=trace(run))
+
+    def embedding(name: str, form: Form, run: RunRecord) -> Cell:
+        value = getattr(run.timings.embedding, name, None)
         return number(value, form, why=t(UNKNOWN), title=trace(run))
 
-    def embedding(run: RunRecord, name: str, form: Form) -> Cell:
-        return measure(run, getattr(run.timings.embedding, name, None), form)
+    def memory(run: RunRecord) -> Cell:
+        resident, on_device, scope = _peak(run)
+        notes = [t("du processus")] if scope == "process" else []
+        if on_device is not None:
+            notes.append(t("et {memory} sur la carte", memory=wording.decimal(on_device, 0)))
+        return number(resident, "0", why=t(UNKNOWN), note=" ".join(notes), title=trace(run))
+
+    def size(run: RunRecord) -> Cell:
+        parameters, card = sizes.get(run.model.name), here.model(run.model.name)
+        millions = None if parameters is None else parameters / MILLION
+        return number(millions, "0.0", why=t("nombre inconnu"), href=card)
 
     def device(run: RunRecord) -> Cell:
         return Cell(text=f"{run.provenance.device}, {run.provenance.precision}", lang="en")
 
-    sized = any(_parameters(view, run) for run in view.scored)
+    sized = any(sizes.get(run.model.name) for run in here.view.scored)
     return table(
         "couts",
         t("Ce que coûte chaque cas"),
-        view.scored,
+        here.view.scored,
         Col(t("Cas"), lambda run: here.case(run.case, title=trace(run))),
-        Col(
-            t("Modèle seul"),
-            lambda run: embedding(run, "ms_per_image", "0.0"),
-            t("ms par photo"),
-        ),
+        Col(t("Modèle seul"), partial(embedding, "ms_per_image", "0.0"), t("ms par photo")),
         Col(
             t("Avec le décodage"),
-            lambda run: measure(run, run.timings.images_per_second, "0.0"),
+            partial(timing, "images_per_second", "0.0"),
             t("photos par seconde"),
         ),
-        Col(t("Lot"), lambda run: embedding(run, "batch_size", "0"), t("photos")),
-        Col(t("Mémoire"), _memory, t("Mio, au plus haut")),
-        Col(
-            t("Textes ou apprentissage"),
-            lambda run: measure(run, run.timings.head_seconds, "0.0"),
-            t("secondes"),
-        ),
-        Col(t("Paramètres"), lambda run: _size(here, run), t("millions")) if sized else None,
+        Col(t("Lot"), partial(embedding, "batch_size", "0"), t("photos")),
+        Col(t("Mémoire"), memory, t("Mio, au plus haut")),
+        Col(t("Textes ou apprentissage"), partial(timing, "head_seconds", "0.0"), t("secondes")),
+        Col(t("Paramètres"), size, t("millions")) if sized else None,
         Col(t("Appareil"), device, numeric=False),
         kind="",
     )
-
-
-def _parameters(view: StudyView, run: RunRecord) -> int | None:
-    """Of both towers of a zero-shot model, of a supervised one's trunk; None if unknown."""
-    card = view.model_cards.get(run.model.name)
-    if card is None or card.image_parameters is None:
-        return None
-    return card.image_parameters + (card.text_parameters or 0)
-
-
-def _size(here: Here, run: RunRecord) -> Cell:
-    parameters = _parameters(here.view, run)
-    millions = None if parameters is None else parameters / MILLION
-    card = here.model(run.model.name)
-    return number(millions, "0.0", why=t("nombre inconnu"), href=card)
-
-
-def _memory(run: RunRecord) -> Cell:
-    resident, on_device, scope = _peak(run)
-    notes = [t("du processus")] if scope == "process" else []
-    if on_device is not None:
-        notes.append(t("et {memory} sur la carte", memory=wording.decimal(on_device, 0)))
-    return number(resident, "0", why=t(UNKNOWN), note=" ".join(notes), title=trace(run))
 
 
 def _peak(run: RunRecord) -> tuple[float | None, float | None, str]:

@@ -103,18 +103,10 @@ def _photo(here: Here, explanation: CaseExplanation, photo: ExplainedPhoto, anch
 
 
 def answered(classes: Sequence[str], photo: ExplainedPhoto) -> Model:
-    """What a case answers, and the probabilities of its answer and of the true class.
-
-    What would be written zero percent is said to be ``less`` than a thousandth.
-    """
+    """What a case answers, and the probabilities of its answer and of the true class."""
     chance = dict(zip(classes, photo.probabilities, strict=True))
-    return {
-        "label": photo.label,
-        "predicted": photo.predicted,
-        "sure": chance[photo.predicted],
-        "true": chance[photo.label],
-        "less": 0.001 if 0 < chance[photo.label] < 0.0005 else None,  # noqa: PLR2004 - rounds to 0
-    }
+    labels = {"label": photo.label, "predicted": photo.predicted}
+    return {**labels, "sure": chance[photo.predicted], "true": chance[photo.label]}
 
 
 def shared(explanations: Sequence[CaseExplanation]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import t
-from evaluation.report.kit.tables import Col, number, table
+from evaluation.report.kit.tables import Col, field, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import interval_said, trace_all
 
@@ -15,8 +15,7 @@ def people(here: Here) -> Mapping[str, Any] | None:
     agreement = here.view.concluded.people
     if agreement is None:
         return None
-    fleiss = agreement.fleiss
-    why = t("toutes les réponses sont dans une catégorie")
+    fleiss, why = agreement.fleiss, t("toutes les réponses sont dans une catégorie")
     return {
         "names": wording.listing([here.name(case) for case in agreement.people]),
         "n": len(agreement.people),
@@ -27,14 +26,8 @@ def people(here: Here) -> Mapping[str, Any] | None:
             agreement.pairs,
             Col(t("Personne"), lambda row: here.case(row.a)),
             Col(t("Autre personne"), lambda row: here.case(row.b), numeric=False),
-            Col(
-                t("Même catégorie"),
-                lambda row: number(row.same, "percent"),
-            ),
-            Col(
-                t("Kappa de Cohen"),
-                lambda row: number(row.kappa, "0.00", why=why),
-            ),
+            Col(t("Même catégorie"), field("same", "percent")),
+            Col(t("Kappa de Cohen"), field("kappa", "0.00", why=why)),
             tip=lambda row: trace_all((row.a, row.b)),
         )
         if agreement.pairs

@@ -10,7 +10,7 @@ import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from evaluation.records import SampleCard, StrayCard
+from evaluation.records import SampleCard, StrayAnswer, StrayCard
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, t
 from evaluation.report.kit.wording import count
@@ -52,9 +52,11 @@ def alike(here: Here, groups: Iterable[Sequence[str]]) -> list[list[Mapping[str,
     return [group for group in photos if group]
 
 
-def stray(here: Here, card: StrayCard, said: str) -> Mapping[str, str]:
-    """A photo of no class, with what is said of it."""
+def stray(here: Here, card: StrayCard, answer: StrayAnswer) -> Mapping[str, str]:
+    """A photo of no class, with what a case takes it for."""
     alt = t("Photo d’aucune catégorie : {title}", title=card.id)
+    share = wording.percent(answer.probability)
+    said = t("{label} ({p})", label=answer.predicted, p=share)
     return _copy(here, card) | {"alt": alt, "title": card.id, "subcategory": said, "part": ""}
 
 
@@ -77,29 +79,25 @@ MOST = 10_000
 def test_cards(view: StudyView) -> tuple[SampleCard, ...]:
     """The photos of the test, in the order of the study's card: that of every data file.
 
-    Of more than :data:`MOST`, those whose identifiers have the lowest SHA-256: the same ones
-    for every model, on every day.
+    Of more than :data:`MOST`, those whose identifiers have the lowest SHA-256.
     """
-    cards = tuple(card for card in view.study.samples if card.fold == "test")
+    cards = [card for card in view.study.samples if card.fold == "test"]
     if len(cards) <= MOST:
-        return cards
-    drawn = {card.id for card in sorted(cards, key=lambda card: _draw(card.id))[:MOST]}
-    return tuple(card for card in cards if card.id in drawn)
-
-
-def _draw(sample_id: str) -> bytes:
-    return hashlib.sha256(sample_id.encode()).digest()
+        return tuple(cards)
+    # The same ones for every model, on every day.
+    cards = sorted(cards, key=lambda card: hashlib.sha256(card.id.encode()).digest())
+    drawn = {card.id for card in cards[:MOST]}
+    return tuple(card for card in view.study.samples if card.id in drawn)
 
 
 def sampled(view: StudyView) -> str:
     """What is said where :func:`test_cards` is a sample of the photos; else nothing."""
-    total = sum(card.fold == "test" for card in view.study.samples)
-    if total <= MOST:
+    if view.test_images <= MOST:
         return ""
     return t(
         "Le test compte {total} photos ; {shown} sont montrées ici, celles dont l’identifiant a la"
         " plus petite empreinte (SHA-256), les mêmes pour chaque cas.",
-        total=count(total),
+        total=count(view.test_images),
         shown=count(MOST),
     )
 

@@ -1,6 +1,6 @@
 """The slides' two tables: published figures, labelled as quoted, and measured ones under them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -14,29 +14,19 @@ from evaluation.report.study.view import trace
 
 NOT_GIVEN = message("la source ne donne pas ce chiffre")
 
-Line = records.ReferenceSystem | records.RunRecord
-Scores = records.ReferenceScores | records.ClassScores
 
+class _Row(NamedTuple):
+    """A row of the tables: figures of ours, or of the slides."""
 
-class Row(NamedTuple):
-    """A row of the tables: what it is about, and the title of its group."""
-
-    line: Line
+    kind: Literal["measured", "quoted"]
     group: str
-
-    @property
-    def kind(self) -> Literal["measured", "quoted"]:
-        """Which of the two it is: figures of ours, or of the slides."""
-        return "measured" if isinstance(self.line, records.RunRecord) else "quoted"
-
-    @property
-    def why(self) -> str:
-        """Why a figure is not there."""
-        return t(NOT_GIVEN) if self.kind == "quoted" else t(NOT_MEASURED)
-
-    def scores(self, label: str) -> Scores | None:
-        """What is known of a class."""
-        return next((scores for scores in self.line.per_class if scores.label == label), None)
+    name: Cell
+    accuracy: records.Metric | float | None
+    classes: Mapping[str, records.ReferenceScores | records.ClassScores]
+    tip: str
+    """Where the figures come from."""
+    why: str
+    """Why one is not there."""
 
 
 def slide_tables(
@@ -46,41 +36,32 @@ def slide_tables(
 
     Without ``here`` they hold the quoted figures alone.
     """
-    source = wording.told(reference.source) if reference else ""
 
-    def tip(line: Line) -> str:
-        return trace(line) if isinstance(line, records.RunRecord) else source
+    def f1(label: str, row: _Row) -> Cell:
+        scores = row.classes.get(label)
+        return number(scores.f1 if scores else None, "0.00", bare=True, why=row.why)
 
-    def name(row: Row) -> Cell:
-        if here and isinstance(row.line, records.RunRecord):
-            return here.case(row.line.case, title=trace(row.line), note=t("mesuré ici"))
-        return head(t("Diapositives"), note=t("chiffres cités"))
-
-    def accuracy(row: Row) -> Cell:
-        line = row.line
-        share = line.metric("accuracy") if isinstance(line, records.RunRecord) else line.accuracy
-        return number(share, "0.000", bare=True, why=row.why, title=tip(line))
-
-    def f1(label: str, row: Row) -> Cell:
-        scores = row.scores(label)
-        return number(
-            scores.f1 if scores else None, "0.00", bare=True, why=row.why, title=tip(row.line)
-        )
-
-    def precision_recall(label: str, row: Row) -> Cell:
-        scores = row.scores(label)
+    def precision_recall(label: str, row: _Row) -> Cell:
+        scores = row.classes.get(label)
         if scores is None:
             return absent(row.why)
-        undefined = isinstance(scores, records.ClassScores) and scores.precision.value is None
-        return Cell(
-            text=f"{_two_digits(scores.precision)} / {_two_digits(scores.recall)}",
-            title=f"{t(NEVER)} ({tip(row.line)})" if undefined else tip(row.line),
-        )
+        pair = [
+            score.value if isinstance(score, records.Metric) else score
+            for score in (scores.precision, scores.recall)
+        ]
+        never = row.kind == "measured" and pair[0] is None
+        texts = (wording.DASH if share is None else wording.decimal(share, 2) for share in pair)
+        return Cell(text=" / ".join(texts), title=f"{t(NEVER)} ({row.tip})" if never else row.tip)
 
+    rows = list(_rows(reference, here))
+    system = Col(t("Système"), lambda row: row.name, numeric=False)
     made = partial(
-        table, by=lambda row: row.group, row_kind=lambda row: row.kind, note=_note(reference)
+        table,
+        by=lambda row: row.group,
+        row_kind=lambda row: row.kind,
+        tip=lambda row: row.tip,
+        note=_note(reference) if reference else "",
     )
-    rows, system = list(_rows(reference, here)), Col(t("Système"), name, numeric=False)
     return (
         made(
             "precision-rappel",
@@ -94,29 +75,41 @@ def slide_tables(
             t("Exactitude, puis F1 par catégorie"),
             rows,
             system,
-            Col(t("Exactitude"), accuracy),
+            Col(t("Exactitude"), lambda row: number(row.accuracy, "0.000", bare=True, why=row.why)),
             *(Col(label, partial(f1, label), "F1") for label in classes),
         ),
     )
 
 
-def _rows(reference: records.Reference | None, here: Here | None) -> Iterator[Row]:
+def _rows(reference: records.Reference | None, here: Here | None) -> Iterator[_Row]:
     """Each system with the cases in its situation, then the other cases."""
-    beside = set()
+    scored = here.view.scored if here else ()
+    names = (
+        {run.case: here.case(run.case, title=trace(run), note=t("mesuré ici")) for run in scored}
+        if here
+        else {}
+    )
+
+    def measured(run: records.RunRecord, group: str) -> _Row:
+        scores = {row.label: row for row in run.per_class}
+        accuracy, why = run.metric("accuracy"), t(NOT_MEASURED)
+        return _Row("measured", group, names[run.case], accuracy, scores, trace(run), why)
+
+    beside: set[str] = set()
+    source = wording.told(reference.source) if reference else ""
     for system in reference.systems if reference else ():
         title = wording.told(system.title)
-        yield Row(system, title)
-        for run in here.view.measured(system) if here else ():
-            beside.add(run.case)
-            yield Row(run, title)
-    for run in here.view.scored if here else ():
-        if run.case not in beside:
-            yield Row(run, t("Autres cas mesurés") if reference else "")
+        scores = {row.label: row for row in system.per_class}
+        name = head(t("Diapositives"), note=t("chiffres cités"))
+        yield _Row("quoted", title, name, system.accuracy, scores, source, t(NOT_GIVEN))
+        alike = here.view.measured(system) if here else ()
+        beside.update(run.case for run in alike)
+        yield from (measured(run, title) for run in alike)
+    others = t("Autres cas mesurés") if reference else ""
+    yield from (measured(run, others) for run in scored if run.case not in beside)
 
 
-def _note(reference: records.Reference | None) -> str:
-    if reference is None:
-        return ""
+def _note(reference: records.Reference) -> str:
     return t(
         "Lignes {quote} : chiffres cités, non mesurés ici, sur {test_images} de test. Source : "
         "{source}. {slide}.",
@@ -125,8 +118,3 @@ def _note(reference: records.Reference | None) -> str:
         source=wording.told(reference.source),
         slide=wording.told(reference.slide),
     )
-
-
-def _two_digits(score: records.Metric | float | None) -> str:
-    value = score.value if isinstance(score, records.Metric) else score
-    return wording.DASH if value is None else wording.decimal(value, 2)

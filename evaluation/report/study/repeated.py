@@ -1,15 +1,15 @@
 """What other draws of the same photos say: of every case, of every pair, and of the answer."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from evaluation.records import Repeats
+from evaluation.records import RepeatedPair, Repeats
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.page import Claim, Part, claim
-from evaluation.report.kit.tables import Col, number, table
+from evaluation.report.kit.tables import Cell, Col, number, table
 from evaluation.report.study.here import Here
 
 
@@ -19,6 +19,19 @@ def repeats(here: Here) -> Mapping[str, Any] | None:
     if repeated is None:
         return None
     shares, draws = repeated.accuracies, _draws(repeated)
+
+    def deviation(case: str) -> Cell:
+        return number(100 * float(np.std(shares[case], ddof=1)), "0.0")
+
+    def own(case: str) -> Cell:
+        return number(view.runs[case].metric("accuracy"), "percent", href=here.right(case))
+
+    def gap(pair: RepeatedPair) -> Cell:
+        return number(pair.gap, "points", within=(pair.low, pair.high))
+
+    def verdict(pair: RepeatedPair) -> str:
+        return t("meilleur") if pair.p_holm < view.alpha else t("on ne sait pas")
+
     return {
         "draws": draws,
         "cases": table(
@@ -27,19 +40,10 @@ def repeats(here: Here) -> Mapping[str, Any] | None:
             shares,
             Col(t("Cas"), here.case),
             Col(t("Moyenne"), lambda case: number(float(np.mean(shares[case])), "percent")),
-            Col(
-                t("Écart type"),
-                lambda case: number(100 * float(np.std(shares[case], ddof=1)), "0.0"),
-                t("points"),
-            ),
+            Col(t("Écart type"), deviation, t("points")),
             Col(t("Plus faible"), lambda case: number(min(shares[case]), "percent")),
             Col(t("Plus forte"), lambda case: number(max(shares[case]), "percent")),
-            Col(
-                t("Partage de l’étude"),
-                lambda case: number(
-                    view.runs[case].metric("accuracy"), "percent", href=here.right(case)
-                ),
-            ),
+            Col(t("Partage de l’étude"), own),
         ),
         "pairs": table(
             "autres-tirages-paires",
@@ -47,18 +51,10 @@ def repeats(here: Here) -> Mapping[str, Any] | None:
             repeated.pairs,
             Col(t("Meilleur cas"), lambda pair: here.case(pair.a)),
             Col(t("Autre cas"), lambda pair: view.case_name(pair.b), numeric=False),
-            Col(
-                t("Écart moyen"),
-                lambda pair: number(pair.gap, "points", within=(pair.low, pair.high)),
-                t("points, IC 95 %"),
-            ),
+            Col(t("Écart moyen"), gap, t("points, IC 95 %")),
             Col(t("p corrigé"), lambda pair: wording.bare_p(pair.p)),
             Col(t("p de Holm"), lambda pair: wording.bare_p(pair.p_holm)),
-            Col(
-                t("Verdict"),
-                lambda pair: t("meilleur") if pair.p_holm < view.alpha else t("on ne sait pas"),
-                numeric=False,
-            ),
+            Col(t("Verdict"), verdict, numeric=False),
         ),
         "left_out": [view.case_name(case) for case in repeated.left_out],
     }
@@ -69,17 +65,15 @@ def spread(here: Here) -> Claim | None:
     verdict = here.view.answer
     if verdict.candidate is None or verdict.rival is None:
         return None
-    claimed = _mean_gap(here, "spread", verdict.candidate.run.case, verdict.rival.run.case)
+    claimed = mean_gap(here, "spread", verdict.candidate.run.case, verdict.rival.run.case)
     return claimed and {**claimed, "separated": verdict.separated}
 
 
-def adapted(here: Here, case: str, unadapted: str) -> Claim | None:
-    """What other draws say of a label-free case over the model as it is; nothing without."""
-    return _mean_gap(here, "adapted", case, unadapted)
+def mean_gap(here: Here, kind: Literal["spread", "adapted"], case: str, other: str) -> Claim | None:
+    """The gap of one case over another over the draws, and whether their test tells them apart.
 
-
-def _mean_gap(here: Here, kind: str, case: str, other: str) -> Claim | None:
-    """The gap of one case over another over the draws, and whether their test tells them apart."""
+    Nothing where they were not repeated.
+    """
     repeated = here.view.concluded.repeats
     pair = repeated.pair(case, other) if repeated else None
     if repeated is None or pair is None:

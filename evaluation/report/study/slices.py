@@ -1,31 +1,27 @@
 """Parts of the test photos that a column of the table tells apart: which ones a case finds hard."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from evaluation.records import SliceScore
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import t
-from evaluation.report.kit.tables import Cell, Col, Kind, Table, counted, number, table
+from evaluation.report.kit.tables import Cell, Col, Kind, Table, counted, field, number, table
 from evaluation.report.study.here import Here, slice_address
 from evaluation.report.study.view import trace
 
 
 def slices(here: Here) -> Mapping[str, Any] | None:
     """The worst slice of each case, and all of them; None where the study names no column."""
-    view = here.view
-    scores = view.concluded.slices
+    view, scores = here.view, here.view.concluded.slices
     cases = {run.case: [row for row in scores if row.case == run.case] for run in view.ranked}
-    named = {case: [row for row in rows if row.value] for case, rows in cases.items()}
-    worst = [
-        min(rows, key=lambda row: row.accuracy.value or 0.0) for rows in named.values() if rows
-    ]
+    named = [[row for row in rows if row.value] for rows in cases.values()]
+    worst = [min(rows, key=lambda row: row.accuracy.value or 0.0) for rows in named if rows]
     if not worst:
         return None
-    harder = sum(_verdict(here, row)[0] == "worse" for row in scores)
     return {
         "columns": wording.listing(list(dict.fromkeys(row.column for row in scores))),
-        "harder": harder,
+        "harder": sum(_verdict(here, row)[0] == "worse" for row in scores),
         "worst": _table(here, worst, "pire-tranche", t("La tranche la moins bien classée")),
         "all": [
             _table(
@@ -52,16 +48,9 @@ def _table(
             return t("{column} : le reste", column=row.column)
         return t("{column} : {value}", column=row.column, value=row.value)
 
-    def part(row: SliceScore) -> str:
-        return slice_address(row.column, row.value)
-
-    def photos(row: SliceScore) -> Cell:
-        href = here.photos(row.case, part=part(row)) if row.value else ""
-        return counted(row.accuracy.n, href=href)
-
-    def accuracy(row: SliceScore) -> Cell:
-        href = here.photos(row.case, part=part(row), verdict="juste") if row.value else ""
-        return number(row.accuracy, "percent", href=href)
+    def href(row: SliceScore, verdict: Literal["", "juste"] = "") -> str:
+        part = slice_address(row.column, row.value)
+        return here.photos(row.case, part=part, verdict=verdict) if row.value else ""
 
     def corrected(row: SliceScore) -> Cell:
         kind, tag = _verdict(here, row)
@@ -74,13 +63,9 @@ def _table(
         rows,
         None if one_case else Col(t("Cas"), lambda row: here.case(row.case, title=tip(row))),
         Col(t("Tranche"), name, numeric=False),
-        Col(t("Photos"), photos),
-        Col(t("Exactitude"), accuracy),
-        Col(
-            t("Attendue"),
-            lambda row: number(row.expected, "percent"),
-            t("mêmes catégories, toutes tranches"),
-        ),
+        Col(t("Photos"), lambda row: counted(row.accuracy.n, href=href(row))),
+        Col(t("Exactitude"), lambda row: number(row.accuracy, "percent", href=href(row, "juste"))),
+        Col(t("Attendue"), field("expected", "percent"), t("mêmes catégories, toutes tranches")),
         Col(t("p corrigé"), corrected),
         tip=tip,
     )

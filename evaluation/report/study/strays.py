@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from evaluation.records import RunRecord, StrayAnswer, StrayResults, StrayTest
+from evaluation.records import RunRecord, StrayTest
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, t
-from evaluation.report.kit.tables import Col, Table, number, table
+from evaluation.report.kit.tables import Col, Table, field, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import stray
 from evaluation.report.study.view import trace
@@ -29,8 +29,8 @@ def strays(here: Here) -> Mapping[str, Any] | None:
     if not cards or not scored:
         return None
     chooses = sum(card.chooses for card in cards.values())
-    chosen = [_Scored(run, results, results.test) for run, results in scored]
-    each = [_Scored(run, results, test) for run, results in scored for test in results.tests]
+    chosen = [_Scored(run, results.none_text, results.test) for run, results in scored]
+    each = [_Scored(run, row.none_text, test) for run, row in scored for test in row.tests]
     caption = t("Séparer les photos de test des intrus")
     return {
         "chooses": chooses,
@@ -42,7 +42,7 @@ def strays(here: Here) -> Mapping[str, Any] | None:
                 "title": view.case_title(run),
                 "n": len(results.passing),
                 "photos": [
-                    stray(here, cards[answer.id], _said(answer))
+                    stray(here, cards[answer.id], answer)
                     for answer in results.passing[:SHOWN]
                     if answer.id in cards
                 ],
@@ -58,12 +58,8 @@ def strays(here: Here) -> Mapping[str, Any] | None:
 
 class _Scored(NamedTuple):
     run: RunRecord
-    results: StrayResults
+    none_text: str
     test: StrayTest
-
-
-def _said(answer: StrayAnswer) -> str:
-    return t("{label} ({p})", label=answer.predicted, p=wording.percent(answer.probability))
 
 
 def _table(
@@ -72,7 +68,7 @@ def _table(
     """The scores that were chosen, a case a row, or all of them, case by case."""
 
     def score(row: _Scored) -> str:
-        slots = {"none": row.results.none_text} if row.test.score == "none" else {}
+        slots = {"none": row.none_text} if row.test.score == "none" else {}
         return t(SCORES[row.test.score], **slots)
 
     return table(
@@ -81,20 +77,10 @@ def _table(
         rows,
         None if by_case else Col(t("Cas"), lambda row: here.case(row.run.case)),
         Col(t("Score"), score, numeric=False),
-        Col(t("AUROC"), lambda row: number(row.test.auroc, "0.000")),
-        Col(
-            t("Intrus acceptés"),
-            lambda row: number(row.test.fpr95, "percent"),
-            t("à 95 % des photos gardées"),
-        ),
-        Col(
-            t("Photos gardées"), lambda row: number(row.test.kept, "percent"), t("au seuil choisi")
-        ),
-        Col(
-            t("Intrus acceptés"),
-            lambda row: number(row.test.passed, "percent"),
-            t("au seuil choisi"),
-        ),
+        Col(t("AUROC"), field("test.auroc", "0.000")),
+        Col(t("Intrus acceptés"), field("test.fpr95", "percent"), t("à 95 % des photos gardées")),
+        Col(t("Photos gardées"), field("test.kept", "percent"), t("au seuil choisi")),
+        Col(t("Intrus acceptés"), field("test.passed", "percent"), t("au seuil choisi")),
         tip=lambda row: trace(row.run),
         by=(lambda row: here.view.case_title(row.run)) if by_case else None,
     )

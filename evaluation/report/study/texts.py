@@ -10,6 +10,7 @@ from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.tables import Cell, Col, Kind, Table, head, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import photo
+from evaluation.report.study.sentences import recall_changes
 from evaluation.report.study.view import StudyView, best, trace
 
 _TEXTS = 3
@@ -21,13 +22,10 @@ def contrast(view: StudyView) -> tuple[RunRecord, RunRecord] | None:
 
     The texts are the descriptions where a study has some, else its most accurate ones.
     """
-    richer = tuple(
-        run
-        for run in view.described
-        if run.prompts and run.prompts.name != view.baseline and view.twin(run)
-    )
-    named = tuple(run for run in richer if run.prompts and run.prompts.name == "descriptions")
-    run = best(named or richer)
+    named = [(run.prompts.name, run) for run in view.described if run.prompts]
+    richer = [(name, run) for name, run in named if name != view.baseline and view.twin(run)]
+    descriptions = tuple(run for name, run in richer if name == "descriptions")
+    run = best(descriptions or tuple(run for _, run in richer))
     base = None if run is None else view.twin(run)
     return None if run is None or base is None else (base, run)
 
@@ -49,7 +47,7 @@ def contrast_table(here: Here) -> Table | None:
         return None
     base, run = pair
     recalls = [{row.label: row.recall for row in side.per_class} for side in pair]
-    known = here.view.shown_changes(run.case)
+    changes, known = recall_changes(base, run), here.view.shown_changes(run.case)
 
     def recall(place: int, label: str) -> Cell:
         case = pair[place]
@@ -57,16 +55,13 @@ def contrast_table(here: Here) -> Table | None:
         return number(recalls[place].get(label), "percent", title=trace(case), href=href)
 
     def gain(label: str) -> Cell:
-        before, after = (side[label].value if label in side else None for side in recalls)
-        change = None if before is None or after is None else after - before
-        shown = change is not None and label in known
-        kind: Kind = "" if not shown else "hit" if (change or 0) > 0 else "error"
+        change = changes.get(label)
+        kind: Kind = "" if label not in known else "hit" if (change or 0) > 0 else "error"
         return number(change, "points", title=trace(run), kind=kind)
 
     titles = [wording.told(side.prompts.title) if side.prompts else "" for side in pair]
-    plain = base.prompts is None or all(
-        texts == (label,) for label, texts in base.prompts.texts.items()
-    )
+    read = base.prompts.texts if base.prompts else {}
+    plain = all(texts == (label,) for label, texts in read.items())
     return table(
         "noms-et-descriptions-tableau",
         t("{model} : ce que chaque texte obtient", model=here.view.model_name(run.model.name)),
@@ -85,12 +80,14 @@ def contrast_table(here: Here) -> Table | None:
 def quoted(prompts: PromptSet | None, label: str) -> Cell:
     """The first texts of a class, and how many more there are."""
     texts = prompts.texts.get(label, ()) if prompts else ()
+    if prompts is None or not texts:
+        return Cell(text=wording.DASH)
     rest = len(texts) - _TEXTS
     return Cell(
-        text=wording.clauses(texts[:_TEXTS]) or wording.DASH,
-        lang=prompts.language if prompts and texts else "",
+        text=wording.clauses(texts[:_TEXTS]),
+        lang=prompts.language,
         note=nt(rest, "et {n} autre", "et {n} autres") if rest > 0 else "",
-        title=f"prompts/{prompts.name}.toml" if prompts and texts else "",
+        title=f"prompts/{prompts.name}.toml",
     )
 
 
@@ -103,21 +100,16 @@ def drawing(
     answer nor its worst; ``shown`` gives its picture.  None without photos to show, or without
     such an answer.
     """
-    pair = contrast(here.view)
-    predictions = here.view.results.predictions.get(pair[1].case) if pair else None
-    if pair is None or predictions is None or not here.view.photos_shown:
+    _, run = contrast(here.view) or (None, None)
+    said = here.view.results.predictions.get(run.case) if run else None
+    if run is None or said is None or not here.view.photos_shown:
         return None
-    run = pair[1]
-    sure = predictions.probabilities.max(axis=1)
-    right = [
-        row for row in range(len(sure)) if predictions.predicted[row] == predictions.labels[row]
-    ]
-    right = [row for row in right if predictions.sample_ids[row] in here.view.cards]
+    cards, sure = here.view.cards, said.probabilities.max(axis=1)
+    right = [row for row, id_ in enumerate(said.sample_ids) if said.right[row] and id_ in cards]
     if not right:
         return None
     row = sorted(right, key=lambda index: float(sure[index]))[len(right) // 2]
-    chances = predictions.probabilities[row]
-    card = here.view.cards[predictions.sample_ids[row]]
+    card, texts = cards[said.sample_ids[row]], run.prompts.texts if run.prompts else {}
     return {
         "photo": shown(here, card),
         "href": here.photo(card.id),
@@ -125,12 +117,14 @@ def drawing(
         "lang": run.prompts.language if run.prompts else "",
         "texts": [
             {
-                "text": (run.prompts.texts.get(label) or (label,))[0] if run.prompts else label,
+                "text": (texts.get(label) or (label,))[0],
                 "label": label,
-                "share": f"{chances[place]:.3f}",
-                "said": wording.percent(float(chances[place]), 0),
-                "chosen": place == predictions.predicted[row],
+                "share": f"{share:.3f}",
+                "said": wording.percent(float(share), 0),
+                "chosen": place == said.predicted[row],
             }
-            for place, label in enumerate(predictions.classes)
+            for place, (label, share) in enumerate(
+                zip(said.classes, said.probabilities[row], strict=True)
+            )
         ],
     }
