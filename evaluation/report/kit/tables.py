@@ -167,10 +167,19 @@ def counted(value: int, *, title: str = "", href: str = "") -> Cell:
     return Cell(text=wording.count(value), title=title, href=href)
 
 
-def field(name: str, form: Form, **cell: Any) -> Callable[[Any], Cell]:
-    """The cells of a column that shows one number of each thing: its field, "test.auroc"."""
+def field(name: str, form: Form, *, ranged: bool = False, **cell: Any) -> Callable[[Any], Cell]:
+    """The cells of a column that shows one number of each thing: its field, "test.auroc".
+
+    ``ranged`` gives it the thing's own bounds, ``low`` and ``high``; ``cell`` is as for
+    :func:`number`.
+    """
     read = attrgetter(name)
-    return lambda thing: number(read(thing), form, **cell)
+
+    def shown(thing: Any) -> Cell:
+        within = (thing.low, thing.high) if ranged else (None, None)
+        return number(read(thing), form, within=within, **cell)
+
+    return shown
 
 
 class Col(NamedTuple):

@@ -17,8 +17,7 @@ from evaluation.report.study.quoted import NOT_GIVEN, slide_tables
 from evaluation.report.study.repeated import repeats
 from evaluation.report.study.scores import cases_table, confusion_table
 from evaluation.report.study.sentences import against_reference, findings
-from evaluation.report.study.slices import slices
-from evaluation.report.study.strays import strays
+from evaluation.report.study.subsets import slices, strays
 from evaluation.report.study.texts import side_by_side
 from evaluation.report.study.view import MANY, StudyView, best, trace
 

@@ -12,8 +12,8 @@ from evaluation.report.kit.language import message, t
 from evaluation.report.kit.page import Claim, claim
 from evaluation.report.kit.tables import Cell, Col, Table, counted, head, table
 from evaluation.report.study.here import Here
-from evaluation.report.study.people import people
 from evaluation.report.study.photos import PARTS, alike, photo
+from evaluation.report.study.scores import people
 from evaluation.report.study.view import MANY, StudyView
 
 _COVER = 4

@@ -36,8 +36,7 @@ from evaluation.report.study.photos import photo
 from evaluation.report.study.quoted import slide_tables
 from evaluation.report.study.scores import cases_table, class_table, confusion_table
 from evaluation.report.study.sentences import class_finding, findings, tell
-from evaluation.report.study.slices import slices
-from evaluation.report.study.strays import strays
+from evaluation.report.study.subsets import slices, strays
 from evaluation.report.study.texts import contrast, contrast_table, drawing, side_by_side
 from evaluation.report.study.view import Photos, StudyView, best, bounds, shown, shows_photos
 from evaluation.stores.trust import own_picture

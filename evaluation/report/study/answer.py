@@ -124,10 +124,7 @@ def _ordered(case: str, tables: Mapping[str, Predictions], *, right: bool) -> It
 
 
 def _shown(here: Here, sample: str, tables: Mapping[str, Predictions]) -> Mapping[str, object]:
-    """A test photo, and what each side said of it: case, class with its probability, whether right.
-
-    ``href`` leads to the photo with all that is said of it.
-    """
+    """A test photo, and what each side said of it: case, class, its probability, whether right."""
     said = []
     for case, table in tables.items():
         row = table.sample_ids.index(sample)

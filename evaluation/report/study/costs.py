@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from evaluation.records import RunRecord
+from evaluation.records import Lap, RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, t
 from evaluation.report.kit.tables import Cell, Col, Form, Table, number, table
@@ -23,7 +23,7 @@ def costs(here: Here) -> Mapping[str, Any] | None:
     return {
         "table": cost_table(here),
         "machines": list(dict.fromkeys(run.provenance.hardware for run in runs)),
-        "process": any(_peak(run)[2] == "process" for run in runs),
+        "process": any(_peak(run).scope == "process" for run in runs),
     }
 
 
@@ -44,11 +44,11 @@ def cost_table(here: Here) -> Table:
         return number(value, form, why=t(UNKNOWN), title=trace(run))
 
     def memory(run: RunRecord) -> Cell:
-        resident, on_device, scope = _peak(run)
-        notes = [t("du processus")] if scope == "process" else []
-        if on_device is not None:
-            notes.append(t("et {memory} sur la carte", memory=wording.decimal(on_device, 0)))
-        return number(resident, "0", why=t(UNKNOWN), note=" ".join(notes), title=trace(run))
+        lap = _peak(run)
+        notes = [t("du processus")] if lap.scope == "process" else []
+        if lap.device_mb is not None:
+            notes.append(t("et {memory} sur la carte", memory=wording.decimal(lap.device_mb, 0)))
+        return number(lap.resident_mb, "0", why=t(UNKNOWN), note=" ".join(notes), title=trace(run))
 
     def size(run: RunRecord) -> Cell:
         parameters, card = sizes.get(run.model.name), here.model(run.model.name)
@@ -79,12 +79,11 @@ def cost_table(here: Here) -> Table:
     )
 
 
-def _peak(run: RunRecord) -> tuple[float | None, float | None, str]:
-    """The peak while photos were embedded, or else that of the case, in MiB: of the process, on the
-    device, and whose it is: the "case"'s, or the "process"'s.
-    """
+def _peak(run: RunRecord) -> Lap:
+    """The peak while photos were embedded, or else that of the case or of its process."""
     cost, origin = run.timings.embedding, run.provenance
-    lap = None if cost is None else cost.memory
-    if lap is None:
-        return origin.peak_memory_mb, origin.device_memory_mb, origin.peak_memory_scope
-    return lap.resident_mb, lap.device_mb, lap.scope
+    return (cost.memory if cost else None) or Lap(
+        resident_mb=origin.peak_memory_mb,
+        device_mb=origin.device_memory_mb,
+        scope=origin.peak_memory_scope,
+    )

@@ -91,9 +91,8 @@ class Here:
         """
         # The page knows confidences to seven decimals (pages/explorer.py).
         sure = "-".join(f"{100 * share:.5f}".rstrip("0").rstrip(".") for share in confidence or ())
-        state = {"vrai": truth, "tranche": part, "predit": predicted, "verdict": verdict}
-        state |= {"conf": sure}
-        return self._explorer({"cas": case, **state}, case)
+        state = {"cas": case, "vrai": truth, "tranche": part, "predit": predicted}
+        return self._explorer(state | {"verdict": verdict, "conf": sure}, case)
 
     def right(self, case: str) -> str:
         """To the photos that a case gets right: what its accuracy counts."""

@@ -13,7 +13,7 @@ from evaluation.report.kit.tables import (
     Table,
     absent,
     counted,
-    exact,
+    field,
     head,
     number,
     table,
@@ -48,9 +48,10 @@ def rank_cell(view: StudyView, case: str) -> Cell:
     ]
     # The best and the worst rank that the case may truly have.
     span = t("vrai rang : {rank}", rank=wording.span(ranked.rank, ranked.worst_rank))
-    return Cell(
+    return number(
+        ranked.rank,
+        "0",
         text=wording.ordinal(ranked.rank),
-        value=exact(ranked.rank),
         tag=t("non départagé") if beside else "",
         kind="tie" if beside else "",
         note=t("groupe {join} · {span}", join=", ".join(ranked.groups), span=span),
@@ -69,7 +70,7 @@ def power_table(compared: CaseComparison) -> Table | None:
         t("Chance de voir un écart vrai avec {n}", n=nt(compared.n, "{n} image", "{n} images")),
         compared.power,
         Col(t("Écart vrai"), lambda row: head(wording.gap(row.gap), value=row.gap)),
-        Col(t("Chance qu’un test le voie"), lambda row: number(row.power, "whole")),
+        Col(t("Chance qu’un test le voie"), field("power", "whole")),
         tip=trace_all(ranked.case for ranked in compared.cases),
         kind="",
     )
@@ -98,8 +99,10 @@ def matrix(here: Here, compared: CaseComparison, *, numbered: bool = True) -> Ta
                 kind, tag = "worse", t("moins bon")
         # Of many cases, a bound that would round to nothing keeps the decimal that says its sign.
         short = len(names) > _WIDE and min(abs(low), abs(high)) >= _NIL
-        return Cell(
-            text=wording.signed(100 * gap),
+        return number(
+            gap,
+            "points",
+            within=(low, high),
             tag=tag,
             note=wording.interval(low, high, 0 if short else 1),
             title=t(
@@ -112,9 +115,6 @@ def matrix(here: Here, compared: CaseComparison, *, numbered: bool = True) -> Ta
             href=here.disputed(case, other, right),
             kind=kind,
             id=here.view.pair_anchor(case, other),
-            value=exact(gap),
-            low=exact(low),
-            high=exact(high),
         )
 
     return table(
@@ -133,9 +133,6 @@ def matrix(here: Here, compared: CaseComparison, *, numbered: bool = True) -> Ta
 def pairs_table(here: Here, compared: CaseComparison) -> Table:
     """Every pair in figures, best first."""
 
-    def gap(pair: PairedTest) -> Cell:
-        return number(pair.gap, "points", within=(pair.low, pair.high))
-
     def only_a(pair: PairedTest) -> Cell:
         return counted(pair.only_a, href=here.disputed(pair.a, pair.b, pair.only_a))
 
@@ -151,12 +148,12 @@ def pairs_table(here: Here, compared: CaseComparison) -> Table:
         compared.pairs,
         Col(t("Meilleur cas"), lambda pair: here.view.case_name(pair.a)),
         Col(t("Autre cas"), lambda pair: here.view.case_name(pair.b), numeric=False),
-        Col(t("Écart"), gap, t("points, IC 95 %")),
+        Col(t("Écart"), field("gap", "points", ranged=True), t("points, IC 95 %")),
         Col(t("Seul le premier a raison"), only_a, t("photos")),
         Col(t("Seul le second a raison"), only_b, t("photos")),
-        Col(t("p exact"), lambda pair: number(pair.p_exact, "p")),
-        Col("mid-p", lambda pair: number(pair.p_mid, "p")),
-        Col(t("p de Holm"), lambda pair: number(pair.p_holm, "p")),
+        Col(t("p exact"), field("p_exact", "p")),
+        Col("mid-p", field("p_mid", "p")),
+        Col(t("p de Holm"), field("p_holm", "p")),
         Col(t("Plus petit écart visible"), smallest, t("points")),
         Col(t("Verdict"), lambda pair: t(VERDICTS[pair.verdict]), numeric=False),
         tip=lambda pair: trace_all((pair.a, pair.b)),

@@ -9,7 +9,7 @@ from evaluation.records import RepeatedPair, Repeats
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.page import Claim, Part, claim
-from evaluation.report.kit.tables import Cell, Col, number, table
+from evaluation.report.kit.tables import Cell, Col, field, number, table
 from evaluation.report.study.here import Here
 
 
@@ -25,9 +25,6 @@ def repeats(here: Here) -> Mapping[str, Any] | None:
 
     def own(case: str) -> Cell:
         return number(view.runs[case].metric("accuracy"), "percent", href=here.right(case))
-
-    def gap(pair: RepeatedPair) -> Cell:
-        return number(pair.gap, "points", within=(pair.low, pair.high))
 
     def verdict(pair: RepeatedPair) -> str:
         return t("meilleur") if pair.p_holm < view.alpha else t("on ne sait pas")
@@ -51,7 +48,7 @@ def repeats(here: Here) -> Mapping[str, Any] | None:
             repeated.pairs,
             Col(t("Meilleur cas"), lambda pair: here.case(pair.a)),
             Col(t("Autre cas"), lambda pair: view.case_name(pair.b), numeric=False),
-            Col(t("Écart moyen"), gap, t("points, IC 95 %")),
+            Col(t("Écart moyen"), field("gap", "points", ranged=True), t("points, IC 95 %")),
             Col(t("p corrigé"), lambda pair: wording.bare_p(pair.p)),
             Col(t("p de Holm"), lambda pair: wording.bare_p(pair.p_holm)),
             Col(t("Verdict"), verdict, numeric=False),

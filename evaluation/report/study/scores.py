@@ -1,16 +1,18 @@
-"""Tables of results: cases, classes, confusions."""
+"""Tables of results: cases, classes, confusions, and how far people agree."""
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from evaluation.records import ClassScores, RunRecord
 from evaluation.records.lists import OF_CASES
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import message, nt, t
-from evaluation.report.kit.tables import Cell, Col, Kind, Table, counted, head, number, table
+from evaluation.report.kit.tables import Cell, Col, Kind, Table, counted, field, head, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import rank_cell
 from evaluation.report.study.sentences import recall_changes
-from evaluation.report.study.view import metric_title, trace
+from evaluation.report.study.view import interval_said, metric_title, trace, trace_all
 
 NEVER = message("précision indéfinie : cette catégorie n’a jamais été prédite")
 NOT_MEASURED = message("cette catégorie n’est pas dans le résultat")
@@ -96,7 +98,7 @@ def class_table(here: Here, run: RunRecord, base: RunRecord | None) -> Table:
         Col(t("Rappel"), recall),
         Col(t("Écart de rappel"), change, t("points")) if changes else None,
         Col(t("Précision"), precision),
-        Col("F1", lambda row: number(row.f1, "percent")),
+        Col("F1", field("f1", "percent")),
         Col(t("Photos de test"), support),
         tip=trace(run),
     )
@@ -142,3 +144,29 @@ def confusion_table(here: Here, run: RunRecord, *, numbered: bool = False) -> Ta
         spanner=t("Catégorie prédite"),
         kind="confusion",
     )
+
+
+def people(here: Here) -> Mapping[str, Any] | None:
+    """Who answered, their mean accuracy and their kappas; None where nobody did."""
+    agreement = here.view.concluded.people
+    if agreement is None:
+        return None
+    fleiss, why = agreement.fleiss, t("toutes les réponses sont dans une catégorie")
+    return {
+        "names": wording.listing([here.name(case) for case in agreement.people]),
+        "n": len(agreement.people),
+        "ceiling": interval_said(agreement.ceiling),
+        "pairs": table(
+            "accord-humain-paires",
+            t("Accord de chaque paire de personnes, sur les photos de test"),
+            agreement.pairs,
+            Col(t("Personne"), lambda row: here.case(row.a)),
+            Col(t("Autre personne"), lambda row: here.case(row.b), numeric=False),
+            Col(t("Même catégorie"), field("same", "percent")),
+            Col(t("Kappa de Cohen"), field("kappa", "0.00", why=why)),
+            tip=lambda row: trace_all((row.a, row.b)),
+        )
+        if agreement.pairs
+        else None,
+        "fleiss": fleiss if fleiss is not None and fleiss.value is not None else None,
+    }
