@@ -3,8 +3,8 @@
     python scripts/messages.py           # or: tox -e messages
     python scripts/messages.py --check   # changes nothing; says what is wrong
 
-Babel finds the messages (``t``, ``nt`` and ``message`` with literal text, and the lists of
-evaluation/records).
+Babel finds the messages (``t``, ``nt`` and ``message`` with literal text, and the tables of
+evaluation/records/lists.toml and evaluation/report/kit/words.toml).
 New messages are added without a translation, those that nobody says any more are dropped, the
 others keep theirs.  Then fill each empty ``msgstr`` by hand.
 """
@@ -68,10 +68,20 @@ def listed_messages(
                     yield 0, "message", (row[key],), []
 
 
+def worded_messages(
+    file: IO[bytes], _keywords: Collection[str], _tags: object, options: object
+) -> Iterator[tuple[int, str, tuple[str, ...], list[str]]]:
+    """Those of the tables of evaluation/report/kit/words.toml."""
+    del options
+    for words in tomllib.load(file).values():
+        yield from ((0, "message", (text,), []) for text in words.values())
+
+
+REPORT = [("**.py", python_messages), ("**.jinja", "jinja2"), ("**.toml", worded_messages)]
 JINJA = {"**.jinja": {"trim_blocks": "true", "lstrip_blocks": "true"}}
 PLACES = (
     ("evaluation/records", [("**.toml", listed_messages)], {}),
-    ("evaluation/report", [("**.py", python_messages), ("**.jinja", "jinja2")], JINJA),
+    ("evaluation/report", REPORT, JINJA),
     ("templates", [("**.jinja", "jinja2")], JINJA),
 )
 """Rooms whose texts the site shows: folder, how Babel reads its files, and its options."""

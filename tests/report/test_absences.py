@@ -11,10 +11,10 @@ import pytest
 
 from evaluation.errors import Reason
 from evaluation.records import StudyResults
-from evaluation.report.kit.language import Language, speaking
+from evaluation.report.kit.language import WORDS, Language, speaking
 from evaluation.report.pages import PAGES, stub
 from evaluation.report.site.render import Pages, navigation, render
-from evaluation.report.study.absences import REASONS, absences, pointer
+from evaluation.report.study.absences import absences, pointer
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
 from tests.report import builder
@@ -73,9 +73,9 @@ def test_a_model_without_a_card_is_not_linked(shop: StudyResults) -> None:
 @pytest.mark.parametrize("language", ["fr", "en"])
 def test_every_reason_is_said_in_both_languages(shop: StudyResults, language: Language) -> None:
     """A code is a sentence of the page's language; a record without one is quoted."""
-    assert set(REASONS) == set(get_args(Reason))
-    french = set(REASONS.values())
-    for reason in REASONS:
+    assert set(WORDS["reasons"]) == set(get_args(Reason))
+    french = set(WORDS["reasons"].values())
+    for reason in WORDS["reasons"]:
         lacking = replace(shop.runs[3], status="unavailable", reason=reason)
         results = replace(shop, runs=(*shop.runs[:3], lacking, *shop.runs[4:]))
         with speaking(language, {}):

@@ -6,10 +6,12 @@ typed on an ordinary keyboard: their spaces that do not break are set here.  Sen
 whole, with named slots, never halves put together: another language orders them otherwise.
 
 ``scripts/messages.py`` finds the messages: literal arguments of :func:`t`, :func:`nt` and
-:func:`message`, in Python and in templates, and the texts of ``evaluation/records/lists.toml``.
+:func:`message`, in Python and in templates, and the texts of ``evaluation/records/lists.toml``
+and of ``words.toml``.
 """
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -28,6 +30,11 @@ Language = Literal["fr", "en"]
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 CATALOGUES = Path(__file__).resolve().parent / "messages"
+
+WORDS: Mapping[str, Mapping[str, str]] = tomllib.loads(
+    Path(__file__).with_name("words.toml").read_text(encoding="utf-8")
+)
+"""Tables of messages: of each kind of code, what the pages call each code."""
 
 SLOT = re.compile(r"\{([a-z]\w*)\}")
 """A slot is a name between braces; "{}" is not one."""
@@ -88,6 +95,11 @@ def t(text: str, /, **slots: str) -> str:
     """
     forms = _catalogue(current()).get(text)
     return _filled(_set(text, "fr") if forms is None else _set(forms[0], current()), slots)
+
+
+def word(table: str, code: str, /, **slots: str) -> str:
+    """What a code of the records is called, ``word("verdicts", "tie")``; raises as :func:`t`."""
+    return t(WORDS[table][code], **slots)
 
 
 def nt(n: int, one: str, several: str, /, **slots: str) -> str:

@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from evaluation.errors import ReportError
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import foreign, nt, t
+from evaluation.report.kit.language import foreign, nt, t, word
 from evaluation.report.kit.page import Part
 
 _FORMS = {
@@ -116,7 +116,7 @@ class Templates:
             lstrip_blocks=True,
             bytecode_cache=COMPILED,
         )
-        self._environment.globals |= {"t": template_t, "nt": template_nt}
+        self._environment.globals |= {"t": template_t, "nt": template_nt, "word": word}
         self._environment.filters |= {**_FORMS, "clauses": template_clauses}
 
     def page(self, name: str, model: object, **values: object) -> str:

@@ -5,9 +5,8 @@ from typing import Any
 
 from evaluation.records import Reference, RunRecord
 from evaluation.report.kit import links, wording
-from evaluation.report.kit.language import t
+from evaluation.report.kit.language import t, word
 from evaluation.report.kit.tables import Cell, Col, Table, head, number, table
-from evaluation.report.study.absences import STATUS
 from evaluation.report.study.here import Here
 from evaluation.report.study.quoted import slide_tables
 from evaluation.report.study.view import StudyView, trace
@@ -37,7 +36,7 @@ def _runs(places: list[Here]) -> Table:
         t("Toutes les exécutions"),
         [(here, run) for here in places for run in here.view.results.runs],
         Col(t("Identifiant"), lambda row: head(row[1].case, href=row[0].run(row[1].case))),
-        Col(t("État"), lambda row: t(STATUS[row[1].status]), numeric=False),
+        Col(t("État"), lambda row: word("status", row[1].status), numeric=False),
         Col(t("Exactitude"), lambda row: number(row[1].metric("accuracy"), "percent")),
         Col(t("Date"), date, numeric=False),
         Col(t("Durée"), lambda row: number(row[1].provenance.seconds, "duration")),

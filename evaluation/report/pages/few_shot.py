@@ -7,12 +7,11 @@ from typing import Any
 from evaluation.records import FewShot, FewShotPoint
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.charts import LINES, Chart, chart, learning_plot
-from evaluation.report.kit.language import t
+from evaluation.report.kit.language import WORDS, t
 from evaluation.report.kit.page import Part
 from evaluation.report.kit.tables import Cell, Col, Kind, Table, absent, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, interval_said, trace, trace_vectors
-from evaluation.report.study.worth import METHODS
 
 Titles = Mapping[str, str]
 """Method of a curve to its name."""
@@ -25,14 +24,14 @@ def build(here: Here) -> Mapping[str, Any] | None:
         return None
     used = dict.fromkeys(curve.method for model in models for curve in model.curves)
     return {
-        "methods": {name: t(METHODS[name]) for name in used if name in METHODS},
+        "methods": {name: word("learners", name) for name in used if name in WORDS["learners"]},
         "models": [_model(here, model) for model in models],
     }
 
 
 def _model(here: Here, model: FewShot) -> Mapping[str, Any]:
     view, anchor, case = here.view, links.slug(model.model), model.zero_shot_case
-    known = {name: t(title) for name, title in METHODS.items()}
+    known = {name: t(title) for name, title in WORDS["learners"].items()}
     if model.zero_shot is None:
         # Without texts there is no zero-shot classifier to add.
         known["gda"] = t("GDA")
@@ -65,7 +64,7 @@ def _shots(point: FewShotPoint) -> str:
 
 def _chart(view: StudyView, model: FewShot, id_: str, titles: Titles, tip: str) -> Chart:
     """Mean accuracy by number of labels, a line a method; the same line, whatever the others."""
-    lines = {name: place % len(LINES) for place, name in enumerate(METHODS)}
+    lines = {name: place % len(LINES) for place, name in enumerate(WORDS["learners"])}
     lines = {name: lines.get(name, len(LINES) - 1) for name in titles}
     points = {
         (curve.method, _shots(point)): point for curve in model.curves for point in curve.points

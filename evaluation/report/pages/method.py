@@ -9,7 +9,7 @@ from evaluation.records.lists import METRICS
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import t
 from evaluation.report.kit.tables import Col, Table, number, table
-from evaluation.report.study.absences import STATUS, absences
+from evaluation.report.study.absences import absences
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import PARTS
 from evaluation.report.study.view import StudyView, interval_said, metric_title
@@ -41,7 +41,6 @@ def build(here: Here) -> Mapping[str, Any]:
             "now": interval_said(drift.left_now),
         },
         "thresholds": _thresholds(study.thresholds) if study.thresholds else None,
-        "statuses": STATUS,
         "runs": [
             *(_details(view, run) for run in view.results.runs),
             # Attempts that failed after an earlier success.

@@ -16,7 +16,7 @@ from typing import Any
 
 from evaluation.records import CaseExplanation, ExplainedPhoto, RunRecord, SampleCard, StudyResults
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import Language, nt, speaking, t
+from evaluation.report.kit.language import Language, nt, speaking, t, word
 from evaluation.report.kit.markup import Templates
 from evaluation.report.kit.page import claim
 from evaluation.report.kit.tables import Table
@@ -31,7 +31,7 @@ from evaluation.report.study import faithfulness
 from evaluation.report.study.accuracy import interval_chart
 from evaluation.report.study.answer import answer, brief
 from evaluation.report.study.here import NOWHERE, Here
-from evaluation.report.study.matrix import VERDICTS, matrix
+from evaluation.report.study.matrix import matrix
 from evaluation.report.study.photos import photo
 from evaluation.report.study.quoted import slide_tables
 from evaluation.report.study.scores import cases_table, class_table, confusion_table
@@ -198,7 +198,7 @@ def _duel(here: Here) -> Model | None:
             for run in (trained, free)
         ],
         "pair": pair,
-        "verdict": t(VERDICTS[pair.verdict]) if pair else "",
+        "verdict": word("verdicts", pair.verdict) if pair else "",
         "ahead": view.case_name(pair.a) if pair else "",
         "claims": findings(here, "training", "leaders")[:1] + findings(here, "quoted")[:1],
     }

@@ -3,30 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from evaluation.errors import Reason
 from evaluation.records import RunRecord
-from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.language import nt, t, word
 from evaluation.report.kit.page import Part
 from evaluation.report.study.here import Here
 
-STATUS = {
-    "ok": message("évalué"),
-    "unavailable": message("indisponible"),
-    "failed": message("en échec"),
-}
 PAGE, ANCHOR = "methode", "cas-non-evalues"
-
-REASONS: Mapping[Reason, str] = {
-    "offline": message(
-        "Les poids ne sont pas sur cette machine, et il était interdit d’aller les chercher."
-    ),
-    "unreachable": message("Le serveur des poids n’a pas répondu comme il le devait."),
-    "altered": message("Le fichier reçu n’est pas celui qui était annoncé ; il a été jeté."),
-    "unpublished": message("Personne ne publie de poids pour cette architecture."),
-    "no-file": message("Le fichier que nomme study.toml n’existe pas ou n’est pas complet."),
-    "unreadable": message("Le fichier des poids ne se lit pas."),
-    "no-package": message("Un paquet qui contient ces poids n’est pas installé."),
-}
 
 
 def unscored(here: Here) -> tuple[str, ...]:
@@ -69,4 +51,5 @@ def _lack(run: RunRecord | None) -> tuple[str, str, str]:
     if run.status == "ok":
         reason = t("Le résultat enregistré porte sur d’autres photos ou un autre découpage.")
         return t("à refaire"), reason, ""
-    return t(STATUS[run.status]), t(REASONS[run.reason]) if run.reason else "", run.error or ""
+    reason = word("reasons", run.reason) if run.reason else ""
+    return word("status", run.status), reason, run.error or ""

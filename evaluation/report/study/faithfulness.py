@@ -11,7 +11,7 @@ from typing import Any
 
 from evaluation.records import CaseExplanation, Faithfulness, Randomisation
 from evaluation.report.kit import charts, wording
-from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.language import message, nt, t, word
 from evaluation.report.kit.page import Part
 from evaluation.report.kit.tables import Cell, Col, Kind, Table, absent, head, number, table
 from evaluation.report.study.here import Here
@@ -27,14 +27,6 @@ MEASURES = {
     ("insertion", "mean"): message("Dévoiler, sur la couleur moyenne"),
 }
 """The four measures, in the order of the tables."""
-
-_BEATEN = {
-    (True, True): message("bat les deux"),
-    (True, False): message("ne bat pas le centre"),
-    (False, True): message("ne bat pas le hasard"),
-    (False, False): message("ne bat aucun témoin"),
-}
-"""Whether a method beats each of the controls in a measure, in words."""
 
 
 def measured_methods(explanation: CaseExplanation) -> list[str]:
@@ -89,8 +81,9 @@ def areas(view: StudyView, explanation: CaseExplanation) -> Table | None:
             return absent()
         if method in CONTROLS or row.area.value is None:
             return number(row.area, "0.000")
-        tag = t(_BEATEN["random" in row.beats, "centre" in row.beats])
-        return number(row.area, "0.000", kind="better" if row.faithful else "open", tag=tag)
+        kind: Kind = "better" if row.faithful else "open"
+        tag = word("beaten", "both" if row.faithful else next(iter(row.beats), "neither"))
+        return number(row.area, "0.000", kind=kind, tag=tag)
 
     return table(
         f"fidelite-{view.case_slugs[explanation.case]}",

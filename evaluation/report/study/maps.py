@@ -16,7 +16,7 @@ from evaluation.records import (
     SampleCard,
 )
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import message, t
+from evaluation.report.kit.language import WORDS, t, word
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import photo as small_photo
 from evaluation.report.study.view import StudyView
@@ -35,32 +35,13 @@ saying so would say nothing of the photo."""
 
 # -------------------------------------------------------------------------- words
 
-_REGIONS = (
-    (message("en haut à gauche"), message("en haut"), message("en haut à droite")),
-    (message("à gauche"), message("au centre"), message("à droite")),
-    (message("en bas à gauche"), message("en bas"), message("en bas à droite")),
-)
-_MASS = {
-    "focused": message(
-        "Ce qui parle pour elle est concentré, surtout {region} ({top}) ; {centre} est "
-        "dans le quart central. La moitié tient sur {area} de ce que le modèle a vu."
-    ),
-    "spread": message(
-        "Ce qui parle pour elle est étalé, un peu plus {region} ({top}) ; {centre} est "
-        "dans le quart central. La moitié couvre {area} de ce que le modèle a vu."
-    ),
-    "": message(
-        "Ce qui parle pour elle est surtout {region} ({top}) ; {centre} est dans le quart "
-        "central. La moitié tient sur {area} de ce que le modèle a vu."
-    ),
-}
-
 
 def method_name(method: str) -> str:
     """A method or a control, as the pages call it."""
-    controls = {"random": t("Témoin : carte au hasard"), "centre": t("Témoin : centre de la photo")}
+    if method in WORDS["controls"]:
+        return word("controls", method)
     words = EXPLAIN_METHODS.get(method)
-    return t(words.title) if words else controls.get(method, method)
+    return t(words.title) if words else method
 
 
 def title(drawn: ClassMap) -> str:
@@ -70,7 +51,7 @@ def title(drawn: ClassMap) -> str:
 
 def region(summary: MapSummary) -> str:
     """The ninth of the photo that holds most of a map, after "surtout"."""
-    return t(_REGIONS[summary.top_row][summary.top_column])
+    return word("regions", f"{summary.top_row} {summary.top_column}")
 
 
 def caption(drawn: ClassMap, *, beside: bool) -> str:
@@ -99,10 +80,10 @@ def said(drawn: ClassMap, explained: ExplainedPhoto) -> str:
     name, against = method_name(drawn.method), wording.percent(summary.against_share, 0)
     parts = [t("Carte de « {label} » par {method}.", label=drawn.label, method=name)]
     if not summary.empty:
-        width = "focused" if area <= _FOCUSED else "spread" if area >= _SPREAD else ""
+        width = "focused" if area <= _FOCUSED else "spread" if area >= _SPREAD else "between"
         shares = {"top": summary.top_share, "centre": summary.centre_share, "area": area}
         slots = {slot: wording.percent(share, 0) for slot, share in shares.items()}
-        parts.append(t(_MASS[width], region=region(summary), **slots))
+        parts.append(word("widths", width, region=region(summary), **slots))
         if summary.against_share >= _AGAINST and drawn.method not in _BALANCED:
             parts.append(
                 t("Du total de ce qui compte, {share} parle contre cette catégorie.", share=against)

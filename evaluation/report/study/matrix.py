@@ -5,7 +5,7 @@ from functools import partial
 
 from evaluation.records import CaseComparison, PairedTest
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import message, nt, t
+from evaluation.report.kit.language import nt, t, word
 from evaluation.report.kit.tables import (
     Cell,
     Col,
@@ -21,12 +21,6 @@ from evaluation.report.kit.tables import (
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, trace_all
 
-VERDICTS = {
-    "better": message("meilleur"),
-    "tie": message("équivalents"),
-    "inconclusive": message("on ne sait pas"),
-}
-"""Of the first of a pair on the second."""
 _KINDS: Mapping[str, Kind] = {"better": "better", "tie": "tie", "inconclusive": "open"}
 
 _WIDE = 9
@@ -92,7 +86,7 @@ def matrix(here: Here, compared: CaseComparison, *, numbered: bool = True) -> Ta
             return Cell(text=wording.DASH, kind="missing")
         gap, low, high = pair.seen_from(case)
         right, wrong = pair.only_a, pair.only_b
-        kind, tag = _KINDS[pair.verdict], t(VERDICTS[pair.verdict])
+        kind, tag = _KINDS[pair.verdict], word("verdicts", pair.verdict)
         if pair.b == case:
             right, wrong = wrong, right
             if pair.verdict == "better":
@@ -155,6 +149,6 @@ def pairs_table(here: Here, compared: CaseComparison) -> Table:
         Col("mid-p", field("p_mid", "p")),
         Col(t("p de Holm"), field("p_holm", "p")),
         Col(t("Plus petit écart visible"), smallest, t("points")),
-        Col(t("Verdict"), lambda pair: t(VERDICTS[pair.verdict]), numeric=False),
+        Col(t("Verdict"), lambda pair: word("verdicts", pair.verdict), numeric=False),
         tip=lambda pair: trace_all((pair.a, pair.b)),
     )

@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 from evaluation.records import RunRecord, SliceScore, StrayTest
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import message, t
+from evaluation.report.kit.language import t, word
 from evaluation.report.kit.tables import Cell, Col, Kind, Table, counted, field, number, table
 from evaluation.report.study.here import Here, slice_address
 from evaluation.report.study.photos import stray
@@ -82,12 +82,6 @@ def _verdict(here: Here, row: SliceScore) -> tuple[Kind, str]:
 
 # -------------------------------------------------------------------------- strays
 
-SCORES = {
-    "softmax": message("probabilité la plus haute"),
-    "energy": message("énergie (Liu et al. 2020)"),
-    "mcm": message("MCM, cosinus à température 1 (Ming et al. 2022)"),
-    "none": message("texte « {none} »"),
-}
 SHOWN = 12
 """Strays that pass, of a case."""
 
@@ -140,7 +134,7 @@ def _stray_table(
 
     def score(row: _Tested) -> str:
         slots = {"none": row.none_text} if row.test.score == "none" else {}
-        return t(SCORES[row.test.score], **slots)
+        return word("stray-scores", row.test.score, **slots)
 
     return table(
         id_,

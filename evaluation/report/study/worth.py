@@ -8,19 +8,11 @@ from typing import Any
 from evaluation.records import FAMILIES, FewShotPoint, PairsCurve, PairsPoint, RunRecord
 from evaluation.report.kit import wording
 from evaluation.report.kit.charts import Line, chart, learning_plot
-from evaluation.report.kit.language import message, t
+from evaluation.report.kit.language import WORDS, t, word
 from evaluation.report.kit.page import Claim, claim
 from evaluation.report.kit.tables import Cell, Col, Table, absent, head, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, best, trace
-
-STEPS = {
-    "names": message("Noms des catégories"),
-    "texts": message("Textes qui décrivent"),
-    "titles": message("+ titres, sans étiquette"),
-    "photos": message("+ photos, sans étiquette"),
-    "labels": message("Étiquettes"),
-}
 
 
 def rungs(view: StudyView) -> Mapping[str, RunRecord]:
@@ -31,7 +23,7 @@ def rungs(view: StudyView) -> Mapping[str, RunRecord]:
     """
     adapted = [run for run in view.label_free if run.model.reads == ("photo",) and run.prompts]
     runs = dict(_climbed(view, adapted)) if adapted else {}
-    return {step: runs[step] for step in STEPS if step in runs}
+    return {step: runs[step] for step in WORDS["steps"] if step in runs}
 
 
 def _climbed(view: StudyView, adapted: list[RunRecord]) -> Iterator[tuple[str, RunRecord]]:
@@ -59,6 +51,9 @@ def ladder(here: Here) -> Table | None:
         step: view.pair(steps[step].case, steps[below].case) for below, step in pairwise(steps)
     }
 
+    def name(step: str) -> Cell:
+        return head(word("steps", step), href=here.run(steps[step].case))
+
     def accuracy(step: str) -> Cell:
         run = steps[step]
         share, href = run.metric("accuracy"), here.right(run.case)
@@ -84,7 +79,7 @@ def ladder(here: Here) -> Table | None:
         "echelle",
         t("Des noms aux étiquettes : ce que chaque marche ajoute, sur les mêmes photos de test"),
         steps,
-        Col(t("Ce qui est lu"), lambda step: head(t(STEPS[step]), href=here.run(steps[step].case))),
+        Col(t("Ce qui est lu"), name),
         Col(t("Famille"), lambda step: t(FAMILIES[steps[step].model.family].title), numeric=False),
         Col(t("Exactitude"), accuracy),
         Col(t("Sur la marche d’avant"), gain),
@@ -96,13 +91,6 @@ def ladder(here: Here) -> Table | None:
     )
 
 
-METHODS = {
-    "logistic": message("Régression logistique"),
-    "gda": message("GDA et zero-shot"),
-    "text-probe": message("Sonde partie des textes"),
-    "knn": message("k plus proches voisins"),
-}
-"""Names of what learns from labels; one that is not here keeps its own."""
 LINES: tuple[Line, ...] = (
     (FAMILIES["label-free"].colour, FAMILIES["label-free"].shape, [1, 0]),
     (FAMILIES["supervised"].colour, FAMILIES["supervised"].shape, [8, 4]),
@@ -120,7 +108,7 @@ def worth(here: Here) -> list[Claim]:
             labels=None if row.labels is None else round(row.labels),
             low=row.low,
             high=row.high,
-            method=t(METHODS[row.method]).lower(),
+            method=word("learners", row.method).lower(),
             href=here.to("etiquettes"),
         )
         for curves in here.view.concluded.few_shot
