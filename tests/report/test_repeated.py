@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from evaluation.records import RepeatedScores, StudyResults
+from evaluation.report.study.answer import first_screen
 from evaluation.report.study.here import Here
-from evaluation.report.study.repeated import repeats, spread
+from evaluation.report.study.repeated import repeats
 from evaluation.report.study.view import StudyView
 from evaluation.scoring.variation import compare_repeats
 from tests.report import analysed
@@ -44,7 +45,8 @@ def with_draws(shop: StudyResults, *, step: float, folds: int | None = None) -> 
 )
 def test_the_answer_says_what_other_draws_say(tmp_path: Path, step: float, words: str) -> None:
     """The mean gap with its interval, and whether the corrected test separates the two."""
-    said = plain(spread(with_draws(analysed.shop(tmp_path), step=step))).replace("\u00a0", " ")
+    here = with_draws(analysed.shop(tmp_path), step=step)
+    said = plain(first_screen(here)["spread"]).replace("\u00a0", " ")  # type: ignore[arg-type]
     assert said.startswith("Sur 10 autres tirages de ces photos, l’écart moyen est de")
     assert re.search(words, said)
 
@@ -65,4 +67,4 @@ def test_a_study_without_draws_says_nothing(tmp_path: Path) -> None:
     view = view_of(analysed.shop(tmp_path))
     here = Here(view, view.page("comparaison"))
     assert repeats(here) is None
-    assert spread(here) is None
+    assert first_screen(here)["spread"] is None

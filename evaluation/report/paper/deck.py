@@ -29,7 +29,7 @@ from evaluation.report.site.render import translations
 from evaluation.report.site.standalone import embed, sheet, stylesheet
 from evaluation.report.study import faithfulness
 from evaluation.report.study.accuracy import interval_chart
-from evaluation.report.study.answer import answer, brief
+from evaluation.report.study.answer import answer
 from evaluation.report.study.here import NOWHERE, Here
 from evaluation.report.study.matrix import matrix
 from evaluation.report.study.photos import photo
@@ -109,7 +109,7 @@ def story(here: Here) -> Model:
         "free": _models(view, view.zero_shot),
         "drawing": drawing(here, picture) if few else None,
         "texts": paged(contrast_table(here), rows=8),
-        "brief": brief(here),
+        "brief": answer(here, "brief"),
         "scores": interval_chart(here) if view.scored else None,
         "recalls": paged(recalls, rows=16, columns=10, line=_NAME),
         "f1": paged(f1, rows=16, columns=10, fixed=2, line=_NAME),

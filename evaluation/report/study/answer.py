@@ -4,6 +4,7 @@ The rule is :mod:`evaluation.report.study.rule`'s; ``_said.jinja`` puts it in wo
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -13,38 +14,42 @@ from evaluation.report.kit.language import t
 from evaluation.report.kit.page import Claim, Part, claim
 from evaluation.report.study.here import Here
 from evaluation.report.study.photos import photo
-from evaluation.report.study.repeated import spread
+from evaluation.report.study.repeated import mean_gap
 from evaluation.report.study.view import StudyView
 
 
 def first_screen(here: Here) -> Mapping[str, object]:
     """The sentence, both sides, their gap, and photos of a study."""
-    view, verdict, runs = here.view, here.view.answer, leading(here.view)
+    verdict, runs = here.view.answer, leading(here.view)
     gap = None
     if verdict.gap is not None:
         href, tip = here.pair(*(run.case for run in runs)), t("Test apparié des deux cas")
         points = Part(text=wording.points(verdict.gap), href=href, title=tip)
         gap = {"points": points, "low": verdict.low, "high": verdict.high}
+    paragraph = answer(here)
     return {
-        "missing": missing_clip(view) if verdict.stand_in else None,
-        "sentence": sentence(view),
-        "sides": _sides(here),
+        **{name: paragraph[name] for name in ("missing", "sentence", "sides")},
         "gap": gap,
-        "spread": spread(here),
+        "spread": mean_gap(here, "spread", *(run.case for run in runs)) if runs[1:] else None,
         "quoted": _quoted(here) if verdict.stand_in else None,
         "photos": _strip(here, runs),
     }
 
 
-def answer(here: Here) -> Claim:
-    """The answer in one paragraph, for a slide or a conclusion."""
-    missing = missing_clip(here.view) if here.view.answer.stand_in else None
-    return {**brief(here), "kind": "answer", "missing": missing}
-
-
-def brief(here: Here) -> Claim:
-    """The sentence and the two numbers."""
-    return claim("brief", sentence=sentence(here.view), sides=_sides(here))
+def answer(here: Here, kind: Literal["answer", "brief"] = "answer") -> Claim:
+    """The answer in one paragraph, or its sentence and the two numbers alone."""
+    view = here.view
+    sides = [
+        {
+            "title": view.case_title(run),
+            "href": here.run(run.case),
+            "family": run.model.family,
+            "number": here.number(run),
+        }
+        for run in leading(view)
+    ]
+    missing = missing_clip(view) if view.answer.stand_in else None
+    return claim(kind, sentence=sentence(view), sides=sides, missing=missing)
 
 
 def sentence(view: StudyView) -> Claim:
@@ -59,18 +64,6 @@ def missing_clip(view: StudyView) -> Claim:
     lacking = {run.model.name for run in view.results.runs if run.status == "unavailable"}
     absent = len(lacking.intersection(declared))
     return claim("missing_clip", declared=len(declared), absent=absent, study=view.study.name)
-
-
-def _sides(here: Here) -> list[Mapping[str, object]]:
-    return [
-        {
-            "title": here.view.case_title(run),
-            "href": here.run(run.case),
-            "family": run.model.family,
-            "number": here.number(run),
-        }
-        for run in leading(here.view)
-    ]
 
 
 def _quoted(here: Here) -> Part | None:

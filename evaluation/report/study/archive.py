@@ -13,14 +13,8 @@ from pathlib import Path
 
 from evaluation.stores.trust import PICTURE, RECORD, require_own
 
-KINDS = {
-    ".json": zipfile.ZIP_DEFLATED,
-    ".csv": zipfile.ZIP_DEFLATED,
-    ".parquet": zipfile.ZIP_STORED,
-    ".webp": zipfile.ZIP_STORED,
-}
-"""What an artefact is, and how it is packed: photos are compressed already."""
-
+_COMPRESSED = (".parquet", ".webp")
+"""Artefacts that are compressed already."""
 _ARTEFACT = re.compile(rf"[a-z0-9-]+(/[a-z0-9-]+){{0,2}}/({RECORD.pattern}|{PICTURE.pattern})")
 """What this program writes, from the folder of the artefacts: of a study, or of a case."""
 
@@ -64,7 +58,8 @@ def _packed(files: tuple[tuple[str, Path, int, int], ...]) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, path, *_ in files:
             entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.compress_type = KINDS[path.suffix]
+            stored = path.suffix in _COMPRESSED
+            entry.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
             entry.external_attr = _READABLE
             # The same on every system.
             entry.create_system = 3

@@ -57,19 +57,9 @@ def repeats(here: Here) -> Mapping[str, Any] | None:
     }
 
 
-def spread(here: Here) -> Claim | None:
-    """What other draws say of the answer's gap; nothing where both sides were not repeated."""
-    verdict = here.view.answer
-    if verdict.candidate is None or verdict.rival is None:
-        return None
-    claimed = mean_gap(here, "spread", verdict.candidate.run.case, verdict.rival.run.case)
-    return claimed and {**claimed, "separated": verdict.separated}
-
-
 def mean_gap(here: Here, kind: Literal["spread", "adapted"], case: str, other: str) -> Claim | None:
-    """The gap of one case over another over the draws, and whether their test tells them apart.
-
-    Nothing where they were not repeated.
+    """The gap of one case over another over the draws, and whether their test tells them apart;
+    nothing where they were not repeated.
     """
     repeated = here.view.concluded.repeats
     pair = repeated.pair(case, other) if repeated else None
@@ -81,7 +71,10 @@ def mean_gap(here: Here, kind: Literal["spread", "adapted"], case: str, other: s
         href=here.to("comparaison", "autres-tirages"),
         title=t("Test corrigé de Nadeau et Bengio (2003)"),
     )
-    return claim(kind, draws=_draws(repeated), gap=gap, apart=pair.p < here.view.alpha)
+    # Whether the study's own split tells the sides of its answer apart too.
+    separated = here.view.answer.separated
+    apart = pair.p < here.view.alpha
+    return claim(kind, draws=_draws(repeated), gap=gap, apart=apart, separated=separated)
 
 
 def _draws(repeated: Repeats) -> str:
