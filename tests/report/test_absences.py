@@ -14,7 +14,7 @@ from evaluation.records import StudyResults
 from evaluation.report.kit.language import WORDS, Language, speaking
 from evaluation.report.pages import PAGES, stub
 from evaluation.report.site.render import Pages, navigation, render
-from evaluation.report.study.absences import absences, pointer
+from evaluation.report.study.absences import absences
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
 from tests.report import builder
@@ -61,7 +61,7 @@ def test_cases_that_lack_the_same_are_told_together(shop: StudyResults) -> None:
         ("SigLIP2 B/16 · N 3", "en échec"),
     ]
     assert found[1]["href"] == "modeles.html#modele-siglip2"
-    said = printed("unscored", pointer(here(results)), of="_macros.jinja")
+    said = printed("unscored", here(results), of="_macros.jinja")
     assert said == "6\u00a0cas non évalués\u00a0: lesquels, pourquoi."
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from evaluation.records import FOLDS
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import t
+from evaluation.report.kit.language import word
 from evaluation.report.study.here import Here
-from evaluation.report.study.photos import PARTS, photo
+from evaluation.report.study.photos import photo
 from evaluation.report.study.view import MANY
 
 _OF_A_KIND = 6
@@ -40,7 +40,7 @@ def build(here: Here, label: str) -> Mapping[str, Any]:
         "parts": [
             {
                 "anchor": fold,
-                "title": wording.sentence_case(t(PARTS[fold])),
+                "title": wording.sentence_case(word("parts", fold)),
                 "n": len(photos),
                 "photos": [photo(here, card) for card in photos] if view.photos_shown else [],
             }

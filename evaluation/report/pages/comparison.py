@@ -9,7 +9,6 @@ from evaluation.report.kit import charts, wording
 from evaluation.report.kit.charts import Bar, chart
 from evaluation.report.kit.language import t
 from evaluation.report.kit.tables import Col, number, table
-from evaluation.report.study.absences import pointer
 from evaluation.report.study.costs import costs
 from evaluation.report.study.here import Here
 from evaluation.report.study.matrix import matrix, pairs_table, power_table
@@ -29,7 +28,6 @@ def build(here: Here) -> Mapping[str, Any]:
     precision_recall, f1 = slide_tables(reference, view.study.classes, here)
     return {
         "cases": cases_table(here),
-        "absences": pointer(here),
         "tests": compared
         and {
             "matrix": matrix(here, compared),

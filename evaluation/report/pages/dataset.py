@@ -8,11 +8,11 @@ from typing import Any
 from evaluation.records import FOLDS, Fold, MissingPhoto
 from evaluation.report.kit import charts, wording
 from evaluation.report.kit.charts import Chart
-from evaluation.report.kit.language import message, t
+from evaluation.report.kit.language import message, t, word
 from evaluation.report.kit.page import Claim, claim
 from evaluation.report.kit.tables import Cell, Col, Table, counted, head, table
 from evaluation.report.study.here import Here
-from evaluation.report.study.photos import PARTS, alike, photo
+from evaluation.report.study.photos import alike, photo
 from evaluation.report.study.scores import people
 from evaluation.report.study.view import MANY, StudyView
 
@@ -54,7 +54,9 @@ def _card(here: Here, label: str) -> Mapping[str, Any]:
     return {
         "label": label,
         "n": len(cards),
-        "parts": ", ".join(f"{wording.count(numbers[fold])} {t(PARTS[fold])}" for fold in FOLDS),
+        "parts": ", ".join(
+            f"{wording.count(numbers[fold])} {word('parts', fold)}" for fold in FOLDS
+        ),
         "cover": [photo(here, card) for card in cover[::step][:_COVER]]
         if here.view.photos_shown
         else [],
@@ -70,7 +72,7 @@ def _named(view: StudyView, label: str) -> list[tuple[str, int]]:
 
 def _parts(cell: Callable[[Fold, str], Cell | str]) -> list[Col]:
     """A column for each part of the split, whose ``cell`` is that of the part and a class."""
-    titles = {fold: wording.sentence_case(t(PARTS[fold])) for fold in FOLDS}
+    titles = {fold: wording.sentence_case(word("parts", fold)) for fold in FOLDS}
     return [Col(title, partial(cell, fold)) for fold, title in titles.items()]
 
 
@@ -95,7 +97,7 @@ def chart(view: StudyView) -> Chart:
             title=view.data_trace,
             kind="",
         ),
-        keys=((fold, t(PARTS[fold])) for fold in FOLDS),
+        keys=((fold, word("parts", fold)) for fold in FOLDS),
     )
 
 

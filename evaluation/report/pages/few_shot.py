@@ -7,7 +7,7 @@ from typing import Any
 from evaluation.records import FewShot, FewShotPoint
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.charts import LINES, Chart, chart, learning_plot
-from evaluation.report.kit.language import WORDS, t
+from evaluation.report.kit.language import WORDS, t, word
 from evaluation.report.kit.page import Part
 from evaluation.report.kit.tables import Cell, Col, Kind, Table, absent, number, table
 from evaluation.report.study.here import Here

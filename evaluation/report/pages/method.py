@@ -7,11 +7,10 @@ from typing import Any
 from evaluation.records import Fold, RunRecord, Threshold
 from evaluation.records.lists import METRICS
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import t
+from evaluation.report.kit.language import WORDS, t, word
 from evaluation.report.kit.tables import Col, Table, number, table
 from evaluation.report.study.absences import absences
 from evaluation.report.study.here import Here
-from evaluation.report.study.photos import PARTS
 from evaluation.report.study.view import StudyView, interval_said, metric_title
 from evaluation.stores.tables import table_file
 
@@ -79,8 +78,8 @@ def _split(view: StudyView) -> Table:
     return table(
         "decoupage",
         t("Découpage des photos"),
-        PARTS,
-        Col(t("Partie"), lambda fold: wording.sentence_case(t(PARTS[fold]))),
+        WORDS["parts"],
+        Col(t("Partie"), lambda fold: wording.sentence_case(word("parts", fold))),
         Col(
             t("Photos"),
             lambda fold: wording.count(sum(card.fold == fold for card in view.study.samples)),

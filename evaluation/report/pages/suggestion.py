@@ -55,7 +55,7 @@ def _section(here: Here, run: records.RunRecord, suggestion: records.Suggestion)
 
 def _confusion(here: Here, run: records.RunRecord, pair: records.ValidationConfusion) -> Model:
     """A class taken for another, and photos that show it."""
-    cards = [explained.card_of(here.view, run.case, photo) for photo in pair.photos]
+    cards = [maps.card_of(here.view, run.case, photo) for photo in pair.photos]
     return {
         "count": pair.count,
         "predicted": pair.predicted,

@@ -6,7 +6,6 @@ from typing import Any
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import t
 from evaluation.report.kit.page import Claim, claim
-from evaluation.report.study.absences import pointer
 from evaluation.report.study.accuracy import interval_chart
 from evaluation.report.study.answer import first_screen, leading
 from evaluation.report.study.here import Here
@@ -32,7 +31,6 @@ def screen(here: Here) -> Mapping[str, Any]:
         "chart": interval_chart(here) if here.view.scored else None,
         "ladder": ladder(here),
         "facts": facts(here),
-        "absences": pointer(here),
     }
 
 

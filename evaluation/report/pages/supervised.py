@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from evaluation.report.study import trainings
-from evaluation.report.study.absences import pointer
 from evaluation.report.study.confusions import confusions
 from evaluation.report.study.here import Here
 from evaluation.report.study.scores import class_table
@@ -37,5 +36,4 @@ def build(here: Here) -> Mapping[str, Any] | None:
         "trained": any(run.model.learns for run in view.results.runs),
         "mixed": any(trainings.regime(run) != "logistic" for run in view.supervised),
         "against": against_reference(here, "supervised"),
-        "absences": pointer(here),
     }

@@ -10,7 +10,6 @@ from evaluation.report.kit.charts import Chart, chart
 from evaluation.report.kit.language import t
 from evaluation.report.kit.page import Claim, claim
 from evaluation.report.kit.tables import Cell, Col, Table, number, table
-from evaluation.report.study.absences import pointer
 from evaluation.report.study.confusions import confusions
 from evaluation.report.study.here import Here
 from evaluation.report.study.scores import class_table
@@ -29,7 +28,6 @@ def build(here: Here) -> Mapping[str, Any] | None:
         "overview": _overview(here) if view.zero_shot else None,
         "drawing": drawing(here),
         "contrast": contrast_table(here),
-        "absences": pointer(here),
         "sections": [_section(here, prompts, slugs[prompts.name]) for prompts in view.prompt_sets],
     }
 

@@ -1,27 +1,10 @@
 """Declared cases without a result to show, and why: told once, on the page of methods."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from evaluation.records import RunRecord
 from evaluation.report.kit.language import nt, t, word
-from evaluation.report.kit.page import Part
 from evaluation.report.study.here import Here
-
-PAGE, ANCHOR = "methode", "cas-non-evalues"
-
-
-def unscored(here: Here) -> tuple[str, ...]:
-    """The declared cases without a comparable result: unavailable, failed, stale, never run."""
-    scored = {run.case for run in here.view.scored}
-    return tuple(case for case in here.view.study.cases if case not in scored)
-
-
-def pointer(here: Here) -> Mapping[str, Any] | None:
-    """How many cases were not scored, and where that is told; None when all were."""
-    number = len(unscored(here))
-    link = Part(text=t("lesquels, pourquoi"), href=here.to(PAGE, ANCHOR))
-    return {"number": number, "link": link} if number else None
 
 
 def absences(here: Here) -> list[Mapping[str, str]]:
@@ -32,7 +15,7 @@ def absences(here: Here) -> list[Mapping[str, str]]:
     view = here.view
     absent: list[Mapping[str, str]] = []
     groups: dict[tuple[str, str, str, str], list[str]] = {}
-    for case in unscored(here):
+    for case in view.unscored:
         groups.setdefault((view.model_of(case), *_lack(view.runs.get(case))), []).append(case)
     for (model, status, reason, recorded), cases in groups.items():
         title = view.case_name(cases[0])

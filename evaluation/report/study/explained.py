@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evaluation.errors import SCORE_AGAIN, ReportError
-from evaluation.records import CaseExplanation, ExplainedPhoto, RunRecord, SampleCard
+from evaluation.records import CaseExplanation, ExplainedPhoto, RunRecord
 from evaluation.report.kit import links
 from evaluation.report.study import faithfulness, maps
 from evaluation.report.study.here import Here
@@ -41,24 +40,9 @@ def photos(
     return [_photo(here, explanation, photo, names[photo.sample_id]) for photo in side[:most]]
 
 
-def card_of(view: StudyView, case: str, photo: ExplainedPhoto) -> SampleCard:
-    """The card of an explained photo.
-
-    Raises :class:`ReportError` when the study has no such photo.
-    """
-    card = view.cards.get(photo.sample_id)
-    if card is None:
-        raise ReportError(
-            f"explains {photo.sample_id!r}, which study.json does not name",
-            where=view.results.folder.parent / case / "attention.json",
-            remedy=SCORE_AGAIN,
-        )
-    return card
-
-
 def _photo(here: Here, explanation: CaseExplanation, photo: ExplainedPhoto, anchor: str) -> Model:
     case, right = explanation.case, photo.label == photo.predicted
-    card = card_of(here.view, case, photo)
+    card = maps.card_of(here.view, case, photo)
     kinds = {photo.label: "truth", photo.predicted: "hit" if right else "error"}
     # The probability of all classes, the most probable first; the true one is always in sight.
     pairs = zip(explanation.classes, photo.probabilities, strict=True)
@@ -79,7 +63,7 @@ def _photo(here: Here, explanation: CaseExplanation, photo: ExplainedPhoto, anch
                 "won": won,
                 "of": of,
                 "href": here.file(case_page(here.view, case), "fidelite-du-cas"),
-                "maps": [maps.map_of(here, case, photo, drawn, card=card) for drawn in mine],
+                "maps": [maps.map_of(here, case, photo, drawn) for drawn in mine],
             }
         )
     alike = here.photos(case, truth=photo.label, predicted=photo.predicted)
@@ -132,7 +116,6 @@ def variant(here: Here, run: RunRecord, sample_id: str, *, method: str, title: s
     """What a case says of a photo, with the true class's map by ``method`` if there is one."""
     explanation = here.view.explanations[run.case]
     photo = of(explanation, sample_id)
-    card = card_of(here.view, run.case, photo)
     texts = run.prompts.texts.get(photo.label, ()) if run.prompts else ()
     mine = [drawn for drawn in photo.maps if drawn.label == photo.label]
     drawn = min(mine, key=lambda drawn: drawn.method != method, default=None)
@@ -144,7 +127,7 @@ def variant(here: Here, run: RunRecord, sample_id: str, *, method: str, title: s
         "probability": truth(explanation, photo),
         "words": words(texts, run),
         "method": maps.method_name(drawn.method) if drawn else "",
-        "map": drawn and maps.map_of(here, run.case, photo, drawn, card=card, alone=True),
+        "map": drawn and maps.map_of(here, run.case, photo, drawn, alone=True),
     }
 
 

@@ -126,13 +126,10 @@ class Here:
     def texts(self, case: str) -> str:
         """The prompt set of a case, likewise; the case itself where it has none."""
         run = self.view.runs.get(case)
-        if run is None or run.prompts is None:
-            return self.name(case)
-        return wording.quote(wording.told(run.prompts.title))
+        prompts = run.prompts if run else None
+        return wording.quote(wording.told(prompts.title)) if prompts else self.name(case)
 
     def reader(self, case: str) -> str:
         """The model of a case, likewise."""
         run = self.view.runs.get(case)
-        return (
-            self.name(case) if run is None else wording.quote(self.view.model_name(run.model.name))
-        )
+        return wording.quote(self.view.model_name(run.model.name if run else case))

@@ -8,6 +8,7 @@ sentence is all there is.
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from evaluation.errors import SCORE_AGAIN, ReportError
 from evaluation.records import (
     EXPLAIN_METHODS,
     ClassMap,
@@ -147,14 +148,23 @@ def photo_picture(here: Here, card: SampleCard) -> Mapping[str, str] | None:
     return small_photo(here, card) if here.view.photos_shown else None
 
 
+def card_of(view: StudyView, case: str, photo: ExplainedPhoto) -> SampleCard:
+    """The card of an explained photo.
+
+    Raises :class:`ReportError` when the study has no such photo.
+    """
+    card = view.cards.get(photo.sample_id)
+    if card is None:
+        raise ReportError(
+            f"explains {photo.sample_id!r}, which study.json does not name",
+            where=view.results.folder.parent / case / "attention.json",
+            remedy=SCORE_AGAIN,
+        )
+    return card
+
+
 def map_of(
-    here: Here,
-    case: str,
-    explained: ExplainedPhoto,
-    drawn: ClassMap,
-    *,
-    card: SampleCard,
-    alone: bool = False,
+    here: Here, case: str, explained: ExplainedPhoto, drawn: ClassMap, *, alone: bool = False
 ) -> Mapping[str, object]:
     """A map of a photo: colours over it, and the words that say the same.
 
@@ -162,7 +172,7 @@ def map_of(
     their colours.
     """
     words = said(drawn, explained)
-    shown = photo_picture(here, card)
+    shown = photo_picture(here, card_of(here.view, case, explained))
     beside = not alone and sum(other.method == drawn.method for other in explained.maps) > 1
     return {
         "label": drawn.label,

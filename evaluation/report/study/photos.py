@@ -12,17 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from evaluation.records import SampleCard, StrayAnswer, StrayCard
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import message, t
+from evaluation.report.kit.language import message, t, word
 from evaluation.report.kit.wording import count
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
-
-PARTS = {
-    "train": message("apprentissage"),
-    "validation": message("validation"),
-    "test": message("test"),
-}
-"""Names of the parts of the split."""
 
 THUMBNAIL = 320
 """Longest side of the small copies, pixels."""
@@ -41,7 +34,7 @@ def photo(here: Here, card: SampleCard) -> Mapping[str, str]:
         "alt": t("Photo de la catégorie {label} : {title}", label=label, title=title),
         "title": title,
         "subcategory": card.subcategory or "",
-        "part": t(PARTS[card.fold]),
+        "part": word("parts", card.fold),
     }
 
 

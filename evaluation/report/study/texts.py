@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from evaluation.records import PromptSet, RunRecord, SampleCard
+from evaluation.records import RunRecord, SampleCard
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import nt, t
 from evaluation.report.kit.tables import Cell, Col, Kind, Table, head, number, table
@@ -59,6 +59,20 @@ def contrast_table(here: Here) -> Table | None:
         kind: Kind = "" if label not in known else "hit" if (change or 0) > 0 else "error"
         return number(change, "points", title=trace(run), kind=kind)
 
+    def quoted(place: int, label: str) -> Cell:
+        """The first texts of a class, and how many more there are."""
+        prompts = pair[place].prompts
+        texts = prompts.texts.get(label, ()) if prompts else ()
+        if prompts is None or not texts:
+            return Cell(text=wording.DASH)
+        rest = len(texts) - _TEXTS
+        return Cell(
+            text=wording.clauses(texts[:_TEXTS]),
+            lang=prompts.language,
+            note=nt(rest, "et {n} autre", "et {n} autres") if rest > 0 else "",
+            title=f"prompts/{prompts.name}.toml",
+        )
+
     titles = [wording.told(side.prompts.title) if side.prompts else "" for side in pair]
     read = base.prompts.texts if base.prompts else {}
     plain = all(texts == (label,) for label, texts in read.items())
@@ -67,27 +81,13 @@ def contrast_table(here: Here) -> Table | None:
         t("{model} : ce que chaque texte obtient", model=here.view.model_name(run.model.name)),
         here.view.study.classes,
         Col(t("Catégorie"), lambda label: head(label, href=here.gallery(label))),
-        None if plain else Col(titles[0], partial(quoted, base.prompts), numeric=False),
+        None if plain else Col(titles[0], partial(quoted, 0), numeric=False),
         Col(t("Rappel"), partial(recall, 0), titles[0]),
-        Col(titles[1], partial(quoted, run.prompts), numeric=False),
+        Col(titles[1], partial(quoted, 1), numeric=False),
         Col(t("Rappel"), partial(recall, 1), titles[1]),
         Col(t("Gagné"), gain, t("points")),
         note=t("En couleur, les gains et les pertes qu’un test corrigé démontre."),
         kind="plain",
-    )
-
-
-def quoted(prompts: PromptSet | None, label: str) -> Cell:
-    """The first texts of a class, and how many more there are."""
-    texts = prompts.texts.get(label, ()) if prompts else ()
-    if prompts is None or not texts:
-        return Cell(text=wording.DASH)
-    rest = len(texts) - _TEXTS
-    return Cell(
-        text=wording.clauses(texts[:_TEXTS]),
-        lang=prompts.language,
-        note=nt(rest, "et {n} autre", "et {n} autres") if rest > 0 else "",
-        title=f"prompts/{prompts.name}.toml",
     )
 
 

@@ -128,6 +128,12 @@ class StudyView:
         return tuple(sorted(self.scored, key=lambda run: -value(run, "accuracy")))
 
     @cached_property
+    def unscored(self) -> tuple[str, ...]:
+        """Declared cases without a comparable result: unavailable, failed, stale, never run."""
+        scored = {run.case for run in self.scored}
+        return tuple(case for case in self.study.cases if case not in scored)
+
+    @cached_property
     def runs(self) -> Mapping[str, records.RunRecord]:
         """Case id to its record."""
         return {run.case: run for run in self.results.runs}
