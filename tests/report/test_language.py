@@ -6,10 +6,15 @@ import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import pytest
 
-from evaluation.errors import ReportError
+from evaluation.errors import Reason, ReportError
+from evaluation.records import FOLDS
+from evaluation.records.analysis import Verdict
+from evaluation.records.base import Status
+from evaluation.records.scores import StrayScore
 from evaluation.report.kit import language, wording
 from evaluation.report.kit.language import nt, speaking, t
 from evaluation.report.kit.markup import Templates
@@ -252,3 +257,13 @@ def test_translations_survive_an_update(script: ModuleType, tmp_path: Path) -> N
         "neuf\n{x}": ("",),
     }
     assert script.written(found, again) == path.read_bytes()
+
+
+def test_every_code_of_the_records_has_its_words() -> None:
+    """A table of words names the codes of its kind, no more and no fewer."""
+    codes = {"status": Status, "reasons": Reason, "verdicts": Verdict, "stray-scores": StrayScore}
+    assert {table: set(language.WORDS[table]) for table in codes} == {
+        table: set(get_args(kind)) for table, kind in codes.items()
+    }
+    assert tuple(language.WORDS["parts"]) == FOLDS
+    assert language.word("stray-scores", "none", none="autre") == "texte «\u00a0autre\u00a0»"
