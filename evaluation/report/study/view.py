@@ -355,6 +355,25 @@ class StudyView:
             if row.p_holm < self.alpha
         )
 
+    def measured(self, system: records.ReferenceSystem) -> tuple[records.RunRecord, ...]:
+        """The scored cases in the situation of a published system: those that the study declares,
+        or else, as far as the source tells it, those of its kind and texts.
+        """
+        named = self.study.answer.beside.get(system.name)
+
+        def alike(run: records.RunRecord) -> bool:
+            if named is not None:
+                case = run.case.removeprefix(f"{self.study.name}/")
+                return run.model.name in named or case in named
+            prompts = run.prompts.name if run.prompts else None
+            return (
+                (system.kind, system.prompts) == (run.model.kind, prompts)
+                and system.contrastive in (None, bool(run.model.is_clip))
+                and system.augmented in (None, run.model.augmentation is not None)
+            )
+
+        return tuple(run for run in self.scored if alike(run))
+
     def explorable(self, *cases: str) -> bool:
         """Whether the page of the photos knows what these cases say."""
         return all(case in self.results.predictions for case in cases)
@@ -379,25 +398,6 @@ class StudyView:
         """Case id to what is suggested to write instead of its texts."""
         known = self.results.suggestions
         return {run.case: known[run.case] for run in self.scored if run.case in known}
-
-    def measured(self, system: records.ReferenceSystem) -> tuple[records.RunRecord, ...]:
-        """The scored cases in the situation of a published system: those that the study declares,
-        or else, as far as the source tells it, those of its kind and texts.
-        """
-        named = self.study.answer.beside.get(system.name)
-
-        def alike(run: records.RunRecord) -> bool:
-            if named is not None:
-                case = run.case.removeprefix(f"{self.study.name}/")
-                return run.model.name in named or case in named
-            prompts = run.prompts.name if run.prompts else None
-            return (
-                (system.kind, system.prompts) == (run.model.kind, prompts)
-                and system.contrastive in (None, bool(run.model.is_clip))
-                and system.augmented in (None, run.model.augmentation is not None)
-            )
-
-        return tuple(run for run in self.scored if alike(run))
 
 
 def metric_title(name: str) -> str:
