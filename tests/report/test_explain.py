@@ -24,7 +24,7 @@ from evaluation.records import (
     SelectionReason,
     StudyResults,
 )
-from evaluation.report.kit.language import speaking
+from evaluation.report.kit.language import WORDS, speaking
 from evaluation.report.kit.wording import percent
 from evaluation.report.site.render import Pages, render
 from evaluation.report.study import explained as report_explained
@@ -163,7 +163,7 @@ def measured(beats: Iterable[tuple[str, ...]], method: str = "rise") -> CaseExpl
     return make_explanation(
         faithfulness=tuple(
             Faithfulness(method=method, measure=m, baseline=b, area=area, beats=beaten)  # type: ignore[arg-type]
-            for (m, b), beaten in zip(faithfulness.MEASURES, beats, strict=False)
+            for (m, b), beaten in zip(map(str.split, WORDS["measures"]), beats, strict=False)
         )
     )
 

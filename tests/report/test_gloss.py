@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from evaluation.report.kit.foreign import GLOSSES, glossed
-from evaluation.report.kit.language import speaking
+from evaluation.report.kit.foreign import glossed
+from evaluation.report.kit.language import WORDS, speaking
 from evaluation.report.site.render import Pages
 from tests.report.words import words
 
@@ -24,7 +24,9 @@ def test_every_method_that_a_page_names_has_a_gloss(
             if not (uri.startswith("etudes/") and uri.endswith(".md") and isinstance(page, str)):
                 continue
             text = words(page)
-            said = {one for one in GLOSSES if re.search(rf"(?<![\w-]){one}(?![\w-])", text)}
+            said = {
+                one for one in WORDS["glosses"] if re.search(rf"(?<![\w-]){one}(?![\w-])", text)
+            }
             told = re.findall(r'<abbr title="[^"]+">([^<]+)</abbr>', page)
             assert sorted(told) == sorted(said), uri
             seen |= said

@@ -7,7 +7,7 @@ and a browser does not offer to translate it.  A method is explained where a pag
 import re
 from collections.abc import Callable, Mapping
 
-from evaluation.report.kit.language import message, t
+from evaluation.report.kit.language import WORDS, word
 from evaluation.report.kit.markup import inert
 
 MOST = 300
@@ -73,23 +73,7 @@ def in_texts(page: str, change: Callable[[str], str]) -> str:
     return "".join(pieces)
 
 
-GLOSSES = {
-    "AURC": message("aire sous la courbe du risque selon la part classée ; plus bas est mieux"),
-    "BCa": message("intervalle par tirages répétés des photos, corrigé de leur biais"),
-    "Brier": message("erreur quadratique moyenne des probabilités ; plus bas est mieux"),
-    "Cochran": message("test de l’égalité de toutes les exactitudes, sur les mêmes photos"),
-    "ECE": message("écart moyen entre la confiance et la réussite ; plus bas est mieux"),
-    "Holm": message("correction de p qui tient compte du nombre de comparaisons"),
-    "McNemar": message("test de deux cas sur les seules photos où l’un a raison et l’autre tort"),
-    "mid-p": message("p exact dont le cas observé ne compte que pour moitié"),
-    "NLL": message("surprise moyenne devant la bonne réponse ; plus bas est mieux"),
-    "Spearman": message("corrélation des rangs : de −1 à 1, et 0 sans lien"),
-    "Tango": message("intervalle de l’écart de deux parts mesurées sur les mêmes photos"),
-    "Wilson": message("intervalle d’une part, qui vaut aussi pour peu de photos"),
-}
-"""Name to what it means, in a few words; a page of the site says more of each where it is used."""
-
-_NAMES = re.compile(rf"(?<![\w-])(?:{'|'.join(GLOSSES)})(?![\w-])")
+_NAMES = re.compile(rf"(?<![\w-])(?:{'|'.join(WORDS['glosses'])})(?![\w-])")
 
 
 def glossed(page: str) -> str:
@@ -101,6 +85,6 @@ def glossed(page: str) -> str:
         if name in explained:
             return name
         explained.add(name)
-        return f'<abbr title="{inert(t(GLOSSES[name]))}">{name}</abbr>'
+        return f'<abbr title="{inert(word("glosses", name))}">{name}</abbr>'
 
     return in_texts(page, lambda text: _NAMES.sub(first, text))

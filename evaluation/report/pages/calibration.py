@@ -7,13 +7,11 @@ from typing import Any, Literal
 from evaluation import records
 from evaluation.report.kit import wording
 from evaluation.report.kit.charts import chart, coverage_plot
-from evaluation.report.kit.language import message, t
+from evaluation.report.kit.language import message, t, word
 from evaluation.report.kit.tables import Cell, Col, Table, absent, counted, head, number, table
 from evaluation.report.kit.vega import specification
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, trace
-
-FITTED_ON = {"validation": message("validation"), "cross-fitting": message("test, à tour de rôle")}
 
 _NO_THRESHOLD = message("aucun seuil ne promet la précision voulue")
 
@@ -109,7 +107,7 @@ def _decisions(here: Here, rows: list[records.Abstention]) -> Table:
 
 def _scores(here: Here, rows: list[records.Calibration]) -> Table:
     def temperature(row: records.Calibration) -> Cell:
-        return number(row.temperature, "0.00", note=t(FITTED_ON[row.fitted_on]))
+        return number(row.temperature, "0.00", note=word("fitted", row.fitted_on))
 
     return table(
         "scores-de-calibration",

@@ -8,7 +8,7 @@ from typing import Any
 from evaluation.records import FOLDS, Fold, MissingPhoto
 from evaluation.report.kit import charts, wording
 from evaluation.report.kit.charts import Chart
-from evaluation.report.kit.language import message, t, word
+from evaluation.report.kit.language import WORDS, t, word
 from evaluation.report.kit.page import Claim, claim
 from evaluation.report.kit.tables import Cell, Col, Table, counted, head, table
 from evaluation.report.study.here import Here
@@ -150,21 +150,10 @@ def _subcategories(view: StudyView) -> Table | None:
     )
 
 
-_REASONS = {
-    "file not found": message("fichier introuvable"),
-    "truncated": message("photo tronquée"),
-    "damaged": message("photo abîmée"),
-    "not a photo": message("ce n’est pas une photo d’un format connu"),
-    "cannot be read": message("fichier illisible"),
-}
-"""How a reason of the record begins, and what it means."""
-
-
 def _missing(view: StudyView) -> Table:
     def reason(photo: MissingPhoto) -> Cell:
-        known = (text for start, text in _REASONS.items() if photo.reason.startswith(start))
-        text = next(known, "")
-        return Cell(text=t(text)) if text else Cell(text=photo.reason, lang="en")
+        code = next(filter(photo.reason.startswith, WORDS["unusable"]), "")
+        return Cell(text=word("unusable", code)) if code else Cell(text=photo.reason, lang="en")
 
     return table(
         "inutilisables",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evaluation.records import FAMILIES, Adaptation, Metric, RunRecord
-from evaluation.report.kit.language import message, t
+from evaluation.report.kit.language import t, word
 from evaluation.report.kit.page import Claim
 from evaluation.report.kit.tables import Cell, Col, Table, absent, number, table
 from evaluation.report.study.confusions import confusions
@@ -14,11 +14,6 @@ from evaluation.report.study.scores import class_table
 from evaluation.report.study.sentences import weakest
 from evaluation.report.study.view import trace
 from evaluation.report.study.worth import ladder, pairs_charts, worth
-
-CONTROLS = {
-    "shuffled": message("Titres mélangés entre les photos"),
-    "random": message("Directions au hasard"),
-}
 
 
 def build(here: Here) -> Mapping[str, object] | None:
@@ -74,7 +69,7 @@ def _controls(here: Here, run: RunRecord, adaptation: Adaptation) -> Table:
         f"temoins-{here.view.case_slugs[run.case]}",
         t("Témoins : aux mêmes réglages et sans garde-fou, des titres qui ne disent rien"),
         adaptation.controls,
-        Col(t("Titres"), lambda metric: t(CONTROLS[metric.name])),
+        Col(t("Titres"), lambda metric: word("title-controls", metric.name)),
         Col(t("Exactitude"), lambda metric: number(metric, "percent")),
         Col(t("Écart avec le modèle tel quel"), gain, t("points")),
         tip=trace(run),

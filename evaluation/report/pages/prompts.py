@@ -8,7 +8,7 @@ from typing import Any
 from evaluation import records
 from evaluation.report.kit import links, wording
 from evaluation.report.kit.charts import Chart, chart, gain_plot
-from evaluation.report.kit.language import message, t
+from evaluation.report.kit.language import t, word
 from evaluation.report.kit.page import claim
 from evaluation.report.kit.tables import Cell, Col, Table, counted, head, number, table
 from evaluation.report.study.here import Here
@@ -17,12 +17,6 @@ from evaluation.report.study.view import StudyView, trace, trace_all
 
 TRUNCATED = re.compile(r"\btruncat|\bcut\b", re.IGNORECASE)
 """How a model's warning says that it did not read a text to its end."""
-
-SOURCES = {
-    "model": message("Modèle"),
-    "prompts": message("Jeu de textes"),
-    "interaction": message("Interaction"),
-}
 
 
 def build(here: Here) -> Mapping[str, Any] | None:
@@ -230,12 +224,12 @@ def _variance(view: StudyView, comparison: records.StudyComparison) -> Mapping[s
     rows = comparison.variance
     return {
         "top": max(rows, key=lambda row: row.share),
-        "proven": [t(SOURCES[row.source]).lower() for row in rows if row.p < view.alpha],
+        "proven": [word("factors", row.source).lower() for row in rows if row.p < view.alpha],
         "table": table(
             "variance",
             t("D’où viennent les différences d’exactitude entre modèles et jeux de textes"),
             rows,
-            Col(t("Source"), lambda row: t(SOURCES[row.source])),
+            Col(t("Source"), lambda row: word("factors", row.source)),
             Col(
                 t("Part des différences"),
                 lambda row: number(row.share, "whole", within=(row.low, row.high)),

@@ -5,18 +5,13 @@ from typing import Any
 
 from evaluation.records import Retrieval
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import message, t
+from evaluation.report.kit.language import t, word
 from evaluation.report.kit.page import Part
 from evaluation.report.kit.tables import Cell, Col, number, table
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import shown, trace_vectors
 
 _TABLE = "recherche-tableau"
-
-DIRECTIONS = {
-    "image-to-title": message("De la photo au titre"),
-    "title-to-image": message("Du titre à la photo"),
-}
 
 
 def build(here: Here) -> Mapping[str, Any] | None:
@@ -50,6 +45,6 @@ def build(here: Here) -> Mapping[str, Any] | None:
             Col(t("Candidats"), lambda row: Cell(text=wording.count(row.candidates))),
             Col(t("R@1 au hasard"), chance),
             tip=lambda row: trace_vectors(row.model),
-            by=lambda row: t(DIRECTIONS[row.direction]),
+            by=lambda row: word("directions", row.direction),
         ),
     }

@@ -64,9 +64,7 @@ def _confusion(here: Here, run: records.RunRecord, pair: records.ValidationConfu
                 "title": card.title or card.id,
                 "answer": explained.answered(run.classes, photo),
                 "photo": maps.photo_picture(here, card),
-                "maps": [
-                    maps.map_of(here, run.case, photo, drawn, card=card) for drawn in photo.maps
-                ],
+                "maps": [maps.map_of(here, run.case, photo, drawn) for drawn in photo.maps],
             }
             for card, photo in zip(cards, pair.photos, strict=True)
         ],

@@ -9,9 +9,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from evaluation.records import CaseExplanation, Faithfulness, Randomisation
+from evaluation.records import CaseExplanation, Randomisation
 from evaluation.report.kit import charts, wording
-from evaluation.report.kit.language import message, nt, t, word
+from evaluation.report.kit.language import WORDS, nt, t, word
 from evaluation.report.kit.page import Part
 from evaluation.report.kit.tables import Cell, Col, Kind, Table, absent, head, number, table
 from evaluation.report.study.here import Here
@@ -19,14 +19,6 @@ from evaluation.report.study.maps import method_name
 from evaluation.report.study.view import StudyView, trace
 
 CONTROLS = ("random", "centre")
-
-MEASURES = {
-    ("deletion", "blur"): message("Effacer, en flou"),
-    ("deletion", "mean"): message("Effacer, en couleur moyenne"),
-    ("insertion", "blur"): message("Dévoiler, sur du flou"),
-    ("insertion", "mean"): message("Dévoiler, sur la couleur moyenne"),
-}
-"""The four measures, in the order of the tables."""
 
 
 def measured_methods(explanation: CaseExplanation) -> list[str]:
@@ -69,14 +61,12 @@ def verdicts(explanation: CaseExplanation) -> list[Mapping[str, Any]]:
 
 def areas(view: StudyView, explanation: CaseExplanation) -> Table | None:
     """Areas of every method and control in the four measures."""
-    rows: dict[tuple[str, str, str], Faithfulness] = {
-        (row.method, row.measure, row.baseline): row for row in explanation.faithfulness
-    }
+    rows = {(row.method, f"{row.measure} {row.baseline}"): row for row in explanation.faithfulness}
     if not rows:
         return None
 
-    def area(measure: tuple[str, str], method: str) -> Cell:
-        row = rows.get((method, *measure))
+    def area(measure: str, method: str) -> Cell:
+        row = rows.get((method, measure))
         if row is None:
             return absent()
         if method in CONTROLS or row.area.value is None:
@@ -97,12 +87,12 @@ def areas(view: StudyView, explanation: CaseExplanation) -> Table | None:
         Col(t("Méthode"), method_name),
         *(
             Col(
-                t(title),
+                word("measures", measure),
                 partial(area, measure),
-                t("bas est mieux") if measure[0] == "deletion" else t("haut est mieux"),
+                t("bas est mieux") if measure.startswith("deletion") else t("haut est mieux"),
             )
-            for measure, title in MEASURES.items()
-            if any(key[1:] == measure for key in rows)
+            for measure in WORDS["measures"]
+            if any(measure == known for _, known in rows)
         ),
         row_kind=lambda method: "missing" if method in CONTROLS else "",
         tip=trace(view.runs[explanation.case]),
@@ -139,10 +129,10 @@ def overview(view: StudyView) -> Table | None:
 def chart(view: StudyView, explanation: CaseExplanation) -> charts.Chart | None:
     """The mean curves of the four measures."""
     lines = {
-        (t(title), row.method): row.curve
-        for measure, title in MEASURES.items()
+        (word("measures", measure), row.method): row.curve
+        for measure in WORDS["measures"]
         for row in explanation.faithfulness
-        if (row.measure, row.baseline) == measure and len(row.curve) > 1
+        if measure == f"{row.measure} {row.baseline}" and len(row.curve) > 1
     }
     if not lines:
         return None
