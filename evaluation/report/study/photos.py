@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from evaluation.records import SampleCard, StrayAnswer, StrayCard
 from evaluation.report.kit import wording
-from evaluation.report.kit.language import message, t, word
+from evaluation.report.kit.language import t, word
 from evaluation.report.kit.wording import count
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView
