@@ -28,8 +28,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-CHECKOUT = (Path(__file__).resolve().parents[1] / "tox.ini").is_file()
-"""Whether the reader of a message has tox's commands; elsewhere they are veille's own."""
+_HOME = Path(__file__).resolve().parents[1]
+CHECKOUT = (_HOME / "tox.ini").is_file() and Path.cwd() == _HOME
+"""Whether the reader of a message has tox's commands at hand; elsewhere they are veille's own."""
 LONGEST = 600
 """Characters of each part of a message."""
 SHOWN = 5

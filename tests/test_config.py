@@ -133,7 +133,8 @@ def test_an_archive_is_an_address(write: Write) -> None:
     """http or https, without spaces; the length of a table is for kinds that have one."""
     write(STUDY.replace('root = "photos"', 'archive = "https://example.org/a%20b.zip"'))
     assert load_study("boutique").dataset.archive == "https://example.org/a%20b.zip"
-    for wrong in ("ftp://example.org/a.zip", "a.zip", "https://example.org/a b.zip", "https://"):
+    known = ("ftp://example.org/a.zip", "a.zip", "https://example.org/a b.zip", "https://")
+    for wrong in (*known, "https://[", "https://example.org:eighty/a.zip", "https://:80"):
         write(STUDY.replace('root = "photos"', f'archive = "{wrong}"\nrows = 3'))
         assert [key for key, _ in mistakes_of()] == ["dataset.rows", "dataset.archive"]
 

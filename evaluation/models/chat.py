@@ -29,6 +29,7 @@ from evaluation.data.photos import open_photo
 from evaluation.errors import ModelError, Reason, WeightsUnavailable, one_line
 from evaluation.models.base import READY, Loading, Predictor, check_options
 from evaluation.stores.sqlite_file import SqliteFile, Table
+from evaluation.study.dataset_spec import is_address
 
 OPTIONS: Mapping[str, records.Option] = {
     "endpoint": "", "key_variable": "OPENAI_API_KEY", "send_photos": False, "samples": 1,
@@ -277,7 +278,7 @@ def availability(spec: records.ModelSpec, *, offline: bool) -> records.Availabil
     trouble: tuple[str, str, Reason]
     if importlib.util.find_spec("openai") is None:
         trouble = "it needs the package openai", 'pip install "veille-clip[chat]"', "no-package"
-    elif urlsplit(endpoint).scheme not in ("http", "https"):
+    elif not is_address(endpoint):
         remedy = "write the http(s) address of its server, up to /v1"
         trouble = "options.endpoint is missing", remedy, "no-file"
     elif offline and not _is_local(endpoint):

@@ -70,10 +70,18 @@ def _encoding(table: Table) -> str:
     return value
 
 
+def is_address(text: str) -> bool:
+    """Whether a text is the http(s) address of something on a host."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets without an end, a port that is no number
+        return False
+
+
 def _address(table: Table, key: str) -> str | None:
     value = table.text(key) or None
-    parts = urlsplit(value or "")
-    if value and (parts.scheme not in ("http", "https") or not parts.netloc or " " in value):
+    if value and (" " in value or not is_address(value)):
         table.wrong(key, f"{value!r} is no address", "write https://… with spaces as %20")
         return None
     return value

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.errors import eval_command
 from evaluation.report.kit.links import APPENDIX, HOME
 from evaluation.report.site.plugin import still_there, with_fault
 from tests.report import builder
@@ -114,7 +113,7 @@ def test_changes_show_and_faults_are_told_until_they_are_mended(served: Served) 
     told = served.get("etudes/jouets/comparaison.html")
     assert faulty(told)
     assert "study.json: is not JSON" in told
-    assert f"run `{eval_command()}` again" in told
+    assert "run `veille eval` again" in told
     assert faulty(served.get("annexes.html"))
     log = served.log.read_text(encoding="utf-8")
     assert len(re.findall(r"ERROR.*study\.json: is not JSON", log)) == 1

@@ -72,7 +72,8 @@ def areas(view: StudyView, explanation: CaseExplanation) -> Table | None:
         if method in CONTROLS or row.area.value is None:
             return number(row.area, "0.000")
         kind: Kind = "better" if row.faithful else "open"
-        tag = word("beaten", "both" if row.faithful else next(iter(row.beats), "neither"))
+        beaten = next((control for control in CONTROLS if control in row.beats), "neither")
+        tag = word("beaten", "both" if row.faithful else beaten)
         return number(row.area, "0.000", kind=kind, tag=tag)
 
     return table(
