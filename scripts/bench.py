@@ -292,7 +292,7 @@ def million() -> Measure:
 
     from evaluation.records import Head, Predictions
     from evaluation.scoring import score, softmax
-    from evaluation.stores.tables import read_predictions, write_table
+    from evaluation.stores.prediction_tables import read_predictions, write_table
 
     count, dimension, classes = 10**6, 384, 10
     generator = np.random.default_rng(0)

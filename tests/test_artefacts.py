@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from evaluation.errors import ArtefactError, SchemaVersionError
 from evaluation.records import CaseExplanation, ExplainFailure, Projection, RunRecord, StudyRecord
 from evaluation.stores import artefacts
-from evaluation.stores.tables import read_predictions, to_csv
+from evaluation.stores.prediction_tables import read_predictions, to_csv
 from tests.conftest import REPOSITORY
 from tests.factories import (
     METRIC,

@@ -21,7 +21,7 @@ from PIL import Image
 from evaluation.cli import main
 from evaluation.records import StudyResults
 from evaluation.stores.artefacts import read_results
-from evaluation.stores.tables import read_predictions
+from evaluation.stores.prediction_tables import read_predictions
 
 Lay = Callable[[Path], object]
 

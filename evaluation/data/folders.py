@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.data.files import Folder, Passed, notes_of, read_folder
+from evaluation.data.contents import Folder, Passed, notes_of, read_folder
 from evaluation.data.listing import (
     UNLABELLED,
     ListedPhoto,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from evaluation.data.files import KNOWN, PHOTO_SUFFIXES, READABLE_SUFFIXES
+from evaluation.data.contents import KNOWN, PHOTO_SUFFIXES, READABLE_SUFFIXES
 from evaluation.errors import DataError, quoted
 from evaluation.net.archive import composed
 from evaluation.records import FOLDS, DataNote, Fold, Listed

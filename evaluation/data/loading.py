@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
-from evaluation.data.files import Passed, notes_of, read_folder
+from evaluation.data.contents import Passed, notes_of, read_folder
 from evaluation.data.folders import list_folder
 from evaluation.data.inspections import inspect_photos
 from evaluation.data.listing import ListedPhoto, Locator
 from evaluation.data.look import alike
 from evaluation.data.photos import pixels_of
-from evaluation.data.tables import list_flipkart, list_table
+from evaluation.data.table_listing import list_flipkart, list_table
 from evaluation.errors import SHOWN, DataError, quoted
 from evaluation.net.archive import composed
 from evaluation.records import (

@@ -19,7 +19,7 @@ from evaluation.records.data import group_numbers
 from evaluation.scoring.comparison import in_order
 from evaluation.scoring.paired import paired
 from evaluation.stores.artefacts import kept_states, read_study_results, states_of, writing
-from evaluation.stores.tables import table_file
+from evaluation.stores.prediction_tables import table_file
 
 _NAME = re.compile(r"[\w][\w.-]{0,63}")
 _KEPT = ("run.json", "predictions.csv", "validation.csv")

@@ -10,7 +10,7 @@ from evaluation.data.exported import export_saved_dataset, is_saved_dataset
 from evaluation.data.folders import list_folder
 from evaluation.data.listing import ListedPhoto, Listing, Locator, part_of
 from evaluation.data.rows import read_rows
-from evaluation.data.tables import SPLIT_NAMES, list_table
+from evaluation.data.table_listing import SPLIT_NAMES, list_table
 from evaluation.errors import DataError, quoted
 from evaluation.records import FOLDS, DatasetSpec, Fold, Option, Record
 from evaluation.study.scaffold import Plan, refuse_name, texts_of, write_new_study

@@ -18,7 +18,7 @@ from evaluation.scoring.prompts import choose_prompts, prompt_gain, variance_spl
 from evaluation.stages.baseline import history
 from evaluation.stages.standing import comparison_fingerprint, tables_digest
 from evaluation.stores import artefacts
-from evaluation.stores.tables import read_predictions, table_file
+from evaluation.stores.prediction_tables import read_predictions, table_file
 
 T = TypeVar("T", records.Calibration, records.Abstention)
 

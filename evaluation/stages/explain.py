@@ -18,7 +18,7 @@ from evaluation.stages.open import StudyData
 from evaluation.stages.score import run_case
 from evaluation.stages.standing import maps_stand
 from evaluation.stores import artefacts
-from evaluation.stores.tables import read_predictions
+from evaluation.stores.prediction_tables import read_predictions
 
 OUTDATED = "the case was scored on other photos, texts or weights"
 

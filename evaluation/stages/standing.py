@@ -21,7 +21,7 @@ from evaluation.stages.open import StudyData
 from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts, json_file
 from evaluation.stores.maps import ALGORITHMS
-from evaluation.stores.tables import table_file
+from evaluation.stores.prediction_tables import table_file
 
 SCORING = 1
 """Raised when scoring gives something else of the same inputs."""

@@ -34,7 +34,7 @@ from evaluation import files, records
 from evaluation.errors import SCORE_AGAIN, ArtefactError
 from evaluation.files import reading
 from evaluation.stores.json_file import read_json, to_json
-from evaluation.stores.tables import read_predictions, table_file, write_table
+from evaluation.stores.prediction_tables import read_predictions, table_file, write_table
 from evaluation.stores.trust import FAILURE, FILES, check_results, check_study, require_own
 
 T = TypeVar("T")

@@ -19,7 +19,7 @@ from typing import Any
 
 from evaluation import records
 from evaluation.errors import SCORE_AGAIN, ArtefactError, one_line, quoted
-from evaluation.stores.tables import table_file
+from evaluation.stores.prediction_tables import table_file
 
 _MAPS_AGAIN = "run `veille explain STUDY` to write it anew"
 FILES: Mapping[type, tuple[str, str, str]] = {

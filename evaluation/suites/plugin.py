@@ -25,7 +25,7 @@ from evaluation.stages.open import StudyData, open_study
 from evaluation.stages.settings import Settings
 from evaluation.stages.standing import standing_comparison
 from evaluation.stores.artefacts import read, read_attempt
-from evaluation.stores.tables import read_predictions
+from evaluation.stores.prediction_tables import read_predictions
 from evaluation.study.config import load_study
 from evaluation.terminal import progress_bars, ranking, results_table
 

@@ -20,7 +20,7 @@ import pytest
 from evaluation.records import Predictions, StudyResults
 from evaluation.report.pages import explorer
 from evaluation.report.study.view import StudyView
-from evaluation.stores.tables import to_csv
+from evaluation.stores.prediction_tables import to_csv
 from tests.browser.conftest import OpenPage, until
 from tests.report import builder
 from tests.report.conftest import placeholder

@@ -19,7 +19,7 @@ from PIL import Image
 
 from evaluation.data.folders import list_folder
 from evaluation.data.photos import inspect_photo
-from evaluation.data.tables import list_flipkart, list_table
+from evaluation.data.table_listing import list_flipkart, list_table
 from evaluation.errors import VeilleWarning
 from evaluation.net import transport
 from evaluation.net.archive import extract

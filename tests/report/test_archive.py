@@ -13,7 +13,7 @@ import pytest
 from evaluation.report.kit import wording
 from evaluation.report.kit.language import speaking
 from evaluation.report.site.render import render
-from evaluation.report.study.archive import pack
+from evaluation.report.study.pack import pack
 from evaluation.stores.artefacts import read_results
 from tests.report import builder
 from tests.report.conftest import TEMPLATES, placeholder, write_artefacts

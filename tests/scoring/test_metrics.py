@@ -16,7 +16,7 @@ from evaluation.records.lists import METRICS
 from evaluation.report.kit.language import speaking, t
 from evaluation.report.study.view import metric_title
 from evaluation.scoring import Scores, score, softmax
-from evaluation.stores.tables import read_predictions, to_csv
+from evaluation.stores.prediction_tables import read_predictions, to_csv
 from tests.conftest import effort
 
 

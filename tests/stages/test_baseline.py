@@ -125,7 +125,7 @@ def test_a_table_of_many_photos_is_kept_too(
 ) -> None:
     """It is Parquet, in the place of the CSV."""
     pytest.importorskip("pyarrow")
-    monkeypatch.setattr("evaluation.stores.tables.ROWS", 1)
+    monkeypatch.setattr("evaluation.stores.prediction_tables.ROWS", 1)
     case, _ = worsen()
     saved = save(root, NAME, "avril")
     assert (saved / case.partition("/")[2] / "predictions.parquet").is_file()

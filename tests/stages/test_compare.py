@@ -15,7 +15,7 @@ from evaluation.stages.deepen import deepen
 from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts
 from evaluation.stores.json_file import read_json
-from evaluation.stores.tables import read_predictions
+from evaluation.stores.prediction_tables import read_predictions
 from tests.report import builder
 from tests.report.conftest import write_artefacts
 from tests.stages.opened import Opened, opened_study

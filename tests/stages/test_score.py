@@ -14,7 +14,7 @@ from evaluation.records import FOLDS, RunRecord, StudyRecord
 from evaluation.stages.engine import bench_of
 from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts
-from evaluation.stores.tables import read_predictions
+from evaluation.stores.prediction_tables import read_predictions
 from tests.models.hub_server import serving
 from tests.stages.opened import Opened, opened_study
 from tests.studies import write_study

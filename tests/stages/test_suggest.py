@@ -22,7 +22,7 @@ from evaluation.stages.settings import Settings
 from evaluation.stages.suggest import coverage
 from evaluation.stores import artefacts
 from evaluation.stores.embeddings import EmbeddingStore
-from evaluation.stores.tables import read_predictions
+from evaluation.stores.prediction_tables import read_predictions
 from evaluation.study.config import load_study
 from evaluation.study.scaffold import free_name, write_prompt_set
 from evaluation.terminal import suggestion_text

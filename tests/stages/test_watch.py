@@ -15,7 +15,7 @@ from evaluation.stages import watch as stage
 from evaluation.stages.engine import Engine
 from evaluation.stages.settings import Settings
 from evaluation.stages.watch import Watch, rescore, saves, start
-from evaluation.stores.tables import read_predictions
+from evaluation.stores.prediction_tables import read_predictions
 from evaluation.study.config import load_study
 from evaluation.terminal import provisional_text
 from tests.stages.opened import opened_study

@@ -29,7 +29,7 @@ from evaluation.report.study.photos import (
     version,
 )
 from evaluation.report.study.view import StudyView, value
-from evaluation.stores.tables import table_file
+from evaluation.stores.prediction_tables import table_file
 
 CHUNK = 1000
 """Photos in a data file: the first one alone makes the first view."""

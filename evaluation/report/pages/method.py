@@ -12,7 +12,7 @@ from evaluation.report.kit.tables import Col, Table, number, table
 from evaluation.report.study.absences import absences
 from evaluation.report.study.here import Here
 from evaluation.report.study.view import StudyView, interval_said, metric_title
-from evaluation.stores.tables import table_file
+from evaluation.stores.prediction_tables import table_file
 
 
 def build(here: Here) -> Mapping[str, Any]:

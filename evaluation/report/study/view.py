@@ -14,7 +14,7 @@ from evaluation.report.kit import links, wording
 from evaluation.report.kit.language import authored, current, foreign, t
 from evaluation.report.kit.typography import NBSP
 from evaluation.report.kit.vega import Draw
-from evaluation.report.study.archive import Archive, pack
+from evaluation.report.study.pack import Archive, pack
 from evaluation.report.study.rule import Answer, answer
 
 Photos = str

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from evaluation.data.files import KNOWN
+from evaluation.data.contents import KNOWN
 from evaluation.data.listing import ListedPhoto, Listing, inside, part_of, refuse_duplicates
 from evaluation.data.rows import Row, Rows, read_rows
 from evaluation.errors import SHOWN, DataError

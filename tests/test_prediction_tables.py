@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from evaluation.errors import ArtefactError
-from evaluation.stores import tables
+from evaluation.stores import prediction_tables
 from tests.factories import make_predictions
 
 
@@ -19,18 +19,18 @@ def test_a_large_table_is_parquet_and_says_the_same(
     """Every bit survives both forms; the one that no longer holds is removed."""
     table = replace(make_predictions(), classes=("é, quoted", "z"))
     path = tmp_path / "predictions.csv"
-    tables.write_table(path, table)
-    assert tables.table_file(path) == path
-    small = tables.read_predictions(path)
-    monkeypatch.setattr(tables, "ROWS", 2)
-    tables.write_table(path, table)
+    prediction_tables.write_table(path, table)
+    assert prediction_tables.table_file(path) == path
+    small = prediction_tables.read_predictions(path)
+    monkeypatch.setattr(prediction_tables, "ROWS", 2)
+    prediction_tables.write_table(path, table)
     assert [one.name for one in tmp_path.iterdir()] == ["predictions.parquet"]
-    large = tables.read_predictions(path)
+    large = prediction_tables.read_predictions(path)
     assert (large.classes, large.sample_ids) == (small.classes, small.sample_ids)
     assert np.array_equal(large.labels, small.labels)
     assert np.array_equal(large.probabilities, small.probabilities)
-    monkeypatch.setattr(tables, "ROWS", 3)
-    tables.write_table(path, table)
+    monkeypatch.setattr(prediction_tables, "ROWS", 3)
+    prediction_tables.write_table(path, table)
     assert [one.name for one in tmp_path.iterdir()] == ["predictions.csv"]
 
 
@@ -39,4 +39,4 @@ def test_a_damaged_large_table_is_one_line(tmp_path: Path, content: bytes) -> No
     """It names the file and says to score again."""
     (tmp_path / "predictions.parquet").write_bytes(content)
     with pytest.raises(ArtefactError, match=r"predictions\.parquet: cannot be read"):
-        tables.read_predictions(tmp_path / "predictions.csv")
+        prediction_tables.read_predictions(tmp_path / "predictions.csv")
