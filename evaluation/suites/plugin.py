@@ -1,7 +1,6 @@
 """pytest is the runner: options, one case a parameter, one record a case, a final table."""
 
 import argparse
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -27,9 +26,11 @@ from evaluation.stages.standing import standing_comparison
 from evaluation.stores.artefacts import read, read_attempt
 from evaluation.stores.prediction_tables import read_predictions
 from evaluation.study.config import load_study
+from evaluation.suites import workers
 from evaluation.terminal import progress_bars, ranking, results_table
 
 DEFAULT_STUDY = "demo"
+_RUN = pytest.StashKey["Run"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,13 +81,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.reportchars = "fExX"
     with _one_clear_line():
         run = Run(config)
-    run.share_the_machine()
+    config.stash[_RUN] = run
+    workers.share_the_machine(config, run.cases)
     config.pluginmanager.register(run, "veille-run")
-
-
-def case_of(nodeid: str) -> str:
-    """The id of a test's case; "" for a test of none."""
-    return nodeid.partition("[")[2].removesuffix("]")
 
 
 @contextmanager
@@ -97,8 +94,66 @@ def _one_clear_line() -> Iterator[None]:
         raise pytest.UsageError(str(error)) from None
 
 
+# ------------------------------------------------------------------- fixtures
+
+
+@pytest.fixture(scope="session")
+def record(case: Case, pytestconfig: pytest.Config) -> RunRecord:
+    """The record of a case that ran; the case is skipped when its weights cannot be had."""
+    run = pytestconfig.stash[_RUN].record_of(case)
+    if run.status == "unavailable":
+        pytest.skip(run.error or "unavailable")
+    if run.status == "failed":
+        pytest.fail(run.error or "failed", pytrace=False)
+    return run
+
+
+@pytest.fixture(scope="session")
+def predictions(record: RunRecord, pytestconfig: pytest.Config) -> Predictions:
+    """What the case's predictions.csv holds: the claims are made of the stored artefact."""
+    return read_predictions(pytestconfig.stash[_RUN].root / record.case / "predictions.csv")
+
+
+@pytest.fixture(scope="session")
+def thresholds(case: Case, pytestconfig: pytest.Config) -> tuple[Threshold, ...]:
+    """The floors that the study declares for this case."""
+    study = pytestconfig.stash[_RUN].opened[case.study].study
+    return tuple(threshold for threshold in study.thresholds if threshold.case == case.name)
+
+
+@pytest.fixture(scope="session")
+def other(case: Case, pytestconfig: pytest.Config) -> Callable[[str], RunRecord]:
+    """The record of another case of the same study, scored now if it was not yet."""
+    run = pytestconfig.stash[_RUN]
+    return lambda name: run.record_of(run.opened[case.study].case(name))
+
+
+@pytest.fixture(scope="session")
+def gain_since(case: Case, pytestconfig: pytest.Config) -> Callable[[str], float]:
+    """What the case's accuracy has gained since a saved state, on the photos of both."""
+    root = pytestconfig.stash[_RUN].root
+
+    def gain(name: str) -> float:
+        from evaluation.stages.baseline import changes, state
+
+        try:
+            with state(root, case.study, name) as then:
+                every = changes(root, case.study, then)
+        except VeilleError as error:
+            pytest.fail(str(error), pytrace=False)
+        for change in every:
+            if change.case == case.id:
+                return change.gap.value or 0.0
+        pytest.fail(f"{case.id} was not scored when {name} was saved", pytrace=False)
+
+    return gain
+
+
+# ------------------------------------------------------------------------ run
+
+
 class Run:
-    """The studies of a run: what is opened, scored and shown, and the fixtures of their cases."""
+    """The studies of a run: what is opened, scored and shown."""
 
     def __init__(self, config: pytest.Config) -> None:
         names = config.getoption("--study") or [DEFAULT_STUDY]
@@ -140,41 +195,12 @@ class Run:
             ):
                 yield case
 
-    def trunks(self) -> dict[str, str]:
-        """Case id to what its photos are embedded by."""
-        return {case.id: f"{case.study}/{case.model.trunk}" for case in self.cases}
-
-    def share_the_machine(self) -> None:
-        """As many workers of pytest-xdist as there are trunks; one trunk needs one process.
-
-        Each worker has a thread a core, which does not spin while it waits: whoever works while
-        others wait, or have nothing left, has all cores.
-        """
-        config = self.config
-        if hasattr(config, "workerinput"):
-            # Read by PyTorch's threads, which are started later.
-            os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        elif config.getoption("dist", "no") == "load":
-            trunks = set(self.trunks().values())
-            config.option.tx = config.option.tx[: len(trunks)]
-            if len(trunks) < 2:  # noqa: PLR2004 - nothing to share out
-                config.option.dist, config.option.numprocesses = "no", None
-
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> object:
-        """The cases that share a trunk go to one worker, which loads it once and makes its maps
-        once.
-
-        pytest-xdist's own ``loadgroup`` (3.8) does not see its groups under pytest 9.
-        """
-        if config.getoption("dist") != "load":
-            return None
-        from xdist.scheduler import LoadScopeScheduling
-
-        trunks, scheduler = self.trunks(), LoadScopeScheduling(config, log)
-        # What its documentation says to override.
-        scheduler._split_scope = lambda nodeid: trunks.get(case_of(nodeid), nodeid)  # noqa: SLF001
-        return scheduler
+        """The cases that share a trunk go to one worker."""
+        return workers.scheduler(
+            config, log, {case.id: workers.trunk_of(case) for case in self.cases}
+        )
 
     @contextmanager
     def watched(self) -> Iterator[Settings]:
@@ -211,52 +237,8 @@ class Run:
                 with _one_clear_line(), self.watched() as settings:
                     self.opened[study.name] = open_study(study, settings)
 
-    @pytest.fixture(scope="session")
-    def record(self, case: Case) -> RunRecord:
-        """The record of a case that ran; the case is skipped when its weights cannot be had."""
-        run = self._record_of(case)
-        if run.status == "unavailable":
-            pytest.skip(run.error or "unavailable")
-        if run.status == "failed":
-            pytest.fail(run.error or "failed", pytrace=False)
-        return run
-
-    @pytest.fixture(scope="session")
-    def predictions(self, record: RunRecord) -> Predictions:
-        """What the case's predictions.csv holds: the claims are made of the stored artefact."""
-        return read_predictions(self.root / record.case / "predictions.csv")
-
-    @pytest.fixture(scope="session")
-    def thresholds(self, case: Case) -> tuple[Threshold, ...]:
-        """The floors that the study declares for this case."""
-        study = self.opened[case.study].study
-        return tuple(threshold for threshold in study.thresholds if threshold.case == case.name)
-
-    @pytest.fixture(scope="session")
-    def other(self, case: Case) -> Callable[[str], RunRecord]:
-        """The record of another case of the same study, scored now if it was not yet."""
-        return lambda name: self._record_of(self.opened[case.study].case(name))
-
-    @pytest.fixture(scope="session")
-    def gain_since(self, case: Case) -> Callable[[str], float]:
-        """What the case's accuracy has gained since a saved state, on the photos of both."""
-
-        def gain(name: str) -> float:
-            from evaluation.stages.baseline import changes, state
-
-            try:
-                with state(self.root, case.study, name) as then:
-                    every = changes(self.root, case.study, then)
-            except VeilleError as error:
-                pytest.fail(str(error), pytrace=False)
-            for change in every:
-                if change.case == case.id:
-                    return change.gap.value or 0.0
-            pytest.fail(f"{case.id} was not scored when {name} was saved", pytrace=False)
-
-        return gain
-
-    def _record_of(self, case: Case) -> RunRecord:
+    def record_of(self, case: Case) -> RunRecord:
+        """The record of a case, scored now if it was not yet."""
         if case.id not in self.records:
             data = self.opened[case.study]
             maps = None if self.config.getoption("--no-maps") else data.study.explain
@@ -273,7 +255,7 @@ class Run:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remembers which cases were run; pytest-xdist sends reports here too."""
-        if case := case_of(report.nodeid):
+        if case := workers.case_of(report.nodeid):
             self.seen.setdefault(case)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
