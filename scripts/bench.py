@@ -465,9 +465,11 @@ def page(results: list[dict[str, Any]]) -> str:
         lines += ["| what | ours | beside | ratio |", "|---|---|---|---|"]
         for row in result["rows"].values():
             ours = row.get("ours", {})
-            others = {key: one for key, one in row.items() if key not in ("title", "ours")}
+            others = {k: v for k, v in row.items() if k not in ("title", "ours", "commit")}
+            elsewhere = row.get("commit", result["commit"]) != result["commit"]
+            title = row["title"] + (f" (at {row['commit'][:10]})" if elsewhere else "")
             for other, one in others.items() or [("", {})]:
-                cells = row["title"], _said(ours), f"{other} {_said(one)}", _ratio(one, ours)
+                cells = title, _said(ours), f"{other} {_said(one)}", _ratio(one, ours)
                 lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -503,7 +505,9 @@ def main() -> None:
 
     machine = provenance.processor()
     file = RESULTS / f"{re.sub(r'[^a-z0-9]+', '-', machine.lower()).strip('-')}.json"
-    before = json.loads(file.read_text("utf-8"))["rows"] if file.is_file() else {}
+    earlier = json.loads(file.read_text("utf-8")) if file.is_file() else {"rows": {}}
+    # A row that is not measured now stays one of the commit where it was.
+    before = {k: {"commit": earlier["commit"], **row} for k, row in earlier["rows"].items()}
     known: dict[Work, Measure | None] = {}
     kept = ("torch", "timm", "open_clip_torch", "numpy")
     result = {
