@@ -160,7 +160,8 @@ def test_one_trunk_needs_one_process(study: Path, run: Run) -> None:
     done = run("--study", study, "-n", "2", "-v", "-k", "predicted and noms")
     assert done.returncode == 0, done.output
     assert "1 passed" in done.output
-    assert "[gw" not in done.output  # a worker names itself so; a temporary folder may be called gw0
+    # A worker names itself so; a temporary folder may have "gw0" in its name.
+    assert "[gw" not in done.output
 
 
 def test_a_floor_that_is_missed_fails_the_run(study: Path, run: Run) -> None:
