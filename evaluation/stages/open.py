@@ -21,7 +21,7 @@ from evaluation.records.data import group_numbers
 from evaluation.stages import provenance
 from evaluation.stages.settings import Settings
 from evaluation.stores import artefacts, json_file
-from evaluation.stores.feeding import DECODERS, in_advance
+from evaluation.stores.feeding import batched, in_advance
 from evaluation.study.reference import load_reference
 
 
@@ -174,29 +174,27 @@ def _photo_cards(
         folder.mkdir(parents=True, exist_ok=True)
     part = {sample_id: fold for fold in records.FOLDS for sample_id in data.ids(fold)}
     used = [sample for sample in data.dataset.samples if sample.id in part]
-    batches = [used[start : start + 64] for start in range(0, len(used), 64)]
-    cards: list[records.SampleCard] = []
-    for batch, copies in in_advance(batches, partial(write_thumbnail, folder=folder), DECODERS):
-        for sample, copy in zip(batch, copies, strict=True):
-            said = _fields(sample, *shared, "label", "subcategory", "title", "slices")
-            card = records.SampleCard(fold=part[sample.id], photo=f"photos/{copy.result()}", **said)
-            cards.append(card)
-            settings.progress("small copies of the photos", len(cards), len(used))
-    strays = tuple(
-        records.StrayCard(
-            photo=f"photos/{write_thumbnail(stray, folder)}",
-            chooses=chooses(stray),
-            **_fields(stray, *shared),
-        )
-        for stray in data.strays
+    photos, copies = (*used, *data.strays), list[str]()
+    for _, batch in in_advance(batched(photos, 64), partial(write_thumbnail, folder=folder)):
+        for copy in batch:
+            copies.append(f"photos/{copy.result()}")
+            settings.progress("small copies of the photos", len(copies), len(photos))
+    own = (*shared, "label", "subcategory", "title", "slices")
+    cards = tuple(
+        records.SampleCard(fold=part[sample.id], photo=copy, **_fields(sample, *own))
+        for sample, copy in zip(used, copies[: len(used)], strict=True)
     )
-    return tuple(cards), strays
+    strays = tuple(
+        records.StrayCard(photo=copy, chooses=chooses(stray), **_fields(stray, *shared))
+        for stray, copy in zip(data.strays, copies[len(used) :], strict=True)
+    )
+    return cards, strays
 
 
 def model_cards(specs: Iterable[ModelSpec], cache: Path) -> tuple[ModelCard, ...]:
     """The card of each model, kept under ``cache`` for its towers and the libraries' versions.
 
-    Building the towers of a study's models takes half a minute, and their sizes never change.
+    Building the towers of a study's models takes seconds, and their sizes never change.
     """
     cards = []
     for spec in specs:

@@ -100,7 +100,7 @@ def embed(
             # Another process may have embedded them while we waited for the lock.
             keep(store.get(key, [digest for digest in wanted if digest not in rows_of]))
             missing = [sample for digest, sample in wanted.items() if digest not in rows_of]
-            batches = [missing[start : start + read] for start in range(0, len(missing), read)]
+            batches = batched(missing, read)
             ahead = in_advance(batches, lambda own: classifier.preprocess(load(own)), workers)
             for vectors, taken in _embedded(ahead, forward):
                 store.put(key, vectors)
@@ -148,8 +148,13 @@ def _opened(sample: Sample, future: Future[torch.Tensor]) -> torch.Tensor:
         ) from error
 
 
+def batched(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    """The items in their order, so many at a time; the last ones may be fewer."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
 def in_advance(
-    batches: Iterable[Sequence[T]], prepare: Callable[[T], Made], workers: int
+    batches: Iterable[Sequence[T]], prepare: Callable[[T], Made], workers: int = DECODERS
 ) -> Iterator[tuple[Sequence[T], list[Future[Made]]]]:
     """Batches with what threads make of each item: while one is used, the next is under way."""
     ahead: deque[tuple[Sequence[T], list[Future[Made]]]] = deque()

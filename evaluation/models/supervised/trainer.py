@@ -16,11 +16,9 @@ from evaluation.models.supervised.augmentation import Augmentation
 from evaluation.models.supervised.heads import check_support, fit_logistic_regression
 from evaluation.models.supervised.schedule import adamw, judged, plan_of, require_finite
 from evaluation.models.supervised.trunks import Trunk, below
-from evaluation.stores.feeding import in_advance, is_out_of_memory
+from evaluation.stores.feeding import batched, in_advance, is_out_of_memory
 
 DEFAULTS = {"epochs": 10, "batch_size": 32, "learning_rate": 3e-4, "weight_decay": 0.05}
-DECODERS = 2
-"""Threads that decode photos ahead of the training."""
 
 
 class Trainer:
@@ -217,10 +215,9 @@ class Trainer:
     def _through(self, part: Sequence[records.Sample], module: nn.Module) -> torch.Tensor:
         """(N, …) what a module gives of photos as they are."""
         module.eval()
-        rows, size = [], self.plan.batch_size
-        batches = [part[start : start + size] for start in range(0, len(part), size)]
+        rows = []
         with torch.inference_mode():
-            for images in self._decoded(batches):
+            for images in self._decoded(batched(part, self.plan.batch_size)):
                 pixels = self._stack([self._transform(image) for image in images])
                 rows.append(module(pixels).float().cpu())
         return torch.cat(rows)
@@ -230,7 +227,7 @@ class Trainer:
 
     def _decoded(self, batches: Sequence[Sequence[records.Sample]]) -> Iterator[list[Image.Image]]:
         """The photos of batches, which threads decode one batch ahead."""
-        for _, photos in in_advance(batches, self._photos.load, DECODERS):
+        for _, photos in in_advance(batches, self._photos.load):
             yield [photo.result() for photo in photos]
 
 
